@@ -1,0 +1,76 @@
+"""Every error RPSG raises on purpose, with what to type next and the exit code it ends in.
+
+    RpsgError                         1
+    ├── UsageError                    2   an option, a plan key or a name that is not known
+    ├── DataError                     3   the private input cannot be read (says where, never what)
+    ├── InfeasibleError               4   the schema, size and budget cannot work together
+    ├── BudgetError                   5   the privacy budget of this data set is spent
+    ├── ModelError                    6   weights missing, damaged or too large for this machine
+    ├── RunError                      7   the run folder belongs to another plan, or cannot be written
+    ├── VerificationError             8   the claim of a release does not hold
+    ├── MissingExtraError             9   an optional package is needed
+    └── PrivacyError                 10   something private was about to leave; nothing left
+
+Ctrl-C ends in exit code 130; the same command goes on where it stopped.
+No message carries private text: a place in a file, a count the user declared, an option; never content.
+"""
+
+from __future__ import annotations
+
+
+class RpsgError(Exception):
+    """A sentence for the user, and in ``hint`` the command or the change that helps."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+class UsageError(RpsgError):
+    exit_code = 2
+
+
+class DataError(RpsgError):
+    exit_code = 3
+
+
+class InfeasibleError(RpsgError):
+    exit_code = 4
+
+
+class BudgetError(RpsgError):
+    exit_code = 5
+
+
+class ModelError(RpsgError):
+    exit_code = 6
+
+
+class RunError(RpsgError):
+    exit_code = 7
+
+
+class VerificationError(RpsgError):
+    exit_code = 8
+
+
+class MissingExtraError(RpsgError):
+    """Names the extra to install: ``MissingExtraError("local", "xllamacpp")``."""
+
+    exit_code = 9
+
+    def __init__(self, extra: str, package: str) -> None:
+        super().__init__(
+            f"The package {package} is needed here and is not installed.",
+            hint=f"Install it with: pip install 'rpsg[{extra}]'",
+        )
+
+
+class PrivacyError(RpsgError):
+    exit_code = 10

@@ -1,0 +1,122 @@
+"""Every plug-in point on one page. Anything with these methods fits; nothing needs to be inherited.
+
+Each takes a batch and hides its own concurrency. Each has a ``name`` that identifies it in plans,
+ledgers and caches: the same name must mean the same weights and the same behaviour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One text to be written. The same request gives the same text, alone or in any batch."""
+
+    messages: tuple[Message, ...]
+    max_tokens: int
+    seed: int
+    temperature: float = 1.0
+    top_p: float = 0.95
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back. ``finish`` is "stop" (complete), "length" (cut) or "error" (``text`` is empty)."""
+
+    text: str
+    finish: Literal["stop", "length", "error"]
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    error: str = ""
+
+
+OnReply = Callable[[int, Reply], None]
+
+
+@runtime_checkable
+class Writer(Protocol):
+    """A generative model."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def endpoint(self) -> Literal["local_model", "remote_llm"]: ...
+
+    def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
+        """Replies in the order of the requests; ``on_reply(index, reply)`` is called as each one lands."""
+        ...
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """A language model that scores given text."""
+
+    @property
+    def name(self) -> str: ...
+
+    def score(self, texts: Sequence[str]) -> list[list[float]]:
+        """For each text the natural-log probability of each token given those before it."""
+        ...
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def dim(self) -> int: ...
+
+    def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Unit-length rows, shape (len(texts), dim), finite; a text that cannot be embedded is a zero row."""
+        ...
+
+
+@runtime_checkable
+class Classifier(Protocol):
+    """Gives each text one of ``values``; a per-text function of public parameters."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def values(self) -> tuple[str, ...]: ...
+
+    def classify(self, texts: Sequence[str]) -> list[str]: ...
+
+
+@runtime_checkable
+class NoiseSource(Protocol):
+    """Integer Gaussian noise. No implementation takes a seed."""
+
+    @property
+    def name(self) -> str: ...
+
+    def draw(self, sigma: float, size: int) -> npt.NDArray[np.int64]: ...
+
+
+class Progress(Protocol):
+    """Told what happens; may show it. Never given private counts."""
+
+    def start(self, stage: str, total: int | None = None) -> None: ...
+
+    def advance(self, n: int = 1, *, tokens: int = 0) -> None: ...
+
+    def note(self, message: str) -> None: ...
+
+    def done(self, **facts: object) -> None: ...

@@ -1,0 +1,103 @@
+"""The things that flow: a private Corpus in, a public Pool of candidates out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One row of the private input. ``id`` is its position in the file (0-based)."""
+
+    id: int
+    text: str
+    label: str | None = None
+    user: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """All rows that were read. Always carried inside ``Private``."""
+
+    documents: tuple[Document, ...]
+
+    def __len__(self) -> int:
+        return len(self.documents)
+
+    def __iter__(self) -> Iterator[Document]:
+        return iter(self.documents)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A seed: one value for each attribute of the public schema, drawn from noisy counts."""
+
+    values: Mapping[str, str]
+    phrases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Why a candidate left the pool, and where."""
+
+    stage: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One synthetic text on its way. A dropped one stays in the pool with its reason."""
+
+    id: int
+    text: str
+    card: Card
+    parent: int | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)
+    dropped: Drop | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A frozen sequence of candidates: order and ids never change, each step gives a new Pool."""
+
+    candidates: tuple[Candidate, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.candidates)
+
+    def __iter__(self) -> Iterator[Candidate]:
+        return iter(self.candidates)
+
+    def alive(self) -> tuple[Candidate, ...]:
+        return tuple(c for c in self.candidates if c.dropped is None)
+
+    def extend(self, new: Sequence[Candidate]) -> Pool:
+        return Pool(self.candidates + tuple(new))
+
+    def score(self, name: str, values: Mapping[int, float]) -> Pool:
+        """Give the candidates with the ids in ``values`` a score called ``name``."""
+        return Pool(
+            tuple(
+                replace(c, scores={**c.scores, name: values[c.id]}) if c.id in values else c
+                for c in self.candidates
+            )
+        )
+
+    def drop(self, stage: str, reasons: Mapping[int, str]) -> Pool:
+        """Take the candidates with the ids in ``reasons`` out; those already out keep their first reason."""
+        return Pool(
+            tuple(
+                replace(c, dropped=Drop(stage, reasons[c.id])) if c.id in reasons and c.dropped is None else c
+                for c in self.candidates
+            )
+        )
+
+    def drops(self) -> dict[tuple[str, str], int]:
+        """How many candidates left, by (stage, reason)."""
+        counts: dict[tuple[str, str], int] = {}
+        for c in self.candidates:
+            if c.dropped is not None:
+                key = (c.dropped.stage, c.dropped.reason)
+                counts[key] = counts.get(key, 0) + 1
+        return counts
