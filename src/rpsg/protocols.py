@@ -97,7 +97,9 @@ class Classifier(Protocol):
     @property
     def values(self) -> tuple[str, ...]: ...
 
-    def classify(self, texts: Sequence[str]) -> list[str]: ...
+    def classify(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[str]:
+        """A value for each text, from the text or from its row of ``embeddings``."""
+        ...
 
 
 @runtime_checkable

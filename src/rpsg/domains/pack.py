@@ -1,0 +1,200 @@
+"""A domain pack: the public description of a kind of text, as files that anyone can read and replace.
+
+A pack is a folder with ``pack.toml`` (schema, what is counted together, invented examples) and three
+prompts: ``system.txt``, ``candidate.txt``, ``variant.txt``. Everything in it is public: it must be fixed
+without looking at the private data, and its hash is part of the plan and of the ledger.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from rpsg.errors import UsageError
+
+PACKS = Path(__file__).parent
+PROMPTS = ("system.txt", "candidate.txt", "variant.txt")
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class Strict(BaseModel):
+    """A misspelt key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Attribute(Strict):
+    """One thing that such texts vary in.
+
+    ``kind`` says how a private record gets its value, always by a public per-record rule: ``label`` (the
+    declared column), ``nearest`` (closest description by embedding), ``sentiment`` (a classifier),
+    ``words`` (word-count bucket). A ``free`` attribute is never read from private data: its values are
+    drawn uniformly, only to vary the prompts.
+    """
+
+    name: Name
+    kind: Literal["label", "nearest", "sentiment", "words", "free"]
+    values: tuple[str, ...] = ()
+    describe: str = "{value}"
+    descriptions: tuple[str, ...] = ()
+    file: str = ""
+    edges: tuple[int, ...] = ()
+    words: tuple[int, ...] = ()
+    say: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _shape(self) -> Self:
+        if len(self.values) < 2 and not self.file:
+            raise ValueError(f"attribute {self.name!r} needs at least two values")
+        if len(set(self.values)) != len(self.values):
+            raise ValueError(f"attribute {self.name!r} lists a value twice")
+        if self.kind == "words" and not len(self.edges) + 1 == len(self.words) == len(self.values):
+            raise ValueError(f"attribute {self.name!r} needs one word count per value and one edge fewer")
+        if list(self.edges) != sorted(set(self.edges)):
+            raise ValueError(f"attribute {self.name!r} needs rising edges")
+        if set(self.say) - set(self.values):
+            raise ValueError(f"attribute {self.name!r} says words for values that it does not have")
+        return self
+
+    @property
+    def counted(self) -> bool:
+        return self.kind != "free"
+
+    def spoken(self, value: str) -> str:
+        """The words for a value in a prompt."""
+        return self.say.get(value, value)
+
+
+class Example(Strict):
+    """An invented text and the card it would have been written from."""
+
+    card: dict[str, str]
+    text: str
+
+
+class Pack(Strict):
+    """A pack, read and checked."""
+
+    name: str
+    title: str
+    about: str
+    text: str = "text"
+    temperature: float = Field(1.0, gt=0, le=2)
+    top_p: float = Field(0.95, gt=0, le=1)
+    marginals: tuple[tuple[str, ...], ...]
+    attributes: tuple[Attribute, ...]
+    examples: tuple[Example, ...] = ()
+    prompts: dict[str, str] = {}
+    sha256: str = ""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        known = {a.name for a in self.attributes}
+        if len(known) != len(self.attributes):
+            raise ValueError("an attribute is listed twice")
+        counted = [name for group in self.marginals for name in group]
+        for name in counted:
+            if name not in known or not self.attribute(name).counted:
+                raise ValueError(f"marginals name {name!r}, which is not a counted attribute")
+        missing = {a.name for a in self.attributes if a.counted} - set(counted)
+        if missing:
+            raise ValueError(f"no marginal counts {', '.join(sorted(missing))}")
+        self._examples_fit()
+        return self
+
+    def _examples_fit(self) -> None:
+        for example in self.examples:
+            for name, value in example.card.items():
+                if name not in {a.name for a in self.attributes}:
+                    raise ValueError(f"an example names the attribute {name!r}, which does not exist")
+                attribute = self.attribute(name)
+                if attribute.kind in ("sentiment", "words") and value not in attribute.values:
+                    raise ValueError(f"an example has {name} = {value!r}, which is not one of its values")
+
+    def attribute(self, name: str) -> Attribute:
+        return next(a for a in self.attributes if a.name == name)
+
+    def with_label(self, labels: tuple[str, ...]) -> Pack:
+        """This pack with the declared label as one more attribute, counted together with the first marginal's root.
+
+        The label joins the pack's own root so that the conditional shape of everything else is kept.
+        """
+        if not labels:
+            return self
+        root = self.marginals[0][0]
+        label = Attribute(name="label", kind="label", values=labels)
+        return self.model_copy(
+            update={
+                "attributes": (*self.attributes, label),
+                "marginals": (*self.marginals, (root, "label")),
+            }
+        )
+
+
+def _read_values(folder: Path, attribute: dict[str, object]) -> dict[str, object]:
+    """The attribute with the values (and descriptions) of its file, if it names one."""
+    if not (file := attribute.get("file")):
+        return attribute
+    path = folder / str(file)
+    if path.parent.resolve() != folder.resolve() or not path.is_file():
+        raise UsageError(f"{folder / 'pack.toml'} names the file {file!r}, which is not in the pack's folder.")
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    pairs = [line.partition(" | ") for line in lines if line and not line.startswith("#")]
+    describe = str(attribute.get("describe", "{value}"))
+    return {
+        **attribute,
+        "values": [value.strip() for value, _, _ in pairs],
+        "descriptions": [text.strip() or describe.format(value=value.strip()) for value, _, text in pairs],
+    }
+
+
+def _fingerprint(folder: Path) -> str:
+    """SHA-256 over names and contents of all files of a pack."""
+    digest = hashlib.sha256(b"rpsg-pack/1\0")
+    for path in sorted(p for p in folder.iterdir() if p.suffix in (".toml", ".txt")):
+        body = path.read_bytes()
+        digest.update(f"{path.name}\0{len(body)}\0".encode() + body)
+    return digest.hexdigest()
+
+
+def read_pack(folder: Path) -> Pack:
+    """The pack in ``folder``; UsageError names the file and the key that is wrong."""
+    path = folder / "pack.toml"
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        raw["attributes"] = [_read_values(folder, a) for a in raw.get("attributes", [])]
+        prompts = {name: (folder / name).read_text(encoding="utf-8").strip() for name in PROMPTS}
+        return Pack.model_validate({**raw, "prompts": prompts, "sha256": _fingerprint(folder)})
+    except FileNotFoundError as error:
+        missing = Path(error.filename).name
+        raise UsageError(
+            f"The domain pack {folder.name} has no {missing}.", hint="A pack needs pack.toml, " + ", ".join(PROMPTS)
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not valid TOML: {error}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{path}: {where or 'pack'}: {first['msg'].removeprefix('Value error, ')}") from None
+
+
+def find_pack(name: str) -> Pack:
+    """The pack called ``name``: one that ships with RPSG, or a folder of the user's."""
+    if (Path(name) / "pack.toml").is_file():
+        return read_pack(Path(name))
+    if re.fullmatch(r"[a-z0-9-]+", name) and (PACKS / name / "pack.toml").is_file():
+        return read_pack(PACKS / name)
+    raise UsageError(
+        f"There is no domain pack {name!r}.",
+        hint=f"Use one of: {', '.join(pack_names())}; or the path of a folder with a pack.toml.",
+    )
+
+
+def pack_names() -> list[str]:
+    return sorted(p.parent.name for p in PACKS.glob("*/pack.toml"))
