@@ -1,0 +1,199 @@
+"""``rpsg.toml`` as typed settings, and the fingerprint that a run is bound to.
+
+Everything here is public: it must be fixed before anyone looks at the private data. Defaults < file <
+``RPSG_*`` environment < options of the command line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from rpsg.errors import UsageError
+
+#: Not part of a run's identity: where things lie and how fast they go, never what comes out.
+NOT_IDENTITY = {
+    "data": {"path"},
+    "models": {"slots", "threads"},
+    "privacy": {"lifetime_epsilon"},
+}
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """A misspelt key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class Data(Section):
+    """Where the private texts are, and what the columns mean."""
+
+    path: str = ""
+    text: str = "text"
+    label: str | None = None
+    labels: tuple[str, ...] = ()
+    user: str | None = None
+    format: Literal["jsonl", "csv", "txt", "parquet"] | None = None
+
+    @model_validator(mode="after")
+    def _labels_have_a_column(self) -> Self:
+        if self.labels and not self.label:
+            raise ValueError("labels are declared but no label column is named")
+        if self.labels and len(set(self.labels)) < 2:
+            raise ValueError("at least two different labels are needed")
+        return self
+
+
+class Corpus(Section):
+    """What is wanted."""
+
+    about: str = ""
+    domain: str = "generic"
+    size: int = Field(200, ge=1, le=10_000_000)
+
+
+class Shares(Section):
+    """How the budget is split, as shares of mu squared; what is not used is shared out again in proportion."""
+
+    size: Share = 0.05
+    labels: Share = 0.05
+    cards: Share = 0.35
+    keyphrases: Share = 0.0
+    votes: Share = 0.60
+
+
+class Privacy(Section):
+    """What is promised, to whom, and how it is paid for."""
+
+    epsilon: float = Field(2.0, gt=0, le=1000)
+    delta: float = Field(1e-6, gt=0, le=1e-4)
+    adjacency: Literal["add_remove", "replace_one"] = "add_remove"
+    max_records_per_user: int = Field(1, ge=1, le=1000)
+    n_public: int | None = Field(None, ge=1)
+    lifetime_epsilon: float = Field(8.0, gt=0)
+    noise: Literal["os", "opendp"] = "os"
+    shares: Shares = Shares()
+
+    @model_validator(mode="after")
+    def _replace_one_knows_n(self) -> Self:
+        if self.adjacency == "replace_one" and self.n_public is None:
+            raise ValueError("replace_one adjacency makes n public: declare it as n_public")
+        return self
+
+
+class Method(Section):
+    """Which story is told, and its few levers."""
+
+    name: str = "strict"
+    rounds: int = Field(1, ge=1, le=10)
+    oversample: float = Field(3.0, ge=1, le=100)
+    votes_per_record: int = Field(1, ge=1, le=16)
+    hub_correction: float = Field(0.5, ge=0, le=1)
+    uniform_mix: float = Field(0.15, ge=0, le=1)
+    phrases_per_record: int = Field(4, ge=1, le=16)
+
+
+class Models(Section):
+    """The models, by name, path or hub id."""
+
+    writer: str = "smollm2-135m"
+    embedder: str = "minilm"
+    scorer: str | None = None
+    slots: int | None = Field(None, ge=1, le=256)
+    threads: int | None = Field(None, ge=1, le=256)
+    context: int = Field(1536, ge=256, le=131072)
+
+
+class Generation(Section):
+    """The public random stream: prompts, sampling. It never touches the noise."""
+
+    seed: int = Field(0, ge=0, lt=2**63)
+    temperature: float | None = Field(None, gt=0, le=2)
+    top_p: float | None = Field(None, gt=0, le=1)
+
+
+class Plan(Section):
+    """The whole of a run, resolved."""
+
+    data: Data = Data()
+    corpus: Corpus = Corpus()
+    privacy: Privacy = Privacy()
+    method: Method = Method()
+    models: Models = Models()
+    generation: Generation = Generation()
+
+    @property
+    def unit(self) -> Literal["user", "record"]:
+        return "user" if self.data.user else "record"
+
+    @property
+    def records_per_unit(self) -> int:
+        return self.privacy.max_records_per_user if self.data.user else 1
+
+    def fingerprint(self, **public: str) -> str:
+        """SHA-256 of everything that decides what comes out, with the hashes of public inputs (pack, weights)."""
+        settings = self.model_dump(mode="json")
+        for section, keys in NOT_IDENTITY.items():
+            for key in keys:
+                settings[section].pop(key)
+        body = json.dumps({"plan": settings, "public": public}, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(b"rpsg-plan/1\0" + body.encode()).hexdigest()
+
+    def to_toml(self) -> str:
+        """The plan as it was resolved, as TOML that reads back to the same plan."""
+        lines: list[str] = []
+        _write_table(lines, "", self.model_dump(mode="json", exclude_none=True))
+        return "\n".join(lines).strip() + "\n"
+
+
+def _write_table(lines: list[str], name: str, table: Mapping[str, Any]) -> None:
+    """Append ``table`` as TOML: plain keys first, sub-tables after (JSON scalars are TOML scalars)."""
+    plain = {k: v for k, v in table.items() if not isinstance(v, dict)}
+    if name and plain:
+        lines += ["", f"[{name}]"]
+    lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in plain.items()]
+    for key, value in table.items():
+        if isinstance(value, dict):
+            _write_table(lines, f"{name}.{key}" if name else key, value)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The settings of an ``rpsg.toml``, not yet checked."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"There is no plan file {path}.", hint="Write one with: rpsg init") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not valid TOML: {error}") from None
+
+
+def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Later layers win, key by key; a None in a layer says nothing."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            if isinstance(value, Mapping):
+                merged[key] = merge(merged.get(key, {}), value)
+            elif value is not None:
+                merged[key] = value
+    return merged
+
+
+def resolve(*layers: Mapping[str, Any]) -> Plan:
+    """A checked plan from layered settings; UsageError names the key, what was found and what is allowed."""
+    try:
+        return Plan.model_validate(merge(*layers))
+    except ValidationError as error:
+        problems = []
+        for item in error.errors():
+            where = ".".join(str(part) for part in item["loc"]) or "plan"
+            problems.append(f"{where}: {item['msg'].removeprefix('Value error, ')}")
+        raise UsageError("The plan does not hold together. " + "; ".join(problems) + ".") from None

@@ -1,0 +1,73 @@
+"""Steps 6 and 8: the LLM writes candidates from cards, and variants of those that the votes chose.
+
+Every word of these prompts is public or a DP output. A reply that failed is a dropped candidate with its
+reason; it is never replaced by an input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from rpsg.records import Candidate, Drop, Pool
+from rpsg.stages.prompts import PREFIXES, candidate_request, variant_request
+from rpsg.stages.tidy import tidy
+
+if TYPE_CHECKING:
+    from rpsg.domains import Pack
+    from rpsg.plan import Plan
+    from rpsg.protocols import Progress, Reply, Request, Writer
+    from rpsg.records import Card
+
+
+def write_candidates(
+    cards: Sequence[Card], pack: Pack, plan: Plan, writer: Writer, progress: Progress
+) -> Pool:
+    """One candidate from each card; ids count from 0."""
+    requests = [candidate_request(pack, plan, card, i) for i, card in enumerate(cards)]
+    # Requests with the same shared beginning go one after the other: the server computes it once.
+    order = sorted(range(len(requests)), key=lambda i: (i % PREFIXES, i))
+    progress.start("writing candidates", len(requests))
+    replies = _write(requests, order, writer, progress)
+    return Pool(tuple(_candidate(i, cards[i], replies[i], None) for i in range(len(cards))))
+
+
+def write_variants(
+    pool: Pool,
+    winners: Sequence[Candidate],
+    count: int,
+    pack: Pack,
+    plan: Plan,
+    writer: Writer,
+    progress: Progress,
+) -> Pool:
+    """The pool with ``count`` variants of the winners, in turn; each remembers its parent."""
+    parents = [winners[i % len(winners)] for i in range(count)] if winners else []
+    first = len(pool)
+    requests = [
+        variant_request(pack, plan, parent.card, parent.text, first + i) for i, parent in enumerate(parents)
+    ]
+    progress.start("writing variants", len(requests))
+    replies = _write(requests, range(len(requests)), writer, progress)
+    return pool.extend(
+        [_candidate(first + i, p.card, replies[i], p.id) for i, p in enumerate(parents)]
+    )
+
+
+def _write(
+    requests: Sequence[Request], order: Sequence[int], writer: Writer, progress: Progress
+) -> dict[int, Reply]:
+    replies = writer.write([requests[i] for i in order], _report_to(progress))
+    progress.done(written=sum(reply.finish != "error" for reply in replies))
+    return dict(zip(order, replies, strict=True))
+
+
+def _report_to(progress: Progress) -> Callable[[int, Reply], None]:
+    return lambda _, reply: progress.advance(1, tokens=reply.completion_tokens)
+
+
+def _candidate(number: int, card: Card, reply: Reply, parent: int | None) -> Candidate:
+    if reply.finish == "error":
+        return Candidate(number, "", card, parent, dropped=Drop("writing", "the writer failed"))
+    text, problem = tidy(reply.text, cut=reply.finish == "length")
+    return Candidate(number, text, card, parent, dropped=Drop("writing", problem) if problem else None)

@@ -1,0 +1,106 @@
+"""From a card to a prompt: the pack's words, its invented examples, and nothing private."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rpsg.protocols import Message, Request
+from rpsg.stages.streams import stream, text_seed
+
+if TYPE_CHECKING:
+    from rpsg.domains import Example, Pack
+    from rpsg.plan import Plan
+    from rpsg.records import Card
+
+#: How many different sets of examples a pool is written with: more vary the texts, fewer share more work.
+PREFIXES = 4
+EXAMPLES = 5
+DEFAULT_WORDS = 80
+OPTIONAL = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)
+FIELD = re.compile(r"\{(\w+)\}")
+
+
+def fill(template: str, fields: dict[str, str]) -> str:
+    """The template with its fields; a ``[[segment]]`` goes when one of its fields is empty or unknown."""
+
+    def segment(match: re.Match[str]) -> str:
+        inner = match.group(1)
+        return inner if all(fields.get(name) for name in FIELD.findall(inner)) else ""
+
+    kept = OPTIONAL.sub(segment, template)
+    return FIELD.sub(lambda match: fields.get(match.group(1), ""), kept).strip()
+
+
+def words_asked(pack: Pack, values: dict[str, str]) -> int:
+    """How long a text with these values should be, in words."""
+    for attribute in pack.attributes:
+        if attribute.kind == "words" and values.get(attribute.name) in attribute.values:
+            return attribute.words[attribute.values.index(values[attribute.name])]
+    return DEFAULT_WORDS
+
+
+def fields_of(pack: Pack, values: dict[str, str], about: str, phrases: Sequence[str] = ()) -> dict[str, str]:
+    """What a prompt may say about one text."""
+    known = {a.name: a for a in pack.attributes}
+    spoken = {name: known[name].spoken(value) for name, value in values.items() if name in known}
+    return {
+        **spoken,
+        "words": str(words_asked(pack, values)),
+        "about": about,
+        "kind": pack.text,
+        "phrases": ", ".join(phrases),
+    }
+
+
+def prefix(pack: Pack, about: str, seed: int, number: int) -> tuple[Message, ...]:
+    """The part that many requests share: the system prompt, then invented examples as turns of a chat."""
+    system = fill(pack.prompts["system.txt"], {"about": about, "kind": pack.text})
+    turns = [Message("system", system)]
+    for example in _examples(pack, seed, number):
+        turns.append(Message("user", _turn(pack, example.card, about)))
+        turns.append(Message("assistant", example.text.strip()))
+    return tuple(turns)
+
+
+def _examples(pack: Pack, seed: int, number: int) -> list[Example]:
+    chosen = stream(seed, "examples", number).permutation(len(pack.examples))[:EXAMPLES]
+    return [pack.examples[i] for i in chosen]
+
+
+def _turn(pack: Pack, values: dict[str, str], about: str, phrases: Sequence[str] = ()) -> str:
+    return fill(pack.prompts["candidate.txt"], fields_of(pack, values, about, phrases))
+
+
+def candidate_request(pack: Pack, plan: Plan, card: Card, number: int) -> Request:
+    """The request for candidate ``number``, from its card."""
+    values = dict(card.values)
+    about = plan.corpus.about or pack.about
+    shared = prefix(pack, about, plan.generation.seed, number % PREFIXES)
+    turn = Message("user", _turn(pack, values, about, card.phrases))
+    return _request(pack, plan, (*shared, turn), words_asked(pack, values), "candidate", number)
+
+
+def variant_request(pack: Pack, plan: Plan, card: Card, text: str, number: int) -> Request:
+    """The request that asks for a new text in the manner of ``text``, a winner of the votes (a DP output)."""
+    values = dict(card.values)
+    about = plan.corpus.about or pack.about
+    fields = {**fields_of(pack, values, about, card.phrases), "text": text}
+    turns = (
+        Message("system", fill(pack.prompts["system.txt"], {"about": about, "kind": pack.text})),
+        Message("user", fill(pack.prompts["variant.txt"], fields)),
+    )
+    return _request(pack, plan, turns, words_asked(pack, values), "variant", number)
+
+
+def _request(
+    pack: Pack, plan: Plan, messages: tuple[Message, ...], words: int, purpose: str, number: int
+) -> Request:
+    return Request(
+        messages=messages,
+        max_tokens=int(words * 1.7) + 16,
+        seed=text_seed(plan.generation.seed, purpose, number),
+        temperature=plan.generation.temperature or pack.temperature,
+        top_p=plan.generation.top_p or pack.top_p,
+    )

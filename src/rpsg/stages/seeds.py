@@ -1,0 +1,121 @@
+"""Step 1, bound: the private rows, at most c of each person, read only when a mechanism asks for them."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from rpsg.errors import PrivacyError
+from rpsg.privacy.private import Private
+from rpsg.records import Corpus, Document
+
+if TYPE_CHECKING:
+    from rpsg.protocols import Embedder, Progress
+
+EMBED_CHUNK = 512
+
+
+class People:
+    """The private corpus behind its contribution bound. Nothing is read before it is needed.
+
+    A replay passes ``read=None``: then every use is an error, which proves that the replay needed no
+    private data.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], Private[Corpus]] | None,
+        *,
+        max_records: int,
+        key: bytes,
+        embedder: Embedder,
+        progress: Progress,
+        cache: Path | None = None,
+    ) -> None:
+        self._read = read
+        self._max_records = max_records
+        self._key = key
+        self._embedder = embedder
+        self._progress = progress
+        self._cache = cache
+
+    @cached_property
+    def rows(self) -> Private[tuple[Document, ...]]:
+        """The rows that take part: at most c of each person, in file order."""
+        if self._read is None:
+            raise PrivacyError("A replay asked for private data; the evidence of this run is not complete.")
+        return self._read().map(lambda corpus: bound(corpus, self._max_records, self._key))
+
+    @cached_property
+    def units(self) -> Private[npt.NDArray[np.int64]]:
+        """For each row the number of its person, shape (rows,)."""
+        return self.rows.map(unit_numbers)
+
+    @cached_property
+    def embeddings(self) -> Private[npt.NDArray[np.float32]]:
+        """Unit rows, shape (rows, dim); computed once and kept in the run's private folder."""
+        return self.rows.map(self._embed)
+
+    def _embed(self, rows: tuple[Document, ...]) -> npt.NDArray[np.float32]:
+        shape = (len(rows), self._embedder.dim)
+        if self._cache is not None and self._cache.exists():
+            stored: npt.NDArray[np.float32] = np.load(self._cache, mmap_mode="r", allow_pickle=False)
+            if stored.shape == shape:
+                return stored
+        self._progress.start("reading the private texts")
+        vectors = self._room_for(shape)
+        for start in range(0, len(rows), EMBED_CHUNK):
+            chunk = [row.text for row in rows[start : start + EMBED_CHUNK]]
+            vectors[start : start + len(chunk)] = self._embedder.embed(chunk)
+        return self._keep(vectors)
+
+    def _room_for(self, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
+        """An array on disk when there is a place for it, so that a million rows do not fill the memory."""
+        if self._cache is None:
+            return np.empty(shape, np.float32)
+        partial = self._cache.with_suffix(".partial")
+        partial.unlink(missing_ok=True)
+        partial.touch(mode=0o600)
+        room: npt.NDArray[np.float32] = np.lib.format.open_memmap(
+            partial, mode="w+", dtype=np.float32, shape=shape
+        )
+        return room
+
+    def _keep(self, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        if self._cache is not None and isinstance(vectors, np.memmap):
+            vectors.flush()
+            self._cache.with_suffix(".partial").rename(self._cache)
+        return vectors
+
+
+def bound(corpus: Corpus, max_records: int, key: bytes) -> tuple[Document, ...]:
+    """At most ``max_records`` rows of each person, chosen at random, in file order.
+
+    The choice orders a person's rows by a keyed hash, with a key that the operating system's generator
+    made for this run: uniform, the same after a resume, and independent of everybody else's rows
+    (position in the file would not be: it moves when another person is removed).
+    """
+    mine: dict[str, list[tuple[bytes, int]]] = {}
+    for position, row in enumerate(corpus.documents):
+        if row.user is not None:
+            count = len(mine.setdefault(row.user, []))
+            tag = hmac.digest(key, f"{count}\0{row.user}".encode(), hashlib.sha256)
+            mine[row.user].append((tag, position))
+    kept = {position for rows in mine.values() for _, position in sorted(rows)[:max_records]}
+    return tuple(row for i, row in enumerate(corpus.documents) if row.user is None or i in kept)
+
+
+def unit_numbers(rows: tuple[Document, ...]) -> npt.NDArray[np.int64]:
+    """One number per person; a row without a person is its own."""
+    numbers: dict[str, int] = {}
+    out = np.empty(len(rows), np.int64)
+    for i, row in enumerate(rows):
+        out[i] = -i - 1 if row.user is None else numbers.setdefault(row.user, len(numbers))
+    return out
