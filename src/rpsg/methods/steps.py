@@ -1,0 +1,184 @@
+"""The steps of the stories in which a mechanism, a stage and the plan come together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rpsg.errors import InfeasibleError
+from rpsg.privacy.mechanisms import Ballots, Query
+from rpsg.stages.budget import safe_size, votes_stage
+from rpsg.stages.candidates import write_variants
+from rpsg.stages.cards import CardModel, card_ballots, cells
+from rpsg.stages.cosine_filter import drop_copies, drop_near_duplicates
+from rpsg.stages.keyphrases import add_phrases, by_topic, phrase_items
+from rpsg.stages.nll_filter import nll_filter
+from rpsg.stages.streams import stream
+from rpsg.stages.votes import vote_ballots
+
+if TYPE_CHECKING:
+    from rpsg.domains import Pack
+    from rpsg.methods.tools import Job
+    from rpsg.privacy.accounting import Budget
+    from rpsg.privacy.private import Private
+    from rpsg.records import Candidate, Card, Pool
+    from rpsg.stages.annotate import Codes, Traits
+
+Phrases = Mapping[str, Sequence[tuple[str, int]]]
+EXPAND_ATTEMPTS = 3  # filters drop some variants; asking again for ever would not end with a poor writer
+
+
+def query(budget: Budget, stage: str, what: str, dim: int) -> Query:
+    """The query of a planned release."""
+    planned = budget.release(stage)
+    return Query(
+        stage=stage, what=what, dim=dim, rule=planned.rule, k=planned.k, c=planned.c, w=planned.w, sigma=planned.sigma
+    )
+
+
+def paid(job: Job) -> Budget:
+    """The budget of a job that reads private data."""
+    if job.budget is None:
+        raise InfeasibleError(f"The method {job.plan.method.name} was given no privacy budget.")
+    return job.budget
+
+
+def count_people(job: Job) -> int:
+    """How many people there are: as declared, or a noisy count's safe lower end."""
+    if job.plan.privacy.n_public is not None:
+        return job.plan.privacy.n_public
+    asked = query(paid(job), "size", "number of people (or rows, without a user column)", 1)
+
+    def ballots() -> Private[Ballots]:
+        return job.people.units.map(lambda units: Ballots(units=np.unique(units), cells=_zeros(units)))
+
+    noisy = job.kernel.release(asked, ballots)
+    return safe_size(float(noisy[0]), asked.sigma)
+
+
+def _zeros(units: Codes) -> Codes:
+    return np.zeros((len(np.unique(units)), 1), np.int64)
+
+
+def find_labels(job: Job) -> tuple[str, ...]:
+    """The label values: declared public, or those that so many people carry that noise cannot hide them."""
+    data = job.plan.data
+    if data.label is None or data.labels:
+        return data.labels
+    asked = query(paid(job), "labels", f"values of the column {data.label}", 0)
+
+    def items() -> Private[list[list[str]]]:
+        return job.people.rows.map(lambda rows: _labels_of_people(rows, asked.k))
+
+    found = tuple(sorted(value for value, _ in job.kernel.select(asked, items) if value.strip()))
+    if len(found) < 2:
+        raise InfeasibleError(
+            "Fewer than two label values are common enough to be found at this epsilon.",
+            hint="Declare them as public with --labels a,b,c, raise --epsilon, or leave --label out.",
+        )
+    return found
+
+
+def _labels_of_people(rows: Sequence[object], limit: int) -> list[list[str]]:
+    people: dict[object, set[str]] = {}
+    for i, row in enumerate(rows):
+        user, label = getattr(row, "user", None), getattr(row, "label", None)
+        people.setdefault(user if user is not None else ("row", i), set()).add(label or "")
+    return [sorted(labels)[:limit] for labels in people.values()]
+
+
+def release_cards(job: Job, pack: Pack, traits: Callable[[], Private[Traits]], n: int) -> CardModel:
+    """The noisy marginals of the schema, fitted."""
+    groups = "; ".join(" x ".join(group) for group in pack.marginals)
+    asked = query(paid(job), "cards", f"histograms over the public schema: {groups}", cells(pack))
+    noisy = job.kernel.release(asked, lambda: card_ballots(traits(), job.people.units, pack))
+    return CardModel.fit(pack, noisy, n * asked.c, job.plan.method.uniform_mix)
+
+
+def release_keyphrases(job: Job, pack: Pack, traits: Callable[[], Private[Traits]]) -> Phrases:
+    """Phrases by topic, when the plan pays for them."""
+    if not job.plan.privacy.shares.keyphrases:
+        return {}
+    root = pack.attribute(pack.marginals[0][0])
+    asked = query(paid(job), "keyphrases", f"words used with each {root.name}", 0)
+
+    def items() -> Private[list[list[str]]]:
+        return phrase_items(
+            job.people.rows, traits(), root.name, root.values, per_person=asked.k, key=job.key
+        )
+
+    return by_topic(job.kernel.select(asked, items))
+
+
+def draw_cards(job: Job, pack: Pack, model: CardModel, phrases: Phrases, count: int) -> list[Card]:
+    """Seed cards by the noisy counts, each with phrases of its topic where there are any."""
+    seed = job.plan.generation.seed
+    cards = model.draw(count, stream(seed, "cards"))
+    return add_phrases(cards, phrases, pack.marginals[0][0], stream(seed, "phrases")) if phrases else cards
+
+
+def public_filters(job: Job, pack: Pack, pool: Pool) -> Pool:
+    """NLL and cosine filters; they read the synthetic texts, the pack and a public model."""
+    pool = drop_copies(pool, pack)
+    pool = nll_filter(pool, job.tools.scorer)
+    vectors = job.tools.embedder.embed([c.text for c in pool.alive()])
+    return drop_near_duplicates(pool, vectors)
+
+
+def vote(
+    job: Job, pack: Pack, traits: Callable[[], Private[Traits]], pool: Pool, round_number: int
+) -> tuple[Pool, Sequence[Candidate]]:
+    """The pool with noisy votes as scores, and the candidates that stood."""
+    method, standing = job.plan.method, pool.alive()
+    stage = votes_stage(job.plan, round_number)
+    asked = query(paid(job), stage, f"votes for the {method.votes_per_record} nearest candidates", len(standing))
+    vectors = job.tools.embedder.embed([c.text for c in standing])
+    labelled = label_of(pack) is not None
+
+    def ballots() -> Private[Ballots]:
+        job.progress.start("voting")
+        return vote_ballots(
+            job.people.embeddings,
+            job.people.units,
+            vectors,
+            votes=method.votes_per_record,
+            hub_correction=method.hub_correction,
+            labels=traits().map(lambda values: values["label"]) if labelled else None,
+            candidate_labels=_label_codes(pack, standing) if labelled else None,
+        )
+
+    noisy = job.kernel.release(asked, ballots)
+    pool = pool.score("votes", {c.id: float(v) for c, v in zip(standing, noisy, strict=True)})
+    stood = {c.id for c in standing}
+    return pool, [c for c in pool if c.id in stood]
+
+
+def label_of(pack: Pack) -> str | None:
+    """The name of the label attribute, if the pack has one."""
+    return next((a.name for a in pack.attributes if a.kind == "label"), None)
+
+
+def _label_codes(pack: Pack, candidates: Sequence[Candidate]) -> Codes:
+    values = pack.attribute("label").values
+    return np.array([values.index(c.card.values["label"]) for c in candidates], np.int64)
+
+
+def places(job: Job, standing: int, round_number: int) -> int:
+    """How many the votes choose: what is wanted, but never more than half of those that stand."""
+    last = round_number == job.plan.method.rounds - 1
+    wanted = job.plan.corpus.size if last else standing // 2
+    return max(1, min(wanted, standing // 2))
+
+
+def expand(job: Job, pack: Pack, pool: Pool) -> Pool:
+    """The pool with variants of its living texts until there are as many as the plan asks for."""
+    winners = pool.alive()
+    for _ in range(EXPAND_ATTEMPTS):
+        missing = job.plan.corpus.size - len(pool.alive())
+        if missing <= 0 or not winners:
+            break
+        pool = write_variants(pool, winners, missing, pack, job.plan, job.tools.writer, job.progress)
+        pool = public_filters(job, pack, pool)
+    return pool

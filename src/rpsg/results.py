@@ -1,0 +1,98 @@
+"""What commands hand back: a finished run, a preview of one, the outcome of a check. Plain data, JSON-ready."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class StageCost:
+    """One mechanism of the plan. ``noise`` is sigma; ``share`` is its part of mu squared."""
+
+    stage: str
+    rule: str
+    sensitivity: float
+    noise: float
+    share: float
+    in_words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Who sees what."""
+
+    stage: str
+    place: str
+    sees: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a run would do. Nothing was spent, and no private row was read."""
+
+    method: str
+    claim: str
+    epsilon: float | None
+    delta: float | None
+    epsilon_replace_one: float | None
+    attacker: Mapping[str, float]
+    stages: tuple[StageCost, ...]
+    flows: tuple[Flow, ...]
+    attributes: tuple[tuple[str, str, int, tuple[str, ...]], ...]
+    cells: int
+    smallest_people: int | None
+    people: int | None
+    candidates: int | None
+    llm_calls: int
+    prompt_tokens: int
+    new_tokens: int
+    seconds: float | None
+    odometer: Mapping[str, float]
+    explanations: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A finished run. ``ledger`` is the public ledger; ``timings`` are seconds by stage."""
+
+    path: Path
+    texts: tuple[str, ...]
+    records: tuple[Mapping[str, Any], ...]
+    ledger: Mapping[str, Any]
+    summary: str
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def release(self) -> Path:
+        return self.path / "release"
+
+    @property
+    def epsilon(self) -> float | None:
+        value = self.ledger.get("claim", {}).get("epsilon")
+        return None if value is None else float(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was checked, whether it held, and what was found."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """All checks of a release, and what no check can show."""
+
+    path: Path
+    checks: tuple[Check, ...]
+    cannot_show: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        return bool(self.checks) and all(check.ok for check in self.checks)

@@ -1,0 +1,98 @@
+"""Step 5, keyphrases: words that many people use with a topic, released with noise.
+
+Each person contributes at most k distinct (topic, phrase) pairs. With a public vocabulary the noisy count
+of every pair is released; without one, only pairs above a threshold that hides any single person
+(partition selection). Measured on reviews, loose phrases buy nothing at a few thousand records, so the
+default share of the budget is zero; with many records, or a vocabulary that matters, give them one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rpsg.records import Card, Document
+from rpsg.stages.scrub import scrub_text
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from rpsg.privacy.private import Private
+    from rpsg.stages.annotate import Traits
+
+WORD = re.compile(r"[a-z][a-z'-]{3,24}")
+RELEASABLE = re.compile(r"[\w' -]{2,40}")
+PHRASES_PER_CARD = 3
+SEPARATOR = "\t"
+COMMON = frozenset(
+    "about after again also always another anything around because been before being better both came cannot "
+    "come could does doing done down each even ever every first from give going good great have having here "
+    "into its just know like little long look made make many maybe more most much must need never nothing "
+    "once only other over people really right said same seem should since some something still such sure take "
+    "than that their them then there these they thing things think this those though through time took tried "
+    "under until upon very want wanted well went were what when where which while will with within without "
+    "would your yours".split()
+)
+
+
+def phrase_items(
+    rows: Private[tuple[Document, ...]],
+    traits: Private[Traits],
+    topic: str,
+    values: Sequence[str],
+    *,
+    per_person: int,
+    key: bytes,
+) -> Private[list[list[str]]]:
+    """For each person at most ``per_person`` distinct "topic<TAB>word" items, words drawn by a keyed hash."""
+
+    def items(documents: tuple[Document, ...], codes: Traits) -> list[list[str]]:
+        people: dict[object, set[str]] = {}
+        for i, row in enumerate(documents):
+            mine = people.setdefault(row.user if row.user is not None else ("row", i), set())
+            code = int(codes[topic][i])
+            if code >= 0:
+                words = set(WORD.findall(row.text.lower())) - COMMON
+                mine |= {f"{values[code]}{SEPARATOR}{word}" for word in words}
+        return [_some(found, per_person, key) for found in people.values()]
+
+    return rows.zip(traits, items)
+
+
+def _some(found: set[str], count: int, key: bytes) -> list[str]:
+    """A few of a person's items, the same after a resume; the order depends on nobody else's data."""
+    return sorted(found, key=lambda item: hmac.digest(key, item.encode(), hashlib.sha256))[:count]
+
+
+def by_topic(released: Sequence[tuple[str, int]]) -> dict[str, list[tuple[str, int]]]:
+    """Released items as topic -> (phrase, noisy count), without anything that looks like an identifier."""
+    topics: dict[str, list[tuple[str, int]]] = {}
+    for item, count in released:
+        topic, _, phrase = item.partition(SEPARATOR)
+        if RELEASABLE.fullmatch(phrase) and scrub_text(phrase) == phrase and count > 0:
+            topics.setdefault(topic, []).append((phrase, count))
+    return topics
+
+
+def add_phrases(
+    cards: Sequence[Card],
+    phrases: Mapping[str, Sequence[tuple[str, int]]],
+    topic: str,
+    rng: np.random.Generator,
+) -> list[Card]:
+    """The cards, each with a few phrases of its own topic, drawn by their noisy counts."""
+    return [Card(card.values, _draw(phrases.get(card.values[topic], ()), rng)) for card in cards]
+
+
+def _draw(choices: Sequence[tuple[str, int]], rng: np.random.Generator) -> tuple[str, ...]:
+    if not choices:
+        return ()
+    weights: npt.NDArray[np.float64] = np.array([count for _, count in choices], np.float64)
+    size = min(PHRASES_PER_CARD, len(choices))
+    chosen = rng.choice(len(choices), size=size, replace=False, p=weights / weights.sum())
+    return tuple(choices[i][0] for i in chosen)
