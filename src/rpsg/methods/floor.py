@@ -1,0 +1,30 @@
+"""The floor: the same writer and the same public pack, values drawn uniformly, no private data at all.
+
+What a method reaches beyond this is what the private data bought. A comparison without this row says
+nothing about a method.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rpsg.methods.steps import draw_cards, public_filters
+from rpsg.stages.candidates import write_candidates
+from rpsg.stages.cards import CardModel
+from rpsg.stages.scrub import scrub
+
+if TYPE_CHECKING:
+    from rpsg.methods.tools import Job
+    from rpsg.records import Pool
+
+SPARE = 1.25  # filters drop some texts; more are written so that the size asked for is reached
+
+
+def synthesize(job: Job) -> Pool:
+    """The pool of texts from uniform cards; the first living ones, as many as the plan asks for, are kept."""
+    plan, pack = job.plan, job.pack.with_label(job.plan.data.labels)
+    cards = draw_cards(job, pack, CardModel.uniform(pack), {}, int(plan.corpus.size * SPARE) + 1)
+    pool = write_candidates(cards, pack, plan, job.tools.writer, job.progress)
+    pool = public_filters(job, pack, pool)
+    surplus = {c.id: "more than were asked for" for c in pool.alive()[plan.corpus.size :]}
+    return scrub(pool.drop("floor", surplus))

@@ -1,0 +1,137 @@
+"""A run in words, from its public ledger and its pool of candidates. It reads nothing private."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rpsg.domains import Pack
+from rpsg.plan import Plan
+from rpsg.privacy.gaussian import attack_success
+from rpsg.records import Pool
+
+WIDTH = 92
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a summary and a card are made of."""
+
+    plan: Plan
+    pack: Pack
+    pool: Pool
+    ledger: Mapping[str, Any]
+    writer: str
+    embedder: str
+
+
+def summary(facts: Facts) -> str:
+    """Markdown: what was made, what is claimed, what it cost, what was dropped, what is not covered."""
+    parts = [_made(facts), _claimed(facts), _spent(facts), _fate(facts), _missing(facts), _not_covered(facts)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _made(facts: Facts) -> str:
+    alive, plan = facts.pool.alive(), facts.plan
+    about = plan.corpus.about or facts.pack.about
+    short = "" if len(alive) >= plan.corpus.size else f" ({plan.corpus.size} were asked for)"
+    return (
+        f"# {len(alive)} synthetic texts{short}\n\n"
+        f"About: {about}. Written by {facts.writer} with the domain pack "
+        f"{facts.pack.name}, method {plan.method.name}."
+    )
+
+
+def _claimed(facts: Facts) -> str:
+    claim = facts.ledger["claim"]
+    lines = ["## What is claimed", "", claim["text"]]
+    if "epsilon" in claim:
+        worst = attack_success(claim["mu"])
+        lines += [
+            "",
+            "In other words: somebody who knows everything but whether one particular "
+            f"{facts.plan.unit} is in the data, and who does the best that mathematics allows, "
+            f"tells it right with an AUC of at most {worst.auc:.3f} (0.5 is guessing), and finds at most "
+            f"{100 * worst.tpr_at_fpr_1_percent:.1f} % of the members when 1 % of the others may be accused.",
+            "",
+            f"Counting a replaced {facts.plan.unit} instead of an added or removed one, epsilon is "
+            f"{claim['epsilon_replace_one']:.3g}.",
+        ]
+    return "\n".join(lines)
+
+
+def _spent(facts: Facts) -> str:
+    mechanisms = [m for m in facts.ledger["mechanisms"] if m["kind"] == "rounded_gaussian"]
+    if not mechanisms:
+        return ""
+    total = sum(m["sensitivity2"] / m["sigma"] ** 2 for m in mechanisms)
+    rows = [
+        f"| {m['stage']} | {m['query']} | {m['sigma']:.3f} | {m['sensitivity2'] / m['sigma'] ** 2 / total:.0%} |"
+        for m in mechanisms
+    ]
+    head = ["## What was read from the private data", ""]
+    return "\n".join([*head, "| step | what was counted | noise (sigma) | share of the budget |", "|---|---|---|---|", *rows])
+
+
+def _fate(facts: Facts) -> str:
+    rows = [
+        f"| {stage} | {reason} | {count} |" for (stage, reason), count in sorted(facts.pool.drops().items())
+    ]
+    written = len(facts.pool)
+    head = f"## What became of {written} texts that were written\n\n{len(facts.pool.alive())} are released."
+    if not rows:
+        return head
+    return "\n".join([head, "", "| step | dropped because | texts |", "|---|---|---|", *rows])
+
+
+def _missing(facts: Facts) -> str:
+    data = facts.plan.data
+    if data.label is None or data.labels:
+        return ""
+    return (
+        "## Rare labels\n\nThe label values were found in the data with noise. Values that few people carry are "
+        "below the threshold and do not appear; declare them with --labels to have them."
+    )
+
+
+def _not_covered(facts: Facts) -> str:
+    lines = [f"- {line}" for line in facts.ledger.get("not_covered", [])]
+    return "\n".join(["## What is not covered", "", *lines]) if lines else ""
+
+
+def card(facts: Facts) -> str:
+    """The data set's card: front matter as dataset hubs read it, then the summary and how to check it."""
+    plan = facts.plan
+    front = [
+        "---",
+        "language: en",
+        "task_categories: [text-generation]",
+        "tags: [synthetic, differential-privacy]",
+        f"size_categories: [{_size_category(len(facts.pool.alive()))}]",
+        "---",
+    ]
+    fields = [
+        "## Fields",
+        "",
+        "- `id`: number of the text in the run that wrote it",
+        "- `text`: the synthetic text",
+        *(["- `label`: the label it was written for"] if plan.data.label else []),
+        "- `attributes`: the values of the card it was written from; the text may not keep to all of them",
+        "",
+        "Every text is written by a language model. None is a record of a person.",
+    ]
+    check = [
+        "## Check it",
+        "",
+        "`rpsg verify .` in this folder recomputes the claim from `ledger.json` and derives the corpus again "
+        "from the noisy counts in `evidence/`. It needs no private data.",
+    ]
+    return "\n".join([*front, "", summary(facts), *fields, "", *check, ""])
+
+
+def _size_category(count: int) -> str:
+    for limit, name in ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K")):
+        if count < limit:
+            return name
+    return "100K<n<1M"
