@@ -1,0 +1,122 @@
+"""The noisy vectors as files: one for each release, readable by anyone, named in the ledger by its hash.
+
+Each carries the hash of the stage plan and its place in it, so that no file fits another run or another
+step. They are DP outputs, and all a replay needs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Any, TYPE_CHECKING
+
+import numpy as np
+
+from rpsg.errors import RunError
+from rpsg.privacy.files import canonical_json, replace_durably, strict_json
+
+if TYPE_CHECKING:
+    from rpsg.privacy.ballots import IntArray
+    from pathlib import Path
+
+SCHEMA = "rpsg-evidence/1"
+_NAME = re.compile(r"release-\d{3,}\.json")
+
+Selected = list[tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One released vector: ``values`` of a histogram, or ``items`` with their counts of a selection."""
+
+    plan_sha256: str
+    seq: int
+    stage: str
+    values: tuple[int, ...] | None = None
+    items: tuple[tuple[str, int], ...] | None = None
+
+    def histogram(self) -> IntArray:
+        """The noisy counts, int64 of shape (dim,)."""
+        if self.values is None:
+            raise RunError(f"The evidence of stage {self.stage} is not a histogram.")
+        return np.array(self.values, dtype=np.int64)
+
+    def selected(self) -> Selected:
+        """The released strings with their noisy counts, in the order of the strings."""
+        if self.items is None:
+            raise RunError(f"The evidence of stage {self.stage} is not a selection.")
+        return list(self.items)
+
+    def to_bytes(self) -> bytes:
+        body: dict[str, object] = {
+            "schema": SCHEMA,
+            "plan_sha256": self.plan_sha256,
+            "seq": self.seq,
+            "stage": self.stage,
+        }
+        body |= {"values": self.values} if self.values is not None else {"items": self.items}
+        return canonical_json(body) + b"\n"
+
+
+def evidence_file(folder: Path, seq: int) -> Path:
+    return folder / f"release-{seq:03d}.json"
+
+
+def evidence_names(folder: Path) -> set[str]:
+    """The names of all evidence files in ``folder``."""
+    return {p.name for p in folder.iterdir() if _NAME.fullmatch(p.name)}
+
+
+def write_evidence(folder: Path, evidence: Evidence, scratch: Path) -> str:
+    """Put the file there, all or nothing, and give its SHA-256."""
+    content = evidence.to_bytes()
+    replace_durably(evidence_file(folder, evidence.seq), content, scratch)
+    return hashlib.sha256(content).hexdigest()
+
+
+def parse_evidence(content: bytes) -> Evidence:
+    """The evidence in a file's bytes.
+
+    Raises:
+        ValueError: it is not what ``to_bytes`` writes.
+    """
+    body = strict_json(content)
+    if not isinstance(body, dict) or body.get("schema") != SCHEMA:
+        raise ValueError("this is no evidence file")
+    values, items = body.get("values"), body.get("items")
+    evidence = Evidence(
+        _text(body.get("plan_sha256")),
+        _whole(body.get("seq")),
+        _text(body.get("stage")),
+        None if values is None else tuple(_whole(v) for v in _list(values)),
+        None if items is None else tuple(_item(i) for i in _list(items)),
+    )
+    if (values is None) == (items is None) or evidence.to_bytes() != content:
+        raise ValueError("the evidence is not in its canonical form")
+    return evidence
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError("a list was expected")  # noqa: TRY004  # one error type for one kind of damage
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("a text was expected")  # noqa: TRY004  # as above
+    return value
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int or not -(2**63) <= value < 2**63:
+        raise ValueError("a whole number was expected")
+    return value
+
+
+def _item(value: Any) -> tuple[str, int]:
+    pair = _list(value)
+    if len(pair) != 2:
+        raise ValueError("an item is a text and a count")
+    return _text(pair[0]), _whole(pair[1])

@@ -1,0 +1,106 @@
+"""The kernel's write-ahead journal: what is about to happen is on the disk before it happens.
+
+    begin(run, plan, noise)          once
+    reserve(seq, query)              the charge is fixed
+    draw(seq, attempt)               the next thing that happens is the noise
+    commit(seq, sha256)              the noisy vector lies in its evidence file
+
+Between ``draw`` and ``commit`` the evidence file appears, all at once. Every line is synced. The journal
+lies in the private folder of the run and holds no count and no noise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, TYPE_CHECKING
+
+from rpsg.errors import RunError
+from rpsg.privacy.files import append_durably, canonical_json, read_lines
+
+if TYPE_CHECKING:
+    from rpsg.privacy.ballots import Query
+    from pathlib import Path
+    from collections.abc import Mapping
+
+_NEW_FOLDER = "Use a new run folder, or go on with the plan this one was started with."
+
+
+@dataclass(slots=True)
+class Step:
+    """What the journal knows of one release."""
+
+    query: Mapping[str, Any]
+    draws: int = 0
+    sha256: str | None = None
+
+
+@dataclass(slots=True)
+class Journal:
+    """The journal at ``path``, read back when it is there already."""
+
+    path: Path
+    heading: dict[str, Any]
+    steps: dict[int, Step] = field(default_factory=dict)
+
+    def open(self) -> Journal:
+        """Read what is there, or begin.
+
+        Raises:
+            RunError: the journal belongs to another run, plan or noise source, or is damaged.
+        """
+        events = read_lines(self.path)
+        self._drop_torn_line()
+        if not events:
+            self._append({"event": "begin", **self.heading})
+            return self
+        if events[0] != {"event": "begin", **self.heading}:
+            raise RunError("The run folder belongs to another run, plan or noise source.", hint=_NEW_FOLDER)
+        for event in events[1:]:
+            self._take(event)
+        return self
+
+    def reserve(self, seq: int, query: Query) -> Step:
+        """The step at ``seq``, written down if it is new.
+
+        Raises:
+            RunError: another query was reserved there.
+        """
+        if seq in self.steps:
+            if self.steps[seq].query != asdict(query):
+                raise RunError(f"Stage {query.stage} asks another question than before.", hint=_NEW_FOLDER)
+            return self.steps[seq]
+        self._append({"event": "reserve", "seq": seq, "query": asdict(query)})
+        self.steps[seq] = Step(asdict(query))
+        return self.steps[seq]
+
+    def draw(self, seq: int) -> None:
+        step = self.steps[seq]
+        self._append({"event": "draw", "seq": seq, "attempt": step.draws})
+        step.draws += 1
+
+    def commit(self, seq: int, sha256: str) -> None:
+        self._append({"event": "commit", "seq": seq, "sha256": sha256})
+        self.steps[seq].sha256 = sha256
+
+    def _take(self, event: Mapping[str, Any]) -> None:
+        match event:
+            case {"event": "reserve", "seq": int(seq), "query": dict(query)} if seq not in self.steps:
+                self.steps[seq] = Step(query)
+            case {"event": "draw", "seq": int(seq)} if seq in self.steps:
+                self.steps[seq].draws += 1
+            case {"event": "commit", "seq": int(seq), "sha256": str(sha256)} if seq in self.steps:
+                self.steps[seq].sha256 = sha256
+            case _:
+                raise RunError("The journal of the run is damaged.", hint=_NEW_FOLDER)
+
+    def _append(self, event: Mapping[str, Any]) -> None:
+        append_durably(self.path, canonical_json(event))
+
+    def _drop_torn_line(self) -> None:
+        """End a last line that a crash cut short, so that the next one does not grow on it."""
+        if self.path.exists():
+            content = self.path.read_bytes()
+            whole = content.rfind(b"\n") + 1
+            if whole != len(content):
+                with self.path.open("r+b") as file:
+                    file.truncate(whole)

@@ -1,0 +1,72 @@
+"""Where private counts become noisy ones. The clean counts live and die inside these functions.
+
+The ``noise`` is anything with the ``NoiseSource`` face. A mechanism returns whole numbers only; whatever
+is done to them afterwards is post-processing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from rpsg.errors import PrivacyError
+from rpsg.privacy.ballots import Ballots, IntArray, Query, clean_histogram
+from rpsg.privacy.private import Private, open_private
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rpsg.protocols import NoiseSource
+
+UnitItems = Sequence[Sequence[str]]  # for each unit the strings it holds, at most k, each once
+
+
+def noisy_histogram(query: Query, ballots: Private[Ballots], noise: NoiseSource) -> IntArray:
+    """The histogram of ``ballots`` plus rounded Gaussian noise, int64 of shape (dim,).
+
+    Raises:
+        PrivacyError: the rows do not keep the query's contribution rule, or the noise is not whole numbers.
+    """
+    counts = clean_histogram(query, open_private(ballots))
+    return counts + _drawn(noise, query.sigma, query.dim)
+
+
+def noisy_selection(
+    query: Query, threshold: int, items: Private[UnitItems], noise: NoiseSource
+) -> list[tuple[str, int]]:
+    """The strings whose noisy count reaches ``threshold``, with that count, in the order of the strings.
+
+    Noise goes on the strings that occur. Under add/remove (and replace-one) that is enough: strings both
+    neighbours hold are ordinary histogram cells, and one that only the differing unit holds passes with
+    probability at most delta_fail (Korolova et al., 2009; Gopi et al., 2020). The order of the input
+    leaves no trace: the noise is independent of it and the result is sorted.
+
+    Raises:
+        PrivacyError: a unit holds more than k strings or one twice, or the noise is not whole numbers.
+    """
+    counts = _string_counts(query, open_private(items))
+    names = sorted(counts)
+    noisy = np.array([counts[n] for n in names], dtype=np.int64) + _drawn(noise, query.sigma, len(names))
+    return [(n, int(v)) for n, v in zip(names, noisy, strict=True) if v >= threshold]
+
+
+def _string_counts(query: Query, units: UnitItems) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for held in units:
+        if len(held) > query.k or len(set(held)) != len(held):
+            raise PrivacyError(
+                f"Stage {query.stage} broke its contribution rule {query.rule}; nothing was released.",
+                hint="This is a bug in the stage: at most k distinct strings for each unit.",
+            )
+        counts.update(held)
+    return counts
+
+
+def _drawn(noise: NoiseSource, sigma: float, size: int) -> IntArray:
+    drawn = noise.draw(sigma, size)
+    if drawn.dtype != np.int64 or drawn.shape != (size,):
+        raise PrivacyError(
+            f"The noise source {noise.name} does not give whole numbers of the size asked for."
+        )
+    return drawn

@@ -1,0 +1,79 @@
+"""How far one unit can move a histogram, and the threshold that hides a unit's own strings.
+
+    rule                 one unit adds                                     squared L2 (add/remove)
+    S1_unit_count        1 to a single cell                                w^2
+    S2_one_cell          per row one cell in each of k marginals, c rows   k w^2 c^2
+    S3_k_items_per_unit  at most k distinct cells over all its rows        k w^2
+    S4_k_votes           per row k distinct cells, c rows                  k w^2 c^2
+    S5_l2_normalised     a vector of L2 length at most 1, in steps of 1/w  w^2 (counts are in steps)
+
+``w`` is what one entry adds. All rows of a unit may agree, hence c^2. Replace-one doubles the square:
+what a unit adds is never negative, so |a - b|^2 <= |a|^2 + |b|^2.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, get_args
+
+from rpsg.privacy.gaussian import normal_cdf, normal_upper_quantile
+
+Rule = Literal["S1_unit_count", "S2_one_cell", "S3_k_items_per_unit", "S4_k_votes", "S5_l2_normalised"]
+Adjacency = Literal["add_remove", "replace_one"]
+
+RULES: tuple[str, ...] = get_args(Rule)
+ADJACENCIES: tuple[str, ...] = get_args(Adjacency)
+
+
+def sensitivity2(rule: Rule, k: int, w: int, c: int, adjacency: Adjacency) -> int:
+    """The squared L2 sensitivity of a histogram under ``rule``.
+
+    Raises:
+        ValueError: an unknown rule or adjacency, or a number below 1.
+    """
+    if rule not in RULES or adjacency not in ADJACENCIES:
+        raise ValueError("unknown contribution rule or adjacency")
+    if min(k, w, c) < 1:
+        raise ValueError("k, w and c are counts of at least 1")
+    if rule == "S1_unit_count" and (k, c) != (1, 1):
+        raise ValueError("S1 counts each unit once: k = c = 1")
+    square = w * w
+    if rule in {"S2_one_cell", "S4_k_votes"}:
+        square *= k * c * c
+    elif rule == "S3_k_items_per_unit":
+        square *= k
+    return 2 * square if adjacency == "replace_one" else square
+
+
+def selection_threshold(sigma: float, k: int, delta_fail: float) -> int:
+    """The smallest noisy count at which a string may be released.
+
+    A string only one unit holds has count 1 and passes with probability 1 - Phi((tau - 1.5) / sigma),
+    the 1.5 being that count and the half unit of rounding. With k such strings
+    tau = ceil(1.5 + sigma * Phi^-1((1 - delta_fail)^(1/k))) keeps all of them back but for ``delta_fail``.
+
+    Raises:
+        ValueError: ``sigma`` or ``k`` is not positive, or ``delta_fail`` not in (0, 1).
+    """
+    if not (sigma > 0.0 and math.isfinite(sigma) and k >= 1 and 0.0 < delta_fail < 1.0):
+        raise ValueError("sigma and k must be positive, delta_fail between 0 and 1")
+    tail = -math.expm1(math.log1p(-delta_fail) / k)
+    threshold = math.ceil(1.5 + sigma * normal_upper_quantile(tail))
+    while _own_string_passes(sigma, k, threshold) > delta_fail:
+        threshold += 1
+    return threshold
+
+
+def _own_string_passes(sigma: float, k: int, threshold: int) -> float:
+    tail = normal_cdf(-(threshold - 1.5) / sigma)
+    return -math.expm1(k * math.log1p(-tail))
+
+
+def group_delta_fail(sigma: float, k: int, threshold: int, group: int) -> float:
+    """What the threshold fails to hide when ``group`` units act together.
+
+    They hold at most group * k string uses; a string that j of them share passes with probability
+    Q((threshold - j - 1/2) / sigma), so the sum over strings is at most group * k * max_j Q_j / j.
+    """
+    per_use = max(normal_cdf(-(threshold - j - 0.5) / sigma) / j for j in range(1, group + 1))
+    return min(1.0, group * k * per_use)
