@@ -1,0 +1,152 @@
+"""Release writers: the synthetic corpus as JSON Lines, CSV and Parquet, the same bytes every time.
+
+JSON Lines is the canonical file and loses nothing. CSV is made safe to open in a spreadsheet, which
+changes cells that would run as a formula. Every text shown on a terminal goes through ``printable``.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from rpsg.errors import MissingExtraError
+from rpsg.store.files import canonical_json, write_atomic, write_chunks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+ExportFormat = Literal["jsonl", "csv", "parquet"]
+
+_FIRST = ("id", "text", "label")
+_FORMULA_STARTS = frozenset("=+-@\t\r\n\0|%＝＋－＠")  # noqa: RUF001 -- full-width ones start a formula too
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticText:
+    """One row of a release: only what came out of the mechanisms."""
+
+    id: int
+    text: str
+    label: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+def write_corpus(
+    folder: Path, rows: Sequence[SyntheticText], formats: Collection[ExportFormat] = ("jsonl", "csv")
+) -> dict[str, str]:
+    """Write ``corpus.jsonl``, ``corpus.csv``, ``corpus.parquet`` as asked; gives SHA-256 in hex by file name.
+
+    Raises:
+        RunError: the files cannot be written.
+        MissingExtraError: Parquet without pyarrow; nothing is written then.
+    """
+    writers: dict[ExportFormat, Callable[[Path, Sequence[SyntheticText]], str]] = {
+        "parquet": write_parquet,  # first, because it may be missing
+        "jsonl": write_jsonl,
+        "csv": write_csv,
+    }
+    return {
+        f"corpus.{kind}": write(folder / f"corpus.{kind}", rows)
+        for kind, write in writers.items()
+        if kind in formats
+    }
+
+
+def write_jsonl(path: Path, rows: Sequence[SyntheticText]) -> str:
+    """One canonical JSON object a line (id, text, label if there is one, attributes); gives its SHA-256."""
+    return write_chunks(path, (canonical_json(_object(row)) + b"\n" for row in rows))
+
+
+def _object(row: SyntheticText) -> dict[str, Any]:
+    value: dict[str, Any] = {"id": row.id, "text": whole(row.text), "attributes": dict(row.attributes)}
+    if row.label is not None:
+        value["label"] = row.label
+    return value
+
+
+def write_csv(path: Path, rows: Sequence[SyntheticText], *, raw: bool = False) -> str:
+    """RFC 4180 CSV in UTF-8 with every field quoted; gives its SHA-256.
+
+    A cell that a spreadsheet would take for a formula gets a leading apostrophe, unless ``raw``.
+    """
+    return write_chunks(path, _csv_lines(rows, str if raw else neutral))
+
+
+def _csv_lines(rows: Sequence[SyntheticText], cell: Callable[[str], str]) -> Iterator[bytes]:
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    columns = _columns(rows)
+    for record in (list(columns), *zip(*columns.values(), strict=True)):
+        writer.writerow([cell(whole(str(value))) if value is not None else "" for value in record])
+        yield buffer.getvalue().encode()
+        buffer.seek(0)
+        buffer.truncate()
+
+
+def _columns(rows: Sequence[SyntheticText]) -> dict[str, list[Any]]:
+    """Column by column: id, text, label if any row has one, then the attributes by name."""
+    columns: dict[str, list[Any]] = {"id": [row.id for row in rows], "text": [row.text for row in rows]}
+    if any(row.label is not None for row in rows):
+        columns["label"] = [row.label for row in rows]
+    for name in sorted({name for row in rows for name in row.attributes}):
+        title = f"attribute_{name}" if name in _FIRST else name
+        columns[title] = [row.attributes.get(name) for row in rows]
+    return columns
+
+
+def neutral(cell: str) -> str:
+    """The cell as it is, or with a leading apostrophe if a spreadsheet would run it as a formula.
+
+    Spreadsheets skip spaces and invisible characters before the sign, so the first visible one counts.
+    The list of signs is that of OWASP ASVS 1.2.10, with ``|``, line feed and the full-width forms.
+    """
+    for character in cell:
+        if character in _FORMULA_STARTS:
+            return "'" + cell
+        if not character.isspace() and unicodedata.category(character) not in {"Cf", "Cc"}:
+            return cell
+    return cell
+
+
+def write_parquet(path: Path, rows: Sequence[SyntheticText]) -> str:
+    """The same columns as the CSV, texts as they are; gives its SHA-256.
+
+    The same bytes for the same rows and the same version of pyarrow, which writes its name into the file.
+    """
+    try:
+        import pyarrow as pa  # noqa: PLC0415 -- heavy and optional
+        import pyarrow.parquet as pq  # noqa: PLC0415 -- heavy and optional
+    except ImportError:
+        raise MissingExtraError("parquet", "pyarrow") from None
+    columns = {
+        name: pa.array(values, pa.int64())
+        if name == "id"
+        else pa.array([None if value is None else whole(value) for value in values], pa.string())
+        for name, values in _columns(rows).items()
+    }
+    sink = io.BytesIO()
+    pq.write_table(pa.table(columns), sink, compression="zstd")
+    return write_atomic(path, sink.getvalue())
+
+
+def whole(text: str) -> str:
+    """``text`` with halves of surrogate pairs, which no file can hold, as replacement characters."""
+    return _HALF_PAIR.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def printable(text: str) -> str:
+    """``text`` without what could move, colour, reorder or hide things on a terminal.
+
+    Line feeds and tabs stay; other control characters (C0, C1, ESC), bidirectional controls, invisible
+    format characters, line separators and broken characters go.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    hidden = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in hidden)

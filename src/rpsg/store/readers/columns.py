@@ -1,0 +1,84 @@
+"""Which columns to read, checked against the header before any row is looked at."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn
+
+from rpsg.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_LOOKS_LIKE_A_NAME = re.compile(r"[^\W\d][\w.:/-]*( [\w.:/()-]+){0,2}")
+_LONGEST_NAME = 40
+_MOST_NAMES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The names the user gave: public configuration."""
+
+    text: str
+    label: str | None = None
+    user: str | None = None
+
+    def wanted(self) -> tuple[str, ...]:
+        return tuple(name for name in (self.text, self.label, self.user) if name is not None)
+
+    def option(self, name: str) -> str:
+        """The option that asked for the column ``name``."""
+        return {self.user: "user", self.label: "label", self.text: "text"}[name]
+
+
+def check_header(path: Path, header: Sequence[str], columns: Columns) -> None:
+    """Raise DataError unless every wanted column is in the header, once."""
+    for name in columns.wanted():
+        found = header.count(name)
+        if found == 0:
+            _missing(path, header, name, columns.option(name))
+        if found > 1:
+            raise DataError(
+                f"{path}: the header has {found} columns called {name!r}; one was expected.",
+                hint=f"Rename all but one of them, and give the one to read with --{columns.option(name)}.",
+            )
+
+
+def _missing(path: Path, header: Sequence[str], name: str, option: str) -> NoReturn:
+    names = nameable(header)
+    if not names:
+        hint = f"Its first line does not look like a header. Add one with the column names, such as {name}."
+    elif close := _closest(name, names):
+        hint = f"Did you mean {close}? Give it with --{option} {_quoted(close)}. {_listed(names)}"
+    else:
+        hint = f"Give the name of the right column with --{option}. {_listed(names)}"
+    raise DataError(f"{path}: there is no column {name!r} for --{option}.", hint=hint)
+
+
+def nameable(header: Sequence[str]) -> list[str]:
+    """The column names if all of them look like names, else nothing.
+
+    A file without a header begins with somebody's row, and that must not be shown.
+    """
+    plain = all(len(name) <= _LONGEST_NAME and _LOOKS_LIKE_A_NAME.fullmatch(name) for name in header)
+    return list(header) if plain and len(set(header)) == len(header) else []
+
+
+def _closest(name: str, names: Sequence[str]) -> str | None:
+    by_folded = {other.casefold(): other for other in names}
+    close = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
+    if close:
+        return by_folded[close[0]]
+    return next((other for other in names if name.casefold() in other.casefold()), None)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = "" if len(names) <= _MOST_NAMES else f" and {len(names) - _MOST_NAMES} more"
+    return f"Columns in the file: {', '.join(names[:_MOST_NAMES])}{more}."
+
+
+def _quoted(name: str) -> str:
+    return f"'{name}'" if " " in name else name

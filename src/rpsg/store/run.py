@@ -1,0 +1,294 @@
+"""A run is a folder: the same command in the same folder goes on where it stopped.
+
+    plan.toml        the plan as resolved, without secrets
+    run.json         which run this is: its id and the fingerprint of its plan
+    journal.jsonl    stage by stage what happened, no private text
+    private/         what never leaves: 0700, with the key that orders private rows
+    evidence/        outputs of mechanisms and texts generated from them
+    release/         what may leave; appears whole, at the end
+
+Creation writes run.json first and the journal last, so a folder whose creation was cut short is finished
+by the next call instead of being refused.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from rpsg.errors import RunError
+from rpsg.store.files import (
+    PART,
+    canonical_json,
+    file_errors,
+    private_dir,
+    remove_parts,
+    safe_join,
+    sync_dir,
+    write_atomic,
+)
+from rpsg.store.journal import Journal
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_FORMAT = 1
+_LOCK = ".lock"
+_KEY_BYTES = 32
+_MOST_DIFFERENCES = 8
+
+
+class RunFolder:
+    """An open run folder, locked for this process until ``close``. Use it in a ``with`` statement."""
+
+    def __init__(self, path: Path, lock: int, run_id: str, key: bytes, journal: Journal) -> None:
+        self.path = path
+        self.run_id = run_id
+        self.journal = journal
+        self._key = key
+        self._lock = lock
+
+    @classmethod
+    def create_or_resume(
+        cls, path: Path | str, plan_fingerprint: str, plan_toml: str, command: Sequence[str] = ()
+    ) -> Self:
+        """Open the run of this plan in ``path``, beginning it if the folder is new or empty.
+
+        Args:
+            path: the folder, made if it is not there.
+            plan_fingerprint: what identifies the plan; another one in the folder is refused.
+            plan_toml: the plan as resolved, kept in ``plan.toml``.
+            command: what was typed, noted in the journal.
+
+        Raises:
+            RunError: the folder belongs to another plan, is no run folder, is in use by another
+                process, is damaged or cannot be written.
+        """
+        folder = Path(path)
+        _refuse_strangers(folder)
+        lock = _lock(private_dir(folder))
+        try:
+            run_id = _run_id(folder, plan_fingerprint, plan_toml)
+            key = _layout(folder, plan_toml)
+            journal = Journal(folder / "journal.jsonl")
+        except BaseException:
+            os.close(lock)
+            raise
+        run = cls(folder, lock, run_id, key, journal)
+        try:
+            journal.append("opened", command=list(command), run_id=run_id)
+        except BaseException:
+            run.close()
+            raise
+        return run
+
+    @property
+    def key(self) -> bytes:
+        """32 random bytes, made once for this run and never released."""
+        return self._key
+
+    @property
+    def private(self) -> Path:
+        return self.path / "private"
+
+    @property
+    def evidence(self) -> Path:
+        return self.path / "evidence"
+
+    @property
+    def release(self) -> Path:
+        return self.path / "release"
+
+    @property
+    def is_released(self) -> bool:
+        return self.release.is_dir()
+
+    def private_path(self, name: str) -> Path:
+        return safe_join(self.private, name)
+
+    def evidence_path(self, name: str) -> Path:
+        return safe_join(self.evidence, name)
+
+    @contextmanager
+    def assemble_release(self) -> Iterator[Path]:
+        """A new empty folder to fill; it becomes ``release/`` if the block ends well, and goes otherwise.
+
+        Raises:
+            RunError: this run has already been released, or the disk refuses.
+        """
+        if self.is_released:
+            raise RunError(
+                f"{self.release} is already there, and a release is never changed.",
+                hint="Use it as it is, or make a new run in another folder with -o.",
+            )
+        partial = self.path / "release.partial"
+        with file_errors("assemble the release"):
+            if partial.exists():
+                shutil.rmtree(partial)  # left by a process that was killed
+            private_dir(partial)
+        try:
+            yield partial
+            with file_errors("finish the release"):
+                _sync_tree(partial)
+                partial.rename(self.release)
+                sync_dir(self.path)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+
+    def close(self) -> None:
+        """Let another process have the folder. A second call does nothing."""
+        self.journal.close()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"RunFolder({str(self.path)!r})"
+
+
+def _refuse_strangers(folder: Path) -> None:
+    """Leave a folder that is not ours exactly as it is: not even a lock or other rights."""
+    with file_errors(f"open the folder {folder}"):
+        names = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
+    if "run.json" in names:
+        _about(folder)
+    elif any(name != _LOCK and not name.startswith(PART) for name in names):
+        raise RunError(
+            f"{folder} holds other files and is not a run folder.",
+            hint="Choose a new or empty folder with -o.",
+        )
+
+
+def _lock(folder: Path) -> int:
+    """A lock the system takes back when the process ends, however it ends."""
+    with file_errors(f"lock the folder {folder}"):
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(folder / _LOCK, flags, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise RunError(
+                f"Another process is working in {folder}.",
+                hint="Wait until it has finished, or start this one in another folder with -o.",
+            ) from None
+        except BaseException:
+            os.close(descriptor)
+            raise
+    return descriptor
+
+
+def _run_id(folder: Path, fingerprint: str, plan_toml: str) -> str:
+    """The id of the run in the folder; a new 128-bit one is drawn and kept if the folder is empty."""
+    file = folder / "run.json"
+    if file.exists():
+        return _known_id(folder, fingerprint, plan_toml)
+    run_id = secrets.token_hex(16)
+    write_atomic(
+        file, canonical_json({"format": _FORMAT, "run_id": run_id, "plan_fingerprint": fingerprint}) + b"\n"
+    )
+    return run_id
+
+
+def _known_id(folder: Path, fingerprint: str, plan_toml: str) -> str:
+    about = _about(folder)
+    if about["plan_fingerprint"] != fingerprint:
+        raise RunError(
+            f"{folder} holds a run of another plan{_differences(folder, plan_toml)}.",
+            hint="Set these back to go on with that run, or start a new one in another folder with -o.",
+        )
+    return str(about["run_id"])
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    with file_errors("read run.json"):
+        content = (folder / "run.json").read_bytes()
+    try:
+        about = json.loads(content)
+    except ValueError:
+        about = None
+    known = {"format", "run_id", "plan_fingerprint"}
+    if not isinstance(about, dict) or not known <= about.keys() or about["format"] != _FORMAT:
+        raise RunError(
+            f"{folder / 'run.json'} is damaged or of another version of RPSG.",
+            hint="Use the version that began this run, or start a new one in another folder with -o.",
+        )
+    return about
+
+
+def _differences(folder: Path, plan_toml: str) -> str:
+    """Which keys of the two plans differ: names only, a plan may hold paths."""
+    try:
+        before = _flat(tomllib.loads((folder / "plan.toml").read_text(encoding="utf-8")))
+        now = _flat(tomllib.loads(plan_toml))
+    except (OSError, ValueError):
+        return ""
+    keys = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+    if not keys:
+        return ""
+    more = ", ..." if len(keys) > _MOST_DIFFERENCES else ""
+    return f" (they differ in {', '.join(keys[:_MOST_DIFFERENCES])}{more})"
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _layout(folder: Path, plan_toml: str) -> bytes:
+    """Make what is not there yet; gives the private key."""
+    is_begun = (folder / "journal.jsonl").exists()
+    for part in (folder, private_dir(folder / "private"), private_dir(folder / "evidence")):
+        remove_parts(part)
+    if not (folder / "plan.toml").exists():
+        write_atomic(folder / "plan.toml", plan_toml.encode())
+    return _key(folder / "private" / "key", is_begun)
+
+
+def _key(file: Path, is_begun: bool) -> bytes:
+    if not is_begun and not file.exists():
+        write_atomic(file, secrets.token_bytes(_KEY_BYTES))
+    with file_errors("read private/key"):
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            key = os.read(descriptor, _KEY_BYTES + 1)
+        finally:
+            os.close(descriptor)
+    if len(key) != _KEY_BYTES:
+        raise RunError(
+            "private/key of this run is damaged.", hint="Start a new run in another folder with -o."
+        )
+    return key
+
+
+def _sync_tree(folder: Path) -> None:
+    for root, _, names in os.walk(folder):
+        for name in names:
+            descriptor = os.open(Path(root) / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        sync_dir(Path(root))
