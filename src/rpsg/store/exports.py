@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ExportFormat = Literal["jsonl", "csv", "parquet"]
 
 _FIRST = ("id", "text", "label")
-_FORMULA_STARTS = frozenset("=+-@\t\r\n\0|%＝＋－＠")  # noqa: RUF001 -- full-width ones start a formula too
+_FORMULA_STARTS = frozenset("=+-@\t\r\n\0|%\uff1d\uff0b\uff0d\uff20")  # the last four are full-width = + - @
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
