@@ -121,18 +121,15 @@ class Pack(Strict):
         return next(a for a in self.attributes if a.name == name)
 
     def with_label(self, labels: tuple[str, ...]) -> Pack:
-        """This pack with the declared label as one more attribute, counted together with the first marginal's root.
-
-        The label joins the pack's own root so that the conditional shape of everything else is kept.
-        """
+        """This pack with the label as one more attribute, counted together with the sentiment if there is one."""
         if not labels:
             return self
-        root = self.marginals[0][0]
         label = Attribute(name="label", kind="label", values=labels)
+        partners = [a.name for a in self.attributes if a.kind == "sentiment"]
         return self.model_copy(
             update={
                 "attributes": (*self.attributes, label),
-                "marginals": (*self.marginals, (root, "label")),
+                "marginals": (*self.marginals, ("label", *partners[:1])),
             }
         )
 
@@ -143,7 +140,9 @@ def _read_values(folder: Path, attribute: dict[str, object]) -> dict[str, object
         return attribute
     path = folder / str(file)
     if path.parent.resolve() != folder.resolve() or not path.is_file():
-        raise UsageError(f"{folder / 'pack.toml'} names the file {file!r}, which is not in the pack's folder.")
+        raise UsageError(
+            f"{folder / 'pack.toml'} names the file {file!r}, which is not in the pack's folder."
+        )
     lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     pairs = [line.partition(" | ") for line in lines if line and not line.startswith("#")]
     describe = str(attribute.get("describe", "{value}"))
@@ -174,7 +173,8 @@ def read_pack(folder: Path) -> Pack:
     except FileNotFoundError as error:
         missing = Path(error.filename).name
         raise UsageError(
-            f"The domain pack {folder.name} has no {missing}.", hint="A pack needs pack.toml, " + ", ".join(PROMPTS)
+            f"The domain pack {folder.name} has no {missing}.",
+            hint="A pack needs pack.toml, " + ", ".join(PROMPTS),
         ) from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is not valid TOML: {error}") from None
@@ -186,10 +186,15 @@ def read_pack(folder: Path) -> Pack:
 
 def find_pack(name: str) -> Pack:
     """The pack called ``name``: one that ships with RPSG, or a folder of the user's."""
+    return read_pack(pack_folder(name))
+
+
+def pack_folder(name: str) -> Path:
+    """Where the pack called ``name`` lies; UsageError lists those there are."""
     if (Path(name) / "pack.toml").is_file():
-        return read_pack(Path(name))
+        return Path(name)
     if re.fullmatch(r"[a-z0-9-]+", name) and (PACKS / name / "pack.toml").is_file():
-        return read_pack(PACKS / name)
+        return PACKS / name
     raise UsageError(
         f"There is no domain pack {name!r}.",
         hint=f"Use one of: {', '.join(pack_names())}; or the path of a folder with a pack.toml.",

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rpsg.errors import InfeasibleError
-from rpsg.privacy.mechanisms import Ballots, Query
-from rpsg.stages.budget import safe_size, votes_stage
+from rpsg.privacy.ballots import Ballots, Query
+from rpsg.stages.budget import check_votes, pool_size, safe_size, thinned, votes_stage
 from rpsg.stages.candidates import write_variants
 from rpsg.stages.cards import CardModel, card_ballots, cells
 from rpsg.stages.cosine_filter import drop_copies, drop_near_duplicates
@@ -30,14 +30,6 @@ Phrases = Mapping[str, Sequence[tuple[str, int]]]
 EXPAND_ATTEMPTS = 3  # filters drop some variants; asking again for ever would not end with a poor writer
 
 
-def query(budget: Budget, stage: str, what: str, dim: int) -> Query:
-    """The query of a planned release."""
-    planned = budget.release(stage)
-    return Query(
-        stage=stage, what=what, dim=dim, rule=planned.rule, k=planned.k, c=planned.c, w=planned.w, sigma=planned.sigma
-    )
-
-
 def paid(job: Job) -> Budget:
     """The budget of a job that reads private data."""
     if job.budget is None:
@@ -45,11 +37,16 @@ def paid(job: Job) -> Budget:
     return job.budget
 
 
+def ask(job: Job, stage: str, what: str, dim: int = 0) -> Query:
+    """The query of a planned release."""
+    return Query.of(paid(job).release(stage), what, dim)
+
+
 def count_people(job: Job) -> int:
     """How many people there are: as declared, or a noisy count's safe lower end."""
     if job.plan.privacy.n_public is not None:
         return job.plan.privacy.n_public
-    asked = query(paid(job), "size", "number of people (or rows, without a user column)", 1)
+    asked = ask(job, "size", "number of people (or rows, without a user column)", 1)
 
     def ballots() -> Private[Ballots]:
         return job.people.units.map(lambda units: Ballots(units=np.unique(units), cells=_zeros(units)))
@@ -67,12 +64,16 @@ def find_labels(job: Job) -> tuple[str, ...]:
     data = job.plan.data
     if data.label is None or data.labels:
         return data.labels
-    asked = query(paid(job), "labels", f"values of the column {data.label}", 0)
+    asked = ask(job, "labels", f"values of the column {data.label}")
 
     def items() -> Private[list[list[str]]]:
         return job.people.rows.map(lambda rows: _labels_of_people(rows, asked.k))
 
-    found = tuple(sorted(value for value, _ in job.kernel.select(asked, items) if value.strip()))
+    found = tuple(
+        sorted(
+            value for value, _ in job.kernel.select(asked, _delta_fail(job, asked), items) if value.strip()
+        )
+    )
     if len(found) < 2:
         raise InfeasibleError(
             "Fewer than two label values are common enough to be found at this epsilon.",
@@ -89,10 +90,26 @@ def _labels_of_people(rows: Sequence[object], limit: int) -> list[list[str]]:
     return [sorted(labels)[:limit] for labels in people.values()]
 
 
+def _delta_fail(job: Job, asked: Query) -> float:
+    return paid(job).release(asked.stage).delta_fail
+
+
+def feasible(job: Job, pack: Pack, n: int) -> Pack:
+    """The pack as ``n`` people can fill it; InfeasibleError, with what to change, when they cannot."""
+    pack = thinned(pack, n, paid(job).release("cards").sigma)
+    check_votes(job.plan, pack, n, paid(job))
+    return pack
+
+
+def pool_wanted(job: Job, n: int) -> int:
+    """How many candidates to write."""
+    return pool_size(job.plan, n, paid(job))
+
+
 def release_cards(job: Job, pack: Pack, traits: Callable[[], Private[Traits]], n: int) -> CardModel:
     """The noisy marginals of the schema, fitted."""
     groups = "; ".join(" x ".join(group) for group in pack.marginals)
-    asked = query(paid(job), "cards", f"histograms over the public schema: {groups}", cells(pack))
+    asked = ask(job, "cards", f"histograms over the public schema: {groups}", cells(pack))
     noisy = job.kernel.release(asked, lambda: card_ballots(traits(), job.people.units, pack))
     return CardModel.fit(pack, noisy, n * asked.c, job.plan.method.uniform_mix)
 
@@ -102,14 +119,14 @@ def release_keyphrases(job: Job, pack: Pack, traits: Callable[[], Private[Traits
     if not job.plan.privacy.shares.keyphrases:
         return {}
     root = pack.attribute(pack.marginals[0][0])
-    asked = query(paid(job), "keyphrases", f"words used with each {root.name}", 0)
+    asked = ask(job, "keyphrases", f"words used with each {root.name}")
 
     def items() -> Private[list[list[str]]]:
         return phrase_items(
             job.people.rows, traits(), root.name, root.values, per_person=asked.k, key=job.key
         )
 
-    return by_topic(job.kernel.select(asked, items))
+    return by_topic(job.kernel.select(asked, _delta_fail(job, asked), items))
 
 
 def draw_cards(job: Job, pack: Pack, model: CardModel, phrases: Phrases, count: int) -> list[Card]:
@@ -133,7 +150,7 @@ def vote(
     """The pool with noisy votes as scores, and the candidates that stood."""
     method, standing = job.plan.method, pool.alive()
     stage = votes_stage(job.plan, round_number)
-    asked = query(paid(job), stage, f"votes for the {method.votes_per_record} nearest candidates", len(standing))
+    asked = ask(job, stage, f"votes for the {method.votes_per_record} nearest candidates", len(standing))
     vectors = job.tools.embedder.embed([c.text for c in standing])
     labelled = label_of(pack) is not None
 

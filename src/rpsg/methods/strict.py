@@ -13,16 +13,17 @@ from rpsg.methods.steps import (
     count_people,
     draw_cards,
     expand,
+    feasible,
     find_labels,
     label_of,
     places,
+    pool_wanted,
     public_filters,
     release_cards,
     release_keyphrases,
     vote,
 )
 from rpsg.stages.annotate import annotate
-from rpsg.stages.budget import check_feasible, pool_size
 from rpsg.stages.candidates import write_candidates, write_variants
 from rpsg.stages.scrub import scrub
 from rpsg.stages.selection import select
@@ -39,13 +40,13 @@ def synthesize(job: Job) -> Pool:
     # How many people there are, and which labels: from declarations, or with noise.
     n = count_people(job)
     pack = job.pack.with_label(find_labels(job))
-    check_feasible(plan, pack, n, job.budget)
+    pack = feasible(job, pack, n)
 
     # Each private record is described by public models; noisy counts of the descriptions are the seeds.
     traits = cache(lambda: annotate(job.people, pack, tools.embedder, tools.sentiment))
     model = release_cards(job, pack, traits, n)
     phrases = release_keyphrases(job, pack, traits)
-    cards = draw_cards(job, pack, model, phrases, pool_size(plan, n, job.budget))
+    cards = draw_cards(job, pack, model, phrases, pool_wanted(job, n))
 
     # The LLM writes one candidate from each card; filters that read only public text tidy up.
     pool = write_candidates(cards, pack, plan, tools.writer, progress)

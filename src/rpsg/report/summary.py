@@ -71,7 +71,14 @@ def _spent(facts: Facts) -> str:
         for m in mechanisms
     ]
     head = ["## What was read from the private data", ""]
-    return "\n".join([*head, "| step | what was counted | noise (sigma) | share of the budget |", "|---|---|---|---|", *rows])
+    return "\n".join(
+        [
+            *head,
+            "| step | what was counted | noise (sigma) | share of the budget |",
+            "|---|---|---|---|",
+            *rows,
+        ]
+    )
 
 
 def _fate(facts: Facts) -> str:

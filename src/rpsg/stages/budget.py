@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from rpsg.errors import InfeasibleError
 from rpsg.privacy.accounting import Budget, StagePlan, calibrate, max_candidates, max_cells
-from rpsg.stages.cards import shapes
 
 if TYPE_CHECKING:
     from rpsg.domains import Pack
@@ -18,12 +17,14 @@ if TYPE_CHECKING:
 LOWER_END = 4.76
 #: Fewer candidates than this are not worth a vote.
 MINIMUM_POOL = 20
+#: Mean of max(noise, 0) in an empty cell, in sigmas; and the share of n that such noise may make up.
+NOISE_PER_CELL, NOISE_SHARE = 0.399, 0.2
 
 
 def strict_stages(plan: Plan, pack: Pack) -> list[StagePlan]:
     """The stages of a strict run that read private data, their rules, and their shares made to sum to one."""
     shares, c = plan.privacy.shares, plan.records_per_unit
-    k_cards = len(pack.marginals) + (1 if _finds_labels(plan) else 0)
+    k_cards = len(pack.marginals) + (plan.data.label is not None)
     stages = [
         StagePlan("cards", shares.cards, "S2_one_cell", k=k_cards, c=c),
         StagePlan(
@@ -41,7 +42,9 @@ def strict_stages(plan: Plan, pack: Pack) -> list[StagePlan]:
         stages.insert(-2, StagePlan("labels", shares.labels, "S3_k_items_per_unit", k=c, selects=True))
     if shares.keyphrases:
         k = plan.method.phrases_per_record
-        stages.insert(-1, StagePlan("keyphrases", shares.keyphrases, "S3_k_items_per_unit", k=k, selects=True))
+        stages.insert(
+            -1, StagePlan("keyphrases", shares.keyphrases, "S3_k_items_per_unit", k=k, selects=True)
+        )
     return _normalised([s for s in stages if s.share > 0])
 
 
@@ -60,9 +63,7 @@ def _normalised(stages: Sequence[StagePlan]) -> list[StagePlan]:
 def strict_budget(plan: Plan, pack: Pack) -> Budget:
     """The noise of every stage, so that the whole costs at most the plan's (epsilon, delta)."""
     privacy = plan.privacy
-    return calibrate(
-        privacy.epsilon, privacy.delta, strict_stages(plan, pack), adjacency=privacy.adjacency
-    )
+    return calibrate(privacy.epsilon, privacy.delta, strict_stages(plan, pack), adjacency=privacy.adjacency)
 
 
 def safe_size(noisy: float, sigma: float) -> int:
@@ -77,30 +78,42 @@ def votes_stage(plan: Plan, round_number: int) -> str:
 def pool_size(plan: Plan, n: int, budget: Budget) -> int:
     """How many candidates to write: as many as the plan asks for, and as n votes can tell apart."""
     wanted = math.ceil(plan.corpus.size * plan.method.oversample)
-    return min(wanted, max_candidates(n * plan.method.votes_per_record, budget.release(votes_stage(plan, 0)).sigma))
+    return min(
+        wanted, max_candidates(n * plan.method.votes_per_record, budget.release(votes_stage(plan, 0)).sigma)
+    )
 
 
 def smallest_size(plan: Plan, pack: Pack, budget: Budget) -> int:
     """The smallest number of people for which this schema and epsilon make sense."""
-    largest = max(math.prod(shape) for shape in shapes(pack))
-    cards = math.ceil(largest * 0.399 * budget.release("cards").sigma / 0.2)
+    widest = max(len(pack.attribute(group[0]).values) for group in pack.marginals)
+    cards = math.ceil(widest * NOISE_PER_CELL * budget.release("cards").sigma / NOISE_SHARE)
     votes = math.ceil(2 * MINIMUM_POOL * budget.release(votes_stage(plan, 0)).sigma)
     return max(cards, votes) + 1
 
 
-def check_feasible(plan: Plan, pack: Pack, n: int, budget: Budget) -> None:
-    """InfeasibleError when noise would drown the counts, with the change that helps most."""
-    sigma = budget.release("cards").sigma
+def thinned(pack: Pack, n: int, sigma: float) -> Pack:
+    """The pack with only those attributes counted together that ``n`` people can fill.
+
+    A marginal with more cells than the noise leaves room for is counted by its first attribute alone. The
+    number of marginals stays, so the plan of the budget holds; what it depends on is public or paid for.
+    """
     allowed = max_cells(n, sigma)
-    largest = max(pack.marginals, key=lambda group: _cells_of(pack, group))
-    if _cells_of(pack, largest) > allowed:
+    kept = tuple(group if _cells_of(pack, group) <= allowed else group[:1] for group in pack.marginals)
+    counted = {name for group in kept for name in group}
+    lost = [name for group in pack.marginals for name in group if name not in counted]
+    if lost or any(_cells_of(pack, group) > allowed for group in kept):
+        widest = max((g for g in pack.marginals), key=lambda g: len(pack.attribute(g[0]).values))[0]
         raise InfeasibleError(
-            f"The schema is too large for this many people at epsilon {plan.privacy.epsilon:g}: the marginal "
-            f"{' x '.join(largest)} has {_cells_of(pack, largest)} cells, and noise leaves room for {allowed}.",
-            hint=f"Take {largest[-1]!r} out of that marginal or shorten its list of values, raise --epsilon, "
-            f"or bring at least {smallest_size(plan, pack, budget)} people.",
+            f"The schema is too large for this many people: noise leaves room for {allowed} cells in a "
+            f"histogram, and the attribute {lost[0] if lost else widest!r} cannot be counted.",
+            hint="Shorten its list of values in a copy of the domain pack, raise --epsilon, or bring more people.",
         )
-    if pool_size(plan, n, budget) < MINIMUM_POOL:
+    return pack.model_copy(update={"marginals": kept})
+
+
+def check_votes(plan: Plan, pack: Pack, n: int, budget: Budget) -> None:
+    """InfeasibleError when the votes of ``n`` people cannot tell a useful number of candidates apart."""
+    if pool_size(plan, n, budget) < min(MINIMUM_POOL, plan.corpus.size):
         raise InfeasibleError(
             f"At epsilon {plan.privacy.epsilon:g} the votes of so few people cannot tell "
             f"{MINIMUM_POOL} candidates apart.",

@@ -49,9 +49,7 @@ def write_variants(
     ]
     progress.start("writing variants", len(requests))
     replies = _write(requests, range(len(requests)), writer, progress)
-    return pool.extend(
-        [_candidate(first + i, p.card, replies[i], p.id) for i, p in enumerate(parents)]
-    )
+    return pool.extend([_candidate(first + i, p.card, replies[i], p.id) for i, p in enumerate(parents)])
 
 
 def _write(

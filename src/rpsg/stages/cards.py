@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.privacy.mechanisms import Ballots
+from rpsg.privacy.ballots import Ballots
 from rpsg.records import Card
 
 if TYPE_CHECKING:

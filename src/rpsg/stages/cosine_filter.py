@@ -19,9 +19,7 @@ DUPLICATE = 0.95
 COPIED_WORDS = 8
 
 
-def drop_near_duplicates(
-    pool: Pool, vectors: npt.NDArray[np.float32], threshold: float = DUPLICATE
-) -> Pool:
+def drop_near_duplicates(pool: Pool, vectors: npt.NDArray[np.float32], threshold: float = DUPLICATE) -> Pool:
     """Of texts closer than ``threshold`` (cosine) the one with the lowest id stays.
 
     ``vectors`` are the unit rows of ``pool.alive()``, in that order.

@@ -24,7 +24,10 @@ def nll_filter(pool: Pool, scorer: Scorer | None, width: float = WIDTH) -> Pool:
     alive = pool.alive()
     if scorer is None or not alive:
         return pool
-    scores = [float(-np.mean(tokens)) if tokens else float("nan") for tokens in scorer.score([c.text for c in alive])]
+    scores = [
+        float(-np.mean(tokens)) if tokens else float("nan")
+        for tokens in scorer.score([c.text for c in alive])
+    ]
     values = np.array(scores)
     middle = float(np.nanmedian(values))
     spread = TO_SIGMA * float(np.nanmedian(np.abs(values - middle))) + 1e-9

@@ -29,6 +29,4 @@ def scrub_text(text: str) -> str:
 
 def scrub(pool: Pool) -> Pool:
     """The pool with every living text scrubbed."""
-    return type(pool)(
-        tuple(c if c.dropped else replace(c, text=scrub_text(c.text)) for c in pool.candidates)
-    )
+    return type(pool)(tuple(c if c.dropped else replace(c, text=scrub_text(c.text)) for c in pool.candidates))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.privacy.mechanisms import Ballots
+from rpsg.privacy.ballots import Ballots
 
 if TYPE_CHECKING:
     from rpsg.privacy.private import Private

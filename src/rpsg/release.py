@@ -1,0 +1,192 @@
+"""What may leave: the corpus, the ledger, the words about it, and the evidence that lets anyone replay it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rpsg.domains import pack_folder
+from rpsg.errors import RunError
+from rpsg.privacy.claims import PrivacyUnit
+from rpsg.privacy.gaussian import mu_for
+from rpsg.privacy.kernel import Kernel
+from rpsg.privacy.ledger import Account as LedgerAccount
+from rpsg.privacy.ledger import (
+    Cumulative,
+    Egress,
+    Output,
+    PublicInput,
+    build_private_ledger,
+    build_public_ledger,
+)
+from rpsg.privacy.ledger import Facts as LedgerFacts
+from rpsg.report.summary import Facts, card, summary
+from rpsg.results import Run
+from rpsg.store.exports import SyntheticText, write_corpus
+from rpsg.store.files import write_atomic
+
+if TYPE_CHECKING:
+    from rpsg.methods.tools import Job
+    from rpsg.plan import Plan
+    from rpsg.privacy.odometer import Account
+    from rpsg.private_side import PrivateSide
+    from rpsg.records import Candidate, Pool
+    from rpsg.store.calls import CallStore
+    from rpsg.store.exports import ExportFormat
+    from rpsg.store.run import RunFolder
+
+PUBLIC_MODE = 0o644
+TEXTS = "texts.jsonl"
+PLAN = "plan.toml"
+PACK = "pack"
+
+
+def publish(folder: RunFolder, private: PrivateSide, job: Job, pool: Pool, calls: CallStore) -> None:
+    """Assemble ``release/``; it appears whole or not at all."""
+    with folder.assemble_release() as target:
+        outputs = write_texts(target, pool)
+        write_evidence(target, folder.evidence, job.plan, pack_folder(job.plan.corpus.domain), calls)
+        outputs[f"evidence/{TEXTS}"] = _sha256(target / "evidence" / TEXTS)
+        ledger = build_public_ledger(
+            ledger_facts(job, pool, outputs),
+            _account(job, private),
+            _cumulative(job.plan, private.account),
+            commitment=private.commitment,
+        )
+        write_atomic(target / "ledger.json", _pretty(ledger), PUBLIC_MODE)
+        write_words(
+            target, Facts(job.plan, job.pack, pool, ledger, job.tools.writer.name, job.tools.embedder.name)
+        )
+        if private.commitment is not None:
+            mine = build_private_ledger(ledger, private.commitment, {})
+            write_atomic(folder.private_path("ledger.private.json"), _pretty(mine))
+
+
+def ledger_facts(job: Job, pool: Pool, outputs: Mapping[str, str]) -> LedgerFacts:
+    """What the ledger says about a run besides its account."""
+    plan, paid = job.plan, job.budget is not None
+    texts = len(pool.alive())
+    return LedgerFacts(
+        mode="strict" if paid else "none",
+        method=plan.method.name,
+        claim="end_to_end_dp" if paid else "no_private_data",
+        unit=PrivacyUnit(plan.unit, plan.privacy.adjacency, plan.records_per_unit, "random_subset_csprng"),
+        outputs=tuple(Output(name, sha, texts) for name, sha in sorted(outputs.items())),
+        generation_seed=plan.generation.seed,
+        public_inputs=_public_inputs(job),
+        egress=(
+            Egress(job.tools.writer.endpoint, "dp_outputs" if paid else "public_only", job.tools.writer.name),
+        ),
+    )
+
+
+def _public_inputs(job: Job) -> tuple[PublicInput, ...]:
+    plan = job.plan
+    inputs = [
+        PublicInput(f"domain pack {job.pack.name}", "schema and prompts", job.pack.sha256),
+        PublicInput("about", "one line about the corpus, in the prompts"),
+        PublicInput("epsilon, delta, size and method", "fixed in the plan, not computed from the data"),
+        PublicInput(job.tools.embedder.name, "embedder of the votes", declared_by="plan"),
+        PublicInput(job.tools.sentiment.name, "sentiment classifier", declared_by="plan"),
+    ]
+    if plan.data.labels:
+        inputs.append(PublicInput("labels", "declared label values"))
+    if plan.privacy.n_public is not None:
+        inputs.append(PublicInput("n_public", "declared number of people"))
+    return tuple(inputs)
+
+
+def _account(job: Job, private: PrivateSide) -> LedgerAccount | None:
+    if job.budget is None or not isinstance(private.kernel, Kernel):
+        return None
+    return LedgerAccount(job.budget, private.kernel.releases, private.kernel.noise_name)
+
+
+def _cumulative(plan: Plan, account: Account | None) -> Cumulative:
+    cap = mu_for(plan.privacy.lifetime_epsilon, plan.privacy.delta) ** 2
+    if account is None:
+        return Cumulative(0.0, 0, cap, tracked=False)
+    total = account.total()
+    return Cumulative(total.mu2, total.releases, cap)
+
+
+def _pretty(value: Mapping[str, Any]) -> bytes:
+    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def synthetic_texts(pool: Pool) -> list[SyntheticText]:
+    """The living texts as rows of the release: the label apart, the other card values as attributes."""
+    return [_row(candidate) for candidate in pool.alive()]
+
+
+def _row(candidate: Candidate) -> SyntheticText:
+    values = dict(candidate.card.values)
+    label = values.pop("label", None)
+    return SyntheticText(candidate.id, candidate.text, label, values)
+
+
+def write_texts(folder: Path, pool: Pool) -> dict[str, str]:
+    """Write the corpus in every format that can be written here; SHA-256 by file name."""
+    formats: list[ExportFormat] = ["jsonl", "csv"]
+    if find_spec("pyarrow") is not None:
+        formats.append("parquet")
+    return write_corpus(folder, synthetic_texts(pool), formats)
+
+
+def write_evidence(folder: Path, evidence: Path, plan: Plan, pack_folder: Path, calls: CallStore) -> None:
+    """Copy what a replay needs: the noisy counts, the plan, the pack, and every reply of the writer."""
+    target = folder / "evidence"
+    target.mkdir()
+    for file in sorted(evidence.glob("release-*.json")):
+        shutil.copyfile(file, target / file.name)
+    calls.export_jsonl(target / TEXTS)
+    public = plan.model_copy(update={"data": plan.data.model_copy(update={"path": ""})})
+    write_atomic(target / PLAN, public.to_toml().encode(), PUBLIC_MODE)
+    (target / PACK).mkdir()
+    for file in sorted(p for p in pack_folder.iterdir() if p.suffix in (".toml", ".txt")):
+        shutil.copyfile(file, target / PACK / file.name)
+
+
+def write_words(folder: Path, facts: Facts) -> None:
+    """The summary and the data set's card."""
+    write_atomic(folder / "summary.md", summary(facts).encode(), PUBLIC_MODE)
+    write_atomic(folder / "README.md", card(facts).encode(), PUBLIC_MODE)
+
+
+def read_release(path: Path, timings: Mapping[str, float] | None = None) -> Run:
+    """A finished run from its folder, or from its release folder alone.
+
+    Raises:
+        RunError: there is no finished release.
+    """
+    release = path if (path / "ledger.json").is_file() else path / "release"
+    try:
+        ledger = json.loads((release / "ledger.json").read_text(encoding="utf-8"))
+        records = _records(release / "corpus.jsonl")
+        words = (release / "summary.md").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise RunError(
+            f"{path} holds no finished run.", hint="Go on with it: the same `rpsg run` command again."
+        ) from None
+    return Run(
+        path=release.parent,
+        texts=tuple(str(record["text"]) for record in records),
+        records=tuple(records),
+        ledger=ledger,
+        summary=words,
+        timings=dict(timings or {}),
+    )
+
+
+def _records(path: Path) -> Sequence[Mapping[str, Any]]:
+    with path.open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
