@@ -11,11 +11,12 @@ import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
 
 from rpsg.errors import InfeasibleError, UsageError
 from rpsg.privacy.gaussian import epsilon_of, mu_for
 from rpsg.privacy.sensitivity import Adjacency, Rule, selection_threshold, sensitivity2
-from typing import TYPE_CHECKING
+from rpsg.privacy.sources import LARGEST_SIGMA, ROUNDED_GAUSSIAN, tv_bound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 SIGMA_STEP = 1_000_000  # sigmas are multiples of 1e-6
 UNKNOWN_DIM = 1_000_000  # cells assumed for the sampler's error where a stage's size is not known yet
 HIGHEST_DELTA = 1e-4
-LARGEST_SIGMA = 1e5
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +118,6 @@ def plan_sha256(plan: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def table_reach(sigma: float) -> int:
-    """K: the noise table covers -K..K, beyond which less than 2^-140 of the normal law is left."""
-    return math.ceil(sigma * math.sqrt(2.0 * math.log(2.0) * 140.0)) + 2
-
-
-def sampler_tv(sigma: float, size: int) -> float:
-    """Total variation between ``size`` draws of the 128-bit table and exact rounded Gaussians."""
-    return size * (2 * table_reach(sigma) + 2) * 2.0**-128
-
-
 def sigma_for(mu_stage: float, square: float) -> float:
     """The noise with sensitivity^2 / sigma^2 <= mu_stage^2, rounded up to the next multiple of 1e-6.
 
@@ -142,18 +132,19 @@ def sigma_for(mu_stage: float, square: float) -> float:
     return steps / SIGMA_STEP
 
 
-def calibrate(
+def calibrate(  # three by place, three by name
     epsilon: float,
     delta: float,
     stages: Sequence[StagePlan],
     *,
     adjacency: Adjacency = "add_remove",
     delta_fail_share: float = 0.1,
+    source: str = ROUNDED_GAUSSIAN,
 ) -> Budget:
     """The noise of every stage for a total of (epsilon, delta).
 
     When a stage selects strings, ``delta_fail_share`` of delta pays for its threshold; otherwise all of
-    delta, less the sampler's own error, goes to the Gaussian part.
+    delta, less the error of the noise ``source``, goes to the Gaussian part.
 
     Raises:
         UsageError: a target or a share that cannot be.
@@ -167,14 +158,14 @@ def calibrate(
         mu = mu_for(epsilon, delta - fail_each * selecting - sampler)
         releases = tuple(_releases(stages, mu, adjacency, fail_each))
         _check_noise(releases)
-        sampler = 2.0 * (1.0 + math.exp(min(epsilon, 700.0))) * _sampler_tv(stages, releases)
+        sampler = 2.0 * (1.0 + math.exp(min(epsilon, 700.0))) * _sampler_tv(stages, releases, source)
         if sampler > 0.01 * delta:
             raise InfeasibleError("Epsilon is too large to mean anything.", hint="Choose epsilon below 30.")
     spent = epsilon_of(
         math.sqrt(math.fsum(r.mu2(adjacency) for r in releases)),
         delta,
         math.fsum(r.delta_fail for r in releases),
-        _sampler_tv(stages, releases),
+        _sampler_tv(stages, releases, source),
     )
     if not spent <= epsilon:
         raise InfeasibleError("The noise found does not keep the budget.", hint="Report this as a bug.")
@@ -197,9 +188,9 @@ def _round_names(stage: StagePlan) -> list[str]:
     return [stage.stage] if stage.rounds == 1 else [f"{stage.stage}[{i}]" for i in range(stage.rounds)]
 
 
-def _sampler_tv(stages: Sequence[StagePlan], releases: Sequence[PlannedRelease]) -> float:
+def _sampler_tv(stages: Sequence[StagePlan], releases: Sequence[PlannedRelease], source: str) -> float:
     dims = {name: s.dim or UNKNOWN_DIM for s in stages for name in _round_names(s)}
-    return math.fsum(sampler_tv(r.sigma, dims[r.stage]) for r in releases)
+    return math.fsum(tv_bound(source, r.sigma, dims[r.stage]) for r in releases)
 
 
 def _check_target(epsilon: float, delta: float, stages: Sequence[StagePlan]) -> None:

@@ -7,17 +7,18 @@ there for bugs: a row that breaks the rule stops the run, and the error says whi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from rpsg.errors import PrivacyError
 from rpsg.privacy.sensitivity import Adjacency, Rule, sensitivity2
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rpsg.privacy.accounting import PlannedRelease
     from collections.abc import Iterable
+
+    from rpsg.privacy.accounting import PlannedRelease
 
 IntArray = npt.NDArray[np.int64]
 

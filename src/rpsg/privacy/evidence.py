@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,8 +17,9 @@ from rpsg.errors import RunError
 from rpsg.privacy.files import canonical_json, replace_durably, strict_json
 
 if TYPE_CHECKING:
-    from rpsg.privacy.ballots import IntArray
     from pathlib import Path
+
+    from rpsg.privacy.ballots import IntArray
 
 SCHEMA = "rpsg-evidence/1"
 _NAME = re.compile(r"release-\d{3,}\.json")

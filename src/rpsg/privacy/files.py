@@ -6,13 +6,13 @@ import contextlib
 import json
 import os
 import stat
-from typing import Any, Never, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Never
 
 from rpsg.errors import PrivacyError, RunError
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Iterator
+    from pathlib import Path
 
 PRIVATE = 0o600
 PUBLIC = 0o644

@@ -12,15 +12,16 @@ lies in the private folder of the run and holds no count and no noise.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RunError
 from rpsg.privacy.files import append_durably, canonical_json, read_lines
 
 if TYPE_CHECKING:
-    from rpsg.privacy.ballots import Query
-    from pathlib import Path
     from collections.abc import Mapping
+    from pathlib import Path
+
+    from rpsg.privacy.ballots import Query
 
 _NEW_FOLDER = "Use a new run folder, or go on with the plan this one was started with."
 

@@ -18,7 +18,7 @@ import hashlib
 import os
 import weakref
 from dataclasses import dataclass
-from typing import Protocol, TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rpsg.errors import PrivacyError, RunError
 from rpsg.privacy.ballots import Ballots, IntArray, Query
@@ -29,12 +29,13 @@ from rpsg.privacy.mechanisms import UnitItems, noisy_histogram, noisy_selection
 from rpsg.privacy.sensitivity import selection_threshold
 
 if TYPE_CHECKING:
-    from rpsg.protocols import NoiseSource
-    from rpsg.privacy.private import Private
-    from rpsg.privacy.odometer import Account
-    from rpsg.privacy.accounting import Budget, PlannedRelease
-    from pathlib import Path
     from collections.abc import Callable
+    from pathlib import Path
+
+    from rpsg.privacy.accounting import Budget, PlannedRelease
+    from rpsg.privacy.odometer import Account
+    from rpsg.privacy.private import Private
+    from rpsg.protocols import NoiseSource
 
 
 class Releases(Protocol):
@@ -55,6 +56,15 @@ class Released:
     query: Query
     planned: PlannedRelease
     output_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """What a kernel did, for the ledger: the plan, the releases, and the name of the noise source."""
+
+    budget: Budget
+    releases: tuple[Released, ...]
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +94,7 @@ class Kernel:
         BudgetError: the data set's lifetime budget does not hold the plan.
     """
 
-    def __init__(  # noqa: PLR0913  # each is one thing a run is made of, all by name
+    def __init__(  # each is one thing a run is made of, all by name
         self,
         *,
         journal: Path,
@@ -111,13 +121,9 @@ class Kernel:
         self._close()
 
     @property
-    def noise_name(self) -> str:
-        return self._noise.name
-
-    @property
-    def releases(self) -> tuple[Released, ...]:
-        """What has been released so far, for the ledger."""
-        return tuple(self._done)
+    def performed(self) -> Performed:
+        """What has been released so far."""
+        return Performed(self._budget, tuple(self._done), self._noise.name)
 
     def release(self, query: Query, ballots: Callable[[], Private[Ballots]]) -> IntArray:
         """The noisy histogram, int64 of shape (dim,). ``ballots`` is called only if it was not drawn before.

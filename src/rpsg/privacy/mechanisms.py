@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rpsg.errors import PrivacyError
 from rpsg.privacy.ballots import Ballots, IntArray, Query, clean_histogram
 from rpsg.privacy.private import Private, open_private
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rpsg.protocols import NoiseSource

@@ -26,21 +26,17 @@ from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import lru_cache
-from typing import Never, Protocol, TYPE_CHECKING
+from typing import TYPE_CHECKING, Never
 
 import numpy as np
 import numpy.typing as npt
 
 from rpsg.errors import MissingExtraError, PrivacyError
-from rpsg.privacy.accounting import LARGEST_SIGMA, sampler_tv, table_reach
-from rpsg.protocols import NoiseSource
+from rpsg.privacy.sources import LARGEST_SIGMA, OPENDP, ROUNDED_GAUSSIAN, lattice_bits, table_reach, tv_bound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-ROUNDED_GAUSSIAN = "rounded_gaussian/os_csprng"
-OPENDP = "opendp/discrete_gaussian_fine_lattice"
-TESTING_PREFIX = "testing:"
 
 _BITS = 128
 _FRACTION = 384  # bits after the point while the table is built
@@ -50,12 +46,6 @@ _NEGLIGIBLE = _FRACTION - 180  # terms below 2^-180 are left out
 _FAR = 16  # 1 - Phi(16) is below 2^-180: nothing is left to add up
 _DIGITS = 140
 _CHUNK = 1 << 16  # draws at a time: 1 MiB of random bytes
-
-
-class AccountedNoise(NoiseSource, Protocol):
-    """A noise source that knows how far its law is from exact rounded Gaussians."""
-
-    def tv_bound(self, sigma: float, size: int) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -179,7 +169,7 @@ class RoundedGaussian(_Sealed):
 
     def tv_bound(self, sigma: float, size: int) -> float:
         """How far ``size`` draws can be from exact ones, in total variation."""
-        return sampler_tv(sigma, size)
+        return tv_bound(self.name, sigma, size)
 
 
 class OpenDPNoise(_Sealed):
@@ -209,18 +199,7 @@ class OpenDPNoise(_Sealed):
         return (fine + (1 << (bits - 1))) >> bits
 
     def tv_bound(self, sigma: float, size: int) -> float:
-        return opendp_tv(sigma, size)
-
-
-def lattice_bits(sigma: float) -> int:
-    """The s of the finest lattice 2^-s on which 20 sigma still fit a 64-bit integer."""
-    if not 0.0 < sigma <= LARGEST_SIGMA:
-        raise ValueError("sigma must be positive and at most 1e5")
-    return min(57, math.floor(57 - math.log2(sigma)))
-
-
-def opendp_tv(sigma: float, size: int) -> float:
-    return size * 0.5 * 2.0 ** -lattice_bits(sigma) / sigma
+        return tv_bound(self.name, sigma, size)
 
 
 def _opendp_measurement(scale: float) -> Callable[[list[int]], list[int]]:
@@ -232,9 +211,3 @@ def _opendp_measurement(scale: float) -> Callable[[list[int]], list[int]]:
     space = dp.vector_domain(dp.atom_domain(T="i64")), dp.l2_distance(T="f64")
     measurement: Callable[[list[int]], list[int]] = dp.m.make_gaussian(*space, scale=scale)
     return measurement
-
-
-def tv_bound_of(source: str, sigma: float, size: int) -> float | None:
-    """The bound for the noise source called ``source``; None for a source no claim can be built on."""
-    bounds = {ROUNDED_GAUSSIAN: sampler_tv, OPENDP: opendp_tv}
-    return bounds[source](sigma, size) if source in bounds else None

@@ -16,12 +16,12 @@ import secrets
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rpsg.errors import BudgetError
 from rpsg.privacy.files import create_private, private_folder, read_private
 from rpsg.privacy.gaussian import epsilon_of, mu_for
 from rpsg.privacy.private import Private, open_private
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,7 +98,7 @@ class Odometer:
                 book.execute("INSERT OR REPLACE INTO alias VALUES (?, ?)", (mark, account))
             return account
 
-    def charge(  # noqa: PLR0913  # a charge is these six things
+    def charge(  # a charge is these six things
         self, account: int, run_id: str, seq: int, mu2: float, delta_fail: float, *, attempt: int = 0
     ) -> None:
         """Write a charge down, once for each (run_id, seq, attempt), before any noise is drawn for it.

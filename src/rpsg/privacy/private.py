@@ -8,7 +8,7 @@ put in JSON. ``map`` computes inside the box. Only the modules on the allow-list
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import Generic, Never, TypeVar, final, TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Never, TypeVar, final
 
 from rpsg.errors import PrivacyError, RpsgError
 

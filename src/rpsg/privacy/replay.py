@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RunError, VerificationError
 from rpsg.privacy.evidence import Evidence, Selected, evidence_file, parse_evidence
 
 if TYPE_CHECKING:
-    from rpsg.privacy.ballots import Ballots, IntArray, Query
-    from rpsg.privacy.private import Private
-    from rpsg.privacy.mechanisms import UnitItems
-    from pathlib import Path
     from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from rpsg.privacy.ballots import Ballots, IntArray, Query
+    from rpsg.privacy.mechanisms import UnitItems
+    from rpsg.privacy.private import Private
 
 
 class ReplayKernel:

@@ -1,0 +1,246 @@
+"""The arithmetic of a public ledger, one check for each thing that must hold.
+
+Every check takes the parsed ledger (already of the right form) and gives the reasons why it fails; none
+when it holds. Nothing is taken from the ledger that can be computed from something else in it.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from rpsg.privacy.accounting import plan_sha256
+from rpsg.privacy.claims import (
+    DONORS,
+    NO_GUARANTEE,
+    NOT_PRIVATE,
+    Threshold,
+    assumptions,
+    claim_numbers,
+    claim_text,
+    not_covered,
+)
+from rpsg.privacy.schema import ledger_schema, violations
+from rpsg.privacy.seal import entry_sha256, sampler_tv
+from rpsg.privacy.sensitivity import selection_threshold, sensitivity2
+from rpsg.privacy.sources import supports_claims
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    Ledger = Mapping[str, Any]
+
+_TOLERANCE = 1e-9
+_DP = {"end_to_end_dp", "voters_only_dp"}
+
+
+def makes_dp_claim(ledger: Ledger) -> bool:
+    return ledger["claim"]["type"] in _DP
+
+
+def form(ledger: Ledger) -> Iterator[str]:
+    yield from violations(ledger, ledger_schema())
+
+
+def seal_holds(ledger: Ledger) -> Iterator[str]:
+    if ledger["chain"]["entry_sha256"] != entry_sha256(ledger):
+        yield "the ledger was edited after it was sealed"
+
+
+def numbering(ledger: Ledger) -> Iterator[str]:
+    numbers = [m["seq"] for m in ledger["mechanisms"]]
+    if numbers != list(range(len(numbers))):
+        yield "the mechanisms are not numbered 0, 1, 2, ...: one was dropped, doubled or moved"
+
+
+def sensitivities(ledger: Ledger) -> Iterator[str]:
+    unit = ledger["privacy_unit"]
+    for m in _gaussians(ledger):
+        s = m["sens"]
+        try:
+            square = sensitivity2(s["rule"], s["k"], s["w"], s["c"], unit["adjacency"])
+        except ValueError as error:
+            yield f"{m['stage']}: {error}"
+            continue
+        if m["sensitivity2"] != square:
+            yield f"{m['stage']}: the squared sensitivity is {square}, not {m['sensitivity2']:g}"
+        if s["rule"] in {"S2_one_cell", "S4_k_votes"} and s["c"] != unit["max_records_per_unit"]:
+            yield f"{m['stage']}: c = {s['c']}, but a unit has up to {unit['max_records_per_unit']} records"
+
+
+def thresholds(ledger: Ledger) -> Iterator[str]:
+    lines = ledger["mechanisms"]
+    open_vocabularies = [m for m in _gaussians(ledger) if m["dim"] is None]
+    selections = [m for m in lines if m["kind"] == "selection_threshold"]
+    if len(open_vocabularies) != len(selections):
+        yield "strings were released without a threshold, or a threshold belongs to nothing"
+    for before, m in pairwise([{}, *lines]):
+        if m["kind"] == "selection_threshold":
+            yield from _threshold(before, m)
+
+
+def _threshold(before: Mapping[str, Any], line: Mapping[str, Any]) -> Iterator[str]:
+    sens = before.get("sens", {})
+    told = (before.get("kind"), before.get("dim"), before.get("sigma"), sens.get("rule"), sens.get("k"))
+    if told != ("rounded_gaussian", None, line["sigma"], "S3_k_items_per_unit", line["items_per_unit"]):
+        yield f"{line['stage']}: the threshold does not follow its own histogram"
+    elif not 0.0 < line["delta_fail"] < 1.0:
+        yield f"{line['stage']}: a threshold needs a delta_fail between 0 and 1"
+    elif line["threshold"] < selection_threshold(line["sigma"], line["items_per_unit"], line["delta_fail"]):
+        yield f"{line['stage']}: the threshold is too low for its delta_fail"
+
+
+def plan_is_complete(ledger: Ledger) -> Iterator[str]:
+    """Dropping a mechanism, be it the last one, leaves the plan longer than the list."""
+    if not makes_dp_claim(ledger):
+        return
+    plan = ledger["stage_plan"]
+    if plan_sha256(plan) != ledger["plan_sha256"]:
+        yield "the stage plan does not have the hash it claims"
+    if plan["adjacency"] != ledger["privacy_unit"]["adjacency"]:
+        yield "the stage plan is for another neighbouring relation"
+    if (plan["epsilon"], plan["delta"]) != (ledger["claim"]["epsilon"], ledger["claim"]["delta"]):
+        yield "the claim is not the target of the stage plan"
+    if [_as_planned(m) for m in plan["releases"]] != list(_performed(ledger)):
+        yield "the mechanisms are not those of the stage plan"
+    if ledger["replay"]["evidence_files"] != len(plan["releases"]):
+        yield "the number of evidence files is not that of the stage plan"
+
+
+def _as_planned(r: Mapping[str, Any]) -> tuple[object, ...]:
+    return (r["stage"], r["rule"], r["k"], r["w"], r["c"], r["sigma"], r["delta_fail"], r["threshold"])
+
+
+def _performed(ledger: Ledger) -> Iterator[tuple[object, ...]]:
+    selections = {
+        m["stage"]: (m["delta_fail"], m["threshold"])
+        for m in ledger["mechanisms"]
+        if m["kind"] == "selection_threshold"
+    }
+    for m in ledger["mechanisms"]:
+        if m["kind"] != "selection_threshold":
+            s = m.get("sens", {})
+            fail, threshold = selections.get(f"{m['stage']}.select", (0.0, None))
+            yield (
+                m["stage"],
+                s.get("rule"),
+                s.get("k"),
+                s.get("w"),
+                s.get("c"),
+                m.get("sigma"),
+                fail,
+                threshold,
+            )
+
+
+def randomness(ledger: Ledger) -> Iterator[str]:
+    rng = ledger["rng"]
+    if not makes_dp_claim(ledger):
+        return
+    if not supports_claims(rng["source"]):
+        yield "the noise source is not one a claim can be built on"
+    elif rng["tv_bound_total"] < sampler_tv(ledger["mechanisms"], rng["source"]) * (1.0 - _TOLERANCE):
+        yield "the error of the noise source is understated"
+
+
+def account(ledger: Ledger) -> Iterator[str]:
+    """Mu, delta_fail, epsilon and what follows from them, from the mechanisms alone."""
+    if not makes_dp_claim(ledger) or not supports_claims(ledger["rng"]["source"]):
+        return
+    claim = ledger["claim"]
+    if any(m["kind"] == "pure_dp" for m in ledger["mechanisms"]):
+        yield "this verifier does not account for pure-DP mechanisms"
+    numbers = _numbers(ledger)
+    if not numbers["epsilon_by_accountant"]["gdp-closed-form"] <= claim["epsilon"]:
+        yield "epsilon is larger than claimed"
+    if not claim["delta_fail"] < claim["delta"]:
+        yield "the thresholds alone use up delta"
+    for name in sorted(numbers):
+        yield from _at_least(claim[name], numbers[name], name)
+
+
+def _numbers(ledger: Ledger) -> dict[str, Any]:
+    lines, claim = ledger["mechanisms"], ledger["claim"]
+    selections = [m for m in lines if m["kind"] == "selection_threshold"]
+    spent = (math.fsum(m["delta_fail"] for m in selections), sampler_tv(lines, ledger["rng"]["source"]))
+    return claim_numbers(
+        math.sqrt(mu2_of(ledger)),
+        claim["delta"],
+        ledger["privacy_unit"]["adjacency"],
+        [Threshold(m["sigma"], m["items_per_unit"], m["threshold"]) for m in selections],
+        spent,
+    )
+
+
+def _at_least(claimed: Any, computed: Any, name: str) -> Iterator[str]:
+    if isinstance(computed, dict):
+        for key in computed:
+            if key not in claimed:
+                yield f"{name}.{key} is missing"
+            else:
+                yield from _at_least(claimed[key], computed[key], f"{name}.{key}")
+    elif not claimed >= computed * (1.0 - _TOLERANCE):
+        yield f"{name} is understated"
+
+
+def mu2_of(ledger: Ledger) -> float:
+    """The squared mu of this run."""
+    unit = ledger["privacy_unit"]["adjacency"]
+    return math.fsum(
+        sensitivity2(m["sens"]["rule"], m["sens"]["k"], m["sens"]["w"], m["sens"]["c"], unit)
+        / (m["sigma"] * m["sigma"])
+        for m in _gaussians(ledger)
+    )
+
+
+def odometer(ledger: Ledger) -> Iterator[str]:
+    total = ledger["cumulative"]
+    if total["dataset_odometer_mu2"] < mu2_of(ledger) * (1.0 - _TOLERANCE):
+        yield "the data set's odometer shows less than this run alone has cost"
+    if ledger["mechanisms"] and total["releases"] < 1:
+        yield "the odometer does not count this run"
+    cap = total["policy_mu2_cap"]
+    if cap is not None and total["dataset_odometer_mu2"] > cap * (1.0 + _TOLERANCE):
+        yield "the data set has paid more than its lifetime cap"
+
+
+def words(ledger: Ledger) -> Iterator[str]:
+    claim, text = ledger["claim"], ledger["claim"]["text"]
+    if claim["type"] != "no_formal_guarantee":
+        if text != claim_text(claim, ledger["privacy_unit"]):
+            yield "the sentence of the claim does not say what its numbers say"
+    elif ledger["status"] == "not_private_testing":
+        if text != NOT_PRIVATE:
+            yield "a test run must say that it is not private"
+    elif not text.startswith(NO_GUARANTEE) or "epsilon" in text.lower() or "ε" in text:
+        yield "a method without a guarantee must say so first and name no epsilon"
+    if claim["type"] == "voters_only_dp" and DONORS not in text:
+        yield "the claim must say that seed donors are not protected"
+
+
+def caveats(ledger: Ledger) -> Iterator[str]:
+    unit = ledger["privacy_unit"]
+    told = {a["id"] for a in ledger["assumptions"]}
+    if not {a["id"] for a in assumptions(unit)} <= told:
+        yield "an assumption of the claim is not stated"
+    if not set(not_covered(unit, tracked=ledger["cumulative"]["tracked"])) <= set(ledger["not_covered"]):
+        yield "something the claim does not cover is not stated"
+
+
+def _gaussians(ledger: Ledger) -> list[Mapping[str, Any]]:
+    return [m for m in ledger["mechanisms"] if m["kind"] == "rounded_gaussian"]
+
+
+CHECKS: tuple[tuple[str, Callable[[Ledger], Iterator[str]]], ...] = (
+    ("seal", seal_holds),
+    ("numbering", numbering),
+    ("sensitivity", sensitivities),
+    ("threshold", thresholds),
+    ("stage plan", plan_is_complete),
+    ("randomness", randomness),
+    ("epsilon and delta", account),
+    ("odometer", odometer),
+    ("claim in words", words),
+    ("caveats", caveats),
+)

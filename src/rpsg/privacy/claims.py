@@ -1,0 +1,163 @@
+"""What a release may say about itself: the numbers of a claim, and its sentences.
+
+The sentences are built from the numbers alone, so that the verifier can build them again.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from rpsg.privacy.gaussian import attack_success, epsilon_of
+from rpsg.privacy.sensitivity import group_delta_fail
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rpsg.privacy.sensitivity import Adjacency
+
+GROUPS = (2, 3, 5, 10)
+NOT_PRIVATE = "NOT PRIVATE. The noise came from a test source. There is no guarantee of any kind."
+NO_PRIVATE_DATA = "No private data were read: the release is a function of public inputs alone."
+NO_GUARANTEE = "No differential-privacy guarantee."
+DONORS = "The records of seed donors are not protected."
+
+
+@dataclass(frozen=True, slots=True)
+class PrivacyUnit:
+    """Who is protected: ``unit`` "user" or "record", under which neighbouring relation."""
+
+    unit: Literal["user", "record"]
+    adjacency: Adjacency
+    max_records_per_unit: int
+    bounding: Literal["none_asserted_by_user", "random_subset_csprng", "l2_normalised_votes"]
+    seed_units_disjoint_from_voters: bool | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {k: v for k, v in asdict(self).items() if v is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """The selection part of the account: what a group of units may get past a threshold."""
+
+    sigma: float
+    k: int
+    threshold: int
+
+
+def claim_numbers(
+    mu: float, delta: float, adjacency: Adjacency, thresholds: Sequence[Threshold], spent: tuple[float, float]
+) -> dict[str, Any]:
+    """Every number that follows from the account. ``spent`` is (delta_fail, tv).
+
+    Replace-one is never more than two units apart in square: mu * sqrt 2. A group of g units is g mu exactly,
+    and a string all of them share passes a threshold more easily, which is in ``delta_group``.
+    """
+    delta_fail, tv = spent
+    one = mu if adjacency == "replace_one" else math.sqrt(2.0) * mu
+    groups = {str(g): epsilon_of(g * mu, delta, delta_fail, tv) for g in GROUPS}
+    finite = {g: e for g, e in groups.items() if math.isfinite(e)}
+    return {
+        "mu": mu,
+        "delta_fail": delta_fail,
+        "epsilon_by_accountant": {"gdp-closed-form": epsilon_of(mu, delta, delta_fail, tv)},
+        "epsilon_replace_one": epsilon_of(one, delta, delta_fail, tv),
+        "epsilon_group": finite,
+        "delta_group": {g: _group_delta(delta, delta_fail, thresholds, int(g)) for g in finite},
+        "attack": asdict(attack_success(mu, delta_fail + tv)),
+    }
+
+
+def _group_delta(delta: float, delta_fail: float, thresholds: Sequence[Threshold], group: int) -> float:
+    extra = math.fsum(group_delta_fail(t.sigma, t.k, t.threshold, group) for t in thresholds)
+    return min(1.0, delta - delta_fail + max(extra, delta_fail))
+
+
+def claim_text(claim: Mapping[str, Any], unit: Mapping[str, Any]) -> str:
+    """The claim in words, from the claim's numbers and the privacy unit of a ledger."""
+    if claim["type"] == "no_private_data":
+        return NO_PRIVATE_DATA
+    what = {
+        "end_to_end_dp": "The released corpus, and everything any language model was sent, is",
+        "voters_only_dp": "For voters the released corpus, and everything any language model was sent, is",
+    }[claim["type"]]
+    budget = f"(epsilon {claim['epsilon']:g}, delta {claim['delta']:g})-differentially private"
+    best = f"reaches an AUC of at most {_up(claim['attack']['auc'])}."
+    sentences = [
+        f"{what} {budget} with respect to {_neighbours(unit)}.",
+        _wider(claim, unit),
+        f"Whoever must tell whether one {unit['unit']} took part {best}",
+    ]
+    if unit["unit"] == "record":
+        sentences.append("One row, not one person: a person with several rows is a group.")
+    if claim["type"] == "voters_only_dp":
+        sentences.append(DONORS)
+    return " ".join(sentences)
+
+
+def _neighbours(unit: Mapping[str, Any]) -> str:
+    verb = "adding or removing" if unit["adjacency"] == "add_remove" else "replacing"
+    if unit["unit"] == "record":
+        return f"{verb} one row"
+    limit = unit["max_records_per_unit"]
+    return f"{verb} all rows of one user (at most {limit} of them {'is' if limit == 1 else 'are'} used)"
+
+
+def _wider(claim: Mapping[str, Any], unit: Mapping[str, Any]) -> str:
+    groups = ", ".join(
+        f"{g} {unit['unit']}s: {_up(e)} (delta {claim['delta_group'][g]:.2g})"
+        for g, e in claim["epsilon_group"].items()
+    )
+    replaced = f"Replacing one {unit['unit']}: epsilon {_up(claim['epsilon_replace_one'])}."
+    return f"{replaced} Groups of {groups}."
+
+
+def _up(value: float) -> str:
+    """Three decimals, never rounded down."""
+    return f"{math.ceil(value * 1000.0 - 1e-9) / 1000.0:g}" if math.isfinite(value) else "unbounded"
+
+
+def paper_claim_text(sigma: float, provider: str, audit: str) -> str:
+    """The words of paper mode. Noise may be told; a budget may not, because there is none."""
+    return (
+        f"{NO_GUARANTEE} Candidate choice was randomised with Gaussian noise of standard deviation "
+        f"{sigma:g}; this does not bound what the release reveals about a record used as a seed. "
+        f"Abstracted text of private records was sent to {provider}. Audit: {audit}."
+    )
+
+
+def assumptions(unit: Mapping[str, Any]) -> list[dict[str, str]]:
+    """What the claim rests on that this program cannot see."""
+    first = (
+        {"id": "A1", "text": "the user column identifies the protected person", "checked_by": "operator"}
+        if unit["unit"] == "user"
+        else {
+            "id": "A1'",
+            "text": "one row is what must be protected: one row, not one person",
+            "checked_by": "operator",
+        }
+    )
+    public = "public inputs were fixed without looking at the private data"
+    random = "the operating system's random numbers are uniform and are not stored"
+    return [
+        first,
+        {"id": "A2", "text": public, "checked_by": "operator"},
+        {"id": "A3", "text": random, "checked_by": "unchecked"},
+    ]
+
+
+def not_covered(unit: Mapping[str, Any], *, tracked: bool) -> list[str]:
+    """What the claim does not say, in every ledger."""
+    who = unit["unit"]
+    earlier = "earlier releases that this odometer did not see"
+    return [
+        f"facts about groups of more than one {who} (see epsilon_group)",
+        f"people who are only mentioned in the rows of another {who}",
+        "text a language model remembers from its own training",
+        "results of an audit, if they are published",
+        earlier if tracked else "every earlier release from these data: no odometer was kept",
+        "the machine itself: whoever controls it, and what its timing tells",
+        "whether the user column is right" if who == "user" else "who wrote which row",
+    ]

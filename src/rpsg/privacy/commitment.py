@@ -1,0 +1,67 @@
+"""Fingerprints of private rows: one that may be published because it hides, one that stays boxed.
+
+A plain hash of the data would tell anyone who holds a guess whether the guess is right. The published
+commitment is a hash over 256 secret random bits and the rows; the bits stay in the private folder, and
+with them the operator can later show which data it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rpsg.privacy.files import canonical_json
+from rpsg.privacy.private import Private, open_private
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rpsg.records import Corpus, Document
+
+SCHEME = "sha256(nonce256||canonical_jsonl)"
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """``value`` is public; ``nonce`` (32 bytes) belongs to the private ledger."""
+
+    nonce: bytes
+    value: str
+
+    def __repr__(self) -> str:
+        return f"<Commitment {self.value}>"
+
+    def to_json(self) -> dict[str, Any]:
+        return {"scheme": SCHEME, "value": self.value}
+
+
+def commit_to(corpus: Private[Corpus], nonce: bytes | None = None) -> Commitment:
+    """The hiding commitment to all rows in their order; with a known ``nonce`` the same one again."""
+    secret = secrets.token_bytes(32) if nonce is None else nonce
+    if len(secret) != 32:
+        raise ValueError("the nonce has 32 bytes")
+    digest = hashlib.sha256(secret)
+    for row in _rows(open_private(corpus)):
+        digest.update(row + b"\n")
+    return Commitment(secret, digest.hexdigest())
+
+
+def content_digest(corpus: Private[Corpus]) -> Private[bytes]:
+    """What the odometer knows the rows by, the same in whatever order they come. It never leaves its box."""
+    return corpus.map(_unordered_digest)
+
+
+def _unordered_digest(corpus: Corpus) -> bytes:
+    rows = sorted(hashlib.sha256(_content(d)).digest() for d in corpus)
+    return hashlib.sha256(b"".join(rows)).digest()
+
+
+def _rows(corpus: Corpus) -> Iterator[bytes]:
+    for document in corpus:
+        yield _content(document)
+
+
+def _content(document: Document) -> bytes:
+    return canonical_json({"text": document.text, "label": document.label, "user": document.user})

@@ -1,0 +1,80 @@
+"""What a ledger tells about a run besides its mechanisms: who is protected, what came in, what went out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from rpsg.privacy.claims import PrivacyUnit
+
+ClaimType = Literal["end_to_end_dp", "voters_only_dp", "no_formal_guarantee", "no_private_data"]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A released file: its name, hash, and number of records."""
+
+    name: str
+    sha256: str
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class PublicInput:
+    """Something public the run was given. ``sha256`` where it is a file."""
+
+    name: str
+    role: str
+    sha256: str = ""
+    declared_by: str = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Egress:
+    """What a model was sent, and whether it runs on this machine."""
+
+    endpoint_class: Literal["local_model", "remote_llm", "remote_embedding"]
+    carries: Literal["public_only", "dp_outputs", "abstracted_private", "raw_private"]
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A way by which private data reached the release without a mechanism."""
+
+    origin: str
+    to: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cumulative:
+    """What the data set has paid over all runs. ``tracked`` is false when no odometer was kept."""
+
+    mu2: float
+    releases: int
+    mu2_cap: float | None
+    tracked: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything the ledger tells about a run besides its account.
+
+    ``claim_words`` is for methods without a formal claim, which say in their own words what they do.
+    """
+
+    mode: Literal["strict", "split", "paper", "none"]
+    method: str
+    claim: ClaimType
+    unit: PrivacyUnit
+    outputs: tuple[Output, ...]
+    generation_seed: int | None
+    public_inputs: tuple[PublicInput, ...] = ()
+    egress: tuple[Egress, ...] = ()
+    flows: tuple[Flow, ...] = ()
+    audit_verdict: Literal["no_violation_found", "violation", "not_run"] = "not_run"
+    claim_words: str = ""
+    status: Literal["valid", "aborted", "research_only"] = "valid"
+    protects_against: tuple[str, ...] = ("release_recipient", "llm_provider", "log_reader")

@@ -1,0 +1,220 @@
+"""The certificate: a public ledger that anyone can check, and a private one for the operator.
+
+The public ledger holds public inputs, DP outputs by hash, and numbers that follow from them; nothing
+else computed from private data, no row count, no time, no plain hash. Its form is
+``ledger.schema.json``, version "rpsg-ledger/1".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import secrets
+from dataclasses import asdict
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import rpsg
+from rpsg.errors import PrivacyError
+from rpsg.privacy.checks import CHECKS, form
+from rpsg.privacy.claims import NOT_PRIVATE, Threshold, assumptions, claim_numbers, claim_text
+from rpsg.privacy.claims import not_covered as uncovered
+from rpsg.privacy.seal import sampler_tv, seal
+from rpsg.privacy.sources import supports_claims
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from rpsg.privacy.commitment import Commitment
+    from rpsg.privacy.facts import Cumulative, Facts
+    from rpsg.privacy.kernel import Performed
+
+SCHEMA = "rpsg-ledger/1"
+
+
+def build_public_ledger(
+    facts: Facts,
+    performed: Performed | None,
+    cumulative: Cumulative,
+    *,
+    commitment: Commitment | None = None,
+    previous_sha256: str | None = None,
+) -> dict[str, Any]:
+    """The sealed public ledger as JSON values.
+
+    ``performed`` is None for methods that asked no private question.
+
+    Raises:
+        PrivacyError: the run does not bear the claim it asks for; no ledger is written.
+    """
+    testing = performed is not None and not supports_claims(performed.source)
+    unit = facts.unit.to_json()
+    body: dict[str, Any] = {
+        "schema": SCHEMA,
+        "ledger_id": secrets.token_hex(16),
+        "mode": facts.mode,
+        "method": facts.method,
+        "status": "not_private_testing" if testing else facts.status,
+        "claim": _claim(facts, performed, testing=testing),
+        "privacy_unit": unit,
+        "assumptions": assumptions(unit),
+        "public_inputs": [_without_empty(asdict(p)) for p in facts.public_inputs],
+        "mechanisms": list(_mechanisms(performed, facts.mode)) if performed else [],
+        "non_dp_flows": [{"from": f.origin, "to": f.to, "what": f.what} for f in facts.flows],
+        "egress": [_without_empty(asdict(e)) for e in facts.egress],
+        "rng": _rng(facts, performed, testing=testing),
+        "code": code_facts(),
+        "outputs": [asdict(o) for o in facts.outputs],
+        "audit": _audit(facts),
+        "cumulative": _cumulative(cumulative),
+        "not_covered": uncovered(unit, tracked=cumulative.tracked),
+    }
+    if commitment is not None:
+        body["private_commitment"] = commitment.to_json()
+    if performed is not None:
+        body |= _plan(performed)
+    return _checked(seal(body, previous_sha256))
+
+
+def build_private_ledger(
+    public: Mapping[str, Any], commitment: Commitment, facts: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The operator's part, for the private folder: the nonce of the commitment and any private ``facts``."""
+    return {
+        "schema": "rpsg-private-ledger/1",
+        "ledger_id": public["ledger_id"],
+        "public_entry_sha256": public["chain"]["entry_sha256"],
+        "commitment": {**commitment.to_json(), "nonce": commitment.nonce.hex()},
+        "facts": dict(facts),
+    }
+
+
+def code_facts() -> dict[str, Any]:
+    """Version, and a hash over the source files in the order of their names."""
+    digest = hashlib.sha256()
+    root = files("rpsg")
+    for name, content in sorted(_sources(root, "rpsg")):
+        digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
+    version = platform.python_version()
+    return {"version": rpsg.__version__, "source_sha256": digest.hexdigest(), "python": version}
+
+
+def _sources(folder: Any, name: str) -> Iterator[tuple[str, bytes]]:
+    for entry in folder.iterdir():
+        path = f"{name}/{entry.name}"
+        if entry.is_dir():
+            yield from _sources(entry, path)
+        elif entry.name.endswith(".py"):
+            yield path, entry.read_bytes()
+
+
+def _claim(facts: Facts, performed: Performed | None, *, testing: bool) -> dict[str, Any]:
+    if testing:
+        return {"type": "no_formal_guarantee", "text": NOT_PRIVATE}
+    if facts.claim == "no_private_data":
+        return {"type": facts.claim, "text": claim_text({"type": facts.claim}, {})}
+    if facts.claim == "no_formal_guarantee":
+        return {"type": facts.claim, "text": facts.claim_words}
+    if performed is None:
+        raise PrivacyError("A claim needs the account of the mechanisms that were run.")
+    return _dp_claim(facts, performed)
+
+
+def _dp_claim(facts: Facts, performed: Performed) -> dict[str, Any]:
+    budget = performed.budget
+    lines = list(_mechanisms(performed))
+    if len(performed.releases) != len(budget.releases):
+        raise PrivacyError("Not every release of the plan was made, so the ledger would be incomplete.")
+    thresholds = [Threshold(r.sigma, r.k, r.threshold) for r in budget.releases if r.threshold is not None]
+    spent = (budget.delta_fail, sampler_tv(lines, performed.source))
+    claim = {
+        "type": facts.claim,
+        "epsilon": budget.epsilon,
+        "delta": budget.delta,
+        "accountant": "gdp-closed-form",
+        "protects_against": list(facts.protects_against),
+        **claim_numbers(budget.mu, budget.delta, budget.adjacency, thresholds, spent),
+    }
+    if not claim["epsilon_by_accountant"]["gdp-closed-form"] <= budget.epsilon:
+        raise PrivacyError("The noise that was drawn does not bear the claim; nothing is released.")
+    return {**claim, "text": claim_text(claim, facts.unit.to_json())}
+
+
+def _mechanisms(performed: Performed, mode: str = "strict") -> Iterator[dict[str, Any]]:
+    """One line for each noisy vector, and one more for each threshold."""
+    seq = 0
+    data = "voters" if mode == "split" else "private"
+    for released in performed.releases:
+        query, planned = released.query, released.planned
+        shared = {"stage": query.stage, "data": data, "charged": True, "sigma": query.sigma}
+        yield {
+            **shared,
+            "seq": seq,
+            "kind": "rounded_gaussian",
+            "query": query.what,
+            "dim": query.dim or None,
+            "sensitivity2": query.sensitivity2(performed.budget.adjacency),
+            "sens": {"rule": query.rule, "k": query.k, "w": query.w, "c": query.c},
+            "output_sha256": released.output_sha256,
+        }
+        seq += 1
+        if planned.threshold is not None:
+            yield {
+                **shared,
+                "seq": seq,
+                "stage": f"{query.stage}.select",
+                "kind": "selection_threshold",
+                "delta_fail": planned.delta_fail,
+                "threshold": planned.threshold,
+                "items_per_unit": query.k,
+            }
+            seq += 1
+
+
+def _plan(performed: Performed) -> dict[str, Any]:
+    return {
+        "stage_plan": performed.budget.plan(),
+        "plan_sha256": performed.budget.sha256(),
+        "replay": {
+            "evidence_files": len(performed.releases),
+            "needs": ["evidence", "plan", "generation_seed"],
+        },
+    }
+
+
+def _rng(facts: Facts, performed: Performed | None, *, testing: bool) -> dict[str, Any]:
+    source = performed.source if performed else "none"
+    tv = sampler_tv(list(_mechanisms(performed)), source) if performed and not testing else 0.0
+    return {
+        "noise": "seeded_testing_only" if testing else "os_csprng",
+        "source": source,
+        "generation_seed_public": facts.generation_seed,
+        "tv_bound_total": tv,
+    }
+
+
+def _audit(facts: Facts) -> dict[str, Any]:
+    ran = facts.audit_verdict != "not_run"
+    return {"ran": ran, "published": "verdict_only" if ran else "none", "verdict": facts.audit_verdict}
+
+
+def _cumulative(cumulative: Cumulative) -> dict[str, Any]:
+    return {
+        "dataset_odometer_mu2": cumulative.mu2,
+        "releases": cumulative.releases,
+        "policy_mu2_cap": cumulative.mu2_cap,
+        "tracked": cumulative.tracked,
+    }
+
+
+def _without_empty(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in fields.items() if v != ""}
+
+
+def _checked(ledger: dict[str, Any]) -> dict[str, Any]:
+    """The ledger, if it passes every check that its readers will make."""
+    for name, reasons in (("form", form), *CHECKS):
+        broken = next(reasons(ledger), None)
+        if broken is not None:
+            raise PrivacyError(f"The run does not bear the claim it asks for ({name}): {broken}.")
+    return ledger

@@ -1,0 +1,137 @@
+"""``rpsg verify``, level 1: the arithmetic of a release, re-done from its public files by anyone."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rpsg.privacy.checks import CHECKS, form
+from rpsg.privacy.evidence import Evidence, evidence_file, evidence_names, parse_evidence
+from rpsg.privacy.files import strict_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+CANNOT_SHOW = (
+    "that the operator ran this code, on these data, and nothing else beside it",
+    "that the list of mechanisms is complete, if plan, ledger and evidence were all shortened together",
+    "that the noise came from where the ledger says, and was not stored",
+    "that the user column is right, and that public inputs were fixed before the data were seen",
+)
+
+_LARGEST_LEDGER = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at. ``ok`` is None when the files to look at were not given."""
+
+    name: str
+    ok: bool | None
+    detail: str
+
+
+def verify_release(ledger: Path, corpus: Path | None = None, evidence: Path | None = None) -> list[Check]:
+    """Every check of a public ledger file, with its corpus and its evidence folder where given.
+
+    A file that cannot be read or parsed is a failed check; nothing is raised for it. What no verifier can
+    see is in ``CANNOT_SHOW``.
+    """
+    try:
+        parsed = _read(ledger)
+    except (OSError, ValueError) as error:
+        return [Check("file", ok=False, detail=f"the ledger cannot be read: {_reason(error)}")]
+    checks = [Check("file", ok=True, detail="strict JSON, no key twice, no NaN"), *verify_ledger(parsed)]
+    if not checks[1].ok:
+        return checks
+    checks.append(_run("corpus", corpus, lambda path: _corpus(parsed, path)))
+    checks.append(_run("evidence", evidence, lambda path: _evidence(parsed, path)))
+    return checks
+
+
+def verify_ledger(ledger: Mapping[str, Any]) -> list[Check]:
+    """The checks that need nothing but the parsed ledger. After a failed "form" the others are not made."""
+    checks = [_check("form", form(ledger))]
+    if checks[0].ok:
+        checks += [_check(name, found(ledger)) for name, found in CHECKS]
+    return checks
+
+
+def holds(checks: list[Check]) -> bool:
+    """Whether no check failed. Checks that were not made do not count."""
+    return all(c.ok is not False for c in checks)
+
+
+def _read(path: Path) -> Any:
+    with path.open("rb") as file:
+        content = file.read(_LARGEST_LEDGER + 1)
+    if len(content) > _LARGEST_LEDGER:
+        raise ValueError("it is too large")
+    return strict_json(content)
+
+
+def _reason(error: Exception) -> str:
+    return error.strerror or "no such file" if isinstance(error, OSError) else str(error)
+
+
+def _check(name: str, reasons: Iterator[str]) -> Check:
+    try:
+        found = list(reasons)
+    except (ArithmeticError, LookupError, TypeError, ValueError):  # absurd numbers, or parts that are missing
+        found = ["it cannot be computed from what the ledger holds"]
+    return Check(name, ok=not found, detail="; ".join(found) if found else "holds")
+
+
+def _run(name: str, path: Path | None, found: Callable[[Path], Iterator[str]]) -> Check:
+    if path is None:
+        return Check(name, ok=None, detail="not given, not checked")
+    try:
+        return _check(name, found(path))
+    except (OSError, ValueError) as error:
+        return Check(name, ok=False, detail=f"cannot be read: {_reason(error)}")
+
+
+def _corpus(ledger: Mapping[str, Any], path: Path) -> Iterator[str]:
+    digest, lines = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        for line in file:
+            digest.update(line)
+            lines += 1
+    named = [o for o in ledger["outputs"] if o["sha256"] == digest.hexdigest()]
+    if not named:
+        yield "the corpus is not the one the ledger names"
+    elif path.suffix == ".jsonl" and named[0]["records"] != lines:
+        yield "the number of records is not the one the ledger names"
+
+
+def _evidence(ledger: Mapping[str, Any], folder: Path) -> Iterator[str]:
+    lines = [m for m in ledger["mechanisms"] if m["kind"] == "rounded_gaussian"]
+    thresholds = {
+        m["stage"]: m["threshold"] for m in ledger["mechanisms"] if m["kind"] == "selection_threshold"
+    }
+    if evidence_names(folder) != {evidence_file(folder, seq).name for seq in range(len(lines))}:
+        yield "there are more or fewer evidence files than mechanisms"
+        return
+    for seq, line in enumerate(lines):
+        content = evidence_file(folder, seq).read_bytes()
+        if hashlib.sha256(content).hexdigest() != line["output_sha256"]:
+            yield f"{line['stage']}: the evidence was changed"
+            continue
+        evidence = parse_evidence(content)
+        if (evidence.plan_sha256, evidence.seq, evidence.stage) != (
+            ledger["plan_sha256"],
+            seq,
+            line["stage"],
+        ):
+            yield f"{line['stage']}: the evidence belongs to another plan or step"
+        yield from _content(line, evidence, thresholds.get(f"{line['stage']}.select"))
+
+
+def _content(line: Mapping[str, Any], evidence: Evidence, threshold: int | None) -> Iterator[str]:
+    if threshold is None:
+        if evidence.values is None or len(evidence.values) != line["dim"]:
+            yield f"{line['stage']}: the evidence does not have the cells the ledger names"
+    elif evidence.items is None or any(count < threshold for _, count in evidence.items):
+        yield f"{line['stage']}: a released string did not pass the threshold"
