@@ -1,3 +1,25 @@
-"""RPSG: a private text corpus in, a synthetic one and a checkable privacy claim out."""
+"""RPSG: a private text corpus in, a synthetic one and a checkable privacy claim out.
+
+run = rpsg.synthesize("notes.csv", text="note", about="notes that nurses write", out="RUN")
+print(run.summary)
+rpsg.verify("RUN")
+
+Names are looked up when they are used, so that ``import rpsg`` stays light.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rpsg.api import make_plan, preview, read_run, run, synthesize, verify
 
 __version__ = "0.1.0"
+__all__ = ["make_plan", "preview", "read_run", "run", "synthesize", "verify"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return getattr(import_module("rpsg.api"), name)
+    raise AttributeError(f"module 'rpsg' has no attribute {name!r}")

@@ -2,15 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rpsg.plan import Plan, resolve
+from rpsg.results import Check, Verification
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from rpsg.protocols import Progress
-    from rpsg.results import Preview, Run, Verification
+    from rpsg.results import Preview, Run
+
+
+def synthesize(
+    data: str | Path,
+    *,
+    text: str = "text",
+    about: str = "",
+    out: str | Path,
+    epsilon: float = 2.0,
+    delta: float = 1e-6,
+    size: int = 200,
+    label: str | None = None,
+    labels: tuple[str, ...] = (),
+    user: str | None = None,
+    domain: str = "generic",
+    progress: Progress | None = None,
+    **settings: Mapping[str, Any],
+) -> Run:
+    """A synthetic corpus of ``size`` texts from the private file ``data``, in the run folder ``out``.
+
+    ``about`` is one public line about the corpus; ``domain`` names a pack (``rpsg list domains``). Other
+    sections of the plan can be given as keywords: ``models={"writer": "model.gguf"}``. The same call with
+    the same folder goes on with a run that stopped. Raises an RpsgError with what to do next.
+    """
+    plan = make_plan(
+        {
+            "data": {"path": str(data), "text": text, "label": label, "labels": labels, "user": user},
+            "corpus": {"about": about, "domain": domain, "size": size},
+            "privacy": {"epsilon": epsilon, "delta": delta},
+        },
+        settings,
+    )
+    return run(plan, out, progress)
 
 
 def make_plan(*layers: Mapping[str, Any]) -> Plan:
@@ -23,19 +59,52 @@ def preview(plan: Plan) -> Preview:
 
     Raises InfeasibleError when the declared number of people cannot carry the schema or the size.
     """
-    raise NotImplementedError
+    from rpsg import previewing  # noqa: PLC0415  # numpy, only when it is needed
+
+    return previewing.preview(plan)
 
 
 def run(plan: Plan, out: str | Path, progress: Progress | None = None) -> Run:
     """Run the plan in the folder ``out``, or go on with a run that stopped there."""
-    raise NotImplementedError
+    from rpsg import running  # noqa: PLC0415  # numpy and models, only when they are needed
+
+    return running.execute(plan, Path(out), progress=progress)
 
 
-def verify(release: str | Path, *, regenerate: bool = False) -> Verification:
-    """Check a release folder (or a run folder): arithmetic of the claim, then replay of the corpus."""
-    raise NotImplementedError
+def verify(
+    release: str | Path, *, regenerate: bool = False, progress: Progress | None = None
+) -> Verification:
+    """Check a release folder (or a run folder): arithmetic of the claim, then replay of the corpus.
+
+    With ``regenerate`` the writer writes every text again; without it the replies of the evidence are used.
+    """
+    from rpsg.privacy.files import strict_json  # noqa: PLC0415  # as above
+    from rpsg.privacy.verify import CANNOT_SHOW, verify_release  # noqa: PLC0415  # as above
+    from rpsg.release import CORPUS, EVIDENCE, release_folder  # noqa: PLC0415  # as above
+    from rpsg.replaying import replay  # noqa: PLC0415  # as above
+
+    folder = release_folder(Path(release))
+    found = verify_release(folder / "ledger.json", folder / CORPUS, folder / EVIDENCE)
+    checks = [Check(c.name, c.ok is True, c.detail) for c in found]
+    if all(check.ok for check in checks):
+        ledger = strict_json((folder / "ledger.json").read_bytes())
+        checks += list(_files(folder, ledger))
+        checks.append(replay(folder, ledger, regenerate=regenerate, progress=progress))
+    return Verification(folder, tuple(checks), CANNOT_SHOW)
+
+
+def _files(folder: Path, ledger: Mapping[str, Any]) -> Iterator[Check]:
+    """Every file that the ledger names is there and unchanged."""
+    for output in ledger["outputs"]:
+        path = folder / output["name"]
+        same = path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == output["sha256"]
+        yield Check(
+            output["name"], ok=same, detail="as the ledger names it" if same else "missing or changed"
+        )
 
 
 def read_run(path: str | Path) -> Run:
     """A finished run, read from its folder."""
-    raise NotImplementedError
+    from rpsg.release import read_release  # noqa: PLC0415  # as above
+
+    return read_release(Path(path))

@@ -10,12 +10,14 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rpsg.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: Not part of a run's identity: where things lie and how fast they go, never what comes out.
 NOT_IDENTITY = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,8 @@ from rpsg.stages.seeds import People
 from rpsg.store.readers import read_corpus
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rpsg.methods.tools import Tools
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget
@@ -42,10 +43,19 @@ class PrivateSide:
 class NoQuestions:
     """The kernel of a method that reads no private data: every question is refused."""
 
-    def release(self, query: Query, ballots: Callable[[], Private[Ballots]]) -> IntArray:
+    def release(
+        self,
+        query: Query,
+        ballots: Callable[[], Private[Ballots]],  # noqa: ARG002  # refused before it is called
+    ) -> IntArray:
         raise PrivacyError(f"This method has no budget, and asked for {query.stage}.")
 
-    def select(self, query: Query, delta_fail: float, items: Callable[[], Private[UnitItems]]) -> Selected:
+    def select(
+        self,
+        query: Query,
+        delta_fail: float,  # noqa: ARG002  # refused before it is used
+        items: Callable[[], Private[UnitItems]],  # noqa: ARG002  # refused before it is called
+    ) -> Selected:
         raise PrivacyError(f"This method has no budget, and asked for {query.stage}.")
 
 
@@ -59,7 +69,7 @@ def open_side(
 ) -> PrivateSide:
     """Read the private file (all faults in it show before anything is charged) and open the kernel on it."""
     if budget is None:
-        return PrivateSide(_nobody(tools, progress), NoQuestions())
+        return PrivateSide(nobody(tools, progress), NoQuestions())
     data, privacy = plan.data, plan.privacy
     if not data.path:
         raise UsageError(
@@ -96,5 +106,6 @@ def open_side(
     return PrivateSide(people, kernel, account, commit_to(corpus, nonce))
 
 
-def _nobody(tools: Tools, progress: Progress) -> People:
+def nobody(tools: Tools, progress: Progress) -> People:
+    """The people of a run that has no private data: whoever reads them gets an error."""
     return People(None, max_records=1, key=b"", embedder=tools.embedder, progress=progress)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rpsg.domains import pack_folder
@@ -31,6 +29,9 @@ from rpsg.store.exports import SyntheticText, write_corpus
 from rpsg.store.files import write_atomic
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
     from rpsg.methods.tools import Job
     from rpsg.plan import Plan
     from rpsg.privacy.odometer import Account
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from rpsg.store.run import RunFolder
 
 PUBLIC_MODE = 0o644
+CORPUS = "corpus.jsonl"
+EVIDENCE = "evidence"
 TEXTS = "texts.jsonl"
 PLAN = "plan.toml"
 PACK = "pack"
@@ -51,7 +54,7 @@ def publish(folder: RunFolder, private: PrivateSide, job: Job, pool: Pool, calls
     with folder.assemble_release() as target:
         outputs = write_texts(target, pool)
         write_evidence(target, folder.evidence, job.plan, pack_folder(job.plan.corpus.domain), calls)
-        outputs[f"evidence/{TEXTS}"] = _sha256(target / "evidence" / TEXTS)
+        outputs[f"{EVIDENCE}/{TEXTS}"] = _sha256(target / EVIDENCE / TEXTS)
         ledger = build_public_ledger(
             ledger_facts(job, pool, outputs),
             _account(job, private),
@@ -144,7 +147,7 @@ def write_texts(folder: Path, pool: Pool) -> dict[str, str]:
 
 def write_evidence(folder: Path, evidence: Path, plan: Plan, pack_folder: Path, calls: CallStore) -> None:
     """Copy what a replay needs: the noisy counts, the plan, the pack, and every reply of the writer."""
-    target = folder / "evidence"
+    target = folder / EVIDENCE
     target.mkdir()
     for file in sorted(evidence.glob("release-*.json")):
         shutil.copyfile(file, target / file.name)
@@ -168,10 +171,10 @@ def read_release(path: Path, timings: Mapping[str, float] | None = None) -> Run:
     Raises:
         RunError: there is no finished release.
     """
-    release = path if (path / "ledger.json").is_file() else path / "release"
+    release = release_folder(path)
     try:
         ledger = json.loads((release / "ledger.json").read_text(encoding="utf-8"))
-        records = _records(release / "corpus.jsonl")
+        records = _records(release / CORPUS)
         words = (release / "summary.md").read_text(encoding="utf-8")
     except FileNotFoundError:
         raise RunError(
@@ -185,6 +188,11 @@ def read_release(path: Path, timings: Mapping[str, float] | None = None) -> Run:
         summary=words,
         timings=dict(timings or {}),
     )
+
+
+def release_folder(path: Path) -> Path:
+    """The release folder: ``path`` itself, or the one inside a run folder."""
+    return path if (path / "ledger.json").is_file() else path / "release"
 
 
 def _records(path: Path) -> Sequence[Mapping[str, Any]]:

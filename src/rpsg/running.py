@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rpsg import registry
@@ -19,9 +17,12 @@ from rpsg.store.run import RunFolder
 from rpsg.store.writers import CachedWriter
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget
-    from rpsg.protocols import NoiseSource, Progress
+    from rpsg.protocols import NoiseSource, Progress, Writer
     from rpsg.results import Run
 
 #: Methods whose releases are planned by ``strict_budget``; the others read no private data.
@@ -72,19 +73,16 @@ class Stopwatch:
         self._stage, self._since = stage, now
 
 
-def load_tools(plan: Plan) -> Tools:
-    """The models of a plan, by name, from the registry."""
-    embedder = registry.embedder(plan.models.embedder, threads=plan.models.threads)
+def load_tools(plan: Plan, writer: Writer | None = None) -> Tools:
+    """The models of a plan, by name, from the registry; ``writer`` stands in for the plan's."""
+    models = plan.models
+    embedder = registry.embedder(models.embedder, threads=models.threads)
     return Tools(
-        writer=registry.writer(
-            plan.models.writer,
-            slots=plan.models.slots,
-            threads=plan.models.threads,
-            context=plan.models.context,
-        ),
+        writer=writer
+        or registry.writer(models.writer, slots=models.slots, threads=models.threads, context=models.context),
         embedder=embedder,
         sentiment=registry.sentiment(embedder),
-        scorer=registry.scorer(plan.models.scorer) if plan.models.scorer else None,
+        scorer=registry.scorer(models.scorer) if models.scorer else None,
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from rpsg.errors import InfeasibleError
 from rpsg.privacy.ballots import Ballots, Query
-from rpsg.stages.budget import check_votes, pool_size, safe_size, thinned, votes_stage
+from rpsg.stages.budget import fitting_pack, pool_size, safe_size, votes_stage
 from rpsg.stages.candidates import write_variants
 from rpsg.stages.cards import CardModel, card_ballots, cells
 from rpsg.stages.cosine_filter import drop_copies, drop_near_duplicates
@@ -96,9 +96,7 @@ def _delta_fail(job: Job, asked: Query) -> float:
 
 def feasible(job: Job, pack: Pack, n: int) -> Pack:
     """The pack as ``n`` people can fill it; InfeasibleError, with what to change, when they cannot."""
-    pack = thinned(pack, n, paid(job).release("cards").sigma)
-    check_votes(job.plan, pack, n, paid(job))
-    return pack
+    return fitting_pack(job.plan, pack, n, paid(job))
 
 
 def pool_wanted(job: Job, n: int) -> int:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rpsg.domains import Pack
-from rpsg.plan import Plan
 from rpsg.privacy.gaussian import attack_success
-from rpsg.records import Pool
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rpsg.domains import Pack
+    from rpsg.plan import Plan
+    from rpsg.records import Pool
 
 WIDTH = 92
 

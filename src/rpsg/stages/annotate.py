@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.records import Document
-
 if TYPE_CHECKING:
     from rpsg.domains import Attribute, Pack
     from rpsg.privacy.private import Private
     from rpsg.protocols import Classifier, Embedder
+    from rpsg.records import Document
     from rpsg.stages.seeds import People
 
 Codes = npt.NDArray[np.int64]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rpsg.errors import InfeasibleError
 from rpsg.privacy.accounting import Budget, StagePlan, calibrate, max_candidates, max_cells
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rpsg.domains import Pack
     from rpsg.plan import Plan
 
@@ -109,6 +110,13 @@ def thinned(pack: Pack, n: int, sigma: float) -> Pack:
             hint="Shorten its list of values in a copy of the domain pack, raise --epsilon, or bring more people.",
         )
     return pack.model_copy(update={"marginals": kept})
+
+
+def fitting_pack(plan: Plan, pack: Pack, n: int, budget: Budget) -> Pack:
+    """The pack as ``n`` people can fill it; InfeasibleError, with what to change, when they cannot."""
+    pack = thinned(pack, n, budget.release("cards").sigma)
+    check_votes(plan, pack, n, budget)
+    return pack
 
 
 def check_votes(plan: Plan, pack: Pack, n: int, budget: Budget) -> None:

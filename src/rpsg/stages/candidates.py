@@ -6,7 +6,6 @@ reason; it is never replaced by an input.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from rpsg.records import Candidate, Drop, Pool
@@ -14,6 +13,8 @@ from rpsg.stages.prompts import PREFIXES, candidate_request, variant_request
 from rpsg.stages.tidy import tidy
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from rpsg.domains import Pack
     from rpsg.plan import Plan
     from rpsg.protocols import Progress, Reply, Request, Writer

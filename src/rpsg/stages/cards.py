@@ -8,7 +8,6 @@ post-processing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
@@ -20,6 +19,8 @@ from rpsg.privacy.ballots import Ballots
 from rpsg.records import Card
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from rpsg.domains import Pack
     from rpsg.privacy.private import Private
     from rpsg.stages.annotate import Traits

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rpsg.protocols import Message, Request
 from rpsg.stages.streams import stream, text_seed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rpsg.domains import Example, Pack
     from rpsg.plan import Plan
     from rpsg.records import Card

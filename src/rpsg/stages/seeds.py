@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from rpsg.errors import PrivacyError
-from rpsg.privacy.private import Private
-from rpsg.records import Corpus, Document
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from rpsg.privacy.private import Private
     from rpsg.protocols import Embedder, Progress
+    from rpsg.records import Corpus, Document
 
 EMBED_CHUNK = 512
 

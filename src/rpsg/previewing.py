@@ -1,0 +1,154 @@
+"""What a run would do, before it does it: public numbers only, nothing spent, no private row read."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from rpsg.domains import find_pack
+from rpsg.privacy.accounting import max_candidates
+from rpsg.privacy.gaussian import attack_success, epsilon_of
+from rpsg.results import Flow, Preview, StageCost
+from rpsg.running import budget_of
+from rpsg.stages.budget import fitting_pack, pool_size, smallest_size, votes_stage
+from rpsg.stages.cards import CardModel, cells
+from rpsg.stages.prompts import PREFIXES, candidate_request
+from rpsg.stages.streams import stream
+
+if TYPE_CHECKING:
+    from rpsg.domains import Pack
+    from rpsg.plan import Plan
+    from rpsg.privacy.accounting import Budget, PlannedRelease
+
+CHARACTERS_A_TOKEN = 4.2
+WORDS_TO_TOKENS = 1.35
+SAMPLE = 200
+
+IN_WORDS = {
+    "size": "how many people there are",
+    "labels": "which label values are common",
+    "cards": "how the texts are spread over the public schema",
+    "keyphrases": "words many people use with a topic",
+    "votes": "which candidates the private texts are nearest to",
+}
+
+
+def preview(plan: Plan) -> Preview:
+    """The page of ``rpsg plan``. InfeasibleError when the declared number of people cannot carry it."""
+    pack = find_pack(plan.corpus.domain).with_label(plan.data.labels)
+    budget = budget_of(plan, pack)
+    n = plan.privacy.n_public
+    candidates = math.ceil(plan.corpus.size * plan.method.oversample)
+    if budget is not None and n is not None:
+        pack = fitting_pack(plan, pack, n, budget)
+        candidates = pool_size(plan, n, budget)
+    prompt_tokens, new_tokens = _tokens(plan, pack, candidates)
+    return Preview(
+        method=plan.method.name,
+        claim=_claim(plan, budget),
+        epsilon=budget.epsilon_spent if budget else None,
+        delta=budget.delta if budget else None,
+        epsilon_replace_one=epsilon_of(math.sqrt(2) * budget.mu, budget.delta) if budget else None,
+        attacker=asdict(attack_success(budget.mu, budget.delta_fail)) if budget else {},
+        stages=tuple(_stage(release, budget) for release in budget.releases) if budget else (),
+        flows=_flows(plan, budget),
+        attributes=tuple((a.name, a.kind, len(a.values), a.values) for a in pack.attributes),
+        cells=cells(pack),
+        smallest_people=smallest_size(plan, pack, budget) if budget else None,
+        people=n,
+        candidates=candidates if budget is None or n is not None else None,
+        llm_calls=candidates,
+        prompt_tokens=prompt_tokens,
+        new_tokens=new_tokens,
+        seconds=None,
+        odometer={},
+        explanations=_explanations(plan, pack, budget),
+        warnings=_warnings(plan, budget),
+    )
+
+
+def _claim(plan: Plan, budget: Budget | None) -> str:
+    if budget is None:
+        return "No private data is read, so nothing is spent and nothing needs to be claimed."
+    who = (
+        "one user with all rows" if plan.data.user else "one row (not one person: no --user column is named)"
+    )
+    verb = "Adding or removing" if plan.privacy.adjacency == "add_remove" else "Replacing"
+    return (
+        f"{verb} {who} changes what comes out, and what the language model is sent, by at most "
+        f"(epsilon {plan.privacy.epsilon:g}, delta {plan.privacy.delta:g}): differential privacy, end to end."
+    )
+
+
+def _stage(release: PlannedRelease, budget: Budget) -> StageCost:
+    square = release.sensitivity2(budget.adjacency)
+    return StageCost(
+        stage=release.stage,
+        rule=release.rule,
+        sensitivity=math.sqrt(square),
+        noise=release.sigma,
+        share=release.mu2(budget.adjacency) / budget.mu2,
+        in_words=IN_WORDS[release.stage.partition("[")[0]],
+    )
+
+
+def _flows(plan: Plan, budget: Budget | None) -> tuple[Flow, ...]:
+    writer = Flow(
+        "writer", plan.models.writer, "public prompts" + (" and noisy counts' outcomes" if budget else "")
+    )
+    if budget is None:
+        return (writer,)
+    return (
+        Flow("embedder, sentiment", "this machine", "private texts"),
+        Flow("mechanisms", "this machine", "private counts; they let out noisy ones"),
+        writer,
+    )
+
+
+def _tokens(plan: Plan, pack: Pack, candidates: int) -> tuple[int, int]:
+    """Prompt tokens that must be computed (shared beginnings once) and tokens to be written, estimated."""
+    cards = CardModel.uniform(pack).draw(min(candidates, SAMPLE), stream(plan.generation.seed, "preview"))
+    requests = [candidate_request(pack, plan, card, i) for i, card in enumerate(cards)]
+    last = sum(len(request.messages[-1].content) for request in requests) / max(len(requests), 1)
+    shared = sum(sum(len(m.content) for m in r.messages[:-1]) for r in requests[:PREFIXES])
+    words = sum((request.max_tokens - 16) / 1.7 for request in requests) / max(len(requests), 1)
+    prompt = (shared + last * candidates) / CHARACTERS_A_TOKEN
+    return round(prompt), round(words * WORDS_TO_TOKENS * candidates)
+
+
+def _explanations(plan: Plan, pack: Pack, budget: Budget | None) -> tuple[str, ...]:
+    lines = [f"The schema and the prompts come from the domain pack {pack.name}: {pack.title.lower()}."]
+    if budget is None:
+        return tuple(lines)
+    groups = "; ".join(" x ".join(group) for group in pack.marginals)
+    lines.append(f"Counted together: {groups}. A marginal too large for the people there are is thinned out.")
+    sigma = budget.release(votes_stage(plan, 0)).sigma
+    lines.append(
+        f"With this noise n people can tell n / {2 * sigma:.1f} candidates apart"
+        + (f": {max_candidates(plan.privacy.n_public, sigma)} here." if plan.privacy.n_public else ".")
+    )
+    if not plan.privacy.shares.keyphrases:
+        lines.append(
+            "No budget goes to keyphrases: on a few thousand texts they bought nothing over a fine topic list."
+        )
+    return tuple(lines)
+
+
+def _warnings(plan: Plan, budget: Budget | None) -> tuple[str, ...]:
+    if budget is None:
+        return ()
+    lines = []
+    if plan.data.user is None:
+        lines.append("No --user column: what is protected is one row. Name it if people have several rows.")
+    if plan.privacy.n_public is not None and plan.privacy.delta > 0.1 / plan.privacy.n_public:
+        lines.append("Delta is large for so many people: keep it below one tenth of one over their number.")
+    if plan.data.label is not None and not plan.data.labels:
+        lines.append(
+            "Label values are found with noise: rare ones vanish. Declare them with --labels to keep them."
+        )
+    if not plan.corpus.about:
+        lines.append("No --about line: the pack's own description of the corpus is used.")
+    if plan.privacy.epsilon > 8:
+        lines.append("Epsilon above 8 protects little: see `rpsg explain --epsilon`.")
+    return tuple(lines)

@@ -1,0 +1,89 @@
+"""The corpus derived again, from a release alone: noisy counts, plan, pack, replies and public models.
+
+No private data is there to be read: the people of a replay have none, and asking them is an error. What
+comes out must be the released corpus, byte for byte.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rpsg import registry
+from rpsg.domains import read_pack
+from rpsg.errors import RpsgError, VerificationError
+from rpsg.methods.tools import Job, Tools
+from rpsg.plan import resolve
+from rpsg.privacy.replay import ReplayKernel
+from rpsg.private_side import NoQuestions, nobody
+from rpsg.release import CORPUS, EVIDENCE, PACK, PLAN, TEXTS, write_texts
+from rpsg.results import Check
+from rpsg.running import Silent, budget_of, load_tools
+from rpsg.store.writers import ReplayWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rpsg.plan import Plan
+    from rpsg.protocols import Progress
+
+REPLAY = "the corpus follows from the evidence"
+REGENERATE = "the writer writes the same texts again"
+
+
+def replay(release: Path, ledger: Mapping[str, Any], *, regenerate: bool, progress: Progress | None) -> Check:
+    """Whether the released corpus comes out again; with ``regenerate`` the writer writes every text again."""
+    name = REGENERATE if regenerate else REPLAY
+    try:
+        with tempfile.TemporaryDirectory(prefix="rpsg-replay-") as scratch:
+            _derive(release, ledger, Path(scratch), regenerate=regenerate, progress=progress or Silent())
+            same = (Path(scratch) / CORPUS).read_bytes() == (release / CORPUS).read_bytes()
+    except RpsgError as error:
+        return Check(name, ok=False, detail=str(error))
+    detail = "byte for byte, without private data" if same else "what comes out differs from corpus.jsonl"
+    return Check(name, ok=same, detail=detail)
+
+
+def _derive(
+    release: Path, ledger: Mapping[str, Any], scratch: Path, *, regenerate: bool, progress: Progress
+) -> None:
+    evidence = release / EVIDENCE
+    plan = _plan(evidence / PLAN)
+    pack = read_pack(evidence / PACK)
+    budget = budget_of(plan, pack)
+    named = _writer_name(ledger)
+    tools = load_tools(plan, writer=None if regenerate else ReplayWriter(evidence / TEXTS, name=named))
+    _same_models(tools, ledger, named)
+    kernel = NoQuestions() if budget is None else ReplayKernel(evidence, ledger)
+    job = Job(plan, pack, budget, nobody(tools, progress), kernel, tools, progress)
+    pool = registry.method(plan.method.name)(job)
+    write_texts(scratch, pool)
+
+
+def _plan(path: Path) -> Plan:
+    try:
+        return resolve(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, tomllib.TOMLDecodeError):
+        raise VerificationError(f"The evidence holds no readable {path.name}.") from None
+
+
+def _writer_name(ledger: Mapping[str, Any]) -> str:
+    models = [str(line.get("model", "")) for line in ledger["egress"]]
+    if len(models) != 1:
+        raise VerificationError("The ledger does not name one writer.")
+    return models[0]
+
+
+def _same_models(tools: Tools, ledger: Mapping[str, Any], writer: str) -> None:
+    """Another embedder would choose other texts: that says nothing about the release."""
+    named = {line["name"] for line in ledger["public_inputs"]}
+    for model in (tools.embedder, tools.sentiment):
+        if model.name not in named:
+            raise VerificationError(
+                f"This release was made with other models than those here ({model.name} is not among them).",
+                hint="Bring the models that the ledger names with: rpsg models pull",
+            )
+    if tools.writer.name != writer:
+        raise VerificationError(f"The writer here is {tools.writer.name}, the ledger names {writer}.")
