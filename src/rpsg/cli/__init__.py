@@ -1,0 +1,45 @@
+"""The command line. ``main`` is what ``rpsg`` runs; nothing is imported before it is needed."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; gives its exit code. Every failure is a sentence, never a traceback."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors="replace")  # a terminal without a sign shows "?" instead of failing
+    try:
+        code = _call(given)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _forget_output()
+        return 1
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # the last stop before a traceback
+        from rpsg.cli.failures import report  # noqa: PLC0415  # only when it is needed: the help must be quick
+
+        return report(error, given)
+    return code
+
+
+def _call(arguments: list[str]) -> int:
+    from rpsg.cli.app import app  # noqa: PLC0415  # only when it is needed: the help must be quick
+
+    result = app(args=arguments, prog_name="rpsg", standalone_mode=False)
+    code = result if isinstance(result, int) else 0
+    if code == 130:  # the parser turns Ctrl-C into this number
+        raise KeyboardInterrupt
+    return code
+
+
+def _forget_output() -> None:
+    """The reader of a pipe went away: what is still buffered goes nowhere, without a word at exit."""
+    import os  # noqa: PLC0415  # only when it is needed: the help must be quick
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

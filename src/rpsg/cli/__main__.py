@@ -1,0 +1,7 @@
+"""``python -m rpsg.cli`` is ``rpsg``."""
+
+import sys
+
+from rpsg.cli import main
+
+sys.exit(main())

@@ -1,0 +1,65 @@
+"""The commands of ``rpsg``, put together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rpsg import __version__
+from rpsg.cli.commands import plan, run, verify
+from rpsg.cli.explain import explain
+from rpsg.cli.init import init
+from rpsg.cli.listing import list_names
+from rpsg.cli.models import models
+
+EXIT_CODES = (
+    (0, "all went well"),
+    (1, "a bug in RPSG"),
+    (2, "a wrong option, setting or name"),
+    (3, "data that cannot be read"),
+    (4, "schema, size and budget do not fit together"),
+    (5, "the privacy budget of these data is spent"),
+    (6, "a model is missing, damaged or too large"),
+    (7, "the run folder is another plan's or cannot be written"),
+    (8, "a claim does not hold (verify)"),
+    (9, "an optional package is missing"),
+    (10, "something private was about to leave; nothing left"),
+    (130, "stopped with Ctrl-C"),
+)
+_EPILOG = "Exit codes: " + ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES) + "."
+
+app = typer.Typer(
+    help="A private text corpus in, a synthetic one and a checkable privacy claim out.",
+    epilog=_EPILOG,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rpsg {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    context: typer.Context,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """A private text corpus in, a synthetic one and a checkable privacy claim out."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+app.command("init")(init)
+app.command("plan")(plan)
+app.command("run")(run)
+app.command("verify")(verify)
+app.command("explain")(explain)
+app.command("list")(list_names)
+app.add_typer(models, name="models")

@@ -1,0 +1,98 @@
+"""``rpsg plan``, ``rpsg run`` and ``rpsg verify``."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from pathlib import Path  # noqa: TC003  # typer reads it at run time
+from typing import Annotated, Any
+
+import typer
+
+from rpsg.cli.options import AsJson, Config, takes_settings
+from rpsg.errors import VerificationError
+
+
+@takes_settings
+def plan(
+    given: dict[str, Any],
+    config: Config = None,
+    _out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="RUN", help="Not used: a plan writes nothing.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a run would claim, cost and send where. Nothing is spent, no private row is read."""
+    from rpsg import api  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli import layers, pages  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+
+    stack = layers.gather(given, config, os.environ)
+    resolved = layers.make_plan(stack)
+    preview, written = api.preview(resolved), layers.origins(stack)
+    if as_json:
+        values = layers.settings(resolved)
+        settings = {key: {"value": v, "from": written.get(key, "default")} for key, v in values.items()}
+        print_json({"preview": preview, "settings": settings})
+    else:
+        pages.show_preview(Screen.stdout(), preview, resolved, written)
+
+
+@takes_settings
+def run(
+    given: dict[str, Any],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="RUN", help="Folder of the run; an unfinished run in it is continued."
+        ),
+    ],
+    config: Config = None,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Write the synthetic corpus, its ledger and its evidence into a folder.
+
+    The same command goes on where a stopped run left off. RUN/release is the half that may be shared.
+    """
+    from rpsg import api  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli import layers, pages  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.progress import teller  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+
+    resolved = layers.make_plan(layers.gather(given, config, os.environ))
+    with teller(quiet=quiet, as_json=as_json) as progress:
+        finished = api.run(resolved, out, progress)
+    if as_json:
+        print_json({"run": pages.run_facts(finished)})
+    else:
+        pages.show_run(Screen.stdout(), finished)
+
+
+def verify(
+    release: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A run folder, or the release folder of one.")
+    ],
+    regenerate: Annotated[
+        bool,
+        typer.Option("--regenerate", help="Write all texts again with the same model and compare. Slow."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check the privacy claim of a release: its arithmetic, then the way from noisy counts to corpus.
+
+    No private data is needed. Exit code 8 when a check fails.
+    """
+    from rpsg import api  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli import pages  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.progress import teller  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+
+    with teller(quiet=not regenerate, as_json=as_json) as progress:
+        found = api.verify(release, regenerate=regenerate, progress=progress)
+    if as_json:
+        print_json({"verification": {"ok": found.ok, **asdict(found)}})
+    else:
+        pages.show_verification(Screen.stdout(), found)
+    if not found.ok:
+        raise typer.Exit(VerificationError.exit_code)

@@ -1,0 +1,101 @@
+"""``rpsg explain``: what an epsilon means for the people in the data, in words."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
+from rpsg.errors import UsageError
+
+if TYPE_CHECKING:
+    from rpsg.cli.screen import Screen
+
+GROUPS = (2, 3, 5, 10)
+
+
+def explain(
+    epsilon: Annotated[float, typer.Option("--epsilon", metavar="E", help="The privacy budget.")] = 2.0,
+    delta: Annotated[
+        float, typer.Option("--delta", metavar="D", help="Chance that the promise may fail.")
+    ] = 1e-6,
+    as_json: AsJson = False,
+) -> None:
+    """Say what epsilon and delta mean: how well the best possible attacker could do."""
+    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+
+    facts = facts_of(epsilon, delta)
+    if as_json:
+        print_json({"explanation": facts})
+    else:
+        show(Screen.stdout(), facts)
+
+
+def facts_of(epsilon: float, delta: float) -> dict[str, Any]:
+    """mu, the optimal attack, and epsilon for a replaced person and for groups, all at the same delta.
+
+    A group of g is g mu-GDP; replacing one doubles the squared sensitivity of a histogram, so it is
+    sqrt(2) mu-GDP (Dong, Roth, Su, 2022).
+    """
+    from rpsg.privacy.gaussian import attack_success, epsilon_of, mu_for  # noqa: PLC0415  # only when it is needed: the help must be quick
+
+    if not (math.isfinite(epsilon) and 0 < epsilon <= 1000):
+        raise UsageError("Epsilon must be above 0 and at most 1000.", hint="Try: rpsg explain --epsilon 2")
+    if not 0 < delta < 1:
+        raise UsageError("Delta must be above 0 and below 1.", hint="Try: rpsg explain --delta 1e-6")
+    mu = mu_for(epsilon, delta)
+    best = attack_success(mu)
+    return {
+        "epsilon": epsilon,
+        "delta": delta,
+        "mu": mu,
+        "odds_at_most": math.exp(min(epsilon, 700.0)),
+        "auc": best.auc,
+        "tpr_at_fpr_1_percent": best.tpr_at_fpr_1_percent,
+        "tpr_at_fpr_01_percent": best.tpr_at_fpr_01_percent,
+        "epsilon_replace_one": epsilon_of(math.sqrt(2) * mu, delta),
+        "epsilon_of_groups": {g: epsilon_of(g * mu, delta) for g in GROUPS},
+    }
+
+
+def show(screen: Screen, facts: dict[str, Any]) -> None:
+    screen.heading(f"Epsilon {facts['epsilon']:g} at delta {facts['delta']:g}")
+    screen.line(
+        "Somebody knows everything about the data but whether one person is in it, and looks at what was "
+        "released. Nobody, with any method and any computer, can do better than this:"
+    )
+    screen.items(_attacks(facts))
+    screen.heading("Behind it")
+    screen.items(_background(facts))
+    screen.heading("People who belong together")
+    screen.line("The promise is for one person. For several at once, as in a family, it is weaker:")
+    rows = [(str(g), _epsilon(e)) for g, e in facts["epsilon_of_groups"].items()]
+    screen.table(("people", "epsilon"), rows, numbers=("people", "epsilon"))
+
+
+def _attacks(facts: dict[str, Any]) -> list[str]:
+    auc, first, second = facts["auc"], facts["tpr_at_fpr_1_percent"], facts["tpr_at_fpr_01_percent"]
+    pairs = "Shown one who took part and one who did not, they pick the right one"
+    return [
+        f"{pairs} in at most {auc:.1%} of the cases (AUC); guessing is right in 50%.",
+        f"If 1 in 100 outsiders may be accused wrongly, they find at most {first:.1%} of the members.",
+        f"If 1 in 1000 outsiders may be accused wrongly, they find at most {second:.2%} of the members.",
+    ]
+
+
+def _background(facts: dict[str, Any]) -> list[str]:
+    odds, delta, mu = facts["odds_at_most"], facts["delta"], facts["mu"]
+    replaced = _epsilon(facts["epsilon_replace_one"])
+    seen = f"Whatever is seen is at most {odds:.3g} times as likely with a person as without them"
+    noise = f"The noise is that of mu = {mu:.4g}: two bell curves {mu:.2g} standard deviations apart"
+    return [
+        f"{seen}, but for a chance of {delta:g}.",
+        f"{noise} are to be told from each other.",
+        f"If one person is replaced by another, instead of added or removed: epsilon {replaced}.",
+    ]
+
+
+def _epsilon(value: float) -> str:
+    return f"{value:.3g}" if math.isfinite(value) else "no bound worth the name"

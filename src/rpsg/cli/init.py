@@ -1,0 +1,144 @@
+"""``rpsg init``: six questions, and a commented plan file that reads back to the same plan."""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rpsg.cli.options import SETTINGS, takes_settings
+from rpsg.errors import RunError, UsageError
+
+if TYPE_CHECKING:
+    from rpsg.plan import Plan
+
+QUESTIONS = (
+    ("data.path", "Where are the private texts (a file or a folder)?"),
+    ("data.text", "Which column holds the text?"),
+    ("data.label", "Which column holds a label (empty: none)?"),
+    ("data.user", "Which column says whose text it is (empty: each row is somebody else's)?"),
+    ("corpus.about", "What are the texts, in a few public words?"),
+    ("privacy.epsilon", "Which epsilon (1 is strong, 4 is usual, 10 is weak)?"),
+)
+
+_SECTIONS = {
+    "data": "Where the private texts are. Nothing of them comes into this file.",
+    "corpus": "What is wanted.",
+    "privacy": "What is promised, to whom, and how it is paid for. Fix it before looking at the data.",
+    "privacy.shares": "How the budget is split; what is not needed is shared out again.",
+    "method": "How it is done.",
+    "models": "Who writes and who compares.",
+    "generation": "The public random stream.",
+}
+_COMMENTS = {
+    "privacy.shares.size": "Counting the people; free with n_public.",
+    "privacy.shares.labels": "Finding the label values; free with labels.",
+    "privacy.shares.cards": "Counting how the texts vary; the seeds of the synthetic ones.",
+    "privacy.shares.keyphrases": "Finding phrases that many people use. 0 leaves it out.",
+    "privacy.shares.votes": "Voting for candidates.",
+    "privacy.noise": "Where the noise comes from: os (this machine's) or opendp.",
+    "method.votes_per_record": "Candidates that each record votes for.",
+    "method.hub_correction": "How much is taken off candidates that are close to everything: 0 to 1.",
+    "method.uniform_mix": "Share of cards drawn evenly, for rare combinations: 0 to 1.",
+    "method.phrases_per_record": "Phrases that a record may name, where the budget pays for phrases.",
+    "models.scorer": "Model that scores how natural a text is.",
+    "models.context": "Tokens that the writer can hold.",
+    "generation.temperature": "How freely the writer chooses; by default as the domain pack says.",
+    "generation.top_p": "Share of likely words it chooses from; by default as the domain pack says.",
+}
+
+
+@takes_settings
+def init(
+    given: dict[str, Any],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The file to write.")] = Path(
+        "rpsg.toml"
+    ),
+) -> None:
+    """Write a commented plan file: asks six questions on a terminal, otherwise takes the options."""
+    from rpsg.cli import layers  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.screen import Screen  # noqa: PLC0415  # only when it is needed: the help must be quick
+
+    _refuse_existing(out)
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        given = {**given, **ask(given)}
+    plan = layers.make_plan([layers.option_layer(given)])
+    _write_new(out, commented(plan))
+    screen = Screen.stdout()
+    screen.line(f"Wrote {out}. It is public: keep it under version control.")
+    screen.line("Next, see what a run would claim and cost:")
+    screen.command("rpsg plan" if out == layers.DEFAULT_FILE else f"rpsg plan --config {out}")
+
+
+def ask(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The answers to those questions that no option has answered; an empty answer keeps the default."""
+    defaults = {setting.key: setting.default for setting in SETTINGS}
+    answers: dict[str, Any] = {}
+    for key, question in QUESTIONS:
+        if key in given:
+            continue
+        default = defaults[key]
+        answer = typer.prompt(question, default=default, show_default=bool(default)).strip()
+        if answer:
+            answers[key] = answer
+    return answers
+
+
+def commented(plan: Plan) -> str:
+    """The plan as TOML with a comment on each key; what is not set stands as a comment."""
+    comments = _COMMENTS | {setting.key: setting.help for setting in SETTINGS}
+    lines = [
+        "# The plan of a run of RPSG. Everything in here is public.",
+        "# See what it means with: rpsg plan. Run it with: rpsg run -o RUN.",
+    ]
+    for name, section in plan.model_dump(mode="json").items():
+        lines += _section(name, section, comments)
+    return "\n".join(lines) + "\n"
+
+
+def _section(name: str, section: Mapping[str, Any], comments: Mapping[str, str]) -> Iterator[str]:
+    yield ""
+    if name in _SECTIONS:
+        yield from _comment(_SECTIONS[name])
+    yield f"[{name}]"
+    for key, value in section.items():
+        if isinstance(value, Mapping):
+            continue
+        if comment := comments.get(f"{name}.{key}"):
+            yield from _comment(comment)
+        unset = value is None
+        yield f"# {key} = (not set)" if unset else f"{key} = {_toml(value)}"
+    for key, value in section.items():
+        if isinstance(value, Mapping):
+            yield from _section(f"{name}.{key}", value, comments)
+
+
+def _toml(value: Any) -> str:
+    """A JSON value is a TOML value, but for the one control character that JSON lets through."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _comment(text: str) -> list[str]:
+    return textwrap.wrap(text, 96, initial_indent="# ", subsequent_indent="# ")
+
+
+def _refuse_existing(out: Path) -> None:
+    if out.exists():
+        raise UsageError(f"{out} is there already.", hint="Choose another name with: rpsg init -o OTHER.toml")
+
+
+def _write_new(out: Path, text: str) -> None:
+    try:
+        with out.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        _refuse_existing(out)
+    except OSError as error:
+        raise RunError(
+            f"{out} cannot be written: {error.strerror}.", hint="Choose another place with -o."
+        ) from None

@@ -1,0 +1,139 @@
+"""Where settings come from: defaults < plan file < ``RPSG_*`` environment < options. Later layers win.
+
+``RPSG_PRIVACY__EPSILON=2`` sets ``privacy.epsilon``: two underscores stand between section and key. An
+empty variable counts as not set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rpsg.cli.options import SETTINGS
+from rpsg.errors import UsageError
+
+if TYPE_CHECKING:
+    from rpsg.plan import Plan
+
+DEFAULT_FILE = Path("rpsg.toml")
+PREFIX = "RPSG_"
+_LISTS = {"data.labels"}
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Settings of one origin: nested values, and by key the words for where each was written."""
+
+    values: Mapping[str, Any]
+    origins: Mapping[str, str]
+
+
+def gather(given: Mapping[str, Any], config: Path | None, environment: Mapping[str, str]) -> list[Layer]:
+    """The layers above the defaults, lowest first.
+
+    Raises:
+        UsageError: no such plan file, not TOML, or a variable that is almost a setting.
+    """
+    return [*_file_layer(config), _environment_layer(environment), option_layer(given)]
+
+
+def option_layer(given: Mapping[str, Any]) -> Layer:
+    """The settings that were typed, by key."""
+    options = {s.key: f"option {s.option}" if s.option else "argument DATA" for s in SETTINGS}
+    values = {key: _value(key, value) for key, value in given.items()}
+    return Layer(_nested(values), {key: options[key] for key in given})
+
+
+def make_plan(layers: Sequence[Layer]) -> Plan:
+    """The checked plan; a UsageError says where the wrong value was written."""
+    from rpsg import api  # noqa: PLC0415  # only when it is needed: the help must be quick
+
+    try:
+        return api.make_plan(*(layer.values for layer in layers))
+    except UsageError as error:
+        wrong = [f"{key}: {origin}" for key, origin in origins(layers).items() if key in error.message]
+        hint = error.hint or (f"Written here: {'; '.join(wrong)}." if wrong else "")
+        raise UsageError(error.message, hint=hint) from None
+
+
+def origins(layers: Sequence[Layer]) -> dict[str, str]:
+    """By key, where the value that won was written; keys left at their default are not in it."""
+    return {key: origin for layer in layers for key, origin in layer.origins.items()}
+
+
+def settings(plan: Plan) -> dict[str, Any]:
+    """The plan as flat keys and JSON-ready values."""
+    return dict(_flat(plan.model_dump(mode="json")))
+
+
+def _file_layer(config: Path | None) -> list[Layer]:
+    from rpsg.plan import read_toml  # noqa: PLC0415  # only when it is needed: the help must be quick
+
+    if config is None and not DEFAULT_FILE.is_file():
+        return []
+    file = config or DEFAULT_FILE
+    try:
+        values = read_toml(file)
+    except OSError as error:
+        raise UsageError(f"The plan file {file} cannot be read: {error.strerror}.") from None
+    for name, section in values.items():
+        if not isinstance(section, dict):
+            raise UsageError(
+                f"{file}: {name} stands outside of any section.", hint="Sections look like: [privacy]"
+            )
+    return [Layer(values, {key: f"file {file}" for key, _ in _flat(values)})]
+
+
+def _environment_layer(environment: Mapping[str, str]) -> Layer:
+    flat, names = {}, {}
+    for name, value in sorted(environment.items()):
+        if not name.startswith(PREFIX) or not value:
+            continue
+        _refuse_near_miss(name)
+        section, double, rest = name.removeprefix(PREFIX).lower().partition("__")
+        if double:
+            key = f"{section}.{rest.replace('__', '.')}"
+            flat[key], names[key] = _value(key, value), f"environment {name}"
+    return Layer(_nested(flat), names)
+
+
+def _refuse_near_miss(name: str) -> None:
+    """A setting written with one underscore would be passed over without a word."""
+    for setting in SETTINGS:
+        section, _, key = setting.key.upper().partition(".")
+        if name == f"{PREFIX}{section}_{key}":
+            raise UsageError(
+                f"The environment variable {name} is not a setting.",
+                hint=f"Did you mean {PREFIX}{section}__{key}?",
+            )
+
+
+def _value(key: str, value: Any) -> Any:
+    """A list is written with commas; everything else is read by the plan."""
+    if key in _LISTS and isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """``{"a.b": 1}`` as ``{"a": {"b": 1}}``; UsageError when a section is also given as a value."""
+    nested: dict[str, Any] = {}
+    for key, value in sorted(flat.items()):
+        *sections, last = key.split(".")
+        table = nested
+        for section in sections:
+            table = table.setdefault(section, {})
+            if not isinstance(table, dict):
+                raise UsageError(f"{key} cannot be set: {section} was given as a single value.")
+        table[last] = value
+    return nested
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -1,0 +1,158 @@
+"""What a preview, a finished run and a verification look like on a page."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from rpsg.cli.screen import Screen, seconds_in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rpsg.plan import Plan
+    from rpsg.results import Preview, Run, Verification
+
+
+def show_preview(screen: Screen, preview: Preview, plan: Plan, origins: Mapping[str, str]) -> None:
+    """A page that answers: what is claimed, what it costs, what is sent where, and may this go ahead."""
+    _claim(screen, preview)
+    _stages(screen, preview)
+    _schema(screen, preview)
+    _work(screen, preview)
+    _odometer(screen, preview)
+    _origins(screen, plan, origins)
+    if preview.explanations:
+        screen.heading("How this was decided")
+        screen.items(preview.explanations)
+    if preview.warnings:
+        screen.heading("Look at this first")
+        screen.items(preview.warnings, sign="!", style="yellow")
+    screen.heading("Next")
+    screen.line("  Nothing was spent. The same options run it:")
+    screen.command("rpsg run ... -o RUN")
+
+
+def _claim(screen: Screen, preview: Preview) -> None:
+    screen.heading(f"What would be claimed ({preview.method})")
+    screen.line(preview.claim)
+    facts = []
+    if preview.epsilon is not None:
+        delta = "" if preview.delta is None else f", delta {preview.delta:g}"
+        facts.append(("epsilon", f"{preview.epsilon:.4g}{delta}"))
+    if preview.epsilon_replace_one is not None:
+        facts.append(("if one is replaced", f"epsilon {preview.epsilon_replace_one:.4g}"))
+    facts += [(_attack(name), f"{value:.1%}") for name, value in preview.attacker.items()]
+    screen.facts(facts)
+
+
+def _attack(name: str) -> str:
+    """The words for a figure of the best possible attack."""
+    words = {
+        "auc": "best attacker: AUC (50 % is guessing)",
+        "tpr_at_fpr_1_percent": "members found, 1 % wrongly accused",
+        "tpr_at_fpr_01_percent": "members found, 0.1 % wrongly accused",
+    }
+    return words.get(name, name.replace("_", " "))
+
+
+def _stages(screen: Screen, preview: Preview) -> None:
+    if preview.stages:
+        screen.heading("What is read from the private data, with which noise")
+        rows = [(s.stage, f"{s.noise:.3g}", f"{s.share:.0%}", s.in_words) for s in preview.stages]
+        screen.table(("step", "noise", "budget", "in words"), rows, numbers=("noise", "budget"))
+    if preview.flows:
+        screen.heading("Who sees what")
+        screen.table(("step", "where", "sees"), [(f.stage, f.place, f.sees) for f in preview.flows])
+
+
+def _schema(screen: Screen, preview: Preview) -> None:
+    if not preview.attributes:
+        return
+    screen.heading(f"What a text is described by ({preview.cells} noisy counts)")
+    rows = [
+        (name, kind, str(number), ", ".join(values[:6]) + (", ..." if number > 6 else ""))
+        for name, kind, number, values in preview.attributes
+    ]
+    screen.table(("attribute", "found by", "values", "such as"), rows, numbers=("values",))
+
+
+def _work(screen: Screen, preview: Preview) -> None:
+    screen.heading("Size and work")
+    facts = [
+        ("people", _number(preview.people, "counted with noise during the run")),
+        ("fewest people that can carry this", _number(preview.smallest_people, "not known")),
+        ("candidates", _number(preview.candidates, "known once people are counted")),
+        ("calls of the writer", _number(preview.llm_calls, "")),
+        ("tokens", f"{preview.prompt_tokens:,} read, {preview.new_tokens:,} written"),
+        ("time", "not known" if preview.seconds is None else f"about {seconds_in_words(preview.seconds)}"),
+    ]
+    screen.facts(facts)
+
+
+def _number(value: int | None, otherwise: str) -> str:
+    return otherwise if value is None else f"{value:,}"
+
+
+def _odometer(screen: Screen, preview: Preview) -> None:
+    if preview.odometer:
+        screen.heading("What these data have spent over all runs")
+        screen.facts((name.replace("_", " "), f"{value:.4g}") for name, value in preview.odometer.items())
+
+
+def _origins(screen: Screen, plan: Plan, origins: Mapping[str, str]) -> None:
+    """Every value that is not the default, and where it was written."""
+    from rpsg.cli.layers import settings  # noqa: PLC0415  # only when it is needed: the help must be quick
+
+    values = settings(plan)
+    rows = [(key, str(values.get(key)), origin) for key, origin in origins.items()]
+    if rows:
+        screen.heading("Settings that are not left at their default")
+        screen.table(("setting", "value", "from"), rows)
+
+
+def show_run(screen: Screen, run: Run) -> None:
+    """The summary, where the time went, and what to type next."""
+    screen.markdown(run.summary)
+    total = sum(run.timings.values())
+    if total > 0:
+        screen.heading("Where the time went")
+        rows = [(stage, seconds_in_words(s), f"{s / total:.0%}") for stage, s in run.timings.items()]
+        screen.table(("step", "time", "share"), rows, numbers=("time", "share"))
+    screen.heading("Next")
+    screen.line("  Check the claim as anyone can who has the release:")
+    screen.command(shlex.join(["rpsg", "verify", str(run.path)]))
+    screen.line("  This half may be shared; everything beside it is private:")
+    screen.command(str(run.release))
+
+
+def run_facts(run: Run) -> dict[str, Any]:
+    """A finished run as JSON-ready facts; the texts are in the release, not in here."""
+    return {
+        "path": run.path,
+        "release": run.release,
+        "texts": len(run.texts),
+        "epsilon": run.epsilon,
+        "claim": run.ledger.get("claim"),
+        "timings": run.timings,
+        "summary": run.summary,
+    }
+
+
+def show_verification(screen: Screen, found: Verification) -> None:
+    """Each check with its outcome, what cannot be shown, and the answer."""
+    screen.heading(f"Checks of {found.path}")
+    for check in found.checks:
+        sign, style = ("✓", "green") if check.ok else ("✗", "red")
+        screen.items([f"{check.name}: {check.detail}" if check.detail else check.name], sign, style)
+    if found.cannot_show:
+        screen.heading("What no check can show")
+        screen.items(found.cannot_show)
+    failed = sum(not check.ok for check in found.checks)
+    screen.line()
+    if found.ok:
+        screen.line(f"The claim holds: all {len(found.checks)} checks passed.", "green")
+    elif not found.checks:
+        screen.line("Nothing was checked, so nothing is shown.", "red")
+    else:
+        screen.line(f"The claim does not hold: {failed} of {len(found.checks)} checks failed.", "red")

@@ -1,0 +1,205 @@
+"""What a run tells while it works: a live line on a terminal, plain lines elsewhere, or nothing.
+
+All of it goes to stderr. Stories call ``start`` when a stage begins and may leave out ``done``: the next
+``start`` ends the stage too. Facts with a known name (``written``, ``alive``, ``dropped``, ``epsilon_left``)
+are put into words; any other is shown as name and value.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from rich.progress import BarColumn, SpinnerColumn, TextColumn
+from rich.progress import Progress as Bars
+
+from rpsg.cli.screen import Screen, seconds_in_words, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+EVERY = 5.0  # seconds between two plain lines of a stage
+_WORDS = {
+    "written": "{} written",
+    "alive": "{} alive",
+    "dropped": "{} dropped",
+    "epsilon_left": "epsilon left {}",
+    "epsilon_spent": "epsilon spent {}",
+}
+
+
+@dataclass(slots=True)
+class Stage:
+    """How far a stage is."""
+
+    name: str
+    total: int | None
+    started: float
+    count: int = 0
+    tokens: int = 0
+
+    def state(self, now: float) -> str:
+        """How far, how fast, how long yet: "120 of 600, 85 tokens/s, about 4 min 0 s left"."""
+        parts = [f"{self.count} of {self.total}" if self.total else f"{self.count}"] if self.count else []
+        spent = now - self.started
+        if self.tokens and spent > 0:
+            parts.append(f"{self.tokens / spent:.0f} tokens/s")
+        if self.total and 0 < self.count < self.total:
+            parts.append(f"about {seconds_in_words(spent / self.count * (self.total - self.count))} left")
+        return ", ".join(parts)
+
+    def end(self, now: float, facts: dict[str, object]) -> str:
+        """The last word on it: "writing candidates: done in 41 s, 598 written"."""
+        parts = [f"done in {seconds_in_words(now - self.started)}", *in_words(facts)]
+        return f"{self.name}: {', '.join(parts)}"
+
+
+def in_words(facts: dict[str, object]) -> list[str]:
+    """Facts as one says them."""
+    said = []
+    for name, value in facts.items():
+        number = f"{value:.3g}" if isinstance(value, float) else str(value)
+        said.append(_WORDS.get(name, name.replace("_", " ") + " {}").format(number))
+    return said
+
+
+class Quiet:
+    """Says nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def start(self, stage: str, total: int | None = None) -> None: ...
+
+    def advance(self, n: int = 1, *, tokens: int = 0) -> None: ...
+
+    def note(self, message: str) -> None: ...
+
+    def done(self, **facts: object) -> None: ...
+
+
+class Told(Quiet):
+    """What the two that speak share: the stage at work, under a lock, as replies land on any thread."""
+
+    def __init__(self, screen: Screen, clock: Callable[[], float] = time.monotonic) -> None:
+        self.screen = screen
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._stage: Stage | None = None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None and self._stage:
+            self.done()
+
+    def start(self, stage: str, total: int | None = None) -> None:
+        with self._lock:
+            if self._stage:
+                self.done()
+            self._stage = Stage(stage, total, self._clock())
+            self._began(self._stage)
+
+    def advance(self, n: int = 1, *, tokens: int = 0) -> None:
+        with self._lock:
+            if self._stage:
+                self._stage.count += n
+                self._stage.tokens += tokens
+                self._moved(self._stage)
+
+    def note(self, message: str) -> None:
+        with self._lock:
+            self._say(message)
+
+    def done(self, **facts: object) -> None:
+        with self._lock:
+            stage, self._stage = self._stage, None
+            if stage:
+                self._say(stage.end(self._clock(), facts))
+            elif facts:
+                self._say(", ".join(in_words(facts)))
+
+    def _began(self, stage: Stage) -> None: ...
+
+    def _moved(self, stage: Stage) -> None: ...
+
+    def _say(self, message: str) -> None:
+        self.screen.line(message)
+
+
+class Plain(Told):
+    """One line when a stage starts and ends, and at most one every five seconds in between."""
+
+    _last = 0.0
+
+    def _began(self, stage: Stage) -> None:
+        self._last = stage.started
+        self._say(f"{stage.name}: {stage.total} to do" if stage.total else f"{stage.name} ...")
+
+    def _moved(self, stage: Stage) -> None:
+        now = self._clock()
+        if now - self._last >= EVERY:
+            self._last = now
+            self._say(f"{stage.name}: {stage.state(now)}")
+
+
+class Live(Told):
+    """A line that moves for the stage at work, the last facts beside it, finished stages above it."""
+
+    def __init__(self, screen: Screen, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(screen, clock)
+        self._bars = Bars(
+            SpinnerColumn(finished_text=" "),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=16),
+            TextColumn("{task.fields[state]}", style="dim", markup=False),
+            console=screen.console,
+            transient=True,
+        )
+        self._standing: dict[str, object] = {}
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        self._bars.stop()
+
+    def done(self, **facts: object) -> None:
+        with self._lock:
+            self._standing |= {k: v for k, v in facts.items() if k in {"alive", "dropped", "epsilon_left"}}
+            self._clear()
+            super().done(**facts)
+
+    def _began(self, stage: Stage) -> None:
+        self._bars.add_task(shown(stage.name).plain, total=stage.total, state=self._beside(""))
+
+    def _moved(self, stage: Stage) -> None:
+        state = self._beside(stage.state(self._clock()))
+        for task in self._bars.task_ids:
+            self._bars.update(task, completed=stage.count, state=state)
+
+    def _beside(self, state: str) -> str:
+        return ", ".join(part for part in (state, *in_words(self._standing)) if part)
+
+    def _clear(self) -> None:
+        for task in self._bars.task_ids:
+            self._bars.remove_task(task)
+
+
+def teller(*, quiet: bool, as_json: bool) -> Quiet:
+    """The progress that fits: nothing when quiet, a live line on a terminal, plain lines otherwise."""
+    if quiet:
+        return Quiet()
+    screen = Screen.stderr()
+    return Live(screen) if screen.is_terminal and not as_json else Plain(screen)

@@ -1,0 +1,100 @@
+"""``rpsg init`` writes a plan file that reads back."""
+
+from __future__ import annotations
+
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from rpsg.cli import init
+from rpsg.plan import Plan, read_toml, resolve
+
+if TYPE_CHECKING:
+    import pytest
+    from tests.cli.conftest import Api, Rpsg
+
+
+def written(name: str = "rpsg.toml") -> Plan:
+    return resolve(read_toml(Path(name)))
+
+
+def test_without_a_terminal_the_defaults_are_written(fake: Api, rpsg: Rpsg) -> None:
+    assert rpsg("init").code == 0
+    assert written() == Plan()
+
+
+def test_options_are_written(fake: Api, rpsg: Rpsg) -> None:
+    about = 'notes of "nurses"; 100 % \\ ünï\x7f'
+    rpsg(
+        "init",
+        "a.csv",
+        "--label",
+        "mood",
+        "--labels",
+        "good,bad",
+        "--about",
+        about,
+        "--epsilon",
+        "1",
+        "-o",
+        "p.toml",
+    )
+    plan = written("p.toml")
+    assert (plan.data.path, plan.data.labels, plan.privacy.epsilon) == ("a.csv", ("good", "bad"), 1.0)
+    assert plan.corpus.about == about
+
+
+def test_every_key_has_a_comment(fake: Api, rpsg: Rpsg) -> None:
+    rpsg("init")
+    lines = Path("rpsg.toml").read_text().splitlines()
+    bare = [line for before, line in pairwise(lines) if " = " in line and not before.startswith("# ")]
+    assert bare == []
+
+
+def test_the_file_is_planned_next(fake: Api, rpsg: Rpsg) -> None:
+    rpsg("init", "--epsilon", "1.5")
+    rpsg("plan")
+    assert fake.plan.privacy.epsilon == 1.5
+
+
+def test_an_existing_file_is_kept(fake: Api, rpsg: Rpsg) -> None:
+    Path("rpsg.toml").write_text("mine")
+    assert rpsg("init").code == 2
+    assert Path("rpsg.toml").read_text() == "mine"
+
+
+def test_a_wrong_value_is_refused_before_a_file_is_written(fake: Api, rpsg: Rpsg) -> None:
+    assert rpsg("init", "--epsilon", "0").code == 2
+    assert not Path("rpsg.toml").exists()
+
+
+def test_a_place_that_cannot_be_written_is_a_sentence(fake: Api, rpsg: Rpsg) -> None:
+    assert rpsg("init", "-o", "no/such/folder/p.toml").code == 7
+
+
+def test_six_questions_are_asked_on_a_terminal(
+    fake: Api, rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter(["notes.jsonl", "body", "", "author", "nurses' notes", "1.5"])
+    asked: list[str] = []
+
+    def prompt(question: str, **_: object) -> str:
+        asked.append(question)
+        return next(answers)
+
+    monkeypatch.setattr(typer, "prompt", prompt)
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert rpsg("init").code == 0
+    plan = written()
+    assert len(asked) == 6
+    assert (plan.data.text, plan.data.label, plan.data.user) == ("body", None, "author")
+    assert (plan.corpus.about, plan.privacy.epsilon) == ("nurses' notes", 1.5)
+
+
+def test_what_an_option_answered_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(typer, "prompt", lambda *_, **__: "")
+    assert init.ask({key: "given" for key, _ in init.QUESTIONS}) == {}

@@ -1,0 +1,148 @@
+"""What the commands print: pages for people, objects for machines."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rpsg import __version__
+from rpsg.results import Check, Verification
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Api, Rpsg
+
+
+def test_the_version_is_printed(rpsg: Rpsg) -> None:
+    assert rpsg("--version").out == f"rpsg {__version__}\n"
+
+
+def test_no_arguments_print_the_help(rpsg: Rpsg) -> None:
+    shown = rpsg()
+    assert shown.code == 0
+    assert "verify" in shown.out
+
+
+def test_a_preview_says_what_is_claimed_what_it_costs_and_who_sees_what(fake: Api, rpsg: Rpsg) -> None:
+    page = rpsg("plan", "reviews.csv", "--epsilon", "2").out
+    for words in (
+        "(2, 1e-06)-DP",
+        "62.4%",
+        "11.2",
+        "seed cards; no private text",
+        "tea, coffee",
+        "900",
+        "12 min",
+    ):
+        assert words in page
+    assert "argument DATA" in page
+    assert "Epsilon above 4 is weak." in page
+    assert "8" in page.split("over all runs")[1]
+
+
+def test_pages_fit_80_columns(fake: Api, rpsg: Rpsg) -> None:
+    for command in (
+        ("plan", "x.csv"),
+        ("run", "-o", "runs"),
+        ("verify", "runs"),
+        ("explain",),
+        ("run", "--help"),
+    ):
+        assert max(map(len, rpsg(*command).out.splitlines())) <= 80
+
+
+def test_a_preview_as_json_holds_every_field(fake: Api, rpsg: Rpsg) -> None:
+    fake.previewed = dataclasses.replace(fake.previewed, odometer={"epsilon_left": math.inf})
+    shown = rpsg("plan", "--json").json
+    assert shown["format"] == "rpsg-cli/1"
+    assert set(shown["preview"]) == {field.name for field in dataclasses.fields(fake.previewed)}
+    assert shown["preview"]["odometer"] == {"epsilon_left": None}
+
+
+def test_the_options_of_a_run_can_be_planned_as_they_are(fake: Api, rpsg: Rpsg) -> None:
+    options = ("reviews.csv", "--size", "50", "-o", "runs")
+    rpsg("plan", *options)
+    rpsg("run", *options)
+    assert fake.plans[0] == fake.plans[1]
+
+
+def test_a_run_ends_in_its_summary_its_time_and_the_next_command(fake: Api, rpsg: Rpsg) -> None:
+    page = rpsg("run", "reviews.csv", "-o", "my runs").out
+    assert "# 1 synthetic text" in page
+    assert "41 s" in page
+    assert "82%" in page
+    assert "rpsg verify 'my runs'" in page
+
+
+def test_a_run_as_json_is_one_object_and_progress_goes_to_stderr(fake: Api, rpsg: Rpsg) -> None:
+    shown = rpsg("run", "-o", "runs", "--json")
+    assert shown.json["run"]["epsilon"] == 2.0
+    assert shown.json["run"]["texts"] == 1
+    assert "writing candidates: done" in shown.err
+
+
+def test_quiet_means_no_progress(fake: Api, rpsg: Rpsg) -> None:
+    assert rpsg("run", "-o", "runs", "--quiet").err == ""
+
+
+def test_a_summary_cannot_steer_the_terminal(fake: Api, rpsg: Rpsg) -> None:
+    fake.previewed = dataclasses.replace(fake.previewed, claim="\x1b]0;mine\x07[bold]claim[/bold]")
+    page = rpsg("plan").out
+    assert "\x1b" not in page
+    assert "[bold]claim[/bold]" in page
+
+
+def test_a_release_that_holds_ends_in_zero(fake: Api, rpsg: Rpsg) -> None:
+    shown = rpsg("verify", "runs")
+    assert shown.code == 0
+    assert "✓ arithmetic: epsilon 2 from sigma" in shown.out
+    assert "that the noise was drawn as said" in shown.out
+
+
+@pytest.mark.parametrize(
+    "checks", [(Check("a", ok=True), Check("b", ok=False, detail="differs")), ()], ids=["failed", "none"]
+)
+def test_a_release_that_does_not_hold_ends_in_8(fake: Api, rpsg: Rpsg, checks: tuple[Check, ...]) -> None:
+    fake.verified = Verification(Path("runs"), checks, ())
+    assert rpsg("verify", "runs").code == 8
+    shown = rpsg("verify", "runs", "--json")
+    assert (shown.code, shown.json["verification"]["ok"]) == (8, False)
+
+
+def test_a_failed_check_is_marked(fake: Api, rpsg: Rpsg) -> None:
+    fake.verified = Verification(Path("runs"), (Check("hash", ok=False, detail="differs"),), ())
+    shown = rpsg("verify", "runs").out
+    assert "✗ hash: differs" in shown
+    assert "1 of 1 checks failed" in shown
+
+
+def test_an_epsilon_is_explained_by_the_best_attack(rpsg: Rpsg) -> None:
+    """Golden: mu for (2, 1e-6) is 0.4483, AUC = Phi(mu / sqrt 2) = 0.6244."""
+    facts = rpsg("explain", "--epsilon", "2", "--json").json["explanation"]
+    assert facts["mu"] == pytest.approx(0.4483, abs=1e-4)
+    assert facts["auc"] == pytest.approx(0.6244, abs=1e-4)
+    assert facts["epsilon_of_groups"]["2"] > facts["epsilon_replace_one"] > 2
+    assert "62.4%" in rpsg("explain", "--epsilon", "2").out
+
+
+def test_a_group_of_one_would_get_the_epsilon_itself() -> None:
+    from rpsg.privacy.gaussian import epsilon_of, mu_for
+
+    assert epsilon_of(mu_for(2.0, 1e-6), 1e-6) == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("option", [("--epsilon", "0"), ("--epsilon", "nan"), ("--delta", "1")], ids=" ".join)
+def test_an_impossible_budget_is_not_explained(rpsg: Rpsg, option: tuple[str, str]) -> None:
+    assert rpsg("explain", *option).code == 2
+
+
+def test_a_huge_epsilon_is_explained_without_overflow(rpsg: Rpsg) -> None:
+    assert rpsg("explain", "--epsilon", "1000").code == 0
+
+
+def test_the_domain_packs_are_listed(rpsg: Rpsg) -> None:
+    assert "food-reviews" in rpsg("list", "domains").out
+    assert rpsg("list", "domains", "--json").json["domains"]
