@@ -11,18 +11,11 @@ from typing import TYPE_CHECKING, Any
 from rpsg.domains import pack_folder
 from rpsg.errors import RunError
 from rpsg.privacy.claims import PrivacyUnit
+from rpsg.privacy.facts import Cumulative, Egress, Output, PublicInput
+from rpsg.privacy.facts import Facts as LedgerFacts
 from rpsg.privacy.gaussian import mu_for
-from rpsg.privacy.kernel import Kernel
-from rpsg.privacy.ledger import Account as LedgerAccount
-from rpsg.privacy.ledger import (
-    Cumulative,
-    Egress,
-    Output,
-    PublicInput,
-    build_private_ledger,
-    build_public_ledger,
-)
-from rpsg.privacy.ledger import Facts as LedgerFacts
+from rpsg.privacy.kernel import Kernel, Performed
+from rpsg.privacy.ledger import build_private_ledger, build_public_ledger
 from rpsg.report.summary import Facts, card, summary
 from rpsg.results import Run
 from rpsg.store.exports import SyntheticText, write_corpus
@@ -57,7 +50,7 @@ def publish(folder: RunFolder, private: PrivateSide, job: Job, pool: Pool, calls
         outputs[f"{EVIDENCE}/{TEXTS}"] = _sha256(target / EVIDENCE / TEXTS)
         ledger = build_public_ledger(
             ledger_facts(job, pool, outputs),
-            _account(job, private),
+            _performed(private),
             _cumulative(job.plan, private.account),
             commitment=private.commitment,
         )
@@ -104,10 +97,8 @@ def _public_inputs(job: Job) -> tuple[PublicInput, ...]:
     return tuple(inputs)
 
 
-def _account(job: Job, private: PrivateSide) -> LedgerAccount | None:
-    if job.budget is None or not isinstance(private.kernel, Kernel):
-        return None
-    return LedgerAccount(job.budget, private.kernel.releases, private.kernel.noise_name)
+def _performed(private: PrivateSide) -> Performed | None:
+    return private.kernel.performed if isinstance(private.kernel, Kernel) else None
 
 
 def _cumulative(plan: Plan, account: Account | None) -> Cumulative:
