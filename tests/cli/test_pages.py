@@ -45,6 +45,7 @@ def test_a_preview_says_what_is_claimed_what_it_costs_and_who_sees_what(fake: Ap
 
 def test_pages_fit_80_columns(fake: Api, rpsg: Rpsg) -> None:
     for command in (
+        ("models", "list"),
         ("plan", "x.csv"),
         ("run", "-o", "runs"),
         ("verify", "runs"),
@@ -60,6 +61,11 @@ def test_a_preview_as_json_holds_every_field(fake: Api, rpsg: Rpsg) -> None:
     assert shown["format"] == "rpsg-cli/1"
     assert set(shown["preview"]) == {field.name for field in dataclasses.fields(fake.previewed)}
     assert shown["preview"]["odometer"] == {"epsilon_left": None}
+
+
+def test_a_preview_ends_in_the_command_that_runs_it(fake: Api, rpsg: Rpsg) -> None:
+    page = rpsg("plan", "my notes.csv", "--epsilon", "1.5", "--about", "it's").out
+    assert page.splitlines()[-1] == """  rpsg run 'my notes.csv' --about 'it'"'"'s' --epsilon 1.5 -o RUN"""
 
 
 def test_the_options_of_a_run_can_be_planned_as_they_are(fake: Api, rpsg: Rpsg) -> None:

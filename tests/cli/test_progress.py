@@ -46,8 +46,8 @@ def test_in_between_there_is_one_line_in_five_seconds() -> None:
         progress.advance(1, tokens=50)
     assert stream.getvalue().splitlines() == [
         "writing: 100 to do",
-        "writing: 5 of 100, 50 tokens/s, about 1 min 35 s left",
-        "writing: 10 of 100, 50 tokens/s, about 1 min 30 s left",
+        "writing: 5 of 100, 50 tokens/s, about 2 min left",
+        "writing: 10 of 100, 50 tokens/s, about 2 min left",
     ]
 
 

@@ -17,8 +17,9 @@ from rpsg.errors import VerificationError
 def plan(
     given: dict[str, Any],
     config: Config = None,
-    _out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="RUN", help="Not used: a plan writes nothing.")
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="RUN", help="Folder that the run would get; nothing is written."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -35,7 +36,8 @@ def plan(
         settings = {key: {"value": v, "from": written.get(key, "default")} for key, v in values.items()}
         print_json({"preview": preview, "settings": settings})
     else:
-        pages.show_preview(Screen.stdout(), preview, resolved, written)
+        again = ["rpsg", "run", *layers.retyped(given, config), "-o", str(out or "RUN")]
+        pages.show_preview(Screen.stdout(), preview, resolved, written, again)
 
 
 @takes_settings

@@ -58,6 +58,15 @@ def make_plan(layers: Sequence[Layer]) -> Plan:
         raise UsageError(error.message, hint=hint) from None
 
 
+def retyped(given: Mapping[str, Any], config: Path | None) -> list[str]:
+    """The words that give the same settings again."""
+    words = [str(given["data.path"])] if "data.path" in given else []
+    for setting in SETTINGS:
+        if setting.option and setting.key in given:
+            words += [setting.option, str(given[setting.key])]
+    return [*words, *(["--config", str(config)] if config else [])]
+
+
 def origins(layers: Sequence[Layer]) -> dict[str, str]:
     """By key, where the value that won was written; keys left at their default are not in it."""
     return {key: origin for layer in layers for key, origin in layer.origins.items()}
@@ -102,11 +111,9 @@ def _environment_layer(environment: Mapping[str, str]) -> Layer:
 def _refuse_near_miss(name: str) -> None:
     """A setting written with one underscore would be passed over without a word."""
     for setting in SETTINGS:
-        section, _, key = setting.key.upper().partition(".")
-        if name == f"{PREFIX}{section}_{key}":
+        if name == setting.variable.replace("__", "_", 1):
             raise UsageError(
-                f"The environment variable {name} is not a setting.",
-                hint=f"Did you mean {PREFIX}{section}__{key}?",
+                f"The environment variable {name} is not a setting.", hint=f"Did you mean {setting.variable}?"
             )
 
 

@@ -1,9 +1,113 @@
-"""``rpsg models``: which weights there are, fetching them, and checking what is on this machine."""
+"""``rpsg models``: which weights there are, bringing them, and checking what is on this machine."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
-models = typer.Typer(
-    help="List, fetch and check the model weights that RPSG knows by name.", no_args_is_help=False
-)
+from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
+from rpsg.errors import ModelError
+
+if TYPE_CHECKING:
+    from rpsg.cli.screen import Screen
+    from rpsg.models.assets import AssetRow
+
+models = typer.Typer()
+
+
+@models.callback(invoke_without_command=True)
+def start(context: typer.Context) -> None:
+    """List, bring and check the models and public data that RPSG knows by name."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@models.command("list")
+def list_models(as_json: AsJson = False) -> None:
+    """List what can be brought by name: what it is for, its size and licence, and whether it is here."""
+    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed
+    from rpsg.models import assets  # noqa: PLC0415  # only when it is needed
+
+    rows = assets.listing()
+    if as_json:
+        print_json({"models": rows})
+        return
+    screen = Screen.stdout()
+    for row in rows:
+        screen.heading(row.name)
+        screen.facts(_facts(row))
+
+
+def _facts(row: AssetRow) -> list[tuple[str, str]]:
+    here = "yes" if row.present else f"no; bring it with: rpsg models pull {row.name}"
+    return [(row.kind, row.purpose), ("size", _size(row.size)), ("licence", row.licence), ("here", here)]
+
+
+@models.command("pull")
+def pull(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A name of the list, or hf:OWNER/REPO/FILE.gguf.")
+    ],
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Bring a model or public data to this machine. A pull that stopped goes on where it stopped."""
+    from rpsg.cli.progress import teller  # noqa: PLC0415  # only when it is needed
+    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed
+    from rpsg.models import assets  # noqa: PLC0415  # only when it is needed
+
+    with teller(quiet=quiet, as_json=as_json) as progress:
+        place = assets.pull(name, progress=progress)
+    if as_json:
+        print_json({"pulled": {"name": name, "path": place}})
+        return
+    screen = Screen.stdout()
+    screen.line(f"{name} is here:")
+    screen.command(str(place))
+
+
+@models.command("check")
+def check(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="A name of the list. Default: all that are here.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read models whole and compare them with their pinned digests. Exit code 6 when one is damaged."""
+    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed
+    from rpsg.models import assets  # noqa: PLC0415  # only when it is needed
+
+    wanted = [name] if name else [row.name for row in assets.listing() if row.present]
+    problems = {each: _problem(each) for each in wanted}
+    if as_json:
+        print_json(
+            {"checked": [{"name": n, "ok": p is None, "problem": p and str(p)} for n, p in problems.items()]}
+        )
+    else:
+        _show_checked(Screen.stdout(), problems)
+    if any(problems.values()):
+        raise typer.Exit(ModelError.exit_code)
+
+
+def _problem(name: str) -> ModelError | None:
+    from rpsg.models import assets  # noqa: PLC0415  # only when it is needed
+
+    try:
+        assets.check(name)
+    except ModelError as error:
+        return error
+    return None
+
+
+def _show_checked(screen: Screen, problems: dict[str, ModelError | None]) -> None:
+    if not problems:
+        screen.line("No model of the list is on this machine yet. Bring the default writer with:")
+        screen.command("rpsg models pull smollm2-135m")
+    for name, problem in problems.items():
+        sign, style = ("✗", "red") if problem else ("✓", "green")
+        screen.items([f"{name}: {problem}" if problem else f"{name} is as it should be."], sign, style)
+
+
+def _size(number: int) -> str:
+    return f"{number / 1e6:,.0f} MB" if number >= 5e5 else f"{number / 1e3:,.0f} kB"

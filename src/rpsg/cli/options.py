@@ -38,6 +38,11 @@ class Setting:
         return self.key.replace(".", "__")
 
     @property
+    def variable(self) -> str:
+        """The environment variable that sets it."""
+        return "RPSG_" + self.key.upper().replace(".", "__")
+
+    @property
     def told(self) -> str:
         """The help, with the default in it."""
         return f"{self.help} Default: {self.default}." if self.default else self.help
@@ -160,7 +165,15 @@ SETTINGS: tuple[Setting, ...] = (
         ABOUT_PRIVACY,
         "8.0",
     ),
-    Setting("method.name", "--method", str, "NAME", "See: rpsg list methods.", ABOUT_METHOD, "strict"),
+    Setting(
+        "method.name",
+        "--method",
+        str,
+        "NAME",
+        "How the texts are made. See: rpsg list methods.",
+        ABOUT_METHOD,
+        "strict",
+    ),
     Setting("method.rounds", "--rounds", int, "T", "Rounds of voting and rewriting.", ABOUT_METHOD, "1"),
     Setting(
         "method.oversample",

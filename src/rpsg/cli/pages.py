@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 from rpsg.cli.screen import Screen, seconds_in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rpsg.plan import Plan
     from rpsg.results import Preview, Run, Verification
 
 
-def show_preview(screen: Screen, preview: Preview, plan: Plan, origins: Mapping[str, str]) -> None:
-    """A page that answers: what is claimed, what it costs, what is sent where, and may this go ahead."""
+def show_preview(
+    screen: Screen, preview: Preview, plan: Plan, origins: Mapping[str, str], again: Sequence[str]
+) -> None:
+    """A page that answers: what is claimed, what it costs, what is sent where; ``again`` would run it."""
     _claim(screen, preview)
     _stages(screen, preview)
     _schema(screen, preview)
@@ -29,8 +31,8 @@ def show_preview(screen: Screen, preview: Preview, plan: Plan, origins: Mapping[
         screen.heading("Look at this first")
         screen.items(preview.warnings, sign="!", style="yellow")
     screen.heading("Next")
-    screen.line("  Nothing was spent. The same options run it:")
-    screen.command("rpsg run ... -o RUN")
+    screen.line("  Nothing was spent. This runs it:")
+    screen.command(shlex.join(again))
 
 
 def _claim(screen: Screen, preview: Preview) -> None:

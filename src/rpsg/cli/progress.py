@@ -12,14 +12,16 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from rich.progress import BarColumn, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as Bars
 
 from rpsg.cli.screen import Screen, seconds_in_words, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
+
+    from rich.console import Console, RenderableType
 
 EVERY = 5.0  # seconds between two plain lines of a stage
 _WORDS = {
@@ -29,6 +31,7 @@ _WORDS = {
     "epsilon_left": "epsilon left {}",
     "epsilon_spent": "epsilon spent {}",
 }
+_STANDING = {"alive", "dropped", "epsilon_left", "epsilon_spent"}
 
 
 @dataclass(slots=True)
@@ -42,19 +45,26 @@ class Stage:
     tokens: int = 0
 
     def state(self, now: float) -> str:
-        """How far, how fast, how long yet: "120 of 600, 85 tokens/s, about 4 min 0 s left"."""
+        """How far, how fast, how long yet: "120 of 600, 85 tokens/s, about 4 min left"."""
         parts = [f"{self.count} of {self.total}" if self.total else f"{self.count}"] if self.count else []
         spent = now - self.started
         if self.tokens and spent > 0:
             parts.append(f"{self.tokens / spent:.0f} tokens/s")
         if self.total and 0 < self.count < self.total:
-            parts.append(f"about {seconds_in_words(spent / self.count * (self.total - self.count))} left")
+            parts.append(f"about {_roughly(spent / self.count * (self.total - self.count))} left")
         return ", ".join(parts)
 
     def end(self, now: float, facts: dict[str, object]) -> str:
         """The last word on it: "writing candidates: done in 41 s, 598 written"."""
         parts = [f"done in {seconds_in_words(now - self.started)}", *in_words(facts)]
         return f"{self.name}: {', '.join(parts)}"
+
+
+def _roughly(seconds: float) -> str:
+    """A duration that is only guessed: no seconds once there are minutes, no tenths."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def in_words(facts: dict[str, object]) -> list[str]:
@@ -151,19 +161,18 @@ class Plain(Told):
 
 
 class Live(Told):
-    """A line that moves for the stage at work, the last facts beside it, finished stages above it."""
+    """A line that moves for the stage at work, the last facts under it, finished stages above it."""
 
     def __init__(self, screen: Screen, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(screen, clock)
-        self._bars = Bars(
-            SpinnerColumn(finished_text=" "),
+        self._bars = _Bars(
+            SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=16),
+            BarColumn(bar_width=10),
             TextColumn("{task.fields[state]}", style="dim", markup=False),
             console=screen.console,
             transient=True,
         )
-        self._standing: dict[str, object] = {}
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -177,24 +186,34 @@ class Live(Told):
 
     def done(self, **facts: object) -> None:
         with self._lock:
-            self._standing |= {k: v for k, v in facts.items() if k in {"alive", "dropped", "epsilon_left"}}
-            self._clear()
+            standing = {name: value for name, value in facts.items() if name in _STANDING}
+            self._bars.facts = self._bars.facts | standing  # a new one: another thread may be drawing
+            for task in self._bars.task_ids:
+                self._bars.remove_task(task)
             super().done(**facts)
 
     def _began(self, stage: Stage) -> None:
-        self._bars.add_task(shown(stage.name).plain, total=stage.total, state=self._beside(""))
+        self._bars.add_task(shown(stage.name).plain, total=stage.total, state="")
 
     def _moved(self, stage: Stage) -> None:
-        state = self._beside(stage.state(self._clock()))
+        state = stage.state(self._clock())
         for task in self._bars.task_ids:
             self._bars.update(task, completed=stage.count, state=state)
 
-    def _beside(self, state: str) -> str:
-        return ", ".join(part for part in (state, *in_words(self._standing)) if part)
 
-    def _clear(self) -> None:
-        for task in self._bars.task_ids:
-            self._bars.remove_task(task)
+class _Bars(Bars):
+    """Bars with the facts that stay true below them."""
+
+    facts: dict[str, object]
+
+    def __init__(self, *columns: ProgressColumn, console: Console, transient: bool) -> None:
+        self.facts = {}
+        super().__init__(*columns, console=console, transient=transient)
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        if self.facts:
+            yield shown("  " + ", ".join(in_words(self.facts)), "dim")
 
 
 def teller(*, quiet: bool, as_json: bool) -> Quiet:
