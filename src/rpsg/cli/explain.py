@@ -18,10 +18,17 @@ GROUPS = (2, 3, 5, 10)
 
 def explain(
     epsilon: Annotated[
-        float, typer.Option("--epsilon", metavar="E", help="The privacy budget. Default: 2.")
+        float,
+        typer.Option("--epsilon", metavar="E", help="The privacy budget. Default: 2.", show_default=False),
     ] = 2.0,
     delta: Annotated[
-        float, typer.Option("--delta", metavar="D", help="Chance that the promise may fail. Default: 1e-06.")
+        float,
+        typer.Option(
+            "--delta",
+            metavar="D",
+            help="Chance that the promise may fail. Default: 1e-06.",
+            show_default=False,
+        ),
     ] = 1e-6,
     as_json: AsJson = False,
 ) -> None:

@@ -56,9 +56,12 @@ _COMMENTS = {
 @takes_settings
 def init(
     given: dict[str, Any],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The file to write.")] = Path(
-        "rpsg.toml"
-    ),
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="The file to write. Default: rpsg.toml.", show_default=False
+        ),
+    ] = Path("rpsg.toml"),
 ) -> None:
     """Write a commented plan file: asks six questions on a terminal, otherwise takes the options."""
     from rpsg.cli import layers  # noqa: PLC0415  # only when it is needed: the help must be quick
