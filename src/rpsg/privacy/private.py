@@ -16,20 +16,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 U = TypeVar("U")
 V = TypeVar("V")
 
 
 @final
-class Private(Generic[T]):
+class Private(Generic[T_co]):
     """A value that only a mechanism may read. Two boxes are equal only when they are the same box."""
 
     __slots__ = ("_private_content",)
 
-    def __init__(self, content: T) -> None:
+    def __init__(self, content: T_co) -> None:
         object.__setattr__(self, "_private_content", content)
 
-    def map(self, function: Callable[[T], U]) -> Private[U]:
+    def map(self, function: Callable[[T_co], U]) -> Private[U]:
         """``function`` of the content, in a new box.
 
         For a claim to hold ``function`` must act on each record alone (be 1-stable: one unit fewer going in
@@ -39,12 +40,11 @@ class Private(Generic[T]):
             PrivacyError: ``function`` failed. Where is said, what about is not: the message of the first
                 error could hold private text, so that error is dropped altogether.
         """
-        return Private(_inside(function, self._private_content))  # type: ignore[attr-defined]  # slot set above
+        return Private(_inside(function, open_private(self)))
 
-    def zip(self, other: Private[U], function: Callable[[T, U], V]) -> Private[V]:
+    def zip(self, other: Private[U], function: Callable[[T_co, U], V]) -> Private[V]:
         """``function`` of both contents, in a new box. The rule for ``map`` holds here too."""
-        second = open_private(other)
-        return self.map(lambda first: function(first, second))
+        return Private(_inside(function, open_private(self), open_private(other)))
 
     def __repr__(self) -> str:
         return "<Private>"
@@ -77,10 +77,10 @@ def open_private(box: Private[T]) -> T:
     return content
 
 
-def _inside(function: Callable[[T], U], content: T) -> U:
+def _inside(function: Callable[..., U], *contents: object) -> U:
     where = ""
     try:
-        return function(content)
+        return function(*contents)
     except RpsgError:
         raise
     except Exception as error:  # noqa: BLE001  # whatever it says may be private text

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from rpsg.privacy.accounting import Budget, StagePlan, calibrate
+from rpsg.privacy.ballots import Ballots, Query
+from rpsg.privacy.claims import PrivacyUnit
+from rpsg.privacy.facts import Cumulative, Facts, Output
+from rpsg.privacy.kernel import Kernel, Releases
+from rpsg.privacy.ledger import build_public_ledger
+from rpsg.privacy.noise import RoundedGaussian
+from rpsg.privacy.odometer import Account, Odometer
+from rpsg.privacy.private import Private
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rpsg.protocols import NoiseSource
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.fixture(scope="session")
+def golden() -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((GOLDEN / "gaussian_dp.json").read_text())
+    return loaded
+
+
+@pytest.fixture(scope="session")
+def example_ledger() -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((GOLDEN / "ledger.example.json").read_text())
+    return loaded
+
+
+@pytest.fixture(scope="session")
+def budget() -> Budget:
+    """Epsilon 2: a count, open-vocabulary phrases, two rounds of votes."""
+    return calibrate(
+        2.0,
+        1e-6,
+        [
+            StagePlan("n_estimate", 0.05, "S1_unit_count", dim=1),
+            StagePlan("phrases", 0.5, "S3_k_items_per_unit", k=3, selects=True),
+            StagePlan("votes", 0.45, "S4_k_votes", rounds=2, dim=5),
+        ],
+    )
+
+
+def one_cell_each(cells: list[int]) -> Private[Ballots]:
+    column = np.array(cells, dtype=np.int64).reshape(-1, 1)
+    return Private(Ballots(np.arange(len(cells), dtype=np.int64), column))
+
+
+@dataclass
+class Run:
+    """A little method on made-up data, which counts how often the private data were asked."""
+
+    folder: Path
+    budget: Budget
+    account: Account
+    noise: NoiseSource = field(default_factory=RoundedGaussian)
+    charged: bool = True
+    run_id: str = "run-1"
+    asked: int = 0
+
+    def kernel(self) -> Kernel:
+        return Kernel(
+            journal=self.folder / "private" / "journal.jsonl",
+            evidence=self.evidence,
+            budget=self.budget,
+            noise=self.noise,
+            run_id=self.run_id,
+            account=self.account if self.charged else None,
+        )
+
+    @property
+    def evidence(self) -> Path:
+        return self.folder / "evidence"
+
+    def query(self, stage: str, dim: int) -> Query:
+        return Query.of(self.budget.release(stage), f"the test's {stage}", dim)
+
+    def count(self, kernel: Releases) -> list[int]:
+        return list(map(int, kernel.release(self.query("n_estimate", 1), lambda: self._ask([0] * 300))))
+
+    def phrases(self, kernel: Releases) -> list[tuple[str, int]]:
+        def items() -> Private[list[list[str]]]:
+            self.asked += 1
+            return Private([["late delivery", "good price"]] * 300 + [["a secret of one"]])
+
+        planned = self.budget.release("phrases")
+        return kernel.select(self.query("phrases", 0), planned.delta_fail, items)
+
+    def votes(self, kernel: Releases, number: int) -> list[int]:
+        query = self.query(f"votes[{number}]", 5)
+        return list(map(int, kernel.release(query, lambda: self._ask([3] * 300))))
+
+    def all(self, kernel: Releases) -> tuple[object, ...]:
+        return (self.count(kernel), self.phrases(kernel), self.votes(kernel, 0), self.votes(kernel, 1))
+
+    def _ask(self, cells: list[int]) -> Private[Ballots]:
+        self.asked += 1
+        return one_cell_each(cells)
+
+
+@pytest.fixture
+def odometer(tmp_path: Path) -> Odometer:
+    return Odometer(4.0, 1e-6, tmp_path / "state")
+
+
+@pytest.fixture
+def account(odometer: Odometer, tmp_path: Path) -> Account:
+    return Account(odometer, odometer.account(tmp_path / "data.jsonl", Private(b"digest")))
+
+
+@pytest.fixture
+def run(tmp_path: Path, budget: Budget, account: Account) -> Run:
+    return Run(tmp_path / "run", budget, account)
+
+
+@dataclass
+class Release:
+    """A finished release on the disk."""
+
+    ledger: dict[str, Any]
+    corpus: Path
+    evidence: Path
+    ledger_file: Path
+
+    def rewrite(self, ledger: dict[str, Any]) -> None:
+        self.ledger_file.write_text(json.dumps(ledger, indent=1))
+
+
+def strict_facts(corpus: Path) -> Facts:
+    content = corpus.read_bytes()
+    return Facts(
+        mode="strict",
+        method="strict",
+        claim="end_to_end_dp",
+        unit=PrivacyUnit("user", "add_remove", 1, "random_subset_csprng"),
+        outputs=(Output(corpus.name, hashlib.sha256(content).hexdigest(), len(content.splitlines())),),
+        generation_seed=7,
+    )
+
+
+@pytest.fixture
+def facts_of() -> Callable[[Path], Facts]:
+    return strict_facts
+
+
+@pytest.fixture
+def release(run: Run, tmp_path: Path) -> Release:
+    kernel = run.kernel()
+    run.all(kernel)
+    corpus = tmp_path / "corpus.jsonl"
+    corpus.write_text('{"text": "one"}\n{"text": "two"}\n')
+    total = run.account.total()
+    cumulative = Cumulative(total.mu2, total.releases, run.account.book.mu2_cap)
+    ledger = build_public_ledger(strict_facts(corpus), kernel.performed, cumulative)
+    kernel.close()
+    done = Release(ledger, corpus, run.evidence, tmp_path / "ledger.json")
+    done.rewrite(ledger)
+    return done

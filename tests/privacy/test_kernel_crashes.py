@@ -1,0 +1,175 @@
+"""Kill -9 at every step: the odometer never shows too little, and what was kept is never drawn again.
+
+A real process is started, kills itself with SIGKILL at the named place, and the run goes on in a second one.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCRIPT = r"""
+import json, os, signal, sys
+from pathlib import Path
+import numpy as np
+import rpsg.privacy.kernel as kernel_module
+import rpsg.privacy.journal as journal_module
+import rpsg.privacy.files as files_module
+from rpsg.privacy.accounting import StagePlan, calibrate
+from rpsg.privacy.ballots import Ballots, Query
+from rpsg.privacy.noise import RoundedGaussian
+from rpsg.privacy.odometer import Account, Odometer
+from rpsg.privacy.private import Private
+
+folder, place = Path(sys.argv[1]), sys.argv[2]
+stages = [StagePlan(s, 0.5, "S4_k_votes", dim=40) for s in ("first", "second")]
+budget = calibrate(1.0, 1e-6, stages)
+book = Odometer(8.0, 1e-6, folder / "state")
+account = Account(book, book.account(folder / "data", Private(b"d")))
+
+
+def die(here):
+    if here == place:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+append = journal_module.append_durably
+
+
+def dying_append(path, line):
+    event = json.loads(line)
+    what = f"{event['event']} {event.get('seq')}"
+    die(f"before {what}")
+    append(path, line)
+    die(f"after {what}")
+
+
+charge = Account.charge
+
+
+def dying_charge(self, run_id, seq, mu2, delta_fail, attempt=0):
+    die(f"before charge {seq}")
+    charge(self, run_id, seq, mu2, delta_fail, attempt)
+    die(f"after charge {seq}")
+
+
+class DyingNoise(RoundedGaussian):
+    drawn = 0
+
+    def draw(self, sigma, size):
+        noise = super().draw(sigma, size)
+        DyingNoise.drawn += 1
+        die(f"after noise {KERNEL._seq}")
+        return noise
+
+
+replace = Path.replace
+
+
+def dying_replace(self, target):
+    seq = int(Path(target).stem.split("-")[1])
+    die(f"half persisted {seq}")
+    replace(self, target)
+    die(f"after persist {seq}")
+
+
+journal_module.append_durably = dying_append
+Account.charge = dying_charge
+Path.replace = dying_replace
+asked = 0
+
+
+def ballots():
+    global asked
+    asked += 1
+    die(f"while asking {KERNEL._seq}")
+    return Private(Ballots(np.arange(9), np.arange(9).reshape(-1, 1)))
+
+
+KERNEL = kernel_module.Kernel(
+    journal=folder / "private" / "journal.jsonl", evidence=folder / "evidence", budget=budget,
+    noise=DyingNoise(), run_id="run", account=account,
+)
+vectors = [KERNEL.release(Query.of(budget.release(s), s, 40), ballots).tolist() for s in ("first", "second")]
+print(json.dumps({
+    "vectors": vectors, "asked": asked, "drawn": DyingNoise.drawn,
+    "mu2": account.total().mu2, "each": budget.mu2 / 2,
+    "half": [p.name for p in (folder / "evidence").iterdir() if not p.name.endswith(".json")],
+}))
+"""
+
+PLACES = [
+    "before begin None",
+    "after begin None",
+    *(
+        f"{place} {seq}"
+        for seq in (0, 1)
+        for place in (
+            "before reserve",
+            "after reserve",
+            "before charge",
+            "after charge",
+            "while asking",
+            "before draw",
+            "after draw",
+            "after noise",
+            "half persisted",
+            "after persist",
+            "before commit",
+            "after commit",
+        )
+    ),
+]
+
+KEPT = {"after persist", "before commit", "after commit"}
+LOST = {"after draw", "after noise", "half persisted"}
+
+
+def start(folder: Path, place: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", SCRIPT, str(folder), place]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def kept_vectors(folder: Path) -> dict[int, list[int]]:
+    files = sorted((folder / "evidence").glob("release-*.json"))
+    return {int(p.stem.split("-")[1]): json.loads(p.read_text())["values"] for p in files}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_run_killed_at_any_step_goes_on_and_pays_for_every_draw(tmp_path: Path, place: str) -> None:
+    killed = start(tmp_path, place)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    kept = kept_vectors(tmp_path)
+    resumed = start(tmp_path, "nowhere")
+    assert resumed.returncode == 0, resumed.stderr
+    told = json.loads(resumed.stdout)
+
+    for seq, vector in kept.items():
+        assert told["vectors"][seq] == vector
+    assert told["drawn"] == told["asked"] == 2 - len(kept)
+    step, _, at = place.rpartition(" ")
+    assert len(kept) == (0 if at == "None" else int(at) + (step in KEPT))
+    drawn_in_vain = step in LOST
+    assert told["mu2"] == pytest.approx(told["each"] * (2 + drawn_in_vain))
+    assert told["half"] == []
+
+
+def test_a_run_killed_at_the_same_step_again_and_again_pays_each_time(tmp_path: Path) -> None:
+    for _ in range(3):
+        assert start(tmp_path, "after noise 0").returncode == -signal.SIGKILL
+    told = json.loads(start(tmp_path, "nowhere").stdout)
+    assert told["mu2"] == pytest.approx(told["each"] * 5)
+
+
+def test_without_a_crash_two_releases_cost_two(tmp_path: Path) -> None:
+    told = json.loads(start(tmp_path, "nowhere").stdout)
+    assert told["mu2"] == pytest.approx(told["each"] * 2)
+    assert told["drawn"] == 2

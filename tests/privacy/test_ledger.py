@@ -1,0 +1,283 @@
+"""A ledger says what was done, claims what that bears, and nothing that was computed from private data."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from rpsg.errors import PrivacyError
+from rpsg.privacy.claims import NOT_PRIVATE, PrivacyUnit, assumptions, claim_text, paper_claim_text
+from rpsg.privacy.commitment import commit_to, content_digest
+from rpsg.privacy.facts import Cumulative, Egress, Facts, Flow, Output, PublicInput
+from rpsg.privacy.gaussian import epsilon_of
+from rpsg.privacy.ledger import build_private_ledger, build_public_ledger
+from rpsg.privacy.private import Private, open_private
+from rpsg.privacy.seal import entry_sha256, seal
+from rpsg.privacy.testing import FixedNoise, SeededNoise
+from rpsg.privacy.verify import holds, verify_ledger
+from rpsg.records import Corpus, Document
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.privacy.conftest import Run
+
+    from rpsg.protocols import NoiseSource
+
+NOTHING_SPENT = Cumulative(0.0, 0, None, tracked=False)
+
+
+def built(run: Run, facts: Facts, **changes: Any) -> dict[str, Any]:
+    kernel = run.kernel()
+    run.all(kernel)
+    cumulative = Cumulative(run.account.total().mu2, 1, run.account.book.mu2_cap)
+    return build_public_ledger(replace(facts, **changes), kernel.performed, cumulative)
+
+
+@pytest.fixture
+def facts(tmp_path: Path, facts_of: Callable[[Path], Facts]) -> Facts:
+    corpus = tmp_path / "corpus.jsonl"
+    corpus.write_text('{"text": "one"}\n')
+    return facts_of(corpus)
+
+
+def test_a_strict_run_claims_its_target_end_to_end(run: Run, facts: Facts) -> None:
+    claim = built(run, facts)["claim"]
+    assert (claim["type"], claim["epsilon"], claim["delta"]) == ("end_to_end_dp", 2.0, 1e-6)
+    assert claim["epsilon_by_accountant"]["gdp-closed-form"] <= 2.0
+    assert claim["epsilon_replace_one"] == pytest.approx(2.93, abs=0.03)
+    assert 0.5 < claim["attack"]["auc"] < 0.65
+
+
+def test_the_claim_in_words_names_unit_relation_and_groups(run: Run, facts: Facts) -> None:
+    text = built(run, facts)["claim"]["text"]
+    assert "(epsilon 2, delta 1e-06)-differentially private" in text
+    assert "adding or removing all rows of one user (at most 1 of them is used)" in text
+    assert "Groups of 2 users" in text
+    assert "Replacing one user: epsilon 2.9" in text
+
+
+def test_a_run_by_rows_says_one_row_not_one_person(run: Run, facts: Facts) -> None:
+    unit = PrivacyUnit("record", "add_remove", 1, "none_asserted_by_user")
+    ledger = built(run, facts, unit=unit)
+    assert "One row, not one person" in ledger["claim"]["text"]
+    assert [a["id"] for a in ledger["assumptions"]] == ["A1'", "A2", "A3"]
+    assert holds(verify_ledger(ledger))
+
+
+def test_groups_that_share_a_string_get_a_larger_delta(run: Run, facts: Facts) -> None:
+    claim = built(run, facts)["claim"]
+    deltas = [claim["delta_group"][g] for g in ("2", "3", "5", "10")]
+    assert deltas == sorted(deltas)
+    assert deltas[-1] > 1e-6
+    assert claim["epsilon_group"]["5"] == pytest.approx(epsilon_of(5 * claim["mu"], 1e-6, 1e-7), rel=1e-6)
+
+
+def test_the_ledger_is_accepted_by_its_verifier(run: Run, facts: Facts) -> None:
+    assert holds(verify_ledger(built(run, facts)))
+
+
+def test_a_selection_has_a_line_for_its_noise_and_one_for_its_threshold(run: Run, facts: Facts) -> None:
+    lines = built(run, facts)["mechanisms"]
+    kinds = [
+        "rounded_gaussian",
+        "rounded_gaussian",
+        "selection_threshold",
+        "rounded_gaussian",
+        "rounded_gaussian",
+    ]
+    assert [m["kind"] for m in lines] == kinds
+    assert [m["seq"] for m in lines] == [0, 1, 2, 3, 4]
+    assert lines[1]["dim"] is None
+
+
+@pytest.mark.parametrize("noise", [SeededNoise(1), FixedNoise()])
+def test_noise_for_tests_makes_no_claim(run: Run, facts: Facts, noise: NoiseSource) -> None:
+    run.noise = noise
+    ledger = built(run, facts)
+    assert ledger["status"] == "not_private_testing"
+    assert ledger["rng"]["noise"] == "seeded_testing_only"
+    assert ledger["claim"] == {"type": "no_formal_guarantee", "text": NOT_PRIVATE}
+    assert holds(verify_ledger(ledger))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"flows": (Flow("records", "prompt", "abstracts"),)},
+        {"egress": (Egress("remote_llm", "abstracted_private"),)},
+        {"unit": PrivacyUnit("user", "replace_one", 1, "random_subset_csprng")},
+        {"unit": PrivacyUnit("user", "add_remove", 5, "random_subset_csprng")},
+        {"mode": "paper"},
+        {"claim": "voters_only_dp"},
+        {"claim": "no_formal_guarantee"},
+        {"claim": "no_private_data"},
+        {"outputs": ()},
+    ],
+)
+def test_a_run_that_does_not_bear_its_claim_gets_no_ledger(
+    run: Run, facts: Facts, change: dict[str, Any]
+) -> None:
+    with pytest.raises(PrivacyError):
+        built(run, facts, **change)
+
+
+def test_an_unfinished_plan_gets_no_ledger(run: Run, facts: Facts) -> None:
+    kernel = run.kernel()
+    run.count(kernel)
+    with pytest.raises(PrivacyError, match="incomplete"):
+        build_public_ledger(facts, kernel.performed, Cumulative(1.0, 1, None))
+
+
+def test_a_claim_without_mechanisms_gets_no_ledger(facts: Facts) -> None:
+    with pytest.raises(PrivacyError):
+        build_public_ledger(facts, None, NOTHING_SPENT)
+
+
+def test_split_mode_says_that_donors_are_not_protected(run: Run, facts: Facts) -> None:
+    unit = PrivacyUnit("user", "add_remove", 1, "random_subset_csprng", seed_units_disjoint_from_voters=True)
+    ledger = built(run, facts, mode="split", claim="voters_only_dp", unit=unit)
+    assert "seed donors are not protected" in ledger["claim"]["text"]
+    assert {m["data"] for m in ledger["mechanisms"]} == {"voters"}
+    assert holds(verify_ledger(ledger))
+
+
+def without_claim(facts: Facts, **changes: Any) -> Facts:
+    return replace(facts, mode="none", method="floor", **changes)
+
+
+def test_the_floor_claims_that_no_private_data_were_read(facts: Facts) -> None:
+    ledger = build_public_ledger(without_claim(facts, claim="no_private_data"), None, NOTHING_SPENT)
+    assert ledger["claim"]["text"].startswith("No private data were read")
+    assert "epsilon" not in ledger["claim"]
+    assert holds(verify_ledger(ledger))
+
+
+def test_paper_mode_prints_no_epsilon_anywhere(facts: Facts) -> None:
+    words = paper_claim_text(3.7, "example", "not run")
+    paper = replace(
+        facts,
+        mode="paper",
+        claim="no_formal_guarantee",
+        claim_words=words,
+        flows=(Flow("records", "prompt", "abstracts"),),
+        egress=(Egress("remote_llm", "abstracted_private", "example"),),
+    )
+    ledger = build_public_ledger(paper, None, NOTHING_SPENT)
+    assert "epsilon" not in ledger["claim"]
+    assert "ε" not in json.dumps(ledger, ensure_ascii=False)
+    assert holds(verify_ledger(ledger))
+
+
+def test_paper_mode_may_not_speak_of_epsilon(facts: Facts) -> None:
+    boast = replace(facts, mode="paper", claim="no_formal_guarantee", claim_words="Private with epsilon 1.")
+    with pytest.raises(PrivacyError):
+        build_public_ledger(boast, None, NOTHING_SPENT)
+
+
+def test_public_inputs_and_a_previous_ledger_are_sealed_in(run: Run, facts: Facts) -> None:
+    inputs = (PublicInput("schema.toml", "seed-card domain", "a" * 64), PublicInput("delta", "fixed"))
+    kernel = run.kernel()
+    run.all(kernel)
+    cumulative = Cumulative(run.account.total().mu2, 1, None)
+    ledger = build_public_ledger(
+        replace(facts, public_inputs=inputs), kernel.performed, cumulative, previous_sha256="b" * 64
+    )
+    assert ledger["public_inputs"][0]["sha256"] == "a" * 64
+    assert "sha256" not in ledger["public_inputs"][1]
+    assert ledger["chain"]["prev_sha256"] == "b" * 64
+    other = {**ledger, "chain": {**ledger["chain"], "prev_sha256": "c" * 64}}
+    assert entry_sha256(other) != ledger["chain"]["entry_sha256"]
+
+
+def test_the_seal_is_that_of_the_example_ledger(example_ledger: dict[str, Any]) -> None:
+    assert entry_sha256(example_ledger) == example_ledger["chain"]["entry_sha256"]
+    body = {k: v for k, v in example_ledger.items() if k != "chain"}
+    assert seal(body) == example_ledger
+
+
+def test_the_example_ledger_is_re_computed(example_ledger: dict[str, Any]) -> None:
+    claim = example_ledger["claim"]
+    mu2 = math.fsum(
+        m["sensitivity2"] / m["sigma"] ** 2
+        for m in example_ledger["mechanisms"]
+        if m["kind"] == "rounded_gaussian"
+    )
+    assert math.sqrt(mu2) == pytest.approx(claim["mu"], rel=1e-12)
+    tv = example_ledger["rng"]["tv_bound_total"]
+    told = claim["epsilon_by_accountant"]["gdp-closed-form"]
+    assert epsilon_of(claim["mu"], 1e-6, 1e-7, tv) == pytest.approx(told, rel=1e-9)
+
+
+def test_nothing_of_the_private_side_is_in_the_public_ledger(run: Run, facts: Facts) -> None:
+    ledger = built(run, facts)
+    text = json.dumps(ledger)
+    assert "a secret of one" not in text
+    assert str(run.folder) not in text
+    assert all(300 not in m.values() for m in ledger["mechanisms"])
+
+
+ROWS = Corpus((Document(0, "first text", user="a"), Document(1, "second text", label="x", user="b")))
+
+
+def test_a_commitment_hides_and_binds() -> None:
+    first, second = commit_to(Private(ROWS)), commit_to(Private(ROWS))
+    assert first.value != second.value
+    assert commit_to(Private(ROWS), first.nonce).value == first.value
+    other = Corpus((ROWS.documents[0],))
+    assert commit_to(Private(other), first.nonce).value != first.value
+    assert first.nonce.hex() not in repr(first)
+    with pytest.raises(ValueError):
+        commit_to(Private(ROWS), b"short")
+
+
+def test_the_digest_stays_boxed_and_does_not_depend_on_the_order() -> None:
+    digest = content_digest(Private(ROWS))
+    turned = Corpus(tuple(Document(1 - d.id, d.text, d.label, d.user) for d in reversed(ROWS.documents)))
+    assert isinstance(digest, Private)
+    assert open_private(digest) == open_private(content_digest(Private(turned)))
+
+
+def test_the_private_ledger_opens_the_commitment_and_the_public_one_does_not(run: Run, facts: Facts) -> None:
+    commitment = commit_to(Private(ROWS))
+    kernel = run.kernel()
+    run.all(kernel)
+    cumulative = Cumulative(run.account.total().mu2, 1, None)
+    public = build_public_ledger(facts, kernel.performed, cumulative, commitment=commitment)
+    private = build_private_ledger(public, commitment, {"rows": 2})
+    assert public["private_commitment"]["value"] == commitment.value
+    assert commitment.nonce.hex() not in json.dumps(public)
+    assert private["commitment"]["nonce"] == commitment.nonce.hex()
+    assert private["ledger_id"] == public["ledger_id"]
+
+
+def test_a_user_with_several_rows_is_told_how_many_are_used() -> None:
+    unit = PrivacyUnit("user", "replace_one", 5, "random_subset_csprng").to_json()
+    claim = {
+        "type": "end_to_end_dp",
+        "epsilon": 1.0,
+        "delta": 1e-6,
+        "epsilon_replace_one": 1.0,
+        "epsilon_group": {"2": 2.34567},
+        "delta_group": {"2": 1e-6},
+        "attack": {"auc": 0.56789},
+    }
+    text = claim_text(claim, unit)
+    assert "replacing all rows of one user (at most 5 of them are used)" in text
+    assert "2 users: 2.346" in text
+    assert "AUC of at most 0.568" in text
+    assert assumptions(unit)[0]["id"] == "A1"
+
+
+def test_outputs_are_named_with_hash_and_size(run: Run, facts: Facts) -> None:
+    outputs = (*facts.outputs, Output("report.html", "d" * 64, 0))
+    assert built(run, facts, outputs=outputs)["outputs"][1] == {
+        "name": "report.html",
+        "sha256": "d" * 64,
+        "records": 0,
+    }
