@@ -63,7 +63,7 @@ class Corpus(Section):
 
 
 class Shares(Section):
-    """How the budget is split, as shares of mu squared; what is not used is shared out again in proportion."""
+    """How the budget is split, as shares of mu squared; what is not used goes to the others in proportion."""
 
     size: Share = 0.05
     labels: Share = 0.05
@@ -141,7 +141,7 @@ class Plan(Section):
         return self.privacy.max_records_per_user if self.data.user else 1
 
     def fingerprint(self, **public: str) -> str:
-        """SHA-256 of everything that decides what comes out, with the hashes of public inputs (pack, weights)."""
+        """SHA-256 of everything that decides what comes out; ``public`` holds the hashes of pack and models."""
         settings = self.model_dump(mode="json")
         for section, keys in NOT_IDENTITY.items():
             for key in keys:

@@ -144,9 +144,7 @@ def _warnings(plan: Plan, budget: Budget | None) -> tuple[str, ...]:
     if plan.privacy.n_public is not None and plan.privacy.delta > 0.1 / plan.privacy.n_public:
         lines.append("Delta is large for so many people: keep it below one tenth of one over their number.")
     if plan.data.label is not None and not plan.data.labels:
-        lines.append(
-            "Label values are found with noise: rare ones vanish. Declare them with --labels to keep them."
-        )
+        lines.append("Label values are found with noise: rare ones vanish. Declare them with --labels.")
     if not plan.corpus.about:
         lines.append("No --about line: the pack's own description of the corpus is used.")
     if plan.privacy.epsilon > 8:

@@ -1,4 +1,4 @@
-"""What commands hand back: a finished run, a preview of one, the outcome of a check. Plain data, JSON-ready."""
+"""What commands hand back: a finished run, a preview of one, the outcome of a check. Plain data."""
 
 from __future__ import annotations
 

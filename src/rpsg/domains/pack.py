@@ -121,7 +121,7 @@ class Pack(Strict):
         return next(a for a in self.attributes if a.name == name)
 
     def with_label(self, labels: tuple[str, ...]) -> Pack:
-        """This pack with the label as one more attribute, counted together with the sentiment if there is one."""
+        """This pack with the label as one more attribute, counted with the sentiment if there is one."""
         if not labels:
             return self
         label = Attribute(name="label", kind="label", values=labels)

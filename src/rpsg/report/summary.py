@@ -53,13 +53,18 @@ def _claimed(facts: Facts) -> str:
         worst = attack_success(claim["mu"])
         lines += [
             "",
-            "In other words: somebody who knows everything but whether one particular "
-            f"{facts.plan.unit} is in the data, and who does the best that mathematics allows, "
-            f"tells it right with an AUC of at most {worst.auc:.3f} (0.5 is guessing), and finds at most "
-            f"{100 * worst.tpr_at_fpr_1_percent:.1f} % of the members when 1 % of the others may be accused.",
+            (
+                "In other words: somebody who knows everything but whether one particular "
+                f"{facts.plan.unit} is in the data, and who does the best that mathematics allows, tells it "
+                f"right with an AUC of at most {worst.auc:.3f} (0.5 is guessing), and finds at most "
+                f"{100 * worst.tpr_at_fpr_1_percent:.1f} % of the members when 1 % of the others may be "
+                "accused."
+            ),
             "",
-            f"Counting a replaced {facts.plan.unit} instead of an added or removed one, epsilon is "
-            f"{claim['epsilon_replace_one']:.3g}.",
+            (
+                f"Counting a replaced {facts.plan.unit} instead of an added or removed one, epsilon is "
+                f"{claim['epsilon_replace_one']:.3g}."
+            ),
         ]
     return "\n".join(lines)
 
@@ -70,7 +75,8 @@ def _spent(facts: Facts) -> str:
         return ""
     total = sum(m["sensitivity2"] / m["sigma"] ** 2 for m in mechanisms)
     rows = [
-        f"| {m['stage']} | {m['query']} | {m['sigma']:.3f} | {m['sensitivity2'] / m['sigma'] ** 2 / total:.0%} |"
+        f"| {m['stage']} | {m['query']} | {m['sigma']:.3f} "
+        f"| {m['sensitivity2'] / m['sigma'] ** 2 / total:.0%} |"
         for m in mechanisms
     ]
     head = ["## What was read from the private data", ""]
@@ -100,8 +106,8 @@ def _missing(facts: Facts) -> str:
     if data.label is None or data.labels:
         return ""
     return (
-        "## Rare labels\n\nThe label values were found in the data with noise. Values that few people carry are "
-        "below the threshold and do not appear; declare them with --labels to have them."
+        "## Rare labels\n\nThe label values were found in the data with noise. Values that few people carry "
+        "are below the threshold and do not appear; declare them with --labels to have them."
     )
 
 
@@ -134,8 +140,10 @@ def card(facts: Facts) -> str:
     check = [
         "## Check it",
         "",
-        "`rpsg verify .` in this folder recomputes the claim from `ledger.json` and derives the corpus again "
-        "from the noisy counts in `evidence/`. It needs no private data.",
+        (
+            "`rpsg verify .` in this folder recomputes the claim from `ledger.json` and derives the corpus "
+            "again from the noisy counts in `evidence/`. It needs no private data."
+        ),
     ]
     return "\n".join([*front, "", summary(facts), *fields, "", *check, ""])
 

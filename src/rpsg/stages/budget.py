@@ -107,7 +107,7 @@ def thinned(pack: Pack, n: int, sigma: float) -> Pack:
         raise InfeasibleError(
             f"The schema is too large for this many people: noise leaves room for {allowed} cells in a "
             f"histogram, and the attribute {lost[0] if lost else widest!r} cannot be counted.",
-            hint="Shorten its list of values in a copy of the domain pack, raise --epsilon, or bring more people.",
+            hint="Shorten its list of values in a copy of the pack, raise --epsilon, or bring more people.",
         )
     return pack.model_copy(update={"marginals": kept})
 

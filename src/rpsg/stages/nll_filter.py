@@ -20,7 +20,10 @@ TO_SIGMA = 1.4826  # median absolute deviation to standard deviation, for a norm
 
 
 def nll_filter(pool: Pool, scorer: Scorer | None, width: float = WIDTH) -> Pool:
-    """The pool with a score ``nll`` (nats per token), without the texts outside the band; as it is without a scorer."""
+    """The pool with a score ``nll`` (nats per token), without the texts outside the band.
+
+    Without a scorer the pool stays as it is.
+    """
     alive = pool.alive()
     if scorer is None or not alive:
         return pool

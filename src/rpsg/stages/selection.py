@@ -48,7 +48,7 @@ def _places(
 
 
 def shares(mass: npt.NDArray[np.float64], size: int) -> npt.NDArray[np.int64]:
-    """Whole numbers that add up to ``size`` and follow ``mass`` (largest remainders; even if there is none)."""
+    """Whole numbers that add up to ``size`` and follow ``mass`` by largest remainders."""
     if not len(mass):
         return np.zeros(0, np.int64)
     exact = size * (mass / mass.sum() if mass.sum() > 0 else np.full(len(mass), 1 / len(mass)))

@@ -51,7 +51,7 @@ def vote_ballots(
     labels: Private[npt.NDArray[np.int64]] | None = None,
     candidate_labels: npt.NDArray[np.int64] | None = None,
 ) -> Private[Ballots]:
-    """Each row's nearest candidates, exactly ``votes`` of them and all different; an empty text votes for none.
+    """Each row's nearest candidates, ``votes`` different ones; an empty text votes for none.
 
     With labels a record votes among the candidates that carry its own label: one joint histogram, in
     which a record still has its one row of votes.
