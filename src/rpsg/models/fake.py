@@ -1,0 +1,128 @@
+"""Models without weights, for tests: yours and ours.
+
+They keep the laws of the real ones (``tests/laws``): the same request gives the same text, a text's row
+depends on that text alone. What they write is no language.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from rpsg.protocols import Reply, Request
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from rpsg.protocols import OnReply
+
+WORD = re.compile(r"[a-z']+")
+FILLER = (
+    "the a it we they bought tried found liked kept again really quite never always good poor fresh plain "
+    "quick slow small large and but so because with without after before morning evening week friend"
+).split()
+
+
+def _number(*parts: object) -> int:
+    digest = hashlib.sha256("\0".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:8], "big")
+
+
+class FakeWriter:
+    """Writes words of the last message and filler, decided by the whole request.
+
+    ``answer`` replaces that by any function of the request; ``fails`` says which requests end in an error.
+    ``requests`` keeps what was asked, in order.
+    """
+
+    endpoint: Literal["local_model", "remote_llm"] = "local_model"
+
+    def __init__(
+        self,
+        answer: Callable[[Request], str] | None = None,
+        *,
+        fails: Callable[[Request], bool] = lambda _: False,
+        name: str = "fake-writer",
+    ) -> None:
+        self.name = name
+        self.requests: list[Request] = []
+        self._answer = answer or _words
+        self._fails = fails
+
+    def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
+        replies = [self._reply(request) for request in requests]
+        for index, reply in enumerate(replies):
+            if on_reply is not None:
+                on_reply(index, reply)
+        return replies
+
+    def _reply(self, request: Request) -> Reply:
+        self.requests.append(request)
+        if self._fails(request):
+            return Reply("", "error", error="the fake was told to fail")
+        text = self._answer(request)
+        return Reply(text, "stop", sum(len(m.content) // 4 for m in request.messages), len(text) // 4)
+
+
+def _words(request: Request) -> str:
+    subject = [w for w in WORD.findall(request.messages[-1].content.lower()) if len(w) > 3] or ["thing"]
+    chosen = []
+    for i in range(max(8, min(request.max_tokens // 2, 40))):
+        draw = _number(request.seed, request.messages[-1].content, i)
+        words = subject if draw % 3 == 0 else FILLER
+        chosen.append(words[(draw // 3) % len(words)])
+    return " ".join(chosen).capitalize() + "."
+
+
+class FakeEmbedder:
+    """Each word has a fixed random direction; a text is the unit mean of its words."""
+
+    def __init__(self, dim: int = 32, *, name: str = "fake-embedder") -> None:
+        self.name = name
+        self.dim = dim
+
+    def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        import numpy as np  # noqa: PLC0415  # so that importing the fakes is light
+
+        rows = np.zeros((len(texts), self.dim), np.float32)
+        for i, text in enumerate(texts):
+            total = np.zeros(self.dim)
+            for word in WORD.findall(text.lower()):
+                total += np.random.Generator(np.random.PCG64(_number("word", word))).standard_normal(self.dim)
+            norm = float(np.linalg.norm(total))
+            if norm > 0:
+                rows[i] = total / norm
+        return rows
+
+
+class FakeClassifier:
+    """One of three values, decided by the text."""
+
+    def __init__(
+        self, values: tuple[str, ...] = ("positive", "mixed", "negative"), *, name: str = "fake-classifier"
+    ) -> None:
+        self.name = name
+        self.values = values
+
+    def classify(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[str]:  # noqa: ARG002  # the protocol's face; this one reads the text
+        return [self.values[_number("class", text) % len(self.values)] for text in texts]
+
+
+class FakeScorer:
+    """Log-probabilities from how often a word stands in ``public``, with add-one smoothing."""
+
+    def __init__(self, public: str = " ".join(FILLER), *, name: str = "fake-scorer") -> None:
+        self.name = name
+        self._counts = Counter(WORD.findall(public.lower()))
+        self._total = sum(self._counts.values()) + len(self._counts) + 1
+
+    def score(self, texts: Sequence[str]) -> list[list[float]]:
+        return [[self._log_probability(w) for w in WORD.findall(text.lower())] for text in texts]
+
+    def _log_probability(self, word: str) -> float:
+        return math.log((self._counts[word] + 1) / self._total)

@@ -1,0 +1,108 @@
+"""Names become things, late: nothing is imported before it is asked for.
+
+Built-ins enter by the same door as strangers: a stranger's package declares an entry point in the group
+``rpsg.<kind>`` (``rpsg.methods``, ``rpsg.writers``, ...) whose name is the name to type and whose value is
+the function or class below in the tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Literal
+
+from rpsg.errors import UsageError
+
+if TYPE_CHECKING:
+    from rpsg.protocols import Classifier, Embedder, Scorer, Writer
+
+Kind = Literal["methods", "writers", "embedders", "classifiers", "scorers"]
+
+#: name -> "module:attribute", and a line about it. A method is ``synthesize(job) -> Pool``; the others are
+#: functions that build a model, told in ``rpsg.models.build``.
+BUILT_IN: Mapping[Kind, Mapping[str, tuple[str, str]]] = {
+    "methods": {
+        "strict": ("rpsg.methods.strict:synthesize", "end-to-end differential privacy (the default)"),
+        "floor": ("rpsg.methods.floor:synthesize", "no private data: the public pack alone, to compare with"),
+    },
+    "writers": {
+        "smollm2-135m": (
+            "rpsg.models.build:llamacpp",
+            "SmolLM2-135M-Instruct, on this machine (the default)",
+        ),
+        "qwen2.5-coder-0.5b": ("rpsg.models.build:llamacpp", "Qwen2.5-Coder-0.5B-Instruct, on this machine"),
+        "qwen2.5-coder-1.5b": ("rpsg.models.build:llamacpp", "Qwen2.5-Coder-1.5B-Instruct, on this machine"),
+        "fake": ("rpsg.models.build:fake_writer", "plausible words without weights, for tests"),
+    },
+    "embedders": {
+        "minilm": ("rpsg.models.build:minilm", "all-MiniLM-L6-v2, int8, on this machine (the default)"),
+        "fake": ("rpsg.models.build:fake_embedder", "hashed words without weights, for tests"),
+    },
+    "classifiers": {
+        "sentiment": ("rpsg.models.build:sentiment", "a linear probe on the embeddings (the default)"),
+    },
+    "scorers": {"fake": ("rpsg.models.build:fake_scorer", "word frequencies, for tests")},
+}
+
+
+def names(kind: Kind) -> dict[str, str]:
+    """What can be named, with a line about each, strangers last."""
+    known = {name: about for name, (_, about) in BUILT_IN[kind].items()}
+    strangers = {entry.name: f"from {entry.value.partition(':')[0]}" for entry in _strangers(kind)}
+    return {**known, **strangers}
+
+
+def _strangers(kind: Kind) -> list[Any]:
+    return sorted(entry_points(group=f"rpsg.{kind}"), key=lambda entry: entry.name)
+
+
+def find(kind: Kind, name: str) -> Any:
+    """The function or class behind a name; UsageError lists the names there are."""
+    if name in BUILT_IN[kind]:
+        module, _, attribute = BUILT_IN[kind][name][0].partition(":")
+        return getattr(import_module(module), attribute)
+    for entry in _strangers(kind):
+        if entry.name == name:
+            return entry.load()
+    raise UsageError(
+        f"There is no {kind.removesuffix('s')} {name!r}.", hint=f"Use one of: {', '.join(names(kind))}."
+    )
+
+
+def method(name: str) -> Callable[[Any], Any]:
+    """The story called ``name``: a function from a job to a pool."""
+    found: Callable[[Any], Any] = find("methods", name)
+    return found
+
+
+def writer(
+    name: str, *, slots: int | None = None, threads: int | None = None, context: int | None = None
+) -> Writer:
+    """The writer called ``name``; a path or a hub id of a GGUF file is run with llama.cpp."""
+    build = find("writers", "smollm2-135m" if _is_file(name) else name)
+    made: Writer = build(name, slots=slots, threads=threads, context=context)
+    return made
+
+
+def _is_file(name: str) -> bool:
+    return name.startswith("hf:") or name.endswith(".gguf") or "/" in name
+
+
+def embedder(name: str, *, threads: int | None = None) -> Embedder:
+    """The embedder called ``name``; the folder of an ONNX embedder is run with onnxruntime."""
+    build = find("embedders", "minilm" if "/" in name else name)
+    made: Embedder = build(name, threads=threads)
+    return made
+
+
+def sentiment(of: Embedder) -> Classifier:
+    """The sentiment classifier that fits an embedder."""
+    made: Classifier = find("classifiers", "sentiment")(of)
+    return made
+
+
+def scorer(name: str) -> Scorer:
+    """The scorer called ``name``."""
+    made: Scorer = find("scorers", name)(name)
+    return made
