@@ -109,9 +109,11 @@ print(json.dumps({
 PLACES = [
     "before begin None",
     "after begin None",
+    "after reserve 1",
+    "after noise 1",
+    "after persist 1",
     *(
-        f"{place} {seq}"
-        for seq in (0, 1)
+        f"{place} 0"
         for place in (
             "before reserve",
             "after reserve",

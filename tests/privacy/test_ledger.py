@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -272,6 +273,24 @@ def test_a_user_with_several_rows_is_told_how_many_are_used() -> None:
     assert "2 users: 2.346" in text
     assert "AUC of at most 0.568" in text
     assert assumptions(unit)[0]["id"] == "A1"
+
+
+@pytest.mark.parametrize("value", [1.0, 1.04e-6, 1.2345e-6, 9.96e-7, 2.0000004])
+def test_numbers_in_a_claim_are_never_rounded_down(value: float) -> None:
+    unit = PrivacyUnit("record", "add_remove", 1, "none_asserted_by_user").to_json()
+    claim = {
+        "type": "end_to_end_dp",
+        "epsilon": value,
+        "delta": value,
+        "epsilon_replace_one": value,
+        "epsilon_group": {"2": value},
+        "delta_group": {"2": value},
+        "attack": {"auc": value},
+    }
+    told = re.findall(r"\d[\d.]*(?:e-\d+)?", claim_text(claim, unit).replace("Groups of 2", ""))
+    numbers = [float(t.rstrip(".")) for t in told]
+    assert len(numbers) == 6
+    assert all(n >= value for n in numbers)
 
 
 def test_outputs_are_named_with_hash_and_size(run: Run, facts: Facts) -> None:

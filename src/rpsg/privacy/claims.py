@@ -83,7 +83,7 @@ def claim_text(claim: Mapping[str, Any], unit: Mapping[str, Any]) -> str:
         "end_to_end_dp": "The released corpus, and everything any language model was sent, is",
         "voters_only_dp": "For voters the released corpus, and everything any language model was sent, is",
     }[claim["type"]]
-    budget = f"(epsilon {claim['epsilon']:g}, delta {claim['delta']:g})-differentially private"
+    budget = f"(epsilon {_told(claim['epsilon'])}, delta {_told(claim['delta'])})-differentially private"
     best = f"reaches an AUC of at most {_up(claim['attack']['auc'])}."
     sentences = [
         f"{what} {budget} with respect to {_neighbours(unit)}.",
@@ -107,11 +107,23 @@ def _neighbours(unit: Mapping[str, Any]) -> str:
 
 def _wider(claim: Mapping[str, Any], unit: Mapping[str, Any]) -> str:
     groups = ", ".join(
-        f"{g} {unit['unit']}s: {_up(e)} (delta {claim['delta_group'][g]:.2g})"
+        f"{g} {unit['unit']}s: {_up(e)} (delta {_up_to_two_digits(claim['delta_group'][g])})"
         for g, e in claim["epsilon_group"].items()
     )
     replaced = f"Replacing one {unit['unit']}: epsilon {_up(claim['epsilon_replace_one'])}."
     return f"{replaced} Groups of {groups}."
+
+
+def _told(value: float) -> str:
+    """As short as it can be said without rounding down."""
+    short = f"{value:g}"
+    return short if float(short) >= value else repr(value)
+
+
+def _up_to_two_digits(value: float) -> str:
+    """Two digits, never rounded down."""
+    short = f"{value:.2g}"
+    return short if float(short) >= value else f"{1.05 * value:.2g}"
 
 
 def _up(value: float) -> str:

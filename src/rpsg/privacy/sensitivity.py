@@ -21,8 +21,8 @@ from rpsg.privacy.gaussian import normal_cdf, normal_upper_quantile
 Rule = Literal["S1_unit_count", "S2_one_cell", "S3_k_items_per_unit", "S4_k_votes", "S5_l2_normalised"]
 Adjacency = Literal["add_remove", "replace_one"]
 
-RULES: tuple[str, ...] = get_args(Rule)
-ADJACENCIES: tuple[str, ...] = get_args(Adjacency)
+RULES: tuple[Rule, ...] = get_args(Rule)
+ADJACENCIES: tuple[Adjacency, ...] = get_args(Adjacency)
 
 
 def sensitivity2(rule: Rule, k: int, w: int, c: int, adjacency: Adjacency) -> int:
