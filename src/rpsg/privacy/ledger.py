@@ -11,10 +11,10 @@ import hashlib
 import platform
 import secrets
 from dataclasses import asdict
+from importlib.metadata import version
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-import rpsg
 from rpsg.errors import PrivacyError
 from rpsg.privacy.checks import CHECKS, form
 from rpsg.privacy.claims import NOT_PRIVATE, Threshold, assumptions, claim_numbers, claim_text
@@ -95,8 +95,11 @@ def code_facts() -> dict[str, Any]:
     root = files("rpsg")
     for name, content in sorted(_sources(root, "rpsg")):
         digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
-    version = platform.python_version()
-    return {"version": rpsg.__version__, "source_sha256": digest.hexdigest(), "python": version}
+    return {
+        "version": version("rpsg"),
+        "source_sha256": digest.hexdigest(),
+        "python": platform.python_version(),
+    }
 
 
 def _sources(folder: Any, name: str) -> Iterator[tuple[str, bytes]]:
