@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rpsg import __version__
+from rpsg import __version__, registry
 from rpsg.results import Check, Verification
 
 if TYPE_CHECKING:
@@ -152,3 +152,16 @@ def test_a_huge_epsilon_is_explained_without_overflow(rpsg: Rpsg) -> None:
 def test_the_domain_packs_are_listed(rpsg: Rpsg) -> None:
     assert "food-reviews" in rpsg("list", "domains").out
     assert rpsg("list", "domains", "--json").json["domains"]
+
+
+@pytest.mark.parametrize("kind", registry.BUILT_IN)
+def test_every_built_in_name_is_listed_with_a_line_of_its_own(rpsg: Rpsg, kind: registry.Kind) -> None:
+    rows = rpsg("list", kind, "--json").json[kind]
+    assert [row["name"] for row in rows][: len(registry.BUILT_IN[kind])] == list(registry.BUILT_IN[kind])
+    assert "Comes with another package." not in [row["about"] for row in rows]
+
+
+def test_a_kind_that_is_not_there_names_those_that_are(rpsg: Rpsg) -> None:
+    failed = rpsg("list", "wizards")
+    assert failed.code == 2
+    assert "embedders" in failed.err

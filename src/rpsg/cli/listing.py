@@ -11,29 +11,53 @@ from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Kind = Literal["domains", "methods", "writers", "embedders", "scorers"]
+Kind = Literal["domains", "methods", "writers", "embedders", "scorers", "classifiers"]
+
+_ABOUT = {
+    ("methods", "strict"): "Private from end to end: the writer sees only what noisy counts let out.",
+    ("methods", "floor"): "Reads no private data: what public knowledge alone gives, to compare with.",
+    ("embedders", "minilm"): "The default embedder; the same as minilm-onnx.",
+    ("classifiers", "sentiment"): "How positive a text is, read from its embedding.",
+}
 
 
 def list_names(
     kind: Annotated[
-        Kind, typer.Argument(metavar="KIND", help="domains, methods, writers, embedders or scorers.")
+        Kind,
+        typer.Argument(metavar="KIND", help="domains, methods, writers, embedders, scorers or classifiers."),
     ],
     as_json: AsJson = False,
 ) -> None:
     """List the names that a plan can use: domain packs, methods, models."""
-    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed
 
-    found = names(kind)
+    found = _packs() if kind == "domains" else _registered(kind)
     if as_json:
         print_json({kind: [{"name": name, "about": about} for name, about in found.items()]})
     else:
-        Screen.stdout().table(("name", "what it is"), list(found.items()), numbers=())
+        Screen.stdout().table(("name", "what it is"), list(found.items()))
 
 
-def names(kind: Kind) -> Mapping[str, str]:
-    """By name, a line about it."""
-    if kind == "domains":
-        from rpsg.domains import find_pack, pack_names  # noqa: PLC0415  # only when it is needed: the help must be quick
+def _packs() -> Mapping[str, str]:
+    from rpsg.domains import find_pack, pack_names  # noqa: PLC0415  # only when it is needed
 
-        return {name: find_pack(name).title for name in pack_names()}
-    raise NotImplementedError
+    return {name: find_pack(name).title for name in pack_names()}
+
+
+def _registered(
+    kind: Literal["methods", "writers", "embedders", "scorers", "classifiers"],
+) -> Mapping[str, str]:
+    """By name, a line about it; nothing is loaded for that."""
+    from rpsg import registry  # noqa: PLC0415  # only when it is needed
+
+    return {name: _about(kind, name) for name in registry.names(kind)}
+
+
+def _about(kind: str, name: str) -> str:
+    from rpsg.models.catalogue import CATALOGUE  # noqa: PLC0415  # only when it is needed
+
+    if name in CATALOGUE:
+        return CATALOGUE[name].purpose
+    if name == "fake":
+        return "Needs no weights; for tests and first tries."
+    return _ABOUT.get((kind, name), "Comes with another package.")

@@ -107,10 +107,14 @@ def _origins(screen: Screen, plan: Plan, origins: Mapping[str, str]) -> None:
     from rpsg.cli.layers import settings  # noqa: PLC0415  # only when it is needed: the help must be quick
 
     values = settings(plan)
-    rows = [(key, str(values.get(key)), origin) for key, origin in origins.items()]
+    rows = [(key, _value(values.get(key)), origin) for key, origin in origins.items()]
     if rows:
         screen.heading("Settings that are not left at their default")
         screen.table(("setting", "value", "from"), rows)
+
+
+def _value(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def show_run(screen: Screen, run: Run) -> None:
