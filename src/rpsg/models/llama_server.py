@@ -1,0 +1,192 @@
+"""One llama.cpp server inside this process: started, asked, and its slots filled from a file.
+
+Why the settings are as they are. A request must give the same text alone and in any batch, else a run
+cannot be repeated. llama.cpp computes attention over a 16- or 32-bit cache in tiles whose sums depend on
+how prompts were cut together; over an 8-bit cache it goes row by row, so the answer does not depend on
+the company. That path is taken with flash attention on and a Q8_0 cache, which is also the fastest.
+
+A slot's cache can be written to a file and read into another slot. The examples at the head of a prompt
+are then computed once, not once a slot. Slot files are reached over the server's own port on the loopback
+interface only; a random key keeps other users of the machine out of it.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import secrets
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from rpsg.errors import MissingExtraError, ModelError
+from rpsg.protocols import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from rpsg.protocols import Request
+
+# Kept candidates before the nucleus is cut: a full sort of the vocabulary would cost 15 % of the speed.
+TOP_K = 1000
+# The largest 32-bit number means "take any seed" to llama.cpp.
+_SEEDS = 0xFFFFFFFF
+
+
+class ServerGoneError(Exception):
+    """The server does not answer any more; no further request can succeed."""
+
+
+class LlamaServer:
+    """``slots`` texts at a time, ``context`` tokens each, on ``threads`` cores.
+
+    Raises MissingExtraError without xllamacpp, ModelError when the weights cannot be loaded.
+    """
+
+    def __init__(
+        self, path: Path, *, slots: int, context: int, threads: int, chat: bool, state: Path, verbose: bool
+    ) -> None:
+        self._key = secrets.token_urlsafe(24)
+        self._chat = chat
+        parameters = _parameters(path, slots, context, threads, state, verbose=verbose)
+        parameters.api_keys = [self._key]
+        self._server: Any = _start(parameters, path)
+        address = urlsplit(str(self._server.listening_address))
+        self._host, self._port = address.hostname or "127.0.0.1", address.port or 0
+
+    def reply(self, request: Request, slot: int, stopped: Callable[[], bool]) -> Reply:
+        """The answer to ``request`` in ``slot``; cut short with finish "error" once ``stopped()``.
+
+        Raises ServerGoneError when there is no server to answer.
+        """
+        answer = _Answer(stopped)
+        ask = self._server.handle_chat_completions if self._chat else self._server.handle_completions
+        try:
+            ask(_payload(request, slot, chat=self._chat), answer.take)
+        except (ValueError, RuntimeError, TypeError) as error:
+            return Reply("", "error", error=f"llama.cpp: {error}")
+        return answer.reply()
+
+    def save(self, slot: int, name: str) -> bool:
+        """Write the cache of ``slot`` to the file ``name`` of the state folder. Whether it worked."""
+        return self._slot(slot, "save", name)
+
+    def restore(self, slot: int, name: str) -> bool:
+        """Fill ``slot`` from a file. Whether it worked; when not, the prompt is computed as usual."""
+        return self._slot(slot, "restore", name)
+
+    def close(self) -> None:
+        self._server = None
+
+    def _slot(self, slot: int, action: str, name: str) -> bool:
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=120)
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"}
+        try:
+            body = json.dumps({"filename": name})
+            connection.request("POST", f"/slots/{slot}?action={action}", body, headers)
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
+            return False  # costs time, never a wrong text: the prompt is then computed in this slot
+        finally:
+            connection.close()
+
+
+class _Answer:
+    """Takes the pieces of one streamed answer. Streaming is what lets Ctrl-C stop it at the next token."""
+
+    def __init__(self, stopped: Callable[[], bool]) -> None:
+        self._stopped = stopped
+        self._pieces: list[str] = []
+        self._finish = ""
+        self._error: dict[str, Any] | None = None
+        self._usage: dict[str, int] = {}
+
+    def take(self, chunk: Any) -> bool:
+        """Add one piece; True tells the server to stop."""
+        for part in chunk if isinstance(chunk, list) else [chunk]:
+            self._add(part)
+        return self._stopped()
+
+    def _add(self, part: dict[str, Any]) -> None:
+        if "error" in part:
+            self._error = part["error"]
+        self._usage = part.get("usage") or self._usage
+        for choice in part.get("choices") or []:
+            self._pieces.append((choice.get("delta") or choice).get("content") or choice.get("text") or "")
+            self._finish = choice.get("finish_reason") or self._finish
+
+    def reply(self) -> Reply:
+        if self._error is not None:
+            if self._error.get("type") == "unavailable_error":
+                raise ServerGoneError(str(self._error.get("message", "")))
+            return Reply("", "error", error=f"llama.cpp: {self._error.get('message', 'refused')}")
+        if not self._finish:
+            return Reply("", "error", error="interrupted" if self._stopped() else "no answer")
+        return Reply(
+            "".join(self._pieces),
+            "length" if self._finish == "length" else "stop",
+            prompt_tokens=self._usage.get("prompt_tokens", 0),
+            completion_tokens=self._usage.get("completion_tokens", 0),
+        )
+
+
+def _payload(request: Request, slot: int, *, chat: bool) -> dict[str, Any]:
+    """The request in the server's words. Every sampler is named, so that no default adds its own."""
+    payload: dict[str, Any] = {
+        "max_tokens": request.max_tokens,
+        "seed": request.seed % _SEEDS,
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "top_k": TOP_K,
+        "min_p": 0.0,
+        "repeat_penalty": 1.0,
+        "samplers": ["top_k", "temperature", "top_p"],
+        "stop": list(request.stop),
+        "id_slot": slot,
+        "cache_prompt": True,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    if chat:
+        payload["messages"] = [{"role": m.role, "content": m.content} for m in request.messages]
+        payload["chat_template_kwargs"] = {"enable_thinking": False}
+    else:  # a model without a chat template only goes on with a text
+        payload["prompt"] = "\n\n".join(message.content for message in request.messages) + "\n\n"
+    return payload
+
+
+def _parameters(path: Path, slots: int, context: int, threads: int, state: Path, *, verbose: bool) -> Any:
+    try:
+        import xllamacpp  # noqa: PLC0415 - optional package
+    except ImportError:
+        raise MissingExtraError("local", "xllamacpp") from None
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = str(path)
+    parameters.n_parallel = slots
+    parameters.n_ctx = context * slots
+    parameters.cpuparams.n_threads = threads
+    parameters.cpuparams_batch.n_threads = threads
+    parameters.n_gpu_layers = 0
+    parameters.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_ENABLED
+    parameters.cache_type_k = parameters.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_Q8_0
+    parameters.kv_unified = False
+    parameters.cache_ram_mib = 0
+    parameters.fit_params = False
+    parameters.slot_save_path = f"{state}/"
+    parameters.n_threads_http = 2
+    parameters.ui = False
+    parameters.port = 0
+    parameters.verbosity = 3 if verbose else -1
+    return parameters
+
+
+def _start(parameters: Any, path: Path) -> Any:
+    import xllamacpp  # noqa: PLC0415 - optional package
+
+    try:
+        return xllamacpp.Server(parameters)
+    except (RuntimeError, ValueError, MemoryError) as error:
+        raise ModelError(
+            f"llama.cpp could not load {path.name}: {error}",
+            hint="Check it with: rpsg models check; or take fewer slots or a shorter context.",
+        ) from error

@@ -1,0 +1,144 @@
+"""Sentiment from embeddings: a small linear probe for the default embedder, landmarks for any other.
+
+Both are functions of one text's row and of public parameters, so a private record's sentiment depends on
+that record alone.
+"""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rpsg.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
+
+    from rpsg.protocols import Embedder
+
+_PROBE = "sentiment-minilm.json"
+VALUES = ("positive", "mixed", "negative")
+_DESCRIPTIONS = {
+    "positive": (
+        "I love it, it is excellent and I am very satisfied.",
+        "A happy text, full of praise and recommendation.",
+        "Wonderful! This made everything better.",
+    ),
+    "mixed": (
+        "It is okay: some things are good and some are bad.",
+        "I am in two minds about it, neither happy nor unhappy.",
+        "Average. It has a few good points, but also drawbacks.",
+    ),
+    "negative": (
+        "I hate it, it is terrible and I am very disappointed.",
+        "An unhappy text, full of complaint and warning.",
+        "Awful. This made everything worse.",
+    ),
+}
+
+
+class EmbeddingSentiment:
+    """Positive, mixed or negative, by a multinomial logistic regression over the default embedder's rows.
+
+    Trained on public human ratings (``benchmarks/train_sentiment.py``); ``facts`` says on what and how well.
+    Only for rows of the embedder it was trained on: ask ``fits`` first.
+    """
+
+    def __init__(self) -> None:
+        text, probe = _probe()
+        self.facts: dict[str, Any] = probe["facts"]
+        self._values: tuple[str, ...] = tuple(probe["values"])
+        self._weights = np.array(probe["weights"], dtype=np.float64)
+        self._bias = np.array(probe["bias"], dtype=np.float64)
+        self._name = f"sentiment-probe@{sha256(text.encode()).hexdigest()[:12]}"
+
+    @staticmethod
+    def fits(embedder: Embedder) -> bool:
+        """Whether the probe was trained on the rows of this embedder: same weights, same tokenizer."""
+        trained_on: str = _probe()[1]["embedder"]
+        return embedder.name.rpartition("@")[2] == trained_on.rpartition("@")[2]
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        return self._values
+
+    def classify(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[str]:
+        """The likeliest value of each row; shape of ``embeddings``: (len(texts), 384)."""
+        _same_length(texts, embeddings, self._weights.shape[1])
+        return [self._values[k] for k in _scores(embeddings, self._weights, self._bias).argmax(axis=1)]
+
+    def lean(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """How much more positive than negative each row is, in log-odds; shape (rows,)."""
+        scores = _scores(embeddings, self._weights, self._bias)
+        positive, negative = self._values.index("positive"), self._values.index("negative")
+        return np.asarray(scores[:, positive] - scores[:, negative])
+
+
+class NearestClassifier:
+    """The value whose descriptions lie nearest, after taking away what all descriptions have in common.
+
+    Works with any embedder, without training: less exact than a probe. ``descriptions`` gives each value a
+    few sentences that sound like it.
+    """
+
+    def __init__(self, embedder: Embedder, descriptions: Mapping[str, Sequence[str]]) -> None:
+        said = dict(descriptions)
+        if len(said) < 2 or not all(said.values()):
+            raise UsageError("A classifier needs two values or more, each with a description.")
+        self._values = tuple(said)
+        means = np.stack([embedder.embed(list(said[v])).mean(axis=0) for v in self._values])
+        centred = means.astype(np.float64) - means.mean(axis=0)
+        self._landmarks = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
+        digest = sha256(json.dumps({v: list(said[v]) for v in said}).encode()).hexdigest()[:12]
+        self._name = f"nearest@{digest}:{embedder.name}"
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        return self._values
+
+    def classify(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[str]:
+        _same_length(texts, embeddings, self._landmarks.shape[1])
+        none = np.zeros(len(self._values))
+        return [self._values[k] for k in _scores(embeddings, self._landmarks, none).argmax(axis=1)]
+
+
+class NearestSentiment(NearestClassifier):
+    """Positive, mixed or negative by the nearest descriptions, for an embedder without a probe."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        super().__init__(embedder, _DESCRIPTIONS)
+
+
+def _probe() -> tuple[str, dict[str, Any]]:
+    text = resources.files("rpsg.models").joinpath("data", _PROBE).read_text(encoding="utf-8")
+    return text, json.loads(text)
+
+
+def _scores(
+    embeddings: npt.NDArray[np.float32], weights: npt.NDArray[np.float64], bias: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """One score for each row and value. Not a matrix product: its sums depend on the number of rows."""
+    rows = np.ascontiguousarray(embeddings, dtype=np.float64)
+    return np.asarray(np.einsum("rd,vd->rv", rows, weights, optimize=False) + bias)
+
+
+def _same_length(texts: Sequence[str], embeddings: npt.NDArray[np.float32], dim: int) -> None:
+    if embeddings.shape != (len(texts), dim):
+        raise UsageError(
+            f"This classifier needs one row of {dim} numbers for each text.",
+            hint="Embed the same texts with the embedder that the classifier was made for.",
+        )
