@@ -17,6 +17,7 @@ MAGIC = b"GGUF"
 _STRING, _ARRAY = 8, 9
 _NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _KEPT_ARRAY = 1024
+_MOST_VALUES = 1 << 32
 
 Fact = int | float | bool | str | list[int] | None
 
@@ -83,7 +84,7 @@ def read_header(path: str | Path) -> GgufHeader:
     try:
         with file.open("rb") as source:
             header = _read(source)
-    except (struct.error, EOFError, UnicodeDecodeError, KeyError, MemoryError, OverflowError) as error:
+    except (struct.error, EOFError, KeyError, RecursionError) as error:
         raise _damaged(file) from error
     if file.stat().st_size <= header.data_start + header.last_offset:
         raise _damaged(file)
@@ -132,7 +133,7 @@ def _value(source: BinaryIO, kind: int) -> Fact:
         return None
     code = _NUMBERS[inner]
     if length > _KEPT_ARRAY:
-        source.seek(length * struct.calcsize("<" + code), 1)
+        source.seek(_bounded(length, _MOST_VALUES) * struct.calcsize("<" + code), 1)
         return None
     return [int(number) for number in _unpack(source, f"<{length}{code}")]
 

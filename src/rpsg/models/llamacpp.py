@@ -7,7 +7,7 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from rpsg.errors import ModelError
+from rpsg.errors import ModelError, RpsgError
 from rpsg.models.crew import Crew, Prefixes
 from rpsg.models.files import file_digest
 from rpsg.models.gguf import GgufHeader, read_header
@@ -99,10 +99,14 @@ class LlamaCppWriter:
     def _loaded(self) -> Crew:
         if self._crew is None:
             state = tempfile.TemporaryDirectory(prefix="rpsg-", ignore_cleanup_errors=True)
-            folder = Path(state.name)
-            servers = [self._start(folder) for _ in range(self._servers)]
-            self._crew = Crew(servers, self._slots, Prefixes(folder))
+            servers: list[LlamaServer] = []
             self._release = weakref.finalize(self, _release, servers, state)
+            try:
+                servers += [self._start(Path(state.name)) for _ in range(self._servers)]
+            except RpsgError:
+                self._release()
+                raise
+            self._crew = Crew(servers, self._slots, Prefixes(Path(state.name)))
         return self._crew
 
     def _start(self, state: Path) -> LlamaServer:
