@@ -6,14 +6,15 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from rpsg.errors import PrivacyError, UsageError
+from rpsg.errors import PrivacyError, RunError, UsageError
 from rpsg.privacy.commitment import Commitment, commit_to, content_digest
 from rpsg.privacy.kernel import Kernel, Releases
 from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.odometer import Account, Odometer
 from rpsg.stages.seeds import People
+from rpsg.store.files import write_atomic
 from rpsg.store.readers import read_corpus
 
 if TYPE_CHECKING:
@@ -38,6 +39,14 @@ class PrivateSide:
     kernel: Releases
     account: Account | None = None
     commitment: Commitment | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give the kernel's lock back now: whoever keeps the error of a failed run keeps the kernel alive."""
+        if isinstance(self.kernel, Kernel):
+            self.kernel.close()
 
 
 class NoQuestions:
@@ -84,6 +93,9 @@ def open_side(
         format=data.format,
         labels=data.labels or None,
     )
+    nonce = hmac.digest(folder.key, b"rpsg-commitment/1", hashlib.sha256)
+    commitment = commit_to(corpus, nonce)
+    same_data(folder.private_path("commitment"), commitment)
     book = Odometer(privacy.lifetime_epsilon, privacy.delta)
     account = Account(book, book.account(Path(data.path), content_digest(corpus)))
     kernel = Kernel(
@@ -102,8 +114,21 @@ def open_side(
         progress=progress,
         cache=folder.private_path("embeddings.npy"),
     )
-    nonce = hmac.digest(folder.key, b"rpsg-commitment/1", hashlib.sha256)
-    return PrivateSide(people, kernel, account, commit_to(corpus, nonce))
+    return PrivateSide(people, kernel, account, commitment)
+
+
+def same_data(file: Path, commitment: Commitment) -> None:
+    """Keep the commitment of a run's data, and refuse other data when the run goes on.
+
+    The claim is about one data set, and what was kept of it (embeddings, noisy counts) fits no other.
+    """
+    if not file.exists():
+        write_atomic(file, commitment.value.encode())
+    elif file.read_bytes() != commitment.value.encode():
+        raise RunError(
+            "The data changed since this run began.",
+            hint="Bring the rows back as they were, or start a new run in another folder with -o.",
+        )
 
 
 def nobody(tools: Tools, progress: Progress) -> People:

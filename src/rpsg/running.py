@@ -122,9 +122,11 @@ def execute(
     watch = Stopwatch(progress or Silent())
     with RunFolder.create_or_resume(out, fingerprint(plan, pack, tools), plan.to_toml()) as folder:
         if not folder.is_released:
-            with CallStore(folder.evidence_path("calls.sqlite")) as calls:
+            with (
+                CallStore(folder.evidence_path("calls.sqlite")) as calls,
+                open_side(plan, budget, folder, tools, noise, watch) as private,
+            ):
                 cached = replace(tools, writer=CachedWriter(tools.writer, calls))
-                private = open_side(plan, budget, folder, tools, noise, watch)
                 job = Job(plan, pack, budget, private.people, private.kernel, cached, watch, folder.key)
                 pool = story(job)
                 watch.start("release")
