@@ -1,0 +1,271 @@
+"""What every test stands on: a state folder of its own, and a little laboratory of invented reviews.
+
+No test may touch the user's odometer, so ``RPSG_HOME`` is a new folder for each one. The laboratory makes
+small private files from word lists, a tiny public pack, and runs of them with models that need no weights.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from rpsg import running
+from rpsg.domains import read_pack
+from rpsg.methods.tools import Tools
+from rpsg.models.fake import FakeClassifier, FakeEmbedder, FakeWriter
+from rpsg.plan import resolve
+from rpsg.privacy.evidence import Selected, parse_evidence
+from rpsg.privacy.private import open_private
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    import numpy as np
+
+    from rpsg.domains import Pack
+    from rpsg.plan import Plan
+    from rpsg.privacy.ballots import Ballots, IntArray, Query
+    from rpsg.privacy.mechanisms import UnitItems
+    from rpsg.privacy.private import Private
+    from rpsg.protocols import Embedder, NoiseSource, Progress, Writer
+    from rpsg.results import Run
+
+    Rows = list[dict[str, Any]]
+
+TOPICS = ["green tea", "dark coffee", "dog biscuits", "olive oil", "corn crisps"]
+PACK_TOML = """
+name = "tiny"
+title = "Tiny reviews"
+about = "reviews of five kinds of food"
+text = "review"
+marginals = [["topic", "sentiment"], ["sentiment", "length"]]
+
+[[attributes]]
+name = "topic"
+kind = "nearest"
+describe = "a review of {value}"
+values = ["green tea", "dark coffee", "dog biscuits", "olive oil", "corn crisps"]
+
+[[attributes]]
+name = "sentiment"
+kind = "sentiment"
+values = ["positive", "mixed", "negative"]
+say = { positive = "happy", mixed = "undecided", negative = "unhappy" }
+
+[[attributes]]
+name = "length"
+kind = "words"
+edges = [9, 14]
+values = ["short", "medium", "long"]
+words = [12, 20, 30]
+
+[[attributes]]
+name = "opening"
+kind = "free"
+values = ["I bought", "We tried", "They sent", "My friend likes"]
+
+[[examples]]
+card = { topic = "green tea", sentiment = "positive", length = "short", opening = "I bought" }
+text = "I bought green tea in spring and every cup of it tastes of meadows and rain."
+
+[[examples]]
+card = { topic = "olive oil", sentiment = "negative", length = "short", opening = "They sent" }
+text = "They sent olive oil in a cracked bottle and half of it went into the parcel."
+"""
+PROMPTS = {
+    "system.txt": "You write each {kind} as customers do. The corpus: {about}.",
+    "candidate.txt": (
+        "Write a review of {topic} by {sentiment} customer,"
+        "[[ category {label},]][[ with the words {phrases},]] {words} words: {opening}"
+    ),
+    "variant.txt": "Another {sentiment} review of {topic} in {words} words, in the manner of: {text}",
+}
+#: Two vocabularies that share no word with each other, with the pack or with what the fake writer fills in.
+APPLE = [
+    "apricot",
+    "barrel",
+    "copper",
+    "dungeon",
+    "elbow",
+    "falcon",
+    "gravel",
+    "harbour",
+    "igloo",
+    "jasmine",
+    "kettle",
+    "lantern",
+]
+ZEBRA = [
+    "magnet",
+    "nickel",
+    "orchid",
+    "pebble",
+    "quarry",
+    "ribbon",
+    "saddle",
+    "timber",
+    "urchin",
+    "velvet",
+    "walnut",
+    "zephyr",
+]
+LABELS = ("food", "drink")
+
+
+@pytest.fixture(autouse=True)
+def own_state(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A state folder for this test alone; tests of real weights find the pulled models linked into it."""
+    home = tmp_path_factory.mktemp("home")
+    if request.node.get_closest_marker("weights") is not None:
+        from rpsg.models.files import models_folder
+
+        (home / "models").symlink_to(os.environ.get("RPSG_MODELS") or models_folder())
+    monkeypatch.setenv("RPSG_HOME", str(home))
+
+
+@pytest.fixture(scope="session")
+def pack_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A domain pack of a user's own: five topics, three sentiments, three lengths."""
+    folder = tmp_path_factory.mktemp("packs") / "tiny"
+    folder.mkdir()
+    (folder / "pack.toml").write_text(PACK_TOML)
+    for name, text in PROMPTS.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.fixture
+def tiny(pack_folder: Path) -> Pack:
+    return read_pack(pack_folder)
+
+
+def invented(count: int, *, words: Sequence[str] = APPLE, seed: int = 0, people: int | None = None) -> Rows:
+    """Reviews of the pack's topics with words of a vocabulary, by ``people`` people (default: one each)."""
+    rng = random.Random(seed)
+    return [
+        {
+            "text": " ".join([*rng.choice(TOPICS).split(), *rng.choices(words, k=rng.randint(4, 18))]),
+            "user": f"person-{i % (people or count)}",
+            "label": rng.choice(LABELS),
+        }
+        for i in range(count)
+    ]
+
+
+@dataclass(frozen=True)
+class Lab:
+    """Makes files, plans and runs in a folder of the test's own."""
+
+    folder: Path
+    pack: Path
+    apple: tuple[str, ...] = tuple(APPLE)
+    zebra: tuple[str, ...] = tuple(ZEBRA)
+
+    def rows(self, count: int, **how: Any) -> Rows:
+        return invented(count, **how)
+
+    def file(self, rows: Sequence[Mapping[str, Any]], name: str = "data.jsonl") -> Path:
+        path = self.folder / name
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return path
+
+    def plan(self, path: Path | str = "", **sections: Mapping[str, Any]) -> Plan:
+        """20 texts at epsilon 4 from the tiny pack, with the sections changed as said."""
+        return resolve(
+            {
+                "data": {"path": str(path), "user": "user"},
+                "corpus": {"domain": str(self.pack), "size": 20},
+                "privacy": {"epsilon": 4.0, "lifetime_epsilon": 30.0},
+                "models": {"writer": "fake", "embedder": "fake"},
+            },
+            sections,
+        )
+
+    def tools(self, writer: Writer | None = None, embedder: Embedder | None = None) -> Tools:
+        return Tools(
+            writer=writer or FakeWriter(),
+            embedder=embedder or FakeEmbedder(),
+            sentiment=FakeClassifier(),
+        )
+
+    def run(
+        self,
+        plan: Plan,
+        out: str = "run",
+        *,
+        writer: Writer | None = None,
+        embedder: Embedder | None = None,
+        noise: NoiseSource | None = None,
+        progress: Progress | None = None,
+    ) -> Run:
+        tools = self.tools(writer, embedder)
+        return running.execute(plan, self.folder / out, tools=tools, noise=noise, progress=progress)
+
+
+@pytest.fixture
+def lab(tmp_path: Path, pack_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    """A laboratory that does not wait for the disk: no test of it cuts the power."""
+    monkeypatch.setattr("os.fsync", lambda _descriptor: None)
+    return Lab(tmp_path, pack_folder)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What an earlier run released, by stage."""
+
+    vectors: Mapping[str, IntArray]
+    strings: Mapping[str, Selected]
+
+    @classmethod
+    def by(cls, run: Run) -> Told:
+        files = sorted((run.path / "evidence").glob("release-*.json"))
+        found = [parse_evidence(file.read_bytes()) for file in files]
+        return cls(
+            {e.stage: e.histogram() for e in found if e.values is not None},
+            {e.stage: e.selected() for e in found if e.items is not None},
+        )
+
+
+@pytest.fixture
+def retell(monkeypatch: pytest.MonkeyPatch) -> Callable[[Run], None]:
+    """From now on every mechanism reads and counts its private data, and tells what the given run told.
+
+    So two private files meet the very same noisy vectors, with kernel, journal and odometer at work.
+    """
+    from rpsg.privacy.ballots import clean_histogram
+
+    def install(run: Run) -> None:
+        told = Told.by(run)
+
+        def histogram(query: Query, ballots: Private[Ballots], noise: NoiseSource) -> IntArray:
+            clean_histogram(query, open_private(ballots))
+            noise.draw(query.sigma, query.dim)
+            return told.vectors[query.stage]
+
+        def selection(
+            query: Query, threshold: int, items: Private[UnitItems], noise: NoiseSource
+        ) -> list[tuple[str, int]]:
+            assert all(len(set(held)) == len(held) <= query.k for held in open_private(items))
+            noise.draw(query.sigma, 1)
+            return list(told.strings[query.stage])
+
+        monkeypatch.setattr("rpsg.privacy.kernel.noisy_histogram", histogram)
+        monkeypatch.setattr("rpsg.privacy.kernel.noisy_selection", selection)
+
+    return install
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """A public random stream, always the same."""
+    from rpsg.stages.streams import stream
+
+    return stream(0, "tests")

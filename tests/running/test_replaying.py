@@ -1,0 +1,137 @@
+"""Anyone can derive the corpus again from a release alone, and sees when a byte of it was changed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rpsg import api, registry
+from rpsg.models.fake import FakeClassifier, FakeWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.conftest import Lab
+
+
+@pytest.fixture(autouse=True)
+def any_sentiment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "sentiment", lambda _of: FakeClassifier())
+
+
+@pytest.fixture
+def released(lab: Lab) -> Path:
+    """The release of a run with two rounds, moved away from everything private."""
+    plan = lab.plan(lab.file(lab.rows(300)), method={"rounds": 2})
+    run = api.run(plan, lab.folder / "run")
+    return run.release.rename(lab.folder / "received")
+
+
+def failed(release: Path, *, regenerate: bool = False) -> set[str]:
+    return {check.name for check in api.verify(release, regenerate=regenerate).checks if not check.ok}
+
+
+def test_a_release_that_nobody_touched_holds(released: Path) -> None:
+    found = api.verify(released)
+    assert found.ok
+    assert found.checks[-1].name == "the corpus follows from the evidence"
+    assert found.cannot_show
+
+
+def test_it_holds_without_the_run_and_without_the_data(released: Path) -> None:
+    shutil.rmtree(released.parent / "run")
+    (released.parent / "data.jsonl").unlink()
+    assert api.verify(released).ok
+
+
+def test_the_same_writer_writes_the_same_texts_again(released: Path) -> None:
+    assert failed(released, regenerate=True) == set()
+
+
+def test_a_replay_asks_the_writer_for_nothing(released: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        pytest.fail("the writer was asked")
+
+    monkeypatch.setattr(FakeWriter, "write", refuse)
+    assert api.verify(released).ok
+
+
+def test_what_is_found_by_folder_is_found_by_run_too(lab: Lab) -> None:
+    run = api.run(lab.plan(lab.file(lab.rows(300))), lab.folder / "run")
+    assert api.verify(run.path).ok
+    assert api.read_run(run.path).texts == run.texts
+
+
+def replace_in(name: str, before: str, after: str) -> Callable[[Path], None]:
+    def change(release: Path) -> None:
+        text = (release / name).read_text()
+        assert before in text
+        (release / name).write_text(text.replace(before, after, 1))
+
+    return change
+
+
+def change_a_count(release: Path) -> None:
+    path = release / "evidence" / "release-002.json"
+    body = json.loads(path.read_text())
+    body["values"][3] += 1
+    path.write_text(json.dumps(body, sort_keys=True, separators=(",", ":")) + "\n")
+
+
+def drop_a_reply(release: Path) -> None:
+    path = release / "evidence" / "texts.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))
+
+
+TAMPERED: dict[str, Callable[[Path], None]] = {
+    "a letter of the corpus": replace_in("corpus.jsonl", "the", "thy"),
+    "a letter of the table": replace_in("corpus.csv", "the", "thy"),
+    "a noisy count": change_a_count,
+    "a noisy vector is gone": lambda release: (release / "evidence" / "release-001.json").unlink(),
+    "a reply of the writer": replace_in("evidence/texts.jsonl", "the", "thy"),
+    "a reply is gone": drop_a_reply,
+    "epsilon in the plan": replace_in("evidence/plan.toml", "epsilon = 4.0", "epsilon = 5.0"),
+    "the seed in the plan": replace_in("evidence/plan.toml", "seed = 0", "seed = 1"),
+    "a key of the plan": replace_in("evidence/plan.toml", "epsilon = 4.0", "epsilom = 4.0"),
+    "the plan is no TOML": replace_in("evidence/plan.toml", "[privacy]", "[privacy"),
+    "a value of the pack": replace_in("evidence/pack/pack.toml", "dark coffee", "dark cocoa"),
+    "a prompt of the pack": replace_in("evidence/pack/candidate.txt", "Write a", "Write one"),
+    "a word of the pack that changes no text": replace_in(
+        "evidence/pack/pack.toml", "Tiny reviews", "Others"
+    ),
+    "the pack is gone": lambda release: shutil.rmtree(release / "evidence" / "pack"),
+    "epsilon in the ledger": replace_in("ledger.json", '"epsilon": 4.0', '"epsilon": 3.0'),
+    "the writer in the ledger": replace_in("ledger.json", "fake-writer", "fake-other"),
+}
+
+
+@pytest.mark.parametrize("change", TAMPERED.values(), ids=TAMPERED)
+def test_a_release_that_was_tampered_with_fails_a_check(
+    released: Path, change: Callable[[Path], None]
+) -> None:
+    change(released)
+    assert failed(released)
+
+
+def test_a_release_of_other_models_is_told_apart_from_a_bad_one(
+    released: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "sentiment", lambda _of: FakeClassifier(name="another"))
+    (check,) = [c for c in api.verify(released).checks if not c.ok]
+    assert "other models" in check.detail
+
+
+def test_a_release_with_texts_that_the_writer_failed_to_write_holds_too(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failed reply is a dropped candidate in the replay as it was in the run."""
+    fragile = FakeWriter(fails=lambda request: request.seed % 7 == 0, name="fake-writer")
+    monkeypatch.setattr(registry, "writer", lambda *_, **__: fragile)
+    run = api.run(lab.plan(lab.file(lab.rows(300))), lab.folder / "run")
+    assert "the writer failed" in run.summary
+    assert failed(run.release) == set()
+    assert failed(run.release, regenerate=True) == set()

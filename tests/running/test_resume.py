@@ -1,0 +1,264 @@
+"""A run that stopped goes on with the same call: nothing is paid twice, nothing is drawn again."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rpsg.errors import RunError
+from rpsg.models.fake import FakeWriter
+from rpsg.running import Silent
+from rpsg.store.calls import request_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from tests.conftest import Lab
+
+    from rpsg.protocols import OnReply, Reply, Request
+    from rpsg.results import Run
+
+    Retell = Callable[[Run], None]
+
+
+class DyingWriter(FakeWriter):
+    """Gives some replies, one at a time, and then an error instead of the next."""
+
+    def __init__(self, replies: int, error: BaseException) -> None:
+        super().__init__()
+        self.left, self.error = replies, error
+
+    def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
+        given = []
+        for index, request in enumerate(requests):
+            if self.left == 0:
+                raise self.error
+            self.left -= 1
+            given.append(self._reply(request))
+            if on_reply is not None:
+                on_reply(index, given[-1])
+        return given
+
+
+class DyingProgress(Silent):
+    """Ctrl-C when a stage begins."""
+
+    def __init__(self, stage: str) -> None:
+        self.stage = stage
+
+    def start(self, stage: str, total: int | None = None) -> None:
+        if stage == self.stage:
+            raise KeyboardInterrupt
+
+
+def evidence(path: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in sorted((path / "evidence").glob("release-*.json"))}
+
+
+def asked(*writers: FakeWriter) -> Counter[str]:
+    return Counter(request_key(w.name, request) for w in writers for request in w.requests)
+
+
+def paid_in_full(run: Run) -> bool:
+    """Whether the odometer shows at least what the ledger's mechanisms cost."""
+    cost: float = sum(m["sensitivity2"] / m["sigma"] ** 2 for m in run.ledger["mechanisms"])
+    return float(run.ledger["cumulative"]["dataset_odometer_mu2"]) >= cost * (1 - 1e-12)
+
+
+def is_what_an_uninterrupted_run_gives(lab: Lab, retell: Retell, run: Run, rounds: int) -> bool:
+    retell(run)
+    plan = lab.plan(lab.folder / "data.jsonl", method={"rounds": rounds})
+    return list(lab.run(plan, "uninterrupted").records) == list(run.records)
+
+
+@pytest.mark.parametrize("replies", [0, 1, 37, 63])
+@pytest.mark.parametrize("error", [RuntimeError("the server is gone"), KeyboardInterrupt()])
+def test_a_writer_that_dies_is_not_asked_again_for_what_it_has_written(
+    lab: Lab, retell: Retell, replies: int, error: BaseException
+) -> None:
+    plan = lab.plan(lab.file(lab.rows(300)), method={"rounds": 2})
+    first, second = DyingWriter(replies, error), FakeWriter()
+    with pytest.raises(type(error)):
+        lab.run(plan, writer=first)
+    before = evidence(lab.folder / "run")
+    run = lab.run(plan, writer=second)
+    assert set(asked(first, second).values()) == {1}
+    assert len(first.requests) == replies
+    assert before.items() <= evidence(run.path).items()
+    assert paid_in_full(run)
+    assert is_what_an_uninterrupted_run_gives(lab, retell, run, 2)
+
+
+@pytest.mark.parametrize(
+    "stage", ["reading the file", "reading the private texts", "writing candidates", "voting", "release"]
+)
+def test_after_ctrl_c_in_any_stage_the_run_goes_on(lab: Lab, retell: Retell, stage: str) -> None:
+    plan = lab.plan(lab.file(lab.rows(300)))
+    first, second = FakeWriter(), FakeWriter()
+    with pytest.raises(KeyboardInterrupt):
+        lab.run(plan, writer=first, progress=DyingProgress(stage))
+    assert not (lab.folder / "run" / "release").exists()
+    before = evidence(lab.folder / "run")
+    run = lab.run(plan, writer=second)
+    assert set(asked(first, second).values()) == {1}
+    assert before.items() <= evidence(run.path).items()
+    assert paid_in_full(run)
+    assert is_what_an_uninterrupted_run_gives(lab, retell, run, 1)
+
+
+def test_the_same_people_take_part_after_a_resume(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rpsg.stages import seeds
+
+    kept: list[tuple[int, ...]] = []
+    bound = seeds.bound
+
+    def watched(*args: object) -> object:
+        rows = bound(*args)  # type: ignore[arg-type]  # handed on as it came
+        kept.append(tuple(row.id for row in rows))
+        return rows
+
+    monkeypatch.setattr(seeds, "bound", watched)
+    plan = lab.plan(lab.file(lab.rows(600, people=300)))
+    with pytest.raises(KeyboardInterrupt):
+        lab.run(plan, progress=DyingProgress("voting"))
+    lab.run(plan)
+    assert kept[0] == kept[1]
+    assert len(kept[0]) == 300
+
+
+SCRIPT = r"""
+import os, signal, sys
+from pathlib import Path
+from rpsg import running
+from rpsg.methods.tools import Tools
+from rpsg.models.fake import FakeClassifier, FakeEmbedder, FakeWriter
+from rpsg.plan import read_toml, resolve
+from rpsg.store.calls import request_key
+
+folder, moment = Path(sys.argv[1]), sys.argv[2]
+log = os.open(folder / "asked", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+
+def die(here):
+    if here == moment:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class LoggingWriter(FakeWriter):
+    def write(self, requests, on_reply=None):
+        replies = []
+        for index, request in enumerate(requests):
+            replies.append(self._reply(request))
+            os.write(log, (request_key(self.name, request) + "\n").encode())
+            if on_reply is not None:
+                on_reply(index, replies[-1])
+            die(f"reply {index}")
+        return replies
+
+
+class DyingProgress(running.Silent):
+    def start(self, stage, total=None):
+        die(stage)
+
+
+tools = Tools(LoggingWriter(), FakeEmbedder(), FakeClassifier())
+plan = resolve(read_toml(folder / "plan.toml"))
+running.execute(plan, folder / "run", tools=tools, progress=DyingProgress())
+"""
+
+
+@pytest.mark.parametrize("moment", ["reply 20", "voting", "release"])
+def test_after_kill_9_the_run_goes_on_and_pays_for_nothing_twice(
+    lab: Lab, retell: Retell, moment: str
+) -> None:
+    plan = lab.plan(lab.file(lab.rows(300)))
+    (lab.folder / "plan.toml").write_text(plan.to_toml())
+    killed = subprocess.run([sys.executable, "-c", SCRIPT, lab.folder, moment], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    before = evidence(lab.folder / "run")
+    assert len(before) == (3 if moment == "release" else 2)  # people, cards, and then the votes
+    writer = FakeWriter()
+    run = lab.run(plan, writer=writer)
+    paid = Counter((lab.folder / "asked").read_text().split())
+    assert set((paid + asked(writer)).values()) == {1}
+    assert before.items() <= evidence(run.path).items()
+    assert paid_in_full(run)
+    assert is_what_an_uninterrupted_run_gives(lab, retell, run, 1)
+
+
+def test_a_data_file_that_changed_is_refused_when_the_run_goes_on(lab: Lab) -> None:
+    rows = lab.rows(300)
+    plan = lab.plan(lab.file(rows))
+    with pytest.raises(KeyboardInterrupt):
+        lab.run(plan, progress=DyingProgress("voting"))
+    before = evidence(lab.folder / "run")
+    for changed in (rows[1:], [*rows[1:], rows[0]], [*rows[:-1], {**rows[-1], "text": "another text"}]):
+        lab.file(changed)
+        with pytest.raises(RunError, match="data changed since this run began"):
+            lab.run(plan)
+    assert evidence(lab.folder / "run") == before
+    lab.file(rows)
+    assert len(lab.run(plan).texts) == 20
+
+
+def test_the_same_rows_in_another_place_are_the_same_data(lab: Lab) -> None:
+    rows = lab.rows(300)
+    with pytest.raises(KeyboardInterrupt):
+        lab.run(lab.plan(lab.file(rows)), progress=DyingProgress("voting"))
+    assert len(lab.run(lab.plan(lab.file(rows, "moved.jsonl"))).texts) == 20
+
+
+def test_the_folder_of_another_plan_is_refused_and_left_alone(lab: Lab) -> None:
+    data = lab.file(lab.rows(300))
+    with pytest.raises(KeyboardInterrupt):
+        lab.run(lab.plan(data), progress=DyingProgress("voting"))
+    writer = FakeWriter()
+    with pytest.raises(RunError, match=r"another plan.*corpus\.size"):
+        lab.run(lab.plan(data, corpus={"size": 21}), writer=writer)
+    assert writer.requests == []
+
+
+def test_a_finished_run_comes_back_at_once_without_data_or_writer(lab: Lab) -> None:
+    path = lab.file(lab.rows(300))
+    run = lab.run(lab.plan(path))
+    path.unlink()
+    writer = FakeWriter()
+    again = lab.run(lab.plan(path), writer=writer)
+    assert writer.requests == []
+    assert (again.texts, again.ledger, again.summary) == (run.texts, run.ledger, run.summary)
+    assert again.timings == pytest.approx(run.timings, abs=0.01)
+
+
+def test_every_run_on_the_same_data_is_charged_to_the_same_account(lab: Lab) -> None:
+    from rpsg.errors import BudgetError
+
+    rows = lab.rows(300)
+    one = lab.run(lab.plan(lab.file(rows)), "one")
+    two = lab.run(lab.plan(lab.file(rows[::-1], "copy in another order.jsonl")), "two")
+    spent = [run.ledger["cumulative"] for run in (one, two)]
+    assert spent[1]["dataset_odometer_mu2"] == pytest.approx(2 * spent[0]["dataset_odometer_mu2"])
+    assert [s["releases"] for s in spent] == [1, 2]
+    small = lab.plan(lab.folder / "data.jsonl", privacy={"lifetime_epsilon": 6.0})
+    writer = FakeWriter()
+    with pytest.raises(BudgetError, match="lifetime"):
+        lab.run(small, "three", writer=writer)
+    assert writer.requests == []
+
+
+def test_evidence_that_was_changed_between_two_calls_is_refused(lab: Lab) -> None:
+    plan = lab.plan(lab.file(lab.rows(300)))
+    with pytest.raises(KeyboardInterrupt):
+        lab.run(plan, progress=DyingProgress("voting"))
+    file = lab.folder / "run" / "evidence" / "release-001.json"
+    body = json.loads(file.read_text())
+    body["values"][0] += 1
+    file.write_text(json.dumps(body))
+    with pytest.raises(RunError, match="evidence of stage cards was changed"):
+        lab.run(plan)
