@@ -141,7 +141,7 @@ class Plan(Section):
         return self.privacy.max_records_per_user if self.data.user else 1
 
     def fingerprint(self, **public: str) -> str:
-        """SHA-256 of everything that decides what comes out; ``public`` holds the hashes of pack and models."""
+        """SHA-256 of all that decides what comes out; ``public`` holds the hashes of pack and models."""
         settings = self.model_dump(mode="json")
         for section, keys in NOT_IDENTITY.items():
             for key in keys:

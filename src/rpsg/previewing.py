@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rpsg.domains import find_pack
+from rpsg.errors import RpsgError
+from rpsg.models.assets import locate
 from rpsg.privacy.accounting import max_candidates
 from rpsg.privacy.gaussian import attack_success, epsilon_of
+from rpsg.privacy.odometer import Odometer
 from rpsg.results import Flow, Preview, StageCost
 from rpsg.running import budget_of
 from rpsg.stages.budget import fitting_pack, pool_size, smallest_size, votes_stage
@@ -24,6 +29,7 @@ if TYPE_CHECKING:
 CHARACTERS_A_TOKEN = 4.2
 WORDS_TO_TOKENS = 1.35
 SAMPLE = 200
+BYTES_A_SECOND = 4.5e9  # weights read a second by one core with eight texts at once, measured on AVX2
 
 IN_WORDS = {
     "size": "how many people there are",
@@ -36,8 +42,9 @@ IN_WORDS = {
 
 def preview(plan: Plan) -> Preview:
     """The page of ``rpsg plan``. InfeasibleError when the declared number of people cannot carry it."""
-    pack = find_pack(plan.corpus.domain).with_label(plan.data.labels)
+    pack = find_pack(plan.corpus.domain)
     budget = budget_of(plan, pack)
+    pack = pack.with_label(plan.data.labels)
     n = plan.privacy.n_public
     candidates = math.ceil(plan.corpus.size * plan.method.oversample)
     if budget is not None and n is not None:
@@ -61,8 +68,8 @@ def preview(plan: Plan) -> Preview:
         llm_calls=candidates,
         prompt_tokens=prompt_tokens,
         new_tokens=new_tokens,
-        seconds=None,
-        odometer={},
+        seconds=_seconds(plan, prompt_tokens + new_tokens),
+        odometer=_odometer(plan) if budget else {},
         explanations=_explanations(plan, pack, budget),
         warnings=_warnings(plan, budget),
     )
@@ -117,6 +124,29 @@ def _tokens(plan: Plan, pack: Pack, candidates: int) -> tuple[int, int]:
     return round(prompt), round(words * WORDS_TO_TOKENS * candidates)
 
 
+def _seconds(plan: Plan, tokens: int) -> float | None:
+    """A guess at the writing time of a model on this machine: tokens times size over what a core does."""
+    try:
+        size = locate(plan.models.writer).stat().st_size
+    except RpsgError:
+        return None
+    threads = plan.models.threads or len(os.sched_getaffinity(0))
+    return tokens * size / (BYTES_A_SECOND * threads)
+
+
+def _odometer(plan: Plan) -> dict[str, float]:
+    """What is known to have been spent on the file, by its path: the rows are not read here."""
+    if not plan.data.path:
+        return {}
+    total = Odometer(plan.privacy.lifetime_epsilon, plan.privacy.delta).spent_at(Path(plan.data.path))
+    spent = epsilon_of(math.sqrt(total.mu2), plan.privacy.delta) if total.mu2 else 0.0
+    return {
+        "runs so far": float(total.releases),
+        "epsilon spent so far": spent,
+        "lifetime epsilon": plan.privacy.lifetime_epsilon,
+    }
+
+
 def _explanations(plan: Plan, pack: Pack, budget: Budget | None) -> tuple[str, ...]:
     lines = [f"The schema and the prompts come from the domain pack {pack.name}: {pack.title.lower()}."]
     if budget is None:
@@ -130,7 +160,7 @@ def _explanations(plan: Plan, pack: Pack, budget: Budget | None) -> tuple[str, .
     )
     if not plan.privacy.shares.keyphrases:
         lines.append(
-            "No budget goes to keyphrases: on a few thousand texts they bought nothing over a fine topic list."
+            "No budget goes to keyphrases: on a few thousand texts they buy nothing over a fine topic list."
         )
     return tuple(lines)
 

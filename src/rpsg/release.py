@@ -20,6 +20,7 @@ from rpsg.report.summary import Facts, card, summary
 from rpsg.results import Run
 from rpsg.store.exports import SyntheticText, write_corpus
 from rpsg.store.files import write_atomic
+from rpsg.store.settled import FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -137,10 +138,10 @@ def write_texts(folder: Path, pool: Pool) -> dict[str, str]:
 
 
 def write_evidence(folder: Path, evidence: Path, plan: Plan, pack_folder: Path, calls: CallStore) -> None:
-    """Copy what a replay needs: the noisy counts, the plan, the pack, and every reply of the writer."""
+    """Copy what a replay needs: noisy counts, plan, pack, every reply of the writer, and what failed."""
     target = folder / EVIDENCE
     target.mkdir()
-    for file in sorted(evidence.glob("release-*.json")):
+    for file in (*sorted(evidence.glob("release-*.json")), *evidence.glob(FAILED)):
         shutil.copyfile(file, target / file.name)
     calls.export_jsonl(target / TEXTS)
     public = plan.model_copy(update={"data": plan.data.model_copy(update={"path": ""})})
@@ -182,8 +183,15 @@ def read_release(path: Path, timings: Mapping[str, float] | None = None) -> Run:
 
 
 def release_folder(path: Path) -> Path:
-    """The release folder: ``path`` itself, or the one inside a run folder."""
-    return path if (path / "ledger.json").is_file() else path / "release"
+    """The release folder: ``path`` itself, or the one inside a run folder.
+
+    Raises:
+        RunError: there is no finished release.
+    """
+    for folder in (path, path / "release"):
+        if (folder / "ledger.json").is_file():
+            return folder
+    raise RunError(f"{path} holds no finished run.", hint="Go on with it: the same `rpsg run` command again.")
 
 
 def _records(path: Path) -> Sequence[Mapping[str, Any]]:

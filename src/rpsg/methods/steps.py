@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rpsg.errors import InfeasibleError
+from rpsg.errors import InfeasibleError, ModelError
 from rpsg.privacy.ballots import Ballots, Query
+from rpsg.privacy.gaussian import epsilon_of
 from rpsg.stages.budget import fitting_pack, pool_size, safe_size, votes_stage
 from rpsg.stages.candidates import write_variants
 from rpsg.stages.cards import CardModel, card_ballots, cells
@@ -52,6 +53,7 @@ def count_people(job: Job) -> int:
         return job.people.units.map(lambda units: Ballots(units=np.unique(units), cells=_zeros(units)))
 
     noisy = job.kernel.release(asked, ballots)
+    tell_spent(job, asked.stage)
     return safe_size(float(noisy[0]), asked.sigma)
 
 
@@ -90,6 +92,16 @@ def _labels_of_people(rows: Sequence[object], limit: int) -> list[list[str]]:
     return [sorted(labels)[:limit] for labels in people.values()]
 
 
+def tell_spent(job: Job, stage: str) -> None:
+    """Tell whoever watches how much of epsilon is spent after this stage."""
+    budget, mu2 = paid(job), 0.0
+    for release in budget.releases:
+        mu2 += release.mu2(budget.adjacency)
+        if release.stage == stage:
+            break
+    job.progress.done(epsilon_spent=epsilon_of(mu2**0.5, budget.delta, budget.delta_fail))
+
+
 def _delta_fail(job: Job, asked: Query) -> float:
     return paid(job).release(asked.stage).delta_fail
 
@@ -108,7 +120,9 @@ def release_cards(job: Job, pack: Pack, traits: Callable[[], Private[Traits]], n
     """The noisy marginals of the schema, fitted."""
     groups = "; ".join(" x ".join(group) for group in pack.marginals)
     asked = ask(job, "cards", f"histograms over the public schema: {groups}", cells(pack))
+    job.progress.start("counting cards")
     noisy = job.kernel.release(asked, lambda: card_ballots(traits(), job.people.units, pack))
+    tell_spent(job, asked.stage)
     return CardModel.fit(pack, noisy, n * asked.c, job.plan.method.uniform_mix)
 
 
@@ -139,7 +153,9 @@ def public_filters(job: Job, pack: Pack, pool: Pool) -> Pool:
     pool = drop_copies(pool, pack)
     pool = nll_filter(pool, job.tools.scorer)
     vectors = job.tools.embedder.embed([c.text for c in pool.alive()])
-    return drop_near_duplicates(pool, vectors)
+    pool = drop_near_duplicates(pool, vectors)
+    job.progress.done(alive=len(pool.alive()), dropped=len(pool) - len(pool.alive()))
+    return pool
 
 
 def vote(
@@ -147,6 +163,11 @@ def vote(
 ) -> tuple[Pool, Sequence[Candidate]]:
     """The pool with noisy votes as scores, and the candidates that stood."""
     method, standing = job.plan.method, pool.alive()
+    if not standing:
+        raise ModelError(
+            "No text that was written can be used, so there is nothing to vote for.",
+            hint="Look at what the writer gives: another --writer, or a larger [models] context.",
+        )
     stage = votes_stage(job.plan, round_number)
     asked = ask(job, stage, f"votes for the {method.votes_per_record} nearest candidates", len(standing))
     vectors = job.tools.embedder.embed([c.text for c in standing])
@@ -165,6 +186,7 @@ def vote(
         )
 
     noisy = job.kernel.release(asked, ballots)
+    tell_spent(job, asked.stage)
     pool = pool.score("votes", {c.id: float(v) for c, v in zip(standing, noisy, strict=True)})
     stood = {c.id for c in standing}
     return pool, [c for c in pool if c.id in stood]

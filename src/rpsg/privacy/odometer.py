@@ -98,6 +98,13 @@ class Odometer:
                 book.execute("INSERT OR REPLACE INTO alias VALUES (?, ?)", (mark, account))
             return account
 
+    def spent_at(self, path: Path) -> Total:
+        """All that was ever charged for the data at ``path``, as far as the path alone tells."""
+        mark = self._mark(b"path", os.fsencode(os.path.realpath(path)))
+        with self._transaction() as book:
+            row = book.execute(_BY_MARK, (mark,)).fetchone()
+            return _total(book, _root(book, row[0])) if row else Total(0.0, 0.0, 0)
+
     def charge(  # a charge is these six things
         self, account: int, run_id: str, seq: int, mu2: float, delta_fail: float, *, attempt: int = 0
     ) -> None:

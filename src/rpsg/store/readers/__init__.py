@@ -38,7 +38,7 @@ _PACKED = {".gz": "gunzip -k", ".bz2": "bunzip2 -k", ".xz": "unxz -k", ".zst": "
 _UNITS = {"txt": "file number", "parquet": "row"}
 
 
-def read_corpus(  # noqa: PLR0913 -- one keyword for each thing a user says about the file
+def read_corpus(
     path: Path | str,
     *,
     text: str = "text",
