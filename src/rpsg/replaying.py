@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,13 @@ from rpsg.private_side import NoQuestions, nobody
 from rpsg.release import CORPUS, EVIDENCE, PACK, PLAN, TEXTS, write_texts
 from rpsg.results import Check
 from rpsg.running import Silent, budget_of, load_tools
+from rpsg.store.settled import FAILED, SettledWriter
 from rpsg.store.writers import ReplayWriter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from rpsg.domains import Pack
     from rpsg.plan import Plan
     from rpsg.protocols import Progress
 
@@ -52,10 +55,12 @@ def _derive(
     evidence = release / EVIDENCE
     plan = _plan(evidence / PLAN)
     pack = read_pack(evidence / PACK)
+    _same_pack(pack, ledger)
     budget = budget_of(plan, pack)
     named = _writer_name(ledger)
     tools = load_tools(plan, writer=None if regenerate else ReplayWriter(evidence / TEXTS, name=named))
     _same_models(tools, ledger, named)
+    tools = replace(tools, writer=SettledWriter(tools.writer, evidence / FAILED))
     kernel = NoQuestions() if budget is None else ReplayKernel(evidence, ledger)
     job = Job(plan, pack, budget, nobody(tools, progress), kernel, tools, progress)
     pool = registry.method(plan.method.name)(job)
@@ -74,6 +79,12 @@ def _writer_name(ledger: Mapping[str, Any]) -> str:
     if len(models) != 1:
         raise VerificationError("The ledger does not name one writer.")
     return models[0]
+
+
+def _same_pack(pack: Pack, ledger: Mapping[str, Any]) -> None:
+    """Also where a changed word would lead to the same texts: whoever reads the pack believes it."""
+    if pack.sha256 not in {line.get("sha256") for line in ledger["public_inputs"]}:
+        raise VerificationError("The domain pack of the evidence is not the one that the ledger names.")
 
 
 def _same_models(tools: Tools, ledger: Mapping[str, Any], writer: str) -> None:

@@ -14,6 +14,7 @@ from rpsg.release import publish, read_release
 from rpsg.stages.budget import strict_budget
 from rpsg.store.calls import CallStore
 from rpsg.store.run import RunFolder
+from rpsg.store.settled import FAILED, SettledWriter
 from rpsg.store.writers import CachedWriter
 
 if TYPE_CHECKING:
@@ -126,7 +127,8 @@ def execute(
                 CallStore(folder.evidence_path("calls.sqlite")) as calls,
                 open_side(plan, budget, folder, tools, noise, watch) as private,
             ):
-                cached = replace(tools, writer=CachedWriter(tools.writer, calls))
+                writer = SettledWriter(CachedWriter(tools.writer, calls), folder.evidence_path(FAILED))
+                cached = replace(tools, writer=writer)
                 job = Job(plan, pack, budget, private.people, private.kernel, cached, watch, folder.key)
                 pool = story(job)
                 watch.start("release")

@@ -262,3 +262,44 @@ def test_evidence_that_was_changed_between_two_calls_is_refused(lab: Lab) -> Non
     file.write_text(json.dumps(body))
     with pytest.raises(RunError, match="evidence of stage cards was changed"):
         lab.run(plan)
+
+
+def test_a_text_that_failed_before_the_vote_is_not_written_after_it(lab: Lab, retell: Retell) -> None:
+    """A server that recovers must not put a candidate into a list that people have voted on."""
+    plan = lab.plan(lab.file(lab.rows(300)))
+    fragile = FakeWriter(fails=lambda request: request.seed % 5 == 0)
+    with pytest.raises(KeyboardInterrupt):
+        lab.run(plan, writer=fragile, progress=DyingProgress("release"))
+    recovered = FakeWriter()
+    run = lab.run(plan, writer=recovered)
+    assert set(asked(fragile, recovered).values()) == {1}
+    assert "the writer failed" in run.summary
+    assert len(run.texts) == 20
+
+
+def test_a_writer_that_is_down_stops_the_run_and_is_asked_again_when_it_is_back(lab: Lab) -> None:
+    from rpsg.errors import ModelError
+
+    plan = lab.plan(lab.file(lab.rows(300)))
+    with pytest.raises(ModelError, match="failed on every one"):
+        lab.run(plan, writer=FakeWriter(fails=lambda _: True))
+    run = lab.run(plan)
+    assert len(run.texts) == 20
+    assert "the writer failed" not in run.summary
+
+
+def test_a_writer_without_one_usable_text_is_told_before_anybody_votes(lab: Lab) -> None:
+    from rpsg.errors import ModelError
+
+    with pytest.raises(ModelError, match="nothing to vote for"):
+        lab.run(lab.plan(lab.file(lab.rows(300))), writer=FakeWriter(lambda _: "No."))
+    assert len(evidence(lab.folder / "run")) == 2
+
+
+def test_a_run_that_failed_can_go_on_in_the_same_process_while_its_error_is_kept(lab: Lab) -> None:
+    """A notebook keeps the last error, and with it everything the failed call held."""
+    plan = lab.plan(lab.file(lab.rows(300)))
+    with pytest.raises(RuntimeError) as kept:
+        lab.run(plan, writer=DyingWriter(3, RuntimeError("gone")))
+    assert len(lab.run(plan).texts) == 20
+    assert kept.tb is not None
