@@ -65,7 +65,7 @@ def describe(attribute: Attribute, embedder: Embedder) -> npt.NDArray[np.float32
     vectors = embedder.embed(texts)
     centred = vectors - vectors.mean(axis=0)
     norms = np.linalg.norm(centred, axis=1, keepdims=True)
-    return (centred / np.maximum(norms, 1e-9)).astype(np.float32)
+    return np.asarray(centred / np.maximum(norms, 1e-9), np.float32)
 
 
 def nearest(vectors: npt.NDArray[np.float32], landmarks: npt.NDArray[np.float32]) -> Codes:

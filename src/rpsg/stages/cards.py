@@ -67,7 +67,8 @@ def project(noisy: npt.NDArray[np.int64], total: float) -> Floats:
     falling = np.sort(flat)[::-1]
     excess = (np.cumsum(falling) - max(total, 1.0)) / np.arange(1, len(flat) + 1)
     last = np.nonzero(falling > excess)[0][-1]
-    return np.maximum(flat - excess[last], 0.0).reshape(noisy.shape)
+    table: Floats = np.maximum(flat - excess[last], 0.0).reshape(noisy.shape)
+    return table
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,8 @@ class CardModel:
             return systematic(joint, count, rng)
         rows = np.stack([joint[tuple(known[group[i]][c] for i in given)] for c in range(count)])
         edges = np.cumsum(rows, axis=1)
-        return (rng.random((count, 1)) * edges[:, -1:] > edges).sum(axis=1).astype(np.int64)
+        points = rng.random((count, 1)) * edges[:, -1:]
+        return np.asarray((points > edges).sum(axis=1), np.int64)
 
 
 def systematic(weights: Floats, count: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:

@@ -52,7 +52,7 @@ def shares(mass: npt.NDArray[np.float64], size: int) -> npt.NDArray[np.int64]:
     if not len(mass):
         return np.zeros(0, np.int64)
     exact = size * (mass / mass.sum() if mass.sum() > 0 else np.full(len(mass), 1 / len(mass)))
-    whole = np.floor(exact).astype(np.int64)
+    whole: npt.NDArray[np.int64] = np.floor(exact).astype(np.int64)
     order = np.argsort(-(exact - whole), kind="stable")
     whole[order[: size - int(whole.sum())]] += 1
     return whole
