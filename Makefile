@@ -1,0 +1,77 @@
+# The two commands of the README. Each sets up what it needs: an environment in .venv, packages, weights.
+#   make demo    install, pull weights and public reviews, one private run, verify it, show it
+#   make test    everything that must hold before a change goes in
+# Weights go where `rpsg models pull` puts them (RPSG_HOME moves that place). PYTHON chooses the interpreter.
+
+PYTHON ?= python3
+VENV   ?= .venv
+# What the tests are installed with. opendp (265 MB) is only an oracle for the noise: its tests skip without.
+EXTRAS ?= local,parquet,verify,opendp
+# More words for pytest, as in: make test TESTS="tests/stages -x"
+TESTS  ?=
+
+BIN     := $(VENV)/bin
+PACKAGE := $(shell find src -type f -not -name '*.pyc') pyproject.toml README.md LICENSE
+say      = printf '\n== %s\n' $(1)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint pytest bench clean weights
+
+help:
+	@sed -n 's/^#   //p' Makefile; printf '%s\n' 'also: make lint, make pytest, make bench, make clean'
+
+# -- environments: made once, brought up to date when the package changes ---------------------------------
+
+$(VENV)/.made:
+	@$(call say,"environment in $(VENV)")
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo 'RPSG needs Python 3.11 or newer. Choose one with: make PYTHON=python3.12'; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { echo 'This Python cannot make environments. On Debian and Ubuntu: apt-get install python3-venv'; exit 1; }
+	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@touch $@
+
+# Installed as a user has it, not editable: so the package's own data files are what is tested and shown.
+$(VENV)/.demo: $(VENV)/.made $(PACKAGE)
+	@$(call say,"install rpsg with llama.cpp and onnxruntime (first time: about 150 MB)")
+	@date +%s > $(VENV)/.started
+	@$(BIN)/python -m pip install --quiet '.[local]'
+	@echo $$(( $$(date +%s) - $$(cat $(VENV)/.started) )) > $(VENV)/.seconds
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.made $(PACKAGE)
+	@$(call say,"install rpsg with $(EXTRAS) and the tools of development")
+	@$(BIN)/python -m pip install --quiet '.[$(EXTRAS)]' --group dev
+	@touch $@ $(VENV)/.demo
+
+# -- the two commands -------------------------------------------------------------------------------------
+
+demo: $(VENV)/.demo
+	@$(BIN)/python examples/demo/demo.py
+
+test: lint pytest
+
+lint: $(VENV)/.test
+	@$(call say,"ruff")
+	@$(BIN)/ruff check --quiet && $(BIN)/ruff format --check --quiet || { $(call hint,"make lint; $(BIN)/ruff format"); }
+	@$(call say,"mypy --strict")
+	@$(BIN)/mypy || { $(call hint,"$(BIN)/mypy FILE"); }
+	@$(call say,"which floor imports which")
+	@$(BIN)/lint-imports || { $(call hint,"$(BIN)/lint-imports"); }
+
+weights: $(VENV)/.test
+	@$(call say,"weights and public data (first time: about 170 MB)")
+	@for name in smollm2-135m minilm-onnx amazon-reviews; do $(BIN)/rpsg models pull $$name || exit; done
+
+pytest: weights
+	@$(call say,"pytest")
+	@$(BIN)/python -m pytest --durations=5 $(TESTS) || { $(call hint,"$(BIN)/python -m pytest FILE::TEST -p no:randomly"); }
+
+bench: $(VENV)/.test weights
+	@for file in votes noise memory writer; do \
+	  $(call say,"benchmarks/$$file.py"); $(BIN)/python benchmarks/$$file.py || exit; done
+
+hint = printf '\n%s\n' 'Failed. Only this again, after a change (install it first with: make $(VENV)/.test): '$(1); exit 1
+
+clean:
+	rm -rf $(VENV) demo-run runs/demo-reviews.jsonl build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
