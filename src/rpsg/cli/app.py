@@ -12,6 +12,7 @@ from rpsg.cli.explain import explain
 from rpsg.cli.init import init
 from rpsg.cli.listing import list_names
 from rpsg.cli.models import models
+from rpsg.cli.propose import propose
 
 EXIT_CODES = (
     (0, "all went well"),
@@ -61,5 +62,6 @@ app.command("plan")(plan)
 app.command("run")(run)
 app.command("verify")(verify)
 app.command("explain")(explain)
+app.command("propose")(propose)
 app.command("list")(list_names)
 app.add_typer(models, name="models")

@@ -1,0 +1,42 @@
+"""``rpsg propose``: a domain pack from one public line, to read and to edit."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003  # typer reads it at run time
+from typing import Annotated
+
+import typer
+
+from rpsg.errors import UsageError
+
+
+def propose(
+    about: Annotated[str, typer.Option("--about", help="One public line about the texts.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="PACK", help="New folder for the pack.")],
+    writer: Annotated[
+        str, typer.Option("--writer", help="Who proposes: a name, a GGUF file, or hf:OWNER/REPO/FILE.gguf.")
+    ] = "smollm2-135m",
+    size: Annotated[int, typer.Option("--size", min=8, max=200, help="How many topics at the most.")] = 60,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed proposes other topics.")] = 0,
+) -> None:
+    """Let the writer propose a schema from one public line. It sees that line and no private text.
+
+    Read topics.txt in the folder and edit it before you look at the data; then use the folder as --domain.
+    """
+    from rpsg.cli.screen import Screen  # noqa: PLC0415  # only when it is needed
+    from rpsg.domains import pack_folder, read_pack  # noqa: PLC0415  # only when it is needed
+    from rpsg.plan import resolve  # noqa: PLC0415  # only when it is needed
+    from rpsg.running import load_tools  # noqa: PLC0415  # only when it is needed
+    from rpsg.stages.schema import propose_topics, write_pack  # noqa: PLC0415  # only when it is needed
+
+    if out.exists():
+        raise UsageError(f"{out} is already there.", hint="Choose a new folder with -o.")
+    tools = load_tools(resolve({"models": {"writer": writer}}))
+    topics = propose_topics(about, tools.writer, tools.embedder, size=size, seed=seed)
+    write_pack(pack_folder("generic"), out, out.name, about, topics)
+    read_pack(out)
+    screen = Screen.stdout()
+    screen.heading(f"{len(topics)} topics, in {out / 'topics.txt'}")
+    screen.items(topics)
+    screen.heading("Next: read and edit them, then")
+    screen.command(f"rpsg plan --domain {out} ...")

@@ -1,0 +1,60 @@
+"""``rpsg propose``: a schema from one public line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rpsg.domains import pack_folder, read_pack
+from rpsg.errors import ModelError
+from rpsg.models.fake import FakeEmbedder, FakeWriter
+from rpsg.stages.schema import propose_topics, write_pack
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rpsg.protocols import Request
+
+NAMES = [
+    "late trains",
+    "dirty seats",
+    "lost tickets",
+    "rude staff",
+    "refunds",
+    "wifi",
+    "noise",
+    "bicycles",
+    "heating",
+]
+
+
+def lists(request: Request) -> str:
+    return "Here you are\n" + "\n".join(f"{i}. {name.title()}." for i, name in enumerate(NAMES, 1))
+
+
+def test_topics_are_taken_from_lists_of_any_style_and_each_only_once() -> None:
+    topics = propose_topics("messages to a railway", FakeWriter(lists), FakeEmbedder(64), size=50)
+    assert topics == NAMES
+
+
+def test_the_writer_sees_the_public_line_and_nothing_else() -> None:
+    writer = FakeWriter(lists)
+    propose_topics("messages to a railway", writer, FakeEmbedder(64), size=9)
+    assert {request.messages[-1].content for request in writer.requests} == {
+        "List 15 different topics of: messages to a railway"
+    }
+
+
+def test_a_writer_that_lists_nothing_is_an_error_with_a_way_out() -> None:
+    with pytest.raises(ModelError, match="too few") as caught:
+        propose_topics("anything", FakeWriter(lambda _: "!"), FakeEmbedder(), size=9)
+    assert "rpsg list domains" in caught.value.hint
+
+
+def test_the_pack_that_is_written_can_be_read_and_holds_the_topics(tmp_path: Path) -> None:
+    about = 'what "guests" say \\ write'
+    write_pack(pack_folder("generic"), tmp_path / "mine", "mine", about, NAMES)
+    pack = read_pack(tmp_path / "mine")
+    assert (pack.name, pack.about) == ("mine", about)
+    assert pack.attribute("topic").values == tuple(NAMES)
