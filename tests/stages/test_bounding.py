@@ -1,0 +1,116 @@
+"""Step 1: at most c rows of a person take part, chosen without a look at anybody else."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rpsg.errors import PrivacyError
+from rpsg.models.fake import FakeEmbedder
+from rpsg.privacy.private import Private, open_private
+from rpsg.records import Corpus, Document
+from rpsg.running import Silent
+from rpsg.stages.seeds import People, bound, unit_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+KEY = b"k" * 32
+users = st.lists(st.sampled_from([*"abcde", None]), max_size=30)
+
+
+def corpus(owners: Sequence[str | None]) -> Corpus:
+    return Corpus(tuple(Document(i, f"text {i}", user=owner) for i, owner in enumerate(owners)))
+
+
+def texts(rows: Sequence[Document]) -> list[str]:
+    return [row.text for row in rows]
+
+
+@given(users, st.integers(1, 4))
+def test_a_person_keeps_as_many_rows_as_allowed_and_no_more(owners: list[str | None], c: int) -> None:
+    kept = Counter(row.user for row in bound(corpus(owners), c, KEY))
+    for owner, rows in Counter(owners).items():
+        assert kept[owner] == (rows if owner is None else min(rows, c))
+
+
+@given(users, st.integers(1, 4), st.sampled_from("abcde"))
+def test_taking_a_person_away_takes_only_that_person_s_rows_away(
+    owners: list[str | None], c: int, gone: str
+) -> None:
+    whole = corpus(owners)
+    without = Corpus(tuple(row for row in whole if row.user != gone))
+    assert bound(without, c, KEY) == tuple(row for row in bound(whole, c, KEY) if row.user != gone)
+
+
+@given(users, st.integers(1, 4))
+def test_the_same_key_keeps_the_same_rows_in_file_order(owners: list[str | None], c: int) -> None:
+    kept = bound(corpus(owners), c, KEY)
+    assert kept == bound(corpus(owners), c, KEY)
+    assert [row.id for row in kept] == sorted(row.id for row in kept)
+
+
+def test_another_key_keeps_other_rows_and_each_row_has_its_chance() -> None:
+    mine = corpus(["a"] * 4)
+    kept = Counter(bound(mine, 1, bytes([i]) * 32)[0].id for i in range(200))
+    assert set(kept) == {0, 1, 2, 3}
+    assert min(kept.values()) > 25
+
+
+def test_the_choice_does_not_look_at_the_text() -> None:
+    longer = Corpus(tuple(Document(i, "x" * 1000 * i, user="a") for i in range(5)))
+    assert [r.id for r in bound(longer, 2, KEY)] == [r.id for r in bound(corpus(["a"] * 5), 2, KEY)]
+
+
+@given(users)
+def test_rows_share_a_number_when_they_share_a_person(owners: list[str | None]) -> None:
+    numbers = unit_numbers(corpus(owners).documents)
+    for i, one in enumerate(owners):
+        for j, other in enumerate(owners):
+            same = i == j or (one is not None and one == other)
+            assert (numbers[i] == numbers[j]) == same
+
+
+def people(owners: Sequence[str | None], embedder: FakeEmbedder, cache: Path | None = None) -> People:
+    return People(
+        lambda: Private(corpus(owners)),
+        max_records=1,
+        key=KEY,
+        embedder=embedder,
+        progress=Silent(),
+        cache=cache,
+    )
+
+
+def test_texts_are_embedded_once_and_kept_for_the_next_process(tmp_path: Path) -> None:
+    cache = tmp_path / "embeddings.npy"
+    first = open_private(people([*"abc"], FakeEmbedder(), cache).embeddings)
+
+    class Broken(FakeEmbedder):
+        def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+            raise AssertionError("asked again")
+
+    again = open_private(people([*"abc"], Broken(), cache).embeddings)
+    assert np.array_equal(first, again)
+    assert np.array_equal(first, FakeEmbedder().embed(["text 0", "text 1", "text 2"]))
+
+
+def test_embeddings_cut_short_are_made_anew(tmp_path: Path) -> None:
+    cache = tmp_path / "embeddings.npy"
+    (tmp_path / "embeddings.partial").write_bytes(b"half of it")
+    assert open_private(people([*"abc"], FakeEmbedder(), cache).embeddings).shape == (3, 32)
+    assert cache.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_people_of_a_replay_cannot_be_read() -> None:
+    nobody = People(None, max_records=1, key=b"", embedder=FakeEmbedder(), progress=Silent())
+    with pytest.raises(PrivacyError, match="replay asked for private data"):
+        _ = nobody.units

@@ -1,0 +1,157 @@
+"""From a card to a request: public words and DP outputs, and a beginning that many requests share."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rpsg.domains import find_pack, pack_names
+from rpsg.models.fake import FakeWriter
+from rpsg.plan import Plan, resolve
+from rpsg.records import Card
+from rpsg.running import Silent
+from rpsg.stages.candidates import write_candidates, write_variants
+from rpsg.stages.cards import CardModel
+from rpsg.stages.prompts import PREFIXES, candidate_request, fill, prefix, variant_request
+from rpsg.stages.streams import stream, text_seed
+
+if TYPE_CHECKING:
+    from rpsg.domains import Pack
+
+VALUES = {"topic": "olive oil", "sentiment": "negative", "length": "medium", "opening": "We tried"}
+
+
+@pytest.mark.parametrize(
+    ("template", "fields", "text"),
+    [
+        ("tea[[ and {more}]].", {"more": "oil"}, "tea and oil."),
+        ("tea[[ and {more}]].", {"more": ""}, "tea."),
+        ("tea[[ and {more}]].", {}, "tea."),
+        ("[[{a} {b}]]tea", {"a": "x"}, "tea"),
+        ("[[{a}]][[{b}]]", {"a": "x", "b": "y"}, "xy"),
+        ("{a} {unknown}!", {"a": "x"}, "x !"),
+        ("[[over\n{a}\nlines]]", {"a": "x"}, "over\nx\nlines"),
+        ("{a}", {"a": "{b}", "b": "secret"}, "{b}"),
+    ],
+)
+def test_optional_segments_go_when_a_field_is_missing(
+    template: str, fields: dict[str, str], text: str
+) -> None:
+    assert fill(template, fields) == text
+
+
+def test_a_request_says_what_the_card_says_in_the_pack_s_words(tiny: Pack) -> None:
+    said = candidate_request(tiny, Plan(), Card(VALUES), 0).messages[-1].content
+    assert said == "Write a review of olive oil by unhappy customer, 20 words: We tried"
+
+
+def test_label_and_phrases_are_said_when_the_card_has_them(tiny: Pack) -> None:
+    pack = tiny.with_label(("food", "drink"))
+    card = Card({**VALUES, "label": "food"}, ("dark glass", "cork"))
+    said = candidate_request(pack, Plan(), card, 0).messages[-1].content
+    assert "category food," in said
+    assert "with the words dark glass, cork," in said
+
+
+@pytest.mark.parametrize("name", pack_names())
+def test_no_placeholder_is_left_in_any_request_of_any_pack(name: str) -> None:
+    pack = find_pack(name).with_label(("one", "two"))
+    for i, card in enumerate(CardModel.uniform(pack).draw(12, stream(0, "test"))):
+        for drawn in (card, Card(card.values, ("a phrase",)), Card({})):
+            for request in (
+                candidate_request(pack, Plan(), drawn, i),
+                variant_request(pack, Plan(), drawn, "A winner's text.", i),
+            ):
+                said = "\n".join(message.content for message in request.messages)
+                assert not set("{}[]") & set(said)
+                assert all(message.content for message in request.messages)
+
+
+def test_requests_with_the_same_number_of_prefix_share_every_byte_of_it(tiny: Pack) -> None:
+    cards = CardModel.uniform(tiny).draw(3 * PREFIXES, stream(0, "test"))
+    requests = [candidate_request(tiny, Plan(), card, i) for i, card in enumerate(cards)]
+    for i, request in enumerate(requests):
+        assert request.messages[:-1] == requests[i % PREFIXES].messages[:-1]
+        assert request.messages[:-1] == prefix(tiny, tiny.about, 0, i % PREFIXES)
+
+
+def test_the_beginning_is_a_chat_with_the_examples(tiny: Pack) -> None:
+    roles = [message.role for message in prefix(tiny, "tea", 0, 0)]
+    assert roles == ["system", "user", "assistant", "user", "assistant"]
+    assert prefix(tiny, "tea", 0, 0)[0].content == "You write each review as customers do. The corpus: tea."
+
+
+def test_the_line_about_the_corpus_takes_the_place_of_the_pack_s(tiny: Pack) -> None:
+    plan = resolve({"corpus": {"about": "reviews of a harbour shop"}})
+    assert "harbour shop" in candidate_request(tiny, plan, Card(VALUES), 0).messages[0].content
+
+
+def test_every_text_has_a_seed_of_its_own(tiny: Pack) -> None:
+    requests = [candidate_request(tiny, Plan(), Card(VALUES), i) for i in range(50)]
+    requests += [variant_request(tiny, Plan(), Card(VALUES), "text", i) for i in range(50)]
+    assert len({request.seed for request in requests}) == 100
+
+
+@given(st.integers(0, 2**63 - 1), st.text(max_size=10), st.integers(0, 10**6))
+def test_a_seed_fits_every_server_and_is_always_the_same(seed: int, purpose: str, number: int) -> None:
+    found = text_seed(seed, purpose, number)
+    assert 0 <= found < 2**31
+    assert found == text_seed(seed, purpose, number)
+
+
+def test_length_and_temperature_are_asked_for_by_card_pack_and_plan(tiny: Pack) -> None:
+    short, long = (
+        candidate_request(tiny, Plan(), Card({**VALUES, "length": x}), 0) for x in ("short", "long")
+    )
+    assert short.max_tokens < long.max_tokens
+    assert (short.temperature, short.top_p) == (tiny.temperature, tiny.top_p)
+    plan = resolve({"generation": {"temperature": 0.5, "top_p": 0.8}})
+    asked = candidate_request(tiny, plan, Card(VALUES), 0)
+    assert (asked.temperature, asked.top_p) == (0.5, 0.8)
+
+
+def test_candidates_come_back_by_card_though_they_are_asked_for_by_prefix(tiny: Pack) -> None:
+    cards = CardModel.uniform(tiny).draw(10, stream(0, "test"))
+    writer = FakeWriter(lambda request: f"You asked for this: {request.messages[-1].content}!")
+    pool = write_candidates(cards, tiny, Plan(), writer, Silent())
+    assert [c.id for c in pool] == list(range(10))
+    by_id = {c.id: c for c in pool}
+    for i, card in enumerate(cards):
+        request = candidate_request(tiny, Plan(), card, i)
+        assert by_id[i].card == card
+        assert request in writer.requests
+    firsts = [request.messages[:-1] for request in writer.requests]
+    assert sum(a != b for a, b in itertools.pairwise(firsts)) < PREFIXES
+
+
+def test_a_failed_reply_is_a_dropped_candidate_and_never_an_input(tiny: Pack) -> None:
+    cards = CardModel.uniform(tiny).draw(8, stream(0, "test"))
+    writer = FakeWriter(fails=lambda request: request.seed % 2 == 0)
+    pool = write_candidates(cards, tiny, Plan(), writer, Silent())
+    failed = [c for c in pool if c.dropped and c.dropped.reason == "the writer failed"]
+    assert 0 < len(failed) < 8
+    assert {c.text for c in failed} == {""}
+
+
+def test_variants_know_their_parent_and_take_turns(tiny: Pack) -> None:
+    cards = CardModel.uniform(tiny).draw(3, stream(0, "test"))
+    pool = write_candidates(cards, tiny, Plan(), FakeWriter(), Silent())
+    winners = [pool.candidates[2], pool.candidates[0]]
+    writer = FakeWriter()
+    grown = write_variants(pool, winners, 5, tiny, Plan(), writer, Silent())
+    assert grown.candidates[:3] == pool.candidates
+    assert [c.parent for c in grown.candidates[3:]] == [2, 0, 2, 0, 2]
+    assert [c.id for c in grown] == list(range(8))
+    assert all(winners[i % 2].text in r.messages[-1].content for i, r in enumerate(writer.requests))
+
+
+def test_without_winners_there_are_no_variants(tiny: Pack) -> None:
+    writer = FakeWriter()
+    from rpsg.records import Pool
+
+    assert write_variants(Pool(), [], 5, tiny, Plan(), writer, Silent()) == Pool()
+    assert writer.requests == []

@@ -1,0 +1,143 @@
+"""Step 4: what is counted, the fit, and the cards drawn from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import chisquare
+
+from rpsg.privacy.private import Private, open_private
+from rpsg.stages.cards import CardModel, card_ballots, cells, project, shapes, systematic
+
+if TYPE_CHECKING:
+    from rpsg.domains import Pack
+    from rpsg.stages.annotate import Codes
+
+SIZES = {"topic": 5, "sentiment": 3, "length": 3}
+
+
+def traits(rng: np.random.Generator, rows: int) -> dict[str, Codes]:
+    return {name: rng.integers(-1, size, rows) for name, size in SIZES.items()}
+
+
+def ballots(pack: Pack, values: dict[str, Codes]) -> Codes:
+    units = np.arange(len(values["topic"]), dtype=np.int64)
+    return open_private(card_ballots(Private(values), Private(units), pack)).cells
+
+
+def histogram(pack: Pack, values: dict[str, Codes]) -> Codes:
+    flat = ballots(pack, values).ravel()
+    return np.bincount(flat[flat >= 0], minlength=cells(pack))
+
+
+def test_the_marginals_lie_end_to_end(tiny: Pack) -> None:
+    assert shapes(tiny) == [(5, 3), (3, 3)]
+    assert cells(tiny) == 24
+
+
+def test_a_row_adds_to_one_cell_of_each_marginal_or_to_none(tiny: Pack) -> None:
+    values = {"topic": [2, -1, 4], "sentiment": [1, 2, 2], "length": [0, 1, -1]}
+    rows = ballots(tiny, {name: np.array(v, np.int64) for name, v in values.items()})
+    assert rows.tolist() == [[2 * 3 + 1, 15 + 1 * 3 + 0], [-1, 15 + 2 * 3 + 1], [4 * 3 + 2, -1]]
+
+
+def test_one_row_changes_at_most_one_count_of_each_marginal_by_one(
+    tiny: Pack, rng: np.random.Generator
+) -> None:
+    values = traits(rng, 40)
+    whole = histogram(tiny, values)
+    for gone in range(40):
+        change = whole - histogram(tiny, {name: np.delete(v, gone) for name, v in values.items()})
+        assert set(change.tolist()) <= {0, 1}
+        assert change.sum() <= len(tiny.marginals)
+
+
+counts = st.lists(st.integers(-50, 200), min_size=1, max_size=40)
+
+
+@given(counts, st.integers(1, 1000))
+def test_a_projected_table_is_not_negative_and_sums_to_the_total(noisy: list[int], total: int) -> None:
+    table = project(np.array(noisy), total)
+    assert (table >= 0).all()
+    assert table.sum() == pytest.approx(total)
+
+
+@given(counts)
+def test_a_table_without_noise_stays_as_it_is(clean: list[int]) -> None:
+    whole = np.maximum(np.array(clean), 0)
+    whole[0] += 1
+    assert project(whole, whole.sum()) == pytest.approx(whole)
+
+
+@given(counts, st.integers(1, 1000))
+def test_larger_counts_stay_larger(noisy: list[int], total: int) -> None:
+    table = project(np.array(noisy), total)
+    order = np.argsort(noisy, kind="stable")
+    assert (np.diff(table[order]) >= -1e-9).all()
+
+
+def test_no_other_table_with_that_sum_is_closer(rng: np.random.Generator) -> None:
+    noisy = rng.integers(-5, 20, 6)
+    best = project(noisy, 30)
+    for _ in range(200):
+        other = rng.dirichlet(np.ones(6)) * 30
+        assert np.linalg.norm(best - noisy) <= np.linalg.norm(other - noisy) + 1e-9
+
+
+def test_cards_follow_the_marginals(tiny: Pack, rng: np.random.Generator) -> None:
+    joint = rng.dirichlet(np.ones(15)).reshape(5, 3)
+    follow = rng.dirichlet(np.ones(3), size=3) * joint.sum(axis=0)[:, None]
+    count = 20_000
+    cards = CardModel(tiny, (joint, follow)).draw(count, rng)
+    for names, table in ((("topic", "sentiment"), joint), (("sentiment", "length"), follow)):
+        values = [tiny.attribute(name).values for name in names]
+        seen = np.zeros(table.shape)
+        for card in cards:
+            seen[tuple(v.index(card.values[name]) for name, v in zip(names, values, strict=True))] += 1
+        assert chisquare(seen.ravel(), count * table.ravel()).pvalue > 1e-4
+
+
+def test_cards_name_every_attribute_and_free_values_are_spread_evenly(
+    tiny: Pack, rng: np.random.Generator
+) -> None:
+    cards = CardModel.uniform(tiny).draw(40, rng)
+    assert {frozenset(card.values) for card in cards} == {
+        frozenset({"topic", "sentiment", "length", "opening"})
+    }
+    openings = [card.values["opening"] for card in cards]
+    assert {openings.count(value) for value in tiny.attribute("opening").values} == {10}
+
+
+def test_the_fit_mixes_in_a_share_of_the_uniform(tiny: Pack) -> None:
+    noisy = np.zeros(24, np.int64)
+    noisy[[0, 15]] = 300
+    topic, length = CardModel.fit(tiny, noisy, 300, 0.15).marginals
+    assert topic.sum() == pytest.approx(1)
+    assert topic[0, 0] == pytest.approx(0.85 + 0.15 / 15)
+    assert topic.min() == pytest.approx(0.15 / 15)
+    assert length[0, 0] == pytest.approx(0.85 + 0.15 / 9)
+
+
+def test_a_fit_of_nothing_but_noise_is_a_distribution(tiny: Pack, rng: np.random.Generator) -> None:
+    for table in CardModel.fit(tiny, rng.integers(-9, 0, 24), 1, 0.0).marginals:
+        assert table.sum() == pytest.approx(1)
+        assert (table >= 0).all()
+
+
+@given(
+    st.lists(st.floats(0, 10), min_size=1, max_size=20).filter(lambda w: sum(w) > 0.01), st.integers(1, 200)
+)
+def test_systematic_draws_are_as_even_as_whole_numbers_can_be(weights: list[float], count: int) -> None:
+    drawn = systematic(np.array(weights), count, np.random.default_rng(1))
+    assert len(drawn) == count
+    exact = count * np.array(weights) / sum(weights)
+    assert (np.abs(np.bincount(drawn, minlength=len(weights)) - exact) < 1 + 1e-6).all()
+
+
+def test_systematic_draws_come_in_random_order(rng: np.random.Generator) -> None:
+    drawn = systematic(np.ones(2), 100, rng)
+    assert 20 < np.abs(np.diff(drawn)).sum() < 80
