@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import mmap
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -75,6 +76,7 @@ class People:
         for start in range(0, len(rows), EMBED_CHUNK):
             chunk = [row.text for row in rows[start : start + EMBED_CHUNK]]
             vectors[start : start + len(chunk)] = self._embedder.embed(chunk)
+            drop_pages(vectors)
         return self._keep(vectors)
 
     def _room_for(self, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
@@ -94,6 +96,16 @@ class People:
             vectors.flush()
             self._cache.with_suffix(".partial").rename(self._cache)
         return vectors
+
+
+def drop_pages(vectors: npt.NDArray[np.float32]) -> None:
+    """Take what was read or written of a mapped file out of this process; the system still has it.
+
+    Without that a pass over the rows ends with the whole file counted as memory of the process, which is
+    what container limits go by. An array in memory, or a system without the call, is left as it is.
+    """
+    if isinstance(vectors.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        vectors.base.madvise(mmap.MADV_DONTNEED)
 
 
 def bound(corpus: Corpus, max_records: int, key: bytes) -> tuple[Document, ...]:

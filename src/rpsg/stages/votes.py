@@ -18,13 +18,21 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.privacy.ballots import Ballots
+from rpsg.stages.seeds import drop_pages
 
 if TYPE_CHECKING:
     from rpsg.privacy.private import Private
 
 Floats = npt.NDArray[np.float32]
 CHUNK = 8_192
+SCORES = 1 << 24  # similarities held at a time: 64 MiB
 NEIGHBOURS = 10
+
+
+def block_rows(candidates: int) -> int:
+    """How many rows are compared with ``candidates`` candidates at a time: a power of two, 256 to 8,192."""
+    fitting = max(SCORES // max(candidates, 1), 256)
+    return 1 << (min(fitting, CHUNK).bit_length() - 1)
 
 
 def hubness(candidates: Floats, neighbours: int = NEIGHBOURS) -> Floats:
@@ -33,8 +41,9 @@ def hubness(candidates: Floats, neighbours: int = NEIGHBOURS) -> Floats:
     if count < 1:
         return np.zeros(len(candidates), np.float32)
     out = np.empty(len(candidates), np.float32)
-    for start in range(0, len(candidates), CHUNK):
-        similar = candidates[start : start + CHUNK] @ candidates.T
+    step = block_rows(len(candidates))
+    for start in range(0, len(candidates), step):
+        similar = candidates[start : start + step] @ candidates.T
         rows = np.arange(len(similar))
         similar[rows, start + rows] = -np.inf
         out[start : start + len(similar)] = np.partition(similar, -count, axis=1)[:, -count:].mean(axis=1)
@@ -64,9 +73,9 @@ def vote_ballots(
     def within_label(own: npt.NDArray[np.int64], all_votes: tuple[Floats, npt.NDArray[np.int64]]) -> Ballots:
         vectors, unit = all_votes
         cells = np.full((len(vectors), votes), -1, np.int64)
-        for label in np.unique(candidate_labels):
+        for label in np.unique(np.asarray(candidate_labels, np.int64)):
             mine, theirs = np.flatnonzero(own == label), np.flatnonzero(candidate_labels == label)
-            local = nearest_candidates(vectors[mine], candidates[theirs], handicap[theirs], votes)
+            local = nearest_candidates(vectors, candidates[theirs], handicap[theirs], votes, rows=mine)
             cells[mine] = np.where(local < 0, -1, theirs[local])
         return Ballots(units=unit, cells=cells)
 
@@ -76,24 +85,42 @@ def vote_ballots(
 
 
 def nearest_candidates(
-    vectors: Floats, candidates: Floats, handicap: Floats, votes: int
+    vectors: Floats,
+    candidates: Floats,
+    handicap: Floats,
+    votes: int,
+    *,
+    rows: npt.NDArray[np.int64] | None = None,
 ) -> npt.NDArray[np.int64]:
-    """Indices of the ``votes`` best candidates by cosine less handicap, shape (rows, votes), in blocks.
+    """Indices of the ``votes`` best candidates by cosine less handicap, shape (rows, votes), best first.
 
-    Columns beyond the number of candidates, and rows without a direction, hold -1.
+    Of equals the lowest index comes first. Columns beyond the number of candidates, and rows without a
+    direction, hold -1. With ``rows`` only those rows of ``vectors`` vote. Beside the answer it holds one
+    block of rows and its scores, also when ``vectors`` is a file.
     """
-    usable = min(votes, len(candidates))
-    out = np.full((len(vectors), votes), -1, np.int64)
-    if not usable:
+    number = len(vectors) if rows is None else len(rows)
+    out = np.full((number, votes), -1, np.int64)
+    if not len(candidates):
         return out
-    for start in range(0, len(vectors), CHUNK):
-        block = np.asarray(vectors[start : start + CHUNK], np.float32)
-        scores = block @ candidates.T
+    step = block_rows(len(candidates))
+    room = np.empty((min(step, number), len(candidates)), np.float32)
+    for start in range(0, number, step):
+        part = slice(start, min(start + step, number))
+        block = np.asarray(vectors[part] if rows is None else vectors[rows[part]], np.float32)
+        scores = np.matmul(block, candidates.T, out=room[: len(block)])
         scores -= handicap
-        rows = slice(start, start + len(block))
-        if usable == 1:
-            out[rows, 0] = scores.argmax(axis=1)
-        else:
-            out[rows, :usable] = np.argpartition(-scores, usable - 1, axis=1)[:, :usable]
-        out[rows][~block.any(axis=1)] = -1
+        _take_best(scores, out[part])
+        out[part][~block.any(axis=1)] = -1
+        drop_pages(vectors)
     return out
+
+
+def _take_best(scores: Floats, out: npt.NDArray[np.int64]) -> None:
+    """Write the places of the highest scores into the columns of ``out``; ``scores`` are used up.
+
+    One pass for each place is several times faster than a partition of the whole row.
+    """
+    every = np.arange(len(scores))
+    for place in range(min(out.shape[1], scores.shape[1])):
+        out[:, place] = best = scores.argmax(axis=1)
+        scores[every, best] = -np.inf

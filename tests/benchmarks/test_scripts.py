@@ -1,0 +1,83 @@
+"""The benchmark scripts still run, on sizes that take no time, and say what they promise."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+SMALL = {
+    "votes": ["--rows", "300", "--candidates", "20", "--dim", "8", "--repeats", "2"],
+    "noise": ["--draws", "500", "--sigmas", "1", "3.5", "--opendp-draws", "0", "--repeats", "2"],
+    "memory": ["--records", "700", "--candidates", "20", "--dim", "8", "--repeats", "2"],
+}
+
+
+def run(name: str, *more: str) -> str:
+    command = [sys.executable, "-W", "error", str(BENCHMARKS / f"{name}.py"), *SMALL[name], *more]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def figures(name: str, *more: str) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(run(name, *more, "--json"))
+    assert answer["aim"] > 0
+    assert answer["settings"]["repeats"] == 2
+    found: dict[str, Any] = answer["figures"]
+    return found
+
+
+def assert_spread(figure: dict[str, float]) -> None:
+    assert 0 < figure["min"] <= figure["median"] <= figure["max"]
+
+
+def test_votes_are_timed_beside_both_forms_of_the_product() -> None:
+    found = figures("votes")
+    for stage in ("nearest_candidates", "whole_stage"):
+        for base in ("product_in_blocks", "product_in_one_go"):
+            assert_spread(found[f"{stage}_to_{base}"])
+
+
+def test_noise_is_timed_with_its_table_apart_and_together_for_each_sigma() -> None:
+    found = figures("noise")
+    assert set(found) == {"1", "3.5"}
+    for its in found.values():
+        assert set(its) == {"table_seconds", "draws_seconds", "together_seconds"}
+        assert its["together_seconds"]["max"] >= its["draws_seconds"]["min"]
+
+
+def test_opendp_is_measured_by_the_draw_where_it_is_installed() -> None:
+    pytest.importorskip("opendp")
+    found = figures("noise", "--opendp-draws", "50")
+    assert_spread(found["1"]["opendp_to_ours_per_draw"])
+
+
+@pytest.mark.parametrize("labels", ["0", "2"])
+def test_memory_is_the_peak_of_a_process_that_ran_the_votes(labels: str, tmp_path: Path) -> None:
+    found = figures("memory", "--labels", labels, "--folder", str(tmp_path))
+    assert_spread(found["peak_gib"])
+    assert found["peak_gib"]["min"] >= found["peak_gib_at_start"]["min"]
+    assert not list(tmp_path.iterdir()), "the embeddings of the benchmark are still on the disk"
+
+
+@pytest.mark.parametrize("name", list(SMALL))
+def test_without_json_a_benchmark_prints_lines_and_its_aim(name: str) -> None:
+    assert "aim: " in run(name)
+
+
+def test_a_lost_vote_stops_the_memory_benchmark(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    spec = importlib.util.spec_from_file_location("memory_benchmark", BENCHMARKS / "memory.py")
+    assert spec is not None
+    assert spec.loader is not None
+    memory = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(memory)
+    options = memory.parsed(SMALL["memory"])
+    right = memory.count_votes
+    monkeypatch.setattr(memory, "count_votes", lambda people, options: right(people, options)[1:])
+    with pytest.raises(SystemExit, match="missing"):
+        memory.one_run(options, tmp_path)
