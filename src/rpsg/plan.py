@@ -10,6 +10,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -17,7 +18,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from rpsg.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from pydantic_core import ErrorDetails
 
 #: Not part of a run's identity: where things lie and how fast they go, never what comes out.
 NOT_IDENTITY = {
@@ -32,7 +36,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class Section(BaseModel):
     """A misspelt key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
 class Data(Section):
@@ -132,6 +136,14 @@ class Plan(Section):
     models: Models = Models()
     generation: Generation = Generation()
 
+    @model_validator(mode="after")
+    def _can_be_written_down(self) -> Self:
+        try:
+            self.to_toml().encode()
+        except UnicodeEncodeError:
+            raise ValueError("a setting holds half a character; write it in UTF-8") from None
+        return self
+
     @property
     def unit(self) -> Literal["user", "record"]:
         return "user" if self.data.user else "record"
@@ -161,10 +173,15 @@ def _write_table(lines: list[str], name: str, table: Mapping[str, Any]) -> None:
     plain = {k: v for k, v in table.items() if not isinstance(v, dict)}
     if name and plain:
         lines += ["", f"[{name}]"]
-    lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in plain.items()]
+    lines += [f"{key} = {_scalar(value)}" for key, value in plain.items()]
     for key, value in table.items():
         if isinstance(value, dict):
             _write_table(lines, f"{name}.{key}" if name else key, value)
+
+
+def _scalar(value: Any) -> str:
+    """JSON is TOML here, but for one character that TOML wants escaped and JSON does not."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -194,8 +211,22 @@ def resolve(*layers: Mapping[str, Any]) -> Plan:
     try:
         return Plan.model_validate(merge(*layers))
     except ValidationError as error:
-        problems = []
-        for item in error.errors():
-            where = ".".join(str(part) for part in item["loc"]) or "plan"
-            problems.append(f"{where}: {item['msg'].removeprefix('Value error, ')}")
-        raise UsageError("The plan does not hold together. " + "; ".join(problems) + ".") from None
+        problems = "; ".join(_problem(item) for item in error.errors())
+        raise UsageError(f"The plan does not hold together. {problems}.") from None
+
+
+def _problem(item: ErrorDetails) -> str:
+    where = ".".join(str(part) for part in item["loc"]) or "plan"
+    if item["type"] == "extra_forbidden":
+        return f"{where}: there is no such setting; {_meant(item['loc'])}"
+    return f"{where}: {item['msg'].removeprefix('Value error, ').removesuffix('.')}"
+
+
+def _meant(path: Sequence[int | str]) -> str:
+    """The setting that was meant, or all there are beside it."""
+    section: Any = Plan
+    for part in path[:-1]:
+        section = section.model_fields[part].annotation
+    names = list(section.model_fields)
+    near = get_close_matches(str(path[-1]), names, n=1)
+    return f"perhaps {near[0]!r} is meant" if near else f"there are {', '.join(names)}"

@@ -179,7 +179,8 @@ def read_pack(folder: Path) -> Pack:
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is not valid TOML: {error}") from None
     except ValidationError as error:
-        first = error.errors()[0]
+        # A misspelt key is also a missing one; the misspelling is what helps.
+        first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
         where = ".".join(str(part) for part in first["loc"])
         raise UsageError(f"{path}: {where or 'pack'}: {first['msg'].removeprefix('Value error, ')}") from None
 
