@@ -1,0 +1,135 @@
+"""A domain pack is plain files; whatever is wrong in them is told with the file and the key."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rpsg.domains import find_pack, pack_names, read_pack
+from rpsg.errors import UsageError
+from rpsg.models.fake import FakeClassifier
+from rpsg.stages.cosine_filter import COPIED_WORDS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def folder(pack_folder: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny pack, to be changed."""
+    shutil.copytree(pack_folder, tmp_path / "mine")
+    return tmp_path / "mine"
+
+
+def change(folder: Path, before: str, after: str) -> None:
+    text = (folder / "pack.toml").read_text()
+    assert before in text
+    (folder / "pack.toml").write_text(text.replace(before, after, 1))
+
+
+@pytest.mark.parametrize("name", pack_names())
+def test_every_pack_that_ships_is_whole(name: str) -> None:
+    pack = find_pack(name)
+    assert pack.name == name
+    assert {"nearest", "sentiment", "words"} >= {a.kind for a in pack.attributes if a.counted}
+    for attribute in pack.attributes:
+        assert attribute.kind != "sentiment" or set(attribute.values) == set(FakeClassifier().values)
+        assert not attribute.descriptions or len(attribute.descriptions) == len(attribute.values)
+    for example in pack.examples:
+        assert len(example.text.split()) >= COPIED_WORDS
+    assert "{topic}" in pack.prompts["candidate.txt"]
+    assert "{text}" in pack.prompts["variant.txt"]
+
+
+def test_a_pack_is_found_by_name_and_by_folder(folder: Path) -> None:
+    assert find_pack(str(folder)).name == "tiny"
+    assert "food-reviews" in pack_names()
+    with pytest.raises(UsageError, match="no domain pack 'unheard-of'") as caught:
+        find_pack("unheard-of")
+    assert "food-reviews" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["../food-reviews", "/", "", ".", "food-reviews/../food-reviews\0"])
+def test_a_name_is_no_way_into_other_folders(name: str) -> None:
+    with pytest.raises(UsageError):
+        find_pack(name)
+
+
+def test_values_with_descriptions_can_stand_in_a_file(folder: Path) -> None:
+    change(
+        folder,
+        'values = ["green tea", "dark coffee", "dog biscuits", "olive oil", "corn crisps"]',
+        'file = "topics.txt"',
+    )
+    (folder / "topics.txt").write_text("# topics\ntea | leaves in hot water\n\ncoffee\n")
+    topic = read_pack(folder).attribute("topic")
+    assert topic.values == ("tea", "coffee")
+    assert topic.descriptions == ("leaves in hot water", "a review of coffee")
+
+
+@pytest.mark.parametrize("file", ["../topics.txt", "/etc/hostname", "missing.txt", "sub/topics.txt"])
+def test_a_file_of_values_lies_in_the_pack(folder: Path, file: str) -> None:
+    (folder.parent / "topics.txt").write_text("a\nb\n")
+    change(folder, 'describe = "a review of {value}"', f'file = "{file}"')
+    with pytest.raises(UsageError, match="not in the pack's folder"):
+        read_pack(folder)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ('title = "Tiny reviews"', 'titel = "Tiny reviews"', "titel"),
+        ("edges = [9, 14]", "edges = [14, 9]", "rising edges"),
+        ("edges = [9, 14]", "edges = [9]", "one word count per value"),
+        ('values = ["positive", "mixed", "negative"]', 'values = ["positive"]', "at least two values"),
+        ('"positive", "mixed", "negative"]', '"positive", "positive", "negative"]', "lists a value twice"),
+        ("undecided", 'undecided", calm = "calm', "says words for values that it does not have"),
+        ('[["topic", "sentiment"], ', "[", "no marginal counts topic"),
+        ('["topic", "sentiment"]', '["topic", "opening"]', "not a counted attribute"),
+        ('name = "length"', 'name = "topic"', "listed twice"),
+        ('name = "length"', 'name = "Length!"', "pattern"),
+        ('sentiment = "positive", length', 'mood = "positive", length', "does not exist"),
+        (
+            'length = "short", opening = "I bought"',
+            'length = "tiny", opening = "I bought"',
+            "not one of its values",
+        ),
+        ("[[attributes]]", "[[attributes", "not valid TOML"),
+    ],
+)
+def test_what_is_wrong_in_a_pack_is_named(folder: Path, before: str, after: str, said: str) -> None:
+    change(folder, before, after)
+    with pytest.raises(UsageError) as caught:
+        read_pack(folder)
+    assert said in caught.value.message
+
+
+@pytest.mark.parametrize("file", ["pack.toml", "system.txt", "candidate.txt", "variant.txt"])
+def test_a_missing_file_is_named(folder: Path, file: str) -> None:
+    (folder / file).unlink()
+    with pytest.raises(UsageError, match=f"has no {file}"):
+        read_pack(folder)
+
+
+def test_every_word_of_a_pack_is_in_its_fingerprint_and_its_place_is_not(
+    folder: Path, tmp_path: Path
+) -> None:
+    before = read_pack(folder).sha256
+    shutil.copytree(folder, tmp_path / "copy")
+    assert read_pack(tmp_path / "copy").sha256 == before
+    for file in sorted(folder.iterdir()):
+        text = file.read_text()
+        file.write_text(text + "# \n")
+        assert read_pack(folder).sha256 != before
+        file.write_text(text)
+    assert read_pack(folder).sha256 == before
+
+
+def test_a_label_is_counted_with_the_sentiment(folder: Path) -> None:
+    pack = read_pack(folder)
+    labelled = pack.with_label(("food", "drink"))
+    assert labelled.attribute("label").values == ("food", "drink")
+    assert labelled.marginals == (*pack.marginals, ("label", "sentiment"))
+    assert pack.with_label(()) is pack

@@ -1,0 +1,211 @@
+"""Strict mode from the outside: labels, sizes, rounds, and what it refuses."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from rpsg import api
+from rpsg.domains import read_pack
+from rpsg.errors import InfeasibleError, UsageError
+from rpsg.methods.steps import find_labels, places
+from rpsg.methods.tools import Job
+from rpsg.models.fake import FakeWriter
+from rpsg.privacy.mechanisms import noisy_selection
+from rpsg.privacy.noise import RoundedGaussian
+from rpsg.privacy.private import Private
+from rpsg.records import Corpus, Document
+from rpsg.running import Silent
+from rpsg.stages.budget import strict_budget
+from rpsg.stages.seeds import People
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tests.conftest import Lab
+
+    from rpsg.plan import Plan
+    from rpsg.privacy.ballots import Query
+    from rpsg.privacy.evidence import Selected
+    from rpsg.privacy.mechanisms import UnitItems
+
+
+class Asking:
+    """A kernel that only selects, with real noise and no journal."""
+
+    def release(self, query: Query, ballots: object) -> Any:
+        raise AssertionError(query.stage)
+
+    def select(self, query: Query, delta_fail: float, items: Callable[[], Private[UnitItems]]) -> Selected:
+        from rpsg.privacy.sensitivity import selection_threshold
+
+        threshold = selection_threshold(query.sigma, query.k, delta_fail)
+        return noisy_selection(query, threshold, items(), RoundedGaussian())
+
+
+def labels_found(lab: Lab, labels: Sequence[str | None], **sections: dict[str, Any]) -> tuple[str, ...]:
+    plan = lab.plan("", **{"data": {"label": "label"}, **sections})
+    pack, tools = read_pack(lab.pack), lab.tools()
+    documents = tuple(Document(i, "text", label, f"p{i}") for i, label in enumerate(labels))
+    people = People(
+        lambda: Private(Corpus(documents)),
+        max_records=plan.records_per_unit,
+        key=b"k" * 32,
+        embedder=tools.embedder,
+        progress=Silent(),
+    )
+    return find_labels(Job(plan, pack, strict_budget(plan, pack), people, Asking(), tools, Silent()))
+
+
+def test_labels_that_many_carry_are_found(lab: Lab) -> None:
+    assert labels_found(lab, ["food"] * 200 + ["drink"] * 200) == ("drink", "food")
+
+
+def test_a_label_of_one_person_never_comes_out(lab: Lab) -> None:
+    """Delta_fail is 1e-7: in two hundred runs with fifty rare labels each, none may be seen."""
+    labels = ["food"] * 200 + ["drink"] * 200 + [f"rare-{i}" for i in range(50)]
+    for _ in range(200):
+        assert labels_found(lab, labels) == ("drink", "food")
+
+
+def test_missing_and_blank_labels_are_no_values_however_many(lab: Lab) -> None:
+    labels = ["food"] * 200 + ["drink"] * 200 + [None] * 300 + [" "] * 300
+    assert labels_found(lab, labels) == ("drink", "food")
+
+
+def test_with_fewer_than_two_labels_found_the_user_is_told_what_to_do(lab: Lab) -> None:
+    with pytest.raises(InfeasibleError, match="Fewer than two label values") as caught:
+        labels_found(lab, ["food"] * 400)
+    assert "--labels" in caught.value.hint
+
+
+def test_declared_labels_are_taken_as_they_are(lab: Lab) -> None:
+    assert labels_found(lab, [], data={"label": "label", "labels": ["x", "y"]}) == ("x", "y")
+
+
+def test_without_a_label_column_there_are_none(lab: Lab) -> None:
+    assert labels_found(lab, ["food"], data={"label": None}) == ()
+
+
+def skewed(lab: Lab) -> list[dict[str, Any]]:
+    """Three drinks to one food."""
+    return [{**row, "label": "food" if i % 4 == 0 else "drink"} for i, row in enumerate(lab.rows(400))]
+
+
+def label_shares(run: Any) -> Counter[str]:
+    return Counter(record["label"] for record in run.records)
+
+
+@pytest.mark.parametrize("labels", [("food", "drink"), ()], ids=["declared", "found"])
+def test_the_release_keeps_the_shares_of_the_labels(lab: Lab, labels: tuple[str, ...]) -> None:
+    data = {"label": "label", "labels": labels}
+    run = lab.run(lab.plan(lab.file(skewed(lab)), data=data, privacy={"epsilon": 8.0}))
+    assert len(run.texts) == 20
+    assert 11 <= label_shares(run)["drink"] <= 19
+
+
+def test_a_label_in_the_data_that_was_not_declared_is_refused_before_anything_is_spent(lab: Lab) -> None:
+    from rpsg.errors import DataError
+
+    data = {"label": "label", "labels": ("food", "sweets")}
+    with pytest.raises(DataError, match="not one of those declared"):
+        lab.run(lab.plan(lab.file(lab.rows(300)), data=data))
+    assert list((lab.folder / "run" / "evidence").glob("release-*")) == []
+
+
+def test_votes_find_the_topics_that_people_write_about(lab: Lab) -> None:
+    """Everybody writes about olive oil: with noise for epsilon 8 the release does so too."""
+    rows = [{**row, "text": "olive oil " + " ".join(row["text"].split()[2:6])} for row in lab.rows(400)]
+    run = lab.run(lab.plan(lab.file(rows), privacy={"epsilon": 8.0}))
+    topics = Counter(record["attributes"]["topic"] for record in run.records)
+    assert topics["olive oil"] >= 15
+
+
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_each_round_votes_once_and_the_size_is_reached(lab: Lab, rounds: int) -> None:
+    run = lab.run(lab.plan(lab.file(lab.rows(500)), method={"rounds": rounds}, privacy={"epsilon": 6.0}))
+    stages = [m["stage"] for m in run.ledger["mechanisms"]]
+    assert sum(stage.startswith("votes") for stage in stages) == rounds
+    assert len(run.texts) == 20
+    assert run.ledger["claim"]["epsilon"] == 6.0
+
+
+def test_where_the_votes_cannot_choose_enough_variants_fill_up(lab: Lab) -> None:
+    writer = FakeWriter()
+    plan = lab.plan(lab.file(lab.rows(300)), corpus={"size": 70}, method={"oversample": 1.0})
+    run = lab.run(plan, writer=writer)
+    assert len(run.texts) == 70
+    assert any("in the manner of" in request.messages[-1].content for request in writer.requests)
+
+
+def test_ids_of_the_release_are_those_of_the_run_and_different(lab: Lab) -> None:
+    run = lab.run(lab.plan(lab.file(lab.rows(300))))
+    ids = [record["id"] for record in run.records]
+    assert len(set(ids)) == len(ids)
+    assert set(run.records[0]["attributes"]) == {"topic", "sentiment", "length", "opening"}
+
+
+def plan_of(lab: Lab, size: int, rounds: int) -> Plan:
+    return lab.plan("", corpus={"size": size}, method={"rounds": rounds})
+
+
+@pytest.mark.parametrize(
+    ("standing", "rounds", "number", "chosen"),
+    [(60, 1, 0, 20), (30, 1, 0, 15), (60, 2, 0, 30), (60, 2, 1, 20), (1, 1, 0, 1)],
+)
+def test_votes_choose_what_is_wanted_and_never_more_than_half(
+    lab: Lab, standing: int, rounds: int, number: int, chosen: int
+) -> None:
+    tools = lab.tools()
+    people = People(None, max_records=1, key=b"", embedder=tools.embedder, progress=Silent())
+    job = Job(plan_of(lab, 20, rounds), read_pack(lab.pack), None, people, Asking(), tools, Silent())
+    assert places(job, standing, number) == chosen
+
+
+def test_no_data_named_is_a_sentence(lab: Lab) -> None:
+    with pytest.raises(UsageError, match="No data was named"):
+        lab.run(lab.plan())
+
+
+def test_an_unknown_method_is_told_with_those_there_are(lab: Lab) -> None:
+    with pytest.raises(UsageError, match="no method 'magic'") as caught:
+        lab.run(lab.plan(method={"name": "magic"}))
+    assert "strict, floor" in caught.value.hint
+
+
+def test_a_schema_that_is_too_large_spends_only_the_count_of_people(lab: Lab) -> None:
+    plan = lab.plan(lab.file(lab.rows(60)), privacy={"epsilon": 0.5})
+    with pytest.raises(InfeasibleError):
+        lab.run(plan)
+    assert [p.name for p in (lab.folder / "run" / "evidence").glob("release-*")] == ["release-000.json"]
+
+
+def test_with_declared_people_an_infeasible_plan_spends_nothing(lab: Lab) -> None:
+    plan = lab.plan(lab.file(lab.rows(60)), privacy={"epsilon": 0.5, "n_public": 60})
+    with pytest.raises(InfeasibleError):
+        api.preview(plan)
+    with pytest.raises(InfeasibleError):
+        lab.run(plan)
+    assert list((lab.folder / "run" / "evidence").glob("release-*")) == []
+
+
+def test_a_preview_and_the_run_agree_on_noise_and_number_of_texts(lab: Lab) -> None:
+    writer = FakeWriter()
+    plan = lab.plan(lab.file(lab.rows(300)), privacy={"n_public": 300})
+    shown, run = api.preview(plan), lab.run(plan, writer=writer)
+    assert {s.stage: s.noise for s in shown.stages} == {
+        m["stage"]: m["sigma"] for m in run.ledger["mechanisms"]
+    }
+    assert shown.candidates == shown.llm_calls == 60
+    assert len(writer.requests) >= 60
+    assert shown.claim.startswith("Adding or removing one user with all rows")
+    assert shown.cells == 24
+
+
+def test_a_preview_of_labels_to_be_found_has_the_run_s_noise(lab: Lab) -> None:
+    plan = lab.plan(lab.file(skewed(lab)), data={"label": "label"}, privacy={"epsilon": 8.0})
+    shown, run = api.preview(plan), lab.run(plan)
+    told = {m["stage"]: m["sigma"] for m in run.ledger["mechanisms"] if m["kind"] == "rounded_gaussian"}
+    assert {s.stage: s.noise for s in shown.stages} == told
