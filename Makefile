@@ -28,20 +28,20 @@ $(VENV)/.made:
 	  || { echo 'RPSG needs Python 3.11 or newer. Choose one with: make PYTHON=python3.12'; exit 1; }
 	@$(PYTHON) -m venv $(VENV) \
 	  || { echo 'This Python cannot make environments. On Debian and Ubuntu: apt-get install python3-venv'; exit 1; }
-	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install -qq --upgrade 'pip>=25.1'
 	@touch $@
 
 # Installed as a user has it, not editable: so the package's own data files are what is tested and shown.
 $(VENV)/.demo: $(VENV)/.made $(PACKAGE)
 	@$(call say,"install rpsg with llama.cpp and onnxruntime (first time: about 150 MB)")
 	@date +%s > $(VENV)/.started
-	@$(BIN)/python -m pip install --quiet '.[local]'
+	@$(BIN)/python -m pip install -qq '.[local]'
 	@echo $$(( $$(date +%s) - $$(cat $(VENV)/.started) )) > $(VENV)/.seconds
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.made $(PACKAGE)
 	@$(call say,"install rpsg with $(EXTRAS) and the tools of development")
-	@$(BIN)/python -m pip install --quiet '.[$(EXTRAS)]' --group dev
+	@$(BIN)/python -m pip install -qq '.[$(EXTRAS)]' --group dev
 	@touch $@ $(VENV)/.demo
 
 # -- the two commands -------------------------------------------------------------------------------------
@@ -53,25 +53,26 @@ test: lint pytest
 
 lint: $(VENV)/.test
 	@$(call say,"ruff")
-	@$(BIN)/ruff check --quiet && $(BIN)/ruff format --check --quiet || { $(call hint,"make lint; $(BIN)/ruff format"); }
+	@$(BIN)/ruff check --quiet && $(BIN)/ruff format --check --quiet || { $(call hint,"$(BIN)/ruff format && $(BIN)/ruff check"); }
 	@$(call say,"mypy --strict")
 	@$(BIN)/mypy || { $(call hint,"$(BIN)/mypy FILE"); }
 	@$(call say,"which floor imports which")
 	@$(BIN)/lint-imports || { $(call hint,"$(BIN)/lint-imports"); }
 
 weights: $(VENV)/.test
-	@$(call say,"weights and public data (first time: about 170 MB)")
+	@$(call say,"weights and public data (first time: about 250 MB)")
 	@for name in smollm2-135m minilm-onnx amazon-reviews; do $(BIN)/rpsg models pull $$name || exit; done
 
 pytest: weights
 	@$(call say,"pytest")
-	@$(BIN)/python -m pytest --durations=5 $(TESTS) || { $(call hint,"$(BIN)/python -m pytest FILE::TEST -p no:randomly"); }
+	@$(BIN)/python -m pytest --durations=5 $(TESTS) || { $(call hint,"make pytest TESTS='FILE::TEST'"); }
 
 bench: $(VENV)/.test weights
 	@for file in votes noise memory writer; do \
 	  $(call say,"benchmarks/$$file.py"); $(BIN)/python benchmarks/$$file.py || exit; done
 
-hint = printf '\n%s\n' 'Failed. Only this again, after a change (install it first with: make $(VENV)/.test): '$(1); exit 1
+# What to type to see one failure alone.
+hint = printf '\nFailed. Only this once more: %s\n' $(1); exit 1
 
 clean:
 	rm -rf $(VENV) demo-run runs/demo-reviews.jsonl build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

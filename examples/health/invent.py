@@ -95,7 +95,7 @@ def note(rng: random.Random, patient: int) -> dict[str, str]:
     complaint, sign, action = rng.choice(CASES)
     text = rng.choice(FORMS).format(
         name=f"{person.choice(FIRST)} {person.choice(LAST)}",
-        record=f"{SEED}{patient:05d}",
+        record=f"R{SEED}-{patient:05d}",
         age=person.randint(19, 92),
         complaint=complaint,
         sign=sign,
