@@ -10,6 +10,7 @@ import json
 import os
 import random
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,8 +24,7 @@ from rpsg.privacy.evidence import Selected, parse_evidence
 from rpsg.privacy.private import open_private
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import numpy as np
 
@@ -118,16 +118,35 @@ ZEBRA = [
 LABELS = ("food", "drink")
 
 
+@pytest.fixture(scope="session")
+def pulled_models() -> Path:
+    """Where the weights lie that `make test` pulled, before any test moves the state folder."""
+    from rpsg.models.files import models_folder
+
+    return Path(os.environ.get("RPSG_MODELS") or models_folder())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_user_s_state(pulled_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Fixtures that live longer than a test get a state folder too, never the user's."""
+    home = tmp_path_factory.mktemp("session-home")
+    (home / "models").symlink_to(pulled_models)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RPSG_HOME", str(home))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def own_state(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    pulled_models: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """A state folder for this test alone; tests of real weights find the pulled models linked into it."""
     home = tmp_path_factory.mktemp("home")
     if request.node.get_closest_marker("weights") is not None:
-        from rpsg.models.files import models_folder
-
-        (home / "models").symlink_to(os.environ.get("RPSG_MODELS") or models_folder())
+        (home / "models").symlink_to(pulled_models)
     monkeypatch.setenv("RPSG_HOME", str(home))
 
 
@@ -210,11 +229,17 @@ class Lab:
         return running.execute(plan, self.folder / out, tools=tools, noise=noise, progress=progress)
 
 
+@pytest.fixture(scope="session")
+def lab_of(pack_folder: Path) -> Callable[[Path], Lab]:
+    """A laboratory in a folder of one's choice, for runs that many tests look at."""
+    return lambda folder: Lab(folder, pack_folder)
+
+
 @pytest.fixture
-def lab(tmp_path: Path, pack_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
+def lab(tmp_path: Path, lab_of: Callable[[Path], Lab], monkeypatch: pytest.MonkeyPatch) -> Lab:
     """A laboratory that does not wait for the disk: no test of it cuts the power."""
     monkeypatch.setattr("os.fsync", lambda _descriptor: None)
-    return Lab(tmp_path, pack_folder)
+    return lab_of(tmp_path)
 
 
 @dataclass(frozen=True)

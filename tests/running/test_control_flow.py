@@ -14,6 +14,8 @@ import pytest
 from rpsg.models.fake import FakeWriter
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.conftest import Lab, Rows
 
     from rpsg.results import Run
@@ -60,16 +62,26 @@ def journal(run: Run) -> list[str]:
     return [json.loads(line)["event"] for line in lines]
 
 
+SETTINGS: dict[str, dict[str, Any]] = {"data": {"label": "label"}, "privacy": {"epsilon": 8.0}}
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory, lab_of: Callable[[Path], Lab]) -> tuple[Run, FakeWriter]:
+    """A run, and the writer that it asked."""
+    lab, writer = lab_of(tmp_path_factory.mktemp("first")), FakeWriter()
+    return lab.run(lab.plan(lab.file(lab.rows(220)), **SETTINGS), writer=writer), writer
+
+
 @pytest.mark.parametrize("change", NEIGHBOURS.values(), ids=NEIGHBOURS)
-def test_a_neighbouring_data_set_takes_the_same_way(lab: Lab, retell: Retell, change: Change) -> None:
-    settings: dict[str, Any] = {"data": {"label": "label"}, "privacy": {"epsilon": 8.0}}
-    rows = lab.rows(220)
-    writers = FakeWriter(), FakeWriter()
-    told = lab.run(lab.plan(lab.file(rows, "one.jsonl"), **settings), "one", writer=writers[0])
+def test_a_neighbouring_data_set_takes_the_same_way(
+    lab: Lab, retell: Retell, first: tuple[Run, FakeWriter], change: Change
+) -> None:
+    told, writer = first
     retell(told)
-    neighbour = lab.file(change(rows), "neighbour.jsonl")
-    again = lab.run(lab.plan(neighbour, **settings), "neighbour", writer=writers[1])
-    assert writers[0].requests == writers[1].requests
+    asked = FakeWriter()
+    neighbour = lab.file(change(lab.rows(220)))
+    again = lab.run(lab.plan(neighbour, **SETTINGS), writer=asked)
+    assert writer.requests == asked.requests
     assert told.records == again.records
     assert names(told) == names(again)
     assert journal(told) == journal(again)

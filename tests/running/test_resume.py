@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rpsg.errors import RunError
 from rpsg.models.fake import FakeWriter
 from rpsg.running import Silent
 from rpsg.store.calls import request_key
@@ -78,8 +76,15 @@ def is_what_an_uninterrupted_run_gives(lab: Lab, retell: Retell, run: Run, round
     return list(lab.run(plan, "uninterrupted").records) == list(run.records)
 
 
-@pytest.mark.parametrize("replies", [0, 1, 37, 63])
-@pytest.mark.parametrize("error", [RuntimeError("the server is gone"), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    ("replies", "error"),
+    [
+        (0, RuntimeError("gone")),
+        (37, RuntimeError("gone")),
+        (37, KeyboardInterrupt()),
+        (63, KeyboardInterrupt()),
+    ],
+)
 def test_a_writer_that_dies_is_not_asked_again_for_what_it_has_written(
     lab: Lab, retell: Retell, replies: int, error: BaseException
 ) -> None:
@@ -191,77 +196,6 @@ def test_after_kill_9_the_run_goes_on_and_pays_for_nothing_twice(
     assert before.items() <= evidence(run.path).items()
     assert paid_in_full(run)
     assert is_what_an_uninterrupted_run_gives(lab, retell, run, 1)
-
-
-def test_a_data_file_that_changed_is_refused_when_the_run_goes_on(lab: Lab) -> None:
-    rows = lab.rows(300)
-    plan = lab.plan(lab.file(rows))
-    with pytest.raises(KeyboardInterrupt):
-        lab.run(plan, progress=DyingProgress("voting"))
-    before = evidence(lab.folder / "run")
-    for changed in (rows[1:], [*rows[1:], rows[0]], [*rows[:-1], {**rows[-1], "text": "another text"}]):
-        lab.file(changed)
-        with pytest.raises(RunError, match="data changed since this run began"):
-            lab.run(plan)
-    assert evidence(lab.folder / "run") == before
-    lab.file(rows)
-    assert len(lab.run(plan).texts) == 20
-
-
-def test_the_same_rows_in_another_place_are_the_same_data(lab: Lab) -> None:
-    rows = lab.rows(300)
-    with pytest.raises(KeyboardInterrupt):
-        lab.run(lab.plan(lab.file(rows)), progress=DyingProgress("voting"))
-    assert len(lab.run(lab.plan(lab.file(rows, "moved.jsonl"))).texts) == 20
-
-
-def test_the_folder_of_another_plan_is_refused_and_left_alone(lab: Lab) -> None:
-    data = lab.file(lab.rows(300))
-    with pytest.raises(KeyboardInterrupt):
-        lab.run(lab.plan(data), progress=DyingProgress("voting"))
-    writer = FakeWriter()
-    with pytest.raises(RunError, match=r"another plan.*corpus\.size"):
-        lab.run(lab.plan(data, corpus={"size": 21}), writer=writer)
-    assert writer.requests == []
-
-
-def test_a_finished_run_comes_back_at_once_without_data_or_writer(lab: Lab) -> None:
-    path = lab.file(lab.rows(300))
-    run = lab.run(lab.plan(path))
-    path.unlink()
-    writer = FakeWriter()
-    again = lab.run(lab.plan(path), writer=writer)
-    assert writer.requests == []
-    assert (again.texts, again.ledger, again.summary) == (run.texts, run.ledger, run.summary)
-    assert again.timings == pytest.approx(run.timings, abs=0.01)
-
-
-def test_every_run_on_the_same_data_is_charged_to_the_same_account(lab: Lab) -> None:
-    from rpsg.errors import BudgetError
-
-    rows = lab.rows(300)
-    one = lab.run(lab.plan(lab.file(rows)), "one")
-    two = lab.run(lab.plan(lab.file(rows[::-1], "copy in another order.jsonl")), "two")
-    spent = [run.ledger["cumulative"] for run in (one, two)]
-    assert spent[1]["dataset_odometer_mu2"] == pytest.approx(2 * spent[0]["dataset_odometer_mu2"])
-    assert [s["releases"] for s in spent] == [1, 2]
-    small = lab.plan(lab.folder / "data.jsonl", privacy={"lifetime_epsilon": 6.0})
-    writer = FakeWriter()
-    with pytest.raises(BudgetError, match="lifetime"):
-        lab.run(small, "three", writer=writer)
-    assert writer.requests == []
-
-
-def test_evidence_that_was_changed_between_two_calls_is_refused(lab: Lab) -> None:
-    plan = lab.plan(lab.file(lab.rows(300)))
-    with pytest.raises(KeyboardInterrupt):
-        lab.run(plan, progress=DyingProgress("voting"))
-    file = lab.folder / "run" / "evidence" / "release-001.json"
-    body = json.loads(file.read_text())
-    body["values"][0] += 1
-    file.write_text(json.dumps(body))
-    with pytest.raises(RunError, match="evidence of stage cards was changed"):
-        lab.run(plan)
 
 
 def test_a_text_that_failed_before_the_vote_is_not_written_after_it(lab: Lab, retell: Retell) -> None:

@@ -1,0 +1,100 @@
+"""A run belongs to its folder, its plan, its data and its account, and goes on only with all four."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rpsg.errors import BudgetError, RunError
+from rpsg.models.fake import FakeWriter
+from rpsg.running import Silent
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import Lab
+
+    from rpsg.plan import Plan
+
+
+class StopsBeforeTheVotes(Silent):
+    def start(self, stage: str, total: int | None = None) -> None:
+        if stage == "voting":
+            raise KeyboardInterrupt
+
+
+def stopped(lab: Lab, plan: Plan) -> None:
+    """Begin a run and stop it with Ctrl-C."""
+    with pytest.raises(KeyboardInterrupt):
+        lab.run(plan, progress=StopsBeforeTheVotes())
+
+
+def evidence(path: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in sorted((path / "evidence").glob("release-*.json"))}
+
+
+def test_a_data_file_that_changed_is_refused_when_the_run_goes_on(lab: Lab) -> None:
+    rows = lab.rows(300)
+    plan = lab.plan(lab.file(rows))
+    stopped(lab, plan)
+    before = evidence(lab.folder / "run")
+    for changed in (rows[1:], [*rows[1:], rows[0]], [*rows[:-1], {**rows[-1], "text": "another text"}]):
+        lab.file(changed)
+        with pytest.raises(RunError, match="data changed since this run began"):
+            lab.run(plan)
+    assert evidence(lab.folder / "run") == before
+    lab.file(rows)
+    assert len(lab.run(plan).texts) == 20
+
+
+def test_the_same_rows_in_another_place_are_the_same_data(lab: Lab) -> None:
+    rows = lab.rows(300)
+    stopped(lab, lab.plan(lab.file(rows)))
+    assert len(lab.run(lab.plan(lab.file(rows, "moved.jsonl"))).texts) == 20
+
+
+def test_the_folder_of_another_plan_is_refused_and_left_alone(lab: Lab) -> None:
+    data = lab.file(lab.rows(300))
+    stopped(lab, lab.plan(data))
+    writer = FakeWriter()
+    with pytest.raises(RunError, match=r"another plan.*corpus\.size"):
+        lab.run(lab.plan(data, corpus={"size": 21}), writer=writer)
+    assert writer.requests == []
+
+
+def test_a_finished_run_comes_back_at_once_without_data_or_writer(lab: Lab) -> None:
+    path = lab.file(lab.rows(300))
+    run = lab.run(lab.plan(path))
+    path.unlink()
+    writer = FakeWriter()
+    again = lab.run(lab.plan(path), writer=writer)
+    assert writer.requests == []
+    assert (again.texts, again.ledger, again.summary) == (run.texts, run.ledger, run.summary)
+    assert again.timings == pytest.approx(run.timings, abs=0.01)
+
+
+def test_every_run_on_the_same_data_is_charged_to_the_same_account(lab: Lab) -> None:
+    rows = lab.rows(300)
+    one = lab.run(lab.plan(lab.file(rows)), "one")
+    two = lab.run(lab.plan(lab.file(rows[::-1], "copy in another order.jsonl")), "two")
+    spent = [run.ledger["cumulative"] for run in (one, two)]
+    assert spent[1]["dataset_odometer_mu2"] == pytest.approx(2 * spent[0]["dataset_odometer_mu2"])
+    assert [s["releases"] for s in spent] == [1, 2]
+    small = lab.plan(lab.folder / "data.jsonl", privacy={"lifetime_epsilon": 6.0})
+    writer = FakeWriter()
+    with pytest.raises(BudgetError, match="lifetime"):
+        lab.run(small, "three", writer=writer)
+    assert writer.requests == []
+
+
+def test_evidence_that_was_changed_between_two_calls_is_refused(lab: Lab) -> None:
+    plan = lab.plan(lab.file(lab.rows(300)))
+    stopped(lab, plan)
+    file = lab.folder / "run" / "evidence" / "release-001.json"
+    body = json.loads(file.read_text())
+    body["values"][0] += 1
+    file.write_text(json.dumps(body))
+    with pytest.raises(RunError, match="evidence of stage cards was changed"):
+        lab.run(plan)
