@@ -63,12 +63,13 @@ class TestFakeEmbedder(EmbedderLaws):
         return FakeEmbedder()
 
 
+@pytest.fixture(scope="module")
+def loaded() -> OnnxEmbedder:
+    return OnnxEmbedder(locate("minilm-onnx"))
+
+
 @pytest.mark.weights
 class TestOnnxEmbedder(EmbedderLaws):
-    @pytest.fixture(scope="class")
-    def loaded(self) -> OnnxEmbedder:
-        return OnnxEmbedder(locate("minilm-onnx"))
-
     @pytest.fixture
     def embedder(self, loaded: OnnxEmbedder) -> Embedder:
         return loaded

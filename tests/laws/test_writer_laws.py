@@ -104,14 +104,15 @@ class TestFakeWriter(WriterLaws):
         return FakeWriter()
 
 
+@pytest.fixture(scope="module")
+def loaded() -> Iterator[LlamaCppWriter]:
+    writer = LlamaCppWriter(locate("smollm2-135m"), slots=6, context=512)
+    yield writer
+    writer.close()
+
+
 @pytest.mark.weights
 class TestLlamaCppWriter(WriterLaws):
-    @pytest.fixture(scope="class")
-    def loaded(self) -> Iterator[LlamaCppWriter]:
-        writer = LlamaCppWriter(locate("smollm2-135m"), slots=6, context=512)
-        yield writer
-        writer.close()
-
     @pytest.fixture
     def writer(self, loaded: LlamaCppWriter) -> Writer:
         return loaded
