@@ -139,7 +139,7 @@ def test_hubness_is_the_mean_similarity_to_the_nearest_others(rng: np.random.Gen
     similar = pool @ pool.T
     np.fill_diagonal(similar, -np.inf)
     by_hand = np.sort(similar, axis=1)[:, -4:].mean(axis=1)
-    assert hubness(pool, 4) == pytest.approx(by_hand, abs=1e-5)
+    assert hubness(pool, 4) == pytest.approx(by_hand, abs=2e-4)  # on the lattice
 
 
 def test_hubness_of_a_lonely_candidate_is_zero(rng: np.random.Generator) -> None:

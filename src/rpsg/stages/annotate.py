@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from rpsg.stages.lattice import on_lattice
+from rpsg.stages.seeds import drop_pages
+
 if TYPE_CHECKING:
     from rpsg.domains import Attribute, Pack
     from rpsg.privacy.private import Private
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
 Codes = npt.NDArray[np.int64]
 Traits = Mapping[str, Codes]
-CHUNK = 65_536
+CHUNK = 16_384
 
 
 def annotate(people: People, pack: Pack, embedder: Embedder, sentiment: Classifier) -> Private[Traits]:
@@ -30,7 +33,7 @@ def annotate(people: People, pack: Pack, embedder: Embedder, sentiment: Classifi
     landmarks = {a.name: describe(a, embedder) for a in counted if a.kind == "nearest"}
 
     def codes(rows: tuple[Document, ...], vectors: npt.NDArray[np.float32]) -> Traits:
-        empty = ~np.any(vectors, axis=1) if len(rows) else np.zeros(0, bool)
+        empty = empty_rows(vectors)
         traits = {a.name: _codes(a, rows, vectors, landmarks, sentiment) for a in counted}
         return {name: np.where(empty, -1, values) for name, values in traits.items()}
 
@@ -68,10 +71,21 @@ def describe(attribute: Attribute, embedder: Embedder) -> npt.NDArray[np.float32
     return np.asarray(centred / np.maximum(norms, 1e-9), np.float32)
 
 
+def empty_rows(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Which rows have no direction, shape (rows,); a mapped file is read in blocks and let go of."""
+    out = np.empty(len(vectors), np.bool_)
+    for start in range(0, len(vectors), CHUNK):
+        out[start : start + CHUNK] = ~np.any(vectors[start : start + CHUNK], axis=1)
+        drop_pages(vectors)
+    return out
+
+
 def nearest(vectors: npt.NDArray[np.float32], landmarks: npt.NDArray[np.float32]) -> Codes:
-    """The index of the closest landmark for each row, in blocks."""
+    """The index of the closest landmark for each row (of equals the first), in blocks."""
+    exact = on_lattice(landmarks).T
     out = np.empty(len(vectors), np.int64)
     for start in range(0, len(vectors), CHUNK):
         block = vectors[start : start + CHUNK]
-        out[start : start + len(block)] = (block @ landmarks.T).argmax(axis=1)
+        out[start : start + len(block)] = (on_lattice(block) @ exact).argmax(axis=1)
+        drop_pages(vectors)
     return out

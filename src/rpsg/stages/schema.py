@@ -100,6 +100,6 @@ def write_pack(generic: Path, target: Path, name: str, about: str, topics: Seque
 def _named(pack: str, name: str, about: str) -> str:
     for key, value in (("name", name), ("about", about), ("title", about)):
         quoted = value.replace("\\", "\\\\").replace('"', '\\"')
-        line = f'{key} = "{quoted}"'
-        pack = re.sub(rf'^{key} = ".*"$', lambda _, line=line: line, pack, count=1, flags=re.MULTILINE)
+        line = f'{key} = "{quoted}"'.replace("\\", r"\\")  # a replacement reads its backslashes too
+        pack = re.sub(rf'^{key} = ".*"$', line, pack, count=1, flags=re.MULTILINE)
     return pack

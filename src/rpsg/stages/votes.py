@@ -8,6 +8,8 @@ nearest of very many records; selecting by plain votes keeps those few, and the 
 lost. Taking a share of each candidate's own mean similarity to its neighbours off the score (the idea of
 cross-domain similarity local scaling, Conneau et al. 2018) gives the votes back to the edges. The
 correction reads only the candidates, so it costs no privacy.
+
+All comparisons are exact, on a lattice (``lattice.py``): a record's vote depends on that record alone.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.privacy.ballots import Ballots
+from rpsg.stages.lattice import SQUARE, on_lattice
 from rpsg.stages.seeds import drop_pages
 
 if TYPE_CHECKING:
@@ -40,13 +43,15 @@ def hubness(candidates: Floats, neighbours: int = NEIGHBOURS) -> Floats:
     count = min(neighbours, len(candidates) - 1)
     if count < 1:
         return np.zeros(len(candidates), np.float32)
+    exact = on_lattice(candidates)
     out = np.empty(len(candidates), np.float32)
     step = block_rows(len(candidates))
     for start in range(0, len(candidates), step):
-        similar = candidates[start : start + step] @ candidates.T
+        similar = exact[start : start + step] @ exact.T
         rows = np.arange(len(similar))
         similar[rows, start + rows] = -np.inf
-        out[start : start + len(similar)] = np.partition(similar, -count, axis=1)[:, -count:].mean(axis=1)
+        nearest = np.partition(similar, -count, axis=1)[:, -count:]
+        out[start : start + len(similar)] = nearest.mean(axis=1, dtype=np.float64) / SQUARE
     return out
 
 
@@ -102,13 +107,15 @@ def nearest_candidates(
     out = np.full((number, votes), -1, np.int64)
     if not len(candidates):
         return out
+    exact = on_lattice(candidates).T
+    off = np.rint(handicap * np.float32(SQUARE))
     step = block_rows(len(candidates))
     room = np.empty((min(step, number), len(candidates)), np.float32)
     for start in range(0, number, step):
         part = slice(start, min(start + step, number))
-        block = np.asarray(vectors[part] if rows is None else vectors[rows[part]], np.float32)
-        scores = np.matmul(block, candidates.T, out=room[: len(block)])
-        scores -= handicap
+        block = on_lattice(vectors[part] if rows is None else vectors[rows[part]])
+        scores = np.matmul(block, exact, out=room[: len(block)])
+        scores -= off
         _take_best(scores, out[part])
         out[part][~block.any(axis=1)] = -1
         drop_pages(vectors)

@@ -1,0 +1,33 @@
+"""Embeddings on a lattice of whole numbers, so that comparing them is exact.
+
+Which candidate or description a record is nearest to must depend on that record alone. With ordinary
+floating point it does not quite: a matrix product adds in an order that depends on how many rows stand
+beside it, so taking one person away may turn the last bit of another person's score, and with it, in a
+near-tie, that person's vote. The sensitivity of the count would then be wrong.
+
+Coordinates are therefore rounded to multiples of 1/STEPS and kept as whole numbers in float32. Every
+partial sum of a product of two such rows is a whole number below STEPS^2 (Cauchy-Schwarz), which float32
+holds exactly up to 2^24: the product is the same in any order of adding, with any library.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+#: Steps in a unit length. Rounding moves a row by at most sqrt(dim) / 2 steps, for which room is left.
+STEPS = 4000
+SQUARE = STEPS * STEPS
+
+
+def on_lattice(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Rows of at most unit length as whole numbers, same shape; what is not finite becomes zero."""
+    whole = np.asarray(rows, np.float32) * np.float32(STEPS)
+    np.rint(whole, out=whole)
+    if not np.isfinite(whole).all():
+        whole[~np.isfinite(whole)] = 0
+    return whole

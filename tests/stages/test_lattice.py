@@ -1,0 +1,42 @@
+"""Comparisons of embeddings are exact, so that a record's vote is its own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rpsg.stages.lattice import STEPS, on_lattice
+
+
+def unit_rows(count: int, dim: int, seed: int) -> np.ndarray:
+    rows = np.random.default_rng(seed).standard_normal((count, dim)).astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("dim", [32, 384, 768])
+def test_every_product_fits_the_whole_numbers_that_a_float_holds_exactly(dim: int) -> None:
+    lattice = on_lattice(unit_rows(500, dim, 1)).astype(np.float64)
+    assert float((lattice**2).sum(axis=1).max()) < 2**24
+
+
+def test_the_product_is_the_same_in_any_company_and_any_order_of_adding() -> None:
+    rows, candidates = on_lattice(unit_rows(700, 384, 2)), on_lattice(unit_rows(300, 384, 3))
+    together = rows @ candidates.T
+    order = np.random.default_rng(4).permutation(384)
+    exact = rows.astype(np.int64) @ candidates.astype(np.int64).T
+    assert (together == exact).all()
+    assert (rows[:, order] @ candidates[:, order].T == exact).all()
+    assert all((rows[i : i + 1] @ candidates.T == exact[i]).all() for i in range(0, 700, 97))
+
+
+def test_the_lattice_moves_a_similarity_by_less_than_one_in_a_thousand() -> None:
+    rows = unit_rows(200, 384, 5)
+    moved = on_lattice(rows).astype(np.float64) @ on_lattice(rows).astype(np.float64).T / STEPS**2
+    assert float(np.abs(moved - rows @ rows.T).max()) < 1e-3
+
+
+def test_a_row_that_is_not_finite_has_no_direction() -> None:
+    rows = unit_rows(3, 8, 6)
+    rows[1, 2] = np.nan
+    assert (on_lattice(rows)[1] == np.where(np.isnan(rows[1]), 0, on_lattice(rows)[1])).all()
+    assert np.isfinite(on_lattice(rows)).all()
