@@ -34,13 +34,13 @@ def fact(key: str, value: object) -> bytes:
 
 @pytest.fixture
 def make_gguf(tmp_path: Path) -> MakeGguf:
-    """Writes a small GGUF file with the given facts, one tensor and ``data`` bytes of it."""
+    """Writes a small GGUF file: the given facts and one tensor, its number format and ``data`` bytes."""
 
-    def make(name: str = "small.gguf", data: int = 64, **facts: object) -> Path:
+    def make(name: str = "small.gguf", data: int = 64, kind: int = 0, **facts: object) -> Path:
         known = {"general.architecture": "llama", **{k.replace("__", "."): v for k, v in facts.items()}}
         body = b"GGUF" + struct.pack("<IQQ", 3, 1, len(known))
         body += b"".join(fact(key, value) for key, value in known.items())
-        body += text("blk.0.weight") + struct.pack("<IQIQ", 1, 16, 0, 0)
+        body += text("blk.0.weight") + struct.pack("<IQIQ", 1, 16, kind, 0)
         body += b"\0" * (-len(body) % 32) + b"\1" * data
         path = tmp_path / name
         path.write_bytes(body)

@@ -9,6 +9,7 @@ import pytest
 
 from rpsg.errors import MissingExtraError, ModelError
 from rpsg.models import llama_server, llamacpp
+from rpsg.models.gguf import read_header
 from rpsg.models.llamacpp import LlamaCppWriter
 from rpsg.protocols import Message, Request
 
@@ -65,6 +66,14 @@ def test_slots_are_shared_out_among_the_cores(
     make_gguf: MakeGguf, slots: int | None, threads: int, expected: int
 ) -> None:
     assert LlamaCppWriter(make_gguf(), slots=slots, threads=threads).slots == expected
+
+
+@pytest.mark.parametrize(("kind", "slots"), [(0, 8), (3, 8), (6, 7), (8, 7), (12, 7), (14, 7)])
+def test_weights_not_known_to_be_even_run_in_narrow_steps(make_gguf: MakeGguf, kind: int, slots: int) -> None:
+    """F32 and Q4_1 may run wide; Q5_0, Q8_0, Q4_K and Q6_K layers may not."""
+    path = make_gguf(kind=kind)
+    assert llamacpp._is_narrow(read_header(path)) is (slots == 7)
+    assert LlamaCppWriter(path, threads=1).slots == slots
 
 
 def test_without_the_package_the_extra_is_named(make_gguf: MakeGguf, monkeypatch: pytest.MonkeyPatch) -> None:

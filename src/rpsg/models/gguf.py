@@ -24,10 +24,13 @@ Fact = int | float | bool | str | list[int] | None
 
 @dataclass(frozen=True, slots=True)
 class GgufHeader:
-    """The facts of a file of weights. Long arrays (the vocabulary) are not kept."""
+    """The facts of a file of weights. Long arrays (the vocabulary) are not kept.
+
+    ``block_types``: the number formats of the tensors inside the layers, in ggml's numbering.
+    """
 
     facts: dict[str, Fact]
-    tensors: int
+    block_types: frozenset[int]
     data_start: int
     last_offset: int
 
@@ -107,17 +110,21 @@ def _read(source: BinaryIO) -> GgufHeader:
     for _ in range(count):
         key = _text(source)
         facts[key] = _value(source, _unpack(source, "<I")[0])
-    last = max((_tensor_offset(source) for _ in range(tensors)), default=0)
+    found = [_tensor(source) for _ in range(tensors)]
+    last = max((offset for _, _, offset in found), default=0)
+    block_types = frozenset(kind for name, kind, _ in found if name.startswith("blk."))
     alignment = facts.get("general.alignment", 32)
     step = alignment if isinstance(alignment, int) and alignment > 0 else 32
     start = -(-source.tell() // step) * step
-    return GgufHeader(facts, tensors, start, last)
+    return GgufHeader(facts, block_types, start, last)
 
 
-def _tensor_offset(source: BinaryIO) -> int:
-    _text(source)
+def _tensor(source: BinaryIO) -> tuple[str, int, int]:
+    """(name, number format, offset) of one tensor."""
+    name = _text(source)
     (dimensions,) = _unpack(source, "<I")
-    return int(_unpack(source, f"<{_bounded(dimensions, 8)}QIQ")[-1])
+    *_, kind, offset = _unpack(source, f"<{_bounded(dimensions, 8)}QIQ")
+    return name, kind, offset
 
 
 def _value(source: BinaryIO, kind: int) -> Fact:

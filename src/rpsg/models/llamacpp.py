@@ -11,7 +11,7 @@ from rpsg.errors import ModelError, RpsgError
 from rpsg.models.crew import Crew, Prefixes
 from rpsg.models.files import file_digest
 from rpsg.models.gguf import GgufHeader, read_header
-from rpsg.models.llama_server import LlamaServer, ServerGoneError
+from rpsg.models.llama_server import NARROW, LlamaServer, ServerGoneError
 from rpsg.models.machine import available_memory, cores
 from rpsg.protocols import Reply
 
@@ -23,15 +23,18 @@ if TYPE_CHECKING:
 _SLOTS_PER_SERVER = 8
 _MOST_SERVERS = 4
 _CONTEXT = 2048
-# Q8_0 keeps 32 values in 34 bytes.
-_CACHE_BYTES = 34 / 32
+# Bytes of one value of a BF16 cache.
+_CACHE_BYTES = 2
+# F32 and Q4_1, in ggml's numbering: layers of these give the same bits in a batch of any width.
+_WIDE_FORMATS = {0, 3}
 _WORKING_MEMORY = 200 << 20
 
 
 class LlamaCppWriter:
     """Texts from the GGUF file at ``path``; the same request gives the same text, alone or in any batch.
 
-    slots: how many texts are written at once over all servers (default: 8 for each core).
+    slots: how many texts are written at once over all servers (default: 8 for each core, 7 for
+        weights that need narrow steps, see ``llama_server``).
     threads: how many cores to use (default: all this process may use). One server a core with one thread
         each beats one server with many threads, which wait for each other in a loop that burns the core.
     context: tokens of prompt and text together for one text (default: 2048, or what the model was made for).
@@ -116,6 +119,7 @@ class LlamaCppWriter:
             context=self._context,
             threads=max(1, self._threads // self._servers),
             chat=self._header.has_chat_template,
+            narrow=_is_narrow(self._header),
             state=state,
             verbose=self._verbose,
         )
@@ -130,7 +134,8 @@ def _release(servers: list[LlamaServer], state: tempfile.TemporaryDirectory[str]
 def _fit(path: Path, header: GgufHeader, slots: int | None, threads: int, context: int) -> tuple[int, int]:
     """(servers, slots of each). Defaults shrink until they fit into memory; what was asked for does not."""
     servers = min(threads, _MOST_SERVERS, slots or _MOST_SERVERS)
-    each = -(-slots // servers) if slots else _SLOTS_PER_SERVER
+    usual = NARROW if _is_narrow(header) else _SLOTS_PER_SERVER
+    each = -(-slots // servers) if slots else usual
     memory = available_memory()
     while memory is not None and _needed(path, header, servers, each, context) > memory:
         if servers > 1:
@@ -144,6 +149,11 @@ def _fit(path: Path, header: GgufHeader, slots: int | None, threads: int, contex
                 hint="Take a smaller model, fewer slots or a shorter context.",
             )
     return servers, each
+
+
+def _is_narrow(header: GgufHeader) -> bool:
+    """Whether texts could depend on their company in steps of 8 tokens and more."""
+    return not header.block_types <= _WIDE_FORMATS
 
 
 def _needed(path: Path, header: GgufHeader, servers: int, slots: int, context: int) -> int:
