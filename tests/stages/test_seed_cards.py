@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from rpsg.privacy.private import Private, open_private
-from rpsg.stages.cards import CardModel, card_ballots, cells, project, shapes, systematic
+from rpsg.stages.cards import (
+    CardModel,
+    card_ballots,
+    cells,
+    project,
+    rows_counted,
+    shapes,
+    systematic,
+)
 
 if TYPE_CHECKING:
     from rpsg.domains import Pack
@@ -141,3 +149,24 @@ def test_systematic_draws_are_as_even_as_whole_numbers_can_be(weights: list[floa
 def test_systematic_draws_come_in_random_order(rng: np.random.Generator) -> None:
     drawn = systematic(np.ones(2), 100, rng)
     assert 20 < np.abs(np.diff(drawn)).sum() < 80
+
+
+@pytest.mark.parametrize(
+    ("brought", "most", "found"), [(500, 5, 500), (500, 1, 100), (60, 5, 100), (900, 5, 500)]
+)
+def test_the_number_of_rows_is_read_off_the_smallest_marginal(
+    tiny: Pack, brought: int, most: int, found: int
+) -> None:
+    noisy = np.full(24, 7_000, np.int64)
+    noisy[15:] = brought // 9
+    noisy[15] += brought % 9
+    assert rows_counted(tiny, noisy, 100, most) == found
+
+
+def test_people_who_bring_fewer_rows_than_they_may_are_not_drowned_in_even_mass(
+    tiny: Pack, rng: np.random.Generator
+) -> None:
+    truth = rng.multinomial(900, rng.dirichlet(np.full(15, 0.2)))
+    noisy = np.concatenate([truth, rng.multinomial(900, np.ones(9) / 9)])
+    topic = CardModel.fit(tiny, noisy, rows_counted(tiny, noisy, 900, 5), 0.0).marginals[0]
+    assert topic.ravel() == pytest.approx(truth / 900)

@@ -12,7 +12,7 @@ from rpsg.privacy.ballots import Ballots, Query
 from rpsg.privacy.gaussian import epsilon_of
 from rpsg.stages.budget import fitting_pack, pool_size, safe_size, votes_stage
 from rpsg.stages.candidates import write_variants
-from rpsg.stages.cards import CardModel, card_ballots, cells
+from rpsg.stages.cards import CardModel, card_ballots, cells, rows_counted
 from rpsg.stages.cosine_filter import drop_copies, drop_near_duplicates
 from rpsg.stages.keyphrases import add_phrases, by_topic, phrase_items
 from rpsg.stages.nll_filter import nll_filter
@@ -123,7 +123,7 @@ def release_cards(job: Job, pack: Pack, traits: Callable[[], Private[Traits]], n
     job.progress.start("counting cards")
     noisy = job.kernel.release(asked, lambda: card_ballots(traits(), job.people.units, pack))
     tell_spent(job, asked.stage)
-    return CardModel.fit(pack, noisy, n * asked.c, job.plan.method.uniform_mix)
+    return CardModel.fit(pack, noisy, rows_counted(pack, noisy, n, asked.c), job.plan.method.uniform_mix)
 
 
 def release_keyphrases(job: Job, pack: Pack, traits: Callable[[], Private[Traits]]) -> Phrases:

@@ -57,6 +57,18 @@ def card_ballots(
     return traits.zip(units, ballots)
 
 
+def rows_counted(pack: Pack, noisy: npt.NDArray[np.int64], people: int, most: int) -> int:
+    """How many rows ``people`` people with one to ``most`` rows each brought, from the noisy counts.
+
+    Every marginal counts every row, so each has the number as its sum; the one with the fewest cells has it
+    with the least noise. Taking ``most`` for everybody instead would fill the tables with rows nobody has.
+    """
+    sizes = [prod(shape) for shape in shapes(pack)]
+    least = sizes.index(min(sizes))
+    start = sum(sizes[:least])
+    return int(np.clip(noisy[start : start + sizes[least]].sum(), people, people * most))
+
+
 def project(noisy: npt.NDArray[np.int64], total: float) -> Floats:
     """The closest non-negative table with the given sum (Euclidean projection onto the simplex).
 
