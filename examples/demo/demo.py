@@ -86,9 +86,11 @@ def printable(text: str) -> str:
 
 
 def installed_in() -> float:
-    """Seconds of the last installation, which ``make`` wrote down; 0 when there is no note of it."""
+    """Seconds of the installation just made, which ``make`` wrote down; 0 when nothing was installed."""
     note = Path(sys.prefix, ".seconds")
-    return float(note.read_text(encoding="ascii")) if note.is_file() else 0.0
+    seconds = float(note.read_text(encoding="ascii")) if note.is_file() else 0.0
+    note.unlink(missing_ok=True)
+    return seconds
 
 
 def with_lap(laps: dict[str, float], name: str, work: Callable[[], None]) -> None:
