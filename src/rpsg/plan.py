@@ -102,7 +102,7 @@ class Method(Section):
     rounds: int = Field(1, ge=1, le=10)
     oversample: float = Field(3.0, ge=1, le=100)
     votes_per_record: int = Field(1, ge=1, le=16)
-    hub_correction: float = Field(0.5, ge=0, le=1)
+    hub_correction: float = Field(0.6, ge=0, le=1)
     uniform_mix: float = Field(0.15, ge=0, le=1)
     phrases_per_record: int = Field(4, ge=1, le=16)
 

@@ -11,7 +11,7 @@ from rpsg.models.fake import FakeClassifier, FakeEmbedder
 from rpsg.privacy.private import Private, open_private
 from rpsg.records import Corpus, Document
 from rpsg.running import Silent
-from rpsg.stages.annotate import annotate, describe, nearest
+from rpsg.stages.annotate import Landmarks, annotate, describe, nearest
 from rpsg.stages.seeds import People
 
 if TYPE_CHECKING:
@@ -86,16 +86,22 @@ def test_no_rows_have_no_values(tiny: Pack) -> None:
 def test_nearest_is_the_same_in_one_block_and_in_many(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    vectors = rng.standard_normal((50, 8)).astype(np.float32)
-    landmarks = rng.standard_normal((6, 8)).astype(np.float32)
+    vectors, rows, common = (
+        np.asarray(rng.standard_normal(shape) / 4, np.float32) for shape in ((50, 8), (6, 8), (6,))
+    )
+    landmarks = Landmarks(rows, common)
     whole = nearest(vectors, landmarks)
-    assert whole.tolist() == [int(np.argmax(landmarks @ v)) for v in vectors]
+    assert whole.tolist() == [int(np.argmax(rows @ v - common)) for v in vectors]
     monkeypatch.setattr("rpsg.stages.annotate.CHUNK", 7)
     assert np.array_equal(whole, nearest(vectors, landmarks))
 
 
-def test_descriptions_are_told_apart_by_what_they_do_not_share(tiny: Pack) -> None:
-    landmarks = describe(tiny.attribute("topic"), FakeEmbedder())
-    assert landmarks.shape == (5, 32)
-    assert np.allclose(np.linalg.norm(landmarks, axis=1), 1, atol=1e-5)
-    assert (landmarks @ landmarks.T - np.eye(5)).max() < 0.5
+def test_a_description_that_says_only_what_all_say_attracts_nothing(tiny: Pack) -> None:
+    topic = tiny.attribute("topic")
+    landmarks = describe([topic], FakeEmbedder())["topic"]
+    assert landmarks.rows.shape == (5, 32)
+    assert np.allclose(np.linalg.norm(landmarks.rows, axis=1), 1, atol=1e-5)
+    shared = landmarks.rows.mean(axis=0)
+    assert np.allclose(landmarks.common, landmarks.rows @ shared, atol=1e-6)
+    # A text in the middle of all descriptions is no nearer to one than to another.
+    assert np.ptp(landmarks.rows @ shared - landmarks.common) < 1e-6
