@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rpsg.protocols import Embedder, Progress
     from rpsg.records import Corpus, Document
 
-EMBED_CHUNK = 512
+EMBED_CHUNK = 128
 
 
 class People:
@@ -71,12 +71,15 @@ class People:
             stored: npt.NDArray[np.float32] = np.load(self._cache, mmap_mode="r", allow_pickle=False)
             if stored.shape == shape:
                 return stored
-        self._progress.start("reading the private texts")
+        # In hundredths: how many rows there are is private, and progress ends up in logs.
+        self._progress.start("reading the private texts", 100)
         vectors = self._room_for(shape)
         for start in range(0, len(rows), EMBED_CHUNK):
             chunk = [row.text for row in rows[start : start + EMBED_CHUNK]]
             vectors[start : start + len(chunk)] = self._embedder.embed(chunk)
             drop_pages(vectors)
+            end = start + len(chunk)
+            self._progress.advance(100 * end // len(rows) - 100 * start // len(rows))
         return self._keep(vectors)
 
     def _room_for(self, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
