@@ -11,7 +11,7 @@ import pytest
 from rpsg.cli import main
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "social_science"
-ROWS, TEXTS = 700, 8
+ROWS, TEXTS = 600, 5
 
 
 @pytest.mark.weights
