@@ -8,7 +8,6 @@ import shutil
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from rpsg.domains import pack_folder
 from rpsg.errors import RunError
 from rpsg.privacy.claims import PrivacyUnit
 from rpsg.privacy.facts import Cumulative, Egress, Output, PublicInput
@@ -47,7 +46,7 @@ def publish(folder: RunFolder, private: PrivateSide, job: Job, pool: Pool, calls
     """Assemble ``release/``; it appears whole or not at all."""
     with folder.assemble_release() as target:
         outputs = write_texts(target, pool)
-        write_evidence(target, folder.evidence, job.plan, pack_folder(job.plan.corpus.domain), calls)
+        write_evidence(target, folder.evidence, job.plan, calls)
         outputs[f"{EVIDENCE}/{TEXTS}"] = _sha256(target / EVIDENCE / TEXTS)
         ledger = build_public_ledger(
             ledger_facts(job, pool, outputs),
@@ -137,7 +136,7 @@ def write_texts(folder: Path, pool: Pool) -> dict[str, str]:
     return write_corpus(folder, synthetic_texts(pool), formats)
 
 
-def write_evidence(folder: Path, evidence: Path, plan: Plan, pack_folder: Path, calls: CallStore) -> None:
+def write_evidence(folder: Path, evidence: Path, plan: Plan, calls: CallStore) -> None:
     """Copy what a replay needs: noisy counts, plan, pack, every reply of the writer, and what failed."""
     target = folder / EVIDENCE
     target.mkdir()
@@ -146,9 +145,7 @@ def write_evidence(folder: Path, evidence: Path, plan: Plan, pack_folder: Path, 
     calls.export_jsonl(target / TEXTS)
     public = plan.model_copy(update={"data": plan.data.model_copy(update={"path": ""})})
     write_atomic(target / PLAN, public.to_toml().encode(), PUBLIC_MODE)
-    (target / PACK).mkdir()
-    for file in sorted(p for p in pack_folder.iterdir() if p.suffix in (".toml", ".txt")):
-        shutil.copyfile(file, target / PACK / file.name)
+    shutil.copytree(evidence / PACK, target / PACK)
 
 
 def write_words(folder: Path, facts: Facts) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rpsg import registry
-from rpsg.domains import Pack, find_pack
+from rpsg.domains import Pack, find_pack, pack_folder, read_pack
+from rpsg.errors import RunError
 from rpsg.methods.tools import Job, Tools
 from rpsg.private_side import open_side
-from rpsg.release import publish, read_release
+from rpsg.release import PACK, publish, read_release
 from rpsg.stages.budget import strict_budget
 from rpsg.store.calls import CallStore
+from rpsg.store.files import canonical_json, write_atomic
 from rpsg.store.run import RunFolder
 from rpsg.store.settled import FAILED, SettledWriter
 from rpsg.store.writers import CachedWriter
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from rpsg.protocols import NoiseSource, Progress, Writer
     from rpsg.results import Run
 
+TIMINGS = "timings.json"
 #: Methods whose releases are planned by ``strict_budget``; the others read no private data.
 PAID_METHODS = ("strict",)
 
@@ -123,6 +128,7 @@ def execute(
     watch = Stopwatch(progress or Silent())
     with RunFolder.create_or_resume(out, fingerprint(plan, pack, tools), plan.to_toml()) as folder:
         if not folder.is_released:
+            keep_pack(folder, plan, pack)
             with (
                 CallStore(folder.evidence_path("calls.sqlite")) as calls,
                 open_side(plan, budget, folder, tools, noise, watch) as private,
@@ -134,11 +140,40 @@ def execute(
                 watch.start("release")
                 publish(folder, private, job, pool, calls)
             watch.stop()
-            folder.journal.append("finished", seconds={k: round(v, 2) for k, v in watch.seconds.items()})
+            folder.journal.append("finished")
+            keep_timings(folder, watch.seconds)
         return read_release(folder.path, watch.seconds or timings(folder))
 
 
+def keep_pack(folder: RunFolder, plan: Plan, pack: Pack) -> None:
+    """Copy the pack into the evidence before anything is done with it: the user may edit the original.
+
+    Raises:
+        RunError: the pack was changed in the moment between reading and copying it.
+    """
+    kept = folder.evidence_path(PACK)
+    if not kept.exists():
+        partial = folder.evidence_path(f"{PACK}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        source = pack_folder(plan.corpus.domain)
+        for file in sorted(p for p in source.iterdir() if p.suffix in (".toml", ".txt")):
+            shutil.copyfile(file, partial / file.name)
+        partial.rename(kept)
+    if read_pack(kept).sha256 != pack.sha256:
+        raise RunError(
+            f"The domain pack {pack.name} was changed while it was read.",
+            hint="Start a new run in another folder with -o.",
+        )
+
+
+def keep_timings(folder: RunFolder, seconds: Mapping[str, float]) -> None:
+    """Keep where the time went in the private folder: reading takes as long as there are people."""
+    rounded = {stage: round(value, 2) for stage, value in seconds.items()}
+    write_atomic(folder.private_path(TIMINGS), canonical_json(rounded))
+
+
 def timings(folder: RunFolder) -> Mapping[str, float]:
-    """Where the time of a finished run went, from its journal."""
-    events = folder.journal.events("finished")
-    return events[-1]["seconds"] if events else {}
+    """Where the time of a finished run went."""
+    path = folder.private_path(TIMINGS)
+    return dict(json.loads(path.read_bytes())) if path.exists() else {}

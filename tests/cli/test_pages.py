@@ -131,7 +131,8 @@ def test_an_epsilon_is_explained_by_the_best_attack(rpsg: Rpsg) -> None:
     assert facts["mu"] == pytest.approx(0.4483, abs=1e-4)
     assert facts["auc"] == pytest.approx(0.6244, abs=1e-4)
     assert facts["epsilon_of_groups"]["2"] > facts["epsilon_replace_one"] > 2
-    assert "62.4%" in rpsg("explain", "--epsilon", "2").out
+    # 62.44 % is a bound: printed with one decimal it may not become 62.4.
+    assert "62.5%" in rpsg("explain", "--epsilon", "2").out
 
 
 def test_a_group_of_one_would_get_the_epsilon_itself() -> None:

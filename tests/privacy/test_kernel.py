@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -157,7 +158,9 @@ def test_neither_journal_nor_evidence_holds_a_string_of_one_unit_or_a_clean_coun
     run.all(kernel)
     written = b"".join(p.read_bytes() for p in run.folder.rglob("*") if p.is_file())
     assert b"a secret of one" not in written
-    assert b"300" not in (run.folder / "private" / "journal.jsonl").read_bytes()
+    journal = (run.folder / "private" / "journal.jsonl").read_text(encoding="utf-8")
+    hashes_out = re.sub(r"[0-9a-f]{32,}", "", journal)  # a hash may hold any three digits by chance
+    assert "300" not in hashes_out
 
 
 def evidence_of(run: Run, seq: int) -> Path:

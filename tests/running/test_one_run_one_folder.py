@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rpsg.domains import read_pack
 from rpsg.errors import BudgetError, RunError
 from rpsg.models.fake import FakeWriter
 from rpsg.running import Silent
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tests.conftest import Lab
 
     from rpsg.plan import Plan
+    from rpsg.protocols import Request
 
 
 class StopsBeforeTheVotes(Silent):
@@ -73,6 +75,30 @@ def test_a_finished_run_comes_back_at_once_without_data_or_writer(lab: Lab) -> N
     assert writer.requests == []
     assert (again.texts, again.ledger, again.summary) == (run.texts, run.ledger, run.summary)
     assert again.timings == pytest.approx(run.timings, abs=0.01)
+
+
+def test_how_long_the_reading_took_stays_in_the_private_folder(lab: Lab) -> None:
+    """It grows with the number of people, which is private."""
+    run = lab.run(lab.plan(lab.file(lab.rows(300))))
+    assert "reading the private texts" in run.timings
+    files = [path for path in run.path.rglob("*") if path.is_file()]
+    outside = [path for path in files if "private" not in path.relative_to(run.path).parts]
+    assert not [p.name for p in outside if b"reading the private texts" in p.read_bytes()]
+
+
+def test_a_pack_that_is_edited_during_a_run_does_not_spoil_its_release(lab: Lab) -> None:
+    def edits(request: Request) -> str:
+        (lab.pack / "candidate.txt").write_text("Something else about {topic}")
+        return FakeWriter().write([request])[0].text
+
+    before = (lab.pack / "candidate.txt").read_text()
+    try:
+        run = lab.run(lab.plan(lab.file(lab.rows(300))), writer=FakeWriter(edits))
+    finally:
+        (lab.pack / "candidate.txt").write_text(before)
+    kept = run.release / "evidence" / "pack"
+    assert (kept / "candidate.txt").read_text() == before
+    assert read_pack(kept).sha256 in {line.get("sha256") for line in run.ledger["public_inputs"]}
 
 
 def test_every_run_on_the_same_data_is_charged_to_the_same_account(lab: Lab) -> None:

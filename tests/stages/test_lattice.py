@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from rpsg.stages.annotate import empty_rows
 from rpsg.stages.lattice import STEPS, on_lattice
 
 
@@ -36,8 +37,12 @@ def test_the_lattice_moves_a_similarity_by_less_than_one_in_a_thousand() -> None
     assert float(np.abs(moved - rows @ rows.T).max()) < 1e-3
 
 
-def test_a_row_that_is_not_finite_has_no_direction() -> None:
+@pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
+def test_a_row_that_is_not_finite_has_no_direction_and_spoils_no_other(broken: float) -> None:
     rows = unit_rows(3, 8, 6)
-    rows[1, 2] = np.nan
-    assert (on_lattice(rows)[1] == np.where(np.isnan(rows[1]), 0, on_lattice(rows)[1])).all()
-    assert np.isfinite(on_lattice(rows)).all()
+    sound = on_lattice(rows)
+    rows[1, 2] = broken
+    lattice = on_lattice(rows)
+    assert not lattice[1].any()
+    assert np.array_equal(lattice[[0, 2]], sound[[0, 2]])
+    assert empty_rows(rows).tolist() == [False, True, False]

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rpsg.domains import find_pack, pack_names
 from rpsg.errors import InfeasibleError, UsageError
 from rpsg.plan import Plan, resolve
 from rpsg.stages.budget import (
+    LOWER_END,
     MINIMUM_POOL,
     fitting_pack,
     pool_size,
@@ -154,3 +156,26 @@ def test_a_plan_without_any_share_is_refused(tiny: Pack) -> None:
         strict_budget(
             resolve({"privacy": {"shares": dict.fromkeys(("size", "labels", "cards", "votes"), 0)}}), tiny
         )
+
+
+@pytest.mark.parametrize("name", pack_names())
+@pytest.mark.parametrize("epsilon", [1.0, 2.0, 8.0])
+def test_the_number_of_people_that_a_plan_asks_for_carries_every_pack_that_ships(
+    name: str, epsilon: float
+) -> None:
+    pack = find_pack(name)
+    declared = resolve({"privacy": {"epsilon": epsilon, "n_public": 1}})
+    budget = strict_budget(declared, pack)
+    enough = smallest_size(declared, pack, budget)
+    fitting_pack(declared, pack, enough, budget)
+    with pytest.raises(InfeasibleError):
+        fitting_pack(declared, pack, int(0.9 * enough), budget)
+
+
+@pytest.mark.parametrize("name", pack_names())
+def test_people_who_are_counted_with_noise_are_enough_even_when_the_count_comes_out_low(name: str) -> None:
+    pack, plan = find_pack(name), Plan()
+    budget = strict_budget(plan, pack)
+    sigma = budget.release("size").sigma
+    lowest = safe_size(smallest_size(plan, pack, budget) - LOWER_END * sigma, sigma)
+    fitting_pack(plan, pack, lowest, budget)

@@ -88,9 +88,9 @@ def _attacks(facts: dict[str, Any]) -> list[str]:
     auc, first, second = facts["auc"], facts["tpr_at_fpr_1_percent"], facts["tpr_at_fpr_01_percent"]
     pairs = "Shown one who took part and one who did not, they pick the right one"
     return [
-        f"{pairs} in at most {auc:.1%} of the cases (AUC); guessing is right in 50%.",
-        f"If 1 in 100 outsiders may be accused wrongly, they find at most {first:.1%} of the members.",
-        f"If 1 in 1000 outsiders may be accused wrongly, they find at most {second:.2%} of the members.",
+        f"{pairs} in at most {_percent(auc)} of the cases (AUC); guessing is right in 50%.",
+        f"If 1 in 100 outsiders may be accused wrongly, they find at most {_percent(first)} of the members.",
+        f"If 1 in 1000 may be accused wrongly, they find at most {_percent(second, 2)} of the members.",
     ]
 
 
@@ -107,4 +107,12 @@ def _background(facts: dict[str, Any]) -> list[str]:
 
 
 def _epsilon(value: float) -> str:
-    return f"{value:.3g}" if math.isfinite(value) else "no bound worth the name"
+    from rpsg.privacy.gaussian import rounded_up  # noqa: PLC0415  # only when it is needed: the help must be quick
+
+    return rounded_up(value, 3) if math.isfinite(value) else "no bound worth the name"
+
+
+def _percent(share: float, decimals: int = 1) -> str:
+    from rpsg.privacy.gaussian import rounded_up  # noqa: PLC0415  # only when it is needed: the help must be quick
+
+    return f"{rounded_up(100 * share, decimals)}%"

@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from rpsg.cli.screen import Screen, seconds_in_words
+from rpsg.privacy.gaussian import rounded_up
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,8 +44,8 @@ def _claim(screen: Screen, preview: Preview) -> None:
         delta = "" if preview.delta is None else f", delta {preview.delta:g}"
         facts.append(("epsilon", f"{preview.epsilon:.4g}{delta}"))
     if preview.epsilon_replace_one is not None:
-        facts.append(("if one is replaced", f"epsilon {preview.epsilon_replace_one:.4g}"))
-    facts += [(_attack(name), f"{value:.1%}") for name, value in preview.attacker.items()]
+        facts.append(("if one is replaced", f"epsilon {rounded_up(preview.epsilon_replace_one, 3)}"))
+    facts += [(_attack(name), f"{rounded_up(100 * value, 1)}%") for name, value in preview.attacker.items()]
     screen.facts(facts)
 
 

@@ -141,6 +141,13 @@ class AttackBound:
     tpr_at_fpr_01_percent: float
 
 
+def rounded_up(value: float, decimals: int) -> str:
+    """A bound in print: with that many decimals, never below what it stands for."""
+    if not math.isfinite(value):
+        return "unbounded"
+    return f"{math.ceil(value * 10**decimals - 1e-9) / 10**decimals:.{decimals}f}"
+
+
 def attack_success(mu: float, delta_fail: float = 0.0) -> AttackBound:
     """The optimal attack on mu-GDP: AUC = Phi(mu / sqrt 2), TPR = Phi(Phi^-1(FPR) + mu); + ``delta_fail``."""
     return AttackBound(

@@ -111,10 +111,14 @@ class Kernel:
         self._run_id, self._account = run_id, account
         self._plan = budget.sha256()
         heading = {"run_id": run_id, "plan_sha256": self._plan, "noise": noise.name}
-        self._journal = Journal(journal, heading).open()
         self._done: list[Released] = []
-        if account is not None:
-            account.book.require_room(account.id, run_id, budget.mu2, budget.delta_fail)
+        try:
+            self._journal = Journal(journal, heading).open()
+            if account is not None:
+                account.book.require_room(account.id, run_id, budget.mu2, budget.delta_fail)
+        except BaseException:
+            self._close()  # a kept error, as in a notebook, would keep this half-made kernel and its lock
+            raise
 
     def close(self) -> None:
         """Let another process work in the run folder. Done by itself when the kernel is dropped."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rpsg.privacy.gaussian import attack_success
+from rpsg.privacy.gaussian import rounded_up
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,20 +50,15 @@ def _claimed(facts: Facts) -> str:
     claim = facts.ledger["claim"]
     lines = ["## What is claimed", "", claim["text"]]
     if "epsilon" in claim:
-        worst = attack_success(claim["mu"])
+        worst = claim["attack"]
         lines += [
             "",
             (
                 "In other words: somebody who knows everything but whether one particular "
                 f"{facts.plan.unit} is in the data, and who does the best that mathematics allows, tells it "
-                f"right with an AUC of at most {worst.auc:.3f} (0.5 is guessing), and finds at most "
-                f"{100 * worst.tpr_at_fpr_1_percent:.1f} % of the members when 1 % of the others may be "
-                "accused."
-            ),
-            "",
-            (
-                f"Counting a replaced {facts.plan.unit} instead of an added or removed one, epsilon is "
-                f"{claim['epsilon_replace_one']:.3g}."
+                f"right with an AUC of at most {rounded_up(worst['auc'], 3)} (0.5 is guessing), and finds at "
+                f"most {rounded_up(100 * worst['tpr_at_fpr_1_percent'], 1)} % of the members when 1 % of the "
+                "others may be accused."
             ),
         ]
     return "\n".join(lines)

@@ -85,11 +85,39 @@ def pool_size(plan: Plan, n: int, budget: Budget) -> int:
 
 
 def smallest_size(plan: Plan, pack: Pack, budget: Budget) -> int:
-    """The smallest number of people for which this schema and epsilon make sense."""
-    widest = max(len(pack.attribute(group[0]).values) for group in pack.marginals)
-    cards = math.ceil(widest * NOISE_PER_CELL * budget.release("cards").sigma / NOISE_SHARE)
+    """The smallest number of people for which this schema and epsilon make sense.
+
+    People who are counted with noise must be more: what is used is the safe lower end of the count, which
+    lies up to twice its margin below the truth (but once in a million).
+    """
+    cards = math.ceil(_fewest_cells(pack) * NOISE_PER_CELL * budget.release("cards").sigma / NOISE_SHARE)
     votes = math.ceil(2 * MINIMUM_POOL * budget.release(votes_stage(plan, 0)).sigma)
-    return max(cards, votes) + 1
+    counted = plan.privacy.n_public is None
+    margin = math.ceil(2 * LOWER_END * budget.release("size").sigma) + 1 if counted else 0
+    return max(cards, votes) + 1 + margin
+
+
+def _fewest_cells(pack: Pack) -> int:
+    """Cells of the largest marginal when everything is thinned out that can be without losing an attribute.
+
+    Marginals are thinned by size, so one that must stay whole keeps every smaller one whole too.
+    """
+    sizes = sorted({_cells_of(pack, part) for group in pack.marginals for part in (group, group[:1])})
+    everything = {name for group in pack.marginals for name in group}
+    for allowed in sizes:
+        kept = _kept(pack, allowed)
+        if {name for group in kept for name in group} == everything and _largest(pack, kept) <= allowed:
+            return allowed
+    return sizes[-1]
+
+
+def _kept(pack: Pack, allowed: int) -> tuple[tuple[str, ...], ...]:
+    """Each marginal whole if it has at most so many cells, else by its first attribute alone."""
+    return tuple(group if _cells_of(pack, group) <= allowed else group[:1] for group in pack.marginals)
+
+
+def _largest(pack: Pack, groups: Sequence[Sequence[str]]) -> int:
+    return max(_cells_of(pack, group) for group in groups)
 
 
 def thinned(pack: Pack, n: int, sigma: float) -> Pack:
@@ -99,10 +127,10 @@ def thinned(pack: Pack, n: int, sigma: float) -> Pack:
     number of marginals stays, so the plan of the budget holds; what it depends on is public or paid for.
     """
     allowed = max_cells(n, sigma)
-    kept = tuple(group if _cells_of(pack, group) <= allowed else group[:1] for group in pack.marginals)
+    kept = _kept(pack, allowed)
     counted = {name for group in kept for name in group}
     lost = [name for group in pack.marginals for name in group if name not in counted]
-    if lost or any(_cells_of(pack, group) > allowed for group in kept):
+    if lost or _largest(pack, kept) > allowed:
         widest = max((g for g in pack.marginals), key=lambda g: len(pack.attribute(g[0]).values))[0]
         raise InfeasibleError(
             f"The schema is too large for this many people: noise leaves room for {allowed} cells in a "

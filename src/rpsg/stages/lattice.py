@@ -25,9 +25,9 @@ SQUARE = STEPS * STEPS
 
 
 def on_lattice(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Rows of at most unit length as whole numbers, same shape; what is not finite becomes zero."""
+    """Rows of at most unit length as whole numbers, same shape; a row that is not finite has no direction."""
     whole = np.asarray(rows, np.float32) * np.float32(STEPS)
     np.rint(whole, out=whole)
     if not np.isfinite(whole).all():
-        whole[~np.isfinite(whole)] = 0
+        whole[~np.isfinite(whole).all(axis=-1)] = 0
     return whole
