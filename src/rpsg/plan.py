@@ -119,11 +119,16 @@ class Models(Section):
 
 
 class Generation(Section):
-    """The public random stream: prompts, sampling. It never touches the noise."""
+    """The public random stream: prompts, sampling. It never touches the noise.
+
+    ``examples`` is how many of the pack's invented texts a prompt shows. The default writer is so small
+    that it copies their manner into every text; larger writers may gain from some.
+    """
 
     seed: int = Field(0, ge=0, lt=2**63)
     temperature: float | None = Field(None, gt=0, le=2)
     top_p: float | None = Field(None, gt=0, le=1)
+    examples: int = Field(0, ge=0, le=20)
 
 
 class Plan(Section):

@@ -23,7 +23,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One text to be written. The same request gives the same text, alone or in any batch."""
+    """One text to be written. The same request gives the same text, alone or in any batch.
+
+    ``begins`` is how the answer should begin. A writer that can go on from the start of an answer does so,
+    and its reply holds these words; for one that cannot, the last message asks for them.
+    """
 
     messages: tuple[Message, ...]
     max_tokens: int
@@ -31,6 +35,7 @@ class Request:
     temperature: float = 1.0
     top_p: float = 0.95
     stop: tuple[str, ...] = ()
+    begins: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+OPENINGS = (
+    'values = ["I bought", "We tried", "They sent", "My friend likes"]',
+    'by = "sentiment"\ngroups = { positive = ["I bought"], negative = ["They sent"] }',
+)
+
+
 @pytest.fixture
 def folder(pack_folder: Path, tmp_path: Path) -> Path:
     """A copy of the tiny pack, to be changed."""
@@ -96,6 +102,9 @@ def test_a_file_of_values_lies_in_the_pack(folder: Path, file: str) -> None:
             'length = "tiny", opening = "I bought"',
             "not one of its values",
         ),
+        ('name = "opening"', 'name = "opening"\nby = "sentiment"', "by and groups go together"),
+        (*OPENINGS, "needs a group for each value of 'sentiment'"),
+        (OPENINGS[0], OPENINGS[1].replace("sentiment", "mood"), "'mood', which is not counted"),
         ("[[attributes]]", "[[attributes", "not valid TOML"),
     ],
 )
@@ -125,6 +134,11 @@ def test_every_word_of_a_pack_is_in_its_fingerprint_and_its_place_is_not(
         assert read_pack(folder).sha256 != before
         file.write_text(text)
     assert read_pack(folder).sha256 == before
+
+
+def test_a_free_attribute_may_go_by_another_one(folder: Path) -> None:
+    change(folder, OPENINGS[0], OPENINGS[1].replace("negative", 'mixed = ["We tried"], negative'))
+    assert read_pack(folder).attribute("opening").values == ("I bought", "We tried", "They sent")
 
 
 def test_a_label_is_counted_with_the_sentiment(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -84,6 +85,13 @@ class WriterLaws:
             assert reply.error == ""
             assert reply.prompt_tokens > 0
             assert reply.completion_tokens > 0
+
+    def test_a_reply_begins_as_the_request_says(self, writer: Writer) -> None:
+        ask = replace(BATCH[0], begins="To our surprise the green tea", max_tokens=8)
+        reply = writer.write([ask])[0]
+        assert reply.text.startswith(ask.begins)
+        assert len(reply.text) > len(ask.begins)
+        assert reply.text.count(ask.begins) == 1
 
     def test_any_unicode_may_be_asked(self, writer: Writer) -> None:
         odd = Request((Message("user", "Zoë\u0000 🙂 \u202e日本\n\t'\"\\"),), max_tokens=4, seed=2**63 - 1)

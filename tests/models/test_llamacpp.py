@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -108,8 +109,15 @@ def test_a_model_without_a_chat_template_goes_on_with_the_messages() -> None:
     assert "messages" not in payload
 
 
-def answer(*chunks: dict[str, Any], stopped: bool = False) -> llama_server._Answer:
-    made = llama_server._Answer(lambda: stopped)
+def test_a_beginning_is_the_start_of_the_answer_that_the_model_goes_on_with() -> None:
+    begun = replace(ASK, begins="Hello to")
+    payload = llama_server._payload(begun, 0, chat=True)
+    assert payload["messages"][-1] == {"role": "assistant", "content": "Hello to"}
+    assert llama_server._payload(begun, 0, chat=False)["prompt"] == "Say hello.\n\nHello to"
+
+
+def answer(*chunks: dict[str, Any], stopped: bool = False, begins: str = "") -> llama_server._Answer:
+    made = llama_server._Answer(lambda: stopped, begins)
     for chunk in chunks:
         made.take(chunk)
     return made

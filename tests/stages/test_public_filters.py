@@ -49,6 +49,8 @@ def alive(pool: Pool) -> list[int]:
         ("I'm sorry, but I cannot help with that request.", ""),
         ("Write a review of tea by a happy customer today.", ""),
         ("Rewrite the following review as an unhappy customer.", ""),
+        ("We like tea. Would you like me to suggest some other kinds of it?", ""),
+        ("I'd be happy to help you find a place to buy green tea in.", ""),
         ("Tea is fine <|im_end|> and more of it is finer.", ""),
         ("", ""),
         ("  \n ", ""),

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 VALUES = {"topic": "olive oil", "sentiment": "negative", "length": "medium", "opening": "We tried"}
 
 
+def with_examples(number: int) -> Plan:
+    return resolve({"generation": {"examples": number}})
+
+
 @pytest.mark.parametrize(
     ("template", "fields", "text"),
     [
@@ -66,23 +70,40 @@ def test_no_placeholder_is_left_in_any_request_of_any_pack(name: str) -> None:
                 candidate_request(pack, Plan(), drawn, i),
                 variant_request(pack, Plan(), drawn, "A winner's text.", i),
             ):
-                said = "\n".join(message.content for message in request.messages)
+                said = "\n".join([*(message.content for message in request.messages), request.begins])
                 assert not set("{}[]") & set(said)
                 assert all(message.content for message in request.messages)
 
 
+@pytest.mark.parametrize("name", pack_names())
+def test_what_a_pack_s_text_begins_with_is_asked_for_in_words_too(name: str) -> None:
+    pack = find_pack(name)
+    for i, card in enumerate(CardModel.uniform(pack).draw(12, stream(0, "test"))):
+        request = candidate_request(pack, Plan(), card, i)
+        assert request.begins
+        assert request.messages[-1].content.endswith(f"beginning with: {request.begins}")
+
+
 def test_requests_with_the_same_number_of_prefix_share_every_byte_of_it(tiny: Pack) -> None:
     cards = CardModel.uniform(tiny).draw(3 * PREFIXES, stream(0, "test"))
-    requests = [candidate_request(tiny, Plan(), card, i) for i, card in enumerate(cards)]
+    plan = with_examples(2)
+    requests = [candidate_request(tiny, plan, card, i) for i, card in enumerate(cards)]
     for i, request in enumerate(requests):
         assert request.messages[:-1] == requests[i % PREFIXES].messages[:-1]
-        assert request.messages[:-1] == prefix(tiny, tiny.about, 0, i % PREFIXES)
+        assert request.messages[:-1] == prefix(tiny, plan, i % PREFIXES)
 
 
-def test_the_beginning_is_a_chat_with_the_examples(tiny: Pack) -> None:
-    roles = [message.role for message in prefix(tiny, "tea", 0, 0)]
-    assert roles == ["system", "user", "assistant", "user", "assistant"]
-    assert prefix(tiny, "tea", 0, 0)[0].content == "You write each review as customers do. The corpus: tea."
+@pytest.mark.parametrize(("asked", "shown"), [(0, 0), (1, 1), (2, 2), (20, 2)])
+def test_a_prompt_is_a_chat_with_as_many_examples_as_the_plan_says(
+    tiny: Pack, asked: int, shown: int
+) -> None:
+    roles = [message.role for message in prefix(tiny, with_examples(asked), 0)]
+    assert roles == ["system", *(["user", "assistant"] * shown)]
+
+
+def test_the_system_prompt_tells_what_the_corpus_is_about(tiny: Pack) -> None:
+    plan = resolve({"corpus": {"about": "tea"}})
+    assert prefix(tiny, plan, 0)[0].content == "You write each review as customers do. The corpus: tea."
 
 
 def test_the_line_about_the_corpus_takes_the_place_of_the_pack_s(tiny: Pack) -> None:
@@ -117,11 +138,11 @@ def test_length_and_temperature_are_asked_for_by_card_pack_and_plan(tiny: Pack) 
 def test_candidates_come_back_by_card_though_they_are_asked_for_by_prefix(tiny: Pack) -> None:
     cards = CardModel.uniform(tiny).draw(10, stream(0, "test"))
     writer = FakeWriter(lambda request: f"You asked for this: {request.messages[-1].content}!")
-    pool = write_candidates(cards, tiny, Plan(), writer, Silent())
+    pool = write_candidates(cards, tiny, with_examples(1), writer, Silent())
     assert [c.id for c in pool] == list(range(10))
     by_id = {c.id: c for c in pool}
     for i, card in enumerate(cards):
-        request = candidate_request(tiny, Plan(), card, i)
+        request = candidate_request(tiny, with_examples(1), card, i)
         assert by_id[i].card == card
         assert request in writer.requests
     firsts = [request.messages[:-1] for request in writer.requests]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
+from rpsg.domains import find_pack
 from rpsg.privacy.private import Private, open_private
 from rpsg.stages.cards import (
     CardModel,
@@ -118,6 +120,20 @@ def test_cards_name_every_attribute_and_free_values_are_spread_evenly(
     }
     openings = [card.values["opening"] for card in cards]
     assert {openings.count(value) for value in tiny.attribute("opening").values} == {10}
+
+
+def test_a_free_value_comes_from_the_group_of_the_value_it_goes_by(rng: np.random.Generator) -> None:
+    pack = find_pack("food-reviews")
+    opening = pack.attribute("opening")
+    cards = CardModel.uniform(pack).draw(600, rng)
+    for sentiment, group in opening.groups.items():
+        drawn = Counter(c.values["opening"] for c in cards if c.values["sentiment"] == sentiment)
+        assert set(drawn) == set(group)
+        assert max(drawn.values()) - min(drawn.values()) <= 1
+
+
+def test_a_group_that_no_card_needs_is_no_trouble(rng: np.random.Generator) -> None:
+    assert CardModel.uniform(find_pack("food-reviews")).draw(1, rng)[0].values["opening"]
 
 
 def test_the_fit_mixes_in_a_share_of_the_uniform(tiny: Pack) -> None:

@@ -35,7 +35,8 @@ class Attribute(Strict):
     ``kind`` says how a private record gets its value, always by a public per-record rule: ``label`` (the
     declared column), ``nearest`` (closest description by embedding), ``sentiment`` (a classifier),
     ``words`` (word-count bucket). A ``free`` attribute is never read from private data: its values are
-    drawn uniformly, only to vary the prompts.
+    drawn uniformly, only to vary the prompts. With ``by`` it has a group of values for each value of another
+    attribute, and is drawn from the group that fits: a happy customer opens otherwise than an angry one.
     """
 
     name: Name
@@ -47,6 +48,15 @@ class Attribute(Strict):
     edges: tuple[int, ...] = ()
     words: tuple[int, ...] = ()
     say: dict[str, str] = {}
+    by: str = ""
+    groups: dict[str, tuple[str, ...]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _values_of_groups(cls, raw: object) -> object:
+        if not isinstance(raw, dict) or not isinstance(raw.get("groups"), dict) or raw.get("values"):
+            return raw
+        return {**raw, "values": tuple(dict.fromkeys(v for group in raw["groups"].values() for v in group))}
 
     @model_validator(mode="after")
     def _shape(self) -> Self:
@@ -60,6 +70,8 @@ class Attribute(Strict):
             raise ValueError(f"attribute {self.name!r} needs rising edges")
         if set(self.say) - set(self.values):
             raise ValueError(f"attribute {self.name!r} says words for values that it does not have")
+        if bool(self.by) != bool(self.groups) or (self.by and self.kind != "free"):
+            raise ValueError(f"attribute {self.name!r}: by and groups go together, and only with kind free")
         return self
 
     @property
@@ -87,6 +99,7 @@ class Pack(Strict):
     text: str = "text"
     temperature: float = Field(1.0, gt=0, le=2)
     top_p: float = Field(0.95, gt=0, le=1)
+    begins: str = ""
     marginals: tuple[tuple[str, ...], ...]
     attributes: tuple[Attribute, ...]
     examples: tuple[Example, ...] = ()
@@ -105,8 +118,19 @@ class Pack(Strict):
         missing = {a.name for a in self.attributes if a.counted} - set(counted)
         if missing:
             raise ValueError(f"no marginal counts {', '.join(sorted(missing))}")
+        self._groups_fit()
         self._examples_fit()
         return self
+
+    def _groups_fit(self) -> None:
+        for free in self.attributes:
+            other = next((a for a in self.attributes if a.name == free.by and a.counted), None)
+            if free.by and other is None:
+                raise ValueError(f"attribute {free.name!r} goes by {free.by!r}, which is not counted")
+            if other and (set(other.values) != set(free.groups) or not all(free.groups.values())):
+                raise ValueError(f"attribute {free.name!r} needs a group for each value of {free.by!r}")
+            if set(free.values) != {v for g in free.groups.values() for v in g} and free.by:
+                raise ValueError(f"attribute {free.name!r} has values that stand in no group")
 
     def _examples_fit(self) -> None:
         for example in self.examples:

@@ -68,7 +68,7 @@ class FakeWriter:
         self.requests.append(request)
         if self._fails(request):
             return Reply("", "error", error="the fake was told to fail")
-        text = self._answer(request)
+        text = f"{request.begins} {self._answer(request)}".lstrip()
         return Reply(text, "stop", sum(len(m.content) // 4 for m in request.messages), len(text) // 4)
 
 

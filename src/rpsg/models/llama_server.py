@@ -78,7 +78,7 @@ class LlamaServer:
 
         Raises ServerGoneError when there is no server to answer.
         """
-        answer = _Answer(stopped)
+        answer = _Answer(stopped, request.begins)
         ask = self._server.handle_chat_completions if self._chat else self._server.handle_completions
         try:
             ask(_payload(request, slot, chat=self._chat), answer.take)
@@ -113,9 +113,9 @@ class LlamaServer:
 class _Answer:
     """Takes the pieces of one streamed answer. Streaming is what lets Ctrl-C stop it at the next token."""
 
-    def __init__(self, stopped: Callable[[], bool]) -> None:
+    def __init__(self, stopped: Callable[[], bool], begins: str) -> None:
         self._stopped = stopped
-        self._pieces: list[str] = []
+        self._pieces = [begins]  # streamed pieces do not repeat the beginning that they go on from
         self._finish = ""
         self._error: dict[str, Any] | None = None
         self._usage: dict[str, int] = {}
@@ -167,10 +167,13 @@ def _payload(request: Request, slot: int, *, chat: bool) -> dict[str, Any]:
         "stream_options": {"include_usage": True},
     }
     if chat:
-        payload["messages"] = [{"role": m.role, "content": m.content} for m in request.messages]
+        messages = [{"role": m.role, "content": m.content} for m in request.messages]
+        begun = [{"role": "assistant", "content": request.begins}] if request.begins else []
+        payload["messages"] = messages + begun
         payload["chat_template_kwargs"] = {"enable_thinking": False}
     else:  # a model without a chat template only goes on with a text
-        payload["prompt"] = "\n\n".join(message.content for message in request.messages) + "\n\n"
+        payload["prompt"] = "\n\n".join(message.content for message in request.messages)
+        payload["prompt"] += f"\n\n{request.begins}"
     return payload
 
 

@@ -21,7 +21,7 @@ from rpsg.records import Card
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rpsg.domains import Pack
+    from rpsg.domains import Attribute, Pack
     from rpsg.privacy.private import Private
     from rpsg.stages.annotate import Traits
 
@@ -117,9 +117,26 @@ class CardModel:
                     known[name] = self._draw_one(group, position, table, known, count, rng)
         for attribute in self.pack.attributes:
             if not attribute.counted:
-                known[attribute.name] = _shuffled_evenly(len(attribute.values), count, rng)
+                known[attribute.name] = self._draw_free(attribute, known, count, rng)
         values = {a.name: a.values for a in self.pack.attributes}
         return [Card({name: values[name][codes[i]] for name, codes in known.items()}) for i in range(count)]
+
+    def _draw_free(
+        self,
+        attribute: Attribute,
+        known: Mapping[str, npt.NDArray[np.int64]],
+        count: int,
+        rng: np.random.Generator,
+    ) -> npt.NDArray[np.int64]:
+        """Values of an attribute that is never counted, each as often as the others of its group."""
+        if not attribute.by:
+            return _shuffled_evenly(len(attribute.values), count, rng)
+        drawn = np.zeros(count, np.int64)
+        for code, value in enumerate(self.pack.attribute(attribute.by).values):
+            places = np.flatnonzero(known[attribute.by] == code)
+            group = np.array([attribute.values.index(v) for v in attribute.groups[value]], np.int64)
+            drawn[places] = group[_shuffled_evenly(len(group), len(places), rng)]
+        return drawn
 
     def _draw_one(
         self,

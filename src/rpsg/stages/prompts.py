@@ -11,13 +11,12 @@ from rpsg.stages.streams import stream, text_seed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rpsg.domains import Example, Pack
+    from rpsg.domains import Pack
     from rpsg.plan import Plan
     from rpsg.records import Card
 
 #: How many different sets of examples a pool is written with: more vary the texts, fewer share more work.
 PREFIXES = 4
-EXAMPLES = 5
 DEFAULT_WORDS = 80
 OPTIONAL = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)
 FIELD = re.compile(r"\{(\w+)\}")
@@ -55,19 +54,16 @@ def fields_of(pack: Pack, values: dict[str, str], about: str, phrases: Sequence[
     }
 
 
-def prefix(pack: Pack, about: str, seed: int, number: int) -> tuple[Message, ...]:
+def prefix(pack: Pack, plan: Plan, number: int) -> tuple[Message, ...]:
     """The part that many requests share: the system prompt, then invented examples as turns of a chat."""
+    about = plan.corpus.about or pack.about
     system = fill(pack.prompts["system.txt"], {"about": about, "kind": pack.text})
     turns = [Message("system", system)]
-    for example in _examples(pack, seed, number):
+    order = stream(plan.generation.seed, "examples", number).permutation(len(pack.examples))
+    for example in (pack.examples[i] for i in order[: plan.generation.examples]):
         turns.append(Message("user", _turn(pack, example.card, about)))
         turns.append(Message("assistant", example.text.strip()))
     return tuple(turns)
-
-
-def _examples(pack: Pack, seed: int, number: int) -> list[Example]:
-    chosen = stream(seed, "examples", number).permutation(len(pack.examples))[:EXAMPLES]
-    return [pack.examples[i] for i in chosen]
 
 
 def _turn(pack: Pack, values: dict[str, str], about: str, phrases: Sequence[str] = ()) -> str:
@@ -78,9 +74,9 @@ def candidate_request(pack: Pack, plan: Plan, card: Card, number: int) -> Reques
     """The request for candidate ``number``, from its card."""
     values = dict(card.values)
     about = plan.corpus.about or pack.about
-    shared = prefix(pack, about, plan.generation.seed, number % PREFIXES)
+    shared = prefix(pack, plan, number % PREFIXES)
     turn = Message("user", _turn(pack, values, about, card.phrases))
-    return _request(pack, plan, (*shared, turn), words_asked(pack, values), "candidate", number)
+    return _request(pack, plan, (*shared, turn), values, "candidate", number)
 
 
 def variant_request(pack: Pack, plan: Plan, card: Card, text: str, number: int) -> Request:
@@ -92,16 +88,17 @@ def variant_request(pack: Pack, plan: Plan, card: Card, text: str, number: int) 
         Message("system", fill(pack.prompts["system.txt"], {"about": about, "kind": pack.text})),
         Message("user", fill(pack.prompts["variant.txt"], fields)),
     )
-    return _request(pack, plan, turns, words_asked(pack, values), "variant", number)
+    return _request(pack, plan, turns, values, "variant", number)
 
 
 def _request(
-    pack: Pack, plan: Plan, messages: tuple[Message, ...], words: int, purpose: str, number: int
+    pack: Pack, plan: Plan, messages: tuple[Message, ...], values: dict[str, str], purpose: str, number: int
 ) -> Request:
     return Request(
         messages=messages,
-        max_tokens=int(words * 1.7) + 16,
+        max_tokens=int(words_asked(pack, values) * 1.7) + 16,
         seed=text_seed(plan.generation.seed, purpose, number),
         temperature=plan.generation.temperature or pack.temperature,
         top_p=plan.generation.top_p or pack.top_p,
+        begins=fill(pack.begins, fields_of(pack, values, plan.corpus.about or pack.about)),
     )

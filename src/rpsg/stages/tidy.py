@@ -11,6 +11,7 @@ LEAD_IN = re.compile(
 )
 NOT_A_TEXT = re.compile(
     r"\bas an ai\b|\blanguage model\b|\bi(?:'m| am) (?:sorry, but|unable to|not able to)\b|<\|[a-z_]+\|>"
+    r"|\bi(?:'d| would) be (?:happy|glad) to (?:help|assist)\b|\bwould you like me to\b"
     r"|\b(?:re)?write (?:a|the|this|one|your) (?:\w+ )?(?:review|post|note|message|ticket|abstract|text)\b",
     re.IGNORECASE,
 )

@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS replies (
 def request_key(writer: str, request: Request) -> str:
     """SHA-256 in hex of everything the reply may depend on: the writer's name and the whole request."""
     return tagged_sha256(
-        "call/1",
+        "call/2",
         {
             "writer": writer,
             "messages": [[message.role, message.content] for message in request.messages],
@@ -49,6 +49,7 @@ def request_key(writer: str, request: Request) -> str:
             "temperature": float(request.temperature),
             "top_p": float(request.top_p),
             "stop": list(request.stop),
+            "begins": request.begins,
         },
     )
 
