@@ -28,6 +28,8 @@ NOT_IDENTITY = {
     "data": {"path"},
     "models": {"slots", "threads"},
     "privacy": {"lifetime_epsilon"},
+    "server": {"base_url", "key_env", "organization", "project", "concurrency", "timeout", "retries"},
+    "limits": {"tokens", "requests", "cost", "seconds", "prices"},
 }
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -118,6 +120,37 @@ class Models(Section):
     context: int = Field(1536, ge=256, le=131072)
 
 
+class Server(Section):
+    """An OpenAI-compatible server, when a model is named ``openai:MODEL`` or ``azure:DEPLOYMENT``.
+
+    Keys are never written here: ``key_env`` names the environment variable that holds one. Where the server
+    is belongs to the writer's name, and so to the run's identity, by its host.
+    """
+
+    base_url: str = ""
+    key_env: str = "OPENAI_API_KEY"
+    api: Literal["chat", "completions"] = "chat"
+    api_version: str = ""
+    organization: str = ""
+    project: str = ""
+    concurrency: int = Field(64, ge=1, le=4096)
+    timeout: float = Field(300.0, gt=0)
+    retries: int = Field(6, ge=0, le=100)
+
+
+class Limits(Section):
+    """Caps on what a run may use; it stops cleanly at one and goes on with a larger one.
+
+    ``cost`` is in the currency of the table of prices, a file that ``prices`` names.
+    """
+
+    tokens: int | None = Field(None, ge=1)
+    requests: int | None = Field(None, ge=1)
+    cost: float | None = Field(None, gt=0)
+    seconds: float | None = Field(None, gt=0)
+    prices: str = ""
+
+
 class Generation(Section):
     """The public random stream: prompts, sampling. It never touches the noise.
 
@@ -139,6 +172,8 @@ class Plan(Section):
     privacy: Privacy = Privacy()
     method: Method = Method()
     models: Models = Models()
+    server: Server = Server()
+    limits: Limits = Limits()
     generation: Generation = Generation()
 
     @model_validator(mode="after")

@@ -33,6 +33,8 @@ _SECTIONS = {
     "privacy.shares": "How the budget is split; what is not needed is shared out again.",
     "method": "How it is done.",
     "models": "Who writes and who compares.",
+    "server": "The server of a writer that is named openai:MODEL or azure:DEPLOYMENT.",
+    "limits": "Caps on what the writer may use. A run stops cleanly at one; raise it and go on.",
     "generation": "The public random stream.",
 }
 _COMMENTS = {
@@ -49,6 +51,21 @@ _COMMENTS = {
     "models.scorer": "Model that scores how natural a text is.",
     "models.context": "Tokens that the writer can hold.",
     "generation.temperature": "How freely the writer chooses; by default as the domain pack says.",
+    "server.base_url": "Where it is, as in http://127.0.0.1:11434/v1. Empty: OPENAI_BASE_URL, or OpenAI.",
+    "server.key_env": "The environment variable that holds the key. The key itself never stands here.",
+    "server.api": "chat or completions.",
+    "server.api_version": "For Azure.",
+    "server.organization": "Sent as OpenAI-Organization.",
+    "server.project": "Sent as OpenAI-Project.",
+    "server.concurrency": "Requests on the way at once, at the most; fewer while the server is slow.",
+    "server.timeout": "Seconds that one request may take.",
+    "server.retries": "How often a request that got no answer is sent again.",
+    "limits.tokens": "Tokens of prompts and texts together.",
+    "limits.requests": "Requests that were answered.",
+    "limits.cost": "Money, by the table of prices.",
+    "limits.seconds": "Seconds of writing.",
+    "limits.prices": "A table of prices; empty: the one that comes with RPSG.",
+    "generation.examples": "Invented examples of the pack that a prompt shows.",
     "generation.top_p": "Share of likely words it chooses from; by default as the domain pack says.",
 }
 
