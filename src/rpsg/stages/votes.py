@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from rpsg.privacy.private import Private
 
 Floats = npt.NDArray[np.float32]
-CHUNK = 8_192
-SCORES = 1 << 24  # similarities held at a time: 64 MiB
+CHUNK = 2_048
+SCORES = 1 << 24  # similarities held at a time: 64 MiB at the most
 NEIGHBOURS = 10
 
 
 def block_rows(candidates: int) -> int:
-    """How many rows are compared with ``candidates`` candidates at a time: a power of two, 256 to 8,192."""
+    """How many rows are compared with ``candidates`` candidates at a time: a power of two, 256 to 2,048."""
     fitting = max(SCORES // max(candidates, 1), 256)
     return 1 << (min(fitting, CHUNK).bit_length() - 1)
 
