@@ -33,6 +33,8 @@ from rpsg.stages.votes import vote_ballots
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rpsg.protocols import Endpoint
+
 AIM = 1.5
 PEAK_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, KiB elsewhere
 GIB = 1 << 30
@@ -42,6 +44,7 @@ class RandomRows:
     """Stands in for an embedder: unit rows that have nothing to do with the texts."""
 
     name = "random-rows"
+    endpoint: Endpoint = "local_model"
 
     def __init__(self, dim: int) -> None:
         self.dim = dim

@@ -75,7 +75,7 @@ class Remembering:
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
         self._rows: dict[str, Any] = {}
-        self.name, self.dim = embedder.name, embedder.dim
+        self.name, self.endpoint, self.dim = embedder.name, embedder.endpoint, embedder.dim
 
     def embed(self, texts: Sequence[str]) -> Any:
         missing = list(dict.fromkeys(text for text in texts if text not in self._rows))

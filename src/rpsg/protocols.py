@@ -1,7 +1,8 @@
 """Every plug-in point on one page. Anything with these methods fits; nothing needs to be inherited.
 
 Each takes a batch and hides its own concurrency. Each has a ``name`` that identifies it in plans,
-ledgers and caches: the same name must mean the same weights and the same behaviour.
+ledgers and caches: the same name must mean the same weights and the same behaviour. Each model says by its
+``endpoint`` where the texts it is given go: nowhere beyond this machine, or to a server.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ class Reply:
 
 OnReply = Callable[[int, Reply], None]
 
+Endpoint = Literal["local_model", "remote_llm"]
+
 
 @runtime_checkable
 class Writer(Protocol):
@@ -60,7 +63,7 @@ class Writer(Protocol):
     def name(self) -> str: ...
 
     @property
-    def endpoint(self) -> Literal["local_model", "remote_llm"]: ...
+    def endpoint(self) -> Endpoint: ...
 
     def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
         """Replies in the order of the requests; ``on_reply(index, reply)`` is called as each one lands."""
@@ -74,6 +77,9 @@ class Scorer(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def endpoint(self) -> Endpoint: ...
+
     def score(self, texts: Sequence[str]) -> list[list[float]]:
         """For each text the natural-log probability of each token given those before it."""
         ...
@@ -83,6 +89,9 @@ class Scorer(Protocol):
 class Embedder(Protocol):
     @property
     def name(self) -> str: ...
+
+    @property
+    def endpoint(self) -> Endpoint: ...
 
     @property
     def dim(self) -> int: ...
@@ -100,10 +109,37 @@ class Classifier(Protocol):
     def name(self) -> str: ...
 
     @property
+    def endpoint(self) -> Endpoint: ...
+
+    @property
     def values(self) -> tuple[str, ...]: ...
 
     def classify(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[str]:
         """A value for each text, from the text or from its row of ``embeddings``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A place in a text, ``text[start:end]``, and what kind of thing stands there, e.g. "email"."""
+
+    start: int
+    end: int
+    kind: str
+
+
+@runtime_checkable
+class Recogniser(Protocol):
+    """Finds what may point to a person."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def endpoint(self) -> Endpoint: ...
+
+    def find(self, texts: Sequence[str]) -> list[list[Span]]:
+        """For each text its spans, in order of their start, not empty, none overlapping another."""
         ...
 
 

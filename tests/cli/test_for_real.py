@@ -26,6 +26,7 @@ class Mood:
     """A classifier that reads no weights."""
 
     name = "mood"
+    endpoint = "local_model"
     values = ("positive", "mixed", "negative")
 
     def classify(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[str]:

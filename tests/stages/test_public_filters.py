@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rpsg.domains import Pack
+    from rpsg.protocols import Endpoint
 
 GOOD = "We drink this tea every morning and like it."
 
@@ -147,6 +148,7 @@ class Losses:
     """Scores each text with the loss that it names."""
 
     name = "losses"
+    endpoint: Endpoint = "local_model"
 
     def score(self, texts: Sequence[str]) -> list[list[float]]:
         return [[-float(text)] * 3 for text in texts]

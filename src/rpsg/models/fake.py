@@ -10,7 +10,7 @@ import hashlib
 import math
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from rpsg.protocols import Reply, Request
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from rpsg.protocols import OnReply
+    from rpsg.protocols import Endpoint, OnReply
 
 WORD = re.compile(r"[a-z']+")
 FILLER: tuple[str, ...] = (
@@ -43,7 +43,7 @@ class FakeWriter:
     ``requests`` keeps what was asked, in order.
     """
 
-    endpoint: Literal["local_model", "remote_llm"] = "local_model"
+    endpoint: Endpoint = "local_model"
 
     def __init__(
         self,
@@ -85,6 +85,8 @@ def _words(request: Request) -> str:
 class FakeEmbedder:
     """Each word has a fixed random direction; a text is the unit mean of its words."""
 
+    endpoint: Endpoint = "local_model"
+
     def __init__(self, dim: int = 32, *, name: str = "fake-embedder") -> None:
         self.name = name
         self.dim = dim
@@ -106,6 +108,8 @@ class FakeEmbedder:
 class FakeClassifier:
     """One of three values, decided by the text."""
 
+    endpoint: Endpoint = "local_model"
+
     def __init__(
         self, values: tuple[str, ...] = ("positive", "mixed", "negative"), *, name: str = "fake-classifier"
     ) -> None:
@@ -118,6 +122,8 @@ class FakeClassifier:
 
 class FakeScorer:
     """Log-probabilities from how often a word stands in ``public``, with add-one smoothing."""
+
+    endpoint: Endpoint = "local_model"
 
     def __init__(self, public: str = " ".join(FILLER), *, name: str = "fake-scorer") -> None:
         self.name = name

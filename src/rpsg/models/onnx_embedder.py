@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from rpsg.protocols import Endpoint
+
 _CHUNK = 4096
 
 
@@ -38,6 +40,8 @@ class OnnxEmbedder:
 
     Raises MissingExtraError without the packages, ModelError when files are missing or damaged.
     """
+
+    endpoint: Endpoint = "local_model"
 
     def __init__(self, folder: str | Path, *, threads: int | None = None, max_tokens: int = 256) -> None:
         self._folder = Path(folder)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from rpsg.protocols import Embedder
+    from rpsg.protocols import Embedder, Endpoint
 
 _PROBE = "sentiment-minilm.json"
 VALUES = ("positive", "mixed", "negative")
@@ -49,6 +49,8 @@ class EmbeddingSentiment:
     Trained on public human ratings (``benchmarks/train_sentiment.py``); ``facts`` says on what and how well.
     Only for rows of the embedder it was trained on: ask ``fits`` first.
     """
+
+    endpoint: Endpoint = "local_model"
 
     def __init__(self) -> None:
         text, probe = _probe()
@@ -90,6 +92,8 @@ class NearestClassifier:
     Works with any embedder, without training: less exact than a probe. ``descriptions`` gives each value a
     few sentences that sound like it.
     """
+
+    endpoint: Endpoint = "local_model"
 
     def __init__(self, embedder: Embedder, descriptions: Mapping[str, Sequence[str]]) -> None:
         said = dict(descriptions)
