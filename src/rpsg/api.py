@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from rpsg.protocols import Progress
-    from rpsg.results import Preview, Run
+    from rpsg.results import Finding, Preview, Run
 
 
 def synthesize(
@@ -101,6 +101,16 @@ def _files(folder: Path, ledger: Mapping[str, Any]) -> Iterator[Check]:
         yield Check(
             output["name"], ok=same, detail="as the ledger names it" if same else "missing or changed"
         )
+
+
+def examine(plan: Plan, folder: str | Path | None = None) -> Iterator[Finding]:
+    """What is in order on this machine for a run of this plan, and what is not; reads no private text.
+
+    ``folder`` is a run folder whose file modes are looked at too.
+    """
+    from rpsg import doctor  # noqa: PLC0415  # as above
+
+    return doctor.examine(plan, None if folder is None else Path(folder))
 
 
 def read_run(path: str | Path) -> Run:

@@ -9,7 +9,8 @@
     ├── RunError                      7   the run folder belongs to another plan, or cannot be written
     ├── VerificationError             8   the claim of a release does not hold
     ├── MissingExtraError             9   an optional package is needed
-    └── PrivacyError                 10   something private was about to leave; nothing left
+    ├── PrivacyError                 10   something private was about to leave; nothing left
+    └── LimitError                   11   a limit of the plan is reached; the run goes on with a larger one
 
 Ctrl-C ends in exit code 130; the same command goes on where it stopped.
 No message carries private text: a place in a file, a count the user declared, an option; never content.
@@ -74,3 +75,7 @@ class MissingExtraError(RpsgError):
 
 class PrivacyError(RpsgError):
     exit_code = 10
+
+
+class LimitError(RpsgError):
+    exit_code = 11

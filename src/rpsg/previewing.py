@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rpsg import egress, forecasting
 from rpsg.domains import find_pack
 from rpsg.errors import RpsgError
 from rpsg.models.assets import locate
@@ -17,18 +18,13 @@ from rpsg.privacy.odometer import Odometer
 from rpsg.results import Flow, Preview, StageCost
 from rpsg.running import budget_of
 from rpsg.stages.budget import fitting_pack, pool_size, smallest_size, votes_stage
-from rpsg.stages.cards import CardModel, cells
-from rpsg.stages.prompts import PREFIXES, candidate_request
-from rpsg.stages.streams import stream
+from rpsg.stages.cards import cells
 
 if TYPE_CHECKING:
     from rpsg.domains import Pack
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget, PlannedRelease
 
-CHARACTERS_A_TOKEN = 4.2
-WORDS_TO_TOKENS = 1.35
-SAMPLE = 200
 BYTES_A_SECOND = 4.5e9  # weights read a second by one core with eight texts at once, measured on AVX2
 
 IN_WORDS = {
@@ -50,7 +46,9 @@ def preview(plan: Plan) -> Preview:
     if budget is not None and n is not None:
         pack = fitting_pack(plan, pack, n, budget)
         candidates = pool_size(plan, n, budget)
-    prompt_tokens, new_tokens = _tokens(plan, pack, candidates)
+    work = forecasting.workload(plan, pack, candidates)
+    seconds = _seconds(plan, work.computed_prompt + work.completion)
+    forecasts = forecasting.forecasts(plan, work, seconds)
     return Preview(
         method=plan.method.name,
         claim=_claim(plan, budget),
@@ -66,12 +64,18 @@ def preview(plan: Plan) -> Preview:
         people=n,
         candidates=candidates if budget is None or n is not None else None,
         llm_calls=candidates,
-        prompt_tokens=prompt_tokens,
-        new_tokens=new_tokens,
-        seconds=_seconds(plan, prompt_tokens + new_tokens),
+        prompt_tokens=work.computed_prompt,
+        new_tokens=work.completion,
+        seconds=seconds,
         odometer=_odometer(plan) if budget else {},
         explanations=_explanations(plan, pack, budget),
-        warnings=_warnings(plan, budget),
+        warnings=(
+            *_warnings(plan, budget),
+            *forecasting.refusals(plan, private=budget is not None),
+            *forecasting.warnings(forecasts),
+        ),
+        forecasts=forecasts,
+        prices=forecasting.about_prices(plan),
     )
 
 
@@ -101,31 +105,19 @@ def _stage(release: PlannedRelease, budget: Budget) -> StageCost:
 
 
 def _flows(plan: Plan, budget: Budget | None) -> tuple[Flow, ...]:
-    writer = Flow(
-        "writer", plan.models.writer, "public prompts" + (" and noisy counts' outcomes" if budget else "")
+    """The table of egress, with the places that the plan names."""
+    private = budget is not None
+    return tuple(
+        Flow(way.role, place, way.sees)
+        for way in egress.ways(private=private)
+        if (place := forecasting.place_of(plan, way.role))
     )
-    if budget is None:
-        return (writer,)
-    return (
-        Flow("embedder, sentiment", "this machine", "private texts"),
-        Flow("mechanisms", "this machine", "private counts; they let out noisy ones"),
-        writer,
-    )
-
-
-def _tokens(plan: Plan, pack: Pack, candidates: int) -> tuple[int, int]:
-    """Prompt tokens that must be computed (shared beginnings once) and tokens to be written, estimated."""
-    cards = CardModel.uniform(pack).draw(min(candidates, SAMPLE), stream(plan.generation.seed, "preview"))
-    requests = [candidate_request(pack, plan, card, i) for i, card in enumerate(cards)]
-    last = sum(len(request.messages[-1].content) for request in requests) / max(len(requests), 1)
-    shared = sum(sum(len(m.content) for m in r.messages[:-1]) for r in requests[:PREFIXES])
-    words = sum((request.max_tokens - 16) / 1.7 for request in requests) / max(len(requests), 1)
-    prompt = (shared + last * candidates) / CHARACTERS_A_TOKEN
-    return round(prompt), round(words * WORDS_TO_TOKENS * candidates)
 
 
 def _seconds(plan: Plan, tokens: int) -> float | None:
     """A guess at the writing time of a model on this machine: tokens times size over what a core does."""
+    if plan.models.writer.partition(":")[0] in forecasting.SERVED:
+        return None
     try:
         size = locate(plan.models.writer).stat().st_size
     except RpsgError:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from dataclasses import asdict
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RunError
+from rpsg.plan import Limits
 from rpsg.privacy.claims import PrivacyUnit
 from rpsg.privacy.facts import Cumulative, Egress, Output, PublicInput
 from rpsg.privacy.facts import Facts as LedgerFacts
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from rpsg.egress import Seen
     from rpsg.methods.tools import Job
     from rpsg.plan import Plan
     from rpsg.privacy.odometer import Account
@@ -40,14 +43,18 @@ EVIDENCE = "evidence"
 TEXTS = "texts.jsonl"
 PLAN = "plan.toml"
 PACK = "pack"
+EGRESS = "egress.json"
 
 
-def publish(folder: RunFolder, private: PrivateSide, job: Job, pool: Pool, calls: CallStore) -> None:
-    """Assemble ``release/``; it appears whole or not at all."""
+def publish(
+    folder: RunFolder, private: PrivateSide, job: Job, pool: Pool, calls: CallStore, seen: Sequence[Seen]
+) -> None:
+    """Assemble ``release/``; it appears whole or not at all. ``seen`` is what each host saw."""
     with folder.assemble_release() as target:
         outputs = write_texts(target, pool)
         write_evidence(target, folder.evidence, job.plan, calls)
         outputs[f"{EVIDENCE}/{TEXTS}"] = _sha256(target / EVIDENCE / TEXTS)
+        outputs[EGRESS] = write_egress(target, seen)
         ledger = build_public_ledger(
             ledger_facts(job, pool, outputs),
             _performed(private),
@@ -56,7 +63,8 @@ def publish(folder: RunFolder, private: PrivateSide, job: Job, pool: Pool, calls
         )
         write_atomic(target / "ledger.json", _pretty(ledger), PUBLIC_MODE)
         write_words(
-            target, Facts(job.plan, job.pack, pool, ledger, job.tools.writer.name, job.tools.embedder.name)
+            target,
+            Facts(job.plan, job.pack, pool, ledger, job.tools.writer.name, job.tools.embedder.name, seen),
         )
         if private.commitment is not None:
             mine = build_private_ledger(ledger, private.commitment, {})
@@ -143,9 +151,16 @@ def write_evidence(folder: Path, evidence: Path, plan: Plan, calls: CallStore) -
     for file in (*sorted(evidence.glob("release-*.json")), *evidence.glob(FAILED)):
         shutil.copyfile(file, target / file.name)
     calls.export_jsonl(target / TEXTS)
-    public = plan.model_copy(update={"data": plan.data.model_copy(update={"path": ""})})
+    data = plan.data.model_copy(update={"path": ""})  # where files lie here is nobody's business
+    public = plan.model_copy(update={"data": data, "limits": Limits()})
     write_atomic(target / PLAN, public.to_toml().encode(), PUBLIC_MODE)
     shutil.copytree(evidence / PACK, target / PACK)
+
+
+def write_egress(folder: Path, seen: Sequence[Seen]) -> str:
+    """Write which host saw what; gives the SHA-256 of the file."""
+    lines = [{k: v for k, v in asdict(line).items() if v not in (None, "")} for line in seen]
+    return write_atomic(folder / EGRESS, _pretty({"format": "rpsg-egress/1", "seen": lines}), PUBLIC_MODE)
 
 
 def write_words(folder: Path, facts: Facts) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +32,20 @@ class Flow:
 
 
 @dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a run will use of something that can be limited: about, at the most, and the cap; None: not known.
+
+    ``option`` is the option that sets the cap.
+    """
+
+    what: str
+    option: str
+    about: float | None
+    at_most: float | None
+    cap: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
     """What a run would do. Nothing was spent, and no private row was read."""
 
@@ -55,6 +69,28 @@ class Preview:
     odometer: Mapping[str, float]
     explanations: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    forecasts: tuple[Forecast, ...] = ()
+    prices: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What a run has used so far. ``cost`` is None where no price is known.
+
+    ``lost`` requests were on the way when a process died; ``unsure_tokens`` are the most that these, and the
+    replies that did not tell, may have taken besides.
+    """
+
+    requests: int
+    lost: int
+    prompt_tokens: int
+    completion_tokens: int
+    unsure_tokens: int
+    seconds: float
+    cost: float | None
+    at_most_cost: float | None
+    currency: str
+    prices: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +121,16 @@ class Check:
     name: str
     ok: bool
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the doctor found about one thing, and what to do about it."""
+
+    name: str
+    status: Literal["ok", "warn", "fail"]
+    detail: str
+    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,20 @@ import json
 import shutil
 import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from rpsg import registry
+from rpsg import egress, registry
 from rpsg.domains import Pack, find_pack, pack_folder, read_pack
 from rpsg.errors import RunError
 from rpsg.methods.tools import Job, Tools
+from rpsg.models.prices import price_for
 from rpsg.private_side import open_side
 from rpsg.release import PACK, publish, read_release
 from rpsg.stages.budget import strict_budget
 from rpsg.store.calls import CallStore
 from rpsg.store.files import canonical_json, write_atomic
+from rpsg.store.limits import Meter, Price
 from rpsg.store.run import RunFolder
 from rpsg.store.settled import FAILED, SettledWriter
 from rpsg.store.writers import CachedWriter
@@ -72,6 +75,11 @@ class Stopwatch:
     def stop(self) -> None:
         self._lap("")
 
+    @property
+    def stage(self) -> str:
+        """The stage at work."""
+        return self._stage
+
     def _lap(self, stage: str) -> None:
         now = time.monotonic()
         if self._stage:
@@ -125,6 +133,8 @@ def execute(
     story = registry.method(plan.method.name)
     budget = budget_of(plan, pack)
     tools = tools or load_tools(plan)
+    egress.check(roles(tools), private=budget is not None)
+    price = price_of(plan, tools.writer)
     watch = Stopwatch(progress or Silent())
     with RunFolder.create_or_resume(out, fingerprint(plan, pack, tools), plan.to_toml()) as folder:
         if not folder.is_released:
@@ -133,16 +143,51 @@ def execute(
                 CallStore(folder.evidence_path("calls.sqlite")) as calls,
                 open_side(plan, budget, folder, tools, noise, watch) as private,
             ):
-                writer = SettledWriter(CachedWriter(tools.writer, calls), folder.evidence_path(FAILED))
-                cached = replace(tools, writer=writer)
+                writer = CachedWriter(
+                    tools.writer,
+                    calls,
+                    meter=Meter(plan.limits, [calls], price),
+                    stage=lambda: watch.stage,
+                    sending=partial(note_sending, folder, tools.writer),
+                    at_once=plan.server.concurrency,
+                )
+                cached = replace(tools, writer=SettledWriter(writer, folder.evidence_path(FAILED)))
                 job = Job(plan, pack, budget, private.people, private.kernel, cached, watch, folder.key)
                 pool = story(job)
                 watch.start("release")
-                publish(folder, private, job, pool, calls)
+                seen = egress.seen(roles(tools), private=budget is not None, sent=calls.sent())
+                publish(folder, private, job, pool, calls, seen)
             watch.stop()
             folder.journal.append("finished")
             keep_timings(folder, watch.seconds)
         return read_release(folder.path, watch.seconds or timings(folder))
+
+
+def roles(tools: Tools) -> dict[str, object]:
+    """The models of a run by the names that the table of egress has for them."""
+    return {
+        "writer": tools.writer,
+        "embedder": tools.embedder,
+        "sentiment": tools.sentiment,
+        "scorer": tools.scorer,
+    }
+
+
+def price_of(plan: Plan, writer: Writer) -> Price:
+    """What the writer costs; UsageError when the plan limits the cost and the price is not known."""
+    limits = plan.limits
+    return price_for(
+        plan.models.writer,
+        here=egress.is_here(writer),
+        prices=limits.prices,
+        needed=limits.cost is not None,
+    )
+
+
+def note_sending(folder: RunFolder, writer: Writer, stage: str, requests: int | None) -> None:
+    """Note in the journal who is about to be sent how many requests; without a number for private ones."""
+    facts = {} if requests is None else {"requests": requests}
+    folder.journal.append("sending", stage=stage, host=egress.host_of(writer), model=writer.name, **facts)
 
 
 def keep_pack(folder: RunFolder, plan: Plan, pack: Pack) -> None:

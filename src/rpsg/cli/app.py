@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from rpsg import __version__
+from rpsg.cli.calls import calls
 from rpsg.cli.commands import plan, run, verify
+from rpsg.cli.doctor import doctor
 from rpsg.cli.explain import explain
 from rpsg.cli.init import init
 from rpsg.cli.listing import list_names
@@ -26,6 +28,7 @@ EXIT_CODES = (
     (8, "a claim does not hold (verify)"),
     (9, "an optional package is missing"),
     (10, "something private was about to leave; nothing left"),
+    (11, "a limit of the plan is reached; a larger one goes on"),
     (130, "stopped with Ctrl-C"),
 )
 _EPILOG = "Exit codes: " + ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES) + "."
@@ -61,6 +64,8 @@ app.command("init")(init)
 app.command("plan")(plan)
 app.command("run")(run)
 app.command("verify")(verify)
+app.command("calls")(calls)
+app.command("doctor")(doctor)
 app.command("explain")(explain)
 app.command("propose")(propose)
 app.command("list")(list_names)

@@ -24,6 +24,11 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Show what a run would claim, cost and send where. Nothing is spent, no private row is read."""
+    _show_plan(given, config, out, as_json=as_json)
+
+
+def _show_plan(given: dict[str, Any], config: Path | None, out: Path | None, *, as_json: bool) -> None:
+    """The page of ``rpsg plan`` and of ``rpsg run --dry-run``."""
     from rpsg import api  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.cli import layers, pages  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
@@ -52,6 +57,9 @@ def run(
     config: Config = None,
     as_json: AsJson = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what `rpsg plan` shows: no model is asked.")
+    ] = False,
 ) -> None:
     """Write the synthetic corpus, its ledger and its evidence into a folder.
 
@@ -62,6 +70,9 @@ def run(
     from rpsg.cli.progress import teller  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
 
+    if dry_run:
+        _show_plan(given, config, out, as_json=as_json)
+        return
     resolved = layers.make_plan(layers.gather(given, config, os.environ))
     with teller(quiet=quiet, as_json=as_json) as progress:
         finished = api.run(resolved, out, progress)

@@ -18,6 +18,7 @@ ABOUT_CORPUS = "What is wanted"
 ABOUT_PRIVACY = "What is promised"
 ABOUT_MODELS = "Models and speed"
 ABOUT_METHOD = "Method"
+ABOUT_LIMITS = "Limits; a run stops cleanly at one and goes on with a larger one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +205,25 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("models.slots", "--slots", int, "N", "Texts written at the same time.", ABOUT_MODELS),
     Setting("models.threads", "--threads", int, "N", "Processor threads of the models.", ABOUT_MODELS),
+    Setting(
+        "limits.tokens",
+        "--max-tokens",
+        int,
+        "N",
+        "Tokens of prompts and texts together that the writer may use.",
+        ABOUT_LIMITS,
+    ),
+    Setting("limits.requests", "--max-requests", int, "N", "Requests that may be made.", ABOUT_LIMITS),
+    Setting("limits.cost", "--max-cost", float, "X", "Money that may be spent, by --prices.", ABOUT_LIMITS),
+    Setting("limits.seconds", "--max-seconds", float, "S", "Seconds that writing may take.", ABOUT_LIMITS),
+    Setting(
+        "limits.prices",
+        "--prices",
+        str,
+        "FILE",
+        "Table of what models cost. RPSG knows no prices of providers.",
+        ABOUT_LIMITS,
+    ),
     Setting(
         "generation.seed",
         "--seed",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rpsg.plan import Plan
-    from rpsg.results import Preview, Run, Verification
+    from rpsg.results import Forecast, Preview, Run, Verification
 
 
 def show_preview(
@@ -23,6 +23,7 @@ def show_preview(
     _stages(screen, preview)
     _schema(screen, preview)
     _work(screen, preview)
+    _limits(screen, preview)
     _odometer(screen, preview)
     _origins(screen, plan, origins)
     if preview.explanations:
@@ -91,6 +92,30 @@ def _work(screen: Screen, preview: Preview) -> None:
         ("time", "not known" if preview.seconds is None else f"about {seconds_in_words(preview.seconds)}"),
     ]
     screen.facts(facts)
+
+
+def _limits(screen: Screen, preview: Preview) -> None:
+    """What is used of everything that can be limited, when anything is limited or costs money."""
+    if not preview.prices and all(line.cap is None for line in preview.forecasts):
+        return
+    screen.heading("What it uses, and the limits")
+    rows = [
+        (line.what, *(_figure(value, "not known") for value in (line.about, line.at_most)), _cap(line))
+        for line in preview.forecasts
+    ]
+    screen.table(("of", "about", "at most", "limit"), rows, numbers=("about", "at most", "limit"))
+    if preview.prices:
+        screen.line(f"  Prices: {preview.prices}.")
+
+
+def _cap(line: Forecast) -> str:
+    return _figure(line.cap, f"none ({line.option})")
+
+
+def _figure(value: float | None, otherwise: str) -> str:
+    if value is None:
+        return otherwise
+    return f"{value:,.0f}" if value >= 100 or float(value).is_integer() else f"{value:.3g}"
 
 
 def _number(value: int | None, otherwise: str) -> str:

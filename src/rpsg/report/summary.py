@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rpsg.egress import hosts
 from rpsg.privacy.gaussian import rounded_up
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rpsg.domains import Pack
+    from rpsg.egress import Seen
     from rpsg.plan import Plan
     from rpsg.records import Pool
 
@@ -27,11 +29,15 @@ class Facts:
     ledger: Mapping[str, Any]
     writer: str
     embedder: str
+    seen: Sequence[Seen] = ()
 
 
 def summary(facts: Facts) -> str:
     """Markdown: what was made, what is claimed, what it cost, what was dropped, what is not covered."""
-    parts = [_made(facts), _claimed(facts), _spent(facts), _fate(facts), _missing(facts), _not_covered(facts)]
+    parts = [
+        *(_made(facts), _claimed(facts), _spent(facts), _who_saw(facts)),
+        *(_fate(facts), _missing(facts), _not_covered(facts)),
+    ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -83,6 +89,20 @@ def _spent(facts: Facts) -> str:
             *rows,
         ]
     )
+
+
+def _who_saw(facts: Facts) -> str:
+    """Every host, and what was sent there. How many texts are private is not told."""
+    if not facts.seen:
+        return ""
+    others = hosts(facts.seen)
+    said = f"Something was sent to {', '.join(others)}." if others else "Nothing left this machine."
+    rows = [
+        f"| {line.host} | {line.role} | {line.sees} | {'' if line.requests is None else line.requests} |"
+        for line in facts.seen
+    ]
+    head = ["## Who saw what", "", said, "", "| host | as | saw | requests |", "|---|---|---|---|"]
+    return "\n".join([*head, *rows])
 
 
 def _fate(facts: Facts) -> str:

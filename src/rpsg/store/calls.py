@@ -7,14 +7,18 @@ for again: replies are drawn after the noise, so asking twice costs time and no 
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 import sqlite3
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Self
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Self
 
-from rpsg.errors import RunError
+from rpsg.errors import PrivacyError, RunError
 from rpsg.protocols import Reply, Request
+from rpsg.store.call_tables import BEGIN, FROM_VERSION_1, LAND, PUT, SENT, TABLES, Batch, Used, used_of
 from rpsg.store.exports import whole
 from rpsg.store.files import canonical_json, file_errors, tagged_sha256, write_chunks
 
@@ -23,42 +27,41 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-_VERSION = 1
+_VERSION = 2
 _KEYS_A_QUERY = 500
+_LONGEST_REASON = 120
 _SELECT = "SELECT key, text, finish, prompt_tokens, completion_tokens FROM replies"
-_TABLE = """
-CREATE TABLE IF NOT EXISTS replies (
-    key TEXT PRIMARY KEY,
-    text TEXT NOT NULL,
-    finish TEXT NOT NULL CHECK (finish IN ('stop', 'length')),
-    prompt_tokens INTEGER NOT NULL,
-    completion_tokens INTEGER NOT NULL
-) STRICT
-"""
 
 
 def request_key(writer: str, request: Request) -> str:
     """SHA-256 in hex of everything the reply may depend on: the writer's name and the whole request."""
-    return tagged_sha256(
-        "call/2",
-        {
-            "writer": writer,
-            "messages": [[message.role, message.content] for message in request.messages],
-            "max_tokens": request.max_tokens,
-            "seed": request.seed,
-            "temperature": float(request.temperature),
-            "top_p": float(request.top_p),
-            "stop": list(request.stop),
-            "begins": request.begins,
-        },
-    )
+    return tagged_sha256("call/2", _identity(writer, request))
+
+
+def _identity(writer: str, request: Request) -> dict[str, Any]:
+    return {
+        "writer": writer,
+        "messages": [[message.role, message.content] for message in request.messages],
+        "max_tokens": request.max_tokens,
+        "seed": request.seed,
+        "temperature": float(request.temperature),
+        "top_p": float(request.top_p),
+        "stop": list(request.stop),
+        "begins": request.begins,
+    }
 
 
 class CallStore:
-    """Replies by key in one SQLite file. Safe to use from several threads of one process."""
+    """Replies by key in one SQLite file. Safe to use from several threads of one process.
 
-    def __init__(self, path: Path) -> None:
+    With ``key`` it is a store for requests that hold private text: ``path`` must lie in a private folder.
+    """
+
+    def __init__(self, path: Path, *, key: bytes | None = None) -> None:
+        if key is not None and path.parent.name != "private":
+            raise PrivacyError("Requests with private text are kept in the private folder only.")
         self._path = path
+        self._key = key
         self._lock = threading.Lock()
         with file_errors(f"open {path.name}"):
             # SQLite would make the file with the umask's mode and would follow a link.
@@ -78,13 +81,28 @@ class CallStore:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
             version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version not in {0, _VERSION}:
+            if version not in {0, 1, _VERSION}:
                 raise RunError(
                     f"{self._path.name} was written by another version of RPSG.",
                     hint="Use that version, or delete the file: its texts are then generated again.",
                 )
-            connection.execute(_TABLE)
-            connection.execute(f"PRAGMA user_version={_VERSION}")
+            with _transaction(connection):
+                for table in TABLES:
+                    connection.execute(table)
+                if version == 1:
+                    connection.execute(FROM_VERSION_1)
+                connection.execute(f"PRAGMA user_version={_VERSION}")
+
+    @property
+    def is_private(self) -> bool:
+        return self._key is not None
+
+    def key_of(self, writer: str, request: Request) -> str:
+        """The key of a request: ``request_key``; in a private store HMAC-SHA256 with its secret key."""
+        if self._key is None:
+            return request_key(writer, request)
+        body = b"rpsg:private-call/2\0" + canonical_json(_identity(writer, request))
+        return hmac.digest(self._key, body, hashlib.sha256).hex()
 
     @contextmanager
     def _database(self) -> Iterator[sqlite3.Connection]:
@@ -127,12 +145,72 @@ class CallStore:
             return
         with self._database() as connection:
             connection.execute(
-                "INSERT OR IGNORE INTO replies VALUES (?, ?, ?, ?, ?)",
-                (key, whole(reply.text), reply.finish, reply.prompt_tokens, reply.completion_tokens),
+                PUT, (key, whole(reply.text), reply.finish, reply.prompt_tokens, reply.completion_tokens)
             )
 
+    def begin(self, batch: Batch) -> int:
+        """Note a batch before the first of it is sent; gives its number."""
+        at = "" if self.is_private else _now()
+        with self._database() as connection:
+            cursor = connection.execute(
+                BEGIN,
+                (
+                    *(batch.stage, batch.model, batch.host, at, batch.requests, batch.at_once),
+                    *(batch.most_prompt, batch.most_completion),
+                ),
+            )
+            return int(cursor.lastrowid or 0)
+
+    def land(
+        self,
+        batch: int,
+        key: str,
+        request: Request,
+        reply: Reply,
+        *,
+        most: tuple[int, int] = (0, 0),
+        seconds: float = 0.0,
+    ) -> None:
+        """Note that a request of a batch came back, ``seconds`` after its beginning, and keep the reply.
+
+        One transaction: there is no reply without its line in the bill. ``most`` are the tokens of prompt
+        and completion that are charged if the reply does not say.
+        """
+        shown = ("", "", "") if self.is_private else _shown(request, reply)
+        counts = (reply.prompt_tokens, reply.completion_tokens)
+        with self._database() as connection, _transaction(connection):
+            connection.execute(LAND, (batch, key, reply.finish, shown[0], *counts, *most, *shown[1:]))
+            connection.execute(
+                "UPDATE batches SET landed = landed + 1, seconds = max(seconds, ?) WHERE number = ?",
+                (seconds, batch),
+            )
+            if reply.finish != "error":
+                connection.execute(PUT, (key, whole(reply.text), reply.finish, *counts))
+
+    def end(self, batch: int) -> None:
+        """Note that nothing of a batch is on the way any more."""
+        with self._database() as connection:
+            connection.execute("UPDATE batches SET ended = 1 WHERE number = ?", (batch,))
+
+    def used(self) -> Used:
+        """What all batches so far have used, of this process and of those before it."""
+        with self._database() as connection:
+            return used_of(connection)
+
+    def sent(self) -> dict[tuple[str, str], int]:
+        """How many requests came back from each host and model, failures among them."""
+        with self._database() as connection:
+            rows = connection.execute(SENT).fetchall()
+        return {(host, model): number for host, model, number in rows}
+
     def export_jsonl(self, path: Path) -> str:
-        """Write every reply as one JSON object a line, sorted by key; gives the SHA-256 of the file."""
+        """Write every reply as one JSON object a line, sorted by key; gives the SHA-256 of the file.
+
+        Raises:
+            PrivacyError: the store holds answers to private texts.
+        """
+        if self.is_private:
+            raise PrivacyError("The answers to requests with private text are never exported.")
         with self._database() as connection:
             rows = connection.execute(f"{_SELECT} ORDER BY key")
             names = [column[0] for column in rows.description]
@@ -151,3 +229,26 @@ class CallStore:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All statements of the block, or none of them."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction:  # a full disk has rolled back by itself
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _shown(request: Request, reply: Reply) -> tuple[str, str, str]:
+    """Reason, time and last message of a public call, as ``rpsg calls`` shows them."""
+    asked = request.messages[-1].content if request.messages else ""
+    return whole(reply.error)[:_LONGEST_REASON], _now(), whole(asked)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
+import math
+import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from rpsg.errors import VerificationError
+from rpsg.egress import host_of, is_here
+from rpsg.errors import MissingExtraError, ModelError, VerificationError
 from rpsg.protocols import OnReply, Reply, Request, Writer
+from rpsg.store.call_tables import Batch
 from rpsg.store.calls import CallStore, request_key
 from rpsg.store.exports import whole
+from rpsg.store.limits import most_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from rpsg.store.limits import Meter
 
 _FIELDS = {"key": str, "text": str, "finish": str, "prompt_tokens": int, "completion_tokens": int}
 
@@ -23,11 +31,37 @@ class CachedWriter:
 
     A process that is killed loses at most the replies in flight. Equal requests in one batch are sent
     once. Failures are handed on and not stored, so the next run asks again.
+
+    meter: says how many requests may be sent; a batch that does not fit is sent in parts, each as large
+        as is sure to fit. LimitError when nothing more fits; what landed is kept.
+    stage: gives the name of the stage that asks, for the bill.
+    sending: called with the stage before the requests of a batch are sent, and with their number; None
+        in its place when the store is private.
+
+    at_once: how many requests a writer of another machine has on the way at the most, where it does not
+        say so itself; so many replies may be lost, and charged, when this process dies. Default: all.
+
+    A store with a secret key makes this the writer of requests that hold private text.
     """
 
-    def __init__(self, writer: Writer, store: CallStore) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        store: CallStore,
+        *,
+        meter: Meter | None = None,
+        stage: Callable[[], str] = lambda: "",
+        sending: Callable[[str, int | None], None] = lambda _stage, _requests: None,
+        at_once: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._writer = writer
+        self._most_at_once = at_once
         self._store = store
+        self._meter = meter
+        self._stage = stage
+        self._sending = sending
+        self._clock = clock
 
     @property
     def name(self) -> str:
@@ -40,36 +74,83 @@ class CachedWriter:
     def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
         places: dict[str, list[int]] = {}
         for index, request in enumerate(requests):
-            places.setdefault(request_key(self.name, request), []).append(index)
+            places.setdefault(self._store.key_of(self.name, request), []).append(index)
         replies = self._store.get_many(list(places))
         for key, reply in replies.items():
             _tell(on_reply, places[key], reply)
         missing = [key for key in places if key not in replies]
-        if missing:
-            replies |= self._ask(missing, places, requests, on_reply)
+        while missing:
+            asked = [requests[places[key][0]] for key in missing]
+            some = len(asked) if self._meter is None else self._meter.admit(asked)
+            told = partial(_tell_places, on_reply, places)
+            replies |= self._ask(missing[:some], asked[:some], told)
+            missing = missing[some:]
         by_index = {index: replies[key] for key, indices in places.items() for index in indices}
         return [by_index[index] for index in range(len(requests))]
 
     def _ask(
-        self,
-        keys: Sequence[str],
-        places: dict[str, list[int]],
-        requests: Sequence[Request],
-        on_reply: OnReply | None,
+        self, keys: Sequence[str], requests: Sequence[Request], told: Callable[[str, Reply], None]
     ) -> dict[str, Reply]:
+        """The replies by key, each kept as it lands."""
         landed: dict[str, Reply] = {}
+        most = [(worst.prompt, worst.completion) for worst in map(most_of, requests)]
+        batch = self._begin(requests, most)
+        deadline = math.inf if self._meter is None else self._meter.seconds_left()
+        began = self._clock()
 
         def keep(index: int, reply: Reply) -> None:
-            key = keys[index]
+            key, after = keys[index], self._clock() - began
             landed[key] = replace(reply, text=whole(reply.text))  # told exactly as it is stored
-            self._store.put(key, landed[key])
-            _tell(on_reply, places[key], landed[key])
+            owed = most[index] if self._may_charge(reply) else (0, 0)
+            self._store.land(batch, key, requests[index], landed[key], most=owed, seconds=after)
+            told(key, landed[key])
+            if self._meter is not None and after >= deadline and len(landed) < len(keys):
+                raise self._meter.out_of_time()
 
-        replies = self._writer.write([requests[places[key][0]] for key in keys], keep)
+        try:
+            replies = self._writer.write(requests, keep)
+        except (ModelError, MissingExtraError):
+            if not landed:  # the writer says that none can succeed: nothing is on the way
+                self._store.end(batch)
+            raise
         for index, (key, reply) in enumerate(zip(keys, replies, strict=True)):
             if key not in landed:  # a writer may tell of a reply only at the end
                 keep(index, reply)
+        self._store.end(batch)
         return landed
+
+    def _begin(self, requests: Sequence[Request], most: Sequence[tuple[int, int]]) -> int:
+        """Note what is about to be sent, in the store and to whoever keeps the journal."""
+        stage = self._stage()
+        batch = Batch(
+            stage,
+            self.name,
+            host_of(self._writer),
+            len(requests),
+            min(len(requests), self._at_once(len(requests))),
+            max(prompt for prompt, _ in most),
+            max(completion for _, completion in most),
+        )
+        number = self._store.begin(batch)
+        self._sending(stage, None if self._store.is_private else len(requests))
+        return number
+
+    def _at_once(self, otherwise: int) -> int:
+        """How many requests somebody may charge for without our hearing of it."""
+        if is_here(self._writer):
+            return 0
+        told = getattr(self._writer, "at_once", self._most_at_once)
+        return told if isinstance(told, int) else otherwise
+
+    def _may_charge(self, reply: Reply) -> bool:
+        """Whether a reply that does not say what it took may be charged: not a failure of this machine."""
+        return reply.finish != "error" or not is_here(self._writer)
+
+
+def _tell_places(
+    on_reply: OnReply | None, places: Mapping[str, Sequence[int]], key: str, reply: Reply
+) -> None:
+    _tell(on_reply, places[key], reply)
 
 
 def _tell(on_reply: OnReply | None, indices: Sequence[int], reply: Reply) -> None:

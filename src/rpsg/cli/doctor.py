@@ -1,0 +1,71 @@
+"""``rpsg doctor``: is everything here that a run needs?"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path  # noqa: TC003  # typer reads it at run time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rpsg.cli.options import AsJson, Config  # noqa: TC001  # typer reads them at run time
+
+if TYPE_CHECKING:
+    from rpsg.cli.screen import Screen
+    from rpsg.results import Finding
+
+_SIGNS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red")}
+
+
+def doctor(
+    run: Annotated[
+        Path | None, typer.Argument(metavar="RUN", help="A run folder whose file modes are looked at.")
+    ] = None,
+    writer: Annotated[
+        str | None, typer.Option("--writer", metavar="NAME", help="Model that writes. Default: the plan's.")
+    ] = None,
+    embedder: Annotated[
+        str | None,
+        typer.Option("--embedder", metavar="NAME", help="Model that compares. Default: the plan's."),
+    ] = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look at this machine: packages, weights, keys, file modes, randomness, and a token from the writer.
+
+    Each line says what to do about it. No private text is read. Exit code 1 when something is broken.
+    """
+    from rpsg import api  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli import layers  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+
+    named = {"models.writer": writer, "models.embedder": embedder}
+    given = {key: value for key, value in named.items() if value is not None}
+    plan = layers.make_plan(layers.gather(given, config, os.environ))
+    screen, found = Screen.stdout(), []
+    for finding in api.examine(plan, run):
+        found.append(finding)
+        if not as_json:
+            _show(screen, finding)
+    broken = [finding for finding in found if finding.status == "fail"]
+    if as_json:
+        print_json({"doctor": {"ok": not broken, "findings": found}})
+    else:
+        _show_answer(screen, len(broken))
+    if broken:
+        raise typer.Exit(1)
+
+
+def _show(screen: Screen, finding: Finding) -> None:
+    sign, style = _SIGNS[finding.status]
+    screen.items([f"{finding.name}: {finding.detail}"], sign, style)
+    if finding.fix:
+        screen.command(f"    {finding.fix}")
+
+
+def _show_answer(screen: Screen, broken: int) -> None:
+    screen.line()
+    if broken:
+        screen.line(f"{broken} of these must be mended before a run.", "red")
+    else:
+        screen.line("A run can begin.", "green")

@@ -1,0 +1,155 @@
+"""Who may be sent what: one table, and the check that a run makes before it reads anything.
+
+    stage            role         what it is sent in a method that reads private texts
+    reading          embedder     private texts            only on this machine
+    describing       sentiment    private texts            only on this machine
+    counting         mechanisms   private counts           only on this machine
+    filtering        scorer       synthetic texts          only on this machine
+    writing          writer       prompts made from noisy counts and public words: anywhere
+
+A model says itself where it runs: ``endpoint`` is "local_model" for one on this machine, and ``host`` names
+the server of one that is asked over a network. A model that says nothing counts as somewhere else.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+from rpsg.errors import PrivacyError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Kind = Literal["public", "dp_outputs", "private"]
+
+THIS_MACHINE = "this machine"
+UNNAMED = "a host that is not named"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One line of the table. ``place`` says where a model of this role may run."""
+
+    stage: str
+    role: str
+    kind: Kind
+    place: Literal["here", "anywhere"]
+    sees: str
+
+
+#: What is sent where by a method that reads private texts end to end through noise.
+STRICT: tuple[Way, ...] = (
+    Way("reading", "embedder", "private", "here", "private texts, and the synthetic ones"),
+    Way("describing", "sentiment", "private", "here", "private texts"),
+    Way("counting", "mechanisms", "private", "here", "private counts; they let out noisy ones"),
+    # It is shown synthetic texts only. It is held to this machine all the same: which of them it is shown,
+    # and how often, nobody else needs to know.
+    Way("filtering", "scorer", "dp_outputs", "here", "synthetic texts"),
+    Way("writing", "writer", "dp_outputs", "anywhere", "prompts of public words and noisy counts' outcomes"),
+)
+#: What is sent where by a method that reads no private text.
+PUBLIC: tuple[Way, ...] = (
+    Way("filtering", "embedder", "public", "anywhere", "synthetic texts"),
+    Way("filtering", "scorer", "public", "anywhere", "synthetic texts"),
+    Way("writing", "writer", "public", "anywhere", "public prompts"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a host saw in a run. ``requests`` is None where their number is not public."""
+
+    host: str
+    role: str
+    model: str
+    kind: Kind
+    sees: str
+    requests: int | None = None
+
+
+def ways(*, private: bool) -> tuple[Way, ...]:
+    """The table of a method; ``private`` says whether it reads private texts."""
+    return STRICT if private else PUBLIC
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, with or without a port or the scheme of an address, is this machine's own loopback."""
+    try:
+        name = urlsplit(host if "//" in host else f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def is_here(model: Any) -> bool:
+    """Whether a model runs on this machine: it says so, and any host that it names is this machine's."""
+    host = getattr(model, "host", "")
+    return getattr(model, "endpoint", None) == "local_model" and (not host or is_loopback(str(host)))
+
+
+def host_of(model: Any) -> str:
+    """Where a model runs, as it is told to people."""
+    host = str(getattr(model, "host", "") or "")
+    if is_here(model):
+        return f"{THIS_MACHINE} ({host})" if host else THIS_MACHINE
+    return host or UNNAMED
+
+
+def check(models: Mapping[str, Any], *, private: bool) -> None:
+    """See that every model may be sent what its role is sent.
+
+    Args:
+        models: the models by role; None where there is none.
+        private: whether the method reads private texts.
+
+    Raises:
+        PrivacyError: a model that must run on this machine does not, or does not say so.
+    """
+    for way in ways(private=private):
+        model = models.get(way.role)
+        if way.place == "here" and model is not None and not is_here(model):
+            raise PrivacyError(
+                f"The {way.role} {model.name} runs on {host_of(model)}. It would be sent {way.sees}, "
+                "and those stay on this machine. Nothing was read.",
+                hint=f"Choose one of this machine. See: rpsg list {_listed(way.role)}",
+            )
+
+
+def _listed(role: str) -> str:
+    return "classifiers" if role == "sentiment" else f"{role}s"
+
+
+def seen(models: Mapping[str, Any], *, private: bool, sent: Mapping[tuple[str, str], int]) -> list[Seen]:
+    """What each host saw, in the order of the table.
+
+    Args:
+        models: the models by role; None where there is none.
+        private: whether the method reads private texts.
+        sent: public requests that came back from a writer, by host and model.
+    """
+    table = []
+    for way in ways(private=private):
+        if way.role == "writer":
+            table += [
+                Seen(host, way.role, model, way.kind, way.sees, number)
+                for (host, model), number in sorted(sent.items())
+            ]
+        elif way.role == "mechanisms":
+            table.append(Seen(THIS_MACHINE, way.role, "", way.kind, way.sees))
+        elif models.get(way.role) is not None:
+            model = models[way.role]
+            table.append(Seen(host_of(model), way.role, model.name, way.kind, way.sees))
+    return table
+
+
+def hosts(table: Iterable[Seen]) -> list[str]:
+    """The hosts other than this machine, each once."""
+    return list(dict.fromkeys(line.host for line in table if not line.host.startswith(THIS_MACHINE)))

@@ -1,0 +1,144 @@
+"""The tables of a call store, in SQL, and what is read from them as plain records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
+
+TABLES = (
+    """
+CREATE TABLE IF NOT EXISTS replies (
+    key TEXT PRIMARY KEY,
+    text TEXT NOT NULL,
+    finish TEXT NOT NULL CHECK (finish IN ('stop', 'length')),
+    prompt_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL
+) STRICT
+""",
+    # A batch: how many requests, how many of them the writer has on the way at the most, and what one of
+    # them may cost at the most. One that never ended may have lost that many replies.
+    """
+CREATE TABLE IF NOT EXISTS batches (
+    number INTEGER PRIMARY KEY,
+    stage TEXT NOT NULL,
+    model TEXT NOT NULL,
+    host TEXT NOT NULL,
+    at TEXT NOT NULL,
+    requests INTEGER NOT NULL,
+    at_once INTEGER NOT NULL,
+    most_prompt INTEGER NOT NULL,
+    most_completion INTEGER NOT NULL,
+    seconds REAL NOT NULL DEFAULT 0,
+    landed INTEGER NOT NULL DEFAULT 0,
+    ended INTEGER NOT NULL DEFAULT 0
+) STRICT
+""",
+    # A request that came back. most_... is what is charged where the writer did not say how much it took.
+    """
+CREATE TABLE IF NOT EXISTS calls (
+    number INTEGER PRIMARY KEY,
+    batch INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    finish TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    prompt_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL,
+    most_prompt INTEGER NOT NULL,
+    most_completion INTEGER NOT NULL,
+    at TEXT NOT NULL,
+    prompt TEXT NOT NULL
+) STRICT
+""",
+)
+#: Replies that an earlier version kept were paid for by this run too.
+FROM_VERSION_1 = """
+INSERT INTO calls (batch, key, finish, reason, prompt_tokens, completion_tokens, most_prompt, most_completion,
+    at, prompt)
+SELECT 0, key, finish, '', prompt_tokens, completion_tokens, 0, 0, '', '' FROM replies
+"""
+PUT = "INSERT OR IGNORE INTO replies VALUES (?, ?, ?, ?, ?)"
+BEGIN = """
+INSERT INTO batches (stage, model, host, at, requests, at_once, most_prompt, most_completion)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
+LAND = """
+INSERT INTO calls (batch, key, finish, reason, prompt_tokens, completion_tokens, most_prompt, most_completion,
+    at, prompt)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+USED = """
+SELECT count(*), coalesce(sum(prompt_tokens), 0), coalesce(sum(completion_tokens), 0),
+    coalesce(sum(iif(prompt_tokens + completion_tokens = 0, most_prompt, 0)), 0),
+    coalesce(sum(iif(prompt_tokens + completion_tokens = 0, most_completion, 0)), 0),
+    coalesce(max(iif(most_prompt + most_completion > 0,
+        1.0 * (prompt_tokens + completion_tokens) / (most_prompt + most_completion), 0)), 0)
+FROM calls
+"""
+LOST = """
+SELECT coalesce(sum(seconds), 0), coalesce(sum(lost), 0), coalesce(sum(lost * most_prompt), 0),
+    coalesce(sum(lost * most_completion), 0)
+FROM (SELECT *, iif(ended, 0, max(0, min(at_once, requests - landed))) AS lost FROM batches)
+"""
+
+
+SENT = "SELECT host, model, sum(landed) FROM batches GROUP BY host, model"
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What a run has used. Tokens as the writer counted them, and seconds of writing.
+
+    ``lost`` requests were on the way when a process died: their replies never came, and may have been
+    charged. ``unsure_prompt`` and ``unsure_completion`` are the most tokens that these took, and those whose
+    replies did not say. ``stretch`` is the largest ratio of tokens taken to the most that was expected.
+    """
+
+    requests: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+    lost: int = 0
+    unsure_prompt: int = 0
+    unsure_completion: int = 0
+    stretch: float = 0.0
+
+    def __add__(self, other: Used) -> Used:
+        return Used(
+            self.requests + other.requests,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.seconds + other.seconds,
+            self.lost + other.lost,
+            self.unsure_prompt + other.unsure_prompt,
+            self.unsure_completion + other.unsure_completion,
+            max(self.stretch, other.stretch),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is handed to a writer at once. ``most_prompt`` and ``most_completion`` are of one request.
+
+    ``at_once`` is how many of the requests can be on the way, and charged for, when a process dies.
+    """
+
+    stage: str
+    model: str
+    host: str
+    requests: int
+    at_once: int
+    most_prompt: int = 0
+    most_completion: int = 0
+
+
+def used_of(connection: sqlite3.Connection) -> Used:
+    """What the batches in an open store have used."""
+    requests, prompt, completion, *unsure, stretch = connection.execute(USED).fetchone()
+    seconds, lost, *gone = connection.execute(LOST).fetchone()
+    return Used(
+        *(requests, prompt, completion, seconds, lost),
+        *(unsure[0] + gone[0], unsure[1] + gone[1], stretch),
+    )

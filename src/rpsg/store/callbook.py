@@ -1,0 +1,110 @@
+"""What was asked of a run's writers, read from its call stores: for people, without private text."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rpsg.errors import RunError
+from rpsg.store.call_tables import Used, used_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+CALLS = "calls.sqlite"
+_BY_FINISH = """
+SELECT finish, count(*), sum(prompt_tokens), sum(completion_tokens) FROM calls GROUP BY finish ORDER BY finish
+"""
+_REASONS = "SELECT reason, count(*) FROM calls WHERE finish = 'error' GROUP BY reason ORDER BY 2 DESC, 1"
+_ROWS = """
+SELECT calls.number, coalesce(stage, ''), coalesce(model, ''), coalesce(host, ''), calls.at,
+    calls.finish, calls.prompt_tokens, calls.completion_tokens, calls.reason, calls.prompt,
+    coalesce(replies.text, '')
+FROM calls LEFT JOIN batches ON batches.number = calls.batch LEFT JOIN replies ON replies.key = calls.key
+ORDER BY calls.number
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A public request that came back. ``prompt`` is its last message, ``text`` the reply."""
+
+    number: int
+    stage: str
+    model: str
+    host: str
+    at: str
+    finish: str
+    prompt_tokens: int
+    completion_tokens: int
+    reason: str
+    prompt: str = field(repr=False)
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How many requests ended in one way, and their tokens."""
+
+    requests: int
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Callbook:
+    """The calls of one store: every public one, or of a private store nothing but totals by finish."""
+
+    used: Used
+    finishes: Mapping[str, Finished]
+    failures: Mapping[str, int]
+    calls: tuple[Call, ...] = ()
+    hosts: tuple[str, ...] = ()
+
+
+def read_public(run: Path) -> Callbook:
+    """The calls of the run in the folder ``run``, in the order in which they came back.
+
+    Raises:
+        RunError: nothing was asked of a writer there, or the store is damaged or of another version.
+    """
+    path = run / "evidence" / CALLS
+    if not path.is_file():
+        raise RunError(
+            f"{run} holds no calls.", hint="Name the folder of a run, not its release: rpsg calls RUN"
+        )
+    with _reading(path) as connection:
+        rows = connection.execute(_ROWS).fetchall()
+        calls = tuple(Call(*row) for row in rows)
+        failures = dict(connection.execute(_REASONS).fetchall())
+        hosts = tuple(host for (host,) in connection.execute("SELECT DISTINCT host FROM batches"))
+        return Callbook(used_of(connection), _finishes(connection), failures, calls, hosts)
+
+
+def read_private(run: Path) -> Callbook | None:
+    """Totals of the calls that held private text; None when there are none."""
+    path = run / "private" / CALLS
+    if not path.is_file():
+        return None
+    with _reading(path) as connection:
+        return Callbook(used_of(connection), _finishes(connection), {})
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that cannot write, so a run at work is not disturbed."""
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            yield connection
+    except sqlite3.Error as error:
+        raise RunError(
+            f"{path.name} cannot be read ({error.sqlite_errorname}).",
+            hint="If an earlier version of RPSG wrote it, go on with the run: that brings it up to date.",
+        ) from error
+
+
+def _finishes(connection: sqlite3.Connection) -> dict[str, Finished]:
+    return {finish: Finished(*totals) for finish, *totals in connection.execute(_BY_FINISH)}
