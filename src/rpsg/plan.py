@@ -30,6 +30,7 @@ NOT_IDENTITY = {
     "privacy": {"lifetime_epsilon"},
     "server": {"base_url", "key_env", "organization", "project", "concurrency", "timeout", "retries"},
     "limits": {"tokens", "requests", "cost", "seconds", "prices"},
+    "split": {"donor_list"},
 }
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -151,6 +152,56 @@ class Limits(Section):
     prices: str = ""
 
 
+class Paper(Section):
+    """What the methods paper and split are set by: the paper's hyperparameters, with its values.
+
+    ``nominal_epsilon`` goes into the paper's formula for the noise of its choice (0: no noise). It is no
+    budget and bounds nothing, so no release names it. ``filters`` names a version of the authors' code:
+    the cosine filter keeps 0.60, 0.65 or all, the NLL filter 50, 45 or 90 of a hundred texts.
+    """
+
+    seeds: int | None = Field(None, ge=1, le=10_000_000)
+    seed_words: int | None = Field(None, ge=1)
+    abstracter: Literal["writer", "summariser"] = "writer"
+    summariser: str = "facebook/bart-large-cnn"
+    candidates: int = Field(5, ge=1, le=64)
+    min_tokens: int = Field(50, ge=0)
+    max_tokens: int = Field(150, ge=1, le=4096)
+    guard_words: int = Field(6, ge=1)
+    guard_characters: int = Field(30, ge=1)
+    similarity_weight: float = Field(0.75, ge=0, le=1)
+    flip_penalty: float = Field(0.15, ge=0, le=1)
+    min_confidence: float = Field(0.55, ge=0, le=1)
+    selection: Literal["argmax", "votes"] = "argmax"
+    sensitivity: Literal["paper", "sound"] = "paper"
+    nominal_epsilon: float = Field(4.0, ge=0)
+    length: float = Field(0.8, gt=0, le=4)
+    sentiment_attempts: int = Field(4, ge=1, le=20)
+    histogram_sigma: float = Field(0.0, ge=0, le=1e5)
+    surrogate: Literal["ngram", "transformers"] = "ngram"
+    surrogate_model: str = "prajjwal1/bert-small"
+    surrogate_epochs: int = Field(3, ge=1, le=100)
+    representatives: int = Field(250, ge=1)
+    filters: Literal["early", "middle", "late"] = "late"
+    cosine_retain: float | None = Field(None, gt=0, le=1)
+    nll_percentile: float | None = Field(None, ge=0, le=100)
+    nll_distance: Literal["max", "min"] = "max"
+    remote: Literal["never", "abstracts", "records"] = "never"
+
+    @model_validator(mode="after")
+    def _lengths_fit(self) -> Self:
+        if self.min_tokens > self.max_tokens:
+            raise ValueError("min_tokens is above max_tokens")
+        return self
+
+
+class Split(Section):
+    """Who gives seeds and who votes: a share of the people by a secret draw, or a list of users."""
+
+    donors: float = Field(0.2, gt=0, lt=1)
+    donor_list: str = ""
+
+
 class Generation(Section):
     """The public random stream: prompts, sampling. It never touches the noise.
 
@@ -174,6 +225,8 @@ class Plan(Section):
     models: Models = Models()
     server: Server = Server()
     limits: Limits = Limits()
+    paper: Paper = Paper()
+    split: Split = Split()
     generation: Generation = Generation()
 
     @model_validator(mode="after")

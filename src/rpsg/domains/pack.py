@@ -19,6 +19,12 @@ from rpsg.errors import UsageError
 
 PACKS = Path(__file__).parent
 PROMPTS = ("system.txt", "candidate.txt", "variant.txt")
+#: Prompts of the methods that begin with private seeds; a pack without one has that of the generic pack.
+SEED_PROMPTS = (
+    *("abstract_system.txt", "abstract.txt"),
+    *("rewrite_system.txt", "first_rewrite.txt", "second_rewrite.txt"),
+)
+GENERIC = PACKS / "generic"
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -106,6 +112,12 @@ class Pack(Strict):
     prompts: dict[str, str] = {}
     sha256: str = ""
 
+    @property
+    def prompts_sha256(self) -> str:
+        """SHA-256 over all prompts as they are used, those of the generic pack among them."""
+        body = "".join(f"{name}\0{len(text)}\0{text}" for name, text in sorted(self.prompts.items()))
+        return hashlib.sha256(b"rpsg-prompts/1\0" + body.encode()).hexdigest()
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         known = {a.name for a in self.attributes}
@@ -186,13 +198,21 @@ def _fingerprint(folder: Path) -> str:
     return digest.hexdigest()
 
 
+def _read_prompts(folder: Path) -> dict[str, str]:
+    """All prompts by file name."""
+    own = {name: folder / name for name in PROMPTS}
+    seeded = {name: folder / name for name in SEED_PROMPTS}
+    files = own | {name: path if path.is_file() else GENERIC / name for name, path in seeded.items()}
+    return {name: path.read_text(encoding="utf-8").strip() for name, path in files.items()}
+
+
 def read_pack(folder: Path) -> Pack:
     """The pack in ``folder``; UsageError names the file and the key that is wrong."""
     path = folder / "pack.toml"
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
         raw["attributes"] = [_read_values(folder, a) for a in raw.get("attributes", [])]
-        prompts = {name: (folder / name).read_text(encoding="utf-8").strip() for name in PROMPTS}
+        prompts = _read_prompts(folder)
         return Pack.model_validate({**raw, "prompts": prompts, "sha256": _fingerprint(folder)})
     except FileNotFoundError as error:
         missing = Path(error.filename).name

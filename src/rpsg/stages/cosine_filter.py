@@ -1,15 +1,19 @@
 """Step 9, cosine filter: near-duplicates inside the synthetic corpus, and copies of the pack's examples.
 
-It compares synthetic texts with each other and with public text, never with a private one: a filter that
-surely removes what is close to one record cannot be differentially private.
+For strict mode it compares synthetic texts with each other and with public text, never with a private one: a
+filter that surely removes what is close to one record cannot be differentially private. The paper's own
+filter does just that; it belongs to the methods that claim nothing (``drop_closest_to_private``).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from rpsg.stages.lattice import SQUARE, on_lattice
+
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
     from rpsg.domains import Pack
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 
 DUPLICATE = 0.95
 COPIED_WORDS = 8
+BLOCK = 2_048
 
 
 def drop_near_duplicates(pool: Pool, vectors: npt.NDArray[np.float32], threshold: float = DUPLICATE) -> Pool:
@@ -40,6 +45,27 @@ def drop_copies(pool: Pool, pack: Pack, words: int = COPIED_WORDS) -> Pool:
     shown = {gram for example in pack.examples for gram in _grams(example.text, words)}
     copied = {c.id: "copies an example" for c in pool.alive() if shown & _grams(c.text, words)}
     return pool.drop("cosine filter", copied)
+
+
+def drop_closest_to_private(pool: Pool, closeness: npt.NDArray[np.float64], retain: float) -> Pool:
+    """The paper's cosine filter: the share ``retain`` of the texts least like any private one stays.
+
+    ``closeness`` is the highest cosine of each text of ``pool.alive()`` with a private one, in that order. Of
+    equals the lower id stays. It reads private data without a mechanism: for methods without a claim.
+    """
+    alive = pool.alive()
+    kept = round(retain * len(alive))
+    order = sorted(range(len(alive)), key=lambda i: (float(closeness[i]), alive[i].id))
+    return pool.drop("cosine filter", {alive[i].id: "most like a private text" for i in order[kept:]})
+
+
+def closest(vectors: npt.NDArray[np.float32], private: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """The highest cosine of each row of ``vectors`` with a row of ``private``, shape (rows,); exact."""
+    mine = on_lattice(vectors)
+    best = np.full(len(vectors), -np.inf)
+    for start in range(0, len(private), BLOCK):
+        best = np.maximum(best, (mine @ on_lattice(private[start : start + BLOCK]).T).max(axis=1))
+    return best / SQUARE
 
 
 def _grams(text: str, size: int) -> set[tuple[str, ...]]:

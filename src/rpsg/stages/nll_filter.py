@@ -3,20 +3,25 @@
 Boilerplate and memorised text are too likely, gibberish is too unlikely. The band is the median of the
 pool's own scores plus and minus a multiple of their median absolute deviation: DP outputs and a public
 model, nothing else. A text's NLL is the mean over its tokens, each given those before it.
+
+The paper's NLL filter compares with private texts; it belongs to the methods that claim nothing.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from rpsg.protocols import Scorer
     from rpsg.records import Pool
 
 WIDTH = 3.5
 TO_SIGMA = 1.4826  # median absolute deviation to standard deviation, for a normal law
+TOLERANCE = 1e-9  # equal distances are kept together, whatever the last digit says
 
 
 def nll_filter(pool: Pool, scorer: Scorer | None, width: float = WIDTH) -> Pool:
@@ -42,3 +47,43 @@ def nll_filter(pool: Pool, scorer: Scorer | None, width: float = WIDTH) -> Pool:
         elif abs(value - middle) > width * spread:
             reasons[candidate.id] = "too likely" if value < middle else "too unlikely"
     return pool.drop("nll filter", reasons)
+
+
+def drop_near_private(
+    pool: Pool,
+    nll: npt.NDArray[np.float64],
+    private: npt.NDArray[np.float64],
+    percentile: float,
+    distance: Literal["max", "min"],
+) -> Pool:
+    """The paper's NLL filter: texts scored like private ones go, as many as ``percentile`` of a hundred says.
+
+    A text's gap is its distance to the farthest (``max``, as published) or the nearest (``min``) of the
+    ``private`` representatives; kept are gaps above the given percentile of all gaps. ``nll`` belongs to
+    ``pool.alive()``, in that order. With ``max`` only the two extreme representatives count.
+    """
+    alive = pool.alive()
+    pool = _with_scores(pool, nll)
+    sound = [i for i in range(len(alive)) if np.isfinite(nll[i])]
+    reasons = {c.id: "could not be scored" for i, c in enumerate(alive) if i not in set(sound)}
+    if sound and len(private):
+        farthest = np.abs(nll[sound][:, None] - private[None, :])
+        gaps = farthest.max(axis=1) if distance == "max" else farthest.min(axis=1)
+        limit = float(np.percentile(gaps, percentile)) - TOLERANCE
+        near = [i for i, gap in zip(sound, gaps, strict=True) if percentile > 0 and gap <= limit]
+        reasons |= {alive[i].id: "scored like a private text" for i in near}
+    return pool.drop("nll filter", reasons)
+
+
+def drop_likeliest(pool: Pool, nll: npt.NDArray[np.float64], keep: float) -> Pool:
+    """The paper's first version: the share ``keep`` with the highest NLL stays, of equals the first."""
+    alive = pool.alive()
+    order = sorted(range(len(alive)), key=lambda i: (-np.nan_to_num(nll[i], nan=-np.inf), alive[i].id))
+    gone = {alive[i].id: "among the likeliest" for i in order[round(keep * len(alive)) :]}
+    return _with_scores(pool, nll).drop("nll filter", gone)
+
+
+def _with_scores(pool: Pool, nll: npt.NDArray[np.float64]) -> Pool:
+    return pool.score(
+        "nll", {c.id: float(v) for c, v in zip(pool.alive(), nll, strict=True) if np.isfinite(v)}
+    )

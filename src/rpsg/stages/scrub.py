@@ -1,15 +1,21 @@
 """Step 9, scrub: things that look like a person's identifiers are replaced in the synthetic text.
 
-A model can invent a telephone number that is somebody's. The patterns read only the synthetic text.
+A model can invent a telephone number that is somebody's. The patterns read only the synthetic text. In the
+methods that begin with private seeds the scrub goes further: titled names, what a recogniser finds, and
+amounts of money, of which only the order is kept.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rpsg.protocols import Recogniser, Span
     from rpsg.records import Pool
 
 PATTERNS = (
@@ -18,6 +24,44 @@ PATTERNS = (
     ("[NUMBER]", re.compile(r"(?<![\w.])\+?\d(?:[\s().-]{0,2}\d){6,}(?!\w)")),
     ("[ACCOUNT]", re.compile(r"(?<![\w/])[@~][A-Za-z]\w{2,}")),
 )
+#: What private seeds are scrubbed of besides. The first group is what goes; the words before it stay.
+NAMED = (
+    (
+        "[NAME]",
+        re.compile(
+            r"\b(?:Mr|Mrs|Ms|Mx|Dr|Prof|Doctor|Professor|Nurse|Sister|Father|Rabbi|Judge|Captain|Officer|"
+            r"[Dd]r)\.?\s+([A-Z][\w'\u2019-]+(?:\s+[A-Z][\w'\u2019-]+)?)"
+        ),
+    ),
+    (
+        "[NAME]",
+        re.compile(
+            r"\b(?:[Mm]y name(?: is|'s)|[Ii] am called|[Cc]all me)\s+([A-Z][\w'-]+(?:\s+[A-Z][\w'-]+)?)"
+        ),
+    ),
+    ("[ACCOUNT]", re.compile(r"\b(?:u/|[Uu]ser(?:name)?:?\s+)([A-Za-z0-9_-]*\d[A-Za-z0-9_-]*)")),
+    (
+        "[ID]",
+        re.compile(
+            r"\b(?:order|account|invoice|case|patient|MRN|ID)\s*(?:no\.?|number|#|:)+\s*(\w*\d\w*)",
+            re.IGNORECASE,
+        ),
+    ),
+    ("[ZIP]", re.compile(r"\b[A-Z]{2}\s+(\d{5}(?:-\d{4})?)\b")),
+)
+AMOUNT = re.compile(
+    r"(?P<sign>[$\u20ac\u00a3])\s?(?P<number>\d[\d,]*(?:\.\d+)?)\s?(?P<thousand>[kK]\b)?"
+    r"|(?P<number2>\d[\d,]*(?:\.\d+)?)\s?(?P<thousand2>[kK])?\s?(?P<word>dollars|euros|pounds|bucks)\b"
+)
+#: Amounts below the first of these are everyday prices and stay as they are.
+BUCKETS = (
+    (100, "{0}100-{0}999"),
+    (1_000, "{0}1K-{0}9K"),
+    (10_000, "{0}10K-{0}99K"),
+    (100_000, "{0}100K-{0}999K"),
+    (1_000_000, "over {0}1M"),
+)
+SIGNS = {"dollars": "$", "bucks": "$", "euros": "\u20ac", "pounds": "\u00a3"}
 
 
 def scrub_text(text: str) -> str:
@@ -29,4 +73,53 @@ def scrub_text(text: str) -> str:
 
 def scrub(pool: Pool) -> Pool:
     """The pool with every living text scrubbed."""
-    return type(pool)(tuple(c if c.dropped else replace(c, text=scrub_text(c.text)) for c in pool.candidates))
+    return _with_texts(pool, [scrub_text(c.text) for c in pool.alive()])
+
+
+def scrub_identities(pool: Pool, recogniser: Recogniser | None = None) -> Pool:
+    """The pool with every living text scrubbed of all that the patterns and the recogniser find."""
+    texts = [c.text for c in pool.alive()]
+    if recogniser is not None:
+        texts = [cut(t, spans) for t, spans in zip(texts, recogniser.find(texts), strict=True)]
+    return _with_texts(pool, [generalise_amounts(scrub_text(_without_names(text))) for text in texts])
+
+
+def _with_texts(pool: Pool, texts: Sequence[str]) -> Pool:
+    new = iter(texts)
+    return type(pool)(tuple(c if c.dropped else replace(c, text=next(new)) for c in pool.candidates))
+
+
+def cut(text: str, spans: Sequence[Span]) -> str:
+    """The text with each span replaced by its kind in brackets."""
+    for span in reversed(spans):
+        text = f"{text[: span.start]}[{span.kind.upper()}]{text[span.end :]}"
+    return text
+
+
+def _without_names(text: str) -> str:
+    for tag, pattern in NAMED:
+        text = pattern.sub(partial(_replaced, tag), text)
+    return text
+
+
+def _replaced(tag: str, match: re.Match[str]) -> str:
+    start, end = match.start(1) - match.start(), match.end(1) - match.start()
+    return match.group()[:start] + tag + match.group()[end:]
+
+
+def generalise_amounts(text: str) -> str:
+    """Amounts of money from 100 upwards as the order that they lie in."""
+    return AMOUNT.sub(_bucket, text)
+
+
+def _bucket(match: re.Match[str]) -> str:
+    number = match["number"] or match["number2"]
+    value = float(number.replace(",", "")) * (1000 if match["thousand"] or match["thousand2"] else 1)
+    words = [bucket for least, bucket in BUCKETS if value >= least]
+    return words[-1].format(match["sign"] or SIGNS[match["word"]]) if words else match.group()
+
+
+def found_by_pattern(text: str) -> list[str]:
+    """All that the patterns take for identifiers in a text, amounts apart."""
+    whole = [match.group() for _, pattern in PATTERNS for match in pattern.finditer(text)]
+    return whole + [match.group(1) for _, pattern in NAMED for match in pattern.finditer(text)]

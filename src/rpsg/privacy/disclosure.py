@@ -1,0 +1,72 @@
+"""The door of the methods that give no guarantee: private values are read without noise, and it is told.
+
+Each reading is written down before anything is handed out: which stage read what, and where it went. The
+lines are the ``non_dp_flows`` of the ledger, and a ledger that has one cannot claim end-to-end privacy. A
+door opens only the boxes it was made with: in split mode those of the donors, and nothing of the voters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rpsg.errors import PrivacyError, RunError
+from rpsg.privacy.facts import Flow
+from rpsg.privacy.files import append_durably, canonical_json, read_lines
+from rpsg.privacy.private import Private, open_private
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+T = TypeVar("T")
+
+
+class Disclosure:
+    """Gives out what lies in ``boxes``, by name. ``journal`` is a file in the private folder of the run.
+
+    Raises:
+        RunError: the journal is damaged.
+    """
+
+    def __init__(self, journal: Path, boxes: Mapping[str, Callable[[], Private[Any]]]) -> None:
+        self._journal, self._boxes = journal, boxes
+        self._flows = [_flow(line) for line in read_lines(journal)]
+
+    @property
+    def flows(self) -> tuple[Flow, ...]:
+        """All readings of the run so far, of this process and of those before it, each once."""
+        return tuple(self._flows)
+
+    def read(self, name: str, flow: Flow) -> Any:
+        """The content of the box called ``name``, after ``flow`` is written down.
+
+        Raises:
+            PrivacyError: the door was not made for that box.
+        """
+        if name not in self._boxes:
+            raise PrivacyError(f"The {name} of these people may not be read without a mechanism.")
+        self.note(flow)
+        return open_private(self._boxes[name]())
+
+    def note(self, flow: Flow) -> None:
+        """Write down a flow of what was read before."""
+        if flow not in self._flows:
+            append_durably(self._journal, canonical_json(asdict(flow)))
+            self._flows.append(flow)
+
+
+def withheld(function: Callable[[], T]) -> T:
+    """What ``function`` gives. An error of a model in it may quote private text, so only its place is told.
+
+    Raises:
+        PrivacyError: ``function`` failed otherwise than with an error of ours.
+    """
+    return open_private(Private(None).map(lambda _: function()))
+
+
+def _flow(line: Mapping[str, Any]) -> Flow:
+    try:
+        return Flow(**line)
+    except TypeError:
+        raise RunError("The journal of disclosures is damaged.", hint="Start a new run folder.") from None

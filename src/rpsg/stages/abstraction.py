@@ -1,0 +1,167 @@
+"""Abstraction: several short accounts of one record that leave out who, where, when and how many.
+
+Two ways, one face: the language model that writes, asked with the domain pack's prompts (one record a call,
+contained, parse or drop), or a summariser of its own. What either gives goes through the guard.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from rpsg.protocols import Message, Request
+from rpsg.stages.contain import delimiter, fenced, plain
+from rpsg.stages.prompts import fill
+from rpsg.stages.streams import text_seed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rpsg.domains import Pack
+    from rpsg.plan import Plan
+    from rpsg.protocols import OnReply, Reply, Writer
+
+BEGINS = '{"summary": "'
+LONGEST = 1_200
+TOKENS_BESIDE = 24
+TONES = {"positive": "Keep positive tone: ", "negative": "Keep negative tone: "}
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """One private record on its way. ``number`` is its place in the sample; every later stage carries it.
+
+    ``mood`` is "" where texts have none. ``words`` is how long the synthetic text should be.
+    """
+
+    number: int
+    text: str = field(repr=False)
+    mood: str
+    words: int
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """How the candidates of the second pass are drawn, and how many there are in each."""
+
+    candidates: int = 5
+    least: int = 50
+    most: int = 150
+    temperature: float = 1.05
+    top_p: float = 0.92
+
+
+class Abstracter(Protocol):
+    """Gives each seed a list of candidates; an empty text stands for one that failed."""
+
+    @property
+    def name(self) -> str: ...
+
+    def abstracts(self, seeds: Sequence[Seed], second: bool) -> list[list[str]]: ...
+
+
+class WriterAbstracter:
+    """The writer, asked with the pack's ``abstract.txt``: one record in one call, nothing of anybody else."""
+
+    def __init__(
+        self, writer: Writer, pack: Pack, plan: Plan, passes: Passes, key: bytes, on_reply: OnReply | None
+    ) -> None:
+        self._writer, self._pack, self._plan, self._passes = writer, pack, plan, passes
+        self._key, self._on_reply = key, on_reply
+
+    @property
+    def name(self) -> str:
+        return self._writer.name
+
+    def abstracts(self, seeds: Sequence[Seed], second: bool) -> list[list[str]]:
+        count = self._passes.candidates
+        asked = [self.request(seed, i, second) for seed in seeds for i in range(count)]
+        replies = self._writer.write(asked, self._on_reply)
+        texts = [parsed(reply) for reply in replies]
+        return [texts[i : i + count] for i in range(0, len(texts), count)]
+
+    def request(self, seed: Seed, number: int, second: bool) -> Request:
+        """The call for one candidate of one seed."""
+        mark = delimiter(self._key, seed.number, number, second)
+        fields = {
+            "kind": self._pack.text,
+            "about": self._plan.corpus.about or self._pack.about,
+            "tone": seed.mood,
+            "delimiter": mark,
+            "words": str(round(self._passes.most / 2)),
+            "record": fenced(seed.text, mark),
+        }
+        rest = self._plan.generation
+        return Request(
+            messages=(
+                Message("system", fill(self._pack.prompts["abstract_system.txt"], fields)),
+                Message("user", fill(self._pack.prompts["abstract.txt"], fields)),
+            ),
+            max_tokens=self._passes.most + TOKENS_BESIDE,
+            seed=text_seed(rest.seed, "abstract", seed.number, number, int(second)),
+            temperature=self._passes.temperature if second else rest.temperature or 1.0,
+            top_p=self._passes.top_p if second else rest.top_p or 0.95,
+            stop=('"}',),
+            begins=BEGINS,
+        )
+
+
+def parsed(reply: Reply) -> str:
+    """The summary in a reply of the agreed form; anything else is an empty text.
+
+    The form is one JSON object, of which nothing but its ``summary`` is read. The closing mark may be
+    missing, because it ends the reply. A reply that was cut off does not count.
+    """
+    if reply.finish != "stop" or len(reply.text) > LONGEST + len(BEGINS) + 8:
+        return ""
+    body = reply.text.strip()
+    for ending in ("", '"}', "}"):
+        try:
+            value = json.loads(body + ending)
+        except (ValueError, RecursionError):
+            continue
+        found = value.get("summary") if isinstance(value, dict) else None
+        return plain(" ".join(found.split())) if isinstance(found, str) else ""
+    return ""
+
+
+class Summariser(Protocol):
+    """A seq2seq summariser: ``count`` different summaries of each text."""
+
+    @property
+    def name(self) -> str: ...
+
+    def summarise(
+        self, texts: Sequence[str], *, count: int, least: int, most: int, sampled: bool, seed: int
+    ) -> list[list[str]]:
+        """By diverse beam search, or (``sampled``) by sampling; lengths in tokens of the model."""
+        ...
+
+
+class SummariserAbstracter:
+    """A summariser of its own, told the tone to keep as the paper tells it."""
+
+    def __init__(self, summariser: Summariser, passes: Passes, seed: int) -> None:
+        self._summariser, self._passes, self._seed = summariser, passes, seed
+
+    @property
+    def name(self) -> str:
+        return self._summariser.name
+
+    def abstracts(self, seeds: Sequence[Seed], second: bool) -> list[list[str]]:
+        found = self._summariser.summarise(
+            [toned(seed) for seed in seeds],
+            count=self._passes.candidates,
+            least=self._passes.least,
+            most=self._passes.most,
+            sampled=second,
+            seed=text_seed(self._seed, "abstract", int(second)),
+        )
+        return [[plain(" ".join(text.split())) for text in texts] for texts in found]
+
+
+def toned(seed: Seed) -> str:
+    """The record as the paper gives it to the summariser: the tone before it, if there is one to keep."""
+    return TONES.get(seed.mood, "") + plain(seed.text)

@@ -1,0 +1,125 @@
+"""The sentiment guard: texts that miss the mood of their seed are written again, up to four times.
+
+A long text is judged by windows of 512 characters, one every 400: the mood of most windows is the text's,
+and its confidence is the mean over the windows that have it. All texts that are still to be written go to
+the writer together, one call for each attempt.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy.typing as npt
+
+    from rpsg.protocols import Classifier, Embedder
+
+WINDOW, STRIDE = 512, 400
+
+
+@runtime_checkable
+class Confident(Protocol):
+    """A classifier that also tells how sure it is."""
+
+    def confidences(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[float]:
+        """The probability of the value that ``classify`` gives, for each text."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Mood:
+    """What a text sounds like, and how sure that is (0 to 1)."""
+
+    value: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One text for one place; ``problem`` says why it cannot be used."""
+
+    text: str
+    problem: str = ""
+
+
+def windows(text: str, width: int = WINDOW, stride: int = STRIDE) -> list[str]:
+    """Overlapping pieces that cover the text; a short text is one piece."""
+    last = max(len(text) - width, 0)
+    starts = [*range(0, last, stride), last] if last else [0]
+    return [text[start : start + width] for start in starts]
+
+
+def judge(texts: Sequence[str], classifier: Classifier, embedder: Embedder) -> list[Mood]:
+    """The mood of each text: of equally many windows the one that comes first in ``classifier.values``."""
+    if not texts:
+        return []
+    parts = [(i, part) for i, text in enumerate(texts) for part in windows(text)]
+    pieces = [part for _, part in parts]
+    vectors = embedder.embed(pieces)
+    values = classifier.classify(pieces, vectors)
+    sure = classifier.confidences(pieces, vectors) if isinstance(classifier, Confident) else None
+    by_text: list[list[Mood]] = [[] for _ in texts]
+    for place, (i, _) in enumerate(parts):
+        by_text[i].append(Mood(values[place], sure[place] if sure is not None else -1.0))
+    return [_majority(found, classifier.values) for found in by_text]
+
+
+def _majority(found: Sequence[Mood], order: Sequence[str]) -> Mood:
+    """Without confidences of its windows a text is as sure as they are of one mind."""
+    counts = Counter(mood.value for mood in found)
+    rank = {value: place for place, value in enumerate(order)}
+    value = min(counts, key=lambda v: (-counts[v], rank.get(v, len(rank))))
+    told = [mood.confidence for mood in found if mood.value == value]
+    share = counts[value] / len(found)
+    return Mood(value, float(np.mean(told)) if told[0] >= 0 else share)
+
+
+def guarded(
+    targets: Sequence[str],
+    write: Callable[[Sequence[int], int], Sequence[Attempt]],
+    moods: Callable[[Sequence[str]], Sequence[Mood]],
+    attempts: int,
+) -> list[tuple[Attempt, Mood | None]]:
+    """For each place the text that surest has its mood; the surest of any mood when none has it.
+
+    Args:
+        targets: the mood wanted at each place; "" for any, which the first usable text has.
+        write: ``write(places, attempt)`` gives a new text for each of these places.
+        moods: what texts sound like.
+        attempts: how often a place is written at the most.
+    """
+    best: list[tuple[Attempt, Mood | None]] = [(Attempt("", "not written"), None)] * len(targets)
+    open_places = list(range(len(targets)))
+    for attempt in range(attempts):
+        if not open_places:
+            break
+        new = write(open_places, attempt)
+        usable = [i for i, made in enumerate(new) if not made.problem]
+        found = dict(zip(usable, moods([new[i].text for i in usable]), strict=True))
+        for i, place in enumerate(open_places):
+            best[place] = _better(best[place], (new[i], found.get(i)), targets[place])
+        open_places = [place for place in open_places if not _settled(best[place], targets[place])]
+    return best
+
+
+def _settled(made: tuple[Attempt, Mood | None], target: str) -> bool:
+    mood = made[1]
+    return mood is not None and (not target or mood.value == target)
+
+
+def _better(
+    old: tuple[Attempt, Mood | None], new: tuple[Attempt, Mood | None], target: str
+) -> tuple[Attempt, Mood | None]:
+    def rank(made: tuple[Attempt, Mood | None]) -> tuple[bool, bool, float]:
+        mood = made[1]
+        return mood is not None, _settled(made, target), mood.confidence if mood else 0.0
+
+    if old[0].problem == "not written":
+        return new
+    return new if rank(new) > rank(old) else old
