@@ -136,11 +136,14 @@ class CachedWriter:
         return number
 
     def _at_once(self, otherwise: int) -> int:
-        """How many requests somebody may charge for without our hearing of it."""
+        """How many requests somebody may charge for while nothing is written down here about them.
+
+        Each slot of the writer has one on the way, and may have handed over another just before.
+        """
         if is_here(self._writer):
             return 0
         told = getattr(self._writer, "at_once", self._most_at_once)
-        return told if isinstance(told, int) else otherwise
+        return 2 * told if isinstance(told, int) else otherwise
 
     def _may_charge(self, reply: Reply) -> bool:
         """Whether a reply that does not say what it took may be charged: not a failure of this machine."""
