@@ -16,6 +16,7 @@ from rpsg.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from rpsg.plan import Server
     from rpsg.protocols import Classifier, Embedder, Scorer, Writer
 
 Kind = Literal["methods", "writers", "embedders", "classifiers", "scorers"]
@@ -34,10 +35,14 @@ BUILT_IN: Mapping[Kind, Mapping[str, tuple[str, str]]] = {
         ),
         "qwen2.5-coder-0.5b": ("rpsg.models.build:llamacpp", "Qwen2.5-Coder-0.5B-Instruct, on this machine"),
         "qwen2.5-coder-1.5b": ("rpsg.models.build:llamacpp", "Qwen2.5-Coder-1.5B-Instruct, on this machine"),
+        "openai:MODEL": ("rpsg.models.server.build:writer", "a model of an OpenAI-compatible server"),
+        "azure:DEPLOYMENT": ("rpsg.models.server.build:writer", "a deployment on Azure OpenAI"),
         "fake": ("rpsg.models.build:fake_writer", "plausible words without weights, for tests"),
     },
     "embedders": {
         "minilm": ("rpsg.models.build:minilm", "all-MiniLM-L6-v2, int8, on this machine (the default)"),
+        "openai:MODEL": ("rpsg.models.server.build:embedder", "a model of an OpenAI-compatible server"),
+        "azure:DEPLOYMENT": ("rpsg.models.server.build:embedder", "a deployment on Azure OpenAI"),
         "fake": ("rpsg.models.build:fake_embedder", "hashed words without weights, for tests"),
     },
     "classifiers": {
@@ -78,20 +83,42 @@ def method(name: str) -> Callable[[Any], Any]:
 
 
 def writer(
-    name: str, *, slots: int | None = None, threads: int | None = None, context: int | None = None
+    name: str,
+    *,
+    slots: int | None = None,
+    threads: int | None = None,
+    context: int | None = None,
+    server: Server | None = None,
 ) -> Writer:
-    """The writer called ``name``; a path or a hub id of a GGUF file is run with llama.cpp."""
+    """The writer called ``name``; a path or a hub id of a GGUF file is run with llama.cpp.
+
+    ``openai:MODEL`` and ``azure:DEPLOYMENT`` are asked for on ``server``.
+    """
+    if served := _served(name):
+        on_server: Writer = find("writers", served)(name, server)
+        return on_server
     build = find("writers", "smollm2-135m" if _is_file(name) else name)
     made: Writer = build(name, slots=slots, threads=threads, context=context)
     return made
+
+
+def _served(name: str) -> str | None:
+    """The entry for a model of a server; None for all others."""
+    return {"openai": "openai:MODEL", "azure": "azure:DEPLOYMENT"}.get(name.partition(":")[0])
 
 
 def _is_file(name: str) -> bool:
     return name.startswith("hf:") or name.endswith(".gguf") or "/" in name
 
 
-def embedder(name: str, *, threads: int | None = None) -> Embedder:
-    """The embedder called ``name``; the folder of an ONNX embedder is run with onnxruntime."""
+def embedder(name: str, *, threads: int | None = None, server: Server | None = None) -> Embedder:
+    """The embedder called ``name``; the folder of an ONNX embedder is run with onnxruntime.
+
+    ``openai:MODEL`` and ``azure:DEPLOYMENT`` are asked for on ``server``.
+    """
+    if served := _served(name):
+        on_server: Embedder = find("embedders", served)(name, server)
+        return on_server
     build = find("embedders", "minilm" if "/" in name else name)
     made: Embedder = build(name, threads=threads)
     return made

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from rpsg import egress, registry
 from rpsg.domains import Pack, find_pack, pack_folder, read_pack
 from rpsg.errors import RunError
+from rpsg.methods.places import SEEDED, check_places, seed_tools, seen_places
 from rpsg.methods.tools import Job, Tools
 from rpsg.models.prices import price_for
 from rpsg.private_side import open_side
 from rpsg.release import PACK, publish, read_release
-from rpsg.stages.budget import strict_budget
+from rpsg.stages.budget import split_budget, strict_budget
 from rpsg.store.calls import CallStore
 from rpsg.store.files import canonical_json, write_atomic
 from rpsg.store.limits import Meter, Price
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
     from rpsg.results import Run
 
 TIMINGS = "timings.json"
-#: Methods whose releases are planned by ``strict_budget``; the others read no private data.
-PAID_METHODS = ("strict",)
+#: Methods whose releases are planned; the others read no private data, or claim nothing (``SEEDED``).
+BUDGETS = {"strict": strict_budget, "split": split_budget}
 
 
 class Silent:
@@ -90,19 +91,27 @@ class Stopwatch:
 def load_tools(plan: Plan, writer: Writer | None = None) -> Tools:
     """The models of a plan, by name, from the registry; ``writer`` stands in for the plan's."""
     models = plan.models
-    embedder = registry.embedder(models.embedder, threads=models.threads)
+    embedder = registry.embedder(models.embedder, threads=models.threads, server=plan.server)
     return Tools(
         writer=writer
-        or registry.writer(models.writer, slots=models.slots, threads=models.threads, context=models.context),
+        or registry.writer(
+            models.writer,
+            slots=models.slots,
+            threads=models.threads,
+            context=models.context,
+            server=plan.server,
+        ),
         embedder=embedder,
         sentiment=registry.sentiment(embedder),
         scorer=registry.scorer(models.scorer) if models.scorer else None,
+        **seed_tools(plan),
     )
 
 
 def budget_of(plan: Plan, pack: Pack) -> Budget | None:
-    """What the method spends; None for one that reads no private data."""
-    return strict_budget(plan, pack) if plan.method.name in PAID_METHODS else None
+    """What the method spends; None for one that reads no private data, or claims nothing."""
+    planned = BUDGETS.get(plan.method.name)
+    return None if planned is None else planned(plan, pack)
 
 
 def fingerprint(plan: Plan, pack: Pack, tools: Tools) -> str:

@@ -1,0 +1,121 @@
+"""Where a server is, whether that is this machine, and what identifies us there.
+
+Keys come from one environment variable and go into one header of one host. They are in no name, no message
+and no ``repr``.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import quote, urlencode, urlsplit
+
+from rpsg.errors import ModelError, UsageError
+
+if TYPE_CHECKING:
+    from rpsg.plan import Server
+
+Kind = Literal["openai", "azure"]
+
+OPENAI = "https://api.openai.com/v1"
+_EXAMPLE = 'Write it as in base_url = "http://localhost:8000/v1", in the section [server] of the plan.'
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """``root`` is the URL without a slash at its end; ``host`` is the host with its port, if it names one."""
+
+    root: str
+    host: str
+    is_local: bool
+
+    @property
+    def endpoint(self) -> Literal["local_model", "remote_llm"]:
+        return "local_model" if self.is_local else "remote_llm"
+
+
+def parse_address(base_url: str) -> Address:
+    """The address in ``base_url``; one without a path gets the usual ``/v1``.
+
+    Raises:
+        UsageError: it is no http(s) URL, it holds a password, or it is plain http to another machine.
+    """
+    try:
+        parts = urlsplit(base_url.strip())
+        name, port = parts.hostname, parts.port
+    except ValueError:
+        name, port = None, None
+    if not name or parts.scheme not in {"http", "https"}:
+        raise UsageError("The base_url of the server is not an http or https address.", hint=_EXAMPLE)
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise UsageError(
+            "The base_url of the server holds more than an address.",
+            hint="Put the key into the environment variable that key_env names, and nothing after the path.",
+        )
+    shown = f"[{name}]" if ":" in name else name
+    host = f"{shown}:{port}" if port else shown
+    local = is_loopback(name)
+    if parts.scheme == "http" and not local:
+        raise UsageError(
+            f"Plain http to {host} would show every text and the key to the network in between.",
+            hint="Use https, or bring the server to this machine with: ssh -L 8000:localhost:8000 HOST",
+        )
+    return Address(f"{parts.scheme}://{host}{parts.path.rstrip('/') or '/v1'}", host, local)
+
+
+def is_loopback(name: str) -> bool:
+    """Whether a host's name or number is this machine."""
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
+
+
+def address_of(kind: Kind, server: Server) -> Address:
+    """Where the plan says that the server is; UsageError when it must say so and does not."""
+    if server.base_url:
+        return parse_address(server.base_url if kind == "openai" else _azure_root(server.base_url))
+    if kind == "azure":
+        raise UsageError(
+            "Azure needs to know the resource.",
+            hint='Write base_url = "https://RESOURCE.openai.azure.com" into [server] of the plan.',
+        )
+    return parse_address(OPENAI)
+
+
+def _azure_root(base_url: str) -> str:
+    """The resource's URL, to which paths are added, whichever of its pages was copied."""
+    root = base_url.strip().rstrip("/").removesuffix("/v1").removesuffix("/openai")
+    return f"{root}/openai"
+
+
+def url_of(kind: Kind, address: Address, server: Server, model: str, task: str) -> str:
+    """Where to ask for ``task``, as in "chat/completions"."""
+    if kind == "openai":
+        return f"{address.root}/{task}"
+    if not server.api_version:
+        return f"{address.root}/v1/{task}"
+    version = urlencode({"api-version": server.api_version})
+    return f"{address.root}/deployments/{quote(model, safe='')}/{task}?{version}"
+
+
+def headers_of(kind: Kind, server: Server) -> dict[str, str]:
+    """The headers that say who asks. Read from the environment each time, kept nowhere.
+
+    Raises:
+        ModelError: what should be a key cannot be one.
+    """
+    headers = {"OpenAI-Organization": server.organization, "OpenAI-Project": server.project}
+    key = os.environ.get(server.key_env, "").strip()
+    if key and not (key.isascii() and key.isprintable() and " " not in key):
+        raise ModelError(
+            f"What the environment variable {server.key_env} holds is not a key.",
+            hint="Set it to the key alone, without quotes, spaces or line breaks.",
+        )
+    if key and kind == "azure":
+        headers["api-key"] = key
+    elif key:
+        headers["Authorization"] = f"Bearer {key}"
+    return {name: value for name, value in headers.items() if value}

@@ -1,0 +1,114 @@
+"""What a server cannot do, learned from its own refusals and never from the name of a model.
+
+A refusal suggests a change of the question. It is tried with that question, and kept for all later ones only
+when the question is then answered: a refusal that merely quotes a word cannot take a parameter from us.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+LIMIT = "max_completion_tokens in place of max_tokens"
+NO_SYSTEM = "system message within the first user message"
+QUIET = "asked not to think"
+ROOM = "room for thoughts"
+#: More tokens for a model that thinks before it writes, on top of those for the text.
+THOUGHTS = 4096
+_LEAVABLE = ("seed", "stop", "top_p", "temperature", "chat_template_kwargs", "encoding_format")
+_REFUSAL = re.compile(
+    r"unsupported|n[o']t support|unrecogni[sz]ed|unknown|not permitted|unexpected|not allowed|forbidden"
+    r"|only the default|extra input|both|deprecated|invalid (?:parameter|argument|field)"
+)
+
+
+def without(parameter: str) -> str:
+    """The change that leaves a parameter out."""
+    return f"no {parameter}"
+
+
+def fit(question: dict[str, Any], changes: Collection[str]) -> dict[str, Any]:
+    """The question with the changes made."""
+    fitted = dict(question)
+    if ROOM in changes:
+        fitted["max_tokens"] += THOUGHTS
+    if QUIET in changes:
+        fitted["chat_template_kwargs"] = {"enable_thinking": False}
+    if LIMIT in changes:
+        fitted["max_completion_tokens"] = fitted.pop("max_tokens")
+    if NO_SYSTEM in changes:
+        fitted["messages"] = _joined(fitted["messages"])
+    for parameter in _LEAVABLE:
+        if without(parameter) in changes:
+            fitted.pop(parameter, None)
+    return fitted
+
+
+def _joined(messages: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The messages with those of the system put before the first one of the user."""
+    system = [m["content"] for m in messages if m["role"] == "system"]
+    others = [dict(m) for m in messages if m["role"] != "system"]
+    first = next((m for m in others if m["role"] == "user"), None)
+    if first is None:
+        return [{"role": "user", "content": "\n\n".join(system)}, *others]
+    first["content"] = "\n\n".join([*system, first["content"]])
+    return others
+
+
+class Capabilities:
+    """The changes that this server was found to need."""
+
+    def __init__(self) -> None:
+        self._kept: set[str] = set()
+
+    @property
+    def kept(self) -> frozenset[str]:
+        return frozenset(self._kept)
+
+    def keep(self, changes: Iterable[str]) -> None:
+        """A question with these changes was answered."""
+        self._kept.update(changes)
+
+    def suggested(self, refusal: bytes, question: dict[str, Any], changes: Collection[str]) -> str | None:
+        """What to change in ``question``, as sent with ``changes``, after a refusal; None: nothing helps."""
+        named, words = _complaint(refusal)
+        if not _REFUSAL.search(words):
+            return None
+        for candidate, parameter in _options(question):
+            if candidate not in changes and (named == parameter or (not named and _names(words, parameter))):
+                return candidate
+        if NO_SYSTEM not in changes and "system" in words and "role" in words and "messages" in question:
+            return NO_SYSTEM
+        return None
+
+    def after_thoughts(self, question: dict[str, Any], changes: Collection[str]) -> str | None:
+        """What to change when the answer was cut while thinking: first ask not to, then give it room."""
+        if "messages" in question and QUIET not in changes:
+            return QUIET
+        return ROOM if ROOM not in changes and "messages" in question else None
+
+
+def _options(question: dict[str, Any]) -> list[tuple[str, str]]:
+    """(change, parameter) for each parameter of the question that a refusal may be about."""
+    limits = [(LIMIT, "max_tokens")] if "max_tokens" in question else []
+    return limits + [(without(name), name) for name in _LEAVABLE if name in question]
+
+
+def _names(words: str, parameter: str) -> bool:
+    return re.search(rf"(?<![a-z_]){parameter}(?![a-z_])", words) is not None
+
+
+def _complaint(refusal: bytes) -> tuple[str, str]:
+    """(the parameter that it is said to be about, all of its words in small letters)."""
+    try:
+        value = json.loads(refusal)
+    except (ValueError, RecursionError):
+        return "", refusal[:20_000].decode(errors="replace").lower()
+    error = value.get("error", value) if isinstance(value, dict) else value
+    parameter = error.get("param") if isinstance(error, dict) else None
+    named = parameter if isinstance(parameter, str) else ""
+    return named if named in {"max_tokens", *_LEAVABLE} else "", json.dumps(value)[:20_000].lower()

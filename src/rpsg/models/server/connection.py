@@ -1,0 +1,58 @@
+"""What a writer and an embedder of one server share: where it is, how fast it goes, what it cannot do."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+from rpsg.models.server.address import address_of, headers_of, url_of
+from rpsg.models.server.asking import Asking, Memory, Terms
+from rpsg.models.server.client import Client
+from rpsg.models.server.exchange import Exchange
+from rpsg.models.server.pace import Pace
+from rpsg.models.server.verdicts import Asker
+
+if TYPE_CHECKING:
+    from rpsg.models.server.address import Kind
+    from rpsg.models.server.asking import Questions
+    from rpsg.plan import Server
+
+Read = TypeVar("Read")
+
+_SHORTEST_PATIENCE = 300.0
+
+
+class Connection:
+    """One model on one server; kept for as long as it is asked. Errors as ``address_of``."""
+
+    def __init__(
+        self, model: str, server: Server, kind: Kind, first_pause: float, concurrency: int | None = None
+    ) -> None:
+        self.address = address_of(kind, server)
+        self.name = f"{kind}:{model}@{self.address.host}"
+        self._model = model
+        self._server = server
+        self._kind = kind
+        self._concurrency = concurrency or server.concurrency
+        patience = max(_SHORTEST_PATIENCE, 2 * server.timeout)
+        self._terms = Terms(server.retries, patience, first_pause)
+        self._memory = Memory(Pace(self._concurrency, time.monotonic))
+
+    @property
+    def learned(self) -> tuple[str, ...]:
+        return tuple(sorted(self._memory.capabilities.kept))
+
+    def exchange(self, questions: Questions[Read], task: str, count: int) -> Exchange[Read]:
+        """A batch of ``count`` questions for ``task``, as in "chat/completions"."""
+        asker = Asker(self.address.host, self._model, self._server.key_env)
+        asking = Asking(questions, lambda: self._client(task), asker, self._terms, self._memory)
+        return Exchange(asking, count, self._concurrency)
+
+    def _client(self, task: str) -> Client:
+        return Client(
+            url_of(self._kind, self.address, self._server, self._model, task),
+            headers_of(self._kind, self._server),
+            self.address,
+            timeout=self._server.timeout,
+            connections=self._concurrency,
+        )

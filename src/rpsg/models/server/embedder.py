@@ -1,0 +1,170 @@
+"""An embedder behind an OpenAI-compatible server (``/embeddings``).
+
+Where it is on this machine it may be given private texts, and a record's vote must then be a function of
+that record alone. Many servers compute a text a little differently in company, so a local one is asked for
+one text at a time, and one after the other; another one for many at once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from rpsg.errors import ModelError
+from rpsg.models.server.asking import Dropped
+from rpsg.models.server.connection import Connection
+from rpsg.models.server.replies import UnusableError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from rpsg.models.server.address import Kind
+    from rpsg.plan import Server
+
+    Rows = npt.NDArray[np.float32]
+
+_BATCH = 64
+
+
+class ServerEmbedder:
+    """Rows from ``model`` on the server that the plan's section ``[server]`` describes.
+
+    batch: texts in one request, concurrency: requests at once (default: 1 and 1 on this machine, else 64
+        and what the plan says).
+
+    Nothing is sent before the first ``embed`` or ``dim``. Raises UsageError for an unusable address.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        server: Server,
+        *,
+        kind: Kind = "openai",
+        batch: int | None = None,
+        concurrency: int | None = None,
+        first_pause: float = 0.5,
+    ) -> None:
+        probe = Connection(model, server, kind, first_pause)
+        alone = 1 if probe.address.is_local else None
+        self._model = model
+        self._batch = batch or alone or _BATCH
+        self._connection = Connection(model, server, kind, first_pause, concurrency or alone)
+        self._dim = 0
+
+    def __repr__(self) -> str:
+        return f"ServerEmbedder({self.name})"
+
+    @property
+    def name(self) -> str:
+        return self._connection.name
+
+    @property
+    def endpoint(self) -> Literal["local_model", "remote_llm"]:
+        return self._connection.address.endpoint
+
+    @property
+    def host(self) -> str:
+        """Who sees the texts: the host, with its port if the address names one."""
+        return self._connection.address.host
+
+    @property
+    def dim(self) -> int:
+        if not self._dim:
+            self._dim = next(len(row) for row in self._rows(["dimension"]) if row is not None)
+        return self._dim
+
+    def embed(self, texts: Sequence[str]) -> Rows:
+        """Unit-length rows, shape (len(texts), dim); a zero row for a text that is empty or too long.
+
+        Raises:
+            ModelError: the server gave no rows, or rows that are none.
+            MissingExtraError: httpx2 is not installed.
+        """
+        rows = np.zeros((len(texts), self.dim), np.float32)
+        full = [index for index, text in enumerate(texts) if text.strip()]
+        for index, row in zip(full, self._rows([texts[index] for index in full]), strict=True):
+            if row is not None:
+                if row.shape != (self.dim,):
+                    raise self._useless("rows of different lengths")
+                rows[index] = row
+        return rows
+
+    def _rows(self, texts: Sequence[str]) -> list[Rows | None]:
+        """One row a text; None for one that the server declined even when it was asked alone."""
+        rows: list[Rows | None] = [None] * len(texts)
+        batches = [
+            range(start, min(start + self._batch, len(texts))) for start in range(0, len(texts), self._batch)
+        ]
+        declined = self._ask(texts, batches, rows)
+        alone = [range(index, index + 1) for batch in declined if len(batch) > 1 for index in batch]
+        self._ask(texts, alone, rows)
+        return rows
+
+    def _ask(self, texts: Sequence[str], batches: Sequence[range], rows: list[Rows | None]) -> list[range]:
+        """Fill in ``rows``; gives the batches that the server declined."""
+        if not batches:
+            return []
+        declined = []
+        questions = _Embedding(texts, batches, self._model)
+        for number, landed in self._connection.exchange(questions, "embeddings", len(batches)).results():
+            if isinstance(landed, Dropped):
+                if not landed.refused:
+                    raise self._useless(landed.reason)
+                declined.append(batches[number])
+            else:
+                for index, row in zip(batches[number], landed, strict=True):
+                    rows[index] = row
+        return declined
+
+    def _useless(self, reason: str) -> ModelError:
+        return ModelError(
+            f"{self.host} gave no embedding ({reason}).",
+            hint="Check that the model is an embedding model, then run the same command again.",
+        )
+
+
+class _Embedding:
+    """The questions: one batch of texts each."""
+
+    def __init__(self, texts: Sequence[str], batches: Sequence[range], model: str) -> None:
+        self._texts = texts
+        self._batches = batches
+        self._model = model
+
+    def ask(self, index: int) -> dict[str, Any]:
+        texts = [self._texts[place] for place in self._batches[index]]
+        return {"model": self._model, "input": texts, "encoding_format": "float"}
+
+    def read(self, index: int, answer: dict[str, Any], changes: frozenset[str]) -> list[Rows]:  # noqa: ARG002 - rows are read alike
+        data = answer.get("data")
+        count = len(self._batches[index])
+        if not isinstance(data, list) or len(data) != count:
+            raise UnusableError("not one row for each text")
+        rows: dict[int, Rows] = {}
+        for place, item in enumerate(data):
+            if not isinstance(item, dict):
+                raise UnusableError("the answer is not as the API says")
+            number = item.get("index", place)
+            rows[number if isinstance(number, int) else place] = _unit(item.get("embedding"))
+        if sorted(rows) != list(range(count)):
+            raise UnusableError("not one row for each text")
+        return [rows[place] for place in range(count)]
+
+    def declined(self, index: int, refusal: bytes) -> list[Rows] | None:  # noqa: ARG002 - a refusal holds no rows
+        return None
+
+
+def _unit(values: object) -> Rows:
+    """The values as a row of length one."""
+    try:
+        row = np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        raise UnusableError("the answer is not as the API says") from None
+    length = float(np.linalg.norm(row)) if row.ndim == 1 and row.size else 0.0
+    if not np.isfinite(length) or length == 0:
+        raise UnusableError("a row without a direction")
+    return (row / length).astype(np.float32)

@@ -1,0 +1,90 @@
+"""A writer behind an OpenAI-compatible server: vLLM, llama.cpp, Ollama, LM Studio, Azure, OpenAI."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from rpsg.models.server.asking import Dropped
+from rpsg.models.server.connection import Connection
+from rpsg.models.server.questions import Probe, Writing
+from rpsg.protocols import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rpsg.models.server.address import Kind
+    from rpsg.plan import Server
+    from rpsg.protocols import OnReply, Request
+
+
+class ServerWriter:
+    """Texts from ``model`` on the server that the plan's section ``[server]`` describes.
+
+    kind: "openai" for every server that speaks that API, "azure" where ``model`` is a deployment.
+    first_pause: seconds before a failed request is asked again for the first time.
+
+    Nothing is sent before the first ``write``. Raises UsageError for an address that cannot be used.
+    """
+
+    def __init__(
+        self, model: str, server: Server, *, kind: Kind = "openai", first_pause: float = 0.5
+    ) -> None:
+        self._model = model
+        self._api = server.api
+        self._at_once = server.concurrency
+        self._connection = Connection(model, server, kind, first_pause)
+        self._continues: bool | None = True if server.api == "completions" else None
+
+    def __repr__(self) -> str:
+        return f"ServerWriter({self.name})"
+
+    @property
+    def name(self) -> str:
+        return self._connection.name
+
+    @property
+    def endpoint(self) -> Literal["local_model", "remote_llm"]:
+        return self._connection.address.endpoint
+
+    @property
+    def host(self) -> str:
+        """Who sees the requests: the host, with its port if the address names one."""
+        return self._connection.address.host
+
+    @property
+    def at_once(self) -> int:
+        """How many requests may be under way: as many may be paid for and lost when the process is killed."""
+        return self._at_once
+
+    @property
+    def learned(self) -> tuple[str, ...]:
+        """How requests are changed because the server refused them as they were."""
+        return self._connection.learned
+
+    def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
+        """Replies in the order of the requests; ``on_reply`` runs in the calling thread as each one lands.
+
+        A request without an answer gives a Reply with finish "error" and a reason that quotes nothing.
+
+        Raises:
+            ModelError: no request can succeed (key, model, address), or the server is out of order.
+            MissingExtraError: httpx2 is not installed.
+        """
+        replies = [Reply("", "error", error="not written")] * len(requests)
+        if not requests:
+            return replies
+        if self._continues is None and any(request.begins for request in requests):
+            self._continues = self._can_continue()
+        writing = Writing(requests, self._model, self._api, continues=bool(self._continues))
+        task = "chat/completions" if self._api == "chat" else "completions"
+        for index, landed in self._connection.exchange(writing, task, len(requests)).results():
+            replies[index] = (
+                Reply("", "error", error=landed.reason) if isinstance(landed, Dropped) else landed
+            )
+            if on_reply is not None:
+                on_reply(index, replies[index])
+        return replies
+
+    def _can_continue(self) -> bool:
+        probing = self._connection.exchange(Probe(self._model), "chat/completions", 1)
+        return [landed is True for _, landed in probing.results()] == [True]
