@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from rpsg import forecasting, registry
 from rpsg.errors import RpsgError
 from rpsg.models import assets
+from rpsg.models.canary import check_scorer
 from rpsg.models.catalogue import CATALOGUE
 from rpsg.models.machine import available_memory, cores
 from rpsg.privacy.odometer import state_folder
@@ -147,12 +148,13 @@ def modes(name: str, folder: Path, *, deep: bool) -> Finding:
 
 
 def run_modes(run: Path) -> Finding:
-    """The modes of a run folder: the folder itself, its private half and its evidence, to the last file."""
+    """The modes of a run folder: itself, its evidence, and its private half to the last file."""
     if not (run / "run.json").is_file():
         return Finding("run folder", "fail", "this is no run folder", "Name the folder after -o of rpsg run.")
     parts = (
         modes("run folder", run, deep=False),
-        *(modes("run folder", run / part, deep=True) for part in ("private", "evidence")),
+        modes("run folder", run / "evidence", deep=False),
+        modes("run folder", run / "private", deep=True),
     )
     return next((part for part in parts if part.status != "ok"), parts[0])
 
@@ -256,10 +258,6 @@ def _scorer(plan: Plan) -> Finding:
     if plan.models.scorer is None:
         return Finding("scorer", "ok", "the plan names none")
     scorer = registry.scorer(plan.models.scorer)
-    try:
-        from rpsg.models.canary import check_scorer  # noqa: PLC0415  # as _noise
-    except ImportError:
-        return Finding("scorer", "warn", "it loads; there is no canary to try it with")
     check_scorer(scorer)
     return Finding("scorer", "ok", f"{scorer.name}: its probabilities pass the canary")
 
@@ -268,7 +266,8 @@ def _writer(plan: Plan) -> Finding:
     """One token from the writer, from a prompt without any meaning."""
     began = time.monotonic()
     models = plan.models
-    writer = registry.writer(models.writer, slots=1, threads=models.threads, context=models.context)
+    # One thread: two wait for each other in a loop, which on a busy machine takes three times as long.
+    writer = registry.writer(models.writer, slots=1, threads=1, context=models.context)
     request = Request((Message("user", "Say yes."),), max_tokens=1, seed=1)
     (reply,) = writer.write([request])
     took = time.monotonic() - began

@@ -1,0 +1,200 @@
+"""``rpsg doctor`` looks at one thing after the other, and one that is broken hides none."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from rpsg import doctor, registry
+from rpsg.models.fake import FakeEmbedder, FakeWriter
+from rpsg.privacy.noise import RoundedGaussian
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Rpsg
+    from tests.conftest import Lab
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A state folder without models, open to its owner alone."""
+    folder = tmp_path / "home"
+    folder.mkdir(mode=0o700)
+    monkeypatch.setenv("RPSG_HOME", str(folder))
+    return folder
+
+
+FAKES = ("doctor", "--writer", "fake", "--embedder", "fake")
+CHECKS = [
+    "Python",
+    "packages",
+    "processor and memory",
+    "disk",
+    "state folder",
+    "loopback",
+    "randomness",
+    "noise",
+    "keys",
+    "weights of the writer",
+    "weights of the embedder",
+    "embedder",
+    "scorer",
+    "writer",
+]
+
+
+def findings(rpsg: Rpsg, *options: str) -> dict[str, dict[str, Any]]:
+    return {f["name"]: f for f in rpsg(*FAKES, *options, "--json").json["doctor"]["findings"]}
+
+
+def test_everything_is_looked_at_and_a_sound_machine_ends_in_zero(rpsg: Rpsg) -> None:
+    shown = rpsg(*FAKES)
+    assert shown.code == 0, shown.out
+    assert "A run can begin." in shown.out
+    assert list(findings(rpsg)) == CHECKS
+
+
+def test_one_broken_check_hides_none_of_the_others(rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("private words may stand here")
+
+    for name in ("_packages", "_disk", "_noise"):
+        monkeypatch.setattr(doctor, name, broken)
+    monkeypatch.setattr(registry, "embedder", broken)
+    found = findings(rpsg)
+    assert list(found) == CHECKS
+    failed = {name for name, finding in found.items() if finding["status"] == "fail"}
+    assert failed == {"packages", "disk", "noise", "embedder"}
+    shown = rpsg(*FAKES)
+    assert shown.code == 1
+    assert "4 of these must be mended" in shown.out
+    assert "private words" not in shown.out
+
+
+def test_weights_that_are_not_here_name_the_command_that_brings_them(rpsg: Rpsg) -> None:
+    shown = rpsg("doctor", "--embedder", "fake")
+    assert shown.code == 1
+    assert "rpsg models pull smollm2-135m" in shown.out
+
+
+def test_a_key_is_told_by_its_name_alone(rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "writer", lambda *_, **__: FakeWriter())
+    monkeypatch.setenv("RPSG_SERVER__BASE_URL", "https://llm.example.org/v1")
+    monkeypatch.setenv("RPSG_SERVER__KEY_ENV", "MY_KEY")
+    options = ("doctor", "--writer", "openai:some", "--embedder", "fake")
+    monkeypatch.delenv("MY_KEY", raising=False)
+    missing = rpsg(*options)
+    assert missing.code == 1
+    assert "export MY_KEY=" in missing.out
+    monkeypatch.setenv("MY_KEY", "sk-very-secret")
+    there = rpsg(*options)
+    assert there.code == 0
+    assert "MY_KEY" in there.out
+    assert "very-secret" not in there.out
+
+
+def test_a_state_folder_that_others_can_open_is_found_with_its_fix(rpsg: Rpsg, home: Path) -> None:
+    assert findings(rpsg)["state folder"]["status"] == "ok"
+    home.chmod(0o755)
+    assert findings(rpsg)["state folder"]["fix"] == f"chmod -R go= {home}"
+
+
+def test_the_modes_of_a_run_are_looked_at_to_the_last_private_file(rpsg: Rpsg, lab: Lab) -> None:
+    run = lab.run(lab.plan(lab.file(lab.rows(300)))).path
+    assert findings(rpsg, str(run))["run folder"]["status"] == "ok"
+    (run / "private" / "key").chmod(0o644)
+    loose = findings(rpsg, str(run))["run folder"]
+    assert (loose["status"], loose["fix"]) == ("fail", f"chmod -R go= {run / 'private'}")
+
+
+def test_of_a_run_only_names_and_modes_are_read(
+    rpsg: Rpsg, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = lab.run(lab.plan(lab.file(lab.rows(300)))).path
+    opened: list[str] = []
+    plain = os.open
+
+    def watched(path: Any, *rest: Any, **more: Any) -> int:
+        opened.append(str(path))
+        return plain(path, *rest, **more)
+
+    monkeypatch.setattr(os, "open", watched)
+    rpsg(*FAKES, str(run))
+    assert not [path for path in opened if str(run) in path]
+
+
+class Drifting(RoundedGaussian):
+    def draw(self, sigma: float, size: int) -> Any:
+        return super().draw(sigma, size) + 1
+
+
+class Narrow(RoundedGaussian):
+    def draw(self, sigma: float, size: int) -> Any:
+        return super().draw(sigma * 0.95, size)
+
+
+@pytest.mark.parametrize("bad", [Drifting, Narrow])
+def test_noise_that_is_off_is_found(rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch, bad: Any) -> None:
+    monkeypatch.setattr("rpsg.privacy.noise.RoundedGaussian", bad)
+    assert findings(rpsg)["noise"]["status"] == "fail"
+
+
+def test_randomness_that_repeats_itself_is_found(rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_random_bytes", lambda: b"four, chosen by a fair die")
+    assert findings(rpsg)["randomness"]["status"] == "fail"
+
+
+def test_an_embedder_whose_rows_are_not_of_unit_length_is_found(
+    rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Long(FakeEmbedder):
+        def embed(self, texts: Any) -> Any:
+            return super().embed(texts) * np.float32(1.5)
+
+    monkeypatch.setattr(registry, "embedder", lambda *_, **__: Long())
+    assert findings(rpsg)["embedder"]["status"] == "fail"
+
+
+def test_a_writer_that_fails_says_why(rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "writer", lambda *_, **__: FakeWriter(fails=lambda _: True))
+    found = findings(rpsg)["writer"]
+    assert found["status"] == "fail"
+    assert "told to fail" in found["detail"]
+
+
+def test_a_scorer_that_does_not_tell_sentences_from_shuffled_words_is_found(
+    rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RPSG_MODELS__SCORER", "fake")
+    found = findings(rpsg)["scorer"]
+    assert found["status"] == "fail"
+    assert "shuffled" in found["detail"]
+
+
+@pytest.mark.weights
+def test_real_weights_pass(rpsg: Rpsg, home: Path, pulled_models: Path) -> None:
+    (home / "models").symlink_to(pulled_models)
+    found = {f["name"]: f["status"] for f in rpsg("doctor", "--json").json["doctor"]["findings"]}
+    assert found == dict.fromkeys(CHECKS, "ok")
+
+
+@pytest.mark.weights
+def test_damaged_weights_are_found(rpsg: Rpsg, home: Path, pulled_models: Path) -> None:
+    (home / "models" / "minilm-onnx").mkdir(parents=True)
+    for file in (pulled_models / "minilm-onnx").iterdir():
+        (home / "models" / "minilm-onnx" / file.name).symlink_to(file)
+    config = home / "models" / "minilm-onnx" / "config.json"
+    content = config.read_bytes()
+    config.unlink()
+    config.write_bytes(content.replace(b"1", b"2", 1))
+    found = {
+        f["name"]: f
+        for f in rpsg("doctor", "--writer", "fake", "--json").json["doctor"]["findings"]
+        if f["status"] == "fail"
+    }
+    assert "damaged" in found["weights of the embedder"]["detail"]
+    assert "rpsg models pull minilm-onnx" in found["weights of the embedder"]["fix"]
