@@ -10,10 +10,16 @@ from rpsg.plan import Plan, resolve
 from rpsg.results import Check, Verification
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from rpsg.evaluation.table import Report
     from rpsg.protocols import Progress
     from rpsg.results import Finding, Preview, Run
+
+
+FROM_SEEDS = (
+    "that the corpus follows from its inputs: it began with private records, so only the operator can"
+)
 
 
 def synthesize(
@@ -78,6 +84,7 @@ def verify(
 
     With ``regenerate`` the writer writes every text again; without it the replies of the evidence are used.
     """
+    from rpsg.methods.places import SEEDED  # noqa: PLC0415  # as above
     from rpsg.privacy.files import strict_json  # noqa: PLC0415  # as above
     from rpsg.privacy.verify import CANNOT_SHOW, verify_release  # noqa: PLC0415  # as above
     from rpsg.release import CORPUS, EVIDENCE, release_folder  # noqa: PLC0415  # as above
@@ -89,6 +96,8 @@ def verify(
     if all(check.ok for check in checks):
         ledger = strict_json((folder / "ledger.json").read_bytes())
         checks += list(_files(folder, ledger))
+        if ledger["mode"] in SEEDED:
+            return Verification(folder, tuple(checks), (*CANNOT_SHOW, FROM_SEEDS))
         checks.append(replay(folder, ledger, regenerate=regenerate, progress=progress))
     return Verification(folder, tuple(checks), CANNOT_SHOW)
 
@@ -111,6 +120,43 @@ def examine(plan: Plan, folder: str | Path | None = None) -> Iterator[Finding]:
     from rpsg import doctor  # noqa: PLC0415  # as above
 
     return doctor.examine(plan, None if folder is None else Path(folder))
+
+
+def evaluate(
+    corpus: str | Path,
+    real: str | Path | None = None,
+    *,
+    train_real: str | Path | None = None,
+    floor: str | Path | None = None,
+    text: str | None = None,
+    label: str | None = None,
+    user: str | None = None,
+    metrics: Sequence[str] = (),
+    seed: int = 0,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> Report:
+    """How good a synthetic corpus (a file, or a run folder) is against real texts, beside floor and ceiling.
+
+    ``Report.table()`` is ready for a data frame. ``train_real`` are real texts for the ceiling; without them
+    ``real`` is split by person. ``settings`` are further fields of ``rpsg.evaluation.evaluate.Question``.
+    The report of a corpus with ``real`` texts is internal: it must not be published with a release.
+    """
+    from rpsg.evaluation.evaluate import Question, answer  # noqa: PLC0415  # numpy, only when it is needed
+
+    asked = Question(
+        corpus=Path(corpus),
+        real=None if real is None else Path(real),
+        train_real=None if train_real is None else Path(train_real),
+        floor=None if floor is None else Path(floor),
+        text=text,
+        label=label,
+        user=user,
+        metrics=tuple(metrics),
+        seed=seed,
+        **settings,
+    )
+    return answer(asked, progress)
 
 
 def read_run(path: str | Path) -> Run:

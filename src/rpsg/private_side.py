@@ -5,20 +5,27 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from rpsg.errors import PrivacyError, RunError, UsageError
+from rpsg.methods.places import SEEDED
+from rpsg.methods.tools import Seeding
 from rpsg.privacy.commitment import Commitment, commit_to, content_digest
+from rpsg.privacy.disclosure import Disclosure
 from rpsg.privacy.kernel import Kernel, Releases
 from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.odometer import Account, Odometer
+from rpsg.stages.partition import by_draw, by_list, parted
 from rpsg.stages.seeds import People
 from rpsg.store.files import write_atomic
 from rpsg.store.readers import read_corpus
+from rpsg.store.shelf import Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from rpsg.methods.tools import Tools
     from rpsg.plan import Plan
@@ -28,17 +35,22 @@ if TYPE_CHECKING:
     from rpsg.privacy.mechanisms import UnitItems
     from rpsg.privacy.private import Private
     from rpsg.protocols import NoiseSource, Progress
+    from rpsg.records import Corpus
     from rpsg.store.run import RunFolder
 
 
 @dataclass(frozen=True, slots=True)
 class PrivateSide:
-    """What a run holds of the private data: rows behind their bound, the kernel, the data set's account."""
+    """What a run holds of the private data: rows behind their bound, the kernel, the data set's account.
+
+    ``seeding`` is the other way in, of methods that begin with private records: it bounds nothing.
+    """
 
     people: People
     kernel: Releases
     account: Account | None = None
     commitment: Commitment | None = None
+    seeding: Seeding | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -77,7 +89,7 @@ def open_side(
     progress: Progress,
 ) -> PrivateSide:
     """Read the private file (all faults in it show before anything is charged) and open the kernel on it."""
-    if budget is None:
+    if budget is None and plan.method.name not in SEEDED:
         return PrivateSide(nobody(tools, progress), NoQuestions())
     data, privacy = plan.data, plan.privacy
     if not data.path:
@@ -96,25 +108,84 @@ def open_side(
     nonce = hmac.digest(folder.key, b"rpsg-commitment/1", hashlib.sha256)
     commitment = commit_to(corpus, nonce)
     same_data(folder.private_path("commitment"), commitment)
+    digest = content_digest(corpus)
+    source = noise or (OpenDPNoise() if privacy.noise == "opendp" else RoundedGaussian())
+    gathered = partial(_people, plan, folder, tools, progress)
+    if budget is None:
+        everybody = gathered(corpus, "embeddings.npy")
+        door = open_door(folder, everybody, source)
+        return PrivateSide(nobody(tools, progress), NoQuestions(), None, commitment, door)
+    seeding: Seeding | None = None
+    if plan.method.name in SEEDED:
+        donors, corpus = donors_and_voters(plan, folder, corpus)
+        seeding = open_door(folder, gathered(donors, "donors.npy"), source)
     book = Odometer(privacy.lifetime_epsilon, privacy.delta)
-    account = Account(book, book.account(Path(data.path), content_digest(corpus)))
+    account = Account(book, book.account(Path(data.path), digest))
     kernel = Kernel(
         journal=folder.private_path("releases.jsonl"),
         evidence=folder.evidence,
         budget=budget,
-        noise=noise or (OpenDPNoise() if privacy.noise == "opendp" else RoundedGaussian()),
+        noise=source,
         run_id=folder.run_id,
         account=account,
     )
-    people = People(
+    return PrivateSide(gathered(corpus, "embeddings.npy"), kernel, account, commitment, seeding)
+
+
+def _people(
+    plan: Plan, folder: RunFolder, tools: Tools, progress: Progress, corpus: Private[Corpus], cache: str
+) -> People:
+    """The people of a corpus, with the plan's bound on what each may add."""
+    return People(
         lambda: corpus,
         max_records=plan.records_per_unit,
         key=folder.key,
         embedder=tools.embedder,
         progress=progress,
-        cache=folder.private_path("embeddings.npy"),
+        cache=folder.private_path(cache),
     )
-    return PrivateSide(people, kernel, account, commitment)
+
+
+def open_door(folder: RunFolder, people: People, noise: NoiseSource) -> Seeding:
+    """The door to these people, and to nobody else, and a shelf for what is made of their texts."""
+    boxes: dict[str, Callable[[], Private[Any]]] = {
+        "rows": lambda: people.rows,
+        "embeddings": lambda: people.embeddings,
+    }
+    door = Disclosure(folder.private_path("disclosures.jsonl"), boxes)
+    return Seeding(door, Shelf(folder.private_path("stages")), noise)
+
+
+def donors_and_voters(
+    plan: Plan, folder: RunFolder, corpus: Private[Corpus]
+) -> tuple[Private[Corpus], Private[Corpus]]:
+    """The two halves of split mode, as the plan's list or the run's secret key parts them.
+
+    Raises:
+        UsageError: a list is named and cannot be read, or there is no column that says whose a row is.
+        RunError: the list is another one than when this run began.
+    """
+    if plan.split.donor_list:
+        users = _listed(plan)
+        tag = hmac.digest(folder.key, "\n".join(sorted(users)).encode(errors="surrogatepass"), hashlib.sha256)
+        _same(folder.private_path("donors"), tag.hex(), "The list of donors")
+        is_donor = by_list(users)
+    else:
+        is_donor = by_draw(folder.key, plan.split.donors)
+    both = corpus.map(lambda rows: parted(rows, is_donor))
+    return both.map(lambda halves: halves[0]), both.map(lambda halves: halves[1])
+
+
+def _listed(plan: Plan) -> frozenset[str]:
+    if plan.data.user is None:
+        raise UsageError(
+            "A list of donors names users, and no column says whose a row is.", hint="Name it with --user."
+        )
+    try:
+        lines = Path(plan.split.donor_list).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise UsageError("The list of donors cannot be read.", hint="See [split] donor_list.") from None
+    return frozenset(line.strip() for line in lines if line.strip())
 
 
 def same_data(file: Path, commitment: Commitment) -> None:
@@ -122,11 +193,15 @@ def same_data(file: Path, commitment: Commitment) -> None:
 
     The claim is about one data set, and what was kept of it (embeddings, noisy counts) fits no other.
     """
+    _same(file, commitment.value, "The data")
+
+
+def _same(file: Path, value: str, what: str) -> None:
     if not file.exists():
-        write_atomic(file, commitment.value.encode())
-    elif file.read_bytes() != commitment.value.encode():
+        write_atomic(file, value.encode())
+    elif file.read_bytes() != value.encode():
         raise RunError(
-            "The data changed since this run began.",
+            f"{what} changed since this run began.",
             hint="Bring the rows back as they were, or start a new run in another folder with -o.",
         )
 

@@ -19,13 +19,15 @@ if TYPE_CHECKING:
     from rpsg.plan import Server
     from rpsg.protocols import Classifier, Embedder, Scorer, Writer
 
-Kind = Literal["methods", "writers", "embedders", "classifiers", "scorers"]
+Kind = Literal["methods", "writers", "embedders", "classifiers", "scorers", "metrics"]
 
 #: name -> "module:attribute", and a line about it. A method is ``synthesize(job) -> Pool``; the others are
-#: functions that build a model, told in ``rpsg.models.build``.
+#: functions that build a model, told in ``rpsg.models.build``. A metric is ``metric(inputs) -> Measure``.
 BUILT_IN: Mapping[Kind, Mapping[str, tuple[str, str]]] = {
     "methods": {
         "strict": ("rpsg.methods.strict:synthesize", "end-to-end differential privacy (the default)"),
+        "split": ("rpsg.methods.split:synthesize", "donors give seeds, voters choose: voters are protected"),
+        "paper": ("rpsg.methods.paper:synthesize", "the paper's method, from private seeds: no guarantee"),
         "floor": ("rpsg.methods.floor:synthesize", "no private data: the public pack alone, to compare with"),
     },
     "writers": {
@@ -49,6 +51,81 @@ BUILT_IN: Mapping[Kind, Mapping[str, tuple[str, str]]] = {
         "sentiment": ("rpsg.models.build:sentiment", "a linear probe on the embeddings (the default)"),
     },
     "scorers": {"fake": ("rpsg.models.build:fake_scorer", "word frequencies, for tests")},
+    "metrics": {
+        "fid": ("rpsg.evaluation.fidelity:fid", "Frechet distance of embeddings; lower is better"),
+        "mauve": ("rpsg.evaluation.histograms:mauve", "MAUVE on embeddings, 0 to 1; higher is better"),
+        "knn_precision": ("rpsg.evaluation.neighbours:knn_precision", "share of texts among real ones"),
+        "knn_recall": ("rpsg.evaluation.neighbours:knn_recall", "share of real texts that are reached"),
+        "knn_f1": ("rpsg.evaluation.neighbours:knn_f1", "harmonic mean of precision and recall"),
+        "density": ("rpsg.evaluation.neighbours:density", "how many real texts a text lies among"),
+        "coverage": ("rpsg.evaluation.neighbours:coverage", "share of real texts with a text nearby"),
+        "kl": ("rpsg.evaluation.histograms:kl", "KL divergence over shared buckets; lower is better"),
+        "tv": ("rpsg.evaluation.histograms:tv", "total variation over shared buckets; lower is better"),
+        "wasserstein": (
+            "rpsg.evaluation.histograms:wasserstein",
+            "between sorted heights of the buckets, as published",
+        ),
+        "sliced_wasserstein": (
+            "rpsg.evaluation.transport:sliced_wasserstein",
+            "distance of embeddings over random directions",
+        ),
+        "sinkhorn": (
+            "rpsg.evaluation.transport:sinkhorn",
+            "Sinkhorn divergence of embeddings; lower is better",
+        ),
+        "word_distance": (
+            "rpsg.evaluation.histograms:word_distance",
+            "total variation of words; no embedder",
+        ),
+        "next_word_accuracy": (
+            "rpsg.evaluation.language_model:next_word_accuracy",
+            "train a language model here, test it on real texts",
+        ),
+        "perplexity": (
+            "rpsg.evaluation.language_model:perplexity",
+            "the same model's perplexity on real texts",
+        ),
+        "downstream_accuracy": (
+            "rpsg.evaluation.downstream:downstream_accuracy",
+            "train a classifier here, test it on real texts",
+        ),
+        "downstream_f1": (
+            "rpsg.evaluation.downstream:downstream_f1",
+            "the same classifier's mean F1 over labels",
+        ),
+        "sentiment_distance": (
+            "rpsg.evaluation.sentiment:sentiment_distance",
+            "total variation of sentiments; lower is better",
+        ),
+        "sentiment_agreement": (
+            "rpsg.evaluation.sentiment:sentiment_agreement",
+            "share of texts with the sentiment asked for",
+        ),
+        "length_distance": (
+            "rpsg.evaluation.lengths:length_distance",
+            "total variation of lengths; lower is better",
+        ),
+        "length_mean": ("rpsg.evaluation.lengths:length_mean", "mean number of words"),
+        "self_bleu": ("rpsg.evaluation.self_bleu:self_bleu", "how well a text is foretold by the others"),
+        "self_similarity": ("rpsg.evaluation.fidelity:self_similarity", "mean cosine of two texts"),
+        "distinct_1": ("rpsg.evaluation.diversity:distinct_1", "different words over all words"),
+        "distinct_2": ("rpsg.evaluation.diversity:distinct_2", "different word pairs over all pairs"),
+        "distinct_3": ("rpsg.evaluation.diversity:distinct_3", "different runs of three words over all runs"),
+        "vocabulary": ("rpsg.evaluation.diversity:vocabulary", "number of different words"),
+        "type_token_ratio": (
+            "rpsg.evaluation.diversity:type_token_ratio",
+            "different words over words, within a text",
+        ),
+        "readability": ("rpsg.evaluation.diversity:readability", "Flesch reading ease, for English"),
+        "attribute_coverage": (
+            "rpsg.evaluation.coverage:attribute_coverage",
+            "share of counted people whose values occur (runs)",
+        ),
+        "attribute_distance": (
+            "rpsg.evaluation.coverage:attribute_distance",
+            "values of texts against noisy counts (runs)",
+        ),
+    },
 }
 
 

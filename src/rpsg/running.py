@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from rpsg import egress, registry
 from rpsg.domains import Pack, find_pack, pack_folder, read_pack
 from rpsg.errors import RunError
-from rpsg.methods.places import SEEDED, check_places, seed_tools, seen_places
+from rpsg.methods.places import SEEDED, check_places, seed_names, seed_tools, seen_places
 from rpsg.methods.tools import Job, Tools
 from rpsg.models.prices import price_for
 from rpsg.private_side import open_side
 from rpsg.release import PACK, publish, read_release
+from rpsg.seeded_release import publish_seeded
 from rpsg.stages.budget import split_budget, strict_budget
 from rpsg.store.calls import CallStore
 from rpsg.store.files import canonical_json, write_atomic
@@ -116,7 +117,9 @@ def budget_of(plan: Plan, pack: Pack) -> Budget | None:
 
 def fingerprint(plan: Plan, pack: Pack, tools: Tools) -> str:
     """What the run folder is bound to: the plan, the pack and the models, by content."""
+    mine = seed_names(pack, tools) if plan.method.name in SEEDED else {}
     return plan.fingerprint(
+        **mine,
         pack=pack.sha256,
         writer=tools.writer.name,
         embedder=tools.embedder.name,
@@ -142,14 +145,14 @@ def execute(
     story = registry.method(plan.method.name)
     budget = budget_of(plan, pack)
     tools = tools or load_tools(plan)
-    egress.check(roles(tools), private=budget is not None)
+    check_egress(plan, tools, private=budget is not None)
     price = price_of(plan, tools.writer)
     watch = Stopwatch(progress or Silent())
     with RunFolder.create_or_resume(out, fingerprint(plan, pack, tools), plan.to_toml()) as folder:
         if not folder.is_released:
             keep_pack(folder, plan, pack)
             with (
-                CallStore(folder.evidence_path("calls.sqlite")) as calls,
+                open_calls(plan, folder) as calls,
                 open_side(plan, budget, folder, tools, noise, watch) as private,
             ):
                 writer = CachedWriter(
@@ -160,16 +163,43 @@ def execute(
                     sending=partial(note_sending, folder, tools.writer),
                     at_once=plan.server.concurrency,
                 )
-                cached = replace(tools, writer=SettledWriter(writer, folder.evidence_path(FAILED)))
-                job = Job(plan, pack, budget, private.people, private.kernel, cached, watch, folder.key)
+                failed = folder.private_path(FAILED) if calls.is_private else folder.evidence_path(FAILED)
+                cached = replace(tools, writer=SettledWriter(writer, failed))
+                sides = (private.people, private.kernel)
+                job = Job(plan, pack, budget, *sides, cached, watch, folder.key, private.seeding)
                 pool = story(job)
                 watch.start("release")
-                seen = egress.seen(roles(tools), private=budget is not None, sent=calls.sent())
-                publish(folder, private, job, pool, calls, seen)
+                seen = seen_by(plan, tools, calls, private=budget is not None)
+                if private.seeding is None:
+                    publish(folder, private, job, pool, calls, seen)
+                else:
+                    publish_seeded(folder, private, job, pool, seen)
             watch.stop()
             folder.journal.append("finished")
             keep_timings(folder, watch.seconds)
         return read_release(folder.path, watch.seconds or timings(folder))
+
+
+def open_calls(plan: Plan, folder: RunFolder) -> CallStore:
+    """The store of what the writer said; in the private folder where prompts hold private text."""
+    if plan.method.name in SEEDED:
+        return CallStore(folder.private_path("calls.sqlite"), key=folder.key)
+    return CallStore(folder.evidence_path("calls.sqlite"))
+
+
+def check_egress(plan: Plan, tools: Tools, *, private: bool) -> None:
+    """See that every model may be sent what the method sends it; PrivacyError otherwise."""
+    if plan.method.name in SEEDED:
+        check_places(plan, tools)
+    else:
+        egress.check(roles(tools), private=private)
+
+
+def seen_by(plan: Plan, tools: Tools, calls: CallStore, *, private: bool) -> list[egress.Seen]:
+    """What each host saw in a run."""
+    if plan.method.name in SEEDED:
+        return seen_places(plan, tools)
+    return egress.seen(roles(tools), private=private, sent=calls.sent())
 
 
 def roles(tools: Tools) -> dict[str, object]:

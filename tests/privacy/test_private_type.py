@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 SECRET = "the patient in room four"
 
 # Modules outside rpsg.privacy that may open a box. Each one needs a reason on its line.
-ALLOWED: tuple[str, ...] = ()
+ALLOWED: tuple[str, ...] = (
+    "rpsg.evaluation.corpora",  # `rpsg evaluate` compares with real texts; its outcome is marked internal
+)
 
 
 @pytest.mark.parametrize("show", [str, repr, lambda p: f"{p}", lambda p: f"{p!r:>20}", "{}".format])
@@ -128,7 +130,7 @@ def test_only_the_allow_list_opens_private_boxes() -> None:
     assert set(found) <= set(ALLOWED)
 
 
-def test_inside_the_privacy_package_only_four_modules_open_boxes() -> None:
+def test_inside_the_privacy_package_only_five_modules_open_boxes() -> None:
     folder = Path(rpsg.__file__).parent / "privacy"
     opening = {p.stem for p in folder.glob("*.py") if opens_boxes(p.read_text())}
-    assert opening == {"private", "mechanisms", "odometer", "commitment"}
+    assert opening == {"private", "mechanisms", "odometer", "commitment", "disclosure"}

@@ -9,19 +9,37 @@ if TYPE_CHECKING:
     from rpsg.domains import Pack
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget
+    from rpsg.privacy.disclosure import Disclosure
     from rpsg.privacy.kernel import Releases
-    from rpsg.protocols import Classifier, Embedder, Progress, Scorer, Writer
+    from rpsg.protocols import Classifier, Embedder, NoiseSource, Progress, Recogniser, Scorer, Writer
+    from rpsg.stages.abstraction import Summariser
     from rpsg.stages.seeds import People
+    from rpsg.stages.surrogate import Surrogate
+    from rpsg.store.shelf import Shelf
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The models of a run."""
+    """The models of a run. The last three are for methods with private seeds."""
 
     writer: Writer
     embedder: Embedder
     sentiment: Classifier
     scorer: Scorer | None = None
+    recogniser: Recogniser | None = None
+    summariser: Summariser | None = None
+    surrogate: Surrogate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seeding:
+    """What a method with private seeds is handed besides: a door to the seeds' people, where its stages are
+    kept, and the noise of its choices.
+    """
+
+    door: Disclosure
+    shelf: Shelf
+    noise: NoiseSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +54,4 @@ class Job:
     tools: Tools
     progress: Progress
     key: bytes = b""
+    seeding: Seeding | None = None

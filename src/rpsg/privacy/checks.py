@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     Ledger = Mapping[str, Any]
 
 _TOLERANCE = 1e-9
+#: Greek epsilon and its look-alikes: lunate, open e, mathematical alphabets.
+BUDGET_LETTERS = frozenset("\u03b5\u03f5\u0395\u025b\U0001d6c6\U0001d700\U0001d73a\U0001d774\U0001d7ae")
 _DP = {"end_to_end_dp", "voters_only_dp"}
 
 
@@ -224,8 +226,33 @@ def caveats(ledger: Ledger) -> Iterator[str]:
     told = {a["id"] for a in ledger["assumptions"]}
     if not {a["id"] for a in assumptions(unit)} <= told:
         yield "an assumption of the claim is not stated"
-    if not set(not_covered(unit, tracked=ledger["cumulative"]["tracked"])) <= set(ledger["not_covered"]):
+    claims = ledger["claim"]["type"] != "no_formal_guarantee"
+    tracked = ledger["cumulative"]["tracked"]
+    if not set(not_covered(unit, tracked=tracked, claims=claims)) <= set(ledger["not_covered"]):
         yield "something the claim does not cover is not stated"
+
+
+def no_borrowed_words(ledger: Ledger) -> Iterator[str]:
+    """A run without a guarantee names no budget anywhere, neither as a key nor in a sentence."""
+    if ledger["mode"] == "paper" and any(speaks_of_a_budget(part) for part in _strings(ledger)):
+        yield "a method without a guarantee names a privacy budget"
+
+
+def speaks_of_a_budget(text: str) -> bool:
+    """Whether a text has the name of the privacy budget in it, as a word or as a letter."""
+    return "epsilon" in text.lower() or bool(set(text) & BUDGET_LETTERS)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield key
+            yield from _strings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _strings(inner)
+    elif isinstance(value, str):
+        yield value
 
 
 def _gaussians(ledger: Ledger) -> list[Mapping[str, Any]]:
@@ -242,5 +269,6 @@ CHECKS: tuple[tuple[str, Callable[[Ledger], Iterator[str]]], ...] = (
     ("epsilon and delta", account),
     ("odometer", odometer),
     ("claim in words", words),
+    ("no borrowed words", no_borrowed_words),
     ("caveats", caveats),
 )

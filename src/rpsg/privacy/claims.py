@@ -131,12 +131,18 @@ def _up(value: float) -> str:
     return f"{math.ceil(value * 1000.0 - 1e-9) / 1000.0:g}" if math.isfinite(value) else "unbounded"
 
 
-def paper_claim_text(sigma: float, provider: str, audit: str) -> str:
+def paper_claim_text(
+    sigma: float, provider: str, audit: str, sent: Literal["Abstracted text", "The text"] = "Abstracted text"
+) -> str:
     """The words of paper mode. Noise may be told; a budget may not, because there is none."""
+    chosen = (
+        f"Candidate choice was randomised with Gaussian noise of standard deviation {sigma:g}; this"
+        if sigma > 0
+        else "Candidate choice had no noise; what was done"
+    )
     return (
-        f"{NO_GUARANTEE} Candidate choice was randomised with Gaussian noise of standard deviation "
-        f"{sigma:g}; this does not bound what the release reveals about a record used as a seed. "
-        f"Abstracted text of private records was sent to {provider}. Audit: {audit}."
+        f"{NO_GUARANTEE} {chosen} does not bound what the release reveals about a record used as a seed. "
+        f"{sent} of private records was sent to {provider}. Audit: {audit}."
     )
 
 
@@ -160,9 +166,16 @@ def assumptions(unit: Mapping[str, Any]) -> list[dict[str, str]]:
     ]
 
 
-def not_covered(unit: Mapping[str, Any], *, tracked: bool) -> list[str]:
-    """What the claim does not say, in every ledger."""
+def not_covered(unit: Mapping[str, Any], *, tracked: bool, claims: bool = True) -> list[str]:
+    """What the claim does not say, in every ledger; one that ``claims`` nothing covers nothing."""
     who = unit["unit"]
+    if not claims:
+        return [
+            f"what the release tells about any {who}, alone or in a group: nothing bounds it",
+            "people who are only mentioned in a row",
+            "what the models that were sent private text keep of it",
+            "results of an audit: one that finds nothing proves nothing",
+        ]
     earlier = "earlier releases that this odometer did not see"
     return [
         f"facts about groups of more than one {who} (see epsilon_group)",

@@ -63,6 +63,7 @@ class Facts:
     """Everything the ledger tells about a run besides its account.
 
     ``claim_words`` is for methods without a formal claim, which say in their own words what they do.
+    ``noise_source`` names the source of noise that no mechanism of the ledger drew from.
     """
 
     mode: Literal["strict", "split", "paper", "none"]
@@ -76,5 +77,6 @@ class Facts:
     flows: tuple[Flow, ...] = ()
     audit_verdict: Literal["no_violation_found", "violation", "not_run"] = "not_run"
     claim_words: str = ""
+    noise_source: str = ""
     status: Literal["valid", "aborted", "research_only"] = "valid"
     protects_against: tuple[str, ...] = ("release_recipient", "llm_provider", "log_reader")

@@ -47,7 +47,8 @@ def build_public_ledger(
     Raises:
         PrivacyError: the run does not bear the claim it asks for; no ledger is written.
     """
-    testing = performed is not None and not supports_claims(performed.source)
+    drawn_from = performed.source if performed is not None else facts.noise_source
+    testing = bool(drawn_from) and not supports_claims(drawn_from)
     unit = facts.unit.to_json()
     body: dict[str, Any] = {
         "schema": SCHEMA,
@@ -67,13 +68,18 @@ def build_public_ledger(
         "outputs": [asdict(o) for o in facts.outputs],
         "audit": _audit(facts),
         "cumulative": _cumulative(cumulative),
-        "not_covered": uncovered(unit, tracked=cumulative.tracked),
+        "not_covered": uncovered(unit, tracked=cumulative.tracked, claims=claims_something(facts, testing)),
     }
     if commitment is not None:
         body["private_commitment"] = commitment.to_json()
     if performed is not None:
         body |= _plan(performed)
     return _checked(seal(body, previous_sha256))
+
+
+def claims_something(facts: Facts, testing: bool) -> bool:
+    """Whether a ledger of these facts will make a claim."""
+    return not testing and facts.claim != "no_formal_guarantee"
 
 
 def build_private_ledger(
@@ -186,7 +192,7 @@ def _plan(performed: Performed) -> dict[str, Any]:
 
 
 def _rng(facts: Facts, performed: Performed | None, *, testing: bool) -> dict[str, Any]:
-    source = performed.source if performed else "none"
+    source = performed.source if performed else facts.noise_source or "none"
     tv = sampler_tv(list(_mechanisms(performed)), source) if performed and not testing else 0.0
     return {
         "noise": "seeded_testing_only" if testing else "os_csprng",

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rpsg.records import Pool
 
 WIDTH = 92
+#: Modes that begin with private records: what was dropped, and how often, depends on them.
+SEEDED = ("paper", "split")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Facts:
 def summary(facts: Facts) -> str:
     """Markdown: what was made, what is claimed, what it cost, what was dropped, what is not covered."""
     parts = [
-        *(_made(facts), _claimed(facts), _spent(facts), _who_saw(facts)),
+        *(_made(facts), _claimed(facts), _spent(facts), _disclosed(facts), _who_saw(facts)),
         *(_fate(facts), _missing(facts), _not_covered(facts)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -106,6 +108,8 @@ def _who_saw(facts: Facts) -> str:
 
 
 def _fate(facts: Facts) -> str:
+    if facts.ledger["mode"] in SEEDED:
+        return ""
     rows = [
         f"| {stage} | {reason} | {count} |" for (stage, reason), count in sorted(facts.pool.drops().items())
     ]
@@ -126,6 +130,13 @@ def _missing(facts: Facts) -> str:
     )
 
 
+def _disclosed(facts: Facts) -> str:
+    """By which ways private text went on without noise."""
+    rows = [f"| {f['from']} | {f['to']} | {f['what']} |" for f in facts.ledger["non_dp_flows"]]
+    head = ["## What was read without noise", "", "| from | to | what |", "|---|---|---|"]
+    return "\n".join([*head, *rows]) if rows else ""
+
+
 def _not_covered(facts: Facts) -> str:
     lines = [f"- {line}" for line in facts.ledger.get("not_covered", [])]
     return "\n".join(["## What is not covered", "", *lines]) if lines else ""
@@ -133,12 +144,12 @@ def _not_covered(facts: Facts) -> str:
 
 def card(facts: Facts) -> str:
     """The data set's card: front matter as dataset hubs read it, then the summary and how to check it."""
-    plan = facts.plan
+    plan, seeded = facts.plan, facts.ledger["mode"]
     front = [
         "---",
         "language: en",
         "task_categories: [text-generation]",
-        "tags: [synthetic, differential-privacy]",
+        f"tags: [synthetic{'' if seeded == 'paper' else ', differential-privacy'}]",
         f"size_categories: [{_size_category(len(facts.pool.alive()))}]",
         "---",
     ]
@@ -149,15 +160,20 @@ def card(facts: Facts) -> str:
         "- `text`: the synthetic text",
         *(["- `label`: the label it was written for"] if plan.data.label else []),
         "- `attributes`: the values of the card it was written from; the text may not keep to all of them",
+        *(["- `claim`: what is claimed about the privacy of this text"] if seeded in SEEDED else []),
         "",
-        "Every text is written by a language model. None is a record of a person.",
+        "Every text is written by a language model."
+        + (" It was made from a private record." if seeded in SEEDED else " None is a record of a person."),
     ]
     check = [
         "## Check it",
         "",
-        (
-            "`rpsg verify .` in this folder recomputes the claim from `ledger.json` and derives the corpus "
-            "again from the noisy counts in `evidence/`. It needs no private data."
+        "`rpsg verify .` in this folder recomputes the claim from `ledger.json`"
+        + (
+            ". The corpus cannot be derived again: it began with private records."
+            if seeded in SEEDED
+            else " and derives the corpus again from the noisy counts in `evidence/`. "
+            "It needs no private data."
         ),
     ]
     return "\n".join([*front, "", summary(facts), *fields, "", *check, ""])

@@ -49,6 +49,16 @@ def strict_stages(plan: Plan, pack: Pack) -> list[StagePlan]:
     return _normalised([s for s in stages if s.share > 0])
 
 
+def split_stages(plan: Plan) -> list[StagePlan]:
+    """The stages of a split run that ask the voters."""
+    shares, method, c = plan.privacy.shares, plan.method, plan.records_per_unit
+    votes = StagePlan(
+        "votes", shares.votes, "S4_k_votes", k=method.votes_per_record, c=c, rounds=method.rounds
+    )
+    size = StagePlan("size", shares.size, "S1_unit_count", dim=1)
+    return _normalised([size, votes] if plan.privacy.n_public is None else [votes])
+
+
 def _finds_labels(plan: Plan) -> bool:
     """Whether label values must be found in the data, because nobody declared them."""
     return plan.data.label is not None and not plan.data.labels
@@ -65,6 +75,12 @@ def strict_budget(plan: Plan, pack: Pack) -> Budget:
     """The noise of every stage, so that the whole costs at most the plan's (epsilon, delta)."""
     privacy = plan.privacy
     return calibrate(privacy.epsilon, privacy.delta, strict_stages(plan, pack), adjacency=privacy.adjacency)
+
+
+def split_budget(plan: Plan, pack: Pack) -> Budget:  # noqa: ARG001  # the face of all budgets
+    """The noise of the questions to the voters, for at most the plan's (epsilon, delta) in all."""
+    privacy = plan.privacy
+    return calibrate(privacy.epsilon, privacy.delta, split_stages(plan), adjacency=privacy.adjacency)
 
 
 def safe_size(noisy: float, sigma: float) -> int:

@@ -82,7 +82,7 @@ def shares_characters(source: str, candidate: str, most: int) -> bool:
 
 
 def identities(texts: Sequence[str], recogniser: Recogniser | None = None) -> list[frozenset[str]]:
-    """What points to a person in each text, in lower case: by patterns, and by a recogniser if there is one."""
+    """What points to a person in each text, in lower case: by patterns, and by a recogniser if given."""
     found = [{_plainly(part) for part in found_by_pattern(text)} for text in texts]
     if recogniser is not None:
         for own, text, spans in zip(found, texts, recogniser.find(texts), strict=True):

@@ -22,19 +22,20 @@ if TYPE_CHECKING:
 
 ExportFormat = Literal["jsonl", "csv", "parquet"]
 
-_FIRST = ("id", "text", "label")
+_FIRST = ("id", "text", "label", "claim")
 _FORMULA_STARTS = frozenset("=+-@\t\r\n\0|%\uff1d\uff0b\uff0d\uff20")  # the last four are full-width = + - @
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class SyntheticText:
-    """One row of a release: only what came out of the mechanisms."""
+    """One row of a release: only what came out of the mechanisms, or ``claim`` says what it is not."""
 
     id: int
     text: str
     label: str | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
+    claim: str = ""
 
 
 def write_corpus(
@@ -67,6 +68,8 @@ def _object(row: SyntheticText) -> dict[str, Any]:
     value: dict[str, Any] = {"id": row.id, "text": whole(row.text), "attributes": dict(row.attributes)}
     if row.label is not None:
         value["label"] = row.label
+    if row.claim:
+        value["claim"] = row.claim
     return value
 
 
@@ -94,6 +97,8 @@ def _columns(rows: Sequence[SyntheticText]) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {"id": [row.id for row in rows], "text": [row.text for row in rows]}
     if any(row.label is not None for row in rows):
         columns["label"] = [row.label for row in rows]
+    if any(row.claim for row in rows):
+        columns["claim"] = [row.claim for row in rows]
     for name in sorted({name for row in rows for name in row.attributes}):
         title = f"attribute_{name}" if name in _FIRST else name
         columns[title] = [row.attributes.get(name) for row in rows]

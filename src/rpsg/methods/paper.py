@@ -1,0 +1,53 @@
+"""The paper's method: private records become seeds, and language models write the corpus from them.
+
+It claims nothing. Abstraction, noisy choice, rewrites and filters make it hard to tell a seed from its text,
+and bound nothing: what a model keeps of a record reaches the corpus. Every reading of private text goes
+through a door that writes it into the ledger. For test data of one's own, and to compare with.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rpsg.methods.paper_steps import (
+    agreement_step,
+    filter_step,
+    first_tasks,
+    histogram_step,
+    rewrite,
+    scrub_step,
+)
+from rpsg.methods.seed_steps import choose_abstracts, draw_seeds, seeds_wanted
+from rpsg.privacy.disclosure import withheld
+
+if TYPE_CHECKING:
+    from rpsg.methods.tools import Job
+    from rpsg.records import Pool
+
+
+def synthesize(job: Job) -> Pool:
+    """The pool of all texts of the second rewrite; the living ones are the synthetic corpus.
+
+    A text's ``parent`` is the number of its seed, through every stage.
+    """
+    return withheld(lambda: _synthesize(job))
+
+
+def _synthesize(job: Job) -> Pool:
+    # One private record, one seed, with its mood and the length to be asked for.
+    seeds = draw_seeds(job, seeds_wanted(job.plan))
+
+    # Five summaries of each record; a guard drops copies; one of the rest is chosen under noise.
+    abstracts = choose_abstracts(job, seeds)
+
+    # The writer makes a variant of each summary, again and again until it has the mood of its seed.
+    variants = rewrite(job, "first", "first rewrite", first_tasks(seeds, abstracts))
+
+    # Votes of all records may thin the variants out; the writer rewrites those that stay; the scrub follows.
+    chosen = histogram_step(job, seeds, abstracts, variants)
+    pool = scrub_step(job, rewrite(job, "second", "second rewrite", chosen))
+
+    # What is too much like private texts goes: by cosine, and by likelihood under a model of the variants.
+    pool = filter_step(job, variants, pool)
+    agreement_step(job, seeds, pool)
+    return pool

@@ -1,0 +1,238 @@
+"""The later steps of the paper's method: two rewrites, histogram, scrub, surrogate, private filters."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rpsg.methods.seed_steps import Hundredths, private_texts, private_vectors, seeding
+from rpsg.privacy.facts import Flow
+from rpsg.records import Candidate, Card, Drop, Pool
+from rpsg.stages.cosine_filter import closest, drop_closest_to_private
+from rpsg.stages.histogram import clipped, ranked, vote_counts
+from rpsg.stages.nll_filter import drop_likeliest, drop_near_private
+from rpsg.stages.representatives import representatives
+from rpsg.stages.rewrite import attempt_of, rewrite_request
+from rpsg.stages.scrub import scrub_identities
+from rpsg.stages.sentiment_guard import guarded, judge
+from rpsg.stages.streams import text_seed
+from rpsg.stages.surrogate import NgramRecipe, mean_nll
+from rpsg.store.shelf import Made
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from rpsg.methods.tools import Job
+    from rpsg.plan import Plan
+    from rpsg.stages.abstraction import Seed
+    from rpsg.stages.rewrite import Rewrite
+    from rpsg.stages.sentiment_guard import Attempt, Mood
+
+#: By version of the authors' code: the share the cosine filter keeps, the percentile of the NLL filter.
+VERSIONS: Mapping[str, tuple[float, float]] = {
+    "early": (0.60, 50.0),
+    "middle": (0.65, 55.0),
+    "late": (1.0, 10.0),
+}
+HISTOGRAM_SHARE = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One text to write: its number in the pool, the seed it goes back to, and what it is made from."""
+
+    number: int
+    seed: Seed
+    source: str
+
+
+def rewrite(job: Job, which: Rewrite, stage: str, tasks: Sequence[Task]) -> Pool:
+    """Steps S5 and S7: one text for each task, written again while it misses the mood of its seed."""
+    side = seeding(job)
+
+    def make() -> Made:
+        writer = job.tools.writer
+        side.door.note(Flow("abstracts of seeds", writer.name, "in prompts, one in a call"))
+        told = Hundredths(job.progress, stage)
+
+        def write(places: Sequence[int], attempt: int) -> list[Attempt]:
+            asked = [_request(job, which, tasks[place], attempt) for place in places]
+            return [attempt_of(reply) for reply in writer.write(asked, told.of(len(asked)))]
+
+        def moods(texts: Sequence[str]) -> Sequence[Mood]:
+            return judge(texts, job.tools.sentiment, job.tools.embedder)
+
+        made = guarded([t.seed.mood for t in tasks], write, moods, job.plan.paper.sentiment_attempts)
+        pool = Pool(tuple(_candidate(t, a, stage) for t, (a, _) in zip(tasks, made, strict=True)))
+        return made_of(pool, len(tasks))
+
+    return pool_of(side.shelf.stage(stage, make))
+
+
+def _request(job: Job, which: Rewrite, task: Task, attempt: int) -> Any:
+    seed = task.seed
+    return rewrite_request(
+        job.pack, job.plan, which, task.source, seed.mood, seed.words, task.number, attempt
+    )
+
+
+def _candidate(task: Task, attempt: Attempt, stage: str) -> Candidate:
+    values = {"sentiment": task.seed.mood} if task.seed.mood else {}
+    if task.seed.label is not None:
+        values["label"] = task.seed.label
+    dropped = Drop(stage, attempt.problem) if attempt.problem else None
+    return Candidate(task.number, attempt.text, Card(values), task.seed.number, dropped=dropped)
+
+
+def made_of(pool: Pool, taken: int, before: Pool | None = None) -> Made:
+    """A pool for the shelf; the line counts what this stage dropped."""
+    earlier = before.drops() if before is not None else {}
+    reasons = Counter(
+        {
+            reason: count - earlier.get((stage, reason), 0)
+            for (stage, reason), count in pool.drops().items()
+            if count > earlier.get((stage, reason), 0)
+        }
+    )
+    kept = [
+        {
+            "id": c.id,
+            "text": c.text,
+            "values": dict(c.card.values),
+            "parent": c.parent,
+            "scores": dict(c.scores),
+            "dropped": None if c.dropped is None else [c.dropped.stage, c.dropped.reason],
+        }
+        for c in pool
+    ]
+    return Made(kept, taken, len(pool.alive()), reasons)
+
+
+def pool_of(kept: Sequence[Mapping[str, Any]]) -> Pool:
+    """The pool that ``made_of`` put on the shelf."""
+    return Pool(
+        tuple(
+            Candidate(
+                c["id"],
+                c["text"],
+                Card(c["values"]),
+                c["parent"],
+                c["scores"],
+                None if c["dropped"] is None else Drop(*c["dropped"]),
+            )
+            for c in kept
+        )
+    )
+
+
+def first_tasks(seeds: Sequence[Seed], abstracts: Mapping[int, str]) -> list[Task]:
+    """A task for each seed that has an abstract."""
+    return [Task(s.number, s, abstracts[s.number]) for s in seeds if s.number in abstracts]
+
+
+def histogram_step(
+    job: Job, seeds: Sequence[Seed], abstracts: Mapping[int, str], variants: Pool
+) -> list[Task]:
+    """Step S6: what the second rewrite begins with, each with the seed it goes back to.
+
+    Without noise all variants go on. With noise abstracts and variants stand together, and of each mood nine
+    in ten go on, by the noisy votes of all records.
+    """
+    by_number = {seed.number: seed for seed in seeds}
+    tasks = [Task(c.id, by_number[c.parent or 0], c.text) for c in variants.alive()]
+    sigma = job.plan.paper.histogram_sigma
+    if sigma <= 0:
+        return tasks
+    first = 1 + max(by_number)
+    tasks += [Task(first + n, by_number[n], text) for n, text in abstracts.items()]
+
+    def make() -> Made:
+        job.progress.start("histogram")
+        vectors = job.tools.embedder.embed([task.source for task in tasks])
+        counts = vote_counts(private_vectors(job, "histogram of votes"), vectors)
+        noisy = clipped(counts, sigma, seeding(job).noise)
+        kept: list[int] = []
+        for mood in sorted({task.seed.mood for task in tasks}):
+            places = [i for i, task in enumerate(tasks) if task.seed.mood == mood]
+            best = ranked(noisy[places], int(HISTOGRAM_SHARE * len(places)))
+            kept += [places[i] for i in best]
+        return Made(sorted(kept), len(tasks), len(kept), {"fewer votes": len(tasks) - len(kept)})
+
+    return [tasks[i] for i in seeding(job).shelf.stage("histogram", make)]
+
+
+def scrub_step(job: Job, pool: Pool) -> Pool:
+    """Step S8: identities and amounts replaced in the texts."""
+
+    def make() -> Made:
+        job.progress.start("scrub")
+        return made_of(scrub_identities(pool, job.tools.recogniser), len(pool.alive()), pool)
+
+    return pool_of(seeding(job).shelf.stage("scrub", make))
+
+
+def filter_step(job: Job, variants: Pool, pool: Pool) -> Pool:
+    """Steps S9 and S10: the cosine filter, then the NLL filter under a surrogate trained on the variants."""
+    pool = _cosine_step(job, pool)
+
+    def make() -> Made:
+        recipe = job.tools.surrogate or NgramRecipe()
+        job.progress.start("training the surrogate")
+        shown = [c.text for c in variants.alive()]
+        if not shown or not pool.alive():
+            return made_of(pool, len(pool.alive()), pool)
+        scorer = recipe.train(shown, text_seed(job.plan.generation.seed, "surrogate"))
+        job.progress.start("nll filter")
+        scores = mean_nll(scorer, [c.text for c in pool.alive()])
+        if job.plan.paper.filters == "early":
+            filtered = drop_likeliest(pool, scores, 1 - percentile(job.plan) / 100)
+        else:
+            private = mean_nll(scorer, private_texts(job, f"nll filter under {recipe.name}"))
+            stand_ins = representatives(private, job.plan.paper.representatives)
+            limit, distance = percentile(job.plan), job.plan.paper.nll_distance
+            filtered = drop_near_private(pool, scores, stand_ins, limit, distance)
+        return made_of(filtered, len(pool.alive()), pool)
+
+    return pool_of(seeding(job).shelf.stage("nll filter", make))
+
+
+def percentile(plan: Plan) -> float:
+    """The percentile of the NLL filter, as the version of the plan or the plan itself says."""
+    own = plan.paper.nll_percentile
+    return VERSIONS[plan.paper.filters][1] if own is None else own
+
+
+def retained(plan: Plan) -> float:
+    """The share of texts that the cosine filter keeps."""
+    return plan.paper.cosine_retain or VERSIONS[plan.paper.filters][0]
+
+
+def _cosine_step(job: Job, pool: Pool) -> Pool:
+    share = retained(job.plan)
+    if share >= 1 or not pool.alive():
+        return pool
+
+    def make() -> Made:
+        job.progress.start("cosine filter")
+        vectors = job.tools.embedder.embed([c.text for c in pool.alive()])
+        near = closest(vectors, private_vectors(job, "cosine filter"))
+        return made_of(drop_closest_to_private(pool, near, share), len(pool.alive()), pool)
+
+    return pool_of(seeding(job).shelf.stage("cosine filter", make))
+
+
+def agreement_step(job: Job, seeds: Sequence[Seed], pool: Pool) -> float:
+    """Step S11: the share of living texts that have the mood of their seed; NaN when texts have none."""
+    by_number = {seed.number: seed.mood for seed in seeds if seed.mood}
+    pairs = [(c.text, by_number[c.parent]) for c in pool.alive() if c.parent in by_number]
+
+    def make() -> Made:
+        job.progress.start("sentiment agreement")
+        found = judge([text for text, _ in pairs], job.tools.sentiment, job.tools.embedder)
+        alike = sum(mood.value == target for mood, (_, target) in zip(found, pairs, strict=True))
+        return Made(alike, len(pairs), alike, {"with another mood (kept)": len(pairs) - alike})
+
+    alike = seeding(job).shelf.stage("sentiment agreement", make)
+    return alike / len(pairs) if pairs else float("nan")

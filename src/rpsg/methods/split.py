@@ -1,0 +1,98 @@
+"""Split mode: some people give seeds, the others vote. The voters are protected; the donors are not.
+
+People are parted before anything of theirs is used. Candidates come from donors' records alone, as in the
+paper's method; voters are asked through noisy counts alone, as in strict mode. For voters the corpus, and all
+that a model is sent, is differentially private.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rpsg.errors import UsageError
+from rpsg.methods.paper_steps import Task, rewrite
+from rpsg.methods.seed_steps import choose_abstracts, draw_seeds
+from rpsg.methods.steps import count_people, label_of, places, pool_wanted, public_filters, vote
+from rpsg.privacy.disclosure import withheld
+from rpsg.stages.scrub import scrub_identities
+from rpsg.stages.selection import select
+
+if TYPE_CHECKING:
+    from rpsg.domains import Pack
+    from rpsg.methods.tools import Job
+    from rpsg.privacy.private import Private
+    from rpsg.records import Pool
+    from rpsg.stages.abstraction import Seed
+    from rpsg.stages.annotate import Traits
+
+
+def synthesize(job: Job) -> Pool:
+    """The pool of all texts written from donors' seeds; the living ones are the synthetic corpus."""
+    return withheld(lambda: _synthesize(job))
+
+
+def _synthesize(job: Job) -> Pool:
+    pack = declared_labels(job)
+
+    # How many voters there are bounds how many candidates their votes can tell apart.
+    n = count_people(job)
+    wanted = pool_wanted(job, n)
+
+    # Donors' records become seeds and are summed up, as in the paper's method.
+    seeds = draw_seeds(job, job.plan.paper.seeds or wanted)
+    if job.plan.data.labels:
+        seeds = [seed for seed in seeds if seed.label in job.plan.data.labels]
+    abstracts = choose_abstracts(job, seeds)
+    with_one = [seed for seed in seeds if seed.number in abstracts]
+
+    # The writer makes the candidates; filters that read no voter tidy up.
+    tasks = [Task(i, s, abstracts[s.number]) for i, s in _in_turn(with_one, wanted)]
+    pool = public_filters(job, pack, rewrite(job, "first", "first rewrite", tasks))
+
+    # Every voter votes for the nearest candidates; noisy counts decide which stay.
+    for round_number in range(job.plan.method.rounds):
+        if round_number > 0:
+            pool = public_filters(job, pack, _rewritten(job, seeds, pool, wanted, round_number))
+        pool, voted = vote(job, pack, lambda: label_traits(job, pack), pool, round_number)
+        pool = select(pool, voted, places(job, len(voted), round_number), label_of(pack))
+    return scrub_identities(pool, job.tools.recogniser)
+
+
+def _in_turn(seeds: list[Seed], count: int) -> list[tuple[int, Seed]]:
+    """``count`` places, given to the seeds in turn."""
+    return [(i, seeds[i % len(seeds)]) for i in range(count)] if seeds else []
+
+
+def _rewritten(job: Job, seeds: list[Seed], pool: Pool, wanted: int, round_number: int) -> Pool:
+    """The pool with rewrites of its winners, in turn, until there are as many as at first."""
+    by_number = {seed.number: seed for seed in seeds}
+    winners, first = pool.alive(), len(pool)
+    missing = max(0, wanted - len(winners)) if winners else 0
+    sources = [winners[i % len(winners)] for i in range(missing)]
+    tasks = [Task(first + i, by_number[c.parent or 0], c.text) for i, c in enumerate(sources)]
+    new = rewrite(job, "second", f"rewrite {round_number}", tasks)
+    return pool.extend(new.candidates)
+
+
+def declared_labels(job: Job) -> Pack:
+    """The pack with the declared labels.
+
+    Raises:
+        UsageError: there is a label column and its values are not declared: finding them would cost.
+    """
+    data = job.plan.data
+    if data.label is not None and not data.labels:
+        raise UsageError(
+            "In split mode the values of the label must be declared.", hint="Name them with --labels a,b,c."
+        )
+    return job.pack.with_label(data.labels)
+
+
+def label_traits(job: Job, pack: Pack) -> Private[Traits]:
+    """The label of each voter's row, by its place in the pack."""
+    values = {value: i for i, value in enumerate(pack.attribute("label").values)}
+    return job.people.rows.map(
+        lambda rows: {"label": np.array([values.get(row.label or "", -1) for row in rows], np.int64)}
+    )
