@@ -13,10 +13,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rpsg.api import make_plan, preview, read_run, run, synthesize, verify
+    from rpsg.api import evaluate, make_plan, preview, read_run, run, synthesize, verify
 
 __version__ = "0.1.0"
-__all__ = ["make_plan", "preview", "read_run", "run", "synthesize", "verify"]
+__all__ = ["evaluate", "make_plan", "preview", "read_run", "run", "synthesize", "verify"]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,7 @@ from rpsg import __version__
 from rpsg.cli.calls import calls
 from rpsg.cli.commands import plan, run, verify
 from rpsg.cli.doctor import doctor
+from rpsg.cli.evaluate import evaluate
 from rpsg.cli.explain import explain
 from rpsg.cli.init import init
 from rpsg.cli.listing import list_names
@@ -64,6 +65,7 @@ app.command("init")(init)
 app.command("plan")(plan)
 app.command("run")(run)
 app.command("verify")(verify)
+app.command("evaluate")(evaluate)
 app.command("calls")(calls)
 app.command("doctor")(doctor)
 app.command("explain")(explain)

@@ -11,7 +11,7 @@ from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Kind = Literal["domains", "methods", "writers", "embedders", "scorers", "classifiers"]
+Kind = Literal["domains", "methods", "writers", "embedders", "scorers", "classifiers", "metrics"]
 
 _ABOUT = {
     ("methods", "strict"): "Private from end to end: the writer sees only what noisy counts let out.",
@@ -24,7 +24,9 @@ _ABOUT = {
 def list_names(
     kind: Annotated[
         Kind,
-        typer.Argument(metavar="KIND", help="domains, methods, writers, embedders, scorers or classifiers."),
+        typer.Argument(
+            metavar="KIND", help="domains, methods, writers, embedders, scorers, classifiers or metrics."
+        ),
     ],
     as_json: AsJson = False,
 ) -> None:
@@ -45,11 +47,13 @@ def _packs() -> Mapping[str, str]:
 
 
 def _registered(
-    kind: Literal["methods", "writers", "embedders", "scorers", "classifiers"],
+    kind: Literal["methods", "writers", "embedders", "scorers", "classifiers", "metrics"],
 ) -> Mapping[str, str]:
     """By name, a line about it; nothing is loaded for that."""
     from rpsg import registry  # noqa: PLC0415  # only when it is needed
 
+    if kind == "metrics":
+        return registry.names(kind)
     return {name: _about(kind, name) for name in registry.names(kind)}
 
 

@@ -1,0 +1,188 @@
+"""``rpsg evaluate``: how good a synthetic corpus is, beside its floor and its ceiling."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
+from rpsg.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rpsg.cli.screen import Screen
+    from rpsg.evaluation.measure import Measure
+    from rpsg.evaluation.table import Line, Report
+
+
+def evaluate(
+    run: Annotated[
+        Path | None,
+        typer.Argument(metavar="RUN", help="A finished run folder. Its floor is written if need be."),
+    ] = None,
+    synthetic: Annotated[
+        Path | None,
+        typer.Option("--synthetic", metavar="FILE", help="Synthetic texts of any tool, instead of RUN."),
+    ] = None,
+    real: Annotated[
+        Path | None, typer.Option("--real", metavar="FILE", help="Real texts to compare with.")
+    ] = None,
+    train_real: Annotated[
+        Path | None,
+        typer.Option(
+            "--train-real",
+            metavar="FILE",
+            help="Other real texts for the ceiling. Default: --real is split by person.",
+        ),
+    ] = None,
+    floor: Annotated[
+        Path | None,
+        typer.Option("--floor", metavar="FILE", help="Texts made without private data, to compare with."),
+    ] = None,
+    no_floor: Annotated[bool, typer.Option("--no-floor", help="Do not write a floor for RUN.")] = False,
+    text: Annotated[
+        str | None, typer.Option("--text", metavar="COLUMN", help="Column that holds the text.")
+    ] = None,
+    synthetic_text: Annotated[
+        str | None,
+        typer.Option(
+            "--synthetic-text", metavar="COLUMN", help="The same in synthetic files, if it differs."
+        ),
+    ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option("--label", metavar="COLUMN", help="Column that holds a label, for the downstream task."),
+    ] = None,
+    user: Annotated[
+        str | None,
+        typer.Option("--user", metavar="COLUMN", help="Column that says whose real text it is."),
+    ] = None,
+    metrics: Annotated[
+        str, typer.Option("--metrics", metavar="A,B,C", help="Only these. See: rpsg list metrics.")
+    ] = "",
+    embedder: Annotated[
+        str | None,
+        typer.Option("--embedder", metavar="NAME", help="The embedder. Default: the run's, or minilm."),
+    ] = None,
+    language_model: Annotated[
+        str,
+        typer.Option(
+            "--language-model",
+            metavar="NAME",
+            help="ngram, or weights to fine-tune: a folder or OWNER/REPO of a hub. Default: ngram.",
+        ),
+    ] = "ngram",
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", help="Decides splits, draws and resamples. Default: 0.")
+    ] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="Write everything as JSON, for the owner only."),
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Measure a synthetic corpus against real texts: utility, fidelity, diversity, coverage.
+
+    Every number has its floor (no private data) and its ceiling (real against real) beside it. What reads
+    real texts is internal: keep it, do not publish it. For a run it goes to RUN/private/evaluation.json.
+    """
+    from rpsg import api  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.progress import teller  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.evaluation import keeping  # noqa: PLC0415  # only when it is needed: the help must be quick
+
+    corpus = _corpus(run, synthetic)
+    target = keeping.place(corpus, out)
+    with teller(quiet=quiet, as_json=as_json) as progress:
+        report = api.evaluate(
+            corpus,
+            real,
+            train_real=train_real,
+            floor=floor,
+            text=text,
+            label=label,
+            user=user,
+            metrics=tuple(name.strip() for name in metrics.split(",") if name.strip()),
+            seed=seed,
+            progress=progress,
+            write_floor=not no_floor,
+            synthetic_text=synthetic_text,
+            embedder=embedder,
+            language_model=language_model,
+        )
+    if target is not None:
+        keeping.keep(report, target)
+    if as_json:
+        print_json({"evaluation": report.to_dict(), "file": target})
+    else:
+        show(Screen.stdout(), report, target)
+
+
+def _corpus(run: Path | None, synthetic: Path | None) -> Path:
+    if (run is None) == (synthetic is None):
+        raise UsageError(
+            "Name one corpus: a run folder, or a file with --synthetic.",
+            hint="Try: rpsg evaluate RUN --real FILE",
+        )
+    return run or synthetic or Path()
+
+
+def show(screen: Screen, report: Report, target: Path | None) -> None:
+    """The table, what to read with it, and where everything was written."""
+    from rpsg.evaluation.table import INTERNAL  # noqa: PLC0415  # only when it is needed: the help must be quick
+
+    against = f", against {report.n_real} real ones, split {report.split}" if report.n_real else ""
+    screen.heading(f"{report.n} texts{against} (seed {report.seed}, embedder {report.embedder or 'none'})")
+    rows = [_row(line) for line in report.lines if line.corpus.value is not None]
+    columns = ("metric", "value", "95 % interval", "floor", "ceiling", "score")
+    screen.table(columns, rows, numbers=columns[1:])
+    missing = [f"{line.name}: {line.corpus.reason}" for line in report.lines if line.corpus.value is None]
+    if missing:
+        screen.heading("Not measured")
+        screen.items(missing)
+    _notes(screen, report.notes)
+    if report.internal:
+        screen.line(INTERNAL.capitalize() + ".", "yellow")
+    if target is not None:
+        screen.line("Everything, with details:")
+        screen.command(str(target))
+
+
+def _notes(screen: Screen, notes: Sequence[str]) -> None:
+    screen.heading("How to read it")
+    score = (
+        "score: 0 is the floor, 1 the ceiling; (=) floor and ceiling cannot be told apart, so it tells "
+        "nothing. Compare figures only at the same n, embedder and split."
+    )
+    screen.items([score, *notes])
+
+
+def _row(line: Line) -> tuple[str, ...]:
+    score = "" if line.score is None else f"{line.score:.2f}"
+    if line.informative is False:
+        score = "(=)"
+    interval = line.corpus.interval
+    between = "" if interval is None else f"{_number(interval[0])} - {_number(interval[1])}"
+    arrow = {True: " ↑", False: " ↓", None: ""}[line.corpus.higher_is_better]
+    return (
+        line.name + arrow,
+        _number(line.corpus.value),
+        between,
+        _value(line.floor),
+        _value(line.ceiling),
+        score,
+    )
+
+
+def _value(measure: Measure | None) -> str:
+    return "" if measure is None else _number(measure.value)
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

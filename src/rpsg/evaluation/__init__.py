@@ -1,0 +1,1 @@
+"""How good a synthetic corpus is, beside its floor and its ceiling."""

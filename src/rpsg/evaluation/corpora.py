@@ -1,0 +1,115 @@
+"""The corpora of an evaluation: read, split by person, drawn to the same size.
+
+This is the one place outside the mechanisms that takes private texts out of their box: an evaluation is an
+internal reading. What it gives is marked so, and is never written into a release.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rpsg.errors import DataError
+from rpsg.privacy.private import open_private
+from rpsg.stages.streams import stream
+from rpsg.store.readers import read_corpus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Texts with what is known of each. ``cards`` are the values a synthetic text was written for."""
+
+    texts: tuple[str, ...]
+    labels: tuple[str, ...] | None = None
+    users: tuple[str, ...] | None = None
+    cards: tuple[Mapping[str, str], ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def take(self, places: Iterable[int]) -> Rows:
+        """The rows at ``places``, in that order."""
+        chosen = list(places)
+        return Rows(
+            tuple(self.texts[i] for i in chosen),
+            _taken(self.labels, chosen),
+            _taken(self.users, chosen),
+            None if self.cards is None else tuple(self.cards[i] for i in chosen),
+        )
+
+
+def _taken(values: Sequence[str] | None, places: Sequence[int]) -> tuple[str, ...] | None:
+    return None if values is None else tuple(values[i] for i in places)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Where text, label and person stand in a file."""
+
+    text: str = "text"
+    label: str | None = None
+    user: str | None = None
+
+
+def read_rows(path: Path, columns: Columns) -> Rows:
+    """The rows of a file that have a text; DataError when there is none, or as the readers say."""
+    corpus = open_private(read_corpus(path, text=columns.text, label=columns.label, user=columns.user))
+    rows = Rows(
+        tuple(row.text for row in corpus),
+        tuple(row.label or "" for row in corpus) if columns.label else None,
+        tuple(row.user or "" for row in corpus) if columns.user else None,
+    )
+    kept = rows.take(i for i, text in enumerate(rows.texts) if text)
+    if not kept.texts:
+        raise DataError(f"{path} has no text.", hint="Name the column with the text: --text COLUMN")
+    return kept
+
+
+def halves(rows: Rows, seed: int) -> tuple[Rows, Rows]:
+    """The real rows in two disjoint halves, no person in both: what is compared with, and the ceiling.
+
+    DataError when all rows are one person's.
+    """
+    people = rows.users or tuple(str(i) for i in range(len(rows)))
+    names = sorted(set(people))
+    if len(names) < 2:
+        raise DataError(
+            "The real texts are all one person's, so they cannot be split by person.",
+            hint="Leave --user out, or give real texts of more people.",
+        )
+    order = stream(seed, "evaluation", "halves").permutation(len(names))
+    sizes = np.array([people.count(name) for name in names]) if rows.users else np.ones(len(names))
+    before = np.concatenate([[0.0], np.cumsum(sizes[order])[:-1]])
+    first = {names[i] for i, start in zip(order, before, strict=True) if start < len(rows) / 2}
+    first = first if len(first) < len(names) else first - {names[order[-1]]}
+    return (
+        rows.take(i for i, person in enumerate(people) if person in first),
+        rows.take(i for i, person in enumerate(people) if person not in first),
+    )
+
+
+def without_people(rows: Rows, others: Rows) -> Rows:
+    """The rows of people who have none among ``others``; all of them where no persons are named."""
+    if rows.users is None or others.users is None:
+        return rows
+    there = set(others.users)
+    return rows.take(i for i, person in enumerate(rows.users) if person not in there)
+
+
+def drawn(rows: Rows, size: int, seed: int, purpose: str) -> Rows:
+    """``size`` rows by chance, in their order; all of them when there are no more."""
+    if len(rows) <= size:
+        return rows
+    chosen = stream(seed, "evaluation", purpose).choice(len(rows), size=size, replace=False)
+    return rows.take(sorted(int(i) for i in chosen))
+
+
+def unlabelled(rows: Rows) -> Rows:
+    """The same without labels."""
+    return replace(rows, labels=None)

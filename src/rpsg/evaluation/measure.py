@@ -1,0 +1,193 @@
+"""A metric is one function from ``Inputs`` to a ``Measure``. Ours and strangers' enter by the same door.
+
+A package adds one with an entry point in the group ``rpsg.metrics``: its name is the name to type, its
+value the function. What cannot be computed is a Measure without a value and with a reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from rpsg.errors import RpsgError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from rpsg.evaluation.models import Models
+
+T = TypeVar("T")
+Interval = tuple[float, float]
+
+
+class UnavailableError(RpsgError):
+    """A metric that has no value here; the message says why and becomes the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One number and everything one needs to know to read it.
+
+    ``interval`` holds 95 % of what other draws of the texts would give; None where it is not known.
+    ``n_real`` is None for a metric that reads no real text: only such a measure is public.
+    ``higher_is_better`` is None where the real texts' own value is what a corpus should come near to.
+    ``model`` names what was used beside the texts; ``details`` holds tables and histograms for a report.
+    """
+
+    name: str
+    value: float | None
+    interval: Interval | None = None
+    n_synthetic: int = 0
+    n_real: int | None = None
+    model: str = ""
+    seed: int = 0
+    higher_is_better: bool | None = None
+    reason: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def internal(self) -> bool:
+        """Whether real texts were read for it: then it must not leave with a release."""
+        return self.n_real is not None
+
+
+class Memory:
+    """Keeps what several metrics need, so that it is computed once."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Any] = {}
+
+    def once(self, key: str, make: Callable[[], T]) -> T:
+        """What ``make`` gives, computed at the first call with this key."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        found: T = self._kept[key]
+        return found
+
+
+class Texts(Memory):
+    """A corpus as metrics see it; embeddings and sentiments are computed when they are first asked for.
+
+    ``labels`` and ``cards`` (the values each text was written for) are None where a corpus has none.
+    """
+
+    def __init__(
+        self,
+        texts: Sequence[str],
+        models: Models,
+        *,
+        labels: Sequence[str] | None = None,
+        cards: Sequence[Mapping[str, str]] | None = None,
+    ) -> None:
+        super().__init__()
+        self.texts = tuple(texts)
+        self.labels = None if labels is None else tuple(labels)
+        self.cards = None if cards is None else tuple(cards)
+        self._models = models
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @cached_property
+    def vectors(self) -> npt.NDArray[np.float32]:
+        """Unit rows of the embedder, shape (texts, dim)."""
+        return self._models.embed(self.texts)
+
+    @cached_property
+    def sentiments(self) -> tuple[str, ...]:
+        """The sentiment of each text, as the classifier says."""
+        return tuple(self._models.classify(self.texts, self.vectors))
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """What a language model did with each real text: positions that were foretold, how many of them rightly,
+    and the sum of -log probability; each of shape (texts,).
+    """
+
+    positions: npt.NDArray[np.float64]
+    right: npt.NDArray[np.float64]
+    surprise: npt.NDArray[np.float64]
+    model: str
+
+
+@dataclass(frozen=True)
+class NoisyCounts:
+    """What a run's ledger paid for: for each attribute the noisy count of each value, and its noise.
+
+    ``sigma`` is the standard deviation of one such count.
+    """
+
+    counts: Mapping[str, Mapping[str, float]]
+    sigma: Mapping[str, float]
+
+
+class Inputs(Memory):
+    """What a metric may look at. ``real`` is None when no real texts were given.
+
+    ``real`` raises UnavailableError then, so that a metric need not ask.
+    """
+
+    def __init__(
+        self,
+        corpus: Texts,
+        real: Texts | None,
+        models: Models,
+        *,
+        seed: int = 0,
+        counts: NoisyCounts | None = None,
+    ) -> None:
+        super().__init__()
+        self.corpus = corpus
+        self.models = models
+        self.seed = seed
+        self.counts = counts
+        self._real = real
+
+    @property
+    def real(self) -> Texts:
+        if self._real is None:
+            raise UnavailableError("No real texts were given to compare with.")
+        return self._real
+
+    def need(self, least: int, *, real: bool = True) -> None:
+        """UnavailableError unless both corpora (or the measured one alone) have ``least`` texts."""
+        if len(self.corpus) < least or (real and len(self.real) < least):
+            raise UnavailableError(f"Too few texts: this needs {least} on each side.")
+
+    def measured(
+        self,
+        name: str,
+        value: float,
+        *,
+        better: bool | None,
+        interval: Interval | None = None,
+        real: bool = True,
+        model: str = "",
+        details: Mapping[str, Any] | None = None,
+    ) -> Measure:
+        """A Measure with the numbers of texts and the seed filled in; ``real``: real texts were read."""
+        return Measure(
+            name=name,
+            value=float(value),
+            interval=interval,
+            n_synthetic=len(self.corpus),
+            n_real=len(self.real) if real else None,
+            model=model,
+            seed=self.seed,
+            higher_is_better=better,
+            details=details or {},
+        )
+
+
+class Metric(Protocol):
+    """A metric: a function that computes one number from the inputs.
+
+    Raises UnavailableError when it has no value; other errors also become a reason, without their message.
+    """
+
+    def __call__(self, inputs: Inputs, /) -> Measure: ...

@@ -1,0 +1,80 @@
+"""The models that metrics share: loaded when they are first needed, so words need no weights."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rpsg import registry
+from rpsg.egress import is_here
+from rpsg.errors import PrivacyError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from rpsg.protocols import Classifier, Embedder, Progress
+
+BLOCK = 64
+HUNDREDTHS = 100
+
+
+class Models:
+    """Embedder and sentiment classifier by name, and the name of the language model of ``next_word``.
+
+    ``embedder`` may also be the object itself.
+    """
+
+    def __init__(
+        self,
+        embedder: str | Embedder = "minilm",
+        *,
+        language_model: str = "ngram",
+        progress: Progress | None = None,
+    ) -> None:
+        self._embedder = embedder
+        self.language_model = language_model
+        self._progress = progress
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """The embedder; PrivacyError for one on a server, which would be sent the real texts."""
+        given = self._embedder
+        found = registry.embedder(given) if isinstance(given, str) else given
+        if not is_here(found):
+            raise PrivacyError(
+                "Real texts are embedded on this machine only, and this embedder is on a server.",
+                hint="Choose a local one, such as: --embedder minilm",
+            )
+        return found
+
+    @property
+    def used(self) -> str:
+        """The embedder's name; empty when nothing was embedded, or its weights are not here."""
+        return self.embedder.name if "embedder" in vars(self) else ""
+
+    @cached_property
+    def sentiment(self) -> Classifier:
+        return registry.sentiment(self.embedder)
+
+    def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Unit rows, shape (texts, dim). How far it is, is told in hundredths: no count is shown."""
+        embedder, progress = self.embedder, self._progress
+        rows = np.zeros((len(texts), embedder.dim), np.float32)
+        if progress:
+            progress.start("embedding texts", HUNDREDTHS)
+        told = 0
+        for start in range(0, len(texts), BLOCK):
+            rows[start : start + BLOCK] = embedder.embed(texts[start : start + BLOCK])
+            far = HUNDREDTHS * min(start + BLOCK, len(texts)) // len(texts)
+            if progress and far > told:
+                progress.advance(far - told)
+                told = far
+        return rows
+
+    def classify(self, texts: Sequence[str], vectors: npt.NDArray[np.float32]) -> list[str]:
+        """The sentiment of each text."""
+        return self.sentiment.classify(texts, vectors)
