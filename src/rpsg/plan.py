@@ -116,6 +116,7 @@ class Models(Section):
     writer: str = "smollm2-135m"
     embedder: str = "minilm"
     scorer: str | None = None
+    sentiment: str | None = None
     slots: int | None = Field(None, ge=1, le=256)
     threads: int | None = Field(None, ge=1, le=256)
     context: int = Field(1536, ge=256, le=131072)
@@ -169,6 +170,8 @@ class Paper(Section):
     max_tokens: int = Field(150, ge=1, le=4096)
     guard_words: int = Field(6, ge=1)
     guard_characters: int = Field(30, ge=1)
+    recogniser: Literal["patterns", "presidio"] = "patterns"
+    recogniser_model: str = ""
     similarity_weight: float = Field(0.75, ge=0, le=1)
     flip_penalty: float = Field(0.15, ge=0, le=1)
     min_confidence: float = Field(0.55, ge=0, le=1)

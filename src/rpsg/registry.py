@@ -12,6 +12,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.errors import UsageError
+from rpsg.models.canary import check_scorer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,9 +27,9 @@ Kind = Literal["methods", "writers", "embedders", "classifiers", "scorers", "met
 BUILT_IN: Mapping[Kind, Mapping[str, tuple[str, str]]] = {
     "methods": {
         "strict": ("rpsg.methods.strict:synthesize", "end-to-end differential privacy (the default)"),
+        "floor": ("rpsg.methods.floor:synthesize", "no private data: the public pack alone, to compare with"),
         "split": ("rpsg.methods.split:synthesize", "donors give seeds, voters choose: voters are protected"),
         "paper": ("rpsg.methods.paper:synthesize", "the paper's method, from private seeds: no guarantee"),
-        "floor": ("rpsg.methods.floor:synthesize", "no private data: the public pack alone, to compare with"),
     },
     "writers": {
         "smollm2-135m": (
@@ -39,18 +40,43 @@ BUILT_IN: Mapping[Kind, Mapping[str, tuple[str, str]]] = {
         "qwen2.5-coder-1.5b": ("rpsg.models.build:llamacpp", "Qwen2.5-Coder-1.5B-Instruct, on this machine"),
         "openai:MODEL": ("rpsg.models.server.build:writer", "a model of an OpenAI-compatible server"),
         "azure:DEPLOYMENT": ("rpsg.models.server.build:writer", "a deployment on Azure OpenAI"),
+        "transformers:NAME": (
+            "rpsg.models.build:transformers_writer",
+            "weights with PyTorch: a folder, GGUF or OWNER/REPO",
+        ),
         "fake": ("rpsg.models.build:fake_writer", "plausible words without weights, for tests"),
     },
     "embedders": {
         "minilm": ("rpsg.models.build:minilm", "all-MiniLM-L6-v2, int8, on this machine (the default)"),
         "openai:MODEL": ("rpsg.models.server.build:embedder", "a model of an OpenAI-compatible server"),
         "azure:DEPLOYMENT": ("rpsg.models.server.build:embedder", "a deployment on Azure OpenAI"),
+        "static": ("rpsg.models.build:static", "word vectors made from minilm, for millions of texts"),
+        "st:NAME": (
+            "rpsg.models.build:sentence_transformers",
+            "sentence-transformers: a folder or repository, e.g. st:sentence-t5-base",
+        ),
+        "gguf:FILE": ("rpsg.models.build:gguf_embedder", "an embedder's GGUF file, with llama.cpp"),
         "fake": ("rpsg.models.build:fake_embedder", "hashed words without weights, for tests"),
     },
     "classifiers": {
         "sentiment": ("rpsg.models.build:sentiment", "a linear probe on the embeddings (the default)"),
+        "vader": ("rpsg.models.build:vader", "words of a lexicon, English, without weights"),
+        "transformers:NAME": (
+            "rpsg.models.build:transformers_sentiment",
+            "a classifier's folder or repository, e.g. siebert/sentiment-roberta-large-english",
+        ),
     },
-    "scorers": {"fake": ("rpsg.models.build:fake_scorer", "word frequencies, for tests")},
+    "scorers": {
+        "smollm2-135m": (
+            "rpsg.models.build:transformers_scorer",
+            "SmolLM2-135M-Instruct, on this machine, with PyTorch",
+        ),
+        "transformers:NAME": (
+            "rpsg.models.build:transformers_scorer",
+            "weights with PyTorch: a folder, GGUF or OWNER/REPO",
+        ),
+        "fake": ("rpsg.models.build:fake_scorer", "word frequencies, for tests"),
+    },
     "metrics": {
         "fid": ("rpsg.evaluation.fidelity:fid", "Frechet distance of embeddings; lower is better"),
         "mauve": ("rpsg.evaluation.histograms:mauve", "MAUVE on embeddings, 0 to 1; higher is better"),
@@ -174,7 +200,7 @@ def writer(
     if served := _served(name):
         on_server: Writer = find("writers", served)(name, server)
         return on_server
-    build = find("writers", "smollm2-135m" if _is_file(name) else name)
+    build = find("writers", _formed("writers", name) or ("smollm2-135m" if _is_file(name) else name))
     made: Writer = build(name, slots=slots, threads=threads, context=context)
     return made
 
@@ -182,6 +208,15 @@ def writer(
 def _served(name: str) -> str | None:
     """The entry for a model of a server; None for all others."""
     return {"openai": "openai:MODEL", "azure": "azure:DEPLOYMENT"}.get(name.partition(":")[0])
+
+
+def _formed(kind: Kind, name: str) -> str | None:
+    """The entry such as ``transformers:NAME`` that ``name`` is a case of; None where it is none."""
+    form, colon, what = name.partition(":")
+    if not (colon and what):
+        return None
+    known = (entry for entry in BUILT_IN[kind] if entry == form or entry.startswith(f"{form}:"))
+    return next(known, None)
 
 
 def _is_file(name: str) -> bool:
@@ -196,18 +231,21 @@ def embedder(name: str, *, threads: int | None = None, server: Server | None = N
     if served := _served(name):
         on_server: Embedder = find("embedders", served)(name, server)
         return on_server
-    build = find("embedders", "minilm" if "/" in name else name)
+    build = find("embedders", _formed("embedders", name) or ("minilm" if "/" in name else name))
     made: Embedder = build(name, threads=threads)
     return made
 
 
-def sentiment(of: Embedder) -> Classifier:
-    """The sentiment classifier that fits an embedder."""
-    made: Classifier = find("classifiers", "sentiment")(of)
+def sentiment(of: Embedder, name: str | None = None) -> Classifier:
+    """The sentiment classifier called ``name``; without a name the one that fits the embedder."""
+    wanted = name or "sentiment"
+    made: Classifier = find("classifiers", _formed("classifiers", wanted) or wanted)(of, wanted)
     return made
 
 
 def scorer(name: str) -> Scorer:
-    """The scorer called ``name``."""
-    made: Scorer = find("scorers", name)(name)
+    """The scorer called ``name``, after it was tried; ModelError when its numbers mean nothing."""
+    made: Scorer = find("scorers", _formed("scorers", name) or name)(name)
+    if name != "fake":  # it counts single words, and says so: their order is nothing to it
+        check_scorer(made)
     return made

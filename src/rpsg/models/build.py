@@ -6,11 +6,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rpsg.models.assets import locate
+from rpsg.models.files import models_folder
 
 if TYPE_CHECKING:
     from rpsg.models.fake import FakeEmbedder, FakeScorer, FakeWriter
+    from rpsg.models.gguf_embedder import GgufEmbedder
     from rpsg.models.llamacpp import LlamaCppWriter
     from rpsg.models.onnx_embedder import OnnxEmbedder
+    from rpsg.models.static_embedder import StaticEmbedder
+    from rpsg.models.torch_models.classifier import TransformersSentiment
+    from rpsg.models.torch_models.embedder import SentenceTransformersEmbedder
+    from rpsg.models.torch_models.scorer import TransformersScorer
+    from rpsg.models.torch_models.writer import TransformersWriter
+    from rpsg.models.vader import VaderSentiment
     from rpsg.protocols import Classifier, Embedder
 
 EMBEDDER_ASSET = "minilm-onnx"
@@ -31,7 +39,68 @@ def minilm(name: str, *, threads: int | None) -> OnnxEmbedder:
     return OnnxEmbedder(folder, threads=threads)
 
 
-def sentiment(embedder: Embedder) -> Classifier:
+def static(name: str, *, threads: int | None) -> StaticEmbedder:
+    """``static``: made from the default embedder at the first call; ``static:FOLDER``: one made before."""
+    from rpsg.models.static_embedder import StaticEmbedder  # noqa: PLC0415  # optional package
+
+    if folder := _after_colon(name):
+        return StaticEmbedder(folder)
+    from rpsg.models.distilling import distilled  # noqa: PLC0415  # numpy
+
+    tokenizer = locate(EMBEDDER_ASSET) / "tokenizer.json"
+    return StaticEmbedder(distilled(minilm(name, threads=threads), tokenizer, models_folder()))
+
+
+def gguf_embedder(name: str, *, threads: int | None) -> GgufEmbedder:
+    """``gguf:FILE``, by path or hub id, run by llama.cpp in this process."""
+    from rpsg.models.gguf_embedder import GgufEmbedder  # noqa: PLC0415  # optional package
+
+    return GgufEmbedder(locate(_after_colon(name)), threads=threads)
+
+
+def sentence_transformers(name: str, *, threads: int | None) -> SentenceTransformersEmbedder:
+    """``st:NAME``: a folder, or a repository of a hub that is on this disk."""
+    from rpsg.models.torch_models.embedder import (  # noqa: PLC0415  # optional package
+        SentenceTransformersEmbedder,
+    )
+
+    return SentenceTransformersEmbedder(_after_colon(name), threads=threads)
+
+
+def transformers_writer(
+    name: str, *, slots: int | None, threads: int | None, context: int | None
+) -> TransformersWriter:
+    """``transformers:NAME``: a folder, a GGUF file, or a repository of a hub that is on this disk."""
+    from rpsg.models.torch_models.writer import TransformersWriter  # noqa: PLC0415  # optional package
+
+    return TransformersWriter(_after_colon(name), slots, threads, context)
+
+
+def transformers_scorer(name: str) -> TransformersScorer:
+    """``transformers:NAME`` as for the writer, or a name of the catalogue."""
+    from rpsg.models.torch_models.scorer import TransformersScorer  # noqa: PLC0415  # optional package
+
+    return TransformersScorer(_after_colon(name) or name)
+
+
+def transformers_sentiment(embedder: Embedder, name: str) -> TransformersSentiment:  # noqa: ARG001  # it reads the texts
+    """``transformers:NAME``: a folder, or a repository of a hub that is on this disk."""
+    from rpsg.models.torch_models.classifier import TransformersSentiment  # noqa: PLC0415  # optional package
+
+    return TransformersSentiment(_after_colon(name))
+
+
+def vader(embedder: Embedder, name: str) -> VaderSentiment:  # noqa: ARG001  # it reads the texts
+    from rpsg.models.vader import VaderSentiment  # noqa: PLC0415  # optional package
+
+    return VaderSentiment()
+
+
+def _after_colon(name: str) -> str:
+    return name.partition(":")[2]
+
+
+def sentiment(embedder: Embedder, name: str = "sentiment") -> Classifier:  # noqa: ARG001  # there is one
     """The trained probe if it was trained on this embedder, else the nearest of three descriptions."""
     from rpsg.models.sentiment import EmbeddingSentiment, NearestSentiment  # noqa: PLC0415  # numpy
 
