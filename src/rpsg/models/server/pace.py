@@ -84,12 +84,12 @@ class Pace:
 
     def answered(self) -> None:
         """An answer came, whatever it says."""
-        full = self._under_way >= int(self._at_once)
+        used = 2 * self._under_way >= int(self._at_once)  # what is not used tells nothing about more
         self._under_way -= 1
         self._misses = self._pauses = 0
         self._silent_since = None
         self._rate.accept()
-        if full:
+        if used:
             self._grow()
 
     def refused(self, ticket: Ticket, wait: float | None) -> None:
