@@ -28,7 +28,8 @@ def bill_of(run: Path, public: Callbook, private: Callbook | None = None, prices
     used = public.used + (private.used if private else Used())
     table = read_prices(prices or plan.limits.prices)
     # Where a call went is noted with it: a run stays on the machine, or goes to one server.
-    here = all(host.startswith(THIS_MACHINE) for host in public.hosts)
+    hosts = (*public.hosts, *(private.hosts if private else ()))
+    here = all(host.startswith(THIS_MACHINE) for host in hosts)
     found = find_price(plan.models.writer, here=here, table=table)
     known = here or found is not None
     price = found.price if found else None

@@ -239,7 +239,9 @@ def _weights(name: str, model: str) -> Finding:
 def _embedder(plan: Plan) -> Finding:
     """Unit rows, the same for the same text, and alike texts nearer than others."""
     began = time.monotonic()
-    embedder: Embedder = registry.embedder(plan.models.embedder, threads=plan.models.threads)
+    embedder: Embedder = registry.embedder(
+        plan.models.embedder, threads=plan.models.threads, server=plan.server
+    )
     rows = embedder.embed(_SENTENCES)
     took = time.monotonic() - began
     if rows.shape != (len(_SENTENCES), embedder.dim) or abs((rows**2).sum(axis=1) - 1).max() > 1e-3:
@@ -267,7 +269,7 @@ def _writer(plan: Plan) -> Finding:
     began = time.monotonic()
     models = plan.models
     # One thread: two wait for each other in a loop, which on a busy machine takes three times as long.
-    writer = registry.writer(models.writer, slots=1, threads=1, context=models.context)
+    writer = registry.writer(models.writer, slots=1, threads=1, context=models.context, server=plan.server)
     request = Request((Message("user", "Say yes."),), max_tokens=1, seed=1)
     (reply,) = writer.write([request])
     took = time.monotonic() - began

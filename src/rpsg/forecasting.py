@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from rpsg import egress, registry
+from rpsg.egress import Way
+from rpsg.methods.places import ALLOWED, HERE, SEEDED, carries
 from rpsg.models.prices import find_price, price_for, read_prices
 from rpsg.results import Forecast
 from rpsg.stages.cards import CardModel
@@ -118,9 +120,23 @@ def about_prices(plan: Plan) -> str:
     )
 
 
+def ways_of(plan: Plan, *, private: bool) -> tuple[Way, ...]:
+    """Who is sent what by the plan's method; ``private`` says whether it has a privacy budget."""
+    if plan.method.name not in SEEDED:
+        return egress.ways(private=private)
+    raw = carries(plan) == "raw_private"
+    allowed = ALLOWED[plan.paper.remote] >= ALLOWED["records" if raw else "abstracts"]
+    prompts = "private texts, one in a prompt" if raw else "abstracts of private texts, one in a prompt"
+    unused = set() if plan.paper.abstracter == "summariser" else {"summariser"}
+    return (
+        *(Way("seeding", role, "private", "here", sees) for role, sees in HERE.items() if role not in unused),
+        Way("writing", "writer", "private", "anywhere" if allowed else "here", prompts),
+    )
+
+
 def refusals(plan: Plan, *, private: bool) -> Iterator[str]:
     """A sentence for each model that the run will refuse, because of where it runs."""
-    for way in egress.ways(private=private):
+    for way in ways_of(plan, private=private):
         if way.place == "here" and place_of(plan, way.role) and not is_here(plan, way.role):
             yield (
                 f"The {way.role} would be sent {way.sees} at {place_of(plan, way.role)}. "
@@ -146,7 +162,8 @@ def _place(plan: Plan, kind: Kind, name: str) -> str:
     if beginning in SERVED:
         host = urlsplit(plan.server.base_url).netloc.rpartition("@")[2]
         return f"{egress.THIS_MACHINE} ({host})" if egress.is_loopback(host) else host or PROVIDER
-    built_in = beginning in registry.BUILT_IN[kind] or "/" in name or beginning == "hf"
+    known = {entry.partition(":")[0] for entry in registry.BUILT_IN[kind]}
+    built_in = beginning in known or "/" in name or beginning == "hf"
     return egress.THIS_MACHINE if built_in or name.endswith(".gguf") else UNKNOWN_PLACE
 
 

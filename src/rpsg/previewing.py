@@ -8,11 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rpsg import egress, forecasting
+from rpsg import forecasting
 from rpsg.domains import find_pack
 from rpsg.errors import RpsgError
+from rpsg.methods.places import SEEDED
 from rpsg.models.assets import locate
 from rpsg.privacy.accounting import max_candidates
+from rpsg.privacy.claims import DONORS
 from rpsg.privacy.gaussian import attack_success, epsilon_of
 from rpsg.privacy.odometer import Odometer
 from rpsg.results import Flow, Preview, StageCost
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
 
 BYTES_A_SECOND = 4.5e9  # weights read a second by one core with eight texts at once, measured on AVX2
 
+SEEDED_WORK = (
+    "How much is asked of the writer follows from the private texts. Calls, tokens and cost are those of as "
+    "many plain texts; expect several times as much, and set a limit."
+)
 IN_WORDS = {
     "size": "how many people there are",
     "labels": "which label values are common",
@@ -44,7 +50,7 @@ def preview(plan: Plan) -> Preview:
     n = plan.privacy.n_public
     candidates = math.ceil(plan.corpus.size * plan.method.oversample)
     if budget is not None and n is not None:
-        pack = fitting_pack(plan, pack, n, budget)
+        pack = fitting_pack(plan, pack, n, budget) if _counts_cards(budget) else pack
         candidates = pool_size(plan, n, budget)
     work = forecasting.workload(plan, pack, candidates)
     seconds = _seconds(plan, work.computed_prompt + work.completion)
@@ -60,7 +66,7 @@ def preview(plan: Plan) -> Preview:
         flows=_flows(plan, budget),
         attributes=tuple((a.name, a.kind, len(a.values), a.values) for a in pack.attributes),
         cells=cells(pack),
-        smallest_people=smallest_size(plan, pack, budget) if budget else None,
+        smallest_people=smallest_size(plan, pack, budget) if budget and _counts_cards(budget) else None,
         people=n,
         candidates=candidates if budget is None or n is not None else None,
         llm_calls=candidates,
@@ -71,6 +77,7 @@ def preview(plan: Plan) -> Preview:
         explanations=_explanations(plan, pack, budget),
         warnings=(
             *_warnings(plan, budget),
+            *((SEEDED_WORK,) if plan.method.name in SEEDED else ()),
             *forecasting.refusals(plan, private=budget is not None),
             *forecasting.warnings(forecasts),
         ),
@@ -79,13 +86,27 @@ def preview(plan: Plan) -> Preview:
     )
 
 
+def _counts_cards(budget: Budget) -> bool:
+    """Whether the schema is counted: methods with private seeds ask voters for votes alone."""
+    return any(release.stage == "cards" for release in budget.releases)
+
+
 def _claim(plan: Plan, budget: Budget | None) -> str:
+    seeded = plan.method.name in SEEDED
+    if budget is None and seeded:
+        return "Nothing: private texts go into prompts and decide what is released. There is no guarantee."
     if budget is None:
         return "No private data is read, so nothing is spent and nothing needs to be claimed."
     who = (
         "one user with all rows" if plan.data.user else "one row (not one person: no --user column is named)"
     )
     verb = "Adding or removing" if plan.privacy.adjacency == "add_remove" else "Replacing"
+    if seeded:
+        return (
+            f"{verb} {who} among the voters changes what comes out by at most "
+            f"(epsilon {plan.privacy.epsilon:g}, delta {plan.privacy.delta:g}): differential privacy for "
+            f"voters. {DONORS}"
+        )
     return (
         f"{verb} {who} changes what comes out, and what the language model is sent, by at most "
         f"(epsilon {plan.privacy.epsilon:g}, delta {plan.privacy.delta:g}): differential privacy, end to end."
@@ -106,10 +127,9 @@ def _stage(release: PlannedRelease, budget: Budget) -> StageCost:
 
 def _flows(plan: Plan, budget: Budget | None) -> tuple[Flow, ...]:
     """The table of egress, with the places that the plan names."""
-    private = budget is not None
     return tuple(
         Flow(way.role, place, way.sees)
-        for way in egress.ways(private=private)
+        for way in forecasting.ways_of(plan, private=budget is not None)
         if (place := forecasting.place_of(plan, way.role))
     )
 
@@ -143,14 +163,15 @@ def _explanations(plan: Plan, pack: Pack, budget: Budget | None) -> tuple[str, .
     lines = [f"The schema and the prompts come from the domain pack {pack.name}: {pack.title.lower()}."]
     if budget is None:
         return tuple(lines)
-    groups = "; ".join(" x ".join(group) for group in pack.marginals)
-    lines.append(f"Counted together: {groups}. A marginal too large for the people there are is thinned out.")
+    if _counts_cards(budget):
+        groups = "; ".join(" x ".join(group) for group in pack.marginals)
+        lines.append(f"Counted together: {groups}. A marginal too large for the people there are is thinned.")
     sigma = budget.release(votes_stage(plan, 0)).sigma
     lines.append(
         f"With this noise n people can tell n / {2 * sigma:.1f} candidates apart"
         + (f": {max_candidates(plan.privacy.n_public, sigma)} here." if plan.privacy.n_public else ".")
     )
-    if not plan.privacy.shares.keyphrases:
+    if _counts_cards(budget) and not plan.privacy.shares.keyphrases:
         lines.append(
             "No budget goes to keyphrases: on a few thousand texts they buy nothing over a fine topic list."
         )

@@ -106,6 +106,16 @@ def test_a_preview_holds_what_a_run_then_uses(lab: Lab) -> None:
     assert used.prompt_tokens + used.completion_tokens <= (at_most["tokens"] or 0)
 
 
+def test_a_preview_of_a_method_with_private_seeds_says_that_prompts_hold_private_text(lab: Lab) -> None:
+    for method, claim in (("paper", "There is no guarantee"), ("split", "donors are not protected")):
+        remote = {"base_url": "https://llm.example.org/v1"}
+        seen = api.preview(lab.plan(method={"name": method}, models={"writer": "openai:some"}, server=remote))
+        assert claim in seen.claim
+        (writer,) = [flow for flow in seen.flows if flow.stage == "writer"]
+        assert (writer.place, "private texts" in writer.sees) == ("llm.example.org", True)
+        assert any("will refuse" in warning for warning in seen.warnings)
+
+
 def test_a_preview_asks_no_model_and_makes_nothing(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         pytest.fail("a model was loaded")

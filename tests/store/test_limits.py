@@ -313,6 +313,14 @@ def test_another_run_has_other_keys_for_the_same_private_request(tmp_path: Path)
         store.close()
 
 
+def test_an_error_at_a_limit_tells_no_figure_that_private_texts_have_a_part_in(tmp_path: Path) -> None:
+    (tmp_path / "private").mkdir()
+    with CallStore(tmp_path / "private" / "calls.sqlite", key=b"k" * 32) as store:
+        with pytest.raises(LimitError) as stopped:
+            limited(Shop(lambda _: (123, 45)), store, tokens=1000).write(REQUESTS)
+        assert set(re.findall(r"[\d,]*\d", str(stopped.value))) == {"1,000"}
+
+
 def test_a_private_store_outside_of_a_private_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PrivacyError):
         CallStore(tmp_path / "calls.sqlite", key=b"k" * 32)

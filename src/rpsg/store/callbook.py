@@ -72,6 +72,8 @@ def read_public(run: Path) -> Callbook:
         RunError: nothing was asked of a writer there, or the store is damaged or of another version.
     """
     path = run / "evidence" / CALLS
+    if not path.is_file() and (run / "private" / CALLS).is_file():
+        return Callbook(Used(), {}, {})
     if not path.is_file():
         raise RunError(
             f"{run} holds no calls.", hint="Name the folder of a run, not its release: rpsg calls RUN"
@@ -80,8 +82,7 @@ def read_public(run: Path) -> Callbook:
         rows = connection.execute(_ROWS).fetchall()
         calls = tuple(Call(*row) for row in rows)
         failures = dict(connection.execute(_REASONS).fetchall())
-        hosts = tuple(host for (host,) in connection.execute("SELECT DISTINCT host FROM batches"))
-        return Callbook(used_of(connection), _finishes(connection), failures, calls, hosts)
+        return Callbook(used_of(connection), _finishes(connection), failures, calls, _hosts(connection))
 
 
 def read_private(run: Path) -> Callbook | None:
@@ -90,7 +91,7 @@ def read_private(run: Path) -> Callbook | None:
     if not path.is_file():
         return None
     with _reading(path) as connection:
-        return Callbook(used_of(connection), _finishes(connection), {})
+        return Callbook(used_of(connection), _finishes(connection), {}, (), _hosts(connection))
 
 
 @contextmanager
@@ -108,3 +109,7 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
 
 def _finishes(connection: sqlite3.Connection) -> dict[str, Finished]:
     return {finish: Finished(*totals) for finish, *totals in connection.execute(_BY_FINISH)}
+
+
+def _hosts(connection: sqlite3.Connection) -> tuple[str, ...]:
+    return tuple(host for (host,) in connection.execute("SELECT DISTINCT host FROM batches"))

@@ -31,6 +31,7 @@ _AROUND_A_PROMPT = 64
 _FIRST_BATCH = 16
 #: How much of the time that is left a batch may plan to use: texts differ in length.
 _OF_THE_TIME = 0.8
+_KEPT = "Every text that came back is kept."
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,13 @@ class Cap:
         enough = _rounded_up(self.used + everything)
         return _reached(f"{said}, and the next text may take {_number(first)}", self.option, enough)
 
+    def silent_error(self) -> LimitError:
+        """The same without a figure that a private text has a part in."""
+        return LimitError(
+            f"The run stopped before its limit of {_number(self.size)} {self.unit}. {_KEPT}",
+            hint=f"The same command goes on with a larger limit: {self.option}.",
+        )
+
 
 class Meter:
     """What a run has used and may still use, over all its call stores.
@@ -112,9 +120,13 @@ class Meter:
         for cap in self._caps(used):
             fitting = cap.fitting(worst)
             if fitting == 0:
-                raise cap.error(worst)
+                raise cap.error(worst) if self._may_tell() else cap.silent_error()
             admitted = min(admitted, fitting)
         return admitted
+
+    def _may_tell(self) -> bool:
+        """Whether figures may be told: how much was asked of private texts follows from them."""
+        return not any(store.is_private for store in self._stores)
 
     def seconds_left(self) -> float:
         """Seconds of writing that are left; infinite without a cap on them."""
@@ -159,7 +171,7 @@ def _stretched(most: Most, stretch: float) -> Most:
 
 def _reached(what: str, option: str, enough: float) -> LimitError:
     return LimitError(
-        f"The run stopped before its limit of {what}. Every text that came back is kept.",
+        f"The run stopped before its limit of {what}. {_KEPT}",
         hint=f"The same command goes on with a larger limit: {option} {enough:.15g} is enough for this step.",
     )
 

@@ -106,6 +106,13 @@ def test_a_folder_without_calls_is_a_sentence(rpsg: Rpsg, tmp_path: Path) -> Non
     assert "holds no calls" in failed.err
 
 
+def test_a_run_with_nothing_but_private_requests_has_totals_and_a_bill(rpsg: Rpsg, run: Path) -> None:
+    for file in (run / "evidence").glob("calls.sqlite*"):
+        file.unlink()
+    facts = rpsg("calls", str(run), "--json").json
+    assert (facts["calls"], facts["private"], facts["bill"]["requests"]) == ([], {"stop": 1}, 1)
+
+
 def test_a_store_that_is_no_store_is_a_sentence(rpsg: Rpsg, run: Path) -> None:
     for file in (run / "evidence").glob("calls.sqlite*"):
         file.unlink()
