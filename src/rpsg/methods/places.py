@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rpsg.domains import Pack
     from rpsg.methods.tools import Tools
     from rpsg.plan import Plan
+    from rpsg.protocols import Recogniser
 
 #: The methods that begin with private records.
 SEEDED = ("paper", "split")
@@ -42,7 +43,7 @@ def seed_tools(plan: Plan) -> dict[str, Any]:
         return {}
     from rpsg.stages.surrogate import NgramRecipe  # noqa: PLC0415  # numpy
 
-    made: dict[str, Any] = {"surrogate": NgramRecipe()}
+    made: dict[str, Any] = {"surrogate": NgramRecipe(), "recogniser": _recogniser(plan)}
     if plan.paper.surrogate == "transformers":
         from rpsg.models.torch_models.surrogate import FineTuned  # noqa: PLC0415  # optional package
 
@@ -52,6 +53,16 @@ def seed_tools(plan: Plan) -> dict[str, Any]:
 
         made["summariser"] = Seq2SeqSummariser(plan.paper.summariser)
     return made
+
+
+def _recogniser(plan: Plan) -> Recogniser:
+    if plan.paper.recogniser == "presidio":
+        from rpsg.models.presidio import PresidioRecogniser  # noqa: PLC0415  # optional package
+
+        return PresidioRecogniser(plan.paper.recogniser_model or None)
+    from rpsg.models.recognisers import PatternRecogniser  # noqa: PLC0415  # only these methods need it
+
+    return PatternRecogniser()
 
 
 def seed_names(pack: Pack, tools: Tools) -> dict[str, str]:
