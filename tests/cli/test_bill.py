@@ -29,6 +29,12 @@ class Remote(FakeWriter):
     at_once = 2
 
 
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of these tests charge an account of their own: the plain environment has no state folder."""
+    monkeypatch.setenv("RPSG_HOME", str(tmp_path_factory.mktemp("home")))
+
+
 @pytest.fixture
 def run(lab: Lab) -> Path:
     """A finished run whose writer failed on some texts, with requests on private text besides."""

@@ -24,6 +24,12 @@ USED = (
 )
 
 
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of these tests charge an account of their own: the plain environment has no state folder."""
+    monkeypatch.setenv("RPSG_HOME", str(tmp_path_factory.mktemp("home")))
+
+
 @pytest.mark.parametrize("command", [("plan",), ("run", "-o", "out")], ids=["plan", "run"])
 def test_limits_arrive_in_the_plan(fake: Api, rpsg: Rpsg, command: tuple[str, ...]) -> None:
     assert rpsg(*command, "a.csv", *OPTIONS, "--prices", "p.toml").code == 0
