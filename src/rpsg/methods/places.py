@@ -105,7 +105,7 @@ def check_places(plan: Plan, tools: Tools) -> None:
 def _models(tools: Tools) -> Mapping[str, Any]:
     """The models that must be on this machine, by role."""
     found = {role: getattr(tools, role) for role in HERE}
-    return {role: model for role, model in found.items() if model is not None and hasattr(model, "endpoint")}
+    return {role: model for role, model in found.items() if model is not None}
 
 
 def seen_places(plan: Plan, tools: Tools) -> list[Seen]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rpsg.domains import Pack
     from rpsg.plan import Plan
-    from rpsg.protocols import OnReply, Reply, Writer
+    from rpsg.protocols import Endpoint, OnReply, Reply, Writer
 
 BEGINS = '{"summary": "'
 LONGEST = 1_200
@@ -132,6 +132,9 @@ class Summariser(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def endpoint(self) -> Endpoint: ...
 
     def summarise(
         self, texts: Sequence[str], *, count: int, least: int, most: int, sampled: bool, seed: int

@@ -32,6 +32,9 @@ class Surrogate(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def endpoint(self) -> Endpoint: ...
+
     def train(self, texts: Sequence[str], seed: int) -> Scorer:
         """A scorer trained on ``texts``."""
         ...
@@ -41,6 +44,7 @@ class NgramRecipe:
     """The recipe of the stand-in."""
 
     name = "word-trigrams/1"
+    endpoint: Endpoint = "local_model"
 
     def train(self, texts: Sequence[str], seed: int) -> Scorer:
         del seed  # nothing is drawn
