@@ -17,14 +17,18 @@ from rpsg.privacy.facts import Facts as LedgerFacts
 from rpsg.privacy.gaussian import mu_for
 from rpsg.privacy.kernel import Kernel, Performed
 from rpsg.privacy.ledger import build_private_ledger, build_public_ledger
+from rpsg.report.croissant import CROISSANT, FORMATS, croissant, write_croissant
+from rpsg.report.lives import LIVES, write_lives
+from rpsg.report.page import REPORT
 from rpsg.report.summary import Facts, card, summary
+from rpsg.report.writing import write_release_report
 from rpsg.results import Run
 from rpsg.store.exports import SyntheticText, write_corpus
 from rpsg.store.files import write_atomic
 from rpsg.store.settled import FAILED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from rpsg.egress import Seen
@@ -44,6 +48,7 @@ TEXTS = "texts.jsonl"
 PLAN = "plan.toml"
 PACK = "pack"
 EGRESS = "egress.json"
+LEDGER = "ledger.json"
 
 
 def publish(
@@ -55,13 +60,18 @@ def publish(
         write_evidence(target, folder.evidence, job.plan, calls)
         outputs[f"{EVIDENCE}/{TEXTS}"] = _sha256(target / EVIDENCE / TEXTS)
         outputs[EGRESS] = write_egress(target, seen)
-        ledger = build_public_ledger(
-            ledger_facts(job, pool, outputs),
-            _performed(private),
-            _cumulative(job.plan, private.account),
-            commitment=private.commitment,
+        outputs[f"{EVIDENCE}/{LIVES}"] = write_lives(target / EVIDENCE / LIVES, pool)
+        outputs[CROISSANT] = write_metadata(target, job, pool, outputs)
+        ledger = write_ledger(
+            target,
+            outputs,
+            lambda named: build_public_ledger(
+                ledger_facts(job, pool, named),
+                _performed(private),
+                _cumulative(job.plan, private.account),
+                commitment=private.commitment,
+            ),
         )
-        write_atomic(target / "ledger.json", _pretty(ledger), PUBLIC_MODE)
         write_words(
             target,
             Facts(job.plan, job.pack, pool, ledger, job.tools.writer.name, job.tools.embedder.name, seen),
@@ -69,6 +79,20 @@ def publish(
         if private.commitment is not None:
             mine = build_private_ledger(ledger, private.commitment, {})
             write_atomic(folder.private_path("ledger.private.json"), _pretty(mine))
+
+
+def write_ledger(
+    folder: Path, outputs: Mapping[str, str], sealed: Callable[[Mapping[str, str]], Mapping[str, Any]]
+) -> Mapping[str, Any]:
+    """Write the report and the ledger; ``sealed`` makes a ledger that names files with their SHA-256.
+
+    The report tells what the ledger says, and the ledger names the report by its hash. So there are two
+    ledgers, and the first one is there for the report alone.
+    """
+    write_atomic(folder / LEDGER, _pretty(sealed(outputs)), PUBLIC_MODE)
+    ledger = sealed({**outputs, REPORT: write_release_report(folder)})
+    write_atomic(folder / LEDGER, _pretty(ledger), PUBLIC_MODE)
+    return ledger
 
 
 def ledger_facts(job: Job, pool: Pool, outputs: Mapping[str, str]) -> LedgerFacts:
@@ -161,6 +185,15 @@ def write_egress(folder: Path, seen: Sequence[Seen]) -> str:
     """Write which host saw what; gives the SHA-256 of the file."""
     lines = [{k: v for k, v in asdict(line).items() if v not in (None, "")} for line in seen]
     return write_atomic(folder / EGRESS, _pretty({"format": "rpsg-egress/1", "seen": lines}), PUBLIC_MODE)
+
+
+def write_metadata(folder: Path, job: Job, pool: Pool, outputs: Mapping[str, str]) -> str:
+    """Write what loaders read about the corpus; gives the SHA-256 of the file."""
+    files = {name: sha for name, sha in outputs.items() if name in FORMATS}
+    attributes = sorted({name for c in pool.alive() for name in c.card.values} - {"label"})
+    about = job.plan.corpus.about or job.pack.about
+    label, seeded = job.plan.data.label is not None, job.seeding is not None
+    return write_croissant(folder, croissant(about, files, attributes, label=label, seeded=seeded))
 
 
 def write_words(folder: Path, facts: Facts) -> None:

@@ -30,8 +30,11 @@ from rpsg.release import (
     PUBLIC_MODE,
     synthetic_texts,
     write_egress,
+    write_ledger,
+    write_metadata,
     write_words,
 )
+from rpsg.report.croissant import CROISSANT
 from rpsg.report.summary import Facts
 from rpsg.store.exports import write_corpus
 from rpsg.store.files import write_atomic
@@ -60,13 +63,17 @@ def publish_seeded(
         outputs = write_rows(target, pool, short_claim(job))
         write_open_evidence(target, folder.evidence, job)
         outputs[EGRESS] = write_egress(target, seen)
-        ledger = build_public_ledger(
-            seeded_facts(job, pool, outputs),
-            private.kernel.performed if isinstance(private.kernel, Kernel) else None,
-            _cumulative(private),
-            commitment=private.commitment,
+        outputs[CROISSANT] = write_metadata(target, job, pool, outputs)
+        ledger = write_ledger(
+            target,
+            outputs,
+            lambda named: build_public_ledger(
+                seeded_facts(job, pool, named),
+                private.kernel.performed if isinstance(private.kernel, Kernel) else None,
+                _cumulative(private),
+                commitment=private.commitment,
+            ),
         )
-        write_atomic(target / "ledger.json", _pretty(ledger), PUBLIC_MODE)
         names = (job.tools.writer.name, job.tools.embedder.name)
         write_words(target, Facts(job.plan, job.pack, pool, ledger, *names, seen))
         if private.commitment is not None:

@@ -16,6 +16,7 @@ from rpsg.cli.init import init
 from rpsg.cli.listing import list_names
 from rpsg.cli.models import models
 from rpsg.cli.propose import propose
+from rpsg.cli.report import report
 
 EXIT_CODES = (
     (0, "all went well"),
@@ -66,6 +67,7 @@ app.command("plan")(plan)
 app.command("run")(run)
 app.command("verify")(verify)
 app.command("evaluate")(evaluate)
+app.command("report")(report)
 app.command("calls")(calls)
 app.command("doctor")(doctor)
 app.command("explain")(explain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -145,14 +146,7 @@ def _not_covered(facts: Facts) -> str:
 def card(facts: Facts) -> str:
     """The data set's card: front matter as dataset hubs read it, then the summary and how to check it."""
     plan, seeded = facts.plan, facts.ledger["mode"]
-    front = [
-        "---",
-        "language: en",
-        "task_categories: [text-generation]",
-        f"tags: [synthetic{'' if seeded == 'paper' else ', differential-privacy'}]",
-        f"size_categories: [{_size_category(len(facts.pool.alive()))}]",
-        "---",
-    ]
+    front = _front(facts)
     fields = [
         "## Fields",
         "",
@@ -179,8 +173,34 @@ def card(facts: Facts) -> str:
     return "\n".join([*front, "", summary(facts), *fields, "", *check, ""])
 
 
+def _front(facts: Facts) -> list[str]:
+    """The lines that dataset hubs read. Nobody but the owner can say under which licence a release stands."""
+    plan, tags = facts.plan, ["synthetic"]
+    if "epsilon" in facts.ledger["claim"]:
+        tags.append("differential-privacy")
+    about = plan.corpus.about or facts.pack.about
+    return [
+        "---",
+        f"pretty_name: {_quoted(f'Synthetic texts: {about}')}",
+        "language: [en]",
+        "license: unknown",
+        "annotations_creators: [machine-generated]",
+        "language_creators: [machine-generated]",
+        f"task_categories: [{'text-classification' if plan.data.label else 'text-generation'}]",
+        f"tags: [{', '.join(tags)}]",
+        f"size_categories: [{_size_category(len(facts.pool.alive()))}]",
+        "configs:",
+        "  - config_name: default",
+        "    data_files: corpus.jsonl",
+        "---",
+    ]
+
+
+def _quoted(text: str) -> str:
+    """A string that YAML reads as it is: every JSON string in ASCII is one."""
+    return json.dumps(" ".join(text.split())).replace("\x7f", "\\u007f")
+
+
 def _size_category(count: int) -> str:
-    for limit, name in ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K")):
-        if count < limit:
-            return name
-    return "100K<n<1M"
+    limits = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+    return next((name for limit, name in limits if count < limit), "1M<n<10M")

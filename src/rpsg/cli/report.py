@@ -1,0 +1,66 @@
+"""``rpsg report``: a finished run as one page, or as words on the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003  # typer reads it at run time
+from typing import Annotated
+
+import typer
+
+from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
+from rpsg.errors import UsageError
+
+
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or the release folder of one.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="Where to write it. Default: RUN/report.html, or RUN/private/report.html.",
+            show_default=False,
+        ),
+    ] = None,
+    private: Annotated[
+        bool,
+        typer.Option("--private", help="With internal metrics and a map of the real texts. Never share it."),
+    ] = False,
+    as_text: Annotated[bool, typer.Option("--text", help="Print a summary and write no file.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show a finished run to people: one HTML page that opens without a network, with pictures.
+
+    The public page holds only what the ledger paid for and what is public anyway; RUN/release has one from
+    the day of the release.
+    """
+    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.release import release_folder  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.report.facts import facts_of  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.report.writing import write_private, write_public  # noqa: PLC0415  # only when it is needed
+
+    release = release_folder(run)
+    if as_text:
+        _print_summary(release, out=out, private=private, as_json=as_json)
+        return
+    file, story, scores = (write_private if private else write_public)(release, out)
+    if as_json:
+        print_json({"report": {"file": file, "private": private, **facts_of(story, scores)}})
+        return
+    screen = Screen.stdout()
+    screen.line("PRIVATE, never share it:" if private else "Written:", "bold red" if private else "")
+    screen.command(str(file))
+
+
+def _print_summary(release: Path, *, out: Path | None, private: bool, as_json: bool) -> None:
+    from rpsg.cli.screen import Screen  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.report.reading import read_story  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.report.summary import summary  # noqa: PLC0415  # only when it is needed: the help must be quick
+
+    if out is not None or private or as_json:
+        raise UsageError(
+            "--text prints the public summary and goes with no other option.",
+            hint="Try: rpsg report RUN --text",
+        )
+    Screen.stdout().markdown(summary(read_story(release).facts))

@@ -1,0 +1,110 @@
+"""What pages are made of: sections, tables that fold on a narrow screen, lists, numbers in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rpsg.privacy.gaussian import rounded_up
+from rpsg.report.html import Html, joined, tag
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rpsg.report.html import Child
+
+Row = Sequence["Child"]
+
+
+def part(name: str, title: str, reader: str, *blocks: Child) -> Html:
+    """A part of the page for one kind of reader, with the place that the table of contents leads to."""
+    head = tag("h2", title, id=f"{name}-title")
+    told = tag("p", reader, class_="reader")
+    return tag("section", head, told, *blocks, id=name, aria_labelledby=f"{name}-title")
+
+
+def block(title: str, *children: Child) -> Html:
+    """A heading of the third order and what stands under it."""
+    return tag("div", tag("h3", title), *children, class_="block")
+
+
+def table(caption: str, columns: Sequence[str], rows: Iterable[Row], numbers: Sequence[str] = ()) -> Html:
+    """A table; the first cell of a row is its name. On a narrow screen each row becomes a small list.
+
+    The roles are written out because folding takes them away from those who do not see the page.
+    """
+    kinds = ["number" if column in numbers else None for column in columns]
+    head = tag(
+        "tr",
+        *(
+            tag("th", c, scope="col", role="columnheader", class_=k)
+            for c, k in zip(columns, kinds, strict=True)
+        ),
+        role="row",
+    )
+    body = [_row(columns, kinds, row) for row in rows]
+    return tag(
+        "table",
+        tag("caption", caption),
+        tag("thead", head, role="rowgroup"),
+        tag("tbody", *body, role="rowgroup"),
+        role="table",
+    )
+
+
+def _row(columns: Sequence[str], kinds: Sequence[str | None], row: Row) -> Html:
+    first, *others = row
+    cells = [tag("th", first, scope="row", role="rowheader", class_=kinds[0])]
+    for column, kind, cell in zip(columns[1:], kinds[1:], others, strict=True):
+        cells.append(tag("td", tag("span", cell), role="cell", class_=kind, data_label=column))
+    return tag("tr", *cells, role="row")
+
+
+def listed(items: Iterable[Child], *, ordered: bool = False, kind: str | None = None) -> Html:
+    return tag("ol" if ordered else "ul", *(tag("li", item) for item in items), class_=kind)
+
+
+def pairs(facts: Iterable[tuple[Child, Child]]) -> Html:
+    """Names and what they stand for."""
+    return tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in facts))
+
+
+def paragraph(*children: Child) -> Html:
+    return tag("p", *children)
+
+
+def folded(summary: str, *children: Child) -> Html:
+    """Something to unfold, without a script; it is unfolded on paper."""
+    return tag("details", tag("summary", summary), *children)
+
+
+def figure(picture: Html, words: Child, data: Html) -> Html:
+    """A picture, what it shows in words, and the figures behind it."""
+    return tag("figure", picture, tag("figcaption", words), folded("The same as a table", data))
+
+
+def commands(*lines: str) -> Html:
+    """What to type."""
+    return joined(*(tag("pre", tag("code", line)) for line in lines))
+
+
+def percent(share: float, decimals: int = 0) -> str:
+    return f"{100 * share:.{decimals}f}\u00a0%"
+
+
+def percent_up(share: float, decimals: int = 1) -> str:
+    """A bound as a percentage, never rounded down."""
+    return f"{rounded_up(100 * share, decimals)}\u00a0%"
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def power(value: float) -> str:
+    """A small number as one says it: 1e-06 is 10 to the minus six."""
+    exponent = round(math.log10(value)) if value > 0 else 0
+    if value > 0 and math.isclose(value, 10.0**exponent, rel_tol=1e-12) and exponent < -2:
+        return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{value:g}"

@@ -1,0 +1,173 @@
+"""Who is in the corpus: for each value of the public schema its noisy count and the texts that have it.
+
+The counts are those that the ledger paid for, read again from the evidence. A value whose count is within its
+noise may be anything from absent to common: noise hides the rare, and the report shows where.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rpsg.errors import RpsgError
+from rpsg.stages.budget import safe_size, thinned
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rpsg.domains import Attribute, Pack
+    from rpsg.plan import Plan
+    from rpsg.privacy.evidence import Evidence
+    from rpsg.records import Candidate
+
+CONFIDENT = 1.96
+
+
+@dataclass(frozen=True, slots=True)
+class Noisy:
+    """A noisy count; ``sigma`` is the standard deviation of its noise."""
+
+    count: int
+    sigma: float
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether the count stands out of its noise."""
+        return self.count > CONFIDENT * self.sigma
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One value: its noisy count in the private data, None where none was made, and its released texts."""
+
+    name: str
+    noisy: Noisy | None
+    texts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """One attribute. ``measured``: texts were looked at; otherwise the card each was written from counts."""
+
+    attribute: str
+    values: tuple[Value, ...]
+    measured: bool
+    edges: tuple[int, ...] = ()
+
+    @property
+    def texts(self) -> int:
+        return sum(value.texts for value in self.values)
+
+    @property
+    def counted(self) -> float | None:
+        """The sum of the noisy counts, at least one; None where nothing was counted."""
+        counts = [value.noisy.count for value in self.values if value.noisy is not None]
+        return max(1.0, float(sum(counts))) if counts else None
+
+    @property
+    def unseen(self) -> list[Value]:
+        """The values that the noise hides."""
+        return [value for value in self.values if value.noisy is not None and not value.noisy.is_seen]
+
+    @property
+    def moved(self) -> tuple[float, float] | None:
+        """How far the noisy shares are from an even spread (total variation), and how far noise alone goes.
+
+        The mean of |N(0, sigma)| is sigma * sqrt(2 / pi); half the sum of it over all values, over the count.
+        """
+        total, even = self.counted, 1 / len(self.values)
+        noisy = [value.noisy for value in self.values if value.noisy is not None]
+        if total is None or len(noisy) < len(self.values):
+            return None
+        distance = 0.5 * math.fsum(abs(n.count / total - even) for n in noisy)
+        alone = 0.5 * math.sqrt(2 / math.pi) * math.fsum(n.sigma for n in noisy) / total
+        return min(distance, 1.0), min(alone, 1.0)
+
+
+def coverage(
+    plan: Plan,
+    pack: Pack,
+    ledger: Mapping[str, Any],
+    evidence: Mapping[str, Evidence],
+    texts: Sequence[Candidate],
+) -> tuple[Coverage, ...]:
+    """Each counted attribute of the pack; ``evidence`` is by stage, ``texts`` are those released."""
+    pack = pack.with_label(_labels(plan, evidence))
+    counts = _counts(plan, pack, ledger, evidence)
+    return tuple(_covered(a, counts.get(a.name), texts) for a in pack.attributes if a.counted)
+
+
+def people(evidence: Mapping[str, Evidence], ledger: Mapping[str, Any]) -> Noisy | None:
+    """The noisy number of people (or rows), when it was asked for."""
+    found = evidence.get("size")
+    return None if found is None or not found.values else Noisy(found.values[0], _sigma(ledger, "size"))
+
+
+def _labels(plan: Plan, evidence: Mapping[str, Evidence]) -> tuple[str, ...]:
+    """As the method found them: declared, or those that stood above the threshold."""
+    if plan.data.label is None or plan.data.labels or "labels" not in evidence:
+        return plan.data.labels
+    return tuple(sorted(value for value, _ in evidence["labels"].items or () if value.strip()))
+
+
+def _sigma(ledger: Mapping[str, Any], stage: str) -> float:
+    return float(next(m["sigma"] for m in ledger["mechanisms"] if m["stage"] == stage))
+
+
+def _counts(
+    plan: Plan, pack: Pack, ledger: Mapping[str, Any], evidence: Mapping[str, Evidence]
+) -> dict[str, list[Noisy]]:
+    """The noisy count of each value by attribute; none where cards were not counted."""
+    if "cards" not in evidence:
+        return {}
+    sigma, vector = _sigma(ledger, "cards"), evidence["cards"].values or ()
+    try:
+        pack = thinned(pack, _number(plan, ledger, evidence), sigma)
+    except RpsgError:
+        return {}
+    sizes = [[len(pack.attribute(name).values) for name in group] for group in pack.marginals]
+    if sum(map(math.prod, sizes)) != len(vector):
+        return {}
+    found: dict[str, list[Noisy]] = {}
+    start = 0
+    for group, size in zip(pack.marginals, sizes, strict=True):
+        cells = vector[start : start + math.prod(size)]
+        start += len(cells)
+        for place, name in enumerate(group):
+            summed = _summed(cells, size, place, sigma)
+            if name not in found or summed[0].sigma < found[name][0].sigma:
+                found[name] = summed
+    return found
+
+
+def _number(plan: Plan, ledger: Mapping[str, Any], evidence: Mapping[str, Evidence]) -> int:
+    if plan.privacy.n_public is not None:
+        return plan.privacy.n_public
+    counted = people(evidence, ledger)
+    return 0 if counted is None else safe_size(float(counted.count), counted.sigma)
+
+
+def _summed(cells: Sequence[int], size: Sequence[int], place: int, sigma: float) -> list[Noisy]:
+    """The counts of one attribute of a marginal: sums over the others, whose noise adds up in square."""
+    step, wide = math.prod(size[place + 1 :]), size[place]
+    totals = [0] * wide
+    for index, cell in enumerate(cells):
+        totals[index // step % wide] += cell
+    return [Noisy(total, sigma * math.sqrt(len(cells) / wide)) for total in totals]
+
+
+def _covered(attribute: Attribute, counts: list[Noisy] | None, texts: Sequence[Candidate]) -> Coverage:
+    measured = attribute.kind == "words"
+    if measured:
+        places = [bisect_right(attribute.edges, len(text.text.split())) for text in texts]
+        have = Counter(attribute.values[place] for place in places)
+    else:
+        have = Counter(text.card.values.get(attribute.name, "") for text in texts)
+    values = [
+        Value(name, None if counts is None else counts[i], have[name])
+        for i, name in enumerate(attribute.values)
+    ]
+    return Coverage(attribute.name, tuple(values), measured, attribute.edges)

@@ -1,0 +1,150 @@
+"""The corpus described for machines: Croissant 1.0 metadata, JSON-LD (mlcommons.org/croissant/1.0).
+
+It names the files by hash and says which field is what, so that a loader can read the corpus without being
+told. Only what is in the release stands in it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from rpsg.store.files import write_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+CROISSANT = "croissant.json"
+CONFORMS_TO = "http://mlcommons.org/croissant/1.0"
+FORMATS = {
+    "corpus.jsonl": "application/jsonlines",
+    "corpus.csv": "text/csv",
+    "corpus.parquet": "application/x-parquet",
+}
+PUBLIC_MODE = 0o644
+#: The vocabulary as the specification prescribes it, word for word.
+CONTEXT: Mapping[str, Any] = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "citeAs": "cr:citeAs",
+    "column": "cr:column",
+    "conformsTo": "dct:conformsTo",
+    "cr": "http://mlcommons.org/croissant/",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "dct": "http://purl.org/dc/terms/",
+    "equivalentProperty": "cr:equivalentProperty",
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "extract": "cr:extract",
+    "field": "cr:field",
+    "fileProperty": "cr:fileProperty",
+    "fileObject": "cr:fileObject",
+    "fileSet": "cr:fileSet",
+    "format": "cr:format",
+    "includes": "cr:includes",
+    "isLiveDataset": "cr:isLiveDataset",
+    "jsonPath": "cr:jsonPath",
+    "key": "cr:key",
+    "md5": "cr:md5",
+    "parentField": "cr:parentField",
+    "path": "cr:path",
+    "recordSet": "cr:recordSet",
+    "references": "cr:references",
+    "regex": "cr:regex",
+    "repeated": "cr:repeated",
+    "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
+    "sc": "https://schema.org/",
+    "separator": "cr:separator",
+    "source": "cr:source",
+    "subField": "cr:subField",
+    "transform": "cr:transform",
+}
+
+
+def croissant(
+    about: str, files: Mapping[str, str], attributes: Sequence[str], *, label: bool, seeded: bool = False
+) -> dict[str, Any]:
+    """The metadata of a release as JSON values.
+
+    Args:
+        about: the public line about the corpus.
+        files: SHA-256 by name of the corpus files.
+        attributes: the names of the values that cards hold, without the label.
+        label: whether texts have a label.
+        seeded: whether texts were made from private records; then each carries the claim with it.
+    """
+    source = "each was made from a private record" if seeded else "none is a record of a person"
+    return {
+        "@context": CONTEXT,
+        "@type": "sc:Dataset",
+        "conformsTo": CONFORMS_TO,
+        "name": "synthetic-texts",
+        "description": (
+            f"Synthetic texts: {about}. Every text was written by a language model; {source}. What is "
+            "claimed about privacy stands in ledger.json beside this file."
+        ),
+        "keywords": ["synthetic", "text"],
+        "license": "unknown: ask whoever released this corpus",
+        "version": "1.0.0",
+        "isLiveDataset": False,
+        "distribution": [_file(name, sha) for name, sha in sorted(files.items())],
+        "recordSet": [_records(attributes, label=label, seeded=seeded)],
+    }
+
+
+def _file(name: str, sha256: str) -> dict[str, Any]:
+    return {
+        "@type": "cr:FileObject",
+        "@id": name,
+        "name": name,
+        "contentUrl": name,
+        "encodingFormat": FORMATS[name],
+        "sha256": sha256,
+    }
+
+
+def _records(attributes: Sequence[str], *, label: bool, seeded: bool) -> dict[str, Any]:
+    fields = [
+        _field("id", "sc:Integer", "number of the text in the run that wrote it"),
+        _field("text", "sc:Text", "the synthetic text"),
+        *([_field("label", "sc:Text", "the label it was written for")] if label else []),
+        *([_field("claim", "sc:Text", "what is claimed about its privacy")] if seeded else []),
+        *(
+            _field(f"attributes/{name}", "sc:Text", f"the {name} that was asked for", f"$.{name}")
+            for name in attributes
+        ),
+    ]
+    return {
+        "@type": "cr:RecordSet",
+        "@id": "texts",
+        "name": "texts",
+        "key": {"@id": "texts/id"},
+        "field": fields,
+    }
+
+
+def _field(name: str, kind: str, told: str, path: str = "") -> dict[str, Any]:
+    """A field; ``path`` is where it stands within its column, if it is not all of it."""
+    source: dict[str, Any] = {
+        "fileObject": {"@id": "corpus.jsonl"},
+        "extract": {"column": name.partition("/")[0]},
+    }
+    if path:
+        source["transform"] = {"jsonPath": path}
+    return {
+        "@type": "cr:Field",
+        "@id": f"texts/{name}",
+        "name": name,
+        "description": told,
+        "dataType": kind,
+        "source": source,
+    }
+
+
+def write_croissant(folder: Path, metadata: Mapping[str, Any]) -> str:
+    """Write the metadata into the release; gives the file's SHA-256."""
+    body = json.dumps(metadata, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return write_atomic(folder / CROISSANT, body.encode(), PUBLIC_MODE)

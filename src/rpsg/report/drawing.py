@@ -1,0 +1,138 @@
+"""Pictures as SVG, drawn here: bars that stand in a table, curves and clouds that stand alone.
+
+Colours come from the page's style by class, so a picture follows light, dark and print. A bar in a table is
+decoration, since the number stands beside it; a picture that stands alone has a title, a description and a
+table of what it shows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rpsg.report.html import Html, tag
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Point = tuple[float, float]
+WIDTH, HEIGHT = 360.0, 240.0
+LEFT, BOTTOM, TOP, RIGHT = 46.0, 40.0, 12.0, 22.0
+
+
+def bar(share: float, *, kind: str = "first") -> Html:
+    """A bar over a part of its cell, 0 to 1."""
+    return _in_cell(_rect(0.0, share, 0.0, 10.0, f"{kind} bar"))
+
+
+def compared(share: float, other: float | None, low: float = 0.0, high: float = 0.0) -> Html:
+    """A bar, and a mark where ``other`` is, with a band from ``low`` to ``high`` around it."""
+    parts = [_rect(0.0, share, 2.0, 6.0, "first bar")]
+    if other is not None:
+        parts += [
+            _rect(max(low, 0.0), min(high, 1.0) - max(low, 0.0), 0.0, 10.0, "band"),
+            _rect(other - 0.005, 0.012, 0.0, 10.0, "second bar"),
+        ]
+    return _in_cell(*parts)
+
+
+def between(value: float, low: float, high: float) -> Html:
+    """Where a value lies between a floor (left) and a ceiling (right); the bar is its interval."""
+    track = _rect(0.0, 1.0, 4.0, 2.0, "band")
+    width = max(min(high, 1.0) - max(low, 0.0), 0.0)
+    interval = _rect(max(low, 0.0), width, 2.0, 6.0, "soft bar")
+    return _in_cell(track, interval, _rect(min(max(value, 0.0), 1.0) - 0.008, 0.016, 0.0, 10.0, "first bar"))
+
+
+def _rect(start: float, width: float, y: float, height: float, kind: str) -> Html:
+    start = min(max(start, 0.0), 1.0)
+    width = min(max(width, 0.0), 1.0 - start)
+    return tag("rect", x=100 * start, y=y, width=100 * width, height=height, class_=kind)
+
+
+def _in_cell(*shapes: Html) -> Html:
+    return tag(
+        "svg",
+        *shapes,
+        viewBox="0 0 100 10",
+        preserveAspectRatio="none",
+        class_="cell",
+        aria_hidden="true",
+        focusable="false",
+    )
+
+
+def curve(  # two by place, the rest by name
+    name: str,
+    lines: Sequence[tuple[str, Sequence[Point]]],
+    *,
+    title: str,
+    told: str,
+    axes: tuple[str, str],
+    band: tuple[float, float] | None = None,
+    ticks: tuple[Sequence[tuple[float, str]], Sequence[tuple[float, str]]],
+) -> Html:
+    """Lines in the unit square, each with a class; ``band`` is a range of y to be marked."""
+    shapes = [_frame(*ticks, axes)]
+    if band is not None:
+        bottom, top = _y(max(band[0], 0.0)), _y(min(band[1], 1.0))
+        plot = WIDTH - LEFT - RIGHT
+        shapes.append(tag("rect", x=LEFT, y=top, width=plot, height=bottom - top, class_="band"))
+    shapes += [tag("polyline", points=_points(points), class_=kind) for kind, points in lines]
+    return picture(name, shapes, title=title, told=told)
+
+
+def cloud(name: str, groups: Sequence[tuple[str, Sequence[Point]]], *, title: str, told: str) -> Html:
+    """Points in the unit square, each group with a class; later groups lie on top."""
+    dots = [
+        tag("path", d="".join(f"M{_x(x):.1f} {_y(y):.1f}h0" for x, y in points), class_=f"dots {kind}")
+        for kind, points in groups
+    ]
+    return picture(name, dots, title=title, told=told)
+
+
+def picture(name: str, shapes: Iterable[Html], *, title: str, told: str) -> Html:
+    """A picture with a name and a description for those who do not see it."""
+    return tag(
+        "svg",
+        tag("title", title, id=f"{name}-title"),
+        tag("desc", told, id=f"{name}-desc"),
+        *shapes,
+        viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}",
+        role="img",
+        aria_labelledby=f"{name}-title {name}-desc",
+        class_="figure",
+    )
+
+
+def _frame(
+    across: Sequence[tuple[float, str]], up: Sequence[tuple[float, str]], axes: tuple[str, str]
+) -> Html:
+    right, floor = WIDTH - RIGHT, HEIGHT - BOTTOM
+    shapes = [tag("path", d=f"M{LEFT} {TOP}V{floor}H{right}", class_="axis")]
+    shapes += [tag("text", label, x=_x(x), y=floor + 15, text_anchor="middle") for x, label in across]
+    shapes += [tag("text", label, x=LEFT - 5, y=_y(y) + 4, text_anchor="end") for y, label in up]
+    middle = (TOP + floor) / 2
+    shapes += [
+        tag("text", axes[0], x=(LEFT + right) / 2, y=HEIGHT - 6, text_anchor="middle"),
+        tag(
+            "text",
+            axes[1],
+            x=11,
+            y=middle,
+            text_anchor="middle",
+            transform=f"rotate(-90 11 {middle:.0f})",
+        ),
+    ]
+    return tag("g", *shapes, class_="frame", aria_hidden="true")
+
+
+def _points(points: Sequence[Point]) -> str:
+    return " ".join(f"{_x(x):.1f},{_y(y):.1f}" for x, y in points)
+
+
+def _x(share: float) -> float:
+    return LEFT + (WIDTH - LEFT - RIGHT) * min(max(share, 0.0), 1.0)
+
+
+def _y(share: float) -> float:
+    return HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * min(max(share, 0.0), 1.0)

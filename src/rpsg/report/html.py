@@ -1,0 +1,106 @@
+"""HTML that cannot be broken by what stands in it: text is escaped because it is text, by its type.
+
+``tag`` builds an element. A ``str`` inside it is text and comes out escaped, with characters that could hide
+or reorder something made visible; only what ``tag`` itself made is markup. What could run, load or lead away
+(event handlers, style attributes, addresses outside the page) is refused.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import unicodedata
+from collections.abc import Iterable
+
+VOID = frozenset({"meta", "br", "hr"})
+#: Invisible, and needed to write some languages: zero-width joiner and non-joiner, right where they stand.
+_JOINERS = frozenset("\u200c\u200d")
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+
+
+class Html(str):
+    """Markup that is ready. Made by ``tag`` and ``joined`` alone; anything else is text."""
+
+    __slots__ = ()
+
+
+Child = str | int | None | Iterable["Child"]
+Attribute = str | int | float | bool | None
+
+
+def tag(name: str, /, *children: Child, **attributes: Attribute) -> Html:
+    """The element ``name`` with these children; ``class_`` and ``aria_label`` are written with hyphens.
+
+    Attributes that are None or False are left out. ValueError for one that could run or load something.
+    """
+    written = "".join(_attribute(key, value) for key, value in attributes.items())
+    if name in VOID:
+        return Html(f"<{name}{written}>")
+    return Html(f"<{name}{written}>{joined(*children)}</{name}>")
+
+
+def joined(*children: Child) -> Html:
+    """The children one after another: markup as it is, everything else as text."""
+    return Html("".join(_child(child) for child in children))
+
+
+def foreign(text: str) -> Html:
+    """Words that came from a model, a file or a person, set apart: their direction stays their own."""
+    return tag("bdi", text, dir="auto")
+
+
+def visible(text: str) -> str:
+    """``text`` with what shows nothing or reorders the rest written out: \u27e8U+202E\u27e9."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_shown(character) for character in text)
+
+
+def document(title: str, style: str, body: Html) -> str:
+    """A whole page that loads nothing and runs nothing: its only style is the one inside it."""
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=policy),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="referrer", content="no-referrer"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("title", title),
+        Html(f"<style>{style}</style>"),
+    )
+    return "<!DOCTYPE html>\n" + tag("html", head, tag("body", body), lang="en") + "\n"
+
+
+def _child(child: Child) -> str:
+    if child is None:
+        return ""
+    if isinstance(child, Html):
+        return child
+    if isinstance(child, str | int):
+        return html.escape(visible(str(child)), quote=False)
+    return "".join(_child(inner) for inner in child)
+
+
+def _attribute(key: str, value: Attribute) -> str:
+    name = key.rstrip("_").replace("_", "-")
+    if name.startswith("on") or name in {"style", "src", "srcset", "action", "data", "xlink:href"}:
+        raise ValueError(f"the attribute {name} could run or load something")
+    if name == "href" and not str(value).startswith("#"):
+        raise ValueError("a link may only lead to a place on the page")
+    if value is None or value is False:
+        return ""
+    written = "" if value is True else _number(value) if isinstance(value, float) else str(value)
+    return f' {name}="{html.escape(visible(written))}"'
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def _shown(character: str) -> str:
+    if character in "\n\t" or character in _JOINERS or unicodedata.category(character) not in _HIDDEN:
+        return character
+    return f"\u27e8U+{ord(character):04X}\u27e9"

@@ -1,0 +1,184 @@
+"""For the engineer: how a text came to be, what became of the others, with which models and settings."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from rpsg.report.blocks import block, counted, figure, listed, paragraph, part, percent, table
+from rpsg.report.coverage import CONFIDENT
+from rpsg.report.drawing import bar, curve
+from rpsg.report.html import Html, foreign, joined, tag
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rpsg.records import Candidate
+    from rpsg.report.html import Child
+    from rpsg.report.reading import Story
+
+BUDGET = re.compile("epsilon|delta")
+UNTOLD = "How many texts were written, and what became of the others, is not in this release."
+
+
+def making_part(story: Story) -> Html:
+    """All about the making."""
+    return part(
+        "making",
+        "How it was made",
+        "For the engineer.",
+        _life(story),
+        _fates(story),
+        _votes(story),
+        _settings(story),
+        _files(story),
+        _code(story),
+    )
+
+
+def _life(story: Story) -> Html | None:
+    """One text from card to release: the one with the most votes, or else the first."""
+    if not story.texts:
+        return None
+    best = max(story.texts, key=lambda c: (c.scores.get("votes", 0.0), -c.id))
+    steps = list(_steps(story, best))
+    intro = "The released text with the most votes." if "votes" in best.scores else "The first released text."
+    return block("The life of one text", paragraph(intro), listed(steps, ordered=True, kind="life"))
+
+
+def _steps(story: Story, text: Candidate) -> Iterator[Child]:
+    source = "drawn evenly, without private data"
+    if story.reads_private:
+        source = "of the record it goes back to" if not story.is_whole else "drawn by the noisy counts"
+    values = listed(
+        joined(foreign(name), ": ", foreign(value)) for name, value in sorted(text.card.values.items())
+    )
+    phrases = joined("Released words: ", foreign(", ".join(text.card.phrases))) if text.card.phrases else None
+    yield joined(tag("strong", "Card"), f": {source}.", values, phrases)
+    if text.parent is not None:
+        yield joined(
+            tag("strong", "Parent"), f": written in the manner of text {text.parent}, which the votes chose."
+        )
+    yield joined(tag("strong", "Writing"), ": ", foreign(story.facts.writer), f" wrote it as text {text.id}.")
+    if story.is_whole:
+        yield joined(tag("strong", "Filters"), ": no near-copy, not cut, no talk about the task; it stayed.")
+    if "votes" in text.scores:
+        yield joined(
+            tag("strong", "Votes"), f": {text.scores['votes']:.0f}, noise included{_noise(story)}; it stayed."
+        )
+    yield joined(tag("strong", "Scrubbed and released"), tag("blockquote", tag("p", foreign(text.text))))
+
+
+def _sigma_of_votes(story: Story) -> float | None:
+    return next((float(m["sigma"]) for m in story.gaussians if m["stage"].startswith("votes")), None)
+
+
+def _noise(story: Story) -> str:
+    sigma = _sigma_of_votes(story)
+    return "" if sigma is None else f" (± {CONFIDENT * sigma:.0f})"
+
+
+def _fates(story: Story) -> Html:
+    if not story.is_whole:
+        return block("What became of every text", paragraph(UNTOLD))
+    pool = story.facts.pool
+    written = max(len(pool), 1)
+    rows: list[tuple[Child, ...]] = [
+        (stage, foreign(reason), joined(bar(n / written, kind="second"), f"{n:,} ({percent(n / written)})"))
+        for (stage, reason), n in sorted(pool.drops().items())
+    ]
+    alive = len(story.texts)
+    rows.append(
+        ("release", "released", joined(bar(alive / written), f"{alive:,} ({percent(alive / written)})"))
+    )
+    variants = sum(c.parent is not None for c in pool)
+    said = f"{counted(len(pool), 'text')} written" + (
+        f", {variants:,} of them variants." if variants else "."
+    )
+    return block(
+        "What became of every text",
+        paragraph(said),
+        table("Drops by stage, and what was left", ("step", "what happened", "texts"), rows, ("texts",)),
+    )
+
+
+def _votes(story: Story) -> Html | None:
+    """All noisy votes from the most to the least, with the reach of the noise."""
+    votes = sorted((c.scores["votes"] for c in story.facts.pool if "votes" in c.scores), reverse=True)
+    sigma = _sigma_of_votes(story)
+    if not story.is_whole or sigma is None or len(votes) < 2:
+        return None
+    low, high = min(*votes, -CONFIDENT * sigma), max(*votes, CONFIDENT * sigma)
+
+    def up(value: float) -> float:
+        return (value - low) / (high - low)
+
+    points = [(i / (len(votes) - 1), up(value)) for i, value in enumerate(votes)]
+    chosen = sum(
+        "votes" in c.scores and (c.dropped is None or c.dropped.stage != "votes") for c in story.facts.pool
+    )
+    reach = CONFIDENT * sigma
+    picture = curve(
+        "votes",
+        [("first line", points)],
+        title="Noisy votes of every text that stood",
+        told=f"Votes from the most, {votes[0]:.0f}, to the fewest, {votes[-1]:.0f}. A band marks what noise "
+        f"alone gives, plus or minus {reach:.0f}.",
+        axes=("texts, most votes first", "votes"),
+        band=(up(-reach), up(reach)),
+        ticks=(
+            [(0.0, "1"), (1.0, f"{len(votes):,}")],
+            [(up(v), f"{v:.0f}") for v in (0.0, votes[0])],
+        ),
+    )
+    return block(
+        "The votes",
+        paragraph(f"{chosen:,} of {counted(len(votes), 'text')} that stood were chosen."),
+        figure(picture, f"Shaded: what noise alone gives (± {reach:.0f}).", _ranks(votes)),
+    )
+
+
+def _ranks(votes: Sequence[float]) -> Html:
+    places = sorted({0, *(len(votes) * i // 10 for i in range(1, 10)), len(votes) - 1})
+    rows = [(f"{place + 1:,}", f"{votes[place]:.0f}") for place in places]
+    return table("Noisy votes by rank", ("rank", "votes"), rows, ("rank", "votes"))
+
+
+def _settings(story: Story) -> Html:
+    """The plan. What it says of a budget is left out where nothing is promised."""
+    plan = story.facts.plan.model_dump(mode="json", exclude_none=True)
+    hidden = {"limits", "server"} | (set() if story.is_private else {"privacy"})
+    rows: list[tuple[Child, ...]] = []
+    for section, values in plan.items():
+        if section not in hidden:
+            for key, value in values.items():
+                if value not in ("", [], {}) and (story.is_private or not BUDGET.search(key)):
+                    rows.append((f"{section}.{key}", foreign(_said(value))))
+    models = [
+        joined("Embedder: ", foreign(story.facts.embedder)),
+        joined("Writer: ", foreign(story.facts.writer)),
+    ]
+    return block("Models and settings", listed(models), table("The plan", ("setting", "value"), rows))
+
+
+def _said(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {inner}" for key, inner in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _files(story: Story) -> Html:
+    rows = [
+        (output["name"], tag("code", output["sha256"]))
+        for output in story.facts.ledger["outputs"]
+        if output["name"] != "report.html"  # it cannot hold its own hash; the ledger does
+    ]
+    return block("Files", table("Files that the ledger names", ("file", "SHA-256"), rows))
+
+
+def _code(story: Story) -> Html:
+    code = story.facts.ledger["code"]
+    rows = [("rpsg", code["version"]), ("Python", code["python"])]
+    rows.append(("hash of the source", code["source_sha256"]))
+    rows.append(("source of the noise", story.facts.ledger["rng"]["source"]))
+    return block("Program", table("What ran", ("what", "which"), rows))

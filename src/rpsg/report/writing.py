@@ -1,0 +1,129 @@
+"""Reports as files: the public one for anybody, the private one for the owner of the data alone."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from rpsg.errors import PrivacyError, RpsgError, RunError, UsageError
+from rpsg.report.page import REPORT, report
+from rpsg.report.reading import read_story
+from rpsg.report.scores import RESULTS, Scores, read_scores
+from rpsg.store.files import write_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from rpsg.report.parts.private import Floats, Private
+    from rpsg.report.reading import Story
+
+PUBLIC_MODE, PRIVATE_MODE = 0o644, 0o600
+PRIVATE = "private"
+TIMINGS = "timings.json"
+EMBEDDINGS = "embeddings.npy"
+
+
+def write_release_report(release: Path) -> str:
+    """Write the report of a release that is being assembled into it; gives the file's SHA-256."""
+    page = report(read_story(release))
+    return write_atomic(release / REPORT, page.encode(), PUBLIC_MODE)
+
+
+def write_public(release: Path, out: Path | None) -> tuple[Path, Story, Scores | None]:
+    """Write the public report beside the release, or to ``out``; public metrics of an evaluation are in it.
+
+    Raises:
+        RunError: the release is damaged, or ``out`` lies in a release, which is never changed.
+        UsageError: nobody said where the report of a release without its run should go.
+    """
+    run = run_folder(release)
+    if out is None and run is None:
+        raise UsageError(
+            "This is a release without its run, so it is not clear where the report should go.",
+            hint="Say it with -o report.html. (The release holds the report it was made with.)",
+        )
+    target = out or release.parent / REPORT
+    if _in_release(target):
+        raise RunError(
+            "A release is never changed, and this file would lie in one.",
+            hint="Write it somewhere else with -o report.html.",
+        )
+    story, scores = read_story(release), run_scores(run)
+    write_atomic(target, report(story, scores).encode(), PUBLIC_MODE)
+    return target, story, None if scores is None or scores.internal else scores
+
+
+def write_private(release: Path, out: Path | None) -> tuple[Path, Story, Scores | None]:
+    """Write the private report into the private folder of the run, or to ``out``, for its owner's eyes only.
+
+    Raises:
+        UsageError: the run folder is not here.
+        PrivacyError: ``out`` lies in a release.
+    """
+    run = run_folder(release)
+    if run is None:
+        raise UsageError(
+            "A private report needs the run folder; here is only its release.",
+            hint="Name the folder of the run: rpsg report RUN --private",
+        )
+    target = out or run / PRIVATE / REPORT
+    if _in_release(target):
+        raise PrivacyError(
+            "A private report may not lie in a release: it was made from private texts.",
+            hint="Leave out -o: it goes into the private folder of the run.",
+        )
+    story, scores = read_story(release), run_scores(run)
+    page = report(story, scores, _private(run, story, scores))
+    write_atomic(target, page.encode(), PRIVATE_MODE)
+    return target, story, scores
+
+
+def run_folder(release: Path) -> Path | None:
+    """The run that a release lies in; None for a release that was handed on alone."""
+    run = release.resolve().parent
+    return run if (run / "run.json").is_file() and (run / PRIVATE).is_dir() else None
+
+
+def run_scores(run: Path | None) -> Scores | None:
+    """The scores of the run's evaluation, if there was one."""
+    return None if run is None else read_scores(run / PRIVATE / RESULTS)
+
+
+def _in_release(target: Path) -> bool:
+    """Whether a file would come to lie in a release, however the way to it is written."""
+    return any((folder / "ledger.json").exists() for folder in target.resolve().parents)
+
+
+def _private(run: Path, story: Story, scores: Scores | None) -> Private:
+    from rpsg.report.parts.private import Private  # noqa: PLC0415  # numpy
+
+    seconds = _seconds(run / PRIVATE / TIMINGS)
+    try:
+        real, synthetic = _embeddings(run / PRIVATE / EMBEDDINGS, story)
+    except RpsgError as error:
+        return Private(scores, seconds, no_map=f"There is no map: {error.message}")
+    return Private(scores, seconds, real, synthetic)
+
+
+def _seconds(file: Path) -> Mapping[str, float]:
+    return dict(json.loads(file.read_bytes())) if file.is_file() else {}
+
+
+def _embeddings(file: Path, story: Story) -> tuple[Floats, Floats]:
+    """The run's own embeddings of the private texts, and the same model's of the synthetic ones."""
+    import numpy as np  # noqa: PLC0415  # only when it is needed
+
+    from rpsg import registry  # noqa: PLC0415  # models, only when they are needed
+
+    if not file.is_file():
+        raise RunError("this run kept no embeddings of private texts.")
+    models = story.facts.plan.models
+    embedder = registry.embedder(models.embedder, threads=models.threads)
+    if embedder.name != story.facts.embedder:
+        raise RunError("the embedder here is another one than that of the run.")
+    try:
+        real: Floats = np.load(file, mmap_mode="r", allow_pickle=False)
+    except ValueError:
+        raise RunError("the embeddings of the run cannot be read.") from None
+    return real, embedder.embed([text.text for text in story.texts])
