@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from tests.models.local.tiny import classifier_folder
 
 from rpsg.models.assets import locate
 from rpsg.models.fake import FakeClassifier, FakeEmbedder
 from rpsg.models.onnx_embedder import OnnxEmbedder
 from rpsg.models.sentiment import EmbeddingSentiment, NearestSentiment
+from rpsg.models.torch_models.classifier import TransformersSentiment
+from rpsg.models.vader import VaderSentiment
 from rpsg.protocols import Classifier, Embedder
 
 TEXTS = [
@@ -104,3 +107,32 @@ class TestNearestSentiment(SentimentLaws):
     @pytest.fixture
     def classifier(self, embedder: Embedder) -> Classifier:
         return NearestSentiment(embedder)
+
+
+class TestVaderSentiment(SentimentLaws):
+    @pytest.fixture
+    def embedder(self) -> Embedder:
+        return FakeEmbedder()
+
+    @pytest.fixture
+    def classifier(self) -> Classifier:
+        pytest.importorskip("vaderSentiment", reason="needs the extra vader")
+        return VaderSentiment()
+
+
+@pytest.fixture(scope="module")
+def tiny_transformer(tmp_path_factory: pytest.TempPathFactory) -> TransformersSentiment:
+    pytest.importorskip("transformers", reason="needs the extra hf")
+    return TransformersSentiment(classifier_folder(tmp_path_factory.mktemp("tiny")))
+
+
+class TestTransformersSentiment(ClassifierLaws):
+    """With random weights: what it says means nothing, all else is as with real ones."""
+
+    @pytest.fixture
+    def embedder(self) -> Embedder:
+        return FakeEmbedder()
+
+    @pytest.fixture
+    def classifier(self, tiny_transformer: TransformersSentiment) -> Classifier:
+        return tiny_transformer

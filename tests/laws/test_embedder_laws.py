@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
+from tests.models.local.bert_gguf import write_bert_gguf
 
 from rpsg.models.assets import locate
+from rpsg.models.distilling import distilled
 from rpsg.models.fake import FakeEmbedder
+from rpsg.models.files import models_folder
+from rpsg.models.gguf_embedder import GgufEmbedder
 from rpsg.models.onnx_embedder import OnnxEmbedder
+from rpsg.models.static_embedder import StaticEmbedder
+from rpsg.models.torch_models.embedder import SentenceTransformersEmbedder
 from rpsg.protocols import Embedder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 TEXTS = [
     "The green tea tastes of fresh grass and I will buy it again.",
@@ -83,3 +95,54 @@ class TestOnnxEmbedder(EmbedderLaws):
         alone = OnnxEmbedder(locate("minilm-onnx"), threads=1)
         assert np.array_equal(alone.embed(TEXTS), loaded.embed(TEXTS))
         assert alone.name == loaded.name
+
+
+@pytest.fixture(scope="module")
+def table(loaded: OnnxEmbedder) -> StaticEmbedder:
+    pytest.importorskip("safetensors", reason="needs the extra static")
+    return StaticEmbedder(distilled(loaded, locate("minilm-onnx") / "tokenizer.json", models_folder()))
+
+
+@pytest.mark.weights
+@pytest.mark.slow
+class TestStaticEmbedder(EmbedderLaws):
+    """Makes its table at the first run on a machine: about a minute."""
+
+    @pytest.fixture
+    def embedder(self, table: StaticEmbedder) -> Embedder:
+        return table
+
+
+@pytest.fixture(scope="module")
+def torch_folder() -> Path:
+    pytest.importorskip("sentence_transformers", reason="needs the extra hf")
+    place = models_folder() / "minilm-torch"
+    if not place.is_dir():
+        pytest.skip("all-MiniLM-L6-v2 as safetensors is not among the models of this machine")
+    return place
+
+
+@pytest.fixture(scope="module")
+def sentences(torch_folder: Path) -> SentenceTransformersEmbedder:
+    return SentenceTransformersEmbedder(torch_folder)
+
+
+@pytest.mark.weights
+class TestSentenceTransformersEmbedder(EmbedderLaws):
+    @pytest.fixture
+    def embedder(self, sentences: SentenceTransformersEmbedder) -> Embedder:
+        return sentences
+
+
+@pytest.fixture(scope="module")
+def file_of_weights(torch_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GgufEmbedder]:
+    embedder = GgufEmbedder(write_bert_gguf(torch_folder, tmp_path_factory.mktemp("gguf") / "minilm.gguf"))
+    yield embedder
+    embedder.close()
+
+
+@pytest.mark.weights
+class TestGgufEmbedder(EmbedderLaws):
+    @pytest.fixture
+    def embedder(self, file_of_weights: GgufEmbedder) -> Embedder:
+        return file_of_weights

@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.models.local.tiny import causal_folder
 
 from rpsg.models.assets import locate
 from rpsg.models.fake import FakeWriter
 from rpsg.models.llamacpp import LlamaCppWriter
+from rpsg.models.torch_models.writer import TransformersWriter
 from rpsg.protocols import Message, Reply, Request, Writer
 
 if TYPE_CHECKING:
@@ -139,3 +141,33 @@ class TestLlamaCppWriter(WriterLaws):
         assert (first.finish != "error", last.finish != "error") == (True, True)
         assert (failed.finish, failed.text) == ("error", "")
         assert "context" in failed.error
+
+
+@pytest.fixture(scope="module")
+def tiny_transformer(tmp_path_factory: pytest.TempPathFactory) -> TransformersWriter:
+    pytest.importorskip("transformers", reason="needs the extra hf")
+    return TransformersWriter(causal_folder(tmp_path_factory.mktemp("tiny"), context=2048))
+
+
+class TestTransformersWriter(WriterLaws):
+    """With random weights: what is written means nothing, all else is as with real ones."""
+
+    @pytest.fixture
+    def writer(self, tiny_transformer: TransformersWriter) -> Writer:
+        return tiny_transformer
+
+
+@pytest.fixture(scope="module")
+def unpacked() -> Iterator[TransformersWriter]:
+    pytest.importorskip("transformers", reason="needs the extra hf")
+    writer = TransformersWriter(locate("smollm2-135m"))
+    yield writer
+    writer.close()
+
+
+@pytest.mark.weights
+@pytest.mark.slow
+class TestTransformersWriterOfGguf(WriterLaws):
+    @pytest.fixture
+    def writer(self, unpacked: TransformersWriter) -> Writer:
+        return unpacked

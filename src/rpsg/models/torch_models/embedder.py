@@ -54,6 +54,8 @@ class SentenceTransformersEmbedder:
         self._device = best_device()
         self._lanes = (threads or cores()) if self._device == "cpu" else 1
         self._model = self._open()
+        # Some models were trained with words before each text; their settings say which.
+        self._prompt: str = (self._model.prompts or {}).get(self._model.default_prompt_name or "") or ""
         self._tokenizing = threading.Lock()
 
     @property
@@ -80,7 +82,7 @@ class SentenceTransformersEmbedder:
         with self._tokenizing:  # a tokenizer must not be asked by two threads at once
             if not self._model.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]:
                 return row
-            features = self._model.preprocess([text])
+            features = self._model.preprocess([self._prompt + text])
         inputs = {key: value.to(self._device) for key, value in features.items() if hasattr(value, "to")}
         state = self._model({**features, **inputs})["sentence_embedding"][0]
         mean = state.cpu().numpy().astype(np.float64)

@@ -1,0 +1,77 @@
+"""What every recogniser must keep. To join, subclass RecogniserLaws and give it a recogniser."""
+
+from __future__ import annotations
+
+import pytest
+
+from rpsg.models.presidio import PresidioRecogniser
+from rpsg.models.recognisers import PatternRecogniser
+from rpsg.protocols import Recogniser
+
+TEXTS = [
+    "Write to jane.doe@mail.example.org, or pay with 4111 1111 1111 1111 from 192.168.0.1.",
+    "It tastes of fresh grass.",
+    "",
+    "Zoë 🙂 日本 \u202e\u0000\n\t: jane.doe@mail.example.org",
+    "https://jane@example.org/4111111111111111?mail=jane.doe@mail.example.org " * 3,
+]
+
+
+class RecogniserLaws:
+    @pytest.fixture
+    def recogniser(self) -> Recogniser:
+        raise NotImplementedError
+
+    def test_it_is_a_recogniser_with_a_name_on_this_machine(self, recogniser: Recogniser) -> None:
+        assert isinstance(recogniser, Recogniser)
+        assert recogniser.name
+        assert recogniser.endpoint in {"local_model", "remote_llm"}
+
+    def test_every_text_gets_its_spans(self, recogniser: Recogniser) -> None:
+        found = recogniser.find(TEXTS)
+        assert len(found) == len(TEXTS)
+        assert recogniser.find([]) == []
+
+    def test_spans_are_places_of_their_text_in_order_and_apart(self, recogniser: Recogniser) -> None:
+        for text, spans in zip(TEXTS, recogniser.find(TEXTS), strict=True):
+            ends = [0, *(span.end for span in spans)]
+            assert all(end <= span.start for end, span in zip(ends, spans, strict=False))
+            assert all(span.start < span.end <= len(text) and span.kind for span in spans)
+
+    def test_what_is_found_depends_on_its_own_text_only(self, recogniser: Recogniser) -> None:
+        together = recogniser.find(TEXTS)
+        assert [recogniser.find([text])[0] for text in TEXTS] == together
+        assert recogniser.find(TEXTS[::-1])[::-1] == together
+
+    def test_an_address_and_a_card_are_found_by_their_names(self, recogniser: Recogniser) -> None:
+        said = {(TEXTS[0][span.start : span.end], span.kind) for span in recogniser.find(TEXTS)[0]}
+        assert said >= {
+            ("jane.doe@mail.example.org", "email"),
+            ("4111 1111 1111 1111", "card"),
+            ("192.168.0.1", "ip address"),
+        }
+
+    def test_every_mention_is_found(self, recogniser: Recogniser) -> None:
+        text = "a@example.org and again a@example.org, and a@example.org"
+        assert [span.kind for span in recogniser.find([text])[0]] == ["email"] * 3
+
+    def test_plain_words_hold_nothing(self, recogniser: Recogniser) -> None:
+        assert recogniser.find(TEXTS[1:3]) == [[], []]
+
+
+class TestPatternRecogniser(RecogniserLaws):
+    @pytest.fixture
+    def recogniser(self) -> Recogniser:
+        return PatternRecogniser()
+
+
+@pytest.fixture(scope="module")
+def presidio() -> PresidioRecogniser:
+    pytest.importorskip("presidio_analyzer", reason="needs the extra pii")
+    return PresidioRecogniser()
+
+
+class TestPresidioRecogniser(RecogniserLaws):
+    @pytest.fixture
+    def recogniser(self, presidio: PresidioRecogniser) -> Recogniser:
+        return presidio
