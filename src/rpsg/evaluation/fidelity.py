@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rpsg.evaluation.measure import Inputs, Measure, Texts
 
 Floats = npt.NDArray[np.float64]
+FEWEST_FOR_INTERVAL = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def fid(inputs: Inputs) -> Measure:
     root_of_real = inputs.real.once("root", lambda: _root(real.covariance))
     value = _distance(real, root_of_real, corpus)
     interval = None
-    if min(len(inputs.corpus), len(inputs.real)) >= 100:
+    if min(len(inputs.corpus), len(inputs.real)) >= FEWEST_FOR_INTERVAL:
         root = _root(corpus.covariance)
         errors = (
             jackknife_error(

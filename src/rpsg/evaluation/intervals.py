@@ -44,7 +44,7 @@ def resampled_means(values: Floats, seed: int, purpose: str) -> Floats:
 
 def around(value: float, spread: float, low: float = -np.inf, high: float = np.inf) -> Interval:
     """``value`` plus and minus ``spread``, kept within what the metric can be."""
-    return max(value - spread, low), min(value + spread, high)
+    return float(max(value - spread, low)), float(min(value + spread, high))
 
 
 def of_mean(

@@ -118,7 +118,7 @@ def _train(model: Any, texts: Sequence[Sequence[int]], how: Training, seed: int)
     torch = import_torch()
     model.train()
     optimiser = torch.optim.AdamW(model.parameters(), lr=how.learning_rate, weight_decay=how.weight_decay)
-    steps = how.epochs * -(-len(texts) // how.batch)
+    steps = max(1, how.epochs * -(-len(texts) // how.batch))
     falling = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: max(0.0, 1 - step / steps))
     for epoch in range(how.epochs):
         order = stream(seed, "language model", epoch).permutation(len(texts))

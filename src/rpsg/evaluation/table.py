@@ -47,7 +47,7 @@ class Line:
             gap = abs(gap)
         elif not self.corpus.higher_is_better:
             gap = -gap
-        return gap > math.hypot(_half(self.floor), _half(self.ceiling))
+        return bool(gap > math.hypot(_half(self.floor), _half(self.ceiling)))
 
     @property
     def internal(self) -> bool:

@@ -1,0 +1,66 @@
+"""Intervals are as wide as they should be, and do not depend on blocks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rpsg.evaluation.intervals import (
+    GROUPS,
+    from_jackknife,
+    groups,
+    jackknife_error,
+    of_mean,
+    of_ratio,
+    weights,
+)
+
+
+def test_the_bootstrap_of_a_mean_has_the_width_of_theory() -> None:
+    values = np.random.default_rng(0).normal(size=300)
+    value, (low, high) = of_mean(values, 0, "test")
+    assert value == pytest.approx(values.mean())
+    assert (high - low) / 2 == pytest.approx(1.96 * values.std() / np.sqrt(300), rel=0.12)
+
+
+def test_the_jackknife_of_a_mean_has_the_width_of_theory() -> None:
+    rng = np.random.default_rng(0)
+    found = []
+    for i in range(40):
+        values = rng.normal(size=200)
+        group = groups(200, i, "test")
+        found.append(jackknife_error(values[group != g].mean() for g in range(GROUPS)))
+    assert np.mean(found) == pytest.approx(1 / np.sqrt(200), rel=0.12)
+
+
+def test_nineteen_of_twenty_intervals_hold_the_truth() -> None:
+    rng = np.random.default_rng(1)
+    held = 0
+    for i in range(200):
+        above = rng.poisson(3.0, size=80).astype(float)
+        value, error = of_ratio(above, np.full(80, 10.0), i, "test")
+        held += abs(value - 0.3) < 1.96 * error
+    assert 180 <= held <= 199
+
+
+def test_the_same_seed_gives_the_same_resamples_and_another_gives_others() -> None:
+    first, again, other = (np.concatenate(list(weights(50, seed, "test"))) for seed in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_many_texts_are_resampled_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rpsg.evaluation.intervals._CELLS", 1000)
+    blocks = list(weights(100, 0, "test"))
+    assert {block.shape for block in blocks} == {(10, 100)}
+    assert all((block.sum(axis=1) == 100).all() for block in blocks)
+
+
+def test_groups_are_of_like_size() -> None:
+    sizes = np.bincount(groups(57, 0, "test"))
+    assert len(sizes) == GROUPS
+    assert set(sizes.tolist()) == {5, 6}
+
+
+def test_an_interval_stays_within_what_the_metric_can_be() -> None:
+    assert from_jackknife(0.05, 0.1, low=0.0, high=1.0)[0] == 0.0
