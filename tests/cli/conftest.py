@@ -111,7 +111,8 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     import os
 
     for name in list(os.environ):
-        if name.startswith("RPSG_") or name in {"FORCE_COLOR", "NO_COLOR", "COLUMNS", "GITHUB_ACTIONS"}:
+        # The home stays the test's own: without it a test would charge the user's odometer.
+        if (name.startswith("RPSG_") and name != "RPSG_HOME") or name in {"FORCE_COLOR", "NO_COLOR", "COLUMNS", "GITHUB_ACTIONS"}:
             monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "80")
 
