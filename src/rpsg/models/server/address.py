@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Kind = Literal["openai", "azure"]
 
 OPENAI = "https://api.openai.com/v1"
+_SECTION = "Look into the section [server] of the plan."
 _EXAMPLE = 'Write it as in base_url = "http://localhost:8000/v1", in the section [server] of the plan.'
 
 
@@ -106,10 +107,13 @@ def headers_of(kind: Kind, server: Server) -> dict[str, str]:
 
     Raises:
         ModelError: what should be a key cannot be one.
+        UsageError: the name of the organization or the project cannot be one.
     """
+    if not all(_is_plain(name) for name in (server.organization, server.project)):
+        raise UsageError("The organization or the project of the server is not a plain name.", hint=_SECTION)
     headers = {"OpenAI-Organization": server.organization, "OpenAI-Project": server.project}
     key = os.environ.get(server.key_env, "").strip()
-    if key and not (key.isascii() and key.isprintable() and " " not in key):
+    if not _is_plain(key):
         raise ModelError(
             f"What the environment variable {server.key_env} holds is not a key.",
             hint="Set it to the key alone, without quotes, spaces or line breaks.",
@@ -119,3 +123,8 @@ def headers_of(kind: Kind, server: Server) -> dict[str, str]:
     elif key:
         headers["Authorization"] = f"Bearer {key}"
     return {name: value for name, value in headers.items() if value}
+
+
+def _is_plain(value: str) -> bool:
+    """Whether it can stand in a header as it is."""
+    return value.isascii() and value.isprintable() and " " not in value

@@ -158,7 +158,7 @@ class Asking(Generic[Read]):
             return 0.0  # it says nothing about this request; the pace lets the next one wait
         job.tries += 1
         if job.tries > self._terms.retries:
-            return self._drop(Dropped(f"{reason}, {job.tries} times"))
+            return self._drop(Dropped(f"{reason}, {job.tries} times" if job.tries > 1 else reason))
         return max(job.pause(self._terms.first_pause), wait or 0.0)
 
     def _busy(self, job: Job, ticket: Ticket, verdict: Verdict, wait: float | None) -> Dropped | float:

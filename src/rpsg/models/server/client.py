@@ -7,30 +7,24 @@ for it may hold what was sent.
 from __future__ import annotations
 
 import asyncio
-import ssl
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from itertools import cycle
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from rpsg.errors import MissingExtraError, ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from types import TracebackType
+    from collections.abc import Mapping
+    from types import ModuleType, TracebackType
 
     from rpsg.models.server.address import Address
+    from rpsg.models.server.wire import Target, Wire
 
-#: An answer longer than this is cut off while it comes in.
-MOST_BYTES = 10_000_000
 _CONNECT_SECONDS = 15.0
-# Searching a pool for a free connection takes longer the larger it is; many small ones stay fast.
-_CONNECTIONS_A_POOL = 64
 
 
 class LostError(Exception):
-    """No answer came. ``overload`` says that the server may have too much to do."""
+    """No answer came. ``overload``: the server may have too much to do; ``final``: asking again is no use."""
 
     def __init__(self, reason: str, *, overload: bool = False, final: bool = False) -> None:
         super().__init__(reason)
@@ -51,41 +45,24 @@ class Answer:
 class Client:
     """Connections to ``url``, open within ``async with``. ``timeout``: seconds for one whole question."""
 
-    def __init__(
-        self, url: str, headers: Mapping[str, str], address: Address, *, timeout: float, connections: int
-    ) -> None:
-        self._url = url
-        self._headers = headers
-        self._address = address
+    def __init__(self, url: str, headers: Mapping[str, str], address: Address, *, timeout: float) -> None:
+        self._library = _wire()
+        # A proxy of the environment must not see what stays on this machine.
+        self._target: Target = self._library.target(url, headers, proxies=not address.is_local)
+        self._host = address.host
         self._timeout = timeout
-        self._connections = connections
-        self._stack = AsyncExitStack()
-        self._pools: Iterator[Any] = iter(())
+        self._wires: list[Wire] = []
+        self._free: list[Wire] = []
 
     async def __aenter__(self) -> Self:
-        httpx = _library()
-        pools = -(-self._connections // _CONNECTIONS_A_POOL)
-        proxies = not self._address.is_local  # a proxy of the environment must not see what stays here
-        context = httpx.create_ssl_context(trust_env=proxies) if self._url.startswith("https") else True
-        limits = httpx.Limits(
-            max_connections=None, max_keepalive_connections=_CONNECTIONS_A_POOL, keepalive_expiry=4.0
-        )
-        settings = {"verify": context, "limits": limits, "trust_env": proxies, "follow_redirects": False}
-        patience = httpx.Timeout(self._timeout, connect=min(_CONNECT_SECONDS, self._timeout))
-        made = [httpx.AsyncClient(timeout=patience, headers=self._own(), **settings) for _ in range(pools)]
-        for pool in made:
-            await self._stack.enter_async_context(pool)
-        self._pools = cycle(made)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._stack.aclose()
-
-    def _own(self) -> dict[str, str]:
-        # Uncompressed, so that a small body cannot become a large one here.
-        return {"Content-Type": "application/json", "Accept-Encoding": "identity", **self._headers}
+        for wire in self._wires:
+            wire.close()
+        await asyncio.sleep(0)  # the sockets are closed in the next turn of the loop
 
     async def post(self, body: bytes) -> Answer:
         """The answer to ``body``, whatever its status.
@@ -94,58 +71,50 @@ class Client:
             LostError: none came whole.
             ModelError: the server could not show that it is who it should be.
         """
-        httpx = _library()
+        wire = self._free.pop() if self._free else self._another()
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._post(body)
-        except (TimeoutError, httpx.TimeoutException):
+                status, headers, received = await wire.ask(body)
+        except TimeoutError:
             raise LostError("no answer in time", overload=True) from None
-        except httpx.ConnectError as error:
-            if _is_distrust(error):
-                raise _distrusted(self._address.host) from None
+        except self._library.UnreachableError as error:
+            if error.distrusted:
+                raise _distrusted(self._host) from None
             raise LostError("no connection", overload=True) from None
-        except httpx.TransportError:
+        except self._library.CutError:
             raise LostError("the connection was cut") from None
-        except httpx.DecodingError:
-            raise LostError("the answer cannot be decoded", final=True) from None
+        except self._library.TooLongError:
+            most = self._library.MOST_BYTES // 10**6
+            raise LostError(f"the answer is longer than {most} MB", final=True) from None
+        finally:
+            self._free.append(wire)
+        return Answer(status, received, _wait(headers))
 
-    async def _post(self, body: bytes) -> Answer:
-        async with next(self._pools).stream("POST", self._url, content=body) as response:
-            received = bytearray()
-            async for piece in response.aiter_bytes():
-                received += piece
-                if len(received) > MOST_BYTES:
-                    raise LostError(f"the answer is longer than {MOST_BYTES // 10**6} MB", final=True)
-            return Answer(response.status_code, bytes(received), _wait(response.headers))
+    def _another(self) -> Wire:
+        wire: Wire = self._library.Wire(self._target, min(_CONNECT_SECONDS, self._timeout))
+        self._wires.append(wire)
+        return wire
 
 
-def _library() -> Any:
+def _wire() -> ModuleType:
     try:
-        import httpx2  # noqa: PLC0415 - optional package
+        from rpsg.models.server import wire  # noqa: PLC0415 - optional packages
     except ImportError:
-        raise MissingExtraError("server", "httpx2") from None
-    return httpx2
+        raise MissingExtraError("server", "h11") from None
+    return wire
 
 
 def _wait(headers: Mapping[str, str]) -> float | None:
     """Seconds to wait as the server said it: milliseconds, seconds, or a date on its own clock."""
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        said = headers.get(name, "")
-        if said.replace(".", "", 1).isascii() and said.replace(".", "", 1).isdigit():
+        said = headers.get(name, "").strip()
+        if said.isascii() and said.replace(".", "", 1).isdigit():
             return float(said) / unit
     try:
         until = parsedate_to_datetime(headers["retry-after"])
         return max(0.0, (until - parsedate_to_datetime(headers["date"])).total_seconds())
     except (KeyError, ValueError, TypeError):
         return None
-
-
-def _is_distrust(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
 
 
 def _distrusted(host: str) -> ModelError:

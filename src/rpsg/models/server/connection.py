@@ -54,5 +54,4 @@ class Connection:
             headers_of(self._kind, self._server),
             self.address,
             timeout=self._server.timeout,
-            connections=self._concurrency,
         )

@@ -82,7 +82,7 @@ class ServerEmbedder:
 
         Raises:
             ModelError: the server gave no rows, or rows that are none.
-            MissingExtraError: httpx2 is not installed.
+            MissingExtraError: h11 or truststore is not installed.
         """
         rows = np.zeros((len(texts), self.dim), np.float32)
         full = [index for index, text in enumerate(texts) if text.strip()]

@@ -68,7 +68,7 @@ class ServerWriter:
 
         Raises:
             ModelError: no request can succeed (key, model, address), or the server is out of order.
-            MissingExtraError: httpx2 is not installed.
+            MissingExtraError: h11 or truststore is not installed.
         """
         replies = [Reply("", "error", error="not written")] * len(requests)
         if not requests:
