@@ -15,28 +15,8 @@ if TYPE_CHECKING:
 pytest.importorskip("torch", reason="torch is a package of gigabytes; the extra hf brings it")
 pytest.importorskip("transformers", reason="as torch")
 
-WORDS = [
-    "the",
-    "tea",
-    "was",
-    "good",
-    "and",
-    "warm",
-    "but",
-    "coffee",
-    "made",
-    "of",
-    "old",
-    "beans",
-    "tasted",
-    "bitter",
-    "we",
-    "sent",
-    "it",
-    "back",
-    "again",
-]
 SOURCE = "the tea was good and warm but coffee made of old beans tasted bitter"
+WORDS = f"{SOURCE} we sent it back again".split()
 
 
 def tokenizer_in(folder: Path, *, bert: bool = False) -> int:

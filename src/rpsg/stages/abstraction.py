@@ -7,6 +7,7 @@ contained, parse or drop), or a summariser of its own. What either gives goes th
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 BEGINS = '{"summary": "'
 LONGEST = 1_200
 TOKENS_BESIDE = 24
+STOPS = ('"}', '",')
+#: Of the writer's first pass, which stands in for the beam search of a summariser.
+FIRST_TEMPERATURE = 0.7
+FORM = re.compile(r'(?:```(?:json)?\s*)?\{\s*"summary"\s*:\s*"')
+NUMBER_LIKE_A_MARK = re.compile(r"[0-9a-fA-F]{16,}")
 TONES = {"positive": "Keep positive tone: ", "negative": "Keep negative tone: "}
 
 
@@ -84,12 +90,12 @@ class WriterAbstracter:
 
     def request(self, seed: Seed, number: int, second: bool) -> Request:
         """The call for one candidate of one seed."""
-        mark = delimiter(self._key, seed.number, number, second)
+        # One mark for all calls of a record: they share what stands before the answer, and a server its work.
+        mark = delimiter(self._key, seed.number, second)
         fields = {
             "kind": self._pack.text,
             "about": self._plan.corpus.about or self._pack.about,
             "tone": seed.mood,
-            "delimiter": mark,
             "words": str(round(self._passes.most / 2)),
             "record": fenced(seed.text, mark),
         }
@@ -101,9 +107,9 @@ class WriterAbstracter:
             ),
             max_tokens=self._passes.most + TOKENS_BESIDE,
             seed=text_seed(rest.seed, "abstract", seed.number, number, int(second)),
-            temperature=self._passes.temperature if second else rest.temperature or 1.0,
+            temperature=self._passes.temperature if second else rest.temperature or FIRST_TEMPERATURE,
             top_p=self._passes.top_p if second else rest.top_p or 0.95,
-            stop=('"}',),
+            stop=STOPS,
             begins=BEGINS,
         )
 
@@ -111,20 +117,21 @@ class WriterAbstracter:
 def parsed(reply: Reply) -> str:
     """The summary in a reply of the agreed form; anything else is an empty text.
 
-    The form is one JSON object, of which nothing but its ``summary`` is read. The closing mark may be
-    missing, because it ends the reply. A reply that was cut off does not count.
+    The form is a JSON object that begins with its ``summary``, a text; what else is in it is not read. The
+    closing mark may be missing, because it ends the reply. A reply that was cut off does not count.
     """
-    if reply.finish != "stop" or len(reply.text) > LONGEST + len(BEGINS) + 8:
-        return ""
     body = reply.text.strip()
-    for ending in ("", '"}', "}"):
-        try:
-            value = json.loads(body + ending)
-        except (ValueError, RecursionError):
-            continue
-        found = value.get("summary") if isinstance(value, dict) else None
-        return plain(" ".join(found.split())) if isinstance(found, str) else ""
-    return ""
+    form = FORM.match(body)
+    if reply.finish != "stop" or form is None:
+        return ""
+    try:
+        found, end = json.decoder.scanstring(body + '"', form.end(), True)
+    except ValueError:
+        return ""
+    rest = body[end:].lstrip()
+    if len(found) > LONGEST or NUMBER_LIKE_A_MARK.search(found) or (rest and rest[0] not in ",}"):
+        return ""
+    return plain(" ".join(found.split()))
 
 
 class Summariser(Protocol):

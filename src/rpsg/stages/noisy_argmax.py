@@ -43,7 +43,7 @@ def choice_sigma(
 
 def scaled(scores: Sequence[float]) -> list[float]:
     """The scores moved and stretched to 0..1; all zero when they are equal."""
-    low, high = min(scores), max(scores)
+    low, high = min(scores, default=0.0), max(scores, default=0.0)
     return [(score - low) / (high - low) if high > low else 0.0 for score in scores]
 
 
