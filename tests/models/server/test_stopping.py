@@ -103,3 +103,17 @@ def test_a_slow_listener_keeps_no_more_waiting_than_may_be_under_way() -> None:
             [replace(ASK, seed=s) for s in range(60)], listen
         )
     assert max(lost) <= 4 + 1
+
+
+def test_a_listener_that_raises_leaves_nothing_behind() -> None:
+    def refuse(index: int, reply: Reply) -> None:
+        raise RuntimeError("enough")
+
+    with FaultyServer(latency=0.01) as server:
+        writer = ServerWriter("m", server.settings(concurrency=8))
+        try:
+            writer.write([replace(ASK, seed=seed) for seed in range(400)], refuse)
+        except RuntimeError:
+            assert not [t for t in threading.enumerate() if t.name == "rpsg-server"]
+        else:
+            pytest.fail("it went on")

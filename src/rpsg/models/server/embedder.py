@@ -7,6 +7,7 @@ one text at a time, and one after the other; another one for many at once.
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -110,14 +111,16 @@ class ServerEmbedder:
             return []
         declined = []
         questions = _Embedding(texts, batches, self._model)
-        for number, landed in self._connection.exchange(questions, "embeddings", len(batches)).results():
-            if isinstance(landed, Dropped):
-                if not landed.refused:
+        exchange = self._connection.exchange(questions, "embeddings", len(batches))
+        with closing(exchange.results()) as results:
+            for number, landed in results:
+                if not isinstance(landed, Dropped):
+                    for index, row in zip(batches[number], landed, strict=True):
+                        rows[index] = row
+                elif landed.refused:
+                    declined.append(batches[number])
+                else:
                     raise self._useless(landed.reason)
-                declined.append(batches[number])
-            else:
-                for index, row in zip(batches[number], landed, strict=True):
-                    rows[index] = row
         return declined
 
     def _useless(self, reason: str) -> ModelError:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from rpsg.models.server.line import Line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from rpsg.models.server.asking import Asking, Dropped
     from rpsg.models.server.client import Client
@@ -42,10 +42,10 @@ class Exchange(Generic[Read]):
         self._main: asyncio.Task[None] | None = None
         self._stopped = False
 
-    def results(self) -> Iterator[tuple[int, Read | Dropped]]:
+    def results(self) -> Generator[tuple[int, Read | Dropped], None, None]:
         """(index, what was read or why not), each index once.
 
-        Leaving the loop early, by an error or Ctrl-C, drops what is under way at once.
+        To be closed: leaving the loop early, by an error or Ctrl-C, then drops what is under way at once.
 
         Raises:
             ModelError: no request can succeed, or the server was out of order for too long.

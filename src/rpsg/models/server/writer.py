@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Literal
 
 from rpsg.models.server.asking import Dropped
@@ -77,14 +78,17 @@ class ServerWriter:
             self._continues = self._can_continue()
         writing = Writing(requests, self._model, self._api, continues=bool(self._continues))
         task = "chat/completions" if self._api == "chat" else "completions"
-        for index, landed in self._connection.exchange(writing, task, len(requests)).results():
-            replies[index] = (
-                Reply("", "error", error=landed.reason) if isinstance(landed, Dropped) else landed
-            )
-            if on_reply is not None:
-                on_reply(index, replies[index])
+        with closing(self._connection.exchange(writing, task, len(requests)).results()) as results:
+            for index, landed in results:
+                replies[index] = _failed(landed) if isinstance(landed, Dropped) else landed
+                if on_reply is not None:
+                    on_reply(index, replies[index])
         return replies
 
     def _can_continue(self) -> bool:
         probing = self._connection.exchange(Probe(self._model), "chat/completions", 1)
         return [landed is True for _, landed in probing.results()] == [True]
+
+
+def _failed(dropped: Dropped) -> Reply:
+    return Reply("", "error", error=dropped.reason)
