@@ -136,7 +136,7 @@ def _evidence(folder: Path) -> Iterator[Evidence]:
 
 def _models(plan: Plan, ledger: Mapping[str, Any]) -> tuple[str, str]:
     """The names of writer and embedder, as the ledger has them."""
-    writers = [str(line["model"]) for line in ledger["egress"] if line.get("model")]
+    writers = [str(line["model"]) for line in ledger["egress"] if line.get("model")][-1:]  # it stands last
     embedders = [str(i["name"]) for i in ledger["public_inputs"] if i["role"].startswith("embedder")]
     return ", ".join(writers) or plan.models.writer, ", ".join(embedders) or plan.models.embedder
 

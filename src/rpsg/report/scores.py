@@ -25,6 +25,7 @@ RESULTS = "evaluation.json"
 FORMAT = "rpsg-evaluation/1"
 #: Where a reader looks first.
 HEADLINES = ("next_word_accuracy", "mauve", "fid", "downstream_accuracy")
+SPELT = {"fid": "FID", "mauve": "MAUVE", "kl": "KL", "tv": "TV", "knn": "k-NN", "f1": "F1", "bleu": "BLEU"}
 ARROWS = {True: "higher is better", False: "lower is better", None: "nearer to real texts is better"}
 
 
@@ -92,8 +93,13 @@ class Scores:
         for name in HEADLINES:
             score = by_name.get(name)
             if score is not None and score.normalised is not None and score.informative is not False:
-                way = f"{percent(score.normalised)} of the way from the floor to the ceiling"
-                yield f"{said(name).capitalize()}: {number(score.corpus.value)}, {way}."
+                yield f"{said(name)}: {number(score.corpus.value)}, {_way(score.normalised)}."
+
+
+def _way(share: float) -> str:
+    if share < 0:
+        return "no better than without private data"
+    return f"{percent(share)} of the way from the floor (no private data) to the ceiling (real texts)"
 
 
 def read_scores(path: Path) -> Scores | None:
@@ -209,7 +215,8 @@ def _between(score: Score) -> Child:
 
 
 def said(name: str) -> str:
-    return name.replace("_", " ")
+    """A metric's name as people write it."""
+    return " ".join(SPELT.get(word, word) for word in name.split("_"))
 
 
 def number(value: float | None) -> str:

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from rpsg.egress import hosts
+from rpsg.privacy.claims import GROUPS
 from rpsg.privacy.gaussian import normal_cdf, normal_upper_quantile, rounded_up
 from rpsg.report.blocks import (
     block,
@@ -110,6 +111,9 @@ def _others(story: Story) -> Html:
     rows += [
         (f"{size} {who[1]} together", _up(value), _delta_up(claim["delta_group"][size]))
         for size, value in claim["epsilon_group"].items()
+    ]
+    rows += [
+        (f"{g} {who[1]} together", "unbounded", "") for g in GROUPS if str(g) not in claim["epsilon_group"]
     ]
     return block(
         "Those who belong together",

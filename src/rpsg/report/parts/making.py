@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from rpsg.report.blocks import block, counted, figure, listed, paragraph, part, percent, table
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from rpsg.report.html import Child
     from rpsg.report.reading import Story
 
+PLACE = re.compile(r"[/~.]|[A-Za-z]:[/\\]")
+#: Sections of the plan that only some methods read.
+OWN = {"paper": {"paper"}, "split": {"paper", "split"}}
 BUDGET = re.compile("epsilon|delta")
 UNTOLD = "How many texts were written, and what became of the others, is not in this release."
 
@@ -148,6 +152,7 @@ def _settings(story: Story) -> Html:
     """The plan. What it says of a budget is left out where nothing is promised."""
     plan = story.facts.plan.model_dump(mode="json", exclude_none=True)
     hidden = {"limits", "server"} | (set() if story.is_private else {"privacy"})
+    hidden |= {"paper", "split"} - (OWN.get(plan["method"]["name"], set()))
     rows: list[tuple[Child, ...]] = []
     for section, values in plan.items():
         if section not in hidden:
@@ -162,9 +167,13 @@ def _settings(story: Story) -> Html:
 
 
 def _said(value: object) -> str:
+    """A setting in words; where a file lies on the machine of the operator is nobody's business."""
     if isinstance(value, dict):
         return ", ".join(f"{key} {inner}" for key, inner in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    said = str(value)
+    return PurePath(said).name if PLACE.match(said) else said
 
 
 def _files(story: Story) -> Html:

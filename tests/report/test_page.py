@@ -1,0 +1,239 @@
+"""A report as its readers meet it: sound for those who see it, hear it, print it, or distrust it."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from tests.report.conftest import ATTACKS, read_page
+
+from rpsg.report.page import report
+from rpsg.report.parts.private import Private
+from rpsg.report.scores import Measured, Score, Scores
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.report.conftest import Element
+
+    from rpsg.report.reading import Story
+
+    Stories = Callable[[str], Story]
+
+RUNS = ["strict", "labels", "floor", "paper", "split", "hostile"]
+SCORES = Scores(
+    (
+        Score(
+            "mauve",
+            Measured(0.5, (0.4, 0.6), 20, 90, "an <embedder>", 3, higher_is_better=True),
+            Measured(0.1, None, 20, 90),
+            Measured(0.9, None, 20, 90),
+            informative=True,
+        ),
+        Score("fid", Measured(None, reason="Too <few> texts.")),
+        Score("distinct_3", Measured(0.9, (0.8, 1.0), 20), Measured(0.9), Measured(0.9), informative=False),
+    ),
+    internal=True,
+    n=20,
+    n_real=987_654,
+    split="by person",
+    embedder="an <embedder>",
+    notes=("A <note>.",),
+)
+
+
+def private(rows: int = 30) -> Private:
+    cloud = np.random.default_rng(0).standard_normal((rows, 8)).astype(np.float32)
+    return Private(SCORES, {"reading <texts>": 3.5, "voting": 0.5}, cloud, cloud[:10] + 0.5)
+
+
+def pages(story_of: Stories, name: str) -> list[str]:
+    story = story_of(name)
+    return [report(story), report(story, SCORES, private())]
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_every_page_is_sound(story_of: Stories, name: str) -> None:
+    for page in pages(story_of, name):
+        tree = read_page(page.removeprefix("<!DOCTYPE html>\n"))
+        check_it_is_inert(tree)
+        check_names(tree)
+        check_headings(tree)
+        check_tables(tree)
+        check_pictures(tree)
+
+
+def check_it_is_inert(tree: Element) -> None:
+    assert not tree.all(
+        "script", "img", "iframe", "object", "embed", "link", "form", "input", "base", "audio"
+    )
+    for element in tree.walk():
+        assert not any(name.startswith("on") or name in {"style", "src"} for name in element.attributes)
+        if "href" in element.attributes:
+            assert element.attributes["href"].startswith("#")
+    assert len(tree.all("style")) == 1
+    assert "url(" not in tree.one("style").text
+    assert "@import" not in tree.one("style").text
+
+
+def check_names(tree: Element) -> None:
+    names = [e.attributes["id"] for e in tree.walk() if "id" in e.attributes]
+    assert len(names) == len(set(names))
+    meant = [e.attributes["href"].removeprefix("#") for e in tree.all("a")]
+    meant += [n for e in tree.walk() for n in e.attributes.get("aria-labelledby", "").split()]
+    assert set(meant) <= set(names)
+    assert tree.one("html").attributes["lang"] == "en"
+    assert len(tree.all("main")) == len(tree.all("header")) == len(tree.all("footer")) == 1
+
+
+def check_headings(tree: Element) -> None:
+    levels = [int(e.name[1]) for e in tree.all("h1", "h2", "h3", "h4", "h5", "h6")]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(later <= earlier + 1 for earlier, later in pairwise(levels))
+    assert all(e.text.strip() for e in tree.all("h1", "h2", "h3"))
+
+
+def check_tables(tree: Element) -> None:
+    for table in tree.all("table"):
+        assert table.one("caption").text.strip()
+        wide = len(table.one("thead").all("th"))
+        assert all(h.attributes["scope"] == "col" for h in table.one("thead").all("th"))
+        for row in table.one("tbody").all("tr"):
+            head, *cells = row.all("th", "td")
+            assert head.attributes["scope"] == "row"
+            assert len(cells) == wide - 1
+            assert all(cell.attributes["data-label"] for cell in cells)
+
+
+def check_pictures(tree: Element) -> None:
+    for svg in tree.all("svg"):
+        if svg.attributes.get("role") == "img":
+            assert len(svg.one("title").text) > 10
+            assert len(svg.one("desc").text) > 40
+            figure = svg.parent
+            assert figure is not None
+            assert figure.name == "figure"
+            assert figure.all("table"), "a picture without its figures"
+        else:
+            assert svg.attributes["aria-hidden"] == "true"
+
+
+def test_the_first_screen_answers_three_questions(story_of: Stories) -> None:
+    first = section(read_page(report(story_of("strict"))), "short")
+    assert [h.text for h in first.all("h3")] == [
+        "What the private data bought",
+        "What it cost",
+        "What is claimed",
+    ]
+    assert "ε = 4, δ = 10⁻⁶" in first.text
+    assert "20 released" in first.text
+
+
+def section(tree: Element, name: str) -> Element:
+    return next(e for e in tree.all("section") if e.attributes.get("id") == name)
+
+
+def test_the_claim_is_told_word_for_word(story_of: Stories) -> None:
+    for name in ("strict", "split", "floor", "paper"):
+        story = story_of(name)
+        assert story.claim["text"] in section(read_page(report(story)), "claim").text
+
+
+@pytest.mark.parametrize("name", ["floor", "paper"])
+def test_where_nothing_is_promised_no_epsilon_is_printed(story_of: Stories, name: str) -> None:
+    for page in pages(story_of, name):
+        words = read_page(page).one("body").text
+        assert not re.search("ε|δ|epsilon|delta|budget (?!was paid)", words, re.IGNORECASE)
+
+
+def test_split_mode_says_at_once_who_is_not_protected(story_of: Stories) -> None:
+    first = section(read_page(report(story_of("split"))), "short")
+    assert "The records of seed donors are not." in first.text
+
+
+def test_a_seeded_release_tells_no_number_that_was_made_from_private_texts(story_of: Stories) -> None:
+    for name in ("paper", "split"):
+        story = story_of(name)
+        assert story.calls is None
+        assert not story.is_whole
+        words = read_page(report(story)).text
+        assert "is not in this release" in words
+        assert "None is a record of a person" not in words
+
+
+def test_best_attacks_are_never_rounded_down(story_of: Stories) -> None:
+    story = story_of("strict")
+    words = section(read_page(report(story)), "claim").text
+    auc = float(next(iter(re.findall(r"at most ([\d.]+)\u00a0% of the cases", words))))
+    assert 100 * story.claim["attack"]["auc"] <= auc < 100 * story.claim["attack"]["auc"] + 0.1
+
+
+def test_every_drop_and_every_release_is_counted(story_of: Stories) -> None:
+    story = story_of("strict")
+    table = next(t for t in read_page(report(story)).all("table") if "Drops by stage" in t.text)
+    counts = [int(re.findall(r"\d+", row.all("td")[-1].text)[0]) for row in table.one("tbody").all("tr")]
+    assert sum(counts) == len(story.facts.pool)
+    assert counts[-1] == len(story.texts) == 20
+
+
+def test_texts_of_attackers_are_shown_as_text(story_of: Stories) -> None:
+    story = story_of("hostile")
+    tree = read_page(report(story))
+    assert "<script>document.title" in tree.text
+    assert "<b>writer</b>" in tree.text
+    assert "\u202e" not in tree.text
+    assert any(ATTACKS[9] in text.text for text in story.texts)
+
+
+def test_a_public_page_holds_nothing_of_an_evaluation_that_read_real_texts(story_of: Stories) -> None:
+    story = story_of("strict")
+    assert report(story, SCORES) == report(story)
+
+
+def test_an_evaluation_without_real_texts_is_public(story_of: Stories) -> None:
+    open_scores = Scores((Score("self_bleu", Measured(0.25, None, 20)),), internal=False, n=20)
+    words = section(read_page(report(story_of("strict"), open_scores)), "scores").text
+    assert "self BLEU" in words
+    assert "0.25" in words
+
+
+def test_a_private_page_says_so_on_top_in_its_title_and_on_paper(story_of: Stories) -> None:
+    tree = read_page(report(story_of("strict"), SCORES, private()))
+    assert tree.one("header").text.startswith("PRIVATE: never share this page.")
+    assert tree.one("head").one("title").text.startswith("PRIVATE: ")
+    assert 'content: "PRIVATE"' in tree.one("style").text
+    public = report(story_of("strict"))
+    assert "PRIVATE" not in public
+    assert "987,654" not in public
+
+
+def test_metrics_stand_between_floor_and_ceiling_or_say_why_not(story_of: Stories) -> None:
+    tree = read_page(report(story_of("strict"), SCORES, private()))
+    table = next(t for t in tree.all("table") if t.one("caption").text == "Metrics")
+    rows = {
+        row.all("th")[0].text: [cell.text for cell in row.all("td")] for row in table.one("tbody").all("tr")
+    }
+    assert rows["MAUVE (higher is better)"] == [
+        *("0.5", "0.4 to 0.6", "0.1", "0.9", "50\u00a0%"),
+        "an <embedder>, seed 3",
+    ]
+    assert "tells nothing here" in rows["distinct 3 (nearer to real texts is better)"]
+    assert "FID: Too <few> texts." in section(tree, "private").text
+
+
+def test_a_map_without_embeddings_says_why(story_of: Stories) -> None:
+    page = report(story_of("strict"), None, Private(no_map="There is no map: nobody <drew> it."))
+    assert "There is no map: nobody <drew> it." in section(read_page(page), "private").text
+
+
+def test_a_report_is_a_function_of_the_release_alone(story_of: Stories) -> None:
+    assert report(story_of("labels")) == report(story_of("labels"))
+
+
+def test_labels_have_their_coverage(story_of: Stories) -> None:
+    names = {covered.attribute for covered in story_of("labels").coverage}
+    assert names == {"topic", "sentiment", "length", "label"}

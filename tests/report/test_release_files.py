@@ -1,0 +1,192 @@
+"""What a release holds for reports and loaders, and that nobody can change it unseen."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.report.conftest import ATTACKS
+
+from rpsg import api
+from rpsg.errors import RunError
+from rpsg.records import Candidate, Card, Drop, Pool
+from rpsg.report.lives import read_lives, write_lives
+from rpsg.report.page import report
+from rpsg.report.reading import read_story
+from rpsg.report.summary import card, summary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from rpsg.results import Run
+
+    Runs = Callable[[str], Run]
+
+RUNS = ["strict", "labels", "floor", "paper", "split", "hostile"]
+
+
+def sha(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_release_holds_a_report_that_its_ledger_names(reported: Runs, name: str) -> None:
+    run = reported(name)
+    named = {output["name"]: output["sha256"] for output in run.ledger["outputs"]}
+    assert named["report.html"] == sha(run.release / "report.html")
+    assert named["croissant.json"] == sha(run.release / "croissant.json")
+    assert api.verify(run.release).ok
+
+
+def test_the_same_release_gives_the_same_report_again(reported: Runs) -> None:
+    release = reported("strict").release
+    assert report(read_story(release)) == (release / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("file", ["report.html", "croissant.json", "evidence/candidates.jsonl"])
+def test_a_changed_file_is_found(reported: Runs, tmp_path: Path, file: str) -> None:
+    copy = shutil.copytree(reported("strict").release, tmp_path / "release")
+    (copy / file).write_bytes((copy / file).read_bytes().replace(b"e", b"E", 1))
+    failed = [check.name for check in api.verify(copy).checks if not check.ok]
+    assert failed == [file]
+
+
+def test_a_story_from_the_folder_gives_the_summary_again(reported: Runs) -> None:
+    for name in ("strict", "labels", "floor"):
+        run = reported(name)
+        assert summary(read_story(run.release).facts) == run.summary
+
+
+def test_a_release_without_the_lives_of_texts_can_still_be_told(reported: Runs, tmp_path: Path) -> None:
+    copy = shutil.copytree(reported("strict").release, tmp_path / "release")
+    (copy / "evidence/candidates.jsonl").unlink()
+    story = read_story(copy)
+    assert not story.is_whole
+    assert len(story.texts) == 20
+    assert "is not in this release" in report(story)
+
+
+@pytest.mark.parametrize("file", ["ledger.json", "corpus.jsonl", "evidence/plan.toml"])
+def test_a_missing_file_is_told_by_its_name(reported: Runs, tmp_path: Path, file: str) -> None:
+    copy = shutil.copytree(reported("strict").release, tmp_path / "release")
+    (copy / file).unlink()
+    with pytest.raises(RunError, match=file.rpartition("/")[2]):
+        read_story(copy)
+
+
+@pytest.mark.parametrize("file", ["ledger.json", "corpus.jsonl", "evidence/release-001.json", "egress.json"])
+def test_a_damaged_file_is_an_error_in_words(reported: Runs, tmp_path: Path, file: str) -> None:
+    copy = shutil.copytree(reported("strict").release, tmp_path / "release")
+    (copy / file).write_bytes(b'{"half": ')
+    with pytest.raises(RunError, match="damaged"):
+        read_story(copy)
+
+
+def test_lives_come_back_as_they_were(tmp_path: Path) -> None:
+    pool = Pool(
+        (
+            Candidate(0, "a text", Card({"topic": "tea"}, ("leaf",)), scores={"votes": -2.0}),
+            Candidate(1, "", Card({"topic": "oil"}), parent=0, dropped=Drop("writing", "too short")),
+        )
+    )
+    write_lives(tmp_path / "lives.jsonl", pool)
+    assert read_lives(tmp_path / "lives.jsonl", {0: "a text"}) == pool
+
+
+def test_a_score_that_is_no_number_is_left_out(tmp_path: Path) -> None:
+    write_lives(tmp_path / "lives.jsonl", Pool((Candidate(0, "x", Card({}), scores={"nll": float("inf")}),)))
+    assert read_lives(tmp_path / "lives.jsonl", {}).candidates[0].scores == {}
+
+
+def test_lives_hold_no_text(reported: Runs) -> None:
+    run = reported("strict")
+    lives = (run.release / "evidence/candidates.jsonl").read_text(encoding="utf-8")
+    assert all(text not in lives for text in run.texts)
+
+
+# -- metadata for loaders
+
+
+def metadata(run: Run) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((run.release / "croissant.json").read_text(encoding="utf-8"))
+    return found
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_croissant_names_the_files_of_the_corpus_by_hash(reported: Runs, name: str) -> None:
+    run = reported(name)
+    files = {f["contentUrl"]: f["sha256"] for f in metadata(run)["distribution"]}
+    assert {"corpus.jsonl", "corpus.csv"} <= files.keys()
+    assert all(value == sha(run.release / file) for file, value in files.items())
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_croissant_has_a_field_for_everything_in_a_record(reported: Runs, name: str) -> None:
+    run = reported(name)
+    (records,) = metadata(run)["recordSet"]
+    held = {key for record in run.records for key in record if key != "attributes"}
+    held |= {f"attributes/{key}" for record in run.records for key in record["attributes"]}
+    assert {field["name"] for field in records["field"]} == held
+    sources = {field["source"]["fileObject"]["@id"] for field in records["field"]}
+    assert sources == {"corpus.jsonl"}
+
+
+def test_croissant_has_what_the_specification_asks_for(reported: Runs) -> None:
+    found = metadata(reported("hostile"))
+    assert found["@type"] == "sc:Dataset"
+    assert found["conformsTo"] == "http://mlcommons.org/croissant/1.0"
+    assert {"name", "description", "license", "version", "distribution", "recordSet"} <= found.keys()
+    identities = [f["@id"] for f in found["distribution"]]
+    identities += [f["@id"] for r in found["recordSet"] for f in (r, *r["field"])]
+    assert len(identities) == len(set(identities))
+    assert all(len(f["sha256"]) == 64 and f["encodingFormat"] for f in found["distribution"])
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_the_loader_of_croissant_reads_the_corpus(reported: Runs) -> None:
+    loader = pytest.importorskip("mlcroissant", reason="mlcroissant (pip) is not installed")
+    run = reported("strict")
+    dataset = loader.Dataset(str(run.release / "croissant.json"))
+    texts = [record["texts/text"].decode() for record in dataset.records("texts")]
+    assert texts == list(run.texts)
+
+
+# -- the card
+
+
+def front(text: str) -> dict[str, str]:
+    """The front matter, as far as our cards use YAML: a key, a colon, a value."""
+    start, matter, _ = text.split("---\n", 2)
+    assert start == ""
+    return dict(line.split(": ", 1) for line in matter.splitlines() if ": " in line and line[0].isalpha())
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_card_has_front_matter_that_hubs_read(reported: Runs, name: str) -> None:
+    run = reported(name)
+    text = (run.release / "README.md").read_text(encoding="utf-8")
+    matter = front(text)
+    assert matter["license"] == "unknown"
+    assert matter["size_categories"] == "[n<1K]"
+    assert ("differential-privacy" in matter["tags"]) == ("epsilon" in run.ledger["claim"])
+    assert json.loads(matter["pretty_name"]).startswith("Synthetic texts: ")
+    assert "    data_files: corpus.jsonl" in text.splitlines()
+
+
+def test_a_public_line_cannot_break_out_of_the_front_matter(reported: Runs) -> None:
+    story = read_story(reported("strict").release)
+    about = "a: b\n---\nlicense: cc0 \x7f\x1b" + ATTACKS[6]
+    corpus = story.facts.plan.corpus.model_copy(update={"about": about})
+    plan = story.facts.plan.model_copy(update={"corpus": corpus})
+    matter = front(card(type(story.facts)(**{**facts_of(story), "plan": plan})))
+    assert json.loads(matter["pretty_name"]) == "Synthetic texts: " + " ".join(about.split())
+    assert matter["pretty_name"].isascii()
+    assert matter["license"] == "unknown"
+
+
+def facts_of(story: Any) -> dict[str, Any]:
+    return {name: getattr(story.facts, name) for name in story.facts.__slots__}

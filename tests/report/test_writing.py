@@ -1,0 +1,146 @@
+"""Where reports go: the public one beside the release, the private one never into it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rpsg.errors import PrivacyError, RunError, UsageError
+from rpsg.evaluation.measure import Measure
+from rpsg.evaluation.table import Line, Report
+from rpsg.report.reading import read_story
+from rpsg.report.scores import read_scores
+from rpsg.report.writing import write_private, write_public
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from rpsg.results import Run
+
+
+@pytest.fixture
+def run(reported: Callable[[str], Run], tmp_path: Path) -> Path:
+    """A run folder that a test may write into."""
+    return shutil.copytree(reported("strict").path, tmp_path / "run")
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def keep(run: Path, *, n_real: int | None) -> None:
+    """An evaluation as ``rpsg evaluate`` keeps it."""
+    measure = Measure("self_bleu", 0.125, (0.1, 0.2), 20, n_real)
+    report = Report((Line("self_bleu", measure),), 20, n_real, {"corpus": 20}, "", "none", 0)
+    (run / "private/evaluation.json").write_text(report.to_json())
+
+
+def test_the_public_report_lies_beside_the_release(run: Path) -> None:
+    file, _, _ = write_public(run / "release", None)
+    assert file == run / "report.html"
+    assert mode(file) == 0o644
+    assert file.read_bytes() == (run / "release/report.html").read_bytes()
+
+
+def test_the_private_report_lies_in_the_private_folder_for_its_owner_alone(run: Path) -> None:
+    file, _, _ = write_private(run / "release", None)
+    assert file == run.resolve() / "private/report.html"
+    assert mode(file) == 0o600
+    page = file.read_text(encoding="utf-8")
+    assert page.index("PRIVATE: never share") < page.index("<h1>")
+    assert "Map of real and synthetic texts" in page
+    assert "Where the time went" in page
+
+
+@pytest.mark.parametrize("place", ["release/mine.html", "release/evidence/mine.html", "link/mine.html"])
+def test_no_report_is_written_into_a_release(run: Path, place: str) -> None:
+    (run / "link").symlink_to(run / "release")
+    with pytest.raises(PrivacyError):
+        write_private(run / "release", run / place)
+    with pytest.raises(RunError):
+        write_public(run / "release", run / place)
+    assert not list((run / "release").rglob("mine.html"))
+
+
+def test_a_private_report_named_elsewhere_is_still_for_its_owner_alone(run: Path, tmp_path: Path) -> None:
+    file, _, _ = write_private(run / "release", tmp_path / "mine.html")
+    assert mode(file) == 0o600
+
+
+def test_a_release_alone_has_no_private_report_and_must_be_told_where_to_write(
+    run: Path, tmp_path: Path
+) -> None:
+    alone = shutil.copytree(run / "release", tmp_path / "handed on" / "release")
+    with pytest.raises(UsageError, match="needs the run folder"):
+        write_private(alone, None)
+    with pytest.raises(UsageError, match="where the report should go"):
+        write_public(alone, None)
+    file, _, _ = write_public(alone, tmp_path / "mine.html")
+    assert file.read_bytes() == (alone / "report.html").read_bytes()
+
+
+def test_an_evaluation_that_read_real_texts_is_shown_to_the_owner_alone(run: Path) -> None:
+    keep(run, n_real=90)
+    file, _, public = write_public(run / "release", None)
+    assert public is None
+    assert file.read_bytes() == (run / "release/report.html").read_bytes()
+    file, _, scores = write_private(run / "release", None)
+    assert scores is not None
+    assert "0.125" in file.read_text(encoding="utf-8")
+
+
+def test_an_evaluation_without_real_texts_is_shown_to_everybody(run: Path) -> None:
+    keep(run, n_real=None)
+    file, _, scores = write_public(run / "release", None)
+    assert scores is not None
+    assert "0.125" in file.read_text(encoding="utf-8")
+
+
+def test_a_ceiling_is_made_of_real_texts_even_where_the_metric_reads_none(run: Path) -> None:
+    measure = Measure("self_bleu", 0.125, None, 20)
+    line = Line("self_bleu", measure, None, measure)
+    report = Report((line,), 20, None, {"corpus": 20}, "", "none", 0)
+    (run / "private/evaluation.json").write_text(report.to_json())
+    scores = read_scores(run / "private/evaluation.json")
+    assert scores is not None
+    assert scores.internal
+
+
+@pytest.mark.parametrize("content", ["{", '{"format": "rpsg-evaluation/9"}', "[]"])
+def test_a_damaged_evaluation_is_an_error_in_words(run: Path, content: str) -> None:
+    (run / "private/evaluation.json").write_text(content)
+    with pytest.raises(RunError, match=r"evaluation\.json is damaged"):
+        write_private(run / "release", None)
+
+
+def test_without_embeddings_there_is_a_report_without_a_map(run: Path) -> None:
+    (run / "private/embeddings.npy").unlink()
+    file, _, _ = write_private(run / "release", None)
+    assert "There is no map: this run kept no embeddings" in file.read_text(encoding="utf-8")
+
+
+def test_another_embedder_draws_no_map(run: Path) -> None:
+    ledger = run / "release/ledger.json"
+    body = json.loads(ledger.read_text())
+    for line in body["public_inputs"]:
+        line["name"] = line["name"].replace("fake-embedder", "another")
+    ledger.write_text(json.dumps(body))
+    file, _, _ = write_private(run / "release", None)
+    assert "the embedder here is another one" in file.read_text(encoding="utf-8")
+
+
+def test_no_private_text_is_on_any_page(run: Path, reported: Callable[[str], Run]) -> None:
+    rows = [
+        json.loads(line)
+        for line in (reported("strict").path.parent / "strict.jsonl").read_text().splitlines()
+    ]
+    story = read_story(run / "release")
+    for file, _, _ in (write_public(run / "release", None), write_private(run / "release", None)):
+        page = file.read_text(encoding="utf-8")
+        assert story.texts[0].text.split(".", maxsplit=1)[0] in page
+        assert not any(row["text"] in page or row["user"] + " " in page for row in rows)
