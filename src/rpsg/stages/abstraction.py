@@ -125,7 +125,7 @@ def parsed(reply: Reply) -> str:
     if reply.finish != "stop" or form is None:
         return ""
     try:
-        found, end = json.decoder.scanstring(body + '"', form.end(), True)
+        found, end = json.JSONDecoder().raw_decode(body + '"', form.end() - 1)
     except ValueError:
         return ""
     rest = body[end:].lstrip()
