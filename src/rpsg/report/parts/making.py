@@ -187,7 +187,7 @@ def _files(story: Story) -> Html:
 
 def _code(story: Story) -> Html:
     code = story.facts.ledger["code"]
-    rows = [("rpsg", code["version"]), ("Python", code["python"])]
-    rows.append(("hash of the source", code["source_sha256"]))
+    rows: list[tuple[Child, ...]] = [("rpsg", code["version"]), ("Python", code["python"])]
+    rows.append(("hash of the source", tag("code", code["source_sha256"])))
     rows.append(("source of the noise", story.facts.ledger["rng"]["source"]))
     return block("Program", table("What ran", ("what", "which"), rows))

@@ -1,0 +1,204 @@
+"""The report in a real browser: nothing runs, nothing leaves, nothing is cut off, and it is accessible.
+
+Skipped without Chromium (the Debian package ``chromium``) and the package playwright, which drives it; the
+check by axe also needs axe-core from npm, whose file the variable AXE_CORE or ``node_modules`` leads to.
+Everything that can be checked without a browser is checked in the other files.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.report.test_page import SCORES, private
+
+from rpsg.report.page import report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rpsg.report.reading import Story
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+AXE = Path(os.environ.get("AXE_CORE") or Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js")
+PAGES = ("strict", "labels", "floor", "paper", "hostile", "private")
+WIDE, NARROW = 1200, 320
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="no Chromium is installed (Debian: apt-get install chromium)"
+    ),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    driver = pytest.importorskip("playwright.sync_api", reason="playwright (pip) is not installed")
+    with driver.sync_playwright() as play:
+        # Without a sandbox of its own where the tests run as root, as they do in containers.
+        opened = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def files(story_of: Callable[[str], Story], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The pages as files; the private one is of the hostile run."""
+    folder = tmp_path_factory.mktemp("pages")
+    written = {}
+    for name in PAGES:
+        page = report(story_of("hostile"), SCORES, private()) if name == "private" else report(story_of(name))
+        written[name] = folder / f"{name}.html"
+        written[name].write_text(page, encoding="utf-8")
+    return written
+
+
+@pytest.fixture
+def opened(browser: Any, files: dict[str, Path]) -> Iterator[Callable[..., Any]]:
+    """Opens a page; ``page.seen`` lists what it asked for, said, or complained of."""
+    contexts = []
+
+    def show(name: str, *, width: int = WIDE, **settings: Any) -> Any:
+        context = browser.new_context(viewport={"width": width, "height": 900}, **settings)
+        contexts.append(context)
+        page, seen = context.new_page(), []
+        page.on("request", lambda asked: seen.append(f"request {asked.url}"))
+        page.on("console", lambda said: seen.append(f"console {said.text}"))
+        page.on("pageerror", lambda error: seen.append(f"error {error}"))
+        page.on("dialog", lambda dialog: (seen.append(f"dialog {dialog.message}"), dialog.dismiss()))
+        page.on("popup", lambda _: seen.append("popup"))
+        page.goto(files[name].as_uri())
+        page.seen = seen
+        return page
+
+    yield show
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_runs_and_nothing_leaves(
+    opened: Callable[..., Any], files: dict[str, Path], name: str
+) -> None:
+    page = opened(name)
+    for details in page.query_selector_all("summary"):
+        details.click()
+    page.wait_for_load_state("networkidle")
+    assert page.seen == [f"request {files[name].as_uri()}"]
+    assert page.title().endswith("synthetic texts")
+    assert page.url == files[name].as_uri()
+
+
+SMUGGLED = """port => {
+  const script = document.createElement('script');
+  script.textContent = "document.title = 'taken'";
+  const picture = document.createElement('img');
+  picture.src = `http://127.0.0.1:${port}/a.png`;
+  const holder = document.createElement('div');
+  holder.innerHTML = '<p style="color: red" id="coloured">x</p>';
+  document.body.append(script, picture, holder);
+}"""
+
+
+def test_the_policy_stops_what_the_escaping_might_miss(opened: Callable[..., Any]) -> None:
+    """Markup that got through all the same: its script, picture and style are refused, nobody is called."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)  # noqa: FBT003  # the socket's own signature
+        page = opened("strict")
+        page.evaluate(SMUGGLED, listener.getsockname()[1])
+        assert page.title() == "20 synthetic texts"
+        assert page.evaluate("getComputedStyle(coloured).color") != "rgb(255, 0, 0)"
+        refused = [said for said in page.seen if "Content Security Policy" in said]
+        assert len(refused) >= 3
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("width", [NARROW, 500, 720, WIDE])
+def test_nothing_has_to_be_scrolled_sideways(opened: Callable[..., Any], name: str, width: int) -> None:
+    page = opened(name, width=width)
+    page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    outside = page.evaluate(
+        """width => [...document.querySelectorAll('main *')]
+          .filter(e => !e.closest('thead') && !e.closest('svg'))
+          .filter(e => e.getBoundingClientRect().right > width + 1).map(e => e.outerHTML.slice(0, 80))""",
+        width,
+    )
+    assert outside == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("width", [NARROW, WIDE])
+def test_axe_finds_no_barrier(opened: Callable[..., Any], name: str, scheme: str, width: int) -> None:
+    if not AXE.is_file():
+        pytest.skip("axe-core is not installed (npm install axe-core, or AXE_CORE=axe.min.js)")
+    page = opened(name, color_scheme=scheme, width=width)
+    page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    assert [(v["id"], v["nodes"][0]["html"]) for v in found["violations"]] == []
+    assert len(found["passes"]) > 15
+
+
+def test_dark_is_dark_and_paper_is_white(opened: Callable[..., Any]) -> None:
+    page = opened("strict", color_scheme="dark")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    assert page.evaluate(ground) == "rgb(20, 23, 27)"
+    page.emulate_media(media="print")
+    assert page.evaluate(ground) == "rgb(255, 255, 255)"
+    assert page.evaluate("getComputedStyle(document.querySelector('nav')).display") == "none"
+
+
+def test_what_is_folded_is_printed(opened: Callable[..., Any]) -> None:
+    page = opened("strict")
+    before = page.evaluate("document.body.scrollHeight")
+    page.emulate_media(media="print")
+    folded = page.query_selector(".block > details table")
+    if folded is not None:
+        assert folded.is_visible()
+    assert before > 0
+    assert page.pdf(format="A4", prefer_css_page_size=True).startswith(b"%PDF")
+
+
+def test_a_person_at_the_keyboard_reaches_everything(opened: Callable[..., Any]) -> None:
+    page = opened("strict")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "To the report"
+    box = page.evaluate("document.activeElement.getBoundingClientRect().left")
+    assert box >= 0, "the first link is not shown when it has the focus"
+    places = "[...document.querySelectorAll('a, summary')]"
+    reached = []
+    for _ in range(page.evaluate(f"{places}.length")):
+        reached.append(page.evaluate(f"{places}.indexOf(document.activeElement)"))
+        page.keyboard.press("Tab")
+    assert reached == list(range(len(reached)))
+    page.locator("summary").first.focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.querySelector('details').open")
+
+
+def test_words_of_others_keep_their_direction_to_themselves(opened: Callable[..., Any]) -> None:
+    """A line after a text that runs from right to left stands where it would stand without it."""
+    page = opened("hostile")
+    directions = page.evaluate(
+        "[...document.querySelectorAll('bdi')].map(e => getComputedStyle(e).unicodeBidi)"
+    )
+    assert directions
+    assert set(directions) <= {"isolate", "plaintext", "isolate-override"}
+
+
+def test_a_screen_reader_hears_tables_also_on_a_narrow_screen(opened: Callable[..., Any]) -> None:
+    page = opened("strict", width=NARROW)
+    tables = page.get_by_role("table")
+    assert tables.count() >= 5
+    assert page.get_by_role("table", name="Noisy answers").get_by_role("columnheader").count() == 4
+    assert page.get_by_role("img", name="The best possible attack").count() == 1
