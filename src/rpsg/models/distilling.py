@@ -42,7 +42,7 @@ _VERSION = 1
 def distilled(embedder: Embedder, tokenizer: Path, home: Path, progress: Progress | None = None) -> Path:
     """The folder of the table made from ``embedder``, with the vocabulary of a ``tokenizer.json``.
 
-    It is made at the first call, which for 30,000 tokens takes about a minute a core. Raises ModelError when
+    It is made at the first call, which for 30,000 tokens takes a few minutes. Raises ModelError when
     it cannot be written, MissingExtraError without the packages.
     """
     vocabulary = sha256(tokenizer.read_bytes()).hexdigest()
