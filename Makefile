@@ -5,8 +5,8 @@
 
 PYTHON ?= python3
 VENV   ?= .venv
-# What the tests are installed with. opendp (265 MB) is only an oracle for the noise: its tests skip without.
-EXTRAS ?= local,parquet,verify,opendp
+# What the tests are installed with: everything. Tests of an extra that is taken out here skip and say so.
+EXTRAS ?= local,server,hf,static,vader,pii,parquet,verify,opendp
 # More words for pytest, as in: make test TESTS="tests/stages -x"
 TESTS  ?=
 
@@ -60,15 +60,15 @@ lint: $(VENV)/.test
 	@$(BIN)/lint-imports || { $(call hint,"$(BIN)/lint-imports"); }
 
 weights: $(VENV)/.test
-	@$(call say,"weights and public data (first time: about 250 MB)")
-	@for name in smollm2-135m minilm-onnx amazon-reviews; do $(BIN)/rpsg models pull $$name || exit; done
+	@$(call say,"weights and public data (first time: about 350 MB)")
+	@for name in smollm2-135m minilm-onnx minilm-torch amazon-reviews; do $(BIN)/rpsg models pull $$name || exit; done
 
 pytest: weights
 	@$(call say,"pytest")
 	@$(BIN)/python -m pytest --durations=5 $(TESTS) || { $(call hint,"make pytest TESTS='FILE::TEST'"); }
 
 bench: $(VENV)/.test weights
-	@for file in votes noise memory writer; do \
+	@for file in votes noise memory writer server evaluation; do \
 	  $(call say,"benchmarks/$$file.py"); $(BIN)/python benchmarks/$$file.py || exit; done
 
 # What to type to see one failure alone.

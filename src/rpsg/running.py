@@ -103,7 +103,7 @@ def load_tools(plan: Plan, writer: Writer | None = None) -> Tools:
             server=plan.server,
         ),
         embedder=embedder,
-        sentiment=registry.sentiment(embedder),
+        sentiment=registry.sentiment(embedder, models.sentiment),
         scorer=registry.scorer(models.scorer) if models.scorer else None,
         **seed_tools(plan),
     )

