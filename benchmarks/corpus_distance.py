@@ -13,38 +13,28 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from rpsg.evaluation.fidelity import Moments, frechet_distance, mean_cosine
+from rpsg.evaluation.neighbours import K, balls, radii
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Floats = npt.NDArray[np.float64]
-NEIGHBOURS = 3
 WORD = re.compile(r"[a-z']+")
 
 
 def frechet(first: Floats, second: Floats) -> float:
     """Squared Frechet distance of Gaussian fits: |m1-m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))."""
-    c1, c2 = np.cov(first.T), np.cov(second.T)
-    values, vectors = np.linalg.eigh(c1)
-    root = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
-    shared = np.sqrt(np.clip(np.linalg.eigvalsh(root @ c2 @ root), 0, None)).sum()
-    gap = first.mean(axis=0) - second.mean(axis=0)
-    return float(gap @ gap + np.trace(c1) + np.trace(c2) - 2 * shared)
+    return frechet_distance(Moments.of(first), Moments.of(second))
 
 
-def precision_recall(synthetic: Floats, real: Floats, k: int = NEIGHBOURS) -> tuple[float, float]:
+def precision_recall(synthetic: Floats, real: Floats, k: int = K) -> tuple[float, float]:
     """Share of synthetic rows inside the real k-NN balls, and of real rows inside the synthetic ones.
 
-    Kynkaanniemi et al. 2019, on unit rows.
+    Kynkaanniemi et al. 2019.
     """
-    across = 2 - 2 * real @ synthetic.T
-    inside_real = across <= _radii(real, k)[:, None]
-    inside_synthetic = across <= _radii(synthetic, k)[None, :]
-    return float(inside_real.any(axis=0).mean()), float(inside_synthetic.any(axis=1).mean())
-
-
-def _radii(rows: Floats, k: int) -> Floats:
-    radii: Floats = np.partition(2 - 2 * rows @ rows.T, k, axis=1)[:, k]
-    return radii
+    found = balls(synthetic, real, radii(synthetic, k), radii(real, k), k)
+    return float(found.inside.mean()), float(found.reached.mean())
 
 
 def word_distance(synthetic: Sequence[str], real: Sequence[str]) -> float:
@@ -61,5 +51,4 @@ def _words(texts: Sequence[str]) -> Counter[str]:
 
 def self_similarity(rows: Floats) -> float:
     """Mean cosine between two different texts."""
-    n = len(rows)
-    return float(((rows @ rows.T).sum() - n) / (n * (n - 1)))
+    return mean_cosine(rows.sum(axis=0), float(np.square(rows).sum()), len(rows))

@@ -7,6 +7,7 @@ import json
 import stat
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 import rpsg
@@ -130,3 +131,27 @@ def test_a_floor_s_own_run_says_that_it_is_one(finished: Path, held_out: Path) -
     rpsg.evaluate(finished, held_out, metrics=["length_mean"])
     report = rpsg.evaluate(finished / "private" / "floor", held_out, metrics=["length_mean"])
     assert any("itself a floor" in note for note in report.notes)
+
+
+def test_only_public_texts_are_kept_as_embeddings(finished: Path, held_out: Path) -> None:
+    rpsg.evaluate(finished, held_out, metrics=["fid"], seed=3)
+    kept = sorted((finished / "private" / "evaluation").glob("*.npy"))
+    count = len(kept)
+    rpsg.evaluate(finished, held_out, metrics=["fid"], seed=3)
+    assert sorted((finished / "private" / "evaluation").glob("*.npy")) == kept
+    rows = [len(np.load(file)) for file in kept]
+    assert count >= 2
+    assert set(rows) == {20}  # corpus and floor; of the 160 held-out texts 80 would be compared with
+    assert all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in kept)
+
+
+def test_kept_embeddings_change_no_figure(finished: Path, held_out: Path, tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus.jsonl"
+    corpus.write_bytes((finished / "release" / "corpus.jsonl").read_bytes())
+    floor = tmp_path / "floor.jsonl"
+    rpsg.evaluate(finished, held_out, metrics=["fid"])
+    floor.write_bytes((finished / "private" / "floor" / "release" / "corpus.jsonl").read_bytes())
+    kept = rpsg.evaluate(finished, held_out, metrics=["fid"]).line("fid")
+    alone = rpsg.evaluate(corpus, held_out, user="user", floor=floor, embedder="fake", metrics=["fid"])
+    assert alone.line("fid").corpus.value == kept.corpus.value
+    assert alone.line("fid").floor.value == kept.floor.value  # type: ignore[union-attr]  # it has a floor

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from rpsg.protocols import Embedder, Progress
 
 CORPUS, CEILING, REAL = "corpus", "ceiling", "real"
+CACHE = "evaluation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,12 @@ def answer(question: Question, progress: Progress | None = None) -> Report:
     run = read_finished(question.corpus) if is_run(question.corpus) else None
     corpora = gather(question, run, progress)
     embedder = question.embedder or (run.plan.models.embedder if run else "minilm")
-    models = Models(embedder, language_model=question.language_model, progress=progress)
+    models = Models(
+        embedder,
+        language_model=question.language_model,
+        progress=progress,
+        cache=run.private / CACHE if run and run.private else None,
+    )
     n = min(len(rows) for rows in corpora.rows.values())
     if n < len(corpora.rows[CORPUS]):
         corpora.notes.append(_drawn_note(corpora, n))
@@ -193,7 +199,7 @@ def _inputs(corpora: Corpora, n: int, models: Models, seed: int) -> dict[str, In
     real = _texts(corpora.real, models) if corpora.real else None
     return {
         name: Inputs(
-            _texts(drawn(rows, n, seed, name), models),
+            _texts(drawn(rows, n, seed, name), models, public=name != CEILING),
             real,
             models,
             seed=seed,
@@ -203,8 +209,8 @@ def _inputs(corpora: Corpora, n: int, models: Models, seed: int) -> dict[str, In
     }
 
 
-def _texts(rows: Rows, models: Models) -> Texts:
-    return Texts(rows.texts, models, labels=rows.labels, cards=rows.cards)
+def _texts(rows: Rows, models: Models, *, public: bool = False) -> Texts:
+    return Texts(rows.texts, models, labels=rows.labels, cards=rows.cards, public=public)
 
 
 def _line(name: str, metric: Metric, inputs: Mapping[str, Inputs], seconds: dict[str, float]) -> Line:

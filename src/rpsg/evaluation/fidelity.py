@@ -110,9 +110,9 @@ def self_similarity(inputs: Inputs) -> Measure:
     sums = np.stack([rows[group == g].sum(axis=0) for g in range(min(len(rows), 10))])
     own = np.bincount(group, weights=np.square(rows).sum(axis=1), minlength=len(sums))
     sizes = np.bincount(group, minlength=len(sums))
-    value = _mean_cosine(sums.sum(axis=0), own.sum(), len(rows))
+    value = mean_cosine(sums.sum(axis=0), own.sum(), len(rows))
     left = (
-        _mean_cosine(sums.sum(axis=0) - sums[g], own.sum() - own[g], len(rows) - sizes[g])
+        mean_cosine(sums.sum(axis=0) - sums[g], own.sum() - own[g], len(rows) - sizes[g])
         for g in range(len(sums))
     )
     interval = from_jackknife(value, jackknife_error(left), low=-1.0, high=1.0)
@@ -120,6 +120,6 @@ def self_similarity(inputs: Inputs) -> Measure:
     return inputs.measured("self_similarity", value, better=None, interval=interval, real=False, model=model)
 
 
-def _mean_cosine(total: Floats, squares: float, n: int) -> float:
+def mean_cosine(total: Floats, squares: float, n: int) -> float:
     """The mean product of two different rows, from the sum of the rows and of their squared lengths."""
     return float((total @ total - squares) / (n * (n - 1)))

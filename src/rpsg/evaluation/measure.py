@@ -72,7 +72,8 @@ class Memory:
 class Texts(Memory):
     """A corpus as metrics see it; embeddings and sentiments are computed when they are first asked for.
 
-    ``labels`` and ``cards`` (the values each text was written for) are None where a corpus has none.
+    ``labels`` and ``cards`` (the values each text was written for) are None where a corpus has none;
+    ``public`` texts are those of a release or of its floor.
     """
 
     def __init__(
@@ -82,8 +83,10 @@ class Texts(Memory):
         *,
         labels: Sequence[str] | None = None,
         cards: Sequence[Mapping[str, str]] | None = None,
+        public: bool = False,
     ) -> None:
         super().__init__()
+        self.public = public
         self.texts = tuple(texts)
         self.labels = None if labels is None else tuple(labels)
         self.cards = None if cards is None else tuple(cards)
@@ -95,7 +98,7 @@ class Texts(Memory):
     @cached_property
     def vectors(self) -> npt.NDArray[np.float32]:
         """Unit rows of the embedder, shape (texts, dim)."""
-        return self._models.embed(self.texts)
+        return self._models.embed(self.texts, public=self.public)
 
     @cached_property
     def sentiments(self) -> tuple[str, ...]:

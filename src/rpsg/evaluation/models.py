@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,9 +11,11 @@ import numpy as np
 from rpsg import registry
 from rpsg.egress import is_here
 from rpsg.errors import PrivacyError
+from rpsg.store.files import private_dir, tagged_sha256, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     import numpy.typing as npt
 
@@ -25,7 +28,8 @@ HUNDREDTHS = 100
 class Models:
     """Embedder and sentiment classifier by name, and the name of the language model of ``next_word``.
 
-    ``embedder`` may also be the object itself.
+    ``embedder`` may also be the object itself. Rows of public texts are kept in the folder ``cache``, if any:
+    a run can then be measured again, against other real texts, without embedding its corpus again.
     """
 
     def __init__(
@@ -34,10 +38,12 @@ class Models:
         *,
         language_model: str = "ngram",
         progress: Progress | None = None,
+        cache: Path | None = None,
     ) -> None:
         self._embedder = embedder
         self.language_model = language_model
         self._progress = progress
+        self._cache = cache
 
     @cached_property
     def embedder(self) -> Embedder:
@@ -60,8 +66,22 @@ class Models:
     def sentiment(self) -> Classifier:
         return registry.sentiment(self.embedder)
 
-    def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Unit rows, shape (texts, dim). How far it is, is told in hundredths: no count is shown."""
+    def embed(self, texts: Sequence[str], *, public: bool = False) -> npt.NDArray[np.float32]:
+        """Unit rows, shape (texts, dim); those of ``public`` texts come from the cache if they are there."""
+        if self._cache is None or not public:
+            return self._embed(texts)
+        file = self._cache / f"{tagged_sha256('embeddings', [self.embedder.name, *texts])[:24]}.npy"
+        if file.is_file():
+            kept: npt.NDArray[np.float32] = np.load(file, allow_pickle=False)
+            if kept.shape == (len(texts), self.embedder.dim):
+                return kept
+        rows, whole = self._embed(texts), BytesIO()
+        np.save(whole, rows, allow_pickle=False)
+        write_atomic(private_dir(self._cache) / file.name, whole.getvalue())
+        return rows
+
+    def _embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Block by block. How far it is, is told in hundredths: no count is shown."""
         embedder, progress = self.embedder, self._progress
         rows = np.zeros((len(texts), embedder.dim), np.float32)
         if progress:
