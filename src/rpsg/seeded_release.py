@@ -12,7 +12,6 @@ from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from rpsg.egress import host_of
 from rpsg.methods.places import carries, egress_of
 from rpsg.methods.seed_steps import seeding, seeds_wanted, sigma_of
 from rpsg.plan import Limits
@@ -63,12 +62,13 @@ def publish_seeded(
         outputs = write_rows(target, pool, short_claim(job))
         write_open_evidence(target, folder.evidence, job)
         outputs[EGRESS] = write_egress(target, seen)
+        host = next(line.host for line in seen if line.role == "writer")
         outputs[CROISSANT] = write_metadata(target, job, pool, outputs)
         ledger = write_ledger(
             target,
             outputs,
             lambda named: build_public_ledger(
-                seeded_facts(job, pool, named),
+                seeded_facts(job, pool, named, host),
                 private.kernel.performed if isinstance(private.kernel, Kernel) else None,
                 _cumulative(private),
                 commitment=private.commitment,
@@ -124,8 +124,8 @@ def public_plan(job: Job) -> str:
     return "\n".join(kept).strip() + "\n"
 
 
-def seeded_facts(job: Job, pool: Pool, outputs: Mapping[str, str]) -> LedgerFacts:
-    """What the ledger says about a run besides its account."""
+def seeded_facts(job: Job, pool: Pool, outputs: Mapping[str, str], host: str) -> LedgerFacts:
+    """What the ledger says about a run besides its account; ``host`` is where the writer is."""
     plan, texts, split = job.plan, len(pool.alive()), job.budget is not None
     return LedgerFacts(
         mode="split" if split else "paper",
@@ -143,15 +143,15 @@ def seeded_facts(job: Job, pool: Pool, outputs: Mapping[str, str]) -> LedgerFact
         public_inputs=_public_inputs(job),
         egress=egress_of(plan, job.tools),
         flows=seeding(job).door.flows,
-        claim_words="" if split else claim_words(job),
+        claim_words="" if split else claim_words(job, host),
         noise_source=seeding(job).noise.name,
     )
 
 
-def claim_words(job: Job) -> str:
+def claim_words(job: Job, host: str) -> str:
     """The sentences of a run that claims nothing."""
     sigma = sigma_of(job.plan, seeds_wanted(job.plan))
-    where = f"{job.tools.writer.name} on {host_of(job.tools.writer)}"
+    where = f"{job.tools.writer.name} on {host}"
     sent: Any = "The text" if carries(job.plan) == "raw_private" else "Abstracted text"
     return paper_claim_text(sigma, where, "not run", sent)
 

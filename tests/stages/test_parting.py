@@ -1,0 +1,73 @@
+"""Donors and voters: nobody is both, and who somebody is depends on nobody else."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rpsg.records import Corpus, Document
+from rpsg.stages.partition import by_draw, by_list, content_tag, parted
+
+ROWS = st.lists(
+    st.tuples(
+        st.text(max_size=5),
+        st.none() | st.sampled_from("abc"),
+        st.none() | st.sampled_from(["p", "q", "r", ""]),
+    ),
+    max_size=20,
+)
+KEYS = st.binary(min_size=32, max_size=32)
+
+
+def corpus_of(rows: list[tuple[str, str | None, str | None]]) -> Corpus:
+    return Corpus(tuple(Document(i, text, label, user) for i, (text, label, user) in enumerate(rows)))
+
+
+@given(ROWS, KEYS, st.floats(0.01, 0.99))
+def test_donors_and_voters_never_overlap_and_are_everybody(
+    rows: list[tuple[str, str | None, str | None]], key: bytes, share: float
+) -> None:
+    corpus = corpus_of(rows)
+    donors, voters = parted(corpus, by_draw(key, share))
+    assert sorted(row.id for row in (*donors, *voters)) == list(range(len(rows)))
+    people = [{row.user for row in half if row.user is not None} for half in (donors, voters)]
+    assert people[0].isdisjoint(people[1])
+
+
+@given(ROWS, ROWS, KEYS)
+def test_who_somebody_is_depends_on_nobody_else_and_not_on_the_order(
+    rows: list[tuple[str, str | None, str | None]],
+    others: list[tuple[str, str | None, str | None]],
+    key: bytes,
+) -> None:
+    is_donor = by_draw(key, 0.5)
+    alone = {(row.text, row.label, row.user): is_donor(row) for row in corpus_of(rows)}
+    donors, voters = parted(corpus_of([*others, *reversed(rows)]), is_donor)
+    found = {(row.text, row.label, row.user) for row in donors}
+    assert all(alone[row] == (row in found) for row in alone)
+    assert not found & {(row.text, row.label, row.user) for row in voters}
+
+
+def test_the_share_of_donors_is_the_one_asked_for() -> None:
+    people = [Document(i, "text", None, f"person-{i}") for i in range(4000)]
+    drawn = sum(map(by_draw(b"k" * 32, 0.2), people))
+    assert 700 < drawn < 900
+    assert sum(map(by_draw(b"l" * 32, 0.2), people)) != drawn
+
+
+def test_a_list_names_donors_and_a_row_of_nobody_is_none() -> None:
+    corpus = corpus_of([("a", None, "p"), ("b", None, "q"), ("c", None, None), ("d", None, "p")])
+    donors, voters = parted(corpus, by_list(["p", "x"]))
+    assert [row.id for row in donors] == [0, 3]
+    assert [row.id for row in voters] == [1, 2]
+
+
+@given(KEYS, st.text(), st.text(), st.none() | st.text(), st.none() | st.text())
+def test_a_tag_tells_fields_apart(
+    key: bytes, text: str, other: str, label: str | None, user: str | None
+) -> None:
+    row = Document(3, text, label, user)
+    assert content_tag(key, "seed", row) == content_tag(key, "seed", Document(9, text, label, user))
+    assert content_tag(key, "seed", row) != content_tag(key, "donor", row)
+    if (text, label, user) != (other, label, text):
+        assert content_tag(key, "seed", row) != content_tag(key, "seed", Document(3, other, label, text))
