@@ -148,6 +148,7 @@ def test_where_nothing_is_promised_no_epsilon_is_printed(story_of: Stories, name
     for page in pages(story_of, name):
         words = read_page(page).one("body").text
         assert not re.search("ε|δ|epsilon|delta|budget (?!was paid)", words, re.IGNORECASE)
+        assert "privacy.shares" not in words
 
 
 def test_split_mode_says_at_once_who_is_not_protected(story_of: Stories) -> None:

@@ -57,9 +57,10 @@ def test_the_private_report_lies_in_the_private_folder_for_its_owner_alone(run: 
     assert "Where the time went" in page
 
 
-@pytest.mark.parametrize("place", ["release/mine.html", "release/evidence/mine.html", "link/mine.html"])
+@pytest.mark.parametrize("place", ["release/mine.html", "link/mine.html", "deep/mine.html"])
 def test_no_report_is_written_into_a_release(run: Path, place: str) -> None:
     (run / "link").symlink_to(run / "release")
+    (run / "deep").symlink_to(run / "release/evidence")
     with pytest.raises(PrivacyError):
         write_private(run / "release", run / place)
     with pytest.raises(RunError):
