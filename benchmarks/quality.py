@@ -2,6 +2,7 @@
 
     python benchmarks/quality.py --out RESULT.json                      the demo's food reviews
     python benchmarks/quality.py --data TEXTS --text COLUMN --domain reviews --out RESULT.json
+    python benchmarks/quality.py --show RESULT.json                     the table of a result, nothing else
 
 The data are split by chance: private rows, which cards and votes see, and held-out rows, which nothing
 sees and everything is measured against. Rows of the table, all with the same number of texts:
@@ -11,7 +12,7 @@ sees and everything is measured against. Rows of the table, all with the same nu
     ceiling   private rows themselves, drawn by chance, against the held-out ones
 
 Each seed is another split, another floor and another strict run. Intervals are Student's, over seeds.
-``share`` is how much of the way from floor to ceiling a row goes.
+The last column says how much of the way from the floor's Fréchet distance to the ceiling's a row goes.
 """
 
 from __future__ import annotations
@@ -41,7 +42,15 @@ if TYPE_CHECKING:
     from rpsg.protocols import Embedder
 
 STUDENT = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}
-METRICS = ("frechet", "precision", "recall", "words", "self_similarity", "length")
+#: By name: the head of the column, and how many digits are told.
+METRICS = {
+    "frechet": ("Fréchet ↓", 3),
+    "precision": ("k-NN precision ↑", 2),
+    "recall": ("k-NN recall ↑", 2),
+    "words": ("words ↓", 3),
+    "self_similarity": ("mean cosine of two texts", 3),
+    "length": ("words a text", 0),
+}
 
 
 def read_texts(path: Path, column: str) -> list[str]:
@@ -127,27 +136,32 @@ def one_seed(
     return found
 
 
-def interval(values: list[float]) -> tuple[float, float]:
-    """Mean, and half the width of the 95 % interval."""
+def interval(values: list[float], digits: int) -> str:
+    """Mean, and half the width of the 95 % interval (Student's), as text."""
     n = len(values)
-    return mean(values), STUDENT.get(n, 2.0) * stdev(values) / n**0.5 if n > 1 else float("nan")
+    half = f" ± {STUDENT[n] * stdev(values) / n**0.5:.{digits}f}" if n in STUDENT else ""
+    return f"{mean(values):.{digits}f}{half}"
 
 
 def table(seeds: list[dict[str, dict[str, float]]]) -> str:
-    """The result as Markdown."""
+    """The result as Markdown, as it stands in the documentation."""
     names = ["floor", *sorted(n for n in seeds[0] if n.startswith("strict")), "ceiling"]
-    lines = ["| | " + " | ".join(METRICS) + " | share |", "|---" * (len(METRICS) + 2) + "|"]
+    heads = ["", *(head for head, _ in METRICS.values()), "way from floor to ceiling"]
+    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for name in names:
-        cells = []
-        for metric in METRICS:
-            middle, half = interval([seed[name][metric] for seed in seeds])
-            cells.append(f"{middle:.3f} ± {half:.3f}")
-        way = [
-            (s["floor"]["frechet"] - s[name]["frechet"]) / (s["floor"]["frechet"] - s["ceiling"]["frechet"])
-            for s in seeds
-        ]
-        lines.append(f"| {name} | " + " | ".join(cells) + " | {:.2f} ± {:.2f} |".format(*interval(way)))
+        cells = [interval([seed[name][m] for seed in seeds], digits) for m, (_, digits) in METRICS.items()]
+        cells.append(_way(seeds, name) if name.startswith("strict") else "")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _way(seeds: list[dict[str, dict[str, float]]], name: str) -> str:
+    """How much of the way from the floor's Fréchet distance to the ceiling's a row goes."""
+    ways = [
+        (s["floor"]["frechet"] - s[name]["frechet"]) / (s["floor"]["frechet"] - s["ceiling"]["frechet"])
+        for s in seeds
+    ]
+    return interval(ways, 2)
 
 
 def main() -> None:
@@ -169,7 +183,11 @@ def main() -> None:
     parser.add_argument("--method", default="{}", help="other settings of the method, as JSON")
     parser.add_argument("--keep", help="a folder for the synthetic texts")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--show", type=Path, help="print the table of this result and stop")
     args = parser.parse_args()
+    if args.show:
+        print(table(json.loads(args.show.read_text(encoding="utf-8"))["seeds"]))
+        return
     files = args.data or sorted(locate("amazon-reviews").glob("*.jsonl"))
     texts = [text for path in files for text in read_texts(path, args.text)]
     tools = load_tools(rpsg.make_plan({"models": {"writer": args.writer}}))
@@ -180,7 +198,7 @@ def main() -> None:
         settings = {
             k: str(v) if isinstance(v, Path) else v
             for k, v in vars(args).items()
-            if k not in ("data", "out", "keep")
+            if k not in ("data", "out", "keep", "show")
         }
         if args.out:
             args.out.write_text(

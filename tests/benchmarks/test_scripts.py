@@ -81,3 +81,11 @@ def test_a_lost_vote_stops_the_memory_benchmark(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(memory, "count_votes", lambda people, options: right(people, options)[1:])
     with pytest.raises(SystemExit, match="missing"):
         memory.one_run(options, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["quality-food-reviews", "quality-films"])
+def test_the_documented_table_of_quality_is_the_one_of_its_result_file(name: str) -> None:
+    result = BENCHMARKS / "results" / f"{name}.json"
+    command = [sys.executable, str(BENCHMARKS / "quality.py"), "--show", str(result)]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    assert shown in (BENCHMARKS.parent / "docs" / "benchmarks.md").read_text(encoding="utf-8")

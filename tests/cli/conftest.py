@@ -110,9 +110,10 @@ def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Api:
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     import os
 
-    for name in list(os.environ):
-        # The home stays the test's own: without it a test would charge the user's odometer.
-        if (name.startswith("RPSG_") and name != "RPSG_HOME") or name in {"FORCE_COLOR", "NO_COLOR", "COLUMNS", "GITHUB_ACTIONS"}:
+    screen = {"FORCE_COLOR", "NO_COLOR", "COLUMNS", "GITHUB_ACTIONS"}
+    # The home stays the test's own: without it a test would charge the user's odometer.
+    for name in set(os.environ) - {"RPSG_HOME"}:
+        if name.startswith("RPSG_") or name in screen:
             monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "80")
 

@@ -1,0 +1,124 @@
+"""How much of its own seed does a text still carry, stage by stage?
+
+    rpsg run --method paper ... -o RUN
+    python benchmarks/leaks.py RUN --spacy en_core_web_sm
+
+For the operator of a run of the method paper, who has its private folder: it reads the stages that the run
+kept there. For each stage it prints the share of texts that hold an 8-gram of their own seed, and the share
+that hold a name or another identity that a recogniser finds in their own seed; in brackets the same with the
+seed of another text, which is what chance does. A share of nought is a count, and no proof.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rpsg.models.recognisers import PatternRecogniser
+from rpsg.stages.guard import identities, names_any, shares_words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rpsg.protocols import Recogniser
+
+WORDS = 8
+Pairs = list[tuple[int, str]]  # the number of a seed, and a text made from it
+
+
+def shelf(run: Path) -> dict[str, Any]:
+    """What each stage left in the private folder of a run, by the name of the stage."""
+    files = sorted((run / "private" / "stages").glob("*.json"))
+    if not files:
+        sys.exit(f"{run} has no private stages: is it a finished run of the method paper?")
+    return {file.stem[3:]: json.loads(file.read_bytes())["value"] for file in files}
+
+
+def texts_by_stage(stages: Mapping[str, Any]) -> dict[str, Pairs]:
+    """The texts of each stage of the paper's method, each with the number of its seed."""
+    summaries = [
+        (int(number), text, problem)
+        for name in ("abstraction", "second-abstraction")
+        for number, own in stages.get(name, {}).items()
+        for text, problem in own
+        if text
+    ]
+    found = {
+        "summaries, before the guard": [(number, text) for number, text, _ in summaries],
+        "summaries, after the guard": [(number, text) for number, text, problem in summaries if not problem],
+    }
+    for title, name in (
+        ("first rewrite", "first-rewrite"),
+        ("second rewrite", "second-rewrite"),
+        ("after the scrub", "scrub"),
+        ("after the filters", "nll-filter"),
+    ):
+        living = [text for text in stages[name] if text["dropped"] is None]
+        found[title] = [(text["parent"], text["text"]) for text in living]
+    return found
+
+
+def shares(pairs: Pairs, seeds: Mapping[int, str], known: Mapping[int, frozenset[str]]) -> dict[str, float]:
+    """The share of texts with an 8-gram, and with an identity, of their own seed and of another one."""
+    numbers = sorted(seeds)
+    other = {number: numbers[(place + 1) % len(numbers)] for place, number in enumerate(numbers)}
+    count = max(len(pairs), 1)
+    return {
+        "texts": len(pairs),
+        "words": sum(shares_words(seeds[n], text, WORDS) for n, text in pairs) / count,
+        "words_of_another": sum(shares_words(seeds[other[n]], text, WORDS) for n, text in pairs) / count,
+        "names": sum(names_any(text, known[n]) for n, text in pairs) / count,
+        "names_of_another": sum(names_any(text, known[other[n]]) for n, text in pairs) / count,
+    }
+
+
+def recogniser_of(spacy: str | None) -> Recogniser:
+    """Presidio with a model that knows names, or patterns alone."""
+    if spacy is None:
+        return PatternRecogniser()
+    from rpsg.models.presidio import PresidioRecogniser  # noqa: PLC0415  # optional package
+
+    return PresidioRecogniser(spacy)
+
+
+def measure(run: Path, recogniser: Recogniser) -> dict[str, dict[str, float]]:
+    """The figures of all stages of one run."""
+    stages = shelf(run)
+    seeds = {seed["number"]: seed["text"] for seed in stages["seeds"]}
+    found = identities(list(seeds.values()), recogniser)
+    known = dict(zip(seeds, found, strict=True))
+    return {stage: shares(pairs, seeds, known) for stage, pairs in texts_by_stage(stages).items()}
+
+
+def table(figures: Mapping[str, Mapping[str, float]]) -> str:
+    """The figures as Markdown."""
+    rows = [
+        f"| {stage} | {f['texts']:.0f} | {f['words']:.1%} ({f['words_of_another']:.1%}) "
+        f"| {f['names']:.1%} ({f['names_of_another']:.1%}) |"
+        for stage, f in figures.items()
+    ]
+    return "\n".join(
+        ["| stage | texts | 8-gram of own seed | name of own seed |", "|---|---|---|---|", *rows]
+    )
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Print the table of each run that is named."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("runs", type=Path, nargs="+")
+    parser.add_argument("--spacy", help="an installed spaCy model; without one names of people are not known")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args(words)
+    recogniser = recogniser_of(args.spacy)
+    for run in args.runs:
+        figures = measure(run, recogniser)
+        print(json.dumps(figures) if args.json else table(figures))
+
+
+if __name__ == "__main__":
+    main()
