@@ -50,7 +50,7 @@ def test_a_whole_run_is_measured_stage_by_stage(
     run = lab.run(lab.plan(lab.file(lab.rows(40)), method={"name": "paper"}))
     leaks.main([str(run.path), "--json"])
     figures = json.loads(capsys.readouterr().out)
-    assert list(figures)[0] == "summaries, before the guard"
+    assert next(iter(figures)) == "summaries, before the guard"
     assert figures["after the filters"]["texts"] == len(run.texts)
     assert figures["summaries, after the guard"]["words"] == 0
     leaks.main([str(run.path)])

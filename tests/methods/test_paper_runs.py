@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rpsg.results import Run
 
 MARKER = "ZQXMARKER"
-QUIET = {"method": {"name": "paper"}, "paper": {"nominal_epsilon": 0}}
+QUIET: dict[str, dict[str, Any]] = {"method": {"name": "paper"}, "paper": {"nominal_epsilon": 0}}
 
 
 def stages(run: Run) -> dict[str, dict[str, Any]]:

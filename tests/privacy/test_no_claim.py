@@ -132,7 +132,7 @@ def door(folder: Path) -> Disclosure:
 
 def test_a_door_writes_down_what_it_gives_before_it_gives_it(tmp_path: Path) -> None:
     opened = door(tmp_path)
-    assert opened.flows == ()
+    assert not opened.flows
     assert opened.read("rows", FLOW) == "a private text"
     assert opened.flows == (FLOW,)
     assert "a private text" not in (tmp_path / "disclosures.jsonl").read_text()

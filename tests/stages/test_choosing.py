@@ -62,7 +62,7 @@ def test_the_sound_sensitivity_is_the_root_of_the_number_of_candidates() -> None
 @pytest.mark.parametrize("nominal", [0.0, math.inf])
 def test_without_a_number_there_is_no_noise_and_the_best_is_taken(nominal: float) -> None:
     sigma = choice_sigma(NominalEpsilon(nominal), 1000, 5, "paper")
-    assert sigma == 0
+    assert float(sigma) == 0.0
     assert noisy_argmax([(0.1, 0.9, 0.3), (), (2.0,)], sigma, RoundedGaussian()) == [1, -1, 0]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -67,10 +68,9 @@ def test_with_the_nearest_representative_other_texts_go() -> None:
 
 @given(st.lists(FLOATS, min_size=1, max_size=30), st.sampled_from(["max", "min"]))
 def test_percentile_nought_keeps_every_text_and_equal_gaps_stay_together(
-    values: list[float], how: str
+    values: list[float], distance: Literal["max", "min"]
 ) -> None:
     scores, private = np.array(values), np.array([1.0, 5.0])
-    distance = "max" if how == "max" else "min"
     assert len(alive(drop_near_private(pool_of(len(values)), scores, private, 0, distance))) == len(values)
     same = np.full(len(values), 3.0)
     assert len(alive(drop_near_private(pool_of(len(values)), same, private, 55, distance))) == len(values)
