@@ -137,19 +137,20 @@ def test_no_mark_is_left_however_they_are_nested(text: str) -> None:
 @pytest.mark.parametrize(
     ("reply", "text"),
     [
-        ('{"summary": "A customer likes tea.', "A customer likes tea."),
-        ('{"summary": "A customer likes tea."}', "A customer likes tea."),
-        ('{"summary": "A customer likes tea.", "mood": "good', "A customer likes tea."),
-        ('```json\n{ "summary" : "A customer likes tea."}\n```', "A customer likes tea."),
-        ('{"summary": "says \\"good\\" twice', 'says "good" twice'),
+        ('{"summary": "A customer likes green tea.', "A customer likes green tea."),
+        ('{"summary": "A customer likes green tea."}', "A customer likes green tea."),
+        ('{"summary": "A customer likes green tea.", "mood": "good', "A customer likes green tea."),
+        ('```json\n{ "summary" : "A customer likes green tea."}\n```', "A customer likes green tea."),
+        ('{"summary": "the text says \\"good\\" twice', 'the text says "good" twice'),
         ('{"summary": "says "good" twice', ""),
-        ("A customer likes tea.", ""),
-        ('Sure! {"summary": "A customer likes tea."}', ""),
-        ('{"text": "A customer likes tea."}', ""),
+        ("A customer likes green tea.", ""),
+        ('Sure! {"summary": "A customer likes green tea."}', ""),
+        ('{"text": "A customer likes green tea."}', ""),
         ('{"summary": ["tea"]}', ""),
         ('{"summary": "ends in a backslash \\', ""),
         ('{"summary": "0123456789abcdef0123456789abcdef', ""),
         ('{"summary": "' + "long " * 300, ""),
+        ('{"summary": "Tea."}', ""),
         ("", ""),
     ],
 )
@@ -159,7 +160,7 @@ def test_a_reply_is_parsed_or_dropped(reply: str, text: str) -> None:
 
 @pytest.mark.parametrize("finish", ["length", "error"])
 def test_a_reply_that_was_cut_or_failed_is_dropped(finish: str) -> None:
-    reply = Reply('{"summary": "A customer likes tea."}', finish)  # type: ignore[arg-type]  # a parameter
+    reply = Reply('{"summary": "A customer likes green tea."}', finish)  # type: ignore[arg-type]  # a parameter
     assert parsed(reply) == ""
 
 

@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 
 BEGINS = '{"summary": "'
 LONGEST = 1_200
+FEWEST_WORDS = 5
 TOKENS_BESIDE = 24
 STOPS = ('"}', '",')
 #: Of the writer's first pass, which stands in for the beam search of a summariser.
-FIRST_TEMPERATURE = 0.7
+FIRST_TEMPERATURE = 0.5
 FORM = re.compile(r'(?:```(?:json)?\s*)?\{\s*"summary"\s*:\s*"')
 NUMBER_LIKE_A_MARK = re.compile(r"[0-9a-fA-F]{16,}")
 TONES = {"positive": "Keep positive tone: ", "negative": "Keep negative tone: "}
@@ -131,7 +132,8 @@ def parsed(reply: Reply) -> str:
     rest = body[end:].lstrip()
     if len(found) > LONGEST or NUMBER_LIKE_A_MARK.search(found) or (rest and rest[0] not in ",}"):
         return ""
-    return plain(" ".join(found.split()))
+    words = plain(found).split()
+    return " ".join(words) if len(words) >= FEWEST_WORDS else ""
 
 
 class Summariser(Protocol):
