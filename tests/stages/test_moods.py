@@ -96,3 +96,19 @@ def test_without_a_target_the_first_usable_text_is_taken() -> None:
 @pytest.mark.parametrize("attempts", [1, 2, 4])
 def test_nothing_is_asked_more_often_than_allowed(attempts: int) -> None:
     assert len(run({0: ["bad 0.5"] * 4}, ["good"], attempts)[1]) == attempts
+
+
+def test_the_default_sentiment_says_how_sure_it_is_of_what_it_says() -> None:
+    import numpy as np
+
+    from rpsg.models.sentiment import EmbeddingSentiment
+    from rpsg.stages.sentiment_guard import Confident
+
+    probe = EmbeddingSentiment()
+    rows = np.random.default_rng(0).standard_normal((50, 384)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    sure = probe.confidences(["text"] * 50, rows)
+    assert isinstance(probe, Confident)
+    assert all(1 / 3 <= value <= 1 for value in sure)
+    assert probe.confidences(["text"], rows[:1]) == sure[:1]
+    assert probe.confidences(["text"] * 50, 100 * rows) >= sure

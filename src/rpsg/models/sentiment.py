@@ -79,6 +79,13 @@ class EmbeddingSentiment:
         _same_length(texts, embeddings, self._weights.shape[1])
         return [self._values[k] for k in _scores(embeddings, self._weights, self._bias).argmax(axis=1)]
 
+    def confidences(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[float]:
+        """The probability of the likeliest value of each row."""
+        _same_length(texts, embeddings, self._weights.shape[1])
+        scores = _scores(embeddings, self._weights, self._bias)
+        chances = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return [float(value) for value in 1.0 / chances.sum(axis=1)]
+
     def lean(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """How much more positive than negative each row is, in log-odds; shape (rows,)."""
         scores = _scores(embeddings, self._weights, self._bias)

@@ -47,7 +47,9 @@ def test_probabilities_become_a_value(
 
     sentiment = TransformersSentiment(folder)
     meanings = [sentiment._meaning(label) for label in labels]
-    assert sentiment._value(torch.tensor(logits), meanings) == value
+    found, confidence = sentiment._value(torch.tensor(logits), meanings)
+    assert found == value
+    assert 0 <= confidence <= 1
 
 
 def test_labels_without_a_meaning_are_asked_for(tmp_path: Path) -> None:

@@ -73,6 +73,7 @@ class TransformersSentiment:
         self._lanes = (threads or cores()) if self._device == "cpu" else 1
         self._loaded: tuple[Any, Any, list[str]] | None = None
         self._loading = threading.Lock()
+        self._last: tuple[tuple[str, ...], list[tuple[str, float]]] = ((), [])
 
     @property
     def name(self) -> str:
@@ -81,25 +82,38 @@ class TransformersSentiment:
 
     def classify(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[str]:  # noqa: ARG002  # the protocol's face; this one reads the text
         """The value of each text; ``embeddings`` are not looked at."""
+        return [value for value, _ in self._judged(texts)]
+
+    def confidences(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[float]:  # noqa: ARG002  # as above
+        """How sure the value of each text is: its share, or for "mixed" also what is missing to be clear."""
+        return [confidence for _, confidence in self._judged(texts)]
+
+    def _judged(self, texts: Sequence[str]) -> list[tuple[str, float]]:
+        """Value and confidence of each text; what was asked last is not computed again."""
         if not texts:
             return []
+        if self._last[0] == tuple(texts):
+            return self._last[1]
         model, tokenizer, meanings = self._load()
         size = min(_MOST_TOKENS, _made_for(model, tokenizer))
         encoded = [
             tokenizer(text, truncation=True, max_length=size, return_tensors="pt").to(model.device)
             for text in texts
         ]
-        return in_lanes(lambda one: self._value(model(**one).logits[0], meanings), encoded, self._lanes)
+        found = in_lanes(lambda one: self._value(model(**one).logits[0], meanings), encoded, self._lanes)
+        self._last = (tuple(texts), found)
+        return found
 
-    def _value(self, logits: Any, meanings: list[str]) -> str:
+    def _value(self, logits: Any, meanings: list[str]) -> tuple[str, float]:
         shares = dict.fromkeys(VALUES, 0.0)
         for meaning, share in zip(meanings, logits.double().softmax(-1).tolist(), strict=True):
             shares[meaning] += share
         clear = max(("positive", "negative"), key=lambda value: shares[value])
+        unclear = ("mixed", max(shares["mixed"], 1.0 - shares[clear]))
         if shares["mixed"] > shares[clear]:
-            return "mixed"
+            return unclear
         enough = self._certainty * (shares["positive"] + shares["negative"])
-        return clear if shares[clear] >= enough else "mixed"
+        return (clear, shares[clear]) if shares[clear] >= enough else unclear
 
     def _load(self) -> tuple[Any, Any, list[str]]:
         with self._loading:
