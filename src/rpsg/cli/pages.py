@@ -146,6 +146,10 @@ def _value(value: Any) -> str:
 def show_run(screen: Screen, run: Run) -> None:
     """The summary, where the time went, and what to type next."""
     screen.markdown(run.summary)
+    stages = run.path / "private" / "stages.md"
+    if stages.is_file():
+        screen.heading("The stages, for your eyes: these counts depend on private texts")
+        screen.markdown(stages.read_text(encoding="utf-8"))
     total = sum(run.timings.values())
     if total > 0:
         screen.heading("Where the time went")
