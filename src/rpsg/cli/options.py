@@ -203,6 +203,22 @@ SETTINGS: tuple[Setting, ...] = (
         ABOUT_MODELS,
         "minilm",
     ),
+    Setting(
+        "models.sentiment",
+        "--sentiment",
+        str,
+        "NAME",
+        "What tells the mood of a text. See: rpsg list classifiers.",
+        ABOUT_MODELS,
+    ),
+    Setting(
+        "server.base_url",
+        "--base-url",
+        str,
+        "URL",
+        "Server of a writer named openai:MODEL, as in http://127.0.0.1:11434/v1.",
+        ABOUT_MODELS,
+    ),
     Setting("models.slots", "--slots", int, "N", "Texts written at the same time.", ABOUT_MODELS),
     Setting("models.threads", "--threads", int, "N", "Processor threads of the models.", ABOUT_MODELS),
     Setting(
