@@ -17,6 +17,8 @@ from rpsg.errors import ModelError
 from rpsg.models.server.writer import ServerWriter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rpsg.protocols import Reply
 
 
@@ -68,6 +70,15 @@ def test_a_server_that_is_not_there_ends_with_an_error_after_some_time(
         writer.write([replace(ASK, seed=seed) for seed in range(40)])
 
 
+@pytest.fixture
+def listens_to_ctrl_c() -> Iterator[None]:
+    """A process started in the background ignores the signal, and the test would wait for ever."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("listens_to_ctrl_c")
 def test_ctrl_c_stops_at_once_and_leaves_nothing_behind() -> None:
     with FaultyServer(lambda asked: "ok" if asked.body["seed"] < 3 else "hang") as server:
         writer = ServerWriter("m", server.settings(concurrency=8))
