@@ -85,6 +85,7 @@ def verify(
     With ``regenerate`` the writer writes every text again; without it the replies of the evidence are used.
     """
     from rpsg.methods.places import SEEDED  # noqa: PLC0415  # as above
+    from rpsg.privacy.checks import makes_dp_claim  # noqa: PLC0415  # as above
     from rpsg.privacy.files import strict_json  # noqa: PLC0415  # as above
     from rpsg.privacy.verify import CANNOT_SHOW, verify_release  # noqa: PLC0415  # as above
     from rpsg.release import CORPUS, EVIDENCE, release_folder  # noqa: PLC0415  # as above
@@ -96,9 +97,11 @@ def verify(
     if all(check.ok for check in checks):
         ledger = strict_json((folder / "ledger.json").read_bytes())
         checks += list(_files(folder, ledger))
+        claims = makes_dp_claim(ledger)
         if ledger["mode"] in SEEDED:
-            return Verification(folder, tuple(checks), (*CANNOT_SHOW, FROM_SEEDS))
+            return Verification(folder, tuple(checks), (*CANNOT_SHOW, FROM_SEEDS), claims)
         checks.append(replay(folder, ledger, regenerate=regenerate, progress=progress))
+        return Verification(folder, tuple(checks), CANNOT_SHOW, claims)
     return Verification(folder, tuple(checks), CANNOT_SHOW)
 
 

@@ -135,11 +135,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """All checks of a release, and what no check can show."""
+    """All checks of a release, and what no check can show.
+
+    ``claims`` says whether there is a differential-privacy claim that could hold; a release of the method
+    ``paper`` or ``floor`` can be whole and claim nothing.
+    """
 
     path: Path
     checks: tuple[Check, ...]
     cannot_show: tuple[str, ...]
+    claims: bool = True
 
     @property
     def ok(self) -> bool:

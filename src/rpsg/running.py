@@ -168,6 +168,7 @@ def execute(
                 sides = (private.people, private.kernel)
                 job = Job(plan, pack, budget, *sides, cached, watch, folder.key, private.seeding)
                 pool = story(job)
+                tell_learned(tools.writer, watch)
                 watch.start("release")
                 seen = seen_by(plan, tools, calls, private=budget is not None)
                 if private.seeding is None:
@@ -227,6 +228,12 @@ def note_sending(folder: RunFolder, writer: Writer, stage: str, requests: int | 
     """Note in the journal who is about to be sent how many requests; without a number for private ones."""
     facts = {} if requests is None else {"requests": requests}
     folder.journal.append("sending", stage=stage, host=egress.host_of(writer), model=writer.name, **facts)
+
+
+def tell_learned(writer: Writer, progress: Progress) -> None:
+    """Say what the writer's server refused, and was therefore asked without: settings that had no effect."""
+    if learned := getattr(writer, "learned", ()):
+        progress.note(f"The server refused some settings and was asked with: {'; '.join(learned)}.")
 
 
 def keep_pack(folder: RunFolder, plan: Plan, pack: Pack) -> None:

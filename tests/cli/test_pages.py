@@ -118,6 +118,14 @@ def test_a_release_that_does_not_hold_ends_in_8(fake: Api, rpsg: Rpsg, checks: t
     assert (shown.code, shown.json["verification"]["ok"]) == (8, False)
 
 
+def test_a_whole_release_that_claims_nothing_is_not_said_to_hold_a_claim(fake: Api, rpsg: Rpsg) -> None:
+    fake.verified = Verification(Path("runs"), (Check("hash", ok=True),), (), claims=False)
+    shown = rpsg("verify", "runs")
+    assert shown.code == 0
+    assert "claim holds" not in shown.out
+    assert "makes no differential-privacy claim" in shown.out
+
+
 def test_a_failed_check_is_marked(fake: Api, rpsg: Rpsg) -> None:
     fake.verified = Verification(Path("runs"), (Check("hash", ok=False, detail="differs"),), ())
     shown = rpsg("verify", "runs").out

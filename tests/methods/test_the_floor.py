@@ -59,7 +59,8 @@ def test_the_floor_s_values_are_spread_evenly(lab: Lab) -> None:
 def test_a_release_of_the_floor_can_be_verified(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "sentiment", lambda _of, _name: FakeClassifier())
     run = api.run(floor(lab), lab.folder / "run")
-    assert api.verify(run.path).ok
+    found = api.verify(run.path)
+    assert (found.ok, found.claims) == (True, False)
 
 
 def test_a_method_without_a_budget_gets_no_answer(lab: Lab) -> None:

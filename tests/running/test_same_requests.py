@@ -150,3 +150,17 @@ def test_llama_cpp_is_sent_the_same_bytes_as_a_fake_and_both_releases_verify(
         the_same_from_all(lab, monkeypatch, {"llama": lambda: writer})
     finally:
         writer.close()
+
+
+@pytest.mark.parametrize(
+    ("learned", "said"),
+    [(("no seed",), ["The server refused some settings and was asked with: no seed."]), ((), [])],
+)
+def test_settings_that_a_server_refused_are_told(learned: tuple[str, ...], said: list[str]) -> None:
+    notes: list[str] = []
+    watched = running.Silent()
+    watched.note = notes.append  # type: ignore[method-assign]  # a listener without a class of its own
+    writer = FakeWriter()
+    writer.learned = learned  # type: ignore[attr-defined]  # as a served writer has it
+    running.tell_learned(writer, watched)
+    assert notes == said

@@ -186,7 +186,10 @@ def show_verification(screen: Screen, found: Verification) -> None:
         screen.items(found.cannot_show)
     failed = sum(not check.ok for check in found.checks)
     screen.line()
-    if found.ok:
+    if found.ok and not found.claims:
+        screen.line(f"Nothing was changed: all {len(found.checks)} checks passed.")
+        screen.line("This release makes no differential-privacy claim.", "yellow")
+    elif found.ok:
         screen.line(f"The claim holds: all {len(found.checks)} checks passed.", "green")
     elif not found.checks:
         screen.line("Nothing was checked, so nothing is shown.", "red")

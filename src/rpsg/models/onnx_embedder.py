@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from rpsg.errors import MissingExtraError, ModelError
 from rpsg.models.files import file_digest
 from rpsg.models.machine import cores
+from rpsg.models.tokens import open_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -53,7 +54,8 @@ class OnnxEmbedder:
                     f"The embedder's file {file.name} is not in {self._folder}.",
                     hint="Bring the default embedder with: rpsg models pull minilm-onnx",
                 )
-        self._tokenizer = _open_tokenizer(tokenizer, max_tokens)
+        self._tokenizer = open_tokenizer(tokenizer, extra="local", damaged=_damaged)
+        self._tokenizer.enable_truncation(max_tokens)
         self._session = _open_session(model)
         self._inputs = {node.name for node in self._session.get_inputs()}
         self._dim = int(self._session.get_outputs()[0].shape[-1])
@@ -110,20 +112,6 @@ def _batches(texts: Iterable[str], chunk: int) -> Iterator[list[str]]:
     iterator = iter(texts)
     for first in iterator:
         yield list(chain([first], (text for _, text in zip(range(chunk - 1), iterator, strict=False))))
-
-
-def _open_tokenizer(file: Path, max_tokens: int) -> Any:
-    try:
-        from tokenizers import Tokenizer  # noqa: PLC0415 - optional package
-    except ImportError:
-        raise MissingExtraError("local", "tokenizers") from None
-    try:
-        tokenizer = Tokenizer.from_str(file.read_text(encoding="utf-8"))
-    except Exception as error:  # the package raises bare Exception for a bad file
-        raise _damaged(file) from error
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(max_tokens)
-    return tokenizer
 
 
 def _open_session(file: Path) -> Any:

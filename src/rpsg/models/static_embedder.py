@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import MissingExtraError, ModelError
 from rpsg.models.files import file_digest
+from rpsg.models.tokens import open_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,16 +110,7 @@ def _read_table(file: Path) -> npt.NDArray[np.float32]:
 
 def _open_tokenizer(file: Path) -> tuple[Any, int]:
     """The tokenizer, and the number of the token that stands for what it does not know (-1: none)."""
-    try:
-        from tokenizers import Tokenizer  # noqa: PLC0415 - optional package
-    except ImportError:
-        raise MissingExtraError("static", "tokenizers") from None
-    try:
-        tokenizer = Tokenizer.from_str(file.read_text(encoding="utf-8"))
-    except Exception as error:  # the package raises bare Exception for a bad file
-        raise _damaged(file) from error
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
+    tokenizer = open_tokenizer(file, extra="static", damaged=_damaged)
     unknown = getattr(tokenizer.model, "unk_token", None)
     number = None if unknown is None else tokenizer.token_to_id(unknown)
     return tokenizer, -1 if number is None else number

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rpsg.models.server.address import Kind
     from rpsg.models.server.asking import Questions
     from rpsg.plan import Server
+    from rpsg.protocols import Endpoint
 
 Read = TypeVar("Read")
 
@@ -55,3 +56,30 @@ class Connection:
             self.address,
             timeout=self._server.timeout,
         )
+
+
+class Served:
+    """What is known of a model behind a server: its name, where it is, who sees what it is asked."""
+
+    _connection: Connection
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name})"
+
+    @property
+    def name(self) -> str:
+        return self._connection.name
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return self._connection.address.endpoint
+
+    @property
+    def host(self) -> str:
+        """Who sees the texts: the host, with its port if the address names one."""
+        return self._connection.address.host
+
+    @property
+    def learned(self) -> tuple[str, ...]:
+        """How requests are changed because the server refused them as they were."""
+        return self._connection.learned

@@ -8,13 +8,13 @@ one text at a time, and one after the other; another one for many at once.
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rpsg.errors import ModelError
 from rpsg.models.server.asking import Dropped
-from rpsg.models.server.connection import Connection
+from rpsg.models.server.connection import Connection, Served
 from rpsg.models.server.replies import UnusableError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _BATCH = 64
 
 
-class ServerEmbedder:
+class ServerEmbedder(Served):
     """Rows from ``model`` on the server that the plan's section ``[server]`` describes.
 
     batch: texts in one request, concurrency: requests at once (default: 1 and 1 on this machine, else 64
@@ -55,22 +55,6 @@ class ServerEmbedder:
         self._batch = batch or alone or _BATCH
         self._connection = Connection(model, server, kind, first_pause, concurrency or alone)
         self._dim = 0
-
-    def __repr__(self) -> str:
-        return f"ServerEmbedder({self.name})"
-
-    @property
-    def name(self) -> str:
-        return self._connection.name
-
-    @property
-    def endpoint(self) -> Literal["local_model", "remote_llm"]:
-        return self._connection.address.endpoint
-
-    @property
-    def host(self) -> str:
-        """Who sees the texts: the host, with its port if the address names one."""
-        return self._connection.address.host
 
     @property
     def dim(self) -> int:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from rpsg.models.server.asking import Dropped
-from rpsg.models.server.connection import Connection
+from rpsg.models.server.connection import Connection, Served
 from rpsg.models.server.questions import Probe, Writing
 from rpsg.protocols import Reply
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rpsg.protocols import OnReply, Request
 
 
-class ServerWriter:
+class ServerWriter(Served):
     """Texts from ``model`` on the server that the plan's section ``[server]`` describes.
 
     kind: "openai" for every server that speaks that API, "azure" where ``model`` is a deployment.
@@ -36,31 +36,10 @@ class ServerWriter:
         self._connection = Connection(model, server, kind, first_pause)
         self._continues: bool | None = True if server.api == "completions" else None
 
-    def __repr__(self) -> str:
-        return f"ServerWriter({self.name})"
-
-    @property
-    def name(self) -> str:
-        return self._connection.name
-
-    @property
-    def endpoint(self) -> Literal["local_model", "remote_llm"]:
-        return self._connection.address.endpoint
-
-    @property
-    def host(self) -> str:
-        """Who sees the requests: the host, with its port if the address names one."""
-        return self._connection.address.host
-
     @property
     def at_once(self) -> int:
         """How many requests may be under way: as many may be paid for and lost when the process is killed."""
         return self._at_once
-
-    @property
-    def learned(self) -> tuple[str, ...]:
-        """How requests are changed because the server refused them as they were."""
-        return self._connection.learned
 
     def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
         """Replies in the order of the requests; ``on_reply`` runs in the calling thread as each one lands.
