@@ -27,6 +27,8 @@ Kind = Literal["public", "dp_outputs", "private"]
 
 THIS_MACHINE = "this machine"
 UNNAMED = "a host that is not named"
+#: A server's loopback address proves nothing; that it runs here is the operator's word.
+BY_THE_PLAN = "as the plan declares"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ def host_of(model: Any) -> str:
     """Where a model runs, as it is told to people."""
     host = str(getattr(model, "host", "") or "")
     if is_here(model):
-        return f"{THIS_MACHINE} ({host})" if host else THIS_MACHINE
+        return f"{THIS_MACHINE} ({host}, {BY_THE_PLAN})" if host else THIS_MACHINE
     return host or UNNAMED
 
 
@@ -119,8 +121,15 @@ def check(models: Mapping[str, Any], *, private: bool) -> None:
             raise PrivacyError(
                 f"The {way.role} {model.name} runs on {host_of(model)}. It would be sent {way.sees}, "
                 "and those stay on this machine. Nothing was read.",
-                hint=f"Choose one of this machine. See: rpsg list {_listed(way.role)}",
+                hint=f"{how_to_stay(model)} See: rpsg list {_listed(way.role)}",
             )
+
+
+def how_to_stay(model: Any) -> str:
+    """What to do about a model that is not on this machine, or whose server may be and was not declared."""
+    if is_loopback(str(getattr(model, "host", ""))):
+        return "If that server runs on this machine, say so in the plan: [server] this_machine = true."
+    return "Choose one of this machine."
 
 
 def _listed(role: str) -> str:

@@ -150,9 +150,10 @@ def place_of(plan: Plan, role: str) -> str:
         "writer": ("writers", plan.models.writer),
         "embedder": ("embedders", plan.models.embedder),
         "scorer": ("scorers", plan.models.scorer),
+        "sentiment": ("classifiers", plan.models.sentiment or "sentiment"),
     }
     if role not in names:
-        return egress.THIS_MACHINE  # mechanisms, and a sentiment that is read from the embedder's rows
+        return egress.THIS_MACHINE  # mechanisms, and what the methods with seeds have of their own
     kind, name = names[role]
     return _place(plan, kind, name) if name else ""
 
@@ -161,7 +162,9 @@ def _place(plan: Plan, kind: Kind, name: str) -> str:
     beginning = name.partition(":")[0]
     if beginning in SERVED:
         host = urlsplit(plan.server.base_url).netloc.rpartition("@")[2]
-        return f"{egress.THIS_MACHINE} ({host})" if egress.is_loopback(host) else host or PROVIDER
+        if egress.is_loopback(host) and plan.server.this_machine:
+            return f"{egress.THIS_MACHINE} ({host}, {egress.BY_THE_PLAN})"
+        return host or PROVIDER
     known = {entry.partition(":")[0] for entry in registry.BUILT_IN[kind]}
     built_in = beginning in known or "/" in name or beginning == "hf"
     return egress.THIS_MACHINE if built_in or name.endswith(".gguf") else UNKNOWN_PLACE

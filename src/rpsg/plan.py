@@ -127,9 +127,13 @@ class Server(Section):
 
     Keys are never written here: ``key_env`` names the environment variable that holds one. Where the server
     is belongs to the writer's name, and so to the run's identity, by its host.
+
+    A loopback address is no proof that a server runs on this machine: a tunnel or a proxy looks the same.
+    ``this_machine`` is the operator's word for it, without which it is sent no private text.
     """
 
     base_url: str = ""
+    this_machine: bool = False
     key_env: str = "OPENAI_API_KEY"
     api: Literal["chat", "completions"] = "chat"
     api_version: str = ""
@@ -155,6 +159,9 @@ class Limits(Section):
 
 class Paper(Section):
     """What the methods paper and split are set by: the paper's hyperparameters, with its values.
+
+    Split ends with votes as strict does: it takes the seeds, summaries and first rewrite from here, and not
+    ``selection = "votes"``, the histogram, the surrogate, the representatives and the filters.
 
     ``nominal_epsilon`` goes into the paper's formula for the noise of its choice (0: no noise). It is no
     budget and bounds nothing, so no release names it. ``filters`` names a version of the authors' code:

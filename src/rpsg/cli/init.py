@@ -52,9 +52,10 @@ _COMMENTS = {
     "method.phrases_per_record": "Phrases that a record may name, where the budget pays for phrases.",
     "models.scorer": "Model that scores how natural a text is.",
     "models.sentiment": "What tells the mood of a text; by default a probe that fits the embedder.",
-    "models.context": "Tokens that the writer can hold.",
-    "generation.temperature": "How freely the writer chooses; by default as the domain pack says.",
-    "server.base_url": "Where it is, as in http://127.0.0.1:11434/v1. Empty: OPENAI_BASE_URL, or OpenAI.",
+    "models.context": "Tokens that a writer of this machine can hold; a server has its own limit.",
+    "generation.temperature": "How freely the writer chooses; by default as the pack, or the paper, says.",
+    "server.base_url": "Where it is, as in http://127.0.0.1:11434/v1. Empty: https://api.openai.com/v1.",
+    "server.this_machine": "Your word that the server runs here: no tunnel, no proxy to another machine.",
     "server.key_env": "The environment variable that holds the key. The key itself never stands here.",
     "server.api": "chat or completions.",
     "server.api_version": "For Azure.",
@@ -101,7 +102,7 @@ _COMMENTS = {
     "split.donors": "Share of people who give seeds, drawn in secret.",
     "split.donor_list": "Or a file with the users who give seeds, one a line.",
     "generation.examples": "Invented examples of the pack that a prompt shows.",
-    "generation.top_p": "Share of likely words it chooses from; by default as the domain pack says.",
+    "generation.top_p": "Share of likely words it chooses from; by default as the pack, or the paper, says.",
 }
 
 

@@ -66,6 +66,7 @@ class GgufEmbedder:
         count = _fit(self._path, cache, min(threads or cores(), _MOST_SERVERS))
         self._servers: list[Any] = [self._start() for _ in range(count)]
         self._finalizer = weakref.finalize(self, self._servers.clear)
+        self._refuse_useless()
 
     @property
     def name(self) -> str:
@@ -113,12 +114,17 @@ class GgufEmbedder:
         except (ValueError, TypeError, KeyError, IndexError):
             row = np.zeros(0)  # told below; what the server said may hold the text
         norm = float(np.linalg.norm(row)) if row.shape == (self._dim,) else 0.0
-        if not np.isfinite(norm) or norm == 0:
+        if not np.isfinite(norm) or norm == 0:  # no error: whether a run goes on must not hang on one record
+            return np.zeros(self._dim, dtype=np.float32)
+        return (row / norm).astype(np.float32)
+
+    def _refuse_useless(self) -> None:
+        """ModelError when the model has no row even for a public word."""
+        if not self._row(self._servers[0], "dimension").any():
             raise ModelError(
                 f"llama.cpp gave no embedding with {self._path.name}.",
                 hint="Take a GGUF file of an embedding model.",
             )
-        return (row / norm).astype(np.float32)
 
     def _start(self) -> Any:
         try:

@@ -51,6 +51,21 @@ def test_a_text_that_the_server_declines_is_a_zero_row_and_its_neighbours_are_no
     assert found.any(axis=1).tolist() == [True, False, True]
 
 
+def test_a_text_that_the_server_has_no_row_for_is_a_zero_row_not_an_error() -> None:
+    odd = {"b": {"data": []}, "c": {"data": [{"embedding": ["x"]}]}, "d": {"data": [{"embedding": [1.0]}]}}
+    with FaultyServer(lambda a: odd.get(a.body["input"][0]) or rows(a)) as server:
+        found = ServerEmbedder("e", server.settings(retries=0)).embed(["a", "b", "c", "d", "e"])
+    assert found.any(axis=1).tolist() == [True, False, False, False, True]
+
+
+def test_a_server_that_goes_out_of_order_is_an_error_and_not_a_row_of_zeros_each() -> None:
+    def behave(asked: Asked) -> Any:
+        return rows(asked) if len(server.asked) < 2 else {"data": []}
+
+    with FaultyServer(behave) as server, pytest.raises(ModelError, match="not even of one plain word"):
+        ServerEmbedder("e", server.settings(retries=0)).embed(["a", "b"])
+
+
 @pytest.mark.parametrize(
     "said",
     [

@@ -111,13 +111,20 @@ def test_a_key_within_an_address_is_refused_and_not_shown() -> None:
 def test_this_machine_is_local_and_every_other_is_not() -> None:
     assert [is_loopback(n) for n in ("localhost", "127.0.0.1", "127.8.8.8", "::1")] == [True] * 4
     assert [is_loopback(n) for n in ("localhost.example.org", "10.0.0.1", "0.0.0.0", "::")] == [False] * 4
-    assert ServerWriter("m", Server(base_url="http://127.0.0.1:9")).endpoint == "local_model"
+    declared = Server(base_url="http://127.0.0.1:9", this_machine=True)
+    assert ServerWriter("m", declared).endpoint == "local_model"
+    elsewhere = Server(base_url="https://10.0.0.1", this_machine=True)
+    assert ServerWriter("m", elsewhere).endpoint == "remote_llm", "saying so does not move a server"
     writer = ServerWriter("m", Server())
     assert (writer.endpoint, writer.host, writer.name) == (
         "remote_llm",
         "api.openai.com",
         "openai:m@api.openai.com",
     )
+
+
+def test_an_address_of_this_machine_is_no_proof_that_the_server_is_here() -> None:
+    assert ServerWriter("m", Server(base_url="http://127.0.0.1:9")).endpoint == "remote_llm"
 
 
 def test_a_redirect_is_not_followed() -> None:

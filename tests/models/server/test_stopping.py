@@ -84,14 +84,16 @@ def test_ctrl_c_stops_at_once_and_leaves_nothing_behind() -> None:
         writer = ServerWriter("m", server.settings(concurrency=8))
 
         def interrupt() -> None:
-            assert until(lambda: server.under_way >= 7)
+            reached.append(until(lambda: server.under_way >= 7))
             os.kill(os.getpid(), signal.SIGINT)
 
+        reached: list[bool] = []
         threading.Thread(target=interrupt).start()
         began = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
             writer.write([replace(ASK, seed=seed) for seed in range(40)])
-        assert time.monotonic() - began < 5
+        assert reached == [True]
+        assert time.monotonic() - began < 15, "hanging requests are not waited for: they would take 20 s"
         assert not [t for t in threading.enumerate() if t.name == "rpsg-server"]
         assert writer.write([replace(ASK, seed=1)])[0].text == "reply to 1"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -16,6 +16,7 @@ from rpsg.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     from rpsg.plan import Server
+    from rpsg.protocols import Endpoint
 
 Kind = Literal["openai", "azure"]
 
@@ -26,15 +27,20 @@ _EXAMPLE = 'Write it as in base_url = "http://localhost:8000/v1", in the section
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """``root`` is the URL without a slash at its end; ``host`` is the host with its port, if it names one."""
+    """``root`` is the URL without a slash at its end; ``host`` is the host with its port, if it names one.
+
+    ``is_local``: the bytes go to this machine's loopback. ``declared``: the operator says they end there.
+    """
 
     root: str
     host: str
     is_local: bool
+    declared: bool = False
 
     @property
-    def endpoint(self) -> Literal["local_model", "remote_llm"]:
-        return "local_model" if self.is_local else "remote_llm"
+    def endpoint(self) -> Endpoint:
+        """On this machine only where the address and the operator say so: a tunnel's end looks the same."""
+        return "local_model" if self.is_local and self.declared else "remote_llm"
 
 
 def parse_address(base_url: str) -> Address:
@@ -77,7 +83,8 @@ def is_loopback(name: str) -> bool:
 def address_of(kind: Kind, server: Server) -> Address:
     """Where the plan says that the server is; UsageError when it must say so and does not."""
     if server.base_url:
-        return parse_address(server.base_url if kind == "openai" else _azure_root(server.base_url))
+        found = parse_address(server.base_url if kind == "openai" else _azure_root(server.base_url))
+        return replace(found, declared=server.this_machine)
     if kind == "azure":
         raise UsageError(
             "Azure needs to know the resource.",

@@ -59,27 +59,41 @@ class ServerEmbedder(Served):
     @property
     def dim(self) -> int:
         if not self._dim:
-            self._dim = next(len(row) for row in self._rows(["dimension"]) if row is not None)
+            self._dim = len(self._probe())
         return self._dim
 
     def embed(self, texts: Sequence[str]) -> Rows:
-        """Unit-length rows, shape (len(texts), dim); a zero row for a text that is empty or too long.
+        """Unit-length rows, shape (len(texts), dim); a zero row for a text that
+        is empty or that the server has no row for.
 
         Raises:
-            ModelError: the server gave no rows, or rows that are none.
+            ModelError: the server is out of order, or gives no row for a plain word.
             MissingExtraError: h11 or truststore is not installed.
         """
         rows = np.zeros((len(texts), self.dim), np.float32)
         full = [index for index, text in enumerate(texts) if text.strip()]
         for index, row in zip(full, self._rows([texts[index] for index in full]), strict=True):
-            if row is not None:
-                if row.shape != (self.dim,):
-                    raise self._useless("rows of different lengths")
+            if row is not None and row.shape == (self.dim,):
                 rows[index] = row
         return rows
 
+    def _probe(self) -> Rows:
+        """The row of a public word; ModelError when the server has none even for that."""
+        rows: list[Rows | None] = [None]
+        self._ask(["dimension"], [range(1)], rows)
+        if rows[0] is None:
+            raise ModelError(
+                f"{self.host} gave no embedding, not even of one plain word.",
+                hint="Check that the model is an embedding model, then run the same command again.",
+            )
+        return rows[0]
+
     def _rows(self, texts: Sequence[str]) -> list[Rows | None]:
-        """One row a text; None for one that the server declined even when it was asked alone."""
+        """One row a text; None for one that the server has none for even when it was asked alone.
+
+        That is no error: whether a run goes on must not hang on one record. The server itself is tried with
+        a public word.
+        """
         rows: list[Rows | None] = [None] * len(texts)
         batches = [
             range(start, min(start + self._batch, len(texts))) for start in range(0, len(texts), self._batch)
@@ -87,10 +101,12 @@ class ServerEmbedder(Served):
         declined = self._ask(texts, batches, rows)
         alone = [range(index, index + 1) for batch in declined if len(batch) > 1 for index in batch]
         self._ask(texts, alone, rows)
+        if declined:
+            self._probe()
         return rows
 
     def _ask(self, texts: Sequence[str], batches: Sequence[range], rows: list[Rows | None]) -> list[range]:
-        """Fill in ``rows``; gives the batches that the server declined."""
+        """Fill in ``rows``; gives the batches that the server had no rows for."""
         if not batches:
             return []
         declined = []
@@ -98,20 +114,12 @@ class ServerEmbedder(Served):
         exchange = self._connection.exchange(questions, "embeddings", len(batches))
         with closing(exchange.results()) as results:
             for number, landed in results:
-                if not isinstance(landed, Dropped):
-                    for index, row in zip(batches[number], landed, strict=True):
-                        rows[index] = row
-                elif landed.refused:
+                if isinstance(landed, Dropped):
                     declined.append(batches[number])
-                else:
-                    raise self._useless(landed.reason)
+                    continue
+                for index, row in zip(batches[number], landed, strict=True):
+                    rows[index] = row
         return declined
-
-    def _useless(self, reason: str) -> ModelError:
-        return ModelError(
-            f"{self.host} gave no embedding ({reason}).",
-            hint="Check that the model is an embedding model, then run the same command again.",
-        )
 
 
 class _Embedding:
