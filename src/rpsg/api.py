@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rpsg.errors import UsageError
 from rpsg.plan import Plan, resolve
 from rpsg.results import Check, Verification
 
@@ -94,15 +95,20 @@ def verify(
     folder = release_folder(Path(release))
     found = verify_release(folder / "ledger.json", folder / CORPUS, folder / EVIDENCE)
     checks = [Check(c.name, c.ok is True, c.detail) for c in found]
+    claims = False
     if all(check.ok for check in checks):
         ledger = strict_json((folder / "ledger.json").read_bytes())
         checks += list(_files(folder, ledger))
         claims = makes_dp_claim(ledger)
         if ledger["mode"] in SEEDED:
+            if regenerate:
+                raise UsageError(
+                    "A release that began with private records cannot be written again from what is public.",
+                    hint="Leave out --regenerate: the arithmetic and every file are checked.",
+                )
             return Verification(folder, tuple(checks), (*CANNOT_SHOW, FROM_SEEDS), claims)
         checks.append(replay(folder, ledger, regenerate=regenerate, progress=progress))
-        return Verification(folder, tuple(checks), CANNOT_SHOW, claims)
-    return Verification(folder, tuple(checks), CANNOT_SHOW)
+    return Verification(folder, tuple(checks), CANNOT_SHOW, claims)
 
 
 def _files(folder: Path, ledger: Mapping[str, Any]) -> Iterator[Check]:

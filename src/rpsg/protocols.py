@@ -28,6 +28,7 @@ class Request:
 
     ``begins`` is how the answer should begin. A writer that can go on from the start of an answer does so,
     and its reply holds these words; for one that cannot, the last message asks for them.
+    ``private`` says that the messages hold private text: a writer keeps nothing of them outside its memory.
     """
 
     messages: tuple[Message, ...]
@@ -37,6 +38,7 @@ class Request:
     top_p: float = 0.95
     stop: tuple[str, ...] = ()
     begins: str = ""
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)

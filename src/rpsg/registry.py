@@ -236,16 +236,17 @@ def embedder(name: str, *, threads: int | None = None, server: Server | None = N
     return made
 
 
-def sentiment(of: Embedder, name: str | None = None) -> Classifier:
+def sentiment(of: Embedder, name: str | None = None, *, threads: int | None = None) -> Classifier:
     """The sentiment classifier called ``name``; without a name the one that fits the embedder."""
     wanted = name or "sentiment"
-    made: Classifier = find("classifiers", _formed("classifiers", wanted) or wanted)(of, wanted)
+    build = find("classifiers", _formed("classifiers", wanted) or wanted)
+    made: Classifier = build(of, wanted, threads=threads)
     return made
 
 
-def scorer(name: str) -> Scorer:
+def scorer(name: str, *, threads: int | None = None) -> Scorer:
     """The scorer called ``name``, after it was tried; ModelError when its numbers mean nothing."""
-    made: Scorer = find("scorers", _formed("scorers", name) or name)(name)
+    made: Scorer = find("scorers", _formed("scorers", name) or name)(name, threads=threads)
     if name != "fake":  # it counts single words, and says so: their order is nothing to it
         check_scorer(made)
     return made

@@ -144,7 +144,7 @@ class Verification:
     path: Path
     checks: tuple[Check, ...]
     cannot_show: tuple[str, ...]
-    claims: bool = True
+    claims: bool = False
 
     @property
     def ok(self) -> bool:

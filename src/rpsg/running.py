@@ -103,8 +103,8 @@ def load_tools(plan: Plan, writer: Writer | None = None) -> Tools:
             server=plan.server,
         ),
         embedder=embedder,
-        sentiment=registry.sentiment(embedder, models.sentiment),
-        scorer=registry.scorer(models.scorer) if models.scorer else None,
+        sentiment=registry.sentiment(embedder, models.sentiment, threads=models.threads),
+        scorer=registry.scorer(models.scorer, threads=models.threads) if models.scorer else None,
         **seed_tools(plan),
     )
 
@@ -164,7 +164,7 @@ def execute(
                     at_once=plan.server.concurrency,
                 )
                 failed = folder.private_path(FAILED) if calls.is_private else folder.evidence_path(FAILED)
-                cached = replace(tools, writer=SettledWriter(writer, failed))
+                cached = replace(tools, writer=SettledWriter(writer, failed, calls.key_of))
                 sides = (private.people, private.kernel)
                 job = Job(plan, pack, budget, *sides, cached, watch, folder.key, private.seeding)
                 pool = story(job)
@@ -176,7 +176,7 @@ def execute(
                 else:
                     publish_seeded(folder, private, job, pool, seen)
             watch.stop()
-            folder.journal.append("finished")
+            folder.journal.append("finished", timed=False)
             keep_timings(folder, watch.seconds)
         return read_release(folder.path, watch.seconds or timings(folder))
 
@@ -225,9 +225,13 @@ def price_of(plan: Plan, writer: Writer) -> Price:
 
 
 def note_sending(folder: RunFolder, writer: Writer, stage: str, requests: int | None) -> None:
-    """Note in the journal who is about to be sent how many requests; without a number for private ones."""
-    facts = {} if requests is None else {"requests": requests}
-    folder.journal.append("sending", stage=stage, host=egress.host_of(writer), model=writer.name, **facts)
+    """Note in the journal who is about to be sent how many requests; private ones once a stage, uncounted."""
+    facts: dict[str, object] = {"stage": stage, "host": egress.host_of(writer), "model": writer.name}
+    if requests is None and any(facts.items() <= e.items() for e in folder.journal.events("sending")):
+        return
+    if requests is not None:
+        facts["requests"] = requests
+    folder.journal.append("sending", timed=False, **facts)
 
 
 def tell_learned(writer: Writer, progress: Progress) -> None:

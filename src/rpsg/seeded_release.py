@@ -1,7 +1,9 @@
 """What may leave of a run that began with private seeds: the corpus, and the truth about it.
 
-No prompt, no reply and no count of what was dropped is in the release: all of them were made from private
-texts. So nobody but the operator can derive the corpus again. Every row carries the claim with it.
+No prompt and no reply is in the release, and rows are numbered anew, so that gaps do not tell what was
+dropped: all of that was made from private texts. So nobody but the operator can derive the corpus again.
+Every row carries the claim with it. How many texts are left is there to count; in split mode the ledger
+also tells how many candidates, all of them made from donors, the voters were asked about.
 """
 
 from __future__ import annotations
@@ -97,7 +99,8 @@ def write_rows(folder: Path, pool: Pool, claim: str) -> dict[str, str]:
     formats: list[ExportFormat] = ["jsonl", "csv"]
     if find_spec("pyarrow") is not None:
         formats.append("parquet")
-    return write_corpus(folder, [replace(row, claim=claim) for row in synthetic_texts(pool)], formats)
+    rows = [replace(row, id=place, claim=claim) for place, row in enumerate(synthetic_texts(pool))]
+    return write_corpus(folder, rows, formats)
 
 
 def write_open_evidence(folder: Path, evidence: Path, job: Job) -> None:

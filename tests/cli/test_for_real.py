@@ -37,7 +37,7 @@ class Mood:
 def _notes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RPSG_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(registry, "sentiment", lambda _of, _name: Mood())
+    monkeypatch.setattr(registry, "sentiment", lambda *_, **__: Mood())
     rows = "".join(f'"{SECRET} drank tea number {i} with {i % 7} biscuits"\n' for i in range(PEOPLE))
     Path("notes.csv").write_text("text\n" + rows)
 

@@ -15,6 +15,7 @@ from rpsg.methods.tools import Tools
 from rpsg.models.fake import FakeClassifier, FakeEmbedder, FakeWriter
 from rpsg.privacy.claims import NO_GUARANTEE
 from rpsg.privacy.testing import FixedNoise
+from rpsg.store.calls import request_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,10 +129,14 @@ def test_seed_numbers_go_through_every_stage(done: Run) -> None:
     seeds = {seed["number"] for seed in kept["seeds"]["value"]}
     for stage in ("first-rewrite", "second-rewrite", "scrub", "nll-filter"):
         assert {text["parent"] for text in kept[stage]["value"]} <= seeds
-    assert {record["id"] for record in done.records} <= seeds
     moods = {seed["number"]: seed["mood"] for seed in kept["seeds"]["value"]}
-    assert all(record["attributes"]["sentiment"] == moods[record["id"]] for record in done.records)
+    seed_of = {text["text"]: text["parent"] for text in kept["nll-filter"]["value"]}
+    assert all(row["attributes"]["sentiment"] == moods[seed_of[row["text"]]] for row in done.records)
     assert kept["sentiment-agreement"]["value"] <= 18
+
+
+def test_the_release_numbers_its_rows_anew_so_that_gaps_tell_nothing(done: Run) -> None:
+    assert [row["id"] for row in done.records] == list(range(len(done.records)))
 
 
 def test_the_same_run_again_reads_the_finished_one(lab: Lab) -> None:
@@ -343,9 +348,30 @@ def test_a_model_that_fails_on_a_private_text_tells_nothing_of_it(lab: Lab) -> N
 
 def test_a_writer_that_is_down_stops_the_run_and_it_can_go_on(lab: Lab) -> None:
     plan = lab.plan(lab.file(lab.rows(40)), method={"name": "paper"})
-    with pytest.raises(ModelError, match="failed on every one"):
+    with pytest.raises(ModelError, match="failed on every text"):
         lab.run(plan, writer=FakeWriter(fails=lambda _: True))
     assert len(lab.run(plan).texts) == 18
+
+
+def test_what_is_kept_of_a_failed_private_prompt_confirms_no_guess(lab: Lab) -> None:
+    """Whoever guesses a private text could hash the prompt it makes, and look for that among plain hashes."""
+    writer = FakeWriter(fails=lambda request: request.seed % 2 == 0)
+    run = lab.run(lab.plan(lab.file(lab.rows(40)), method={"name": "paper"}), writer=writer)
+    kept = (run.path / "private/failed.txt").read_text()
+    failed = [request for request in writer.requests if request.seed % 2 == 0]
+    assert failed
+    assert not any(request_key(writer.name, request) in kept for request in failed)
+
+
+def test_the_journal_tells_neither_how_many_private_prompts_there_were_nor_how_long_they_took(
+    lab: Lab,
+) -> None:
+    run = lab.run(lab.plan(lab.file(lab.rows(40)), method={"name": "paper"}))
+    events = [json.loads(line) for line in (run.path / "journal.jsonl").read_text().splitlines()]
+    told = [event for event in events if event["event"] in {"sending", "finished"}]
+    stages_told = [event["stage"] for event in told if event["event"] == "sending"]
+    assert len(stages_told) == len(set(stages_told)) >= 2
+    assert not [event for event in told if "at" in event or "requests" in event]
 
 
 def test_no_input_takes_the_place_of_an_output_that_failed(lab: Lab) -> None:

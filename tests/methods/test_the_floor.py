@@ -57,7 +57,7 @@ def test_the_floor_s_values_are_spread_evenly(lab: Lab) -> None:
 
 
 def test_a_release_of_the_floor_can_be_verified(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "sentiment", lambda _of, _name: FakeClassifier())
+    monkeypatch.setattr(registry, "sentiment", lambda *_, **__: FakeClassifier())
     run = api.run(floor(lab), lab.folder / "run")
     found = api.verify(run.path)
     assert (found.ok, found.claims) == (True, False)

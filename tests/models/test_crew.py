@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -64,6 +65,12 @@ def test_a_beginning_inside_the_only_message_is_shared_too() -> None:
     jobs = line_up([ask("x" * 500 + end, head=None) for end in "ab"])
     assert jobs[0].shared is not None
     assert jobs[0].shared.endswith("x" * 500)
+
+
+def test_what_is_private_is_never_shared_because_sharing_writes_it_to_the_disk() -> None:
+    private = [replace(ask(content), private=True) for content in "ab"]
+    assert [job.shared for job in line_up(private)] == [None, None]
+    assert not any(job.shared for job in line_up([*private, ask("c"), ask("d")]))
 
 
 def test_all_replies_come_back_with_their_index(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ def test_a_seeded_release_tells_no_number_that_was_made_from_private_texts(story
         assert story.calls is None
         assert not story.is_whole
         words = read_page(report(story)).text
-        assert "is not in this release" in words
+        assert "is not told in this release" in words
         assert "None is a record of a person" not in words
 
 

@@ -67,7 +67,7 @@ def test_a_release_without_the_lives_of_texts_can_still_be_told(reported: Runs, 
     story = read_story(copy)
     assert not story.is_whole
     assert len(story.texts) == 20
-    assert "is not in this release" in report(story)
+    assert "is not told in this release" in report(story)
 
 
 @pytest.mark.parametrize("file", ["ledger.json", "corpus.jsonl", "evidence/plan.toml"])

@@ -118,7 +118,7 @@ def test_a_release_that_was_tampered_with_fails_a_check(
 def test_a_release_of_other_models_is_told_apart_from_a_bad_one(
     released: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "sentiment", lambda _of, _name: FakeClassifier(name="another"))
+    monkeypatch.setattr(registry, "sentiment", lambda *_, **__: FakeClassifier(name="another"))
     (check,) = [c for c in api.verify(released).checks if not c.ok]
     assert "other models" in check.detail
 

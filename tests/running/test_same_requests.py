@@ -158,9 +158,12 @@ def test_llama_cpp_is_sent_the_same_bytes_as_a_fake_and_both_releases_verify(
 )
 def test_settings_that_a_server_refused_are_told(learned: tuple[str, ...], said: list[str]) -> None:
     notes: list[str] = []
-    watched = running.Silent()
-    watched.note = notes.append  # type: ignore[method-assign]  # a listener without a class of its own
+
+    class Listening(running.Silent):
+        def note(self, message: str) -> None:
+            notes.append(message)
+
     writer = FakeWriter()
     writer.learned = learned  # type: ignore[attr-defined]  # as a served writer has it
-    running.tell_learned(writer, watched)
+    running.tell_learned(writer, Listening())
     assert notes == said

@@ -219,7 +219,14 @@ SETTINGS: tuple[Setting, ...] = (
         "Server of a writer named openai:MODEL, as in http://127.0.0.1:11434/v1.",
         ABOUT_MODELS,
     ),
-    Setting("models.slots", "--slots", int, "N", "Texts written at the same time.", ABOUT_MODELS),
+    Setting(
+        "models.slots",
+        "--slots",
+        int,
+        "N",
+        "Texts that a model of this machine writes at once.",
+        ABOUT_MODELS,
+    ),
     Setting("models.threads", "--threads", int, "N", "Processor threads of the models.", ABOUT_MODELS),
     Setting(
         "limits.tokens",

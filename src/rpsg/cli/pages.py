@@ -156,7 +156,7 @@ def show_run(screen: Screen, run: Run) -> None:
         rows = [(stage, seconds_in_words(s), f"{s / total:.0%}") for stage, s in run.timings.items()]
         screen.table(("step", "time", "share"), rows, numbers=("time", "share"))
     screen.heading("Next")
-    screen.line("  Check the claim as anyone can who has the release:")
+    screen.line("  Check it as anyone can who has the release:")
     screen.command(shlex.join(["rpsg", "verify", str(run.path)]))
     screen.line("  This half may be shared; everything beside it is private:")
     screen.command(str(run.release))
@@ -194,4 +194,4 @@ def show_verification(screen: Screen, found: Verification) -> None:
     elif not found.checks:
         screen.line("Nothing was checked, so nothing is shown.", "red")
     else:
-        screen.line(f"The claim does not hold: {failed} of {len(found.checks)} checks failed.", "red")
+        screen.line(f"The release does not hold: {failed} of {len(found.checks)} checks failed.", "red")

@@ -6,7 +6,7 @@ internal reading. What it gives is marked so, and is never written into a releas
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -108,8 +108,3 @@ def drawn(rows: Rows, size: int, seed: int, purpose: str) -> Rows:
         return rows
     chosen = stream(seed, "evaluation", purpose).choice(len(rows), size=size, replace=False)
     return rows.take(sorted(int(i) for i in chosen))
-
-
-def unlabelled(rows: Rows) -> Rows:
-    """The same without labels."""
-    return replace(rows, labels=None)

@@ -83,6 +83,7 @@ def answer(question: Question, progress: Progress | None = None) -> Report:
     embedder = question.embedder or (run.plan.models.embedder if run else "minilm")
     models = Models(
         embedder,
+        plan=run.plan if run else None,
         language_model=question.language_model,
         progress=progress,
         cache=run.private / CACHE if run and run.private else None,

@@ -11,6 +11,7 @@ import numpy as np
 from rpsg import registry
 from rpsg.egress import is_here
 from rpsg.errors import PrivacyError
+from rpsg.plan import Plan
 from rpsg.store.files import private_dir, tagged_sha256, write_atomic
 
 if TYPE_CHECKING:
@@ -28,19 +29,22 @@ HUNDREDTHS = 100
 class Models:
     """Embedder and sentiment classifier by name, and the name of the language model of ``next_word``.
 
-    ``embedder`` may also be the object itself. Rows of public texts are kept in the folder ``cache``, if any:
-    a run can then be measured again, against other real texts, without embedding its corpus again.
+    ``embedder`` may also be the object itself. ``plan`` is that of the run that is measured, if it is one:
+    its server, threads and sentiment model are used. Rows of public texts are kept in the folder ``cache``,
+    if any: a run can then be measured again, against other real texts, without embedding its corpus again.
     """
 
     def __init__(
         self,
         embedder: str | Embedder = "minilm",
         *,
+        plan: Plan | None = None,
         language_model: str = "ngram",
         progress: Progress | None = None,
         cache: Path | None = None,
     ) -> None:
         self._embedder = embedder
+        self._plan = plan or Plan()
         self.language_model = language_model
         self._progress = progress
         self._cache = cache
@@ -49,7 +53,12 @@ class Models:
     def embedder(self) -> Embedder:
         """The embedder; PrivacyError for one on a server, which would be sent the real texts."""
         given = self._embedder
-        found = registry.embedder(given) if isinstance(given, str) else given
+        plan = self._plan
+        found = (
+            registry.embedder(given, threads=plan.models.threads, server=plan.server)
+            if isinstance(given, str)
+            else given
+        )
         if not is_here(found):
             raise PrivacyError(
                 "Real texts are embedded on this machine only, and this embedder is on a server.",
@@ -64,7 +73,15 @@ class Models:
 
     @cached_property
     def sentiment(self) -> Classifier:
-        return registry.sentiment(self.embedder)
+        """What told the mood of the run's texts tells it here too; PrivacyError for one on a server."""
+        models = self._plan.models
+        found = registry.sentiment(self.embedder, models.sentiment, threads=models.threads)
+        if not is_here(found):
+            raise PrivacyError(
+                "The mood of real texts is told on this machine only, and this model is on a server.",
+                hint="See: rpsg list classifiers",
+            )
+        return found
 
     def embed(self, texts: Sequence[str], *, public: bool = False) -> npt.NDArray[np.float32]:
         """Unit rows, shape (texts, dim); those of ``public`` texts come from the cache if they are there."""

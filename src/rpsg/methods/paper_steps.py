@@ -54,7 +54,9 @@ def rewrite(job: Job, which: Rewrite, stage: str, tasks: Sequence[Task]) -> Pool
 
     def make() -> Made:
         writer = job.tools.writer
-        side.door.note(Flow("abstracts of seeds", writer.name, "in prompts, one in a call"))
+        side.door.note(
+            Flow("abstracts of seeds", writer.name, "in prompts, one in a call, with sentiment and length")
+        )
         told = Hundredths(job.progress, stage)
 
         def write(places: Sequence[int], attempt: int) -> list[Attempt]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from rpsg.egress import Seen, host_of, is_here
+from rpsg.egress import Seen, host_of, how_to_stay, is_here
 from rpsg.errors import PrivacyError, UsageError
 from rpsg.privacy.facts import Egress
 
@@ -43,8 +43,10 @@ def seed_tools(plan: Plan) -> dict[str, Any]:
         return {}
     from rpsg.stages.surrogate import NgramRecipe  # noqa: PLC0415  # numpy
 
-    made: dict[str, Any] = {"surrogate": NgramRecipe(), "recogniser": _recogniser(plan)}
-    if plan.paper.surrogate == "transformers":
+    made: dict[str, Any] = {"recogniser": _recogniser(plan)}
+    if plan.method.name == "paper":
+        made["surrogate"] = NgramRecipe()
+    if plan.method.name == "paper" and plan.paper.surrogate == "transformers":
         from rpsg.models.torch_models.surrogate import FineTuned  # noqa: PLC0415  # optional package
 
         made["surrogate"] = FineTuned(plan.paper.surrogate_model, epochs=plan.paper.surrogate_epochs)
@@ -89,7 +91,7 @@ def check_places(plan: Plan, tools: Tools) -> None:
             raise PrivacyError(
                 f"The {role} {model.name} runs on {host_of(model)}. It would be sent {HERE[role]}, "
                 "and those stay on this machine. Nothing was read.",
-                hint="Choose one of this machine.",
+                hint=how_to_stay(model),
             )
     needed = "records" if carries(plan) == "raw_private" else "abstracts"
     if not is_here(tools.writer) and ALLOWED[plan.paper.remote] < ALLOWED[needed]:
@@ -112,7 +114,7 @@ def seen_places(plan: Plan, tools: Tools) -> list[Seen]:
     """Which host saw what. How many requests there were depends on private texts and is not told."""
     said = {
         "raw_private": "private texts, one in a prompt",
-        "abstracted_private": "abstracts, one in a prompt",
+        "abstracted_private": "abstracts, one in a prompt, with sentiment and length of the record",
     }
     lines = [
         Seen(host_of(model), role, model.name, "private", HERE[role])

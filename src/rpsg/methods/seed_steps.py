@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from rpsg.errors import InfeasibleError, PrivacyError
+from rpsg.errors import InfeasibleError, PrivacyError, UsageError
 from rpsg.privacy.facts import Flow
 from rpsg.stages.abstraction import Passes, Seed, SummariserAbstracter, WriterAbstracter, toned
 from rpsg.stages.agreement import Judged, agreement, considered, score, second_is_better
@@ -25,7 +25,7 @@ from rpsg.stages.sentiment_guard import judge
 from rpsg.store.shelf import Made
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy.typing as npt
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from rpsg.stages.abstraction import Abstracter
 
 JUDGED_CHARACTERS = 1_000
+SEEN = "texts, sentiment, length and labels, without noise; sentiment and label go into the corpus"
 #: A summary of a seed and why it was dropped, if it was.
 Summary = tuple[str, str]
 
@@ -99,9 +100,7 @@ def draw_seeds(job: Job, wanted: int) -> list[Seed]:
         job.progress.start("drawing seeds")
         rows = cast(
             "Sequence[Document]",
-            side.door.read(
-                "rows", Flow("records", "seeds", "their texts, sentiment and length, without noise")
-            ),
+            side.door.read("rows", Flow("records", "seeds", SEEN)),
         )
         drawn = sorted(rows, key=lambda row: content_tag(job.key, "seed", row))[:wanted]
         texts = [_shortened(row.text, job.plan.paper.seed_words) for row in drawn]
@@ -209,7 +208,9 @@ def _summaries(job: Job, seeds: Sequence[Seed], stage: str, *, second: bool) -> 
 def _abstracter(job: Job, stage: str, seeds: int) -> Abstracter:
     paper, tools = job.plan.paper, job.tools
     passes = Passes(paper.candidates, paper.min_tokens, paper.max_tokens)
-    if paper.abstracter == "summariser" and tools.summariser is not None:
+    if paper.abstracter == "summariser":
+        if tools.summariser is None:  # never the writer instead: it may be on another machine
+            raise UsageError("The plan asks for a summariser, and there is none.")
         job.progress.start(stage)
         return SummariserAbstracter(tools.summariser, passes, job.plan.generation.seed)
     told = Hundredths(job.progress, stage).of(seeds * paper.candidates)
@@ -282,8 +283,3 @@ def private_texts(job: Job, why: str) -> list[str]:
     """All texts behind the door, for a use that is written down."""
     flow = Flow("records", why, "their texts, without noise")
     return [row.text for row in cast("Sequence[Document]", seeding(job).door.read("rows", flow))]
-
-
-def moods_of(seeds: Sequence[Seed]) -> Mapping[int, str]:
-    """The mood of each seed by its number."""
-    return {seed.number: seed.mood for seed in seeds}

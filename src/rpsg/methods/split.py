@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rpsg.errors import UsageError
+from rpsg.errors import RunError, UsageError
 from rpsg.methods.paper_steps import Task, rewrite
 from rpsg.methods.seed_steps import choose_abstracts, draw_seeds
 from rpsg.methods.steps import count_people, label_of, places, pool_wanted, public_filters, vote
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rpsg.domains import Pack
     from rpsg.methods.tools import Job
     from rpsg.privacy.private import Private
-    from rpsg.records import Pool
+    from rpsg.records import Candidate, Pool
     from rpsg.stages.abstraction import Seed
     from rpsg.stages.annotate import Traits
 
@@ -71,9 +71,16 @@ def _rewritten(job: Job, seeds: list[Seed], pool: Pool, wanted: int, round_numbe
     winners, first = pool.alive(), len(pool)
     missing = max(0, wanted - len(winners)) if winners else 0
     sources = [winners[i % len(winners)] for i in range(missing)]
-    tasks = [Task(first + i, by_number[c.parent or 0], c.text) for i, c in enumerate(sources)]
+    tasks = [Task(first + i, by_number[_seed_of(c)], c.text) for i, c in enumerate(sources)]
     new = rewrite(job, "second", f"rewrite {round_number}", tasks)
     return pool.extend(new.candidates)
+
+
+def _seed_of(candidate: Candidate) -> int:
+    """The number of its seed, which every candidate of these methods has as its parent."""
+    if candidate.parent is None:
+        raise RunError("A text has lost its seed.", hint="This is a bug; please report it.")
+    return candidate.parent
 
 
 def declared_labels(job: Job) -> Pack:

@@ -154,7 +154,8 @@ def public_filters(job: Job, pack: Pack, pool: Pool) -> Pool:
     pool = nll_filter(pool, job.tools.scorer)
     vectors = job.tools.embedder.embed([c.text for c in pool.alive()])
     pool = drop_near_duplicates(pool, vectors)
-    job.progress.done(alive=len(pool.alive()), dropped=len(pool) - len(pool.alive()))
+    if job.seeding is None:  # made from donors' records, their number is not told
+        job.progress.done(alive=len(pool.alive()), dropped=len(pool) - len(pool.alive()))
     return pool
 
 

@@ -76,21 +76,26 @@ def transformers_writer(
     return TransformersWriter(_after_colon(name), slots, threads, context)
 
 
-def transformers_scorer(name: str) -> TransformersScorer:
+def transformers_scorer(name: str, *, threads: int | None) -> TransformersScorer:
     """``transformers:NAME`` as for the writer, or a name of the catalogue."""
     from rpsg.models.torch_models.scorer import TransformersScorer  # noqa: PLC0415  # optional package
 
-    return TransformersScorer(_after_colon(name) or name)
+    return TransformersScorer(_after_colon(name) or name, threads=threads)
 
 
-def transformers_sentiment(embedder: Embedder, name: str) -> TransformersSentiment:  # noqa: ARG001  # it reads the texts
+def transformers_sentiment(
+    embedder: Embedder,  # noqa: ARG001  # it reads the texts
+    name: str,
+    *,
+    threads: int | None,
+) -> TransformersSentiment:
     """``transformers:NAME``: a folder, or a repository of a hub that is on this disk."""
     from rpsg.models.torch_models.classifier import TransformersSentiment  # noqa: PLC0415  # optional package
 
-    return TransformersSentiment(_after_colon(name))
+    return TransformersSentiment(_after_colon(name), threads=threads)
 
 
-def vader(embedder: Embedder, name: str) -> VaderSentiment:  # noqa: ARG001  # it reads the texts
+def vader(embedder: Embedder, name: str, **_: int | None) -> VaderSentiment:  # noqa: ARG001  # it reads the texts
     from rpsg.models.vader import VaderSentiment  # noqa: PLC0415  # optional package
 
     return VaderSentiment()
@@ -100,7 +105,7 @@ def _after_colon(name: str) -> str:
     return name.partition(":")[2]
 
 
-def sentiment(embedder: Embedder, name: str = "sentiment") -> Classifier:  # noqa: ARG001  # there is one
+def sentiment(embedder: Embedder, name: str = "sentiment", **_: int | None) -> Classifier:  # noqa: ARG001  # there is one
     """The trained probe if it was trained on this embedder, else the nearest of three descriptions."""
     from rpsg.models.sentiment import EmbeddingSentiment, NearestSentiment  # noqa: PLC0415  # numpy
 
@@ -119,7 +124,7 @@ def fake_embedder(name: str, **_: int | None) -> FakeEmbedder:
     return FakeEmbedder(name=f"{name}-embedder")
 
 
-def fake_scorer(name: str) -> FakeScorer:
+def fake_scorer(name: str, **_: int | None) -> FakeScorer:
     from rpsg.models.fake import FakeScorer  # noqa: PLC0415  # for tests
 
     return FakeScorer(name=f"{name}-scorer")

@@ -60,7 +60,8 @@ def line_up(requests: Sequence[Request]) -> list[Job]:
 
 
 def _shared_beginning(requests: Sequence[Request]) -> str | None:
-    if len(requests) < 2:
+    # A slot is saved with all that it holds: of private text nothing may be on the disk.
+    if len(requests) < 2 or any(request.private for request in requests):
         return None
     texts = ["\x1e".join(f"{m.role}\x1f{m.content}" for m in request.messages) for request in requests]
     # What the first and the last in alphabetical order share, all share.

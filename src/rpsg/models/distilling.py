@@ -25,6 +25,7 @@ import numpy as np
 
 from rpsg.errors import MissingExtraError, ModelError
 from rpsg.models.static_embedder import TABLE, TOKENIZER
+from rpsg.models.tokens import open_tokenizer
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -74,13 +75,16 @@ def _make(embedder: Embedder, tokenizer: Path, folder: Path, progress: Progress 
         ) from error
 
 
+def _unreadable(tokenizer: Path) -> ModelError:
+    return ModelError(
+        f"The embedder's {tokenizer.name} is damaged.",
+        hint="Bring it again with: rpsg models pull minilm-onnx",
+    )
+
+
 def _tokens(tokenizer: Path) -> list[str]:
     """The vocabulary in the order of its numbers, each token as it would be written."""
-    try:
-        from tokenizers import Tokenizer  # noqa: PLC0415 - optional package
-    except ImportError:
-        raise MissingExtraError("static", "tokenizers") from None
-    known = Tokenizer.from_str(tokenizer.read_text(encoding="utf-8"))
+    known = open_tokenizer(tokenizer, extra="static", damaged=_unreadable)
     size = known.get_vocab_size(with_added_tokens=True)
     marks = {mark.content for mark in known.get_added_tokens_decoder().values()}
     names = [known.id_to_token(number) or "" for number in range(size)]

@@ -162,7 +162,7 @@ def card(facts: Facts) -> str:
     check = [
         "## Check it",
         "",
-        "`rpsg verify .` in this folder recomputes the claim from `ledger.json`"
+        "`rpsg verify .` in this folder checks what `ledger.json` says"
         + (
             ". The corpus cannot be derived again: it began with private records."
             if seeded in SEEDED

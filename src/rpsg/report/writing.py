@@ -118,8 +118,8 @@ def _embeddings(file: Path, story: Story) -> tuple[Floats, Floats]:
 
     if not file.is_file():
         raise RunError("this run kept no embeddings of private texts.")
-    models = story.facts.plan.models
-    embedder = registry.embedder(models.embedder, threads=models.threads)
+    plan = story.facts.plan
+    embedder = registry.embedder(plan.models.embedder, threads=plan.models.threads, server=plan.server)
     if embedder.name != story.facts.embedder:
         raise RunError("the embedder here is another one than that of the run.")
     try:

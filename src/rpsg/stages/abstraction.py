@@ -112,6 +112,7 @@ class WriterAbstracter:
             top_p=self._passes.top_p if second else rest.top_p or 0.95,
             stop=STOPS,
             begins=BEGINS,
+            private=True,
         )
 
 

@@ -49,6 +49,7 @@ def rewrite_request(
         seed=text_seed(plan.generation.seed, f"{which} rewrite", number, attempt),
         temperature=plan.generation.temperature or 1.0,
         top_p=plan.generation.top_p or 0.95,
+        private=True,
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -106,6 +106,3 @@ def mean_nll(scorer: Scorer, texts: Sequence[str]) -> npt.NDArray[np.float64]:
     """Each text's own mean NLL per token (nats), shape (len(texts),); NaN for a text without tokens."""
     found = [-float(np.mean(tokens)) if tokens else math.nan for tokens in scorer.score(texts)]
     return np.array(found, np.float64)
-
-
-SurrogateName = Literal["ngram", "transformers"]

@@ -33,8 +33,11 @@ class Journal:
             os.ftruncate(self._descriptor, whole)
             os.fsync(self._descriptor)
 
-    def append(self, event: str, **facts: object) -> None:
+    def append(self, event: str, *, timed: bool = True, **facts: object) -> None:
         """Write one event with the time; it is on the disk when this returns.
+
+        Without the time (``timed=False``) where it would tell how long private records took: that grows
+        with their number.
 
         Facts are names, public settings and outputs of mechanisms, never anything counted or copied
         from the private corpus.
@@ -44,7 +47,7 @@ class Journal:
             RunError: the disk is full; the journal is as it was before.
         """
         try:
-            line = canonical_json({**facts, "event": event, "at": _now()}) + b"\n"
+            line = canonical_json({**facts, "event": event, **({"at": _now()} if timed else {})}) + b"\n"
         except (TypeError, ValueError):
             line = b""
         if not line:

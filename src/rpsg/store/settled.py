@@ -25,14 +25,19 @@ ALL_OF = 10
 class SettledWriter:
     """Hands requests on to ``writer``, but for those whose keys ``file`` lists: they fail again, unasked.
 
+    ``key_of`` is that of the call store: a plain hash of a private prompt would confirm a guess.
+
     Raises:
         ModelError: every one of ten texts or more failed; they are asked for again next time.
         VerificationError: the list cannot be read.
     """
 
-    def __init__(self, writer: Writer, file: Path) -> None:
+    def __init__(
+        self, writer: Writer, file: Path, key_of: Callable[[str, Request], str] = request_key
+    ) -> None:
         self._writer = writer
         self._file = file
+        self._key_of = key_of
         self._failed = _read(file)
 
     @property
@@ -44,7 +49,7 @@ class SettledWriter:
         return self._writer.endpoint
 
     def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
-        keys = [request_key(self.name, request) for request in requests]
+        keys = [self._key_of(self.name, request) for request in requests]
         replies = {i: Reply("", "error", error="failed before") for i in self._settled(keys)}
         for index, reply in replies.items():
             _tell(on_reply)(index, reply)
@@ -62,7 +67,7 @@ class SettledWriter:
             return
         if len(failed) == asked >= ALL_OF:
             raise ModelError(
-                f"The writer {self.name} failed on every one of {asked} texts.",
+                f"The writer {self.name} failed on every text.",
                 hint="See that it works, and run the same command again; it goes on from here.",
             )
         self._failed |= set(failed)

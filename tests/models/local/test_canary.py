@@ -100,6 +100,6 @@ def test_shuffled_words_are_the_same_words_in_another_order() -> None:
 
 
 def test_a_scorer_had_by_name_was_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rpsg.models.build.transformers_scorer", lambda name: Unmoved())
+    monkeypatch.setattr("rpsg.models.build.transformers_scorer", lambda name, **_: Unmoved())
     with pytest.raises(ModelError, match="shuffled words"):
         registry.scorer("transformers:some/model")

@@ -40,7 +40,7 @@ def prompt_of(index: int, request: Request, tokenizer: Any) -> Prompt:
     else:
         text = "\n\n".join([*(message.content for message in request.messages), request.begins])
         text = f"{tokenizer.bos_token or ''}{text}"
-    return Prompt(index, request, tokenizer(text, add_special_tokens=False)["input_ids"])
+    return Prompt(index, request, tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
 
 
 def _rendered(messages: tuple[Message, ...], tokenizer: Any) -> str:

@@ -234,7 +234,7 @@ def _check(story: Story) -> Html:
     return block(
         "Check it yourself",
         paragraph(
-            f"This needs the release and nothing private. It recomputes the claim from the ledger; {again}"
+            f"This needs the release and nothing private. It checks every figure of the ledger; {again}"
         ),
         commands("rpsg verify RELEASE"),
     )

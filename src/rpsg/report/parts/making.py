@@ -22,7 +22,7 @@ PLACE = re.compile(r"[/~.]|[A-Za-z]:[/\\]")
 #: Sections of the plan that only some methods read.
 OWN = {"paper": {"paper"}, "split": {"paper", "split"}}
 BUDGET = re.compile("epsilon|delta")
-UNTOLD = "How many texts were written, and what became of the others, is not in this release."
+UNTOLD = "What became of the texts that are not in the corpus is not told in this release."
 
 
 def making_part(story: Story) -> Html:
