@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rpsg import forecasting
 from rpsg.domains import find_pack
 from rpsg.errors import RpsgError
-from rpsg.methods.places import SEEDED
+from rpsg.methods.places import SEEDED, unguarded
 from rpsg.models.assets import locate
 from rpsg.privacy.accounting import max_candidates
 from rpsg.privacy.claims import DONORS
@@ -78,6 +78,7 @@ def preview(plan: Plan) -> Preview:
         warnings=(
             *_warnings(plan, budget),
             *((SEEDED_WORK,) if plan.method.name in SEEDED else ()),
+            *filter(None, (unguarded(plan),)),
             *forecasting.refusals(plan, private=budget is not None),
             *forecasting.warnings(forecasts),
         ),

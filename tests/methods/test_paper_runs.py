@@ -327,6 +327,28 @@ def test_a_summariser_that_is_asked_for_must_be_there(lab: Lab) -> None:
         lab.run(plan)
 
 
+class Notes(running.Silent):
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def note(self, message: str) -> None:
+        self.told.append(message)
+
+
+@pytest.mark.parametrize("method", ["paper", "split", "strict"])
+def test_who_runs_without_a_recogniser_of_names_is_told_before_and_while_it_runs(
+    lab: Lab, method: str
+) -> None:
+    plan = lab.plan(lab.file(lab.rows(200)), method={"name": method})
+    with_names = {"recogniser": "presidio", "recogniser_model": "en_core_web_sm"}
+    safe = lab.plan(lab.file(lab.rows(200)), method={"name": method}, paper=with_names)
+    notes = Notes()
+    running.execute(plan, lab.folder / "told", tools=lab.tools(), progress=notes)
+    for told in (api.preview(plan).warnings, notes.told):
+        assert any("no names of people" in line for line in told) == (method != "strict")
+    assert not any("no names of people" in line for line in api.preview(safe).warnings)
+
+
 def test_test_noise_makes_a_run_that_says_it_is_not_private(lab: Lab) -> None:
     plan = lab.plan(lab.file(lab.rows(40)), method={"name": "paper"})
     run = lab.run(plan, noise=FixedNoise())

@@ -1,7 +1,7 @@
 """The corpora of an evaluation: read, split by person, drawn to the same size.
 
-This is the one place outside the mechanisms that takes private texts out of their box: an evaluation is an
-internal reading. What it gives is marked so, and is never written into a release.
+Real texts are taken out of their box here, without a mechanism: an evaluation is an internal reading. What
+it gives is marked so, and is never written into a release.
 """
 
 from __future__ import annotations

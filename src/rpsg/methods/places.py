@@ -67,6 +67,19 @@ def _recogniser(plan: Plan) -> Recogniser:
     return PatternRecogniser()
 
 
+def unguarded(plan: Plan) -> str:
+    """What to tell of a plan whose guard and scrub do not know names of people; empty where they do."""
+    if plan.method.name not in SEEDED or (
+        plan.paper.recogniser == "presidio" and plan.paper.recogniser_model
+    ):
+        return ""
+    return (
+        "Guard and scrub know no names of people, so the corpus may hold some of the private records. For "
+        'texts with names set recogniser = "presidio" and recogniser_model = "en_core_web_sm", or another '
+        "spaCy model, in [paper] of the plan."
+    )
+
+
 def seed_names(pack: Pack, tools: Tools) -> dict[str, str]:
     """The prompts as they are used, and the models that only these methods have, by name."""
     models = {role: getattr(tools, role) for role in ("recogniser", "summariser", "surrogate")}
