@@ -89,3 +89,33 @@ def test_the_documented_table_of_quality_is_the_one_of_its_result_file(name: str
     command = [sys.executable, str(BENCHMARKS / "quality.py"), "--show", str(result)]
     shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
     assert shown in (BENCHMARKS.parent / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+
+
+def test_ways_of_asking_are_compared_on_the_same_cards() -> None:
+    command = [sys.executable, str(BENCHMARKS / "prompts.py"), "--texts", "6", "--json"]
+    fakes = ["--writer", "fake", "--embedder", "fake"]
+    found = json.loads(subprocess.run([*command, *fakes], check=True, capture_output=True, text=True).stdout)
+    assert len(found["figures"]) == 4
+    for figures in found["figures"].values():
+        assert figures["texts"] <= 6
+        for kept in ("topic", "sentiment"):
+            share, low, high = figures[kept]
+            assert low <= share <= high
+
+
+def test_metrics_are_told_to_put_floor_and_ceiling_in_order_or_not(tmp_path: Path) -> None:
+    """On invented rows, with models that need no weights; real texts are not like the fake's."""
+    rows = [{"text": f"{'hot tea ' * (i % 7 + 1)}and number {i}", "label": "ab"[i % 2]} for i in range(2200)]
+    data, result = tmp_path / "rows.jsonl", tmp_path / "result.json"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    script = str(BENCHMARKS / "metrics.py")
+    small = ["--size", "20", "--epsilon", "8", "--people", "2000", "--held-out", "100"]
+    fakes = ["--writer", "fake", "--embedder", "fake"]
+    command = [sys.executable, script, "--data", str(data), *small, *fakes, "--out", str(result)]
+    table = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    lines = {line.split("`")[1]: line for line in table.splitlines() if "`" in line}
+    assert lines["word_distance"].endswith("| yes |")
+    assert lines["attribute_coverage"].endswith("|  |"), "there is no ceiling for it"
+    again = subprocess.run([sys.executable, script, "--show", str(result)], check=True, capture_output=True)
+    assert again.stdout.decode() == table
+    assert str(tmp_path) not in result.read_text()
