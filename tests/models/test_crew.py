@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rpsg.models.crew import Crew, Prefixes, line_up
+from rpsg.models.crew import Crew, Prefixes, bundles, line_up
 from rpsg.models.llama_server import ServerGoneError
 from rpsg.protocols import Message, Reply, Request
 
@@ -71,6 +71,35 @@ def test_what_is_private_is_never_shared_because_sharing_writes_it_to_the_disk()
     private = [replace(ask(content), private=True) for content in "ab"]
     assert [job.shared for job in line_up(private)] == [None, None]
     assert not any(job.shared for job in line_up([*private, ask("c"), ask("d")]))
+
+
+def test_private_requests_with_the_same_prompt_go_to_one_slot_whose_memory_holds_it(tmp_path: Path) -> None:
+    server = Server()
+    private = [replace(ask(f"record {n // 3}"), private=True, seed=n) for n in range(12)]
+    landed = dict(Crew([server], 2, Prefixes(tmp_path)).work(private))
+    assert len(landed) == 12
+    slots = {
+        record: {slot for slot, r in server.asked if r.messages[-1].content == record}
+        for record in {r.messages[-1].content for r in private}
+    }
+    assert all(len(used) == 1 for used in slots.values())
+    assert server.saved == []
+
+
+def test_one_prompt_does_not_keep_all_slots_but_one_waiting() -> None:
+    jobs = line_up([replace(ask("the same"), private=True, seed=n) for n in range(8)])
+    assert [len(bundle) for bundle in bundles(jobs, most=2)] == [2, 2, 2, 2]
+    public = line_up([ask("the same") for _ in range(4)])
+    assert [len(bundle) for bundle in bundles(public, most=4)] == [1, 1, 1, 1]
+
+
+def test_a_slot_that_wrote_something_else_meanwhile_reads_the_beginning_again(tmp_path: Path) -> None:
+    server = Server()
+    crew = Crew([server], 1, Prefixes(tmp_path))
+    shared, private = [ask("a"), ask("b")], [replace(ask("secret"), private=True)]
+    for requests in (shared, private, shared):
+        list(crew.work(requests))
+    assert (len(server.saved), len(server.restored)) == (1, 1)
 
 
 def test_all_replies_come_back_with_their_index(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 Requests that begin alike stand together, so that what they share is computed once, saved, and read into
 each slot in milliseconds. Among them the longest go first: the last ones to land are then short, and no
-slot stands idle for long.
+slot stands idle for long. Private requests share nothing over the disk; those with the same prompt go to the
+same slot one after the other, whose memory still holds what they share.
 """
 
 from __future__ import annotations
@@ -59,6 +60,19 @@ def line_up(requests: Sequence[Request]) -> list[Job]:
     return jobs
 
 
+def bundles(jobs: Sequence[Job], most: int) -> list[list[Job]]:
+    """The jobs as what one slot takes at a time: one, or up to ``most`` private ones with the same prompt."""
+    taken: list[list[Job]] = []
+    for job in jobs:
+        last = taken[-1] if taken else []
+        alike = bool(last) and job.request.private and job.request.messages == last[0].request.messages
+        if alike and len(last) < most:
+            last.append(job)
+        else:
+            taken.append([job])
+    return taken
+
+
 def _shared_beginning(requests: Sequence[Request]) -> str | None:
     # A slot is saved with all that it holds: of private text nothing may be on the disk.
     if len(requests) < 2 or any(request.private for request in requests):
@@ -89,7 +103,10 @@ class Prefixes:
 
     def provide(self, job: Job, server: SlotServer, place: tuple[int, int], stopped: threading.Event) -> None:
         """See that the slot at ``place`` (server, slot) holds the beginning that ``job`` shares."""
-        if job.shared is None or self._held.get(place) == job.shared:
+        if job.shared is None:
+            self._held.pop(place, None)  # what it held makes room for this prompt
+            return
+        if self._held.get(place) == job.shared:
             return
         prefix, mine = self._enter(job.shared)
         if mine:
@@ -139,7 +156,7 @@ class Crew:
 
         Leaving the loop early, by an error or Ctrl-C, stops every worker at its next token.
         """
-        line = deque(line_up(requests))
+        line = deque(bundles(line_up(requests), max(1, len(requests) // len(self._places))))
         landed: SimpleQueue[tuple[int, Reply | ServerGoneError]] = SimpleQueue()
         stopped = threading.Event()
         workers = [
@@ -161,22 +178,25 @@ class Crew:
     def _write(
         self,
         place: tuple[int, int],
-        line: deque[Job],
+        line: deque[list[Job]],
         landed: SimpleQueue[tuple[int, Reply | ServerGoneError]],
         stopped: threading.Event,
     ) -> None:
         server = self._servers[place[0]]
         while not stopped.is_set():
             try:
-                job = line.popleft()
+                bundle = line.popleft()
             except IndexError:
                 return
-            try:
-                self._prefixes.provide(job, server, place, stopped)
-                landed.put((job.index, server.reply(job.request, place[1], stopped.is_set)))
-            except ServerGoneError as error:
-                landed.put((job.index, error))
-                return
+            for job in bundle:
+                if stopped.is_set():
+                    return
+                try:
+                    self._prefixes.provide(job, server, place, stopped)
+                    landed.put((job.index, server.reply(job.request, place[1], stopped.is_set)))
+                except ServerGoneError as error:
+                    landed.put((job.index, error))
+                    return
 
 
 def _join(workers: Sequence[threading.Thread]) -> None:
