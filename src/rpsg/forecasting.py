@@ -35,14 +35,17 @@ UNKNOWN_PLACE = "wherever its package runs it"
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """Requests to be made and their tokens. ``computed_prompt`` has what many prompts share only once."""
+    """Requests to be made and their tokens. ``computed_prompt`` has what many prompts share only once.
+
+    ``most_tokens`` are those of prompts and of texts; None where prompts have no bound that is public.
+    """
 
     requests: int
     prompt: int
     computed_prompt: int
     completion: int
-    most_prompt: int
-    most_completion: int
+    most_requests: int
+    most_tokens: tuple[int, int] | None
 
 
 def workload(plan: Plan, pack: Pack, candidates: int) -> Workload:
@@ -59,8 +62,11 @@ def workload(plan: Plan, pack: Pack, candidates: int) -> Workload:
         prompt=round((sum(map(_shared_length, requests)) * share + last) / CHARACTERS_A_TOKEN),
         computed_prompt=round((shared + last) / CHARACTERS_A_TOKEN),
         completion=round(words * WORDS_TO_TOKENS),
-        most_prompt=round(sum(one.prompt for one in most) * share),
-        most_completion=round(sum(one.completion for one in most) * share),
+        most_requests=candidates,
+        most_tokens=(
+            round(sum(one.prompt for one in most) * share),
+            round(sum(one.completion for one in most) * share),
+        ),
     )
 
 
@@ -78,10 +84,10 @@ def forecasts(plan: Plan, work: Workload, seconds: float | None) -> tuple[Foreca
     price = price_for(plan.models.writer, here=here, prices=limits.prices, needed=limits.cost is not None)
     known = here or find_price(plan.models.writer, here=here, table=read_prices(limits.prices)) is not None
     cost = price.of(work.prompt, work.completion) if known else None
-    dearest = price.of(work.most_prompt, work.most_completion) if known else None
-    most_tokens = work.most_prompt + work.most_completion
+    dearest = price.of(*work.most_tokens) if known and work.most_tokens else None
+    most_tokens = sum(work.most_tokens) if work.most_tokens else None
     return (
-        Forecast("requests", "--max-requests", work.requests, work.requests, limits.requests),
+        Forecast("requests", "--max-requests", work.requests, work.most_requests, limits.requests),
         Forecast("tokens", "--max-tokens", work.prompt + work.completion, most_tokens, limits.tokens),
         Forecast("cost", "--max-cost", cost, dearest, limits.cost),
         Forecast("seconds", "--max-seconds", seconds, None, limits.seconds),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rpsg import forecasting
 from rpsg.domains import find_pack
 from rpsg.errors import RpsgError
+from rpsg.forecasting_seeds import counts, explanation, seeded_workload
 from rpsg.methods.places import SEEDED, unguarded
 from rpsg.models.assets import locate
 from rpsg.privacy.accounting import max_candidates
@@ -29,10 +30,6 @@ if TYPE_CHECKING:
 
 BYTES_A_SECOND = 4.5e9  # weights read a second by one core with eight texts at once, measured on AVX2
 
-SEEDED_WORK = (
-    "How much is asked of the writer follows from the private texts. Calls, tokens and cost are those of as "
-    "many plain texts; expect several times as much, and set a limit."
-)
 IN_WORDS = {
     "size": "how many people there are",
     "labels": "which label values are common",
@@ -47,12 +44,13 @@ def preview(plan: Plan) -> Preview:
     pack = find_pack(plan.corpus.domain)
     budget = budget_of(plan, pack)
     pack = pack.with_label(plan.data.labels)
+    seeded = plan.method.name in SEEDED
     n = plan.privacy.n_public
     candidates = math.ceil(plan.corpus.size * plan.method.oversample)
     if budget is not None and n is not None:
         pack = fitting_pack(plan, pack, n, budget) if _counts_cards(budget) else pack
         candidates = pool_size(plan, n, budget)
-    work = forecasting.workload(plan, pack, candidates)
+    work = (seeded_workload if seeded else forecasting.workload)(plan, pack, candidates)
     seconds = _seconds(plan, work.computed_prompt + work.completion)
     forecasts = forecasting.forecasts(plan, work, seconds)
     return Preview(
@@ -64,20 +62,24 @@ def preview(plan: Plan) -> Preview:
         attacker=asdict(attack_success(budget.mu, budget.delta_fail)) if budget else {},
         stages=tuple(_stage(release, budget) for release in budget.releases) if budget else (),
         flows=_flows(plan, budget),
-        attributes=tuple((a.name, a.kind, len(a.values), a.values) for a in pack.attributes),
-        cells=cells(pack),
+        attributes=()
+        if seeded
+        else tuple((a.name, a.kind, len(a.values), a.values) for a in pack.attributes),
+        cells=0 if seeded else cells(pack),
         smallest_people=smallest_size(plan, pack, budget) if budget and _counts_cards(budget) else None,
         people=n,
-        candidates=candidates if budget is None or n is not None else None,
-        llm_calls=candidates,
+        candidates=_texts(plan, candidates) if budget is None or n is not None else None,
+        llm_calls=work.requests,
         prompt_tokens=work.computed_prompt,
         new_tokens=work.completion,
         seconds=seconds,
         odometer=_odometer(plan) if budget else {},
-        explanations=_explanations(plan, pack, budget),
+        explanations=(
+            *_explanations(plan, pack, budget),
+            *((explanation(plan, pack, candidates),) if seeded else ()),
+        ),
         warnings=(
             *_warnings(plan, budget),
-            *((SEEDED_WORK,) if plan.method.name in SEEDED else ()),
             *filter(None, (unguarded(plan),)),
             *forecasting.refusals(plan, private=budget is not None),
             *forecasting.warnings(forecasts),
@@ -85,6 +87,10 @@ def preview(plan: Plan) -> Preview:
         forecasts=forecasts,
         prices=forecasting.about_prices(plan),
     )
+
+
+def _texts(plan: Plan, candidates: int) -> int:
+    return counts(plan, candidates).texts if plan.method.name in SEEDED else candidates
 
 
 def _counts_cards(budget: Budget) -> bool:
@@ -161,7 +167,8 @@ def _odometer(plan: Plan) -> dict[str, float]:
 
 
 def _explanations(plan: Plan, pack: Pack, budget: Budget | None) -> tuple[str, ...]:
-    lines = [f"The schema and the prompts come from the domain pack {pack.name}: {pack.title.lower()}."]
+    what = "prompts come" if plan.method.name in SEEDED else "schema and the prompts come"
+    lines = [f"The {what} from the domain pack {pack.name}: {pack.title.lower()}."]
     if budget is None:
         return tuple(lines)
     if _counts_cards(budget):

@@ -83,9 +83,11 @@ def _schema(screen: Screen, preview: Preview) -> None:
 
 def _work(screen: Screen, preview: Preview) -> None:
     screen.heading("Size and work")
+    people = [("people", _number(preview.people, "counted with noise during the run"))]
+    if preview.smallest_people is not None:
+        people.append(("fewest people that can carry this", f"{preview.smallest_people:,}"))
     facts = [
-        ("people", _number(preview.people, "counted with noise during the run")),
-        ("fewest people that can carry this", _number(preview.smallest_people, "not known")),
+        *(people if preview.stages else ()),
         ("candidates", _number(preview.candidates, "known once people are counted")),
         ("calls of the writer", _number(preview.llm_calls, "")),
         ("tokens", f"{preview.prompt_tokens:,} read, {preview.new_tokens:,} written"),

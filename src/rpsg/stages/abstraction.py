@@ -93,27 +93,34 @@ class WriterAbstracter:
         """The call for one candidate of one seed."""
         # One mark for all calls of a record: they share what stands before the answer, and a server its work.
         mark = delimiter(self._key, seed.number, second)
-        fields = {
-            "kind": self._pack.text,
-            "about": self._plan.corpus.about or self._pack.about,
-            "tone": seed.mood,
-            "words": str(round(self._passes.most / 2)),
-            "record": fenced(seed.text, mark),
-        }
-        rest = self._plan.generation
-        return Request(
-            messages=(
-                Message("system", fill(self._pack.prompts["abstract_system.txt"], fields)),
-                Message("user", fill(self._pack.prompts["abstract.txt"], fields)),
-            ),
-            max_tokens=self._passes.most + TOKENS_BESIDE,
-            seed=text_seed(rest.seed, "abstract", seed.number, number, int(second)),
-            temperature=self._passes.temperature if second else rest.temperature or FIRST_TEMPERATURE,
-            top_p=self._passes.top_p if second else rest.top_p or 0.95,
-            stop=STOPS,
-            begins=BEGINS,
-            private=True,
-        )
+        return abstract_request(self._pack, self._plan, self._passes, seed, mark, number, second=second)
+
+
+def abstract_request(
+    pack: Pack, plan: Plan, passes: Passes, seed: Seed, mark: str, number: int, *, second: bool
+) -> Request:
+    """The call for one candidate of one seed, whose text stands between two lines with ``mark``."""
+    fields = {
+        "kind": pack.text,
+        "about": plan.corpus.about or pack.about,
+        "tone": seed.mood,
+        "words": str(round(passes.most / 2)),
+        "record": fenced(seed.text, mark),
+    }
+    rest = plan.generation
+    return Request(
+        messages=(
+            Message("system", fill(pack.prompts["abstract_system.txt"], fields)),
+            Message("user", fill(pack.prompts["abstract.txt"], fields)),
+        ),
+        max_tokens=passes.most + TOKENS_BESIDE,
+        seed=text_seed(rest.seed, "abstract", seed.number, number, int(second)),
+        temperature=passes.temperature if second else rest.temperature or FIRST_TEMPERATURE,
+        top_p=passes.top_p if second else rest.top_p or 0.95,
+        stop=STOPS,
+        begins=BEGINS,
+        private=True,
+    )
 
 
 def parsed(reply: Reply) -> str:
