@@ -55,6 +55,12 @@ def test_pages_fit_80_columns(fake: Api, rpsg: Rpsg) -> None:
         assert max(map(len, rpsg(*command).out.splitlines())) <= 80
 
 
+def test_no_switch_of_ours_is_shown_as_if_it_wanted_a_value(rpsg: Rpsg) -> None:
+    for command in ("run", "plan", "verify", "evaluate", "report", "calls", "doctor"):
+        lines = rpsg(command, "--help").out.splitlines()
+        assert [line.split()[1] for line in lines if "<bool>" in line] == ["--help"], command
+
+
 def test_a_preview_as_json_holds_every_field(fake: Api, rpsg: Rpsg) -> None:
     fake.previewed = dataclasses.replace(fake.previewed, odometer={"epsilon_left": math.inf})
     shown = rpsg("plan", "--json").json

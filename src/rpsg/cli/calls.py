@@ -23,7 +23,9 @@ def calls(
     show: Annotated[
         int, typer.Option("--show", min=0, metavar="N", help="Show prompt and text of the last N calls.")
     ] = 0,
-    every: Annotated[bool, typer.Option("--all", help="List every call, not only the last 20.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", metavar="", help="List every call, not only the last 20.")
+    ] = False,
     prices: Annotated[
         str, typer.Option("--prices", metavar="FILE", help="Table of what models cost. Default: the run's.")
     ] = "",

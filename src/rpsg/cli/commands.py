@@ -56,9 +56,10 @@ def run(
     ],
     config: Config = None,
     as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="No progress.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show what `rpsg plan` shows: no model is asked.")
+        bool,
+        typer.Option("--dry-run", metavar="", help="Only show what `rpsg plan` shows: no model is asked."),
     ] = False,
 ) -> None:
     """Write the synthetic corpus, its ledger and its evidence into a folder.
@@ -88,7 +89,9 @@ def verify(
     ],
     regenerate: Annotated[
         bool,
-        typer.Option("--regenerate", help="Write all texts again with the same model and compare. Slow."),
+        typer.Option(
+            "--regenerate", metavar="", help="Write all texts again with the same model and compare. Slow."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:

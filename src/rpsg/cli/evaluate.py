@@ -42,7 +42,9 @@ def evaluate(
         Path | None,
         typer.Option("--floor", metavar="FILE", help="Texts made without private data, to compare with."),
     ] = None,
-    no_floor: Annotated[bool, typer.Option("--no-floor", help="Do not write a floor for RUN.")] = False,
+    no_floor: Annotated[
+        bool, typer.Option("--no-floor", metavar="", help="Do not write a floor for RUN.")
+    ] = False,
     text: Annotated[
         str | None, typer.Option("--text", metavar="COLUMN", help="Column that holds the text.")
     ] = None,
@@ -83,7 +85,7 @@ def evaluate(
         typer.Option("--out", "-o", metavar="FILE", help="Write everything as JSON, for the owner only."),
     ] = None,
     as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="No progress.")] = False,
 ) -> None:
     """Measure a synthetic corpus against real texts: utility, fidelity, diversity, coverage.
 

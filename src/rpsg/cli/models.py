@@ -50,7 +50,7 @@ def pull(
         str, typer.Argument(metavar="NAME", help="A name of the list, or hf:OWNER/REPO/FILE.gguf.")
     ],
     as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="No progress.")] = False,
 ) -> None:
     """Bring a model or public data to this machine. A pull that stopped goes on where it stopped."""
     from rpsg.cli.progress import teller  # noqa: PLC0415  # only when it is needed

@@ -264,7 +264,7 @@ Config = Annotated[
         "--config", metavar="FILE", help="Plan file. Default: rpsg.toml in this folder, if there is one."
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a page.")]
+AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object instead of a page.")]
 
 
 def takes_settings(command: Callable[..., None]) -> Callable[..., None]:

@@ -25,9 +25,13 @@ def report(
     ] = None,
     private: Annotated[
         bool,
-        typer.Option("--private", help="With internal metrics and a map of the real texts. Never share it."),
+        typer.Option(
+            "--private", metavar="", help="With internal metrics and a map of the real texts. Never share it."
+        ),
     ] = False,
-    as_text: Annotated[bool, typer.Option("--text", help="Print a summary and write no file.")] = False,
+    as_text: Annotated[
+        bool, typer.Option("--text", metavar="", help="Print a summary and write no file.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show a finished run to people: one HTML page that opens without a network, with pictures.
