@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 BYTES_TO_TRAIN = 16  # weights, slopes and two moments, four bytes each
 IGNORED = -100
+TESTED_AT_ONCE = 8  # scores of a whole vocabulary for each word: many texts together would take gigabytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def train_and_test(
         if not any(len(ids) > 1 for ids in learn) or not any(len(ids) > 1 for ids in foretell):
             raise UnavailableError("No text has two tokens.")
         _train(model, learn, how, seed)
-        positions, right, surprise = _test(model, foretell, how)
+        positions, right, surprise = _test(model, foretell)
     about = f"{weights.identity}, fine-tuned {how.epochs} epochs, {how.tokens} tokens a text"
     return Tested(positions, right, surprise, about)
 
@@ -135,13 +136,13 @@ def _train(model: Any, texts: Sequence[Sequence[int]], how: Training, seed: int)
             optimiser.zero_grad()
 
 
-def _test(model: Any, texts: Sequence[Sequence[int]], how: Training) -> tuple[Any, Any, Any]:
+def _test(model: Any, texts: Sequence[Sequence[int]]) -> tuple[Any, Any, Any]:
     """For each text: positions, those foretold rightly, and the sum of -log probability."""
     torch = import_torch()
     model.eval()
     found: list[Any] = []
     with torch.no_grad():
-        for ids, mask in _batches(texts, how.batch):
+        for ids, mask in _batches(texts, TESTED_AT_ONCE):
             logits = model(input_ids=ids, attention_mask=mask).logits[:, :-1]
             wanted, counts = ids[:, 1:], mask[:, 1:]
             surprise = torch.nn.functional.cross_entropy(logits.transpose(1, 2), wanted, reduction="none")
