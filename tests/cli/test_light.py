@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+import rpsg
+
 HEAVY = (
     "numpy",
     "onnxruntime",
@@ -50,3 +52,8 @@ def test_the_help_comes_in_under_0_4_seconds() -> None:
         return after.children_user + after.children_system - before.children_user - before.children_system
 
     assert min(once() for _ in range(3)) < 0.4
+
+
+def test_the_package_can_be_called_as_a_module() -> None:
+    done = subprocess.run([sys.executable, "-m", "rpsg", "--version"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"rpsg {rpsg.__version__}\n")

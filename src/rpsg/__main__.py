@@ -1,0 +1,8 @@
+"""``python -m rpsg``: the same as ``rpsg``."""
+
+import sys
+
+from rpsg.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
