@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-#: Not part of a run's identity: where things lie and how fast they go, never what comes out.
+#: Not part of a run's identity: where things lie and how fast they go, never what comes out. A pack may lie
+#: anywhere: its hash is part of the identity.
 NOT_IDENTITY = {
     "data": {"path"},
+    "corpus": {"domain"},
     "models": {"slots", "threads"},
     "privacy": {"lifetime_epsilon"},
     "server": {"base_url", "key_env", "organization", "project", "concurrency", "timeout", "retries"},
