@@ -13,7 +13,10 @@ from rpsg.evaluation.models import Models
 from rpsg.models.fake import FakeEmbedder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from tests.conftest import Lab
 
 GARDEN = ("rose", "tulip", "hedge", "spade", "bloom", "soil", "root", "seed", "bee", "moss", "fern", "ivy")
 HARBOUR = ("ship", "crane", "buoy", "rope", "tide", "gull", "hull", "mast", "pier", "cargo", "anchor", "reef")
@@ -60,3 +63,17 @@ def measured() -> Measured:
         return found
 
     return call
+
+
+@pytest.fixture(scope="module")
+def finished(lab_of: Callable[[Path], Lab], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A strict run of 800 invented reviews, and beside it the held-out ones."""
+    lab = lab_of(tmp_path_factory.mktemp("evaluated"))
+    lab.file(lab.rows(160, seed=7), "held-out.jsonl")
+    run = lab.run(lab.plan(lab.file(lab.rows(800)), data={"label": "label", "labels": ("food", "drink")}))
+    return run.path
+
+
+@pytest.fixture
+def held_out(finished: Path) -> Path:
+    return finished.parent / "held-out.jsonl"

@@ -15,26 +15,10 @@ from rpsg.cli import main
 from rpsg.errors import PrivacyError
 from rpsg.evaluation.keeping import place
 from rpsg.evaluation.runs import read_finished
+from rpsg.report.writing import write_private, write_public
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
-
-    from tests.conftest import Lab
-
-
-@pytest.fixture(scope="module")
-def finished(lab_of: Callable[[Path], Lab], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A strict run of 800 invented reviews, and beside it the held-out ones."""
-    lab = lab_of(tmp_path_factory.mktemp("evaluated"))
-    lab.file(lab.rows(160, seed=7), "held-out.jsonl")
-    run = lab.run(lab.plan(lab.file(lab.rows(800)), data={"label": "label", "labels": ("food", "drink")}))
-    return run.path
-
-
-@pytest.fixture
-def held_out(finished: Path) -> Path:
-    return finished.parent / "held-out.jsonl"
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -77,6 +61,8 @@ def test_noisy_counts_show_who_is_covered(finished: Path) -> None:
     line = report.line("attribute_coverage")
     assert line.corpus.value is not None
     assert 0 < line.corpus.value <= 1
+    assert line.corpus.interval is not None
+    assert line.corpus.interval[0] <= line.corpus.value <= line.corpus.interval[1]
     assert not line.corpus.internal
     tables = line.corpus.details["attributes"]
     assert {"topic", "sentiment", "length", "label"} == set(tables)
@@ -106,12 +92,28 @@ def test_the_outcome_lies_in_the_private_folder_for_its_owner_only(finished: Pat
     assert [row["name"] for row in content["metrics"]] == ["fid", "self_bleu"]
 
 
+def test_an_evaluation_without_real_texts_leaves_the_one_with_them(finished: Path, held_out: Path) -> None:
+    """As docs/report.md says it: figures for the owner first, then those for the public page."""
+    what = ("--metrics=self_bleu", "--no-floor", "--quiet")
+    assert main(["evaluate", str(finished), "--real", str(held_out), *what]) == 0
+    kept = finished / "private" / "evaluation.json"
+    before = kept.read_bytes()
+    assert main(["evaluate", str(finished), *what]) == 0
+    assert kept.read_bytes() == before
+    public = json.loads((finished / "private" / "evaluation-public.json").read_text())
+    assert (public["internal"], public["n_real"]) == (False, None)
+    assert write_public(finished / "release", None)[2] is not None
+    shown = write_private(finished / "release", None)[2]
+    assert shown is not None
+    assert shown.n_real == 80
+
+
 def test_an_outcome_is_never_written_into_a_release(finished: Path, tmp_path: Path) -> None:
     for name in ("evaluation.json", "evidence/evaluation.json", "../release/evaluation.json"):
         with pytest.raises(PrivacyError, match="not written into a release"):
-            place(finished, finished / "release" / name)
-    assert place(finished, tmp_path / "mine.json") == tmp_path / "mine.json"
-    assert place(finished / "release", None) is None
+            place(finished, finished / "release" / name, real=True)
+    assert place(finished, tmp_path / "mine.json", real=True) == tmp_path / "mine.json"
+    assert place(finished / "release", None, real=True) is None
 
 
 def test_a_release_alone_can_be_measured_without_a_floor(

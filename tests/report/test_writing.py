@@ -37,7 +37,8 @@ def keep(run: Path, *, n_real: int | None) -> None:
     """An evaluation as ``rpsg evaluate`` keeps it."""
     measure = Measure("self_bleu", 0.125, (0.1, 0.2), 20, n_real)
     report = Report((Line("self_bleu", measure),), 20, n_real, {"corpus": 20}, "", "none", 0)
-    (run / "private/evaluation.json").write_text(report.to_json())
+    name = "evaluation-public.json" if n_real is None else "evaluation.json"
+    (run / "private" / name).write_text(report.to_json())
 
 
 def test_the_public_report_lies_beside_the_release(run: Path) -> None:
@@ -100,6 +101,29 @@ def test_an_evaluation_without_real_texts_is_shown_to_everybody(run: Path) -> No
     file, _, scores = write_public(run / "release", None)
     assert scores is not None
     assert "0.125" in file.read_text(encoding="utf-8")
+
+
+def test_the_owner_sees_both_evaluations_and_everybody_one(run: Path) -> None:
+    keep(run, n_real=90)
+    keep(run, n_real=None)
+    file, _, _ = write_public(run / "release", None)
+    page = file.read_text(encoding="utf-8")
+    assert "Public metrics" in page
+    assert "90 real ones" not in page
+    file, _, scores = write_private(run / "release", None)
+    page = file.read_text(encoding="utf-8")
+    assert "Public metrics" in page
+    assert "90 real ones" in page
+    assert scores is not None
+    assert scores.internal
+
+
+def test_figures_of_real_texts_in_the_public_file_are_not_shown(run: Path) -> None:
+    keep(run, n_real=90)
+    (run / "private/evaluation.json").rename(run / "private/evaluation-public.json")
+    file, _, public = write_public(run / "release", None)
+    assert public is None
+    assert file.read_bytes() == (run / "release/report.html").read_bytes()
 
 
 def test_a_ceiling_is_made_of_real_texts_even_where_the_metric_reads_none(run: Path) -> None:

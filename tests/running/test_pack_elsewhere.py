@@ -10,8 +10,6 @@ import pytest
 from rpsg.errors import RunError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.conftest import Lab
 
 

@@ -98,7 +98,7 @@ def evaluate(
     from rpsg.evaluation import keeping  # noqa: PLC0415  # only when it is needed: the help must be quick
 
     corpus = _corpus(run, synthetic)
-    target = keeping.place(corpus, out)
+    target = keeping.place(corpus, out, real=real is not None)
     with teller(quiet=quiet, as_json=as_json) as progress:
         report = api.evaluate(
             corpus,

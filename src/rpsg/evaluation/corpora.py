@@ -6,6 +6,7 @@ it gives is marked so, and is never written into a release.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -77,14 +78,15 @@ def halves(rows: Rows, seed: int) -> tuple[Rows, Rows]:
     DataError when all rows are one person's.
     """
     people = rows.users or tuple(str(i) for i in range(len(rows)))
-    names = sorted(set(people))
+    held = Counter(people)
+    names = sorted(held)
     if len(names) < 2:
         raise DataError(
             "The real texts are all one person's, so they cannot be split by person.",
             hint="Leave --user out, or give real texts of more people.",
         )
     order = stream(seed, "evaluation", "halves").permutation(len(names))
-    sizes = np.array([people.count(name) for name in names]) if rows.users else np.ones(len(names))
+    sizes = np.array([held[name] for name in names])
     before = np.concatenate([[0.0], np.cumsum(sizes[order])[:-1]])
     first = {names[i] for i, start in zip(order, before, strict=True) if start < len(rows) / 2}
     first = first if len(first) < len(names) else first - {names[order[-1]]}
@@ -100,6 +102,21 @@ def without_people(rows: Rows, others: Rows) -> Rows:
         return rows
     there = set(others.users)
     return rows.take(i for i, person in enumerate(rows.users) if person not in there)
+
+
+def is_copied(rows: Rows, others: Rows) -> list[bool]:
+    """For each row whether its text stands among ``others`` word for word, but for white space."""
+    there = {_plain(text) for text in others.texts}
+    return [_plain(text) in there for text in rows.texts]
+
+
+def without_texts(rows: Rows, others: Rows) -> Rows:
+    """The rows whose texts do not stand among ``others``."""
+    return rows.take(i for i, copied in enumerate(is_copied(rows, others)) if not copied)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
 
 
 def drawn(rows: Rows, size: int, seed: int, purpose: str) -> Rows:

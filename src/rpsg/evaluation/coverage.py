@@ -16,9 +16,13 @@ from rpsg.evaluation.measure import UnavailableError
 from rpsg.stages.streams import stream
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    import numpy.typing as npt
 
     from rpsg.evaluation.measure import Inputs, Measure
+
+    Floats = npt.NDArray[np.float64]
 
 SEEN = 2.0  # noisy counts above so many standard deviations are more than noise
 
@@ -30,38 +34,59 @@ def attribute_coverage(inputs: Inputs) -> Measure:
     of the corpus, and how many texts there are.
     """
     tables = _tables(inputs)
-    held = [
-        sum(row["noisy share"] for row in rows if row["texts"])
-        / max(sum(r["noisy share"] for r in rows), 1e-12)
-        for rows in tables.values()
-    ]
+    value = float(np.mean([_held(*_shares(rows)) for rows in tables.values()]))
+    interval = around(value, _spread(inputs, tables, _held), 0.0, 1.0)
     return inputs.measured(
-        "attribute_coverage", float(np.mean(held)), better=True, real=False, details={"attributes": tables}
+        "attribute_coverage",
+        value,
+        better=True,
+        interval=interval,
+        real=False,
+        details={"attributes": tables},
     )
 
 
 def attribute_distance(inputs: Inputs) -> Measure:
     """Total variation between noisy shares and the corpus' shares of values, mean over attributes."""
     tables = _tables(inputs)
-    value = float(np.mean([_distance(rows) for rows in tables.values()]))
+    value = float(np.mean([_distance(*_shares(rows)) for rows in tables.values()]))
+    interval = around(value, _spread(inputs, tables, _distance), 0.0, 1.0)
+    return inputs.measured("attribute_distance", value, better=False, interval=interval, real=False)
+
+
+def _held(share: Floats, noisy: Floats) -> Any:
+    """The noisy share of the values that occur, of all that is counted; ``share`` of shape (..., values)."""
+    return (share > 0) @ noisy / max(float(noisy.sum()), 1e-12)
+
+
+def _distance(share: Floats, noisy: Floats) -> Any:
+    """Total variation, for each row of ``share``."""
+    return 0.5 * np.abs(share - noisy).sum(axis=-1)
+
+
+def _shares(rows: Sequence[Mapping[str, Any]]) -> tuple[Floats, Floats]:
+    """The corpus' shares of an attribute's values, and the noisy ones."""
+    return np.array([row["share"] for row in rows]), np.array([row["noisy share"] for row in rows])
+
+
+def _spread(
+    inputs: Inputs,
+    tables: Mapping[str, Sequence[Mapping[str, Any]]],
+    figure: Callable[[Floats, Floats], Any],
+) -> float:
+    """Half the width of the interval: the bootstrap over texts. The noisy counts stay as they are.
+
+    A resample can only lack values, as a corpus of as many other texts lacks those that were rare in it. For
+    ``_held`` that gave the right width and held the truth 93 to 98 times of 100, in a simulation of 5 to 200
+    values with Zipf's shares and as many texts or up to ten times more.
+    """
     draw, texts = stream(inputs.seed, "bootstrap", "attributes"), len(inputs.corpus)
-    drawn = [_redrawn(rows, texts, draw) for rows in tables.values()]
-    spread = NORMAL * float(np.mean(drawn, axis=0).std())
-    return inputs.measured(
-        "attribute_distance", value, better=False, real=False, interval=around(value, spread, 0.0, 1.0)
-    )
-
-
-def _redrawn(rows: Sequence[Mapping[str, Any]], texts: int, draw: np.random.Generator) -> Any:
-    """The distance of an attribute in each resample of the texts, shape (resamples,)."""
-    share = np.array([row["share"] for row in rows])
-    noisy = np.array([row["noisy share"] for row in rows])
-    again = draw.multinomial(texts, share / max(share.sum(), 1e-12), size=RESAMPLES) / max(texts, 1)
-    return 0.5 * np.abs(again - noisy).sum(axis=1)
-
-
-def _distance(rows: Sequence[Mapping[str, Any]]) -> float:
-    return 0.5 * sum(abs(float(row["share"]) - float(row["noisy share"])) for row in rows)
+    drawn = []
+    for rows in tables.values():
+        share, noisy = _shares(rows)
+        again = draw.multinomial(texts, share / max(share.sum(), 1e-12), size=RESAMPLES) / max(texts, 1)
+        drawn.append(figure(again, noisy))
+    return NORMAL * float(np.mean(drawn, axis=0).std())
 
 
 def _tables(inputs: Inputs) -> dict[str, list[dict[str, Any]]]:

@@ -15,11 +15,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rpsg import registry
-from rpsg.errors import RpsgError, UsageError
-from rpsg.evaluation.corpora import Columns, Rows, drawn, halves, read_rows, without_people
+from rpsg.errors import DataError, RpsgError, UsageError
+from rpsg.evaluation.corpora import (
+    Columns,
+    Rows,
+    drawn,
+    halves,
+    is_copied,
+    read_rows,
+    without_people,
+    without_texts,
+)
 from rpsg.evaluation.measure import Inputs, Measure, Texts
 from rpsg.evaluation.models import Models
-from rpsg.evaluation.runs import FLOOR, is_run, read_finished, write_floor
+from rpsg.evaluation.runs import FLOOR, has_floor_labels, is_own_data, is_run, read_finished, write_floor
 from rpsg.evaluation.table import Line, Report
 
 if TYPE_CHECKING:
@@ -31,6 +40,10 @@ if TYPE_CHECKING:
 
 CORPUS, CEILING, REAL = "corpus", "ceiling", "real"
 CACHE = "evaluation"
+OWN_DATA = (
+    "These are the texts that the corpus was made from: figures on them say how much it copies, too. Hold "
+    "some texts back before a run, and name those with --real."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +133,30 @@ def gather(question: Question, run: FinishedRun | None, progress: Progress | Non
     """Read all corpora, split the real texts, have the floor written."""
     columns = _columns(question, run)
     theirs = Columns(question.synthetic_text or columns.text, columns.label)
-    corpora = Corpora({CORPUS: run.rows if run else read_rows(question.corpus, theirs)})
+    corpora = Corpora({CORPUS: _written(run, question.corpus) if run else read_rows(question.corpus, theirs)})
     corpora.counts = run.counts if run else None
     if question.real is not None:
+        if run and is_own_data(run, question.real):
+            corpora.notes.append(OWN_DATA)
         _read_real(question, columns, corpora)
     elif question.train_real is not None:
         raise UsageError("--train-real goes with --real.", hint="Name the held-out texts with --real FILE.")
     floor = _floor(question, run, theirs, corpora, progress)
-    if floor is not None:
+    if floor:
         corpora.rows[FLOOR] = floor
+    elif floor is not None:
+        corpora.notes.append("There is no floor, so no score: none of its texts was left.")
     return corpora
+
+
+def _written(run: FinishedRun, path: Path) -> Rows:
+    """The texts of a run; DataError when none was left."""
+    if not len(run.rows):
+        raise DataError(
+            f"The corpus in {path} has no text: there is nothing to measure.",
+            hint="See at which stage its texts were dropped: rpsg report RUN",
+        )
+    return run.rows
 
 
 def _columns(question: Question, run: FinishedRun | None) -> Columns:
@@ -150,10 +177,21 @@ def _read_real(question: Question, columns: Columns, corpora: Corpora) -> None:
     else:
         ceiling = without_people(read_rows(question.train_real, columns), real)
         corpora.real, corpora.split = real, "as given with --train-real"
-    if len(ceiling):
-        corpora.rows[CEILING] = ceiling
+    apart = without_texts(ceiling, corpora.real)
+    if len(apart) < len(ceiling):
+        corpora.notes.append(
+            f"{len(ceiling) - len(apart)} of {len(ceiling)} texts were left out of the ceiling: they stand "
+            "word for word among those it is compared with."
+        )
+    if len(apart):
+        corpora.rows[CEILING] = apart
     else:
-        corpora.notes.append("There is no ceiling: all people of --train-real are among --real too.")
+        corpora.notes.append("There is no ceiling: all its people or texts are among those of --real too.")
+    if copied := sum(is_copied(corpora.rows[CORPUS], real)):
+        corpora.notes.append(
+            f"{copied} of the corpus' {len(corpora.rows[CORPUS])} texts stand word for word among the real "
+            "ones."
+        )
 
 
 def _given(path: Path | None) -> Path:
@@ -172,7 +210,7 @@ def _floor(
     """The floor: the file that was given, else the run's own; None, with a note, where there is none."""
     if question.floor is not None:
         return (
-            read_finished(question.floor).rows
+            _written(read_finished(question.floor), question.floor)
             if is_run(question.floor)
             else read_rows(question.floor, columns)
         )
@@ -185,6 +223,10 @@ def _floor(
     if run.private is None:
         corpora.notes.append("A release alone has no floor: give the run folder, or --floor FILE.")
         return None
+    if run.plan.data.label is not None and not has_floor_labels(run):
+        corpora.notes.append(
+            "The floor has no labels, so downstream metrics have no score: the release shows fewer than two."
+        )
     return write_floor(run, progress)
 
 
@@ -232,6 +274,8 @@ def measure(name: str, metric: Metric, inputs: Inputs) -> Measure:
         return _nothing(name, inputs, f"It failed: {type(error).__name__} in {_place(error)}.")
     if found.value is not None and not math.isfinite(found.value):
         return replace(found, value=None, interval=None, reason="The value is not a finite number.")
+    if found.n_synthetic < 2 or (found.n_real is not None and found.n_real < 2):
+        return replace(found, interval=None)  # one text does not tell what another would have given
     return found
 
 

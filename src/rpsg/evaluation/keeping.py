@@ -12,17 +12,19 @@ if TYPE_CHECKING:
 
     from rpsg.evaluation.table import Report
 
-RESULTS = "evaluation.json"
+#: What read real texts, and what did not: the report that anybody may see is made from the second alone.
+RESULTS, PUBLIC_RESULTS = "evaluation.json", "evaluation-public.json"
 
 
-def place(corpus: Path, out: Path | None) -> Path | None:
-    """The file to write: the one that was named, else ``evaluation.json`` in a run's private folder.
+def place(corpus: Path, out: Path | None, *, real: bool) -> Path | None:
+    """The file to write: the one that was named, else one in a run's private folder.
 
-    PrivacyError for a place inside a release.
+    There an evaluation with ``real`` texts and one without lie side by side. PrivacyError for a place inside
+    a release.
     """
     if out is None:
-        private = corpus / "private"
-        return private / RESULTS if (corpus / "run.json").is_file() and private.is_dir() else None
+        private, name = corpus / "private", RESULTS if real else PUBLIC_RESULTS
+        return private / name if (corpus / "run.json").is_file() and private.is_dir() else None
     whole = out.resolve()
     if any((folder / "ledger.json").is_file() for folder in whole.parents):
         raise PrivacyError(

@@ -6,22 +6,24 @@ import json
 import tomllib
 from dataclasses import dataclass
 from math import prod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rpsg.domains import read_pack
-from rpsg.errors import RunError
+from rpsg.domains import find_pack, read_pack
+from rpsg.errors import RpsgError, RunError
 from rpsg.evaluation.corpora import Rows
 from rpsg.evaluation.measure import NoisyCounts
 from rpsg.plan import resolve
+from rpsg.privacy.commitment import commit_to
 from rpsg.privacy.evidence import evidence_file, parse_evidence
 from rpsg.release import EVIDENCE, PACK, PLAN, read_release, release_folder
-from rpsg.running import execute
+from rpsg.running import execute, fingerprint, load_tools
+from rpsg.store.readers import read_corpus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from rpsg.domains import Pack
     from rpsg.plan import Plan
@@ -33,10 +35,14 @@ FLOOR = "floor"
 
 @dataclass(frozen=True, slots=True)
 class FinishedRun:
-    """A run, read. ``private`` is its private folder; None when only the release is there."""
+    """A run, read. ``private`` is its private folder; None when only the release is there.
+
+    ``labels`` are those that its release shows: declared, found with noise, or carried by its texts.
+    """
 
     rows: Rows
     counts: NoisyCounts | None
+    labels: tuple[str, ...]
     plan: Plan
     release: Path
     private: Path | None
@@ -58,9 +64,12 @@ def read_finished(path: Path) -> FinishedRun:
             f"{release} has no readable plan in its evidence.", hint="Check it with: rpsg verify"
         ) from None
     private = release.parent / "private"
+    rows = rows_of(run.records)
+    labels = plan.data.labels or found_labels(release, run.ledger)
     return FinishedRun(
-        rows=rows_of(run.records),
-        counts=noisy_counts(release, run.ledger, plan),
+        rows=rows,
+        counts=noisy_counts(release, run.ledger, labels),
+        labels=labels or tuple(sorted({label for label in rows.labels or () if label.strip()})),
         plan=plan,
         release=release,
         private=private if private.is_dir() else None,
@@ -77,19 +86,26 @@ def rows_of(records: Sequence[Mapping[str, Any]]) -> Rows:
     return Rows(tuple(str(r["text"]) for r in records), labels if any(labels) else None, cards=cards)
 
 
-def noisy_counts(release: Path, ledger: Mapping[str, Any], plan: Plan) -> NoisyCounts | None:
+def found_labels(release: Path, ledger: Mapping[str, Any]) -> tuple[str, ...]:
+    """The label values that a mechanism found; none for a run that asked for none."""
+    told = (_evidence(release, i) for i in range(len(_gaussians(ledger))))
+    found = next((e for e in told if e.stage == "labels"), None)
+    return () if found is None else tuple(sorted(value for value, _ in found.selected() if value.strip()))
+
+
+def noisy_counts(release: Path, ledger: Mapping[str, Any], labels: tuple[str, ...]) -> NoisyCounts | None:
     """The noisy counts of each attribute from the evidence; None for a run that made none."""
-    lines = [m for m in ledger["mechanisms"] if m["kind"] == "rounded_gaussian"]
+    lines = _gaussians(ledger)
     place = next((i for i, line in enumerate(lines) if line["stage"] == "cards"), None)
     if place is None:
         return None
-    told = [_evidence(release, i) for i in range(len(lines))]
-    labels = plan.data.labels or next(
-        (tuple(sorted(v for v, _ in e.selected() if v.strip())) for e in told if e.stage == "labels"), ()
-    )
     pack = read_pack(release / EVIDENCE / PACK).with_label(labels)
     groups = [tuple(g.split(" x ")) for g in str(lines[place]["query"]).partition(": ")[2].split("; ")]
-    return _by_attribute(pack, groups, told[place].histogram(), float(lines[place]["sigma"]))
+    return _by_attribute(pack, groups, _evidence(release, place).histogram(), float(lines[place]["sigma"]))
+
+
+def _gaussians(ledger: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [m for m in ledger["mechanisms"] if m["kind"] == "rounded_gaussian"]
 
 
 def _evidence(release: Path, seq: int) -> Evidence:
@@ -126,21 +142,82 @@ def _by_attribute(
 
 
 def write_floor(run: FinishedRun, progress: Progress | None) -> Rows:
-    """The floor of a run: same writer, pack, size and seed, no private data; written once, then kept.
+    """The floor of a run: same writer, pack, labels, size and seed, no private data; written once, then kept.
 
     It lies in the run's private folder, though nothing in it is private: beside the run it belongs to.
+
+    Raises:
+        RunError: this is a release alone, or another plan's floor lies there.
     """
     if run.private is None:
         raise RunError(
             "Only a whole run folder can keep a floor; this is a release alone.",
             hint="Give a floor with --floor FILE, or do without one: --no-floor",
         )
-    plan = run.plan.model_copy(
+    plan, folder = floor_plan(run), run.private / FLOOR
+    tools = load_tools(plan)
+    _refuse_stale(folder, fingerprint(plan, find_pack(plan.corpus.domain), tools))
+    made = execute(plan, folder, progress=progress, tools=tools)
+    return rows_of(json.loads(json.dumps(made.records)))
+
+
+def floor_plan(run: FinishedRun) -> Plan:
+    """The plan of a run's floor, with the labels that its release shows: these are public there."""
+    data = {"path": "", "labels": run.labels if has_floor_labels(run) else ()}
+    return run.plan.model_copy(
         update={
             "method": run.plan.method.model_copy(update={"name": FLOOR}),
             "corpus": run.plan.corpus.model_copy(update={"domain": str(run.release / EVIDENCE / PACK)}),
-            "data": run.plan.data.model_copy(update={"path": ""}),
+            "data": run.plan.data.model_copy(update=data),
         }
     )
-    made = execute(plan, run.private / FLOOR, progress=progress)
-    return rows_of(json.loads(json.dumps(made.records)))
+
+
+def has_floor_labels(run: FinishedRun) -> bool:
+    """Whether a floor can be written for the run's labels: a plan has none or at least two."""
+    return run.plan.data.label is not None and len(run.labels) >= 2
+
+
+def _refuse_stale(folder: Path, wanted: str) -> None:
+    about = folder / "run.json"
+    if about.is_file() and json.loads(about.read_bytes()).get("plan_fingerprint") != wanted:
+        raise RunError(
+            f"The floor in {folder} was written with another plan, other models or another version.",
+            hint="Remove that folder (nothing in it is private) and a new floor is written.",
+        )
+
+
+def is_own_data(run: FinishedRun, file: Path) -> bool:
+    """Whether the run was made from the rows of ``file``, wherever that lies now.
+
+    The private folder opens the run's commitment to its rows. Where it cannot, and where the file was changed
+    since, the place that the plan names tells. False where there is no private folder.
+    """
+    if run.private is None:
+        return False
+    return _is_committed(run, file) or _is_named(run, file)
+
+
+def _is_committed(run: FinishedRun, file: Path) -> bool:
+    ledger, data = run.release.parent / "private" / "ledger.private.json", run.plan.data
+    if not ledger.is_file():
+        return False
+    kept = json.loads(ledger.read_bytes())["commitment"]
+    try:
+        rows = read_corpus(
+            file,
+            text=data.text,
+            label=data.label,
+            user=data.user,
+            format=data.format,
+            labels=data.labels or None,
+        )
+    except RpsgError:  # other columns or labels: other data
+        return False
+    return commit_to(rows, bytes.fromhex(kept["nonce"])).value == str(kept["value"])
+
+
+def _is_named(run: FinishedRun, file: Path) -> bool:
+    plan = run.release.parent / "plan.toml"
+    named = tomllib.loads(plan.read_text(encoding="utf-8"))["data"]["path"] if plan.is_file() else ""
+    return bool(named) and Path(named).exists() and Path(named).samefile(file)

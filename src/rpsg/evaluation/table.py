@@ -114,7 +114,8 @@ class Report:
 
     @property
     def internal(self) -> bool:
-        return any(line.internal for line in self.lines)
+        """Whether real texts were given: sizes, notes and every ceiling tell of them."""
+        return self.n_real is not None or any(line.internal for line in self.lines)
 
     def line(self, name: str) -> Line:
         """The line of a metric; KeyError when it was not measured."""

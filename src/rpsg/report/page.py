@@ -25,15 +25,18 @@ READERS = "For the engineer and the analyst."
 
 
 def report(story: Story, scores: Scores | None = None, private: Private | None = None) -> str:
-    """The page of a release; with ``private`` the page that must stay, marked as such."""
+    """The page of a release; with ``private`` the page that must stay, marked as such.
+
+    ``scores`` are those of an evaluation without real texts; others are shown in no case.
+    """
     public = scores if scores is not None and not scores.internal else None
-    shown = scores if private is not None else public
+    shown = private.scores if private is not None and private.scores is not None else public
     parts = [
         ("claim", "The claim: for the privacy officer", claim_part(story)),
         ("texts", "The texts: for the analyst", corpus_part(story)),
         ("making", "How it was made: for the engineer", making_part(story)),
     ]
-    if public is not None and private is None:
+    if public is not None:
         section = part("scores", "Metrics", READERS, scores_block(public, "Public metrics", PUBLIC))
         parts.append(("scores", "Metrics: for the engineer and the analyst", section))
     marks: tuple[Html | None, str] = (None, "")
