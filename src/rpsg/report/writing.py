@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PUBLIC_MODE, PRIVATE_MODE = 0o644, 0o600
 PRIVATE = "private"
+#: Where ``rpsg evaluate`` keeps what it measured without real texts; with them it is ``RESULTS``.
+PUBLIC_RESULTS = "evaluation-public.json"
 TIMINGS = "timings.json"
 EMBEDDINGS = "embeddings.npy"
 
@@ -49,7 +51,7 @@ def write_public(release: Path, out: Path | None) -> tuple[Path, Story, Scores |
             "A release is never changed, and this file would lie in one.",
             hint="Write it somewhere else with -o report.html.",
         )
-    story, scores = read_story(release), run_scores(run)
+    story, scores = read_story(release), run_scores(run, PUBLIC_RESULTS)
     write_atomic(target, report(story, scores).encode(), PUBLIC_MODE)
     return target, story, None if scores is None or scores.internal else scores
 
@@ -73,10 +75,11 @@ def write_private(release: Path, out: Path | None) -> tuple[Path, Story, Scores 
             "A private report may not lie in a release: it was made from private texts.",
             hint="Leave out -o: it goes into the private folder of the run.",
         )
-    story, scores = read_story(release), run_scores(run)
-    page = report(story, scores, _private(run, story, scores))
+    story = read_story(release)
+    internal, public = run_scores(run, RESULTS), run_scores(run, PUBLIC_RESULTS)
+    page = report(story, public, _private(run, story, internal))
     write_atomic(target, page.encode(), PRIVATE_MODE)
-    return target, story, scores
+    return target, story, internal or public
 
 
 def run_folder(release: Path) -> Path | None:
@@ -85,9 +88,9 @@ def run_folder(release: Path) -> Path | None:
     return run if (run / "run.json").is_file() and (run / PRIVATE).is_dir() else None
 
 
-def run_scores(run: Path | None) -> Scores | None:
-    """The scores of the run's evaluation, if there was one."""
-    return None if run is None else read_scores(run / PRIVATE / RESULTS)
+def run_scores(run: Path | None, name: str) -> Scores | None:
+    """The scores of the run's evaluation in the file of that name, if there was one."""
+    return None if run is None else read_scores(run / PRIVATE / name)
 
 
 def _in_release(target: Path) -> bool:
