@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from rpsg.results import Finding, Preview, Run
 
 
+SHOWN = 8
 FROM_SEEDS = (
     "that the corpus follows from its inputs: it began with private records, so only the operator can"
 )
@@ -79,15 +79,22 @@ def run(plan: Plan, out: str | Path, progress: Progress | None = None) -> Run:
 
 
 def verify(
-    release: str | Path, *, regenerate: bool = False, progress: Progress | None = None
+    release: str | Path,
+    *,
+    regenerate: bool = False,
+    models: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
 ) -> Verification:
-    """Check a release folder (or a run folder): arithmetic of the claim, then replay of the corpus.
+    """Check a release folder (or a run folder): arithmetic of the claim, its files, replay of the corpus.
 
     With ``regenerate`` the writer writes every text again; without it the replies of the evidence are used.
+    ``models`` says where the models of a replay are, by role ("writer", "embedder", "scorer", "sentiment"),
+    when they were not called by a name that means the same everywhere. UsageError for another role.
     """
     from rpsg.methods.places import SEEDED  # noqa: PLC0415  # as above
     from rpsg.privacy.checks import makes_dp_claim  # noqa: PLC0415  # as above
     from rpsg.privacy.files import strict_json  # noqa: PLC0415  # as above
+    from rpsg.privacy.released import check_files, unnamed  # noqa: PLC0415  # as above
     from rpsg.privacy.verify import CANNOT_SHOW, verify_release  # noqa: PLC0415  # as above
     from rpsg.release import CORPUS, EVIDENCE, release_folder  # noqa: PLC0415  # as above
     from rpsg.replaying import replay  # noqa: PLC0415  # as above
@@ -95,30 +102,29 @@ def verify(
     folder = release_folder(Path(release))
     found = verify_release(folder / "ledger.json", folder / CORPUS, folder / EVIDENCE)
     checks = [Check(c.name, c.ok is True, c.detail) for c in found]
-    claims = False
+    claims, cannot_show = False, tuple[str, ...](CANNOT_SHOW)
     if all(check.ok for check in checks):
         ledger = strict_json((folder / "ledger.json").read_bytes())
-        checks += list(_files(folder, ledger))
+        seeded = ledger["mode"] in SEEDED
+        checks += check_files(folder, ledger, seeded=seeded)
         claims = makes_dp_claim(ledger)
-        if ledger["mode"] in SEEDED:
+        cannot_show += tuple(_unlooked(unnamed(folder, ledger)))
+        if seeded:
             if regenerate:
                 raise UsageError(
                     "A release that began with private records cannot be written again from what is public.",
-                    hint="Leave out --regenerate: the arithmetic and every file are checked.",
+                    hint="Leave out --regenerate: the arithmetic and the named files are checked.",
                 )
-            return Verification(folder, tuple(checks), (*CANNOT_SHOW, FROM_SEEDS), claims)
-        checks.append(replay(folder, ledger, regenerate=regenerate, progress=progress))
-    return Verification(folder, tuple(checks), CANNOT_SHOW, claims)
+            return Verification(folder, tuple(checks), (*cannot_show, FROM_SEEDS), claims)
+        checks.append(replay(folder, ledger, models or {}, regenerate=regenerate, progress=progress))
+    return Verification(folder, tuple(checks), cannot_show, claims)
 
 
-def _files(folder: Path, ledger: Mapping[str, Any]) -> Iterator[Check]:
-    """Every file that the ledger names is there and unchanged."""
-    for output in ledger["outputs"]:
-        path = folder / output["name"]
-        same = path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == output["sha256"]
-        yield Check(
-            output["name"], ok=same, detail="as the ledger names it" if same else "missing or changed"
-        )
+def _unlooked(names: Sequence[str]) -> Iterator[str]:
+    """That some files were not looked at, with the first of their names."""
+    if names:
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        yield f"anything about files that the ledger does not name: {', '.join(names[:SHOWN])}{more}"
 
 
 def examine(plan: Plan, folder: str | Path | None = None) -> Iterator[Finding]:

@@ -13,11 +13,13 @@ import socket
 import stat
 import time
 from contextlib import closing
+from functools import partial
 from importlib.metadata import PackageNotFoundError, requires, version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rpsg import forecasting, registry
 from rpsg.errors import RpsgError
+from rpsg.methods.places import SEEDED, check_settings
 from rpsg.models import assets
 from rpsg.models.canary import check_scorer
 from rpsg.models.catalogue import CATALOGUE
@@ -32,6 +34,13 @@ if TYPE_CHECKING:
 
     from rpsg.plan import Plan
     from rpsg.protocols import Embedder
+
+    class Named(Protocol):
+        """Any model."""
+
+        @property
+        def name(self) -> str: ...
+
 
 _LEAST_DISK = 1 << 30
 _LEAST_MEMORY = 1 << 30
@@ -57,6 +66,8 @@ def examine(plan: Plan, run: Path | None = None) -> Iterator[Finding]:
         ("keys", lambda: _keys(plan)),
         ("weights of the writer", lambda: _weights("weights of the writer", plan.models.writer)),
         ("weights of the embedder", lambda: _weights("weights of the embedder", _embedder_asset(plan))),
+        *((("settings", lambda: _settings(plan)),) if plan.method.name in SEEDED else ()),
+        *((name, partial(_of_seeds, name, make)) for name, make in seed_models(plan).items()),
         ("embedder", lambda: _embedder(plan)),
         ("scorer", lambda: _scorer(plan)),
         ("writer", lambda: _writer(plan)),
@@ -234,6 +245,45 @@ def _weights(name: str, model: str) -> Finding:
         assets.locate(model)
         return Finding(name, "ok", "the file is here; no digest is pinned for it")
     return Finding(name, "ok", f"{model} needs none that RPSG knows")
+
+
+def _settings(plan: Plan) -> Finding:
+    check_settings(plan)
+    return Finding("settings", "ok", f"the method {plan.method.name} does what the plan asks for")
+
+
+def seed_models(plan: Plan) -> dict[str, Callable[[], Named]]:
+    """How each model is made that only methods with private seeds have, where the plan asks for weights."""
+    method, paper = plan.method.name, plan.paper
+    wanted: dict[str, tuple[bool, Callable[[], Named]]] = {
+        "summariser": (paper.abstracter == "summariser", partial(_summariser, plan)),
+        "surrogate": (method == "paper" and paper.surrogate == "transformers", partial(_surrogate, plan)),
+        "recogniser": (paper.recogniser == "presidio", partial(_recogniser, plan)),
+    }
+    return {name: make for name, (is_wanted, make) in wanted.items() if is_wanted and method in SEEDED}
+
+
+def _of_seeds(name: str, make: Callable[[], Named]) -> Finding:
+    """Making it finds what it needs: packages, weights in a safe form, room for them in memory."""
+    return Finding(name, "ok", f"{make().name}: what it needs is here")
+
+
+def _summariser(plan: Plan) -> Named:
+    from rpsg.models.torch_models.summariser import Seq2SeqSummariser  # noqa: PLC0415  # optional package
+
+    return Seq2SeqSummariser(plan.paper.summariser)
+
+
+def _surrogate(plan: Plan) -> Named:
+    from rpsg.models.torch_models.surrogate import FineTuned  # noqa: PLC0415  # optional package
+
+    return FineTuned(plan.paper.surrogate_model, epochs=plan.paper.surrogate_epochs)
+
+
+def _recogniser(plan: Plan) -> Named:
+    from rpsg.models.presidio import PresidioRecogniser  # noqa: PLC0415  # optional package
+
+    return PresidioRecogniser(plan.paper.recogniser_model or None)
 
 
 def _embedder(plan: Plan) -> Finding:

@@ -162,8 +162,8 @@ class Limits(Section):
 class Paper(Section):
     """What the methods paper and split are set by: the paper's hyperparameters, with its values.
 
-    Split ends with votes as strict does: it takes the seeds, summaries and first rewrite from here, and not
-    ``selection = "votes"``, the histogram, the surrogate, the representatives and the filters.
+    Split ends with votes as strict does: it takes the seeds, summaries and first rewrite from here. It has no
+    surrogate, representatives or filters of these, and refuses ``selection = "votes"`` and the histogram.
 
     ``nominal_epsilon`` goes into the paper's formula for the noise of its choice (0: no noise). It is no
     budget and bounds nothing, so no release names it. ``filters`` names a version of the authors' code:

@@ -10,7 +10,6 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RunError
-from rpsg.plan import Limits
 from rpsg.privacy.claims import PrivacyUnit
 from rpsg.privacy.facts import Cumulative, Egress, Output, PublicInput
 from rpsg.privacy.facts import Facts as LedgerFacts
@@ -20,6 +19,7 @@ from rpsg.privacy.ledger import build_private_ledger, build_public_ledger
 from rpsg.report.croissant import CROISSANT, FORMATS, croissant, write_croissant
 from rpsg.report.lives import LIVES, write_lives
 from rpsg.report.page import REPORT
+from rpsg.report.settings import public_toml
 from rpsg.report.summary import Facts, card, summary
 from rpsg.report.writing import write_release_report
 from rpsg.results import Run
@@ -57,8 +57,7 @@ def publish(
     """Assemble ``release/``; it appears whole or not at all. ``seen`` is what each host saw."""
     with folder.assemble_release() as target:
         outputs = write_texts(target, pool)
-        write_evidence(target, folder.evidence, job.plan, calls)
-        outputs[f"{EVIDENCE}/{TEXTS}"] = _sha256(target / EVIDENCE / TEXTS)
+        outputs |= write_evidence(target, folder.evidence, public_toml(job.plan, job.pack), calls)
         outputs[EGRESS] = write_egress(target, seen)
         outputs[f"{EVIDENCE}/{LIVES}"] = write_lives(target / EVIDENCE / LIVES, pool)
         outputs[CROISSANT] = write_metadata(target, job, pool, outputs)
@@ -71,10 +70,7 @@ def publish(
                 _cumulative(job.plan, private.account),
                 commitment=private.commitment,
             ),
-        )
-        write_words(
-            target,
-            Facts(job.plan, job.pack, pool, ledger, job.tools.writer.name, job.tools.embedder.name, seen),
+            lambda told: Facts(job.plan, job.pack, pool, told, *models_of(job), seen),
         )
         if private.commitment is not None:
             mine = build_private_ledger(ledger, private.commitment, {})
@@ -82,17 +78,26 @@ def publish(
 
 
 def write_ledger(
-    folder: Path, outputs: Mapping[str, str], sealed: Callable[[Mapping[str, str]], Mapping[str, Any]]
+    folder: Path,
+    outputs: Mapping[str, str],
+    sealed: Callable[[Mapping[str, str]], Mapping[str, Any]],
+    facts: Callable[[Mapping[str, Any]], Facts],
 ) -> Mapping[str, Any]:
-    """Write the report and the ledger; ``sealed`` makes a ledger that names files with their SHA-256.
+    """Write summary, card, report and ledger; ``sealed`` makes a ledger that names files with their SHA-256.
 
-    The report tells what the ledger says, and the ledger names the report by its hash. So there are two
-    ledgers, and the first one is there for the report alone.
+    Words and report tell what the ledger says, and the ledger names them by their hashes. So there are three
+    ledgers: one for the words, made to ``facts``, one that names these, for the report, and the last.
     """
+    outputs = {**outputs, **write_words(folder, facts(sealed(outputs)))}
     write_atomic(folder / LEDGER, _pretty(sealed(outputs)), PUBLIC_MODE)
     ledger = sealed({**outputs, REPORT: write_release_report(folder)})
     write_atomic(folder / LEDGER, _pretty(ledger), PUBLIC_MODE)
     return ledger
+
+
+def models_of(job: Job) -> tuple[str, str]:
+    """The names of writer and embedder."""
+    return job.tools.writer.name, job.tools.embedder.name
 
 
 def ledger_facts(job: Job, pool: Pool, outputs: Mapping[str, str]) -> LedgerFacts:
@@ -168,17 +173,20 @@ def write_texts(folder: Path, pool: Pool) -> dict[str, str]:
     return write_corpus(folder, synthetic_texts(pool), formats)
 
 
-def write_evidence(folder: Path, evidence: Path, plan: Plan, calls: CallStore) -> None:
-    """Copy what a replay needs: noisy counts, plan, pack, every reply of the writer, and what failed."""
+def write_evidence(folder: Path, evidence: Path, plan: str, calls: CallStore) -> dict[str, str]:
+    """Copy what a replay needs: noisy counts, plan, pack, every reply of the writer, and what failed.
+
+    Gives SHA-256 by name of the files that the ledger does not name otherwise.
+    """
     target = folder / EVIDENCE
     target.mkdir()
     for file in (*sorted(evidence.glob("release-*.json")), *evidence.glob(FAILED)):
         shutil.copyfile(file, target / file.name)
     calls.export_jsonl(target / TEXTS)
-    data = plan.data.model_copy(update={"path": ""})  # where files lie here is nobody's business
-    public = plan.model_copy(update={"data": data, "limits": Limits()})
-    write_atomic(target / PLAN, public.to_toml().encode(), PUBLIC_MODE)
+    write_atomic(target / PLAN, plan.encode(), PUBLIC_MODE)
     shutil.copytree(evidence / PACK, target / PACK)
+    files = (target / name for name in (TEXTS, PLAN, FAILED))
+    return {f"{EVIDENCE}/{file.name}": _sha256(file) for file in files if file.exists()}
 
 
 def write_egress(folder: Path, seen: Sequence[Seen]) -> str:
@@ -196,10 +204,10 @@ def write_metadata(folder: Path, job: Job, pool: Pool, outputs: Mapping[str, str
     return write_croissant(folder, croissant(about, files, attributes, label=label, seeded=seeded))
 
 
-def write_words(folder: Path, facts: Facts) -> None:
-    """The summary and the data set's card."""
-    write_atomic(folder / "summary.md", summary(facts).encode(), PUBLIC_MODE)
-    write_atomic(folder / "README.md", card(facts).encode(), PUBLIC_MODE)
+def write_words(folder: Path, facts: Facts) -> dict[str, str]:
+    """The summary and the data set's card; SHA-256 by file name."""
+    words = {"summary.md": summary(facts), "README.md": card(facts)}
+    return {name: write_atomic(folder / name, told.encode(), PUBLIC_MODE) for name, told in words.items()}
 
 
 def read_release(path: Path, timings: Mapping[str, float] | None = None) -> Run:

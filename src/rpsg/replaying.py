@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg import registry
 from rpsg.domains import read_pack
-from rpsg.errors import RpsgError, VerificationError
+from rpsg.errors import ModelError, RpsgError, UsageError, VerificationError
 from rpsg.methods.tools import Job, Tools
 from rpsg.plan import resolve
 from rpsg.privacy.replay import ReplayKernel
@@ -30,18 +30,41 @@ if TYPE_CHECKING:
 
     from rpsg.domains import Pack
     from rpsg.plan import Plan
-    from rpsg.protocols import Progress
+    from rpsg.protocols import Progress, Writer
 
 REPLAY = "the corpus follows from the evidence"
 REGENERATE = "the writer writes the same texts again"
+ROLES = ("writer", "embedder", "scorer", "sentiment")
 
 
-def replay(release: Path, ledger: Mapping[str, Any], *, regenerate: bool, progress: Progress | None) -> Check:
-    """Whether the released corpus comes out again; with ``regenerate`` the writer writes every text again."""
+def replay(
+    release: Path,
+    ledger: Mapping[str, Any],
+    models: Mapping[str, str],
+    *,
+    regenerate: bool,
+    progress: Progress | None,
+) -> Check:
+    """Whether the released corpus comes out again; with ``regenerate`` the writer writes every text again.
+
+    ``models`` says where the models are, by role, when the names in the release do not lead to them. Raises
+    UsageError for a role that a replay does not have.
+    """
+    if strangers := sorted(set(models) - set(ROLES)):
+        raise UsageError(
+            f"A replay has no model called {strangers[0]!r}.", hint=f"There are: {', '.join(ROLES)}."
+        )
     name = REGENERATE if regenerate else REPLAY
     try:
         with tempfile.TemporaryDirectory(prefix="rpsg-replay-") as scratch:
-            _derive(release, ledger, Path(scratch), regenerate=regenerate, progress=progress or Silent())
+            _derive(
+                release,
+                ledger,
+                Path(scratch),
+                models,
+                regenerate=regenerate,
+                progress=progress or Silent(),
+            )
             same = (Path(scratch) / CORPUS).read_bytes() == (release / CORPUS).read_bytes()
     except RpsgError as error:
         return Check(name, ok=False, detail=str(error))
@@ -50,15 +73,22 @@ def replay(release: Path, ledger: Mapping[str, Any], *, regenerate: bool, progre
 
 
 def _derive(
-    release: Path, ledger: Mapping[str, Any], scratch: Path, *, regenerate: bool, progress: Progress
+    release: Path,
+    ledger: Mapping[str, Any],
+    scratch: Path,
+    models: Mapping[str, str],
+    *,
+    regenerate: bool,
+    progress: Progress,
 ) -> None:
     evidence = release / EVIDENCE
     plan = _plan(evidence / PLAN)
+    plan = plan.model_copy(update={"models": plan.models.model_copy(update=dict(models))})
     pack = read_pack(evidence / PACK)
     _same_pack(pack, ledger)
     budget = budget_of(plan, pack)
     named = _writer_name(ledger)
-    tools = load_tools(plan, writer=None if regenerate else ReplayWriter(evidence / TEXTS, name=named))
+    tools = _tools(plan, None if regenerate else ReplayWriter(evidence / TEXTS, name=named))
     _same_models(tools, ledger, named)
     tools = replace(tools, writer=SettledWriter(tools.writer, evidence / FAILED))
     kernel = NoQuestions() if budget is None else ReplayKernel(evidence, ledger)
@@ -72,6 +102,18 @@ def _plan(path: Path) -> Plan:
         return resolve(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, tomllib.TOMLDecodeError):
         raise VerificationError(f"The evidence holds no readable {path.name}.") from None
+
+
+def _tools(plan: Plan, writer: Writer | None) -> Tools:
+    """The models of the plan. A release tells no path, so some may have to be named by whoever replays it."""
+    try:
+        return load_tools(plan, writer)
+    except (UsageError, ModelError) as error:
+        raise VerificationError(
+            f"A model of this release was not found here: {error.message}",
+            hint=f"{error.hint} If the run had it as a file or folder, say where yours is, for instance: "
+            f"rpsg verify RUN --model embedder=PATH (roles: {', '.join(ROLES)}).".strip(),
+        ) from None
 
 
 def _writer_name(ledger: Mapping[str, Any]) -> str:

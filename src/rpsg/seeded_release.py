@@ -12,12 +12,12 @@ import json
 import shutil
 from dataclasses import replace
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.methods.places import carries, egress_of
 from rpsg.methods.seed_steps import seeding, seeds_wanted, sigma_of
-from rpsg.plan import Limits
-from rpsg.privacy.claims import DONORS, NO_GUARANTEE, NOT_PRIVATE, PrivacyUnit, paper_claim_text
+from rpsg.privacy.checks import row_claim
+from rpsg.privacy.claims import PrivacyUnit, paper_claim_text
 from rpsg.privacy.facts import Cumulative, Output, PublicInput
 from rpsg.privacy.facts import Facts as LedgerFacts
 from rpsg.privacy.kernel import Kernel
@@ -29,13 +29,14 @@ from rpsg.release import (
     PACK,
     PLAN,
     PUBLIC_MODE,
+    models_of,
     synthetic_texts,
     write_egress,
     write_ledger,
     write_metadata,
-    write_words,
 )
 from rpsg.report.croissant import CROISSANT
+from rpsg.report.settings import public_toml
 from rpsg.report.summary import Facts
 from rpsg.store.exports import write_corpus
 from rpsg.store.files import write_atomic
@@ -62,7 +63,7 @@ def publish_seeded(
     write_atomic(folder.private_path(STAGES), (table(seeding(job).shelf.lines) + "\n").encode())
     with folder.assemble_release() as target:
         outputs = write_rows(target, pool, short_claim(job))
-        write_open_evidence(target, folder.evidence, job)
+        outputs[f"{EVIDENCE}/{PLAN}"] = write_open_evidence(target, folder.evidence, job)
         outputs[EGRESS] = write_egress(target, seen)
         host = next(line.host for line in seen if line.role == "writer")
         outputs[CROISSANT] = write_metadata(target, job, pool, outputs)
@@ -75,9 +76,8 @@ def publish_seeded(
                 _cumulative(private),
                 commitment=private.commitment,
             ),
+            lambda told: Facts(job.plan, job.pack, pool, told, *models_of(job), seen),
         )
-        names = (job.tools.writer.name, job.tools.embedder.name)
-        write_words(target, Facts(job.plan, job.pack, pool, ledger, *names, seen))
         if private.commitment is not None:
             mine = build_private_ledger(ledger, private.commitment, {})
             write_atomic(folder.private_path("ledger.private.json"), _pretty(mine))
@@ -89,9 +89,12 @@ def _pretty(value: Mapping[str, Any]) -> bytes:
 
 def short_claim(job: Job) -> str:
     """One sentence that goes with every row."""
-    if not supports_claims(seeding(job).noise.name):
-        return NOT_PRIVATE
-    return NO_GUARANTEE if job.budget is None else f"Differentially private for voters only. {DONORS}"
+    return row_claim(claim_of(job), testing=not supports_claims(seeding(job).noise.name))
+
+
+def claim_of(job: Job) -> Literal["voters_only_dp", "no_formal_guarantee"]:
+    """The type of the claim: what is asked of voters has a budget, and what is read of seeds has none."""
+    return "no_formal_guarantee" if job.budget is None else "voters_only_dp"
 
 
 def write_rows(folder: Path, pool: Pool, claim: str) -> dict[str, str]:
@@ -103,28 +106,15 @@ def write_rows(folder: Path, pool: Pool, claim: str) -> dict[str, str]:
     return write_corpus(folder, rows, formats)
 
 
-def write_open_evidence(folder: Path, evidence: Path, job: Job) -> None:
-    """Copy what is public: noisy counts where there are any, the plan and the pack."""
+def write_open_evidence(folder: Path, evidence: Path, job: Job) -> str:
+    """Copy what is public: noisy counts if there are any, plan and pack; gives the SHA-256 of the plan."""
     target = folder / EVIDENCE
     target.mkdir()
     for file in sorted(evidence.glob("release-*.json")):
         shutil.copyfile(file, target / file.name)
-    write_atomic(target / PLAN, public_plan(job).encode(), PUBLIC_MODE)
     shutil.copytree(evidence / PACK, target / PACK)
-
-
-def public_plan(job: Job) -> str:
-    """The plan as TOML without places and limits; without a budget's settings where nothing is promised."""
-    plan = job.plan
-    data = plan.data.model_copy(update={"path": ""})
-    split = plan.split.model_copy(update={"donor_list": ""})
-    public = plan.model_copy(update={"data": data, "limits": Limits(), "split": split})
-    lines, kept, section = public.to_toml().splitlines(), [], ""
-    for line in lines:
-        section = line if line.startswith("[") else section
-        if job.budget is not None or not (section.startswith("[privacy") or line.startswith("nominal_")):
-            kept.append(line)
-    return "\n".join(kept).strip() + "\n"
+    told = public_toml(job.plan, job.pack, budget=job.budget is not None)
+    return write_atomic(target / PLAN, told.encode(), PUBLIC_MODE)
 
 
 def seeded_facts(job: Job, pool: Pool, outputs: Mapping[str, str], host: str) -> LedgerFacts:
@@ -133,7 +123,7 @@ def seeded_facts(job: Job, pool: Pool, outputs: Mapping[str, str], host: str) ->
     return LedgerFacts(
         mode="split" if split else "paper",
         method=plan.method.name,
-        claim="voters_only_dp" if split else "no_formal_guarantee",
+        claim=claim_of(job),
         unit=PrivacyUnit(
             plan.unit,
             plan.privacy.adjacency,

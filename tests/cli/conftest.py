@@ -15,6 +15,8 @@ from rpsg.cli import main
 from rpsg.results import Check, Flow, Preview, Run, StageCost, Verification
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rpsg.plan import Plan
     from rpsg.protocols import Progress
 
@@ -84,7 +86,12 @@ class Api:
         return finished(Path(out))
 
     def verify(
-        self, release: str | Path, *, regenerate: bool = False, progress: Progress | None = None
+        self,
+        release: str | Path,
+        *,
+        regenerate: bool = False,
+        models: Mapping[str, str] | None = None,
+        progress: Progress | None = None,
     ) -> Verification:
         if self.error:
             raise self.error

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from rpsg.cli.options import AsJson, Config, takes_settings
-from rpsg.errors import VerificationError
+from rpsg.errors import UsageError, VerificationError
 
 
 @takes_settings
@@ -93,6 +93,14 @@ def verify(
             "--regenerate", metavar="", help="Write all texts again with the same model and compare. Slow."
         ),
     ] = False,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            metavar="ROLE=NAME",
+            help="Where a model is that the release cannot name, e.g. writer=mine.gguf. As often as needed.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check the privacy claim of a release: its arithmetic, then the way from noisy counts to corpus.
@@ -104,8 +112,15 @@ def verify(
     from rpsg.cli.progress import teller  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
 
+    named = {}
+    for given in model or ():
+        role, equals, name = given.partition("=")
+        if not (equals and name):
+            hint = "For instance: --model writer=mine.gguf"
+            raise UsageError(f"{given!r} does not name a model.", hint=hint)
+        named[role] = name
     with teller(quiet=not regenerate, as_json=as_json) as progress:
-        found = api.verify(release, regenerate=regenerate, progress=progress)
+        found = api.verify(release, regenerate=regenerate, models=named, progress=progress)
     if as_json:
         print_json({"verification": {"ok": found.ok, **asdict(found)}})
     else:

@@ -189,7 +189,7 @@ def show_verification(screen: Screen, found: Verification) -> None:
     failed = sum(not check.ok for check in found.checks)
     screen.line()
     if found.ok and not found.claims:
-        screen.line(f"Nothing was changed: all {len(found.checks)} checks passed.")
+        screen.line(f"No file that the ledger names was changed: all {len(found.checks)} checks passed.")
         screen.line("This release makes no differential-privacy claim.", "yellow")
     elif found.ok:
         screen.line(f"The claim holds: all {len(found.checks)} checks passed.", "green")

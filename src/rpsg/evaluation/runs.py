@@ -19,6 +19,7 @@ from rpsg.plan import resolve
 from rpsg.privacy.commitment import commit_to
 from rpsg.privacy.evidence import evidence_file, parse_evidence
 from rpsg.release import EVIDENCE, PACK, PLAN, read_release, release_folder
+from rpsg.report.writing import own_models
 from rpsg.running import execute, fingerprint, load_tools
 from rpsg.store.readers import read_corpus
 
@@ -58,7 +59,8 @@ def read_finished(path: Path) -> FinishedRun:
     release = release_folder(path)
     run = read_release(path)
     try:
-        plan = resolve(tomllib.loads((release / EVIDENCE / PLAN).read_text(encoding="utf-8")))
+        told = resolve(tomllib.loads((release / EVIDENCE / PLAN).read_text(encoding="utf-8")))
+        plan = own_models(release.parent, told)
     except (OSError, tomllib.TOMLDecodeError):
         raise RunError(
             f"{release} has no readable plan in its evidence.", hint="Check it with: rpsg verify"

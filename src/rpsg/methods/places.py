@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from rpsg.domains import find_pack
 from rpsg.egress import Seen, host_of, how_to_stay, is_here
 from rpsg.errors import PrivacyError, UsageError
+from rpsg.privacy.checks import speaks_of_a_budget
 from rpsg.privacy.facts import Egress
 
 if TYPE_CHECKING:
@@ -92,13 +94,42 @@ def carries(plan: Plan) -> Carries:
     return "raw_private" if plan.paper.abstracter == "writer" else "abstracted_private"
 
 
+def check_settings(plan: Plan) -> None:
+    """See that the plan asks for nothing that its method does not do.
+
+    Raises:
+        UsageError: split mode is asked to count what donors' records vote for, without a mechanism; or the
+            public words of a method without a guarantee name a budget.
+    """
+    if plan.method.name == "split":
+        if plan.paper.selection == "votes":
+            raise UsageError(
+                "In split mode summaries are not chosen by votes: only voters vote, and for finished texts.",
+                hint='Leave [paper] selection at "argmax".',
+            )
+        if plan.paper.histogram_sigma > 0:
+            raise UsageError(
+                "Split mode has no histogram of its own: its votes are paid from the privacy budget.",
+                hint="Leave [paper] histogram_sigma at 0; [privacy] epsilon sets the noise of the votes.",
+            )
+    elif plan.method.name == "paper":
+        pack = find_pack(plan.corpus.domain)
+        if speaks_of_a_budget(f"{pack.name} {plan.corpus.about or pack.about}"):
+            raise UsageError(
+                "The method paper gives no guarantee, so its release may not name an epsilon, and the line "
+                "about the corpus does.",
+                hint="Say it in other words with --about.",
+            )
+
+
 def check_places(plan: Plan, tools: Tools) -> None:
-    """See that nobody else is sent what the plan does not allow.
+    """See that the plan fits its method, and that nobody else is sent what the plan does not allow.
 
     Raises:
         PrivacyError: a model that is not on this machine would be sent private text.
-        UsageError: a summariser is asked for and there is none.
+        UsageError: a summariser is asked for and there is none, or ``check_settings`` finds something.
     """
+    check_settings(plan)
     for role, model in _models(tools).items():
         if not is_here(model):
             raise PrivacyError(

@@ -67,6 +67,11 @@ def seeding(job: Job) -> Seeding:
     return job.seeding
 
 
+def records_of(job: Job) -> str:
+    """Whose records lie behind the door, for the ledger: where there is a budget, voters' do not."""
+    return "records" if job.budget is None else "records of donors"
+
+
 def guard_of(job: Job) -> Guard:
     """The guard as the plan sets it."""
     settings = job.plan.paper
@@ -100,7 +105,7 @@ def draw_seeds(job: Job, wanted: int) -> list[Seed]:
         job.progress.start("drawing seeds")
         rows = cast(
             "Sequence[Document]",
-            side.door.read("rows", Flow("records", "seeds", SEEN)),
+            side.door.read("rows", Flow(records_of(job), "seeds", SEEN)),
         )
         drawn = sorted(rows, key=lambda row: content_tag(job.key, "seed", row))[:wanted]
         texts = [_shortened(row.text, job.plan.paper.seed_words) for row in drawn]
@@ -275,11 +280,11 @@ def _votes(job: Job, standing: Sequence[Sequence[str]]) -> list[list[float]]:
 
 def private_vectors(job: Job, why: str) -> npt.NDArray[np.float32]:
     """The embeddings of all rows behind the door, for a use that is written down."""
-    flow = Flow("records", why, "their embeddings, without noise")
+    flow = Flow(records_of(job), why, "their embeddings, without noise")
     return cast("npt.NDArray[np.float32]", seeding(job).door.read("embeddings", flow))
 
 
 def private_texts(job: Job, why: str) -> list[str]:
     """All texts behind the door, for a use that is written down."""
-    flow = Flow("records", why, "their texts, without noise")
+    flow = Flow(records_of(job), why, "their texts, without noise")
     return [row.text for row in cast("Sequence[Document]", seeding(job).door.read("rows", flow))]

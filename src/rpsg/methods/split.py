@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rpsg.errors import RunError, UsageError
-from rpsg.methods.paper_steps import Task, rewrite
-from rpsg.methods.seed_steps import choose_abstracts, draw_seeds
+from rpsg.methods.paper_steps import Task, agreement_step, made_of, pool_of, rewrite, scrub_step
+from rpsg.methods.seed_steps import choose_abstracts, draw_seeds, seeding
 from rpsg.methods.steps import count_people, label_of, places, pool_wanted, public_filters, vote
 from rpsg.privacy.disclosure import withheld
-from rpsg.stages.scrub import scrub_identities
 from rpsg.stages.selection import select
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from rpsg.records import Candidate, Pool
     from rpsg.stages.abstraction import Seed
     from rpsg.stages.annotate import Traits
+    from rpsg.store.shelf import Made
 
 
 def synthesize(job: Job) -> Pool:
@@ -49,15 +49,43 @@ def _synthesize(job: Job) -> Pool:
 
     # The writer makes the candidates; filters that read no voter tidy up.
     tasks = [Task(i, s, abstracts[s.number]) for i, s in _in_turn(with_one, wanted)]
-    pool = public_filters(job, pack, rewrite(job, "first", "first rewrite", tasks))
+    pool = filters_step(job, pack, rewrite(job, "first", "first rewrite", tasks), "public filters")
 
     # Every voter votes for the nearest candidates; noisy counts decide which stay.
     for round_number in range(job.plan.method.rounds):
         if round_number > 0:
-            pool = public_filters(job, pack, _rewritten(job, seeds, pool, wanted, round_number))
-        pool, voted = vote(job, pack, lambda: label_traits(job, pack), pool, round_number)
-        pool = select(pool, voted, places(job, len(voted), round_number), label_of(pack))
-    return scrub_identities(pool, job.tools.recogniser)
+            pool = _rewritten(job, seeds, pool, wanted, round_number)
+            pool = filters_step(job, pack, pool, f"public filters {round_number}")
+        pool = votes_step(job, pack, pool, round_number)
+    pool = scrub_step(job, pool)
+    agreement_step(job, seeds, pool)
+    return pool
+
+
+def filters_step(job: Job, pack: Pack, pool: Pool, stage: str) -> Pool:
+    """The pool after the filters that read no voter."""
+
+    def make() -> Made:
+        job.progress.start(stage)
+        return made_of(public_filters(job, pack, pool), len(pool.alive()), pool)
+
+    return pool_of(seeding(job).shelf.stage(stage, make))
+
+
+def votes_step(job: Job, pack: Pack, pool: Pool, round_number: int) -> Pool:
+    """The pool with the texts that the noisy votes keep.
+
+    Only what follows from the noisy votes stands on the shelf. The votes themselves are the kernel's, in a
+    run that goes on as well: it draws them once and gives them again from its evidence.
+    """
+    scored, voted = vote(job, pack, lambda: label_traits(job, pack), pool, round_number)
+
+    def make() -> Made:
+        kept = select(scored, voted, places(job, len(voted), round_number), label_of(pack))
+        return made_of(kept, len(voted), scored)
+
+    stage = f"votes {round_number}" if round_number else "votes"
+    return pool_of(seeding(job).shelf.stage(stage, make))
 
 
 def _in_turn(seeds: list[Seed], count: int) -> list[tuple[int, Seed]]:

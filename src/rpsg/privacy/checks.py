@@ -238,6 +238,15 @@ def no_borrowed_words(ledger: Ledger) -> Iterator[str]:
         yield "a method without a guarantee names a privacy budget"
 
 
+def row_claim(claim: str, *, testing: bool) -> str:
+    """The sentence that goes with every row of a corpus from private seeds; ``claim`` is the claim's type."""
+    if testing:
+        return NOT_PRIVATE
+    if claim == "no_formal_guarantee":
+        return NO_GUARANTEE
+    return f"Differentially private for voters only. {DONORS}"
+
+
 def speaks_of_a_budget(text: str) -> bool:
     """Whether a text has the name of the privacy budget in it, as a word or as a letter."""
     return "epsilon" in text.lower() or bool(set(text) & BUDGET_LETTERS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from rpsg.report.fields import attribute, fields
 from rpsg.store.files import write_atomic
 
 if TYPE_CHECKING:
@@ -107,22 +108,21 @@ def _file(name: str, sha256: str) -> dict[str, Any]:
 
 
 def _records(attributes: Sequence[str], *, label: bool, seeded: bool) -> dict[str, Any]:
-    fields = [
-        _field("id", "sc:Integer", "number of the text in the run that wrote it"),
-        _field("text", "sc:Text", "the synthetic text"),
-        *([_field("label", "sc:Text", "the label it was written for")] if label else []),
-        *([_field("claim", "sc:Text", "what is claimed about its privacy")] if seeded else []),
-        *(
-            _field(f"attributes/{name}", "sc:Text", f"the {name} that was asked for", f"$.{name}")
-            for name in attributes
-        ),
+    told = [
+        _field(name, "sc:Integer" if name == "id" else "sc:Text", words)
+        for name, words in fields(label=label, seeded=seeded)
+        if name != "attributes"
+    ]
+    told += [
+        _field(f"attributes/{name}", "sc:Text", attribute(name, seeded=seeded), f"$.{name}")
+        for name in attributes
     ]
     return {
         "@type": "cr:RecordSet",
         "@id": "texts",
         "name": "texts",
         "key": {"@id": "texts/id"},
-        "field": fields,
+        "field": told,
     }
 
 

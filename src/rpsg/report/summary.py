@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.egress import hosts
 from rpsg.privacy.gaussian import rounded_up
+from rpsg.report.fields import fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -145,32 +146,28 @@ def _not_covered(facts: Facts) -> str:
 
 def card(facts: Facts) -> str:
     """The data set's card: front matter as dataset hubs read it, then the summary and how to check it."""
-    plan, seeded = facts.plan, facts.ledger["mode"]
+    plan, seeded = facts.plan, facts.ledger["mode"] in SEEDED
     front = _front(facts)
-    fields = [
+    held = [
         "## Fields",
         "",
-        "- `id`: number of the text in the run that wrote it",
-        "- `text`: the synthetic text",
-        *(["- `label`: the label it was written for"] if plan.data.label else []),
-        "- `attributes`: the values of the card it was written from; the text may not keep to all of them",
-        *(["- `claim`: what is claimed about the privacy of this text"] if seeded in SEEDED else []),
+        *(f"- `{name}`: {told}" for name, told in fields(label=plan.data.label is not None, seeded=seeded)),
         "",
         "Every text is written by a language model."
-        + (" It was made from a private record." if seeded in SEEDED else " None is a record of a person."),
+        + (" It was made from a private record." if seeded else " None is a record of a person."),
     ]
     check = [
         "## Check it",
         "",
-        "`rpsg verify .` in this folder checks what `ledger.json` says"
+        "`rpsg verify .` in this folder checks what `ledger.json` says, and the files that it names"
         + (
             ". The corpus cannot be derived again: it began with private records."
-            if seeded in SEEDED
+            if seeded
             else " and derives the corpus again from the noisy counts in `evidence/`. "
             "It needs no private data."
         ),
     ]
-    return "\n".join([*front, "", summary(facts), *fields, "", *check, ""])
+    return "\n".join([*front, "", summary(facts), *held, "", *check, ""])
 
 
 def _front(facts: Facts) -> list[str]:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from rpsg.errors import PrivacyError, RpsgError, RunError, UsageError
+from rpsg.plan import read_toml, resolve
 from rpsg.report.page import REPORT, report
 from rpsg.report.reading import read_story
 from rpsg.report.scores import RESULTS, Scores, read_scores
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from rpsg.plan import Plan
     from rpsg.report.parts.private import Floats, Private
     from rpsg.report.reading import Story
 
@@ -24,6 +26,8 @@ PRIVATE = "private"
 PUBLIC_RESULTS = "evaluation-public.json"
 TIMINGS = "timings.json"
 EMBEDDINGS = "embeddings.npy"
+STAGES = "stages.md"
+PLAN = "plan.toml"
 
 
 def write_release_report(release: Path) -> str:
@@ -101,27 +105,44 @@ def _in_release(target: Path) -> bool:
 def _private(run: Path, story: Story, scores: Scores | None) -> Private:
     from rpsg.report.parts.private import Private  # noqa: PLC0415  # numpy
 
-    seconds = _seconds(run / PRIVATE / TIMINGS)
+    seconds, stages = _seconds(run / PRIVATE / TIMINGS), _stages(run / PRIVATE / STAGES)
     try:
-        real, synthetic = _embeddings(run / PRIVATE / EMBEDDINGS, story)
+        real, synthetic = _embeddings(run, story)
     except RpsgError as error:
-        return Private(scores, seconds, no_map=f"There is no map: {error.message}")
-    return Private(scores, seconds, real, synthetic)
+        return Private(scores, seconds, no_map=f"There is no map: {error.message}", stages=stages)
+    return Private(scores, seconds, real, synthetic, stages=stages)
 
 
 def _seconds(file: Path) -> Mapping[str, float]:
     return dict(json.loads(file.read_bytes())) if file.is_file() else {}
 
 
-def _embeddings(file: Path, story: Story) -> tuple[Floats, Floats]:
+def _stages(file: Path) -> list[list[str]]:
+    """The lines of a seeded run's table of stages; none of other runs."""
+    if not file.is_file():
+        return []
+    lines = file.read_text(encoding="utf-8").splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+
+
+def own_models(run: Path, plan: Plan) -> Plan:
+    """The plan of a release with its models as the run's folder names them: a release tells no path."""
+    file = run / PLAN
+    if not (file.is_file() and (run / PRIVATE).is_dir()):
+        return plan
+    return plan.model_copy(update={"models": resolve(read_toml(file)).models})
+
+
+def _embeddings(run: Path, story: Story) -> tuple[Floats, Floats]:
     """The run's own embeddings of the private texts, and the same model's of the synthetic ones."""
     import numpy as np  # noqa: PLC0415  # only when it is needed
 
     from rpsg import registry  # noqa: PLC0415  # models, only when they are needed
 
+    file = run / PRIVATE / EMBEDDINGS
     if not file.is_file():
         raise RunError("this run kept no embeddings of private texts.")
-    plan = story.facts.plan
+    plan = own_models(run, story.facts.plan)
     embedder = registry.embedder(plan.models.embedder, threads=plan.models.threads, server=plan.server)
     if embedder.name != story.facts.embedder:
         raise RunError("the embedder here is another one than that of the run.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rpsg.report.blocks import block, folded, listed, paragraph, part, percent, table
 from rpsg.report.coverage import CONFIDENT
 from rpsg.report.drawing import bar, compared
+from rpsg.report.fields import fields
 from rpsg.report.html import Html, foreign, joined, tag
 
 if TYPE_CHECKING:
@@ -32,21 +33,13 @@ def corpus_part(story: Story) -> Html:
         _fields(story),
         _examples(story.texts),
         _lengths(story.texts),
-        *(_covered(c) for c in story.coverage if c.texts or c.counted is not None),
+        *(_covered(c, seeded=story.is_seeded) for c in story.coverage if c.texts or c.counted is not None),
         _uses(story),
     )
 
 
 def _fields(story: Story) -> Html:
-    label = [("label", "the label it was written for")] if story.facts.plan.data.label else []
-    claim = [("claim", "what is claimed about the privacy of this text")] if story.is_seeded else []
-    rows = [
-        ("id", "number of the text in the run that wrote it"),
-        ("text", "the synthetic text"),
-        *label,
-        ("attributes", "the values of the card it was written from; the text may not keep to all of them"),
-        *claim,
-    ]
+    rows = fields(label=story.facts.plan.data.label is not None, seeded=story.is_seeded)
     return block(
         "What a record holds",
         table("Fields of corpus.jsonl", ("field", "what it is"), rows),
@@ -69,7 +62,7 @@ def _examples(texts: Sequence[Candidate]) -> Html:
 
 
 def text_and_card(text: Candidate) -> Html:
-    """A text as it was written, and what it was asked to be."""
+    """A text as it was written, and the values that stand with it."""
     values = [joined(foreign(name), ": ", foreign(value)) for name, value in sorted(text.card.values.items())]
     return joined(
         tag("blockquote", tag("p", foreign(text.text), class_="text")),
@@ -88,13 +81,13 @@ def _lengths(texts: Sequence[Candidate]) -> Html | None:
     return block("How long they are", paragraph(said))
 
 
-def _covered(covered: Coverage) -> Html:
+def _covered(covered: Coverage, *, seeded: bool) -> Html:
     ranked = sorted(covered.values, key=_rank)
     shown, rest = ranked[:SHOWN], ranked[SHOWN:]
     return tag(
         "div",
         tag("h3", "Coverage: ", foreign(covered.attribute)),
-        paragraph(_how(covered)),
+        paragraph(_how(covered, seeded=seeded)),
         _table(covered, shown, f"the {len(shown)} most common" if rest else "all values"),
         folded(f"{len(rest)} more values", _table(covered, rest, "the others")) if rest else None,
         _hidden(covered),
@@ -106,11 +99,13 @@ def _rank(value: Value) -> tuple[float, int]:
     return (-value.noisy.count if value.noisy is not None else 0, -value.texts)
 
 
-def _how(covered: Coverage) -> str:
-    texts = "as the texts are" if covered.measured else "as the card of each text asked for it"
+def _how(covered: Coverage, *, seeded: bool) -> str:
+    asked = "as the record of each text has it" if seeded else "as the card of each text asked for it"
+    texts = "as the texts are" if covered.measured else asked
     edges = f" The steps are at {', '.join(map(str, covered.edges))} words." if covered.edges else ""
     if covered.counted is None:
-        return f"Bar: share of the synthetic texts, {texts}. No private data were counted.{edges}"
+        none = "Nothing was counted with noise." if seeded else "No private data were counted."
+        return f"Bar: share of the synthetic texts, {texts}. {none}{edges}"
     return (
         f"Bar: share of the synthetic texts, {texts}. Upright mark: share in the private data, as counted "
         f"with noise; the shade around it is where the true share lies with 95 % confidence.{edges}"

@@ -58,7 +58,8 @@ def _bought(story: Story, scores: Scores | None) -> Iterator[Child]:
         yield "Nothing: no private data were read. This is what public knowledge alone gives."
         return
     if story.is_seeded:
-        yield "Texts that go back to private records, one to each."
+        whose = "record of a seed donor" if story.facts.ledger["mode"] == "split" else "private record"
+        yield f"Texts that were made from private records: each goes back to one {whose}."
     if scores is not None:
         yield from scores.gained()
     first = next((c for c in story.coverage if c.moved is not None), None)

@@ -10,6 +10,7 @@ from rpsg.report.blocks import block, counted, figure, listed, paragraph, part, 
 from rpsg.report.coverage import CONFIDENT
 from rpsg.report.drawing import bar, curve
 from rpsg.report.html import Html, foreign, joined, tag
+from rpsg.report.settings import OWN, PLACE, SECTIONS, is_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from rpsg.report.html import Child
     from rpsg.report.reading import Story
 
-PLACE = re.compile(r"[/~.]|[A-Za-z]:[/\\]")
-#: Sections of the plan that only some methods read.
-OWN = {"paper": {"paper"}, "split": {"paper", "split"}}
 BUDGET = re.compile("epsilon|delta")
 UNTOLD = "What became of the texts that are not in the corpus is not told in this release."
 
@@ -51,9 +49,10 @@ def _life(story: Story) -> Html | None:
 
 
 def _steps(story: Story, text: Candidate) -> Iterator[Child]:
-    source = "drawn evenly, without private data"
-    if story.reads_private:
-        source = "of the record it goes back to" if not story.is_whole else "drawn by the noisy counts"
+    if story.is_seeded:
+        yield from _seeded_steps(story, text)
+        return
+    source = "drawn by the noisy counts" if story.reads_private else "drawn evenly, without private data"
     values = listed(
         joined(foreign(name), ": ", foreign(value)) for name, value in sorted(text.card.values.items())
     )
@@ -70,6 +69,16 @@ def _steps(story: Story, text: Candidate) -> Iterator[Child]:
         yield joined(
             tag("strong", "Votes"), f": {text.scores['votes']:.0f}, noise included{_noise(story)}; it stayed."
         )
+    yield joined(tag("strong", "Scrubbed and released"), tag("blockquote", tag("p", foreign(text.text))))
+
+
+def _seeded_steps(story: Story, text: Candidate) -> Iterator[Child]:
+    """Of a text that was made from a private record; which record that was is not told."""
+    whose = "a seed donor's record" if story.facts.ledger["mode"] == "split" else "a private record"
+    values = [joined(foreign(name), ": ", foreign(value)) for name, value in sorted(text.card.values.items())]
+    yield joined(tag("strong", "Record"), f": the values of {whose}, without noise.", listed(values))
+    writer = foreign(story.facts.writer)
+    yield joined(tag("strong", "Writing"), ": ", writer, " wrote it from a summary of that record.")
     yield joined(tag("strong", "Scrubbed and released"), tag("blockquote", tag("p", foreign(text.text))))
 
 
@@ -152,12 +161,14 @@ def _settings(story: Story) -> Html:
     """The plan. What it says of a budget is left out where nothing is promised."""
     plan = story.facts.plan.model_dump(mode="json", exclude_none=True)
     hidden = {"limits", "server"} | (set() if story.is_private else {"privacy"})
-    hidden |= {"paper", "split"} - (OWN.get(plan["method"]["name"], set()))
+    method = plan["method"]["name"]
+    hidden |= SECTIONS - OWN.get(method, set())
     rows: list[tuple[Child, ...]] = []
     for section, values in plan.items():
         if section not in hidden:
             for key, value in values.items():
-                if value not in ("", [], {}) and (story.is_private or not BUDGET.search(key)):
+                told = is_told(method, section, key) and (story.is_private or not BUDGET.search(key))
+                if told and value not in ("", [], {}):
                     rows.append((f"{section}.{key}", foreign(_said(value))))
     models = [
         joined("Embedder: ", foreign(story.facts.embedder)),

@@ -13,7 +13,7 @@ from rpsg.report.html import Html, foreign, joined, tag
 from rpsg.report.scores import scores_block
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -30,13 +30,17 @@ TOLD = "Private texts were read for these numbers. They may not choose anything 
 
 @dataclass(frozen=True, slots=True)
 class Private:
-    """What a private report tells besides the public one. ``no_map`` says why there is no map."""
+    """What a private report tells besides the public one. ``no_map`` says why there is no map.
+
+    ``stages`` are the lines of a seeded run's table: stage, in, out, dropped, seconds.
+    """
 
     scores: Scores | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     real: Floats | None = None
     synthetic: Floats | None = None
     no_map: str = ""
+    stages: Sequence[Sequence[str]] = ()
 
 
 def private_mark() -> Html:
@@ -53,6 +57,7 @@ def private_part(private: Private) -> Html:
         _lengths(private),
         _sentiments(private),
         _map(private),
+        _stages(private),
         _times(private),
     )
 
@@ -153,6 +158,16 @@ def _grid(points: list[Point]) -> npt.NDArray[np.float64]:
     for x, y in points:
         counts[min(int(x * BINS), BINS - 1), min(int(y * BINS), BINS - 1)] += 1
     return counts / max(len(points), 1)
+
+
+def _stages(private: Private) -> Html | None:
+    if not private.stages:
+        return None
+    told = "How many texts a stage was given and gave on. Private records were read for most of these counts."
+    columns = ("stage", "in", "out", "dropped", "seconds")
+    rows = [tuple(map(foreign, line)) for line in private.stages]
+    lines = table("Drops by stage", columns, rows, ("in", "out", "seconds"))
+    return block("What became of the texts", paragraph(told), lines)
 
 
 def _times(private: Private) -> Html | None:

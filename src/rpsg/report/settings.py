@@ -1,0 +1,101 @@
+"""Which settings of a plan are told to everybody, and in which words.
+
+Where files lie on the machine of the operator is nobody's business: a folder is told by its last part. What
+a method never looks at is not told either, so that nobody believes it had an effect.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from rpsg.plan import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rpsg.domains import Pack
+    from rpsg.plan import Plan
+
+PLACE = re.compile(r"[/~.]|[A-Za-z]:[/\\]")
+_FORM = re.compile(r"([a-z][a-z0-9_-]+):(.+)", re.DOTALL)
+_HUB = re.compile(r"[\w.-]+/[\w.-]+(?:@[\w.-]+)?")
+#: Forms of names that hold no place on this machine.
+_ELSEWHERE = {"openai", "azure", "hf"}
+#: Sections of the plan that only some of our methods read.
+SECTIONS = {"paper", "split"}
+OWN: Mapping[str, set[str]] = {"strict": set(), "floor": set(), "paper": {"paper"}, "split": SECTIONS}
+#: It goes into a formula of the paper and bounds nothing: whoever read it would take it for a budget.
+NEVER = {"paper.nominal_epsilon"}
+#: Settings of steps that split mode does not have: it ends with votes.
+UNUSED: Mapping[str, set[str]] = {
+    "split": {
+        *("paper.selection", "paper.histogram_sigma"),
+        *("paper.surrogate", "paper.surrogate_model", "paper.surrogate_epochs"),
+        *("paper.representatives", "paper.filters", "paper.cosine_retain"),
+        *("paper.nll_percentile", "paper.nll_distance"),
+    }
+}
+
+
+def is_told(method: str, section: str, key: str = "") -> bool:
+    """Whether a setting may be told of a run of this method; without a key, whether its section may."""
+    if section in SECTIONS - OWN.get(method, SECTIONS):
+        return False
+    name = f"{section}.{key}"
+    return name not in NEVER and name not in UNUSED.get(method, ())
+
+
+def public_toml(plan: Plan, pack: Pack, *, budget: bool = True) -> str:
+    """The plan as TOML for a release; without ``budget`` nothing of ``[privacy]`` is in it."""
+    kept, section = [], ""
+    for line in _placeless(plan, pack).to_toml().splitlines():
+        is_head = line.startswith("[")
+        section = line.strip("[]") if is_head else section
+        top, key = section.partition(".")[0], "" if is_head else line.partition(" = ")[0]
+        if is_told(plan.method.name, top, key) and (budget or top != "privacy"):
+            kept.append(line)
+    return "\n".join(kept).strip() + "\n"
+
+
+def _placeless(plan: Plan, pack: Pack) -> Plan:
+    """The plan without limits, and without any place on this machine."""
+    models = {
+        name: without_place(value)
+        for name in ("writer", "embedder", "scorer", "sentiment")
+        if (value := getattr(plan.models, name)) is not None
+    }
+    paper = {
+        name: without_place(getattr(plan.paper, name))
+        for name in ("summariser", "surrogate_model", "recogniser_model")
+    }
+    return plan.model_copy(
+        update={
+            "data": plan.data.model_copy(update={"path": ""}),
+            "corpus": plan.corpus.model_copy(update={"domain": pack.name}),
+            "models": plan.models.model_copy(update=models),
+            "limits": Limits(),
+            "paper": plan.paper.model_copy(update=paper),
+            "split": plan.split.model_copy(update={"donor_list": ""}),
+        }
+    )
+
+
+def without_place(name: str) -> str:
+    """A model's name; of one that is given as a path only the last part, after the form that it has.
+
+    ``OWNER/REPO`` of a hub stays as it is, unless a folder of that name is here.
+    """
+    if formed := _FORM.fullmatch(name):
+        form, rest = formed.groups()
+        return name if form in _ELSEWHERE else f"{form}:{without_place(rest)}"
+    if not name or not _is_place(name):
+        return name
+    return PurePosixPath(name.replace("\\", "/")).name or Path(name).expanduser().resolve().name
+
+
+def _is_place(name: str) -> bool:
+    if PLACE.match(name) or "\\" in name:
+        return True
+    return "/" in name and (_HUB.fullmatch(name) is None or Path(name).exists())
