@@ -20,6 +20,7 @@ from rpsg.plan import resolve
 from rpsg.privacy.replay import ReplayKernel
 from rpsg.private_side import NoQuestions, nobody
 from rpsg.release import CORPUS, EVIDENCE, PACK, PLAN, TEXTS, write_texts
+from rpsg.report.writing import own_models
 from rpsg.results import Check
 from rpsg.running import Silent, budget_of, load_tools
 from rpsg.store.settled import FAILED, SettledWriter
@@ -82,7 +83,7 @@ def _derive(
     progress: Progress,
 ) -> None:
     evidence = release / EVIDENCE
-    plan = _plan(evidence / PLAN)
+    plan = own_models(release.resolve().parent, _plan(evidence / PLAN))
     plan = plan.model_copy(update={"models": plan.models.model_copy(update=dict(models))})
     pack = read_pack(evidence / PACK)
     _same_pack(pack, ledger)

@@ -68,6 +68,7 @@ class Api:
     error: BaseException | None = None
     verified: Verification = VERIFIED
     previewed: Preview = PREVIEW
+    models: dict[str, str] = field(default_factory=dict)
 
     @property
     def plan(self) -> Plan:
@@ -93,6 +94,7 @@ class Api:
         models: Mapping[str, str] | None = None,
         progress: Progress | None = None,
     ) -> Verification:
+        self.models = dict(models or {})
         if self.error:
             raise self.error
         return self.verified

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from rpsg import doctor, registry
+from rpsg.errors import ModelError
 from rpsg.models.fake import FakeEmbedder, FakeWriter
 from rpsg.privacy.noise import RoundedGaussian
 
@@ -198,3 +199,46 @@ def test_damaged_weights_are_found(rpsg: Rpsg, home: Path, pulled_models: Path) 
     }
     assert "damaged" in found["weights of the embedder"]["detail"]
     assert "rpsg models pull minilm-onnx" in found["weights of the embedder"]["fix"]
+
+
+SEEDED = (
+    *(("summariser", "abstracter", "summariser"), ("surrogate", "surrogate", "transformers")),
+    ("recogniser", "recogniser", "presidio"),
+)
+
+
+@pytest.mark.parametrize(("name", "key", "value"), SEEDED)
+def test_a_model_of_the_paper_s_method_that_is_not_here_is_found_with_its_fix(
+    rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch, name: str, key: str, value: str
+) -> None:
+    def missing(*_: object, **__: object) -> None:
+        raise ModelError("It is not on this machine yet.", hint="hf download it")
+
+    monkeypatch.setattr(doctor, f"_{name}", missing)
+    monkeypatch.setenv(f"RPSG_PAPER__{key.upper()}", value)
+    assert name not in findings(rpsg), "strict mode needs none"
+    monkeypatch.setenv("RPSG_METHOD__NAME", "paper")
+    found = findings(rpsg)[name]
+    assert (found["status"], found["fix"]) == ("fail", "hf download it")
+    shown = rpsg(*FAKES)
+    assert shown.code == 1
+    assert "A run can begin." not in shown.out
+
+
+def test_weights_of_a_summariser_are_looked_for_by_the_name_in_the_plan(
+    rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("transformers", reason="the extra hf is not installed")
+    monkeypatch.setenv("RPSG_METHOD__NAME", "split")
+    monkeypatch.setenv("RPSG_PAPER__ABSTRACTER", "summariser")
+    monkeypatch.setenv("RPSG_PAPER__SUMMARISER", str(tmp_path))
+    found = findings(rpsg)["summariser"]
+    assert found["status"] == "fail"
+    assert "config.json" in found["detail"]
+
+
+def test_a_setting_that_the_method_refuses_is_found(rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RPSG_METHOD__NAME", "split")
+    assert findings(rpsg)["settings"]["status"] == "ok"
+    monkeypatch.setenv("RPSG_PAPER__SELECTION", "votes")
+    assert findings(rpsg)["settings"]["status"] == "fail"

@@ -180,3 +180,17 @@ def test_a_kind_that_is_not_there_names_those_that_are(rpsg: Rpsg) -> None:
     failed = rpsg("list", "wizards")
     assert failed.code == 2
     assert "embedders" in failed.err
+
+
+def test_what_was_looked_at_is_said_and_no_more(fake: Api, rpsg: Rpsg) -> None:
+    fake.verified = Verification(Path("runs"), (Check("hash", ok=True),), (), claims=False)
+    shown = rpsg("verify", "runs").out
+    assert "No file that the ledger names was changed" in shown
+    assert "Nothing was changed" not in shown
+
+
+def test_models_of_a_replay_are_named_by_their_roles(fake: Api, rpsg: Rpsg) -> None:
+    assert rpsg("verify", "runs", "--model", "writer=a=b.gguf", "--model", "embedder=mine").code == 0
+    assert fake.models == {"writer": "a=b.gguf", "embedder": "mine"}
+    for wrong in ("writer", "writer="):
+        assert rpsg("verify", "runs", "--model", wrong).code == 2

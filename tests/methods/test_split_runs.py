@@ -136,3 +136,77 @@ def test_a_method_without_seeds_has_no_door(lab: Lab) -> None:
     job = Job(lab.plan(), None, None, None, None, lab.tools(), None)  # type: ignore[arg-type]  # nothing of it is used
     with pytest.raises(PrivacyError, match="no door"):
         seeding(job)
+
+
+def lines_of(run: Run) -> dict[str, list[str]]:
+    """The operator's table: the cells of each stage by its name."""
+    table = (run.path / "private" / "stages.md").read_text().splitlines()[2:]
+    return {row[0]: row[1:] for row in ([c.strip() for c in line.strip("|").split("|")] for line in table)}
+
+
+def test_every_stage_up_to_the_last_has_its_line(lab: Lab) -> None:
+    run = split(lab, lab.rows(500), method={"name": "split", "rounds": 2}, privacy={"epsilon": 8.0})
+    lines = lines_of(run)
+    assert list(lines) == [
+        *("seeds", "abstraction", "choice"),
+        *(() if "second choice" not in lines else ("second abstraction", "second choice")),
+        *("first rewrite", "public filters", "votes"),
+        *("rewrite 1", "public filters 1", "votes 1", "scrub", "sentiment agreement"),
+    ]
+    assert lines["votes"][0] == lines["public filters"][1]
+    assert "not chosen by the votes" in lines["votes"][2] or "below the vote floor" in lines["votes"][2]
+    assert lines["votes 1"][1] == lines["scrub"][1] == lines["sentiment agreement"][0] == "20"
+    assert int(lines["sentiment agreement"][1]) <= 20
+
+
+class Broken(FakeWriter):
+    """Stops the process after so many batches."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__()
+        self.after = after
+
+    def write(self, requests: Any, on_reply: Any = None) -> Any:
+        self.after -= 1
+        if self.after < 0:
+            raise KeyboardInterrupt
+        return super().write(requests, on_reply)
+
+
+def test_a_run_that_stopped_after_its_votes_goes_on_with_them(lab: Lab) -> None:
+    """The noise of a vote is drawn once: the line of the vote, and its evidence, stay as they were."""
+    method = {"name": "split", "rounds": 2}
+    plan = lab.plan(lab.file(lab.rows(500)), method=method, privacy={"epsilon": 8.0})
+    votes: list[Any] = []
+    for batches in range(12):
+        votes = list((lab.folder / "run" / "private" / "stages").glob("*-votes.json"))
+        if votes:
+            break
+        with pytest.raises(KeyboardInterrupt):
+            lab.run(plan, writer=Broken(batches))
+    kept = {file: file.read_bytes() for file in (*votes, *(lab.folder / "run/evidence").glob("release-*"))}
+    assert len(kept) == 3, "one stage, the size and the first vote"
+    run = lab.run(plan)
+    assert all(file.read_bytes() == content for file, content in kept.items())
+    assert len(run.texts) == 20
+    assert list(lines_of(run))[-1] == "sentiment agreement"
+    assert api.verify(run.path).ok
+
+
+def test_the_last_stage_is_made_again_when_only_it_is_missing(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rpsg.methods import split as story
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    plan = lab.plan(lab.file(lab.rows(400)), method={"name": "split"})
+    with monkeypatch.context() as patch:
+        patch.setattr(story, "agreement_step", stop)
+        with pytest.raises(KeyboardInterrupt):
+            lab.run(plan)
+    writer = FakeWriter()
+    run = lab.run(plan, writer=writer)
+    assert writer.requests == []
+    assert list(lines_of(run))[-3:] == ["votes", "scrub", "sentiment agreement"]

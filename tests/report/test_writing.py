@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rpsg import registry
 from rpsg.errors import PrivacyError, RunError, UsageError
 from rpsg.evaluation.measure import Measure
 from rpsg.evaluation.table import Line, Report
+from rpsg.models.fake import FakeEmbedder
 from rpsg.report.reading import read_story
 from rpsg.report.scores import read_scores
 from rpsg.report.writing import write_private, write_public
@@ -169,3 +171,33 @@ def test_no_private_text_is_on_any_page(run: Path, reported: Callable[[str], Run
         page = file.read_text(encoding="utf-8")
         assert story.texts[0].text.split(".", maxsplit=1)[0] in page
         assert not any(row["text"] in page or row["user"] + " " in page for row in rows)
+
+
+@pytest.mark.parametrize("name", ["paper", "split"])
+def test_the_stages_of_a_seeded_run_are_on_its_private_page_alone(
+    reported: Callable[[str], Run], tmp_path: Path, name: str
+) -> None:
+    run = shutil.copytree(reported(name).path, tmp_path / "run")
+    private, _, _ = write_private(run / "release", None)
+    public, _, _ = write_public(run / "release", None)
+    for words in ("Drops by stage", "first rewrite", "sentiment agreement"):
+        assert words in private.read_text(encoding="utf-8")
+        assert words not in public.read_text(encoding="utf-8")
+
+
+def test_a_run_whose_embedder_is_a_folder_has_its_map_though_the_release_tells_no_place(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The private page finds the model by the plan in the run folder."""
+    asked: list[str] = []
+
+    def by_folder(name: str, **_: object) -> FakeEmbedder:
+        asked.append(name)
+        return FakeEmbedder()
+
+    monkeypatch.setattr(registry, "embedder", by_folder)
+    plan = run / "plan.toml"
+    plan.write_text(plan.read_text().replace('embedder = "fake"', 'embedder = "/models/mine"'))
+    file, _, _ = write_private(run / "release", None)
+    assert asked == ["/models/mine"]
+    assert "Map of real and synthetic texts" in file.read_text(encoding="utf-8")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rpsg import api, registry
-from rpsg.models.fake import FakeClassifier, FakeWriter
+from rpsg.errors import UsageError
+from rpsg.models.fake import FakeClassifier, FakeEmbedder, FakeWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,3 +134,27 @@ def test_a_release_with_texts_that_the_writer_failed_to_write_holds_too(
     assert "the writer failed" in run.summary
     assert failed(run.release) == set()
     assert failed(run.release, regenerate=True) == set()
+
+
+def test_a_model_that_was_a_folder_is_asked_for_by_its_role(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The release tells no path: the run's own folder knows it, and others say where theirs is."""
+
+    def by_folder(name: str, **_: object) -> FakeEmbedder:
+        if "/" not in name:
+            raise UsageError(f"There is no embedder {name!r}.")
+        return FakeEmbedder(name="fake-embedder")
+
+    monkeypatch.setattr(registry, "embedder", by_folder)
+    plan = lab.plan(lab.file(lab.rows(300)), models={"embedder": "/home/alice/mine"})
+    run = api.run(plan, lab.folder / "run")
+    assert failed(run.path) == set()
+    alone = run.release.rename(lab.folder / "alone")
+    (check,) = [c for c in api.verify(alone).checks if not c.ok]
+    assert "'mine'" in check.detail
+    assert "--model embedder=PATH" in check.detail
+    assert api.verify(alone, models={"embedder": "/else/where"}).ok
+    assert api.verify(alone, models={"embedder": "/else/where"}, regenerate=True).ok
+    with pytest.raises(UsageError, match="typist"):
+        api.verify(alone, models={"typist": "x"})
