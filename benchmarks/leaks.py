@@ -5,8 +5,9 @@
 
 For the operator of a run of the method paper, who has its private folder: it reads the stages that the run
 kept there. For each stage it prints the share of texts that hold an 8-gram of their own seed, and the share
-that hold a name or another identity that a recogniser finds in their own seed; in brackets the same with the
-seed of another text, which is what chance does. A share of nought is a count, and no proof.
+that hold a word of a name, the digits of a number or another identity that a recogniser finds in their own
+seed; in brackets the same with the seed of another text, which is what chance does. A share of nought is a
+count, and no proof.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rpsg.protocols import Recogniser
+    from rpsg.stages.guard import Identities
 
 WORDS = 8
 Pairs = list[tuple[int, str]]  # the number of a seed, and a text made from it
@@ -61,7 +63,7 @@ def texts_by_stage(stages: Mapping[str, Any]) -> dict[str, Pairs]:
     return found
 
 
-def shares(pairs: Pairs, seeds: Mapping[int, str], known: Mapping[int, frozenset[str]]) -> dict[str, float]:
+def shares(pairs: Pairs, seeds: Mapping[int, str], known: Mapping[int, Identities]) -> dict[str, float]:
     """The share of texts with an 8-gram, and with an identity, of their own seed and of another one."""
     numbers = sorted(seeds)
     other = {number: numbers[(place + 1) % len(numbers)] for place, number in enumerate(numbers)}

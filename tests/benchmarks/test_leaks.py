@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rpsg.stages.guard import identities
+
 if TYPE_CHECKING:
     from tests.conftest import Lab
 
@@ -32,7 +34,7 @@ SEEDS = {
 
 
 def test_copies_and_names_of_one_s_own_seed_are_counted_apart_from_chance(leaks: Any) -> None:
-    known = {0: frozenset({"freddie"}), 1: frozenset()}
+    known = dict(zip(SEEDS, identities(list(SEEDS.values())), strict=True))
     pairs = [(0, SEEDS[0]), (0, "A man called Freddie likes nuts."), (1, SEEDS[0]), (1, "Stale biscuits.")]
     figures = leaks.shares(pairs, SEEDS, known)
     assert figures == {
@@ -42,6 +44,13 @@ def test_copies_and_names_of_one_s_own_seed_are_counted_apart_from_chance(leaks:
         "names": 0.5,
         "names_of_another": 0.25,
     }
+
+
+def test_a_part_of_a_name_and_a_number_with_other_marks_are_counted(leaks: Any) -> None:
+    seeds = {0: "My name is Marek Zelinka, call 555-123-4567.", 1: SEEDS[1]}
+    known = dict(zip(seeds, identities(list(seeds.values())), strict=True))
+    pairs = [(0, "Marek called."), (0, "Mr Zelinka called."), (0, "Call 5551234567."), (0, "Nuts.")]
+    assert leaks.shares(pairs, seeds, known)["names"] == 0.75
 
 
 def test_a_whole_run_is_measured_stage_by_stage(

@@ -43,16 +43,24 @@ NAMED = (
     (
         "[ID]",
         re.compile(
-            r"\b(?:order|account|invoice|case|patient|MRN|ID)\s*(?:no\.?|number|#|:)+\s*(\w*\d\w*)",
+            r"\b(?:order|account|invoice|case|patient|MRN|ID)\s*(?:no\.?|number|#|:)+\s*(\w[\w-]*\d[\w-]*|\d[\w-]*)",
             re.IGNORECASE,
         ),
     ),
     ("[ZIP]", re.compile(r"\b[A-Z]{2}\s+(\d{5}(?:-\d{4})?)\b")),
 )
-AMOUNT = re.compile(
-    r"(?P<sign>[$\u20ac\u00a3])\s?(?P<number>\d[\d,]*(?:\.\d+)?)\s?(?P<thousand>[kK]\b)?"
-    r"|(?P<number2>\d[\d,]*(?:\.\d+)?)\s?(?P<thousand2>[kK])?\s?(?P<word>dollars|euros|pounds|bucks)\b"
+# 300, 1,200.50, 2.5, and as on the Continent 1.200, 1 200 and 2,5.
+_NUMBER = (
+    r"(?:[1-9]\d{0,2}(?:[ ,.'\u2019\u00a0\u202f]\d{3}){1,5}(?!\d)(?:[.,]\d{1,2}(?!\d))?|\d+(?:[.,]\d+)?)"
 )
+_SCALE = r"(?:[\s-]?(?P<{0}>k|thousand|m|mn|million|bn|billion)\b)?"
+AMOUNT = re.compile(
+    rf"(?P<sign>[$\u20ac\u00a3])\s?(?P<number>{_NUMBER}(?:\s?[-\u2013]\s?{_NUMBER})?){_SCALE.format('scale')}"
+    rf"|(?<![\w.,])(?P<number2>(?:{_NUMBER}\s?(?:[-\u2013]|to)\s?)?{_NUMBER}){_SCALE.format('scale2')}"
+    r"(?:[\s-]?(?P<word>dollars?|euros?|pounds|bucks)\b|\s?(?P<sign2>[\u20ac\u00a3])(?!\s?\d))",
+    re.IGNORECASE,
+)
+_ONE = re.compile(_NUMBER)
 #: Amounts below the first of these are everyday prices and stay as they are.
 BUCKETS = (
     (100, "{0}100-{0}999"),
@@ -61,7 +69,8 @@ BUCKETS = (
     (100_000, "{0}100K-{0}999K"),
     (1_000_000, "over {0}1M"),
 )
-SIGNS = {"dollars": "$", "bucks": "$", "euros": "\u20ac", "pounds": "\u00a3"}
+SIGNS = {"dollar": "$", "buck": "$", "euro": "\u20ac", "pound": "\u00a3"}
+SCALES = {"k": 1e3, "t": 1e3, "m": 1e6, "b": 1e9}  # by their first letter
 
 
 def scrub_text(text: str) -> str:
@@ -108,18 +117,29 @@ def _replaced(tag: str, match: re.Match[str]) -> str:
 
 
 def generalise_amounts(text: str) -> str:
-    """Amounts of money from 100 upwards as the order that they lie in."""
+    """Amounts of money from 100 upwards as the order that they lie in; a range as that of its larger end."""
     return AMOUNT.sub(_bucket, text)
 
 
 def _bucket(match: re.Match[str]) -> str:
-    number = match["number"] or match["number2"]
-    value = float(number.replace(",", "")) * (1000 if match["thousand"] or match["thousand2"] else 1)
+    scale = (match["scale"] or match["scale2"] or "").lower()
+    largest = max(_value(number) for number in _ONE.findall(match["number"] or match["number2"]))
+    value = largest * (SCALES[scale[0]] if scale else 1)
     words = [bucket for least, bucket in BUCKETS if value >= least]
-    return words[-1].format(match["sign"] or SIGNS[match["word"]]) if words else match.group()
+    sign = match["sign"] or match["sign2"] or SIGNS[(match["word"] or "").lower().removesuffix("s")]
+    return words[-1].format(sign) if words else match.group()
 
 
-def found_by_pattern(text: str) -> list[str]:
-    """All that the patterns take for identifiers in a text, amounts apart."""
-    whole = [match.group() for _, pattern in PATTERNS for match in pattern.finditer(text)]
-    return whole + [match.group(1) for _, pattern in NAMED for match in pattern.finditer(text)]
+def _value(number: str) -> float:
+    """A number as people write it: three digits behind a mark are thousands, any other count a fraction."""
+    whole, *groups = re.split(r"\D", number)
+    grouped = bool(groups) and len(groups[-1]) == 3 and len(whole) < 4 and not whole.startswith("0")
+    fraction = "" if grouped or not groups else groups.pop()
+    return float(f"{whole}{''.join(groups)}.{fraction or 0}")
+
+
+def found_by_pattern(text: str) -> list[tuple[str, str]]:
+    """All that the patterns take for identifiers in a text, amounts apart, each after its kind ("name")."""
+    whole = [(tag, match.group()) for tag, pattern in PATTERNS for match in pattern.finditer(text)]
+    named = [(tag, match.group(1)) for tag, pattern in NAMED for match in pattern.finditer(text)]
+    return [(tag.strip("[]").lower(), part) for tag, part in whole + named]

@@ -1,0 +1,137 @@
+"""The scrub takes amounts and identities out of a text, and leaves the words around them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from rpsg.protocols import Span
+from rpsg.records import Candidate, Card, Drop, Pool
+from rpsg.stages.scrub import found_by_pattern, generalise_amounts, scrub_identities, scrub_text
+
+SCALES = {"": 1, "k": 1e3, " thousand": 1e3, "m": 1e6, " million": 1e6, "bn": 1e9, " billion": 1e9}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("I paid $300 for it.", "I paid $100-$999 for it."),
+        ("It was $1,200, and worth it.", "It was $1K-$9K, and worth it."),
+        ("£1500 was too much.", "£1K-£9K was too much."),
+        ("A loss of $2.5 million.", "A loss of over $1M."),
+        ("1,5 million dollars went.", "over $1M went."),
+        ("They raised 3bn euros.", "They raised over €1M."),
+        ("About $20k each.", "About $10K-$99K each."),
+        ("A 300-dollar pan.", "A $100-$999 pan."),
+        ("Wir zahlten €1.500.", "Wir zahlten €1K-€9K."),
+        ("We paid 1 500 € there.", "We paid €1K-€9K there."),
+        ("Some $300-400 a month.", "Some $100-$999 a month."),
+        ("300 to 400 dollars.", "$100-$999."),
+        ("From $90 to $1,234.56!", "From $90 to $1K-$9K!"),
+        ("Only $99.99 for 2 €5 bags.", "Only $99.99 for 2 €5 bags."),
+        ("In 2020, 300 dollars more.", "In 2020, $100-$999 more."),
+        ("A $0.125 coin, 300 miles.", "A $0.125 coin, 300 miles."),
+        ("The $300 microphone.", "The $100-$999 microphone."),
+    ],
+)
+def test_of_an_amount_only_the_order_stays_and_the_words_around_it_do(text: str, expected: str) -> None:
+    assert generalise_amounts(text) == expected
+
+
+@given(
+    before=st.sampled_from(["", "I paid ", "so (", "about "]),
+    after=st.sampled_from([" for it", ", and", ".", " was much", " more", ")", "\nthen", "; km"]),
+    value=st.integers(100, 999_999_999),
+    cents=st.sampled_from(["", ".5", ".50"]),
+    grouped=st.booleans(),
+    scale=st.sampled_from(sorted(SCALES)),
+    unit=st.sampled_from([("$", ""), ("€", ""), ("£ ", ""), ("", " dollars"), ("", " euros"), ("", "€")]),
+)
+def test_no_amount_survives_exactly_and_nothing_around_it_changes(
+    *, before: str, after: str, value: int, cents: str, grouped: bool, scale: str, unit: tuple[str, str]
+) -> None:
+    sign, word = unit
+    number = f"{value:,}" if grouped else str(value)
+    found = generalise_amounts(f"{before}{sign}{number}{cents}{scale}{word}{after}")
+    assert found.startswith(before)
+    assert found.endswith(after)
+    middle = found[len(before) : len(found) - len(after)]
+    own = next(
+        mark for mark in "$€£" if mark in f"{sign}{word.replace(' dollars', '$').replace(' euros', '€')}"
+    )
+    orders = [(1e6, f"over {own}1M"), (1e5, "100K-999K"), (1e4, "10K-99K"), (1e3, "1K-9K"), (0, "100-999")]
+    order = next(name for least, name in orders if (value + float(cents or 0)) * SCALES[scale] >= least)
+    assert middle == (order if order.startswith("over") else "-".join(own + end for end in order.split("-")))
+
+
+@given(st.text(st.sampled_from("ab ,.-12$€£\n"), max_size=40))
+def test_a_text_without_an_amount_is_left_alone(text: str) -> None:
+    assume(not re.search(r"[$€£]\s?\d|\d\s?[€£]", text))
+    assert generalise_amounts(text) == text
+
+
+@pytest.mark.parametrize("part", ["1,", "111 ", "1,111", "1-", "111 to ", "$1 "])
+def test_a_long_row_of_numbers_is_read_in_one_go(part: str) -> None:
+    """Quadratic work on so many characters would take minutes."""
+    assert len(generalise_amounts(part * 50_000)) > 50_000
+
+
+def pool_of(*texts: str) -> Pool:
+    return Pool(tuple(Candidate(i, text, Card({})) for i, text in enumerate(texts)))
+
+
+class Towns:
+    """A recogniser that knows one town."""
+
+    name = "towns"
+    endpoint = "local_model"
+
+    def find(self, texts: list[str]) -> list[list[Span]]:
+        return [[Span(m.start(), m.end(), "place") for m in re.finditer("Leeds", text)] for text in texts]
+
+
+def test_names_amounts_and_what_a_recogniser_finds_are_replaced_together() -> None:
+    pool = pool_of("My name is Marek Zelinka of Leeds, Leeds, and I paid $1,200, twice.", "Nuts are good.")
+    found = scrub_identities(pool, Towns())  # type: ignore[arg-type]  # a plain class
+    assert [c.text for c in found] == [
+        "My name is [NAME] of [PLACE], [PLACE], and I paid $1K-$9K, twice.",
+        "Nuts are good.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Dr. Anna Lopez was kind.", "Dr. [NAME] was kind."),
+        ("call me Freddie or not", "call me [NAME] or not"),
+        ("order number: 77A-1 came", "order number: [ID] came"),
+        ("we live in CA 90210 now", "we live in CA [ZIP] now"),
+        ("by user nut_fan99, in May", "by user [ACCOUNT], in May"),
+        ("mail a.b@mail.example or 555-123-4567.", "mail [EMAIL] or [NUMBER]."),
+    ],
+)
+def test_without_a_recogniser_the_patterns_are_replaced(text: str, expected: str) -> None:
+    assert [c.text for c in scrub_identities(pool_of(text))] == [expected]
+
+
+def test_a_text_that_was_dropped_is_not_touched() -> None:
+    gone = Candidate(0, "call me Freddie", Card({}), dropped=Drop("guard", "why"))
+    kept = Candidate(1, "call me Freddie", Card({}))
+    assert [c.text for c in scrub_identities(Pool((gone, kept)))] == ["call me Freddie", "call me [NAME]"]
+
+
+@given(st.text(st.sampled_from("ab @.:/w~+-0123456789"), max_size=60))
+def test_a_scrubbed_text_has_nothing_left_to_scrub(text: str) -> None:
+    once = scrub_text(text)
+    assert scrub_text(once) == once
+
+
+def test_what_the_patterns_find_is_told_with_its_kind() -> None:
+    assert found_by_pattern("call me Freddie, 555-123-4567, CA 90210") == [
+        ("number", "555-123-4567"),
+        ("name", "Freddie"),
+        ("zip", "90210"),
+    ]
