@@ -54,7 +54,7 @@ def test_closeness_is_the_highest_cosine_with_any_private_text_in_any_order() ->
 def test_the_nll_filter_drops_what_is_scored_like_private_texts() -> None:
     """Distances to the farthest of 2 and 4 are 3, 1, 2.5, 5; the least of them goes."""
     scores, private = np.array([1.0, 3.0, 4.5, 7.0]), np.array([2.0, 4.0])
-    found = drop_near_private(pool_of(4), scores, private, 10, "max")
+    found = drop_near_private(pool_of(4), scores, private, 10, "max", edge_stays=True)
     assert alive(found) == [0, 2, 3]
     assert reasons(found) == {"scored like a private text"}
     assert [c.scores["nll"] for c in found] == [1.0, 3.0, 4.5, 7.0]
@@ -63,30 +63,43 @@ def test_the_nll_filter_drops_what_is_scored_like_private_texts() -> None:
 def test_with_the_nearest_representative_other_texts_go() -> None:
     """Distances to the nearest of 2 and 4 are 1, 1, 0.5, 3."""
     scores, private = np.array([1.0, 3.0, 4.5, 7.0]), np.array([2.0, 4.0])
-    assert alive(drop_near_private(pool_of(4), scores, private, 10, "min")) == [0, 1, 3]
+    assert alive(drop_near_private(pool_of(4), scores, private, 10, "min", edge_stays=True)) == [0, 1, 3]
+
+
+@pytest.mark.parametrize(("edge_stays", "kept"), [(True, 10), (False, 9)])
+def test_a_text_right_at_the_percentile_stays_in_the_last_version_alone(edge_stays: bool, kept: int) -> None:
+    """Of 11 different gaps the tenth percentile is the second one."""
+    scores = np.linspace(3.0, 4.0, 11)
+    found = drop_near_private(pool_of(11), scores, np.array([1.0, 2.0]), 10, "max", edge_stays=edge_stays)
+    assert alive(found) == list(range(11 - kept, 11))
 
 
 @given(st.lists(FLOATS, min_size=1, max_size=30), st.sampled_from(["max", "min"]))
 def test_percentile_nought_keeps_every_text_and_equal_gaps_stay_together(
     values: list[float], distance: Literal["max", "min"]
 ) -> None:
-    scores, private = np.array(values), np.array([1.0, 5.0])
-    assert len(alive(drop_near_private(pool_of(len(values)), scores, private, 0, distance))) == len(values)
+    scores, private, pool = np.array(values), np.array([1.0, 5.0]), pool_of(len(values))
     same = np.full(len(values), 3.0)
-    assert len(alive(drop_near_private(pool_of(len(values)), same, private, 55, distance))) == len(values)
+    for stays in (True, False):
+        assert len(alive(drop_near_private(pool, scores, private, 0, distance, edge_stays=stays))) == len(
+            pool
+        )
+        kept = alive(drop_near_private(pool, same, private, 55, distance, edge_stays=stays))
+        assert len(kept) == (len(pool) if stays else 0)
 
 
-@given(st.lists(FLOATS, min_size=2, max_size=40, unique=True), st.sampled_from([10.0, 50.0, 55.0]))
-def test_about_the_percentile_of_the_texts_goes(values: list[float], percentile: float) -> None:
-    kept = alive(
-        drop_near_private(pool_of(len(values)), np.array(values), np.array([0.0]), percentile, "max")
-    )
-    gone = len(values) - len(kept)
-    assert gone <= math.ceil(percentile / 100 * len(values))
+@given(st.sets(st.integers(0, 900), min_size=2, max_size=40), st.sampled_from([10.0, 50.0, 55.0]))
+def test_about_the_percentile_of_the_texts_goes(values: set[int], percentile: float) -> None:
+    pool, scores = pool_of(len(values)), np.array(sorted(values)) / 100
+    for stays in (True, False):
+        kept = alive(drop_near_private(pool, scores, np.array([0.0]), percentile, "max", edge_stays=stays))
+        assert len(values) - len(kept) <= math.ceil(percentile / 100 * len(values)) + (not stays)
 
 
 def test_a_text_without_a_score_goes() -> None:
-    found = drop_near_private(pool_of(2), np.array([math.nan, 3.0]), np.array([1.0]), 0, "max")
+    found = drop_near_private(
+        pool_of(2), np.array([math.nan, 3.0]), np.array([1.0]), 0, "max", edge_stays=True
+    )
     assert alive(found) == [1]
     assert reasons(found) == {"could not be scored"}
 

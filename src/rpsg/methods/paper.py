@@ -16,6 +16,9 @@ from rpsg.methods.paper_steps import (
     histogram_step,
     rewrite,
     scrub_step,
+    some_abstracts,
+    some_left,
+    some_texts,
 )
 from rpsg.methods.seed_steps import choose_abstracts, draw_seeds, seeds_wanted
 from rpsg.privacy.disclosure import withheld
@@ -26,9 +29,14 @@ if TYPE_CHECKING:
 
 
 def synthesize(job: Job) -> Pool:
-    """The pool of all texts of the second rewrite; the living ones are the synthetic corpus.
+    """The pool of all texts of the second rewrite; the living ones, of which there is one at least, are the
+    synthetic corpus.
 
     A text's ``parent`` is the number of its seed, through every stage.
+
+    Raises:
+        InfeasibleError: the guard left no summary, or the filters no text.
+        ModelError: the writer gave no text that can be used.
     """
     return withheld(lambda: _synthesize(job))
 
@@ -38,16 +46,16 @@ def _synthesize(job: Job) -> Pool:
     seeds = draw_seeds(job, seeds_wanted(job.plan))
 
     # Five summaries of each record; a guard drops copies; one of the rest is chosen under noise.
-    abstracts = choose_abstracts(job, seeds)
+    abstracts = some_abstracts(choose_abstracts(job, seeds))
 
     # The writer makes a variant of each summary, again and again until it has the mood of its seed.
-    variants = rewrite(job, "first", "first rewrite", first_tasks(seeds, abstracts))
+    variants = some_texts(rewrite(job, "first", "first rewrite", first_tasks(seeds, abstracts)))
 
     # Votes of all records may thin the variants out; the writer rewrites those that stay; the scrub follows.
     chosen = histogram_step(job, seeds, abstracts, variants)
-    pool = scrub_step(job, rewrite(job, "second", "second rewrite", chosen))
+    pool = scrub_step(job, some_texts(rewrite(job, "second", "second rewrite", chosen)))
 
     # What is too much like private texts goes: by cosine, and by likelihood under a model of the variants.
-    pool = filter_step(job, variants, pool)
+    pool = some_left(filter_step(job, variants, pool))
     agreement_step(job, seeds, pool)
     return pool

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rpsg.errors import InfeasibleError, ModelError
 from rpsg.methods.seed_steps import Hundredths, private_texts, private_vectors, seeding
 from rpsg.privacy.facts import Flow
 from rpsg.records import Candidate, Card, Drop, Pool
@@ -139,8 +140,9 @@ def histogram_step(
 ) -> list[Task]:
     """Step S6: what the second rewrite begins with, each with the seed it goes back to.
 
-    Without noise all variants go on. With noise abstracts and variants stand together, and of each mood nine
-    in ten go on, by the noisy votes of all records.
+    Without noise all variants go on. With noise abstracts and variants stand together, and of each mood as
+    many go on as nine in ten of its abstracts, by the noisy votes of all records: one at the least, never
+    more than there are seeds. Abstract and variant of one seed may both be among them, as in the paper.
     """
     by_number = {seed.number: seed for seed in seeds}
     tasks = [Task(c.id, by_number[c.parent or 0], c.text) for c in variants.alive()]
@@ -156,13 +158,56 @@ def histogram_step(
         counts = vote_counts(private_vectors(job, "histogram of votes"), vectors)
         noisy = clipped(counts, sigma, seeding(job).noise)
         kept: list[int] = []
-        for mood in sorted({task.seed.mood for task in tasks}):
+        sizes = Counter(by_number[number].mood for number in abstracts)
+        for mood, size in sorted(sizes.items()):
             places = [i for i, task in enumerate(tasks) if task.seed.mood == mood]
-            best = ranked(noisy[places], int(HISTOGRAM_SHARE * len(places)))
+            best = ranked(noisy[places], max(1, int(HISTOGRAM_SHARE * size)))
             kept += [places[i] for i in best]
         return Made(sorted(kept), len(tasks), len(kept), {"fewer votes": len(tasks) - len(kept)})
 
     return [tasks[i] for i in seeding(job).shelf.stage("histogram", make)]
+
+
+def some_abstracts(abstracts: Mapping[int, str]) -> Mapping[int, str]:
+    """The abstracts, of which there must be one.
+
+    Raises:
+        InfeasibleError: the guard, or the reading of them, left no abstract of any seed.
+    """
+    if not abstracts:
+        raise InfeasibleError(
+            "No summary of any record passed the guard, so there is nothing to write from.",
+            hint="Raise [paper] guard_words and guard_characters, or take another --writer, with a new -o.",
+        )
+    return abstracts
+
+
+def some_texts(pool: Pool) -> Pool:
+    """The pool, in which a text must be alive.
+
+    Raises:
+        ModelError: the writer gave no text that can be used.
+    """
+    if not pool.alive():
+        raise ModelError(
+            "No text that was written can be used, so there is nothing to go on with.",
+            hint="Look at what the writer gives: another --writer, or a larger [models] context.",
+        )
+    return pool
+
+
+def some_left(pool: Pool) -> Pool:
+    """The pool after the last filter, in which a text must be alive.
+
+    Raises:
+        InfeasibleError: the filters took every text.
+    """
+    if not pool.alive():
+        raise InfeasibleError(
+            "The filters left no text, so there is no corpus.",
+            hint="Lower [paper] nll_percentile, raise cosine_retain or --size, and start with a new -o.",
+        )
+    return pool
 
 
 def scrub_step(job: Job, pool: Pool) -> Pool:
@@ -183,7 +228,7 @@ def filter_step(job: Job, variants: Pool, pool: Pool) -> Pool:
         recipe = job.tools.surrogate or NgramRecipe()
         job.progress.start("training the surrogate")
         shown = [c.text for c in variants.alive()]
-        if not shown or not pool.alive():
+        if not pool.alive():
             return made_of(pool, len(pool.alive()), pool)
         scorer = recipe.train(shown, text_seed(job.plan.generation.seed, "surrogate"))
         job.progress.start("nll filter")
@@ -194,7 +239,8 @@ def filter_step(job: Job, variants: Pool, pool: Pool) -> Pool:
             private = mean_nll(scorer, private_texts(job, f"nll filter under {recipe.name}"))
             stand_ins = representatives(private, job.plan.paper.representatives)
             limit, distance = percentile(job.plan), job.plan.paper.nll_distance
-            filtered = drop_near_private(pool, scores, stand_ins, limit, distance)
+            last = job.plan.paper.filters == "late"
+            filtered = drop_near_private(pool, scores, stand_ins, limit, distance, edge_stays=last)
         return made_of(filtered, len(pool.alive()), pool)
 
     return pool_of(seeding(job).shelf.stage("nll filter", make))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 WIDTH = 3.5
 TO_SIGMA = 1.4826  # median absolute deviation to standard deviation, for a normal law
-TOLERANCE = 1e-9  # equal distances are kept together, whatever the last digit says
+TOLERANCE = 1e-9  # equal distances go or stay together, whatever the last digit says
 
 
 def nll_filter(pool: Pool, scorer: Scorer | None, width: float = WIDTH) -> Pool:
@@ -55,12 +55,16 @@ def drop_near_private(
     private: npt.NDArray[np.float64],
     percentile: float,
     distance: Literal["max", "min"],
+    *,
+    edge_stays: bool,
 ) -> Pool:
     """The paper's NLL filter: texts scored like private ones go, as many as ``percentile`` of a hundred says.
 
     A text's gap is its distance to the farthest (``max``, as published) or the nearest (``min``) of the
-    ``private`` representatives; kept are gaps above the given percentile of all gaps. ``nll`` belongs to
-    ``pool.alive()``, in that order. With ``max`` only the two extreme representatives count.
+    ``private`` representatives; gaps above the given percentile of all gaps stay, those below it go. A gap
+    right at it stays if ``edge_stays``, as in the authors' last version, and goes otherwise, as in the one
+    before. Percentile 0 keeps all. ``nll`` belongs to ``pool.alive()``, in that order. With ``max`` only the
+    two extreme representatives count.
     """
     alive = pool.alive()
     pool = _with_scores(pool, nll)
@@ -69,7 +73,7 @@ def drop_near_private(
     if sound and len(private):
         farthest = np.abs(nll[sound][:, None] - private[None, :])
         gaps = farthest.max(axis=1) if distance == "max" else farthest.min(axis=1)
-        limit = float(np.percentile(gaps, percentile)) - TOLERANCE
+        limit = float(np.percentile(gaps, percentile)) + (-TOLERANCE if edge_stays else TOLERANCE)
         near = [i for i, gap in zip(sound, gaps, strict=True) if percentile > 0 and gap <= limit]
         reasons |= {alive[i].id: "scored like a private text" for i in near}
     return pool.drop("nll filter", reasons)
