@@ -52,6 +52,16 @@ def test_a_floor_of_another_plan_is_refused_with_what_to_do(
     assert rpsg.evaluate(run, held_out, metrics=["length_mean"]).line("length_mean").floor is not None
 
 
+def test_models_are_those_of_the_run_s_own_plan_for_a_release_tells_no_path(
+    finished: Path, held_out: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(finished, tmp_path / "run")
+    public = run / "release" / "evidence" / "plan.toml"
+    public.write_text(public.read_text().replace('writer = "fake"', 'writer = "a-file-s-name.gguf"'))
+    assert read_finished(run).plan.models.writer == "fake"
+    assert rpsg.evaluate(run, held_out, metrics=["length_mean"]).line("length_mean").floor is not None
+
+
 @pytest.mark.parametrize("method", ["strict", "paper"])
 def test_a_floor_has_labels_though_none_were_declared(lab: Lab, method: str) -> None:
     held_out = lab.file(lab.rows(120, seed=7), "held-out.jsonl")

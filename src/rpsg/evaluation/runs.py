@@ -15,7 +15,7 @@ from rpsg.domains import find_pack, read_pack
 from rpsg.errors import RpsgError, RunError
 from rpsg.evaluation.corpora import Rows
 from rpsg.evaluation.measure import NoisyCounts
-from rpsg.plan import resolve
+from rpsg.plan import read_toml, resolve
 from rpsg.privacy.commitment import commit_to
 from rpsg.privacy.evidence import evidence_file, parse_evidence
 from rpsg.release import EVIDENCE, PACK, PLAN, read_release, release_folder
@@ -220,6 +220,6 @@ def _is_committed(run: FinishedRun, file: Path) -> bool:
 
 
 def _is_named(run: FinishedRun, file: Path) -> bool:
-    plan = run.release.parent / "plan.toml"
-    named = tomllib.loads(plan.read_text(encoding="utf-8"))["data"]["path"] if plan.is_file() else ""
+    plan = run.release.parent / PLAN
+    named = resolve(read_toml(plan)).data.path if plan.is_file() else ""
     return bool(named) and Path(named).exists() and Path(named).samefile(file)
