@@ -64,11 +64,12 @@ class Data(Section):
 
 
 class Corpus(Section):
-    """What is wanted."""
+    """What is wanted. ``license`` is the licence of the release, as hubs name it: ``cc-by-4.0``."""
 
     about: str = ""
     domain: str = "generic"
     size: int = Field(200, ge=1, le=10_000_000)
+    license: str = Field("", pattern=r"^[A-Za-z0-9.+-]{0,60}$")
 
 
 class Shares(Section):

@@ -201,7 +201,10 @@ def write_metadata(folder: Path, job: Job, pool: Pool, outputs: Mapping[str, str
     attributes = sorted({name for c in pool.alive() for name in c.card.values} - {"label"})
     about = job.plan.corpus.about or job.pack.about
     label, seeded = job.plan.data.label is not None, job.seeding is not None
-    return write_croissant(folder, croissant(about, files, attributes, label=label, seeded=seeded))
+    told = croissant(
+        about, files, attributes, label=label, seeded=seeded, license_name=job.plan.corpus.license
+    )
+    return write_croissant(folder, told)
 
 
 def write_words(folder: Path, facts: Facts) -> dict[str, str]:

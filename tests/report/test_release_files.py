@@ -11,7 +11,7 @@ import pytest
 from tests.report.conftest import ATTACKS
 
 from rpsg import api
-from rpsg.errors import RunError
+from rpsg.errors import RunError, UsageError
 from rpsg.records import Candidate, Card, Drop, Pool
 from rpsg.report.lives import read_lives, write_lives
 from rpsg.report.page import report
@@ -21,6 +21,8 @@ from rpsg.report.summary import card, summary
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from tests.conftest import Lab
 
     from rpsg.results import Run
 
@@ -190,3 +192,14 @@ def test_a_public_line_cannot_break_out_of_the_front_matter(reported: Runs) -> N
 
 def facts_of(story: Any) -> dict[str, Any]:
     return {name: getattr(story.facts, name) for name in story.facts.__slots__}
+
+
+def test_the_licence_that_the_plan_names_stands_in_card_and_metadata(lab: Lab) -> None:
+    run = lab.run(lab.plan(method={"name": "floor"}, corpus={"license": "cc-by-4.0"}))
+    assert front((run.release / "README.md").read_text(encoding="utf-8"))["license"] == "cc-by-4.0"
+    assert json.loads((run.release / "croissant.json").read_bytes())["license"] == "cc-by-4.0"
+
+
+def test_a_licence_cannot_bring_lines_of_its_own(lab: Lab) -> None:
+    with pytest.raises(UsageError, match="license"):
+        lab.plan(corpus={"license": "mit\ntags: [safe]"})

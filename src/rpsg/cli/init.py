@@ -40,6 +40,7 @@ _SECTIONS = {
     "generation": "The public random stream.",
 }
 _COMMENTS = {
+    "corpus.license": "Licence of the release, as hubs name it (cc-by-4.0). It cannot be added later.",
     "privacy.shares.size": "Counting the people; free with n_public.",
     "privacy.shares.labels": "Finding the label values; free with labels.",
     "privacy.shares.cards": "Counting how the texts vary; the seeds of the synthetic ones.",

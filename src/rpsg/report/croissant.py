@@ -66,7 +66,13 @@ CONTEXT: Mapping[str, Any] = {
 
 
 def croissant(
-    about: str, files: Mapping[str, str], attributes: Sequence[str], *, label: bool, seeded: bool = False
+    about: str,
+    files: Mapping[str, str],
+    attributes: Sequence[str],
+    *,
+    label: bool,
+    seeded: bool = False,
+    license_name: str = "",
 ) -> dict[str, Any]:
     """The metadata of a release as JSON values.
 
@@ -76,6 +82,7 @@ def croissant(
         attributes: the names of the values that cards hold, without the label.
         label: whether texts have a label.
         seeded: whether texts were made from private records; then each carries the claim with it.
+        license_name: the licence of the release, if its owner has named one.
     """
     source = "each was made from a private record" if seeded else "none is a record of a person"
     return {
@@ -88,7 +95,7 @@ def croissant(
             "claimed about privacy stands in ledger.json beside this file."
         ),
         "keywords": ["synthetic", "text"],
-        "license": "unknown: ask whoever released this corpus",
+        "license": license_name or "unknown: ask whoever released this corpus",
         "version": "1.0.0",
         "isLiveDataset": False,
         "distribution": [_file(name, sha) for name, sha in sorted(files.items())],

@@ -180,7 +180,7 @@ def _front(facts: Facts) -> list[str]:
         "---",
         f"pretty_name: {_quoted(f'Synthetic texts: {about}')}",
         "language: [en]",
-        "license: unknown",
+        f"license: {plan.corpus.license or 'unknown'}",
         "annotations_creators: [machine-generated]",
         "language_creators: [machine-generated]",
         f"task_categories: [{'text-classification' if plan.data.label else 'text-generation'}]",
