@@ -94,6 +94,12 @@ def test_another_plan_is_refused_even_if_there_is_no_plan_to_compare(tmp_path: P
         open_run(tmp_path, "f2")
 
 
+def test_where_the_settings_are_the_same_something_they_name_has_changed(tmp_path: Path) -> None:
+    open_run(tmp_path).close()
+    with pytest.raises(RunError, match="the settings are the same: its domain pack, a prompt or a model"):
+        open_run(tmp_path, "f2")
+
+
 def test_a_folder_that_is_no_run_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     tmp_path.chmod(0o755)

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from rpsg.errors import RunError
+from rpsg.plan import NOT_IDENTITY
 from rpsg.store.files import (
     PART,
     canonical_json,
@@ -240,9 +241,10 @@ def _differences(folder: Path, plan_toml: str) -> str:
         now = _flat(tomllib.loads(plan_toml))
     except (OSError, ValueError):
         return ""
-    keys = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+    free = {f"{section}.{key}" for section, keys in NOT_IDENTITY.items() for key in keys}
+    keys = sorted(key for key in (before.keys() | now.keys()) - free if before.get(key) != now.get(key))
     if not keys:
-        return ""
+        return " (the settings are the same: its domain pack, a prompt or a model has changed)"
     more = ", ..." if len(keys) > _MOST_DIFFERENCES else ""
     return f" (they differ in {', '.join(keys[:_MOST_DIFFERENCES])}{more})"
 

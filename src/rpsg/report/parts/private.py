@@ -64,7 +64,7 @@ def private_part(private: Private) -> Html:
 
 def _scores(private: Private) -> Html:
     if private.scores is None:
-        return block("Metrics", paragraph("No evaluation of this run was found."))
+        return block("Metrics", paragraph("No evaluation with real texts was found."))
     return scores_block(private.scores, "Metrics", TOLD)
 
 
