@@ -12,7 +12,7 @@ from rpsg import forecasting
 from rpsg.domains import find_pack
 from rpsg.errors import RpsgError
 from rpsg.forecasting_seeds import counts, explanation, seeded_workload
-from rpsg.methods.places import SEEDED, unguarded
+from rpsg.methods.places import SEEDED, check_settings, unguarded
 from rpsg.models.assets import locate
 from rpsg.privacy.accounting import max_candidates
 from rpsg.privacy.claims import DONORS
@@ -40,7 +40,13 @@ IN_WORDS = {
 
 
 def preview(plan: Plan) -> Preview:
-    """The page of ``rpsg plan``. InfeasibleError when the declared number of people cannot carry it."""
+    """The page of ``rpsg plan``.
+
+    Raises:
+        InfeasibleError: the declared number of people cannot carry it.
+        UsageError: the run would refuse a setting.
+    """
+    check_settings(plan)
     pack = find_pack(plan.corpus.domain)
     budget = budget_of(plan, pack)
     pack = pack.with_label(plan.data.labels)

@@ -210,3 +210,9 @@ def test_the_last_stage_is_made_again_when_only_it_is_missing(
     run = lab.run(plan, writer=writer)
     assert writer.requests == []
     assert list(lines_of(run))[-3:] == ["votes", "scrub", "sentiment agreement"]
+
+
+def test_what_a_split_run_would_refuse_is_refused_by_its_plan(lab: Lab) -> None:
+    plan = lab.plan(method={"name": "split"}, paper={"selection": "votes"})
+    with pytest.raises(UsageError, match="not chosen by votes"):
+        api.preview(plan)
