@@ -91,6 +91,14 @@ def test_the_documented_table_of_quality_is_the_one_of_its_result_file(name: str
     assert shown in (BENCHMARKS.parent / "docs" / "benchmarks.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("name", ["metrics-food-reviews", "metrics-abstracts"])
+def test_the_documented_tables_of_all_metrics_are_those_of_their_result_files(name: str) -> None:
+    result = BENCHMARKS / "results" / f"{name}.json"
+    command = [sys.executable, str(BENCHMARKS / "metrics.py"), "--show", str(result)]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    assert shown in (BENCHMARKS.parent / "docs" / "evaluation.md").read_text(encoding="utf-8")
+
+
 def test_ways_of_asking_are_compared_on_the_same_cards() -> None:
     command = [sys.executable, str(BENCHMARKS / "prompts.py"), "--texts", "6", "--json"]
     fakes = ["--writer", "fake", "--embedder", "fake"]
