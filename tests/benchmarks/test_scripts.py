@@ -83,20 +83,20 @@ def test_a_lost_vote_stops_the_memory_benchmark(monkeypatch: pytest.MonkeyPatch,
         memory.one_run(options, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["quality-food-reviews", "quality-films"])
-def test_the_documented_table_of_quality_is_the_one_of_its_result_file(name: str) -> None:
-    result = BENCHMARKS / "results" / f"{name}.json"
-    command = [sys.executable, str(BENCHMARKS / "quality.py"), "--show", str(result)]
+@pytest.mark.parametrize(
+    ("result", "script", "page"),
+    [
+        ("quality-food-reviews", "quality", "benchmarks"),
+        ("quality-films", "quality", "benchmarks"),
+        ("metrics-food-reviews", "metrics", "evaluation"),
+        ("metrics-abstracts", "metrics", "evaluation"),
+    ],
+)
+def test_a_documented_table_is_the_one_of_its_result_file(result: str, script: str, page: str) -> None:
+    kept = BENCHMARKS / "results" / f"{result}.json"
+    command = [sys.executable, str(BENCHMARKS / f"{script}.py"), "--show", str(kept)]
     shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-    assert shown in (BENCHMARKS.parent / "docs" / "benchmarks.md").read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize("name", ["metrics-food-reviews", "metrics-abstracts"])
-def test_the_documented_tables_of_all_metrics_are_those_of_their_result_files(name: str) -> None:
-    result = BENCHMARKS / "results" / f"{name}.json"
-    command = [sys.executable, str(BENCHMARKS / "metrics.py"), "--show", str(result)]
-    shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-    assert shown in (BENCHMARKS.parent / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    assert shown in (BENCHMARKS.parent / "docs" / f"{page}.md").read_text(encoding="utf-8")
 
 
 def test_ways_of_asking_are_compared_on_the_same_cards() -> None:

@@ -9,14 +9,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.methods.kept import MARKER, stages
 
-from rpsg import api, running
-from rpsg.errors import InfeasibleError, ModelError, PrivacyError, RunError, UsageError
-from rpsg.methods.tools import Tools
-from rpsg.models.fake import FakeClassifier, FakeEmbedder, FakeWriter
+from rpsg import api
+from rpsg.errors import InfeasibleError, ModelError, RunError
+from rpsg.models.fake import FakeWriter
 from rpsg.privacy.claims import NO_GUARANTEE
-from rpsg.privacy.testing import FixedNoise
-from rpsg.store.calls import request_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,14 +25,7 @@ if TYPE_CHECKING:
     from rpsg.protocols import Reply, Request
     from rpsg.results import Run
 
-MARKER = "ZQXMARKER"
 QUIET: dict[str, dict[str, Any]] = {"method": {"name": "paper"}, "paper": {"nominal_epsilon": 0}}
-
-
-def stages(run: Run) -> dict[str, dict[str, Any]]:
-    """What each stage left on the shelf: its counts, by name."""
-    files = sorted((run.path / "private" / "stages").iterdir())
-    return {file.stem[3:]: json.loads(file.read_bytes()) for file in files}
 
 
 @pytest.fixture(scope="module")
@@ -318,172 +309,3 @@ def test_texts_without_a_sentiment_have_no_target_and_no_second_pass(lab: Lab, t
     assert "second-abstraction" not in stages(run)
     assert all(record["attributes"] == {} for record in run.records)
     assert stages(run)["sentiment-agreement"]["facts"]["taken"] == 0
-
-
-class Summaries:
-    """A summariser that says the same of everybody."""
-
-    name, endpoint = "summaries", "local_model"
-
-    def summarise(self, texts: Sequence[str], *, count: int, sampled: bool, **how: Any) -> list[list[str]]:
-        self.lengths = (how["least"], how["most"])
-        return [[f"somebody talks about a purchase, {i}, {sampled}" for i in range(count)] for _ in texts]
-
-
-def test_with_a_summariser_no_private_text_is_in_a_prompt(lab: Lab) -> None:
-    writer, summariser = FakeWriter(), Summaries()
-    tools = Tools(writer, FakeEmbedder(), FakeClassifier(), summariser=summariser)  # type: ignore[arg-type]  # a plain class
-    plan = lab.plan(lab.file(lab.rows(40)), method={"name": "paper"}, paper={"abstracter": "summariser"})
-    run = running.execute(plan, lab.folder / "run", tools=tools)
-    prompts = " ".join(message.content for request in writer.requests for message in request.messages)
-    assert not [word for word in lab.apple if word in prompts]
-    assert summariser.lengths == (50, 150)
-    assert {line["model"]: line["carries"] for line in run.ledger["egress"]}[
-        "fake-writer"
-    ] == "abstracted_private"
-    assert "Abstracted text" in run.ledger["claim"]["text"]
-
-
-class Remote(FakeWriter):
-    endpoint = "remote_llm"
-    host = "api.example"
-
-
-@pytest.mark.parametrize(
-    ("method", "remote", "abstracter", "allowed"),
-    [
-        ("paper", "never", "writer", False),
-        ("paper", "never", "summariser", False),
-        ("paper", "abstracts", "writer", False),
-        ("paper", "abstracts", "summariser", True),
-        ("paper", "records", "writer", True),
-        ("split", "never", "writer", False),
-    ],
-)
-def test_a_writer_elsewhere_is_sent_only_what_the_plan_allows(
-    lab: Lab, method: str, remote: str, abstracter: str, allowed: bool
-) -> None:
-    writer = Remote()
-    tools = Tools(writer, FakeEmbedder(), FakeClassifier(), summariser=Summaries())  # type: ignore[arg-type]  # a plain class
-    paper = {"remote": remote, "abstracter": abstracter}
-    plan = lab.plan(lab.file(lab.rows(300)), corpus={"size": 8}, method={"name": method}, paper=paper)
-    if allowed:
-        run = running.execute(plan, lab.folder / "run", tools=tools)
-        assert "api.example" in (run.release / "egress.json").read_text()
-        assert "api.example" in run.ledger["claim"]["text"]
-    else:
-        with pytest.raises(PrivacyError, match="Nothing was read") as caught:
-            running.execute(plan, lab.folder / "run", tools=tools)
-        assert "[paper] remote" in caught.value.hint
-        assert writer.requests == []
-
-
-def test_an_embedder_elsewhere_is_refused(lab: Lab) -> None:
-    class Away(FakeEmbedder):
-        endpoint = "remote_llm"
-
-    with pytest.raises(PrivacyError, match="stay on this machine"):
-        lab.run(lab.plan(lab.file(lab.rows(40)), method={"name": "paper"}), embedder=Away())
-
-
-def test_a_summariser_that_is_asked_for_must_be_there(lab: Lab) -> None:
-    plan = lab.plan(lab.file(lab.rows(40)), method={"name": "paper"}, paper={"abstracter": "summariser"})
-    with pytest.raises(UsageError, match="summariser"):
-        lab.run(plan)
-
-
-class Notes(running.Silent):
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def note(self, message: str) -> None:
-        self.told.append(message)
-
-
-@pytest.mark.parametrize("method", ["paper", "split", "strict"])
-def test_who_runs_without_a_recogniser_of_names_is_told_before_and_while_it_runs(
-    lab: Lab, method: str
-) -> None:
-    plan = lab.plan(lab.file(lab.rows(200)), method={"name": method})
-    with_names = {"recogniser": "presidio", "recogniser_model": "en_core_web_sm"}
-    safe = lab.plan(lab.file(lab.rows(200)), method={"name": method}, paper=with_names)
-    notes = Notes()
-    running.execute(plan, lab.folder / "told", tools=lab.tools(), progress=notes)
-    for told in (api.preview(plan).warnings, notes.told):
-        assert any("no names of people" in line for line in told) == (method != "strict")
-    assert not any("no names of people" in line for line in api.preview(safe).warnings)
-
-
-def test_the_plan_says_how_much_is_asked_and_what_the_run_asks_is_within_it(lab: Lab) -> None:
-    plan = lab.plan(lab.file(lab.rows(40)), method={"name": "paper"})
-    shown, writer = api.preview(plan), FakeWriter()
-    lab.run(plan, writer=writer)
-    asked = {line.what: (line.about, line.at_most) for line in shown.forecasts}
-    assert shown.candidates == 20
-    assert shown.llm_calls == asked["requests"][0] == 150 + 60
-    assert 100 + 40 <= len(writer.requests) <= (asked["requests"][1] or 0) == 200 + 160
-    assert asked["tokens"][1] is None, "records have no length that is public"
-    assert shown.attributes == ()
-
-
-def test_with_a_summariser_the_writer_is_asked_for_rewrites_alone(lab: Lab) -> None:
-    plan = lab.plan(method={"name": "paper"}, paper={"abstracter": "summariser"})
-    assert api.preview(plan).llm_calls == 60
-
-
-def test_test_noise_makes_a_run_that_says_it_is_not_private(lab: Lab) -> None:
-    plan = lab.plan(lab.file(lab.rows(40)), method={"name": "paper"})
-    run = lab.run(plan, noise=FixedNoise())
-    assert run.ledger["status"] == "not_private_testing"
-    assert all(record["claim"].startswith("NOT PRIVATE") for record in run.records)
-
-
-def test_a_model_that_fails_on_a_private_text_tells_nothing_of_it(lab: Lab) -> None:
-    class Broken(FakeEmbedder):
-        def embed(self, texts: Sequence[str]) -> Any:
-            raise ValueError(f"cannot embed {texts[0]!r}")
-
-    rows = [{**row, "text": f"{row['text']} {MARKER}"} for row in lab.rows(40)]
-    with pytest.raises(PrivacyError, match="withheld") as caught:
-        lab.run(lab.plan(lab.file(rows), method={"name": "paper"}), embedder=Broken())
-    assert MARKER not in str(caught.value)
-    assert caught.value.__context__ is None
-
-
-def test_a_writer_that_is_down_stops_the_run_and_it_can_go_on(lab: Lab) -> None:
-    plan = lab.plan(lab.file(lab.rows(40)), method={"name": "paper"})
-    with pytest.raises(ModelError, match="failed on every text"):
-        lab.run(plan, writer=FakeWriter(fails=lambda _: True))
-    assert len(lab.run(plan).texts) == 18
-
-
-def test_what_is_kept_of_a_failed_private_prompt_confirms_no_guess(lab: Lab) -> None:
-    """Whoever guesses a private text could hash the prompt it makes, and look for that among plain hashes."""
-    writer = FakeWriter(fails=lambda request: request.seed % 2 == 0)
-    run = lab.run(lab.plan(lab.file(lab.rows(40)), method={"name": "paper"}), writer=writer)
-    kept = (run.path / "private/failed.txt").read_text()
-    failed = [request for request in writer.requests if request.seed % 2 == 0]
-    assert failed
-    assert not any(request_key(writer.name, request) in kept for request in failed)
-
-
-def test_the_journal_tells_neither_how_many_private_prompts_there_were_nor_how_long_they_took(
-    lab: Lab,
-) -> None:
-    run = lab.run(lab.plan(lab.file(lab.rows(40)), method={"name": "paper"}))
-    events = [json.loads(line) for line in (run.path / "journal.jsonl").read_text().splitlines()]
-    told = [event for event in events if event["event"] in {"sending", "finished"}]
-    stages_told = [event["stage"] for event in told if event["event"] == "sending"]
-    assert len(stages_told) == len(set(stages_told)) >= 2
-    assert not [event for event in told if "at" in event or "requests" in event]
-
-
-def test_no_input_takes_the_place_of_an_output_that_failed(lab: Lab) -> None:
-    """Every second request fails: those places stay empty."""
-    plan = lab.plan(lab.file(lab.rows(40)), method={"name": "paper"}, paper={"nll_percentile": 0})
-    run = lab.run(plan, writer=FakeWriter(fails=lambda request: request.seed % 2 == 0))
-    private = {row["text"] for row in lab.rows(40)}
-    assert len(run.texts) <= 20
-    assert not private & set(run.texts)
-    kept = [text for text in stages(run)["second-rewrite"]["value"] if text["dropped"] is None]
-    assert all(text["text"] for text in kept)

@@ -13,6 +13,8 @@ from rpsg.report.settings import public_toml, without_place
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.conftest import Lab
+
     from rpsg.domains import Pack
 
 NAMES = {
@@ -23,12 +25,12 @@ NAMES = {
     "st:owner/repo": "st:owner/repo",
     "facebook/bart-large-cnn": "facebook/bart-large-cnn",
     "": "",
-    "/home/alice/mine.gguf": "mine.gguf",
-    "/home/alice/embedder/": "embedder",
+    "/srv/alice/mine.gguf": "mine.gguf",
+    "/srv/alice/embedder/": "embedder",
     "~/mine": "mine",
     "./weights/mine": "mine",
     "deep/down/mine.gguf": "mine.gguf",
-    "transformers:/home/alice/mine": "transformers:mine",
+    "transformers:/srv/alice/mine": "transformers:mine",
     "st:../mine": "st:mine",
     "gguf:C:\\Users\\alice\\mine.gguf": "gguf:mine.gguf",
     "C:\\Users\\alice\\mine": "mine",
@@ -51,7 +53,7 @@ def test_a_folder_that_looks_like_a_repository_is_a_folder_when_it_is_here(
 
 @pytest.mark.parametrize("method", ["strict", "floor", "paper", "split", "a-stranger-s"])
 def test_no_place_of_a_whole_plan_is_told(tiny: Pack, method: str) -> None:
-    here = "/home/alice/mine"
+    here = "/srv/alice/mine"
     plan = resolve(
         {
             "data": {"path": here},
@@ -59,6 +61,7 @@ def test_no_place_of_a_whole_plan_is_told(tiny: Pack, method: str) -> None:
             "method": {"name": method},
             "models": {"writer": here, "embedder": here, "scorer": here, "sentiment": f"transformers:{here}"},
             "paper": {"summariser": here, "surrogate_model": here, "recogniser_model": here},
+            "server": {"organization": "org-alice", "project": "proj-alice", "key_env": "KEY_OF_alice"},
             "limits": {"prices": here},
             "split": {"donor_list": here},
         }
@@ -67,3 +70,12 @@ def test_no_place_of_a_whole_plan_is_told(tiny: Pack, method: str) -> None:
     assert "alice" not in told
     again = resolve(tomllib.loads(told))
     assert (again.corpus.domain, again.models.sentiment) == ("tiny", "transformers:mine")
+
+
+@pytest.mark.parametrize("method", ["strict", "floor", "paper"])
+def test_no_file_of_a_release_tells_the_operator_s_account(lab: Lab, method: str) -> None:
+    account = {"organization": "org-alice", "project": "proj-alice", "key_env": "KEY_OF_alice"}
+    run = lab.run(lab.plan(lab.file(lab.rows(300)), method={"name": method}, server=account))
+    files = [path for path in run.release.rglob("*") if path.is_file()]
+    assert files
+    assert not [path.name for path in files if b"alice" in path.read_bytes()]

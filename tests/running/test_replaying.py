@@ -147,7 +147,7 @@ def test_a_model_that_was_a_folder_is_asked_for_by_its_role(
         return FakeEmbedder(name="fake-embedder")
 
     monkeypatch.setattr(registry, "embedder", by_folder)
-    plan = lab.plan(lab.file(lab.rows(300)), models={"embedder": "/home/alice/mine"})
+    plan = lab.plan(lab.file(lab.rows(300)), models={"embedder": "/srv/alice/mine"})
     run = api.run(plan, lab.folder / "run")
     assert failed(run.path) == set()
     alone = run.release.rename(lab.folder / "alone")

@@ -10,7 +10,7 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from rpsg.plan import Limits
+from rpsg.plan import Limits, Server
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +26,8 @@ _ELSEWHERE = {"openai", "azure", "hf"}
 #: Sections of the plan that only some of our methods read.
 SECTIONS = {"paper", "split"}
 OWN: Mapping[str, set[str]] = {"strict": set(), "floor": set(), "paper": {"paper"}, "split": SECTIONS}
+#: Whose bill it is, and in which variable the key lies, is nobody's business either.
+ACCOUNT = {"organization": "", "project": "", "key_env": Server().key_env}
 #: It goes into a formula of the paper and bounds nothing: whoever read it would take it for a budget.
 NEVER = {"paper.nominal_epsilon"}
 #: Settings of steps that split mode does not have: it ends with votes.
@@ -60,7 +62,7 @@ def public_toml(plan: Plan, pack: Pack, *, budget: bool = True) -> str:
 
 
 def _placeless(plan: Plan, pack: Pack) -> Plan:
-    """The plan without limits, and without any place on this machine."""
+    """The plan without limits, accounts at a provider, and any place on this machine."""
     models = {
         name: without_place(value)
         for name in ("writer", "embedder", "scorer", "sentiment")
@@ -75,6 +77,7 @@ def _placeless(plan: Plan, pack: Pack) -> Plan:
             "data": plan.data.model_copy(update={"path": ""}),
             "corpus": plan.corpus.model_copy(update={"domain": pack.name}),
             "models": plan.models.model_copy(update=models),
+            "server": plan.server.model_copy(update=ACCOUNT),
             "limits": Limits(),
             "paper": plan.paper.model_copy(update=paper),
             "split": plan.split.model_copy(update={"donor_list": ""}),
