@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 # What the tests are installed with. Tests of an extra that is not here skip and say so: hf brings PyTorch,
 # which is gigabytes unless its build for processors was installed first; pii brings spaCy.
-EXTRAS ?= local,server,static,vader,parquet,verify,opendp
+EXTRAS ?= local,server,int8,static,vader,parquet,verify,opendp
 # More words for pytest, as in: make test TESTS="tests/stages -x"
 TESTS  ?=
 
@@ -61,8 +61,8 @@ lint: $(VENV)/.test
 	@$(BIN)/lint-imports || { $(call hint,"$(BIN)/lint-imports"); }
 
 weights: $(VENV)/.test
-	@$(call say,"weights and public data (first time: about 250 MB)")
-	@for name in smollm2-135m minilm-onnx amazon-reviews; do $(BIN)/rpsg models pull $$name || exit; done
+	@$(call say,"weights and public data (first time: about 320 MB)")
+	@for name in smollm2-135m minilm-onnx minilm-torch amazon-reviews; do $(BIN)/rpsg models pull $$name || exit; done
 
 pytest: weights
 	@$(call say,"pytest")

@@ -16,6 +16,7 @@ import random
 import resource
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import rpsg
 from rpsg.evaluation.corpora import Columns, read_rows
 from rpsg.evaluation.self_bleu import self_bleu_scores
+from rpsg.models.assets import locate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,12 +34,17 @@ AIM_SECONDS = 60
 AIM_GIB = 2
 
 
+@cache
+def vocabulary() -> list[str]:
+    """Every word of the public reviews, as often as it stands there: as many tokens as in real texts."""
+    lines = (locate("amazon-reviews") / "train.jsonl").read_text(encoding="utf-8").splitlines()
+    return [word for line in lines for word in json.loads(line)["text"].split()]
+
+
 def invented(count: int, words: int, seed: int) -> list[str]:
-    """Texts of ``words`` words, each as frequent as words are in a language (by Zipf's law)."""
+    """Texts of ``words`` words, each drawn from those of public reviews."""
     rng = random.Random(seed)
-    vocabulary = [f"w{i}" for i in range(20_000)]
-    frequency = [1 / (i + 3) for i in range(len(vocabulary))]
-    return [" ".join(rng.choices(vocabulary, frequency, k=words)) for _ in range(count)]
+    return [" ".join(rng.choices(vocabulary(), k=words)) for _ in range(count)]
 
 
 def nltk_score(tokens: Sequence[list[str]], place: int) -> float:
@@ -108,7 +115,7 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--synthetic", type=Path, help="default: invented texts")
+    parser.add_argument("--synthetic", type=Path, help="default: words of public reviews")
     parser.add_argument("--real", type=Path)
     parser.add_argument("--text", default="text", help="the column with the text")
     parser.add_argument("--texts", type=int, default=2000)

@@ -231,9 +231,10 @@ def _keys(plan: Plan) -> Finding:
 
 
 def _embedder_asset(plan: Plan) -> str:
-    from rpsg.models.build import EMBEDDER_ASSET  # noqa: PLC0415  # as _noise
+    from rpsg.models.build import EMBEDDER_ASSET, INT8_ASSET  # noqa: PLC0415  # as _noise
 
-    return EMBEDDER_ASSET if plan.models.embedder == "minilm" else plan.models.embedder
+    assets_of = {"minilm": EMBEDDER_ASSET, "static": EMBEDDER_ASSET, "int8": INT8_ASSET}
+    return assets_of.get(plan.models.embedder, plan.models.embedder)
 
 
 def _weights(name: str, model: str) -> Finding:

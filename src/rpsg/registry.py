@@ -47,7 +47,8 @@ BUILT_IN: Mapping[Kind, Mapping[str, tuple[str, str]]] = {
         "fake": ("rpsg.models.build:fake_writer", "plausible words without weights, for tests"),
     },
     "embedders": {
-        "minilm": ("rpsg.models.build:minilm", "all-MiniLM-L6-v2, int8, on this machine (the default)"),
+        "minilm": ("rpsg.models.build:minilm", "all-MiniLM-L6-v2, on this machine (the default)"),
+        "int8": ("rpsg.models.build:int8", "all-MiniLM-L6-v2 in whole numbers, over twice as fast"),
         "openai:MODEL": ("rpsg.models.server.build:embedder", "a model of an OpenAI-compatible server"),
         "azure:DEPLOYMENT": ("rpsg.models.server.build:embedder", "a deployment on Azure OpenAI"),
         "static": ("rpsg.models.build:static", "word vectors made from minilm, for millions of texts"),

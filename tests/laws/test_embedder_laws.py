@@ -13,6 +13,7 @@ from rpsg.models.distilling import distilled
 from rpsg.models.fake import FakeEmbedder
 from rpsg.models.files import models_folder
 from rpsg.models.gguf_embedder import GgufEmbedder
+from rpsg.models.int8_embedder import Int8Embedder
 from rpsg.models.onnx_embedder import OnnxEmbedder
 from rpsg.models.static_embedder import StaticEmbedder
 from rpsg.models.torch_models.embedder import SentenceTransformersEmbedder
@@ -95,6 +96,24 @@ class TestOnnxEmbedder(EmbedderLaws):
         alone = OnnxEmbedder(locate("minilm-onnx"), threads=1)
         assert np.array_equal(alone.embed(TEXTS), loaded.embed(TEXTS))
         assert alone.name == loaded.name
+
+
+@pytest.fixture(scope="module")
+def whole_numbers() -> Int8Embedder:
+    pytest.importorskip("onnx", reason="needs the extra int8")
+    return Int8Embedder(locate("minilm-torch"))
+
+
+@pytest.mark.weights
+class TestInt8Embedder(EmbedderLaws):
+    @pytest.fixture
+    def embedder(self, whole_numbers: Int8Embedder) -> Embedder:
+        return whole_numbers
+
+    def test_the_number_of_cores_does_not_change_a_row(self, whole_numbers: Int8Embedder) -> None:
+        alone = Int8Embedder(locate("minilm-torch"), threads=1)
+        assert np.array_equal(alone.embed(TEXTS), whole_numbers.embed(TEXTS))
+        assert alone.name == whole_numbers.name
 
 
 @pytest.fixture(scope="module")

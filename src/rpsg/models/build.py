@@ -11,6 +11,7 @@ from rpsg.models.files import models_folder
 if TYPE_CHECKING:
     from rpsg.models.fake import FakeEmbedder, FakeScorer, FakeWriter
     from rpsg.models.gguf_embedder import GgufEmbedder
+    from rpsg.models.int8_embedder import Int8Embedder
     from rpsg.models.llamacpp import LlamaCppWriter
     from rpsg.models.onnx_embedder import OnnxEmbedder
     from rpsg.models.static_embedder import StaticEmbedder
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from rpsg.protocols import Classifier, Embedder
 
 EMBEDDER_ASSET = "minilm-onnx"
+INT8_ASSET = "minilm-torch"
 
 
 def llamacpp(name: str, *, slots: int | None, threads: int | None, context: int | None) -> LlamaCppWriter:
@@ -37,6 +39,13 @@ def minilm(name: str, *, threads: int | None) -> OnnxEmbedder:
 
     folder = Path(name) if "/" in name else locate(EMBEDDER_ASSET)
     return OnnxEmbedder(folder, threads=threads)
+
+
+def int8(name: str, *, threads: int | None) -> Int8Embedder:
+    """``int8``: the default embedder's own weights; ``int8:FOLDER``: those of another BERT."""
+    from rpsg.models.int8_embedder import Int8Embedder  # noqa: PLC0415  # optional package
+
+    return Int8Embedder(_after_colon(name) or locate(INT8_ASSET), threads=threads)
 
 
 def static(name: str, *, threads: int | None) -> StaticEmbedder:

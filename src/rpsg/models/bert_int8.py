@@ -1,0 +1,180 @@
+"""A BERT of floating-point weights as an ONNX graph that multiplies in whole numbers of 8 bits.
+
+For each text, what goes into a product is put on 256 steps between its own smallest and largest number, and
+each column of weights on steps of its own (dynamic quantization with weights per channel, as in Wu et al.,
+"Integer quantization for deep learning inference", 2020, sections 3 and 4). Attention, norms and sums stay
+floating point. One text is one run of the graph, so the steps of a text depend on no other text.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rpsg.errors import MissingExtraError, ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+# Seven bits of the eight: processors without VNNI add two products in 16 bits, which eight would overflow.
+_STEPS = 63
+_FUSED = "com.microsoft"
+_OPSET = 18
+_ATTENTION = ("query", "key", "value")
+
+
+def int8_model(folder: Path) -> tuple[bytes, int]:
+    """The graph from ``config.json`` and ``model.safetensors`` of ``folder``, and how many tokens it takes.
+
+    In: ``input_ids``, whole numbers of shape (1, tokens). Out: the last states, (1, tokens, hidden size).
+
+    Raises MissingExtraError without the packages; ModelError when files are damaged or hold another model.
+    """
+    settings, weights = _settings(folder / CONFIG), _weights(folder / WEIGHTS)
+    graph = _Graph(weights, float(settings.get("layer_norm_eps", 1e-12)))
+    try:
+        states = graph.embeddings()
+        for layer in range(settings["num_hidden_layers"]):
+            states = graph.layer(f"encoder.layer.{layer}.", states, settings["num_attention_heads"])
+        return graph.model(states, settings["hidden_size"]), settings["max_position_embeddings"]
+    except (KeyError, ValueError) as error:
+        raise _damaged(folder / WEIGHTS) from error
+
+
+class _Graph:
+    """Nodes and weights as they come; each function adds some and says the name of what comes out."""
+
+    def __init__(self, weights: Mapping[str, npt.NDArray[np.float32]], epsilon: float) -> None:
+        try:
+            import onnx  # noqa: PLC0415 - optional package
+        except ImportError:
+            raise MissingExtraError("int8", "onnx") from None
+        self._onnx = onnx
+        self._weights = weights
+        self._epsilon = epsilon
+        self._nodes: list[Any] = []
+        self._constants: list[Any] = []
+
+    def embeddings(self) -> str:
+        """Words, places and the first segment, summed and normed."""
+        words = self._constant(self._weights["embeddings.word_embeddings.weight"])
+        places = (
+            self._weights["embeddings.position_embeddings.weight"]
+            + self._weights["embeddings.token_type_embeddings.weight"][0]
+        )
+        zero = self._constant(np.array([0]))
+        length = self._node("Shape", "input_ids", start=1, end=2)
+        cut = self._node("Slice", self._constant(places), zero, length, zero)
+        both = self._node("Add", self._node("Gather", words, "input_ids"), cut)
+        return self._normed("embeddings.", both)
+
+    def layer(self, name: str, states: str, heads: int) -> str:
+        """Attention and the two dense steps, each added to what it came from and normed."""
+        asked = [self._dense_weights(f"{name}attention.self.{part}.") for part in _ATTENTION]
+        together = self._product(
+            states, np.concatenate([w for w, _ in asked]), np.concatenate([b for _, b in asked])
+        )
+        parts = self._split(together)
+        seen = self._node("MultiHeadAttention", *parts, domain=_FUSED, num_heads=heads)
+        states = self._added(
+            f"{name}attention.output.", self._dense(f"{name}attention.output.", seen), states
+        )
+        wide = self._node("Gelu", self._dense(f"{name}intermediate.", states), domain=_FUSED)
+        return self._added(f"{name}output.", self._dense(f"{name}output.", wide), states)
+
+    def model(self, states: str, hidden: int) -> bytes:
+        """The whole, whose output is ``states``."""
+        helper, kinds = self._onnx.helper, self._onnx.TensorProto
+        taken = helper.make_tensor_value_info("input_ids", kinds.INT64, [1, "tokens"])
+        given = helper.make_tensor_value_info(states, kinds.FLOAT, [1, "tokens", hidden])
+        graph = helper.make_graph(self._nodes, "bert", [taken], [given], self._constants)
+        opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(_FUSED, 1)]
+        made: bytes = helper.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString()
+        return made
+
+    def _dense_weights(self, name: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        return self._weights[f"{name}weight"], self._weights[f"{name}bias"]
+
+    def _dense(self, name: str, states: str) -> str:
+        return self._product(states, *self._dense_weights(f"{name}dense."))
+
+    def _product(self, states: str, weight: npt.NDArray[np.float32], bias: npt.NDArray[np.float32]) -> str:
+        """``states`` times the transposed ``weight``, plus ``bias``, in whole numbers."""
+        largest = np.abs(weight).max(axis=1)
+        step = np.where(largest > 0, largest, 1).astype(np.float32) / np.float32(_STEPS)
+        whole = np.rint(weight / step[:, None]).astype(np.int8).T
+        none = np.zeros(len(step), dtype=np.int8)
+        constants = (self._constant(each) for each in (whole, step, none, bias))
+        return self._node("DynamicQuantizeMatMul", states, *constants, domain=_FUSED)
+
+    def _added(self, name: str, new: str, old: str) -> str:
+        return self._normed(name, self._node("Add", new, old))
+
+    def _normed(self, name: str, states: str) -> str:
+        parts = (self._constant(self._weights[f"{name}LayerNorm.{part}"]) for part in ("weight", "bias"))
+        return self._node("LayerNormalization", states, *parts, axis=-1, epsilon=self._epsilon)
+
+    def _constant(self, values: npt.NDArray[Any]) -> str:
+        name = f"constant_{len(self._constants)}"
+        self._constants.append(self._onnx.numpy_helper.from_array(np.ascontiguousarray(values), name))
+        return name
+
+    def _split(self, together: str) -> list[str]:
+        names = [f"{together}_{part}" for part in _ATTENTION]
+        node = self._onnx.helper.make_node("Split", [together], names, axis=2, num_outputs=len(names))
+        self._nodes.append(node)
+        return names
+
+    def _node(self, kind: str, *inputs: str, domain: str = "", **settings: Any) -> str:
+        name = f"states_{len(self._nodes)}"
+        self._nodes.append(self._onnx.helper.make_node(kind, inputs, [name], domain=domain, **settings))
+        return name
+
+
+def _settings(file: Path) -> dict[str, Any]:
+    """What the graph must know; ModelError for a model of another form."""
+    try:
+        settings: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        fits = (
+            settings["model_type"] == "bert"
+            and settings.get("hidden_act", "gelu") == "gelu"
+            and settings.get("position_embedding_type", "absolute") == "absolute"
+        )
+        for name in ("num_hidden_layers", "num_attention_heads", "hidden_size", "max_position_embeddings"):
+            settings[name] = int(settings[name])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _damaged(file) from error
+    if not fits:
+        raise ModelError(
+            f"The model in {file.parent} is no BERT of the form that int8 can compute.",
+            hint="Take one whose config.json says model_type bert and hidden_act gelu, or st:FOLDER.",
+        )
+    return settings
+
+
+def _weights(file: Path) -> dict[str, npt.NDArray[np.float32]]:
+    """All tensors by their names in a bare BERT."""
+    try:
+        from safetensors import SafetensorError  # noqa: PLC0415 - optional package
+        from safetensors.numpy import load_file  # noqa: PLC0415 - optional package
+    except ImportError:
+        raise MissingExtraError("int8", "safetensors") from None
+    try:
+        read = load_file(file)
+    except (OSError, SafetensorError, TypeError, KeyError) as error:
+        raise _damaged(file) from error
+    floats = {name: values for name, values in read.items() if np.issubdtype(values.dtype, np.floating)}
+    return {name.removeprefix("bert."): values.astype(np.float32) for name, values in floats.items()}
+
+
+def _damaged(file: Path) -> ModelError:
+    return ModelError(
+        f"The embedder's file {file.name} is damaged or not that of a BERT.",
+        hint="Bring the default embedder's weights again with: rpsg models pull minilm-torch",
+    )
