@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from math import log, sqrt
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.stats import norm
 
 from rpsg.domains import find_pack
 from rpsg.plan import resolve
 from rpsg.privacy.gaussian import attack_success, epsilon_of, mu_for
 from rpsg.stages.budget import strict_budget
+from rpsg.stages.noisy_argmax import NominalEpsilon, choice_sigma
 
 ROOT = Path(__file__).parents[2]
 CLAIM = (ROOT / "docs" / "privacy-claim.md").read_text(encoding="utf-8")
@@ -44,6 +48,32 @@ def test_group_figures_are_computed() -> None:
     mu = mu_for(2, DELTA)
     for group, epsilon in zip((2, 3, 5, 10), told.groups(), strict=True):
         assert float(epsilon) == pytest.approx(epsilon_of(group * mu, DELTA), rel=5e-3)
+
+
+def published_sigma(nominal: str) -> float:
+    return choice_sigma(NominalEpsilon(float(nominal)), 1000, 5, "paper")
+
+
+def test_what_the_paper_s_noise_of_a_choice_gives_is_computed() -> None:
+    told = re.search(
+        r"what is called (\d), (\d), (\d) and (\d) is\s+([\d.]+), ([\d.]+), ([\d.]+) and (\d+) with", CLAIM
+    )
+    assert told is not None
+    delta = 1 / (1000 * log(1000))
+    for nominal, epsilon in zip(told.groups()[:4], told.groups()[4:], strict=True):
+        real = epsilon_of(sqrt(5) / published_sigma(nominal), delta)
+        assert float(epsilon) == pytest.approx(real, abs=0.06 if real < 10 else 0.5)
+
+
+def test_how_often_the_best_of_five_summaries_is_taken_is_computed() -> None:
+    told = re.search(r"probability ([\d.]+), ([\d.]+) and ([\d.]+) at (\d), (\d) and (\d)", CLAIM)
+    assert told is not None
+    grid = np.linspace(-60, 60, 24_001)
+    for chance, nominal in zip(told.groups()[:3], told.groups()[3:], strict=True):
+        sigma = published_sigma(nominal)
+        below = [norm.cdf(grid, score, sigma) for score in (0, 0.25, 0.5, 0.75)]
+        taken = np.trapezoid(norm.pdf(grid, 1, sigma) * np.prod(below, axis=0), grid)
+        assert float(chance) == pytest.approx(float(taken), abs=6e-3)
 
 
 def test_the_noise_of_strict_mode_is_computed() -> None:
