@@ -185,6 +185,26 @@ def test_the_stages_of_a_seeded_run_are_on_its_private_page_alone(
         assert words not in public.read_text(encoding="utf-8")
 
 
+def test_a_run_of_seeds_that_embedded_nobody_else_has_a_map_of_its_seeds(
+    reported: Callable[[str], Run], tmp_path: Path
+) -> None:
+    run = shutil.copytree(reported("paper").path, tmp_path / "run")
+    (run / "private/embeddings.npy").unlink(missing_ok=True)
+    seeds = json.loads((run / "private/stages/00-seeds.json").read_text())["value"]
+    page = write_private(run / "release", None)[0].read_text(encoding="utf-8")
+    assert "Map of real and synthetic texts" in page
+    assert f">real</span> ({len(seeds)})" in page
+    assert not any(seed["text"] in page for seed in seeds)
+
+
+def test_damaged_seeds_draw_no_map(reported: Callable[[str], Run], tmp_path: Path) -> None:
+    run = shutil.copytree(reported("paper").path, tmp_path / "run")
+    (run / "private/embeddings.npy").unlink(missing_ok=True)
+    (run / "private/stages/00-seeds.json").write_text("{")
+    page = write_private(run / "release", None)[0].read_text(encoding="utf-8")
+    assert "There is no map: the embeddings of the run cannot be read." in page
+
+
 def test_a_run_whose_embedder_is_a_folder_has_its_map_though_the_release_tells_no_place(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rpsg.plan import Plan
+    from rpsg.protocols import Embedder
     from rpsg.report.parts.private import Floats, Private
     from rpsg.report.reading import Story
 
@@ -26,6 +27,7 @@ PRIVATE = "private"
 PUBLIC_RESULTS = "evaluation-public.json"
 TIMINGS = "timings.json"
 EMBEDDINGS = "embeddings.npy"
+SEEDS = "stages/00-seeds.json"
 STAGES = "stages.md"
 PLAN = "plan.toml"
 
@@ -135,19 +137,26 @@ def own_models(run: Path, plan: Plan) -> Plan:
 
 def _embeddings(run: Path, story: Story) -> tuple[Floats, Floats]:
     """The run's own embeddings of the private texts, and the same model's of the synthetic ones."""
-    import numpy as np  # noqa: PLC0415  # only when it is needed
-
     from rpsg import registry  # noqa: PLC0415  # models, only when they are needed
 
-    file = run / PRIVATE / EMBEDDINGS
-    if not file.is_file():
+    if not ((run / PRIVATE / EMBEDDINGS).is_file() or (run / PRIVATE / SEEDS).is_file()):
         raise RunError("this run kept no embeddings of private texts.")
     plan = own_models(run, story.facts.plan)
     embedder = registry.embedder(plan.models.embedder, threads=plan.models.threads, server=plan.server)
     if embedder.name != story.facts.embedder:
         raise RunError("the embedder here is another one than that of the run.")
+    return _of_people(run / PRIVATE, embedder), embedder.embed([text.text for text in story.texts])
+
+
+def _of_people(private: Path, embedder: Embedder) -> Floats:
+    """A row for each private text that the run embedded; for each seed where it embedded nobody else."""
+    import numpy as np  # noqa: PLC0415  # only when it is needed
+
     try:
-        real: Floats = np.load(file, mmap_mode="r", allow_pickle=False)
-    except ValueError:
+        if (private / EMBEDDINGS).is_file():
+            kept: Floats = np.load(private / EMBEDDINGS, mmap_mode="r", allow_pickle=False)
+            return kept
+        seeds = json.loads((private / SEEDS).read_bytes())["value"]
+        return embedder.embed([seed["text"] for seed in seeds])
+    except (ValueError, KeyError, TypeError):
         raise RunError("the embeddings of the run cannot be read.") from None
-    return real, embedder.embed([text.text for text in story.texts])
