@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from rpsg import doctor, registry
+from rpsg import doctor, doctor_models, registry
 from rpsg.errors import ModelError
 from rpsg.models.fake import FakeEmbedder, FakeWriter
+from rpsg.models.sentiment import NearestSentiment
 from rpsg.privacy.noise import RoundedGaussian
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ CHECKS = [
     "weights of the writer",
     "weights of the embedder",
     "embedder",
+    "sentiment",
     "scorer",
     "writer",
 ]
@@ -69,10 +71,10 @@ def test_one_broken_check_hides_none_of_the_others(rpsg: Rpsg, monkeypatch: pyte
     found = findings(rpsg)
     assert list(found) == CHECKS
     failed = {name for name, finding in found.items() if finding["status"] == "fail"}
-    assert failed == {"packages", "disk", "noise", "embedder"}
+    assert failed == {"packages", "disk", "noise", "embedder", "sentiment"}
     shown = rpsg(*FAKES)
     assert shown.code == 1
-    assert "4 of these must be mended" in shown.out
+    assert "5 of these must be mended" in shown.out
     assert "private words" not in shown.out
 
 
@@ -160,6 +162,29 @@ def test_an_embedder_whose_rows_are_not_of_unit_length_is_found(
     assert findings(rpsg)["embedder"]["status"] == "fail"
 
 
+def test_a_classifier_to_which_all_texts_are_of_one_mood_is_found(
+    rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Dull(NearestSentiment):
+        def classify(self, texts: Any, embeddings: Any) -> list[str]:
+            return ["mixed"] * len(texts)
+
+    monkeypatch.setattr(registry, "sentiment", lambda embedder, *_, **__: Dull(embedder))
+    found = findings(rpsg)["sentiment"]
+    assert found["status"] == "warn"
+    assert "both mixed" in found["detail"]
+
+
+def test_a_classifier_that_is_not_here_is_found_with_its_fix(
+    rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("transformers", reason="the extra hf is not installed")
+    monkeypatch.setenv("RPSG_MODELS__SENTIMENT", f"transformers:{tmp_path}")
+    found = findings(rpsg)["sentiment"]
+    assert found["status"] == "fail"
+    assert found["fix"]
+
+
 def test_a_writer_that_fails_says_why(rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "writer", lambda *_, **__: FakeWriter(fails=lambda _: True))
     found = findings(rpsg)["writer"]
@@ -214,7 +239,7 @@ def test_a_model_of_the_paper_s_method_that_is_not_here_is_found_with_its_fix(
     def missing(*_: object, **__: object) -> None:
         raise ModelError("It is not on this machine yet.", hint="hf download it")
 
-    monkeypatch.setattr(doctor, f"_{name}", missing)
+    monkeypatch.setattr(doctor_models, f"_{name}", missing)
     monkeypatch.setenv(f"RPSG_PAPER__{key.upper()}", value)
     assert name not in findings(rpsg), "strict mode needs none"
     monkeypatch.setenv("RPSG_METHOD__NAME", "paper")
