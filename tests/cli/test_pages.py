@@ -43,6 +43,13 @@ def test_a_preview_says_what_is_claimed_what_it_costs_and_who_sees_what(fake: Ap
     assert "8" in page.split("over all runs")[1]
 
 
+def test_a_preview_of_the_floor_counts_nothing(rpsg: Rpsg) -> None:
+    shown = rpsg("plan", "--method", "floor", "--writer", "fake", "--embedder", "fake")
+    assert "drawn evenly: nothing is counted" in shown.out
+    assert "noisy counts" not in shown.out
+    assert "\n\n\n" not in shown.out
+
+
 def test_pages_fit_80_columns(fake: Api, rpsg: Rpsg) -> None:
     for command in (
         ("models", "list"),

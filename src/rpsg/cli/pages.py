@@ -47,7 +47,8 @@ def _claim(screen: Screen, preview: Preview) -> None:
     if preview.epsilon_replace_one is not None:
         facts.append(("if one is replaced", f"epsilon {rounded_up(preview.epsilon_replace_one, 3)}"))
     facts += [(_attack(name), f"{rounded_up(100 * value, 1)}%") for name, value in preview.attacker.items()]
-    screen.facts(facts)
+    if facts:
+        screen.facts(facts)
 
 
 def _attack(name: str) -> str:
@@ -73,7 +74,8 @@ def _stages(screen: Screen, preview: Preview) -> None:
 def _schema(screen: Screen, preview: Preview) -> None:
     if not preview.attributes:
         return
-    screen.heading(f"What a text is described by ({preview.cells} noisy counts)")
+    counted = f"{preview.cells} noisy counts" if preview.stages else "drawn evenly: nothing is counted"
+    screen.heading(f"What a text is described by ({counted})")
     rows = [
         (name, kind, str(number), ", ".join(values[:6]) + (", ..." if number > 6 else ""))
         for name, kind, number, values in preview.attributes
