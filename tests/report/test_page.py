@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,12 @@ import numpy as np
 import pytest
 from tests.report.conftest import ATTACKS, read_page
 
+from rpsg.privacy.claims import claim_text
+from rpsg.report.blocks import power
 from rpsg.report.page import report
 from rpsg.report.parts.private import Private
 from rpsg.report.scores import Measured, Score, Scores
+from rpsg.report.summary import card, summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -171,6 +175,49 @@ def test_best_attacks_are_never_rounded_down(story_of: Stories) -> None:
     words = section(read_page(report(story)), "claim").text
     auc = float(next(iter(re.findall(r"at most ([\d.]+)\u00a0% of the cases", words))))
     assert 100 * story.claim["attack"]["auc"] <= auc < 100 * story.claim["attack"]["auc"] + 0.1
+
+
+#: The nearest figures of six digits lie below each of these.
+EPSILON, DELTA = 1.0000004, 1.0917724e-5
+
+
+def test_no_epsilon_or_delta_is_ever_told_below_the_claim(story_of: Stories) -> None:
+    """Wherever the page, the summary or the card says one, in whatever words, it is the claim's or more."""
+    story = claiming(story_of("strict"), EPSILON, DELTA)
+    page = read_page(report(story))
+    first, claim = section(page, "short").text, section(page, "claim").text
+    assert "ε = 1.0000004, δ = 1.0917724e-05" in first
+    assert "ε = 1.0000004 of privacy" in first
+    for words in (first, claim, summary(story.facts), card(story.facts)):
+        assert all(float(said) >= EPSILON for said in re.findall(r"(?:ε =|epsilon) ([\d.]+\d)", words))
+        assert all(float(said) >= DELTA for said in re.findall(r"\d\.\d+e-05", words))
+    assert claim.count("1.0917724e-05") == 2, "in the sentence, and for one person replaced by another"
+    assert "1.1e-05" in claim, "groups: two digits"
+    assert "epsilon 1.0000004, delta 1.0917724e-05" in summary(story.facts)
+    assert "epsilon 1.0000004, delta 1.0917724e-05" in card(story.facts)
+
+
+def claiming(story: Story, epsilon: float, delta: float) -> Story:
+    """The story with a claim of these figures; its sentence is made anew."""
+    ledger = story.facts.ledger
+    groups = dict.fromkeys(ledger["claim"]["delta_group"], delta)
+    claim = {**ledger["claim"], "epsilon": epsilon, "delta": delta, "delta_group": groups}
+    claim["text"] = claim_text(claim, ledger["privacy_unit"])
+    return replace(story, facts=replace(story.facts, ledger={**ledger, "claim": claim}))
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (1e-6, "10⁻⁶"),
+        (9.999999e-7, "1e-06"),
+        (1.0000000000000002e-6, "1.0000000000000002e-06"),
+        (0.5, "0.5"),
+        (0.0, "0"),
+    ],
+)
+def test_a_small_number_is_said_short_only_where_that_is_not_less(value: float, said: str) -> None:
+    assert power(value) == said
 
 
 def test_every_drop_and_every_release_is_counted(story_of: Stories) -> None:

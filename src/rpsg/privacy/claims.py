@@ -83,7 +83,9 @@ def claim_text(claim: Mapping[str, Any], unit: Mapping[str, Any]) -> str:
         "end_to_end_dp": "The released corpus, and everything any language model was sent, is",
         "voters_only_dp": "For voters the released corpus, and everything any language model was sent, is",
     }[claim["type"]]
-    budget = f"(epsilon {_told(claim['epsilon'])}, delta {_told(claim['delta'])})-differentially private"
+    budget = (
+        f"(epsilon {not_below(claim['epsilon'])}, delta {not_below(claim['delta'])})-differentially private"
+    )
     best = f"reaches an AUC of at most {_up(claim['attack']['auc'])}."
     sentences = [
         f"{what} {budget} with respect to {_neighbours(unit)}.",
@@ -114,8 +116,8 @@ def _wider(claim: Mapping[str, Any], unit: Mapping[str, Any]) -> str:
     return f"{replaced} Groups of {groups}."
 
 
-def _told(value: float) -> str:
-    """As short as it can be said without rounding down."""
+def not_below(value: float) -> str:
+    """A figure of a claim, as short as it can be said without rounding down."""
     short = f"{value:g}"
     return short if float(short) >= value else repr(value)
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rpsg.privacy.claims import not_below
 from rpsg.privacy.gaussian import rounded_up
 from rpsg.report.html import Html, joined, tag
 
@@ -103,8 +104,8 @@ def counted(number: int, one: str, many: str = "") -> str:
 
 
 def power(value: float) -> str:
-    """A small number as one says it: 1e-06 is 10 to the minus six."""
+    """A small number as one says it, never rounded down: 1e-06 is 10 to the minus six."""
     exponent = round(math.log10(value)) if value > 0 else 0
-    if value > 0 and math.isclose(value, 10.0**exponent, rel_tol=1e-12) and exponent < -2:
+    if exponent < -2 and value == float(f"1e{exponent}"):
         return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{value:g}"
+    return not_below(value)

@@ -130,8 +130,9 @@ def _up(value: float) -> str:
 
 
 def _delta_up(value: float) -> str:
+    """Two digits, never rounded down."""
     short = f"{value:.2g}"
-    return power(value) if float(short) >= value else f"{1.05 * value:.2g}"
+    return power(float(short if float(short) >= value else f"{1.05 * value:.2g}"))
 
 
 def _budget(story: Story) -> Html:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rpsg.privacy.claims import not_below
 from rpsg.report.blocks import counted, listed, paragraph, percent, percent_up, power
 from rpsg.report.html import Html, foreign, joined, tag
 
@@ -93,7 +94,7 @@ def _cost(story: Story) -> Iterator[Child]:
     if story.is_seeded:
         yield "Private text went to models without protection: see the claim."
     if story.is_private:
-        yield f"ε = {story.claim['epsilon']:g} of privacy, for {counted(asked, 'noisy answer')}."
+        yield f"ε = {not_below(story.claim['epsilon'])} of privacy, for {counted(asked, 'noisy answer')}."
         yield from _lifetime(story)
     written = f"{counted(len(pool), 'text')} written, " if story.is_whole else ""
     yield f"{written}{len(story.texts):,} released."
@@ -116,7 +117,7 @@ def _figure(story: Story) -> Child:
         words = "No guarantee" if story.reads_private else "No private data"
         return tag("p", words, class_="figure-words")
     claim = story.claim
-    return tag("p", f"ε = {claim['epsilon']:g}, δ = {power(claim['delta'])}", class_="figure-words")
+    return tag("p", f"ε = {not_below(claim['epsilon'])}, δ = {power(claim['delta'])}", class_="figure-words")
 
 
 def _claimed(story: Story) -> Iterator[Child]:
