@@ -73,17 +73,19 @@ def _tested(inputs: Inputs) -> tuple[Ints, Ints, tuple[str, ...]]:
 
 
 def _train_and_test(inputs: Inputs) -> tuple[Ints, Ints, tuple[str, ...]]:
+    """Fits only the labels that the corpus has: a class without a row would bend the penalty of the others.
+
+    A label of the real texts that the corpus lacks is never told.
+    """
     train, train_labels = _labelled(inputs.corpus, "the corpus")
     test, test_labels = _labelled(inputs.real, "the real texts")
-    names = tuple(sorted({*train_labels, *test_labels}))
-    if len(set(train_labels)) < 2:
+    taught, targets = np.unique(train_labels, return_inverse=True)
+    if len(taught) < 2:
         raise UnavailableError("All texts of the corpus have the same label: there is nothing to learn.")
-    index = {name: i for i, name in enumerate(names)}
-    learnt = logistic(train, np.array([index[label] for label in train_labels]), len(names))
-    scores = np.concatenate([test, np.ones((len(test), 1))], axis=1) @ learnt
-    seen = np.isin(np.arange(len(names)), [index[label] for label in train_labels])
-    told = np.where(seen, scores, -np.inf).argmax(axis=1)
-    return told, np.array([index[label] for label in test_labels]), names
+    names, codes = np.unique([*taught, *test_labels], return_inverse=True)
+    learnt = logistic(train, targets, len(taught))
+    told = codes[: len(taught)][(test @ learnt[:-1] + learnt[-1]).argmax(axis=1)]
+    return told, codes[len(taught) :], tuple(names.tolist())
 
 
 def _labelled(texts: Texts, whose: str) -> tuple[Floats, list[str]]:
