@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.evaluation.conftest import sentences
 
 from rpsg.evaluation.language_model import LANGUAGE, fit, foretell
+from rpsg.evaluation.measure import UnavailableError
 from rpsg.evaluation.words import Tokens, encode, word_marks
 
 if TYPE_CHECKING:
@@ -91,3 +92,34 @@ def test_perplexity_is_the_exponential_of_the_surprise(measured: Measured) -> No
     chance, _ = foretell(fit(train), test)
     wanted = math.exp(-float(np.log(chance).mean()))
     assert measured("perplexity", corpus, real).value == pytest.approx(wanted)
+
+
+def of_words(size: int, *texts: list[int]) -> Tokens:
+    """Texts of numbered words, as if ``size`` different words were known."""
+    return Tokens(np.concatenate(texts), np.array([len(text) for text in texts]), size)
+
+
+@pytest.mark.parametrize("size", [LANGUAGE - 1, LANGUAGE, LANGUAGE + 1, 3 * LANGUAGE])
+def test_however_many_words_are_known_their_chances_never_sum_to_more_than_one(size: int) -> None:
+    """At the first place of a text: each word once, and the rest of the language if there is any."""
+    learnt = fit(of_words(size, [0, 1, 2, 0], [1, 3], [size - 1]))
+    chance, _ = foretell(learnt, Tokens(np.arange(size), np.ones(size, np.int64), size))
+    rest = max(LANGUAGE - size, 0) * chance.min()
+    assert chance.sum() + rest == pytest.approx(1.0, abs=1e-9)
+
+
+MOST = 2**21 - 2  # and one more for what stands before a text: (2^21 - 1)^3 is below 2^63
+
+
+def test_a_trigram_of_the_last_words_fits_into_its_key() -> None:
+    text = [MOST - 3, MOST - 2, MOST - 1]
+    tokens = of_words(MOST, text, text, text)
+    chance, likeliest = foretell(fit(tokens), tokens)
+    assert likeliest.tolist() == tokens.codes.tolist()
+    assert chance.min() > 0.5
+
+
+def test_more_words_than_a_key_can_hold_are_refused() -> None:
+    tokens = of_words(MOST + 1, [0, 1, 2])
+    with pytest.raises(UnavailableError, match="too many different words"):
+        fit(tokens)

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 NGRAM = "ngram"
-#: Unknown words share what discounting leaves over, as if the language had this many words.
+#: Unknown words share what discounting leaves over, as if the language had this many words, or as many as
+#: both corpora together where these have more: with fewer, the chances would sum to more than one.
 LANGUAGE = 65_536
 #: A discount outside comes from too few counts; without any, an unknown word would be impossible.
 DISCOUNTS = (0.1, 0.95)
@@ -100,13 +101,13 @@ class Order:
 
 def fit(train: Tokens) -> tuple[Order, ...]:
     """Unigrams, bigrams and trigrams; the lower two count in how many contexts a word is new."""
-    base = train.size + 1
+    base = _base(train)
     first, second = _histories(train)
     trigrams, counts = np.unique((first * base + second) * base + train.codes, return_counts=True)
     bigrams, after = np.unique(trigrams % base**2, return_counts=True)
     unigrams, everywhere = np.unique(bigrams % base, return_counts=True)
     orders: list[Order] = []
-    chance = np.full(len(unigrams), 1 / LANGUAGE)
+    chance = np.full(len(unigrams), 1 / max(LANGUAGE, train.size))
     for keys, seen in ((unigrams, everywhere), (bigrams, after), (trigrams, counts)):
         if orders:
             below = np.searchsorted(orders[-1].keys, keys % base ** len(orders))
@@ -114,6 +115,14 @@ def fit(train: Tokens) -> tuple[Order, ...]:
         order, chance = _order(keys, seen, base, chance)
         orders.append(order)
     return tuple(orders)
+
+
+def _base(tokens: Tokens) -> int:
+    """One digit for each word and one for what stands before a text; three of them are a trigram's key."""
+    base = tokens.size + 1
+    if base**3 >= 2**63:
+        raise UnavailableError("There are too many different words for a trigram to fit into 64 bits.")
+    return base
 
 
 def _histories(tokens: Tokens) -> tuple[Ints, Ints]:
@@ -143,9 +152,9 @@ def _order(keys: Ints, counts: Ints, base: int, below: Floats) -> tuple[Order, F
 
 def foretell(model: tuple[Order, ...], test: Tokens) -> tuple[Floats, Ints]:
     """At each position of ``test`` the probability of its word, and the likeliest word."""
-    base = test.size + 1
+    base = _base(test)
     first, second = _histories(test)
-    chance = np.full(len(test.codes), 1 / LANGUAGE)
+    chance = np.full(len(test.codes), 1 / max(LANGUAGE, test.size))
     best, best_chance = np.full(len(test.codes), -1), chance.copy()
     for order, context in zip(model, (np.zeros_like(second), second, first * base + second), strict=True):
         place, known = _look_up(order.contexts, context)
