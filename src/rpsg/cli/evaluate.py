@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
-from rpsg.errors import UsageError
+from rpsg.errors import RpsgError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,12 +94,13 @@ def evaluate(
     real texts is internal: keep it, do not publish it. For a run it goes to RUN/private/evaluation.json.
     """
     from rpsg import api  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.failures import describe  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.cli.progress import teller  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.evaluation import keeping  # noqa: PLC0415  # only when it is needed: the help must be quick
 
     corpus = _corpus(run, synthetic)
-    target = keeping.place(corpus, out, real=real is not None)
+    target = keeping.place(corpus, out, real=real is not None, reads=(real, train_real, floor))
     with teller(quiet=quiet, as_json=as_json) as progress:
         report = api.evaluate(
             corpus,
@@ -116,12 +118,29 @@ def evaluate(
             embedder=embedder,
             language_model=language_model,
         )
-    if target is not None:
-        keeping.keep(report, target)
+    failed = _keep(report, target)
+    kept = target if failed is None else None
     if as_json:
-        print_json({"evaluation": report.to_dict(), "file": target})
+        error = {} if failed is None else {"error": asdict(describe(failed))}
+        print_json({"evaluation": report.to_dict(), "file": kept, **error})
+        if failed is not None:
+            raise typer.Exit(failed.exit_code)
     else:
-        show(Screen.stdout(), report, target)
+        show(Screen.stdout(), report, kept)
+        if failed is not None:
+            raise failed
+
+
+def _keep(report: Report, target: Path | None) -> RpsgError | None:
+    """Write the outcome; what failed is given back, for what was computed is shown all the same."""
+    from rpsg.evaluation import keeping  # noqa: PLC0415  # only when it is needed: the help must be quick
+
+    try:
+        if target is not None:
+            keeping.keep(report, target)
+    except RpsgError as error:
+        return error
+    return None
 
 
 def _corpus(run: Path | None, synthetic: Path | None) -> Path:
