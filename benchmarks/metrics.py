@@ -67,11 +67,13 @@ def measured(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
             "generation": {"seed": args.seed},
         }
     )
-    models = load_tools(plan)
-    with home(folder / "home"):  # public data: the user's odometer is not charged
-        run = execute(plan, folder / "run", tools=models)
+    run = folder / "run"
+    if not (run / "release").is_dir():
+        models = load_tools(plan)
+        with home(folder / "home"):  # public data: the user's odometer is not charged
+            execute(plan, run, tools=models)
     report = rpsg.evaluate(
-        run.path,
+        run,
         paths["held_out"],
         train_real=paths["private"],
         text="text",
@@ -121,9 +123,14 @@ def table(lines: Sequence[dict[str, Any]]) -> str:
 def _cell(measure: dict[str, Any] | None) -> str:
     if measure is None or measure["value"] is None:
         return ""
-    low, high = measure["interval"] or (0.0, 0.0)
-    half = f" ± {(high - low) / 2:.2g}" if high > low else ""
-    return f"{measure['value']:.3g}{half}"
+    value, interval = measure["value"], measure["interval"]
+    if interval is None:
+        return _number(value, 3)
+    return f"{_number(value, 3)} ± {_number(max(interval[1] - value, value - interval[0]), 2)}"
+
+
+def _number(value: float, digits: int) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.{digits}g}"
 
 
 def _order(line: dict[str, Any]) -> str:
@@ -154,6 +161,9 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--people", type=int, default=4000, help="private rows at the most")
     parser.add_argument("--held-out", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--keep", type=Path, help="folder of the run, which is taken from there if it is done"
+    )
     parser.add_argument("--out", type=Path)
     parser.add_argument("--show", type=Path, help="print the table of this result and stop")
     return parser.parse_args()
@@ -166,8 +176,10 @@ def main() -> None:
         print(table(json.loads(args.show.read_text(encoding="utf-8"))["report"]["metrics"]))
         return
     with tempfile.TemporaryDirectory() as scratch:
-        report = measured(args, Path(scratch))
-    left_out = {"data", "out", "show"}
+        folder = args.keep or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        report = measured(args, folder)
+    left_out = {"data", "keep", "out", "show"}
     settings = {key: value for key, value in vars(args).items() if key not in left_out}
     if args.out:
         result = json.dumps({"settings": settings, "report": report}, indent=1, sort_keys=True)

@@ -51,6 +51,25 @@ def test_corpora_of_three_formats_are_compared(files: Path, capsys: pytest.Captu
     assert "measuring" in seen.err
 
 
+def test_the_table_says_what_chance_may_do_and_which_models_measured(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*ARGUMENTS, "--metrics=self_bleu,perplexity"]) == 0
+    page = capsys.readouterr().out
+    lines = {line.split()[0]: line for line in page.splitlines() if "±" in line}
+    assert lines["self_bleu"].count("±") == 3, "corpus, floor and ceiling"
+    assert "Kneser-Ney" in page.split("What measured what")[1].split("perplexity")[0]
+
+
+def test_a_score_of_too_few_texts_is_shown_with_a_question_mark(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = (files / "real.jsonl").read_text().splitlines(keepends=True)
+    (files / "real.jsonl").write_text("".join(rows[:24]))
+    assert main([*ARGUMENTS, "--metrics=fid"]) == 0
+    assert "(?)" in next(line for line in capsys.readouterr().out.splitlines() if line.startswith("fid"))
+
+
 def test_everything_can_be_had_as_json(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*ARGUMENTS, "--metrics=word_distance", "--json", "-q", "-o", "out.json"]) == 0
     content = json.loads(capsys.readouterr().out)

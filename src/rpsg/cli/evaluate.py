@@ -159,8 +159,12 @@ def show(screen: Screen, report: Report, target: Path | None) -> None:
     against = f", against {report.n_real} real ones, split {report.split}" if report.n_real else ""
     screen.heading(f"{report.n} texts{against} (seed {report.seed}, embedder {report.embedder or 'none'})")
     rows = [_row(line) for line in report.lines if line.corpus.value is not None]
-    columns = ("metric", "value", "95 % interval", "floor", "ceiling", "score")
+    columns = ("metric", "value", "floor", "ceiling", "score")
     screen.table(columns, rows, numbers=columns[1:])
+    others = _models(report)
+    if others:
+        screen.heading("What measured what")
+        screen.items(others)
     missing = [f"{line.name}: {line.corpus.reason}" for line in report.lines if line.corpus.value is None]
     if missing:
         screen.heading("Not measured")
@@ -177,30 +181,39 @@ def _notes(screen: Screen, notes: Sequence[str]) -> None:
     screen.heading("How to read it")
     score = (
         "score: 0 is the floor, 1 the ceiling; (=) floor and ceiling cannot be told apart, so it tells "
-        "nothing. Compare figures only at the same n, embedder and split."
+        "nothing; (?) without their intervals nobody knows. ±: the longer side of the 95 % interval. Compare "
+        "figures only at the same n, embedder and split."
     )
     screen.items([score, *notes])
 
 
+def _models(report: Report) -> list[str]:
+    """Each model or rule that measured something, and is more than the embedder, with its metrics."""
+    by_model: dict[str, list[str]] = {}
+    for line in report.lines:
+        if line.corpus.value is not None and line.corpus.model not in ("", report.embedder):
+            by_model.setdefault(line.corpus.model, []).append(line.name)
+    return [f"{model}: {', '.join(names)}" for model, names in by_model.items()]
+
+
 def _row(line: Line) -> tuple[str, ...]:
-    score = "" if line.score is None else f"{line.score:.2f}"
-    if line.informative is False:
-        score = "(=)"
-    interval = line.corpus.interval
-    between = "" if interval is None else f"{_number(interval[0])} - {_number(interval[1])}"
+    score = "" if line.score is None else f"{round(line.score, 2) + 0.0:.2f}"
+    if line.score is not None and not line.informative:
+        score = "(=)" if line.informative is False else "(?)"
     arrow = {True: " ↑", False: " ↓", None: ""}[line.corpus.higher_is_better]
-    return (
-        line.name + arrow,
-        _number(line.corpus.value),
-        between,
-        _value(line.floor),
-        _value(line.ceiling),
-        score,
-    )
+    measures = (line.corpus, line.floor, line.ceiling)
+    return (line.name + arrow, *(_value(measure) for measure in measures), score)
 
 
 def _value(measure: Measure | None) -> str:
-    return "" if measure is None else _number(measure.value)
+    """The value and how far chance may have moved it."""
+    from rpsg.evaluation.table import reach  # noqa: PLC0415  # only when it is needed: the help must be quick
+
+    if measure is None:
+        return ""
+    chance = reach(measure)
+    told = "" if chance is None else f" ± {chance:,.0f}" if chance >= 100 else f" ± {chance:.2g}"
+    return _number(measure.value) + told
 
 
 def _number(value: float | None) -> str:

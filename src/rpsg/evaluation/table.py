@@ -37,17 +37,19 @@ class Line:
     def informative(self) -> bool | None:
         """Whether the ceiling is better than the floor by more than chance; None where it is not known.
 
-        A metric on which real texts do no better than the floor tells nothing about what lies between.
+        A metric on which real texts do no better than the floor tells nothing about what lies between. What
+        chance can do is only known where both have an interval, which takes enough texts.
         """
         floor, ceiling = _value(self.floor), _value(self.ceiling)
-        if floor is None or ceiling is None:
+        chance = (reach(self.floor), reach(self.ceiling))
+        if floor is None or ceiling is None or chance[0] is None or chance[1] is None:
             return None
         gap = ceiling - floor
         if self.corpus.higher_is_better is None:
             gap = abs(gap)
         elif not self.corpus.higher_is_better:
             gap = -gap
-        return bool(gap > math.hypot(_half(self.floor), _half(self.ceiling)))
+        return bool(gap > math.hypot(chance[0], chance[1]))
 
     @property
     def internal(self) -> bool:
@@ -64,14 +66,18 @@ class Line:
     def row(self) -> dict[str, Any]:
         """The line as plain values, for a data frame."""
         measure = self.corpus
-        low, high = measure.interval or (None, None)
+        (low, high), floor, ceiling = (_ends(each) for each in (measure, self.floor, self.ceiling))
         return {
             "metric": self.name,
             "value": measure.value,
             "low": low,
             "high": high,
             "floor": _value(self.floor),
+            "floor_low": floor[0],
+            "floor_high": floor[1],
             "ceiling": _value(self.ceiling),
+            "ceiling_low": ceiling[0],
+            "ceiling_high": ceiling[1],
             "score": self.score,
             "informative": self.informative,
             "higher_is_better": measure.higher_is_better,
@@ -88,11 +94,19 @@ def _value(measure: Measure | None) -> float | None:
     return measure.value if measure is not None else None
 
 
-def _half(measure: Measure | None) -> float:
-    """Half the width of an interval; 0 where there is none."""
-    if measure is None or measure.interval is None:
-        return 0.0
-    return (measure.interval[1] - measure.interval[0]) / 2
+def reach(measure: Measure | None) -> float | None:
+    """How far the interval goes from the value, on its longer side; None where there is none.
+
+    The longer side, since an interval that ends at the end of a metric's range is short there.
+    """
+    if measure is None or measure.value is None or measure.interval is None:
+        return None
+    low, high = measure.interval
+    return max(high - measure.value, measure.value - low)
+
+
+def _ends(measure: Measure | None) -> tuple[float | None, float | None]:
+    return (None, None) if measure is None or measure.interval is None else measure.interval
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,7 +200,13 @@ def _row(score: Score) -> tuple[Child, ...]:
 
 
 def _other(measured: Measured | None) -> Child:
-    return "not measured" if measured is None or measured.value is None else number(measured.value)
+    """A floor or a ceiling, with its interval."""
+    if measured is None or measured.value is None:
+        return "not measured"
+    if measured.interval is None:
+        return number(measured.value)
+    low, high = (number(end) for end in measured.interval)
+    return joined(number(measured.value), tag("small", f" ({low} to {high})"))
 
 
 def _between(score: Score) -> Child:
@@ -209,6 +215,8 @@ def _between(score: Score) -> Child:
         return "tells nothing here"
     if place is None:
         return "unknown"
+    if score.informative is None:
+        return f"{percent(place)}, and how much of it is chance is unknown"
     ends = score.corpus.interval or (score.corpus.value, score.corpus.value)
     placed = sorted(p for end in ends if (p := score.placed(end)) is not None)
     return joined(between(place, placed[0], placed[-1]), percent(place))
