@@ -112,7 +112,7 @@ def open_side(
     source = noise or (OpenDPNoise() if privacy.noise == "opendp" else RoundedGaussian())
     gathered = partial(_people, plan, folder, tools, progress)
     if budget is None:
-        everybody = gathered(corpus, "embeddings.npy")
+        everybody = gathered(corpus, "embeddings.npy", bounded=False)  # nobody is protected by a bound
         door = open_door(folder, everybody, source)
         return PrivateSide(nobody(tools, progress), NoQuestions(), None, commitment, door)
     seeding: Seeding | None = None
@@ -133,12 +133,19 @@ def open_side(
 
 
 def _people(
-    plan: Plan, folder: RunFolder, tools: Tools, progress: Progress, corpus: Private[Corpus], cache: str
+    plan: Plan,
+    folder: RunFolder,
+    tools: Tools,
+    progress: Progress,
+    corpus: Private[Corpus],
+    cache: str,
+    *,
+    bounded: bool = True,
 ) -> People:
-    """The people of a corpus, with the plan's bound on what each may add."""
+    """The people of a corpus, with the plan's bound on what each may add, or with all of their rows."""
     return People(
         lambda: corpus,
-        max_records=plan.records_per_unit,
+        max_records=plan.records_per_unit if bounded else None,
         key=folder.key,
         embedder=tools.embedder,
         progress=progress,

@@ -15,6 +15,7 @@ from rpsg import api
 from rpsg.errors import InfeasibleError, ModelError, RunError
 from rpsg.models.fake import FakeWriter
 from rpsg.privacy.claims import NO_GUARANTEE
+from rpsg.stages.histogram import vote_counts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -200,12 +201,32 @@ def with_key(lab: Lab, rows: list[dict[str, Any]], monkeypatch: pytest.MonkeyPat
     return lab.run(lab.plan(lab.file(rows, f"{out}.jsonl"), **QUIET), out)
 
 
-def test_the_order_of_the_rows_plays_no_part(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = lab.rows(60)
+@pytest.mark.parametrize("people", [60, 20])
+def test_the_order_of_the_rows_plays_no_part(lab: Lab, monkeypatch: pytest.MonkeyPatch, people: int) -> None:
+    rows = lab.rows(60, people=people)
     mixed = random.Random(5).sample(rows, len(rows))
     first, second = (with_key(lab, r, monkeypatch, o) for r, o in ((rows, "first"), (mixed, "second")))
     assert first.texts == second.texts
     assert (first.release / "corpus.jsonl").read_bytes() == (second.release / "corpus.jsonl").read_bytes()
+
+
+def test_every_row_of_a_person_stands_behind_the_door(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seeds are drawn from all rows, and all of them vote: nobody is protected by leaving some out."""
+    found: list[int] = []
+
+    def counted(private: Any, candidates: Any) -> Any:
+        found.append(len(private))
+        return vote_counts(private, candidates)
+
+    monkeypatch.setattr("rpsg.methods.paper_steps.vote_counts", counted)
+    plan = lab.plan(
+        lab.file(lab.rows(40, people=5)), method={"name": "paper"}, paper={"histogram_sigma": 0.5}
+    )
+    run = lab.run(plan)
+    assert stages(run)["seeds"]["facts"]["taken"] == 40
+    assert found == [40]
+    assert run.ledger["privacy_unit"]["bounding"] == "none_asserted_by_user"
+    assert api.verify(run.path).ok
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -31,8 +32,8 @@ def corpus(owners: Sequence[str | None]) -> Corpus:
     return Corpus(tuple(Document(i, f"text {i}", user=owner) for i, owner in enumerate(owners)))
 
 
-def texts(rows: Sequence[Document]) -> list[str]:
-    return [row.text for row in rows]
+def corpus_of(rows: Sequence[tuple[str, str]]) -> Corpus:
+    return Corpus(tuple(Document(i, text, user=user) for i, (user, text) in enumerate(rows)))
 
 
 @given(users, st.integers(1, 4))
@@ -66,8 +67,43 @@ def test_another_key_keeps_other_rows_and_each_row_has_its_chance() -> None:
 
 
 def test_the_choice_does_not_look_at_the_text() -> None:
+    """Each of five rows has the same chance, however long it is: chi-square over keys, 4 degrees."""
     longer = Corpus(tuple(Document(i, "x" * 1000 * i, user="a") for i in range(5)))
-    assert [r.id for r in bound(longer, 2, KEY)] == [r.id for r in bound(corpus(["a"] * 5), 2, KEY)]
+    kept = Counter(row.id for i in range(1000) for row in bound(longer, 2, i.to_bytes(32, "big")))
+    assert kept.total() == 2000
+    assert sum((kept[i] - 400) ** 2 / 400 for i in range(5)) < 23.5
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("pqrst")), max_size=24),
+    st.integers(1, 4),
+    st.randoms(use_true_random=False),
+)
+def test_the_order_of_the_file_plays_no_part(
+    rows: list[tuple[str, str]], c: int, dice: random.Random
+) -> None:
+    """With several rows a person, some of them equal."""
+    mixed = dice.sample(rows, len(rows))
+    kept = [
+        sorted((row.user or "", row.text) for row in bound(corpus_of(these), c, KEY))
+        for these in (rows, mixed)
+    ]
+    assert kept[0] == kept[1]
+
+
+def test_equal_rows_of_a_person_count_each_for_itself() -> None:
+    kept = Counter(
+        row.text
+        for i in range(400)
+        for row in bound(corpus_of([("a", "same")] * 3 + [("a", "other")]), 1, i.to_bytes(32, "big"))
+    )
+    assert 70 < kept["other"] < 130
+    assert kept.total() == 400
+
+
+def test_without_a_bound_every_row_takes_part() -> None:
+    whole = corpus(["a", "a", None, "a"])
+    assert bound(whole, None, KEY) == whole.documents
 
 
 @given(users)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import mmap
+from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.errors import PrivacyError
+from rpsg.stages.partition import content_tag
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,15 +29,15 @@ EMBED_CHUNK = 128
 class People:
     """The private corpus behind its contribution bound. Nothing is read before it is needed.
 
-    A replay passes ``read=None``: then every use is an error, which proves that the replay needed no
-    private data.
+    ``max_records`` is the bound; None, for a method that protects nobody, bounds nothing. A replay passes
+    ``read=None``: then every use is an error, which proves that the replay needed no private data.
     """
 
     def __init__(
         self,
         read: Callable[[], Private[Corpus]] | None,
         *,
-        max_records: int,
+        max_records: int | None,
         key: bytes,
         embedder: Embedder,
         progress: Progress,
@@ -50,7 +52,7 @@ class People:
 
     @cached_property
     def rows(self) -> Private[tuple[Document, ...]]:
-        """The rows that take part: at most c of each person, in file order."""
+        """The rows that take part: at most c of each person where there is a bound, in file order."""
         if self._read is None:
             raise PrivacyError("A replay asked for private data; the evidence of this run is not complete.")
         return self._read().map(lambda corpus: bound(corpus, self._max_records, self._key))
@@ -111,19 +113,24 @@ def drop_pages(vectors: npt.NDArray[np.float32]) -> None:
         vectors.base.madvise(mmap.MADV_DONTNEED)
 
 
-def bound(corpus: Corpus, max_records: int, key: bytes) -> tuple[Document, ...]:
-    """At most ``max_records`` rows of each person, chosen at random, in file order.
+def bound(corpus: Corpus, max_records: int | None, key: bytes) -> tuple[Document, ...]:
+    """At most ``max_records`` rows of each person, chosen at random, in file order; None keeps every row.
 
-    The choice orders a person's rows by a keyed hash, with a key that the operating system's generator
-    made for this run: uniform, the same after a resume, and independent of everybody else's rows
-    (position in the file would not be: it moves when another person is removed).
+    The choice orders a person's rows by a keyed hash of what they hold, with a key that the operating
+    system's generator made for this run: no row is likelier than another, whatever it says, a resume keeps
+    the same ones, and neither other people's rows nor the order of the file play a part. Equal rows of a
+    person are told apart by how many of them came before; which of them is kept makes no difference.
     """
+    if max_records is None:
+        return corpus.documents
+    seen: Counter[bytes] = Counter()
     mine: dict[str, list[tuple[bytes, int]]] = {}
     for position, row in enumerate(corpus.documents):
         if row.user is not None:
-            count = len(mine.setdefault(row.user, []))
-            tag = hmac.digest(key, f"{count}\0{row.user}".encode(), hashlib.sha256)
-            mine[row.user].append((tag, position))
+            same = content_tag(key, "bound", row)
+            lot = hmac.digest(key, b"rpsg-bound/1\0%d\0" % seen[same] + same, hashlib.sha256)
+            seen[same] += 1
+            mine.setdefault(row.user, []).append((lot, position))
     kept = {position for rows in mine.values() for _, position in sorted(rows)[:max_records]}
     return tuple(row for i, row in enumerate(corpus.documents) if row.user is None or i in kept)
 
