@@ -16,6 +16,7 @@ from rpsg.errors import PrivacyError
 from rpsg.evaluation.keeping import place
 from rpsg.evaluation.runs import read_finished
 from rpsg.report.writing import write_private, write_public
+from rpsg.stages.presence import CONFIDENT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,7 +70,7 @@ def test_noisy_counts_show_who_is_covered(finished: Path) -> None:
     for rows in tables.values():
         assert sum(row["share"] for row in rows) == pytest.approx(1.0)
         assert sum(row["noisy share"] for row in rows) == pytest.approx(1.0)
-        assert all(row["lost in noise"] == (row["signal to noise"] < 2) for row in rows)
+        assert all(row["lost in noise"] == (row["signal to noise"] <= CONFIDENT) for row in rows)
 
 
 def test_noisy_counts_are_those_of_the_marginal_with_the_least_noise(finished: Path) -> None:

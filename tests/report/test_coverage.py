@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import rpsg
 from rpsg.evaluation.runs import read_finished
 from rpsg.report.coverage import Coverage, Noisy, Value, _summed
 
@@ -48,6 +49,28 @@ def test_the_counts_are_those_that_the_evaluation_reads(
         )
 
 
+@pytest.mark.parametrize("name", ["strict", "labels"])
+def test_the_page_says_of_every_value_what_the_evaluation_says(
+    reported: Callable[[str], Run], story_of: Callable[[str], Story], name: str
+) -> None:
+    found = rpsg.evaluate(reported(name).path, write_floor=False, metrics=["attribute_coverage"])
+    theirs = found.line("attribute_coverage").corpus.details["attributes"]
+    story = story_of(name)
+    assert theirs.keys() == {c.attribute for c in story.coverage}
+    for covered in story.coverage:
+        rows = {row["value"]: row for row in theirs[covered.attribute]}
+        for value in covered.values:
+            assert value.noisy is not None
+            assert covered.counted is not None
+            row = rows[value.name]
+            assert row["texts"] == value.texts
+            assert row["lost in noise"] == (value in covered.unseen)
+            assert row["noisy share"] == pytest.approx(max(value.noisy.count, 0) / covered.counted)
+    asked = [text.card.values["length"] for text in story.texts]
+    lengths = next(c for c in story.coverage if c.measured)
+    assert any(value.texts != asked.count(value.name) for value in lengths.values), "cards would do"
+
+
 def test_every_released_text_has_one_value_of_each_attribute(story_of: Callable[[str], Story]) -> None:
     story = story_of("labels")
     assert all(covered.texts == len(story.texts) for covered in story.coverage)
@@ -81,6 +104,13 @@ def covered(*counts: int, sigma: float = 10.0) -> Coverage:
 
 def test_what_lies_within_the_noise_is_told() -> None:
     assert [v.name for v in covered(100, 20, 19, -5).unseen] == ["2", "3"]
+
+
+def test_a_count_below_zero_is_nobody() -> None:
+    found = covered(60, 40, -30, -70)
+    assert found.counted == 100
+    assert found.moved is not None
+    assert found.moved[0] == pytest.approx(0.5)
 
 
 def test_an_even_spread_is_no_distance_and_one_value_alone_is_far() -> None:

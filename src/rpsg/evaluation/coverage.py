@@ -2,6 +2,7 @@
 
 Everything here is public: the counts are outputs of mechanisms that the ledger names. A value whose count
 is lost in the noise cannot be reproduced by anything that keeps the claim; this says which ones those are.
+Lengths are those of the texts, all other values those that the cards asked for (``stages.presence``).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 
 from rpsg.evaluation.intervals import NORMAL, RESAMPLES, around
 from rpsg.evaluation.measure import UnavailableError
+from rpsg.stages.presence import counted, is_seen
 from rpsg.stages.streams import stream
 
 if TYPE_CHECKING:
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
     from rpsg.evaluation.measure import Inputs, Measure
 
     Floats = npt.NDArray[np.float64]
-
-SEEN = 2.0  # noisy counts above so many standard deviations are more than noise
 
 
 def attribute_coverage(inputs: Inputs) -> Measure:
@@ -106,13 +106,13 @@ def _tables(inputs: Inputs) -> dict[str, list[dict[str, Any]]]:
 
 
 def _rows(counts: Mapping[str, float], held: Counter[str], sigma: float) -> list[dict[str, Any]]:
-    total = max(sum(max(count, 0.0) for count in counts.values()), 1e-12)
+    total = counted(counts.values())
     return [
         {
             "value": value,
             "noisy share": max(count, 0.0) / total,
             "signal to noise": count / sigma,
-            "lost in noise": count < SEEN * sigma,
+            "lost in noise": not is_seen(count, sigma),
             "share": held[value] / held.total(),
             "texts": held[value],
         }

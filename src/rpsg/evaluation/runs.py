@@ -21,6 +21,7 @@ from rpsg.privacy.evidence import evidence_file, parse_evidence
 from rpsg.release import EVIDENCE, PACK, PLAN, read_release, release_folder
 from rpsg.report.writing import own_models
 from rpsg.running import execute, fingerprint, load_tools
+from rpsg.stages.presence import is_measured, value_of
 from rpsg.store.readers import read_corpus
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def read_finished(path: Path) -> FinishedRun:
             f"{release} has no readable plan in its evidence.", hint="Check it with: rpsg verify"
         ) from None
     private = release.parent / "private"
-    rows = rows_of(run.records)
+    rows = rows_of(run.records, read_pack(release / EVIDENCE / PACK))
     labels = plan.data.labels or found_labels(release, run.ledger)
     return FinishedRun(
         rows=rows,
@@ -78,11 +79,16 @@ def read_finished(path: Path) -> FinishedRun:
     )
 
 
-def rows_of(records: Sequence[Mapping[str, Any]]) -> Rows:
-    """The texts of a release with their labels and cards."""
+def rows_of(records: Sequence[Mapping[str, Any]], pack: Pack) -> Rows:
+    """The texts of a release with their labels and cards; what can be counted from a text is."""
     labels = tuple(str(record.get("label") or "") for record in records)
+    counted = [attribute for attribute in pack.attributes if is_measured(attribute)]
     cards = tuple(
-        {**dict(record.get("attributes", {})), **({"label": label} if label else {})}
+        {
+            **dict(record.get("attributes", {})),
+            **{attribute.name: value_of(attribute, str(record["text"]), {}) for attribute in counted},
+            **({"label": label} if label else {}),
+        }
         for record, label in zip(records, labels, strict=True)
     )
     return Rows(tuple(str(r["text"]) for r in records), labels if any(labels) else None, cards=cards)
@@ -160,7 +166,7 @@ def write_floor(run: FinishedRun, progress: Progress | None) -> Rows:
     tools = load_tools(plan)
     _refuse_stale(folder, fingerprint(plan, find_pack(plan.corpus.domain), tools))
     made = execute(plan, folder, progress=progress, tools=tools)
-    return rows_of(json.loads(json.dumps(made.records)))
+    return rows_of(json.loads(json.dumps(made.records)), read_pack(run.release / EVIDENCE / PACK))
 
 
 def floor_plan(run: FinishedRun) -> Plan:

@@ -7,12 +7,12 @@ noise may be anything from absent to common: noise hides the rare, and the repor
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RpsgError
+from rpsg.stages import presence
 from rpsg.stages.budget import safe_size, thinned
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rpsg.privacy.evidence import Evidence
     from rpsg.records import Candidate
 
-CONFIDENT = 1.96
+CONFIDENT = presence.CONFIDENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Noisy:
     @property
     def is_seen(self) -> bool:
         """Whether the count stands out of its noise."""
-        return self.count > CONFIDENT * self.sigma
+        return presence.is_seen(self.count, self.sigma)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,9 @@ class Coverage:
 
     @property
     def counted(self) -> float | None:
-        """The sum of the noisy counts, at least one; None where nothing was counted."""
+        """The sum of the noisy counts above zero, at least one; None where nothing was counted."""
         counts = [value.noisy.count for value in self.values if value.noisy is not None]
-        return max(1.0, float(sum(counts))) if counts else None
+        return presence.counted(counts) if counts else None
 
     @property
     def unseen(self) -> list[Value]:
@@ -82,7 +82,7 @@ class Coverage:
         noisy = [value.noisy for value in self.values if value.noisy is not None]
         if total is None or len(noisy) < len(self.values):
             return None
-        distance = 0.5 * math.fsum(abs(n.count / total - even) for n in noisy)
+        distance = 0.5 * math.fsum(abs(max(n.count, 0) / total - even) for n in noisy)
         alone = 0.5 * math.sqrt(2 / math.pi) * math.fsum(n.sigma for n in noisy) / total
         return min(distance, 1.0), min(alone, 1.0)
 
@@ -160,14 +160,9 @@ def _summed(cells: Sequence[int], size: Sequence[int], place: int, sigma: float)
 
 
 def _covered(attribute: Attribute, counts: list[Noisy] | None, texts: Sequence[Candidate]) -> Coverage:
-    measured = attribute.kind == "words"
-    if measured:
-        places = [bisect_right(attribute.edges, len(text.text.split())) for text in texts]
-        have = Counter(attribute.values[place] for place in places)
-    else:
-        have = Counter(text.card.values.get(attribute.name, "") for text in texts)
+    have = Counter(presence.value_of(attribute, text.text, text.card.values) for text in texts)
     values = [
         Value(name, None if counts is None else counts[i], have[name])
         for i, name in enumerate(attribute.values)
     ]
-    return Coverage(attribute.name, tuple(values), measured, attribute.edges)
+    return Coverage(attribute.name, tuple(values), presence.is_measured(attribute), attribute.edges)
