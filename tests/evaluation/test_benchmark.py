@@ -20,7 +20,7 @@ def test_self_bleu_is_timed_beside_nltk_and_equal_to_it() -> None:
     found = json.loads(run("--floor", "--json"))["figures"]
     assert found["self_bleu"]["largest_difference"] < 1e-9
     assert found["self_bleu"]["nltk_to_ours"] > 0
-    assert found["evaluation"]["rows"] == ["ceiling", "corpus", "floor", "real"]
+    assert sorted(found["evaluation"]["rows"]) == ["ceiling", "corpus", "floor", "real"]
 
 
 def test_without_json_it_prints_lines_and_its_aims() -> None:
