@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.weights  # its words are those of public reviews
+
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "evaluation.py"
 SMALL = ["--texts=40", "--real-texts=60", "--words=12", "--nltk-texts=3", "--repeats=1", "--embedder=fake"]
 
