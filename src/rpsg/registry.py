@@ -17,6 +17,7 @@ from rpsg.models.canary import check_scorer
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from rpsg.evaluation.measure import Metric
     from rpsg.plan import Server
     from rpsg.protocols import Classifier, Embedder, Scorer, Writer
 
@@ -177,6 +178,28 @@ def find(kind: Kind, name: str) -> Any:
             return entry.load()
     raise UsageError(
         f"There is no {kind.removesuffix('s')} {name!r}.", hint=f"Use one of: {', '.join(names(kind))}."
+    )
+
+
+def metric(name: str) -> Metric:
+    """The metric called ``name``; UsageError when there is none, or a stranger's cannot be loaded."""
+    theirs = {entry.name: entry.value for entry in _strangers("metrics")}
+    try:
+        found: Metric = find("metrics", name)
+    except UsageError:
+        raise
+    except Exception as error:
+        if name in BUILT_IN["metrics"] or name not in theirs:
+            raise
+        raise _unloadable(name, theirs[name], f"cannot be loaded: {type(error).__name__}") from error
+    if not callable(found):
+        raise _unloadable(name, theirs.get(name, ""), "is not a function")
+    return found
+
+
+def _unloadable(name: str, where: str, why: str) -> UsageError:
+    return UsageError(
+        f"The metric {name!r} ({where}) {why}.", hint="Repair or remove the package that brings it."
     )
 
 

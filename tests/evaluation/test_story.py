@@ -12,7 +12,7 @@ from tests.evaluation.conftest import GARDEN, HARBOUR, inputs_of, sentences
 import rpsg
 from rpsg import registry
 from rpsg.errors import RpsgError, UsageError
-from rpsg.evaluation import evaluate as story
+from rpsg.evaluation import asking
 from rpsg.evaluation.measure import Inputs, Measure
 from rpsg.evaluation.table import INTERNAL, Line, Report
 
@@ -154,7 +154,7 @@ def test_a_metric_that_breaks_has_a_reason_and_its_message_is_withheld() -> None
     def breaks(inputs: Inputs) -> Measure:
         raise ValueError(inputs.real.texts[0])
 
-    found = story.measure("mine", breaks, inputs_of(["a"], ["the secret of the garden"]))
+    found = asking.measure("mine", breaks, inputs_of(["a"], ["the secret of the garden"]))
     assert found.value is None
     assert "ValueError in test_story.py" in found.reason
     assert "secret" not in found.reason
@@ -164,12 +164,12 @@ def test_our_own_errors_become_the_reason() -> None:
     def refuses(inputs: Inputs) -> Measure:
         raise RpsgError("It is not the season.")
 
-    assert story.measure("mine", refuses, inputs_of(["a"])).reason == "It is not the season."
+    assert asking.measure("mine", refuses, inputs_of(["a"])).reason == "It is not the season."
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_value_that_is_no_number_is_none(value: float) -> None:
-    found = story.measure("mine", lambda i: i.measured("mine", value, better=None), inputs_of(["a"], ["b"]))
+    found = asking.measure("mine", lambda i: i.measured("mine", value, better=None), inputs_of(["a"], ["b"]))
     assert found.value is None
     assert found.reason
 

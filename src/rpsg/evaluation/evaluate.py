@@ -7,15 +7,11 @@ which no row contains.
 
 from __future__ import annotations
 
-import math
-import time
-import traceback
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rpsg import registry
-from rpsg.errors import DataError, RpsgError, UsageError
+from rpsg.errors import DataError, UsageError
+from rpsg.evaluation.asking import ask_rows, find_metrics
 from rpsg.evaluation.corpora import (
     Columns,
     Rows,
@@ -26,15 +22,16 @@ from rpsg.evaluation.corpora import (
     without_people,
     without_texts,
 )
-from rpsg.evaluation.measure import Inputs, Measure, Texts
+from rpsg.evaluation.measure import Inputs, Texts
 from rpsg.evaluation.models import Models
 from rpsg.evaluation.runs import FLOOR, has_floor_labels, is_own_data, is_run, read_finished, write_floor
 from rpsg.evaluation.table import Line, Report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
-    from rpsg.evaluation.measure import Metric, NoisyCounts
+    from rpsg.evaluation.measure import Measure, NoisyCounts
     from rpsg.evaluation.runs import FinishedRun
     from rpsg.protocols import Embedder, Progress
 
@@ -90,7 +87,7 @@ def answer(question: Question, progress: Progress | None = None) -> Report:
 
     A metric that fails is a Measure without a value: nothing that was computed is lost for it.
     """
-    metrics = {name: _metric(name) for name in question.metrics or registry.names("metrics")}
+    metrics = find_metrics(question.metrics)
     run = read_finished(question.corpus) if is_run(question.corpus) else None
     corpora = gather(question, run, progress)
     embedder = question.embedder or (run.plan.models.embedder if run else "minilm")
@@ -108,7 +105,7 @@ def answer(question: Question, progress: Progress | None = None) -> Report:
     if progress:
         progress.start("measuring")
     seconds: dict[str, float] = {}
-    lines = tuple(_line(name, metric, inputs, seconds) for name, metric in metrics.items())
+    lines = tuple(_line(name, ask_rows(name, metric, inputs, seconds)) for name, metric in metrics.items())
     if progress:
         progress.done()
     return Report(
@@ -122,11 +119,6 @@ def answer(question: Question, progress: Progress | None = None) -> Report:
         notes=(*corpora.notes, *_uninformative(lines)),
         seconds=seconds,
     )
-
-
-def _metric(name: str) -> Metric:
-    found: Metric = registry.find("metrics", name)
-    return found
 
 
 def gather(question: Question, run: FinishedRun | None, progress: Progress | None) -> Corpora:
@@ -256,36 +248,8 @@ def _texts(rows: Rows, models: Models, *, public: bool = False) -> Texts:
     return Texts(rows.texts, models, labels=rows.labels, cards=rows.cards, public=public)
 
 
-def _line(name: str, metric: Metric, inputs: Mapping[str, Inputs], seconds: dict[str, float]) -> Line:
-    """The metric of every row that there is."""
-    since = time.monotonic()
-    found = {row: measure(name, metric, its) for row, its in inputs.items()}
-    seconds[name] = time.monotonic() - since
+def _line(name: str, found: Mapping[str, Measure]) -> Line:
     return Line(name, found[CORPUS], found.get(FLOOR), found.get(CEILING))
-
-
-def measure(name: str, metric: Metric, inputs: Inputs) -> Measure:
-    """What the metric says, or a Measure that says why it says nothing."""
-    try:
-        found = metric(inputs)
-    except RpsgError as error:
-        return _nothing(name, inputs, error.message)
-    except Exception as error:  # noqa: BLE001  # a stranger's metric may raise anything; its message may quote
-        return _nothing(name, inputs, f"It failed: {type(error).__name__} in {_place(error)}.")
-    if found.value is not None and not math.isfinite(found.value):
-        return replace(found, value=None, interval=None, reason="The value is not a finite number.")
-    if found.n_synthetic < 2 or (found.n_real is not None and found.n_real < 2):
-        return replace(found, interval=None)  # one text does not tell what another would have given
-    return found
-
-
-def _nothing(name: str, inputs: Inputs, reason: str) -> Measure:
-    return Measure(name, None, n_synthetic=len(inputs.corpus), seed=inputs.seed, reason=reason)
-
-
-def _place(error: Exception) -> str:
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{Path(frame.filename).name}, line {frame.lineno}"
 
 
 def _uninformative(lines: Sequence[Line]) -> tuple[str, ...]:

@@ -132,7 +132,8 @@ class NoisyCounts:
 class Inputs(Memory):
     """What a metric may look at. ``real`` is None when no real texts were given.
 
-    ``real`` raises UnavailableError then, so that a metric need not ask.
+    ``real`` raises UnavailableError then, so that a metric need not ask. ``has_read_real`` notes that it was
+    looked at, directly or through what ``once`` kept: such a measure is internal, whatever it says itself.
     """
 
     def __init__(
@@ -149,13 +150,32 @@ class Inputs(Memory):
         self.models = models
         self.seed = seed
         self.counts = counts
+        self.has_read_real = False
         self._real = real
+        self._made_from_real: set[str] = set()
 
     @property
     def real(self) -> Texts:
         if self._real is None:
             raise UnavailableError("No real texts were given to compare with.")
+        self.has_read_real = True
         return self._real
+
+    @property
+    def n_real_read(self) -> int | None:
+        """The number of real texts if they were read, else None."""
+        return len(self._real) if self.has_read_real and self._real is not None else None
+
+    def once(self, key: str, make: Callable[[], T]) -> T:
+        """As ``Memory.once``; what was made from real texts stays known as that."""
+        before, self.has_read_real = self.has_read_real, False
+        try:
+            found = super().once(key, make)
+            if self.has_read_real:
+                self._made_from_real.add(key)
+        finally:
+            self.has_read_real = before or self.has_read_real or key in self._made_from_real
+        return found
 
     def need(self, least: int, *, real: bool = True) -> None:
         """UnavailableError unless both corpora (or the measured one alone) have ``least`` texts."""
