@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rpsg.domains import find_pack, pack_names, read_pack
-from rpsg.domains.pack import SEED_PROMPTS
-from rpsg.stages.prompts import FIELD
+from rpsg.domains.prompts import FIELD, SEED_PROMPTS
 
 if TYPE_CHECKING:
     from pathlib import Path

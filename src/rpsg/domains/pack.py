@@ -15,15 +15,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from rpsg.domains.prompts import PROMPTS, check_prompts, read_prompts
+from rpsg.domains.prompts import SEED_PROMPTS as SEED_PROMPTS  # noqa: PLC0414  # others read it from here
 from rpsg.errors import UsageError
 
 PACKS = Path(__file__).parent
-PROMPTS = ("system.txt", "candidate.txt", "variant.txt")
-#: Prompts of the methods that begin with private seeds; a pack without one has that of the generic pack.
-SEED_PROMPTS = (
-    *("abstract_system.txt", "abstract.txt"),
-    *("rewrite_system.txt", "first_rewrite.txt", "second_rewrite.txt"),
-)
 GENERIC = PACKS / "generic"
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -198,22 +194,14 @@ def _fingerprint(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _read_prompts(folder: Path) -> dict[str, str]:
-    """All prompts by file name."""
-    own = {name: folder / name for name in PROMPTS}
-    seeded = {name: folder / name for name in SEED_PROMPTS}
-    files = own | {name: path if path.is_file() else GENERIC / name for name, path in seeded.items()}
-    return {name: path.read_text(encoding="utf-8").strip() for name, path in files.items()}
-
-
 def read_pack(folder: Path) -> Pack:
-    """The pack in ``folder``; UsageError names the file and the key that is wrong."""
+    """The pack in ``folder``; UsageError names the file and the key or the field that is wrong."""
     path = folder / "pack.toml"
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
         raw["attributes"] = [_read_values(folder, a) for a in raw.get("attributes", [])]
-        prompts = _read_prompts(folder)
-        return Pack.model_validate({**raw, "prompts": prompts, "sha256": _fingerprint(folder)})
+        prompts = read_prompts(folder, GENERIC)
+        pack = Pack.model_validate({**raw, "prompts": prompts, "sha256": _fingerprint(folder)})
     except FileNotFoundError as error:
         missing = Path(error.filename).name
         raise UsageError(
@@ -227,6 +215,8 @@ def read_pack(folder: Path) -> Pack:
         first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
         where = ".".join(str(part) for part in first["loc"])
         raise UsageError(f"{path}: {where or 'pack'}: {first['msg'].removeprefix('Value error, ')}") from None
+    check_prompts(folder, pack.prompts, pack.begins, {a.name: a.kind for a in pack.attributes})
+    return pack
 
 
 def find_pack(name: str) -> Pack:

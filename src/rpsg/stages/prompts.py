@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from rpsg.domains.prompts import FIELD, OPTIONAL
 from rpsg.protocols import Message, Request
 from rpsg.stages.streams import stream, text_seed
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Sequence
 
     from rpsg.domains import Pack
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 #: How many different sets of examples a pool is written with: more vary the texts, fewer share more work.
 PREFIXES = 4
 DEFAULT_WORDS = 80
-OPTIONAL = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)
-FIELD = re.compile(r"\{(\w+)\}")
 
 
 def fill(template: str, fields: dict[str, str]) -> str:
