@@ -12,6 +12,7 @@ import pytest
 from tests.report.conftest import ATTACKS, read_page
 
 from rpsg.privacy.claims import claim_text
+from rpsg.records import Pool
 from rpsg.report.blocks import power
 from rpsg.report.page import report
 from rpsg.report.parts.private import Private
@@ -226,6 +227,52 @@ def test_every_drop_and_every_release_is_counted(story_of: Stories) -> None:
     counts = [int(re.findall(r"\d+", row.all("td")[-1].text)[0]) for row in table.one("tbody").all("tr")]
     assert sum(counts) == len(story.facts.pool)
     assert counts[-1] == len(story.texts) == 20
+
+
+def rows_of(tree: Element, caption: str) -> list[list[str]]:
+    table = next(t for t in tree.all("table") if t.one("caption").text == caption)
+    return [[cell.text for cell in row.all("th", "td")] for row in table.one("tbody").all("tr")]
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_public_page_shows_how_long_the_texts_are(story_of: Stories, name: str) -> None:
+    story = story_of(name)
+    tree = section(read_page(report(story)), "texts")
+    words = [len(text.text.split()) for text in story.texts]
+    rows = rows_of(tree, "Words per synthetic text")
+    for said, texts, share in rows:
+        first, last = int(said.split(" to ")[0]), int(said.split(" to ")[-1])
+        assert int(texts) == sum(first <= n <= last for n in words)
+        assert share == f"{100 * int(texts) / len(words):.1f}\u00a0%"
+    assert sum(int(texts) for _, texts, _ in rows) == len(words)
+    bars = picture_of(tree, "Words per synthetic text").all("rect")
+    heights = [float(bar.attributes["height"]) for bar in bars]
+    counts = [int(texts) for _, texts, _ in rows]
+    assert heights == pytest.approx([n * max(heights) / max(counts) for n in counts], abs=0.02)
+
+
+@pytest.mark.parametrize("name", ["strict", "floor", "split"])
+def test_the_public_page_shows_which_sentiment_the_texts_stand_with(story_of: Stories, name: str) -> None:
+    story = story_of(name)
+    tree = section(read_page(report(story)), "texts")
+    have = [text.card.values["sentiment"] for text in story.texts]
+    rows = rows_of(tree, "Synthetic texts by sentiment")
+    assert [row[:2] for row in rows] == [
+        [value, str(have.count(value))] for value in ("positive", "mixed", "negative")
+    ]
+    assert len(picture_of(tree, "Synthetic texts by sentiment").all("rect")) == 3
+    said = "that the record of each text had" if story.is_seeded else "that the card of each text asked for"
+    assert f"The sentiment {said}. The texts themselves were not measured" in tree.text
+
+
+def test_a_corpus_without_texts_has_no_picture_of_them(story_of: Stories) -> None:
+    story = story_of("floor")
+    empty = replace(story, facts=replace(story.facts, pool=Pool(())), coverage=())
+    assert not section(read_page(report(empty)), "texts").all("svg")
+
+
+def picture_of(tree: Element, title: str) -> Element:
+    return next(e for e in tree.all("svg") if e.all("title") and e.one("title").text == title)
 
 
 def test_texts_of_attackers_are_shown_as_text(story_of: Stories) -> None:

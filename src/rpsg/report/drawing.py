@@ -1,4 +1,4 @@
-"""Pictures as SVG, drawn here: bars that stand in a table, curves and clouds that stand alone.
+"""Pictures as SVG, drawn here: bars in the cells of a table; columns, curves and clouds that stand alone.
 
 Colours come from the page's style by class, so a picture follows light, dark and print. A bar in a table is
 decoration, since the number stands beside it; a picture that stands alone has a title, a description and a
@@ -7,6 +7,7 @@ table of what it shows.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from rpsg.report.html import Html, tag
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 Point = tuple[float, float]
 WIDTH, HEIGHT = 360.0, 240.0
-LEFT, BOTTOM, TOP, RIGHT = 46.0, 40.0, 12.0, 22.0
+LEFT, BOTTOM, TOP, RIGHT = 58.0, 40.0, 12.0, 22.0
 
 
 def bar(share: float, *, kind: str = "first") -> Html:
@@ -81,6 +82,38 @@ def curve(  # two by place, the rest by name
     return picture(name, shapes, title=title, told=told)
 
 
+def columns(  # two by place, the rest by name
+    name: str,
+    shares: Sequence[float],
+    *,
+    title: str,
+    told: str,
+    axes: tuple[str, str],
+    labels: Sequence[tuple[float, str]],
+    gap: float = 0.08,
+) -> Html:
+    """Upright bars, as shares on a scale of round percentages; ``gap`` is the empty part of a bar's place.
+
+    ``labels`` stand at shares of the width, 0 to 1.
+    """
+    step = next(s for s in (0.01, 0.02, 0.05, 0.1, 0.2) if max(shares) <= 5 * s)
+    steps = max(math.ceil(max(shares) / step), 1)
+    place, top = 1 / len(shares), steps * step
+    bars = [
+        tag(
+            "rect",
+            x=_x((i + gap / 2) * place),
+            y=_y(share / top),
+            width=_x(place * (1 - gap)) - _x(0.0),
+            height=_y(0.0) - _y(share / top),
+            class_="first bar",
+        )
+        for i, share in enumerate(shares)
+    ]
+    heights = [(i / steps, f"{100 * i * step:.0f}\u00a0%") for i in range(steps + 1)]
+    return picture(name, [*bars, _frame(labels, heights, axes)], title=title, told=told)
+
+
 def cloud(name: str, groups: Sequence[tuple[str, Sequence[Point]]], *, title: str, told: str) -> Html:
     """Points in the unit square, each group with a class; later groups lie on top."""
     dots = [
@@ -117,10 +150,10 @@ def _frame(
         tag(
             "text",
             axes[1],
-            x=11,
+            x=13,
             y=middle,
             text_anchor="middle",
-            transform=f"rotate(-90 11 {middle:.0f})",
+            transform=f"rotate(-90 13 {middle:.0f})",
         ),
     ]
     return tag("g", *shapes, class_="frame", aria_hidden="true")

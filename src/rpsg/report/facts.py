@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from rpsg.report.parts.histograms import bins_of
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rpsg.report.coverage import Coverage
     from rpsg.report.reading import Story
@@ -25,7 +27,7 @@ def facts_of(story: Story, scores: Scores | None) -> dict[str, Any]:
         "answers": [_answer(line, story) for line in story.gaussians],
         "people": None if story.people is None else asdict(story.people),
         "coverage": [_covered(covered) for covered in story.coverage],
-        "words": {"least": min(words, default=0), "most": max(words, default=0), "all": sum(words)},
+        "words": _lengths(words),
         "writing": None if story.calls is None else asdict(story.calls),
         "drops": [
             {"stage": stage, "reason": reason, "texts": count}
@@ -35,6 +37,16 @@ def facts_of(story: Story, scores: Scores | None) -> dict[str, Any]:
         else None,
         "hosts": [asdict(line) for line in story.facts.seen],
         "metrics": None if scores is None else [_score(score) for score in scores.scores],
+    }
+
+
+def _lengths(words: Sequence[int]) -> dict[str, Any]:
+    bins = bins_of(words) if words else []
+    return {
+        "least": min(words, default=0),
+        "most": max(words, default=0),
+        "all": sum(words),
+        "histogram": [{"first": first, "last": last, "texts": texts} for first, last, texts in bins],
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from statistics import median
 from typing import TYPE_CHECKING
 
 from rpsg.report.blocks import block, folded, listed, paragraph, part, percent, table
@@ -10,6 +9,7 @@ from rpsg.report.coverage import CONFIDENT
 from rpsg.report.drawing import bar, compared
 from rpsg.report.fields import fields
 from rpsg.report.html import Html, foreign, joined, tag
+from rpsg.report.parts.histograms import lengths, sentiments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,8 @@ def corpus_part(story: Story) -> Html:
         "For whoever will work with them.",
         _fields(story),
         _examples(story.texts),
-        _lengths(story.texts),
+        lengths(story.texts),
+        *sentiments(story),
         *(_covered(c, seeded=story.is_seeded) for c in story.coverage if c.texts or c.counted is not None),
         _uses(story),
     )
@@ -68,17 +69,6 @@ def text_and_card(text: Candidate) -> Html:
         tag("blockquote", tag("p", foreign(text.text), class_="text")),
         tag("p", f"Text {text.id}. ", joined(*((value, "; ") for value in values[:-1]), *values[-1:])),
     )
-
-
-def _lengths(texts: Sequence[Candidate]) -> Html | None:
-    words = sorted(len(text.text.split()) for text in texts)
-    if not words:
-        return None
-    said = (
-        f"From {words[0]} to {words[-1]} words, half of them up to {median(words):.0f}; "
-        f"{sum(words):,} words in all."
-    )
-    return block("How long they are", paragraph(said))
 
 
 def _covered(covered: Coverage, *, seeded: bool) -> Html:
