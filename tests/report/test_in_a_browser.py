@@ -10,12 +10,14 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.report.test_page import SCORES, private
 
+from rpsg.report.coverage import Coverage, Noisy, Value
 from rpsg.report.page import report
 
 if TYPE_CHECKING:
@@ -54,11 +56,20 @@ def files(story_of: Callable[[str], Story], tmp_path_factory: pytest.TempPathFac
     """The pages as files; the private one is of the hostile run."""
     folder = tmp_path_factory.mktemp("pages")
     written = {}
-    for name in PAGES:
-        page = report(story_of("hostile"), SCORES, private()) if name == "private" else report(story_of(name))
+    pages = {name: report(story_of(name)) for name in PAGES if name != "private"}
+    pages["private"] = report(story_of("hostile"), SCORES, private())
+    pages["folded"] = report(replace(story_of("strict"), coverage=(of_many_values(),)))
+    for name, page in pages.items():
         written[name] = folder / f"{name}.html"
         written[name].write_text(page, encoding="utf-8")
     return written
+
+
+def of_many_values() -> Coverage:
+    """More values than are shown at once: the rest are folded."""
+    return Coverage(
+        "topic", tuple(Value(f"topic {i}", Noisy(40 - i, 5.0), 1) for i in range(20)), measured=False
+    )
 
 
 def closed(dialog: Any, seen: list[str]) -> None:
@@ -164,15 +175,48 @@ def test_dark_is_dark_and_paper_is_white(opened: Callable[..., Any]) -> None:
     assert page.evaluate("getComputedStyle(document.querySelector('nav')).display") == "none"
 
 
+UNFOLDED = """() => [...document.querySelectorAll('details')].filter(e => !e.closest('figure'))
+  .map(e => [e.open, e.getBoundingClientRect().height])"""
+
+
 def test_what_is_folded_is_printed(opened: Callable[..., Any]) -> None:
-    page = opened("strict")
-    before = page.evaluate("document.body.scrollHeight")
+    """All but the tables of pictures, which say again what is drawn, and nobody had to unfold it."""
+    page = opened("folded", width=WIDE)
+    on_screen = page.evaluate(UNFOLDED)
+    assert on_screen, "nothing is folded on this page"
     page.emulate_media(media="print")
-    folded = page.query_selector(".block > details table")
-    if folded is not None:
-        assert folded.is_visible()
-    assert before > 0
+    on_paper = page.evaluate(UNFOLDED)
+    assert not any(is_open for is_open, _ in (*on_screen, *on_paper))
+    for (_, folded), (_, printed) in zip(on_screen, on_paper, strict=True):
+        assert printed > 3 * folded
+    for table in page.query_selector_all(".block > details table"):
+        assert table.is_visible()
+    assert not page.locator("figure details").first.is_visible()
     assert page.pdf(format="A4", prefer_css_page_size=True).startswith(b"%PDF")
+
+
+OVERLAPS = """() => [...document.querySelectorAll('svg.figure')].flatMap(svg => {
+  const room = svg.getBoundingClientRect();
+  const words = [...svg.querySelectorAll('text')].map(e => [e.textContent, e.getBoundingClientRect()]);
+  const cut = words.filter(([, b]) => b.left < room.left || b.right > room.right || b.bottom > room.bottom);
+  // Boxes hold the space above and below the letters too: a sixth of a line and more, each.
+  const space = b => 0.3 * Math.min(b.width, b.height);
+  const meet = (a, b) => a.left < b.right && b.left < a.right
+    && a.top + space(a) < b.bottom && b.top + space(b) < a.bottom;
+  const over = words.flatMap((one, i) => words.slice(i + 1).filter(other => meet(one[1], other[1]))
+    .map(other => `${one[0]} over ${other[0]}`));
+  return [...cut.map(([word]) => `${word} is cut`), ...over];
+})"""
+
+
+@pytest.mark.parametrize("name", ["strict", "labels", "paper"])
+@pytest.mark.parametrize("width", [NARROW, 500, WIDE])
+def test_no_word_of_a_picture_is_cut_or_lies_on_another(
+    opened: Callable[..., Any], name: str, width: int
+) -> None:
+    page = opened(name, width=width)
+    assert page.locator("svg.figure").count() >= 2
+    assert page.evaluate(OVERLAPS) == []
 
 
 def test_a_person_at_the_keyboard_reaches_everything(opened: Callable[..., Any]) -> None:
@@ -208,3 +252,9 @@ def test_a_screen_reader_hears_tables_also_on_a_narrow_screen(opened: Callable[.
     assert tables.count() >= 5
     assert page.get_by_role("table", name="Noisy answers").get_by_role("columnheader").count() == 4
     assert page.get_by_role("img", name="The best possible attack").count() == 1
+    assert page.get_by_role("img", name="Words per synthetic text").count() == 1
+    page.locator("figure", has=page.get_by_role("img", name="Words per synthetic")).get_by_text(
+        "table"
+    ).click()
+    lengths = page.get_by_role("table", name="Words per synthetic text")
+    assert lengths.get_by_role("columnheader").all_text_contents() == ["words", "synthetic texts", "share"]
