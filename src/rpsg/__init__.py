@@ -14,12 +14,31 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rpsg.api import evaluate, make_plan, preview, read_run, run, synthesize, verify
+    from rpsg.evaluation.measure import Measure
+    from rpsg.evaluation.table import Line, Report
 
 __version__ = "0.1.0"
-__all__ = ["evaluate", "make_plan", "preview", "read_run", "run", "synthesize", "verify"]
+__all__ = [
+    "Line",
+    "Measure",
+    "Report",
+    "evaluate",
+    "make_plan",
+    "preview",
+    "read_run",
+    "run",
+    "synthesize",
+    "verify",
+]
+#: Names that are not in ``rpsg.api``: what ``evaluate`` gives.
+_ELSEWHERE = {
+    "Line": "rpsg.evaluation.table",
+    "Measure": "rpsg.evaluation.measure",
+    "Report": "rpsg.evaluation.table",
+}
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        return getattr(import_module("rpsg.api"), name)
+        return getattr(import_module(_ELSEWHERE.get(name, "rpsg.api")), name)
     raise AttributeError(f"module 'rpsg' has no attribute {name!r}")

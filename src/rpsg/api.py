@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from rpsg.evaluation.table import Report
-    from rpsg.protocols import Progress
+    from rpsg.protocols import Embedder, Progress
     from rpsg.results import Finding, Preview, Run
 
 
@@ -138,38 +138,63 @@ def examine(plan: Plan, folder: str | Path | None = None) -> Iterator[Finding]:
 
 
 def evaluate(
-    corpus: str | Path,
-    real: str | Path | None = None,
+    corpus: str | Path | Sequence[str],
+    real: str | Path | Sequence[str] | None = None,
     *,
-    train_real: str | Path | None = None,
-    floor: str | Path | None = None,
+    train_real: str | Path | Sequence[str] | None = None,
+    floor: str | Path | Sequence[str] | None = None,
+    write_floor: bool = True,
     text: str | None = None,
     label: str | None = None,
     user: str | None = None,
+    synthetic_text: str | None = None,
+    synthetic_label: str | None = None,
     metrics: Sequence[str] = (),
+    embedder: str | Embedder | None = None,
+    language_model: str = "ngram",
     seed: int = 0,
     progress: Progress | None = None,
-    **settings: Any,
 ) -> Report:
-    """How good a synthetic corpus (a file, or a run folder) is against real texts, beside floor and ceiling.
+    """How good a synthetic corpus is against real texts, beside floor and ceiling.
 
-    ``Report.table()`` is ready for a data frame. ``train_real`` are real texts for the ceiling; without them
-    ``real`` is split by person. ``settings`` are further fields of ``rpsg.evaluation.evaluate.Question``.
-    The report of a corpus with ``real`` texts is internal: it must not be published with a release.
+    Args:
+        corpus: a file of synthetic texts, a run folder, or a list of texts.
+        real: real texts to compare with: a file, or a list of texts.
+        train_real: other real texts, for the ceiling; without them ``real`` is split by person.
+        floor: texts made without private data, or the folder of such a run.
+        write_floor: write the floor of a run folder when no ``floor`` is given.
+        text: the column of texts in all files; that of the run's plan, or "text", when None.
+        label: the column of labels, for the downstream task; that of the run's plan, or none.
+        user: the column that says whose real text it is; that of the run's plan, or none.
+        synthetic_text: as ``text``, in synthetic files.
+        synthetic_label: as ``label``, in synthetic files; those without it are read without labels.
+        metrics: names, as ``rpsg list metrics`` shows them; all when empty.
+        embedder: a name or an embedder itself; the run's own, or minilm, when None.
+        language_model: "ngram", or weights to fine-tune.
+        seed: decides splits, draws and resamples.
+        progress: is told how far it is.
+
+    ``Report.table()`` is ready for a data frame. The report of a corpus with ``real`` texts is internal: it
+    must not be published with a release. Raises an RpsgError for what cannot be read and for an unknown name.
     """
+    from rpsg.evaluation.corpora import source_of  # noqa: PLC0415  # numpy, only when it is needed
     from rpsg.evaluation.evaluate import Question, answer  # noqa: PLC0415  # numpy, only when it is needed
 
     asked = Question(
-        corpus=Path(corpus),
-        real=None if real is None else Path(real),
-        train_real=None if train_real is None else Path(train_real),
-        floor=None if floor is None else Path(floor),
+        corpus=source_of(corpus),
+        real=None if real is None else source_of(real),
+        train_real=None if train_real is None else source_of(train_real),
+        floor=None if floor is None else source_of(floor),
+        write_floor=write_floor,
         text=text,
         label=label,
         user=user,
-        metrics=tuple(metrics),
+        synthetic_text=synthetic_text,
+        synthetic_label=synthetic_label,
+        metrics=(metrics,) if isinstance(metrics, str) else tuple(metrics),
+        embedder=embedder,
+        language_model=language_model,
         seed=seed,
-        **settings,
     )
     return answer(asked, progress)
 

@@ -46,6 +46,12 @@ def test_one_person_cannot_be_split() -> None:
         halves(rows(10, people=1), seed=0)
 
 
+def test_one_row_alone_is_too_few_to_split() -> None:
+    for people in (None, 1):
+        with pytest.raises(DataError, match="At least two real texts"):
+            halves(rows(1, people), seed=0)
+
+
 def test_another_seed_splits_otherwise() -> None:
     assert halves(rows(40), 1)[0] == halves(rows(40), 1)[0] != halves(rows(40), 2)[0]
 

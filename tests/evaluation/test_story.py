@@ -174,10 +174,14 @@ def test_a_value_that_is_no_number_is_none(value: float) -> None:
     assert found.reason
 
 
-def test_texts_are_not_embedded_for_metrics_of_words(files: dict[str, Path]) -> None:
-    report = evaluated(files, embedder="no such embedder", metrics=["self_bleu", "word_distance", "fid"])
+def test_texts_are_not_embedded_for_metrics_of_words(
+    files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RPSG_HOME", str(tmp_path / "no weights"))
+    report = evaluated(files, embedder="minilm", metrics=["self_bleu", "word_distance", "fid"])
     assert report.line("word_distance").corpus.value is not None
-    assert "no embedder" in report.line("fid").corpus.reason
+    assert "is not on this machine yet." in report.line("fid").corpus.reason
+    assert "rpsg models pull minilm-onnx" in report.line("fid").corpus.reason
 
 
 class OnServer:

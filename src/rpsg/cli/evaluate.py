@@ -59,6 +59,12 @@ def evaluate(
         str | None,
         typer.Option("--label", metavar="COLUMN", help="Column that holds a label, for the downstream task."),
     ] = None,
+    synthetic_label: Annotated[
+        str | None,
+        typer.Option(
+            "--synthetic-label", metavar="COLUMN", help="The same in synthetic files, if it differs."
+        ),
+    ] = None,
     user: Annotated[
         str | None,
         typer.Option("--user", metavar="COLUMN", help="Column that says whose real text it is."),
@@ -115,6 +121,7 @@ def evaluate(
             progress=progress,
             write_floor=not no_floor,
             synthetic_text=synthetic_text,
+            synthetic_label=synthetic_label,
             embedder=embedder,
             language_model=language_model,
         )

@@ -7,19 +7,22 @@ it gives is marked so, and is never written into a release.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rpsg.errors import DataError
+from rpsg.errors import DataError, UsageError
 from rpsg.privacy.private import open_private
 from rpsg.stages.streams import stream
 from rpsg.store.readers import read_corpus
+from rpsg.store.readers.rows import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,10 @@ def _taken(values: Sequence[str] | None, places: Sequence[int]) -> tuple[str, ..
     return None if values is None else tuple(values[i] for i in places)
 
 
+#: Where texts come from: a file or folder, or rows in memory.
+Source = Path | Rows
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     """Where text, label and person stand in a file."""
@@ -58,8 +65,27 @@ class Columns:
     user: str | None = None
 
 
-def read_rows(path: Path, columns: Columns) -> Rows:
-    """The rows of a file that have a text; DataError when there is none, or as the readers say."""
+def source_of(given: object) -> Source:
+    """A path, or a list of texts, as something to read from; UsageError for anything else."""
+    if isinstance(given, str | PathLike):
+        return Path(given)
+    if not isinstance(given, Sequence) or not all(isinstance(text, str) for text in given):
+        raise UsageError(
+            "Texts in memory must be a list of strings.",
+            hint="Give such a list (column.tolist() of a data frame is one), or the path of a file.",
+        )
+    return Rows(tuple(text for text in map(clean, given) if text))
+
+
+def read_rows(path: Source, columns: Columns) -> Rows:
+    """The rows that have a text; DataError when there is none, or as the readers say.
+
+    Rows in memory are taken as they are.
+    """
+    if isinstance(path, Rows):
+        if not path.texts:
+            raise DataError("A list of texts has no text.", hint="Give at least one that is not empty.")
+        return path
     corpus = open_private(read_corpus(path, text=columns.text, label=columns.label, user=columns.user))
     rows = Rows(
         tuple(row.text for row in corpus),
@@ -75,8 +101,13 @@ def read_rows(path: Path, columns: Columns) -> Rows:
 def halves(rows: Rows, seed: int) -> tuple[Rows, Rows]:
     """The real rows in two disjoint halves, no person in both: what is compared with, and the ceiling.
 
-    DataError when all rows are one person's.
+    DataError when there are fewer than two rows, or all are one person's.
     """
+    if len(rows) < 2:
+        raise DataError(
+            "At least two real texts are needed: a half is compared with, the other half is the ceiling.",
+            hint="Give more texts with --real, or others for the ceiling with --train-real FILE.",
+        )
     people = rows.users or tuple(str(i) for i in range(len(rows)))
     held = Counter(people)
     names = sorted(held)

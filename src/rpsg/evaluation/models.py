@@ -2,28 +2,71 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rpsg import registry
 from rpsg.egress import is_here
-from rpsg.errors import PrivacyError
+from rpsg.errors import PrivacyError, UsageError
+from rpsg.evaluation.language_model import NGRAM
+from rpsg.models.catalogue import CATALOGUE
 from rpsg.plan import Plan
 from rpsg.store.files import private_dir, tagged_sha256, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     import numpy.typing as npt
 
     from rpsg.protocols import Classifier, Embedder, Progress
 
+#: OWNER/REPO, perhaps with a revision; what begins with a dot is a folder.
+_HUB_NAME = re.compile(r"(?:hf:)?[\w-][\w.-]*/[\w.-]+(?:@[\w.-]+)?")
 BLOCK = 64
 HUNDREDTHS = 100
+
+
+def check_names(embedder: str | Embedder | None, language_model: str) -> None:
+    """UsageError for a name that means nothing here, before anything is read or written.
+
+    What means something and is not on this machine is told later, by the metrics that need it.
+    """
+    if isinstance(embedder, str):
+        _check_embedder(embedder)
+    if not _is_language_model(language_model):
+        known = ", ".join((NGRAM, *(asset.name for asset in CATALOGUE.values() if asset.kind != "data")))
+        raise UsageError(
+            f"There is no language model {language_model!r}.",
+            hint=f"Use one of: {known}. Or a folder of weights, a GGUF file, or OWNER/REPO of a hub.",
+        )
+
+
+def _check_embedder(name: str) -> None:
+    form, colon, what = name.partition(":")
+    if colon and what and any(known.partition(":")[0] == form for known in registry.names("embedders")):
+        return
+    if "/" not in name:
+        if name not in registry.names("embedders"):
+            registry.find("embedders", name)
+    elif not Path(name).is_dir():
+        raise UsageError(
+            f"There is no folder {name} with an embedder.",
+            hint=f"Use one of: {', '.join(registry.names('embedders'))}. Or a folder of an ONNX embedder.",
+        )
+
+
+def _is_language_model(name: str) -> bool:
+    if name == NGRAM or (name in CATALOGUE and CATALOGUE[name].kind != "data"):
+        return True
+    there = Path(name.removeprefix("hf:")).expanduser()
+    if name.endswith(".gguf"):
+        return name.startswith("hf:") or there.is_file()
+    return _HUB_NAME.fullmatch(name) is not None or bool(name and there.is_dir())
 
 
 class Models:
