@@ -133,7 +133,8 @@ def ways_of(plan: Plan, *, private: bool) -> tuple[Way, ...]:
     raw = carries(plan) == "raw_private"
     allowed = ALLOWED[plan.paper.remote] >= ALLOWED["records" if raw else "abstracts"]
     prompts = "private texts, one in a prompt" if raw else "abstracts of private texts, one in a prompt"
-    unused = set() if plan.paper.abstracter == "summariser" else {"summariser"}
+    unused = {"summariser"} if plan.paper.abstracter == "writer" else set()
+    unused |= {"surrogate"} if plan.method.name == "split" else set()
     return (
         *(Way("seeding", role, "private", "here", sees) for role, sees in HERE.items() if role not in unused),
         Way("writing", "writer", "private", "anywhere" if allowed else "here", prompts),

@@ -12,7 +12,8 @@ from rpsg import forecasting
 from rpsg.domains import find_pack
 from rpsg.errors import RpsgError
 from rpsg.forecasting_seeds import counts, explanation, seeded_workload
-from rpsg.methods.places import SEEDED, check_settings, unguarded
+from rpsg.methods.cautions import cautions
+from rpsg.methods.places import SEEDED, check_settings
 from rpsg.models.assets import locate
 from rpsg.privacy.accounting import max_candidates
 from rpsg.privacy.claims import DONORS
@@ -20,8 +21,18 @@ from rpsg.privacy.gaussian import attack_success, epsilon_of
 from rpsg.privacy.odometer import Odometer
 from rpsg.results import Flow, Preview, StageCost
 from rpsg.running import budget_of
-from rpsg.stages.budget import fitting_pack, pool_size, smallest_size, votes_stage
+from rpsg.stages.budget import (
+    check_votes,
+    counts_cards,
+    declared_voters,
+    fewest_voters,
+    fitting_pack,
+    pool_size,
+    smallest_size,
+    votes_stage,
+)
 from rpsg.stages.cards import cells
+from rpsg.stages.partition import listed
 
 if TYPE_CHECKING:
     from rpsg.domains import Pack
@@ -44,17 +55,21 @@ def preview(plan: Plan) -> Preview:
 
     Raises:
         InfeasibleError: the declared number of people cannot carry it.
-        UsageError: the run would refuse a setting.
+        UsageError: the run would refuse a setting, or could not read the list of donors.
     """
     check_settings(plan)
+    if plan.method.name == "split" and plan.split.donor_list:
+        listed(plan)
     pack = find_pack(plan.corpus.domain)
     budget = budget_of(plan, pack)
     pack = pack.with_label(plan.data.labels)
     seeded = plan.method.name in SEEDED
-    n = plan.privacy.n_public
+    n = declared_voters(plan) if budget is not None else None
     candidates = math.ceil(plan.corpus.size * plan.method.oversample)
     if budget is not None and n is not None:
-        pack = fitting_pack(plan, pack, n, budget) if _counts_cards(budget) else pack
+        if counts_cards(budget):
+            pack = fitting_pack(plan, pack, n, budget)
+        check_votes(plan, pack, n, budget)
         candidates = pool_size(plan, n, budget)
     work = (seeded_workload if seeded else forecasting.workload)(plan, pack, candidates)
     seconds = _seconds(plan, work.computed_prompt + work.completion)
@@ -72,7 +87,7 @@ def preview(plan: Plan) -> Preview:
         if seeded
         else tuple((a.name, a.kind, len(a.values), a.values) for a in pack.attributes),
         cells=0 if seeded else cells(pack),
-        smallest_people=smallest_size(plan, pack, budget) if budget and _counts_cards(budget) else None,
+        smallest_people=_smallest(plan, pack, budget) if budget else None,
         people=n,
         candidates=_texts(plan, candidates) if budget is None or n is not None else None,
         llm_calls=work.requests,
@@ -86,7 +101,7 @@ def preview(plan: Plan) -> Preview:
         ),
         warnings=(
             *_warnings(plan, budget),
-            *filter(None, (unguarded(plan),)),
+            *cautions(plan),
             *forecasting.refusals(plan, private=budget is not None),
             *forecasting.warnings(forecasts),
         ),
@@ -99,9 +114,9 @@ def _texts(plan: Plan, candidates: int) -> int:
     return counts(plan, candidates).texts if plan.method.name in SEEDED else candidates
 
 
-def _counts_cards(budget: Budget) -> bool:
-    """Whether the schema is counted: methods with private seeds ask voters for votes alone."""
-    return any(release.stage == "cards" for release in budget.releases)
+def _smallest(plan: Plan, pack: Pack, budget: Budget) -> int:
+    """The fewest people, in split mode voters, that can carry the plan."""
+    return smallest_size(plan, pack, budget) if counts_cards(budget) else fewest_voters(plan, budget)
 
 
 def _claim(plan: Plan, budget: Budget | None) -> str:
@@ -176,20 +191,38 @@ def _explanations(plan: Plan, pack: Pack, budget: Budget | None) -> tuple[str, .
     what = "prompts come" if plan.method.name in SEEDED else "schema and the prompts come"
     lines = [f"The {what} from the domain pack {pack.name}: {pack.title.lower()}."]
     if budget is None:
+        if plan.method.name in SEEDED:
+            lines.append("There is no budget: of [privacy] only the source of noise has an effect.")
         return tuple(lines)
-    if _counts_cards(budget):
+    n = declared_voters(plan)
+    if plan.method.name == "split":
+        lines.append(_parting(plan, n))
+    if counts_cards(budget):
         groups = "; ".join(" x ".join(group) for group in pack.marginals)
         lines.append(f"Counted together: {groups}. A marginal too large for the people there are is thinned.")
     sigma = budget.release(votes_stage(plan, 0)).sigma
     lines.append(
         f"With this noise n people can tell n / {2 * sigma:.1f} candidates apart"
-        + (f": {max_candidates(plan.privacy.n_public, sigma)} here." if plan.privacy.n_public else ".")
+        + (f": {max_candidates(n, sigma)} here." if n is not None else ".")
     )
-    if _counts_cards(budget) and not plan.privacy.shares.keyphrases:
+    if counts_cards(budget) and not plan.privacy.shares.keyphrases:
         lines.append(
             "No budget goes to keyphrases: on a few thousand texts they buy nothing over a fine topic list."
         )
     return tuple(lines)
+
+
+def _parting(plan: Plan, voters: int | None) -> str:
+    """Who gives seeds and who votes, and what a declared number of people means there."""
+    drawn = f"A secret draw makes {100 * plan.split.donors:g} of a hundred people donors"
+    line = "The list of donors says who gives seeds" if plan.split.donor_list else drawn
+    if voters is None:
+        return f"{line}; all others vote."
+    less = "those on the list" if plan.split.donor_list else "the most that the draw may take"
+    return (
+        f"{line}; all others vote. --n-public counts everybody: less {less}, at least {voters:,} of "
+        f"{plan.privacy.n_public:,} vote."
+    )
 
 
 def _warnings(plan: Plan, budget: Budget | None) -> tuple[str, ...]:
@@ -200,7 +233,7 @@ def _warnings(plan: Plan, budget: Budget | None) -> tuple[str, ...]:
         lines.append("No --user column: what is protected is one row. Name it if people have several rows.")
     if plan.privacy.n_public is not None and plan.privacy.delta > 0.1 / plan.privacy.n_public:
         lines.append("Delta is large for so many people: keep it below one tenth of one over their number.")
-    if plan.data.label is not None and not plan.data.labels:
+    if any(release.stage == "labels" for release in budget.releases):
         lines.append("Label values are found with noise: rare ones vanish. Declare them with --labels.")
     if not plan.corpus.about:
         lines.append("No --about line: the pack's own description of the corpus is used.")

@@ -17,7 +17,7 @@ from rpsg.privacy.disclosure import Disclosure
 from rpsg.privacy.kernel import Kernel, Releases
 from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.odometer import Account, Odometer
-from rpsg.stages.partition import by_draw, by_list, parted
+from rpsg.stages.partition import by_draw, by_list, listed, parted
 from rpsg.stages.seeds import People
 from rpsg.store.files import write_atomic
 from rpsg.store.readers import read_corpus
@@ -169,11 +169,11 @@ def donors_and_voters(
     """The two halves of split mode, as the plan's list or the run's secret key parts them.
 
     Raises:
-        UsageError: a list is named and cannot be read, or there is no column that says whose a row is.
+        UsageError: a list is named and cannot be read.
         RunError: the list is another one than when this run began.
     """
     if plan.split.donor_list:
-        users = _listed(plan)
+        users = listed(plan)
         tag = hmac.digest(folder.key, "\n".join(sorted(users)).encode(errors="surrogatepass"), hashlib.sha256)
         _same(folder.private_path("donors"), tag.hex(), "The list of donors")
         is_donor = by_list(users)
@@ -181,18 +181,6 @@ def donors_and_voters(
         is_donor = by_draw(folder.key, plan.split.donors)
     both = corpus.map(lambda rows: parted(rows, is_donor))
     return both.map(lambda halves: halves[0]), both.map(lambda halves: halves[1])
-
-
-def _listed(plan: Plan) -> frozenset[str]:
-    if plan.data.user is None:
-        raise UsageError(
-            "A list of donors names users, and no column says whose a row is.", hint="Name it with --user."
-        )
-    try:
-        lines = Path(plan.split.donor_list).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        raise UsageError("The list of donors cannot be read.", hint="See [split] donor_list.") from None
-    return frozenset(line.strip() for line in lines if line.strip())
 
 
 def same_data(file: Path, commitment: Commitment) -> None:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from rpsg import egress, registry
 from rpsg.domains import Pack, find_pack, pack_folder, read_pack
 from rpsg.errors import RunError
-from rpsg.methods.places import SEEDED, check_places, seed_names, seed_tools, seen_places, unguarded
+from rpsg.methods.cautions import cautions
+from rpsg.methods.places import SEEDED, check_places, seed_names, seed_tools, seen_places
 from rpsg.methods.tools import Job, Tools
 from rpsg.models.prices import price_for
 from rpsg.private_side import open_side
@@ -151,7 +152,7 @@ def execute(
     with RunFolder.create_or_resume(out, fingerprint(plan, pack, tools), plan.to_toml()) as folder:
         if not folder.is_released:
             keep_pack(folder, plan, pack)
-            if warning := unguarded(plan):
+            for warning in cautions(plan):
                 watch.note(warning)
             with (
                 open_calls(plan, folder) as calls,

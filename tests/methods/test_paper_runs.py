@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.methods.kept import MARKER, stages
+from tests.methods.kept import MARKER, SaysNothing, stages
 
 from rpsg import api
 from rpsg.errors import InfeasibleError, ModelError, RunError
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Lab
 
-    from rpsg.protocols import Reply, Request
+    from rpsg.protocols import Request
     from rpsg.results import Run
 
 QUIET: dict[str, dict[str, Any]] = {"method": {"name": "paper"}, "paper": {"nominal_epsilon": 0}}
@@ -295,18 +294,6 @@ def test_a_corpus_without_a_text_is_no_success_and_tells_no_count(
     assert hint in getattr(caught.value, "hint", "")
     assert not any(character.isdigit() for character in str(caught.value))
     assert not (lab.folder / "run" / "release").exists()
-
-
-class SaysNothing(FakeWriter):
-    """Answers every prompt in which ``about`` stands with nothing."""
-
-    def __init__(self, about: str) -> None:
-        super().__init__()
-        self.about = about
-
-    def _reply(self, request: Request) -> Reply:
-        reply = super()._reply(request)
-        return replace(reply, text="") if self.about in request.messages[-1].content else reply
 
 
 @pytest.mark.parametrize("about", ["this summary implies", "as another person would"])

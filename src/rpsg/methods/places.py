@@ -69,19 +69,6 @@ def _recogniser(plan: Plan) -> Recogniser:
     return PatternRecogniser()
 
 
-def unguarded(plan: Plan) -> str:
-    """What to tell of a plan whose guard and scrub do not know names of people; empty where they do."""
-    if plan.method.name not in SEEDED or (
-        plan.paper.recogniser == "presidio" and plan.paper.recogniser_model
-    ):
-        return ""
-    return (
-        "Guard and scrub know no names of people, so the corpus may hold some of the private records. For "
-        'texts with names set recogniser = "presidio" and recogniser_model = "en_core_web_sm", or another '
-        "spaCy model, in [paper] of the plan."
-    )
-
-
 def seed_names(pack: Pack, tools: Tools) -> dict[str, str]:
     """The prompts as they are used, and the models that only these methods have, by name."""
     models = {role: getattr(tools, role) for role in ("recogniser", "summariser", "surrogate")}
@@ -99,19 +86,16 @@ def check_settings(plan: Plan) -> None:
 
     Raises:
         UsageError: split mode is asked to count what donors' records vote for, without a mechanism; or the
-            public words of a method without a guarantee name a budget.
+            public words of a method without a guarantee name a budget; labels or donors are not as split
+            mode wants them; or the patterns are given a model.
     """
+    if plan.method.name in SEEDED and plan.paper.recogniser_model and plan.paper.recogniser == "patterns":
+        raise UsageError(
+            "A recogniser_model is named in [paper], and the recogniser is the patterns, which have none.",
+            hint='Set recogniser = "presidio" beside it, or leave recogniser_model out.',
+        )
     if plan.method.name == "split":
-        if plan.paper.selection == "votes":
-            raise UsageError(
-                "In split mode summaries are not chosen by votes: only voters vote, and for finished texts.",
-                hint='Leave [paper] selection at "argmax".',
-            )
-        if plan.paper.histogram_sigma > 0:
-            raise UsageError(
-                "Split mode has no histogram of its own: its votes are paid from the privacy budget.",
-                hint="Leave [paper] histogram_sigma at 0; [privacy] epsilon sets the noise of the votes.",
-            )
+        _check_split(plan)
     elif plan.method.name == "paper":
         pack = find_pack(plan.corpus.domain)
         if speaks_of_a_budget(f"{pack.name} {plan.corpus.about or pack.about}"):
@@ -120,6 +104,27 @@ def check_settings(plan: Plan) -> None:
                 "about the corpus does.",
                 hint="Say it in other words with --about.",
             )
+
+
+def _check_split(plan: Plan) -> None:
+    if plan.data.label is not None and not plan.data.labels:
+        raise UsageError(
+            "In split mode the values of the label must be declared.", hint="Name them with --labels a,b,c."
+        )
+    if plan.split.donor_list and plan.data.user is None:
+        raise UsageError(
+            "A list of donors names users, and no column says whose a row is.", hint="Name it with --user."
+        )
+    if plan.paper.selection == "votes":
+        raise UsageError(
+            "In split mode summaries are not chosen by votes: only voters vote, and for finished texts.",
+            hint='Leave [paper] selection at "argmax".',
+        )
+    if plan.paper.histogram_sigma > 0:
+        raise UsageError(
+            "Split mode has no histogram of its own: its votes are paid from the privacy budget.",
+            hint="Leave [paper] histogram_sigma at 0; [privacy] epsilon sets the noise of the votes.",
+        )
 
 
 def check_places(plan: Plan, tools: Tools) -> None:

@@ -94,36 +94,46 @@ def has_moods(job: Job) -> bool:
     return any(attribute.kind == "sentiment" for attribute in job.pack.attributes)
 
 
+def usable_rows(job: Job) -> tuple[list[Document], int]:
+    """The records behind the door that hold words, and how many do not.
+
+    Raises:
+        InfeasibleError: none does.
+    """
+    flow = Flow(records_of(job), "seeds", SEEN)
+    rows = cast("Sequence[Document]", seeding(job).door.read("rows", flow))
+    usable = [row for row in rows if row.text.strip()]
+    if not usable and job.budget is not None:
+        raise InfeasibleError(
+            "No donor has a record with words, so nothing can be a seed.",
+            hint="Raise [split] donors, or name users in donor_list as the --user column has them.",
+        )
+    if not usable:
+        raise InfeasibleError("No record has words, so nothing can be a seed.", hint="Look at --text.")
+    return usable, len(rows) - len(usable)
+
+
 def draw_seeds(job: Job, wanted: int) -> list[Seed]:
     """Step S0 and S1: ``wanted`` records without replacement, each with its mood and the length asked for.
 
+    Records without words are left aside before the draw, so they take nobody's place.
     The order is that of a keyed hash of the rows, so the order of the file plays no part in it.
     """
-    side = seeding(job)
 
     def make() -> Made:
         job.progress.start("drawing seeds")
-        rows = cast(
-            "Sequence[Document]",
-            side.door.read("rows", Flow(records_of(job), "seeds", SEEN)),
-        )
+        rows, empty = usable_rows(job)
         drawn = sorted(rows, key=lambda row: content_tag(job.key, "seed", row))[:wanted]
         texts = [_shortened(row.text, job.plan.paper.seed_words) for row in drawn]
         moods = _moods(job, texts)
         seeds = [
             Seed(i, text, moods[i], max(1, round(job.plan.paper.length * len(text.split()))), row.label)
             for i, (row, text) in enumerate(zip(drawn, texts, strict=True))
-            if text.strip()
         ]
-        empty = len(drawn) - len(seeds)
-        return Made([asdict(seed) for seed in seeds], len(rows), len(seeds), _counted("empty", empty))
+        kept = [asdict(seed) for seed in seeds]
+        return Made(kept, len(rows) + empty, len(seeds), _counted("empty", empty))
 
-    seeds = [Seed(**kept) for kept in side.shelf.stage("seeds", make)]
-    if not seeds:
-        raise InfeasibleError(
-            "There is no record that could be a seed.", hint="Look at --text and at [split]."
-        )
-    return seeds
+    return [Seed(**kept) for kept in seeding(job).shelf.stage("seeds", make)]
 
 
 def _shortened(text: str, words: int | None) -> str:

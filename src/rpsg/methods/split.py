@@ -11,10 +11,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rpsg.errors import RunError, UsageError
-from rpsg.methods.paper_steps import Task, agreement_step, made_of, pool_of, rewrite, scrub_step
-from rpsg.methods.seed_steps import choose_abstracts, draw_seeds, seeding
-from rpsg.methods.steps import count_people, label_of, places, pool_wanted, public_filters, vote
+from rpsg.errors import RunError
+from rpsg.methods.paper_steps import (
+    Task,
+    agreement_step,
+    made_of,
+    pool_of,
+    rewrite,
+    scrub_step,
+    some_abstracts,
+    some_texts,
+)
+from rpsg.methods.seed_steps import choose_abstracts, draw_seeds, seeding, usable_rows
+from rpsg.methods.steps import (
+    count_people,
+    enough_voters,
+    label_of,
+    places,
+    pool_wanted,
+    public_filters,
+    some_chosen,
+    vote,
+)
 from rpsg.privacy.disclosure import withheld
 from rpsg.stages.selection import select
 
@@ -29,34 +47,42 @@ if TYPE_CHECKING:
 
 
 def synthesize(job: Job) -> Pool:
-    """The pool of all texts written from donors' seeds; the living ones are the synthetic corpus."""
+    """The pool of all texts written from donors' seeds; the living ones are the synthetic corpus.
+
+    Raises:
+        InfeasibleError: no donor has a record with words, the voters are too few, the guard left no
+            summary, or no text got enough votes.
+        ModelError: the writer gave no text that can be used.
+    """
     return withheld(lambda: _synthesize(job))
 
 
 def _synthesize(job: Job) -> Pool:
-    pack = declared_labels(job)
+    pack = job.pack.with_label(job.plan.data.labels)
 
-    # How many voters there are bounds how many candidates their votes can tell apart.
+    # How many voters there are bounds how many candidates their votes can tell apart. Counting them costs,
+    # so it is seen first that there are donors.
+    usable_rows(job)
     n = count_people(job)
+    enough_voters(job, pack, n)
     wanted = pool_wanted(job, n)
 
     # Donors' records become seeds and are summed up, as in the paper's method.
     seeds = draw_seeds(job, job.plan.paper.seeds or wanted)
-    if job.plan.data.labels:
-        seeds = [seed for seed in seeds if seed.label in job.plan.data.labels]
-    abstracts = choose_abstracts(job, seeds)
+    abstracts = some_abstracts(choose_abstracts(job, seeds))
     with_one = [seed for seed in seeds if seed.number in abstracts]
 
     # The writer makes the candidates; filters that read no voter tidy up.
     tasks = [Task(i, s, abstracts[s.number]) for i, s in _in_turn(with_one, wanted)]
-    pool = filters_step(job, pack, rewrite(job, "first", "first rewrite", tasks), "public filters")
+    pool = some_texts(rewrite(job, "first", "first rewrite", tasks))
+    pool = filters_step(job, pack, pool, "public filters")
 
     # Every voter votes for the nearest candidates; noisy counts decide which stay.
     for round_number in range(job.plan.method.rounds):
         if round_number > 0:
             pool = _rewritten(job, seeds, pool, wanted, round_number)
             pool = filters_step(job, pack, pool, f"public filters {round_number}")
-        pool = votes_step(job, pack, pool, round_number)
+        pool = some_chosen(votes_step(job, pack, pool, round_number))
     pool = scrub_step(job, pool)
     agreement_step(job, seeds, pool)
     return pool
@@ -90,14 +116,14 @@ def votes_step(job: Job, pack: Pack, pool: Pool, round_number: int) -> Pool:
 
 def _in_turn(seeds: list[Seed], count: int) -> list[tuple[int, Seed]]:
     """``count`` places, given to the seeds in turn."""
-    return [(i, seeds[i % len(seeds)]) for i in range(count)] if seeds else []
+    return [(i, seeds[i % len(seeds)]) for i in range(count)]
 
 
 def _rewritten(job: Job, seeds: list[Seed], pool: Pool, wanted: int, round_number: int) -> Pool:
     """The pool with rewrites of its winners, in turn, until there are as many as at first."""
     by_number = {seed.number: seed for seed in seeds}
     winners, first = pool.alive(), len(pool)
-    missing = max(0, wanted - len(winners)) if winners else 0
+    missing = max(0, wanted - len(winners))
     sources = [winners[i % len(winners)] for i in range(missing)]
     tasks = [Task(first + i, by_number[_seed_of(c)], c.text) for i, c in enumerate(sources)]
     new = rewrite(job, "second", f"rewrite {round_number}", tasks)
@@ -109,20 +135,6 @@ def _seed_of(candidate: Candidate) -> int:
     if candidate.parent is None:
         raise RunError("A text has lost its seed.", hint="This is a bug; please report it.")
     return candidate.parent
-
-
-def declared_labels(job: Job) -> Pack:
-    """The pack with the declared labels.
-
-    Raises:
-        UsageError: there is a label column and its values are not declared: finding them would cost.
-    """
-    data = job.plan.data
-    if data.label is not None and not data.labels:
-        raise UsageError(
-            "In split mode the values of the label must be declared.", hint="Name them with --labels a,b,c."
-        )
-    return job.pack.with_label(data.labels)
 
 
 def label_traits(job: Job, pack: Pack) -> Private[Traits]:

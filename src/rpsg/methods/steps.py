@@ -10,7 +10,14 @@ import numpy as np
 from rpsg.errors import InfeasibleError, ModelError
 from rpsg.privacy.ballots import Ballots, Query
 from rpsg.privacy.gaussian import epsilon_of
-from rpsg.stages.budget import fitting_pack, pool_size, safe_size, votes_stage
+from rpsg.stages.budget import (
+    check_votes,
+    declared_voters,
+    fitting_pack,
+    pool_size,
+    safe_size,
+    votes_stage,
+)
 from rpsg.stages.candidates import write_variants
 from rpsg.stages.cards import CardModel, card_ballots, cells, rows_counted
 from rpsg.stages.cosine_filter import drop_copies, drop_near_duplicates
@@ -44,9 +51,10 @@ def ask(job: Job, stage: str, what: str, dim: int = 0) -> Query:
 
 
 def count_people(job: Job) -> int:
-    """How many people there are: as declared, or a noisy count's safe lower end."""
-    if job.plan.privacy.n_public is not None:
-        return job.plan.privacy.n_public
+    """How many people can vote: as declared, or a noisy count's safe lower end."""
+    declared = declared_voters(job.plan)
+    if declared is not None:
+        return declared
     asked = ask(job, "size", "number of people (or rows, without a user column)", 1)
 
     def ballots() -> Private[Ballots]:
@@ -109,6 +117,11 @@ def _delta_fail(job: Job, asked: Query) -> float:
 def feasible(job: Job, pack: Pack, n: int) -> Pack:
     """The pack as ``n`` people can fill it; InfeasibleError, with what to change, when they cannot."""
     return fitting_pack(job.plan, pack, n, paid(job))
+
+
+def enough_voters(job: Job, pack: Pack, n: int) -> None:
+    """See that the votes of ``n`` people can tell candidates apart; InfeasibleError when they cannot."""
+    check_votes(job.plan, pack, n, paid(job))
 
 
 def pool_wanted(job: Job, n: int) -> int:
@@ -210,12 +223,30 @@ def places(job: Job, standing: int, round_number: int) -> int:
     return max(1, min(wanted, standing // 2))
 
 
+def some_chosen(pool: Pool) -> Pool:
+    """The pool after a vote, in which a text must be alive.
+
+    Raises:
+        InfeasibleError: no noisy count was above the floor.
+    """
+    if not pool.alive():
+        raise InfeasibleError(
+            "No text got enough votes, so there is no corpus.",
+            hint="Raise --epsilon or bring more people to vote, and start with a new -o.",
+        )
+    return pool
+
+
 def expand(job: Job, pack: Pack, pool: Pool) -> Pool:
-    """The pool with variants of its living texts until there are as many as the plan asks for."""
-    winners = pool.alive()
+    """The pool with variants of its living texts until there are as many as the plan asks for.
+
+    Raises:
+        InfeasibleError: there is no living text to vary.
+    """
+    winners = some_chosen(pool).alive()
     for _ in range(EXPAND_ATTEMPTS):
         missing = job.plan.corpus.size - len(pool.alive())
-        if missing <= 0 or not winners:
+        if missing <= 0:
             break
         pool = write_variants(pool, winners, missing, pack, job.plan, job.tools.writer, job.progress)
         pool = public_filters(job, pack, pool)

@@ -1,4 +1,4 @@
-"""What strict mode will spend where, and whether that can work at all: public numbers only."""
+"""What strict and split mode will spend where, and whether that can work at all: public numbers only."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.errors import InfeasibleError
 from rpsg.privacy.accounting import Budget, StagePlan, calibrate, max_candidates, max_cells
+from rpsg.stages.partition import listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,6 +89,25 @@ def safe_size(noisy: float, sigma: float) -> int:
     return max(0, math.floor(noisy - LOWER_END * sigma - 0.5))
 
 
+def declared_voters(plan: Plan) -> int | None:
+    """How many people can vote by the plan's ``n_public``; None where they are counted with noise.
+
+    ``n_public`` counts everybody. In split mode some of them are donors: at the most those on the list, or
+    as many as a secret draw takes but once in a million.
+
+    Raises:
+        UsageError: the list of donors cannot be read.
+    """
+    people = plan.privacy.n_public
+    if people is None or plan.method.name != "split":
+        return people
+    if plan.split.donor_list:
+        return max(0, people - len(listed(plan)))
+    share = plan.split.donors
+    margin = LOWER_END * math.sqrt(people * share * (1 - share))
+    return max(0, math.floor(people * (1 - share) - margin))
+
+
 def votes_stage(plan: Plan, round_number: int) -> str:
     return "votes" if plan.method.rounds == 1 else f"votes[{round_number}]"
 
@@ -107,10 +127,29 @@ def smallest_size(plan: Plan, pack: Pack, budget: Budget) -> int:
     lies up to twice its margin below the truth (but once in a million).
     """
     cards = math.ceil(_fewest_cells(pack) * NOISE_PER_CELL * budget.release("cards").sigma / NOISE_SHARE)
-    votes = math.ceil(2 * MINIMUM_POOL * budget.release(votes_stage(plan, 0)).sigma)
+    return max(cards + 1 + _counting_margin(plan, budget), fewest_voters(plan, budget))
+
+
+def fewest_voters(plan: Plan, budget: Budget) -> int:
+    """The smallest number of voters whose votes tell a useful number of candidates apart."""
+    wanted, sigma = _least_pool(plan), budget.release(votes_stage(plan, 0)).sigma
+    votes = math.ceil(2 * wanted * sigma / plan.method.votes_per_record)
+    return votes + 1 + _counting_margin(plan, budget)
+
+
+def _counting_margin(plan: Plan, budget: Budget) -> int:
     counted = plan.privacy.n_public is None
-    margin = math.ceil(2 * LOWER_END * budget.release("size").sigma) + 1 if counted else 0
-    return max(cards, votes) + 1 + margin
+    return math.ceil(2 * LOWER_END * budget.release("size").sigma) + 1 if counted else 0
+
+
+def _least_pool(plan: Plan) -> int:
+    """The fewest candidates that are worth a vote."""
+    return min(MINIMUM_POOL, plan.corpus.size)
+
+
+def counts_cards(budget: Budget) -> bool:
+    """Whether the schema is counted: in split mode voters are asked for votes alone."""
+    return any(release.stage == "cards" for release in budget.releases)
 
 
 def _fewest_cells(pack: Pack) -> int:
@@ -165,11 +204,14 @@ def fitting_pack(plan: Plan, pack: Pack, n: int, budget: Budget) -> Pack:
 
 def check_votes(plan: Plan, pack: Pack, n: int, budget: Budget) -> None:
     """InfeasibleError when the votes of ``n`` people cannot tell a useful number of candidates apart."""
-    if pool_size(plan, n, budget) < min(MINIMUM_POOL, plan.corpus.size):
+    if pool_size(plan, n, budget) < _least_pool(plan):
+        cards = counts_cards(budget)
+        fewest = smallest_size(plan, pack, budget) if cards else fewest_voters(plan, budget)
+        who = "people" if cards else "voters"
         raise InfeasibleError(
-            f"At epsilon {plan.privacy.epsilon:g} the votes of so few people cannot tell "
-            f"{MINIMUM_POOL} candidates apart.",
-            hint=f"Raise --epsilon, or bring at least {smallest_size(plan, pack, budget)} people.",
+            f"At epsilon {plan.privacy.epsilon:g} the votes of so few {who} cannot tell "
+            f"{_least_pool(plan)} candidates apart.",
+            hint=f"Raise --epsilon, or bring at least {fewest} {who}.",
         )
 
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rpsg.errors import UsageError
 from rpsg.records import Corpus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from rpsg.plan import Plan
     from rpsg.records import Document
 
 
@@ -43,6 +46,19 @@ def by_draw(key: bytes, share: float) -> Callable[[Document], bool]:
         return int.from_bytes(tag[:8], "big") < limit
 
     return is_donor
+
+
+def listed(plan: Plan) -> frozenset[str]:
+    """The users that the plan's list of donors names, one a line; whoever is not in the data is ignored.
+
+    Raises:
+        UsageError: the list cannot be read.
+    """
+    try:
+        lines = Path(plan.split.donor_list).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise UsageError("The list of donors cannot be read.", hint="See [split] donor_list.") from None
+    return frozenset(line.strip() for line in lines if line.strip())
 
 
 def by_list(users: Collection[str]) -> Callable[[Document], bool]:
