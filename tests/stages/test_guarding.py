@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import time
+import unicodedata
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -9,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rpsg.models.recognisers import PatternRecogniser
 from rpsg.protocols import Span
 from rpsg.stages.guard import (
     Guard,
@@ -17,10 +21,12 @@ from rpsg.stages.guard import (
     names_any,
     shares_characters,
     shares_words,
-    words_of,
 )
+from rpsg.stages.reading import words_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rpsg.protocols import Recogniser
 
 SOURCE = (
@@ -60,10 +66,10 @@ def test_what_a_summary_may_say(candidate: str, said: str) -> None:
 
 def test_a_long_run_of_characters_is_a_copy_even_in_few_words() -> None:
     source = "internationalisation counterrevolutionary antidisestablishment"
-    assert Guard(characters=30).problems([(source, source)]) == [
-        "more than 30 characters in a row of its source"
-    ]
-    assert Guard(characters=80).problems([(source, source)]) == [""]
+    candidate = f"{source[20:]}, he said"
+    (said,) = Guard(characters=30).problems([(source, candidate)])
+    assert said.startswith("more than 30 characters in a row")
+    assert Guard(characters=80).problems([(f"{source} {'nuts ' * 30}", candidate)]) == [""]
 
 
 def test_the_number_of_words_is_a_setting() -> None:
@@ -88,6 +94,138 @@ def test_what_a_recogniser_finds_in_the_source_is_an_identity_of_it() -> None:
     assert problem("Almonds are sold in LEEDS.", recogniser=NamesOfPlaces()) == "an identity of its source"
     pairs = [("Almonds.", "Almonds are sold in Leeds.")]
     assert Guard(recogniser=NamesOfPlaces()).problems(pairs) == [""]  # type: ignore[arg-type]  # a plain class
+
+
+def between_letters(mark: str) -> Callable[[str], str]:
+    """A disguise: the mark between every two letters."""
+    return lambda text: re.sub(r"(?<=[^\W_])(?=[^\W_])", lambda _: mark, text)
+
+
+def full_width(text: str) -> str:
+    return "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in text)
+
+
+DISGUISES: dict[str, Callable[[str], str]] = {
+    "soft hyphens": between_letters("\u00ad"),
+    "spaces of no width": between_letters("\u200b"),
+    "joiners": between_letters("\u2060\u034f"),
+    "filling letters": between_letters("\u3164"),
+    "accents apart": lambda text: unicodedata.normalize("NFD", text),
+    "loose accents": between_letters("\u0336"),
+    "full width": full_width,
+    "emphasis": lambda text: re.sub(r"([^\W_]+)", r"_\1_", text),
+    "emphasis inside": lambda text: re.sub(r"([^\W_])([^\W_]+)", r"\1**\2**", text),
+    "tags": lambda text: re.sub(r"([^\W_]+)", r"<b class='x'>\1</b>", text),
+    "tags inside": between_letters("<wbr>"),
+    "entities": between_letters("&shy;"),
+    "no spaces": lambda text: text.replace(" ", ""),
+}
+COPY = "my aunt Zoë Ludmilla Quirrenbach paid two hundred crowns for the café by the harbour"
+
+
+@pytest.mark.parametrize("disguise", DISGUISES)
+def test_a_copy_is_one_with_whatever_characters_it_is_written(disguise: str) -> None:
+    hidden = DISGUISES[disguise](COPY)
+    told = f"The text says that {COPY} last year."
+    assert Guard().problems([(hidden, told), (f"Well, {COPY}!", f"It says that {hidden}")]) != ["", ""]
+    assert all(Guard().problems([(hidden, told), (f"Well, {COPY}!", f"It says that {hidden}")]))
+
+
+@pytest.mark.parametrize("disguise", sorted(set(DISGUISES) - {"no spaces"}))
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("My name is Marek Zelinka and I like nuts.", "A customer called Marek likes them."),
+        ("My name is Zoë and I like nuts.", "A customer called Zoe likes them."),
+        ("Dr. Zelinka treated me well in May.", "A doctor, Zelinka, was praised."),
+        ("Write to fred.o@mail.example for more nuts.", "One may write to fred.o@mail.example about it."),
+        ("Call 555-123-4567 for more nuts.", "A number, 5551234567, is given."),
+    ],
+)
+def test_an_identity_is_one_with_whatever_characters_it_is_written(
+    disguise: str, source: str, told: str
+) -> None:
+    hide = DISGUISES[disguise]
+    assert all(Guard().problems([(source, told), (source, hide(told))]))
+    if "mail" not in source or "tags" not in disguise:  # of a torn address no pattern finds the ends
+        assert all(Guard().problems([(hide(source), told)]))
+
+
+def test_an_address_with_a_space_that_nobody_sees_is_an_address() -> None:
+    source = "Write to fred.o@ma\u200bil.example, or ask Ma\u00adrek, my name is Ma\u00adrek Zelinka."
+    assert all(
+        Guard().problems(
+            [(source, "Mail goes to fred.o@mail.example there."), (source, "A customer called Marek.")]
+        )
+    )
+
+
+class SurnamesInCapitals:
+    """A recogniser that needs the case of letters, and letters that are whole."""
+
+    name = "surnames"
+    endpoint = "local_model"
+
+    def find(self, texts: list[str]) -> list[list[Span]]:
+        return [[Span(m.start(), m.end(), "name") for m in re.finditer("Zelinka", text)] for text in texts]
+
+
+@pytest.mark.parametrize("disguise", sorted(set(DISGUISES) - {"no spaces"}))
+def test_a_recogniser_is_shown_the_text_as_a_person_reads_it(disguise: str) -> None:
+    guard = Guard(recogniser=SurnamesInCapitals())  # type: ignore[arg-type]  # a plain class
+    source = DISGUISES[disguise]("There Zelinka bought nuts.")
+    assert guard.problems([(source, "It was zelinka who bought them.")]) == ["an identity of its source"]
+
+
+@pytest.mark.parametrize(
+    ("source", "candidate", "dropped"),
+    [
+        ("Anna left me yesterday", "The writer says: Anna left me yesterday.", True),
+        ("Anna left me yesterday", "A person was left by another.", False),
+        ("I was fired for stealing", "Somebody was fired for stealing once.", True),
+        ("I was fired for stealing", "Somebody lost a job after a theft.", False),
+        ("Marek drinks", "It is said that Marek drinks too much.", True),
+        ("Nuts.", "Nuts.", True),
+        ("Nuts.", "A customer writes about nuts.", False),
+        (
+            "我昨天在医院见到了王伟医生他说我得了糖尿病需要每天吃药和打针",
+            "我昨天在医院见到了王伟医生他说我得了糖尿病",
+            True,
+        ),
+        ("我昨天在医院见到了王伟医生他说我得了糖尿病需要每天吃药和打针", "有人谈到自己的病和治疗", False),
+        ("ฉันเป็นโรคเบาหวานและต้องกินยาทุกวัน", "เขาบอกว่าเป็นโรคเบาหวานและต้องกินยา", True),
+        ("わたしはきのうびょういんでたなかさんにあいました", "きのうびょういんでたなかさんに", True),
+        (
+            "우리 이모 김영희는 어제 서울의 병원에 갔습니다",
+            "글쓴이: 우리 이모 김영희는 어제 서울의 병원에",
+            True,
+        ),
+        ("मेरी चाची सुनीता कल दिल्ली के अस्पताल गई थीं", "मेरी चाची सुनीता कल दिल्ली के", True),
+    ],
+)
+def test_a_short_record_and_one_without_spaces_may_not_be_copied_either(
+    source: str, candidate: str, *, dropped: bool
+) -> None:
+    (found,) = Guard().problems([(source, candidate)])
+    assert bool(found) == dropped
+
+
+def test_why_a_summary_is_dropped_does_not_tell_how_long_its_record_is() -> None:
+    pairs = [
+        (" ".join(f"word{i}" for i in range(n)), " ".join(f"word{i}" for i in range(n))) for n in (2, 3, 5, 9)
+    ]
+    assert len(set(Guard().problems(pairs))) == 1
+
+
+@pytest.mark.parametrize(
+    "letter", ["a", "\n", "1", "<", "[", "@", "$", " ", "_", "&#", "\u0301\u0323", "我", "<b", "]("]
+)
+def test_the_guard_is_done_with_a_long_row_of_one_character_at_once(letter: str) -> None:
+    """The square of so many characters would take hours."""
+    row = letter * (200_000 // len(letter))
+    began = time.perf_counter()
+    Guard(recogniser=PatternRecogniser()).problems([(row, "A customer likes nuts."), ("nuts", row)])
+    assert time.perf_counter() - began < 30
 
 
 MAREK = (
@@ -184,8 +322,8 @@ def presidio() -> Recogniser:
 
 
 @given(st.text(st.sampled_from("ab c'.-é\u2019"), max_size=40), st.integers(1, 7))
-def test_a_text_shares_its_own_words_unless_it_has_too_few(text: str, size: int) -> None:
-    assert shares_words(text, text, size) == (len(words_of(text)) >= size)
+def test_a_text_shares_its_own_words_unless_it_has_none(text: str, size: int) -> None:
+    assert shares_words(text, text, size) == bool(words_of(text))
     assert all(len(gram) == size for gram in grams(text, size))
 
 

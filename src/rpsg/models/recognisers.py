@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -57,7 +58,7 @@ class Shape:
 
 #: In order of rank: where two overlap, the one further up is taken.
 SHAPES = (
-    Shape("email", re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")),
+    Shape("email", re.compile(r"(?<![\w.+%-])[\w.+%-]++@[\w-]++(?:\.[\w-]++)++")),
     Shape("link", re.compile(r"\b(?:https?://|www\.)[^\s<>\"]*[^\s<>\".,;:!?)\]]", re.IGNORECASE)),
     Shape("iban", re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"), passes_mod_97),
     Shape("card", re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-])"), passes_luhn),
@@ -71,7 +72,7 @@ SHAPES = (
         "id",
         re.compile(
             r"\b(?:MRN|NHS|SSN|passport|patient|customer|account|insurance|licen[cs]e|order|ticket|case)"
-            r"(?: (?:no|number|id|nr))?\.?[:# ]{1,2}(?=[A-Z0-9-]*\d)[A-Z0-9][A-Z0-9-]{3,}\b",
+            r"(?: (?:no|number|id|nr))?\.?[:# ]{1,2}(?=[A-Z0-9-]{0,40}\d)[A-Z0-9][A-Z0-9-]{3,}\b",
             re.IGNORECASE,
         ),
     ),
@@ -107,8 +108,13 @@ class PatternRecogniser:
 
 def apart(spans: Iterable[Span]) -> list[Span]:
     """The spans in order of their start, without those that overlap one named earlier."""
-    kept: list[Span] = []
+    kept: list[Span] = []  # always in order, so that each is held against its neighbours alone
     for span in spans:
-        if span.start < span.end and all(span.end <= o.start or o.end <= span.start for o in kept):
-            kept.append(span)
-    return sorted(kept, key=lambda span: span.start)
+        place = bisect_left(kept, span.end, key=_start)
+        if span.start < span.end and (place == 0 or kept[place - 1].end <= span.start):
+            kept.insert(place, span)
+    return kept
+
+
+def _start(span: Span) -> int:
+    return span.start

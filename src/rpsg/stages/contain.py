@@ -15,25 +15,67 @@ import unicodedata
 #: Marks by which chat templates tell one turn from the next, of all families of models there are.
 TEMPLATE = re.compile(
     r"<\|[^<>|]{0,60}\|>|<\uff5c[^<>]{0,60}\uff5c>"
-    r"|\[/?(?:INST|SYS|SYSTEM|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]|<</?SYS>>"
+    r"|\[/?(?:INST|SYS|SYSTEM|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|THINK)\]|<</?SYS>>"
     r"|</?(?:s|bos|eos|pad|unk|think|tool_call|tool_response|start_of_turn|end_of_turn|start_header_id"
     r"|end_header_id|im_start|im_end)>"
-    r"|^\s*#{1,6}\s*(?:instruction|response|system|assistant|user|human|input|output)s?\s*:?",
+    r"|^[^\S\n]*#{1,6}\s*(?:instruction|response|system|assistant|user|human|input|output)s?\s*:?",
     re.IGNORECASE | re.MULTILINE,
 )
+#: Marks within marks are taken out layer by layer, so often at the most; then what marks are made of goes.
+#: A record of a hundred thousand layers would otherwise cost the square of its length.
+LAYERS = 8
+_MADE_OF = str.maketrans(dict.fromkeys("<>[]|#\uff5c", " "))
 KEPT_CONTROLS = "\n\t"
+_DOUBTFUL = re.compile(r"[^\n\t -~]")
+#: Letters and marks that nobody sees, although Unicode does not count them among the format characters.
+_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
+#: Where models that think aloud begin and end to do so, as text.
+_THINKING = re.compile(
+    r"(?P<begins><(?:think|thinking|thought|thoughts|reasoning|reflection|seed:think)>|\[THINK\]"
+    r"|<\|channel\|>\s{0,9}(?:analysis|commentary)\b|<\|begin_of_thought\|>)"
+    r"|</(?:think|thinking|thought|thoughts|reasoning|reflection|seed:think)>|\[/THINK\]"
+    r"|<\|channel\|>\s{0,9}final\b|<\|end_of_thought\|>",
+    re.IGNORECASE,
+)
 
 
 def plain(text: str) -> str:
     """The text without control, bidirectional and invisible characters and without chat-template marks.
 
-    Marks that appear when others are taken out go too.
+    Controls that part lines or columns become a space; marks that appear when others are taken out go too.
     """
-    text = "".join(c for c in text if c in KEPT_CONTROLS or unicodedata.category(c)[0] != "C")
-    before = ""
-    while before != text:
+    if _DOUBTFUL.search(text):
+        text = "".join(map(_readable, text.replace("\r\n", "\n")))
+    for _ in range(LAYERS):
         before, text = text, TEMPLATE.sub(" ", text)
-    return text.strip()
+        if before == text:
+            return text.strip()
+    return text.translate(_MADE_OF).strip()
+
+
+def _readable(character: str) -> str:
+    if character in KEPT_CONTROLS:
+        return character
+    if unicodedata.category(character)[0] == "C":
+        return " " if character.isspace() else ""
+    return "" if character in _UNSEEN else character
+
+
+def without_thoughts(text: str) -> str | None:
+    """The text without what a model thinks aloud before it answers; None if it never comes to an end of it.
+
+    A template may open the thinking itself, in the prompt: what stands before an end without a beginning
+    is thought as well.
+    """
+    kept: list[str] = []
+    last, thinking = 0, False
+    for mark in _THINKING.finditer(text):
+        if mark["begins"] is None:
+            kept = kept if thinking else []
+        elif not thinking:
+            kept.append(text[last : mark.start()])
+        last, thinking = mark.end(), mark["begins"] is not None
+    return None if thinking else "".join([*kept, text[last:]])
 
 
 def delimiter(key: bytes, *names: object) -> str:

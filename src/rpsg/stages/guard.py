@@ -11,6 +11,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rpsg.stages.reading import readings, words_in, words_of
 from rpsg.stages.scrub import found_by_pattern
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from rpsg.protocols import Recogniser
 
-WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
 #: What a word of a name is looked for by; shorter ones, initials mostly, say too little by themselves.
 NAME_WORD = re.compile(r"[^\W\d_]{3,}")
 #: Kinds whose words each point to somebody or to some place.
@@ -50,11 +50,18 @@ ACTIVE = re.compile(
 )
 
 
+#: Of a short source not more than half may stand in a row, but so many characters always.
+FEWEST_CHARACTERS = 8
+
+
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Candidates may share fewer than ``words`` words in a row with their source and no run of more than
-    ``characters`` characters, nothing of an identity that ``recogniser`` or the patterns find in it, and hold
-    nothing that acts (links, markup) or gives a model orders.
+    """Candidates may share fewer than ``words`` words in a row with their source (not all the words of a
+    shorter one) and no run of more than ``characters`` characters (nor than half of a short one), nothing of
+    an identity that ``recogniser`` or the patterns find in it, and hold nothing that acts (links, markup) or
+    gives a model orders.
+
+    Both are read as ``reading`` tells, so it does not matter with which characters a word is written.
     """
 
     words: int = 6
@@ -63,45 +70,111 @@ class Guard:
 
     def problems(self, pairs: Sequence[tuple[str, str]]) -> list[str]:
         """For each (source, candidate) why it is dropped, or an empty string."""
-        sources = list(dict.fromkeys(source for source, _ in pairs))
-        known = dict(zip(sources, identities(sources, self.recogniser), strict=True))
-        return [self._problem(source, candidate, known[source]) for source, candidate in pairs]
+        places: dict[str, list[int]] = {}
+        for place, (source, _) in enumerate(pairs):
+            places.setdefault(source, []).append(place)
+        found = [""] * len(pairs)
+        for (source, own), known in zip(
+            places.items(), identities(list(places), self.recogniser), strict=True
+        ):
+            traces = Traces.of(source, self.words, self.characters)
+            for place in own:
+                found[place] = self._problem(pairs[place][1], traces, known)
+        return found
 
-    def _problem(self, source: str, candidate: str, known: Identities) -> str:
+    def _problem(self, candidate: str, traces: Traces, known: Identities) -> str:
         if not candidate.strip():
             return "nothing that can be read"
-        if ACTIVE.search(candidate):
+        ways = readings(candidate)
+        if any(map(ACTIVE.search, [candidate, *ways])):
             return "acts or gives orders"
-        if shares_words(source, candidate, self.words):
-            return f"{self.words} words in a row of its source"
-        if shares_characters(source, candidate, self.characters):
-            return f"more than {self.characters} characters in a row of its source"
-        if names_any(candidate, known):
+        if traces.hold_words(ways):
+            return f"{self.words} words in a row of its source, or all of a shorter one"
+        if traces.hold_characters(ways):
+            return f"more than {self.characters} characters in a row of its source, or half of a short one"
+        if _names_any(ways, known):
             return "an identity of its source"
         return ""
 
 
-def words_of(text: str) -> list[str]:
-    """The words of a text in lower case, without punctuation."""
-    return [word.lower().replace("\u2019", "'") for word in WORD.findall(text)]
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What copies of one source are known by: its runs of words, by their number, and of characters."""
+
+    words: dict[int, set[tuple[str, ...]]]
+    characters: int
+    runs: set[str]
+
+    @classmethod
+    def of(cls, source: str, words: int, characters: int) -> Traces:
+        """Of a source: runs of ``words`` words, or of all if it has fewer, and of more than ``characters``
+        characters, or than half of what it has, but than eight at the least.
+        """
+        ways = readings(source)
+        shown = _strings(ways)
+        most = min(characters, max(FEWEST_CHARACTERS, len(shown[0]) // 2))
+        runs = {run for string in shown for run in _runs(string, most + 1)}
+        return cls(_word_runs(ways, words), most, runs)
+
+    def hold_words(self, candidate: Iterable[str]) -> bool:
+        """Whether one of the readings of a candidate holds one of the runs of words."""
+        return _holds_words(self.words, candidate)
+
+    def hold_characters(self, candidate: Iterable[str]) -> bool:
+        """Whether one of the readings of a candidate holds one of the runs of characters."""
+        size = self.characters + 1
+        return any(not self.runs.isdisjoint(_runs(string, size)) for string in _strings(candidate))
 
 
 def grams(text: str, size: int) -> set[tuple[str, ...]]:
-    """All runs of ``size`` words."""
-    words = words_of(text)
-    return {tuple(words[i : i + size]) for i in range(len(words) - size + 1)}
+    """All runs of ``size`` words, in whichever way the text is read."""
+    return {gram for reading in readings(text) for gram in _grams(words_in(reading), size)}
 
 
 def shares_words(source: str, candidate: str, size: int) -> bool:
-    """Whether both hold the same ``size`` words in a row."""
-    return not grams(source, size).isdisjoint(grams(candidate, size))
+    """Whether a candidate holds ``size`` words in a row of its source, or all words of a shorter one.
+
+    A source of one word is copied where the candidate is that word.
+    """
+    return _holds_words(_word_runs(readings(source), size), readings(candidate))
+
+
+def _word_runs(source: Iterable[str], size: int) -> dict[int, set[tuple[str, ...]]]:
+    """The runs of words that make a copy, by their length; under nought the one word that there is."""
+    found: dict[int, set[tuple[str, ...]]] = {}
+    for words in filter(None, map(words_in, source)):
+        length = min(size, len(words))
+        found.setdefault(0 if length == 1 < size else length, set()).update(_grams(words, length))
+    return found
+
+
+def _holds_words(runs: dict[int, set[tuple[str, ...]]], candidate: Iterable[str]) -> bool:
+    rows = [words_in(reading) for reading in candidate]
+    return any(
+        not own.isdisjoint(_grams(row, length or 1))
+        for row in rows
+        for length, own in runs.items()
+        if length or len(row) == 1
+    )
+
+
+def _grams(words: Sequence[str], size: int) -> Iterable[tuple[str, ...]]:
+    return zip(*(words[start:] for start in range(size)), strict=False)
 
 
 def shares_characters(source: str, candidate: str, most: int) -> bool:
-    """Whether both hold the same run of more than ``most`` characters, case and punctuation aside."""
-    left, right = " ".join(words_of(source)), " ".join(words_of(candidate))
-    runs = {left[i : i + most + 1] for i in range(len(left) - most)}
-    return any(right[i : i + most + 1] in runs for i in range(len(right) - most))
+    """Whether both hold the same run of more than ``most`` characters; case and punctuation do not count."""
+    left, right = (
+        {run for string in _strings(readings(text)) for run in _runs(string, most + 1)}
+        for text in (source, candidate)
+    )
+    return not left.isdisjoint(right)
+
+
+def _strings(ways: Iterable[str]) -> list[str]:
+    """The words of each reading in a row: with a space between each two, and with none, wherever it was."""
+    rows = [words_in(way) for way in ways]
+    return list(dict.fromkeys(between.join(words) for between in (" ", "") for words in rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,19 +196,30 @@ class Identities:
         parts = [part for _, part in kinds]
         phrases = (tuple(words_of(part)) for part in parts)
         return cls(
-            frozenset(word for kind, part in kinds if kind in NAMES for word in _name_words(part)),
+            frozenset(word for kind, part in kinds if kind in NAMES for word in _name_words(readings(part))),
             frozenset(run for part in parts for run in _known_digits(part)),
             frozenset(phrase for phrase in phrases if sum(map(len, phrase)) > 1),
         )
 
 
 def identities(texts: Sequence[str], recogniser: Recogniser | None = None) -> list[Identities]:
-    """What points to a person in each text: by patterns, and by a recogniser if given."""
-    found = [found_by_pattern(text) for text in texts]
+    """What points to a person in each text: by patterns, and by a recogniser if given.
+
+    Both look at the text as it stands and at its ``readings``: a name with a hyphen that nobody sees is a
+    name.
+    """
+    ways = [_ways(text) for text in texts]
+    found = [[hit for way in own for hit in found_by_pattern(way)] for own in ways]
     if recogniser is not None:
-        for own, text, spans in zip(found, texts, recogniser.find(texts), strict=True):
-            own.extend((span.kind, text[span.start : span.end]) for span in spans)
+        spans = iter(recogniser.find([way for own in ways for way in own]))
+        for hits, own in zip(found, ways, strict=True):
+            hits.extend((span.kind, way[span.start : span.end]) for way in own for span in next(spans))
     return [Identities.of(own) for own in found]
+
+
+def _ways(text: str) -> list[str]:
+    """The text and those of its readings that differ by more than white space."""
+    return list({" ".join(way.split()): way for way in reversed([text, *readings(text)])}.values())
 
 
 def names_any(text: str, known: Identities) -> bool:
@@ -145,37 +229,37 @@ def names_any(text: str, known: Identities) -> bool:
     or without accents. Of a number the digits count, whatever stands between them. Everything else must
     stand there whole. The time is linear in the length of the text.
     """
-    if known.names and not known.names.isdisjoint(_name_words(text)):
+    return _names_any(readings(text), known)
+
+
+def _names_any(ways: Sequence[str], known: Identities) -> bool:
+    if known.names and not known.names.isdisjoint(_name_words(ways)):
         return True
-    if known.digits and not known.digits.isdisjoint(_shown_digits(text)):
+    if known.digits and not known.digits.isdisjoint(_shown_digits(ways)):
         return True
+    rows = [words_in(way) for way in ways]
     sizes = {len(phrase) for phrase in known.phrases}
-    return any(not known.phrases.isdisjoint(grams(text, size)) for size in sizes)
+    return any(not known.phrases.isdisjoint(_grams(row, size)) for row in rows for size in sizes)
 
 
-def _name_words(text: str) -> set[str]:
-    bare = "".join(c for c in _simplified(text).casefold() if not unicodedata.combining(c))
-    return set(NAME_WORD.findall(bare)) - COMMON
+def _name_words(ways: Iterable[str]) -> set[str]:
+    return {word for way in ways for word in NAME_WORD.findall(way.casefold())} - COMMON
 
 
 def _known_digits(part: str) -> set[str]:
-    digits = _digits(part)
+    digits = _digits(readings(part)[0])
     return _runs(digits, min(len(digits), MOST_DIGITS)) if len(digits) >= FEWEST_DIGITS else set()
 
 
-def _shown_digits(text: str) -> set[str]:
-    digits = _digits(text)
-    return {run for size in range(FEWEST_DIGITS, MOST_DIGITS + 1) for run in _runs(digits, size)}
+def _shown_digits(ways: Iterable[str]) -> set[str]:
+    rows = set(map(_digits, ways))
+    return {run for row in rows for size in range(FEWEST_DIGITS, MOST_DIGITS + 1) for run in _runs(row, size)}
 
 
-def _runs(digits: str, size: int) -> set[str]:
-    return {digits[i : i + size] for i in range(len(digits) - size + 1)}
+def _runs(characters: str, size: int) -> set[str]:
+    return {characters[i : i + size] for i in range(len(characters) - size + 1)}
 
 
-def _digits(text: str) -> str:
-    return "".join(c for c in _simplified(text) if c.isdecimal())
-
-
-def _simplified(text: str) -> str:
-    """Accents apart from their letters, and letters and digits of full width as the usual ones."""
-    return unicodedata.normalize("NFKD", text)
+def _digits(way: str) -> str:
+    """The digits of a text as the usual ones, whatever script they are of."""
+    return "".join(str(unicodedata.decimal(c)) for c in way if c.isdecimal())

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from rpsg.records import Pool
 
 PATTERNS = (
-    ("[EMAIL]", re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")),
+    # Begins where nothing of it stands before: tried from every letter of a long row, it takes its square.
+    ("[EMAIL]", re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)++")),
     ("[LINK]", re.compile(r"\b(?:https?://|www\.)\S+", re.IGNORECASE)),
     ("[NUMBER]", re.compile(r"(?<![\w.])\+?\d(?:[\s().-]{0,2}\d){6,}(?!\w)")),
     ("[ACCOUNT]", re.compile(r"(?<![\w/])[@~][A-Za-z]\w{2,}")),
