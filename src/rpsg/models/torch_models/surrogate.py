@@ -67,11 +67,13 @@ class FineTuned:
     def train(self, texts: Sequence[str], seed: int) -> FineTunedScorer:
         """A scorer trained on ``texts``, in an order (and with a dropout) that ``seed`` decides."""
         torch = import_torch()
-        model, tokenizer = load_causal(self._weights), load_tokenizer(self._weights)
+        tokenizer = load_tokenizer(self._weights)
         rows = [ids for ids in map(_tokens(tokenizer), texts) if len(ids) > 1]
-        devices = [model.device] if model.device.type == "cuda" else []
+        devices = list(range(torch.cuda.device_count()))
         with torch.random.fork_rng(devices=devices), one_thread_each():
-            torch.manual_seed(seed)  # dropout knows no other source; what was there before comes back
+            # Dropout, and a head that weights lack, know no other source. What was there before comes back.
+            torch.manual_seed(seed)
+            model = load_causal(self._weights)
             self._fit(model, rows)
         digest = sha256("\0".join(texts).encode(errors="surrogatepass")).hexdigest()
         return FineTunedScorer(model.eval(), tokenizer, f"{self.name}@{digest[:12]}")
