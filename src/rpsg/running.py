@@ -14,6 +14,7 @@ from rpsg.domains import Pack, find_pack, pack_folder, read_pack
 from rpsg.errors import RunError
 from rpsg.methods.cautions import cautions
 from rpsg.methods.places import SEEDED, check_places, seed_names, seed_tools, seen_places
+from rpsg.methods.seed_steps import ATTEMPT
 from rpsg.methods.tools import Job, Tools
 from rpsg.models.prices import price_for
 from rpsg.private_side import open_side
@@ -162,7 +163,7 @@ def execute(
                     tools.writer,
                     calls,
                     meter=Meter(plan.limits, [calls], price),
-                    stage=lambda: watch.stage,
+                    stage=lambda: watch.stage.partition(ATTEMPT)[0],  # how often is private
                     sending=partial(note_sending, folder, tools.writer),
                     at_once=plan.server.concurrency,
                 )

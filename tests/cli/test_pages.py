@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.cli.conftest import finished
 
-from rpsg import __version__, registry
+from rpsg import __version__, api, registry
 from rpsg.results import Check, Verification
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Api, Rpsg
+
+    from rpsg.plan import Plan
+    from rpsg.results import Run
 
 
 def test_the_version_is_printed(rpsg: Rpsg) -> None:
@@ -94,6 +98,36 @@ def test_a_run_ends_in_its_summary_its_time_and_the_next_command(fake: Api, rpsg
     assert "41 s" in page
     assert "82%" in page
     assert "rpsg verify 'my runs'" in page
+
+
+@pytest.mark.parametrize(
+    ("claim", "said", "unsaid"),
+    [
+        ("no_formal_guarantee", "Do not publish this: no guarantee covers it", "may be shared"),
+        ("voters_only_dp", "donors are not protected", "may be shared"),
+        ("end_to_end_dp", "This half may be shared", "not publish"),
+        ("no_private_data", "This half may be shared", "not publish"),
+    ],
+)
+def test_a_run_ends_in_what_may_be_done_with_its_release(
+    fake: Api, rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch, claim: str, said: str, unsaid: str
+) -> None:
+    def run(plan: Plan, out: str | Path, progress: object = None) -> Run:
+        del plan, progress
+        return dataclasses.replace(finished(Path(out)), ledger={"claim": {"type": claim}})
+
+    monkeypatch.setattr(api, "run", run)
+    page = " ".join(rpsg("run", "reviews.csv", "-o", "runs").out.split())
+    assert said in page
+    assert unsaid not in page
+
+
+def test_what_the_guard_does_not_know_is_on_the_last_page_even_of_a_quiet_run(fake: Api, rpsg: Rpsg) -> None:
+    quiet = rpsg("run", "reviews.csv", "--method", "paper", "-o", "runs", "-q")
+    assert "no names of people" in " ".join(quiet.out.split())
+    assert "Look at this first" not in rpsg("run", "reviews.csv", "-o", "runs", "-q").out
+    told = rpsg("run", "reviews.csv", "--method", "paper", "-o", "runs", "--json").json["run"]["warnings"]
+    assert "no names of people" in told[0]
 
 
 def test_a_run_as_json_is_one_object_and_progress_goes_to_stderr(fake: Api, rpsg: Rpsg) -> None:

@@ -101,6 +101,14 @@ class Notes(running.Silent):
         self.told.append(message)
 
 
+class Stages(running.Silent):
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+
+    def start(self, stage: str, total: int | None = None) -> None:
+        self.begun.append(stage)
+
+
 @pytest.mark.parametrize("method", ["paper", "split", "strict"])
 def test_who_runs_without_a_recogniser_of_names_is_told_before_and_while_it_runs(
     lab: Lab, method: str
@@ -113,6 +121,48 @@ def test_who_runs_without_a_recogniser_of_names_is_told_before_and_while_it_runs
     for told in (api.preview(plan).warnings, notes.told):
         assert any("no names of people" in line for line in told) == (method != "strict")
     assert not any("no names of people" in line for line in api.preview(safe).warnings)
+
+
+def test_settings_that_the_method_paper_does_not_look_at_are_named_before_and_while_it_runs(lab: Lab) -> None:
+    said: dict[str, Any] = {
+        "privacy": {"epsilon": 0.5, "lifetime_epsilon": 8.0},
+        "method": {"name": "paper", "rounds": 2},
+    }
+    plan, notes = lab.plan(lab.file(lab.rows(40)), **said), Notes()
+    running.execute(plan, lab.folder / "run", tools=lab.tools(), progress=notes)
+    for told in (api.preview(plan).warnings, notes.told):
+        (line,) = [line for line in told if "no effect" in line]
+        assert "--epsilon, --rounds have no effect" in line
+        assert "nominal_epsilon" in line
+    quiet: dict[str, Any] = {
+        "privacy": {"epsilon": 2.0, "lifetime_epsilon": 8.0},
+        "method": {"name": "paper"},
+    }
+    assert not any("no effect" in line for line in api.preview(lab.plan(**quiet)).warnings)
+    strict = api.preview(lab.plan(method={"rounds": 2}))
+    assert not any("no effect" in line for line in strict.warnings)
+
+
+def test_the_number_of_seeds_goes_before_the_size_and_the_plan_says_so(lab: Lab) -> None:
+    shown = api.preview(lab.plan(method={"name": "paper"}, paper={"seeds": 7}))
+    assert shown.candidates == 7
+    assert any("seeds = 7" in line and "--size 20 has no effect" in line for line in shown.warnings)
+
+
+def test_a_model_for_the_patterns_is_refused(lab: Lab) -> None:
+    plan = lab.plan(method={"name": "paper"}, paper={"recogniser_model": "en_core_web_sm"})
+    for refused in (api.preview, lab.run):
+        with pytest.raises(UsageError, match="recogniser_model") as caught:
+            refused(plan)
+        assert "presidio" in caught.value.hint
+
+
+def test_a_record_without_words_takes_nobody_s_place(lab: Lab) -> None:
+    rows = [{**row, "text": " "} if i % 2 else row for i, row in enumerate(lab.rows(60))]
+    seeds = stages(lab.run(lab.plan(lab.file(rows), method={"name": "paper"})))["seeds"]
+    assert (seeds["facts"]["taken"], seeds["facts"]["given"]) == (60, 20)
+    assert seeds["facts"]["dropped"] == {"empty": 30}
+    assert all(seed["text"].strip() for seed in seeds["value"])
 
 
 def test_the_plan_says_how_much_is_asked_and_what_the_run_asks_is_within_it(lab: Lab) -> None:
@@ -171,12 +221,16 @@ def test_what_is_kept_of_a_failed_private_prompt_confirms_no_guess(lab: Lab) -> 
 def test_the_journal_tells_neither_how_many_private_prompts_there_were_nor_how_long_they_took(
     lab: Lab,
 ) -> None:
-    run = lab.run(lab.plan(lab.file(lab.rows(40)), method={"name": "paper"}))
+    watch = Stages()
+    run = lab.run(lab.plan(lab.file(lab.rows(40)), method={"name": "paper"}), progress=watch)
+    assert "first rewrite, attempt 2" in watch.begun, "who looks on is told that a text is written again"
+    assert len(set(watch.begun)) == len(watch.begun)
     events = [json.loads(line) for line in (run.path / "journal.jsonl").read_text().splitlines()]
     told = [event for event in events if event["event"] in {"sending", "finished"}]
     stages_told = [event["stage"] for event in told if event["event"] == "sending"]
     assert len(stages_told) == len(set(stages_told)) >= 2
     assert not [event for event in told if "at" in event or "requests" in event]
+    assert not [stage for stage in stages_told if "attempt" in stage]
 
 
 def test_no_input_takes_the_place_of_an_output_that_failed(lab: Lab) -> None:

@@ -211,7 +211,16 @@ def test_the_same_texts_and_seed_train_the_same_surrogate_and_leave_the_dice_alo
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-def test_a_text_without_tokens_has_no_score(bert: Path) -> None:
+def test_of_an_empty_text_the_end_alone_is_scored(bert: Path) -> None:
+    (end,) = trained(bert, epochs=1).score([""])
+    assert len(end) == 1
+    assert math.isfinite(end[0])
+
+
+def test_a_text_without_tokens_has_no_score() -> None:
+    from rpsg.models.fake import FakeScorer
     from rpsg.stages.surrogate import mean_nll
 
-    assert math.isfinite(mean_nll(trained(bert, epochs=1), ["the tea"])[0])
+    nothing, written = mean_nll(FakeScorer(), ["", "the tea"])
+    assert math.isnan(nothing)
+    assert math.isfinite(written)

@@ -64,12 +64,14 @@ def run(
 ) -> None:
     """Write the synthetic corpus, its ledger and its evidence into a folder.
 
-    The same command goes on where a stopped run left off. RUN/release is the half that may be shared.
+    The same command goes on where a stopped run left off. RUN/release is the half that may be shared, but
+    for the method paper, whose release no guarantee covers, and split, which does not protect its donors.
     """
     from rpsg import api  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.cli import layers, pages  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.cli.progress import teller  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.methods.cautions import cautions  # noqa: PLC0415  # only when it is needed: the help must be quick
 
     if dry_run:
         _show_plan(given, config, out, as_json=as_json)
@@ -78,9 +80,9 @@ def run(
     with teller(quiet=quiet, as_json=as_json) as progress:
         finished = api.run(resolved, out, progress)
     if as_json:
-        print_json({"run": pages.run_facts(finished)})
+        print_json({"run": pages.run_facts(finished, cautions(resolved))})
     else:
-        pages.show_run(Screen.stdout(), finished)
+        pages.show_run(Screen.stdout(), finished, cautions(resolved))
 
 
 def verify(

@@ -85,12 +85,13 @@ def _schema(screen: Screen, preview: Preview) -> None:
 
 def _work(screen: Screen, preview: Preview) -> None:
     screen.heading("Size and work")
-    people = [("people", _number(preview.people, "counted with noise during the run"))]
+    who = "voters" if preview.method == "split" else "people"
+    people = [(who, _number(preview.people, "counted with noise during the run"))]
     if preview.smallest_people is not None:
-        people.append(("fewest people that can carry this", f"{preview.smallest_people:,}"))
+        people.append((f"fewest {who} that can carry this", f"{preview.smallest_people:,}"))
     facts = [
         *(people if preview.stages else ()),
-        ("candidates", _number(preview.candidates, "known once people are counted")),
+        ("candidates", _number(preview.candidates, f"known once {who} are counted")),
         ("calls of the writer", _number(preview.llm_calls, "")),
         ("tokens", f"{preview.prompt_tokens:,} read, {preview.new_tokens:,} written"),
         ("time", "not known" if preview.seconds is None else f"about {seconds_in_words(preview.seconds)}"),
@@ -147,8 +148,8 @@ def _value(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def show_run(screen: Screen, run: Run) -> None:
-    """The summary, where the time went, and what to type next."""
+def show_run(screen: Screen, run: Run, cautions: Sequence[str] = ()) -> None:
+    """The summary, where the time went, what to look at, and what to type next."""
     screen.markdown(run.summary)
     stages = run.path / "private" / "stages.md"
     if stages.is_file():
@@ -159,14 +160,30 @@ def show_run(screen: Screen, run: Run) -> None:
         screen.heading("Where the time went")
         rows = [(stage, seconds_in_words(s), f"{s / total:.0%}") for stage, s in run.timings.items()]
         screen.table(("step", "time", "share"), rows, numbers=("time", "share"))
+    if cautions:
+        screen.heading("Look at this first")
+        screen.items(cautions, sign="!", style="yellow")
     screen.heading("Next")
     screen.line("  Check it as anyone can who has the release:")
     screen.command(shlex.join(["rpsg", "verify", str(run.path)]))
-    screen.line("  This half may be shared; everything beside it is private:")
+    screen.line(f"  {_sharing(run)}")
     screen.command(str(run.release))
 
 
-def run_facts(run: Run) -> dict[str, Any]:
+def _sharing(run: Run) -> str:
+    """What may be done with the release, by its claim."""
+    claim = run.ledger.get("claim", {}).get("type")
+    if claim == "no_formal_guarantee":
+        return "Do not publish this: no guarantee covers it, and private texts may show in it."
+    if claim == "voters_only_dp":
+        return (
+            "This half protects the voters. Its donors are not protected, and their texts may show in it: "
+            "share it only if they agree. Everything beside it is private:"
+        )
+    return "This half may be shared; everything beside it is private:"
+
+
+def run_facts(run: Run, cautions: Sequence[str] = ()) -> dict[str, Any]:
     """A finished run as JSON-ready facts; the texts are in the release, not in here."""
     return {
         "path": run.path,
@@ -176,6 +193,7 @@ def run_facts(run: Run) -> dict[str, Any]:
         "claim": run.ledger.get("claim"),
         "timings": run.timings,
         "summary": run.summary,
+        "warnings": list(cautions),
     }
 
 

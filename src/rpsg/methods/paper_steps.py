@@ -62,7 +62,7 @@ def rewrite(job: Job, which: Rewrite, stage: str, tasks: Sequence[Task]) -> Pool
 
         def write(places: Sequence[int], attempt: int) -> list[Attempt]:
             asked = [_request(job, which, tasks[place], attempt) for place in places]
-            return [attempt_of(reply) for reply in writer.write(asked, told.of(len(asked)))]
+            return [attempt_of(reply) for reply in writer.write(asked, told.of(len(asked), attempt))]
 
         def moods(texts: Sequence[str]) -> Sequence[Mood]:
             return judge(texts, job.tools.sentiment, job.tools.embedder)

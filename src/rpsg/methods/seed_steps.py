@@ -41,6 +41,9 @@ SEEN = "texts, sentiment, length and labels, without noise; sentiment and label 
 Summary = tuple[str, str]
 
 
+ATTEMPT = ", attempt "
+
+
 class Hundredths:
     """Tells a progress of replies without telling how many there are."""
 
@@ -48,9 +51,9 @@ class Hundredths:
         self._progress, self._stage = progress, stage
         self._total = self._done = 0
 
-    def of(self, total: int) -> Callable[[int, Reply], None]:
-        """A listener for ``total`` more replies."""
-        self._progress.start(self._stage, 100)
+    def of(self, total: int, attempt: int = 0) -> Callable[[int, Reply], None]:
+        """A listener for ``total`` more replies; attempts after the first, which is 0, go by their number."""
+        self._progress.start(f"{self._stage}{ATTEMPT}{attempt + 1}" if attempt else self._stage, 100)
         self._total, self._done = total, 0
         return self._tell
 
