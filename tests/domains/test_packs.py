@@ -49,6 +49,20 @@ def test_every_pack_that_ships_is_whole(name: str) -> None:
     assert "{text}" in pack.prompts["variant.txt"]
 
 
+@pytest.mark.parametrize("name", pack_names())
+def test_every_pack_that_ships_is_in_english(name: str) -> None:
+    assert find_pack(name).language == "en"
+
+
+def test_the_language_of_a_pack_is_a_code_or_left_out(folder: Path) -> None:
+    assert read_pack(folder).language == ""
+    change(folder, 'name = "tiny"', 'name = "tiny"\nlanguage = "de"')
+    assert read_pack(folder).language == "de"
+    change(folder, 'language = "de"', 'language = "German]"')
+    with pytest.raises(UsageError, match="language"):
+        read_pack(folder)
+
+
 def test_a_pack_is_found_by_name_and_by_folder(folder: Path) -> None:
     assert find_pack(str(folder)).name == "tiny"
     assert "food-reviews" in pack_names()

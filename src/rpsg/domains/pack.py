@@ -93,11 +93,12 @@ class Example(Strict):
 
 
 class Pack(Strict):
-    """A pack, read and checked."""
+    """A pack, read and checked. ``language`` is that of the texts, as an ISO 639 code; it may be missing."""
 
     name: str
     title: str
     about: str
+    language: str = Field("", pattern=r"^([a-z]{2,3})?$")
     text: str = "text"
     temperature: float = Field(1.0, gt=0, le=2)
     top_p: float = Field(0.95, gt=0, le=1)
