@@ -202,7 +202,13 @@ def write_metadata(folder: Path, job: Job, pool: Pool, outputs: Mapping[str, str
     about = job.plan.corpus.about or job.pack.about
     label, seeded = job.plan.data.label is not None, job.seeding is not None
     told = croissant(
-        about, files, attributes, label=label, seeded=seeded, license_name=job.plan.corpus.license
+        about,
+        files,
+        attributes,
+        label=label,
+        seeded=seeded,
+        license_name=job.plan.corpus.license,
+        language=job.pack.language,
     )
     return write_croissant(folder, told)
 

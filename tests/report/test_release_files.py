@@ -13,6 +13,7 @@ from tests.report.conftest import ATTACKS
 from rpsg import api
 from rpsg.errors import RunError, UsageError
 from rpsg.records import Candidate, Card, Drop, Pool
+from rpsg.report.croissant import LEFT_TO_THE_OWNER, croissant, write_croissant
 from rpsg.report.lives import read_lives, write_lives
 from rpsg.report.page import report
 from rpsg.report.reading import read_story
@@ -49,7 +50,7 @@ def test_the_same_release_gives_the_same_report_again(reported: Runs) -> None:
     assert report(read_story(release)) == (release / "report.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("file", ["report.html", "croissant.json", "evidence/candidates.jsonl"])
+@pytest.mark.parametrize("file", ["report.html", "croissant.json", "README.md", "evidence/candidates.jsonl"])
 def test_a_changed_file_is_found(reported: Runs, tmp_path: Path, file: str) -> None:
     copy = shutil.copytree(reported("strict").release, tmp_path / "release")
     (copy / file).write_bytes((copy / file).read_bytes().replace(b"e", b"E", 1))
@@ -137,15 +138,78 @@ def test_croissant_has_a_field_for_everything_in_a_record(reported: Runs, name: 
     assert sources == {"corpus.jsonl"}
 
 
-def test_croissant_has_what_the_specification_asks_for(reported: Runs) -> None:
+#: What must be specified, by the section "Dataset-level information" of the specification of Croissant 1.0.
+REQUIRED = {
+    *("@context", "@type", "conformsTo", "description", "license", "name", "url", "creator", "datePublished"),
+    "distribution",
+}
+
+
+def test_croissant_leaves_out_of_what_is_required_only_what_the_owner_must_say(reported: Runs) -> None:
+    for name in RUNS:
+        found = metadata(reported(name))
+        assert REQUIRED - found.keys() == {"license", *LEFT_TO_THE_OWNER}
+        assert found["@type"] == "sc:Dataset"
+        assert found["conformsTo"] == "http://mlcommons.org/croissant/1.0"
+        assert found["@context"]["@vocab"] == "https://schema.org/"
+        assert all(value not in (None, "", [], {}) for value in found.values())
+
+
+def test_croissant_identifies_every_file_and_field_once_and_refers_to_those_alone(reported: Runs) -> None:
     found = metadata(reported("hostile"))
-    assert found["@type"] == "sc:Dataset"
-    assert found["conformsTo"] == "http://mlcommons.org/croissant/1.0"
-    assert {"name", "description", "license", "version", "distribution", "recordSet"} <= found.keys()
-    identities = [f["@id"] for f in found["distribution"]]
-    identities += [f["@id"] for r in found["recordSet"] for f in (r, *r["field"])]
-    assert len(identities) == len(set(identities))
+    files = [f["@id"] for f in found["distribution"]]
+    others = [f["@id"] for r in found["recordSet"] for f in (r, *r["field"])]
+    assert len({*files, *others}) == len(files) + len(others)
     assert all(len(f["sha256"]) == 64 and f["encodingFormat"] for f in found["distribution"])
+    (records,) = found["recordSet"]
+    assert records["key"]["@id"] in others
+    assert {field["source"]["fileObject"]["@id"] for field in records["field"]} <= set(files)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("CC-BY-4.0", "https://spdx.org/licenses/CC-BY-4.0.html"),
+        ("cc-by-4.0", "https://spdx.org/licenses/CC-BY-4.0.html"),
+        ("apache-2.0", "https://spdx.org/licenses/Apache-2.0.html"),
+        ("mit", "https://spdx.org/licenses/MIT.html"),
+        ("our-own-1", {"@type": "sc:CreativeWork", "name": "our-own-1"}),
+    ],
+)
+def test_a_licence_is_an_address_or_a_work_with_a_name(name: str, told: Any) -> None:
+    assert croissant("texts", {}, [], label=False, license_name=name)["license"] == told
+
+
+def test_a_licence_that_nobody_named_is_left_out() -> None:
+    assert "license" not in croissant("texts", {}, [], label=False)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize("name", ["", "mit", "our-own-1"])
+def test_the_loader_of_croissant_takes_every_form_of_licence_and_language(
+    reported: Runs, tmp_path: Path, name: str
+) -> None:
+    loader = pytest.importorskip("mlcroissant", reason="mlcroissant (pip) is not installed")
+    copy = shutil.copytree(reported("strict").release, tmp_path / "release")
+    files = {"corpus.jsonl": sha(copy / "corpus.jsonl")}
+    write_croissant(copy, croissant("texts", files, [], label=False, license_name=name, language="de"))
+    dataset = loader.Dataset(str(copy / "croissant.json"))
+    assert dataset.metadata.in_language == ["de"]
+    assert bool(dataset.metadata.license) == bool(name)
+    assert len(list(dataset.records("texts"))) == 20
+
+
+def test_the_language_of_the_texts_is_told_as_the_pack_has_it(
+    lab: Lab, pack_folder: Path, tmp_path: Path
+) -> None:
+    spoken = shutil.copytree(pack_folder, tmp_path / "spoken")
+    toml = (spoken / "pack.toml").read_text(encoding="utf-8")
+    (spoken / "pack.toml").write_text('language = "no"\n' + toml, encoding="utf-8")
+    for folder, said, code in ((spoken, '["no"]', "no"), (pack_folder, None, None)):
+        plan = lab.plan(method={"name": "floor"}, corpus={"domain": str(folder)})
+        run = lab.run(plan, f"run-{code}")
+        assert front((run.release / "README.md").read_text(encoding="utf-8")).get("language") == said
+        assert metadata(run).get("inLanguage") == code
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -197,7 +261,7 @@ def facts_of(story: Any) -> dict[str, Any]:
 def test_the_licence_that_the_plan_names_stands_in_card_and_metadata(lab: Lab) -> None:
     run = lab.run(lab.plan(method={"name": "floor"}, corpus={"license": "cc-by-4.0"}))
     assert front((run.release / "README.md").read_text(encoding="utf-8"))["license"] == "cc-by-4.0"
-    assert json.loads((run.release / "croissant.json").read_bytes())["license"] == "cc-by-4.0"
+    assert metadata(run)["license"] == "https://spdx.org/licenses/CC-BY-4.0.html"
 
 
 def test_a_licence_cannot_bring_lines_of_its_own(lab: Lab) -> None:

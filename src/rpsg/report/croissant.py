@@ -1,7 +1,9 @@
 """The corpus described for machines: Croissant 1.0 metadata, JSON-LD (mlcommons.org/croissant/1.0).
 
 It names the files by hash and says which field is what, so that a loader can read the corpus without being
-told. Only what is in the release stands in it.
+told. Only what is in the release stands in it. So three properties that the specification requires are left
+out, because nobody but the owner can say them: ``url``, ``creator`` and ``datePublished``; and ``license``
+where the plan names none. (A date would also be the only thing in a release that tells when it was made.)
 """
 
 from __future__ import annotations
@@ -24,6 +26,17 @@ FORMATS = {
     "corpus.parquet": "application/x-parquet",
 }
 PUBLIC_MODE = 0o644
+#: What the specification requires and a release does not know.
+LEFT_TO_THE_OWNER = ("url", "creator", "datePublished")
+#: Licences by their SPDX identifiers (spdx.org/licenses); hubs write them in small letters.
+SPDX = (
+    *("CC0-1.0", "PDDL-1.0", "Unlicense", "MIT", "MIT-0", "0BSD", "ISC", "BSD-2-Clause", "BSD-3-Clause"),
+    *("Apache-2.0", "CC-BY-3.0", "CC-BY-4.0", "CC-BY-SA-3.0", "CC-BY-SA-4.0", "CC-BY-ND-4.0"),
+    *("CC-BY-NC-3.0", "CC-BY-NC-4.0", "CC-BY-NC-SA-3.0", "CC-BY-NC-SA-4.0", "CC-BY-NC-ND-4.0"),
+    *("ODC-By-1.0", "ODbL-1.0", "CDLA-Permissive-1.0", "CDLA-Permissive-2.0", "CDLA-Sharing-1.0"),
+    *("MPL-2.0", "EUPL-1.2", "GPL-3.0-only", "GPL-3.0-or-later", "AGPL-3.0-only", "AGPL-3.0-or-later"),
+)
+_SPDX = {name.lower(): f"https://spdx.org/licenses/{name}.html" for name in SPDX}
 #: The vocabulary as the specification prescribes it, word for word.
 CONTEXT: Mapping[str, Any] = {
     "@language": "en",
@@ -73,6 +86,7 @@ def croissant(
     label: bool,
     seeded: bool = False,
     license_name: str = "",
+    language: str = "",
 ) -> dict[str, Any]:
     """The metadata of a release as JSON values.
 
@@ -82,7 +96,9 @@ def croissant(
         attributes: the names of the values that cards hold, without the label.
         label: whether texts have a label.
         seeded: whether texts were made from private records; then each carries the claim with it.
-        license_name: the licence of the release, if its owner has named one.
+        license_name: the licence of the release, if its owner has named one: the address of it where SPDX
+            lists it, otherwise its name.
+        language: the ISO 639 code of the texts' language, if the domain pack tells it.
     """
     source = "each was made from a private record" if seeded else "none is a record of a person"
     return {
@@ -95,12 +111,18 @@ def croissant(
             "claimed about privacy stands in ledger.json beside this file."
         ),
         "keywords": ["synthetic", "text"],
-        "license": license_name or "unknown: ask whoever released this corpus",
+        **({"license": _license(license_name)} if license_name else {}),
+        **({"inLanguage": language} if language else {}),
         "version": "1.0.0",
         "isLiveDataset": False,
         "distribution": [_file(name, sha) for name, sha in sorted(files.items())],
         "recordSet": [_records(attributes, label=label, seeded=seeded)],
     }
+
+
+def _license(name: str) -> str | dict[str, str]:
+    """The address of a licence; one without a known address is a work with a name."""
+    return _SPDX.get(name.lower()) or {"@type": "sc:CreativeWork", "name": name}
 
 
 def _file(name: str, sha256: str) -> dict[str, Any]:

@@ -179,7 +179,7 @@ def _front(facts: Facts) -> list[str]:
     return [
         "---",
         f"pretty_name: {_quoted(f'Synthetic texts: {about}')}",
-        "language: [en]",
+        *([f"language: [{_quoted(facts.pack.language)}]"] if facts.pack.language else []),
         f"license: {plan.corpus.license or 'unknown'}",
         "annotations_creators: [machine-generated]",
         "language_creators: [machine-generated]",
