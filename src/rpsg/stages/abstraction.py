@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from rpsg.protocols import Message, Request
-from rpsg.stages.contain import delimiter, fenced, plain
+from rpsg.stages.contain import delimiter, fenced, plain, without_thoughts
 from rpsg.stages.prompts import fill
 from rpsg.stages.streams import text_seed
 
@@ -84,10 +84,16 @@ class WriterAbstracter:
 
     def abstracts(self, seeds: Sequence[Seed], second: bool) -> list[list[str]]:
         count = self._passes.candidates
-        asked = [self.request(seed, i, second) for seed in seeds for i in range(count)]
+        asked = [request for seed in seeds for request in self._requests(seed, second)]
         replies = self._writer.write(asked, self._on_reply)
         texts = [parsed(reply) for reply in replies]
         return [texts[i : i + count] for i in range(0, len(texts), count)]
+
+    def _requests(self, seed: Seed, second: bool) -> list[Request]:
+        # They differ in their seed alone; what the record costs to read is paid once.
+        first = self.request(seed, 0, second)
+        seeds = (_drawn(self._plan, seed, i, second) for i in range(self._passes.candidates))
+        return [replace(first, seed=number) for number in seeds]
 
     def request(self, seed: Seed, number: int, second: bool) -> Request:
         """The call for one candidate of one seed."""
@@ -114,7 +120,7 @@ def abstract_request(
             Message("user", fill(pack.prompts["abstract.txt"], fields)),
         ),
         max_tokens=passes.most + TOKENS_BESIDE,
-        seed=text_seed(rest.seed, "abstract", seed.number, number, int(second)),
+        seed=_drawn(plan, seed, number, second),
         temperature=passes.temperature if second else rest.temperature or FIRST_TEMPERATURE,
         top_p=passes.top_p if second else rest.top_p or 0.95,
         stop=STOPS,
@@ -123,13 +129,18 @@ def abstract_request(
     )
 
 
+def _drawn(plan: Plan, seed: Seed, number: int, second: bool) -> int:
+    return text_seed(plan.generation.seed, "abstract", seed.number, number, int(second))
+
+
 def parsed(reply: Reply) -> str:
     """The summary in a reply of the agreed form; anything else is an empty text.
 
     The form is a JSON object that begins with its ``summary``, a text; what else is in it is not read. The
-    closing mark may be missing, because it ends the reply. A reply that was cut off does not count.
+    closing mark may be missing, because it ends the reply. A reply that was cut off does not count, nor one
+    that does not end to think aloud; what was thought before the end is cut out.
     """
-    body = reply.text.strip()
+    body = (without_thoughts(reply.text) or "").strip()
     form = FORM.match(body)
     if reply.finish != "stop" or form is None:
         return ""
@@ -140,7 +151,7 @@ def parsed(reply: Reply) -> str:
     rest = body[end:].lstrip()
     if len(found) > LONGEST or NUMBER_LIKE_A_MARK.search(found) or (rest and rest[0] not in ",}"):
         return ""
-    words = plain(found).split()
+    words = plain(without_thoughts(found) or "").split()
     return " ".join(words) if len(words) >= FEWEST_WORDS else ""
 
 
