@@ -38,7 +38,8 @@ def test_corpora_without_a_common_word_are_as_far_apart_as_can_be(measured: Meas
     assert measured("word_distance", garden, harbour).value == pytest.approx(1.0)
     assert measured("mauve", garden, harbour).value == pytest.approx(0.0, abs=0.06)
     assert measured("tv", garden, harbour).value == pytest.approx(1.0, abs=0.1)
-    assert measured("next_word_accuracy", garden, harbour).value == pytest.approx(0.0, abs=0.2)
+    without_stops = [[text.rstrip(".") for text in texts] for texts in (garden, harbour)]
+    assert measured("next_word_accuracy", *without_stops).value == 0.0
 
 
 def test_one_text_repeated_has_no_diversity(measured: Measured) -> None:
