@@ -199,10 +199,10 @@ def test_no_mark_is_left_however_they_are_nested(text: str) -> None:
 )
 def test_a_long_record_is_read_in_one_go(part: str) -> None:
     """The square of so many characters would take hours."""
-    began = time.perf_counter()
+    began = time.process_time()
     plain(part * (200_000 // len(part)))
     plain("<|" * 50_000 + "|>" * 50_000)
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 20
 
 
 @pytest.mark.parametrize(

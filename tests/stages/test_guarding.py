@@ -223,9 +223,9 @@ def test_why_a_summary_is_dropped_does_not_tell_how_long_its_record_is() -> None
 def test_the_guard_is_done_with_a_long_row_of_one_character_at_once(letter: str) -> None:
     """The square of so many characters would take hours."""
     row = letter * (200_000 // len(letter))
-    began = time.perf_counter()
+    began = time.process_time()
     Guard(recogniser=PatternRecogniser()).problems([(row, "A customer likes nuts."), ("nuts", row)])
-    assert time.perf_counter() - began < 30
+    assert time.process_time() - began < 30
 
 
 MAREK = (

@@ -115,7 +115,7 @@ def test_only_the_last_paragraph_is_a_remark_and_never_the_only_one() -> None:
 def test_a_long_reply_is_read_in_one_go(part: str) -> None:
     """The square of so many characters would take hours."""
     text = part * (200_000 // len(part))
-    began = time.perf_counter()
+    began = time.process_time()
     without_thoughts(text)
     without_remark(f"{TEXT}\n{text}")
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 20

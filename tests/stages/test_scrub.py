@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from rpsg.models.recognisers import PatternRecogniser
 from rpsg.protocols import Span
 from rpsg.records import Candidate, Card, Drop, Pool
 from rpsg.stages.scrub import found_by_pattern, generalise_amounts, scrub_identities, scrub_text
@@ -35,6 +37,16 @@ SCALES = {"": 1, "k": 1e3, " thousand": 1e3, "m": 1e6, " million": 1e6, "bn": 1e
         ("In 2020, 300 dollars more.", "In 2020, $100-$999 more."),
         ("A $0.125 coin, 300 miles.", "A $0.125 coin, 300 miles."),
         ("The $300 microphone.", "The $100-$999 microphone."),
+        ("Between $99-$150 a month.", "Between $100-$999 a month."),
+        ("Some $90\u2013$95 a month.", "Some $90\u2013$95 a month."),
+        ("A car for $5k-$12k, used.", "A car for $10K-$99K, used."),
+        ("A house, $900k-$1.2m.", "A house, over $1M."),
+        ("We paid 300€-1.400€.", "We paid €1K-€9K."),
+        ("USD 5,000 and US$5,000 too.", "USD 1K-USD 9K and US$1K-$9K too."),
+        ("It was 5000 CHF, or 5000 francs.", "It was CHF 1K-CHF 9K, or CHF 1K-CHF 9K."),
+        ("It cost ¥50,000, or 50000 yen.", "It cost ¥10K-¥99K, or ¥10K-¥99K."),
+        ("EUR 300 - 400 a month.", "EUR 100-EUR 999 a month."),
+        ("Only 5 EUR; a cad 500 m away.", "Only 5 EUR; a cad 500 m away."),
     ],
 )
 def test_of_an_amount_only_the_order_stays_and_the_words_around_it_do(text: str, expected: str) -> None:
@@ -79,6 +91,49 @@ def test_a_long_row_of_numbers_is_read_in_one_go(part: str) -> None:
     assert len(generalise_amounts(part * 50_000)) > 50_000
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        "a",
+        "\n",
+        "1",
+        "(",
+        "<",
+        "@",
+        "$",
+        " ",
+        "-",
+        "@ab ",
+        "a.",
+        "a@",
+        "a@b.",
+        "dr ",
+        "Dr A",
+        "order no",
+        "nono-",
+        "my name is a ",
+        "www.",
+        "u/",
+        "1.",
+        "1 ",
+        "$1-",
+        "1-$",
+        "USD 1k-",
+        "case:A",
+        "AB12",
+        "CA ",
+        "::",
+    ],
+)
+def test_a_long_row_of_anything_is_scrubbed_in_one_go(part: str) -> None:
+    """The square of so many characters would take hours."""
+    row = part * (200_000 // len(part))
+    began = time.process_time()
+    scrub_identities(pool_of(row), PatternRecogniser())
+    found_by_pattern(f"order no{row[:50_000]}! My name is {row[:50_000]}")
+    assert time.process_time() - began < 30
+
+
 def pool_of(*texts: str) -> Pool:
     return Pool(tuple(Candidate(i, text, Card({})) for i, text in enumerate(texts)))
 
@@ -110,6 +165,18 @@ def test_names_amounts_and_what_a_recogniser_finds_are_replaced_together() -> No
         ("order number: 77A-1 came", "order number: [ID] came"),
         ("we live in CA 90210 now", "we live in CA [ZIP] now"),
         ("by user nut_fan99, in May", "by user [ACCOUNT], in May"),
+        ("Dr. van der Berg was kind", "Dr. [NAME] was kind"),
+        ("Mrs. Maria de la Cruz was kind", "Mrs. [NAME] was kind"),
+        ("My name's anna smith, by the way", "My name's [NAME], by the way"),
+        ("My name\u2019s anna and i like nuts", "My name\u2019s [NAME] and i like nuts"),
+        ("my name is anna writing to you", "my name is [NAME] writing to you"),
+        (
+            "my name is not on the list, my name is spelled so",
+            "my name is not on the list, my name is spelled so",
+        ),
+        ("as u/throwaway_mom said, and /u/nutfan", "as u/[ACCOUNT] said, and /u/[ACCOUNT]"),
+        ("we went out of the van, and the dr told us", "we went out of the van, and the dr told us"),
+        ("and/or w/u/s, see r/nuts", "and/or w/u/s, see r/nuts"),
         ("mail a.b@mail.example or 555-123-4567.", "mail [EMAIL] or [NUMBER]."),
     ],
 )

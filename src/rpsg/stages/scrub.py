@@ -25,43 +25,70 @@ PATTERNS = (
     ("[NUMBER]", re.compile(r"(?<![\w.])\+?\d(?:[\s().-]{0,2}\d){6,}(?!\w)")),
     ("[ACCOUNT]", re.compile(r"(?<![\w/])[@~][A-Za-z]\w{2,}")),
 )
+_NAME = (  # Anna, van der Berg, O'Hara Lopez
+    r"(?:(?:van|von|der|den|de|del|della|di|da|dos|du|la|le|ten|ter|zu|bin|al|el)\s{1,3}){0,3}"
+    r"[A-Z][\w'\u2019-]{1,40}(?:\s{1,3}(?:(?:van|von|der|den|de|del|la|le|di|da)\s{1,3}){0,3}"
+    r"[A-Z][\w'\u2019-]{1,40})?"
+)
+_NO_NAME = (  # what "my name is" goes on with in small letters, if not with a name
+    r"(?:a|an|all|also|already|always|at|attached|being|below|called|common|different|even|everywhere|for|from"
+    r"|hard|in|irrelevant|it|just|known|listed|misspelled|misspelt|mud|my|never|no|not|now|nowhere|of|on|only"
+    r"|out|pronounced|put|really|so|spelled|spelt|still|that|the|there|too|under|unimportant|unique|unknown|up"
+    r"|used|very|what|whatever|with|written|wrong|your)\b"
+)
 #: What private seeds are scrubbed of besides. The first group is what goes; the words before it stay.
 NAMED = (
     (
         "[NAME]",
         re.compile(
-            r"\b(?:Mr|Mrs|Ms|Mx|Dr|Prof|Doctor|Professor|Nurse|Sister|Father|Rabbi|Judge|Captain|Officer|"
-            r"[Dd]r)\.?\s+([A-Z][\w'\u2019-]+(?:\s+[A-Z][\w'\u2019-]+)?)"
+            r"\b(?:Mr|Mrs|Ms|Mx|Dr|Prof|Doctor|Professor|Nurse|Sister|Father|Rabbi|Judge|Captain|Officer|dr)"
+            rf"\.?\s{{1,3}}({_NAME})"
         ),
     ),
     (
         "[NAME]",
+        re.compile(rf"\b(?:[Mm]y name(?: is|['\u2019]s)|[Ii] am called|[Cc]all me)\s{{1,3}}({_NAME})"),
+    ),
+    (  # in small letters a second word is a surname only where nothing else follows that belongs to it
+        "[NAME]",
         re.compile(
-            r"\b(?:[Mm]y name(?: is|'s)|[Ii] am called|[Cc]all me)\s+([A-Z][\w'-]+(?:\s+[A-Z][\w'-]+)?)"
+            rf"\b[Mm]y name(?: is|['\u2019]s)\s{{1,3}}(?!{_NO_NAME})([a-z][a-z'\u2019-]{{1,40}}"
+            rf"(?:\s{{1,3}}(?!{_NO_NAME}|(?:and|but|i|or)\b)[a-z][a-z'\u2019-]{{1,40}}"
+            r"(?=\s{0,3}(?:[.,;:!?)\n]|$)|\s{1,3}(?:and|but|from)\b))?)"
         ),
     ),
-    ("[ACCOUNT]", re.compile(r"\b(?:u/|[Uu]ser(?:name)?:?\s+)([A-Za-z0-9_-]*\d[A-Za-z0-9_-]*)")),
+    ("[ACCOUNT]", re.compile(r"(?<![\w/])/?u/([A-Za-z0-9_-]{3,40})")),
+    ("[ACCOUNT]", re.compile(r"\b[Uu]ser(?:name)?:?\s{1,3}([A-Za-z0-9_-]{0,40}\d[A-Za-z0-9_-]{0,40})")),
     (
         "[ID]",
         re.compile(
-            r"\b(?:order|account|invoice|case|patient|MRN|ID)\s*(?:no\.?|number|#|:)+\s*(\w[\w-]*\d[\w-]*|\d[\w-]*)",
+            r"\b(?:order|account|invoice|case|patient|MRN|ID)\s{0,3}(?:no\.?|number|#|:){1,3}\s{0,3}"
+            r"(\w[\w-]{0,40}\d[\w-]{0,40}|\d[\w-]{0,40})",
             re.IGNORECASE,
         ),
     ),
-    ("[ZIP]", re.compile(r"\b[A-Z]{2}\s+(\d{5}(?:-\d{4})?)\b")),
+    ("[ZIP]", re.compile(r"\b[A-Z]{2}\s{1,3}(\d{5}(?:-\d{4})?)\b")),
 )
 # 300, 1,200.50, 2.5, and as on the Continent 1.200, 1 200 and 2,5.
 _NUMBER = (
     r"(?:[1-9]\d{0,2}(?:[ ,.'\u2019\u00a0\u202f]\d{3}){1,5}(?!\d)(?:[.,]\d{1,2}(?!\d))?|\d+(?:[.,]\d+)?)"
 )
 _SCALE = r"(?:[\s-]?(?P<{0}>k|thousand|m|mn|million|bn|billion)\b)?"
+_SIGN = r"[$\u20ac\u00a3\u00a5\uffe5\u20b9]"
+# In capitals only, and none that is a word.
+_CODE = r"(?-i:USD|EUR|GBP|CHF|JPY|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|INR|CNY|RMB|HKD|SGD|MXN|BRL|ZAR|KRW)"
+_DASH = r"[-\u2010-\u2014]"
+_LOW, _LOW2 = (rf"{_NUMBER}{_SCALE.format(name)}\s?" for name in ("low", "low2"))
 AMOUNT = re.compile(
-    rf"(?P<sign>[$\u20ac\u00a3])\s?(?P<number>{_NUMBER}(?:\s?[-\u2013]\s?{_NUMBER})?){_SCALE.format('scale')}"
-    rf"|(?<![\w.,])(?P<number2>(?:{_NUMBER}\s?(?:[-\u2013]|to)\s?)?{_NUMBER}){_SCALE.format('scale2')}"
-    r"(?:[\s-]?(?P<word>dollars?|euros?|pounds|bucks)\b|\s?(?P<sign2>[\u20ac\u00a3])(?!\s?\d))",
+    rf"(?P<sign>{_SIGN}|\b{_CODE})\s?(?P<number>(?:{_LOW}{_DASH}\s?(?:{_SIGN}\s?)?)?"
+    rf"{_NUMBER}){_SCALE.format('scale')}"
+    rf"|(?<![\w.,])(?P<number2>(?:{_LOW2}(?:{_SIGN}\s?)?(?:{_DASH}|to)\s?)?"
+    rf"{_NUMBER}){_SCALE.format('scale2')}"
+    rf"(?:[\s-]?(?P<word>dollars?|euros?|pounds|bucks|yen|francs|rupees)\b|\s?(?P<code>{_CODE})\b"
+    r"|\s?(?P<sign2>[\u20ac\u00a3\u00a5\u20b9])(?!\s?\d))",
     re.IGNORECASE,
 )
-_ONE = re.compile(_NUMBER)
+_ONE = re.compile(rf"({_NUMBER}){_SCALE.format('scale')}", re.IGNORECASE)
 #: Amounts below the first of these are everyday prices and stay as they are.
 BUCKETS = (
     (100, "{0}100-{0}999"),
@@ -70,7 +97,15 @@ BUCKETS = (
     (100_000, "{0}100K-{0}999K"),
     (1_000_000, "over {0}1M"),
 )
-SIGNS = {"dollar": "$", "buck": "$", "euro": "\u20ac", "pound": "\u00a3"}
+SIGNS = {
+    "dollar": "$",
+    "buck": "$",
+    "euro": "\u20ac",
+    "pound": "\u00a3",
+    "yen": "\u00a5",
+    "franc": "CHF",
+    "rupee": "\u20b9",
+}
 SCALES = {"k": 1e3, "t": 1e3, "m": 1e6, "b": 1e9}  # by their first letter
 
 
@@ -101,9 +136,11 @@ def _with_texts(pool: Pool, texts: Sequence[str]) -> Pool:
 
 def cut(text: str, spans: Sequence[Span]) -> str:
     """The text with each span replaced by its kind in brackets."""
-    for span in reversed(spans):
-        text = f"{text[: span.start]}[{span.kind.upper()}]{text[span.end :]}"
-    return text
+    parts, last = [], 0
+    for span in spans:
+        parts += [text[last : span.start], f"[{span.kind.upper()}]"]
+        last = span.end
+    return "".join([*parts, text[last:]])
 
 
 def _without_names(text: str) -> str:
@@ -123,12 +160,17 @@ def generalise_amounts(text: str) -> str:
 
 
 def _bucket(match: re.Match[str]) -> str:
-    scale = (match["scale"] or match["scale2"] or "").lower()
-    largest = max(_value(number) for number in _ONE.findall(match["number"] or match["number2"]))
-    value = largest * (SCALES[scale[0]] if scale else 1)
+    scale = match["scale"] or match["scale2"] or ""
+    ends = _ONE.finditer(match["number"] or match["number2"])
+    value = max(_value(end[1]) * _factor(end["scale"] or scale) for end in ends)
     words = [bucket for least, bucket in BUCKETS if value >= least]
-    sign = match["sign"] or match["sign2"] or SIGNS[(match["word"] or "").lower().removesuffix("s")]
-    return words[-1].format(sign) if words else match.group()
+    sign = match["sign"] or match["sign2"] or match["code"]
+    sign = sign or SIGNS[(match["word"] or "").lower().removesuffix("s")]
+    return words[-1].format(f"{sign} " if sign.isalpha() else sign) if words else match.group()
+
+
+def _factor(scale: str) -> float:
+    return SCALES[scale[0].lower()] if scale else 1
 
 
 def _value(number: str) -> float:
