@@ -4,8 +4,8 @@
     python benchmarks/leaks.py RUN --spacy en_core_web_sm
 
 For the operator of a run of the method paper, who has its private folder: it reads the stages that the run
-kept there. For each stage it prints the share of texts that hold an 8-gram of their own seed (all of it if it is
-shorter; both read as the guard reads them), and the share
+kept there. For each stage it prints the share of texts that hold an 8-gram of their own seed (or all of a
+shorter one; both read as the guard reads them), and the share
 that hold a word of a name, the digits of a number or another identity that a recogniser finds in their own
 seed; in brackets the same with the seed of another text, which is what chance does. A share of nought is a
 count, and no proof.
