@@ -58,10 +58,10 @@ def test_precision_recall_density_and_coverage_are_those_of_brute_force(pair: tu
     of_a, of_b = (NearestNeighbors(n_neighbors=4).fit(rows).kneighbors(rows)[0][:, 3] for rows in (a, b))
     across = np.linalg.norm(a[:, None] - b[None], axis=2)
     within = across <= of_b
-    assert found.inside.tolist() == within.any(axis=1).tolist()
-    assert found.crowd == pytest.approx(within.sum(axis=1) / 3)
-    assert found.covered.tolist() == within.any(axis=0).tolist()
-    assert found.reached.tolist() == (across <= of_a[:, None]).any(axis=0).tolist()
+    assert found.inside[0].tolist() == within.any(axis=1).tolist()
+    assert found.crowd[0] == pytest.approx(within.sum(axis=1) / 3)
+    assert found.covered[0].tolist() == within.any(axis=0).tolist()
+    assert found.reached[0].tolist() == (across <= of_a[:, None]).any(axis=0).tolist()
 
 
 def test_blocks_do_not_change_neighbours(pair: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,11 +7,13 @@ import pytest
 
 from rpsg.evaluation.intervals import (
     GROUPS,
+    around_share,
     from_jackknife,
     groups,
     jackknife_error,
     of_mean,
     of_ratio,
+    of_share,
     weights,
 )
 
@@ -64,3 +66,28 @@ def test_groups_are_of_like_size() -> None:
 
 def test_an_interval_stays_within_what_the_metric_can_be() -> None:
     assert from_jackknife(0.05, 0.1, low=0.0, high=1.0)[0] == 0.0
+
+
+def test_a_share_has_wilson_s_interval() -> None:
+    value, ends = of_share(np.array([1.0] * 8 + [0.0] * 2))
+    assert value == 0.8
+    assert ends == pytest.approx((0.4902, 0.9433), abs=1e-4)
+
+
+def test_an_interval_of_none_or_of_all_has_a_width() -> None:
+    assert of_share(np.zeros(50))[1] == pytest.approx((0.0, 0.0713), abs=1e-4)
+    assert of_share(np.ones(50))[1] == pytest.approx((0.9287, 1.0), abs=1e-4)
+
+
+def test_a_share_with_a_larger_error_is_one_of_fewer_texts() -> None:
+    alone = around_share(0.3, np.sqrt(0.3 * 0.7 / 100), 100)
+    assert around_share(0.3, 0.0, 100) == pytest.approx(alone)
+    assert around_share(0.3, 1e-9, 100) == pytest.approx(alone), "no more texts than there are"
+    assert around_share(0.3, np.sqrt(0.3 * 0.7 / 25), 100) == pytest.approx(around_share(0.3, 0.0, 25))
+
+
+@pytest.mark.parametrize("truth", [0.01, 0.2, 0.97])
+def test_intervals_of_shares_hold_the_truth_near_none_and_all_too(truth: float) -> None:
+    drawn = np.random.default_rng(0).random((400, 60)) < truth
+    ends = np.array([of_share(texts.astype(np.float64))[1] for texts in drawn])
+    assert 0.9 <= ((ends[:, 0] <= truth) & (truth <= ends[:, 1])).mean() <= 1.0

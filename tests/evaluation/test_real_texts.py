@@ -80,10 +80,10 @@ def test_neighbours_of_reviews_are_scikit_learn_s(clouds: tuple[Any, Any]) -> No
     found = balls(a, b, radii(a), radii(b))
     of_a, of_b = (NearestNeighbors(n_neighbors=4).fit(rows).kneighbors(rows)[0][:, 3] for rows in (a, b))
     across = np.linalg.norm(a[:, None] - b[None], axis=2)
-    assert found.inside.tolist() == (across <= of_b).any(axis=1).tolist()
-    assert found.crowd == pytest.approx((across <= of_b).sum(axis=1) / 3)
-    assert found.covered.tolist() == (across <= of_b).any(axis=0).tolist()
-    assert found.reached.tolist() == (across <= of_a[:, None]).any(axis=0).tolist()
+    assert found.inside[0].tolist() == (across <= of_b).any(axis=1).tolist()
+    assert found.crowd[0] == pytest.approx((across <= of_b).sum(axis=1) / 3)
+    assert found.covered[0].tolist() == (across <= of_b).any(axis=0).tolist()
+    assert found.reached[0].tolist() == (across <= of_a[:, None]).any(axis=0).tolist()
 
 
 def test_transport_between_reviews_is_pot_s(clouds: tuple[Any, Any]) -> None:

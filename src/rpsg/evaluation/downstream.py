@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.evaluation.intervals import NORMAL, around, of_mean, weights
+from rpsg.evaluation.intervals import around_share, of_share, weights
 from rpsg.evaluation.measure import UnavailableError
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ MODEL = "logistic regression (C = 1) on {}"
 
 
 def downstream_accuracy(inputs: Inputs) -> Measure:
-    """Share of labelled real texts whose label is found; the interval resamples the tested texts."""
+    """Share of labelled real texts whose label is found; the interval is that of another draw of them."""
     told, truth, names = _tested(inputs)
-    value, interval = of_mean((told == truth).astype(np.float64), inputs.seed, "downstream", 0.0, 1.0)
+    value, interval = of_share((told == truth).astype(np.float64))
     return inputs.measured(
         "downstream_accuracy",
         value,
@@ -54,7 +54,7 @@ def downstream_f1(inputs: Inputs) -> Measure:
         "downstream_f1",
         value,
         better=True,
-        interval=around(value, NORMAL * float(spread), 0.0, 1.0),
+        interval=around_share(value, float(spread), len(truth)),
         model=MODEL.format(inputs.models.embedder.name),
         details={"by label": {names[c]: float(f) for c, f in zip(present, by_label, strict=True)}},
     )

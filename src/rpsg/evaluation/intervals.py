@@ -1,8 +1,9 @@
 """95 % intervals: what other draws of as many texts would have given.
 
-Means over texts: the bootstrap, all resamples in one matrix product. What is not a mean but can be taken
-apart into groups of texts: the delete-a-group jackknife. Resampling shifts distances (a text drawn twice
-is a bad copy of a population), so intervals are centred on the value and only their width is resampled.
+Means over texts: the bootstrap, all resamples in one matrix product. Shares of texts: Wilson's interval, so
+that none of 50 is not taken for none at all. What is not a mean but can be taken apart into groups of texts:
+the delete-a-group jackknife. Resampling shifts distances (a text drawn twice is a bad copy of a population),
+so intervals are centred on the value, but for shares, and only their width is resampled.
 """
 
 from __future__ import annotations
@@ -54,6 +55,25 @@ def of_mean(
     value = float(np.mean(values))
     means = resampled_means(np.asarray(values, np.float64)[:, None], seed, purpose)
     return value, around(value, NORMAL * float(means.std()), low, high)
+
+
+def of_share(values: Floats) -> tuple[float, Interval]:
+    """The mean of values that are 0 or 1, one for each text, and Wilson's interval of it."""
+    value = float(np.mean(values))
+    return value, around_share(value, 0.0, len(values))
+
+
+def around_share(value: float, error: float, texts: int, normal: float = NORMAL) -> Interval:
+    """The interval of something between 0 and 1 with a standard error: Wilson 1927, never without width.
+
+    ``value`` is taken for a share of as many texts as give it that error, but of no more than there are.
+    """
+    own = value * (1 - value)
+    n = max(1.0, min(float(texts), own / error**2)) if error > 0 and own > 0 else float(texts)
+    shrunk = 1 + normal**2 / n
+    centre = (value + normal**2 / (2 * n)) / shrunk
+    half = normal * float(np.sqrt(max(own, 0.0) / n + (normal / (2 * n)) ** 2)) / shrunk
+    return max(min(centre - half, value), 0.0), min(max(centre + half, value), 1.0)
 
 
 def of_ratio(above: Floats, below: Floats, seed: int, purpose: str) -> tuple[float, float]:

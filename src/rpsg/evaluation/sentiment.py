@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rpsg.evaluation.intervals import NORMAL, around, of_mean
+from rpsg.evaluation.intervals import NORMAL, around, of_share
 from rpsg.evaluation.lengths import total_variation, variation_error
 from rpsg.evaluation.measure import UnavailableError
 
@@ -54,7 +54,7 @@ def sentiment_agreement(inputs: Inputs) -> Measure:
     agrees = np.array([wanted == found for wanted, found in pairs if wanted in known], np.float64)
     if not len(agrees):
         raise UnavailableError("The classifier knows none of the sentiments that the texts were written for.")
-    value, interval = of_mean(agrees, inputs.seed, "agreement", 0.0, 1.0)
+    value, interval = of_share(agrees)
     return inputs.measured(
         "sentiment_agreement",
         value,
