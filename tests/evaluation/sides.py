@@ -106,12 +106,10 @@ def length_of(text: str) -> str:
 def noisy(cards: Sequence[Mapping[str, str]]) -> NoisyCounts:
     """Counts of the cards' values with noise of deviation 4, some of them below zero."""
     rng = random.Random(8)
-    values = {
-        name: sorted({card[name] for card in cards} | {f"no {name}", f"nor {name}"}) for name in cards[0]
-    }
+    values = {name: sorted({card[name] for card in cards} | {"rare"}) for name in cards[0]}
     return NoisyCounts(
         {
-            name: {v: sum(card[name] == v for card in cards) + rng.gauss(0, 4) for v in its}
+            name: {v: sum(card[name] == v for card in cards) + rng.gauss(0, 4) for v in its} | {"none": -5.0}
             for name, its in values.items()
         },
         dict.fromkeys(values, 4.0),

@@ -115,6 +115,20 @@ def test_a_figure_of_embeddings_is_the_one_of_another_library(name: str, sides: 
     assert wanted != 1, "such texts tell nothing"
 
 
+@pytest.mark.parametrize("name", ["kl", "tv", "wasserstein", "mauve"])
+def test_of_corpora_that_leave_buckets_empty_too(name: str, sides: Sides) -> None:
+    """The sides are moved apart, so that no bucket has texts of both."""
+    models = sides.inputs.models
+    corpus, real = (Texts(side.texts, models) for side in (sides.corpus, sides.real))
+    corpus.vectors, real.vectors = (
+        np.asarray(rows + far, np.float32) for rows, far in zip(sides.rows, (-0.05, 0.05), strict=True)
+    )
+    apart = Sides(Inputs(corpus, real, models))
+    assert min(map(min, shares(apart))) == 0
+    oracle, tolerance = ORACLES[name]
+    assert apart.value(name) == pytest.approx(oracle(apart), abs=tolerance, rel=0)
+
+
 def test_the_buckets_are_where_scikit_learn_s_k_means_would_leave_them(sides: Sides) -> None:
     """From our centres it moves no row, on its own principal components; the rows stand real ones first."""
     a, b = sides.rows

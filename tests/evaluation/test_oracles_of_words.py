@@ -39,7 +39,7 @@ def sides(request: pytest.FixtureRequest) -> Sides:
 
 @pytest.fixture
 def odd() -> Sides:
-    return Sides(inputs_of(ODD * 2, ODD[2:]))
+    return Sides(inputs_of(ODD * 2, ODD[3:]))
 
 
 def is_letter(sign: str) -> bool:
