@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 
-from rpsg.evaluation.self_bleu import self_bleu_scores
+from rpsg.evaluation.self_bleu import scores_without, self_bleu_scores
 
 WORDS = st.sampled_from(["the", "a", "tea", "cup", "was", "is", "good", "bad", "cold", "hot"])
 TEXTS = st.lists(st.lists(WORDS, max_size=14).map(" ".join), min_size=2, max_size=9)
@@ -53,3 +53,17 @@ def test_an_empty_text_scores_zero() -> None:
 def test_of_two_lengths_equally_near_the_shorter_one_counts() -> None:
     texts = ["a b c d", "a b c d e f g h", "a b c d e f"]
     assert self_bleu_scores(texts) == pytest.approx(nltk_scores(texts), abs=1e-12)
+
+
+@given(st.lists(st.tuples(st.lists(WORDS, max_size=14), st.integers(0, 3)), min_size=3, max_size=12))
+@settings(max_examples=200, deadline=None)
+def test_scores_without_a_group_are_those_of_the_texts_that_are_left(
+    rows: list[tuple[list[str], int]],
+) -> None:
+    texts, group = [" ".join(words) for words, _ in rows], np.array([number for _, number in rows])
+    found = scores_without(texts, group)
+    assert found[0].tolist() == self_bleu_scores(texts).tolist()
+    for g in range(int(group.max()) + 1):
+        left = [text for text, number in zip(texts, group, strict=True) if number != g]
+        if len(left) > 1:
+            assert found[g + 1, group != g] == pytest.approx(self_bleu_scores(left), abs=1e-12)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.evaluation.intervals import from_jackknife, groups, jackknife_error
+from rpsg.evaluation.intervals import around_distance, from_jackknife, groups, jackknife_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,13 +80,11 @@ def fid(inputs: Inputs) -> Measure:
     interval = None
     if min(len(inputs.corpus), len(inputs.real)) >= FEWEST_FOR_INTERVAL:
         root = _root(corpus.covariance)
-        errors = (
-            jackknife_error(
-                _distance(real, root_of_real, part) for part in _parts(inputs.corpus, inputs.seed)
-            ),
-            jackknife_error(_distance(corpus, root, part) for part in _parts(inputs.real, inputs.seed)),
+        without = (
+            [_distance(real, root_of_real, part) for part in _parts(inputs.corpus, inputs.seed)],
+            [_distance(corpus, root, part) for part in _parts(inputs.real, inputs.seed)],
         )
-        interval = from_jackknife(value, *errors, low=0.0)
+        interval = around_distance(value, without)
     return inputs.measured("fid", value, better=False, interval=interval, model=inputs.models.embedder.name)
 
 

@@ -14,26 +14,21 @@ import numpy.typing as npt
 
 from rpsg.evaluation.buckets import buckets
 from rpsg.evaluation.diversity import MODEL
-from rpsg.evaluation.intervals import (
-    GROUPS,
-    NORMAL,
-    RESAMPLES,
-    around,
-    from_jackknife,
-    groups,
-    jackknife_error,
-)
+from rpsg.evaluation.intervals import GROUPS, around_distance, around_root, groups
 from rpsg.evaluation.lengths import total_variation
 from rpsg.evaluation.measure import UnavailableError
 from rpsg.evaluation.words import encode, words
-from rpsg.stages.streams import stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rpsg.evaluation.measure import Inputs, Measure
+    from rpsg.evaluation.words import Ints
+
+    Distance = Callable[[npt.NDArray[np.float64], npt.NDArray[np.float64]], float]
 
 Floats = npt.NDArray[np.float64]
+Without = tuple[list[float], list[float]]
 SCALE = 5.0
 POINTS = 25
 EMPTY = 1e-8
@@ -41,42 +36,65 @@ EMPTY = 1e-8
 
 def mauve(inputs: Inputs) -> Measure:
     """MAUVE (Pillutla et al. 2021) on the embedder's rows; 1 for the same distribution."""
-    return _of_buckets(inputs, "mauve", mauve_score, better=True, high=1.0)
+    value, without, model = _of_buckets(inputs, mauve_score)
+    low, high = around_root(1 - value, ([1 - left for left in side] for side in without))
+    interval = max(1 - high, 0.0), 1 - low
+    return inputs.measured("mauve", value, better=True, interval=interval, model=model)
 
 
 def kl(inputs: Inputs) -> Measure:
     """KL divergence of the corpus' bucket shares from the real ones, empty buckets as 1e-8."""
-    return _of_buckets(inputs, "kl", kl_divergence, better=False)
+    value, without, model = _of_buckets(inputs, kl_divergence)
+    interval = around_root(value, without)
+    return inputs.measured("kl", value, better=False, interval=interval, model=model)
 
 
 def tv(inputs: Inputs) -> Measure:
     """Total variation between the bucket shares, in [0, 1]."""
-    return _of_buckets(inputs, "tv", total_variation, better=False, high=1.0)
+    value, without, model = _of_buckets(inputs, total_variation)
+    interval = around_distance(value, without, high=1.0)
+    return inputs.measured("tv", value, better=False, interval=interval, model=model)
 
 
 def wasserstein(inputs: Inputs) -> Measure:
     """1-Wasserstein distance between the sorted heights of the two histograms, as published elsewhere."""
-    return _of_buckets(inputs, "wasserstein", heights_distance, better=False)
+    value, without, model = _of_buckets(inputs, heights_distance)
+    interval = around_distance(value, without)
+    return inputs.measured("wasserstein", value, better=False, interval=interval, model=model)
 
 
-def _of_buckets(
-    inputs: Inputs,
-    name: str,
-    distance: Callable[[Floats, Floats], float],
-    *,
-    better: bool,
-    high: float = np.inf,
-) -> Measure:
-    """A distance of the shared buckets; the interval keeps the buckets and resamples what falls in them."""
+def _of_buckets(inputs: Inputs, distance: Distance) -> tuple[float, Without, str]:
+    """A distance of the shared buckets: its value, those without each group of texts, and the model's name.
+
+    The buckets stay as they are. Texts of a bucket are alike here, so groups are drawn from the counts.
+    """
     found = buckets(inputs)
-    corpus, real = found.shares
-    draw = stream(inputs.seed, "bootstrap", "buckets")
-    first = draw.multinomial(found.corpus.sum(), corpus, size=RESAMPLES // 2) / found.corpus.sum()
-    second = draw.multinomial(found.real.sum(), real, size=RESAMPLES // 2) / found.real.sum()
-    spread = NORMAL * float(np.std([distance(p, q) for p, q in zip(first, second, strict=True)]))
-    value = distance(corpus, real)
-    model = f"{inputs.models.embedder.name}, {len(corpus)} buckets"
-    return inputs.measured(name, value, better=better, interval=around(value, spread, 0.0, high), model=model)
+    corpus, real = (
+        _in_groups(counts, groups(int(counts.sum()), inputs.seed, f"buckets {side}"))
+        for side, counts in (("corpus", found.corpus), ("real", found.real))
+    )
+
+    def of(first: Floats, second: Floats) -> float:
+        return distance(first / first.sum(), second / second.sum())
+
+    value, without = _apart(of, corpus, real)
+    return value, without, f"{inputs.models.embedder.name}, {len(found.corpus)} buckets"
+
+
+def _in_groups(counts: Ints, group: Ints) -> Floats:
+    """How many texts of each group a bucket has, shape (groups, buckets)."""
+    cells = group * len(counts) + np.repeat(np.arange(len(counts)), counts)
+    wide = (int(group.max()) + 1) * len(counts)
+    return np.bincount(cells, minlength=wide).reshape(-1, len(counts)).astype(np.float64)
+
+
+def _apart(distance: Distance, corpus: Floats, real: Floats) -> tuple[float, Without]:
+    """A distance of two tables' sums over groups, and those without each group of one or the other."""
+    first, second = corpus.sum(axis=0), real.sum(axis=0)
+    return distance(first, second), (
+        [distance(first - part, second) for part in corpus],
+        [distance(first, second - part) for part in real],
+    )
 
 
 def mauve_score(p: Floats, q: Floats) -> float:
@@ -118,15 +136,10 @@ def heights_distance(p: Floats, q: Floats) -> float:
 def word_distance(inputs: Inputs) -> Measure:
     """Total variation between the two distributions of words; no embedder is involved."""
     corpus, real = _word_tables(inputs)
-    first, second = corpus.sum(axis=0), real.sum(axis=0)
-    if not first.sum() or not second.sum():
+    if not corpus.sum() or not real.sum():
         raise UnavailableError("A corpus has no words.")
-    value = _variation(first, second)
-    errors = (
-        jackknife_error(_variation(first - part, second) for part in corpus),
-        jackknife_error(_variation(first, second - part) for part in real),
-    )
-    interval = from_jackknife(value, *errors, low=0.0, high=1.0)
+    value, without = _apart(_variation, corpus, real)
+    interval = around_distance(value, without, high=1.0)
     return inputs.measured("word_distance", value, better=False, interval=interval, model=MODEL)
 
 

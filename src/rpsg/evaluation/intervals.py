@@ -16,7 +16,7 @@ import numpy.typing as npt
 from rpsg.stages.streams import stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rpsg.evaluation.measure import Interval
 
@@ -101,3 +101,38 @@ def jackknife_error(without: Iterable[float]) -> float:
 def from_jackknife(value: float, *errors: float, low: float = -np.inf, high: float = np.inf) -> Interval:
     """The interval of a value with the standard errors of its independent sides."""
     return around(value, STUDENT * float(np.sqrt(np.square(errors).sum())), low, high)
+
+
+def around_distance(
+    value: float,
+    without: tuple[Sequence[float], Sequence[float]],
+    low: float = 0.0,
+    high: float = np.inf,
+    *,
+    is_root: bool = False,
+) -> Interval:
+    """The interval of a distance of two samples from its values without each group of one side or the other.
+
+    Where both come from one population the distance is all chance: a quadratic form in the samples' errors,
+    whose pairs of texts the jackknife counts twice (Efron & Stein 1981). How much of the distance is chance
+    the jackknife tells too, by its estimate of the bias; of that part half the variance is taken.
+    ``is_root``: the square of the distance is that form.
+    """
+    left = [np.asarray(values, np.float64) for values in without]
+    error = float(np.sqrt(sum(jackknife_error(values) ** 2 for values in left)))
+    power = 2 if is_root else 1
+    whole = value**power
+    bias = sum((len(values) - 1) * (float((values**power).mean()) - whole) for values in left)
+    chance = float(np.clip(bias / whole, 0.0, 1.0)) if whole > 0 else 1.0
+    return around(value, STUDENT * error * float(np.sqrt(1 - chance / 2)), low, high)
+
+
+def around_root(value: float, without: Iterable[Sequence[float]]) -> Interval:
+    """The interval of a divergence near zero, from its values without each group of one side or the other.
+
+    It spreads the more the larger it is, by its root; the root spreads evenly, so the jackknife is of that.
+    """
+    roots = [np.sqrt(np.maximum(values, 0.0)) for values in without]
+    root = float(np.sqrt(max(value, 0.0)))
+    low, high = from_jackknife(root, *(jackknife_error(left) for left in roots), low=0.0)
+    return min(low**2, value), max(high**2, value)

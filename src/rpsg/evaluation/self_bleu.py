@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rpsg.evaluation.intervals import of_mean
+from rpsg.evaluation.intervals import from_jackknife, groups, jackknife_error
 from rpsg.evaluation.words import encode
 
 if TYPE_CHECKING:
@@ -30,10 +30,15 @@ EPSILON = 0.1
 
 
 def self_bleu(inputs: Inputs) -> Measure:
-    """The mean over texts; lower is more diverse. The interval holds the references fixed."""
+    """The mean over texts; lower is more diverse. Without a group, there are fewer references."""
     inputs.need(2, real=False)
-    scores = self_bleu_scores(inputs.corpus.texts)
-    value, interval = of_mean(scores, inputs.seed, "self_bleu", 0.0, 1.0)
+    texts = inputs.corpus.texts
+    group = groups(len(texts), inputs.seed, "self-BLEU")
+    scores = scores_without(texts, group)
+    value, interval = float(scores[0].mean()), None
+    if len(texts) > 2:
+        left = (scores[g + 1, group != g].mean() for g in range(len(scores) - 1))
+        interval = from_jackknife(value, jackknife_error(left), low=0.0, high=1.0)
     return inputs.measured(
         "self_bleu", value, better=False, interval=interval, real=False, model="words between spaces, 4-gram"
     )
@@ -41,38 +46,74 @@ def self_bleu(inputs: Inputs) -> Measure:
 
 def self_bleu_scores(texts: Sequence[str]) -> Floats:
     """BLEU of each text against all the others, shape (texts,); two texts or more."""
+    return np.asarray(scores_without(texts, None)[0])
+
+
+def scores_without(texts: Sequence[str], group: Ints | None) -> Floats:
+    """The same against all the others but one group, shape (1 + groups, texts); the first row is against all.
+
+    What a row says of the texts of its own group means nothing.
+    """
     tokens = encode(text.split() for text in texts)
-    logs = np.zeros(len(texts))
+    ways = 1 if group is None else int(group.max()) + 2
+    logs = np.zeros((ways, len(texts)))
+    nothing = np.zeros(logs.shape, np.bool_)
     for n in range(1, ORDER + 1):
-        shared, total = _matches(tokens, n)
+        shared, total = _matches(tokens, n, group, ways)
         if n == 1:
             nothing = shared == 0
         logs += np.log(np.where(shared == 0, EPSILON, shared) / np.maximum(total, 1)) / ORDER
-    scores = _brevity(tokens.lengths) * np.exp(logs)
-    return np.asarray(np.where(nothing, 0.0, scores))
+    brief = np.ones(logs.shape)
+    for way in range(ways):
+        left = np.ones(len(texts), np.bool_) if group is None or way == 0 else group != way - 1
+        if left.any():
+            brief[way, left] = _brevity(tokens.lengths[left])
+    return np.asarray(np.where(nothing, 0.0, brief * np.exp(logs)))
 
 
-def _matches(tokens: Tokens, n: int) -> tuple[Ints, Ints]:
-    """For each text how many of its n-grams another text has, and how many n-grams it has."""
+def _matches(tokens: Tokens, n: int, group: Ints | None, ways: int) -> tuple[Ints, Ints]:
+    """For each text how many of its n-grams another text has, in each way, and how many n-grams it has."""
     texts = len(tokens.lengths)
     grams, owner, _ = tokens.ngrams(n)
     pairs, counts = np.unique(grams * texts + owner, return_counts=True)
     gram, text = np.divmod(pairs, texts)
-    clipped = np.minimum(counts, _most_elsewhere(gram, counts))
-    shared = np.bincount(text, weights=clipped, minlength=texts)
+    own = np.zeros_like(text) if group is None else group[text]
+    most, lost_with, instead = _most_elsewhere(gram, counts, own)
+    clipped = np.minimum(counts, most)
+    shared = np.tile(np.bincount(text, weights=clipped, minlength=texts), (ways, 1))
+    if group is not None:
+        lost = clipped - np.minimum(counts, instead)
+        cells = np.bincount((lost_with + 1) * texts + text, weights=lost, minlength=ways * texts)
+        shared -= cells.reshape(ways, texts)
     return shared.astype(np.int64), np.maximum(tokens.lengths - n + 1, 0)
 
 
-def _most_elsewhere(gram: Ints, counts: Ints) -> Ints:
-    """For each (gram, text) pair the largest count of that gram in another text; pairs sorted by gram."""
+def _most_elsewhere(gram: Ints, counts: Ints, group: Ints) -> tuple[Ints, Ints, Ints]:
+    """For each (gram, text) pair, pairs sorted by gram: the largest count of that gram in another text, that
+    text's group, and the largest count in another text outside that group.
+    """
     order = np.lexsort((-counts, gram))
-    sorted_grams, sorted_counts = gram[order], counts[order]
-    first = np.searchsorted(sorted_grams, gram)
-    has_second = (first + 1 < len(order)) & (sorted_grams[np.minimum(first + 1, len(order) - 1)] == gram)
-    second = np.where(has_second, sorted_counts[np.minimum(first + 1, len(order) - 1)], 0)
-    is_first = np.zeros(len(order), np.bool_)
-    is_first[order[np.unique(first)]] = True
-    return np.asarray(np.where(is_first, second, sorted_counts[first]))
+    # One more at the end, of no gram, no group and with no count: what is looked up beyond a gram is zero.
+    grams, sizes, groups_of = (
+        np.append(values[order], end) for values, end in ((gram, -1), (counts, 0), (group, -1))
+    )
+    last = len(order)
+    first = np.searchsorted(grams[:last], gram)
+    place = np.empty(last, np.int64)
+    place[order] = np.arange(last)
+    runs = np.flatnonzero(np.append(True, (np.diff(grams) != 0) | (np.diff(groups_of) != 0)))
+    after = np.append(runs[1:], last)[np.searchsorted(runs, np.arange(last + 1), side="right") - 1]
+    best = np.where(place == first, first + 1, first)  # the fullest text that is not this one
+    other = after[np.minimum(best, last)]
+    mine = other == place  # the next one outside the group is this text itself: look behind it
+    behind = np.minimum(place + 1, last)
+    behind = np.where(groups_of[behind] == groups_of[best], after[behind], behind)
+    other = np.where(mine, behind, other)
+
+    def there(at: Ints) -> Ints:
+        return np.asarray(np.where(grams[at] == gram, sizes[at], 0))
+
+    return there(best), np.maximum(groups_of[best], 0), there(other)
 
 
 def _brevity(lengths: Ints) -> Floats:

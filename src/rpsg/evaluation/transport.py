@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.evaluation.intervals import GROUPS, around, from_jackknife, groups, jackknife_error
+from rpsg.evaluation.intervals import GROUPS, around, around_distance, groups
 from rpsg.stages.streams import stream
 
 if TYPE_CHECKING:
@@ -31,15 +31,15 @@ def sliced_wasserstein(inputs: Inputs) -> Measure:
     first, second = a @ directions, b @ directions
     value = sliced(first, second)
     left, right = (groups(len(side), inputs.seed, "sliced") for side in (a, b))
-    errors = (
-        jackknife_error(sliced(first[left != g], second) for g in range(GROUPS)),
-        jackknife_error(sliced(first, second[right != g]) for g in range(GROUPS)),
+    without = (
+        [sliced(first[left != g], second) for g in range(GROUPS)],
+        [sliced(first, second[right != g]) for g in range(GROUPS)],
     )
     return inputs.measured(
         "sliced_wasserstein",
         value,
         better=False,
-        interval=from_jackknife(value, *errors, low=0.0),
+        interval=around_distance(value, without, is_root=True),
         model=inputs.models.embedder.name,
     )
 
