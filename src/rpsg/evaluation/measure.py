@@ -32,7 +32,8 @@ class UnavailableError(RpsgError):
 class Measure:
     """One number and everything one needs to know to read it.
 
-    ``interval`` holds 95 % of what other draws of the texts would give; None where it is not known.
+    ``interval`` aims to hold, for 95 of 100 draws of as many texts, the mean of what all such draws give; how
+    near each metric comes is measured in docs/evaluation.md. None where it is not known.
     ``n_real`` is None for a metric that reads no real text: only such a measure is public.
     ``higher_is_better`` is None where the real texts' own value is what a corpus should come near to.
     ``model`` names what was used beside the texts; ``details`` holds tables and histograms for a report.
