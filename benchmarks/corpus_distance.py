@@ -33,7 +33,7 @@ def precision_recall(synthetic: Floats, real: Floats, k: int = K) -> tuple[float
 
     Kynkaanniemi et al. 2019.
     """
-    found = balls(synthetic, real, radii(synthetic, k), radii(real, k), k)
+    found = balls(synthetic, real, radii(synthetic, k=k), radii(real, k=k), k)
     return float(found.inside.mean()), float(found.reached.mean())
 
 
