@@ -25,6 +25,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import rpsg
+from rpsg.evaluation.measure import Measure
+from rpsg.evaluation.table import Line
 from rpsg.models.assets import locate
 from rpsg.running import execute, load_tools
 
@@ -134,13 +136,30 @@ def _number(value: float, digits: int) -> str:
 
 
 def _order(line: dict[str, Any]) -> str:
-    if line["informative"] is None:
+    """By the rule of today, from the values and intervals of the result."""
+    corpus, floor, ceiling = (
+        _measure(line["name"], line.get(part)) for part in ("corpus", "floor", "ceiling")
+    )
+    informative = Line(line["name"], corpus, floor, ceiling).informative
+    if informative is None or floor.value is None or ceiling.value is None:
         return ""
-    if line["informative"]:
+    if informative:
         return "yes"
-    higher = line["corpus"]["higher_is_better"]
-    gap = line["ceiling"]["value"] - line["floor"]["value"]
-    return "wrong" if higher is not None and (gap < 0) == higher and gap else "no"
+    gap = ceiling.value - floor.value
+    return (
+        "wrong"
+        if ceiling.higher_is_better is not None and gap * (ceiling.higher_is_better - 0.5) < 0
+        else "no"
+    )
+
+
+def _measure(name: str, said: dict[str, Any] | None) -> Measure:
+    """A measure as the result tells it; one without a value where it tells none."""
+    if not said:
+        return Measure(name, None)
+    low_high = said["interval"]
+    interval = None if low_high is None else (low_high[0], low_high[1])
+    return Measure(name, said["value"], interval, higher_is_better=said["higher_is_better"])
 
 
 def parsed() -> argparse.Namespace:
