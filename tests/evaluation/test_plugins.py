@@ -77,6 +77,7 @@ UNCLEAN = {
     "a bare number": 0.5,
     "nothing": None,
     "a text for a value": Measure("mine", "0.5"),  # type: ignore[arg-type]
+    "a truth for a value": Measure("mine", value=True),
     "an array for a value": Measure("mine", np.ones(3)),  # type: ignore[arg-type]
     "another's name": Measure("self_bleu", 0.5),
     "half an interval": Measure("mine", 0.5, (0.1,)),  # type: ignore[arg-type]

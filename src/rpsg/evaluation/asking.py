@@ -150,7 +150,7 @@ _PLAIN: tuple[tuple[Any, type], ...] = (
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float)
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _interval(given: object) -> Interval | None:

@@ -1,0 +1,36 @@
+"""How often does the guard call a text a copy of a record that it has nothing to do with?
+
+    python benchmarks/false_copies.py
+
+Each public review is held against the first 60 words of the next: whole, and cut to its first few words.
+"""
+
+from __future__ import annotations
+
+import json
+
+from rpsg.models.assets import locate
+from rpsg.stages.guard import shares_characters, shares_words
+
+WORDS, CHARACTERS, CANDIDATE = 6, 30, 60
+
+
+def main() -> None:
+    """Count and print."""
+    files = sorted(locate("amazon-reviews").glob("*.jsonl"))
+    texts = [json.loads(line)["text"] for file in files for line in file.read_text("utf-8").splitlines()]
+    pairs = [
+        (text, " ".join(other.split()[:CANDIDATE]))
+        for text, other in zip(texts, texts[1:] + texts[:1], strict=True)
+    ]
+    for cut in (None, 12, 8, 5, 4, 3):
+        found = 0
+        for text, candidate in pairs:
+            source = " ".join(text.split()[:cut])
+            most = min(CHARACTERS, max(8, len(source) // 2))
+            found += shares_words(source, candidate, WORDS) or shares_characters(source, candidate, most)
+        print(f"{'whole reviews' if cut is None else f'first {cut} words'}: {found} of {len(pairs)}")
+
+
+if __name__ == "__main__":
+    main()
