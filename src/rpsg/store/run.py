@@ -37,6 +37,7 @@ from rpsg.store.files import (
     write_atomic,
 )
 from rpsg.store.journal import Journal
+from rpsg.store.own import mark_own
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -266,7 +267,10 @@ def _layout(folder: Path, plan_toml: str) -> bytes:
         remove_parts(part)
     if not (folder / "plan.toml").exists():
         write_atomic(folder / "plan.toml", plan_toml.encode())
-    return _key(folder / "private" / "key", is_begun)
+    key = _key(folder / "private" / "key", is_begun)
+    if not is_begun:
+        mark_own(folder)
+    return key
 
 
 def _key(file: Path, is_begun: bool) -> bytes:
