@@ -88,6 +88,8 @@ def read_claimed(folder: Path, ledger: Mapping[str, Any], plugins: Collection[st
     pack = _pack(folder / EVIDENCE / PACK, plan)
     budget = None if method.budget is None else method.budget(plan, pack)
     _check_source(plan, ledger, method)
+    if ("private_commitment" in ledger) != (method.reads != "nothing"):
+        raise VerificationError("A run that reads private data commits to them, and no other run does.")
     return Claimed(folder, ledger, plan, pack, method, budget, _writer(plan, ledger))
 
 

@@ -31,6 +31,7 @@ from rpsg.replaying import check_roles, made_again, written_again
 from rpsg.results import Check, Verification
 from rpsg.seeded_release import short_claim
 from rpsg.store.exports import same_table
+from rpsg.store.files import file_sha256
 from rpsg.store.foreign import copied, release_in
 from rpsg.store.own import is_own
 
@@ -94,6 +95,8 @@ def _of_copy(
     if not all(check.ok for check in checks):
         return Verification(release, tuple(checks), CANNOT_SHOW)
     ledger = strict_json((copy / LEDGER).read_bytes())
+    if changed := list(_changed(copy, ledger)):
+        return Verification(release, (*checks, *changed), CANNOT_SHOW, makes_dp_claim(ledger))
     cannot_show: tuple[str, ...] = CANNOT_SHOW
     program, note = _program(ledger)
     checks.append(program)
@@ -113,6 +116,18 @@ def _of_copy(
         opened = (_openable(release, claimed, models), models, plugins, progress)
         checks += _made_again(claimed, regenerate, *opened)
     return Verification(release, tuple(checks), cannot_show, makes_dp_claim(ledger))
+
+
+def _changed(copy: Path, ledger: Mapping[str, Any]) -> Iterator[Check]:
+    """The files that are not those that the ledger names: a look at their hashes, before anything is made."""
+    here = _names(copy)
+    for output in ledger["outputs"]:
+        name = str(output["name"])
+        if name not in here:
+            shown = ascii(name[:100])[1:-1]
+            yield Check(shown, ok=False, detail="is named in the ledger, and is not in the release")
+        elif file_sha256(copy / name) != output["sha256"]:
+            yield Check(name, ok=False, detail="was changed: it is not the file that the ledger names")
 
 
 def _made_again(

@@ -78,7 +78,7 @@ def sealed_again(release: Path) -> None:
 CHANGES: dict[str, tuple[Change, str]] = {
     "words in the card": (appended("README.md"), "README.md"),
     "words in the summary": (appended("summary.md"), "summary.md"),
-    "a setting": (replaced("evidence/plan.toml", "size = 20", "size = 21"), "README.md"),
+    "a setting": (replaced("evidence/plan.toml", "size = 20", "size = 21"), "evidence/plan.toml"),
     "a prompt": (appended("evidence/pack/candidate.txt"), FOLLOWS),
     "a new prompt": (appended("evidence/pack/abstract.txt"), FOLLOWS),
     "who saw what": (appended("egress.json", " "), "egress.json"),
