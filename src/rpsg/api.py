@@ -83,8 +83,8 @@ def verify(
     The release is made again from its plan, pack and evidence, and compared byte for byte. Nothing that it
     names is opened, beyond models whose weights are known here by their digest. ``models`` says where others
     are, by role ("writer", "embedder", "scorer", "sentiment"); ``plugins`` names methods and models of other
-    packages that may be loaded. With ``regenerate`` the writer writes every text again. VerificationError when
-    there is no release, UsageError for another role.
+    packages that may be loaded. With ``regenerate`` the writer writes every text again.
+    VerificationError when there is no release, UsageError for another role.
     """
     from rpsg import verifying  # noqa: PLC0415  # as above
 
