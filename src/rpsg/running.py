@@ -17,7 +17,7 @@ from rpsg.methods.places import check_places, seed_names, seed_tools, seen_place
 from rpsg.methods.seed_steps import ATTEMPT
 from rpsg.methods.tools import Job, Tools
 from rpsg.models.prices import price_for
-from rpsg.private_side import open_side
+from rpsg.private_side import check_data, open_side
 from rpsg.release import PACK, publish, read_release
 from rpsg.seeded_release import publish_seeded
 from rpsg.store.calls import CallStore
@@ -143,6 +143,8 @@ def execute(
     pack = find_pack(plan.corpus.domain)
     method = registry.method(plan.method.name)
     budget = budget_of(plan, pack)
+    if not (out / "run.json").exists():
+        check_data(plan)  # before there is a folder: what is no path must not be written into its plan
     tools = tools or load_tools(plan)
     check_egress(plan, tools, private=budget is not None)
     price = price_of(plan, tools.writer)
