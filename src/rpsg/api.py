@@ -50,7 +50,13 @@ def synthesize(
     folder = path_of(out, "out")
     plan = make_plan(
         {
-            "data": {"path": str(path_of(data, "data")), "text": text, "label": label, "labels": labels, "user": user},
+            "data": {
+                "path": str(path_of(data, "data")),
+                "text": text,
+                "label": label,
+                "labels": labels,
+                "user": user,
+            },
             "corpus": {"about": about, "domain": domain, "size": size},
             "privacy": {"epsilon": epsilon, "delta": delta},
         },

@@ -44,7 +44,8 @@ def path_of(given: object, what: str) -> Path:
     path = os.fspath(given)
     if not isinstance(path, str) or is_text(path):
         raise UsageError(
-            f"{what} must be the path of a file or folder, and this is text. Nothing was read.", hint=_AS_LINES
+            f"{what} must be the path of a file or folder, and this is text. Nothing was read.",
+            hint=_AS_LINES,
         )
     return Path(path)
 
@@ -53,10 +54,10 @@ def is_text(given: str) -> bool:
     """Whether a string can be no path: it has lines, or is longer than a path or a name can be."""
     if _NOT_IN_A_LINE & set(given) or len(given.encode(errors="replace")) > _LONGEST_PATH:
         return True
-    return any(len(name.encode(errors="replace")) > _LONGEST_NAME for name in given.split(os.sep))
+    return any(len(name.encode(errors="replace")) > _LONGEST_NAME for name in Path(given).parts)
 
 
 def shown(path: Path) -> str:
-    """``path`` for a message that it leads nowhere; a short text that was given for a path is not repeated."""
+    """``path`` for a message that it leads nowhere; a short text in its place is not repeated."""
     looks_like_text = any(sign.isspace() for sign in str(path)) and path.suffix.lower() not in _SUFFIXES
     return "The path that was given" if looks_like_text else str(path)

@@ -333,7 +333,7 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def resolve(*layers: Mapping[str, Any]) -> Plan:
-    """A checked plan from layered settings; UsageError names the key and what is allowed, not what was found."""
+    """A checked plan from layered settings; UsageError names the key and what is allowed, never the value."""
     for layer in layers:
         if not isinstance(layer, Mapping):
             raise UsageError(

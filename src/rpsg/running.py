@@ -26,6 +26,7 @@ from rpsg.store.limits import Meter, Price
 from rpsg.store.run import RunFolder
 from rpsg.store.settled import FAILED, SettledWriter
 from rpsg.store.writers import CachedWriter
+from rpsg.times import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -143,11 +144,11 @@ def execute(
     pack = find_pack(plan.corpus.domain)
     method = registry.method(plan.method.name)
     budget = budget_of(plan, pack)
-    if not (out / "run.json").exists():
-        check_data(plan)  # before there is a folder: what is no path must not be written into its plan
     tools = tools or load_tools(plan)
     check_egress(plan, tools, private=budget is not None)
     price = price_of(plan, tools.writer)
+    if not (out / "run.json").exists():
+        check_data(plan)  # before there is a folder: what is no path must not be written into its plan
     watch = Stopwatch(progress or Silent())
     with RunFolder.create_or_resume(out, fingerprint(plan, pack, tools), plan.to_toml()) as folder:
         if not folder.is_released:
@@ -169,10 +170,8 @@ def execute(
                 failed = folder.private_path(FAILED) if calls.is_private else folder.evidence_path(FAILED)
                 cached = replace(tools, writer=SettledWriter(writer, failed, calls.key_of))
                 sides = (private.people, private.kernel)
-                told = (
-                    plan.without_data()
-                )  # the way to the data is the kernel, or a door that is written down
-                job = Job(told, pack, budget, *sides, cached, watch, folder.key, private.seeding)
+                seen_plan = plan.without_data()  # the way to the data is the kernel, or a door that is noted
+                job = Job(seen_plan, pack, budget, *sides, cached, watch, folder.key, private.seeding)
                 pool = method.synthesize(job)
                 tell_learned(tools.writer, watch)
                 watch.start("release")
@@ -182,9 +181,9 @@ def execute(
                 else:
                     publish_seeded(folder, private, job, pool, seen)
             watch.stop()
-            folder.journal.append("finished", timed=False)
+            folder.journal.append("finished")
             keep_timings(folder, watch.seconds)
-        return read_release(folder.path, watch.seconds or timings(folder))
+        return read_release(folder.path, told(watch.seconds or timings(folder)))
 
 
 def open_calls(plan: Plan, folder: RunFolder) -> CallStore:
@@ -237,7 +236,7 @@ def note_sending(folder: RunFolder, writer: Writer, stage: str, requests: int | 
         return
     if requests is not None:
         facts["requests"] = requests
-    folder.journal.append("sending", timed=False, **facts)
+    folder.journal.append("sending", **facts)
 
 
 def tell_learned(writer: Writer, progress: Progress) -> None:
@@ -275,6 +274,6 @@ def keep_timings(folder: RunFolder, seconds: Mapping[str, float]) -> None:
 
 
 def timings(folder: RunFolder) -> Mapping[str, float]:
-    """Where the time of a finished run went."""
+    """Where the time of a finished run went, private stages too."""
     path = folder.private_path(TIMINGS)
     return dict(json.loads(path.read_bytes())) if path.exists() else {}

@@ -1,6 +1,6 @@
 """The libraries under the models are told not to report to their makers, before any of them is opened.
 
-``import rpsg`` does it, whatever is imported after it, and child processes inherit it. It has to be that early:
+``import rpsg`` does it, whatever is imported after it, and child processes inherit it. It has to be so early:
 onnxruntime (from 1.31 on) writes a device id and opens a queue of events when it is imported, so that its own
 ``disable_telemetry_events`` comes too late. Among these events are counts of calls, and an embedder is called
 once for each private text.

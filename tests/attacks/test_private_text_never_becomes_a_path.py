@@ -61,7 +61,7 @@ IN_MEMORY: dict[str, Callable[[], Any]] = {
     "list": lambda: [SECRET, SECRET],
     "dict": lambda: {"text": [SECRET]},
     "generator": texts,
-    "bytes": lambda: LINES.encode(),
+    "bytes": LINES.encode,
     "NoneType": lambda: None,
 }
 #: Strings that can only be text, and one that leads nowhere.
@@ -75,7 +75,7 @@ AS_TEXT = {
 
 
 def everything_told(error: BaseException) -> str:
-    """The error with all that it was raised from, as any tool may print it, without the lines of this file."""
+    """The error with all that it was raised from, as any tool may print it."""
     told, left = [], [error]
     while left:
         one = left.pop()
@@ -150,26 +150,34 @@ def test_no_other_function_takes_data_in_memory_for_a_path(name: str, tmp_path: 
         refused(lambda call=call: call(IN_MEMORY[name]()), tmp_path)  # type: ignore[misc]  # bound at once
 
 
-@pytest.mark.parametrize("given", [Frame(), {"text": SECRET}, LINES, SECRET * 8], ids=["frame", "dict", "lines", "long"])
+@pytest.mark.parametrize(
+    "given", [Frame(), {"text": SECRET}, LINES, SECRET * 8], ids=["frame", "dict", "lines", "long"]
+)
 def test_an_evaluation_says_nothing_of_what_it_cannot_read(given: Any, tmp_path: Path) -> None:
     refused(lambda: rpsg.evaluate(given), tmp_path)
     refused(lambda: rpsg.evaluate(["fine"], given), tmp_path)
 
 
-SECTIONS = {"data.path", "data.text", "data.label", "data.labels", "data.user", "corpus.about", "corpus.size"} | {
-    "privacy.epsilon", "privacy.adjacency", "method.name", "models.writer", "models.slots", "server.api"
-} | {"limits.cost", "paper.filters", "split.donor_list", "generation.seed", "privacy.shares", "data.format"}
+SECTIONS = (
+    {"data.path", "data.text", "data.label", "data.labels", "data.user", "corpus.about", "corpus.size"}
+    | {"privacy.epsilon", "privacy.adjacency", "method.name", "models.writer", "models.slots", "server.api"}
+    | {"limits.cost", "paper.filters", "split.donor_list", "generation.seed", "privacy.shares", "data.format"}
+)
 
 
 @pytest.mark.parametrize("key", sorted(SECTIONS))
 @pytest.mark.parametrize("given", [Frame(), {SECRET: SECRET}, [LINES, LINES]], ids=["frame", "dict", "list"])
-def test_a_setting_of_a_wrong_type_is_named_and_its_value_is_not(key: str, given: Any, tmp_path: Path) -> None:
+def test_a_setting_of_a_wrong_type_is_named_and_its_value_is_not(
+    key: str, given: Any, tmp_path: Path
+) -> None:
     section, _, name = key.partition(".")
     error = refused(lambda: rpsg.make_plan({section: {name: given}}), tmp_path)
     assert key in error.message
 
 
-@pytest.mark.parametrize("layer", [Frame(), [SECRET], LINES, {SECRET: SECRET}, {"data": Frame()}, {"data": LINES}])
+@pytest.mark.parametrize(
+    "layer", [Frame(), [SECRET], LINES, {SECRET: SECRET}, {"data": Frame()}, {"data": LINES}]
+)
 def test_settings_that_are_no_settings_are_not_repeated(layer: Any, tmp_path: Path) -> None:
     refused(lambda: rpsg.make_plan(layer), tmp_path)
 
@@ -179,7 +187,9 @@ def test_a_column_of_labels_is_no_declaration_of_labels(tmp_path: Path) -> None:
     refused(lambda: rpsg.make_plan({"data": {"label": "who", "labels": column}}), tmp_path)
 
 
-@pytest.mark.parametrize("path", ["a.csv", "/data/my notes/a b.csv", "../x/y.jsonl", "ü/日本.txt", "a\u3000b.csv", ""])
+@pytest.mark.parametrize(
+    "path", ["a.csv", "/data/my notes/a b.csv", "../x/y.jsonl", "ü/日本.txt", "a\u3000b.csv", ""]
+)
 def test_paths_are_still_paths(path: str) -> None:
     assert not is_text(path)
     assert path_of(path, "data") == Path(path)

@@ -73,7 +73,7 @@ def describe(error: BaseException, arguments: Sequence[str] = ()) -> Failure:
 
 
 def _without_text(error: TyperException, arguments: Sequence[str]) -> str:
-    """The parser's message. It quotes what was typed, which may be private text: \"$(cat notes.txt)\"."""
+    """The parser's message. It quotes what was typed, which may be private text."""
     message = error.format_message()
     if "unexpected extra argument" in message:
         return "There are more arguments than this command takes."
