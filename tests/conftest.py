@@ -136,6 +136,19 @@ def no_user_s_state(pulled_models: Path, tmp_path_factory: pytest.TempPathFactor
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def limits_of_this_process() -> Iterator[None]:
+    """This process keeps its own: lowered for good, no test could see any more whether a child leaves a dump."""
+    from types import SimpleNamespace
+
+    from rpsg import dumps
+
+    kept = {name: getattr(dumps.resource, name) for name in ("getrlimit", "RLIMIT_CORE", "RLIM_INFINITY")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dumps, "resource", SimpleNamespace(**kept, setrlimit=lambda *_: None))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def own_state(
     request: pytest.FixtureRequest,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rpsg import egress, registry
 from rpsg.domains import Pack, find_pack, pack_folder, read_pack
+from rpsg.dumps import forbid_core_dumps
 from rpsg.errors import RunError
 from rpsg.methods.cautions import cautions
 from rpsg.methods.places import check_places, seed_names, seed_tools, seen_places
@@ -141,6 +142,7 @@ def execute(
     ``tools`` and ``noise`` replace what the plan names: fakes in tests. Test noise makes a run that says of
     itself that it is not private.
     """
+    forbid_core_dumps()
     pack = find_pack(plan.corpus.domain)
     method = registry.method(plan.method.name)
     budget = budget_of(plan, pack)

@@ -4,8 +4,8 @@ All of it goes to stderr. Of a stage that may read private text no time is told,
 one away: no rate, no time that is left, and no line that comes because time went by (``rpsg.times``).
 
 Stories call ``start`` when a stage begins and may leave out ``done``: the next ``start`` ends the stage too.
-Facts with a known name (``written``, ``alive``, ``dropped``, ``epsilon_left``) are put into words; any other is
-shown as name and value.
+Facts with a known name (``written``, ``alive``, ``dropped``, ``epsilon_left``) are put into words; any other
+is shown as name and value.
 """
 
 from __future__ import annotations

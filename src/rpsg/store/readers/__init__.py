@@ -11,6 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
+from rpsg.dumps import forbid_core_dumps
 from rpsg.errors import DataError, UsageError
 from rpsg.given import shown
 from rpsg.privacy.private import Private
@@ -63,6 +64,7 @@ def read_corpus(
         UsageError: the options do not fit together.
         MissingExtraError: Parquet without pyarrow.
     """
+    forbid_core_dumps()  # here, as every private text of a file comes through this door
     return Private(_read(Path(path), Columns(text, label, user), format, labels))
 
 
