@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import UsageError
-from rpsg.given import path_of
+from rpsg.given import name_of, path_of
 from rpsg.plan import Plan, resolve
 from rpsg.results import Check, Verification
 
@@ -194,11 +194,11 @@ def evaluate(
         train_real=None if train_real is None else source_of(train_real),
         floor=None if floor is None else source_of(floor),
         write_floor=write_floor,
-        text=text,
-        label=label,
-        user=user,
-        synthetic_text=synthetic_text,
-        synthetic_label=synthetic_label,
+        text=name_of(text, "text"),
+        label=name_of(label, "label"),
+        user=name_of(user, "user"),
+        synthetic_text=name_of(synthetic_text, "synthetic_text"),
+        synthetic_label=name_of(synthetic_label, "synthetic_label"),
         metrics=(metrics,) if isinstance(metrics, str) else tuple(metrics),
         embedder=embedder,
         language_model=language_model,

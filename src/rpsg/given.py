@@ -50,6 +50,20 @@ def path_of(given: object, what: str) -> Path:
     return Path(path)
 
 
+def name_of(given: object, what: str) -> str | None:
+    """``given`` as a short name, of a column for instance, or None.
+
+    Raises:
+        UsageError: it is something else, a column's own values perhaps. The error tells its type alone.
+    """
+    if given is None or (isinstance(given, str) and not is_text(given)):
+        return given
+    kind = "text" if isinstance(given, str) else f"a {type(given).__name__}"
+    raise UsageError(
+        f"{what} must be a name, and this is {kind}.", hint="Name the column as the file has it."
+    )
+
+
 def is_text(given: str) -> bool:
     """Whether a string can be no path: it has lines, or is longer than a path or a name can be."""
     if _NOT_IN_A_LINE & set(given) or len(given.encode(errors="replace")) > _LONGEST_PATH:

@@ -158,6 +158,13 @@ def test_an_evaluation_says_nothing_of_what_it_cannot_read(given: Any, tmp_path:
     refused(lambda: rpsg.evaluate(["fine"], given), tmp_path)
 
 
+@pytest.mark.parametrize("name", ["text", "label", "user", "synthetic_text", "synthetic_label"])
+@pytest.mark.parametrize("given", [Frame(), [SECRET], LINES], ids=["frame", "list", "lines"])
+def test_a_column_s_values_are_not_taken_for_its_name(name: str, given: Any, tmp_path: Path) -> None:
+    wrong: dict[str, Any] = {name: given}
+    assert name in refused(lambda: rpsg.evaluate(["fine"], ["fine too"], **wrong), tmp_path).message
+
+
 SECTIONS = (
     {"data.path", "data.text", "data.label", "data.labels", "data.user", "corpus.about", "corpus.size"}
     | {"privacy.epsilon", "privacy.adjacency", "method.name", "models.writer", "models.slots", "server.api"}
@@ -196,6 +203,7 @@ def test_paths_are_still_paths(path: str) -> None:
 
 
 def test_a_path_that_leads_nowhere_is_still_named(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"models": {"writer": "fake", "embedder": "fake"}}
     with pytest.raises(DataError, match=r"my notes\.csv does not exist"):
-        rpsg.synthesize(tmp_path / "my notes.csv", out=tmp_path / "out")
+        rpsg.synthesize(tmp_path / "my notes.csv", out=tmp_path / "out", **settings)
     assert not (tmp_path / "out").exists()
