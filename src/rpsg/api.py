@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rpsg.evaluation.table import Report
     from rpsg.protocols import Embedder, Progress
     from rpsg.results import Finding, Preview, Run
+    from rpsg.store.readers import Reading
 
 
 SHOWN = 8
@@ -69,6 +70,20 @@ def preview(plan: Plan) -> Preview:
     from rpsg import previewing  # noqa: PLC0415  # numpy, only when it is needed
 
     return previewing.preview(plan)
+
+
+def check(plan: Plan) -> Reading:
+    """Which rows of the plan's data a run cannot use, and why; for the operator alone, it is private.
+
+    Nothing is spent, and nothing of it may go into a release or a log that others read. DataError when the
+    file cannot be read at all, UsageError when no data is named.
+    """
+    from rpsg.privacy.private import open_private  # noqa: PLC0415  # as above
+    from rpsg.store.readers import Rules, read_by_rule  # noqa: PLC0415  # as above
+
+    if not plan.data.path:
+        raise UsageError("No data was named.", hint="Name the file: rpsg check reviews.csv --text review")
+    return open_private(read_by_rule(plan.data, Rules("drop", plan.data.unlisted), tells=True))
 
 
 def run(plan: Plan, out: str | Path, progress: Progress | None = None) -> Run:

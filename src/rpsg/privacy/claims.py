@@ -22,8 +22,8 @@ NOT_PRIVATE = "NOT PRIVATE. The noise came from a test source. There is no guara
 NO_PRIVATE_DATA = "No private data were read: the release is a function of public inputs alone."
 NO_GUARANTEE = "No differential-privacy guarantee."
 UNREADABLE = (
-    "whether the file could be read at all: one that is broken, lacks a column that the plan names, or has no "
-    "row that can be used ends the run with an error"
+    "whether the file could be read at all: one that is broken, lacks a column that the plan names, or has "
+    "no row that can be used ends the run with an error"
 )
 REFUSED = "whether every row could be used: the plan ends the run with an error where one cannot"
 DONORS = "The records of seed donors are not protected."

@@ -1,16 +1,18 @@
 """The private corpus comes in here: JSON Lines, CSV, TSV, Parquet or a folder of .txt files.
 
-What may stop a run. One row never does: a row that cannot be used is left out by the plan's rule, which looks
-at that row alone, and how many there were stays in the private folder. A file does: one that does not exist,
-lacks a column, cannot be told apart into rows, or has no row that can be used. Such a message reaches only the
-operator's terminal, before any mechanism has run, and names a place in the file, never what is there; every
-claim says that it does not cover it. Readings that release nothing (an evaluation) stop at the first faulty row.
+What may stop a run. One row never does: a row that cannot be used is left out by the plan's rule, which
+looks at that row alone, and how many there were stays in the private folder. A file does: one that does not
+exist, lacks a column, cannot be told apart into rows, or has no row that can be used. Such a message reaches
+only the operator's terminal, before any mechanism has run, and names a place in the file, never what is
+there; every claim says that it does not cover it. Readings that release nothing (an evaluation) stop at the
+first faulty row.
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Literal, get_args
 
 from rpsg.errors import DataError, UsageError
@@ -53,7 +55,7 @@ def read_corpus(
     format: Format | None = None,  # noqa: A002 -- the word the user types
     labels: Collection[str] | None = None,
 ) -> Private[Corpus]:
-    """Read every row of ``path`` that has a text into memory, as one private value; nothing is released of it.
+    """Read every row of ``path`` that has a text into memory, as one private value, to release nothing of it.
 
     Args:
         path: a file, or a folder of .txt files (one document each, no columns).
@@ -75,8 +77,8 @@ def read_corpus(
 def read_by_rule(data: Data, rules: Rules | None = None, *, tells: bool = False) -> Private[Reading]:
     """Read what a plan names, as its rule says, or another; rows that cannot be used are counted by reason.
 
-    ``tells`` is for readings whose outcome stays with the operator: an error may name keys that rows have, and
-    every row that is left out keeps its number, not only the first ones.
+    ``tells`` is for readings whose outcome stays with the operator: an error may name keys that rows have,
+    every row that is left out keeps its number, and a file without a usable row is no error.
 
     Raises:
         DataError: the file cannot be read, or the rule refuses a row.
@@ -107,17 +109,16 @@ def _read(
     kind = _format(path, chosen)
     _check_options(kind, columns, labels)
     declared = _by_spelling(labels) if labels is not None else None
-    maker = DocumentMaker(
-        path, _UNITS.get(kind, "line"), columns, declared, rules, _EVERY if tells else _FIRST
-    )
+    unit, shown = _UNITS.get(kind, "line"), _EVERY if tells else _FIRST
+    maker = DocumentMaker(path, unit, columns, declared, rules, shown)
     told = tells or rules is None
     documents = tuple(maker.documents(_rows(path, kind, columns, strict=rules is None, tells=told)))
     if not maker.rows:
         raise DataError(f"{path} has no rows.", hint="Give a file with at least one row under the header.")
-    if not documents and not tells:
+    if not documents and rules is not None and not tells:
         raise DataError(
             f"{path} has no row that can be used.",
-            hint=f"`rpsg check {path}`, with the same options, shows to you alone which rows, and why.",
+            hint=f"See which rows, and why, with the same options: rpsg check {quote(str(path))}",
         )
     return Reading(Corpus(documents), maker.unit, maker.rows, maker.left_out, maker.as_other, maker.hints)
 
@@ -128,9 +129,8 @@ def _by_spelling(labels: Collection[str]) -> dict[str, str]:
     for label in labels:
         name = spelled(label)
         if name is None:
-            raise UsageError(
-                "A declared label is empty.", hint="Leave it out: rows without a label have a rule."
-            )
+            hint = "Leave it out: [data] unlisted says what becomes of rows without a label."
+            raise UsageError("A declared label is empty.", hint=hint)
         if name in declared:
             raise UsageError(
                 f"The labels {declared[name]!r} and {label!r} are one and the same in a file.",

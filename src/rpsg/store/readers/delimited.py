@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
-#: What stands between the signs that a CSV parser acts on; one letter in its place leaves its state the same.
-_BETWEEN = re.compile(rb'[^"\r\n,;\t]+')
+#: What stands between quotes and line ends; of it only the two ends change the state of a CSV parser.
+_BETWEEN = re.compile(rb'[^"\r\n]{3,}')
 _NO_LIMIT = 2**31 - 1
 RAGGED = "the row has another number of fields than the header"
 TOO_LONG = "the row is too long"
@@ -64,7 +64,8 @@ def read_rows(path: Path, columns: Columns, *, separator: str | None = None) -> 
 class _Source:
     """The lines of a file for the CSV parser, which may join several to one row.
 
-    Of a row over the limit the parser gets only the skeleton: it finds its end, and holds no more of it.
+    Of a row over the limit the parser gets only the skeleton: it finds the row's end, and holds little more
+    of it than its quotes.
     """
 
     def __init__(self, path: Path) -> None:
@@ -87,7 +88,8 @@ class _Source:
         line, size = next(self._lines)
         self._number += 1
         self._size += size
-        line = self._skeleton(line) if self.is_long else line
+        if self.is_long and size <= lines.MAX_LINE_BYTES:  # longer lines come as their skeleton
+            line = self._skeleton(line)
         text = lines.decoded(self._path, line, number=self._number, place=self._place)
         self._place += size
         if isinstance(text, lines.Problem):
@@ -96,7 +98,12 @@ class _Source:
 
     @staticmethod
     def _skeleton(line: bytes) -> bytes:
-        return _BETWEEN.sub(b"x", line)
+        return _BETWEEN.sub(_ends, line)
+
+
+def _ends(between: re.Match[bytes]) -> bytes:
+    """The two ends: a separator as it is, a letter for anything else."""
+    return bytes(c if c in b",;\t" else 0x78 for c in (between[0][0], between[0][-1]))
 
 
 def _names(columns: Columns) -> tuple[str | None, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.errors import DataError
 from rpsg.store.readers import lines
-from rpsg.store.readers.rows import Fault, Row, fault
+from rpsg.store.readers.rows import Fault, Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,4 +69,5 @@ def _decoded(content: bytes) -> str | None:
 
 def _fault(folder: Path, number: int, reason: str, detail: str = "") -> Fault:
     hint = "Find it by counting the .txt files in byte order (LC_ALL=C ls); iconv -t UTF-8 converts one."
-    return fault(folder, UNIT, number, reason, hint, detail=detail)
+    where = f"{folder}, {UNIT} {number} by name"
+    return Fault(number, reason, DataError(f"{where}: {detail or reason}.", hint=hint))

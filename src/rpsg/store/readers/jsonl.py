@@ -7,6 +7,7 @@ names of columns that the plan asks for are not: so it is told that no row has a
 from __future__ import annotations
 
 import json
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import DataError
@@ -60,7 +61,7 @@ def read_rows(
         raise DataError(
             f"{path}: there is no column {name!r} for --{columns.option(name)}.",
             hint="No object of the file has this key. The keys of your rows are private, so they are not "
-            f"named here: `rpsg check {path}` shows them.",
+            f"named here: `rpsg check {quote(str(path))}` shows them.",
         )
 
 

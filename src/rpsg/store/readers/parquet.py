@@ -1,6 +1,7 @@
 """Parquet, if pyarrow is installed. Only the wanted columns are read, a batch at a time.
 
-What type a column has stands in the file's schema, which is no row's. A text that is not UTF-8 is faulty alone.
+What type a column has stands in the file's schema, which is no row's. A value that is not UTF-8 makes its
+own row faulty.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def _batches(path: Path, file: Any, columns: Columns) -> Iterator[tuple[Any, Any
 
 
 def _values(column: Any) -> list[Any]:
-    """The values of a column as Python has them; times as text, which Python cannot hold to the nanosecond."""
+    """The values of a column as Python has them; times as text: Python does not have their nanoseconds."""
     import pyarrow as pa  # noqa: PLC0415 -- heavy and optional
     import pyarrow.types as kinds  # noqa: PLC0415 -- heavy and optional
 

@@ -14,7 +14,7 @@ import math
 import re
 import unicodedata
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, NamedTuple
 from uuid import UUID
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _NOT_PRINTED = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
-#: Whole numbers as a file may write them: 12.0, and 1.2e+17, which is how Python and pandas write a large float.
+#: Whole numbers as a file may write them: 12.0, and 1.2e+17, as Python and pandas write a large float.
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]*)\.0+|-?[1-9](?:\.[0-9]+)?[eE]\+[0-9]{2,3}")
 _TRUTHS = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
 
@@ -102,7 +102,7 @@ class Reading:
 class DocumentMaker:
     """Turns rows into Documents, one at a time, and keeps count of those that it cannot use.
 
-    Without ``rules`` nothing is released, and the first faulty row is an error; only empty texts are left out.
+    Without ``rules`` nothing is released: the first faulty row is an error, only empty texts are left out.
     ``unit`` is what the numbers count ("line"); ``shown`` is how many numbers are kept for a reason.
     """
 
@@ -245,19 +245,15 @@ def spelled(value: object) -> str | None:
     Whole numbers have no decimal point and no exponent, truths are "true" and "false", composed and
     decomposed letters are the same. Lists and objects have no spelling. It depends on the value alone.
     """
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return _spelled_text(value)
+    if isinstance(value, str | bool):
+        return _spelled_text(str(value))
     if isinstance(value, float | Decimal):
         return _spelled_number(Decimal(repr(value)) if isinstance(value, float) else value)
     if isinstance(value, int):
         return str(value)
     if isinstance(value, bytes):
         return _spelled_bytes(value)
-    if isinstance(value, datetime | date | time):
-        return value.isoformat()
-    return str(value) if isinstance(value, UUID | timedelta) else None
+    return str(value) if isinstance(value, date | time | timedelta | UUID) else None
 
 
 def _spelled_text(value: str) -> str | None:
