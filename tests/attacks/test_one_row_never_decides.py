@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.running.test_control_flow import journal, names
 from tests.running.test_non_interference import released
 
@@ -287,6 +289,35 @@ def content(row: Document) -> tuple[str, str | None, str | None]:
     return row.text, row.label, row.user
 
 
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec=None)),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+ANY_ROW = st.dictionaries(st.sampled_from(["text", "user", "label"]), VALUES).map(
+    lambda r: json.dumps(r).encode()
+)
+ANY_BYTES = st.binary(max_size=300).map(lambda body: body.replace(b"\n", b" "))
+
+
+@given(extra=ANY_ROW | ANY_BYTES, rule=st.sampled_from(["drop", "other"]))
+def test_no_row_at_all_ends_the_reading_or_changes_another(
+    tmp_path_factory: pytest.TempPathFactory, extra: bytes, rule: str
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    rows = [{"text": "tea", "user": "a", "label": "food"}, {"text": "oil", "user": "b", "label": "drink"}]
+    columns: dict[str, Any] = {
+        "user": "user",
+        "label": "label",
+        "labels": ("food", "drink"),
+        "unlisted": rule,
+    }
+    data = Data(path=str(in_jsonl(folder, rows, extra)), **columns)
+    found = [content(row) for row in open_private(read_by_rule(data)).corpus]
+    assert found[-2:] == [("tea", "food", "a"), ("oil", "drink", "b")]
+    assert len(found) <= 3
+
+
 def test_how_many_rows_were_left_out_and_why_is_in_the_private_folder_alone(lab: Lab) -> None:
     screen = Screen()
     path = lab.folder / "data.jsonl"
@@ -314,7 +345,7 @@ def test_the_command_ends_the_same_way_with_the_row_and_without_it(
 ) -> None:
     monkeypatch.chdir(lab.folder)
     monkeypatch.setattr("rpsg.running.time.monotonic", lambda: 0.0)
-    ends = []
+    ends: list[tuple[int, str, str]] = []
     for extra in (None, JSONL["a label that is an object"]):
         path = in_jsonl(lab.folder, lab.rows(220), extra)
         (lab.folder / "plan.toml").write_text(plan_of(lab, path).to_toml())

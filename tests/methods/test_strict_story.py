@@ -215,3 +215,14 @@ def test_a_preview_of_labels_to_be_found_has_the_run_s_noise(lab: Lab) -> None:
     shown, run = api.preview(plan), lab.run(plan)
     told = {m["stage"]: m["sigma"] for m in run.ledger["mechanisms"] if m["kind"] == "rounded_gaussian"}
     assert {s.stage: s.noise for s in shown.stages} == told
+
+
+@pytest.mark.parametrize(
+    ("method", "warned"), [("strict", True), ("split", True), ("floor", False), ("paper", False)]
+)
+def test_a_plan_that_one_row_can_end_is_warned_of(lab: Lab, method: str, *, warned: bool) -> None:
+    from rpsg.methods.cautions import cautions
+
+    refusing = lab.plan(data={"unusable": "refuse"}, method={"name": method})
+    assert any("a single row decides" in line for line in cautions(refusing)) is warned
+    assert not any("a single row decides" in line for line in cautions(lab.plan(method={"name": method})))
