@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 ROWS = "rows.json"
 #: Said in every run, whatever the file holds.
-LEFT_OUT = f"Rows that cannot be used are left out by the plan's rule; how many is in private/{ROWS}."
+LEFT_OUT = f"What becomes of rows that cannot be used is the plan's rule; how many is in private/{ROWS}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,9 @@ TYPES: dict[str, pa.Array] = {
     "days": pa.array([dt.date(2024, 5, 1), dt.date(2024, 5, 2)]),
     "times": pa.array([1, 2], pa.time64("ns")),
     "durations": pa.array([1, 2], pa.duration("ns")),
+    "days in a year too far": pa.array([2**31 - 1, 1], pa.date32()),
+    "a time beyond all years": pa.array([2**62, 1], pa.timestamp("us")),
+    "categories of nanoseconds": pa.array([1, 2], pa.timestamp("ns")).dictionary_encode(),
     "categories": pa.array(["anna", "ben"]).dictionary_encode(),
 }
 
@@ -105,6 +108,17 @@ def test_people_are_told_apart_whatever_type_the_column_has(tmp_path: Path, user
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"text": ["tea", "oil"], "user": users}), path)
     assert len({row.user for row in read(path, user="user")}) == 2
+
+
+def test_lists_and_objects_are_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    days = pa.array([[2**31 - 1], None], pa.list_(pa.date32()))
+    pq.write_table(pa.table({"text": ["tea", "oil"], "user": days}), path)
+    reading = open_private(read_by_rule(Data(path=str(path), user="user"), tells=True))
+    assert {reason: places.first for reason, places in reading.left_out.items()} == {
+        "the user is a list or an object": [1],
+        "the user is missing": [2],
+    }
 
 
 def test_a_label_comes_out_as_it_was_declared(tmp_path: Path) -> None:

@@ -92,17 +92,24 @@ def _batches(path: Path, file: Any, columns: Columns) -> Iterator[tuple[Any, Any
 
 
 def _values(column: Any) -> list[Any]:
-    """The values of a column as Python has them; times as text: Python does not have their nanoseconds."""
+    """The values of a column as Python has them; no single value can make this fail.
+
+    Times are text: Python does not have their nanoseconds, nor all of their years. Of lists and objects an
+    empty list is left, for nothing is read from them.
+    """
     import pyarrow as pa  # noqa: PLC0415 -- heavy and optional
     import pyarrow.types as kinds  # noqa: PLC0415 -- heavy and optional
 
-    if kinds.is_timestamp(column.type) or kinds.is_time(column.type) or kinds.is_duration(column.type):
+    if kinds.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if kinds.is_nested(column.type) or kinds.is_interval(column.type):
+        return [[] if valid else None for valid in column.is_valid().to_pylist()]
+    if kinds.is_temporal(column.type):
         column = column.cast(pa.int64() if kinds.is_duration(column.type) else pa.string())
     try:
         values: list[Any] = column.to_pylist()
     except UnicodeDecodeError:
-        flat = column.cast(pa.large_string()) if kinds.is_dictionary(column.type) else column
-        return [_decoded(value) for value in flat.cast(pa.large_binary()).to_pylist()]
+        return [_decoded(value) for value in column.cast(pa.large_binary()).to_pylist()]
     return values
 
 
