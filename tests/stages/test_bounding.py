@@ -115,15 +115,24 @@ def test_rows_share_a_number_when_they_share_a_person(owners: list[str | None]) 
             assert (numbers[i] == numbers[j]) == same
 
 
-def people(owners: Sequence[str | None], embedder: FakeEmbedder, cache: Path | None = None) -> People:
+def people(
+    owners: Sequence[str | None], embedder: FakeEmbedder, cache: Path | None = None, key: bytes = KEY
+) -> People:
     return People(
         lambda: Private(corpus(owners)),
         max_records=1,
-        key=KEY,
+        key=key,
         embedder=embedder,
         progress=Silent(),
         cache=cache,
     )
+
+
+def test_the_rows_that_take_part_follow_from_the_secret_key_of_the_run() -> None:
+    kept = {
+        open_private(people(["a"] * 4, FakeEmbedder(), key=bytes([i]) * 32).rows)[0].id for i in range(60)
+    }
+    assert kept == {0, 1, 2, 3}
 
 
 def test_texts_are_embedded_once_and_kept_for_the_next_process(tmp_path: Path) -> None:
