@@ -159,3 +159,32 @@ def test_the_people_of_a_replay_cannot_be_read() -> None:
     nobody = People(None, max_records=1, key=b"", embedder=FakeEmbedder(), progress=Silent())
     with pytest.raises(PrivacyError, match="replay asked for private data"):
         _ = nobody.units
+
+
+class Meter(Silent):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[int | None] = []
+
+    def start(self, stage: str, total: int | None = None) -> None:
+        self.told.append(total)
+
+    def advance(self, n: int = 1, *, tokens: int = 0) -> None:
+        self.told.append(n)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 100, 300])
+def test_the_progress_of_embedding_adds_up_to_a_hundred_however_many_rows_there_are(rows: int) -> None:
+    meter = Meter()
+    those = People(
+        lambda: Private(corpus([None] * rows)),
+        max_records=1,
+        key=KEY,
+        embedder=FakeEmbedder(),
+        progress=meter,
+    )
+    open_private(those.embeddings)
+    total, *steps = meter.told
+    assert total == 100
+    assert sum(step or 0 for step in steps) == 100
