@@ -15,7 +15,9 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Literal, get_args
 
+from rpsg.dumps import forbid_core_dumps
 from rpsg.errors import DataError, UsageError
+from rpsg.given import shown
 from rpsg.privacy.private import Private
 from rpsg.records import Corpus
 from rpsg.store.readers import delimited, folder, jsonl, parquet
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
     from rpsg.plan import Data
 
-__all__ = ["Format", "Reading", "Rules", "read_by_rule", "read_corpus"]
+__all__ = ["Format", "Reading", "Rules", "check_place", "read_by_rule", "read_corpus"]
 
 Format = Literal["jsonl", "csv", "tsv", "txt", "parquet"]
 
@@ -97,6 +99,11 @@ def read_by_rule(data: Data, rules: Rules | None = None, *, tells: bool = False)
     )
 
 
+def check_place(path: Path | str, format: Format | None = None) -> None:  # noqa: A002 -- as above
+    """See that there is something to read; raises as ``read_corpus`` does, and opens nothing."""
+    _format(Path(path), format)
+
+
 def _read(
     path: Path,
     columns: Columns,
@@ -106,11 +113,12 @@ def _read(
     *,
     tells: bool = False,
 ) -> Reading:
+    forbid_core_dumps()  # here, as every private text of a file comes through this door
     kind = _format(path, chosen)
     _check_options(kind, columns, labels)
     declared = _by_spelling(labels) if labels is not None else None
-    unit, shown = _UNITS.get(kind, "line"), _EVERY if tells else _FIRST
-    maker = DocumentMaker(path, unit, columns, declared, rules, shown)
+    unit, most = _UNITS.get(kind, "line"), _EVERY if tells else _FIRST
+    maker = DocumentMaker(path, unit, columns, declared, rules, most)
     told = tells or rules is None
     documents = tuple(maker.documents(_rows(path, kind, columns, strict=rules is None, tells=told)))
     if not maker.rows:
@@ -133,8 +141,8 @@ def _by_spelling(labels: Collection[str]) -> dict[str, str]:
             raise UsageError("A declared label is empty.", hint=hint)
         if name in declared:
             raise UsageError(
-                f"The labels {declared[name]!r} and {label!r} are one and the same in a file.",
-                hint="Declare one of them.",
+                "Two of the declared labels are one and the same in a file.",
+                hint="They differ in spelling alone, as 5 and 5.0 or true and True do: declare one of them.",
             )
         declared[name] = label
     return declared
@@ -149,7 +157,7 @@ def _format(path: Path, chosen: Format | None) -> Format:
         return "txt"
     if not path.is_file():
         problem = "is not a file" if path.exists() else "does not exist"
-        raise DataError(f"{path} {problem}.", hint="Check the path (ls -l shows what is there).")
+        raise DataError(f"{shown(path)} {problem}.", hint="Check the path (ls -l shows what is there).")
     if chosen == "txt" or (chosen is None and path.suffix.lower() == ".txt"):
         raise DataError(
             f"{path} is one .txt file; a folder of them was expected.",
