@@ -76,6 +76,11 @@ def read_corpus(
     return Private(reading.corpus)
 
 
+def check_place(path: Path | str, format: Format | None = None) -> None:  # noqa: A002 -- as above
+    """See that there is something to read; raises as ``read_corpus`` does, and opens nothing."""
+    _format(Path(path), format)
+
+
 def read_by_rule(data: Data, rules: Rules | None = None, *, tells: bool = False) -> Private[Reading]:
     """Read what a plan names, as its rule says, or another; rows that cannot be used are counted by reason.
 
@@ -99,11 +104,6 @@ def read_by_rule(data: Data, rules: Rules | None = None, *, tells: bool = False)
     )
 
 
-def check_place(path: Path | str, format: Format | None = None) -> None:  # noqa: A002 -- as above
-    """See that there is something to read; raises as ``read_corpus`` does, and opens nothing."""
-    _format(Path(path), format)
-
-
 def _read(
     path: Path,
     columns: Columns,
@@ -113,12 +113,12 @@ def _read(
     *,
     tells: bool = False,
 ) -> Reading:
-    forbid_core_dumps()  # here, as every private text of a file comes through this door
+    forbid_core_dumps()  # here, as every private text of a file comes through this function
     kind = _format(path, chosen)
     _check_options(kind, columns, labels)
     declared = _by_spelling(labels) if labels is not None else None
-    unit, most = _UNITS.get(kind, "line"), _EVERY if tells else _FIRST
-    maker = DocumentMaker(path, unit, columns, declared, rules, most)
+    unit, listed = _UNITS.get(kind, "line"), _EVERY if tells else _FIRST
+    maker = DocumentMaker(path, unit, columns, declared, rules, listed)
     told = tells or rules is None
     documents = tuple(maker.documents(_rows(path, kind, columns, strict=rules is None, tells=told)))
     if not maker.rows:
