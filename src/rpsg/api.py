@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rpsg.given import name_of, path_of
 from rpsg.plan import Plan, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from rpsg.evaluation.table import Report
     from rpsg.protocols import Embedder, Progress
     from rpsg.results import Finding, Preview, Run, Verification
+    from rpsg.store.readers import Reading
 
 
 def synthesize(
@@ -35,17 +37,25 @@ def synthesize(
 
     ``about`` is one public line about the corpus; ``domain`` names a pack (``rpsg list domains``). Other
     sections of the plan can be given as keywords: ``models={"writer": "model.gguf"}``. The same call with
-    the same folder goes on with a run that stopped. Raises an RpsgError with what to do next.
+    the same folder goes on with a run that stopped. Raises an RpsgError with what to do next; a UsageError
+    for data in memory (a frame, a list of texts), which have to be saved as a file first.
     """
+    folder = path_of(out, "out")
     plan = make_plan(
         {
-            "data": {"path": str(data), "text": text, "label": label, "labels": labels, "user": user},
+            "data": {
+                "path": str(path_of(data, "data")),
+                "text": text,
+                "label": label,
+                "labels": labels,
+                "user": user,
+            },
             "corpus": {"about": about, "domain": domain, "size": size},
             "privacy": {"epsilon": epsilon, "delta": delta},
         },
         settings,
     )
-    return run(plan, out, progress)
+    return run(plan, folder, progress)
 
 
 def make_plan(*layers: Mapping[str, Any]) -> Plan:
@@ -63,11 +73,22 @@ def preview(plan: Plan) -> Preview:
     return previewing.preview(plan)
 
 
+def check(plan: Plan) -> Reading:
+    """Which rows of the plan's data a run cannot use, and why; for the operator alone, it is private.
+
+    Nothing is spent, and nothing of it may go into a release or a log that others read. DataError when the
+    file cannot be read at all, UsageError when no data is named.
+    """
+    from rpsg import checking  # noqa: PLC0415  # as above
+
+    return checking.check(plan)
+
+
 def run(plan: Plan, out: str | Path, progress: Progress | None = None) -> Run:
     """Run the plan in the folder ``out``, or go on with a run that stopped there."""
     from rpsg import running  # noqa: PLC0415  # numpy and models, only when they are needed
 
-    return running.execute(plan, Path(out), progress=progress)
+    return running.execute(plan, path_of(out, "out"), progress=progress)
 
 
 def verify(
@@ -89,7 +110,11 @@ def verify(
     from rpsg import verifying  # noqa: PLC0415  # as above
 
     return verifying.verify(
-        Path(release), regenerate=regenerate, models=models, plugins=tuple(plugins), progress=progress
+        path_of(release, "release"),
+        regenerate=regenerate,
+        models=models,
+        plugins=tuple(plugins),
+        progress=progress,
     )
 
 
@@ -100,7 +125,7 @@ def examine(plan: Plan, folder: str | Path | None = None) -> Iterator[Finding]:
     """
     from rpsg import doctor  # noqa: PLC0415  # as above
 
-    return doctor.examine(plan, None if folder is None else Path(folder))
+    return doctor.examine(plan, None if folder is None else path_of(folder, "folder"))
 
 
 def evaluate(
@@ -152,11 +177,11 @@ def evaluate(
         train_real=None if train_real is None else source_of(train_real),
         floor=None if floor is None else source_of(floor),
         write_floor=write_floor,
-        text=text,
-        label=label,
-        user=user,
-        synthetic_text=synthetic_text,
-        synthetic_label=synthetic_label,
+        text=name_of(text, "text"),
+        label=name_of(label, "label"),
+        user=name_of(user, "user"),
+        synthetic_text=name_of(synthetic_text, "synthetic_text"),
+        synthetic_label=name_of(synthetic_label, "synthetic_label"),
         metrics=(metrics,) if isinstance(metrics, str) else tuple(metrics),
         embedder=embedder,
         language_model=language_model,
@@ -169,4 +194,4 @@ def read_run(path: str | Path) -> Run:
     """A finished run, read from its folder."""
     from rpsg.release import read_release  # noqa: PLC0415  # as above
 
-    return read_release(Path(path))
+    return read_release(path_of(path, "path"))

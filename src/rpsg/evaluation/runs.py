@@ -24,7 +24,7 @@ from rpsg.report.writing import own_models, own_run
 from rpsg.running import execute, fingerprint, load_tools
 from rpsg.stages.presence import is_measured, value_of
 from rpsg.store.own import readable
-from rpsg.store.readers import read_corpus
+from rpsg.store.readers import read_by_rule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,7 +80,7 @@ def _read(folder: Path, release: Path, own: Path | None) -> FinishedRun:
         ) from None
     plan = own_models(own, told) if own is not None else _of_a_stranger(told)
     rows = rows_of(run.records, read_pack(folder / EVIDENCE / PACK))
-    labels = plan.data.labels or found_labels(folder, run.ledger)
+    labels = plan.data.label_values or found_labels(folder, run.ledger)
     return FinishedRun(
         rows=rows,
         counts=noisy_counts(folder, run.ledger, labels),
@@ -238,14 +238,7 @@ def _is_committed(run: FinishedRun, file: Path) -> bool:
         return False
     kept = json.loads(ledger.read_bytes())["commitment"]
     try:
-        rows = read_corpus(
-            file,
-            text=data.text,
-            label=data.label,
-            user=data.user,
-            format=data.format,
-            labels=data.labels or None,
-        )
+        rows = read_by_rule(data.model_copy(update={"path": str(file)})).map(lambda reading: reading.corpus)
     except RpsgError:  # other columns or labels: other data
         return False
     return commit_to(rows, bytes.fromhex(kept["nonce"])).value == str(kept["value"])
