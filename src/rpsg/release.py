@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RunError
 from rpsg.privacy.claims import PrivacyUnit
-from rpsg.privacy.facts import Cumulative, Egress, Output, PublicInput
+from rpsg.privacy.facts import Egress, Output, PublicInput
 from rpsg.privacy.facts import Facts as LedgerFacts
-from rpsg.privacy.gaussian import mu_for
 from rpsg.privacy.kernel import Kernel, Performed
 from rpsg.privacy.ledger import build_private_ledger, build_public_ledger
 from rpsg.report.croissant import CROISSANT, FORMATS, croissant, write_croissant
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 
     from rpsg.egress import Seen
     from rpsg.methods.tools import Job
-    from rpsg.plan import Plan
-    from rpsg.privacy.odometer import Account
     from rpsg.private_side import PrivateSide
     from rpsg.records import Candidate, Pool
     from rpsg.store.calls import CallStore
@@ -67,13 +64,12 @@ def publish(
             lambda named: build_public_ledger(
                 ledger_facts(job, pool, named),
                 _performed(private),
-                _cumulative(job.plan, private.account),
                 commitment=private.commitment,
             ),
             lambda told: Facts(job.plan, job.pack, pool, told, *models_of(job), seen),
         )
         if private.commitment is not None:
-            mine = build_private_ledger(ledger, private.commitment, {})
+            mine = build_private_ledger(ledger, private.commitment, private.paid())
             write_atomic(folder.private_path("ledger.private.json"), _pretty(mine))
 
 
@@ -136,14 +132,6 @@ def _public_inputs(job: Job) -> tuple[PublicInput, ...]:
 
 def _performed(private: PrivateSide) -> Performed | None:
     return private.kernel.performed if isinstance(private.kernel, Kernel) else None
-
-
-def _cumulative(plan: Plan, account: Account | None) -> Cumulative:
-    cap = mu_for(plan.privacy.lifetime_epsilon, plan.privacy.delta) ** 2
-    if account is None:
-        return Cumulative(0.0, 0, cap, tracked=False)
-    total = account.total()
-    return Cumulative(total.mu2, total.releases, cap)
 
 
 def _pretty(value: Mapping[str, Any]) -> bytes:

@@ -18,8 +18,8 @@ from rpsg.methods.places import carries, egress_of
 from rpsg.methods.seed_steps import seeding, seeds_wanted, sigma_of
 from rpsg.privacy.checks import row_claim
 from rpsg.privacy.claims import PrivacyUnit, paper_claim_text
-from rpsg.privacy.facts import Cumulative, Output, PublicInput
 from rpsg.privacy.facts import Facts as LedgerFacts
+from rpsg.privacy.facts import Output, PublicInput
 from rpsg.privacy.kernel import Kernel
 from rpsg.privacy.ledger import build_private_ledger, build_public_ledger
 from rpsg.privacy.sources import supports_claims
@@ -73,13 +73,12 @@ def publish_seeded(
             lambda named: build_public_ledger(
                 seeded_facts(job, pool, named, host),
                 private.kernel.performed if isinstance(private.kernel, Kernel) else None,
-                _cumulative(private),
                 commitment=private.commitment,
             ),
             lambda told: Facts(job.plan, job.pack, pool, told, *models_of(job), seen),
         )
         if private.commitment is not None:
-            mine = build_private_ledger(ledger, private.commitment, {})
+            mine = build_private_ledger(ledger, private.commitment, private.paid())
             write_atomic(folder.private_path("ledger.private.json"), _pretty(mine))
 
 
@@ -164,10 +163,3 @@ def _public_inputs(job: Job) -> tuple[PublicInput, ...]:
     if plan.privacy.n_public is not None:
         inputs.append(PublicInput("n_public", "declared number of people"))
     return tuple(inputs)
-
-
-def _cumulative(private: PrivateSide) -> Cumulative:
-    if private.account is None:
-        return Cumulative(0.0, 0, None, tracked=False)
-    total = private.account.total()
-    return Cumulative(total.mu2, total.releases, private.account.book.mu2_cap)

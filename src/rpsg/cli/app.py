@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from rpsg import __version__
+from rpsg.cli.budget import budget
 from rpsg.cli.calls import calls
 from rpsg.cli.commands import plan, run, verify
 from rpsg.cli.doctor import doctor
@@ -72,6 +73,7 @@ app.command("verify")(verify)
 app.command("evaluate")(evaluate)
 app.command("report")(report)
 app.command("calls")(calls)
+app.command("budget")(budget)
 app.command("doctor")(doctor)
 app.command("explain")(explain)
 app.command("propose")(propose)
