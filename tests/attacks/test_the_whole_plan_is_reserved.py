@@ -251,9 +251,7 @@ def test_the_plan_tells_how_many_runs_with_labels_to_be_found_still_fit(lab: Lab
     assert not any("like this one still fit" in line for line in api.preview(declared).warnings)
 
 
-def test_a_book_that_cannot_take_the_charge_stops_the_draw(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_book_that_cannot_take_the_charge_stops_the_draw(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuses(*_: object) -> bool:
         raise BudgetError("The book is busy.")
 

@@ -18,8 +18,8 @@ from rpsg.privacy.kernel import Kernel, Releases
 from rpsg.privacy.ledger import build_public_ledger
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.odometer import Odometer
-from rpsg.privacy.units import Unit
 from rpsg.privacy.private import Private
+from rpsg.privacy.units import Unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -177,6 +177,7 @@ def test_neither_journal_nor_evidence_holds_a_string_of_one_unit_or_a_clean_coun
     assert "300" not in hashes_out
 
 
+REST = b'"schema":"rpsg-evidence/2","seq":0,"stage":"s"'
 DRAW = b'"draw":"dddddddddddddddddddddddddddddddd",'
 
 
@@ -259,15 +260,15 @@ def test_an_answer_that_took_no_noise_is_not_released(run: Run, monkeypatch: pyt
         b"",
         b"[]",
         b'{"schema":"rpsg-evidence/2"}',
-        b'{"plan_sha256":"x","schema":"rpsg-evidence/2","seq":0,"stage":"s","values":[1]}\n',
-        b'{"draw":"x","plan_sha256":"x","schema":"rpsg-evidence/2","seq":0,"stage":"s","values":[1]}\n',
-        b"{" + DRAW + b'"plan_sha256":"x","schema":"rpsg-evidence/2","seq":0,"stage":"s","values":[1.5]}\n',
-        b"{" + DRAW + b'"plan_sha256":"x","schema":"rpsg-evidence/2","seq":0,"stage":"s","values":[true]}\n',
-        b"{" + DRAW + b'"plan_sha256":"x","schema":"rpsg-evidence/2","seq":0,"stage":"s","values":[NaN]}\n',
-        b"{" + DRAW + b'"plan_sha256":"x","schema":"rpsg-evidence/2","seq":0,"stage":"s","values":[99999999999999999999]}\n',
-        b"{" + DRAW + b'"items":[["a"]],"plan_sha256":"x","schema":"rpsg-evidence/2","seq":0,"stage":"s"}\n',
-        b"{" + DRAW + b'"plan_sha256":"x","schema":"rpsg-evidence/2","seq":0,"stage":"s","values":[1],"values":[2]}\n',
-        b"{" + DRAW + b'"note":1,"plan_sha256":"x","schema":"rpsg-evidence/2","seq":0,"stage":"s","values":[1]}\n',
+        b'{"plan_sha256":"x",' + REST + b',"values":[1]}\n',
+        b'{"draw":"x","plan_sha256":"x",' + REST + b',"values":[1]}\n',
+        b"{" + DRAW + b'"plan_sha256":"x",' + REST + b',"values":[1.5]}\n',
+        b"{" + DRAW + b'"plan_sha256":"x",' + REST + b',"values":[true]}\n',
+        b"{" + DRAW + b'"plan_sha256":"x",' + REST + b',"values":[NaN]}\n',
+        b"{" + DRAW + b'"plan_sha256":"x",' + REST + b',"values":[99999999999999999999]}\n',
+        b"{" + DRAW + b'"items":[["a"]],"plan_sha256":"x",' + REST + b"}\n",
+        b"{" + DRAW + b'"plan_sha256":"x",' + REST + b',"values":[1],"values":[2]}\n',
+        b"{" + DRAW + b'"note":1,"plan_sha256":"x",' + REST + b',"values":[1]}\n',
     ],
 )
 def test_evidence_that_is_none_is_refused(content: bytes) -> None:

@@ -112,7 +112,7 @@ def test_a_run_that_goes_on_takes_its_reservation_over(account: Account) -> None
 
 def test_threshold_failures_may_not_use_up_delta_and_the_refusal_counts_the_runs(account: Account) -> None:
     account.charge("a", "run", "labels", 0.01, 6e-7)
-    with pytest.raises(BudgetError, match="threshold failures.*0 more of them fit"):
+    with pytest.raises(BudgetError, match=r"threshold failures.*0 more of them fit"):
         account.reserve("another", 0.01, 6e-7)
 
 

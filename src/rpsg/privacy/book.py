@@ -144,7 +144,7 @@ def _bring_up_to_date(rows: sqlite3.Connection, folder: Path) -> None:
             hint="Use that version, or name another state folder in the environment variable RPSG_HOME.",
         )
     if application == _APPLICATION and version == VERSION:
-        if rows.execute("PRAGMA quick_check").fetchone()[0] != "ok":
+        if not _is_whole(rows, folder):
             raise _damaged(folder, "is damaged")
         return
     is_old = application == 0 and version == 0 and {"key_check", *_OLD_TABLES} <= tables
@@ -156,6 +156,13 @@ def _bring_up_to_date(rows: sqlite3.Connection, folder: Path) -> None:
         rows.execute(statement)
     rows.execute(f"PRAGMA application_id = {_APPLICATION}")
     rows.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _is_whole(rows: sqlite3.Connection, folder: Path) -> bool:
+    """Whether the pages fit together and none is cut short: sqlite reads what a page lacks as zeros."""
+    pages, size = (rows.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    is_long_enough = bool((folder / BOOK).stat().st_size == pages * size)
+    return is_long_enough and rows.execute("PRAGMA quick_check").fetchone()[0] == "ok"
 
 
 def _check(key: bytes) -> bytes:
