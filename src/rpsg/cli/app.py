@@ -25,7 +25,7 @@ EXIT_CODES = (
     (2, "a wrong option, setting or name"),
     (3, "data that cannot be read"),
     (4, "schema, size and budget do not fit together"),
-    (5, "the privacy budget of these data is spent"),
+    (5, "the account of these data has no room, or cannot be read"),
     (6, "a model is missing, damaged or too large"),
     (7, "the run folder is another plan's or cannot be written"),
     (8, "a claim does not hold (verify)"),

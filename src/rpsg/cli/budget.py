@@ -55,6 +55,10 @@ def budget(
         screen.line("Nothing was ever paid there." if wanted else "No account has paid anything yet.")
     for statement in shown:
         _show(screen, statement)
+    if book and not wanted and book.has_old_charges():
+        screen.line(
+            "An earlier version kept charges without names: `rpsg budget FILE` shows those of a file."
+        )
 
 
 def _give_back(book: Odometer | None, run_id: str, *, yes: bool) -> None:

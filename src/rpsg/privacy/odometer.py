@@ -97,8 +97,13 @@ class Odometer:
         for draw, mu2, fail in self._old_charges(rows, name):
             old_charge(rows, account, draw, mu2, fail)
 
+    def has_old_charges(self) -> bool:
+        """Whether version 1 wrote charges into this book, whose accounts have no names."""
+        with self.book.transaction() as rows:
+            return _has_old_tables(rows)
+
     def _old_charges(self, rows: sqlite3.Connection, name: str) -> list[tuple[str, float, float]]:
-        if not rows.execute("SELECT 1 FROM sqlite_master WHERE name = 'old_charge'").fetchone():
+        if not _has_old_tables(rows):
             return []
         mark = self.book.mark(b"path", name.encode())
         found = rows.execute("SELECT account FROM old_alias WHERE mark = ?", (mark,)).fetchone()
@@ -108,3 +113,7 @@ class Odometer:
                 break
             found = into
         return rows.execute(_OLD_CHARGES, found).fetchall() if found else []
+
+
+def _has_old_tables(rows: sqlite3.Connection) -> bool:
+    return rows.execute("SELECT 1 FROM sqlite_master WHERE name = 'old_charge'").fetchone() is not None
