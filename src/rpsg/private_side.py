@@ -146,11 +146,11 @@ def unit_of(plan: Plan) -> Unit:
 
 
 def tell_paid(account: Account, progress: Progress) -> None:
-    """Say what the account has paid before this run."""
+    """Say what the account has paid before anything is drawn."""
     told = account.statement()
     if told.totals:
         paid = "; ".join(total.in_words() for total in told.totals)
-        progress.note(f"The account {told.name!r} has paid, before this run: {paid}.")
+        progress.note(f"The account {told.name!r} has paid so far: {paid}.")
     if caution := told.caution():
         progress.note(caution)
 

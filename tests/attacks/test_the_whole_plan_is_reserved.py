@@ -16,7 +16,7 @@ import pytest
 from rpsg import api
 from rpsg.errors import BudgetError, DataError
 from rpsg.models.fake import FakeWriter
-from rpsg.privacy.account import Account, Statement
+from rpsg.privacy.account import Account
 from rpsg.privacy.odometer import Odometer
 from rpsg.running import Silent
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.conftest import Lab
 
     from rpsg.plan import Plan
-    from rpsg.privacy.units import Total
+    from rpsg.privacy.units import Statement, Total
 
 #: Three at once: each opens its kernel, waits for the word, draws all that it planned, and ends.
 RUN = r"""

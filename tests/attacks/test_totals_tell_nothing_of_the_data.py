@@ -143,4 +143,5 @@ def test_the_operators_own_ledger_has_the_total_and_the_public_one_has_not(lab: 
     runs = [lab.run(plan, name) for name in ("one", "two")]
     mine = [json.loads((r.path / "private" / "ledger.private.json").read_text())["facts"] for r in runs]
     assert mine[1]["paid"]["totals"][0]["mu2"] == pytest.approx(2 * mine[0]["paid"]["totals"][0]["mu2"])
+    assert mine[1]["paid"]["reserved_by"] == []
     assert [r.ledger["cost"]["mu2"] for r in runs] == [pytest.approx(mine[0]["paid"]["totals"][0]["mu2"])] * 2

@@ -76,6 +76,20 @@ def test_reservations_of_another_unit_are_held_apart_too(tmp_path: Path) -> None
         book.account("reviews", UNITS[4], Cap(8.0, 1e-6)).reserve("two", 0.1, 0.0)
 
 
+def test_what_a_run_has_reserved_it_may_draw_though_another_adjacency_came_in_between(tmp_path: Path) -> None:
+    book = Odometer(tmp_path / "state")
+    adding, replacing = (book.account("reviews", unit, Cap(8.0, 1e-6)) for unit in UNITS[:2])
+    adding.reserve("one", 0.1 + 0.2 + 0.1 + 0.3, 0.0)
+    replacing.reserve("two", 0.1, 0.0)
+    for number, mu2 in enumerate((0.1, 0.2, 0.1, 0.3)):  # their rounded sums leave a little more or less
+        adding.charge(f"{number}", "one", f"votes[{number}]", mu2, 0.0)
+    with pytest.raises(BudgetError, match="cannot be added"):
+        adding.charge("more", "one", "votes[4]", 0.01, 0.0)
+    (total,) = book.statement("reviews").totals
+    assert total.mu2 == pytest.approx(1.4)
+    assert book.statement("reviews").waiting == ("two",)
+
+
 def test_the_same_people_add_up_however_many_of_their_rows_are_used(tmp_path: Path) -> None:
     book = Odometer(tmp_path / "state")
     for c in (1, 3, 10):

@@ -11,9 +11,8 @@ from rpsg.errors import UsageError
 
 if TYPE_CHECKING:
     from rpsg.cli.screen import Screen
-    from rpsg.privacy.account import Statement
     from rpsg.privacy.odometer import Odometer
-    from rpsg.privacy.units import Total
+    from rpsg.privacy.units import Statement, Total
 
 
 def budget(

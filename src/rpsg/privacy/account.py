@@ -6,13 +6,13 @@ Every method is one transaction that is on the disk when it returns.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rpsg.errors import BudgetError
 from rpsg.privacy.gaussian import mu_for, rounded_up
 from rpsg.privacy.private import Private, open_private
-from rpsg.privacy.units import Entry, Total, Unit, epsilon_at, total_for, totals
+from rpsg.privacy.units import Entry, Statement, Total, Unit, epsilon_at, total_for, totals
 
 if TYPE_CHECKING:
     import sqlite3
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 #: The unit of a charge of version 1; its delta was not kept, so it is told at the default of a plan.
 OLD, OLD_DELTA = Unit("unknown", "", "add_remove"), 1e-6
+_ROUNDING = 1e-12
 
 
 def runs_left(held: float, each: float, limit: float) -> int | None:
@@ -54,52 +55,10 @@ class Cap:
 
 def runs_that_fit(total: Total, cap: Cap, mu2: float, delta_fail: float) -> int:
     """How many more runs of this cost an account with that total has room for."""
-    left = cap.mu2 * (1.0 + 1e-12) - total.mu2 - total.reserved_mu2
+    left = cap.mu2 * (1.0 + _ROUNDING) - total.mu2 - total.reserved_mu2
     by_noise = max(0, math.floor(left / mu2))
     by_thresholds = runs_left(total.delta_fail + total.reserved_delta_fail, delta_fail, cap.delta)
     return by_noise if by_thresholds is None else min(by_noise, by_thresholds)
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """What the book says of an account: a total for each unit, and who read it without a bound.
-
-    ``unbounded`` counts runs by method; ``waiting`` holds the runs that have something reserved.
-    """
-
-    name: str
-    totals: tuple[Total, ...] = ()
-    unbounded: tuple[tuple[str, int], ...] = ()
-    waiting: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values, with epsilon worked out."""
-        return {
-            "account": self.name,
-            "totals": [
-                {
-                    **asdict(total),
-                    "epsilon": total.epsilon,
-                    "epsilon_with_reserved": total.epsilon_with_reserved,
-                }
-                for total in self.totals
-            ],
-            "unbounded": dict(self.unbounded),
-            "caution": self.caution(),
-            "reserved_by": list(self.waiting),
-        }
-
-    def caution(self) -> str:
-        """The sentence that goes with every total of an account that was read without a bound."""
-        if not self.unbounded:
-            return ""
-        runs = " and ".join(
-            f"{n} {'run' if n == 1 else 'runs'} of the method {method}" for method, n in self.unbounded
-        )
-        return (
-            f"Besides, {runs} read records of this account without any bound: for those records no total "
-            "says what was released."
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +105,11 @@ class Account:
         _require_amount(mu2, delta_fail)
         with self.book.transaction() as rows:
             left = self._reserved(rows, run_id)
-            more_mu2, more_fail = max(0.0, mu2 - left[0]), max(0.0, delta_fail - left[1])
-            if more_mu2 or more_fail:
-                self._require_room(rows, more_mu2, more_fail)
+            if self._is_something(mu2 - left[0], delta_fail - left[1]):
+                self._require_room(rows, max(0.0, mu2 - left[0]), max(0.0, delta_fail - left[1]))
             again = bool(rows.execute(_SAME_STAGE, (self.id, run_id, stage)).fetchone())
             rows.execute(_CHARGE, self._line(draw, run_id, stage, mu2, delta_fail))
-            rest = (max(0.0, left[0] - mu2), max(0.0, left[1] - delta_fail))
-            rows.execute(_REST, (*rest, self.id, run_id))
+            self._keep_reserved(rows, run_id, left[0] - mu2, left[1] - delta_fail)
             return again
 
     def record(self, draw: str, run_id: str, stage: str, mu2: float, delta_fail: float) -> None:
@@ -200,6 +157,17 @@ class Account:
         found = rows.execute(_RESERVED, (self.id, run_id)).fetchone()
         return (0.0, 0.0) if found is None else (found[0], found[1])
 
+    def _keep_reserved(self, rows: sqlite3.Connection, run_id: str, mu2: float, delta_fail: float) -> None:
+        """Write down what is left of a reservation."""
+        if self._is_something(mu2, delta_fail):
+            rows.execute(_REST, (max(0.0, mu2), max(0.0, delta_fail), self.id, run_id))
+        else:
+            rows.execute(_END, (self.id, run_id))
+
+    def _is_something(self, mu2: float, delta_fail: float) -> bool:
+        """Whether a difference is more than what the rounding of sums leaves: one part in 10^12 of the cap."""
+        return mu2 > _ROUNDING * self.cap.mu2 or delta_fail > _ROUNDING * self.cap.delta
+
     def _line(
         self, draw: str, run_id: str, stage: str, mu2: float, delta_fail: float
     ) -> tuple[str | float, ...]:
@@ -208,8 +176,7 @@ class Account:
 
     def _require_room(self, rows: sqlite3.Connection, mu2: float, delta_fail: float) -> None:
         total = total_for(self.unit, _entries(rows, self.id), self.cap.delta, self.name)
-        # The slack is for sums of doubles; one part in 10^12 of the budget.
-        if total.mu2 + total.reserved_mu2 + mu2 > self.cap.mu2 * (1.0 + 1e-12):
+        if total.mu2 + total.reserved_mu2 + mu2 > self.cap.mu2 * (1.0 + _ROUNDING):
             raise self._spent(total)
         held = total.delta_fail + total.reserved_delta_fail
         if held + delta_fail >= self.cap.delta:
@@ -221,7 +188,8 @@ class Account:
         return BudgetError(
             f"The threshold failures of all runs of the account {self.name!r} must stay below delta "
             f"{self.cap.delta:g}, and {held:.2g} of it is taken.{fits}",
-            hint="Declare the label values as public with --labels a,b,c: without thresholds nothing fails."
+            hint="Declare the label values as public with --labels a,b,c, and give keyphrases no share: without "
+            "thresholds nothing fails."
             if each
             else "Use the --delta of the earlier runs, or a larger one on purpose.",
         )

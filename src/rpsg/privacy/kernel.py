@@ -169,12 +169,9 @@ class Kernel:
         unknown = [e for e in kept.values() if e.draw not in known]
         for evidence in unknown:
             self._account.record(evidence.draw, self._run_id, evidence.stage, *self._cost(evidence.seq))
-        if unknown:
-            stages = ", ".join(e.stage for e in unknown)
-            self._tell(
-                f"The account {self._account.name!r} did not know the noisy answers that lie in this folder "
-                f"({stages}); they were charged to it now."
-            )
+        if stages := ", ".join(e.stage for e in unknown):
+            told = f"The account {self._account.name!r} did not know the noisy answers that lie in this folder"
+            self._tell(f"{told} ({stages}); they were charged to it now.")
 
     def _reserve(self, kept: Mapping[int, Evidence]) -> None:
         """Reserve what is not drawn yet."""
@@ -250,9 +247,8 @@ class Kernel:
         seq = self._seq
         path = evidence_file(self._evidence, seq)
         if path.exists() and seq not in self._journal.steps:
-            raise RunError(
-                f"The evidence of stage {query.stage} lies there before it was drawn.", hint=JOURNAL_GONE
-            )
+            early = f"The evidence of stage {query.stage} lies there before it was drawn."
+            raise RunError(early, hint=JOURNAL_GONE)
         step = self._journal.reserve(seq, query)
         if path.exists():
             evidence = self._read_back(path, step, query)
@@ -278,10 +274,8 @@ class Kernel:
         if self._account is not None and self._account.charge(
             name, self._run_id, stage, *self._cost(self._seq)
         ):
-            self._tell(
-                f"Stage {stage} of this run was drawn before, and that answer is not in this folder: this "
-                "draw is charged on top."
-            )
+            told = f"Stage {stage} of this run was drawn before, and that answer is not in this folder"
+            self._tell(f"{told}: this draw is charged on top.")
         self._journal.draw(self._seq, name)
 
     def _read_back(self, path: Path, step: Step, query: Query) -> Evidence:

@@ -17,9 +17,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rpsg.privacy.account import OLD, OLD_DELTA, Account, Cap, Statement, old_charge, statement_of
+from rpsg.privacy.account import OLD, OLD_DELTA, Account, Cap, old_charge, statement_of
 from rpsg.privacy.book import BOOK, KEY, Book
-from rpsg.privacy.units import Entry, Unit, totals
+from rpsg.privacy.units import Entry, Statement, Unit, totals
 
 if TYPE_CHECKING:
     import sqlite3

@@ -15,9 +15,9 @@ under ``add_remove``.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.errors import BudgetError
 from rpsg.privacy.gaussian import epsilon_of, rounded_up
@@ -88,6 +88,48 @@ class Total:
         if self.reserved_mu2:
             told += f" ({rounded_up(self.epsilon_with_reserved, 2)} with what unfinished runs have reserved)"
         return told
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What the book says of an account: a total for each unit, and who read it without a bound.
+
+    ``unbounded`` counts runs by method; ``waiting`` holds the runs that have something reserved.
+    """
+
+    name: str
+    totals: tuple[Total, ...] = ()
+    unbounded: tuple[tuple[str, int], ...] = ()
+    waiting: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, with epsilon worked out."""
+        return {
+            "account": self.name,
+            "totals": [
+                {
+                    **asdict(total),
+                    "epsilon": total.epsilon,
+                    "epsilon_with_reserved": total.epsilon_with_reserved,
+                }
+                for total in self.totals
+            ],
+            "unbounded": dict(self.unbounded),
+            "caution": self.caution(),
+            "reserved_by": list(self.waiting),
+        }
+
+    def caution(self) -> str:
+        """The sentence that goes with every total of an account that was read without a bound."""
+        if not self.unbounded:
+            return ""
+        runs = " and ".join(
+            f"{n} {'run' if n == 1 else 'runs'} of the method {method}" for method, n in self.unbounded
+        )
+        return (
+            f"Besides, {runs} read records of this account without any bound: for those records no total "
+            "says what was released."
+        )
 
 
 def epsilon_at(mu2: float, delta: float) -> float:
