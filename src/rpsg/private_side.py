@@ -21,7 +21,7 @@ from rpsg.privacy.units import Unit
 from rpsg.stages.partition import by_draw, by_list, listed, parted
 from rpsg.stages.seeds import People
 from rpsg.store.files import write_atomic
-from rpsg.store.readers import read_corpus
+from rpsg.store.readers import check_place, read_corpus
 from rpsg.store.shelf import Shelf
 
 if TYPE_CHECKING:
@@ -90,6 +90,22 @@ class NoQuestions:
         raise PrivacyError(f"This method has no budget, and asked for {query.stage}.")
 
 
+def check_data(plan: Plan) -> None:
+    """See that the plan of a method that reads private data names some; nothing is read.
+
+    Raises:
+        UsageError: it names none.
+        DataError: nothing is there, or nothing that can be read.
+    """
+    if registry.method(plan.method.name).reads == "nothing":
+        return
+    if not plan.data.path:
+        raise UsageError(
+            "No data was named.", hint="Name the file: rpsg run reviews.csv --text review -o RUN"
+        )
+    check_place(plan.data.path, plan.data.format)
+
+
 def open_side(
     plan: Plan,
     budget: Budget | None,
@@ -106,10 +122,7 @@ def open_side(
     method = registry.method(plan.method.name)
     if method.reads == "nothing":
         return PrivateSide(nobody(tools, progress), NoQuestions())
-    if not plan.data.path:
-        raise UsageError(
-            "No data was named.", hint="Name the file: rpsg run reviews.csv --text review -o RUN"
-        )
+    check_data(plan)
     account = account_of(plan, Odometer())
     tell_paid(account, progress)
     source = noise or (OpenDPNoise() if plan.privacy.noise == "opendp" else RoundedGaussian())

@@ -165,7 +165,7 @@ class Account:
             rows.execute(_END, (self.id, run_id))
 
     def _is_something(self, mu2: float, delta_fail: float) -> bool:
-        """Whether a difference is more than what the rounding of sums leaves: one part in 10^12 of the cap."""
+        """Whether a difference is more than rounding leaves of a sum: one part in 10^12 of the cap."""
         return mu2 > _ROUNDING * self.cap.mu2 or delta_fail > _ROUNDING * self.cap.delta
 
     def _line(
@@ -188,8 +188,8 @@ class Account:
         return BudgetError(
             f"The threshold failures of all runs of the account {self.name!r} must stay below delta "
             f"{self.cap.delta:g}, and {held:.2g} of it is taken.{fits}",
-            hint="Declare the label values as public with --labels a,b,c, and give keyphrases no share: without "
-            "thresholds nothing fails."
+            hint="Declare the label values as public with --labels a,b,c, and give keyphrases no share: "
+            "without thresholds nothing fails."
             if each
             else "Use the --delta of the earlier runs, or a larger one on purpose.",
         )

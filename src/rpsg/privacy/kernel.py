@@ -170,7 +170,7 @@ class Kernel:
         for evidence in unknown:
             self._account.record(evidence.draw, self._run_id, evidence.stage, *self._cost(evidence.seq))
         if stages := ", ".join(e.stage for e in unknown):
-            told = f"The account {self._account.name!r} did not know the noisy answers that lie in this folder"
+            told = f"The account {self._account.name!r} did not know noisy answers that lie in this folder"
             self._tell(f"{told} ({stages}); they were charged to it now.")
 
     def _reserve(self, kept: Mapping[int, Evidence]) -> None:
