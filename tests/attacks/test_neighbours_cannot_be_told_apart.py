@@ -1,8 +1,8 @@
 """The equality audit: given the same noisy answers, one person more or less changes nothing anybody sees.
 
 Differential privacy speaks of noisy answers. Whatever else leaves a run (a file, a line on the screen, an
-exit code) must not depend on the private data at all. So pairs of neighbouring data sets meet the very same noisy
-answers here, and everything outside the private folders must come out byte for byte the same.
+exit code) must not depend on the private data at all. So pairs of neighbouring data sets meet the very same
+noisy answers here, and everything outside the private folders must come out byte for byte the same.
 
 Some things differ by chance from run to run, and are made equal: random numbers that name a ledger or a draw,
 the commitment to the rows (it hides them: 256 random bits go into it), the time of day, and the seconds that

@@ -141,8 +141,8 @@ def _by_spelling(labels: Collection[str]) -> dict[str, str]:
             raise UsageError("A declared label is empty.", hint=hint)
         if name in declared:
             raise UsageError(
-                f"The labels {declared[name]!r} and {label!r} are one and the same in a file.",
-                hint="Declare one of them.",
+                "Two of the declared labels are one and the same in a file.",
+                hint="They differ in spelling alone, as 5 and 5.0 or true and True do: declare one of them.",
             )
         declared[name] = label
     return declared
