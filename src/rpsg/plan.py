@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 #: Not part of a run's identity: where things lie and how fast they go, never what comes out. A pack may lie
-#: anywhere: its hash is part of the identity.
+#: anywhere: its hash is part of the identity. Under another account a run may go on too: that account is
+#: charged anew for all that was drawn, so no charge is lost by it.
 NOT_IDENTITY = {
-    "data": {"path"},
+    "data": {"path", "account"},
     "corpus": {"domain"},
     "models": {"slots", "threads"},
     "privacy": {"lifetime_epsilon"},
@@ -60,7 +61,10 @@ class Section(BaseModel):
 
 
 class Data(Section):
-    """Where the private texts are, what the columns mean, and what becomes of rows that cannot be used.
+    """Where the private texts are, what the columns mean, who pays, and what becomes of rows without use.
+
+    ``account`` is a public name that the operator declares: all runs on the same people belong to one
+    account, wherever their files lie. By default it is the place of the file.
 
     The two rules look at one row alone, so one row never decides what becomes of the others. ``unusable``: a
     row without a text, without a user where a column is named, or broken in itself is left out ("drop"), or
@@ -69,6 +73,7 @@ class Data(Section):
     """
 
     path: Name = ""
+    account: Annotated[Name, Field(pattern=r"^[^\x00-\x1f\x7f]{0,200}$")] = ""
     text: Name = "text"
     label: Name | None = None
     labels: tuple[Name, ...] = ()
@@ -292,8 +297,8 @@ class Plan(Section):
         return self.privacy.max_records_per_user if self.data.user else 1
 
     def without_data(self) -> Plan:
-        """The plan as a method sees it: where the private file lies is not in it."""
-        return self.model_copy(update={"data": self.data.model_copy(update={"path": ""})})
+        """The plan as a method sees it: where the private file lies, and who pays, is not in it."""
+        return self.model_copy(update={"data": self.data.model_copy(update={"path": "", "account": ""})})
 
     def fingerprint(self, **public: str) -> str:
         """SHA-256 of all that decides what comes out; ``public`` holds the hashes of pack and models."""

@@ -12,7 +12,7 @@ from rpsg.claimed import read_claimed
 from rpsg.errors import RpsgError, UsageError, VerificationError
 from rpsg.plan import Plan, Server, read_toml, resolve
 from rpsg.privacy.checks import makes_dp_claim
-from rpsg.privacy.facts import Cumulative, Free
+from rpsg.privacy.facts import Free
 from rpsg.privacy.files import strict_json
 from rpsg.privacy.ledger import code_facts
 from rpsg.privacy.verify import CANNOT_SHOW, verify_release
@@ -202,7 +202,7 @@ def _compared(claimed: Claimed, made: Made) -> Iterator[Check]:
         again = Path(scratch) / "release"
         again.mkdir()
         parquet = _parquet(claimed.folder, made)
-        build_release(again, made, Free.of(claimed.ledger), _cumulative(claimed.ledger), parquet=parquet)
+        build_release(again, made, Free.of(claimed.ledger), parquet=parquet)
         theirs, ours = _names(claimed.folder), _names(again)
         for name in sorted(theirs | ours):
             yield _same_file(name, claimed.folder / name, again / name)
@@ -216,13 +216,6 @@ def _parquet(folder: Path, made: Made) -> bytes | None:
     rows = rows_of(made, short_claim(made) if made.is_seeded else "")
     content = file.read_bytes()
     return content if same_table(content, rows) else None
-
-
-def _cumulative(ledger: Mapping[str, Any]) -> Cumulative:
-    told = ledger["cumulative"]
-    return Cumulative(
-        told["dataset_odometer_mu2"], told["releases"], told["policy_mu2_cap"], tracked=told["tracked"]
-    )
 
 
 def _names(folder: Path) -> set[str]:

@@ -115,12 +115,16 @@ def _evidence(ledger: Mapping[str, Any], folder: Path) -> Iterator[str]:
     if evidence_names(folder) != {evidence_file(folder, seq).name for seq in range(len(lines))}:
         yield "there are more or fewer evidence files than mechanisms"
         return
+    draws: set[str] = set()
     for seq, line in enumerate(lines):
         content = evidence_file(folder, seq).read_bytes()
         if hashlib.sha256(content).hexdigest() != line["output_sha256"]:
             yield f"{line['stage']}: the evidence was changed"
             continue
         evidence = parse_evidence(content)
+        if evidence.draw in draws:
+            yield f"{line['stage']}: the evidence is of a draw that was told before"
+        draws.add(evidence.draw)
         if (evidence.plan_sha256, evidence.seq, evidence.stage) != (
             ledger["plan_sha256"],
             seq,
