@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 MOST_CELLS = 1_000_000
 #: The most texts times values of an attribute, each of which takes a number in memory while cards are drawn.
 MOST_DRAWN = 300_000_000
+#: Letters of a sentence that quotes a foreign file.
+MOST_TOLD = 400
 _SEEDED_ROLES = ("embedder", "sentiment", "recogniser", "summariser", "surrogate", "scorer")
 _SOURCES = {"os": RoundedGaussian.name, "opendp": OpenDPNoise.name}
 
@@ -115,7 +117,8 @@ def _pack(folder: Path, plan: Plan) -> Pack:
     try:
         pack = read_pack(folder)
     except RpsgError as error:
-        raise VerificationError(error.message) from None
+        told = error.message.replace(str(folder), f"{EVIDENCE}/{PACK}")
+        raise VerificationError(told[:MOST_TOLD]) from None
     except (OSError, ValueError, RecursionError, TypeError, AttributeError, LookupError):
         raise VerificationError("The domain pack of the evidence cannot be read.") from None
     if plan.corpus.domain != pack.name:
