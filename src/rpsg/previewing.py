@@ -22,13 +22,14 @@ from rpsg.privacy.odometer import Odometer
 from rpsg.results import Flow, Preview, StageCost
 from rpsg.running import budget_of
 from rpsg.stages.budget import (
-    check_votes,
+    about_few_people,
+    check_declared,
     counts_cards,
     declared_voters,
     fewest_voters,
-    fitting_pack,
     pool_size,
     smallest_size,
+    thinned,
     votes_stage,
 )
 from rpsg.stages.cards import cells
@@ -67,9 +68,9 @@ def preview(plan: Plan) -> Preview:
     n = declared_voters(plan) if budget is not None else None
     candidates = math.ceil(plan.corpus.size * plan.method.oversample)
     if budget is not None and n is not None:
+        check_declared(plan, find_pack(plan.corpus.domain), budget)
         if counts_cards(budget):
-            pack = fitting_pack(plan, pack, n, budget)
-        check_votes(plan, pack, n, budget)
+            pack = thinned(pack, n, budget.release("cards").sigma)
         candidates = pool_size(plan, n, budget)
     work = (seeded_workload if seeded else forecasting.workload)(plan, pack, candidates)
     seconds = _seconds(plan, work.computed_prompt + work.completion)
@@ -101,6 +102,7 @@ def preview(plan: Plan) -> Preview:
         ),
         warnings=(
             *_warnings(plan, budget),
+            *filter(None, [about_few_people(plan, find_pack(plan.corpus.domain), budget)]),
             *cautions(plan),
             *forecasting.refusals(plan, private=budget is not None),
             *forecasting.warnings(forecasts),

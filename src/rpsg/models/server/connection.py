@@ -30,7 +30,7 @@ class Connection:
         self, model: str, server: Server, kind: Kind, first_pause: float, concurrency: int | None = None
     ) -> None:
         self.address = address_of(kind, server)
-        self.name = f"{kind}:{model}@{self.address.host}"
+        self.name = f"{kind}:{model}@{self.address.host_as_name}"
         self._model = model
         self._server = server
         self._kind = kind
