@@ -192,7 +192,7 @@ def _useless(name: str, told: Trial) -> ModelError:
     usable = f"{told.usable} usable text" if told.usable == 1 else "no usable text"
     return ModelError(
         f"The writer {name} was tried on {TEXTS} public prompts and gave {usable} ({told.in_words()})."
-        f"{begins} No private text was read and nothing was spent.",
+        f"{begins} This was found before anything private was read.",
         hint=f"{_HINTS.get(reason, 'Try it with: rpsg doctor; or take another --writer.')} "
         "The changed command may use the same -o.",
     )

@@ -205,9 +205,12 @@ def check_declared(plan: Plan, pack: Pack, budget: Budget | None) -> None:
         InfeasibleError: they cannot; it says what to change.
     """
     n = declared_voters(plan) if budget is not None else None
-    if budget is None or n is None:
-        return
-    pack = pack.with_label(plan.data.labels)
+    if budget is not None and n is not None:
+        check_people(plan, pack.with_label(plan.data.labels), n, budget)
+
+
+def check_people(plan: Plan, pack: Pack, n: int, budget: Budget) -> None:
+    """InfeasibleError, with what to change, when ``n`` people cannot fill the schema or carry the votes."""
     if counts_cards(budget):
         _check_cells(pack, n, budget.release("cards").sigma)
     if voted_apart(plan, n, budget) < _least_pool(plan):
@@ -251,8 +254,8 @@ def about_few_people(plan: Plan, pack: Pack, budget: Budget | None) -> str:
     fewest = smallest_size(plan, pack, budget) if cards else fewest_voters(plan, budget)
     who = "people" if cards else "voters"
     return (
-        f"With fewer than {fewest:,} {who} noise decides what is counted and chosen: the budget is spent, and "
-        "the texts are about as good as those of --method floor. A larger --epsilon needs fewer; --n-public, "
+        f"With fewer than {fewest:,} {who} noise decides what is counted and chosen: the budget is spent, "
+        "and the texts are about as good as those of --method floor. A larger --epsilon needs fewer; --n-public, "
         "where that number may be public, has a plan refused that cannot work."
     )
 

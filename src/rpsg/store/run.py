@@ -223,7 +223,7 @@ def _make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str) ->
         return ()
     stages, hint = charged(folder), "Set these back to go on with that run"
     if not (folder / "release").exists():
-        if not stages and only_tried(folder):
+        if questions and not stages and only_tried(folder):
             begin_anew(folder)
             return ()
         if stages and questions and about.get("questions") == questions:
