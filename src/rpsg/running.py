@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rpsg import egress, registry
 from rpsg.domains import Pack, find_pack, pack_folder, read_pack
-from rpsg.errors import RunError
+from rpsg.errors import ModelError, RunError
 from rpsg.methods.cautions import cautions
 from rpsg.methods.places import check_places, seed_names, seed_tools, seen_places
 from rpsg.methods.seed_steps import ATTEMPT
@@ -170,15 +170,15 @@ def execute(
                 open_side(plan, budget, folder, tools, noise, watch) as private,
             ):
                 writer = writer_over(plan, folder, tools, calls, price, watch)
-                failed = folder.private_path(FAILED) if calls.is_private else folder.evidence_path(FAILED)
-                cached = replace(tools, writer=SettledWriter(writer, failed, calls.key_of))
+                settled = SettledWriter(writer, failed_texts(folder, calls), calls.key_of)
+                cached = replace(tools, writer=settled)
                 sides = (private.people, private.kernel)
                 told = (
                     plan.without_data()
                 )  # the way to the data is the kernel, or a door that is written down
                 job = Job(told, pack, budget, *sides, cached, watch, folder.key, private.seeding)
                 pool = method.synthesize(job)
-                calls.drop_unasked(writer.asked)
+                calls.keep_only(writer.asked)
                 tell_learned(tools.writer, watch)
                 watch.start("release")
                 seen = seen_by(plan, tools, calls, private=budget is not None)
@@ -209,10 +209,21 @@ def open_tried(
     with open_calls(plan, folder) as calls:
         if isinstance(tools.writer, TellsTrouble):
             tools.writer.tell_trouble(watch.note)
-        tried = replace(tools, writer=writer_over(plan, folder, tools, calls, price, watch))
-        sides = (nobody(tools, watch), NoQuestions())
-        require_writer(Job(plan.without_data(), pack, budget, *sides, tried, watch))
+        writer = writer_over(plan, folder, tools, calls, price, watch)
+        settled = SettledWriter(writer, failed_texts(folder, calls), calls.key_of, later=True)
+        sides = (nobody(tools, watch), NoQuestions(), replace(tools, writer=settled))
+        try:
+            require_writer(Job(plan.without_data(), pack, budget, *sides, watch))
+        except ModelError:
+            calls.forget(writer.asked)  # a server that was set right since is asked again
+            raise
+        settled.settle()
         yield calls
+
+
+def failed_texts(folder: RunFolder, calls: CallStore) -> Path:
+    """Where the keys of texts are kept that failed for good; beside the store of calls."""
+    return folder.private_path(FAILED) if calls.is_private else folder.evidence_path(FAILED)
 
 
 def writer_over(

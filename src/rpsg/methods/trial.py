@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 #: How many texts are tried, and how many of them must be usable for the run to begin.
 TEXTS, LEAST = 8, 2
 NO_FORM = "no summary in the form that was asked for"
-_FIRST_WORDS = 100
+_FIRST_WORDS, _LONGEST_REASON = 100, 300
 #: No secret: it marks invented examples, as the key of a run marks private records.
 _MARK_KEY = b"rpsg-trial"
 _HINTS = {
@@ -64,7 +64,8 @@ class Trial:
             if candidate.dropped is None:
                 self.usable += 1
                 continue
-            reason = reply.error if reply.finish == "error" and reply.error else candidate.dropped.reason
+            failed = reply.finish == "error" and reply.error
+            reason = _first_words(reply.error, _LONGEST_REASON) if failed else candidate.dropped.reason
             self.reasons[reason] += 1
             self.said.setdefault(reason, _first_words(reply.text))
 
@@ -179,10 +180,10 @@ def _rewritten(seed: Seed, reply: Reply) -> Candidate:
     return Candidate(seed.number, attempt.text, Card({}), dropped=dropped)
 
 
-def _first_words(text: str) -> str:
-    """The beginning of a reply on one line, without what could steer a terminal."""
+def _first_words(text: str, most: int = _FIRST_WORDS) -> str:
+    """The beginning of a text on one line, without what could steer a terminal."""
     line = " ".join(printable(text).split())
-    return line if len(line) <= _FIRST_WORDS else f"{line[:_FIRST_WORDS].rstrip()} ..."
+    return line if len(line) <= most else f"{line[:most].rstrip()} ..."
 
 
 def _useless(name: str, told: Trial) -> ModelError:

@@ -203,17 +203,19 @@ class CallStore:
             rows = connection.execute(SENT).fetchall()
         return {(host, model): number for host, model, number in rows}
 
-    def drop_unasked(self, asked: Collection[str]) -> None:
+    def keep_only(self, asked: Collection[str]) -> None:
         """Forget the replies whose keys are not in ``asked``: those of a plan that was changed since.
 
         What they took stays in the bill.
         """
         with self._database() as connection:
             keys = {row[0] for row in connection.execute("SELECT key FROM replies")}
-            with _transaction(connection):
-                connection.executemany(
-                    "DELETE FROM replies WHERE key = ?", [(key,) for key in keys - set(asked)]
-                )
+        self.forget(keys - set(asked))
+
+    def forget(self, keys: Collection[str]) -> None:
+        """Forget the replies with these keys, so that they are asked for again; the bill keeps what they took."""
+        with self._database() as connection, _transaction(connection):
+            connection.executemany("DELETE FROM replies WHERE key = ?", [(key,) for key in sorted(keys)])
 
     def export_jsonl(self, path: Path) -> str:
         """Write every reply as one JSON object a line, sorted by key; gives the SHA-256 of the file.
