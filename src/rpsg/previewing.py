@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from rpsg.errors import RpsgError
 from rpsg.forecasting_seeds import counts, explanation, seeded_workload
 from rpsg.methods.cautions import cautions
 from rpsg.methods.places import check_settings
+from rpsg.methods.trial import trial_texts
 from rpsg.models.assets import locate
 from rpsg.privacy.accounting import max_candidates
 from rpsg.privacy.claims import DONORS
@@ -73,6 +74,9 @@ def preview(plan: Plan) -> Preview:
             pack = thinned(pack, n, budget.release("cards").sigma)
         candidates = pool_size(plan, n, budget)
     work = (seeded_workload if seeded else forecasting.workload)(plan, pack, candidates)
+    if seeded:
+        tried = trial_texts(plan, pack)
+        work = replace(work, requests=work.requests + tried, most_requests=work.most_requests + tried)
     seconds = _seconds(plan, work.computed_prompt + work.completion)
     forecasts = forecasting.forecasts(plan, work, seconds)
     return Preview(

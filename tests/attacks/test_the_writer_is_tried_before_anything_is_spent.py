@@ -20,6 +20,7 @@ from rpsg.models.fake import FakeWriter
 from rpsg.models.server.writer import ServerWriter
 from rpsg.privacy.odometer import Odometer
 from rpsg.running import Silent
+from rpsg.store import readers
 from rpsg.store.changes import TRIAL
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ METHODS = ("strict", "split", "paper", "floor")
 def unread(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The private files that were opened; empty as long as none was."""
     opened: list[Path] = []
-    read = private_side.read_corpus
+    read = readers.read_corpus
 
     def watched(path: Any, **how: Any) -> Any:
         opened.append(Path(path))

@@ -39,7 +39,7 @@ class Stops(Silent):
     def __init__(self, stage: str) -> None:
         self.stage = stage
 
-    def start(self, stage: str, total: int | None = None) -> None:  # noqa: ARG002  # the protocol's face
+    def start(self, stage: str, total: int | None = None) -> None:
         if stage == self.stage:
             raise KeyboardInterrupt
 

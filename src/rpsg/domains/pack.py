@@ -118,7 +118,7 @@ class Pack(Strict):
 
     @property
     def schema_sha256(self) -> str:
-        """SHA-256 over what private records are described by: not the prompts, nor words that only they use."""
+        """SHA-256 over what private records are described by: not the prompts, nor their words."""
         counted = [
             [a.name, a.kind, a.values, a.describe, a.descriptions, a.edges]
             for a in self.attributes

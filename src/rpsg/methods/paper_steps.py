@@ -177,8 +177,8 @@ def some_abstracts(abstracts: Mapping[int, str]) -> Mapping[int, str]:
     if not abstracts:
         raise InfeasibleError(
             "No summary of any record passed the guard, so there is nothing to write from.",
-            hint="Raise [paper] guard_words and guard_characters, or take another --writer, with a new -o; in "
-            "split mode with the same -o, where the voters that were counted are not counted again.",
+            hint="Raise [paper] guard_words and guard_characters, or take another --writer, with a new -o; "
+            "in split mode with the same -o, where the voters that were counted are not counted again.",
         )
     return abstracts
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rpsg.errors import InfeasibleError, ModelError
+from rpsg.privacy.accounting import max_cells
 from rpsg.privacy.ballots import Ballots, Query
 from rpsg.privacy.gaussian import epsilon_of
-from rpsg.privacy.accounting import max_cells
 from rpsg.stages.budget import (
     counts_cards,
     declared_voters,
@@ -96,8 +96,8 @@ def find_labels(job: Job) -> tuple[str, ...]:
     )
     if len(found) < 2:
         job.progress.note(
-            "Fewer than two label values are common enough to be found at this epsilon, so the texts carry no "
-            "labels. Another time declare them as public with --labels, or raise --epsilon."
+            "Fewer than two label values are common enough to be found at this epsilon, so the texts carry "
+            "no labels. Another time declare them as public with --labels, or raise --epsilon."
         )
         return ()
     return found

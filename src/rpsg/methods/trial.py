@@ -45,7 +45,7 @@ _HINTS = {
     "repeats itself": "Take another --writer, or a higher [generation] temperature.",
     "near-duplicate": "It always says the same: take another --writer, or a higher [generation] temperature.",
     "copies an example": "Set [generation] examples = 0, or take another --writer.",
-    "cut while thinking": "It thinks longer than a text may be: switch its thinking off, or take another model.",
+    "cut while thinking": "It thinks longer than a text may be: switch that off, or take another model.",
     NO_FORM: 'Take another --writer, or a summariser of this machine with [paper] abstracter = "summariser".',
 }
 

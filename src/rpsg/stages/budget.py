@@ -255,8 +255,8 @@ def about_few_people(plan: Plan, pack: Pack, budget: Budget | None) -> str:
     who = "people" if cards else "voters"
     return (
         f"With fewer than {fewest:,} {who} noise decides what is counted and chosen: the budget is spent, "
-        "and the texts are about as good as those of --method floor. A larger --epsilon needs fewer; --n-public, "
-        "where that number may be public, has a plan refused that cannot work."
+        "and the texts are about as good as those of --method floor. A larger --epsilon needs fewer. "
+        "--n-public, where that number may be public, has a plan refused that cannot work."
     )
 
 

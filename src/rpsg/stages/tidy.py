@@ -48,10 +48,8 @@ def tidy(reply: str, *, cut: bool) -> tuple[str, str]:
         if not ends or ends[-1] < len(text) / 2:
             return "", "cut in the middle"
         text = text[: ends[-1]]
-    if not text:
-        return "", "empty"
     if len(words_of(text)) < MIN_WORDS:
-        return "", "too short"
+        return "", "too short" if text else "empty"
     if repeats_itself(text):
         return "", "repeats itself"
     return text, ""

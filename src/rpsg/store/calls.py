@@ -213,7 +213,7 @@ class CallStore:
         self.forget(keys - set(asked))
 
     def forget(self, keys: Collection[str]) -> None:
-        """Forget the replies with these keys, so that they are asked for again; the bill keeps what they took."""
+        """Forget the replies with these keys: they are asked for again. The bill keeps what they took."""
         with self._database() as connection, _transaction(connection):
             connection.executemany("DELETE FROM replies WHERE key = ?", [(key,) for key in sorted(keys)])
 

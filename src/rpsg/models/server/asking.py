@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -15,6 +14,8 @@ from rpsg.models.server.verdicts import judge
 from rpsg.models.server.words import server_words, with_words
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rpsg.models.server.client import Answer, Client
     from rpsg.models.server.line import Job
     from rpsg.models.server.pace import Pace, Ticket
