@@ -118,6 +118,14 @@ ZEBRA = [
 LABELS = ("food", "drink")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests and those of real weights get longer before they count as waiting for ever."""
+    for item in items:
+        patient = any(item.get_closest_marker(name) for name in ("slow", "weights"))
+        if patient and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(600))
+
+
 @pytest.fixture(scope="session")
 def pulled_models() -> Path:
     """Where the weights lie that `make test` pulled, before any test moves the state folder."""
@@ -133,6 +141,18 @@ def no_user_s_state(pulled_models: Path, tmp_path_factory: pytest.TempPathFactor
     (home / "models").symlink_to(pulled_models)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RPSG_HOME", str(home))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def limits_of_this_process() -> Iterator[None]:
+    """This process keeps its own: lowered for good, no test could see whether a child leaves a dump."""
+    import resource
+    from types import SimpleNamespace
+
+    kept = {name: getattr(resource, name) for name in ("getrlimit", "RLIMIT_CORE", "RLIM_INFINITY")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rpsg.dumps.resource", SimpleNamespace(**kept, setrlimit=lambda *_: None))
         yield
 
 

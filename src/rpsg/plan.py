@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rpsg.errors import UsageError
+from rpsg.given import is_text
+from rpsg.records import OTHER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +49,19 @@ GENERATION = {
     "generation": {"*"},
 }
 
+_WORD = re.compile(r"\w{1,40}")
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _no_text(value: str) -> str:
+    """``value``, if it can be a path or the name of a column; a whole text is refused, and not repeated."""
+    if is_text(value):
+        raise ValueError("this is text, and a path or a short name of one line is wanted")
+    return value
+
+
+#: A path, or the name of a column or of a label.
+Name = Annotated[str, AfterValidator(_no_text)]
 
 
 class Section(BaseModel):
@@ -56,14 +71,22 @@ class Section(BaseModel):
 
 
 class Data(Section):
-    """Where the private texts are, and what the columns mean."""
+    """Where the private texts are, what the columns mean, and what becomes of rows that cannot be used.
 
-    path: str = ""
-    text: str = "text"
-    label: str | None = None
-    labels: tuple[str, ...] = ()
-    user: str | None = None
+    The two rules look at one row alone, so one row never decides what becomes of the others. ``unusable``: a
+    row without a text, without a user where a column is named, or broken in itself is left out ("drop"), or
+    ends the run ("refuse", and then the claim says that it does not cover that). ``unlisted``: a row whose
+    label is missing or not declared is left out, or counted under one more label, "other".
+    """
+
+    path: Name = ""
+    text: Name = "text"
+    label: Name | None = None
+    labels: tuple[Name, ...] = ()
+    user: Name | None = None
     format: Literal["jsonl", "csv", "txt", "parquet"] | None = None
+    unusable: Literal["drop", "refuse"] = "drop"
+    unlisted: Literal["drop", "other"] = "drop"
 
     @model_validator(mode="after")
     def _labels_have_a_column(self) -> Self:
@@ -71,7 +94,17 @@ class Data(Section):
             raise ValueError("labels are declared but no label column is named")
         if self.labels and len(set(self.labels)) < 2:
             raise ValueError("at least two different labels are needed")
+        if len(set(self.labels)) < len(self.labels):
+            raise ValueError("a label is declared twice; name each value once, and not the column's rows")
+        if self.unlisted == "other" and not self.labels:
+            raise ValueError('unlisted = "other" needs declared labels: nobody knows which others there are')
         return self
+
+    @property
+    def label_values(self) -> tuple[str, ...]:
+        """Every label that a row may have, where they are declared: "other" too, if rows are counted so."""
+        more = self.unlisted == "other" and OTHER not in self.labels
+        return (*self.labels, OTHER) if more else self.labels
 
 
 class Corpus(Section):
@@ -168,7 +201,7 @@ class Limits(Section):
     requests: int | None = Field(None, ge=1)
     cost: float | None = Field(None, gt=0)
     seconds: float | None = Field(None, gt=0)
-    prices: str = ""
+    prices: Name = ""
 
 
 class Paper(Section):
@@ -223,7 +256,7 @@ class Split(Section):
     """Who gives seeds and who votes: a share of the people by a secret draw, or a list of users."""
 
     donors: float = Field(0.2, gt=0, lt=1)
-    donor_list: str = ""
+    donor_list: Name = ""
 
 
 class Generation(Section):
@@ -343,19 +376,32 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def resolve(*layers: Mapping[str, Any]) -> Plan:
-    """A checked plan from layered settings; UsageError names the key, what was found and what is allowed."""
+    """A checked plan from layered settings; UsageError names the key and what is allowed, never the value."""
+    for layer in layers:
+        if not isinstance(layer, Mapping):
+            raise UsageError(
+                f"Settings are given as a dictionary of sections, and this is a {type(layer).__name__}.",
+                hint='For instance: {"data": {"path": "notes.csv", "text": "note"}}',
+            )
     try:
         return Plan.model_validate(merge(*layers))
     except ValidationError as error:
-        problems = "; ".join(_problem(item) for item in error.errors())
-        raise UsageError(f"The plan does not hold together. {problems}.") from None
+        details = error.errors(include_url=False, include_input=False)
+        problems = "; ".join(_problem(item) for item in details)
+    # Raised out here, so that the error does not lead to the other one, which holds all that was given.
+    raise UsageError(f"The plan does not hold together. {problems}.")
 
 
 def _problem(item: ErrorDetails) -> str:
-    where = ".".join(str(part) for part in item["loc"]) or "plan"
+    where = ".".join(_key(part) for part in item["loc"]) or "plan"
     if item["type"] == "extra_forbidden":
         return f"{where}: there is no such setting; {_meant(item['loc'])}"
     return f"{where}: {item['msg'].removeprefix('Value error, ').removesuffix('.')}"
+
+
+def _key(part: int | str) -> str:
+    """A key as it may be repeated: what is no word of a plan may be text that came to a wrong place."""
+    return str(part) if _WORD.fullmatch(str(part)) else "(something that is no name)"
 
 
 def _meant(path: Sequence[int | str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -19,8 +19,8 @@ from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.odometer import Account, Odometer
 from rpsg.stages.partition import by_draw, by_list, listed, parted
 from rpsg.stages.seeds import People
-from rpsg.store.files import write_atomic
-from rpsg.store.readers import read_corpus
+from rpsg.store.files import canonical_json, write_atomic
+from rpsg.store.readers import check_place, read_by_rule
 from rpsg.store.shelf import Shelf
 
 if TYPE_CHECKING:
@@ -36,7 +36,13 @@ if TYPE_CHECKING:
     from rpsg.privacy.private import Private
     from rpsg.protocols import NoiseSource, Progress
     from rpsg.records import Corpus
+    from rpsg.store.readers import Reading
     from rpsg.store.run import RunFolder
+
+
+ROWS = "rows.json"
+#: Said in every run, whatever the file holds.
+LEFT_OUT = f"What becomes of rows that cannot be used is the plan's rule; how many is in private/{ROWS}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,22 @@ class NoQuestions:
         raise PrivacyError(f"This method has no budget, and asked for {query.stage}.")
 
 
+def check_data(plan: Plan) -> None:
+    """See that the plan of a method that reads private data names some; nothing is read.
+
+    Raises:
+        UsageError: it names none.
+        DataError: nothing is there, or nothing that can be read.
+    """
+    if registry.method(plan.method.name).reads == "nothing":
+        return
+    if not plan.data.path:
+        raise UsageError(
+            "No data was named.", hint="Name the file: rpsg run reviews.csv --text review -o RUN"
+        )
+    check_place(plan.data.path, plan.data.format)
+
+
 def open_side(
     plan: Plan,
     budget: Budget | None,
@@ -88,24 +110,16 @@ def open_side(
     noise: NoiseSource | None,
     progress: Progress,
 ) -> PrivateSide:
-    """Read the private file (all faults in it show before anything is charged) and open the kernel on it."""
+    """Read the private file (all faults of it show before anything is charged) and open the kernel on it."""
     method = registry.method(plan.method.name)
     if method.reads == "nothing":
         return PrivateSide(nobody(tools, progress), NoQuestions())
     data, privacy = plan.data, plan.privacy
-    if not data.path:
-        raise UsageError(
-            "No data was named.", hint="Name the file: rpsg run reviews.csv --text review -o RUN"
-        )
     progress.start("reading the file")
-    corpus = read_corpus(
-        data.path,
-        text=data.text,
-        label=data.label,
-        user=data.user,
-        format=data.format,
-        labels=data.labels or None,
-    )
+    reading = read_by_rule(data)
+    reading.map(partial(_keep_rows, folder))
+    progress.note(LEFT_OUT)
+    corpus = reading.map(lambda read: read.corpus)
     nonce = hmac.digest(folder.key, b"rpsg-commitment/1", hashlib.sha256)
     commitment = commit_to(corpus, nonce)
     same_data(folder.private_path("commitment"), commitment)
@@ -131,6 +145,19 @@ def open_side(
         account=account,
     )
     return PrivateSide(gathered(corpus, "embeddings.npy"), kernel, account, commitment, seeding)
+
+
+def _keep_rows(folder: RunFolder, reading: Reading) -> None:
+    """Keep for the operator which rows were left out, and why; it is as private as the rows."""
+    kept = {
+        "format": "rpsg-rows/1",
+        "numbers_are": reading.unit,
+        "read": reading.rows,
+        "used": len(reading.corpus),
+        "left_out": {reason: asdict(places) for reason, places in reading.left_out.items()},
+        "counted_as_other": {reason: asdict(places) for reason, places in reading.as_other.items()},
+    }
+    write_atomic(folder.private_path(ROWS), canonical_json(kept))
 
 
 def _people(

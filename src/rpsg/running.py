@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rpsg import egress, registry
 from rpsg.domains import Pack, find_pack, pack_folder, read_pack
+from rpsg.dumps import forbid_core_dumps
 from rpsg.errors import ModelError, RunError
 from rpsg.methods.cautions import cautions
 from rpsg.methods.places import check_places, seed_names, seed_tools, seen_places
@@ -19,7 +20,7 @@ from rpsg.methods.seed_steps import ATTEMPT
 from rpsg.methods.tools import Job, Tools
 from rpsg.methods.trial import require_writer
 from rpsg.models.prices import price_for
-from rpsg.private_side import NoQuestions, nobody, open_side
+from rpsg.private_side import NoQuestions, check_data, nobody, open_side
 from rpsg.protocols import TellsTrouble
 from rpsg.release import PACK, publish, read_release
 from rpsg.seeded_release import publish_seeded
@@ -30,6 +31,7 @@ from rpsg.store.limits import Meter, Price
 from rpsg.store.run import RunFolder
 from rpsg.store.settled import FAILED, SettledWriter
 from rpsg.store.writers import CachedWriter
+from rpsg.times import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -151,6 +153,7 @@ def execute(
     ``tools`` and ``noise`` replace what the plan names: fakes in tests. Test noise makes a run that says of
     itself that it is not private.
     """
+    forbid_core_dumps()
     pack = find_pack(plan.corpus.domain)
     method = registry.method(plan.method.name)
     budget = budget_of(plan, pack)
@@ -158,6 +161,8 @@ def execute(
     check_egress(plan, tools, private=budget is not None)
     check_declared(plan, pack, budget)
     price = price_of(plan, tools.writer)
+    if not (out / "run.json").exists():
+        check_data(plan)  # before there is a folder: what is no path must not be written into its plan
     watch = Stopwatch(progress or Silent())
     bound = (fingerprint(plan, pack, tools), plan.to_toml())
     with RunFolder.create_or_resume(out, *bound, questions=questions(plan, pack, tools)) as folder:
@@ -173,10 +178,8 @@ def execute(
                 settled = SettledWriter(writer, failed_texts(folder, calls), calls.key_of)
                 cached = replace(tools, writer=settled)
                 sides = (private.people, private.kernel)
-                told = (
-                    plan.without_data()
-                )  # the way to the data is the kernel, or a door that is written down
-                job = Job(told, pack, budget, *sides, cached, watch, folder.key, private.seeding)
+                seen_plan = plan.without_data()  # the way to the data is the kernel, or a door that is noted
+                job = Job(seen_plan, pack, budget, *sides, cached, watch, folder.key, private.seeding)
                 pool = method.synthesize(job)
                 calls.keep_only(writer.asked)
                 tell_learned(tools.writer, watch)
@@ -187,9 +190,9 @@ def execute(
                 else:
                     publish_seeded(folder, private, job, pool, seen)
             watch.stop()
-            folder.journal.append("finished", timed=False)
+            folder.journal.append("finished")
             keep_timings(folder, watch.seconds)
-        return read_release(folder.path, watch.seconds or timings(folder))
+        return read_release(folder.path, told(watch.seconds or timings(folder)))
 
 
 @contextmanager
@@ -290,7 +293,7 @@ def note_sending(folder: RunFolder, writer: Writer, stage: str, requests: int | 
         return
     if requests is not None:
         facts["requests"] = requests
-    folder.journal.append("sending", timed=False, **facts)
+    folder.journal.append("sending", **facts)
 
 
 def tell_learned(writer: Writer, progress: Progress) -> None:
@@ -328,6 +331,6 @@ def keep_timings(folder: RunFolder, seconds: Mapping[str, float]) -> None:
 
 
 def timings(folder: RunFolder) -> Mapping[str, float]:
-    """Where the time of a finished run went."""
+    """Where the time of a finished run went, private stages too."""
     path = folder.private_path(TIMINGS)
     return dict(json.loads(path.read_bytes())) if path.exists() else {}

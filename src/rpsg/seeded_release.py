@@ -136,6 +136,7 @@ def seeded_facts(job: Job, pool: Pool, outputs: Mapping[str, str], host: str) ->
             plan.records_per_unit,
             "random_subset_csprng" if split else "none_asserted_by_user",
             seed_units_disjoint_from_voters=True if split else None,
+            unusable_rows=plan.data.unusable,
         ),
         outputs=tuple(Output(name, sha, texts) for name, sha in sorted(outputs.items())),
         generation_seed=plan.generation.seed,

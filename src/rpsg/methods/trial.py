@@ -86,7 +86,7 @@ def require_writer(job: Job) -> None:
     if _from_examples(job.plan, job.pack):
         _try_rewrites(job, told)
     else:
-        pack = job.pack.with_label(job.plan.data.labels)
+        pack = job.pack.with_label(job.plan.data.label_values)
         cards = _cards(job, pack)
         replies = _write(job, _requests(job, pack, cards))
         pool = Pool(tuple(candidate_of(i, cards[i], reply, None) for i, reply in enumerate(replies)))
@@ -106,7 +106,7 @@ def try_writer(job: Job) -> None:
 
     In a run their replies are there already; a replay finds them among the replies of the release.
     """
-    pack = job.pack.with_label(job.plan.data.labels)
+    pack = job.pack.with_label(job.plan.data.label_values)
     job.tools.writer.write(_requests(job, pack, _cards(job, pack)))
 
 

@@ -206,7 +206,7 @@ def check_declared(plan: Plan, pack: Pack, budget: Budget | None) -> None:
     """
     n = declared_voters(plan) if budget is not None else None
     if budget is not None and n is not None:
-        check_people(plan, pack.with_label(plan.data.labels), n, budget)
+        check_people(plan, pack.with_label(plan.data.label_values), n, budget)
 
 
 def check_people(plan: Plan, pack: Pack, n: int, budget: Budget) -> None:
@@ -250,7 +250,7 @@ def about_few_people(plan: Plan, pack: Pack, budget: Budget | None) -> str:
     if budget is None or plan.privacy.n_public is not None:
         return ""
     cards = counts_cards(budget)
-    pack = pack.with_label(plan.data.labels)
+    pack = pack.with_label(plan.data.label_values)
     fewest = smallest_size(plan, pack, budget) if cards else fewest_voters(plan, budget)
     who = "people" if cards else "voters"
     return (
