@@ -47,7 +47,10 @@ if TYPE_CHECKING:
 PEOPLE = 24
 WORLDS = 26
 CHANGES_OF_EACH = 8
-TIME = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*(?:Z|\+00:00)?|\"time\":\s?[\d.]+")
+TIME = re.compile(
+    rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*(?:Z|\+00:00)?|\"time\":\s?[\d.]+"
+    rb"|(?<=writing candidates)\s+[\d.]+ s|(?<=writing variants)\s+[\d.]+ s"  # how long the writer took
+)
 
 
 def new_row(**changed: Any) -> Row:
