@@ -22,6 +22,7 @@ from rpsg.report.settings import public_toml
 from rpsg.report.summary import Facts, card, summary
 from rpsg.report.writing import write_release_report
 from rpsg.results import Run
+from rpsg.store.changes import CHANGED
 from rpsg.store.exports import SyntheticText, write_corpus
 from rpsg.store.files import write_atomic
 from rpsg.store.settled import FAILED
@@ -113,7 +114,7 @@ def ledger_facts(job: Job, pool: Pool, outputs: Mapping[str, str]) -> LedgerFact
         ),
         outputs=tuple(Output(name, sha, texts) for name, sha in sorted(outputs.items())),
         generation_seed=plan.generation.seed,
-        public_inputs=_public_inputs(job),
+        public_inputs=(*_public_inputs(job), *changed_inputs(outputs)),
         egress=(
             Egress(job.tools.writer.endpoint, "dp_outputs" if paid else "public_only", job.tools.writer.name),
         ),
@@ -134,6 +135,14 @@ def _public_inputs(job: Job) -> tuple[PublicInput, ...]:
     if plan.privacy.n_public is not None:
         inputs.append(PublicInput("n_public", "declared number of people"))
     return tuple(inputs)
+
+
+def changed_inputs(outputs: Mapping[str, str]) -> tuple[PublicInput, ...]:
+    """A line where the evidence says that writer or prompts were changed after the first noisy answers."""
+    if f"{EVIDENCE}/{CHANGED}" not in outputs:
+        return ()
+    role = "changed after the first noisy answers, before any vote, without looking at the private data"
+    return (PublicInput("writer, prompts or settings of generation", role),)
 
 
 def _performed(private: PrivateSide) -> Performed | None:
@@ -174,12 +183,12 @@ def write_evidence(folder: Path, evidence: Path, plan: str, calls: CallStore) ->
     """
     target = folder / EVIDENCE
     target.mkdir()
-    for file in (*sorted(evidence.glob("release-*.json")), *evidence.glob(FAILED)):
+    for file in (*sorted(evidence.glob("release-*.json")), *evidence.glob(FAILED), *evidence.glob(CHANGED)):
         shutil.copyfile(file, target / file.name)
     calls.export_jsonl(target / TEXTS)
     write_atomic(target / PLAN, plan.encode(), PUBLIC_MODE)
     shutil.copytree(evidence / PACK, target / PACK)
-    files = (target / name for name in (TEXTS, PLAN, FAILED))
+    files = (target / name for name in (TEXTS, PLAN, FAILED, CHANGED))
     return {f"{EVIDENCE}/{file.name}": _sha256(file) for file in files if file.exists()}
 
 
@@ -194,7 +203,7 @@ def write_metadata(folder: Path, job: Job, pool: Pool, outputs: Mapping[str, str
     files = {name: sha for name, sha in outputs.items() if name in FORMATS}
     attributes = sorted({name for c in pool.alive() for name in c.card.values} - {"label"})
     about = job.plan.corpus.about or job.pack.about
-    label, seeded = job.plan.data.label is not None, job.seeding is not None
+    label, seeded = any("label" in c.card.values for c in pool.alive()), job.seeding is not None
     told = croissant(
         about,
         files,

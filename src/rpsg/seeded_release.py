@@ -8,6 +8,7 @@ also tells how many candidates, all of them made from donors, the voters were as
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from dataclasses import replace
@@ -29,6 +30,7 @@ from rpsg.release import (
     PACK,
     PLAN,
     PUBLIC_MODE,
+    changed_inputs,
     models_of,
     synthetic_texts,
     write_egress,
@@ -38,6 +40,7 @@ from rpsg.release import (
 from rpsg.report.croissant import CROISSANT
 from rpsg.report.settings import public_toml
 from rpsg.report.summary import Facts
+from rpsg.store.changes import CHANGED
 from rpsg.store.exports import write_corpus
 from rpsg.store.files import write_atomic
 from rpsg.store.shelf import table
@@ -63,7 +66,7 @@ def publish_seeded(
     write_atomic(folder.private_path(STAGES), (table(seeding(job).shelf.lines) + "\n").encode())
     with folder.assemble_release() as target:
         outputs = write_rows(target, pool, short_claim(job))
-        outputs[f"{EVIDENCE}/{PLAN}"] = write_open_evidence(target, folder.evidence, job)
+        outputs |= write_open_evidence(target, folder.evidence, job)
         outputs[EGRESS] = write_egress(target, seen)
         host = next(line.host for line in seen if line.role == "writer")
         outputs[CROISSANT] = write_metadata(target, job, pool, outputs)
@@ -105,15 +108,18 @@ def write_rows(folder: Path, pool: Pool, claim: str) -> dict[str, str]:
     return write_corpus(folder, rows, formats)
 
 
-def write_open_evidence(folder: Path, evidence: Path, job: Job) -> str:
-    """Copy what is public: noisy counts if there are any, plan and pack; gives the SHA-256 of the plan."""
+def write_open_evidence(folder: Path, evidence: Path, job: Job) -> dict[str, str]:
+    """Copy what is public: noisy counts if there are any, plan and pack; SHA-256 by name of those to name."""
     target = folder / EVIDENCE
     target.mkdir()
-    for file in sorted(evidence.glob("release-*.json")):
+    for file in (*sorted(evidence.glob("release-*.json")), *evidence.glob(CHANGED)):
         shutil.copyfile(file, target / file.name)
     shutil.copytree(evidence / PACK, target / PACK)
     told = public_toml(job.plan, job.pack, budget=job.budget is not None)
-    return write_atomic(target / PLAN, told.encode(), PUBLIC_MODE)
+    named = {f"{EVIDENCE}/{PLAN}": write_atomic(target / PLAN, told.encode(), PUBLIC_MODE)}
+    if (target / CHANGED).exists():
+        named[f"{EVIDENCE}/{CHANGED}"] = hashlib.sha256((target / CHANGED).read_bytes()).hexdigest()
+    return named
 
 
 def seeded_facts(job: Job, pool: Pool, outputs: Mapping[str, str], host: str) -> LedgerFacts:
@@ -133,7 +139,7 @@ def seeded_facts(job: Job, pool: Pool, outputs: Mapping[str, str], host: str) ->
         ),
         outputs=tuple(Output(name, sha, texts) for name, sha in sorted(outputs.items())),
         generation_seed=plan.generation.seed,
-        public_inputs=_public_inputs(job),
+        public_inputs=(*_public_inputs(job), *changed_inputs(outputs)),
         egress=egress_of(plan, job.tools),
         flows=seeding(job).door.flows,
         claim_words="" if split else claim_words(job, host),

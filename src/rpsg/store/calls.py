@@ -23,7 +23,7 @@ from rpsg.store.exports import whole
 from rpsg.store.files import canonical_json, file_errors, tagged_sha256, write_chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -202,6 +202,20 @@ class CallStore:
         with self._database() as connection:
             rows = connection.execute(SENT).fetchall()
         return {(host, model): number for host, model, number in rows}
+
+    def keep_only(self, asked: Collection[str]) -> None:
+        """Forget the replies whose keys are not in ``asked``: those of a plan that was changed since.
+
+        What they took stays in the bill.
+        """
+        with self._database() as connection:
+            keys = {row[0] for row in connection.execute("SELECT key FROM replies")}
+        self.forget(keys - set(asked))
+
+    def forget(self, keys: Collection[str]) -> None:
+        """Forget the replies with these keys: they are asked for again. The bill keeps what they took."""
+        with self._database() as connection, _transaction(connection):
+            connection.executemany("DELETE FROM replies WHERE key = ?", [(key,) for key in sorted(keys)])
 
     def export_jsonl(self, path: Path) -> str:
         """Write every reply as one JSON object a line, sorted by key; gives the SHA-256 of the file.
