@@ -26,6 +26,7 @@ from rpsg.release import CORPUS, EGRESS, EVIDENCE, PACK, PLAN, roles, tells_budg
 from rpsg.report.settings import ACCOUNT, told_toml
 from rpsg.stages.budget import declared_voters, pool_size, safe_size
 from rpsg.stages.cards import shapes
+from rpsg.store.changes import CHANGED, VOTES, changed_after
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -201,6 +202,35 @@ def named_tools(claimed: Claimed) -> Tools:
         raise VerificationError(f"{EGRESS} does not name the models that read private texts.")
     models: dict[str, Any] = {role: found[role] for role in _SEEDED_ROLES if role in found}
     return Tools(writer=claimed.writer, **models)
+
+
+def check_changed(claimed: Claimed) -> bool:
+    """Whether writer or prompts were changed in the run, after which noisy answers; votes come after it.
+
+    Raises:
+        VerificationError: the file that says so says something else.
+    """
+    file = claimed.evidence / CHANGED
+    if not file.is_file():
+        return False
+    stages = [] if claimed.budget is None else [release.stage for release in claimed.budget.releases]
+    before = [stage for stage in stages if not stage.startswith(VOTES)]
+    if file.read_bytes() not in {changed_after(before[:count]) for count in range(len(before) + 1)}:
+        raise VerificationError(f"{CHANGED} does not say after which answers of this plan it was.")
+    return True
+
+
+def earlier_writers(claimed: Claimed) -> dict[tuple[str, str], int]:
+    """The writers that were asked before generation was changed, and how often, as the release tells."""
+    if not check_changed(claimed):
+        return {}
+    last = (egress.host_of(claimed.writer), claimed.writer.name)
+    try:
+        table = strict_json((claimed.folder / EGRESS).read_bytes())["seen"]
+        told = {(str(r["host"]), str(r["model"])): int(r["requests"]) for r in table if r["role"] == "writer"}
+    except (OSError, ValueError, LookupError, TypeError):
+        raise VerificationError(f"{EGRESS} cannot be read.") from None
+    return {who: number for who, number in told.items() if who != last}
 
 
 def check_ways(claimed: Claimed, tools: Tools) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from rpsg import egress, registry
 from rpsg.egress import Way
 from rpsg.methods.places import ALLOWED, HERE, carries
+from rpsg.methods.trial import TEXTS
 from rpsg.models.prices import find_price, price_for, read_prices
 from rpsg.results import Forecast
 from rpsg.stages.cards import CardModel
@@ -49,9 +50,10 @@ class Workload:
 
 
 def workload(plan: Plan, pack: Pack, candidates: int) -> Workload:
-    """What the candidates will take, estimated from the requests of cards that are drawn evenly."""
+    """What the trial and the candidates will take, estimated from requests of cards that are drawn evenly."""
     cards = CardModel.uniform(pack).draw(min(candidates, SAMPLE), stream(plan.generation.seed, "preview"))
     requests = [candidate_request(pack, plan, card, i) for i, card in enumerate(cards)]
+    candidates += TEXTS  # those of the trial are like them
     share = candidates / max(len(requests), 1)
     last = sum(len(request.messages[-1].content) for request in requests) * share
     shared = sum(_shared_length(request) for request in requests[:PREFIXES])

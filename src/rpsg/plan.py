@@ -39,6 +39,17 @@ NOT_IDENTITY = {
     "split": {"donor_list"},
 }
 
+#: What only generation depends on, beside the prompts of the pack: no noisy answer does before votes are
+#: drawn. ``*`` is the whole section.
+GENERATION = {
+    "corpus": {"about", "size", "license"},
+    "method": {"oversample", "uniform_mix"},
+    "models": {"writer", "scorer", "context"},
+    "server": {"*"},
+    "paper": {"*"},
+    "generation": {"*"},
+}
+
 _WORD = re.compile(r"\w{1,40}")
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -302,18 +313,33 @@ class Plan(Section):
 
     def fingerprint(self, **public: str) -> str:
         """SHA-256 of all that decides what comes out; ``public`` holds the hashes of pack and models."""
+        return _sha256("rpsg-plan/1", self._identity(), public)
+
+    def questions(self, **public: str) -> str:
+        """SHA-256 of what the noisy answers depend on before votes are drawn; ``public`` as above."""
+        settings = self._identity()
+        for section, keys in GENERATION.items():
+            for key in settings[section] if "*" in keys else keys:
+                settings[section] = {k: v for k, v in settings[section].items() if k != key}
+        return _sha256("rpsg-questions/1", settings, public)
+
+    def _identity(self) -> dict[str, Any]:
         settings = self.model_dump(mode="json")
         for section, keys in NOT_IDENTITY.items():
             for key in keys:
                 settings[section].pop(key)
-        body = json.dumps({"plan": settings, "public": public}, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(b"rpsg-plan/1\0" + body.encode()).hexdigest()
+        return settings
 
     def to_toml(self) -> str:
         """The plan as it was resolved, as TOML that reads back to the same plan."""
         lines: list[str] = []
         _write_table(lines, "", self.model_dump(mode="json", exclude_none=True))
         return "\n".join(lines).strip() + "\n"
+
+
+def _sha256(tag: str, settings: Mapping[str, Any], public: Mapping[str, str]) -> str:
+    body = json.dumps({"plan": settings, "public": public}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(f"{tag}\0{body}".encode()).hexdigest()
 
 
 def _write_table(lines: list[str], name: str, table: Mapping[str, Any]) -> None:

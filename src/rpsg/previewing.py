@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from rpsg import forecasting, registry
@@ -13,6 +13,7 @@ from rpsg.errors import BudgetError, RpsgError
 from rpsg.forecasting_seeds import counts, explanation, seeded_workload
 from rpsg.methods.cautions import cautions
 from rpsg.methods.places import check_settings
+from rpsg.methods.trial import trial_texts
 from rpsg.models.assets import locate
 from rpsg.privacy.account import Cap, runs_that_fit
 from rpsg.privacy.accounting import max_candidates
@@ -24,13 +25,14 @@ from rpsg.private_side import account_of, unit_of
 from rpsg.results import Flow, Preview, StageCost
 from rpsg.running import budget_of
 from rpsg.stages.budget import (
-    check_votes,
+    about_few_people,
+    check_declared,
     counts_cards,
     declared_voters,
     fewest_voters,
-    fitting_pack,
     pool_size,
     smallest_size,
+    thinned,
     votes_stage,
 )
 from rpsg.stages.cards import cells
@@ -71,11 +73,14 @@ def preview(plan: Plan) -> Preview:
     n = declared_voters(plan) if budget is not None else None
     candidates = math.ceil(plan.corpus.size * plan.method.oversample)
     if budget is not None and n is not None:
+        check_declared(plan, find_pack(plan.corpus.domain), budget)
         if counts_cards(budget):
-            pack = fitting_pack(plan, pack, n, budget)
-        check_votes(plan, pack, n, budget)
+            pack = thinned(pack, n, budget.release("cards").sigma)
         candidates = pool_size(plan, n, budget)
     work = (seeded_workload if seeded else forecasting.workload)(plan, pack, candidates)
+    if seeded:
+        tried = trial_texts(plan, pack)
+        work = replace(work, requests=work.requests + tried, most_requests=work.most_requests + tried)
     seconds = _seconds(plan, work.computed_prompt + work.completion)
     forecasts = forecasting.forecasts(plan, work, seconds)
     figures, account_lines = _account(plan, budget)
@@ -107,6 +112,7 @@ def preview(plan: Plan) -> Preview:
         warnings=(
             *_warnings(plan, budget),
             *account_lines,
+            *filter(None, [about_few_people(plan, find_pack(plan.corpus.domain), budget)]),
             *cautions(plan),
             *forecasting.refusals(plan, private=budget is not None),
             *forecasting.warnings(forecasts),

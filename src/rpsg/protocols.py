@@ -114,6 +114,15 @@ class Writer(Protocol):
 
 
 @runtime_checkable
+class TellsTrouble(Protocol):
+    """A writer that says at once when the first request fails, instead of asking again in silence."""
+
+    def tell_trouble(self, note: Callable[[str], None]) -> None:
+        """Have ``note`` called with a sentence, once, when a public request fails and none was answered."""
+        ...
+
+
+@runtime_checkable
 class Scorer(Protocol):
     """A language model that scores given text."""
 

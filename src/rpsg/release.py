@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tomllib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +28,9 @@ from rpsg.report.summary import Facts, card, summary
 from rpsg.report.writing import write_release_report
 from rpsg.results import Run
 from rpsg.seeded_release import seeded_facts, short_claim
+from rpsg.store.changes import CHANGED
 from rpsg.store.exports import SyntheticText, write_corpus
-from rpsg.store.files import write_atomic
+from rpsg.store.files import file_sha256, write_atomic
 from rpsg.store.own import readable
 from rpsg.store.settled import FAILED
 from rpsg.store.shelf import table
@@ -73,7 +74,8 @@ class Made:
     ``plan`` is the public plan, as ``evidence/plan.toml`` tells it. Of ``tools`` only names and places are
     used. ``evidence`` is the folder with the noisy vectors and the pack; ``replies`` are those of the writer
     that the corpus was made from, by their keys, and ``failed`` the keys of texts that it could not write:
-    both are empty where prompts held private text. ``noise`` is the source of noise, ``sigma`` the noise of
+    both are empty where prompts held private text. ``earlier`` are the requests, by host and
+    model, to writers that were changed for this one. ``noise`` is the source of noise, ``sigma`` the noise of
     a choice that bounds nothing, and ``flows`` the ways of private text, for methods with private seeds.
     """
 
@@ -87,6 +89,7 @@ class Made:
     replies: Iterable[tuple[str, Reply]] = ()
     failed: Collection[str] = ()
     asked: int = 0
+    earlier: Mapping[tuple[str, str], int] = field(default_factory=dict)
     noise: str = ""
     sigma: float = 0.0
     flows: tuple[Flow, ...] = ()
@@ -102,7 +105,7 @@ class Made:
         if self.is_seeded:
             return seen_places(self.plan, self.tools)
         writer = self.tools.writer
-        sent = {(host_of(writer), writer.name): self.asked}
+        sent = {**self.earlier, (host_of(writer), writer.name): self.asked}
         return seen(roles(self.tools), private=self.budget is not None, sent=sent)
 
 
@@ -144,11 +147,13 @@ def publish(
         private.kernel.performed if isinstance(private.kernel, Kernel) else None,
     )
     if side is None:
+        told = (host_of(job.tools.writer), job.tools.writer.name)
         made = replace(
             made,
             replies=calls.replies(writer.asked),
             failed=writer.failed & writer.asked,
             asked=len(writer.asked),
+            earlier={who: n for who, n in calls.sent().items() if who != told},
         )
     else:
         sigma = sigma_of(job.plan, seeds_wanted(job.plan))
@@ -179,7 +184,9 @@ def build_release(target: Path, made: Made, free: Free, *, parquet: bytes | None
     return write_ledger(
         target,
         outputs,
-        lambda named: build_public_ledger(facts(made, named), made.performed, free=free),
+        lambda named: build_public_ledger(
+            facts(made, named, changed_inputs(named)), made.performed, free=free
+        ),
         lambda told: Facts(made.plan, made.pack, made.pool, told, *models_of(made), made.seen),
     )
 
@@ -207,8 +214,10 @@ def models_of(made: Made) -> tuple[str, str]:
     return made.tools.writer.name, made.tools.embedder.name
 
 
-def ledger_facts(made: Made, outputs: Mapping[str, str]) -> LedgerFacts:
-    """What the ledger says about a run besides its account."""
+def ledger_facts(
+    made: Made, outputs: Mapping[str, str], changed: tuple[PublicInput, ...] = ()
+) -> LedgerFacts:
+    """What the ledger says about a run besides its account; ``changed`` is told of generation."""
     plan, paid = made.plan, made.budget is not None
     texts = len(made.pool.alive())
     return LedgerFacts(
@@ -224,7 +233,7 @@ def ledger_facts(made: Made, outputs: Mapping[str, str]) -> LedgerFacts:
         ),
         outputs=tuple(Output(name, sha, texts) for name, sha in sorted(outputs.items())),
         generation_seed=plan.generation.seed,
-        public_inputs=_public_inputs(made),
+        public_inputs=(*_public_inputs(made), *changed),
         egress=(
             Egress(
                 made.tools.writer.endpoint, "dp_outputs" if paid else "public_only", made.tools.writer.name
@@ -247,6 +256,14 @@ def _public_inputs(made: Made) -> tuple[PublicInput, ...]:
     if plan.privacy.n_public is not None:
         inputs.append(PublicInput("n_public", "declared number of people"))
     return tuple(inputs)
+
+
+def changed_inputs(outputs: Mapping[str, str]) -> tuple[PublicInput, ...]:
+    """A line where the evidence says that writer or prompts were changed after the first noisy answers."""
+    if f"{EVIDENCE}/{CHANGED}" not in outputs:
+        return ()
+    role = "changed after the first noisy answers, before any vote, without looking at the private data"
+    return (PublicInput("writer, prompts or settings of generation", role),)
 
 
 def _pretty(value: Mapping[str, Any]) -> bytes:
@@ -290,7 +307,7 @@ def write_evidence(target: Path, made: Made) -> dict[str, str]:
     private records, no reply and no life of a text is told.
     """
     target.mkdir()
-    for file in sorted(made.evidence.glob("release-*.json")):
+    for file in (*sorted(made.evidence.glob("release-*.json")), *made.evidence.glob(CHANGED)):
         shutil.copyfile(file, target / file.name)
     shutil.copytree(made.evidence / PACK, target / PACK)
     told = told_toml(made.plan, budget=tells_budget(made.plan))
@@ -302,6 +319,8 @@ def write_evidence(target: Path, made: Made) -> dict[str, str]:
         written[FAILED] = write_atomic(
             target / FAILED, "".join(f"{k}\n" for k in sorted(made.failed)).encode()
         )
+    if (target / CHANGED).exists():
+        written[CHANGED] = file_sha256(target / CHANGED)
     return {f"{EVIDENCE}/{name}": sha for name, sha in written.items()}
 
 
@@ -316,7 +335,7 @@ def write_metadata(folder: Path, made: Made, outputs: Mapping[str, str]) -> str:
     files = {name: sha for name, sha in outputs.items() if name in FORMATS}
     attributes = sorted({name for c in made.pool.alive() for name in c.card.values} - {"label"})
     about = made.plan.corpus.about or made.pack.about
-    label, seeded = made.plan.data.label is not None, made.is_seeded
+    label, seeded = any("label" in c.card.values for c in made.pool.alive()), made.is_seeded
     told = croissant(
         about,
         files,

@@ -10,7 +10,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rpsg.claimed import check_amount, check_ways, named_tools, read_rows
+from rpsg.claimed import (
+    check_amount,
+    check_changed,
+    check_ways,
+    earlier_writers,
+    named_tools,
+    read_rows,
+)
 from rpsg.errors import ModelError, UsageError, VerificationError
 from rpsg.methods.flows import flows_of
 from rpsg.methods.split import retell
@@ -94,12 +101,14 @@ def _from_replies(
         replies.some(settled.asked),
         settled.failed & settled.asked,
         len(settled.asked),
+        earlier_writers(claimed),
     )
 
 
 def _from_rows(claimed: Claimed, told: Progress) -> Made:
     """The rows as they are; what was asked of voters, told again."""
     tools, pool = named_tools(claimed), read_rows(claimed)
+    check_changed(claimed)
     check_ways(claimed, tools)
     ledger = claimed.ledger
     expected = flows_of(claimed.plan, tools)

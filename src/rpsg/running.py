@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,14 +13,17 @@ from typing import TYPE_CHECKING
 from rpsg import egress, registry
 from rpsg.domains import Pack, find_pack, pack_folder, read_pack
 from rpsg.dumps import forbid_core_dumps
-from rpsg.errors import RunError
+from rpsg.errors import ModelError, RunError
 from rpsg.methods.cautions import cautions
 from rpsg.methods.places import check_places, seed_names, seed_tools
 from rpsg.methods.seed_steps import ATTEMPT
 from rpsg.methods.tools import Job, Tools
+from rpsg.methods.trial import require_writer
 from rpsg.models.prices import price_for
-from rpsg.private_side import check_data, open_side
+from rpsg.private_side import NoQuestions, check_data, nobody, open_side
+from rpsg.protocols import TellsTrouble
 from rpsg.release import PACK, publish, read_release, roles
+from rpsg.stages.budget import about_few_people, check_declared
 from rpsg.store.calls import CallStore
 from rpsg.store.files import canonical_json, write_atomic
 from rpsg.store.limits import Meter, Price
@@ -29,7 +33,7 @@ from rpsg.store.writers import CachedWriter
 from rpsg.times import told
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from rpsg.plan import Plan
@@ -128,6 +132,13 @@ def fingerprint(plan: Plan, pack: Pack, tools: Tools) -> str:
     )
 
 
+def questions(plan: Plan, pack: Pack, tools: Tools) -> str:
+    """What the noisy answers of a run depend on before votes are drawn: all but writer and prompts."""
+    return plan.questions(
+        schema=pack.schema_sha256, embedder=tools.embedder.name, sentiment=tools.sentiment.name
+    )
+
+
 def execute(
     plan: Plan,
     out: Path,
@@ -147,34 +158,29 @@ def execute(
     budget = budget_of(plan, pack)
     tools = tools or load_tools(plan)
     check_egress(plan, tools, private=budget is not None)
+    check_declared(plan, pack, budget)
     price = price_of(plan, tools.writer)
     if not (out / "run.json").exists():
         check_data(plan)  # before there is a folder: what is no path must not be written into its plan
     watch = Stopwatch(progress or Silent())
-    with RunFolder.create_or_resume(out, fingerprint(plan, pack, tools), plan.to_toml()) as folder:
+    bound = (fingerprint(plan, pack, tools), plan.to_toml())
+    with RunFolder.create_or_resume(out, *bound, questions=questions(plan, pack, tools)) as folder:
         if not folder.is_released:
             keep_pack(folder, plan, pack)
-            for warning in cautions(plan):
+            for warning in filter(None, (*cautions(plan), about_few_people(plan, pack, budget))):
                 watch.note(warning)
             with (
-                open_calls(plan, folder) as calls,
+                open_tried(plan, pack, budget, folder, tools, price, watch) as calls,
                 open_side(plan, budget, folder, tools, noise, watch) as private,
             ):
-                writer = CachedWriter(
-                    tools.writer,
-                    calls,
-                    meter=Meter(plan.limits, [calls], price),
-                    stage=lambda: watch.stage.partition(ATTEMPT)[0],  # how often is private
-                    sending=partial(note_sending, folder, tools.writer),
-                    at_once=plan.server.concurrency,
-                )
-                failed = folder.private_path(FAILED) if calls.is_private else folder.evidence_path(FAILED)
-                settled = SettledWriter(writer, failed, calls.key_of)
+                writer = writer_over(plan, folder, tools, calls, price, watch)
+                settled = SettledWriter(writer, failed_texts(folder, calls), calls.key_of)
                 cached = replace(tools, writer=settled)
                 sides = (private.people, private.kernel)
                 seen_plan = plan.without_data()  # the way to the data is the kernel, or a door that is noted
                 job = Job(seen_plan, pack, budget, *sides, cached, watch, folder.key, private.seeding)
                 pool = method.synthesize(job)
+                calls.keep_only(writer.asked)
                 tell_learned(tools.writer, watch)
                 watch.start("release")
                 publish(folder, private, replace(job, tools=tools), pool, calls, settled)
@@ -182,6 +188,54 @@ def execute(
             folder.journal.append("finished")
             keep_timings(folder, watch.seconds)
         return read_release(folder.path, told(watch.seconds or timings(folder)))
+
+
+@contextmanager
+def open_tried(
+    plan: Plan,
+    pack: Pack,
+    budget: Budget | None,
+    folder: RunFolder,
+    tools: Tools,
+    price: Price,
+    watch: Stopwatch,
+) -> Iterator[CallStore]:
+    """The store of calls, after the writer has shown on public prompts that it can be used.
+
+    Nothing private is at hand then, and nothing is charged. Raises ModelError when it cannot be used.
+    """
+    with open_calls(plan, folder) as calls:
+        if isinstance(tools.writer, TellsTrouble):
+            tools.writer.tell_trouble(watch.note)
+        writer = writer_over(plan, folder, tools, calls, price, watch)
+        settled = SettledWriter(writer, failed_texts(folder, calls), calls.key_of, later=True)
+        sides = (nobody(tools, watch), NoQuestions(), replace(tools, writer=settled))
+        try:
+            require_writer(Job(plan.without_data(), pack, budget, *sides, watch))
+        except ModelError:
+            calls.forget(writer.asked)  # a server that was set right since is asked again
+            raise
+        settled.settle()
+        yield calls
+
+
+def failed_texts(folder: RunFolder, calls: CallStore) -> Path:
+    """Where the keys of texts are kept that failed for good; beside the store of calls."""
+    return folder.private_path(FAILED) if calls.is_private else folder.evidence_path(FAILED)
+
+
+def writer_over(
+    plan: Plan, folder: RunFolder, tools: Tools, calls: CallStore, price: Price, watch: Stopwatch
+) -> CachedWriter:
+    """The writer behind the store of calls and the plan's limits."""
+    return CachedWriter(
+        tools.writer,
+        calls,
+        meter=Meter(plan.limits, [calls], price),
+        stage=lambda: watch.stage.partition(ATTEMPT)[0],  # how often is private
+        sending=partial(note_sending, folder, tools.writer),
+        at_once=plan.server.concurrency,
+    )
 
 
 def open_calls(plan: Plan, folder: RunFolder) -> CallStore:

@@ -39,8 +39,10 @@ def claim_of(made: Made) -> Literal["voters_only_dp", "no_formal_guarantee"]:
     return "no_formal_guarantee" if made.budget is None else "voters_only_dp"
 
 
-def seeded_facts(made: Made, outputs: Mapping[str, str]) -> LedgerFacts:
-    """What the ledger says about a run besides its account."""
+def seeded_facts(
+    made: Made, outputs: Mapping[str, str], changed: tuple[PublicInput, ...] = ()
+) -> LedgerFacts:
+    """What the ledger says about a run besides its account; ``changed`` is told of generation."""
     plan, texts, split = made.plan, len(made.pool.alive()), made.budget is not None
     return LedgerFacts(
         reads="donors" if split else "records",
@@ -56,7 +58,7 @@ def seeded_facts(made: Made, outputs: Mapping[str, str]) -> LedgerFacts:
         ),
         outputs=tuple(Output(name, sha, texts) for name, sha in sorted(outputs.items())),
         generation_seed=plan.generation.seed,
-        public_inputs=_public_inputs(made),
+        public_inputs=(*_public_inputs(made), *changed),
         egress=egress_of(plan, made.tools),
         flows=made.flows,
         claim_words="" if split else claim_words(made),

@@ -52,7 +52,7 @@ def test_the_calls_of_a_run_are_listed_with_what_they_took(rpsg: Rpsg, run: Path
     assert set(finishes) == {"error", "stop"}
     assert facts["bill"]["requests"] == len(facts["calls"]) + 1
     assert facts["failures"] == {"the fake was told to fail": finishes["error"]["requests"]}
-    assert {call["stage"] for call in facts["calls"]} == {"writing candidates"}
+    assert {call["stage"] for call in facts["calls"]} == {"trying the writer", "writing candidates"}
     assert {call["host"] for call in facts["calls"]} == {"llm.example.org"}
     assert facts["bill"]["prompt_tokens"] >= sum(call["prompt_tokens"] for call in facts["calls"]) > 0
     page = rpsg("calls", str(run)).out
@@ -98,13 +98,15 @@ def test_a_writer_of_this_machine_costs_nothing(rpsg: Rpsg, lab: Lab) -> None:
 def test_requests_that_were_lost_with_a_process_are_told_apart(rpsg: Rpsg, lab: Lab) -> None:
     class Dying(Remote):
         def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
+            if not self.requests:  # the trial comes whole
+                return super().write(requests, on_reply)
             super().write(requests[:9], on_reply)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         lab.run(lab.plan(lab.file(lab.rows(300))), writer=Dying())
     bill = rpsg("calls", str(lab.folder / "run"), "--json").json["bill"]
-    assert (bill["requests"], bill["lost"]) == (9, 4)
+    assert (bill["requests"], bill["lost"]) == (8 + 9, 4)
     assert "4 requests were on the way" in rpsg("calls", str(lab.folder / "run")).out.replace("\n", " ")
 
 

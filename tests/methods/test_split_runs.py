@@ -111,7 +111,9 @@ def test_a_list_needs_a_column_that_says_whose_a_row_is(lab: Lab) -> None:
 def test_another_list_does_not_go_on_with_the_run(lab: Lab) -> None:
     class Stop(FakeWriter):
         def write(self, requests: Any, on_reply: Any = None) -> Any:
-            raise KeyboardInterrupt
+            if len(self.requests) >= 16:  # the trial, of invented examples
+                raise KeyboardInterrupt
+            return super().write(requests, on_reply)
 
     donors = lab.folder / "donors.txt"
     donors.write_text("".join(f"person-{i}\n" for i in range(40)))

@@ -51,7 +51,7 @@ def test_the_same_floor_is_the_same_everywhere(lab: Lab) -> None:
 def test_the_floor_s_values_are_spread_evenly(lab: Lab) -> None:
     writer = FakeWriter()
     lab.run(floor(lab, corpus={"size": 58}), writer=writer)
-    said = [request.messages[-1].content for request in writer.requests]
+    said = [request.messages[-1].content for request in writer.requests[8:]]  # the trial
     for topic in read_pack(lab.pack).attribute("topic").values:
         assert 14 <= sum(topic in text for text in said) <= 16
 

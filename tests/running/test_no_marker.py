@@ -67,11 +67,8 @@ def test_a_whole_run_leaves_no_private_word_outside(
 def test_labels_that_one_person_each_carries_are_not_told_when_too_few_are_found(
     lab: Lab, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from rpsg.errors import InfeasibleError
-
-    with pytest.raises(InfeasibleError, match="label values") as caught:
-        lab.run(lab.plan(lab.file(marked(lab)), data={"label": "label"}))
-    assert MARKER not in "".join(traceback.format_exception(caught.value)) + caplog.text
+    lab.run(lab.plan(lab.file(marked(lab)), data={"label": "label"}))
+    assert MARKER not in caplog.text
     assert leaks(lab.folder) == []
 
 

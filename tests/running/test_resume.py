@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -217,7 +218,7 @@ def test_a_writer_that_is_down_stops_the_run_and_is_asked_again_when_it_is_back(
     from rpsg.errors import ModelError
 
     plan = lab.plan(lab.file(lab.rows(300)))
-    with pytest.raises(ModelError, match="failed on every text"):
+    with pytest.raises(ModelError, match="tried on 8 public prompts"):
         lab.run(plan, writer=FakeWriter(fails=lambda _: True))
     run = lab.run(plan)
     assert len(run.texts) == 20
@@ -227,9 +228,17 @@ def test_a_writer_that_is_down_stops_the_run_and_is_asked_again_when_it_is_back(
 def test_a_writer_without_one_usable_text_is_told_before_anybody_votes(lab: Lab) -> None:
     from rpsg.errors import ModelError
 
-    with pytest.raises(ModelError, match="nothing to vote for"):
-        lab.run(lab.plan(lab.file(lab.rows(300))), writer=FakeWriter(lambda _: "No."))
+    class TiresSoon(FakeWriter):
+        def _reply(self, request: Request) -> Reply:
+            reply = super()._reply(request)
+            return reply if len(self.requests) <= 8 else replace(reply, text="No.")
+
+    plan = lab.plan(lab.file(lab.rows(300)))
+    with pytest.raises(ModelError, match="nothing to vote for") as caught:
+        lab.run(plan, writer=TiresSoon())
+    assert "same -o" in caught.value.hint
     assert len(evidence(lab.folder / "run")) == 2
+    assert len(lab.run(plan, writer=FakeWriter(name="another")).texts) == 20
 
 
 def test_a_run_that_failed_can_go_on_in_the_same_process_while_its_error_is_kept(lab: Lab) -> None:

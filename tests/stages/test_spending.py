@@ -15,7 +15,7 @@ from rpsg.plan import Plan, resolve
 from rpsg.stages.budget import (
     LOWER_END,
     MINIMUM_POOL,
-    fitting_pack,
+    check_people,
     pool_size,
     safe_size,
     smallest_size,
@@ -105,7 +105,8 @@ def test_no_more_candidates_are_written_than_the_votes_can_tell_apart(
     budget = strict_budget(plan, tiny)
     sigma = budget.release(votes_stage(plan, 0)).sigma
     found = pool_size(plan, n, budget)
-    assert found <= n * plan.method.votes_per_record / (2 * sigma)
+    least = 0 if plan.privacy.n_public is not None else min(MINIMUM_POOL, size)
+    assert found <= max(n * plan.method.votes_per_record / (2 * sigma), least)
     assert found <= math.ceil(size * oversample)
 
 
@@ -126,28 +127,34 @@ def test_marginals_that_people_cannot_fill_are_counted_by_their_first_attribute(
     assert [math.prod(shape) for shape in shapes(thinned(tiny, 14, sigma * 0.999))] == [5, 9]
 
 
-def test_an_attribute_that_could_be_counted_nowhere_is_named(tiny: Pack) -> None:
+@pytest.mark.parametrize("people", [0, 4, 8])
+def test_however_few_people_were_counted_no_attribute_is_lost(tiny: Pack, people: int) -> None:
+    assert thinned(tiny, people, 1.0).marginals == (("topic",), ("sentiment", "length"))
+
+
+def test_a_schema_that_a_declared_number_of_people_cannot_fill_is_named(tiny: Pack) -> None:
+    plan = resolve({"privacy": {"epsilon": 1.0}})
     with pytest.raises(InfeasibleError, match="'length' cannot be counted") as caught:
-        thinned(tiny, 8, 0.2 / 0.399 * 0.999)
+        check_people(plan, tiny, 100, strict_budget(plan, tiny))
     assert "list of values" in caught.value.hint
-    with pytest.raises(InfeasibleError, match="room for 4 cells"):
-        thinned(tiny, 4, 0.2 / 0.399 * 0.999)
+    with pytest.raises(InfeasibleError, match="room for 0 cells"):
+        check_people(plan, tiny, 1, strict_budget(plan, tiny))
 
 
 def test_too_few_people_for_the_votes_are_told_how_many_are_needed(tiny: Pack) -> None:
     plan = resolve({"privacy": {"epsilon": 1.0, "n_public": 5000}})
     budget = strict_budget(plan, tiny)
     enough = smallest_size(plan, tiny, budget)
-    assert fitting_pack(plan, tiny, enough, budget).name == "tiny"
+    check_people(plan, tiny, enough, budget)
     assert pool_size(plan, enough, budget) >= MINIMUM_POOL
     with pytest.raises(InfeasibleError) as caught:
-        fitting_pack(plan, tiny, enough // 2, budget)
+        check_people(plan, tiny, enough // 2, budget)
     assert "epsilon" in caught.value.hint
 
 
 def test_a_schema_too_large_for_the_budget_says_what_to_change(tiny: Pack) -> None:
     with pytest.raises(InfeasibleError, match="too large for this many people") as caught:
-        fitting_pack(Plan(), tiny, 20, strict_budget(Plan(), tiny))
+        check_people(Plan(), tiny, 20, strict_budget(Plan(), tiny))
     assert "--epsilon" in caught.value.hint
 
 
@@ -167,9 +174,9 @@ def test_the_number_of_people_that_a_plan_asks_for_carries_every_pack_that_ships
     declared = resolve({"privacy": {"epsilon": epsilon, "n_public": 1}})
     budget = strict_budget(declared, pack)
     enough = smallest_size(declared, pack, budget)
-    fitting_pack(declared, pack, enough, budget)
+    check_people(declared, pack, enough, budget)
     with pytest.raises(InfeasibleError):
-        fitting_pack(declared, pack, int(0.9 * enough), budget)
+        check_people(declared, pack, int(0.9 * enough), budget)
 
 
 @pytest.mark.parametrize("name", pack_names())
@@ -178,4 +185,4 @@ def test_people_who_are_counted_with_noise_are_enough_even_when_the_count_comes_
     budget = strict_budget(plan, pack)
     sigma = budget.release("size").sigma
     lowest = safe_size(smallest_size(plan, pack, budget) - LOWER_END * sigma, sigma)
-    fitting_pack(plan, pack, lowest, budget)
+    check_people(plan, pack, lowest, budget)

@@ -8,6 +8,7 @@ without looking at the private data, and its hash is part of the plan and of the
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -114,6 +115,17 @@ class Pack(Strict):
         """SHA-256 over all prompts as they are used, those of the generic pack among them."""
         body = "".join(f"{name}\0{len(text)}\0{text}" for name, text in sorted(self.prompts.items()))
         return hashlib.sha256(b"rpsg-prompts/1\0" + body.encode()).hexdigest()
+
+    @property
+    def schema_sha256(self) -> str:
+        """SHA-256 over what private records are described by: not the prompts, nor their words."""
+        counted = [
+            [a.name, a.kind, a.values, a.describe, a.descriptions, a.edges]
+            for a in self.attributes
+            if a.counted
+        ]
+        body = json.dumps([counted, self.marginals], separators=(",", ":"))
+        return hashlib.sha256(b"rpsg-schema/1\0" + body.encode()).hexdigest()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rpsg.methods.steps import draw_cards, public_filters
+from rpsg.methods.trial import try_writer
 from rpsg.protocols import Method
 from rpsg.stages.candidates import write_candidates
 from rpsg.stages.cards import CardModel
@@ -23,6 +24,7 @@ SPARE = 1.25  # filters drop some texts; more are written so that the size asked
 
 def synthesize(job: Job) -> Pool:
     """The pool of texts from uniform cards; the first living ones, as many as the plan asks for, are kept."""
+    try_writer(job)
     plan, pack = job.plan, job.pack.with_label(job.plan.data.label_values)
     cards = draw_cards(job, pack, CardModel.uniform(pack), {}, int(plan.corpus.size * SPARE) + 1)
     pool = write_candidates(cards, pack, plan, job.tools.writer, job.progress)

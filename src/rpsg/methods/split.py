@@ -26,12 +26,11 @@ from rpsg.methods.seed_steps import choose_abstracts, draw_seeds, seeding, usabl
 from rpsg.methods.steps import (
     ask_votes,
     count_people,
-    enough_voters,
     label_of,
     places,
     pool_wanted,
     public_filters,
-    some_chosen,
+    tell_few,
     vote,
 )
 from rpsg.privacy.disclosure import withheld
@@ -54,8 +53,7 @@ def synthesize(job: Job) -> Pool:
     """The pool of all texts written from donors' seeds; the living ones are the synthetic corpus.
 
     Raises:
-        InfeasibleError: no donor has a record with words, the voters are too few, the guard left no
-            summary, or no text got enough votes.
+        InfeasibleError: no donor has a record with words, or the guard left no summary.
         ModelError: the writer gave no text that can be used.
     """
     return withheld(lambda: _synthesize(job))
@@ -68,7 +66,7 @@ def _synthesize(job: Job) -> Pool:
     # so it is seen first that there are donors.
     usable_rows(job)
     n = count_people(job)
-    enough_voters(job, pack, n)
+    tell_few(job, pack, n)
     wanted = pool_wanted(job, n)
 
     # Donors' records become seeds and are summed up, as in the paper's method.
@@ -86,7 +84,7 @@ def _synthesize(job: Job) -> Pool:
         if round_number > 0:
             pool = _rewritten(job, seeds, pool, wanted, round_number)
             pool = filters_step(job, pack, pool, f"public filters {round_number}")
-        pool = some_chosen(votes_step(job, pack, pool, round_number))
+        pool = votes_step(job, pack, pool, round_number)
     pool = scrub_step(job, pool)
     agreement_step(job, seeds, pool)
     return pool

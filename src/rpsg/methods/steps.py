@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rpsg.errors import InfeasibleError, ModelError
+from rpsg.privacy.accounting import max_cells
 from rpsg.privacy.ballots import Ballots, Query
 from rpsg.privacy.gaussian import epsilon_of
 from rpsg.stages.budget import (
-    check_votes,
+    counts_cards,
     declared_voters,
-    fitting_pack,
+    is_too_few,
     pool_size,
     safe_size,
+    thinned,
     votes_stage,
 )
 from rpsg.stages.candidates import write_variants
@@ -36,6 +38,11 @@ if TYPE_CHECKING:
 
 Phrases = Mapping[str, Sequence[tuple[str, int]]]
 EXPAND_ATTEMPTS = 3  # filters drop some variants; asking again for ever would not end with a poor writer
+#: What to do when the writer fails after something was charged.
+ANOTHER_WRITER = (
+    "Run the same command with another --writer or a larger [models] context, and the same -o: what was "
+    "counted is paid for and is used again."
+)
 
 
 def paid(job: Job) -> Budget:
@@ -70,7 +77,10 @@ def _zeros(units: Codes) -> Codes:
 
 
 def find_labels(job: Job) -> tuple[str, ...]:
-    """The label values: declared public, or those that so many people carry that noise cannot hide them."""
+    """The label values: declared public, or those that so many people carry that noise cannot hide them.
+
+    With fewer than two there is nothing to tell apart: none are given, and a note says so.
+    """
     data = job.plan.data
     if data.label is None or data.labels:
         return data.label_values
@@ -85,10 +95,11 @@ def find_labels(job: Job) -> tuple[str, ...]:
         )
     )
     if len(found) < 2:
-        raise InfeasibleError(
-            "Fewer than two label values are common enough to be found at this epsilon.",
-            hint="Declare them as public with --labels a,b,c, raise --epsilon, or leave --label out.",
+        job.progress.note(
+            "Fewer than two label values are common enough to be found at this epsilon, so the texts carry "
+            "no labels. Another time declare them as public with --labels, or raise --epsilon."
         )
+        return ()
     return found
 
 
@@ -116,13 +127,19 @@ def _delta_fail(job: Job, asked: Query) -> float:
 
 
 def feasible(job: Job, pack: Pack, n: int) -> Pack:
-    """The pack as ``n`` people can fill it; InfeasibleError, with what to change, when they cannot."""
-    return fitting_pack(job.plan, pack, n, paid(job))
+    """The pack as ``n`` people, however few, can fill it; a note says where the noise decides."""
+    tell_few(job, pack, n)
+    return thinned(pack, n, paid(job).release("cards").sigma)
 
 
-def enough_voters(job: Job, pack: Pack, n: int) -> None:
-    """See that the votes of ``n`` people can tell candidates apart; InfeasibleError when they cannot."""
-    check_votes(job.plan, pack, n, paid(job))
+def tell_few(job: Job, pack: Pack, n: int) -> None:
+    """Note that so few people were counted that noise decides. What was counted is released: no secret."""
+    if is_too_few(job.plan, pack, n, paid(job)):
+        who = "people" if counts_cards(paid(job)) else "voters"
+        job.progress.note(
+            f"So few {who} were counted that noise decides what is counted and chosen: these texts are about "
+            "as good as those of --method floor."
+        )
 
 
 def pool_wanted(job: Job, n: int) -> int:
@@ -137,7 +154,8 @@ def release_cards(job: Job, pack: Pack, traits: Callable[[], Private[Traits]], n
     job.progress.start("counting cards")
     noisy = job.kernel.release(asked, lambda: card_ballots(traits(), job.people.units, pack))
     tell_spent(job, asked.stage)
-    return CardModel.fit(pack, noisy, rows_counted(pack, noisy, n, asked.c), job.plan.method.uniform_mix)
+    rows, mix = rows_counted(pack, noisy, n, asked.c), job.plan.method.uniform_mix
+    return CardModel.fit(pack, noisy, rows, mix, max_cells(n, asked.sigma))
 
 
 def release_keyphrases(job: Job, pack: Pack, traits: Callable[[], Private[Traits]]) -> Phrases:
@@ -164,10 +182,7 @@ def draw_cards(job: Job, pack: Pack, model: CardModel, phrases: Phrases, count: 
 
 def public_filters(job: Job, pack: Pack, pool: Pool) -> Pool:
     """NLL and cosine filters; they read the synthetic texts, the pack and a public model."""
-    pool = drop_copies(pool, pack)
-    pool = nll_filter(pool, job.tools.scorer)
-    vectors = job.tools.embedder.embed([c.text for c in pool.alive()])
-    pool = drop_near_duplicates(pool, vectors)
+    pool = kept_by_filters(job, pack, pool)
     if job.seeding is None:  # made from donors' records, their number is not told
         job.progress.done(alive=len(pool.alive()), dropped=len(pool) - len(pool.alive()))
     return pool
@@ -179,6 +194,15 @@ def ask_votes(job: Job, round_number: int, standing: int) -> Query:
     return ask(job, votes_stage(job.plan, round_number), what, standing)
 
 
+def kept_by_filters(job: Job, pack: Pack, pool: Pool) -> Pool:
+    """The pool after the public filters, of which nobody is told."""
+    pool = nll_filter(drop_copies(pool, pack), job.tools.scorer)
+    if not pool.alive():
+        return pool
+    vectors = job.tools.embedder.embed([c.text for c in pool.alive()])
+    return drop_near_duplicates(pool, vectors)
+
+
 def vote(
     job: Job, pack: Pack, traits: Callable[[], Private[Traits]], pool: Pool, round_number: int
 ) -> tuple[Pool, Sequence[Candidate]]:
@@ -187,7 +211,7 @@ def vote(
     if not standing:
         raise ModelError(
             "No text that was written can be used, so there is nothing to vote for.",
-            hint="Look at what the writer gives: another --writer, or a larger [models] context.",
+            hint=ANOTHER_WRITER,
         )
     asked = ask_votes(job, round_number, len(standing))
     vectors = job.tools.embedder.embed([c.text for c in standing])
@@ -229,27 +253,9 @@ def places(job: Job, standing: int, round_number: int) -> int:
     return max(1, min(wanted, standing // 2))
 
 
-def some_chosen(pool: Pool) -> Pool:
-    """The pool after a vote, in which a text must be alive.
-
-    Raises:
-        InfeasibleError: no noisy count was above the floor.
-    """
-    if not pool.alive():
-        raise InfeasibleError(
-            "No text got enough votes, so there is no corpus.",
-            hint="Raise --epsilon or bring more people to vote, and start with a new -o.",
-        )
-    return pool
-
-
 def expand(job: Job, pack: Pack, pool: Pool) -> Pool:
-    """The pool with variants of its living texts until there are as many as the plan asks for.
-
-    Raises:
-        InfeasibleError: there is no living text to vary.
-    """
-    winners = some_chosen(pool).alive()
+    """The pool with variants of its living texts until there are as many as the plan asks for."""
+    winners = pool.alive()
     for _ in range(EXPAND_ATTEMPTS):
         missing = job.plan.corpus.size - len(pool.alive())
         if missing <= 0:

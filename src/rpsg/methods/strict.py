@@ -23,6 +23,7 @@ from rpsg.methods.steps import (
     release_keyphrases,
     vote,
 )
+from rpsg.methods.trial import try_writer
 from rpsg.protocols import Method
 from rpsg.stages.annotate import annotate
 from rpsg.stages.budget import strict_budget
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 def synthesize(job: Job) -> Pool:
     """The pool of all texts that were written; the living ones are the synthetic corpus."""
     plan, tools, progress = job.plan, job.tools, job.progress
+
+    # Before a private text is read and anything is spent: does the writer write?
+    try_writer(job)
 
     # How many people there are, and which labels: from declarations, or with noise.
     n = count_people(job)

@@ -114,7 +114,16 @@ def votes_stage(plan: Plan, round_number: int) -> str:
 
 
 def pool_size(plan: Plan, n: int, budget: Budget) -> int:
-    """How many candidates to write: as many as the plan asks for, and as n votes can tell apart."""
+    """How many candidates to write: as many as the plan asks for, and as n votes can tell apart.
+
+    However few people were counted, it is enough for a vote: what is spent on it is spent in any case.
+    """
+    apart = voted_apart(plan, n, budget)
+    return apart if plan.privacy.n_public is not None else max(apart, _least_pool(plan))
+
+
+def voted_apart(plan: Plan, n: int, budget: Budget) -> int:
+    """How many of the candidates that the plan asks for n votes can tell apart; 0 for too few people."""
     wanted = math.ceil(plan.corpus.size * plan.method.oversample)
     return min(
         wanted, max_candidates(n * plan.method.votes_per_record, budget.release(votes_stage(plan, 0)).sigma)
@@ -179,9 +188,43 @@ def _largest(pack: Pack, groups: Sequence[Sequence[str]]) -> int:
 def thinned(pack: Pack, n: int, sigma: float) -> Pack:
     """The pack with only those attributes counted together that ``n`` people can fill.
 
-    A marginal with more cells than the noise leaves room for is counted by its first attribute alone. The
-    number of marginals stays, so the plan of the budget holds; what it depends on is public or paid for.
+    A marginal with more cells than the noise leaves room for is counted by its first attribute alone, as long
+    as every attribute is still counted somewhere. The number of marginals stays, so the plan of the budget
+    holds; what it depends on is public or paid for.
     """
+    return pack.model_copy(update={"marginals": _kept(pack, max(max_cells(n, sigma), _fewest_cells(pack)))})
+
+
+def check_declared(plan: Plan, pack: Pack, budget: Budget | None) -> None:
+    """See, before anything is read or spent, that a declared number of people can carry the plan.
+
+    Where people are counted with noise there is nothing to see yet, and a run with few of them still ends
+    with a release.
+
+    Raises:
+        InfeasibleError: they cannot; it says what to change.
+    """
+    n = declared_voters(plan) if budget is not None else None
+    if budget is not None and n is not None:
+        check_people(plan, pack.with_label(plan.data.label_values), n, budget)
+
+
+def check_people(plan: Plan, pack: Pack, n: int, budget: Budget) -> None:
+    """InfeasibleError, with what to change, when ``n`` people cannot fill the schema or carry the votes."""
+    if counts_cards(budget):
+        _check_cells(pack, n, budget.release("cards").sigma)
+    if voted_apart(plan, n, budget) < _least_pool(plan):
+        cards = counts_cards(budget)
+        fewest = smallest_size(plan, pack, budget) if cards else fewest_voters(plan, budget)
+        who = "people" if cards else "voters"
+        raise InfeasibleError(
+            f"At epsilon {plan.privacy.epsilon:g} the votes of so few {who} cannot tell "
+            f"{_least_pool(plan)} candidates apart.",
+            hint=f"Raise --epsilon, or bring at least {fewest} {who}.",
+        )
+
+
+def _check_cells(pack: Pack, n: int, sigma: float) -> None:
     allowed = max_cells(n, sigma)
     kept = _kept(pack, allowed)
     counted = {name for group in kept for name in group}
@@ -193,27 +236,28 @@ def thinned(pack: Pack, n: int, sigma: float) -> Pack:
             f"histogram, and the attribute {lost[0] if lost else widest!r} cannot be counted.",
             hint="Shorten its list of values in a copy of the pack, raise --epsilon, or bring more people.",
         )
-    return pack.model_copy(update={"marginals": kept})
 
 
-def fitting_pack(plan: Plan, pack: Pack, n: int, budget: Budget) -> Pack:
-    """The pack as ``n`` people can fill it; InfeasibleError, with what to change, when they cannot."""
-    pack = thinned(pack, n, budget.release("cards").sigma)
-    check_votes(plan, pack, n, budget)
-    return pack
+def is_too_few(plan: Plan, pack: Pack, n: int, budget: Budget) -> bool:
+    """Whether the noise outweighs what ``n`` people say: about the schema, or with their votes."""
+    cells = max_cells(n, budget.release("cards").sigma) if counts_cards(budget) else 0
+    unfilled = counts_cards(budget) and _fewest_cells(pack) > cells
+    return unfilled or voted_apart(plan, n, budget) < _least_pool(plan)
 
 
-def check_votes(plan: Plan, pack: Pack, n: int, budget: Budget) -> None:
-    """InfeasibleError when the votes of ``n`` people cannot tell a useful number of candidates apart."""
-    if pool_size(plan, n, budget) < _least_pool(plan):
-        cards = counts_cards(budget)
-        fewest = smallest_size(plan, pack, budget) if cards else fewest_voters(plan, budget)
-        who = "people" if cards else "voters"
-        raise InfeasibleError(
-            f"At epsilon {plan.privacy.epsilon:g} the votes of so few {who} cannot tell "
-            f"{_least_pool(plan)} candidates apart.",
-            hint=f"Raise --epsilon, or bring at least {fewest} {who}.",
-        )
+def about_few_people(plan: Plan, pack: Pack, budget: Budget | None) -> str:
+    """What a run that counts its people with noise has to be told before; empty for any other run."""
+    if budget is None or plan.privacy.n_public is not None:
+        return ""
+    cards = counts_cards(budget)
+    pack = pack.with_label(plan.data.label_values)
+    fewest = smallest_size(plan, pack, budget) if cards else fewest_voters(plan, budget)
+    who = "people" if cards else "voters"
+    return (
+        f"With fewer than {fewest:,} {who} noise decides what is counted and chosen: the budget is spent, "
+        "and the texts are about as good as those of --method floor. A larger --epsilon needs fewer. "
+        "--n-public, where that number may be public, has a plan refused that cannot work."
+    )
 
 
 def _cells_of(pack: Pack, group: Sequence[str]) -> int:

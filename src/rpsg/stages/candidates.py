@@ -30,7 +30,7 @@ def write_candidates(
     order = sorted(range(len(requests)), key=lambda i: (i % PREFIXES, i))
     progress.start("writing candidates", len(requests))
     replies = _write(requests, order, writer, progress)
-    return Pool(tuple(_candidate(i, cards[i], replies[i], None) for i in range(len(cards))))
+    return Pool(tuple(candidate_of(i, cards[i], replies[i], None) for i in range(len(cards))))
 
 
 def write_variants(
@@ -50,7 +50,7 @@ def write_variants(
     ]
     progress.start("writing variants", len(requests))
     replies = _write(requests, range(len(requests)), writer, progress)
-    return pool.extend([_candidate(first + i, p.card, replies[i], p.id) for i, p in enumerate(parents)])
+    return pool.extend([candidate_of(first + i, p.card, replies[i], p.id) for i, p in enumerate(parents)])
 
 
 def _write(
@@ -65,7 +65,8 @@ def _report_to(progress: Progress) -> Callable[[int, Reply], None]:
     return lambda _, reply: progress.advance(1, tokens=reply.completion_tokens)
 
 
-def _candidate(number: int, card: Card, reply: Reply, parent: int | None) -> Candidate:
+def candidate_of(number: int, card: Card, reply: Reply, parent: int | None) -> Candidate:
+    """The candidate that a reply becomes; one that cannot be used is dropped, with the reason."""
     if reply.finish == "error":
         return Candidate(number, "", card, parent, dropped=Drop("writing", "the writer failed"))
     text, problem = tidy(reply.text, cut=reply.finish == "length")

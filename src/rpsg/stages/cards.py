@@ -9,7 +9,7 @@ post-processing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
+from math import inf, prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -95,8 +95,17 @@ class CardModel:
         return cls(pack, tuple(np.full(shape, 1 / prod(shape)) for shape in shapes(pack)))
 
     @classmethod
-    def fit(cls, pack: Pack, noisy: npt.NDArray[np.int64], n: float, uniform_mix: float) -> CardModel:
+    def fit(
+        cls,
+        pack: Pack,
+        noisy: npt.NDArray[np.int64],
+        n: float,
+        uniform_mix: float,
+        most_cells: float = inf,
+    ) -> CardModel:
         """The marginals of the noisy counts, each a distribution, mixed with a share of the uniform one.
+
+        One with more than ``most_cells`` cells holds more noise than people, and is uniform.
 
         The mixture keeps rare values alive that the noise has taken to zero; the votes decide about them.
         """
@@ -104,7 +113,8 @@ class CardModel:
         for shape in shapes(pack):
             size = prod(shape)
             counts = project(noisy[offset : offset + size].reshape(shape), n)
-            tables.append((1 - uniform_mix) * counts / counts.sum() + uniform_mix / size)
+            mix = uniform_mix if size <= most_cells else 1.0
+            tables.append((1 - mix) * counts / counts.sum() + mix / size)
             offset += size
         return cls(pack, tuple(tables))
 

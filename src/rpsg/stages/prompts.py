@@ -69,13 +69,15 @@ def _turn(pack: Pack, values: dict[str, str], about: str, phrases: Sequence[str]
     return fill(pack.prompts["candidate.txt"], fields_of(pack, values, about, phrases))
 
 
-def candidate_request(pack: Pack, plan: Plan, card: Card, number: int) -> Request:
-    """The request for candidate ``number``, from its card."""
+def candidate_request(
+    pack: Pack, plan: Plan, card: Card, number: int, *, purpose: str = "candidate"
+) -> Request:
+    """The request for candidate ``number``, from its card. Texts of another purpose have other seeds."""
     values = dict(card.values)
     about = plan.corpus.about or pack.about
     shared = prefix(pack, plan, number % PREFIXES)
     turn = Message("user", _turn(pack, values, about, card.phrases))
-    return _request(pack, plan, (*shared, turn), values, "candidate", number)
+    return _request(pack, plan, (*shared, turn), values, purpose, number)
 
 
 def variant_request(pack: Pack, plan: Plan, card: Card, text: str, number: int) -> Request:

@@ -19,10 +19,11 @@ def select(pool: Pool, voted: Sequence[Candidate], size: int, label: str | None 
     """The pool with only the ``size`` best of the candidates that stood in the vote.
 
     Each candidate carries its noisy count as the score ``votes``. Below the floor nothing speaks for a
-    text. With a label the places are shared out by the labels' noisy mass, so that the release keeps the
-    private label shares. Ties go to the lower id.
+    text; where all are below it, which takes very few people, the best of them stay. With a label the places
+    are shared out by the labels' noisy mass, so that the release keeps the private label shares. Ties go to
+    the lower id.
     """
-    supported = [c for c in voted if c.scores["votes"] > VOTE_FLOOR]
+    supported = [c for c in voted if c.scores["votes"] > VOTE_FLOOR] or list(voted)
     winners: set[int] = set()
     for group, places in _places(supported, size, label):
         ranked = sorted(group, key=lambda c: (-c.scores["votes"], c.id))

@@ -210,6 +210,20 @@ class CallStore:
             rows = connection.execute(SENT).fetchall()
         return {(host, model): number for host, model, number in rows}
 
+    def keep_only(self, asked: Collection[str]) -> None:
+        """Forget the replies whose keys are not in ``asked``: those of a plan that was changed since.
+
+        What they took stays in the bill.
+        """
+        with self._database() as connection:
+            keys = {row[0] for row in connection.execute("SELECT key FROM replies")}
+        self.forget(keys - set(asked))
+
+    def forget(self, keys: Collection[str]) -> None:
+        """Forget the replies with these keys: they are asked for again. The bill keeps what they took."""
+        with self._database() as connection, _transaction(connection):
+            connection.executemany("DELETE FROM replies WHERE key = ?", [(key,) for key in sorted(keys)])
+
     def replies(self, keys: Collection[str]) -> Iterator[tuple[str, Reply]]:
         """The replies with these keys, in the order of the keys; keys without one are left out.
 

@@ -30,6 +30,7 @@ NAMES: tuple[tuple[re.Pattern[str], int], ...] = (
     (re.compile(r"corpus\.(jsonl|csv|parquet)"), 4096 * _MIB),
     (re.compile(r"evidence/(texts|candidates)\.jsonl"), 8192 * _MIB),
     (re.compile(r"evidence/failed\.txt"), 512 * _MIB),
+    (re.compile(r"evidence/changed\.json"), 64 * _KIB),
     (re.compile(r"evidence/plan\.toml"), 64 * _KIB),
     (re.compile(r"evidence/release-[0-9]{3}\.json"), 256 * _MIB),
     (re.compile(r"evidence/pack/pack\.toml"), 256 * _KIB),

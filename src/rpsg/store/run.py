@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from rpsg.errors import RunError
 from rpsg.plan import NOT_IDENTITY
+from rpsg.store.changes import VOTES, begin_anew, change_generation, charged, only_tried
 from rpsg.store.files import (
     PART,
     canonical_json,
@@ -60,15 +61,23 @@ class RunFolder:
 
     @classmethod
     def create_or_resume(
-        cls, path: Path | str, plan_fingerprint: str, plan_toml: str, command: Sequence[str] = ()
+        cls,
+        path: Path | str,
+        plan_fingerprint: str,
+        plan_toml: str,
+        command: Sequence[str] = (),
+        *,
+        questions: str = "",
     ) -> Self:
         """Open the run of this plan in ``path``, beginning it if the folder is new or empty.
 
         Args:
             path: the folder, made if it is not there.
-            plan_fingerprint: what identifies the plan; another one in the folder is refused.
+            plan_fingerprint: what identifies the plan; another one in the folder is refused, but for what
+                ``rpsg.store.changes`` allows.
             plan_toml: the plan as resolved, kept in ``plan.toml``.
             command: what was typed, noted in the journal.
+            questions: what identifies the part of the plan that the noisy answers depend on; "" for unknown.
 
         Raises:
             RunError: the folder belongs to another plan, is no run folder, is in use by another
@@ -78,7 +87,8 @@ class RunFolder:
         _refuse_strangers(folder)
         lock = _lock(private_dir(folder))
         try:
-            run_id = _run_id(folder, plan_fingerprint, plan_toml)
+            changed_after = _make_way(folder, plan_fingerprint, questions, plan_toml)
+            run_id = _run_id(folder, plan_fingerprint, questions)
             key = _layout(folder, plan_toml)
             journal = Journal(folder / "journal.jsonl")
         except BaseException:
@@ -87,6 +97,8 @@ class RunFolder:
         run = cls(folder, lock, run_id, key, journal)
         try:
             journal.append("opened", command=list(command), run_id=run_id)
+            if changed_after:
+                journal.append("generation changed", after=list(changed_after))
         except BaseException:
             run.close()
             raise
@@ -197,26 +209,48 @@ def _lock(folder: Path) -> int:
     return descriptor
 
 
-def _run_id(folder: Path, fingerprint: str, plan_toml: str) -> str:
-    """The id of the run in the folder; a new 128-bit one is drawn and kept if the folder is empty."""
-    file = folder / "run.json"
-    if file.exists():
-        return _known_id(folder, fingerprint, plan_toml)
-    run_id = secrets.token_hex(16)
-    write_atomic(
-        file, canonical_json({"format": _FORMAT, "run_id": run_id, "plan_fingerprint": fingerprint}) + b"\n"
+def _make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str) -> tuple[str, ...]:
+    """See that the folder may hold a run of this plan, and put away what is in the way of a changed one.
+
+    Gives the stages that were charged before writer or prompts were changed.
+
+    Raises:
+        RunError: the folder holds a run of another plan, which is left as it is.
+    """
+    if not (folder / "run.json").exists():
+        return ()
+    about = _about(folder)
+    if about["plan_fingerprint"] == fingerprint:
+        return ()
+    stages, hint = charged(folder), "Set these back to go on with that run"
+    if not (folder / "release").exists():
+        if questions and not stages and only_tried(folder):
+            begin_anew(folder)
+            return ()
+        if stages and questions and about.get("questions") == questions:
+            if not any(stage.startswith(VOTES) for stage in stages):
+                change_generation(folder, stages)
+                _keep_about(folder, about["run_id"], fingerprint, questions)
+                return stages
+            hint = "Votes were drawn over the texts that were written, so these cannot change. Set them back"
+    raise RunError(
+        f"{folder} holds a run of another plan{_differences(folder, plan_toml)}.",
+        hint=f"{hint}, or start a new one in another folder with -o.",
     )
+
+
+def _run_id(folder: Path, fingerprint: str, questions: str) -> str:
+    """The id of the run in the folder; a new 128-bit one is drawn and kept if the folder is empty."""
+    if (folder / "run.json").exists():
+        return str(_about(folder)["run_id"])
+    run_id = secrets.token_hex(16)
+    _keep_about(folder, run_id, fingerprint, questions)
     return run_id
 
 
-def _known_id(folder: Path, fingerprint: str, plan_toml: str) -> str:
-    about = _about(folder)
-    if about["plan_fingerprint"] != fingerprint:
-        raise RunError(
-            f"{folder} holds a run of another plan{_differences(folder, plan_toml)}.",
-            hint="Set these back to go on with that run, or start a new one in another folder with -o.",
-        )
-    return str(about["run_id"])
+def _keep_about(folder: Path, run_id: str, fingerprint: str, questions: str) -> None:
+    about = {"format": _FORMAT, "run_id": run_id, "plan_fingerprint": fingerprint, "questions": questions}
+    write_atomic(folder / "run.json", canonical_json(about) + b"\n")
 
 
 def _about(folder: Path) -> dict[str, Any]:

@@ -26,6 +26,7 @@ class SettledWriter:
     """Hands requests on to ``writer``, but for those whose keys ``file`` lists: they fail again, unasked.
 
     ``key_of`` is that of the call store: a plain hash of a private prompt would confirm a guess.
+    With ``later`` failures are final only once ``settle`` is called.
 
     Raises:
         ModelError: every one of ten texts or more failed; they are asked for again next time.
@@ -33,12 +34,18 @@ class SettledWriter:
     """
 
     def __init__(
-        self, writer: Writer, file: Path, key_of: Callable[[str, Request], str] = request_key
+        self,
+        writer: Writer,
+        file: Path,
+        key_of: Callable[[str, Request], str] = request_key,
+        *,
+        later: bool = False,
     ) -> None:
         self._writer = writer
         self._file = file
         self._key_of = key_of
         self._failed = _read(file)
+        self._later = later
         self._asked: set[str] = set()
 
     @property
@@ -77,13 +84,21 @@ class SettledWriter:
     def _settle(self, failed: Sequence[str], asked: int) -> None:
         if not failed:
             return
+        if self._later:
+            self._failed |= set(failed)
+            return
         if len(failed) == asked >= ALL_OF:
             raise ModelError(
                 f"The writer {self.name} failed on every text.",
                 hint="See that it works, and run the same command again; it goes on from here.",
             )
         self._failed |= set(failed)
-        write_atomic(self._file, "".join(f"{key}\n" for key in sorted(self._failed)).encode())
+        self.settle()
+
+    def settle(self) -> None:
+        """Keep what failed so far: it is not asked for again."""
+        if self._failed:
+            write_atomic(self._file, "".join(f"{key}\n" for key in sorted(self._failed)).encode())
 
 
 def _read(file: Path) -> set[str]:

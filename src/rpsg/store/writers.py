@@ -42,7 +42,8 @@ class CachedWriter:
     at_once: how many requests a writer of another machine has on the way at the most, where it does not
         say so itself; so many replies may be lost, and charged, when this process dies. Default: all.
 
-    A store with a secret key makes this the writer of requests that hold private text.
+    A store with a secret key makes this the writer of requests that hold private text. ``asked`` are the
+    keys of all requests so far.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class CachedWriter:
         self._stage = stage
         self._sending = sending
         self._clock = clock
+        self.asked: set[str] = set()
 
     @property
     def name(self) -> str:
@@ -76,6 +78,7 @@ class CachedWriter:
         places: dict[str, list[int]] = {}
         for index, request in enumerate(requests):
             places.setdefault(self._store.key_of(self.name, request), []).append(index)
+        self.asked |= places.keys()
         replies = self._store.get_many(list(places))
         for key, reply in replies.items():
             _tell(on_reply, places[key], reply)

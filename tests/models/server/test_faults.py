@@ -100,14 +100,14 @@ def one(fault: str, **settings: float) -> Reply:
 
 
 REASONS = {
-    "500": "the server answered with HTTP 500, 3 times",
-    "502": "the server answered with HTTP 502, 3 times",
-    "503": "the server answered with HTTP 503, 3 times",
+    "500": 'the server answered with HTTP 500: "later", 3 times',
+    "502": 'the server answered with HTTP 502: "later", 3 times',
+    "503": 'the server answered with HTTP 503: "later", 3 times',
     "hang": "no answer in time, 3 times",
     "drip": "no answer in time, 3 times",
     "cut": "the connection was cut, 3 times",
     "reset": "the connection was cut, 3 times",
-    "not-json": "the answer is not JSON",
+    "not-json": "a web page in place of an answer: base_url leads elsewhere",
     "schema": "the answer is not as the API says",
     "no-choices": "an answer without choices",
     "filter": "the server's content filter",

@@ -78,7 +78,7 @@ def test_a_parameter_is_not_given_up_for_a_refusal_that_only_quotes_it() -> None
         text = asked.body["messages"][-1]["content"]
         return (400, {"error": {"message": f"not supported: {text}"}}) if "seed" in text else answer("good")
 
-    quoting = replace(ASK, messages=(Message("user", "the seed of a plant"),))
+    quoting = replace(ASK, messages=(Message("user", "the seed of a plant"),), private=True)
     with FaultyServer(behave) as server:
         writer = ServerWriter("m", server.settings(concurrency=1))
         first, second = writer.write([quoting, ASK])

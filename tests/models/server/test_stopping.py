@@ -32,13 +32,15 @@ if TYPE_CHECKING:
         (501, "cannot"),
     ],
 )
-def test_what_no_request_can_survive_stops_at_once(status: int, words: str) -> None:
+@pytest.mark.parametrize("private", [False, True], ids=["public", "private"])
+def test_what_no_request_can_survive_stops_at_once(status: int, words: str, *, private: bool) -> None:
+    """What the server says of it is shown, but not where it may quote a private text."""
     with FaultyServer(lambda _: (status, {"error": {"message": "Write. is what you said"}})) as server:
         writer = ServerWriter("m", server.settings(concurrency=2))
         with pytest.raises(ModelError, match=words) as stopped:
-            writer.write([replace(ASK, seed=seed) for seed in range(50)])
+            writer.write([replace(ASK, seed=seed, private=private) for seed in range(50)])
     assert len(server.asked) <= 4
-    assert "you said" not in str(stopped.value)
+    assert ("what you said" in str(stopped.value)) is not private
 
 
 def test_an_empty_account_stops_at_once() -> None:
@@ -62,12 +64,26 @@ def test_a_server_that_gives_nobody_a_text_is_not_asked_forever() -> None:
 def test_a_server_that_is_not_there_ends_with_an_error_after_some_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("rpsg.models.server.connection._SHORTEST_PATIENCE", 0.2)
+    monkeypatch.setattr("rpsg.models.server.asking.NEVER_CAME", 0.2)
+    told: list[str] = []
     with FaultyServer() as server:
         gone = server.settings(timeout=0.1)
     writer = ServerWriter("m", gone, first_pause=0.001)
-    with pytest.raises(ModelError, match=r"answered nothing for[\s\S]*same command again"):
+    writer.tell_trouble(told.append)
+    with pytest.raises(ModelError, match=r"gave no answer in[\s\S]*rpsg doctor"):
         writer.write([replace(ASK, seed=seed) for seed in range(40)])
+    assert len(told) == 1, "the first failure is told at once, and only that one"
+    assert "does not answer" in told[0]
+
+
+def test_a_server_that_answered_before_is_waited_for_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rpsg.models.server.connection._SHORTEST_PATIENCE", 0.2)
+    monkeypatch.setattr("rpsg.models.server.asking.NEVER_CAME", 0.0)
+    acts = iter(["ok"])
+    with FaultyServer(lambda _: next(acts, "500")) as server:
+        writer = ServerWriter("m", server.settings(timeout=0.1, concurrency=1), first_pause=0.001)
+        with pytest.raises(ModelError, match=r"answered nothing for[\s\S]*same command again"):
+            writer.write([replace(ASK, seed=seed) for seed in range(40)])
 
 
 @pytest.fixture

@@ -42,6 +42,15 @@ class Address:
         """On this machine only where the address and the operator say so: a tunnel's end looks the same."""
         return "local_model" if self.is_local and self.declared else "remote_llm"
 
+    @property
+    def host_as_name(self) -> str:
+        """The host in the name of a model: on this machine without its port, which every start may change."""
+        return self.host.rpartition(":")[0] if self.is_local and self._has_port else self.host
+
+    @property
+    def _has_port(self) -> bool:
+        return self.host.rpartition(":")[2].isdigit() and not self.host.endswith("]")
+
 
 def parse_address(base_url: str) -> Address:
     """The address in ``base_url``; one without a path gets the usual ``/v1``.

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from rpsg.errors import ModelError
 from rpsg.models.server.capabilities import Capabilities, fit
 from rpsg.models.server.client import LostError
-from rpsg.models.server.replies import CUT_WHILE_THINKING, UnusableError, parse
+from rpsg.models.server.replies import AN_ERROR, CUT_WHILE_THINKING, UnusableError, parse
 from rpsg.models.server.verdicts import judge
+from rpsg.models.server.words import server_words, with_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +26,8 @@ FIRST_PAUSE = 0.5
 # 429 is about all requests; one that meets it as often as this has something of its own.
 _MOST_REFUSALS = 30
 _MOST_CHANGES = 6
+#: Seconds without any answer before the run gives up on a server that never gave one.
+NEVER_CAME = 60.0
 # So many requests dropped and none ever answered: no other will be.
 _HOPELESS = 20
 
@@ -41,6 +44,10 @@ class Questions(Protocol[Told_co]):
 
     def declined(self, index: int, refusal: bytes) -> Told_co | None:
         """What a refusal says, where that is an answer too."""
+        ...
+
+    def is_public(self, index: int) -> bool:
+        """Whether a question holds no private text, so that what a server says of it may be shown."""
         ...
 
 
@@ -63,12 +70,17 @@ class Terms:
 
 @dataclass(slots=True)
 class Memory:
-    """What is kept from one batch to the next: how fast to ask, what the server cannot do, how it went."""
+    """What is kept from one batch to the next: how fast to ask, what the server cannot do, how it went.
+
+    ``heard``: it has answered, if only to refuse. ``note`` is told, once, of the first failure before that.
+    """
 
     pace: Pace
     capabilities: Capabilities = field(default_factory=Capabilities)
     answers: int = 0
     drops: int = 0
+    heard: bool = False
+    note: Callable[[str], None] | None = None
 
 
 class Asking(Generic[Read]):
@@ -104,12 +116,12 @@ class Asking(Generic[Read]):
             answer = await client.post(json.dumps(fit(question, changes)).encode())
         except LostError as lost:
             return self._lost(job, lost)
-        verdict = judge(answer, self._asker)
+        verdict = judge(answer, self._asker, self._said(job, answer))
         if verdict.kind == "busy":
             return self._busy(job, ticket, verdict, answer.wait)
         if verdict.kind == "broken":
             return self._broken(job, verdict.reason, answer.wait, overload=verdict.overload)
-        self.pace.answered()
+        self._answered()
         if verdict.kind == "answered":
             return self._read(job, answer, question, changes)
         return self._declined(job, verdict, answer, question, changes)
@@ -125,7 +137,8 @@ class Asking(Generic[Read]):
             if error.reason == CUT_WHILE_THINKING and change:
                 job.changes |= {change}
                 return 0.0
-            return self._drop(Dropped(error.reason))
+            said = self._said(job, answer) if error.reason == AN_ERROR else ""
+            return self._drop(Dropped(with_words(error.reason, said)))
         capabilities.keep(job.changes)
         self._memory.answers += 1
         return read
@@ -146,14 +159,15 @@ class Asking(Generic[Read]):
 
     def _lost(self, job: Job, lost: LostError) -> Dropped | float:
         if lost.final:
-            self.pace.answered()
+            self._answered()
             return self._drop(Dropped(lost.reason))
         return self._broken(job, lost.reason, None, overload=lost.overload)
 
     def _broken(self, job: Job, reason: str, wait: float | None, *, overload: bool) -> Dropped | float:
         was_down = self.pace.is_down
         self.pace.failed(overload=overload)
-        self._lose_patience(reason, wait)
+        self._tell_trouble(reason)
+        self._lose_patience(reason, wait, self._terms.patience if self._memory.heard else NEVER_CAME)
         if was_down:
             return 0.0  # it says nothing about this request; the pace lets the next one wait
         job.tries += 1
@@ -163,7 +177,7 @@ class Asking(Generic[Read]):
 
     def _busy(self, job: Job, ticket: Ticket, verdict: Verdict, wait: float | None) -> Dropped | float:
         self.pace.refused(ticket, wait)
-        self._lose_patience(verdict.reason, wait)
+        self._lose_patience(verdict.reason, wait, self._terms.patience)
         job.refusals += 1
         if job.refusals > _MOST_REFUSALS:
             return self._drop(Dropped(f"{verdict.reason}, {job.refusals} times"))
@@ -172,16 +186,39 @@ class Asking(Generic[Read]):
     def _drop(self, dropped: Dropped) -> Dropped:
         self._memory.drops += 1
         if self._memory.answers == 0 and self._memory.drops >= _HOPELESS:
+            thinks = dropped.reason == CUT_WHILE_THINKING
             raise ModelError(
                 f"{self._asker.host} gave no text to any of the first {self._memory.drops} requests"
                 f" ({dropped.reason}).",
-                hint="Try the model with: rpsg doctor; take another model if it thinks without an end.",
+                hint="Switch the model's thinking off, or take another model."
+                if thinks
+                else f"Try the model with: rpsg doctor; check the name {self._asker.model} and base_url.",
             )
         return dropped
 
-    def _lose_patience(self, reason: str, wait: float | None) -> None:
+    def _answered(self) -> None:
+        self._memory.heard = True
+        self.pace.answered()
+
+    def _said(self, job: Job, answer: Answer) -> str:
+        """The server's own words about its error, where the question was public."""
+        public = self._questions.is_public(job.index)
+        return server_words(answer.body, self._asker.key_env) if public else ""
+
+    def _tell_trouble(self, reason: str) -> None:
+        note, self._memory.note = self._memory.note, None
+        if note is not None and not self._memory.heard:
+            note(f"{self._asker.host} does not answer ({reason}). It is asked again for a while.")
+
+    def _lose_patience(self, reason: str, wait: float | None, patience: float) -> None:
         silence = self.pace.silence()
-        if silence > self._terms.patience:
+        if silence > patience and not self._memory.heard:
+            raise ModelError(
+                f"{self._asker.host} gave no answer in {silence:.0f} seconds ({reason}).",
+                hint="See that the server runs and that base_url in the section [server] leads to it: "
+                "rpsg doctor. The same command goes on then.",
+            )
+        if silence > patience:
             raise self._gave_up(f"has answered nothing for {silence / 60:.0f} minutes ({reason})")
         if wait is not None and wait > self._terms.patience:
             raise self._gave_up(f"asks us to come back in {wait / 60:.0f} minutes")

@@ -13,6 +13,8 @@ from rpsg.models.server.pace import Pace
 from rpsg.models.server.verdicts import Asker
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rpsg.models.server.address import Kind
     from rpsg.models.server.asking import Questions
     from rpsg.plan import Server
@@ -30,7 +32,7 @@ class Connection:
         self, model: str, server: Server, kind: Kind, first_pause: float, concurrency: int | None = None
     ) -> None:
         self.address = address_of(kind, server)
-        self.name = f"{kind}:{model}@{self.address.host}"
+        self.name = f"{kind}:{model}@{self.address.host_as_name}"
         self._model = model
         self._server = server
         self._kind = kind
@@ -42,6 +44,10 @@ class Connection:
     @property
     def learned(self) -> tuple[str, ...]:
         return tuple(sorted(self._memory.capabilities.kept))
+
+    def tell_trouble(self, note: Callable[[str], None]) -> None:
+        """Have ``note`` told, once, of the first failure of a server that has not answered yet."""
+        self._memory.note = note
 
     def exchange(self, questions: Questions[Read], task: str, count: int) -> Exchange[Read]:
         """A batch of ``count`` questions for ``task``, as in "chat/completions"."""

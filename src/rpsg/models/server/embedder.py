@@ -152,6 +152,9 @@ class _Embedding:
     def declined(self, index: int, refusal: bytes) -> list[Rows] | None:  # noqa: ARG002 - a refusal holds no rows
         return None
 
+    def is_public(self, index: int) -> bool:  # noqa: ARG002 - all are alike
+        return False  # an embedder may be given private texts
+
 
 def _unit(values: object) -> Rows:
     """The values as a row of length one."""

@@ -69,6 +69,9 @@ class Writing:
     def declined(self, index: int, refusal: bytes) -> Reply | None:  # noqa: ARG002 - a refusal is no reply
         return None
 
+    def is_public(self, index: int) -> bool:
+        return not self._requests[index].private
+
     def _refuse_again(self, name: object, text: str, request: Request) -> None:
         """An answer to another request, under its own id and word for word, is not an answer to this one.
 
@@ -112,3 +115,6 @@ class Probe:
         words = json.dumps(refusal.decode(errors="replace")).lower()
         known = all(word in words for word in ("add_generation_prompt", "continue_final_message", "both"))
         return True if known else None
+
+    def is_public(self, index: int) -> bool:  # noqa: ARG002 - there is one
+        return True

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 #: The answer ended before the model had done thinking.
 CUT_WHILE_THINKING = "cut while thinking"
+#: What the server reports although its status says that all is well.
+AN_ERROR = "an error in place of an answer"
 _OPENED, _CLOSED = ("<think>", "<thinking>"), ("</think>", "</thinking>")
 
 
@@ -28,10 +30,20 @@ def parse(body: bytes) -> dict[str, Any]:
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
-        raise UnusableError("the answer is not JSON") from None
+        raise UnusableError(_no_json(body)) from None
     if not isinstance(value, dict):
         raise UnusableError("the answer is not as the API says")
     return value
+
+
+def _no_json(body: bytes) -> str:
+    """What stands there instead, by how it begins."""
+    start = body[:200].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "a web page in place of an answer: base_url leads elsewhere"
+    if start.startswith((b"data:", b"event:", b": ")):
+        return "a stream in place of one answer"
+    return "the answer is not JSON"
 
 
 def read_reply(answer: dict[str, Any], request: Request, *, continues: bool, cuts: bool) -> Reply:
@@ -59,7 +71,7 @@ def read_reply(answer: dict[str, Any], request: Request, *, continues: bool, cut
 def _choice(answer: dict[str, Any]) -> dict[str, Any]:
     choices = answer.get("choices")
     if not isinstance(choices, list):
-        raise UnusableError("an error in place of an answer" if "error" in answer else _WRONG)
+        raise UnusableError(AN_ERROR if "error" in answer else _WRONG)
     if not choices:
         raise UnusableError("an answer without choices")
     choice = choices[0]
@@ -116,7 +128,7 @@ def _why_empty(answer: dict[str, Any], choice: dict[str, Any], said: str, finish
     thought = counted or apart or any(mark in said for mark in _OPENED)
     if thought and (finish == "length" or said.strip()):
         return CUT_WHILE_THINKING
-    return "an empty text"
+    return "only thoughts and no text" if thought else "an empty text"
 
 
 def _begun(text: str, begins: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from rpsg.errors import ModelError
+from rpsg.models.server.words import with_words
 
 if TYPE_CHECKING:
     from rpsg.models.server.client import Answer
@@ -49,7 +50,8 @@ class Asker:
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """``answered``: read the body. ``busy``: 429. ``broken``: ask again. ``refused``: perhaps another way.
-    ``dropped``: this request has no answer. ``reason`` is made of the status alone.
+    ``dropped``: this request has no answer. ``reason`` is made of the status, and of the server's own words
+    where the request was public.
     """
 
     kind: Literal["answered", "busy", "broken", "refused", "dropped"]
@@ -57,14 +59,14 @@ class Verdict:
     overload: bool = False
 
 
-def judge(answer: Answer, asker: Asker) -> Verdict:
-    """What is to be done after this answer.
+def judge(answer: Answer, asker: Asker, said: str = "") -> Verdict:
+    """What is to be done after this answer. ``said``: the server's words, if they may be shown.
 
     Raises:
         ModelError: the same would happen to every request.
     """
     status = answer.status
-    reason = f"the server answered with HTTP {status}"
+    reason = with_words(f"the server answered with HTTP {status}", said)
     if status == 200:
         return Verdict("answered")
     if 300 <= status < 400:
@@ -73,7 +75,7 @@ def judge(answer: Answer, asker: Asker) -> Verdict:
             hint="Write the address where the server really is as base_url into the section [server].",
         )
     if status in _STOPS:
-        raise stopped(status, asker)
+        raise stopped(status, asker, said)
     if status == 429:
         _check_quota(answer, asker)
         return Verdict("busy", reason)
@@ -86,11 +88,14 @@ def judge(answer: Answer, asker: Asker) -> Verdict:
     return Verdict("dropped", reason)
 
 
-def stopped(status: int, asker: Asker) -> ModelError:
+def stopped(status: int, asker: Asker, said: str = "") -> ModelError:
     """The error for a status that ends everything."""
     what, hint = _STOPS[status]
     words = {"model": asker.model, "key_env": asker.key_env}
-    return ModelError(f"{asker.host} {what.format(**words)} (HTTP {status}).", hint=hint.format(**words))
+    says = f' It says: "{said}"' if said else ""
+    return ModelError(
+        f"{asker.host} {what.format(**words)} (HTTP {status}).{says}", hint=hint.format(**words)
+    )
 
 
 def _check_quota(answer: Answer, asker: Asker) -> None:

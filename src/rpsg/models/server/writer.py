@@ -11,7 +11,7 @@ from rpsg.models.server.questions import Probe, Writing
 from rpsg.protocols import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rpsg.models.server.address import Kind
     from rpsg.plan import Server
@@ -40,6 +40,10 @@ class ServerWriter(Served):
     def at_once(self) -> int:
         """How many requests may be under way: as many may be paid for and lost when the process is killed."""
         return self._at_once
+
+    def tell_trouble(self, note: Callable[[str], None]) -> None:
+        """As ``rpsg.protocols.TellsTrouble`` says; ``note`` is called from another thread."""
+        self._connection.tell_trouble(note)
 
     def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
         """Replies in the order of the requests; ``on_reply`` runs in the calling thread as each one lands.

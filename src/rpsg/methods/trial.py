@@ -1,0 +1,199 @@
+"""The writer is tried on a few public prompts before a private file is opened and before anything is charged.
+
+The prompts go the whole public way: cards of the pack (or its invented examples) -> prompt -> writer ->
+cleaning -> filters. Nothing in them is private in any method, so what comes back may be shown.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rpsg.errors import ModelError
+from rpsg.methods.steps import kept_by_filters
+from rpsg.records import Candidate, Card, Drop, Pool
+from rpsg.stages.abstraction import Passes, Seed, abstract_request, parsed
+from rpsg.stages.candidates import candidate_of
+from rpsg.stages.cards import CardModel
+from rpsg.stages.contain import delimiter
+from rpsg.stages.prompts import candidate_request
+from rpsg.stages.rewrite import attempt_of, rewrite_request
+from rpsg.stages.streams import stream
+from rpsg.store.changes import TRIAL
+from rpsg.store.exports import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rpsg.domains import Pack
+    from rpsg.methods.tools import Job
+    from rpsg.plan import Plan
+    from rpsg.protocols import Reply, Request
+
+#: How many texts are tried, and how many of them must be usable for the run to begin.
+TEXTS, LEAST = 8, 2
+NO_FORM = "no summary in the form that was asked for"
+_FIRST_WORDS, _LONGEST_REASON = 100, 300
+#: No secret: it marks invented examples, as the key of a run marks private records.
+_MARK_KEY = b"rpsg-trial"
+_HINTS = {
+    "refused politely": "Take another --writer, or say with --about and [corpus] domain what the texts are "
+    "in a way that it does not refuse.",
+    "talks about its task": "It is too weak for these prompts: take another --writer.",
+    "cut in the middle": "Its texts do not end. Take another --writer, or a larger [models] context.",
+    "repeats itself": "Take another --writer, or a higher [generation] temperature.",
+    "near-duplicate": "It always says the same: take another --writer, or a higher [generation] temperature.",
+    "copies an example": "Set [generation] examples = 0, or take another --writer.",
+    "cut while thinking": "It thinks longer than a text may be: switch that off, or take another model.",
+    NO_FORM: 'Take another --writer, or a summariser of this machine with [paper] abstracter = "summariser".',
+}
+
+
+@dataclass
+class Trial:
+    """What became of the trial texts: how many are usable, why the others are not, and what was said."""
+
+    usable: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    said: dict[str, str] = field(default_factory=dict)
+
+    def add(self, pool: Pool, replies: Sequence[Reply]) -> None:
+        """Count what became of the texts of ``pool``, each made from the reply beside it."""
+        for candidate, reply in zip(pool, replies, strict=True):
+            if candidate.dropped is None:
+                self.usable += 1
+                continue
+            failed = reply.finish == "error" and reply.error
+            reason = _first_words(reply.error, _LONGEST_REASON) if failed else candidate.dropped.reason
+            self.reasons[reason] += 1
+            self.said.setdefault(reason, _first_words(reply.text))
+
+    def in_words(self) -> str:
+        """``7 of 8: too short; 1 of 8: near-duplicate``."""
+        tried = self.usable + self.reasons.total()
+        return "; ".join(f"{number} of {tried}: {reason}" for reason, number in self.reasons.most_common())
+
+
+def require_writer(job: Job) -> None:
+    """Nothing, when the writer gives usable texts to the public prompts; a note when it gives few.
+
+    Raises:
+        ModelError: fewer than ``LEAST`` of ``TEXTS`` can be used. It says why, and what to change.
+    """
+    job.progress.start(TRIAL, TEXTS)
+    told = Trial()
+    if _from_examples(job.plan, job.pack):
+        _try_rewrites(job, told)
+    else:
+        pack = job.pack.with_label(job.plan.data.label_values)
+        cards = _cards(job, pack)
+        replies = _write(job, _requests(job, pack, cards))
+        pool = Pool(tuple(candidate_of(i, cards[i], reply, None) for i, reply in enumerate(replies)))
+        told.add(kept_by_filters(job, pack, pool), replies)
+    name = job.tools.writer.name
+    if told.usable < LEAST:
+        raise _useless(name, told)
+    if told.reasons:
+        job.progress.note(
+            f"The writer {name} was tried on public prompts: {told.usable} texts can be used; "
+            f"{told.in_words()}."
+        )
+
+
+def try_writer(job: Job) -> None:
+    """Ask the public prompts of ``require_writer``: the first line of a story whose replies are released.
+
+    In a run their replies are there already; a replay finds them among the replies of the release.
+    """
+    pack = job.pack.with_label(job.plan.data.label_values)
+    job.tools.writer.write(_requests(job, pack, _cards(job, pack)))
+
+
+def trial_texts(plan: Plan, pack: Pack) -> int:
+    """How many requests the trial takes."""
+    summed_up = _from_examples(plan, pack) and plan.paper.abstracter == "writer"
+    return 2 * TEXTS if summed_up else TEXTS
+
+
+def _from_examples(plan: Plan, pack: Pack) -> bool:
+    from rpsg import registry  # noqa: PLC0415  # the registry leads to the methods, which import this
+
+    return registry.method(plan.method.name).has_seeds and bool(pack.examples)
+
+
+def _cards(job: Job, pack: Pack) -> list[Card]:
+    return CardModel.uniform(pack).draw(TEXTS, stream(job.plan.generation.seed, "trial"))
+
+
+def _requests(job: Job, pack: Pack, cards: Sequence[Card]) -> list[Request]:
+    return [candidate_request(pack, job.plan, card, i, purpose="trial") for i, card in enumerate(cards)]
+
+
+def _write(job: Job, requests: Sequence[Request]) -> list[Reply]:
+    progress = job.progress
+    return job.tools.writer.write(
+        requests, lambda _, reply: progress.advance(1, tokens=reply.completion_tokens)
+    )
+
+
+def _try_rewrites(job: Job, told: Trial) -> None:
+    """Sum up the pack's invented examples and rewrite the summaries, as records are."""
+    seeds = [_seed(job, i) for i in range(TEXTS)]
+    sources = [seed.text for seed in seeds]
+    if job.plan.paper.abstracter == "writer":
+        passes = Passes(most=job.plan.paper.max_tokens, least=job.plan.paper.min_tokens)
+        marks = [delimiter(_MARK_KEY, seed.number, False) for seed in seeds]  # noqa: FBT003  # its face
+        asked = [
+            abstract_request(job.pack, job.plan, passes, seed, mark, 0, second=False)
+            for seed, mark in zip(seeds, marks, strict=True)
+        ]
+        replies = _write(job, asked)
+        sources = [text for text in map(parsed, replies) if text]
+        if not sources:
+            told.add(Pool(tuple(_unsummed(seed) for seed in seeds)), replies)
+            return
+    sources = [sources[i % len(sources)] for i in range(TEXTS)]
+    replies = _write(
+        job,
+        [
+            rewrite_request(job.pack, job.plan, "first", text, seed.mood, seed.words, seed.number, 0)
+            for text, seed in zip(sources, seeds, strict=True)
+        ],
+    )
+    told.add(kept_by_filters(job, job.pack, Pool(tuple(map(_rewritten, seeds, replies)))), replies)
+
+
+def _seed(job: Job, number: int) -> Seed:
+    example = job.pack.examples[number % len(job.pack.examples)]
+    words = max(1, round(job.plan.paper.length * len(example.text.split())))
+    return Seed(number, example.text, example.card.get("sentiment", ""), words)
+
+
+def _unsummed(seed: Seed) -> Candidate:
+    return Candidate(seed.number, "", Card({}), dropped=Drop(TRIAL, NO_FORM))
+
+
+def _rewritten(seed: Seed, reply: Reply) -> Candidate:
+    attempt = attempt_of(reply)
+    dropped = Drop(TRIAL, attempt.problem) if attempt.problem else None
+    return Candidate(seed.number, attempt.text, Card({}), dropped=dropped)
+
+
+def _first_words(text: str, most: int = _FIRST_WORDS) -> str:
+    """The beginning of a text on one line, without what could steer a terminal."""
+    line = " ".join(printable(text).split())
+    return line if len(line) <= most else f"{line[:most].rstrip()} ..."
+
+
+def _useless(name: str, told: Trial) -> ModelError:
+    reason = told.reasons.most_common(1)[0][0]
+    shown = next((words for words in told.said.values() if words), "")
+    begins = f' One reply begins: "{shown}"' if shown else ""
+    usable = f"{told.usable} usable text" if told.usable == 1 else "no usable text"
+    return ModelError(
+        f"The writer {name} was tried on {TEXTS} public prompts and gave {usable} ({told.in_words()})."
+        f"{begins} This was found before anything private was read.",
+        hint=f"{_HINTS.get(reason, 'Try it with: rpsg doctor; or take another --writer.')} "
+        "The changed command may use the same -o.",
+    )
