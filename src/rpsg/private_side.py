@@ -22,6 +22,7 @@ from rpsg.stages.seeds import People
 from rpsg.store.files import write_atomic
 from rpsg.store.readers import read_corpus
 from rpsg.store.shelf import Shelf
+from rpsg.store.vectors import Vectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from rpsg.protocols import NoiseSource, Progress
     from rpsg.records import Corpus
     from rpsg.store.run import RunFolder
+
+#: The embeddings of the people who are asked, and of those who give seeds, in the vault.
+EMBEDDINGS, DONORS = "embeddings.f32", "donors.f32"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +116,13 @@ def open_side(
     source = noise or (OpenDPNoise() if privacy.noise == "opendp" else RoundedGaussian())
     gathered = partial(_people, plan, folder, tools, progress)
     if budget is None:
-        everybody = gathered(corpus, "embeddings.npy", bounded=False)  # nobody is protected by a bound
+        everybody = gathered(corpus, EMBEDDINGS, bounded=False)  # nobody is protected by a bound
         door = open_door(folder, everybody, source)
         return PrivateSide(nobody(tools, progress), NoQuestions(), None, commitment, door)
     seeding: Seeding | None = None
     if plan.method.name in SEEDED:
         donors, corpus = donors_and_voters(plan, folder, corpus)
-        seeding = open_door(folder, gathered(donors, "donors.npy"), source)
+        seeding = open_door(folder, gathered(donors, DONORS), source)
     book = Odometer(privacy.lifetime_epsilon, privacy.delta)
     account = Account(book, book.account(Path(data.path), digest))
     kernel = Kernel(
@@ -129,7 +133,7 @@ def open_side(
         run_id=folder.run_id,
         account=account,
     )
-    return PrivateSide(gathered(corpus, "embeddings.npy"), kernel, account, commitment, seeding)
+    return PrivateSide(gathered(corpus, EMBEDDINGS), kernel, account, commitment, seeding)
 
 
 def _people(
@@ -149,7 +153,7 @@ def _people(
         key=folder.key,
         embedder=tools.embedder,
         progress=progress,
-        cache=folder.private_path(cache),
+        cache=Vectors(folder.vault, cache, tools.embedder.dim),
     )
 
 
@@ -160,7 +164,7 @@ def open_door(folder: RunFolder, people: People, noise: NoiseSource) -> Seeding:
         "embeddings": lambda: people.embeddings,
     }
     door = Disclosure(folder.private_path("disclosures.jsonl"), boxes)
-    return Seeding(door, Shelf(folder.private_path("stages")), noise)
+    return Seeding(door, Shelf(folder.vault), noise)
 
 
 def donors_and_voters(

@@ -150,7 +150,8 @@ def execute(
     check_egress(plan, tools, private=budget is not None)
     price = price_of(plan, tools.writer)
     watch = Stopwatch(progress or Silent())
-    with RunFolder.create_or_resume(out, fingerprint(plan, pack, tools), plan.to_toml()) as folder:
+    bound_to = fingerprint(plan, pack, tools)
+    with RunFolder.create_or_resume(out, bound_to, plan.to_toml(), vault=plan.vault.key) as folder:
         if not folder.is_released:
             keep_pack(folder, plan, pack)
             for warning in cautions(plan):
@@ -188,7 +189,8 @@ def execute(
 def open_calls(plan: Plan, folder: RunFolder) -> CallStore:
     """The store of what the writer said; in the private folder where prompts hold private text."""
     if plan.method.name in SEEDED:
-        return CallStore(folder.private_path("calls.sqlite"), key=folder.key)
+        vault = folder.vault
+        return CallStore(folder.private_path("calls.sqlite"), key=vault.run_key, seal=vault.texts("calls"))
     return CallStore(folder.evidence_path("calls.sqlite"))
 
 

@@ -80,7 +80,7 @@ def publish_seeded(
         )
         if private.commitment is not None:
             mine = build_private_ledger(ledger, private.commitment, {})
-            write_atomic(folder.private_path("ledger.private.json"), _pretty(mine))
+            folder.vault.write("ledger.private.json", _pretty(mine))
 
 
 def _pretty(value: Mapping[str, Any]) -> bytes:

@@ -256,6 +256,16 @@ SETTINGS: tuple[Setting, ...] = (
         ABOUT_METHOD,
         "0",
     ),
+    Setting(
+        "vault.key",
+        "--vault",
+        str,
+        "WHERE",
+        "Where the key is that encrypts a run's private files: file (vault.key in the state folder), env "
+        "(RPSG_VAULT_KEY), keyring, or none, which leaves them in the clear and is told in the ledger.",
+        ABOUT_DATA,
+        "file",
+    ),
 )
 
 Config = Annotated[

@@ -3,7 +3,7 @@
     plan.toml        the plan as resolved, without secrets
     run.json         which run this is: its id and the fingerprint of its plan
     journal.jsonl    stage by stage what happened, no private text
-    private/         what never leaves: 0700, with the key that orders private rows
+    private/         what never leaves: 0700, and encrypted by the run's vault
     evidence/        outputs of mechanisms and texts generated from them
     release/         what may leave; appears whole, at the end
 
@@ -37,29 +37,37 @@ from rpsg.store.files import (
     write_atomic,
 )
 from rpsg.store.journal import Journal
+from rpsg.store.vault import VAULT, Vault, VaultKey
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-_FORMAT = 1
+_FORMAT = 2
 _LOCK = ".lock"
-_KEY_BYTES = 32
+#: In the private folder of a run whose private files were destroyed.
+PURGED = "purged.json"
 _MOST_DIFFERENCES = 8
 
 
 class RunFolder:
     """An open run folder, locked for this process until ``close``. Use it in a ``with`` statement."""
 
-    def __init__(self, path: Path, lock: int, run_id: str, key: bytes, journal: Journal) -> None:
+    def __init__(self, path: Path, lock: int, run_id: str, vault: Vault | None, journal: Journal) -> None:
         self.path = path
         self.run_id = run_id
         self.journal = journal
-        self._key = key
+        self._vault = vault
         self._lock = lock
 
     @classmethod
     def create_or_resume(
-        cls, path: Path | str, plan_fingerprint: str, plan_toml: str, command: Sequence[str] = ()
+        cls,
+        path: Path | str,
+        plan_fingerprint: str,
+        plan_toml: str,
+        command: Sequence[str] = (),
+        *,
+        vault: VaultKey = "file",
     ) -> Self:
         """Open the run of this plan in ``path``, beginning it if the folder is new or empty.
 
@@ -68,22 +76,23 @@ class RunFolder:
             plan_fingerprint: what identifies the plan; another one in the folder is refused.
             plan_toml: the plan as resolved, kept in ``plan.toml``.
             command: what was typed, noted in the journal.
+            vault: where the key of a new run's private files is.
 
         Raises:
             RunError: the folder belongs to another plan, is no run folder, is in use by another
-                process, is damaged or cannot be written.
+                process, is damaged or cannot be written, or the key of its private files is not there.
         """
         folder = Path(path)
         _refuse_strangers(folder)
         lock = _lock(private_dir(folder))
         try:
             run_id = _run_id(folder, plan_fingerprint, plan_toml)
-            key = _layout(folder, plan_toml)
+            opened = _layout(folder, plan_toml, vault)
             journal = Journal(folder / "journal.jsonl")
         except BaseException:
             os.close(lock)
             raise
-        run = cls(folder, lock, run_id, key, journal)
+        run = cls(folder, lock, run_id, opened, journal)
         try:
             journal.append("opened", command=list(command), run_id=run_id)
         except BaseException:
@@ -92,9 +101,20 @@ class RunFolder:
         return run
 
     @property
+    def vault(self) -> Vault:
+        """What is kept of private data. Of a released run it is opened when it is asked for.
+
+        Raises:
+            RunError: the run was purged, or its key is not there.
+        """
+        if self._vault is None:
+            self._vault = open_vault(self.path)
+        return self._vault
+
+    @property
     def key(self) -> bytes:
-        """32 random bytes, made once for this run and never released."""
-        return self._key
+        """32 secret bytes of this run alone, never released."""
+        return self.vault.run_key
 
     @property
     def private(self) -> Path:
@@ -259,30 +279,32 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _layout(folder: Path, plan_toml: str) -> bytes:
-    """Make what is not there yet; gives the private key."""
+def open_vault(run: Path) -> Vault:
+    """The vault of the run in the folder ``run``, for whoever only reads.
+
+    Raises:
+        RunError: the run was purged, or its vault cannot be opened.
+    """
+    if (run / "private" / PURGED).is_file():
+        raise RunError(
+            "What was private in this run was destroyed with rpsg purge.",
+            hint="Its release stays as it is: rpsg verify and rpsg report work on it.",
+        )
+    return Vault.open(run / "private")
+
+
+def _layout(folder: Path, plan_toml: str, key: VaultKey) -> Vault | None:
+    """Make what is not there yet; gives the vault, but not of a released run, which may do without."""
     is_begun = (folder / "journal.jsonl").exists()
     for part in (folder, private_dir(folder / "private"), private_dir(folder / "evidence")):
         remove_parts(part)
     if not (folder / "plan.toml").exists():
         write_atomic(folder / "plan.toml", plan_toml.encode())
-    return _key(folder / "private" / "key", is_begun)
-
-
-def _key(file: Path, is_begun: bool) -> bytes:
-    if not is_begun and not file.exists():
-        write_atomic(file, secrets.token_bytes(_KEY_BYTES))
-    with file_errors("read private/key"):
-        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            key = os.read(descriptor, _KEY_BYTES + 1)
-        finally:
-            os.close(descriptor)
-    if len(key) != _KEY_BYTES:
-        raise RunError(
-            "private/key of this run is damaged.", hint="Start a new run in another folder with -o."
-        )
-    return key
+    if (folder / "release").is_dir():
+        return None
+    if not is_begun and not os.path.lexists(folder / "private" / VAULT):
+        return Vault.create(folder / "private", key)
+    return open_vault(folder)
 
 
 def _sync_tree(folder: Path) -> None:
