@@ -91,7 +91,6 @@ def verify(
     ``models`` says where the models of a replay are, by role ("writer", "embedder", "scorer", "sentiment"),
     when they were not called by a name that means the same everywhere. UsageError for another role.
     """
-    from rpsg.methods.places import SEEDED  # noqa: PLC0415  # as above
     from rpsg.privacy.checks import makes_dp_claim  # noqa: PLC0415  # as above
     from rpsg.privacy.files import strict_json  # noqa: PLC0415  # as above
     from rpsg.privacy.released import check_files, unnamed  # noqa: PLC0415  # as above
@@ -105,7 +104,7 @@ def verify(
     claims, cannot_show = False, tuple[str, ...](CANNOT_SHOW)
     if all(check.ok for check in checks):
         ledger = strict_json((folder / "ledger.json").read_bytes())
-        seeded = ledger["mode"] in SEEDED
+        seeded = ledger["reads"] in {"donors", "records"}
         checks += check_files(folder, ledger, seeded=seeded)
         claims = makes_dp_claim(ledger)
         cannot_show += tuple(_unlooked(unnamed(folder, ledger)))

@@ -15,10 +15,10 @@ from contextlib import closing
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import TYPE_CHECKING
 
-from rpsg import forecasting
+from rpsg import forecasting, registry
 from rpsg.doctor_models import model_checks
 from rpsg.errors import RpsgError
-from rpsg.methods.places import SEEDED, check_settings
+from rpsg.methods.places import check_settings
 from rpsg.models.machine import available_memory, cores
 from rpsg.privacy.odometer import state_folder
 from rpsg.results import Finding
@@ -50,7 +50,7 @@ def examine(plan: Plan, run: Path | None = None) -> Iterator[Finding]:
         ("randomness", _randomness),
         ("noise", _noise),
         ("keys", lambda: _keys(plan)),
-        *((("settings", lambda: _settings(plan)),) if plan.method.name in SEEDED else ()),
+        *((("settings", lambda: _settings(plan)),) if registry.method(plan.method.name).has_seeds else ()),
         *model_checks(plan),
     )
     for name, check in checks:

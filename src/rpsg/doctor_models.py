@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from rpsg import registry
-from rpsg.methods.places import SEEDED
 from rpsg.models import assets
 from rpsg.models.canary import check_scorer
 from rpsg.models.catalogue import CATALOGUE
@@ -63,13 +62,16 @@ def _weights(name: str, model: str) -> Finding:
 
 def seed_models(plan: Plan) -> dict[str, Callable[[], Named]]:
     """How each model is made that only methods with private seeds have, where the plan asks for weights."""
-    method, paper = plan.method.name, plan.paper
+    method, paper = registry.method(plan.method.name), plan.paper
     wanted: dict[str, tuple[bool, Callable[[], Named]]] = {
         "summariser": (paper.abstracter == "summariser", partial(_summariser, plan)),
-        "surrogate": (method == "paper" and paper.surrogate == "transformers", partial(_surrogate, plan)),
+        "surrogate": (
+            method.reads == "records" and paper.surrogate == "transformers",
+            partial(_surrogate, plan),
+        ),
         "recogniser": (paper.recogniser == "presidio", partial(_recogniser, plan)),
     }
-    return {name: make for name, (is_wanted, make) in wanted.items() if is_wanted and method in SEEDED}
+    return {name: make for name, (is_wanted, make) in wanted.items() if is_wanted and method.has_seeds}
 
 
 def _of_seeds(name: str, make: Callable[[], Named]) -> Finding:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from rpsg import egress, registry
 from rpsg.egress import Way
-from rpsg.methods.places import ALLOWED, HERE, SEEDED, carries
+from rpsg.methods.places import ALLOWED, HERE, carries
 from rpsg.models.prices import find_price, price_for, read_prices
 from rpsg.results import Forecast
 from rpsg.stages.cards import CardModel
@@ -128,13 +128,14 @@ def about_prices(plan: Plan) -> str:
 
 def ways_of(plan: Plan, *, private: bool) -> tuple[Way, ...]:
     """Who is sent what by the plan's method; ``private`` says whether it has a privacy budget."""
-    if plan.method.name not in SEEDED:
+    method = registry.method(plan.method.name)
+    if not method.has_seeds:
         return egress.ways(private=private)
     raw = carries(plan) == "raw_private"
     allowed = ALLOWED[plan.paper.remote] >= ALLOWED["records" if raw else "abstracts"]
     prompts = "private texts, one in a prompt" if raw else "abstracts of private texts, one in a prompt"
     unused = {"summariser"} if plan.paper.abstracter == "writer" else set()
-    unused |= {"surrogate"} if plan.method.name == "split" else set()
+    unused |= {"surrogate"} if method.reads == "donors" else set()
     return (
         *(Way("seeding", role, "private", "here", sees) for role, sees in HERE.items() if role not in unused),
         Way("writing", "writer", "private", "anywhere" if allowed else "here", prompts),

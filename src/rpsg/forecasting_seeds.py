@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rpsg import registry
 from rpsg.forecasting import CHARACTERS_A_TOKEN, WORDS_TO_TOKENS, Workload
 from rpsg.methods.seed_steps import seeds_wanted
 from rpsg.stages.abstraction import Passes, Seed, abstract_request
@@ -32,7 +33,7 @@ class Counts:
 
 def counts(plan: Plan, candidates: int) -> Counts:
     """For split mode ``candidates`` is the number of texts that voters can tell apart, or about that."""
-    if plan.method.name == "split":
+    if registry.method(plan.method.name).reads == "donors":
         return Counts(plan.paper.seeds or candidates, candidates, 1)
     return Counts(seeds_wanted(plan), seeds_wanted(plan), 2)
 

@@ -268,6 +268,10 @@ class Plan(Section):
     def records_per_unit(self) -> int:
         return self.privacy.max_records_per_user if self.data.user else 1
 
+    def without_data(self) -> Plan:
+        """The plan as a method sees it: where the private file lies is not in it."""
+        return self.model_copy(update={"data": self.data.model_copy(update={"path": ""})})
+
     def fingerprint(self, **public: str) -> str:
         """SHA-256 of all that decides what comes out; ``public`` holds the hashes of pack and models."""
         settings = self.model_dump(mode="json")

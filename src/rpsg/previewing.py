@@ -8,12 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rpsg import forecasting
+from rpsg import forecasting, registry
 from rpsg.domains import find_pack
 from rpsg.errors import RpsgError
 from rpsg.forecasting_seeds import counts, explanation, seeded_workload
 from rpsg.methods.cautions import cautions
-from rpsg.methods.places import SEEDED, check_settings
+from rpsg.methods.places import check_settings
 from rpsg.models.assets import locate
 from rpsg.privacy.accounting import max_candidates
 from rpsg.privacy.claims import DONORS
@@ -63,7 +63,7 @@ def preview(plan: Plan) -> Preview:
     pack = find_pack(plan.corpus.domain)
     budget = budget_of(plan, pack)
     pack = pack.with_label(plan.data.labels)
-    seeded = plan.method.name in SEEDED
+    seeded = registry.method(plan.method.name).has_seeds
     n = declared_voters(plan) if budget is not None else None
     candidates = math.ceil(plan.corpus.size * plan.method.oversample)
     if budget is not None and n is not None:
@@ -111,7 +111,7 @@ def preview(plan: Plan) -> Preview:
 
 
 def _texts(plan: Plan, candidates: int) -> int:
-    return counts(plan, candidates).texts if plan.method.name in SEEDED else candidates
+    return counts(plan, candidates).texts if registry.method(plan.method.name).has_seeds else candidates
 
 
 def _smallest(plan: Plan, pack: Pack, budget: Budget) -> int:
@@ -120,7 +120,7 @@ def _smallest(plan: Plan, pack: Pack, budget: Budget) -> int:
 
 
 def _claim(plan: Plan, budget: Budget | None) -> str:
-    seeded = plan.method.name in SEEDED
+    seeded = registry.method(plan.method.name).has_seeds
     if budget is None and seeded:
         return "Nothing: private texts go into prompts and decide what is released. There is no guarantee."
     if budget is None:
@@ -149,7 +149,7 @@ def _stage(release: PlannedRelease, budget: Budget) -> StageCost:
         sensitivity=math.sqrt(square),
         noise=release.sigma,
         share=release.mu2(budget.adjacency) / budget.mu2,
-        in_words=IN_WORDS[release.stage.partition("[")[0]],
+        in_words=IN_WORDS.get(release.stage.partition("[")[0], release.stage),
     )
 
 
@@ -188,10 +188,10 @@ def _odometer(plan: Plan) -> dict[str, float]:
 
 
 def _explanations(plan: Plan, pack: Pack, budget: Budget | None) -> tuple[str, ...]:
-    what = "prompts come" if plan.method.name in SEEDED else "schema and the prompts come"
+    what = "prompts come" if registry.method(plan.method.name).has_seeds else "schema and the prompts come"
     lines = [f"The {what} from the domain pack {pack.name}: {pack.title.lower()}."]
     if budget is None:
-        if plan.method.name in SEEDED:
+        if registry.method(plan.method.name).has_seeds:
             lines.append("There is no budget: of [privacy] only the source of noise has an effect.")
         return tuple(lines)
     n = declared_voters(plan)

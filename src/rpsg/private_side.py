@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from rpsg import registry
 from rpsg.errors import PrivacyError, RunError, UsageError
-from rpsg.methods.places import SEEDED
 from rpsg.methods.tools import Seeding
 from rpsg.privacy.commitment import Commitment, commit_to, content_digest
 from rpsg.privacy.disclosure import Disclosure
@@ -93,7 +93,8 @@ def open_side(
     progress: Progress,
 ) -> PrivateSide:
     """Read the private file (all faults in it show before anything is charged) and open the kernel on it."""
-    if budget is None and plan.method.name not in SEEDED:
+    method = registry.method(plan.method.name)
+    if method.reads == "nothing":
         return PrivateSide(nobody(tools, progress), NoQuestions())
     data, privacy = plan.data, plan.privacy
     if not data.path:
@@ -120,7 +121,7 @@ def open_side(
         door = open_door(folder, everybody, source)
         return PrivateSide(nobody(tools, progress), NoQuestions(), None, commitment, door)
     seeding: Seeding | None = None
-    if plan.method.name in SEEDED:
+    if method.reads == "donors":
         donors, corpus = donors_and_voters(plan, folder, corpus)
         seeding = open_door(folder, gathered(donors, DONORS), source)
     book = Odometer(privacy.lifetime_epsilon, privacy.delta)

@@ -9,11 +9,52 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+
+Reads = Literal["nothing", "noisy_answers", "donors", "records"]
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A way to make a synthetic corpus, and what it declares about itself.
+
+    What ``reads`` says decides what the method is given and what its release may claim. It has no default:
+    a method that does not say what it reads is refused.
+
+        nothing          public inputs alone; it is given neither the data nor their path
+        noisy_answers    the kernel's noisy answers alone; the release claims differential privacy
+        donors           records of donors as seeds, and noisy answers about everybody else, the voters
+        records          private records themselves; the release claims nothing
+
+    ``synthesize`` maps a ``rpsg.methods.tools.Job`` to a ``rpsg.records.Pool``. ``budget`` maps a plan and a
+    pack to the ``rpsg.privacy.accounting.Budget`` of a run; methods that get noisy answers have one, and no
+    others do.
+
+    Raises:
+        ValueError: ``reads`` is none of these, or there is a budget without noisy answers, or none with them.
+    """
+
+    name: str
+    about: str
+    reads: Reads
+    synthesize: Callable[[Any], Any]
+    budget: Callable[[Any, Any], Any] | None = None
+
+    def __post_init__(self) -> None:
+        if self.reads not in {"nothing", "noisy_answers", "donors", "records"}:
+            raise ValueError(f"a method cannot read {self.reads!r}")
+        if (self.budget is not None) != (self.reads in {"noisy_answers", "donors"}):
+            raise ValueError("a method has a budget if it gets noisy answers, and only then")
+
+    @property
+    def has_seeds(self) -> bool:
+        """Whether private records, everybody's or those of donors, are its seeds."""
+        return self.reads in {"donors", "records"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.errors import UsageError
 from rpsg.models.canary import check_scorer
+from rpsg.protocols import Method
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from rpsg.evaluation.measure import Metric
     from rpsg.plan import Server
@@ -23,14 +24,14 @@ if TYPE_CHECKING:
 
 Kind = Literal["methods", "writers", "embedders", "classifiers", "scorers", "metrics"]
 
-#: name -> "module:attribute", and a line about it. A method is ``synthesize(job) -> Pool``; the others are
+#: name -> "module:attribute", and a line about it. A method is a ``protocols.Method``; the others are
 #: functions that build a model, told in ``rpsg.models.build``. A metric is ``metric(inputs) -> Measure``.
 BUILT_IN: Mapping[Kind, Mapping[str, tuple[str, str]]] = {
     "methods": {
-        "strict": ("rpsg.methods.strict:synthesize", "end-to-end differential privacy (the default)"),
-        "floor": ("rpsg.methods.floor:synthesize", "no private data: the public pack alone, to compare with"),
-        "split": ("rpsg.methods.split:synthesize", "donors give seeds, voters choose: voters are protected"),
-        "paper": ("rpsg.methods.paper:synthesize", "the paper's method, from private seeds: no guarantee"),
+        "strict": ("rpsg.methods.strict:METHOD", "end-to-end differential privacy (the default)"),
+        "floor": ("rpsg.methods.floor:METHOD", "no private data: the public pack alone, to compare with"),
+        "split": ("rpsg.methods.split:METHOD", "donors give seeds, voters choose: voters are protected"),
+        "paper": ("rpsg.methods.paper:METHOD", "the paper's method, from private seeds: no guarantee"),
     },
     "writers": {
         "smollm2-135m": (
@@ -203,9 +204,24 @@ def _unloadable(name: str, where: str, why: str) -> UsageError:
     )
 
 
-def method(name: str) -> Callable[[Any], Any]:
-    """The story called ``name``: a function from a job to a pool."""
-    found: Callable[[Any], Any] = find("methods", name)
+def method(name: str) -> Method:
+    """The method called ``name``.
+
+    Raises:
+        UsageError: there is none, or one from another package does not declare what it reads.
+    """
+    found = find("methods", name)
+    if not isinstance(found, Method):
+        raise UsageError(
+            f"The method {name!r} does not declare what it reads, so nothing can be said about its release.",
+            hint="Its entry point must lead to a rpsg.protocols.Method, which has to name what it reads: "
+            '"nothing", "noisy_answers", "donors" or "records".',
+        )
+    if found.name != name:
+        raise UsageError(
+            f"The method {name!r} calls itself {found.name!r}, so its ledger would name another method.",
+            hint="Give its entry point and its Method the same name.",
+        )
     return found
 
 

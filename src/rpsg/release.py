@@ -105,7 +105,7 @@ def ledger_facts(job: Job, pool: Pool, outputs: Mapping[str, str]) -> LedgerFact
     plan, paid = job.plan, job.budget is not None
     texts = len(pool.alive())
     return LedgerFacts(
-        mode="strict" if paid else "none",
+        reads="noisy_answers" if paid else "nothing",
         method=plan.method.name,
         claim="end_to_end_dp" if paid else "no_private_data",
         unit=PrivacyUnit(plan.unit, plan.privacy.adjacency, plan.records_per_unit, "random_subset_csprng"),

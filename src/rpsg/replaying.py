@@ -94,7 +94,7 @@ def _derive(
     tools = replace(tools, writer=SettledWriter(tools.writer, evidence / FAILED))
     kernel = NoQuestions() if budget is None else ReplayKernel(evidence, ledger)
     job = Job(plan, pack, budget, nobody(tools, progress), kernel, tools, progress)
-    pool = registry.method(plan.method.name)(job)
+    pool = registry.method(plan.method.name).synthesize(job)
     write_texts(scratch, pool)
 
 

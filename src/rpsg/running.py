@@ -13,14 +13,13 @@ from rpsg import egress, registry
 from rpsg.domains import Pack, find_pack, pack_folder, read_pack
 from rpsg.errors import RunError
 from rpsg.methods.cautions import cautions
-from rpsg.methods.places import SEEDED, check_places, seed_names, seed_tools, seen_places
+from rpsg.methods.places import check_places, seed_names, seed_tools, seen_places
 from rpsg.methods.seed_steps import ATTEMPT
 from rpsg.methods.tools import Job, Tools
 from rpsg.models.prices import price_for
 from rpsg.private_side import open_side
 from rpsg.release import PACK, publish, read_release
 from rpsg.seeded_release import publish_seeded
-from rpsg.stages.budget import split_budget, strict_budget
 from rpsg.store.calls import CallStore
 from rpsg.store.files import canonical_json, write_atomic
 from rpsg.store.limits import Meter, Price
@@ -38,8 +37,6 @@ if TYPE_CHECKING:
     from rpsg.results import Run
 
 TIMINGS = "timings.json"
-#: Methods whose releases are planned; the others read no private data, or claim nothing (``SEEDED``).
-BUDGETS = {"strict": strict_budget, "split": split_budget}
 
 
 class Silent:
@@ -113,13 +110,13 @@ def load_tools(plan: Plan, writer: Writer | None = None) -> Tools:
 
 def budget_of(plan: Plan, pack: Pack) -> Budget | None:
     """What the method spends; None for one that reads no private data, or claims nothing."""
-    planned = BUDGETS.get(plan.method.name)
-    return None if planned is None else planned(plan, pack)
+    method = registry.method(plan.method.name)
+    return None if method.budget is None else method.budget(plan, pack)
 
 
 def fingerprint(plan: Plan, pack: Pack, tools: Tools) -> str:
     """What the run folder is bound to: the plan, the pack and the models, by content."""
-    mine = seed_names(pack, tools) if plan.method.name in SEEDED else {}
+    mine = seed_names(pack, tools) if registry.method(plan.method.name).has_seeds else {}
     return plan.fingerprint(
         **mine,
         pack=pack.sha256,
@@ -144,7 +141,7 @@ def execute(
     itself that it is not private.
     """
     pack = find_pack(plan.corpus.domain)
-    story = registry.method(plan.method.name)
+    method = registry.method(plan.method.name)
     budget = budget_of(plan, pack)
     tools = tools or load_tools(plan)
     check_egress(plan, tools, private=budget is not None)
@@ -171,8 +168,11 @@ def execute(
                 failed = folder.private_path(FAILED) if calls.is_private else folder.evidence_path(FAILED)
                 cached = replace(tools, writer=SettledWriter(writer, failed, calls.key_of))
                 sides = (private.people, private.kernel)
-                job = Job(plan, pack, budget, *sides, cached, watch, folder.key, private.seeding)
-                pool = story(job)
+                told = (
+                    plan.without_data()
+                )  # the way to the data is the kernel, or a door that is written down
+                job = Job(told, pack, budget, *sides, cached, watch, folder.key, private.seeding)
+                pool = method.synthesize(job)
                 tell_learned(tools.writer, watch)
                 watch.start("release")
                 seen = seen_by(plan, tools, calls, private=budget is not None)
@@ -188,7 +188,7 @@ def execute(
 
 def open_calls(plan: Plan, folder: RunFolder) -> CallStore:
     """The store of what the writer said; in the private folder where prompts hold private text."""
-    if plan.method.name in SEEDED:
+    if registry.method(plan.method.name).has_seeds:
         vault = folder.vault
         return CallStore(folder.private_path("calls.sqlite"), key=vault.run_key, seal=vault.texts("calls"))
     return CallStore(folder.evidence_path("calls.sqlite"))
@@ -196,7 +196,7 @@ def open_calls(plan: Plan, folder: RunFolder) -> CallStore:
 
 def check_egress(plan: Plan, tools: Tools, *, private: bool) -> None:
     """See that every model may be sent what the method sends it; PrivacyError otherwise."""
-    if plan.method.name in SEEDED:
+    if registry.method(plan.method.name).has_seeds:
         check_places(plan, tools)
     else:
         egress.check(roles(tools), private=private)
@@ -204,7 +204,7 @@ def check_egress(plan: Plan, tools: Tools, *, private: bool) -> None:
 
 def seen_by(plan: Plan, tools: Tools, calls: CallStore, *, private: bool) -> list[egress.Seen]:
     """What each host saw in a run."""
-    if plan.method.name in SEEDED:
+    if registry.method(plan.method.name).has_seeds:
         return seen_places(plan, tools)
     return egress.seen(roles(tools), private=private, sent=calls.sent())
 

@@ -121,7 +121,7 @@ def seeded_facts(job: Job, pool: Pool, outputs: Mapping[str, str], host: str) ->
     """What the ledger says about a run besides its account; ``host`` is where the writer is."""
     plan, texts, split = job.plan, len(pool.alive()), job.budget is not None
     return LedgerFacts(
-        mode="split" if split else "paper",
+        reads="donors" if split else "records",
         method=plan.method.name,
         claim=claim_of(job),
         unit=PrivacyUnit(

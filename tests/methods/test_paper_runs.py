@@ -54,7 +54,7 @@ def test_every_stage_is_in_the_operator_s_table_with_seconds_and_reasons(done: R
 
 def test_the_ledger_says_that_nothing_is_guaranteed_and_what_was_read(done: Run) -> None:
     ledger = done.ledger
-    assert (ledger["mode"], ledger["mechanisms"], done.epsilon) == ("paper", [], None)
+    assert (ledger["reads"], ledger["mechanisms"], done.epsilon) == ("records", [], None)
     assert ledger["claim"]["text"].startswith(NO_GUARANTEE)
     told = {(flow["from"], flow["to"]) for flow in ledger["non_dp_flows"]}
     assert {("records", "seeds"), ("seeds", "fake-writer"), ("abstracts of seeds", "fake-writer")} <= told

@@ -40,7 +40,7 @@ def voters_say(rows: Sequence[dict[str, Any]], word: str) -> list[dict[str, Any]
 
 def test_the_claim_says_who_is_protected_and_who_is_not(lab: Lab) -> None:
     run = split(lab, lab.rows(400))
-    assert run.ledger["mode"] == "split"
+    assert run.ledger["reads"] == "donors"
     assert run.ledger["privacy_unit"]["seed_units_disjoint_from_voters"] is True
     assert run.ledger["claim"]["text"].startswith("For voters")
     assert all(DONORS in text for text in (run.ledger["claim"]["text"], run.summary, run.records[0]["claim"]))

@@ -141,7 +141,7 @@ class Release:
 def strict_facts(corpus: Path) -> Facts:
     content = corpus.read_bytes()
     return Facts(
-        mode="strict",
+        reads="noisy_answers",
         method="strict",
         claim="end_to_end_dp",
         unit=PrivacyUnit("user", "add_remove", 1, "random_subset_csprng"),

@@ -114,7 +114,7 @@ def test_noise_for_tests_makes_no_claim(run: Run, facts: Facts, noise: NoiseSour
         {"egress": (Egress("remote_llm", "abstracted_private"),)},
         {"unit": PrivacyUnit("user", "replace_one", 1, "random_subset_csprng")},
         {"unit": PrivacyUnit("user", "add_remove", 5, "random_subset_csprng")},
-        {"mode": "paper"},
+        {"reads": "records"},
         {"claim": "voters_only_dp"},
         {"claim": "no_formal_guarantee"},
         {"claim": "no_private_data"},
@@ -142,14 +142,14 @@ def test_a_claim_without_mechanisms_gets_no_ledger(facts: Facts) -> None:
 
 def test_split_mode_says_that_donors_are_not_protected(run: Run, facts: Facts) -> None:
     unit = PrivacyUnit("user", "add_remove", 1, "random_subset_csprng", seed_units_disjoint_from_voters=True)
-    ledger = built(run, facts, mode="split", claim="voters_only_dp", unit=unit)
+    ledger = built(run, facts, reads="donors", claim="voters_only_dp", unit=unit)
     assert "seed donors are not protected" in ledger["claim"]["text"]
     assert {m["data"] for m in ledger["mechanisms"]} == {"voters"}
     assert holds(verify_ledger(ledger))
 
 
 def without_claim(facts: Facts, **changes: Any) -> Facts:
-    return replace(facts, mode="none", method="floor", **changes)
+    return replace(facts, reads="nothing", method="floor", **changes)
 
 
 def test_the_floor_claims_that_no_private_data_were_read(facts: Facts) -> None:
@@ -163,7 +163,7 @@ def test_paper_mode_prints_no_epsilon_anywhere(facts: Facts) -> None:
     words = paper_claim_text(3.7, "example", "not run")
     paper = replace(
         facts,
-        mode="paper",
+        reads="records",
         claim="no_formal_guarantee",
         claim_words=words,
         flows=(Flow("records", "prompt", "abstracts"),),
@@ -176,7 +176,9 @@ def test_paper_mode_prints_no_epsilon_anywhere(facts: Facts) -> None:
 
 
 def test_paper_mode_may_not_speak_of_epsilon(facts: Facts) -> None:
-    boast = replace(facts, mode="paper", claim="no_formal_guarantee", claim_words="Private with epsilon 1.")
+    boast = replace(
+        facts, reads="records", claim="no_formal_guarantee", claim_words="Private with epsilon 1."
+    )
     with pytest.raises(PrivacyError):
         build_public_ledger(boast, None, NOTHING_SPENT)
 

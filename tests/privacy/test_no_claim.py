@@ -28,7 +28,7 @@ FLOW = Flow("records", "seeds", "their texts")
 
 def facts(**changes: Any) -> Facts:
     told: dict[str, Any] = {
-        "mode": "paper",
+        "reads": "records",
         "method": "paper",
         "claim": "no_formal_guarantee",
         "unit": PrivacyUnit("record", "add_remove", 1, "random_subset_csprng"),
@@ -90,7 +90,7 @@ TAMPERED = {
     "a public input": put("public_inputs", [{"name": "epsilon", "role": "fixed"}]),
     "a flow": put("non_dp_flows", [{"from": "a", "to": "b", "what": "at \u03b5 = 2"}]),
     "caveats of others": put("not_covered", ["a", "b", "c"]),
-    "another mode": put("mode", "strict"),
+    "another mode": put("reads", "noisy_answers"),
 }
 
 

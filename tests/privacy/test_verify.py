@@ -125,7 +125,7 @@ def understated_sampler(ledger: Ledger) -> None:
 
 
 def paper_with_epsilon(ledger: Ledger) -> None:
-    ledger["mode"] = "paper"
+    ledger["reads"] = "records"
     ledger["claim"]["type"] = "no_formal_guarantee"
 
 

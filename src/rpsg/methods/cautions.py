@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rpsg.methods.places import SEEDED
+from rpsg import registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ def cautions(plan: Plan) -> tuple[str, ...]:
 
 def unguarded(plan: Plan) -> str:
     """What to tell of a plan whose guard and scrub do not know names of people; empty where they do."""
-    if plan.method.name not in SEEDED or (
+    if not registry.method(plan.method.name).has_seeds or (
         plan.paper.recogniser == "presidio" and plan.paper.recogniser_model
     ):
         return ""
@@ -52,7 +52,7 @@ def unguarded(plan: Plan) -> str:
 
 def without_effect(plan: Plan) -> Iterator[str]:
     """A sentence about settings of the plan that its method does not look at."""
-    if plan.method.name != "paper":
+    if registry.method(plan.method.name).reads != "records":
         return
     unheard = [words for (section, key), words in NO_BUDGET.items() if _is_set(plan, section, key)]
     if unheard:

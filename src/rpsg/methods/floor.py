@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rpsg.methods.steps import draw_cards, public_filters
+from rpsg.protocols import Method
 from rpsg.stages.candidates import write_candidates
 from rpsg.stages.cards import CardModel
 from rpsg.stages.scrub import scrub
@@ -28,3 +29,6 @@ def synthesize(job: Job) -> Pool:
     pool = public_filters(job, pack, pool)
     surplus = {c.id: "more than were asked for" for c in pool.alive()[plan.corpus.size :]}
     return scrub(pool.drop("floor", surplus))
+
+
+METHOD = Method("floor", "the public pack alone, to compare with", "nothing", synthesize)

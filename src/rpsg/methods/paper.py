@@ -22,6 +22,7 @@ from rpsg.methods.paper_steps import (
 )
 from rpsg.methods.seed_steps import choose_abstracts, draw_seeds, seeds_wanted
 from rpsg.privacy.disclosure import withheld
+from rpsg.protocols import Method
 
 if TYPE_CHECKING:
     from rpsg.methods.tools import Job
@@ -59,3 +60,6 @@ def _synthesize(job: Job) -> Pool:
     pool = some_left(filter_step(job, variants, pool))
     agreement_step(job, seeds, pool)
     return pool
+
+
+METHOD = Method("paper", "the paper's method, from private seeds", "records", synthesize)

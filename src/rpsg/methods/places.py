@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from rpsg import registry
 from rpsg.domains import find_pack
 from rpsg.egress import Seen, host_of, how_to_stay, is_here
 from rpsg.errors import PrivacyError, UsageError
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.protocols import Recogniser
 
-#: The methods that begin with private records.
-SEEDED = ("paper", "split")
 HERE = {
     "embedder": "private texts, abstracts of them and synthetic texts",
     "sentiment": "private texts, abstracts of them and synthetic texts",
@@ -41,14 +40,15 @@ Carries = Literal["raw_private", "abstracted_private"]
 
 def seed_tools(plan: Plan) -> dict[str, Any]:
     """The models that only methods with private seeds need, by the names of ``Tools``."""
-    if plan.method.name not in SEEDED:
+    method = registry.method(plan.method.name)
+    if not method.has_seeds:
         return {}
     from rpsg.stages.surrogate import NgramRecipe  # noqa: PLC0415  # numpy
 
     made: dict[str, Any] = {"recogniser": _recogniser(plan)}
-    if plan.method.name == "paper":
+    if method.reads == "records":
         made["surrogate"] = NgramRecipe()
-    if plan.method.name == "paper" and plan.paper.surrogate == "transformers":
+    if method.reads == "records" and plan.paper.surrogate == "transformers":
         from rpsg.models.torch_models.surrogate import FineTuned  # noqa: PLC0415  # optional package
 
         made["surrogate"] = FineTuned(plan.paper.surrogate_model, epochs=plan.paper.surrogate_epochs)
@@ -89,14 +89,15 @@ def check_settings(plan: Plan) -> None:
             public words of a method without a guarantee name a budget; labels or donors are not as split
             mode wants them; or the patterns are given a model.
     """
-    if plan.method.name in SEEDED and plan.paper.recogniser_model and plan.paper.recogniser == "patterns":
+    method = registry.method(plan.method.name)
+    if method.has_seeds and plan.paper.recogniser_model and plan.paper.recogniser == "patterns":
         raise UsageError(
             "A recogniser_model is named in [paper], and the recogniser is the patterns, which have none.",
             hint='Set recogniser = "presidio" beside it, or leave recogniser_model out.',
         )
-    if plan.method.name == "split":
+    if method.reads == "donors":
         _check_split(plan)
-    elif plan.method.name == "paper":
+    elif method.reads == "records":
         pack = find_pack(plan.corpus.domain)
         if speaks_of_a_budget(f"{pack.name} {plan.corpus.about or pack.about}"):
             raise UsageError(

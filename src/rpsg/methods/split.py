@@ -34,6 +34,8 @@ from rpsg.methods.steps import (
     vote,
 )
 from rpsg.privacy.disclosure import withheld
+from rpsg.protocols import Method
+from rpsg.stages.budget import split_budget
 from rpsg.stages.selection import select
 
 if TYPE_CHECKING:
@@ -143,3 +145,6 @@ def label_traits(job: Job, pack: Pack) -> Private[Traits]:
     return job.people.rows.map(
         lambda rows: {"label": np.array([values.get(row.label or "", -1) for row in rows], np.int64)}
     )
+
+
+METHOD = Method("split", "donors give seeds, protected voters choose", "donors", synthesize, split_budget)

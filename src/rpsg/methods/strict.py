@@ -23,7 +23,9 @@ from rpsg.methods.steps import (
     release_keyphrases,
     vote,
 )
+from rpsg.protocols import Method
 from rpsg.stages.annotate import annotate
+from rpsg.stages.budget import strict_budget
 from rpsg.stages.candidates import write_candidates, write_variants
 from rpsg.stages.scrub import scrub
 from rpsg.stages.selection import select
@@ -63,3 +65,6 @@ def synthesize(job: Job) -> Pool:
 
     # Where more texts are wanted than the votes can choose, variants of the winners fill the places.
     return scrub(expand(job, pack, pool))
+
+
+METHOD = Method("strict", "end-to-end differential privacy", "noisy_answers", synthesize, strict_budget)

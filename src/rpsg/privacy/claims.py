@@ -80,8 +80,9 @@ def claim_text(claim: Mapping[str, Any], unit: Mapping[str, Any]) -> str:
     if claim["type"] == "no_private_data":
         return NO_PRIVATE_DATA
     what = {
-        "end_to_end_dp": "The released corpus, and everything any language model was sent, is",
-        "voters_only_dp": "For voters the released corpus, and everything any language model was sent, is",
+        "end_to_end_dp": "The released corpus, and everything that the model which writes was sent, is",
+        "voters_only_dp": "For voters the released corpus, and everything that the model which writes was "
+        "sent, is",
     }[claim["type"]]
     budget = (
         f"(epsilon {not_below(claim['epsilon'])}, delta {not_below(claim['delta'])})-differentially private"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from rpsg.privacy.claims import PrivacyUnit
+    from rpsg.protocols import Reads
 
 ClaimType = Literal["end_to_end_dp", "voters_only_dp", "no_formal_guarantee", "no_private_data"]
 
@@ -66,7 +67,7 @@ class Facts:
     ``noise_source`` names the source of noise that no mechanism of the ledger drew from.
     """
 
-    mode: Literal["strict", "split", "paper", "none"]
+    reads: Reads
     method: str
     claim: ClaimType
     unit: PrivacyUnit

@@ -53,14 +53,14 @@ def build_public_ledger(
     body: dict[str, Any] = {
         "schema": SCHEMA,
         "ledger_id": secrets.token_hex(16),
-        "mode": facts.mode,
+        "reads": facts.reads,
         "method": facts.method,
         "status": "not_private_testing" if testing else facts.status,
         "claim": _claim(facts, performed, testing=testing),
         "privacy_unit": unit,
         "assumptions": assumptions(unit),
         "public_inputs": [_without_empty(asdict(p)) for p in facts.public_inputs],
-        "mechanisms": list(_mechanisms(performed, facts.mode)) if performed else [],
+        "mechanisms": list(_mechanisms(performed, facts.reads)) if performed else [],
         "non_dp_flows": [{"from": f.origin, "to": f.to, "what": f.what} for f in facts.flows],
         "egress": [_without_empty(asdict(e)) for e in facts.egress],
         "rng": _rng(facts, performed, testing=testing),
@@ -149,10 +149,10 @@ def _dp_claim(facts: Facts, performed: Performed) -> dict[str, Any]:
     return {**claim, "text": claim_text(claim, facts.unit.to_json())}
 
 
-def _mechanisms(performed: Performed, mode: str = "strict") -> Iterator[dict[str, Any]]:
+def _mechanisms(performed: Performed, reads: str = "noisy_answers") -> Iterator[dict[str, Any]]:
     """One line for each noisy vector, and one more for each threshold."""
     seq = 0
-    data = "voters" if mode == "split" else "private"
+    data = "voters" if reads == "donors" else "private"
     for released in performed.releases:
         query, planned = released.query, released.planned
         shared = {"stage": query.stage, "data": data, "charged": True, "sigma": query.sigma}

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from rpsg.records import Pool
 
 WIDTH = 92
-#: Modes that begin with private records: what was dropped, and how often, depends on them.
-SEEDED = ("paper", "split")
+#: What methods read whose seeds are private records: what was dropped, and how often, depends on them.
+SEEDED = ("donors", "records")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def _who_saw(facts: Facts) -> str:
 
 
 def _fate(facts: Facts) -> str:
-    if facts.ledger["mode"] in SEEDED:
+    if facts.ledger["reads"] in SEEDED:
         return ""
     rows = [
         f"| {stage} | {reason} | {count} |" for (stage, reason), count in sorted(facts.pool.drops().items())
@@ -146,7 +146,7 @@ def _not_covered(facts: Facts) -> str:
 
 def card(facts: Facts) -> str:
     """The data set's card: front matter as dataset hubs read it, then the summary and how to check it."""
-    plan, seeded = facts.plan, facts.ledger["mode"] in SEEDED
+    plan, seeded = facts.plan, facts.ledger["reads"] in SEEDED
     front = _front(facts)
     held = [
         "## Fields",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from rpsg import registry
 from rpsg.errors import InfeasibleError
 from rpsg.privacy.accounting import Budget, StagePlan, calibrate, max_candidates, max_cells
 from rpsg.stages.partition import listed
@@ -99,7 +100,7 @@ def declared_voters(plan: Plan) -> int | None:
         UsageError: the list of donors cannot be read.
     """
     people = plan.privacy.n_public
-    if people is None or plan.method.name != "split":
+    if people is None or registry.method(plan.method.name).reads != "donors":
         return people
     if plan.split.donor_list:
         return max(0, people - len(listed(plan)))

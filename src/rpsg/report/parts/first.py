@@ -59,7 +59,7 @@ def _bought(story: Story, scores: Scores | None) -> Iterator[Child]:
         yield "Nothing: no private data were read. This is what public knowledge alone gives."
         return
     if story.is_seeded:
-        whose = "record of a seed donor" if story.facts.ledger["mode"] == "split" else "private record"
+        whose = "record of a seed donor" if story.facts.ledger["reads"] == "donors" else "private record"
         yield f"Texts that were made from private records: each goes back to one {whose}."
     if scores is not None:
         yield from scores.gained()

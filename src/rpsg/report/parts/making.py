@@ -74,7 +74,7 @@ def _steps(story: Story, text: Candidate) -> Iterator[Child]:
 
 def _seeded_steps(story: Story, text: Candidate) -> Iterator[Child]:
     """Of a text that was made from a private record; which record that was is not told."""
-    whose = "a seed donor's record" if story.facts.ledger["mode"] == "split" else "a private record"
+    whose = "a seed donor's record" if story.facts.ledger["reads"] == "donors" else "a private record"
     values = [joined(foreign(name), ": ", foreign(value)) for name, value in sorted(text.card.values.items())]
     yield joined(tag("strong", "Record"), f": the values of {whose}, without noise.", listed(values))
     writer = foreign(story.facts.writer)

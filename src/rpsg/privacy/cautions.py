@@ -1,0 +1,66 @@
+"""What the reader of a claim should know before relying on it: sentences that stand beside the claim.
+
+They follow from public settings and from the noisy number of people alone, so whoever checks a release can
+derive them again. A claim can be true and still promise little, and then it has to say so itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rpsg.privacy.gaussian import rounded_up
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+#: Beyond this epsilon little is left to point to: the best attack has an AUC of 0.86.
+WEAK = 8.0
+#: Delta should stay below this share of one over the number of people.
+DELTA_SHARE = 0.1
+
+
+def cautions(
+    claim: Mapping[str, Any], unit: Mapping[str, Any], *, n_public: int | None, counted: int | None
+) -> list[str]:
+    """Sentences about a differential-privacy claim; none when there is nothing to warn of.
+
+    Args:
+        claim: the claim of a ledger, with its numbers.
+        unit: the privacy unit of a ledger.
+        n_public: the declared number of units, if it was declared.
+        counted: the noisy number of units, if it was counted.
+    """
+    return [*_declared_number(unit, n_public), *_delta(claim, unit, n_public or counted), *_weak(claim, unit)]
+
+
+def _declared_number(unit: Mapping[str, Any], n_public: int | None) -> Iterator[str]:
+    if n_public is not None and unit["adjacency"] == "add_remove":
+        yield (
+            f"The exact number of {_units(unit)} ({n_public}) was declared and is published. It must have been "
+            "public before: whoever knows it, and all but one of them, knows whether that one took part."
+        )
+
+
+def _delta(claim: Mapping[str, Any], unit: Mapping[str, Any], people: int | None) -> Iterator[str]:
+    if people is not None and people * claim["delta"] > DELTA_SHARE:
+        yield (
+            f"Delta is {claim['delta']:g} for about {people} {_units(unit)}: the promise may fail for about "
+            f"{people * claim['delta']:.2g} of them. It should be far below one over their number."
+        )
+
+
+def _weak(claim: Mapping[str, Any], unit: Mapping[str, Any]) -> Iterator[str]:
+    if claim["epsilon"] > WEAK:
+        yield f"Epsilon is above {WEAK:g}: little is left that an attacker cannot learn."
+        return
+    groups = {int(size): value for size, value in claim["epsilon_group"].items()}
+    first = min((size for size, value in groups.items() if value > WEAK), default=None)
+    if first is not None:
+        yield (
+            f"A group of {first} {_units(unit)} has an epsilon of {rounded_up(groups[first], 1)}. What such a "
+            "group has in common (a family, a ward, an event) is hardly protected."
+        )
+
+
+def _units(unit: Mapping[str, Any]) -> str:
+    return "people" if unit["unit"] == "user" else "rows"
