@@ -2,79 +2,188 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
-from dataclasses import asdict
+import tomllib
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from rpsg import registry
+from rpsg.egress import host_of, seen
 from rpsg.errors import RunError
+from rpsg.methods.places import seen_places
+from rpsg.methods.seed_steps import seeds_wanted, sigma_of
+from rpsg.plan import resolve
 from rpsg.privacy.claims import PrivacyUnit
 from rpsg.privacy.facts import Cumulative, Egress, Output, PublicInput
 from rpsg.privacy.facts import Facts as LedgerFacts
 from rpsg.privacy.gaussian import mu_for
-from rpsg.privacy.kernel import Kernel, Performed
-from rpsg.privacy.ledger import build_private_ledger, build_public_ledger
+from rpsg.privacy.kernel import Kernel
+from rpsg.privacy.ledger import build_private_ledger, build_public_ledger, new_free
 from rpsg.report.croissant import CROISSANT, FORMATS, croissant, write_croissant
 from rpsg.report.lives import LIVES, write_lives
 from rpsg.report.page import REPORT
-from rpsg.report.settings import public_toml
+from rpsg.report.settings import public_toml, told_toml
 from rpsg.report.summary import Facts, card, summary
 from rpsg.report.writing import write_release_report
 from rpsg.results import Run
+from rpsg.seeded_release import seeded_facts, short_claim
 from rpsg.store.exports import SyntheticText, write_corpus
 from rpsg.store.files import write_atomic
 from rpsg.store.settled import FAILED
+from rpsg.store.shelf import table
+from rpsg.store.writers import write_replies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from rpsg.domains import Pack
     from rpsg.egress import Seen
-    from rpsg.methods.tools import Job
+    from rpsg.methods.tools import Job, Tools
     from rpsg.plan import Plan
+    from rpsg.privacy.accounting import Budget
+    from rpsg.privacy.facts import Flow, Free
+    from rpsg.privacy.kernel import Performed
     from rpsg.privacy.odometer import Account
     from rpsg.private_side import PrivateSide
+    from rpsg.protocols import Reply
     from rpsg.records import Candidate, Pool
     from rpsg.store.calls import CallStore
     from rpsg.store.exports import ExportFormat
     from rpsg.store.run import RunFolder
+    from rpsg.store.settled import SettledWriter
 
 PUBLIC_MODE = 0o644
 CORPUS = "corpus.jsonl"
+PARQUET = "corpus.parquet"
 EVIDENCE = "evidence"
 TEXTS = "texts.jsonl"
 PLAN = "plan.toml"
 PACK = "pack"
 EGRESS = "egress.json"
 LEDGER = "ledger.json"
+STAGES = "stages.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """All that a release is built from: public settings, models by name, and what a run made with them.
+
+    ``plan`` is the public plan, as ``evidence/plan.toml`` tells it. Of ``tools`` only names and places are
+    used. ``evidence`` is the folder with the noisy vectors and the pack; ``replies`` are those of the writer
+    that the corpus was made from, by their keys, and ``failed`` the keys of texts that it could not write:
+    both are empty where prompts held private text. ``noise`` is the source of noise, ``sigma`` the noise of
+    a choice that bounds nothing, and ``flows`` the ways of private text, for methods with private seeds.
+    """
+
+    plan: Plan
+    pack: Pack
+    budget: Budget | None
+    pool: Pool
+    tools: Tools
+    evidence: Path
+    performed: Performed | None = None
+    replies: Iterable[tuple[str, Reply]] = ()
+    failed: Collection[str] = ()
+    asked: int = 0
+    noise: str = ""
+    sigma: float = 0.0
+    flows: tuple[Flow, ...] = ()
+
+    @property
+    def is_seeded(self) -> bool:
+        """Whether texts were made from private records, so that nobody else can derive them again."""
+        return registry.method(self.plan.method.name).has_seeds
+
+    @property
+    def seen(self) -> list[Seen]:
+        """What each host saw."""
+        if self.is_seeded:
+            return seen_places(self.plan, self.tools)
+        writer = self.tools.writer
+        sent = {(host_of(writer), writer.name): self.asked}
+        return seen(roles(self.tools), private=self.budget is not None, sent=sent)
+
+
+def roles(tools: Tools) -> dict[str, object]:
+    """The models of a run by the names that the table of egress has for them."""
+    return {
+        "writer": tools.writer,
+        "embedder": tools.embedder,
+        "sentiment": tools.sentiment,
+        "scorer": tools.scorer,
+    }
+
+
+def public_plan(plan: Plan, pack: Pack) -> Plan:
+    """The plan as a release tells it: without places, and without what its method does not read."""
+    return resolve(tomllib.loads(public_toml(plan, pack, budget=tells_budget(plan))))
+
+
+def tells_budget(plan: Plan) -> bool:
+    """Whether a release of this plan tells the section ``[privacy]``: not where nothing is promised."""
+    return registry.method(plan.method.name).reads != "records"
 
 
 def publish(
-    folder: RunFolder, private: PrivateSide, job: Job, pool: Pool, calls: CallStore, seen: Sequence[Seen]
+    folder: RunFolder, private: PrivateSide, job: Job, pool: Pool, calls: CallStore, writer: SettledWriter
 ) -> None:
-    """Assemble ``release/``; it appears whole or not at all. ``seen`` is what each host saw."""
-    with folder.assemble_release() as target:
-        outputs = write_texts(target, pool)
-        outputs |= write_evidence(target, folder.evidence, public_toml(job.plan, job.pack), calls)
-        outputs[EGRESS] = write_egress(target, seen)
-        outputs[f"{EVIDENCE}/{LIVES}"] = write_lives(target / EVIDENCE / LIVES, pool)
-        outputs[CROISSANT] = write_metadata(target, job, pool, outputs)
-        ledger = write_ledger(
-            target,
-            outputs,
-            lambda named: build_public_ledger(
-                ledger_facts(job, pool, named),
-                _performed(private),
-                _cumulative(job.plan, private.account),
-                commitment=private.commitment,
-            ),
-            lambda told: Facts(job.plan, job.pack, pool, told, *models_of(job), seen),
+    """Assemble ``release/``; it appears whole or not at all. The operator's own ledger goes beside it.
+
+    ``job`` names the models as they are, and ``writer`` knows what was asked of the job's.
+    """
+    side = private.seeding
+    made = Made(
+        public_plan(job.plan, job.pack),
+        job.pack,
+        job.budget,
+        pool,
+        job.tools,
+        folder.evidence,
+        private.kernel.performed if isinstance(private.kernel, Kernel) else None,
+    )
+    if side is None:
+        made = replace(
+            made,
+            replies=calls.replies(writer.asked),
+            failed=writer.failed & writer.asked,
+            asked=len(writer.asked),
         )
-        if private.commitment is not None:
-            mine = build_private_ledger(ledger, private.commitment, {})
+    else:
+        sigma = sigma_of(job.plan, seeds_wanted(job.plan))
+        made = replace(made, noise=side.noise.name, sigma=sigma, flows=side.door.flows)
+        write_atomic(folder.private_path(STAGES), (table(side.shelf.lines) + "\n").encode())
+    commitment = private.commitment
+    with folder.assemble_release() as target:
+        ledger = build_release(target, made, new_free(commitment), _cumulative(job.plan, private.account))
+        if commitment is not None:
+            mine = build_private_ledger(ledger, commitment, {})
             folder.vault.write("ledger.private.json", _pretty(mine))
+
+
+def build_release(
+    target: Path, made: Made, free: Free, cumulative: Cumulative, *, parquet: bytes | None = None
+) -> Mapping[str, Any]:
+    """Fill the empty folder ``target`` with a release and give its public ledger. Nothing private is read.
+
+    The same arguments give the same bytes, so whoever has a release can build it again and compare. What
+    does not follow from ``made`` is in ``free``. ``parquet`` stands in for the Parquet file that would be
+    written here: another version of its library writes the same table in other bytes.
+    """
+    claim = short_claim(made) if made.is_seeded else ""
+    outputs = write_rows(target, rows_of(made, claim), parquet)
+    outputs |= write_evidence(target / EVIDENCE, made)
+    outputs[EGRESS] = write_egress(target, made.seen)
+    outputs[CROISSANT] = write_metadata(target, made, outputs)
+    facts = seeded_facts if made.is_seeded else ledger_facts
+    return write_ledger(
+        target,
+        outputs,
+        lambda named: build_public_ledger(facts(made, named), made.performed, cumulative, free=free),
+        lambda told: Facts(made.plan, made.pack, made.pool, told, *models_of(made), made.seen),
+    )
 
 
 def write_ledger(
@@ -95,15 +204,15 @@ def write_ledger(
     return ledger
 
 
-def models_of(job: Job) -> tuple[str, str]:
+def models_of(made: Made) -> tuple[str, str]:
     """The names of writer and embedder."""
-    return job.tools.writer.name, job.tools.embedder.name
+    return made.tools.writer.name, made.tools.embedder.name
 
 
-def ledger_facts(job: Job, pool: Pool, outputs: Mapping[str, str]) -> LedgerFacts:
+def ledger_facts(made: Made, outputs: Mapping[str, str]) -> LedgerFacts:
     """What the ledger says about a run besides its account."""
-    plan, paid = job.plan, job.budget is not None
-    texts = len(pool.alive())
+    plan, paid = made.plan, made.budget is not None
+    texts = len(made.pool.alive())
     return LedgerFacts(
         reads="noisy_answers" if paid else "nothing",
         method=plan.method.name,
@@ -111,21 +220,23 @@ def ledger_facts(job: Job, pool: Pool, outputs: Mapping[str, str]) -> LedgerFact
         unit=PrivacyUnit(plan.unit, plan.privacy.adjacency, plan.records_per_unit, "random_subset_csprng"),
         outputs=tuple(Output(name, sha, texts) for name, sha in sorted(outputs.items())),
         generation_seed=plan.generation.seed,
-        public_inputs=_public_inputs(job),
+        public_inputs=_public_inputs(made),
         egress=(
-            Egress(job.tools.writer.endpoint, "dp_outputs" if paid else "public_only", job.tools.writer.name),
+            Egress(
+                made.tools.writer.endpoint, "dp_outputs" if paid else "public_only", made.tools.writer.name
+            ),
         ),
     )
 
 
-def _public_inputs(job: Job) -> tuple[PublicInput, ...]:
-    plan = job.plan
+def _public_inputs(made: Made) -> tuple[PublicInput, ...]:
+    plan = made.plan
     inputs = [
-        PublicInput(f"domain pack {job.pack.name}", "schema and prompts", job.pack.sha256),
+        PublicInput(f"domain pack {made.pack.name}", "schema and prompts", made.pack.sha256),
         PublicInput("about", "one line about the corpus, in the prompts"),
         PublicInput("epsilon, delta, size and method", "fixed in the plan, not computed from the data"),
-        PublicInput(job.tools.embedder.name, "embedder of the votes", declared_by="plan"),
-        PublicInput(job.tools.sentiment.name, "sentiment classifier", declared_by="plan"),
+        PublicInput(made.tools.embedder.name, "embedder of the votes", declared_by="plan"),
+        PublicInput(made.tools.sentiment.name, "sentiment classifier", declared_by="plan"),
     ]
     if plan.data.labels:
         inputs.append(PublicInput("labels", "declared label values"))
@@ -134,24 +245,17 @@ def _public_inputs(job: Job) -> tuple[PublicInput, ...]:
     return tuple(inputs)
 
 
-def _performed(private: PrivateSide) -> Performed | None:
-    return private.kernel.performed if isinstance(private.kernel, Kernel) else None
-
-
 def _cumulative(plan: Plan, account: Account | None) -> Cumulative:
     cap = mu_for(plan.privacy.lifetime_epsilon, plan.privacy.delta) ** 2
     if account is None:
-        return Cumulative(0.0, 0, cap, tracked=False)
+        has_cap = not registry.method(plan.method.name).has_seeds
+        return Cumulative(0.0, 0, cap if has_cap else None, tracked=False)
     total = account.total()
     return Cumulative(total.mu2, total.releases, cap)
 
 
 def _pretty(value: Mapping[str, Any]) -> bytes:
     return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def synthetic_texts(pool: Pool) -> list[SyntheticText]:
@@ -165,28 +269,45 @@ def _row(candidate: Candidate) -> SyntheticText:
     return SyntheticText(candidate.id, candidate.text, label, values)
 
 
-def write_texts(folder: Path, pool: Pool) -> dict[str, str]:
+def rows_of(made: Made, claim: str) -> list[SyntheticText]:
+    """The rows of the release. Those from private seeds carry the claim and are numbered anew."""
+    rows = synthetic_texts(made.pool)
+    if not claim:
+        return rows
+    return [replace(row, id=place, claim=claim) for place, row in enumerate(rows)]
+
+
+def write_rows(folder: Path, rows: Sequence[SyntheticText], parquet: bytes | None = None) -> dict[str, str]:
     """Write the corpus in every format that can be written here; SHA-256 by file name."""
     formats: list[ExportFormat] = ["jsonl", "csv"]
-    if find_spec("pyarrow") is not None:
+    if parquet is None and find_spec("pyarrow") is not None:
         formats.append("parquet")
-    return write_corpus(folder, synthetic_texts(pool), formats)
+    written = write_corpus(folder, rows, formats)
+    if parquet is not None:
+        written[PARQUET] = write_atomic(folder / PARQUET, parquet)
+    return written
 
 
-def write_evidence(folder: Path, evidence: Path, plan: str, calls: CallStore) -> dict[str, str]:
-    """Copy what a replay needs: noisy counts, plan, pack, every reply of the writer, and what failed.
+def write_evidence(target: Path, made: Made) -> dict[str, str]:
+    """Write what a replay needs: noisy counts, plan, pack, the writer's replies, what failed, and the lives.
 
-    Gives SHA-256 by name of the files that the ledger does not name otherwise.
+    Gives SHA-256 by name of the files that the ledger does not name otherwise. Where texts were made from
+    private records, no reply and no life of a text is told.
     """
-    target = folder / EVIDENCE
     target.mkdir()
-    for file in (*sorted(evidence.glob("release-*.json")), *evidence.glob(FAILED)):
+    for file in sorted(made.evidence.glob("release-*.json")):
         shutil.copyfile(file, target / file.name)
-    calls.export_jsonl(target / TEXTS)
-    write_atomic(target / PLAN, plan.encode(), PUBLIC_MODE)
-    shutil.copytree(evidence / PACK, target / PACK)
-    files = (target / name for name in (TEXTS, PLAN, FAILED))
-    return {f"{EVIDENCE}/{file.name}": _sha256(file) for file in files if file.exists()}
+    shutil.copytree(made.evidence / PACK, target / PACK)
+    told = told_toml(made.plan, budget=tells_budget(made.plan))
+    written = {PLAN: write_atomic(target / PLAN, told.encode(), PUBLIC_MODE)}
+    if not made.is_seeded:
+        written[TEXTS] = write_replies(target / TEXTS, made.replies)
+        written[LIVES] = write_lives(target / LIVES, made.pool)
+    if made.failed:
+        written[FAILED] = write_atomic(
+            target / FAILED, "".join(f"{k}\n" for k in sorted(made.failed)).encode()
+        )
+    return {f"{EVIDENCE}/{name}": sha for name, sha in written.items()}
 
 
 def write_egress(folder: Path, seen: Sequence[Seen]) -> str:
@@ -195,20 +316,20 @@ def write_egress(folder: Path, seen: Sequence[Seen]) -> str:
     return write_atomic(folder / EGRESS, _pretty({"format": "rpsg-egress/1", "seen": lines}), PUBLIC_MODE)
 
 
-def write_metadata(folder: Path, job: Job, pool: Pool, outputs: Mapping[str, str]) -> str:
+def write_metadata(folder: Path, made: Made, outputs: Mapping[str, str]) -> str:
     """Write what loaders read about the corpus; gives the SHA-256 of the file."""
     files = {name: sha for name, sha in outputs.items() if name in FORMATS}
-    attributes = sorted({name for c in pool.alive() for name in c.card.values} - {"label"})
-    about = job.plan.corpus.about or job.pack.about
-    label, seeded = job.plan.data.label is not None, job.seeding is not None
+    attributes = sorted({name for c in made.pool.alive() for name in c.card.values} - {"label"})
+    about = made.plan.corpus.about or made.pack.about
+    label, seeded = made.plan.data.label is not None, made.is_seeded
     told = croissant(
         about,
         files,
         attributes,
         label=label,
         seeded=seeded,
-        license_name=job.plan.corpus.license,
-        language=job.pack.language,
+        license_name=made.plan.corpus.license,
+        language=made.pack.language,
     )
     return write_croissant(folder, told)
 

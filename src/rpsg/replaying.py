@@ -19,7 +19,7 @@ from rpsg.methods.tools import Job, Tools
 from rpsg.plan import resolve
 from rpsg.privacy.replay import ReplayKernel
 from rpsg.private_side import NoQuestions, nobody
-from rpsg.release import CORPUS, EVIDENCE, PACK, PLAN, TEXTS, write_texts
+from rpsg.release import CORPUS, EVIDENCE, PACK, PLAN, TEXTS, synthetic_texts, write_rows
 from rpsg.report.writing import own_models
 from rpsg.results import Check
 from rpsg.running import Silent, budget_of, load_tools
@@ -95,7 +95,7 @@ def _derive(
     kernel = NoQuestions() if budget is None else ReplayKernel(evidence, ledger)
     job = Job(plan, pack, budget, nobody(tools, progress), kernel, tools, progress)
     pool = registry.method(plan.method.name).synthesize(job)
-    write_texts(scratch, pool)
+    write_rows(scratch, synthetic_texts(pool))
 
 
 def _plan(path: Path) -> Plan:

@@ -13,13 +13,12 @@ from rpsg import egress, registry
 from rpsg.domains import Pack, find_pack, pack_folder, read_pack
 from rpsg.errors import RunError
 from rpsg.methods.cautions import cautions
-from rpsg.methods.places import check_places, seed_names, seed_tools, seen_places
+from rpsg.methods.places import check_places, seed_names, seed_tools
 from rpsg.methods.seed_steps import ATTEMPT
 from rpsg.methods.tools import Job, Tools
 from rpsg.models.prices import price_for
 from rpsg.private_side import open_side
-from rpsg.release import PACK, publish, read_release
-from rpsg.seeded_release import publish_seeded
+from rpsg.release import PACK, publish, read_release, roles
 from rpsg.store.calls import CallStore
 from rpsg.store.files import canonical_json, write_atomic
 from rpsg.store.limits import Meter, Price
@@ -166,7 +165,8 @@ def execute(
                     at_once=plan.server.concurrency,
                 )
                 failed = folder.private_path(FAILED) if calls.is_private else folder.evidence_path(FAILED)
-                cached = replace(tools, writer=SettledWriter(writer, failed, calls.key_of))
+                settled = SettledWriter(writer, failed, calls.key_of)
+                cached = replace(tools, writer=settled)
                 sides = (private.people, private.kernel)
                 told = (
                     plan.without_data()
@@ -175,11 +175,7 @@ def execute(
                 pool = method.synthesize(job)
                 tell_learned(tools.writer, watch)
                 watch.start("release")
-                seen = seen_by(plan, tools, calls, private=budget is not None)
-                if private.seeding is None:
-                    publish(folder, private, job, pool, calls, seen)
-                else:
-                    publish_seeded(folder, private, job, pool, seen)
+                publish(folder, private, replace(job, tools=tools), pool, calls, settled)
             watch.stop()
             folder.journal.append("finished", timed=False)
             keep_timings(folder, watch.seconds)
@@ -200,23 +196,6 @@ def check_egress(plan: Plan, tools: Tools, *, private: bool) -> None:
         check_places(plan, tools)
     else:
         egress.check(roles(tools), private=private)
-
-
-def seen_by(plan: Plan, tools: Tools, calls: CallStore, *, private: bool) -> list[egress.Seen]:
-    """What each host saw in a run."""
-    if registry.method(plan.method.name).has_seeds:
-        return seen_places(plan, tools)
-    return egress.seen(roles(tools), private=private, sent=calls.sent())
-
-
-def roles(tools: Tools) -> dict[str, object]:
-    """The models of a run by the names that the table of egress has for them."""
-    return {
-        "writer": tools.writer,
-        "embedder": tools.embedder,
-        "sentiment": tools.sentiment,
-        "scorer": tools.scorer,
-    }
 
 
 def price_of(plan: Plan, writer: Writer) -> Price:

@@ -8,122 +8,39 @@ also tells how many candidates, all of them made from donors, the voters were as
 
 from __future__ import annotations
 
-import json
-import shutil
-from dataclasses import replace
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
+from rpsg.egress import host_of
 from rpsg.methods.places import carries, egress_of
-from rpsg.methods.seed_steps import seeding, seeds_wanted, sigma_of
 from rpsg.privacy.checks import row_claim
 from rpsg.privacy.claims import PrivacyUnit, paper_claim_text
-from rpsg.privacy.facts import Cumulative, Output, PublicInput
 from rpsg.privacy.facts import Facts as LedgerFacts
-from rpsg.privacy.kernel import Kernel
-from rpsg.privacy.ledger import build_private_ledger, build_public_ledger
+from rpsg.privacy.facts import Output, PublicInput
 from rpsg.privacy.sources import supports_claims
-from rpsg.release import (
-    EGRESS,
-    EVIDENCE,
-    PACK,
-    PLAN,
-    PUBLIC_MODE,
-    models_of,
-    synthetic_texts,
-    write_egress,
-    write_ledger,
-    write_metadata,
-)
-from rpsg.report.croissant import CROISSANT
-from rpsg.report.settings import public_toml
-from rpsg.report.summary import Facts
-from rpsg.store.exports import write_corpus
-from rpsg.store.files import write_atomic
-from rpsg.store.shelf import table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Mapping
 
-    from rpsg.egress import Seen
-    from rpsg.methods.tools import Job
-    from rpsg.private_side import PrivateSide
-    from rpsg.records import Pool
-    from rpsg.store.exports import ExportFormat
-    from rpsg.store.run import RunFolder
-
-STAGES = "stages.md"
+    from rpsg.release import Made
 
 
-def publish_seeded(
-    folder: RunFolder, private: PrivateSide, job: Job, pool: Pool, seen: Sequence[Seen]
-) -> None:
-    """Assemble ``release/`` and, in the private folder, the table of stages for the operator."""
-    write_atomic(folder.private_path(STAGES), (table(seeding(job).shelf.lines) + "\n").encode())
-    with folder.assemble_release() as target:
-        outputs = write_rows(target, pool, short_claim(job))
-        outputs[f"{EVIDENCE}/{PLAN}"] = write_open_evidence(target, folder.evidence, job)
-        outputs[EGRESS] = write_egress(target, seen)
-        host = next(line.host for line in seen if line.role == "writer")
-        outputs[CROISSANT] = write_metadata(target, job, pool, outputs)
-        ledger = write_ledger(
-            target,
-            outputs,
-            lambda named: build_public_ledger(
-                seeded_facts(job, pool, named, host),
-                private.kernel.performed if isinstance(private.kernel, Kernel) else None,
-                _cumulative(private),
-                commitment=private.commitment,
-            ),
-            lambda told: Facts(job.plan, job.pack, pool, told, *models_of(job), seen),
-        )
-        if private.commitment is not None:
-            mine = build_private_ledger(ledger, private.commitment, {})
-            folder.vault.write("ledger.private.json", _pretty(mine))
-
-
-def _pretty(value: Mapping[str, Any]) -> bytes:
-    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
-
-
-def short_claim(job: Job) -> str:
+def short_claim(made: Made) -> str:
     """One sentence that goes with every row."""
-    return row_claim(claim_of(job), testing=not supports_claims(seeding(job).noise.name))
+    return row_claim(claim_of(made), testing=not supports_claims(made.noise))
 
 
-def claim_of(job: Job) -> Literal["voters_only_dp", "no_formal_guarantee"]:
+def claim_of(made: Made) -> Literal["voters_only_dp", "no_formal_guarantee"]:
     """The type of the claim: what is asked of voters has a budget, and what is read of seeds has none."""
-    return "no_formal_guarantee" if job.budget is None else "voters_only_dp"
+    return "no_formal_guarantee" if made.budget is None else "voters_only_dp"
 
 
-def write_rows(folder: Path, pool: Pool, claim: str) -> dict[str, str]:
-    """Write the corpus, each row with the claim, in every format there is; SHA-256 by file name."""
-    formats: list[ExportFormat] = ["jsonl", "csv"]
-    if find_spec("pyarrow") is not None:
-        formats.append("parquet")
-    rows = [replace(row, id=place, claim=claim) for place, row in enumerate(synthetic_texts(pool))]
-    return write_corpus(folder, rows, formats)
-
-
-def write_open_evidence(folder: Path, evidence: Path, job: Job) -> str:
-    """Copy what is public: noisy counts if there are any, plan and pack; gives the SHA-256 of the plan."""
-    target = folder / EVIDENCE
-    target.mkdir()
-    for file in sorted(evidence.glob("release-*.json")):
-        shutil.copyfile(file, target / file.name)
-    shutil.copytree(evidence / PACK, target / PACK)
-    told = public_toml(job.plan, job.pack, budget=job.budget is not None)
-    return write_atomic(target / PLAN, told.encode(), PUBLIC_MODE)
-
-
-def seeded_facts(job: Job, pool: Pool, outputs: Mapping[str, str], host: str) -> LedgerFacts:
-    """What the ledger says about a run besides its account; ``host`` is where the writer is."""
-    plan, texts, split = job.plan, len(pool.alive()), job.budget is not None
+def seeded_facts(made: Made, outputs: Mapping[str, str]) -> LedgerFacts:
+    """What the ledger says about a run besides its account."""
+    plan, texts, split = made.plan, len(made.pool.alive()), made.budget is not None
     return LedgerFacts(
         reads="donors" if split else "records",
         method=plan.method.name,
-        claim=claim_of(job),
+        claim=claim_of(made),
         unit=PrivacyUnit(
             plan.unit,
             plan.privacy.adjacency,
@@ -133,41 +50,33 @@ def seeded_facts(job: Job, pool: Pool, outputs: Mapping[str, str], host: str) ->
         ),
         outputs=tuple(Output(name, sha, texts) for name, sha in sorted(outputs.items())),
         generation_seed=plan.generation.seed,
-        public_inputs=_public_inputs(job),
-        egress=egress_of(plan, job.tools),
-        flows=seeding(job).door.flows,
-        claim_words="" if split else claim_words(job, host),
-        noise_source=seeding(job).noise.name,
+        public_inputs=_public_inputs(made),
+        egress=egress_of(plan, made.tools),
+        flows=made.flows,
+        claim_words="" if split else claim_words(made),
+        noise_source=made.noise,
     )
 
 
-def claim_words(job: Job, host: str) -> str:
+def claim_words(made: Made) -> str:
     """The sentences of a run that claims nothing."""
-    sigma = sigma_of(job.plan, seeds_wanted(job.plan))
-    where = f"{job.tools.writer.name} on {host}"
-    sent: Any = "The text" if carries(job.plan) == "raw_private" else "Abstracted text"
-    return paper_claim_text(sigma, where, "not run", sent)
+    where = f"{made.tools.writer.name} on {host_of(made.tools.writer)}"
+    sent: Any = "The text" if carries(made.plan) == "raw_private" else "Abstracted text"
+    return paper_claim_text(made.sigma, where, "not run", sent)
 
 
-def _public_inputs(job: Job) -> tuple[PublicInput, ...]:
-    plan, budget = job.plan, "epsilon, delta, " if job.budget is not None else ""
+def _public_inputs(made: Made) -> tuple[PublicInput, ...]:
+    plan, budget = made.plan, "epsilon, delta, " if made.budget is not None else ""
     inputs = [
-        PublicInput(f"domain pack {job.pack.name}", "schema and prompts", job.pack.sha256),
-        PublicInput("prompts", "all prompts as they were used", job.pack.prompts_sha256),
+        PublicInput(f"domain pack {made.pack.name}", "schema and prompts", made.pack.sha256),
+        PublicInput("prompts", "all prompts as they were used", made.pack.prompts_sha256),
         PublicInput("about", "one line about the corpus, in the prompts"),
         PublicInput(f"{budget}size and method", "fixed in the plan, not computed from the data"),
-        PublicInput(job.tools.embedder.name, "embedder", declared_by="plan"),
-        PublicInput(job.tools.sentiment.name, "sentiment classifier", declared_by="plan"),
+        PublicInput(made.tools.embedder.name, "embedder", declared_by="plan"),
+        PublicInput(made.tools.sentiment.name, "sentiment classifier", declared_by="plan"),
     ]
     if plan.data.labels:
         inputs.append(PublicInput("labels", "declared label values"))
     if plan.privacy.n_public is not None:
         inputs.append(PublicInput("n_public", "declared number of people"))
     return tuple(inputs)
-
-
-def _cumulative(private: PrivateSide) -> Cumulative:
-    if private.account is None:
-        return Cumulative(0.0, 0, None, tracked=False)
-    total = private.account.total()
-    return Cumulative(total.mu2, total.releases, private.account.book.mu2_cap)

@@ -15,7 +15,7 @@ from rpsg.privacy.claims import NOT_PRIVATE, PrivacyUnit, assumptions, claim_tex
 from rpsg.privacy.commitment import commit_to, content_digest
 from rpsg.privacy.facts import Cumulative, Egress, Facts, Flow, Output, PublicInput
 from rpsg.privacy.gaussian import epsilon_of
-from rpsg.privacy.ledger import build_private_ledger, build_public_ledger
+from rpsg.privacy.ledger import build_private_ledger, build_public_ledger, new_free
 from rpsg.privacy.private import Private, open_private
 from rpsg.privacy.seal import entry_sha256, seal
 from rpsg.privacy.testing import FixedNoise, SeededNoise
@@ -189,7 +189,10 @@ def test_public_inputs_and_a_previous_ledger_are_sealed_in(run: Run, facts: Fact
     run.all(kernel)
     cumulative = Cumulative(run.account.total().mu2, 1, None)
     ledger = build_public_ledger(
-        replace(facts, public_inputs=inputs), kernel.performed, cumulative, previous_sha256="b" * 64
+        replace(facts, public_inputs=inputs),
+        kernel.performed,
+        cumulative,
+        free=replace(new_free(None), previous_sha256="b" * 64),
     )
     assert ledger["public_inputs"][0]["sha256"] == "a" * 64
     assert "sha256" not in ledger["public_inputs"][1]
@@ -251,7 +254,7 @@ def test_the_private_ledger_opens_the_commitment_and_the_public_one_does_not(run
     kernel = run.kernel()
     run.all(kernel)
     cumulative = Cumulative(run.account.total().mu2, 1, None)
-    public = build_public_ledger(facts, kernel.performed, cumulative, commitment=commitment)
+    public = build_public_ledger(facts, kernel.performed, cumulative, free=new_free(commitment))
     private = build_private_ledger(public, commitment, {"rows": 2})
     assert public["private_commitment"]["value"] == commitment.value
     assert commitment.nonce.hex() not in json.dumps(public)

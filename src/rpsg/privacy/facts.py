@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rpsg.privacy.claims import PrivacyUnit
     from rpsg.protocols import Reads
 
@@ -81,3 +83,26 @@ class Facts:
     noise_source: str = ""
     status: Literal["valid", "aborted", "research_only"] = "valid"
     protects_against: tuple[str, ...] = ("release_recipient", "llm_provider", "log_reader")
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """What a public ledger says that follows from nothing else in its release.
+
+    ``code`` is what ``ledger.code_facts`` gives, and ``commitment`` the public half of the one to the data.
+    """
+
+    ledger_id: str
+    code: Mapping[str, Any]
+    commitment: Mapping[str, Any] | None = None
+    previous_sha256: str | None = None
+
+    @classmethod
+    def of(cls, ledger: Mapping[str, Any]) -> Self:
+        """The same as a ledger of the right form tells it."""
+        return cls(
+            ledger["ledger_id"],
+            ledger["code"],
+            ledger.get("private_commitment"),
+            ledger["chain"]["prev_sha256"],
+        )

@@ -19,6 +19,7 @@ from rpsg.errors import PrivacyError
 from rpsg.privacy.checks import CHECKS, form
 from rpsg.privacy.claims import NOT_PRIVATE, Threshold, assumptions, claim_numbers, claim_text
 from rpsg.privacy.claims import not_covered as uncovered
+from rpsg.privacy.facts import Free
 from rpsg.privacy.seal import sampler_tv, seal
 from rpsg.privacy.sources import supports_claims
 
@@ -37,12 +38,12 @@ def build_public_ledger(
     performed: Performed | None,
     cumulative: Cumulative,
     *,
-    commitment: Commitment | None = None,
-    previous_sha256: str | None = None,
+    free: Free | None = None,
 ) -> dict[str, Any]:
     """The sealed public ledger as JSON values.
 
-    ``performed`` is None for methods that asked no private question.
+    ``performed`` is None for methods that asked no private question. ``free`` is what follows from nothing
+    else; that of a new ledger without commitment when None.
 
     Raises:
         PrivacyError: the run does not bear the claim it asks for; no ledger is written.
@@ -50,9 +51,10 @@ def build_public_ledger(
     drawn_from = performed.source if performed is not None else facts.noise_source
     testing = bool(drawn_from) and not supports_claims(drawn_from)
     unit = facts.unit.to_json()
+    free = free or new_free(None)
     body: dict[str, Any] = {
         "schema": SCHEMA,
-        "ledger_id": secrets.token_hex(16),
+        "ledger_id": free.ledger_id,
         "reads": facts.reads,
         "method": facts.method,
         "status": "not_private_testing" if testing else facts.status,
@@ -64,17 +66,23 @@ def build_public_ledger(
         "non_dp_flows": [{"from": f.origin, "to": f.to, "what": f.what} for f in facts.flows],
         "egress": [_without_empty(asdict(e)) for e in facts.egress],
         "rng": _rng(facts, performed, testing=testing),
-        "code": code_facts(),
+        "code": dict(free.code),
         "outputs": [asdict(o) for o in facts.outputs],
         "audit": _audit(facts),
         "cumulative": _cumulative(cumulative),
         "not_covered": uncovered(unit, tracked=cumulative.tracked, claims=claims_something(facts, testing)),
     }
-    if commitment is not None:
-        body["private_commitment"] = commitment.to_json()
+    if free.commitment is not None:
+        body["private_commitment"] = dict(free.commitment)
     if performed is not None:
         body |= _plan(performed)
-    return _checked(seal(body, previous_sha256))
+    return _checked(seal(body, free.previous_sha256))
+
+
+def new_free(commitment: Commitment | None) -> Free:
+    """The free facts of a new ledger: a random id, and the program that runs here."""
+    told = None if commitment is None else commitment.to_json()
+    return Free(secrets.token_hex(16), code_facts(), told)
 
 
 def claims_something(facts: Facts, testing: bool) -> bool:

@@ -51,8 +51,13 @@ def is_told(method: str, section: str, key: str = "") -> bool:
 
 def public_toml(plan: Plan, pack: Pack, *, budget: bool = True) -> str:
     """The plan as TOML for a release; without ``budget`` nothing of ``[privacy]`` is in it."""
+    return told_toml(_placeless(plan, pack), budget=budget)
+
+
+def told_toml(plan: Plan, *, budget: bool = True) -> str:
+    """A plan without places as TOML; no setting is in it that may not be told of its method."""
     kept, section = [], ""
-    for line in _placeless(plan, pack).to_toml().splitlines():
+    for line in plan.to_toml().splitlines():
         is_head = line.startswith("[")
         section = line.strip("[]") if is_head else section
         top, key = section.partition(".")[0], "" if is_head else line.partition(" = ")[0]

@@ -24,7 +24,7 @@ from rpsg.store.files import canonical_json, file_errors, tagged_sha256, write_c
 from rpsg.store.sealing import SealBroken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -52,6 +52,13 @@ def _identity(writer: str, request: Request) -> dict[str, Any]:
         "stop": list(request.stop),
         "begins": request.begins,
     }
+
+
+def reply_line(kept: tuple[str, Reply]) -> bytes:
+    """A reply with its key as a line of an exported file."""
+    key, reply = kept
+    told = {name: getattr(reply, name) for name in ("text", "finish", "prompt_tokens", "completion_tokens")}
+    return canonical_json({"key": key, **told}) + b"\n"
 
 
 class CallStore:
@@ -223,20 +230,27 @@ class CallStore:
             rows = connection.execute(SENT).fetchall()
         return {(host, model): number for host, model, number in rows}
 
-    def export_jsonl(self, path: Path) -> str:
-        """Write every reply as one JSON object a line, sorted by key; gives the SHA-256 of the file.
+    def replies(self, keys: Collection[str]) -> Iterator[tuple[str, Reply]]:
+        """The replies with these keys, in the order of the keys; keys without one are left out.
 
         Raises:
             PrivacyError: the store holds answers to private texts.
         """
         if self.is_private:
             raise PrivacyError("The answers to requests with private text are never exported.")
+        wanted = sorted(keys)
+        for start in range(0, len(wanted), _KEYS_A_QUERY):
+            yield from sorted(self.get_many(wanted[start : start + _KEYS_A_QUERY]).items())
+
+    def export_jsonl(self, path: Path) -> str:
+        """Write every reply as one JSON object a line, sorted by key; gives the SHA-256 of the file.
+
+        Raises:
+            PrivacyError: the store holds answers to private texts.
+        """
         with self._database() as connection:
-            rows = connection.execute(f"{_SELECT} ORDER BY key")
-            names = [column[0] for column in rows.description]
-            return write_chunks(
-                path, (canonical_json(dict(zip(names, row, strict=True))) + b"\n" for row in rows)
-            )
+            keys = [key for (key,) in connection.execute("SELECT key FROM replies")]
+        return write_chunks(path, map(reply_line, self.replies(keys)))
 
     def close(self) -> None:
         with self._lock:

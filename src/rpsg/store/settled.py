@@ -39,6 +39,17 @@ class SettledWriter:
         self._file = file
         self._key_of = key_of
         self._failed = _read(file)
+        self._asked: set[str] = set()
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """The keys of all requests so far, those that failed before among them."""
+        return frozenset(self._asked)
+
+    @property
+    def failed(self) -> frozenset[str]:
+        """The keys of all texts that failed, in this process and before it."""
+        return frozenset(self._failed)
 
     @property
     def name(self) -> str:
@@ -50,6 +61,7 @@ class SettledWriter:
 
     def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
         keys = [self._key_of(self.name, request) for request in requests]
+        self._asked |= set(keys)
         replies = {i: Reply("", "error", error="failed before") for i in self._settled(keys)}
         for index, reply in replies.items():
             _tell(on_reply)(index, reply)

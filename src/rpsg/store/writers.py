@@ -13,12 +13,13 @@ from rpsg.egress import host_of, is_here
 from rpsg.errors import MissingExtraError, ModelError, VerificationError
 from rpsg.protocols import OnReply, Reply, Request, Writer
 from rpsg.store.call_tables import Batch
-from rpsg.store.calls import CallStore, request_key
+from rpsg.store.calls import CallStore, reply_line, request_key
 from rpsg.store.exports import whole
+from rpsg.store.files import write_chunks
 from rpsg.store.limits import most_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from rpsg.store.limits import Meter
@@ -199,6 +200,11 @@ def import_jsonl(path: Path, store: CallStore) -> int:
         store.put(key, reply)
         number += 1
     return number
+
+
+def write_replies(path: Path, replies: Iterable[tuple[str, Reply]]) -> str:
+    """Write replies, in the order of their keys, as ``read_replies`` reads them; gives the file's SHA-256."""
+    return write_chunks(path, map(reply_line, replies))
 
 
 def read_replies(path: Path) -> Iterator[tuple[str, Reply]]:
