@@ -226,6 +226,7 @@ def ledger_facts(made: Made, outputs: Mapping[str, str]) -> LedgerFacts:
                 made.tools.writer.endpoint, "dp_outputs" if paid else "public_only", made.tools.writer.name
             ),
         ),
+        in_the_clear=plan.vault.key == "none",
     )
 
 

@@ -55,6 +55,7 @@ def seeded_facts(made: Made, outputs: Mapping[str, str]) -> LedgerFacts:
         flows=made.flows,
         claim_words="" if split else claim_words(made),
         noise_source=made.noise,
+        in_the_clear=plan.vault.key == "none",
     )
 
 

@@ -261,8 +261,7 @@ SETTINGS: tuple[Setting, ...] = (
         "--vault",
         str,
         "WHERE",
-        "Where the key is that encrypts a run's private files: file (vault.key in the state folder), env "
-        "(RPSG_VAULT_KEY), keyring, or none, which leaves them in the clear and is told in the ledger.",
+        "Where the key of the run's private files is: file, env, keyring or none (not encrypted).",
         ABOUT_DATA,
         "file",
     ),

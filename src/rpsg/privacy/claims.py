@@ -22,6 +22,7 @@ NOT_PRIVATE = "NOT PRIVATE. The noise came from a test source. There is no guara
 NO_PRIVATE_DATA = "No private data were read: the release is a function of public inputs alone."
 NO_GUARANTEE = "No differential-privacy guarantee."
 DONORS = "The records of seed donors are not protected."
+IN_THE_CLEAR = "private files of the run, which lie without encryption on the machine that made it"
 
 
 @dataclass(frozen=True, slots=True)

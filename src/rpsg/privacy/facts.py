@@ -66,7 +66,8 @@ class Facts:
     """Everything the ledger tells about a run besides its account.
 
     ``claim_words`` is for methods without a formal claim, which say in their own words what they do.
-    ``noise_source`` names the source of noise that no mechanism of the ledger drew from.
+    ``noise_source`` names the source of noise that no mechanism of the ledger drew from. ``in_the_clear``
+    says that the run kept its private files without encryption.
     """
 
     reads: Reads
@@ -83,6 +84,7 @@ class Facts:
     noise_source: str = ""
     status: Literal["valid", "aborted", "research_only"] = "valid"
     protects_against: tuple[str, ...] = ("release_recipient", "llm_provider", "log_reader")
+    in_the_clear: bool = False
 
 
 @dataclass(frozen=True, slots=True)

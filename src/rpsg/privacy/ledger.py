@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import PrivacyError
 from rpsg.privacy.checks import CHECKS, form
-from rpsg.privacy.claims import NOT_PRIVATE, Threshold, assumptions, claim_numbers, claim_text
+from rpsg.privacy.claims import IN_THE_CLEAR, NOT_PRIVATE, Threshold, assumptions, claim_numbers, claim_text
 from rpsg.privacy.claims import not_covered as uncovered
 from rpsg.privacy.facts import Free
 from rpsg.privacy.seal import sampler_tv, seal
@@ -72,6 +72,9 @@ def build_public_ledger(
         "cumulative": _cumulative(cumulative),
         "not_covered": uncovered(unit, tracked=cumulative.tracked, claims=claims_something(facts, testing)),
     }
+    if facts.in_the_clear:
+        body["vault"] = "none"
+        body["not_covered"].append(IN_THE_CLEAR)
     if free.commitment is not None:
         body["private_commitment"] = dict(free.commitment)
     if performed is not None:
