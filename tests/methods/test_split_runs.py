@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.methods.kept import stages
 
 from rpsg import api
 from rpsg.errors import PrivacyError, RunError, UsageError
