@@ -144,6 +144,18 @@ def no_user_s_state(pulled_models: Path, tmp_path_factory: pytest.TempPathFactor
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def limits_of_this_process() -> Iterator[None]:
+    """This process keeps its own: lowered for good, no test could see whether a child leaves a dump."""
+    import resource
+    from types import SimpleNamespace
+
+    kept = {name: getattr(resource, name) for name in ("getrlimit", "RLIMIT_CORE", "RLIM_INFINITY")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rpsg.dumps.resource", SimpleNamespace(**kept, setrlimit=lambda *_: None))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def own_state(
     request: pytest.FixtureRequest,

@@ -4,13 +4,16 @@ run = rpsg.synthesize("notes.csv", text="note", about="notes that nurses write",
 print(run.summary)
 rpsg.verify("RUN")
 
-Names are looked up when they are used, so that ``import rpsg`` stays light.
+Names are looked up when they are used, so that ``import rpsg`` stays light. One thing is done at once: the
+libraries under the models are told not to report to their makers.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from rpsg.silence import switch_off
 
 if TYPE_CHECKING:
     from rpsg.api import evaluate, make_plan, preview, read_run, run, synthesize, verify
@@ -36,6 +39,8 @@ _ELSEWHERE = {
     "Measure": "rpsg.evaluation.measure",
     "Report": "rpsg.evaluation.table",
 }
+
+switch_off()
 
 
 def __getattr__(name: str) -> Any:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import UsageError
+from rpsg.given import name_of, path_of
 from rpsg.plan import Plan, resolve
 from rpsg.results import Check, Verification
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from rpsg.evaluation.table import Report
     from rpsg.protocols import Embedder, Progress
@@ -43,17 +44,25 @@ def synthesize(
 
     ``about`` is one public line about the corpus; ``domain`` names a pack (``rpsg list domains``). Other
     sections of the plan can be given as keywords: ``models={"writer": "model.gguf"}``. The same call with
-    the same folder goes on with a run that stopped. Raises an RpsgError with what to do next.
+    the same folder goes on with a run that stopped. Raises an RpsgError with what to do next; a UsageError
+    for data in memory (a frame, a list of texts), which have to be saved as a file first.
     """
+    folder = path_of(out, "out")
     plan = make_plan(
         {
-            "data": {"path": str(data), "text": text, "label": label, "labels": labels, "user": user},
+            "data": {
+                "path": str(path_of(data, "data")),
+                "text": text,
+                "label": label,
+                "labels": labels,
+                "user": user,
+            },
             "corpus": {"about": about, "domain": domain, "size": size},
             "privacy": {"epsilon": epsilon, "delta": delta},
         },
         settings,
     )
-    return run(plan, out, progress)
+    return run(plan, folder, progress)
 
 
 def make_plan(*layers: Mapping[str, Any]) -> Plan:
@@ -75,7 +84,7 @@ def run(plan: Plan, out: str | Path, progress: Progress | None = None) -> Run:
     """Run the plan in the folder ``out``, or go on with a run that stopped there."""
     from rpsg import running  # noqa: PLC0415  # numpy and models, only when they are needed
 
-    return running.execute(plan, Path(out), progress=progress)
+    return running.execute(plan, path_of(out, "out"), progress=progress)
 
 
 def verify(
@@ -98,7 +107,7 @@ def verify(
     from rpsg.release import CORPUS, EVIDENCE, release_folder  # noqa: PLC0415  # as above
     from rpsg.replaying import replay  # noqa: PLC0415  # as above
 
-    folder = release_folder(Path(release))
+    folder = release_folder(path_of(release, "release"))
     found = verify_release(folder / "ledger.json", folder / CORPUS, folder / EVIDENCE)
     checks = [Check(c.name, c.ok is True, c.detail) for c in found]
     claims, cannot_show = False, tuple[str, ...](CANNOT_SHOW)
@@ -133,7 +142,7 @@ def examine(plan: Plan, folder: str | Path | None = None) -> Iterator[Finding]:
     """
     from rpsg import doctor  # noqa: PLC0415  # as above
 
-    return doctor.examine(plan, None if folder is None else Path(folder))
+    return doctor.examine(plan, None if folder is None else path_of(folder, "folder"))
 
 
 def evaluate(
@@ -185,11 +194,11 @@ def evaluate(
         train_real=None if train_real is None else source_of(train_real),
         floor=None if floor is None else source_of(floor),
         write_floor=write_floor,
-        text=text,
-        label=label,
-        user=user,
-        synthetic_text=synthetic_text,
-        synthetic_label=synthetic_label,
+        text=name_of(text, "text"),
+        label=name_of(label, "label"),
+        user=name_of(user, "user"),
+        synthetic_text=name_of(synthetic_text, "synthetic_text"),
+        synthetic_label=name_of(synthetic_label, "synthetic_label"),
         metrics=(metrics,) if isinstance(metrics, str) else tuple(metrics),
         embedder=embedder,
         language_model=language_model,
@@ -202,4 +211,4 @@ def read_run(path: str | Path) -> Run:
     """A finished run, read from its folder."""
     from rpsg.release import read_release  # noqa: PLC0415  # as above
 
-    return read_release(Path(path))
+    return read_release(path_of(path, "path"))

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rpsg.errors import UsageError
+from rpsg.given import is_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +37,19 @@ NOT_IDENTITY = {
     "split": {"donor_list"},
 }
 
+_WORD = re.compile(r"\w{1,40}")
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _no_text(value: str) -> str:
+    """``value``, if it can be a path or the name of a column; a whole text is refused, and not repeated."""
+    if is_text(value):
+        raise ValueError("this is text, and a path or a short name of one line is wanted")
+    return value
+
+
+#: A path, or the name of a column or of a label.
+Name = Annotated[str, AfterValidator(_no_text)]
 
 
 class Section(BaseModel):
@@ -47,11 +61,11 @@ class Section(BaseModel):
 class Data(Section):
     """Where the private texts are, and what the columns mean."""
 
-    path: str = ""
-    text: str = "text"
-    label: str | None = None
-    labels: tuple[str, ...] = ()
-    user: str | None = None
+    path: Name = ""
+    text: Name = "text"
+    label: Name | None = None
+    labels: tuple[Name, ...] = ()
+    user: Name | None = None
     format: Literal["jsonl", "csv", "txt", "parquet"] | None = None
 
     @model_validator(mode="after")
@@ -60,6 +74,8 @@ class Data(Section):
             raise ValueError("labels are declared but no label column is named")
         if self.labels and len(set(self.labels)) < 2:
             raise ValueError("at least two different labels are needed")
+        if len(set(self.labels)) < len(self.labels):
+            raise ValueError("a label is declared twice; name each value once, and not the column's rows")
         return self
 
 
@@ -157,7 +173,7 @@ class Limits(Section):
     requests: int | None = Field(None, ge=1)
     cost: float | None = Field(None, gt=0)
     seconds: float | None = Field(None, gt=0)
-    prices: str = ""
+    prices: Name = ""
 
 
 class Paper(Section):
@@ -212,7 +228,7 @@ class Split(Section):
     """Who gives seeds and who votes: a share of the people by a secret draw, or a list of users."""
 
     donors: float = Field(0.2, gt=0, lt=1)
-    donor_list: str = ""
+    donor_list: Name = ""
 
 
 class Vault(Section):
@@ -327,19 +343,32 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def resolve(*layers: Mapping[str, Any]) -> Plan:
-    """A checked plan from layered settings; UsageError names the key, what was found and what is allowed."""
+    """A checked plan from layered settings; UsageError names the key and what is allowed, never the value."""
+    for layer in layers:
+        if not isinstance(layer, Mapping):
+            raise UsageError(
+                f"Settings are given as a dictionary of sections, and this is a {type(layer).__name__}.",
+                hint='For instance: {"data": {"path": "notes.csv", "text": "note"}}',
+            )
     try:
         return Plan.model_validate(merge(*layers))
     except ValidationError as error:
-        problems = "; ".join(_problem(item) for item in error.errors())
-        raise UsageError(f"The plan does not hold together. {problems}.") from None
+        details = error.errors(include_url=False, include_input=False)
+        problems = "; ".join(_problem(item) for item in details)
+    # Raised out here, so that the error does not lead to the other one, which holds all that was given.
+    raise UsageError(f"The plan does not hold together. {problems}.")
 
 
 def _problem(item: ErrorDetails) -> str:
-    where = ".".join(str(part) for part in item["loc"]) or "plan"
+    where = ".".join(_key(part) for part in item["loc"]) or "plan"
     if item["type"] == "extra_forbidden":
         return f"{where}: there is no such setting; {_meant(item['loc'])}"
     return f"{where}: {item['msg'].removeprefix('Value error, ').removesuffix('.')}"
+
+
+def _key(part: int | str) -> str:
+    """A key as it may be repeated: what is no word of a plan may be text that came to a wrong place."""
+    return str(part) if _WORD.fullmatch(str(part)) else "(something that is no name)"
 
 
 def _meant(path: Sequence[int | str]) -> str:

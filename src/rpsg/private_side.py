@@ -20,7 +20,7 @@ from rpsg.privacy.odometer import Account, Odometer
 from rpsg.stages.partition import by_draw, by_list, listed, parted
 from rpsg.stages.seeds import People
 from rpsg.store.files import write_atomic
-from rpsg.store.readers import read_corpus
+from rpsg.store.readers import check_place, read_corpus
 from rpsg.store.shelf import Shelf
 from rpsg.store.vectors import Vectors
 
@@ -84,6 +84,22 @@ class NoQuestions:
         raise PrivacyError(f"This method has no budget, and asked for {query.stage}.")
 
 
+def check_data(plan: Plan) -> None:
+    """See that the plan of a method that reads private data names some; nothing is read.
+
+    Raises:
+        UsageError: it names none.
+        DataError: nothing is there, or nothing that can be read.
+    """
+    if registry.method(plan.method.name).reads == "nothing":
+        return
+    if not plan.data.path:
+        raise UsageError(
+            "No data was named.", hint="Name the file: rpsg run reviews.csv --text review -o RUN"
+        )
+    check_place(plan.data.path, plan.data.format)
+
+
 def open_side(
     plan: Plan,
     budget: Budget | None,
@@ -97,10 +113,6 @@ def open_side(
     if method.reads == "nothing":
         return PrivateSide(nobody(tools, progress), NoQuestions())
     data, privacy = plan.data, plan.privacy
-    if not data.path:
-        raise UsageError(
-            "No data was named.", hint="Name the file: rpsg run reviews.csv --text review -o RUN"
-        )
     progress.start("reading the file")
     corpus = read_corpus(
         data.path,

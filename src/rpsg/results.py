@@ -78,7 +78,8 @@ class Bill:
     """What a run has used so far. ``cost`` is None where no price is known.
 
     ``lost`` requests were on the way when a process died; ``unsure_tokens`` are the most that these, and the
-    replies that did not tell, may have taken besides.
+    replies that did not tell, may have taken besides. ``seconds`` of writing are None where prompts held
+    private text.
     """
 
     requests: int
@@ -86,7 +87,7 @@ class Bill:
     prompt_tokens: int
     completion_tokens: int
     unsure_tokens: int
-    seconds: float
+    seconds: float | None
     cost: float | None
     at_most_cost: float | None
     currency: str
@@ -95,7 +96,11 @@ class Bill:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A finished run. ``ledger`` is the public ledger; ``timings`` are seconds by stage."""
+    """A finished run. ``ledger`` is the public ledger.
+
+    ``timings`` are seconds of the stages of writing. How long a stage took that read private texts is
+    private, and stands in private/timings.json alone.
+    """
 
     path: Path
     texts: tuple[str, ...]

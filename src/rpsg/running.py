@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from rpsg import egress, registry
 from rpsg.domains import Pack, find_pack, pack_folder, read_pack
+from rpsg.dumps import forbid_core_dumps
 from rpsg.errors import RunError
 from rpsg.methods.cautions import cautions
 from rpsg.methods.places import check_places, seed_names, seed_tools
 from rpsg.methods.seed_steps import ATTEMPT
 from rpsg.methods.tools import Job, Tools
 from rpsg.models.prices import price_for
-from rpsg.private_side import open_side
+from rpsg.private_side import check_data, open_side
 from rpsg.release import PACK, publish, read_release, roles
 from rpsg.store.calls import CallStore
 from rpsg.store.files import canonical_json, write_atomic
@@ -25,6 +26,7 @@ from rpsg.store.limits import Meter, Price
 from rpsg.store.run import RunFolder
 from rpsg.store.settled import FAILED, SettledWriter
 from rpsg.store.writers import CachedWriter
+from rpsg.times import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -139,12 +141,15 @@ def execute(
     ``tools`` and ``noise`` replace what the plan names: fakes in tests. Test noise makes a run that says of
     itself that it is not private.
     """
+    forbid_core_dumps()
     pack = find_pack(plan.corpus.domain)
     method = registry.method(plan.method.name)
     budget = budget_of(plan, pack)
     tools = tools or load_tools(plan)
     check_egress(plan, tools, private=budget is not None)
     price = price_of(plan, tools.writer)
+    if not (out / "run.json").exists():
+        check_data(plan)  # before there is a folder: what is no path must not be written into its plan
     watch = Stopwatch(progress or Silent())
     bound_to = fingerprint(plan, pack, tools)
     with RunFolder.create_or_resume(out, bound_to, plan.to_toml(), vault=plan.vault.key) as folder:
@@ -168,18 +173,16 @@ def execute(
                 settled = SettledWriter(writer, failed, calls.key_of)
                 cached = replace(tools, writer=settled)
                 sides = (private.people, private.kernel)
-                told = (
-                    plan.without_data()
-                )  # the way to the data is the kernel, or a door that is written down
-                job = Job(told, pack, budget, *sides, cached, watch, folder.key, private.seeding)
+                seen_plan = plan.without_data()  # the way to the data is the kernel, or a door that is noted
+                job = Job(seen_plan, pack, budget, *sides, cached, watch, folder.key, private.seeding)
                 pool = method.synthesize(job)
                 tell_learned(tools.writer, watch)
                 watch.start("release")
                 publish(folder, private, replace(job, tools=tools), pool, calls, settled)
             watch.stop()
-            folder.journal.append("finished", timed=False)
+            folder.journal.append("finished")
             keep_timings(folder, watch.seconds)
-        return read_release(folder.path, watch.seconds or timings(folder))
+        return read_release(folder.path, told(watch.seconds or timings(folder)))
 
 
 def open_calls(plan: Plan, folder: RunFolder) -> CallStore:
@@ -216,7 +219,7 @@ def note_sending(folder: RunFolder, writer: Writer, stage: str, requests: int | 
         return
     if requests is not None:
         facts["requests"] = requests
-    folder.journal.append("sending", timed=False, **facts)
+    folder.journal.append("sending", **facts)
 
 
 def tell_learned(writer: Writer, progress: Progress) -> None:
@@ -254,6 +257,6 @@ def keep_timings(folder: RunFolder, seconds: Mapping[str, float]) -> None:
 
 
 def timings(folder: RunFolder) -> Mapping[str, float]:
-    """Where the time of a finished run went."""
+    """Where the time of a finished run went, private stages too."""
     path = folder.private_path(TIMINGS)
     return dict(json.loads(path.read_bytes())) if path.exists() else {}

@@ -29,25 +29,25 @@ def plain() -> tuple[Plain, io.StringIO, Clock]:
 
 def test_a_stage_has_a_line_at_its_start_and_at_its_end() -> None:
     progress, stream, clock = plain()
-    progress.start("voting")
+    progress.start("writing variants")
     clock.now += 3
     progress.done(alive=40, dropped=2, epsilon_left=1.23456, pool=7)
     assert stream.getvalue().splitlines() == [
-        "voting ...",
-        "voting: done in 3.0 s, 40 alive, 2 dropped, epsilon left 1.23, pool 7",
+        "writing variants ...",
+        "writing variants: done in 3.0 s, 40 alive, 2 dropped, epsilon left 1.23, pool 7",
     ]
 
 
 def test_in_between_there_is_one_line_in_five_seconds() -> None:
     progress, stream, clock = plain()
-    progress.start("writing", 100)
+    progress.start("writing candidates", 100)
     for _ in range(11):
         clock.now += 1
         progress.advance(1, tokens=50)
     assert stream.getvalue().splitlines() == [
-        "writing: 100 to do",
-        "writing: 5 of 100, 50 tokens/s, about 2 min left",
-        "writing: 10 of 100, 50 tokens/s, about 2 min left",
+        "writing candidates: 100 to do",
+        "writing candidates: 5 of 100, 50 tokens/s, about 2 min left",
+        "writing candidates: 10 of 100, 50 tokens/s, about 2 min left",
     ]
 
 
@@ -105,14 +105,14 @@ def test_on_a_terminal_finished_stages_stay_and_the_budget_stands_beside_the_nex
         progress.start("voting")
         clock.now += 2
         progress.done(epsilon_left=1.5, alive=40)
-        progress.start("writing [b]variants[/b]", 4)
+        progress.start("pull [b]minilm[/b]", 4)
         clock.now += 1
         progress.advance(2, tokens=90)
         progress._bars.refresh()
         progress.note("half way")
     shown = stream.getvalue()
-    assert "voting: done in 2.0 s, epsilon left 1.5, 40 alive" in shown
-    assert "writing [b]variants[/b]" in shown
+    assert "voting: done, epsilon left 1.5, 40 alive" in shown
+    assert "pull [b]minilm[/b]" in shown
     assert "2 of 4, 90 tokens/s" in shown
     assert "epsilon left 1.5" in shown.split("2 of 4")[1]
     assert "half way" in shown

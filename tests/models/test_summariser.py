@@ -43,10 +43,14 @@ def tokenizer_in(folder: Path, *, bert: bool = False) -> int:
 
 @pytest.fixture(scope="module")
 def bart(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return bart_in(tmp_path_factory.mktemp("bart"))
+
+
+def bart_in(folder: Path) -> Path:
+    """A model that sums up, with random weights."""
     import torch
     from transformers import BartConfig, BartForConditionalGeneration
 
-    folder = tmp_path_factory.mktemp("bart")
     size = tokenizer_in(folder)
     layers = {"encoder_layers": 1, "decoder_layers": 1, "encoder_ffn_dim": 16, "decoder_ffn_dim": 16}
     heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2, "d_model": 16}

@@ -98,7 +98,7 @@ def _show_bill(screen: Screen, bill: Bill) -> None:
     facts = [
         ("requests", f"{bill.requests:,}"),
         ("tokens", f"{bill.prompt_tokens:,} read, {bill.completion_tokens:,} written"),
-        ("seconds of writing", f"{bill.seconds:,.1f}"),
+        *(() if bill.seconds is None else [("seconds of writing", f"{bill.seconds:,.1f}")]),
         ("cost", _money(bill)),
     ]
     if bill.lost or bill.unsure_tokens:

@@ -129,7 +129,10 @@ def evaluate(
     kept = target if failed is None else None
     if as_json:
         error = {} if failed is None else {"error": asdict(describe(failed))}
-        print_json({"evaluation": report.to_dict(), "file": kept, **error})
+        facts = report.to_dict()
+        if report.internal:
+            del facts["seconds"]  # of reading private texts: in the private file alone
+        print_json({"evaluation": facts, "file": kept, **error})
         if failed is not None:
             raise typer.Exit(failed.exit_code)
     else:

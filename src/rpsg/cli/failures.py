@@ -16,12 +16,14 @@ from typer import Abort, TyperException
 
 from rpsg.cli.screen import Screen, print_json
 from rpsg.errors import RpsgError
+from rpsg.given import is_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 STOPPED = 130
 _PACKAGE = Path(__file__).parents[1]
+_LONGEST_QUOTE = 60
 _SECRETS = ("key", "token", "secret", "password")
 
 
@@ -55,18 +57,34 @@ def describe(error: BaseException, arguments: Sequence[str] = ()) -> Failure:
     """The failure that ``error`` means to the user of a command with these arguments."""
     kind = type(error).__name__
     if isinstance(error, RpsgError):
-        return Failure(kind, error.message, error.hint, error.exit_code)
+        texts = [typed for typed in arguments if is_text(typed)]
+        return Failure(kind, _unquoted(error.message, texts), _unquoted(error.hint, texts), error.exit_code)
     if isinstance(error, (KeyboardInterrupt, Abort)):
         resumes = "run" in arguments[:1]
         message = "Stopped. The same command goes on where it stopped." if resumes else "Stopped."
         return Failure("Stopped", message, "", STOPPED)
     if isinstance(error, TyperException):
-        return Failure("UsageError", error.format_message(), _hint(error), error.exit_code)
+        return Failure("UsageError", _without_text(error, arguments), _hint(error), error.exit_code)
     message = f"Something went wrong inside RPSG: {kind} at {_place(error)}."
     hint = (
         "This is a bug. Please report that line. RPSG_DEBUG=1 shows the way there, without any text of yours."
     )
     return Failure(kind, message, hint, 1)
+
+
+def _without_text(error: TyperException, arguments: Sequence[str]) -> str:
+    """The parser's message. It quotes what was typed, which may be private text."""
+    message = error.format_message()
+    if "unexpected extra argument" in message:
+        return "There are more arguments than this command takes."
+    return _unquoted(message, [t for t in arguments if len(t) > _LONGEST_QUOTE or len(t.split()) > 1])
+
+
+def _unquoted(message: str, texts: Sequence[str]) -> str:
+    """``message`` without any of ``texts``."""
+    for text in sorted(texts, key=len, reverse=True):
+        message = message.replace(repr(text), "what was typed").replace(text, "what was typed")
+    return message
 
 
 def _hint(error: TyperException) -> str:

@@ -149,17 +149,15 @@ def _value(value: Any) -> str:
 
 
 def show_run(screen: Screen, run: Run, cautions: Sequence[str] = ()) -> None:
-    """The summary, where the time went, what to look at, and what to type next."""
+    """The summary, how long writing took, what to look at, and what to type next."""
     screen.markdown(run.summary)
     stages = run.path / "private" / "stages.md"
     if stages.is_file():
-        screen.heading("The stages, for your eyes: these counts depend on private texts")
-        screen.markdown(stages.read_text(encoding="utf-8"))
-    total = sum(run.timings.values())
-    if total > 0:
-        screen.heading("Where the time went")
-        rows = [(stage, seconds_in_words(s), f"{s / total:.0%}") for stage, s in run.timings.items()]
-        screen.table(("step", "time", "share"), rows, numbers=("time", "share"))
+        screen.heading("The stages, with counts and times that depend on private texts: for your eyes")
+        screen.command(str(stages))
+    if run.timings:
+        screen.heading("How long writing took")
+        screen.facts((stage, seconds_in_words(took)) for stage, took in run.timings.items())
     if cautions:
         screen.heading("Look at this first")
         screen.items(cautions, sign="!", style="yellow")

@@ -1,8 +1,11 @@
 """What a run tells while it works: a live line on a terminal, plain lines elsewhere, or nothing.
 
-All of it goes to stderr. Stories call ``start`` when a stage begins and may leave out ``done``: the next
-``start`` ends the stage too. Facts with a known name (``written``, ``alive``, ``dropped``, ``epsilon_left``)
-are put into words; any other is shown as name and value.
+All of it goes to stderr. Of a stage that may read private text no time is told, nor anything that would give
+one away: no rate, no time that is left, and no line that comes because time went by (``rpsg.times``).
+
+Stories call ``start`` when a stage begins and may leave out ``done``: the next ``start`` ends the stage too.
+Facts with a known name (``written``, ``alive``, ``dropped``, ``epsilon_left``) are put into words; any other
+is shown as name and value.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as Bars
 
 from rpsg.cli.screen import Screen, seconds_in_words, shown
+from rpsg.times import is_told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,7 +27,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
-EVERY = 5.0  # seconds between two plain lines of a stage
+EVERY = 5.0  # seconds between two plain lines of a stage whose time may be told
+QUARTERS = 4  # the other stages have a line at each quarter, however long it took
 _WORDS = {
     "written": "{} written",
     "alive": "{} alive",
@@ -43,9 +48,12 @@ class Stage:
     started: float
     count: int = 0
     tokens: int = 0
+    quarters: int = 0
 
     def state(self, now: float) -> str:
-        """How far, how fast, how long yet: "120 of 600, 85 tokens/s, about 4 min left"."""
+        """How far, how fast, how long yet: "120 of 600, 85 tokens/s, about 4 min left"; or only "20 %"."""
+        if not is_told(self.name):
+            return f"{100 * self.count // self.total} %" if self.total and self.count else ""
         parts = [f"{self.count} of {self.total}" if self.total else f"{self.count}"] if self.count else []
         spent = now - self.started
         if self.tokens and spent > 0:
@@ -54,9 +62,16 @@ class Stage:
             parts.append(f"about {_roughly(spent / self.count * (self.total - self.count))} left")
         return ", ".join(parts)
 
+    def new_quarters(self, upto: int) -> list[int]:
+        """The hundredths at which a line is due and was not given, up to that quarter."""
+        new = list(range(self.quarters + 1, min(upto, QUARTERS - 1) + 1))
+        self.quarters = max(self.quarters, upto)
+        return [100 * quarter // QUARTERS for quarter in new]
+
     def end(self, now: float, facts: dict[str, object]) -> str:
-        """The last word on it: "writing candidates: done in 41 s, 598 written"."""
-        parts = [f"done in {seconds_in_words(now - self.started)}", *in_words(facts)]
+        """The last word on it: "writing candidates: done in 41 s, 598 written"; or "voting: done"."""
+        took = f" in {seconds_in_words(now - self.started)}" if is_told(self.name) else ""
+        parts = [f"done{took}", *in_words(facts)]
         return f"{self.name}: {', '.join(parts)}"
 
 
@@ -132,6 +147,7 @@ class Told(Quiet):
         with self._lock:
             stage, self._stage = self._stage, None
             if stage:
+                self._ended(stage)
                 self._say(stage.end(self._clock(), facts))
             elif facts:
                 self._say(", ".join(in_words(facts)))
@@ -140,24 +156,42 @@ class Told(Quiet):
 
     def _moved(self, stage: Stage) -> None: ...
 
+    def _ended(self, stage: Stage) -> None: ...
+
     def _say(self, message: str) -> None:
         self.screen.line(message)
 
 
 class Plain(Told):
-    """One line when a stage starts and ends, and at most one every five seconds in between."""
+    """One line when a stage starts and ends, and at most one every five seconds in between.
+
+    Of a stage whose time may not be told there are always the same lines, whatever it had to do: its start,
+    each quarter, its end.
+    """
 
     _last = 0.0
 
     def _began(self, stage: Stage) -> None:
         self._last = stage.started
-        self._say(f"{stage.name}: {stage.total} to do" if stage.total else f"{stage.name} ...")
+        counted = stage.total and is_told(stage.name)
+        self._say(f"{stage.name}: {stage.total} to do" if counted else f"{stage.name} ...")
 
     def _moved(self, stage: Stage) -> None:
+        if not is_told(stage.name):
+            self._tell_quarters(stage, QUARTERS * stage.count // stage.total if stage.total else 0)
+            return
         now = self._clock()
         if now - self._last >= EVERY:
             self._last = now
             self._say(f"{stage.name}: {stage.state(now)}")
+
+    def _ended(self, stage: Stage) -> None:
+        if stage.total and not is_told(stage.name):
+            self._tell_quarters(stage, QUARTERS)
+
+    def _tell_quarters(self, stage: Stage, upto: int) -> None:
+        for hundredths in stage.new_quarters(upto):
+            self._say(f"{stage.name}: {hundredths} %")
 
 
 class Live(Told):

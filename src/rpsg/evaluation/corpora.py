@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rpsg.errors import DataError, UsageError
+from rpsg.given import path_of
 from rpsg.privacy.private import open_private
 from rpsg.stages.streams import stream
 from rpsg.store.readers import read_corpus
@@ -68,7 +69,7 @@ class Columns:
 def source_of(given: object) -> Source:
     """A path, or a list of texts, as something to read from; UsageError for anything else."""
     if isinstance(given, str | PathLike):
-        return Path(given)
+        return path_of(given, "A corpus")
     if not isinstance(given, Sequence) or not all(isinstance(text, str) for text in given):
         raise UsageError(
             "Texts in memory must be a list of strings.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rpsg.dumps import forbid_core_dumps
 from rpsg.evaluation.asking import ask_rows, find_metrics
 from rpsg.evaluation.corpora import drawn
 from rpsg.evaluation.gathering import CEILING, CORPUS, Question, gather, read_run_of
@@ -35,6 +36,7 @@ def answer(question: Question, progress: Progress | None = None) -> Report:
 
     A metric that fails is a Measure without a value: nothing that was computed is lost for it.
     """
+    forbid_core_dumps()
     metrics = find_metrics(question.metrics)
     check_names(question.embedder, question.language_model)
     run = read_run_of(question.corpus)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.errors import MissingExtraError, ModelError, UsageError
 from rpsg.models.gguf import is_gguf
+from rpsg.silence import go_online
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +24,7 @@ def pull_from_hub(identity: str, home: Path) -> Path:
     place = where_hub_file_is(identity, home)
     if is_gguf(place):
         return place
+    go_online()
     try:
         import huggingface_hub  # noqa: PLC0415 - optional package
         from huggingface_hub.errors import HfHubHTTPError  # noqa: PLC0415 - optional package

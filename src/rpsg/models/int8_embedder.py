@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import ModelError
 from rpsg.models.bert_int8 import CONFIG, WEIGHTS, int8_model
-from rpsg.models.onnx_embedder import OnnxEmbedder, open_session
+from rpsg.models.onnx_embedder import OnnxEmbedder
+from rpsg.models.onnx_session import open_session
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,9 +18,10 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rpsg.errors import MissingExtraError, ModelError
+from rpsg.errors import ModelError
 from rpsg.models.files import file_digest
 from rpsg.models.machine import cores
+from rpsg.models.onnx_session import open_session
 from rpsg.models.tokens import open_tokenizer
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from rpsg.protocols import Endpoint
 
 _CHUNK = 4096
-# onnxruntime joins a sum and the norm after it to one step, which here takes five times as long as the two.
-_SLOWER = ["SkipLayerNormFusion"]
 
 
 class OnnxEmbedder:
@@ -123,24 +122,6 @@ def _batches(texts: Iterable[str], chunk: int) -> Iterator[list[str]]:
     iterator = iter(texts)
     for first in iterator:
         yield list(chain([first], (text for _, text in zip(range(chunk - 1), iterator, strict=False))))
-
-
-def open_session(model: str | bytes, *, damaged: ModelError) -> Any:
-    """A session of one thread for the file at a path or the graph in memory; else raises ``damaged``."""
-    try:
-        import onnxruntime  # noqa: PLC0415 - optional package
-    except ImportError:
-        raise MissingExtraError("local", "onnxruntime") from None
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    try:
-        return onnxruntime.InferenceSession(
-            model, options, providers=["CPUExecutionProvider"], disabled_optimizers=_SLOWER
-        )
-    except Exception as error:  # its errors share no base class but Exception
-        raise damaged from error
 
 
 def _damaged(file: Path) -> ModelError:

@@ -36,8 +36,8 @@ def cautions(
 def _declared_number(unit: Mapping[str, Any], n_public: int | None) -> Iterator[str]:
     if n_public is not None and unit["adjacency"] == "add_remove":
         yield (
-            f"The exact number of {_units(unit)} ({n_public}) was declared and is published. It must have been "
-            "public before: whoever knows it, and all but one of them, knows whether that one took part."
+            f"The exact number of {_units(unit)} ({n_public}) was declared and is published. It must have "
+            "been public before: who knows it, and all but one of them, knows whether that one took part."
         )
 
 
@@ -57,8 +57,8 @@ def _weak(claim: Mapping[str, Any], unit: Mapping[str, Any]) -> Iterator[str]:
     first = min((size for size, value in groups.items() if value > WEAK), default=None)
     if first is not None:
         yield (
-            f"A group of {first} {_units(unit)} has an epsilon of {rounded_up(groups[first], 1)}. What such a "
-            "group has in common (a family, a ward, an event) is hardly protected."
+            f"A group of {first} {_units(unit)} has an epsilon of {rounded_up(groups[first], 1)}. What such "
+            "a group has in common (a family, a ward, an event) is hardly protected."
         )
 
 

@@ -74,6 +74,7 @@ class CallStore:
         self._path = path
         self._key, self._seal = key, seal
         self._lock = threading.Lock()
+        self._day = "" if self.is_private else _today()
         with file_errors(f"open {path.name}"):
             # SQLite would make the file with the umask's mode and would follow a link.
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -177,12 +178,11 @@ class CallStore:
 
     def begin(self, batch: Batch) -> int:
         """Note a batch before the first of it is sent; gives its number."""
-        at = "" if self.is_private else _now()
         with self._database() as connection:
             cursor = connection.execute(
                 BEGIN,
                 (
-                    *(batch.stage, batch.model, batch.host, at, batch.requests, batch.at_once),
+                    *(batch.stage, batch.model, batch.host, self._day, batch.requests, batch.at_once),
                     *(batch.most_prompt, batch.most_completion),
                 ),
             )
@@ -203,7 +203,7 @@ class CallStore:
         One transaction: there is no reply without its line in the bill. ``most`` are the tokens of prompt
         and completion that are charged if the reply does not say.
         """
-        shown = ("", "", "") if self.is_private else _shown(request, reply)
+        shown = ("", "", "") if self.is_private else _shown(request, reply, self._day)
         counts = (reply.prompt_tokens, reply.completion_tokens)
         with self._database() as connection, _transaction(connection):
             connection.execute(LAND, (batch, key, reply.finish, shown[0], *counts, *most, *shown[1:]))
@@ -278,12 +278,15 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("COMMIT")
 
 
-def _shown(request: Request, reply: Reply) -> tuple[str, str, str]:
-    """Reason, time and last message of a public call, as ``rpsg calls`` shows them."""
+def _shown(request: Request, reply: Reply, day: str) -> tuple[str, str, str]:
+    """Reason, day and last message of a public call, as ``rpsg calls`` shows them."""
     asked = request.messages[-1].content if request.messages else ""
-    return whole(reply.error)[:_LONGEST_REASON], _now(), whole(asked)
+    return whole(reply.error)[:_LONGEST_REASON], day, whole(asked)
 
 
-def _now() -> str:
-    """The day. A finer time would tell how long reading the private records took before the first call."""
+def _today() -> str:
+    """The day, taken when a store is opened: before private records are read.
+
+    The time of a call itself would tell how long they took, if only by the midnight that went by.
+    """
     return datetime.now(UTC).date().isoformat()

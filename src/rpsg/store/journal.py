@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import PrivacyError, RunError
@@ -33,11 +32,11 @@ class Journal:
             os.ftruncate(self._descriptor, whole)
             os.fsync(self._descriptor)
 
-    def append(self, event: str, *, timed: bool = True, **facts: object) -> None:
-        """Write one event with the time; it is on the disk when this returns.
+    def append(self, event: str, **facts: object) -> None:
+        """Write one event; it is on the disk when this returns.
 
-        Without the time (``timed=False``) where it would tell how long private records took: that grows
-        with their number.
+        No event has a time: that between two of them would tell how long private records took, which grows
+        with their number and length.
 
         Facts are names, public settings and outputs of mechanisms, never anything counted or copied
         from the private corpus.
@@ -47,7 +46,7 @@ class Journal:
             RunError: the disk is full; the journal is as it was before.
         """
         try:
-            line = canonical_json({**facts, "event": event, **({"at": _now()} if timed else {})}) + b"\n"
+            line = canonical_json({**facts, "event": event}) + b"\n"
         except (TypeError, ValueError):
             line = b""
         if not line:
@@ -87,7 +86,3 @@ class Journal:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

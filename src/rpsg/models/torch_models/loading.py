@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.errors import MissingExtraError, ModelError
+from rpsg.silence import stay_offline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,7 @@ def import_torch() -> Any:
 def import_transformers() -> Any:
     """The package transformers; MissingExtraError without it or without torch."""
     import_torch()
+    stay_offline()
     try:
         import transformers  # noqa: PLC0415 - optional package
     except ImportError:

@@ -21,6 +21,7 @@ from rpsg.models.catalogue import CATALOGUE
 from rpsg.models.files import file_digest
 from rpsg.models.gguf import read_header
 from rpsg.models.machine import available_memory
+from rpsg.silence import stay_offline
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(?:@[\w.-]+)?")
 _IDENTITY = {".safetensors", ".json", ".txt", ".model", ".jinja"}
@@ -139,6 +140,7 @@ def _digest(folder: Path) -> str:
 
 def _from_hub(name: str) -> Weights:
     """The snapshot of ``OWNER/REPO`` or ``OWNER/REPO@REVISION`` in the hub's own folder on this disk."""
+    stay_offline()
     try:
         from huggingface_hub import snapshot_download  # noqa: PLC0415 - optional package
         from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError  # noqa: PLC0415 - as above

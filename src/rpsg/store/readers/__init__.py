@@ -11,7 +11,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
+from rpsg.dumps import forbid_core_dumps
 from rpsg.errors import DataError, UsageError
+from rpsg.given import shown
 from rpsg.privacy.private import Private
 from rpsg.records import Corpus
 from rpsg.store.readers import delimited, folder, jsonl, parquet
@@ -21,7 +23,7 @@ from rpsg.store.readers.rows import DocumentMaker, Row
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-__all__ = ["Format", "read_corpus"]
+__all__ = ["Format", "check_place", "read_corpus"]
 
 Format = Literal["jsonl", "csv", "tsv", "txt", "parquet"]
 
@@ -62,7 +64,13 @@ def read_corpus(
         UsageError: the options do not fit together.
         MissingExtraError: Parquet without pyarrow.
     """
+    forbid_core_dumps()  # here, as every private text of a file comes through this door
     return Private(_read(Path(path), Columns(text, label, user), format, labels))
+
+
+def check_place(path: Path | str, format: Format | None = None) -> None:  # noqa: A002 -- as above
+    """See that there is something to read; raises as ``read_corpus`` does, and opens nothing."""
+    _format(Path(path), format)
 
 
 def _read(path: Path, columns: Columns, chosen: Format | None, labels: Collection[str] | None) -> Corpus:
@@ -85,7 +93,7 @@ def _format(path: Path, chosen: Format | None) -> Format:
         return "txt"
     if not path.is_file():
         problem = "is not a file" if path.exists() else "does not exist"
-        raise DataError(f"{path} {problem}.", hint="Check the path (ls -l shows what is there).")
+        raise DataError(f"{shown(path)} {problem}.", hint="Check the path (ls -l shows what is there).")
     if chosen == "txt" or (chosen is None and path.suffix.lower() == ".txt"):
         raise DataError(
             f"{path} is one .txt file; a folder of them was expected.",
