@@ -36,13 +36,15 @@ def synthesize(
     label: str | None = None,
     labels: tuple[str, ...] = (),
     user: str | None = None,
+    account: str = "",
     domain: str = "generic",
     progress: Progress | None = None,
     **settings: Mapping[str, Any],
 ) -> Run:
     """A synthetic corpus of ``size`` texts from the private file ``data``, in the run folder ``out``.
 
-    ``about`` is one public line about the corpus; ``domain`` names a pack (``rpsg list domains``). Other
+    ``about`` is one public line about the corpus; ``domain`` names a pack (``rpsg list domains``);
+    ``account`` is the public name of the account that pays, by default the place of the file. Other
     sections of the plan can be given as keywords: ``models={"writer": "model.gguf"}``. The same call with
     the same folder goes on with a run that stopped. Raises an RpsgError with what to do next; a UsageError
     for data in memory (a frame, a list of texts), which have to be saved as a file first.
@@ -56,6 +58,7 @@ def synthesize(
                 "label": label,
                 "labels": labels,
                 "user": user,
+                "account": account,
             },
             "corpus": {"about": about, "domain": domain, "size": size},
             "privacy": {"epsilon": epsilon, "delta": delta},

@@ -4,7 +4,7 @@
     ├── UsageError                    2   an option, a plan key or a name that is not known
     ├── DataError                     3   the private input cannot be read (says where, never what)
     ├── InfeasibleError               4   the schema, size and budget cannot work together
-    ├── BudgetError                   5   the privacy budget of this data set is spent
+    ├── BudgetError                   5   the account of these data has no room, or cannot be read
     ├── ModelError                    6   weights missing, damaged or too large for this machine
     ├── RunError                      7   the run folder belongs to another plan, or cannot be written
     ├── VerificationError             8   the claim of a release does not hold

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 #: Not part of a run's identity: where things lie and how fast they go, never what comes out. A pack may lie
-#: anywhere: its hash is part of the identity.
+#: anywhere: its hash is part of the identity. Under another account a run may go on too: that account is
+#: charged anew for all that was drawn, so no charge is lost by it.
 NOT_IDENTITY = {
-    "data": {"path"},
+    "data": {"path", "account"},
     "corpus": {"domain"},
     "models": {"slots", "threads"},
     "privacy": {"lifetime_epsilon"},
@@ -59,9 +60,14 @@ class Section(BaseModel):
 
 
 class Data(Section):
-    """Where the private texts are, and what the columns mean."""
+    """Where the private texts are, what the columns mean, and which account pays.
+
+    ``account`` is a public name that the operator declares: all runs on the same people belong to one
+    account, wherever their files lie. By default it is the place of the file.
+    """
 
     path: Name = ""
+    account: Annotated[Name, Field(pattern=r"^[^\x00-\x1f\x7f]{0,200}$")] = ""
     text: Name = "text"
     label: Name | None = None
     labels: tuple[Name, ...] = ()
@@ -285,8 +291,8 @@ class Plan(Section):
         return self.privacy.max_records_per_user if self.data.user else 1
 
     def without_data(self) -> Plan:
-        """The plan as a method sees it: where the private file lies is not in it."""
-        return self.model_copy(update={"data": self.data.model_copy(update={"path": ""})})
+        """The plan as a method sees it: where the private file lies, and who pays, is not in it."""
+        return self.model_copy(update={"data": self.data.model_copy(update={"path": "", "account": ""})})
 
     def fingerprint(self, **public: str) -> str:
         """SHA-256 of all that decides what comes out; ``public`` holds the hashes of pack and models."""

@@ -5,20 +5,22 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rpsg import forecasting, registry
 from rpsg.domains import find_pack
-from rpsg.errors import RpsgError
+from rpsg.errors import BudgetError, RpsgError
 from rpsg.forecasting_seeds import counts, explanation, seeded_workload
 from rpsg.methods.cautions import cautions
 from rpsg.methods.places import check_settings
 from rpsg.models.assets import locate
+from rpsg.privacy.account import Cap, runs_that_fit
 from rpsg.privacy.accounting import max_candidates
 from rpsg.privacy.claims import DONORS
 from rpsg.privacy.gaussian import attack_success, epsilon_of
 from rpsg.privacy.odometer import Odometer
+from rpsg.privacy.units import Total
+from rpsg.private_side import account_of, unit_of
 from rpsg.results import Flow, Preview, StageCost
 from rpsg.running import budget_of
 from rpsg.stages.budget import (
@@ -35,6 +37,8 @@ from rpsg.stages.cards import cells
 from rpsg.stages.partition import listed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rpsg.domains import Pack
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget, PlannedRelease
@@ -74,6 +78,7 @@ def preview(plan: Plan) -> Preview:
     work = (seeded_workload if seeded else forecasting.workload)(plan, pack, candidates)
     seconds = _seconds(plan, work.computed_prompt + work.completion)
     forecasts = forecasting.forecasts(plan, work, seconds)
+    figures, account_lines = _account(plan, budget)
     return Preview(
         method=plan.method.name,
         claim=_claim(plan, budget),
@@ -94,13 +99,14 @@ def preview(plan: Plan) -> Preview:
         prompt_tokens=work.computed_prompt,
         new_tokens=work.completion,
         seconds=seconds,
-        odometer=_odometer(plan) if budget else {},
+        odometer=figures,
         explanations=(
             *_explanations(plan, pack, budget),
             *((explanation(plan, pack, candidates),) if seeded else ()),
         ),
         warnings=(
             *_warnings(plan, budget),
+            *account_lines,
             *cautions(plan),
             *forecasting.refusals(plan, private=budget is not None),
             *forecasting.warnings(forecasts),
@@ -174,17 +180,42 @@ def _seconds(plan: Plan, tokens: int) -> float | None:
     return tokens * size / (BYTES_A_SECOND * threads)
 
 
-def _odometer(plan: Plan) -> dict[str, float]:
-    """What is known to have been spent on the file, by its path: the rows are not read here."""
-    if not plan.data.path:
-        return {}
-    total = Odometer(plan.privacy.lifetime_epsilon, plan.privacy.delta).spent_at(Path(plan.data.path))
-    spent = epsilon_of(math.sqrt(total.mu2), plan.privacy.delta) if total.mu2 else 0.0
-    return {
-        "runs so far": float(total.releases),
-        "epsilon spent so far": spent,
+def _account(plan: Plan, budget: Budget | None) -> tuple[dict[str, float], list[str]]:
+    """What the account of the plan has paid and has left, and what to look at; no row is read here."""
+    if registry.method(plan.method.name).reads == "nothing" or not (plan.data.path or plan.data.account):
+        return {}, []
+    account = account_of(plan, Odometer()) if Odometer.is_there() else None
+    caution = account.statement().caution() if account is not None else ""
+    lines = [caution] if caution else []
+    if budget is None:
+        return {}, [
+            *lines,
+            "The account will remember for ever that this method read records without a bound.",
+        ]
+    try:
+        total = account.total() if account is not None else Total(unit_of(plan))
+    except BudgetError as error:
+        return {}, [*lines, f"This run would be refused. {error}"]
+    cap = Cap(plan.privacy.lifetime_epsilon, plan.privacy.delta)
+    fit = runs_that_fit(total, cap, budget.mu2, budget.delta_fail)
+    figures = {
+        "epsilon paid so far": total.epsilon,
+        "epsilon with what unfinished runs have reserved": total.epsilon_with_reserved,
         "lifetime epsilon": plan.privacy.lifetime_epsilon,
+        "runs like this one that still fit": float(fit),
     }
+    return figures, [*lines, *_room(plan, budget, fit)]
+
+
+def _room(plan: Plan, budget: Budget, fit: int) -> Iterator[str]:
+    if not fit:
+        yield "This run would be refused: the account has no room for it (see rpsg budget)."
+    if budget.delta_fail:
+        yield (
+            f"Each run that finds its labels or phrases takes {budget.delta_fail:.2g} of delta for its "
+            f"thresholds, and all runs of an account must stay below {plan.privacy.delta:g}: {fit} like this "
+            "one still fit."
+        )
 
 
 def _explanations(plan: Plan, pack: Pack, budget: Budget | None) -> tuple[str, ...]:

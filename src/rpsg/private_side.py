@@ -1,4 +1,4 @@
-"""The private side of a run: the rows behind their bound, the kernel, the data set's account."""
+"""The private side of a run: the rows behind their bound, the kernel, the account that pays."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rpsg import registry
 from rpsg.errors import PrivacyError, RunError, UsageError
 from rpsg.methods.tools import Seeding
+from rpsg.privacy.account import Account, Cap
 from rpsg.privacy.commitment import Commitment, commit_to, content_digest
 from rpsg.privacy.disclosure import Disclosure
 from rpsg.privacy.kernel import Kernel, Releases
 from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
-from rpsg.privacy.odometer import Account, Odometer
+from rpsg.privacy.odometer import Odometer, account_name
+from rpsg.privacy.units import Unit
 from rpsg.stages.partition import by_draw, by_list, listed, parted
 from rpsg.stages.seeds import People
 from rpsg.store.files import write_atomic
@@ -26,7 +27,7 @@ from rpsg.store.vectors import Vectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from pathlib import Path
 
     from rpsg.methods.tools import Tools
     from rpsg.plan import Plan
@@ -41,11 +42,12 @@ if TYPE_CHECKING:
 
 #: The embeddings of the people who are asked, and of those who give seeds, in the vault.
 EMBEDDINGS, DONORS = "embeddings.f32", "donors.f32"
+NOTES = "notes.md"
 
 
 @dataclass(frozen=True, slots=True)
 class PrivateSide:
-    """What a run holds of the private data: rows behind their bound, the kernel, the data set's account.
+    """What a run holds of the private data: rows behind their bound, the kernel, the account that pays.
 
     ``seeding`` is the other way in, of methods that begin with private records: it bounds nothing.
     """
@@ -60,9 +62,15 @@ class PrivateSide:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give the kernel's lock back now: whoever keeps the error of a failed run keeps the kernel alive."""
+        """Give back the kernel's lock and what it has reserved: whoever keeps the error of a failed run keeps
+        the kernel alive.
+        """
         if isinstance(self.kernel, Kernel):
             self.kernel.close()
+
+    def paid(self) -> dict[str, Any]:
+        """What the account has paid over all runs, for the operator's ledger."""
+        return {} if self.account is None else {"paid": self.account.statement().to_json()}
 
 
 class NoQuestions:
@@ -108,11 +116,79 @@ def open_side(
     noise: NoiseSource | None,
     progress: Progress,
 ) -> PrivateSide:
-    """Read the private file (all faults in it show before anything is charged) and open the kernel on it."""
+    """Reserve the budget, read the private file and open the kernel on it.
+
+    The account refuses before anything is read. All faults in the file show before anything is drawn, and
+    what was reserved is given back.
+    """
     method = registry.method(plan.method.name)
     if method.reads == "nothing":
         return PrivateSide(nobody(tools, progress), NoQuestions())
-    data, privacy = plan.data, plan.privacy
+    check_data(plan)
+    account = account_of(plan, Odometer())
+    tell_paid(account, progress)
+    source = noise or (OpenDPNoise() if plan.privacy.noise == "opendp" else RoundedGaussian())
+    kernel = _kernel(budget, folder, source, account, progress) if budget is not None else None
+    try:
+        if method.has_seeds:
+            account.read_without_bound(folder.run_id, method.name)
+        corpus, commitment = _read(plan, folder, account, progress)
+        gathered = partial(_people, plan, folder, tools, progress)
+        if kernel is None:
+            everybody = gathered(corpus, EMBEDDINGS, bounded=False)  # nobody is protected by a bound
+            door = open_door(folder, everybody, source)
+            return PrivateSide(nobody(tools, progress), NoQuestions(), account, commitment, door)
+        seeding: Seeding | None = None
+        if method.reads == "donors":
+            donors, corpus = donors_and_voters(plan, folder, corpus)
+            seeding = open_door(folder, gathered(donors, DONORS), source)
+        return PrivateSide(gathered(corpus, EMBEDDINGS), kernel, account, commitment, seeding)
+    except BaseException:
+        if kernel is not None:
+            kernel.close()
+        raise
+
+
+def account_of(plan: Plan, book: Odometer) -> Account:
+    """The account that the plan declares, as a run for the plan's unit sees it."""
+    name = account_name(plan.data.account, plan.data.path)
+    return book.account(name, unit_of(plan), Cap(plan.privacy.lifetime_epsilon, plan.privacy.delta))
+
+
+def unit_of(plan: Plan) -> Unit:
+    """Whom a run of the plan protects, as the account book has it."""
+    return Unit(plan.unit, plan.data.user or "", plan.privacy.adjacency, plan.records_per_unit)
+
+
+def tell_paid(account: Account, progress: Progress) -> None:
+    """Say what the account has paid before anything is drawn."""
+    told = account.statement()
+    if told.totals:
+        paid = "; ".join(total.in_words() for total in told.totals)
+        progress.note(f"The account {told.name!r} has paid so far: {paid}.")
+    if caution := told.caution():
+        progress.note(caution)
+
+
+def _kernel(
+    budget: Budget, folder: RunFolder, noise: NoiseSource, account: Account, progress: Progress
+) -> Kernel:
+    return Kernel(
+        journal=folder.private_path("releases.jsonl"),
+        evidence=folder.evidence,
+        budget=budget,
+        noise=noise,
+        run_id=folder.run_id,
+        account=account,
+        tell=progress.note,
+    )
+
+
+def _read(
+    plan: Plan, folder: RunFolder, account: Account, progress: Progress
+) -> tuple[Private[Corpus], Commitment]:
+    """The private file and the commitment to it."""
+    data = plan.data
     progress.start("reading the file")
     corpus = read_corpus(
         data.path,
@@ -125,28 +201,31 @@ def open_side(
     nonce = hmac.digest(folder.key, b"rpsg-commitment/1", hashlib.sha256)
     commitment = commit_to(corpus, nonce)
     same_data(folder.private_path("commitment"), commitment)
-    digest = content_digest(corpus)
-    source = noise or (OpenDPNoise() if privacy.noise == "opendp" else RoundedGaussian())
-    gathered = partial(_people, plan, folder, tools, progress)
-    if budget is None:
-        everybody = gathered(corpus, EMBEDDINGS, bounded=False)  # nobody is protected by a bound
-        door = open_door(folder, everybody, source)
-        return PrivateSide(nobody(tools, progress), NoQuestions(), None, commitment, door)
-    seeding: Seeding | None = None
-    if method.reads == "donors":
-        donors, corpus = donors_and_voters(plan, folder, corpus)
-        seeding = open_door(folder, gathered(donors, DONORS), source)
-    book = Odometer(privacy.lifetime_epsilon, privacy.delta)
-    account = Account(book, book.account(Path(data.path), digest))
-    kernel = Kernel(
-        journal=folder.private_path("releases.jsonl"),
-        evidence=folder.evidence,
-        budget=budget,
-        noise=source,
-        run_id=folder.run_id,
-        account=account,
+    keep_notes(folder, account, corpus)
+    return corpus, commitment
+
+
+def keep_notes(folder: RunFolder, account: Account, corpus: Private[Corpus]) -> None:
+    """Tell the operator, in the private folder, whether other accounts have paid for the same rows.
+
+    The file is written whatever is in it: that there is one says nothing.
+    """
+    file = folder.private_path(NOTES)
+    account.same_content_elsewhere(content_digest(corpus)).map(
+        lambda names: write_atomic(file, _notes(account.name, names).encode())
     )
-    return PrivateSide(gathered(corpus, EMBEDDINGS), kernel, account, commitment, seeding)
+
+
+def _notes(account: str, others: list[str]) -> str:
+    if not others:
+        return f"# Notes for the operator\n\nNo other account than {account!r} has held exactly these rows.\n"
+    listed = "".join(f"- {name!r}\n" for name in others)
+    return (
+        "# Notes for the operator\n\nThis file is private: whether two files hold the same rows is a fact "
+        f"about the rows.\n\nThe rows of this run were also read under other accounts than {account!r}:\n\n"
+        f"{listed}\nWhat was paid there was paid for the same people, and no total adds it up. Name one "
+        "account for all of these files with --account NAME, and count what was paid under both.\n"
+    )
 
 
 def _people(

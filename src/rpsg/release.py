@@ -16,9 +16,8 @@ from rpsg.methods.places import seen_places
 from rpsg.methods.seed_steps import seeds_wanted, sigma_of
 from rpsg.plan import resolve
 from rpsg.privacy.claims import PrivacyUnit
-from rpsg.privacy.facts import Cumulative, Egress, Output, PublicInput
+from rpsg.privacy.facts import Egress, Output, PublicInput
 from rpsg.privacy.facts import Facts as LedgerFacts
-from rpsg.privacy.gaussian import mu_for
 from rpsg.privacy.kernel import Kernel
 from rpsg.privacy.ledger import build_private_ledger, build_public_ledger, new_free
 from rpsg.report.croissant import CROISSANT, FORMATS, croissant, write_croissant
@@ -46,7 +45,6 @@ if TYPE_CHECKING:
     from rpsg.privacy.accounting import Budget
     from rpsg.privacy.facts import Flow, Free
     from rpsg.privacy.kernel import Performed
-    from rpsg.privacy.odometer import Account
     from rpsg.private_side import PrivateSide
     from rpsg.protocols import Reply
     from rpsg.records import Candidate, Pool
@@ -157,14 +155,14 @@ def publish(
         write_atomic(folder.private_path(STAGES), (table(side.shelf.lines) + "\n").encode())
     commitment = private.commitment
     with folder.assemble_release() as target:
-        ledger = build_release(target, made, new_free(commitment), _cumulative(job.plan, private.account))
+        ledger = build_release(target, made, new_free(commitment))
         if commitment is not None:
-            mine = build_private_ledger(ledger, commitment, {})
+            mine = build_private_ledger(ledger, commitment, private.paid())
             folder.vault.write("ledger.private.json", _pretty(mine))
 
 
 def build_release(
-    target: Path, made: Made, free: Free, cumulative: Cumulative, *, parquet: bytes | None = None
+    target: Path, made: Made, free: Free, *, parquet: bytes | None = None
 ) -> Mapping[str, Any]:
     """Fill the empty folder ``target`` with a release and give its public ledger. Nothing private is read.
 
@@ -181,7 +179,7 @@ def build_release(
     return write_ledger(
         target,
         outputs,
-        lambda named: build_public_ledger(facts(made, named), made.performed, cumulative, free=free),
+        lambda named: build_public_ledger(facts(made, named), made.performed, free=free),
         lambda told: Facts(made.plan, made.pack, made.pool, told, *models_of(made), made.seen),
     )
 
@@ -244,15 +242,6 @@ def _public_inputs(made: Made) -> tuple[PublicInput, ...]:
     if plan.privacy.n_public is not None:
         inputs.append(PublicInput("n_public", "declared number of people"))
     return tuple(inputs)
-
-
-def _cumulative(plan: Plan, account: Account | None) -> Cumulative:
-    cap = mu_for(plan.privacy.lifetime_epsilon, plan.privacy.delta) ** 2
-    if account is None:
-        has_cap = not registry.method(plan.method.name).has_seeds
-        return Cumulative(0.0, 0, cap if has_cap else None, tracked=False)
-    total = account.total()
-    return Cumulative(total.mu2, total.releases, cap)
 
 
 def _pretty(value: Mapping[str, Any]) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from rpsg import api
 from rpsg.errors import InfeasibleError, ModelError, UsageError
 from rpsg.models.fake import FakeWriter
 from rpsg.privacy.accounting import max_candidates
-from rpsg.privacy.odometer import Odometer
+from rpsg.privacy.odometer import Odometer, account_name
 from rpsg.records import Document
 from rpsg.stages.budget import declared_voters, fewest_voters, split_budget, votes_stage
 from rpsg.stages.partition import by_draw
@@ -35,7 +34,8 @@ def listing(lab: Lab, names: list[str]) -> str:
 
 def spent(plan: Plan) -> float:
     """What the data of a plan have paid, as mu squared."""
-    return Odometer(plan.privacy.lifetime_epsilon, plan.privacy.delta).spent_at(Path(plan.data.path)).mu2
+    totals = Odometer().statement(account_name(plan.data.account, plan.data.path)).totals
+    return sum(total.mu2 for total in totals)
 
 
 @pytest.mark.parametrize("rows", [30, 60])

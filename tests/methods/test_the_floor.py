@@ -31,7 +31,7 @@ def test_the_floor_needs_no_data_and_claims_that_none_was_read(lab: Lab) -> None
     assert len(run.texts) == 20
     assert run.ledger["claim"]["type"] == "no_private_data"
     assert run.ledger["mechanisms"] == []
-    assert run.ledger["cumulative"]["releases"] == 0
+    assert run.ledger["cost"] == {"mu2": 0.0, "delta_fail": 0.0}
     assert [line["carries"] for line in run.ledger["egress"]] == ["public_only"]
     assert "private_commitment" not in run.ledger or run.ledger["private_commitment"] is None
 

@@ -139,6 +139,7 @@ def test_every_wrong_setting_is_told_at_once() -> None:
     "layer",
     [
         {"data": {"path": "elsewhere.jsonl"}},
+        {"data": {"account": "reviews"}},
         {"corpus": {"domain": "packs/elsewhere"}},
         {"models": {"slots": 8, "threads": 2}},
         {"privacy": {"lifetime_epsilon": 20.0}},

@@ -9,21 +9,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from rpsg.privacy.account import Account, Cap
 from rpsg.privacy.accounting import Budget, StagePlan, calibrate
 from rpsg.privacy.ballots import Ballots, Query
 from rpsg.privacy.claims import PrivacyUnit
-from rpsg.privacy.facts import Cumulative, Facts, Output
+from rpsg.privacy.facts import Facts, Output
 from rpsg.privacy.kernel import Kernel, Releases
 from rpsg.privacy.ledger import build_public_ledger
 from rpsg.privacy.noise import RoundedGaussian
-from rpsg.privacy.odometer import Account, Odometer
+from rpsg.privacy.odometer import Odometer
 from rpsg.privacy.private import Private
+from rpsg.privacy.units import Unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rpsg.protocols import NoiseSource
 
+PEOPLE = Unit("user", "user", "add_remove", 1)
 GOLDEN = Path(__file__).parent / "golden"
 
 
@@ -69,6 +72,7 @@ class Run:
     charged: bool = True
     run_id: str = "run-1"
     asked: int = 0
+    told: list[str] = field(default_factory=list)
 
     def kernel(self) -> Kernel:
         return Kernel(
@@ -78,6 +82,7 @@ class Run:
             noise=self.noise,
             run_id=self.run_id,
             account=self.account if self.charged else None,
+            tell=self.told.append,
         )
 
     @property
@@ -112,12 +117,12 @@ class Run:
 
 @pytest.fixture
 def odometer(tmp_path: Path) -> Odometer:
-    return Odometer(4.0, 1e-6, tmp_path / "state")
+    return Odometer(tmp_path / "state")
 
 
 @pytest.fixture
-def account(odometer: Odometer, tmp_path: Path) -> Account:
-    return Account(odometer, odometer.account(tmp_path / "data.jsonl", Private(b"digest")))
+def account(odometer: Odometer) -> Account:
+    return odometer.account("reviews", PEOPLE, Cap(4.0, 1e-6))
 
 
 @pytest.fixture
@@ -161,9 +166,7 @@ def release(run: Run, tmp_path: Path) -> Release:
     run.all(kernel)
     corpus = tmp_path / "corpus.jsonl"
     corpus.write_text('{"text": "one"}\n{"text": "two"}\n')
-    total = run.account.total()
-    cumulative = Cumulative(total.mu2, total.releases, run.account.book.mu2_cap)
-    ledger = build_public_ledger(strict_facts(corpus), kernel.performed, cumulative)
+    ledger = build_public_ledger(strict_facts(corpus), kernel.performed)
     kernel.close()
     done = Release(ledger, corpus, run.evidence, tmp_path / "ledger.json")
     done.rewrite(ledger)

@@ -16,7 +16,7 @@ from rpsg.privacy.accounting import StagePlan, calibrate
 from rpsg.privacy.ballots import Ballots, Query
 from rpsg.privacy.evidence import Evidence, parse_evidence
 from rpsg.privacy.kernel import Kernel
-from rpsg.privacy.odometer import Account, Odometer
+from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.private import Private
 from rpsg.privacy.replay import ReplayKernel
 from rpsg.privacy.testing import FixedNoise
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.privacy.conftest import Release, Run
+
+    from rpsg.privacy.ballots import IntArray
+    from rpsg.privacy.odometer import Odometer
 
 
 def test_a_release_is_the_counts_plus_the_noise(run: Run) -> None:
@@ -54,25 +57,35 @@ def test_another_run_on_the_same_data_draws_anew_and_is_charged_again(run: Run, 
     run.folder, run.run_id = tmp_path / "second", "run-2"
     assert run.all(run.kernel()) != answers
     assert run.account.total().mu2 == pytest.approx(2 * run.budget.mu2)
-    assert run.account.total().releases == 2
 
 
-def test_the_odometer_is_charged_before_the_private_data_are_asked(run: Run) -> None:
+def test_the_whole_plan_is_reserved_before_the_private_data_are_asked(run: Run) -> None:
     kernel = run.kernel()
     seen = []
 
     def ballots() -> Private[Ballots]:
-        seen.append(run.account.total().mu2)
+        seen.append(run.account.total().reserved_mu2)
         return Private(Ballots(np.arange(3), np.zeros((3, 1), dtype=np.int64)))
 
     kernel.release(run.query("n_estimate", 1), ballots)
+    assert seen == [pytest.approx(run.budget.mu2)]
+
+
+def test_a_draw_is_charged_before_its_noise_exists(run: Run) -> None:
+    seen = []
+
+    class Watched(RoundedGaussian):
+        def draw(self, sigma: float, size: int) -> IntArray:
+            seen.append(run.account.total().mu2)
+            return super().draw(sigma, size)
+
+    run.noise = Watched()
+    run.count(run.kernel())
     assert seen == [pytest.approx(run.budget.releases[0].mu2("add_remove"))]
 
 
-def test_the_whole_plan_must_fit_the_lifetime_budget_before_anything_is_asked(
-    run: Run, odometer: Odometer
-) -> None:
-    odometer.charge(run.account.id, "an earlier run", 0, 0.55, 0.0)
+def test_the_whole_plan_must_fit_the_lifetime_budget_before_anything_is_asked(run: Run) -> None:
+    run.account.charge("d" * 32, "an earlier run", "votes", 0.55, 0.0)
     with pytest.raises(BudgetError, match="--lifetime-epsilon"):
         run.kernel()
     assert run.asked == 0
@@ -134,13 +147,14 @@ def test_two_processes_cannot_work_in_one_run_folder(run: Run) -> None:
     run.kernel()
 
 
-def test_rows_that_break_the_rule_release_nothing_and_stay_charged(run: Run) -> None:
+def test_rows_that_break_the_rule_release_nothing_and_draw_nothing(run: Run) -> None:
     kernel = run.kernel()
     double = Private(Ballots(np.zeros(2, dtype=np.int64), np.zeros((2, 1), dtype=np.int64)))
     with pytest.raises(PrivacyError, match="broke its contribution rule"):
         kernel.release(run.query("n_estimate", 1), lambda: double)
     assert list(run.evidence.iterdir()) == []
-    assert run.account.total().mu2 > 0
+    assert run.account.total().mu2 == 0.0
+    assert run.account.total().reserved_mu2 == pytest.approx(run.budget.mu2)
     assert run.count(kernel)
 
 
@@ -161,6 +175,10 @@ def test_neither_journal_nor_evidence_holds_a_string_of_one_unit_or_a_clean_coun
     journal = (run.folder / "private" / "journal.jsonl").read_text(encoding="utf-8")
     hashes_out = re.sub(r"[0-9a-f]{32,}", "", journal)  # a hash may hold any three digits by chance
     assert "300" not in hashes_out
+
+
+REST = b'"schema":"rpsg-evidence/2","seq":0,"stage":"s"'
+DRAW = b'"draw":"dddddddddddddddddddddddddddddddd",'
 
 
 def evidence_of(run: Run, seq: int) -> Path:
@@ -191,7 +209,7 @@ def test_changed_evidence_is_refused(run: Run) -> None:
 
 def test_evidence_planted_before_the_draw_is_refused(run: Run) -> None:
     kernel = run.kernel()
-    planted = Evidence(run.budget.sha256(), 0, "n_estimate", values=(1,))
+    planted = Evidence(run.budget.sha256(), 0, "n_estimate", "d" * 32, values=(1,))
     evidence_of(run, 0).write_bytes(planted.to_bytes())
     with pytest.raises(RunError, match="before it was drawn"):
         run.count(kernel)
@@ -218,10 +236,22 @@ def test_a_kernel_without_an_odometer_still_keeps_the_plan(run: Run) -> None:
     assert run.asked == 4
 
 
-def test_an_accounts_total_is_what_its_book_says(odometer: Odometer, tmp_path: Path) -> None:
-    account = Account(odometer, odometer.account(tmp_path / "x", Private(b"x")))
-    account.charge("run", 0, 0.1, 0.0)
-    assert account.total() == odometer.total(account.id)
+def test_a_kernel_that_is_closed_gives_back_what_it_has_not_drawn(run: Run, odometer: Odometer) -> None:
+    kernel = run.kernel()
+    run.count(kernel)
+    drawn = run.budget.releases[0].mu2("add_remove")
+    assert run.account.total().reserved_mu2 == pytest.approx(run.budget.mu2 - drawn)
+    kernel.close()
+    kernel.close()
+    assert run.account.total().reserved_mu2 == 0.0
+    assert odometer.statement("reviews").totals[0].mu2 == pytest.approx(drawn)
+
+
+def test_an_answer_that_took_no_noise_is_not_released(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rpsg.privacy.kernel.noisy_histogram", lambda *_: np.zeros(1, np.int64))
+    with pytest.raises(PrivacyError, match="without noise"):
+        run.count(run.kernel())
+    assert list(run.evidence.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -229,14 +259,16 @@ def test_an_accounts_total_is_what_its_book_says(odometer: Odometer, tmp_path: P
     [
         b"",
         b"[]",
-        b'{"schema":"rpsg-evidence/1"}',
-        b'{"plan_sha256":"x","schema":"rpsg-evidence/1","seq":0,"stage":"s","values":[1.5]}\n',
-        b'{"plan_sha256":"x","schema":"rpsg-evidence/1","seq":0,"stage":"s","values":[true]}\n',
-        b'{"plan_sha256":"x","schema":"rpsg-evidence/1","seq":0,"stage":"s","values":[NaN]}\n',
-        b'{"plan_sha256":"x","schema":"rpsg-evidence/1","seq":0,"stage":"s","values":[99999999999999999999]}\n',
-        b'{"items":[["a"]],"plan_sha256":"x","schema":"rpsg-evidence/1","seq":0,"stage":"s"}\n',
-        b'{"plan_sha256":"x","schema":"rpsg-evidence/1","seq":0,"stage":"s","values":[1],"values":[2]}\n',
-        b'{"note":1,"plan_sha256":"x","schema":"rpsg-evidence/1","seq":0,"stage":"s","values":[1]}\n',
+        b'{"schema":"rpsg-evidence/2"}',
+        b'{"plan_sha256":"x",' + REST + b',"values":[1]}\n',
+        b'{"draw":"x","plan_sha256":"x",' + REST + b',"values":[1]}\n',
+        b"{" + DRAW + b'"plan_sha256":"x",' + REST + b',"values":[1.5]}\n',
+        b"{" + DRAW + b'"plan_sha256":"x",' + REST + b',"values":[true]}\n',
+        b"{" + DRAW + b'"plan_sha256":"x",' + REST + b',"values":[NaN]}\n',
+        b"{" + DRAW + b'"plan_sha256":"x",' + REST + b',"values":[99999999999999999999]}\n',
+        b"{" + DRAW + b'"items":[["a"]],"plan_sha256":"x",' + REST + b"}\n",
+        b"{" + DRAW + b'"plan_sha256":"x",' + REST + b',"values":[1],"values":[2]}\n',
+        b"{" + DRAW + b'"note":1,"plan_sha256":"x",' + REST + b',"values":[1]}\n',
     ],
 )
 def test_evidence_that_is_none_is_refused(content: bytes) -> None:

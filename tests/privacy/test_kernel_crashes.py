@@ -1,4 +1,4 @@
-"""Kill -9 at every step: the odometer never shows too little, and what was kept is never drawn again.
+"""Kill -9 at every step: the book never shows too little, and what was kept is never drawn again.
 
 A real process is started, kills itself with SIGKILL at the named place, and the run goes on in a second one.
 """
@@ -26,14 +26,16 @@ import rpsg.privacy.files as files_module
 from rpsg.privacy.accounting import StagePlan, calibrate
 from rpsg.privacy.ballots import Ballots, Query
 from rpsg.privacy.noise import RoundedGaussian
-from rpsg.privacy.odometer import Account, Odometer
+from rpsg.privacy.account import Account, Cap
+from rpsg.privacy.odometer import Odometer
 from rpsg.privacy.private import Private
+from rpsg.privacy.units import Unit
 
 folder, place = Path(sys.argv[1]), sys.argv[2]
 stages = [StagePlan(s, 0.5, "S4_k_votes", dim=40) for s in ("first", "second")]
 budget = calibrate(1.0, 1e-6, stages)
-book = Odometer(8.0, 1e-6, folder / "state")
-account = Account(book, book.account(folder / "data", Private(b"d")))
+book = Odometer(folder / "state")
+account = book.account("reviews", Unit("record", "", "add_remove"), Cap(8.0, 1e-6))
 
 
 def die(here):
@@ -55,10 +57,20 @@ def dying_append(path, line):
 charge = Account.charge
 
 
-def dying_charge(self, run_id, seq, mu2, delta_fail, attempt=0):
-    die(f"before charge {seq}")
-    charge(self, run_id, seq, mu2, delta_fail, attempt)
-    die(f"after charge {seq}")
+def dying_charge(self, *what):
+    die(f"before charge {KERNEL._seq}")
+    again = charge(self, *what)
+    die(f"after charge {KERNEL._seq}")
+    return again
+
+
+reserve = Account.reserve
+
+
+def dying_reserve(self, *what):
+    die("before reservation None")
+    reserve(self, *what)
+    die("after reservation None")
 
 
 class DyingNoise(RoundedGaussian):
@@ -83,6 +95,7 @@ def dying_replace(self, target):
 
 journal_module.append_durably = dying_append
 Account.charge = dying_charge
+Account.reserve = dying_reserve
 Path.replace = dying_replace
 asked = 0
 
@@ -99,7 +112,10 @@ KERNEL = kernel_module.Kernel(
     noise=DyingNoise(), run_id="run", account=account,
 )
 vectors = [KERNEL.release(Query.of(budget.release(s), s, 40), ballots).tolist() for s in ("first", "second")]
+reserved = account.total().reserved_mu2
+KERNEL.close()
 print(json.dumps({
+    "reserved": reserved, "kept_back": account.total().reserved_mu2,
     "vectors": vectors, "asked": asked, "drawn": DyingNoise.drawn,
     "mu2": account.total().mu2, "each": budget.mu2 / 2,
     "half": [p.name for p in (folder / "evidence").iterdir() if not p.name.endswith(".json")],
@@ -107,6 +123,8 @@ print(json.dumps({
 """
 
 PLACES = [
+    "before reservation None",
+    "after reservation None",
     "before begin None",
     "after begin None",
     "after reserve 1",
@@ -117,9 +135,9 @@ PLACES = [
         for place in (
             "before reserve",
             "after reserve",
+            "while asking",
             "before charge",
             "after charge",
-            "while asking",
             "before draw",
             "after draw",
             "after noise",
@@ -132,7 +150,8 @@ PLACES = [
 ]
 
 KEPT = {"after persist", "before commit", "after commit"}
-LOST = {"after draw", "after noise", "half persisted"}
+#: After the charge the book cannot tell whether the noise was drawn, so it is taken to have been.
+LOST = {"after charge", "before draw", "after draw", "after noise", "half persisted"}
 
 
 def start(folder: Path, place: str) -> subprocess.CompletedProcess[str]:
@@ -162,6 +181,8 @@ def test_a_run_killed_at_any_step_goes_on_and_pays_for_every_draw(tmp_path: Path
     drawn_in_vain = step in LOST
     assert told["mu2"] == pytest.approx(told["each"] * (2 + drawn_in_vain))
     assert told["half"] == []
+    assert told["reserved"] == pytest.approx(0.0, abs=1e-12)
+    assert told["kept_back"] == 0.0
 
 
 def test_a_run_killed_at_the_same_step_again_and_again_pays_each_time(tmp_path: Path) -> None:

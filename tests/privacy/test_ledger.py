@@ -13,7 +13,7 @@ import pytest
 from rpsg.errors import PrivacyError
 from rpsg.privacy.claims import NOT_PRIVATE, PrivacyUnit, assumptions, claim_text, paper_claim_text
 from rpsg.privacy.commitment import commit_to, content_digest
-from rpsg.privacy.facts import Cumulative, Egress, Facts, Flow, Output, PublicInput
+from rpsg.privacy.facts import Egress, Facts, Flow, Output, PublicInput
 from rpsg.privacy.gaussian import epsilon_of
 from rpsg.privacy.ledger import build_private_ledger, build_public_ledger, new_free
 from rpsg.privacy.private import Private, open_private
@@ -30,14 +30,11 @@ if TYPE_CHECKING:
 
     from rpsg.protocols import NoiseSource
 
-NOTHING_SPENT = Cumulative(0.0, 0, None, tracked=False)
-
 
 def built(run: Run, facts: Facts, **changes: Any) -> dict[str, Any]:
     kernel = run.kernel()
     run.all(kernel)
-    cumulative = Cumulative(run.account.total().mu2, 1, run.account.book.mu2_cap)
-    return build_public_ledger(replace(facts, **changes), kernel.performed, cumulative)
+    return build_public_ledger(replace(facts, **changes), kernel.performed)
 
 
 @pytest.fixture
@@ -132,12 +129,12 @@ def test_an_unfinished_plan_gets_no_ledger(run: Run, facts: Facts) -> None:
     kernel = run.kernel()
     run.count(kernel)
     with pytest.raises(PrivacyError, match="incomplete"):
-        build_public_ledger(facts, kernel.performed, Cumulative(1.0, 1, None))
+        build_public_ledger(facts, kernel.performed)
 
 
 def test_a_claim_without_mechanisms_gets_no_ledger(facts: Facts) -> None:
     with pytest.raises(PrivacyError):
-        build_public_ledger(facts, None, NOTHING_SPENT)
+        build_public_ledger(facts, None)
 
 
 def test_split_mode_says_that_donors_are_not_protected(run: Run, facts: Facts) -> None:
@@ -153,7 +150,7 @@ def without_claim(facts: Facts, **changes: Any) -> Facts:
 
 
 def test_the_floor_claims_that_no_private_data_were_read(facts: Facts) -> None:
-    ledger = build_public_ledger(without_claim(facts, claim="no_private_data"), None, NOTHING_SPENT)
+    ledger = build_public_ledger(without_claim(facts, claim="no_private_data"), None)
     assert ledger["claim"]["text"].startswith("No private data were read")
     assert "epsilon" not in ledger["claim"]
     assert holds(verify_ledger(ledger))
@@ -169,7 +166,7 @@ def test_paper_mode_prints_no_epsilon_anywhere(facts: Facts) -> None:
         flows=(Flow("records", "prompt", "abstracts"),),
         egress=(Egress("remote_llm", "abstracted_private", "example"),),
     )
-    ledger = build_public_ledger(paper, None, NOTHING_SPENT)
+    ledger = build_public_ledger(paper, None)
     assert "epsilon" not in ledger["claim"]
     assert "ε" not in json.dumps(ledger, ensure_ascii=False)
     assert holds(verify_ledger(ledger))
@@ -180,18 +177,16 @@ def test_paper_mode_may_not_speak_of_epsilon(facts: Facts) -> None:
         facts, reads="records", claim="no_formal_guarantee", claim_words="Private with epsilon 1."
     )
     with pytest.raises(PrivacyError):
-        build_public_ledger(boast, None, NOTHING_SPENT)
+        build_public_ledger(boast, None)
 
 
 def test_public_inputs_and_a_previous_ledger_are_sealed_in(run: Run, facts: Facts) -> None:
     inputs = (PublicInput("schema.toml", "seed-card domain", "a" * 64), PublicInput("delta", "fixed"))
     kernel = run.kernel()
     run.all(kernel)
-    cumulative = Cumulative(run.account.total().mu2, 1, None)
     ledger = build_public_ledger(
         replace(facts, public_inputs=inputs),
         kernel.performed,
-        cumulative,
         free=replace(new_free(None), previous_sha256="b" * 64),
     )
     assert ledger["public_inputs"][0]["sha256"] == "a" * 64
@@ -253,8 +248,7 @@ def test_the_private_ledger_opens_the_commitment_and_the_public_one_does_not(run
     commitment = commit_to(Private(ROWS))
     kernel = run.kernel()
     run.all(kernel)
-    cumulative = Cumulative(run.account.total().mu2, 1, None)
-    public = build_public_ledger(facts, kernel.performed, cumulative, free=new_free(commitment))
+    public = build_public_ledger(facts, kernel.performed, free=new_free(commitment))
     private = build_private_ledger(public, commitment, {"rows": 2})
     assert public["private_commitment"]["value"] == commitment.value
     assert commitment.nonce.hex() not in json.dumps(public)

@@ -11,7 +11,7 @@ import pytest
 from rpsg.errors import PrivacyError, RunError
 from rpsg.privacy.claims import NO_GUARANTEE, NOT_PRIVATE, PrivacyUnit, paper_claim_text
 from rpsg.privacy.disclosure import Disclosure, withheld
-from rpsg.privacy.facts import Cumulative, Egress, Facts, Flow, Output
+from rpsg.privacy.facts import Egress, Facts, Flow, Output
 from rpsg.privacy.ledger import build_public_ledger
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.private import Private
@@ -43,7 +43,7 @@ def facts(**changes: Any) -> Facts:
 
 
 def ledger_of(**changes: Any) -> Ledger:
-    return build_public_ledger(facts(**changes), None, Cumulative(0.0, 0, None, tracked=False))
+    return build_public_ledger(facts(**changes), None)
 
 
 def test_a_paper_ledger_is_accepted_and_speaks_of_no_budget() -> None:

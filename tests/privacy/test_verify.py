@@ -137,12 +137,24 @@ def raw_egress(ledger: Ledger) -> None:
     ledger["egress"] = [{"endpoint_class": "remote_llm", "carries": "raw_private"}]
 
 
-def reset_odometer(ledger: Ledger) -> None:
-    ledger["cumulative"]["dataset_odometer_mu2"] = 0.0
+def understated_cost(ledger: Ledger) -> None:
+    ledger["cost"]["mu2"] = 0.0
 
 
-def odometer_over_its_cap(ledger: Ledger) -> None:
-    ledger["cumulative"]["dataset_odometer_mu2"] = 99.0
+def cost_of_other_runs(ledger: Ledger) -> None:
+    ledger["cost"]["mu2"] *= 2.0
+
+
+def thresholds_for_nothing(ledger: Ledger) -> None:
+    ledger["cost"]["delta_fail"] = 0.0
+
+
+def unbounded_cost(ledger: Ledger) -> None:
+    ledger["cost"] = {"mu2": None, "delta_fail": None}
+
+
+def total_over_runs(ledger: Ledger) -> None:
+    ledger["cumulative"] = {"releases": 2}
 
 
 def smuggled_hash(ledger: Ledger) -> None:
@@ -199,27 +211,30 @@ def pure_dp_line(ledger: Ledger) -> None:
 
 
 TAMPERING: list[tuple[Callable[[Ledger], None], set[str]]] = [
-    (halve_sigma, {"stage plan", "epsilon and delta", "odometer"}),
+    (halve_sigma, {"stage plan", "epsilon and delta", "cost"}),
     (many_items_as_one, {"sensitivity"}),
     (many_rows_unscaled, {"sensitivity", "claim in words"}),
-    (swap_adjacency, {"sensitivity", "stage plan", "epsilon and delta", "odometer", "claim in words"}),
-    (drop_first_mechanism, {"numbering", "stage plan"}),
-    (drop_last_mechanism, {"stage plan"}),
-    (drop_last_mechanism_and_recount, {"stage plan"}),
+    (swap_adjacency, {"sensitivity", "stage plan", "epsilon and delta", "cost", "claim in words"}),
+    (drop_first_mechanism, {"numbering", "stage plan", "cost"}),
+    (drop_last_mechanism, {"stage plan", "cost"}),
+    (drop_last_mechanism_and_recount, {"stage plan", "cost"}),
     (lower_epsilon, {"stage plan", "epsilon and delta", "claim in words"}),
     (lower_epsilon_everywhere, {"epsilon and delta"}),
     (lower_delta, {"stage plan", "epsilon and delta", "claim in words"}),
     (lower_threshold, {"threshold", "stage plan", "epsilon and delta"}),
     (lower_threshold_in_the_plan_too, {"threshold", "epsilon and delta"}),
-    (drop_threshold, {"threshold", "stage plan"}),
+    (drop_threshold, {"threshold", "stage plan", "cost"}),
     (seeded_noise, {"form"}),
     (unknown_noise, {"randomness"}),
     (understated_sampler, {"randomness"}),
     (paper_with_epsilon, {"form"}),
     (hidden_flow, {"form"}),
     (raw_egress, {"form"}),
-    (reset_odometer, {"odometer"}),
-    (odometer_over_its_cap, {"odometer"}),
+    (understated_cost, {"cost"}),
+    (cost_of_other_runs, {"cost"}),
+    (thresholds_for_nothing, {"cost"}),
+    (unbounded_cost, {"cost"}),
+    (total_over_runs, {"form"}),
     (smuggled_hash, {"form"}),
     (smuggled_count, {"form"}),
     (better_words, {"claim in words"}),
@@ -230,8 +245,8 @@ TAMPERING: list[tuple[Callable[[Ledger], None], set[str]]] = [
     (forgotten_caveat, {"caveats"}),
     (other_plan, {"stage plan"}),
     (uncharged, {"form"}),
-    (absurd_sigma, {"stage plan", "epsilon and delta", "odometer"}),
-    (impossible_rule, {"sensitivity", "stage plan", "epsilon and delta", "odometer"}),
+    (absurd_sigma, {"stage plan", "epsilon and delta", "cost"}),
+    (impossible_rule, {"sensitivity", "stage plan", "epsilon and delta", "cost"}),
     (pure_dp_line, {"stage plan", "epsilon and delta"}),
 ]
 

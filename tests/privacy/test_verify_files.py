@@ -41,7 +41,7 @@ def test_dropping_a_stage_from_plan_and_list_alike_is_caught_by_the_evidence(rel
     body["stage_plan"]["releases"].pop()
     body["plan_sha256"] = plan_sha256(body["stage_plan"])
     body["replay"]["evidence_files"] -= 1
-    body["cumulative"]["dataset_odometer_mu2"] -= dropped["sensitivity2"] / dropped["sigma"] ** 2
+    body["cost"]["mu2"] -= dropped["sensitivity2"] / dropped["sigma"] ** 2
     del body["chain"]
     release.rewrite(seal(body))
     assert failed(verified(release)) == {"evidence"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -65,9 +66,10 @@ def asked(*writers: FakeWriter) -> Counter[str]:
 
 
 def paid_in_full(run: Run) -> bool:
-    """Whether the odometer shows at least what the ledger's mechanisms cost."""
+    """Whether the account shows at least what the ledger's mechanisms cost."""
     cost: float = sum(m["sensitivity2"] / m["sigma"] ** 2 for m in run.ledger["mechanisms"])
-    return float(run.ledger["cumulative"]["dataset_odometer_mu2"]) >= cost * (1 - 1e-12)
+    mine = json.loads((run.path / "private" / "ledger.private.json").read_text())["facts"]["paid"]
+    return float(mine["totals"][0]["mu2"]) >= cost * (1 - 1e-12)
 
 
 def is_what_an_uninterrupted_run_gives(lab: Lab, retell: Retell, run: Run, rounds: int) -> bool:

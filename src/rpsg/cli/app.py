@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from rpsg import __version__
+from rpsg.cli.budget import budget
 from rpsg.cli.calls import calls
 from rpsg.cli.commands import plan, run, verify
 from rpsg.cli.doctor import doctor
@@ -24,7 +25,7 @@ EXIT_CODES = (
     (2, "a wrong option, setting or name"),
     (3, "data that cannot be read"),
     (4, "schema, size and budget do not fit together"),
-    (5, "the privacy budget of these data is spent"),
+    (5, "the account of these data has no room, or cannot be read"),
     (6, "a model is missing, damaged or too large"),
     (7, "the run folder is another plan's or cannot be written"),
     (8, "a claim does not hold (verify)"),
@@ -72,6 +73,7 @@ app.command("verify")(verify)
 app.command("evaluate")(evaluate)
 app.command("report")(report)
 app.command("calls")(calls)
+app.command("budget")(budget)
 app.command("doctor")(doctor)
 app.command("explain")(explain)
 app.command("propose")(propose)

@@ -96,6 +96,14 @@ SETTINGS: tuple[Setting, ...] = (
         ABOUT_DATA,
     ),
     Setting(
+        "data.account",
+        "--account",
+        str,
+        "NAME",
+        "Public name of the account that pays for these people. Default: the place of the file.",
+        ABOUT_DATA,
+    ),
+    Setting(
         "corpus.about",
         "--about",
         str,
@@ -162,7 +170,7 @@ SETTINGS: tuple[Setting, ...] = (
         "--lifetime-epsilon",
         float,
         "E",
-        "What these data may spend over all runs together.",
+        "What the account of these data may spend over all runs together.",
         ABOUT_PRIVACY,
         "8.0",
     ),

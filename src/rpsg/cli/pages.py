@@ -129,7 +129,7 @@ def _number(value: int | None, otherwise: str) -> str:
 
 def _odometer(screen: Screen, preview: Preview) -> None:
     if preview.odometer:
-        screen.heading("What these data have spent over all runs")
+        screen.heading("What the account of these data has paid over all runs")
         screen.facts((name.replace("_", " "), f"{value:.4g}") for name, value in preview.odometer.items())
 
 

@@ -197,15 +197,17 @@ def mu2_of(ledger: Ledger) -> float:
     )
 
 
-def odometer(ledger: Ledger) -> Iterator[str]:
-    total = ledger["cumulative"]
-    if total["dataset_odometer_mu2"] < mu2_of(ledger) * (1.0 - _TOLERANCE):
-        yield "the data set's odometer shows less than this run alone has cost"
-    if ledger["mechanisms"] and total["releases"] < 1:
-        yield "the odometer does not count this run"
-    cap = total["policy_mu2_cap"]
-    if cap is not None and total["dataset_odometer_mu2"] > cap * (1.0 + _TOLERANCE):
-        yield "the data set has paid more than its lifetime cap"
+def cost(ledger: Ledger) -> Iterator[str]:
+    """What the run says it has cost is what its mechanisms cost, neither less nor more."""
+    told = ledger["cost"]
+    if ledger["reads"] == "records":
+        if any(value is not None for value in told.values()):
+            yield "a run that nothing bounds names a cost"
+        return
+    fails = math.fsum(m["delta_fail"] for m in ledger["mechanisms"] if m["kind"] == "selection_threshold")
+    for name, paid in (("mu2", mu2_of(ledger)), ("delta_fail", fails)):
+        if told[name] is None or not math.isclose(told[name], paid, rel_tol=_TOLERANCE):
+            yield f"{name} is not what the mechanisms of this run cost"
 
 
 def words(ledger: Ledger) -> Iterator[str]:
@@ -228,8 +230,7 @@ def caveats(ledger: Ledger) -> Iterator[str]:
     if not {a["id"] for a in assumptions(unit)} <= told:
         yield "an assumption of the claim is not stated"
     claims = ledger["claim"]["type"] != "no_formal_guarantee"
-    tracked = ledger["cumulative"]["tracked"]
-    if not set(not_covered(unit, tracked=tracked, claims=claims)) <= set(ledger["not_covered"]):
+    if not set(not_covered(unit, claims=claims)) <= set(ledger["not_covered"]):
         yield "something the claim does not cover is not stated"
 
 
@@ -282,7 +283,7 @@ CHECKS: tuple[tuple[str, Callable[[Ledger], Iterator[str]]], ...] = (
     ("stage plan", plan_is_complete),
     ("randomness", randomness),
     ("epsilon and delta", account),
-    ("odometer", odometer),
+    ("cost", cost),
     ("claim in words", words),
     ("no borrowed words", no_borrowed_words),
     ("caveats", caveats),

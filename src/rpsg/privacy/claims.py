@@ -21,6 +21,7 @@ GROUPS = (2, 3, 5, 10)
 NOT_PRIVATE = "NOT PRIVATE. The noise came from a test source. There is no guarantee of any kind."
 NO_PRIVATE_DATA = "No private data were read: the release is a function of public inputs alone."
 NO_GUARANTEE = "No differential-privacy guarantee."
+OTHER_RELEASES = "every other release from these data, earlier or later: this ledger speaks of one run alone"
 DONORS = "The records of seed donors are not protected."
 IN_THE_CLEAR = "private files of the run, which lie without encryption on the machine that made it"
 
@@ -170,7 +171,7 @@ def assumptions(unit: Mapping[str, Any]) -> list[dict[str, str]]:
     ]
 
 
-def not_covered(unit: Mapping[str, Any], *, tracked: bool, claims: bool = True) -> list[str]:
+def not_covered(unit: Mapping[str, Any], *, claims: bool = True) -> list[str]:
     """What the claim does not say, in every ledger; one that ``claims`` nothing covers nothing."""
     who = unit["unit"]
     if not claims:
@@ -179,14 +180,14 @@ def not_covered(unit: Mapping[str, Any], *, tracked: bool, claims: bool = True) 
             "people who are only mentioned in a row",
             "what the models that were sent private text keep of it",
             "results of an audit: one that finds nothing proves nothing",
+            OTHER_RELEASES,
         ]
-    earlier = "earlier releases that this odometer did not see"
     return [
         f"facts about groups of more than one {who} (see epsilon_group)",
         f"people who are only mentioned in the rows of another {who}",
         "text a language model remembers from its own training",
         "results of an audit, if they are published",
-        earlier if tracked else "every earlier release from these data: no odometer was kept",
+        OTHER_RELEASES,
         "the machine itself: whoever controls it, and what its timing tells",
         "whether the user column is right" if who == "user" else "who wrote which row",
     ]

@@ -1,7 +1,8 @@
 """The noisy vectors as files: one for each release, readable by anyone, named in the ledger by its hash.
 
 Each carries the hash of the stage plan and its place in it, so that no file fits another run or another
-step. They are DP outputs, and all a replay needs.
+step, and the random id of its draw, by which the account book knows that it was paid for. They are DP
+outputs, and all a replay needs.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
     from rpsg.privacy.ballots import IntArray
 
-SCHEMA = "rpsg-evidence/1"
+SCHEMA = "rpsg-evidence/2"
+_DRAW = re.compile(r"[0-9a-f]{32}")
 _NAME = re.compile(r"release-\d{3,}\.json")
 
 Selected = list[tuple[str, int]]
@@ -29,11 +31,15 @@ Selected = list[tuple[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One released vector: ``values`` of a histogram, or ``items`` with their counts of a selection."""
+    """One released vector: ``values`` of a histogram, or ``items`` with their counts of a selection.
+
+    ``draw`` is the id of the one draw of noise that made it: 128 random bits in hexadecimal.
+    """
 
     plan_sha256: str
     seq: int
     stage: str
+    draw: str
     values: tuple[int, ...] | None = None
     items: tuple[tuple[str, int], ...] | None = None
 
@@ -55,6 +61,7 @@ class Evidence:
             "plan_sha256": self.plan_sha256,
             "seq": self.seq,
             "stage": self.stage,
+            "draw": self.draw,
         }
         body |= {"values": self.values} if self.values is not None else {"items": self.items}
         return canonical_json(body) + b"\n"
@@ -90,6 +97,7 @@ def parse_evidence(content: bytes) -> Evidence:
         _text(body.get("plan_sha256")),
         _whole(body.get("seq")),
         _text(body.get("stage")),
+        _draw_id(body.get("draw")),
         None if values is None else tuple(_whole(v) for v in _list(values)),
         None if items is None else tuple(_item(i) for i in _list(items)),
     )
@@ -108,6 +116,12 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("a text was expected")  # noqa: TRY004  # as above
     return value
+
+
+def _draw_id(value: Any) -> str:
+    if _DRAW.fullmatch(_text(value)) is None:
+        raise ValueError("the id of a draw has 32 hexadecimal digits")
+    return str(value)
 
 
 def _whole(value: Any) -> int:

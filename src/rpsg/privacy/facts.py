@@ -52,16 +52,6 @@ class Flow:
 
 
 @dataclass(frozen=True, slots=True)
-class Cumulative:
-    """What the data set has paid over all runs. ``tracked`` is false when no odometer was kept."""
-
-    mu2: float
-    releases: int
-    mu2_cap: float | None
-    tracked: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything the ledger tells about a run besides its account.
 

@@ -1,12 +1,13 @@
 """The kernel's write-ahead journal: what is about to happen is on the disk before it happens.
 
     begin(run, plan, noise)          once
-    reserve(seq, query)              the charge is fixed
-    draw(seq, attempt)               the next thing that happens is the noise
+    reserve(seq, query)              the question is fixed
+    draw(seq, draw)                  the next thing that happens is the noise, under this id
     commit(seq, sha256)              the noisy vector lies in its evidence file
 
 Between ``draw`` and ``commit`` the evidence file appears, all at once. Every line is synced. The journal
-lies in the private folder of the run and holds no count and no noise.
+lies in the private folder of the run and holds no count and no noise. It serves the run that goes on; what
+was paid for is in the account book, which does not believe it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
     from rpsg.privacy.ballots import Query
 
+JOURNAL_GONE = (
+    "Restore the private folder of the run from the same backup as its evidence, or begin a new run in "
+    "another folder with -o. What was drawn stays charged."
+)
 _NEW_FOLDER = "Use a new run folder, or go on with the plan this one was started with."
 
 
@@ -31,26 +36,35 @@ class Step:
     """What the journal knows of one release."""
 
     query: Mapping[str, Any]
-    draws: int = 0
+    draws: list[str] = field(default_factory=list)
     sha256: str | None = None
 
 
 @dataclass(slots=True)
 class Journal:
-    """The journal at ``path``, read back when it is there already."""
+    """The journal at ``path``, read back when it is there already.
+
+    ``begun`` says that the run has noisy answers already: without a journal nobody could tell how often they
+    were drawn, so none is begun.
+    """
 
     path: Path
     heading: dict[str, Any]
+    begun: bool = False
     steps: dict[int, Step] = field(default_factory=dict)
 
     def open(self) -> Journal:
         """Read what is there, or begin.
 
         Raises:
-            RunError: the journal belongs to another run, plan or noise source, or is damaged.
+            RunError: the journal belongs to another run, plan or noise source, is damaged, or is gone.
         """
         events = read_lines(self.path)
         self._drop_torn_line()
+        if not events and self.begun:
+            raise RunError(
+                "The journal of this run is gone, but its noisy answers are there.", hint=JOURNAL_GONE
+            )
         if not events:
             self._append({"event": "begin", **self.heading})
             return self
@@ -74,10 +88,9 @@ class Journal:
         self.steps[seq] = Step(asdict(query))
         return self.steps[seq]
 
-    def draw(self, seq: int) -> None:
-        step = self.steps[seq]
-        self._append({"event": "draw", "seq": seq, "attempt": step.draws})
-        step.draws += 1
+    def draw(self, seq: int, draw: str) -> None:
+        self._append({"event": "draw", "seq": seq, "draw": draw})
+        self.steps[seq].draws.append(draw)
 
     def commit(self, seq: int, sha256: str) -> None:
         self._append({"event": "commit", "seq": seq, "sha256": sha256})
@@ -87,8 +100,8 @@ class Journal:
         match event:
             case {"event": "reserve", "seq": int(seq), "query": dict(query)} if seq not in self.steps:
                 self.steps[seq] = Step(query)
-            case {"event": "draw", "seq": int(seq)} if seq in self.steps:
-                self.steps[seq].draws += 1
+            case {"event": "draw", "seq": int(seq), "draw": str(draw)} if seq in self.steps:
+                self.steps[seq].draws.append(draw)
             case {"event": "commit", "seq": int(seq), "sha256": str(sha256)} if seq in self.steps:
                 self.steps[seq].sha256 = sha256
             case _:

@@ -1,39 +1,55 @@
 """The only door from private to public, and its replay.
 
-For each release: reserve (journal and odometer) -> draw -> persist (evidence file) -> commit (journal).
-Only then is the value handed on.
+The whole plan is reserved in the account book when the kernel opens. Then for each release: fix the question
+(journal) -> charge a new draw id (book) -> draw -> persist (evidence file) -> commit (journal). Only then is
+the value handed on.
 
 A crash after *persist* costs nothing: the vector is read back, nothing private is asked again and no noise
 is drawn. A crash between *draw* and *persist* loses the vector, and the noise is drawn again. The first
 vector never left the process: it was not handed on, and half-written files lie in the private folder. So
 the run has released one vector for that step and its own claim stands, as long as the crash did not depend
 on the value drawn. Nobody can prove that it did not (a full disk could), and (crashed or not, second
-vector) is in any case a post-processing of both vectors. Therefore the odometer is charged again for every
-draw after the first: it never under-counts, whatever the crash was.
+vector) is in any case a post-processing of both vectors. Therefore every draw is charged anew, under an id
+of its own: the book never under-counts, whatever the crash was.
+
+Nor does it believe the folder. An id that was charged is used for one draw in one process and never again,
+so a folder that is copied, set back to an earlier state or robbed of its journal can only draw under new ids.
+And a vector that lies in the folder under an id that the account does not know (the book is another one, or
+the plan now names another account) is charged before anything else happens. One charge, one vector.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import os
+import secrets
 import weakref
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from rpsg.errors import PrivacyError, RunError
+from rpsg.errors import BudgetError, PrivacyError, RunError
 from rpsg.privacy.ballots import Ballots, IntArray, Query
-from rpsg.privacy.evidence import Evidence, Selected, evidence_file, parse_evidence, write_evidence
+from rpsg.privacy.evidence import (
+    Evidence,
+    Selected,
+    evidence_file,
+    evidence_names,
+    parse_evidence,
+    write_evidence,
+)
 from rpsg.privacy.files import hold, private_folder
-from rpsg.privacy.journal import Journal, Step
+from rpsg.privacy.journal import JOURNAL_GONE, Journal, Step
 from rpsg.privacy.mechanisms import UnitItems, noisy_histogram, noisy_selection
 from rpsg.privacy.sensitivity import selection_threshold
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from rpsg.privacy.account import Account
     from rpsg.privacy.accounting import Budget, PlannedRelease
-    from rpsg.privacy.odometer import Account
     from rpsg.privacy.private import Private
     from rpsg.protocols import NoiseSource
 
@@ -69,7 +85,7 @@ class Performed:
 
 @dataclass(frozen=True, slots=True)
 class _MarkedNoise:
-    """A noise source that writes each draw down before it makes it."""
+    """A noise source that writes its draw down before it makes it."""
 
     source: NoiseSource
     before: Callable[[], None]
@@ -87,11 +103,13 @@ class Kernel:
     """Answers the planned queries of one run, each once, in the order of the plan.
 
     ``journal`` is a file in the private folder of the run, ``evidence`` a folder for the noisy vectors.
-    The same folders with the same plan go on where an earlier process stopped.
+    The same folders with the same plan go on where an earlier process stopped. ``tell`` hears, in a sentence
+    without anything private, what was charged beyond the plan.
 
     Raises:
-        RunError: the folder belongs to another run or plan, or another process works in it.
-        BudgetError: the data set's lifetime budget does not hold the plan.
+        RunError: the folder belongs to another run or plan, its journal is gone, or another process works in
+            it.
+        BudgetError: the account has no room for the plan, or holds charges for another unit.
     """
 
     def __init__(  # each is one thing a run is made of, all by name
@@ -103,26 +121,69 @@ class Kernel:
         noise: NoiseSource,
         run_id: str,
         account: Account | None = None,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._private = private_folder(journal.parent)
         evidence.mkdir(parents=True, exist_ok=True)
         self._close = weakref.finalize(self, os.close, hold(journal.with_suffix(".lock")))
         self._evidence, self._budget, self._noise = evidence, budget, noise
-        self._run_id, self._account = run_id, account
+        self._run_id, self._account, self._tell = run_id, account, tell
         self._plan = budget.sha256()
         heading = {"run_id": run_id, "plan_sha256": self._plan, "noise": noise.name}
         self._done: list[Released] = []
         try:
-            self._journal = Journal(journal, heading).open()
-            if account is not None:
-                account.book.require_room(account.id, run_id, budget.mu2, budget.delta_fail)
+            kept = self._kept()
+            self._settle(kept)
+            self._journal = Journal(journal, heading, begun=bool(evidence_names(evidence))).open()
+            self._reserve(kept)
         except BaseException:
             self._close()  # a kept error, as in a notebook, would keep this half-made kernel and its lock
             raise
 
     def close(self) -> None:
-        """Let another process work in the run folder. Done by itself when the kernel is dropped."""
+        """End the reservation, and let another process work in the run folder.
+
+        When the kernel is only dropped, or its process is killed, the reservation stays until the run goes
+        on or `rpsg budget` gives it back.
+        """
+        if self._close.alive and self._account is not None:
+            with suppress(BudgetError):  # it stays reserved, which is the safe side
+                self._account.give_back(self._run_id)
         self._close()
+
+    def _kept(self) -> dict[int, Evidence]:
+        """The noisy vectors of this plan in the folder, by their place; damaged ones come up later."""
+        kept = {}
+        for seq in range(len(self._budget.releases)):
+            with suppress(FileNotFoundError, ValueError):
+                evidence = parse_evidence(evidence_file(self._evidence, seq).read_bytes())
+                if (evidence.plan_sha256, evidence.seq) == (self._plan, seq):
+                    kept[seq] = evidence
+        return kept
+
+    def _settle(self, kept: Mapping[int, Evidence]) -> None:
+        """Charge every vector in the folder whose draw the account does not know."""
+        if self._account is None:
+            return
+        known = self._account.knows(e.draw for e in kept.values())
+        unknown = [e for e in kept.values() if e.draw not in known]
+        for evidence in unknown:
+            self._account.record(evidence.draw, self._run_id, evidence.stage, *self._cost(evidence.seq))
+        if stages := ", ".join(e.stage for e in unknown):
+            told = f"The account {self._account.name!r} did not know noisy answers that lie in this folder"
+            self._tell(f"{told} ({stages}); they were charged to it now.")
+
+    def _reserve(self, kept: Mapping[int, Evidence]) -> None:
+        """Reserve what is not drawn yet."""
+        if self._account is not None:
+            missing = [self._cost(seq) for seq in range(len(self._budget.releases)) if seq not in kept]
+            mu2, delta_fail = (math.fsum(cost[i] for cost in missing) for i in (0, 1))
+            self._account.reserve(self._run_id, mu2, delta_fail)
+
+    def _cost(self, seq: int) -> tuple[float, float]:
+        """What a draw at this place of the plan costs: mu squared and delta_fail."""
+        planned = self._budget.releases[seq]
+        return planned.mu2(self._budget.adjacency), planned.delta_fail
 
     @property
     def performed(self) -> Performed:
@@ -139,9 +200,9 @@ class Kernel:
         planned = self._planned(query)
         _require(planned.threshold is None and query.dim >= 1, query)
 
-        def draw(noise: NoiseSource) -> Evidence:
+        def draw(noise: NoiseSource, name: str) -> Evidence:
             values = noisy_histogram(query, ballots(), noise)
-            return Evidence(self._plan, self._seq, query.stage, values=tuple(values.tolist()))
+            return Evidence(self._plan, self._seq, query.stage, name, values=tuple(values.tolist()))
 
         return self._once(query, planned, draw).histogram()
 
@@ -156,9 +217,9 @@ class Kernel:
         threshold = selection_threshold(query.sigma, query.k, delta_fail)
         _require((planned.threshold, planned.delta_fail, query.dim) == (threshold, delta_fail, 0), query)
 
-        def draw(noise: NoiseSource) -> Evidence:
+        def draw(noise: NoiseSource, name: str) -> Evidence:
             found = noisy_selection(query, threshold, items(), noise)
-            return Evidence(self._plan, self._seq, query.stage, items=tuple(found))
+            return Evidence(self._plan, self._seq, query.stage, name, items=tuple(found))
 
         return self._once(query, planned, draw).selected()
 
@@ -180,16 +241,15 @@ class Kernel:
         return planned
 
     def _once(
-        self, query: Query, planned: PlannedRelease, draw: Callable[[NoiseSource], Evidence]
+        self, query: Query, planned: PlannedRelease, draw: Callable[[NoiseSource, str], Evidence]
     ) -> Evidence:
         """The persisted answer, or a new one."""
         seq = self._seq
         path = evidence_file(self._evidence, seq)
         if path.exists() and seq not in self._journal.steps:
-            raise RunError(f"The evidence of stage {query.stage} lies there before it was drawn.")
+            early = f"The evidence of stage {query.stage} lies there before it was drawn."
+            raise RunError(early, hint=JOURNAL_GONE)
         step = self._journal.reserve(seq, query)
-        for attempt in range(max(step.draws, 1)):
-            self._charge(planned, attempt)
         if path.exists():
             evidence = self._read_back(path, step, query)
         elif step.sha256 is not None:
@@ -198,7 +258,10 @@ class Kernel:
                 hint="Restore the evidence folder, or start a new run.",
             )
         else:
-            evidence = draw(_MarkedNoise(self._noise, lambda: self._mark_draw(step, planned)))
+            name = secrets.token_hex(16)
+            evidence = draw(_MarkedNoise(self._noise, lambda: self._mark_draw(name, query.stage)), name)
+            if name not in step.draws:
+                raise PrivacyError(f"Stage {query.stage} gave an answer without noise; it was not released.")
             write_evidence(self._evidence, evidence, self._private)
         sha256 = hashlib.sha256(evidence.to_bytes()).hexdigest()
         if step.sha256 is None:
@@ -206,32 +269,28 @@ class Kernel:
         self._done.append(Released(seq, query, planned, sha256))
         return evidence
 
-    def _mark_draw(self, step: Step, planned: PlannedRelease) -> None:
-        self._charge(planned, step.draws)
-        self._journal.draw(self._seq)
-
-    def _charge(self, planned: PlannedRelease, attempt: int) -> None:
-        if self._account is not None:
-            mu2 = planned.mu2(self._budget.adjacency)
-            self._account.charge(self._run_id, self._seq, mu2, planned.delta_fail, attempt)
+    def _mark_draw(self, name: str, stage: str) -> None:
+        """Charge the draw that comes next, and note it; a second draw for one answer is told."""
+        if self._account is not None and self._account.charge(
+            name, self._run_id, stage, *self._cost(self._seq)
+        ):
+            told = f"Stage {stage} of this run was drawn before, and that answer is not in this folder"
+            self._tell(f"{told}: this draw is charged on top.")
+        self._journal.draw(self._seq, name)
 
     def _read_back(self, path: Path, step: Step, query: Query) -> Evidence:
         content = path.read_bytes()
-        changed = step.sha256 not in {None, hashlib.sha256(content).hexdigest()} or step.draws == 0
-        try:
+        expected = (self._plan, self._seq, query.stage)
+        is_same = step.sha256 in {None, hashlib.sha256(content).hexdigest()}
+        with suppress(ValueError):
             evidence = parse_evidence(content)
-        except ValueError:
-            changed = True
-        if changed or (evidence.plan_sha256, evidence.seq, evidence.stage) != (
-            self._plan,
-            self._seq,
-            query.stage,
-        ):
-            raise RunError(
-                f"The evidence of stage {query.stage} was changed.",
-                hint="Restore the evidence folder, or start a new run.",
-            )
-        return evidence
+            found = (evidence.plan_sha256, evidence.seq, evidence.stage)
+            if is_same and found == expected and evidence.draw in step.draws:
+                return evidence
+        raise RunError(
+            f"The evidence of stage {query.stage} was changed, or is of another version of RPSG.",
+            hint="Restore the evidence folder, or start a new run.",
+        )
 
 
 def _require(as_planned: bool, query: Query) -> None:

@@ -1,13 +1,14 @@
 """The certificate: a public ledger that anyone can check, and a private one for the operator.
 
 The public ledger holds public inputs, DP outputs by hash, and numbers that follow from them; nothing
-else computed from private data, no row count, no time, no plain hash. Its form is
-``ledger.schema.json``, version "rpsg-ledger/1".
+else computed from private data, no row count, no time, no plain hash, and nothing of other runs: it speaks of
+one run alone. Its form is ``ledger.schema.json``, version "rpsg-ledger/2".
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import platform
 import secrets
 from dataclasses import asdict
@@ -27,16 +28,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from rpsg.privacy.commitment import Commitment
-    from rpsg.privacy.facts import Cumulative, Facts
+    from rpsg.privacy.facts import Facts
     from rpsg.privacy.kernel import Performed
 
-SCHEMA = "rpsg-ledger/1"
+SCHEMA = "rpsg-ledger/2"
 
 
 def build_public_ledger(
     facts: Facts,
     performed: Performed | None,
-    cumulative: Cumulative,
     *,
     free: Free | None = None,
 ) -> dict[str, Any]:
@@ -69,8 +69,8 @@ def build_public_ledger(
         "code": dict(free.code),
         "outputs": [asdict(o) for o in facts.outputs],
         "audit": _audit(facts),
-        "cumulative": _cumulative(cumulative),
-        "not_covered": uncovered(unit, tracked=cumulative.tracked, claims=claims_something(facts, testing)),
+        "cost": _cost(facts, performed),
+        "not_covered": uncovered(unit, claims=claims_something(facts, testing)),
     }
     if facts.in_the_clear:
         body["vault"] = "none"
@@ -218,12 +218,15 @@ def _audit(facts: Facts) -> dict[str, Any]:
     return {"ran": ran, "published": "verdict_only" if ran else "none", "verdict": facts.audit_verdict}
 
 
-def _cumulative(cumulative: Cumulative) -> dict[str, Any]:
+def _cost(facts: Facts, performed: Performed | None) -> dict[str, Any]:
+    """What this run alone has cost; null where it read records that nothing bounds."""
+    if facts.reads == "records":
+        return {"mu2": None, "delta_fail": None}
+    adjacency = facts.unit.adjacency
+    releases = performed.releases if performed else ()
     return {
-        "dataset_odometer_mu2": cumulative.mu2,
-        "releases": cumulative.releases,
-        "policy_mu2_cap": cumulative.mu2_cap,
-        "tracked": cumulative.tracked,
+        "mu2": math.fsum(r.planned.mu2(adjacency) for r in releases),
+        "delta_fail": math.fsum(r.planned.delta_fail for r in releases),
     }
 
 

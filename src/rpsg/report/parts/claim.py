@@ -11,7 +11,6 @@ from rpsg.privacy.gaussian import normal_cdf, normal_upper_quantile, rounded_up
 from rpsg.report.blocks import (
     block,
     commands,
-    counted,
     figure,
     listed,
     paragraph,
@@ -45,7 +44,6 @@ def claim_part(story: Story) -> Html:
         _meaning(story) if story.is_private else None,
         _others(story) if story.is_private else None,
         _budget(story) if story.gaussians else None,
-        _lifetime(story) if story.is_private else None,
         _unprotected(story),
         _hosts(story),
         _rests_on(story) if story.is_private else None,
@@ -159,21 +157,6 @@ def _asked(line: Mapping[str, Any], share: float) -> tuple[Child, ...]:
         f"{line['sigma']:.3f}",
         joined(bar(share), percent(share)),
     )
-
-
-def _lifetime(story: Story) -> Html:
-    total = story.facts.ledger["cumulative"]
-    if not total["tracked"]:
-        said = "No account was kept over runs: every earlier release from these data comes on top."
-    elif total["policy_mu2_cap"]:
-        share = total["dataset_odometer_mu2"] / total["policy_mu2_cap"]
-        said = (
-            f"With this run the data have spent {percent_up(share, 1)} of what they may spend, "
-            f"in {counted(total['releases'], 'run')} that this installation knows of."
-        )
-    else:
-        said = "The data have no cap on what they may spend."
-    return block("Over all runs", paragraph(said))
 
 
 def _hosts(story: Story) -> Html | None:

@@ -95,7 +95,6 @@ def _cost(story: Story) -> Iterator[Child]:
         yield "Private text went to models without protection: see the claim."
     if story.is_private:
         yield f"ε = {not_below(story.claim['epsilon'])} of privacy, for {counted(asked, 'noisy answer')}."
-        yield from _lifetime(story)
     written = f"{counted(len(pool), 'text')} written, " if story.is_whole else ""
     yield f"{written}{len(story.texts):,} released."
     if calls is not None:
@@ -103,13 +102,6 @@ def _cost(story: Story) -> Iterator[Child]:
             f"{counted(calls.replies, 'reply', 'replies')} of the writer: {calls.prompt_tokens:,} tokens "
             f"read, {calls.new_tokens:,} written."
         )
-
-
-def _lifetime(story: Story) -> Iterator[Child]:
-    total = story.facts.ledger["cumulative"]
-    if total["tracked"] and total["policy_mu2_cap"]:
-        share = total["dataset_odometer_mu2"] / total["policy_mu2_cap"]
-        yield f"These data have now spent {percent_up(share, 1)} of what they may spend over all runs."
 
 
 def _figure(story: Story) -> Child:

@@ -1,0 +1,102 @@
+"""``rpsg budget``: what each account has paid over all runs, and for whom."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
+from rpsg.errors import UsageError
+
+if TYPE_CHECKING:
+    from rpsg.cli.screen import Screen
+    from rpsg.privacy.odometer import Odometer
+    from rpsg.privacy.units import Statement, Total
+
+
+def budget(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="Private data whose account is named by their place.")
+    ] = "",
+    account: Annotated[
+        str, typer.Option("--account", metavar="NAME", help="An account by the name that plans declare.")
+    ] = "",
+    give_back: Annotated[
+        str,
+        typer.Option(
+            "--give-back", metavar="RUN_ID", help="Release what a run that will not go on has reserved."
+        ),
+    ] = "",
+    yes: Annotated[bool, typer.Option("--yes", metavar="", help="Give back without asking.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what accounts have paid, for whom, and what unfinished runs have reserved. No data is read.
+
+    Without a file or a name all accounts are shown.
+    """
+    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.privacy.odometer import Odometer, account_name  # noqa: PLC0415  # only when it is needed: the help must be quick
+
+    if file and account:
+        raise UsageError("A file and --account name two accounts.", hint="Give one of them.")
+    book = Odometer() if Odometer.is_there() else None
+    if give_back:
+        _give_back(book, give_back, yes=yes or as_json)
+    wanted = [account_name(account, file)] if file or account else book.names() if book else []
+    told = [book.statement(name) for name in wanted] if book else []
+    if as_json:
+        print_json({"accounts": [statement.to_json() for statement in told]})
+        return
+    screen = Screen.stdout()
+    shown = [statement for statement in told if statement.totals or statement.unbounded]
+    if not shown:
+        screen.line("Nothing was ever paid there." if wanted else "No account has paid anything yet.")
+    for statement in shown:
+        _show(screen, statement)
+    if book and not wanted and book.has_old_charges():
+        screen.line(
+            "An earlier version kept charges without names: `rpsg budget FILE` shows those of a file."
+        )
+
+
+def _give_back(book: Odometer | None, run_id: str, *, yes: bool) -> None:
+    if not yes:
+        typer.confirm(
+            f"Give back what the run {run_id} has reserved? If it is still at work, its next draws must find "
+            "room of their own",
+            abort=True,
+            err=True,
+        )
+    if book is None or not book.give_back(run_id):
+        raise UsageError(
+            f"No run {run_id!r} has anything reserved.", hint="`rpsg budget` lists the runs that have."
+        )
+
+
+def _show(screen: Screen, statement: Statement) -> None:
+    screen.heading(f"Account {statement.name}")
+    if statement.totals:
+        rows = [_row(total) for total in statement.totals]
+        columns = ("for", "neighbours", "epsilon", "at delta", "with reserved", "thresholds")
+        screen.table(columns, rows, numbers=columns[2:])
+    if len(statement.totals) > 1:
+        screen.line("These lines are not for the same unit, so they cannot be added up.")
+    if statement.waiting:
+        screen.line("Reserved by unfinished runs; `rpsg budget --give-back RUN_ID` releases it:")
+        screen.items(statement.waiting)
+    if caution := statement.caution():
+        screen.items([caution], sign="!", style="yellow")
+
+
+def _row(total: Total) -> tuple[str, ...]:
+    from rpsg.privacy.gaussian import rounded_up  # noqa: PLC0415  # only when it is needed: the help must be quick
+
+    return (
+        total.unit.who,
+        total.unit.adjacency,
+        rounded_up(total.epsilon, 2),
+        f"{total.delta:g}",
+        rounded_up(total.epsilon_with_reserved, 2),
+        f"{total.delta_fail + total.reserved_delta_fail:.2g}",
+    )

@@ -1,0 +1,267 @@
+"""One account of the book: reserving, charging, and what it says of itself.
+
+Every method is one transaction that is on the disk when it returns.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rpsg.errors import BudgetError
+from rpsg.privacy.gaussian import mu_for, rounded_up
+from rpsg.privacy.private import Private, open_private
+from rpsg.privacy.units import Entry, Statement, Total, Unit, epsilon_at, total_for, totals
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+
+    from rpsg.privacy.book import Book
+
+#: The unit of a charge of version 1; its delta was not kept, so it is told at the default of a plan.
+OLD, OLD_DELTA = Unit("unknown", "", "add_remove"), 1e-6
+_ROUNDING = 1e-12
+
+
+def runs_left(held: float, each: float, limit: float) -> int | None:
+    """How many more runs fit whose threshold failures are ``each``; None where a run has none.
+
+    Their sum must stay below ``limit``.
+    """
+    if not each:
+        return None
+    count = 0
+    while math.fsum([held, *[each] * (count + 1)]) < limit:
+        count += 1
+    return count
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """What one account may pay over all runs: epsilon at ``delta``.
+
+    The threshold failures of all runs come on top of ``delta`` and are kept below another ``delta``.
+    """
+
+    epsilon: float
+    delta: float
+
+    @property
+    def mu2(self) -> float:
+        return mu_for(self.epsilon, self.delta) ** 2
+
+
+def runs_that_fit(total: Total, cap: Cap, mu2: float, delta_fail: float) -> int:
+    """How many more runs of this cost an account with that total has room for."""
+    left = cap.mu2 * (1.0 + _ROUNDING) - total.mu2 - total.reserved_mu2
+    by_noise = max(0, math.floor(left / mu2))
+    by_thresholds = runs_left(total.delta_fail + total.reserved_delta_fail, delta_fail, cap.delta)
+    return by_noise if by_thresholds is None else min(by_noise, by_thresholds)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One account of one book, as a run for ``unit`` with the lifetime ``cap`` sees it."""
+
+    book: Book
+    id: int
+    name: str
+    unit: Unit
+    cap: Cap
+
+    def knows(self, draws: Iterable[str]) -> set[str]:
+        """Those of the draws that this account has paid for."""
+        with self.book.transaction() as rows:
+            query = "SELECT draw FROM charge WHERE account = ?"
+            return {row[0] for row in rows.execute(query, (self.id,))} & set(draws)
+
+    def reserve(self, run_id: str, mu2: float, delta_fail: float) -> None:
+        """Set aside what a run will draw. What the same run had reserved before is taken over, not doubled.
+
+        Raises:
+            BudgetError: the account holds charges for another unit, or has no room; nothing is reserved.
+        """
+        _require_amount(mu2, delta_fail)
+        with self.book.transaction() as rows:
+            before = self._reserved(rows, run_id)
+            mu2, delta_fail = max(mu2, before[0]), max(delta_fail, before[1])
+            rows.execute(_END, (self.id, run_id))
+            self._require_room(rows, mu2, delta_fail)
+            what = (*_columns(self.unit), mu2, delta_fail, self.cap.delta)
+            rows.execute(_RESERVE, (self.id, run_id, *what))
+
+    def charge(self, draw: str, run_id: str, stage: str, mu2: float, delta_fail: float) -> bool:
+        """Write down a draw before it is made; gives whether the account had one for this stage of the run.
+
+        It is paid from what the run has reserved. What goes beyond that (of several copies of one folder
+        only the first draws are reserved) must find room of its own.
+
+        Raises:
+            BudgetError: there is no room, or the account holds charges for another unit; nothing is charged.
+            sqlite3.IntegrityError: the draw is known already.
+        """
+        _require_amount(mu2, delta_fail)
+        with self.book.transaction() as rows:
+            left = self._reserved(rows, run_id)
+            if self._is_something(mu2 - left[0], delta_fail - left[1]):
+                self._require_room(rows, max(0.0, mu2 - left[0]), max(0.0, delta_fail - left[1]))
+            again = bool(rows.execute(_SAME_STAGE, (self.id, run_id, stage)).fetchone())
+            rows.execute(_CHARGE, self._line(draw, run_id, stage, mu2, delta_fail))
+            self._keep_reserved(rows, run_id, left[0] - mu2, left[1] - delta_fail)
+            return again
+
+    def record(self, draw: str, run_id: str, stage: str, mu2: float, delta_fail: float) -> None:
+        """Write down a draw that was made without this account, whether or not there is room for it.
+
+        Raises:
+            BudgetError: the account holds charges for another unit.
+        """
+        _require_amount(mu2, delta_fail)
+        with self.book.transaction() as rows:
+            total_for(self.unit, _entries(rows, self.id), self.cap.delta, self.name)
+            rows.execute(_CHARGE_IF_NEW, self._line(draw, run_id, stage, mu2, delta_fail))
+
+    def read_without_bound(self, run_id: str, method: str) -> None:
+        """Write down that a run is about to read records that no mechanism protects."""
+        with self.book.transaction() as rows:
+            rows.execute("INSERT OR IGNORE INTO unbounded VALUES (?, ?, ?)", (self.id, run_id, method))
+
+    def give_back(self, run_id: str) -> None:
+        """End the run's reservation: what it has not drawn may be spent by others."""
+        with self.book.transaction() as rows:
+            rows.execute(_END, (self.id, run_id))
+
+    def statement(self) -> Statement:
+        """What the book says of this account."""
+        with self.book.transaction() as rows:
+            return statement_of(rows, self.id, self.name)
+
+    def total(self) -> Total:
+        """What was paid, and what is reserved, in terms of this run's unit and delta."""
+        with self.book.transaction() as rows:
+            return total_for(self.unit, _entries(rows, self.id), self.cap.delta, self.name)
+
+    def same_content_elsewhere(self, digest: Private[bytes]) -> Private[list[str]]:
+        """The other accounts under which these very rows were read; for the operator's eyes alone.
+
+        The book learns that this account has held them. Nothing else depends on it.
+        """
+        mark = self.book.mark(b"content", open_private(digest))
+        with self.book.transaction() as rows:
+            rows.execute("INSERT OR IGNORE INTO content VALUES (?, ?)", (mark, self.id))
+            return Private([row[0] for row in rows.execute(_SAME_CONTENT, (mark, self.id))])
+
+    def _reserved(self, rows: sqlite3.Connection, run_id: str) -> tuple[float, float]:
+        found = rows.execute(_RESERVED, (self.id, run_id)).fetchone()
+        return (0.0, 0.0) if found is None else (found[0], found[1])
+
+    def _keep_reserved(self, rows: sqlite3.Connection, run_id: str, mu2: float, delta_fail: float) -> None:
+        """Write down what is left of a reservation."""
+        if self._is_something(mu2, delta_fail):
+            rows.execute(_REST, (max(0.0, mu2), max(0.0, delta_fail), self.id, run_id))
+        else:
+            rows.execute(_END, (self.id, run_id))
+
+    def _is_something(self, mu2: float, delta_fail: float) -> bool:
+        """Whether a difference is more than rounding leaves of a sum: one part in 10^12 of the cap."""
+        return mu2 > _ROUNDING * self.cap.mu2 or delta_fail > _ROUNDING * self.cap.delta
+
+    def _line(
+        self, draw: str, run_id: str, stage: str, mu2: float, delta_fail: float
+    ) -> tuple[str | float, ...]:
+        what = (*_columns(self.unit), mu2, delta_fail, self.cap.delta)
+        return (self.id, draw, run_id, stage, *what)
+
+    def _require_room(self, rows: sqlite3.Connection, mu2: float, delta_fail: float) -> None:
+        total = total_for(self.unit, _entries(rows, self.id), self.cap.delta, self.name)
+        if total.mu2 + total.reserved_mu2 + mu2 > self.cap.mu2 * (1.0 + _ROUNDING):
+            raise self._spent(total)
+        held = total.delta_fail + total.reserved_delta_fail
+        if held + delta_fail >= self.cap.delta:
+            raise self._too_many_thresholds(held, delta_fail)
+
+    def _too_many_thresholds(self, held: float, each: float) -> BudgetError:
+        left = runs_left(held, each, self.cap.delta)
+        fits = f" A run like this one adds {each:.2g}: {left} more of them fit." if left is not None else ""
+        return BudgetError(
+            f"The threshold failures of all runs of the account {self.name!r} must stay below delta "
+            f"{self.cap.delta:g}, and {held:.2g} of it is taken.{fits}",
+            hint="Declare the label values as public with --labels a,b,c, and give keyphrases no share: "
+            "without thresholds nothing fails."
+            if each
+            else "Use the --delta of the earlier runs, or a larger one on purpose.",
+        )
+
+    def _spent(self, total: Total) -> BudgetError:
+        left = self.cap.mu2 - total.mu2 - total.reserved_mu2
+        reserved = (
+            f" ({rounded_up(total.epsilon_with_reserved, 2)} with what unfinished runs have reserved)"
+            if total.reserved_mu2
+            else ""
+        )
+        return BudgetError(
+            f"The account {self.name!r} has used epsilon {rounded_up(total.epsilon, 2)}{reserved} of its "
+            f"lifetime {self.cap.epsilon:g} (delta {self.cap.delta:g}); the rest does not pay for this run.",
+            hint=_way_out(left, self.cap.delta, waits=bool(total.reserved_mu2)),
+        )
+
+
+def _way_out(left_mu2: float, delta: float, *, waits: bool) -> str:
+    smaller = (
+        f"Use an --epsilon below {math.floor(100 * epsilon_at(left_mu2, delta)) / 100:g}, or raise"
+        if left_mu2 > 0 and epsilon_at(left_mu2, delta) >= 0.01
+        else "Raise"
+    )
+    stale = " `rpsg budget` shows what unfinished runs have reserved, and can give it back." if waits else ""
+    return f"{smaller} the cap on purpose with --lifetime-epsilon.{stale}"
+
+
+_RESERVED = "SELECT mu2, delta_fail FROM reservation WHERE account = ? AND run_id = ?"
+_RESERVE = "INSERT INTO reservation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_REST = "UPDATE reservation SET mu2 = ?, delta_fail = ? WHERE account = ? AND run_id = ?"
+_END = "DELETE FROM reservation WHERE account = ? AND run_id = ?"
+_CHARGE = "INSERT INTO charge VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_CHARGE_IF_NEW = "INSERT OR IGNORE INTO charge VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_SAME_STAGE = "SELECT 1 FROM charge WHERE account = ? AND run_id = ? AND stage = ?"
+_SAME_CONTENT = (
+    "SELECT name FROM content JOIN account ON account.id = content.account "
+    "WHERE mark = ? AND account.id != ? ORDER BY name"
+)
+_CHARGED = "SELECT kind, user_column, adjacency, c, mu2, delta_fail, delta FROM charge WHERE account = ?"
+_WAITING = "SELECT kind, user_column, adjacency, c, mu2, delta_fail, delta FROM reservation WHERE account = ?"
+_UNBOUNDED = "SELECT method, count(*) FROM unbounded WHERE account = ? GROUP BY method ORDER BY method"
+_RUNS = "SELECT run_id FROM reservation WHERE account = ? ORDER BY run_id"
+
+
+def old_charge(rows: sqlite3.Connection, account: int, draw: str, mu2: float, delta_fail: float) -> None:
+    """Take a charge of version 1 over, once, however often it is found."""
+    rows.execute(_CHARGE_IF_NEW, (account, draw, "", "", *_columns(OLD), mu2, delta_fail, OLD_DELTA))
+
+
+def statement_of(rows: sqlite3.Connection, account: int, name: str) -> Statement:
+    """What the book says of the account."""
+    return Statement(
+        name,
+        tuple(totals(_entries(rows, account))),
+        tuple((row[0], int(row[1])) for row in rows.execute(_UNBOUNDED, (account,))),
+        tuple(row[0] for row in rows.execute(_RUNS, (account,))),
+    )
+
+
+def _entries(rows: sqlite3.Connection, account: int) -> list[Entry]:
+    return [
+        Entry(Unit(*row[:4]), row[4], row[5], row[6], drawn)
+        for query, drawn in ((_CHARGED, True), (_WAITING, False))
+        for row in rows.execute(query, (account,))
+    ]
+
+
+def _columns(unit: Unit) -> tuple[str, str, str, int]:
+    return unit.kind, unit.column, unit.adjacency, unit.c
+
+
+def _require_amount(mu2: float, delta_fail: float) -> None:
+    if not (mu2 >= 0.0 and delta_fail >= 0.0 and math.isfinite(mu2) and math.isfinite(delta_fail)):
+        raise ValueError("a charge is finite and not negative")

@@ -1,0 +1,202 @@
+"""The file of the account book: made once, refused when it is damaged, changed in durable transactions.
+
+Beside the database lies a key of 256 random bits. The book holds a mark made with the key, so that each of
+the two notices when the other is gone or is another one. The key gets its name only when the book that
+knows it is on the disk; therefore a key without a whole book means that charges were lost, and a new book in
+its place would count from zero. That is never done quietly.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import secrets
+import sqlite3
+from typing import TYPE_CHECKING
+
+from rpsg.errors import BudgetError
+from rpsg.privacy.files import create_private, private_folder, read_private, sync_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+BOOK, KEY = "odometer.sqlite", "odometer.key"
+VERSION = 2
+_APPLICATION = 0x52505347  # "RPSG"; sqlite keeps such a number for whoever writes a database
+_TABLES = """
+CREATE TABLE IF NOT EXISTS key_check (mark BLOB PRIMARY KEY);
+CREATE TABLE account (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE charge (
+    account INTEGER NOT NULL, draw TEXT NOT NULL, run_id TEXT NOT NULL, stage TEXT NOT NULL,
+    kind TEXT NOT NULL, user_column TEXT NOT NULL, adjacency TEXT NOT NULL, c INTEGER NOT NULL,
+    mu2 REAL NOT NULL, delta_fail REAL NOT NULL, delta REAL NOT NULL,
+    PRIMARY KEY (account, draw));
+CREATE TABLE reservation (
+    account INTEGER NOT NULL, run_id TEXT NOT NULL,
+    kind TEXT NOT NULL, user_column TEXT NOT NULL, adjacency TEXT NOT NULL, c INTEGER NOT NULL,
+    mu2 REAL NOT NULL, delta_fail REAL NOT NULL, delta REAL NOT NULL,
+    PRIMARY KEY (account, run_id));
+CREATE TABLE unbounded (
+    account INTEGER NOT NULL, run_id TEXT NOT NULL, method TEXT NOT NULL,
+    PRIMARY KEY (account, run_id, method));
+CREATE TABLE content (mark BLOB NOT NULL, account INTEGER NOT NULL, PRIMARY KEY (mark, account));
+"""
+#: The tables of version 1, which did not say for whom a charge was. They are kept under another name.
+_OLD_TABLES = ("account", "alias", "charge")
+
+
+class Book:
+    """The book in ``folder``, made if there is none.
+
+    Raises:
+        BudgetError: the book or its key is missing, damaged or of a newer version while the other is there.
+        PrivacyError: a file of the folder is a link or may be read by others.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = private_folder(folder)
+        self._database, key_file = self._folder / BOOK, self._folder / KEY
+        if key_file.exists() and not self._database.exists():
+            raise _lost("book")
+        if key_file.exists() and self._database.stat().st_size == 0:
+            raise _damaged(self._folder, "is empty")
+        with contextlib.suppress(FileExistsError):
+            create_private(self._database, b"")
+        read_private(self._database)  # refuses a link, and a file that others may read
+        with self.transaction() as rows:  # one at a time, so that two first runs cannot make two keys
+            _bring_up_to_date(rows, self._folder)
+            self.key = self._the_key(rows)
+        self._name_the_key()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """One exclusive transaction, on the disk when the block ends well, undone when it does not.
+
+        Raises:
+            BudgetError: the book is damaged, cannot be written, or is in use for half a minute.
+        """
+        try:
+            with self._connected() as rows:
+                yield rows
+        except sqlite3.IntegrityError:
+            raise  # a fault of this program, not of the book
+        except sqlite3.DatabaseError as error:
+            raise _told(self._folder, error) from None
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        rows = sqlite3.connect(self._database, timeout=30.0, isolation_level=None)
+        try:
+            # EXTRA is FULL plus a sync of the folder: without it a power cut could bring the journal file
+            # back and with it undo a charge that was reported as written.
+            rows.execute("PRAGMA synchronous = EXTRA")
+            rows.execute("PRAGMA secure_delete = ON")
+            rows.execute("BEGIN IMMEDIATE")
+            try:
+                yield rows
+            except BaseException:
+                with contextlib.suppress(sqlite3.DatabaseError):  # the first error says more
+                    rows.execute("ROLLBACK")
+                raise
+            rows.execute("COMMIT")
+        finally:
+            rows.close()
+
+    def mark(self, kind: bytes, content: bytes) -> bytes:
+        """A keyed hash: without the key nobody can tell what it is of."""
+        return hmac.digest(self.key, kind + b"\0" + content, "sha256")
+
+    def _the_key(self, rows: sqlite3.Connection) -> bytes:
+        """The key; a new one only for a new book, since nothing in a book fits another key."""
+        known = rows.execute("SELECT mark FROM key_check").fetchone()
+        waiting = self._folder / f"{KEY}.new"
+        if known is None:
+            if (self._folder / KEY).exists():
+                raise _lost("book")
+            waiting.unlink(missing_ok=True)  # left by a process that was killed before its book was there
+            create_private(waiting, secrets.token_bytes(32))
+            key = read_private(waiting)
+            rows.execute("INSERT INTO key_check VALUES (?)", (_check(key),))
+            return key
+        for file in (self._folder / KEY, waiting):
+            with contextlib.suppress(FileNotFoundError):
+                key = read_private(file)
+                if _check(key) == known[0]:
+                    return key
+        raise _lost("key")
+
+    def _name_the_key(self) -> None:
+        """Give a new key its name, now that its book is on the disk; another process may have done so."""
+        with contextlib.suppress(FileNotFoundError):
+            (self._folder / f"{KEY}.new").replace(self._folder / KEY)
+            sync_folder(self._folder)
+
+
+def _bring_up_to_date(rows: sqlite3.Connection, folder: Path) -> None:
+    """Make the tables of a new book, or of one of version 1, whose charges are kept apart."""
+    tables = {row[0] for row in rows.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    application = rows.execute("PRAGMA application_id").fetchone()[0]
+    version = rows.execute("PRAGMA user_version").fetchone()[0]
+    if application == _APPLICATION and version > VERSION:
+        raise BudgetError(
+            f"The account book in {folder} was written by a newer version of RPSG.",
+            hint="Use that version, or name another state folder in the environment variable RPSG_HOME.",
+        )
+    if application == _APPLICATION and version == VERSION:
+        if not _is_whole(rows, folder):
+            raise _damaged(folder, "is damaged")
+        return
+    is_old = application == 0 and version == 0 and {"key_check", *_OLD_TABLES} <= tables
+    if tables and not is_old:
+        raise _damaged(folder, "is not an account book of RPSG")
+    for name in _OLD_TABLES if is_old else ():
+        rows.execute(f"ALTER TABLE {name} RENAME TO old_{name}")
+    for statement in _TABLES.split(";"):
+        rows.execute(statement)
+    rows.execute(f"PRAGMA application_id = {_APPLICATION}")
+    rows.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _is_whole(rows: sqlite3.Connection, folder: Path) -> bool:
+    """Whether the pages fit together and none is cut short: sqlite reads what a page lacks as zeros."""
+    pages, size = (rows.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    is_long_enough = bool((folder / BOOK).stat().st_size == pages * size)
+    return is_long_enough and rows.execute("PRAGMA quick_check").fetchone()[0] == "ok"
+
+
+def _check(key: bytes) -> bytes:
+    return hmac.digest(key, b"key", "sha256")
+
+
+def _lost(what: str) -> BudgetError:
+    return BudgetError(
+        f"The {what} of the odometer is missing or is another one, so earlier charges cannot be seen.",
+        hint=f"Restore {BOOK} and {KEY} from a backup, or move both away to count from zero knowingly.",
+    )
+
+
+def _damaged(folder: Path, how: str) -> BudgetError:
+    return BudgetError(
+        f"The account book {folder / BOOK} {how}, so earlier charges cannot be seen.",
+        hint=f"Restore {BOOK} and {KEY} from a backup, or move both away to count from zero knowingly.",
+    )
+
+
+#: What sqlite says when the disk or another process is in the way, and not the content of the file.
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_DISK = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+
+
+def _told(folder: Path, error: sqlite3.DatabaseError) -> BudgetError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the higher bits say it more closely
+    if code in _BUSY:
+        return BudgetError(
+            f"Another process keeps the account book {folder / BOOK} busy.", hint="Try again in a minute."
+        )
+    if code in _DISK:
+        return BudgetError(
+            f"The account book {folder / BOOK} cannot be written, so nothing may be drawn.",
+            hint="Make room on that disk and see that the file may be written, then run again.",
+        )
+    return _damaged(folder, "is damaged")

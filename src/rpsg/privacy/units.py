@@ -1,0 +1,184 @@
+"""For whom a charge was paid, and what may be added up.
+
+What a charge costs is mu, and mu is how much one protected unit can move the answer: all rows of one person
+where there is a user column, one row where there is none. How many rows of a person are used (``c``) went
+into the noise when it was chosen, so charges for the same user column add up whatever their ``c``.
+
+Nothing else adds up. What ten rows of one person cost says nothing about that person, another column groups
+the rows otherwise, and a charge of an earlier version does not say for whom it was. Of the two neighbouring
+relations one contains the other: replacing a unit is removing one and adding one. All our answers are counts
+that are never negative, so their squared sensitivity under ``replace_one``, and with it mu squared, is at
+most twice that under ``add_remove``. There is no way back: what was paid under ``replace_one`` bounds nothing
+under ``add_remove``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Literal
+
+from rpsg.errors import BudgetError
+from rpsg.privacy.gaussian import epsilon_of, rounded_up
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rpsg.privacy.sensitivity import Adjacency
+
+Kind = Literal["user", "record", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Who is protected by a charge: a person by the user column ``column``, or one row."""
+
+    kind: Kind
+    column: str
+    adjacency: Adjacency
+    c: int = 1
+
+    @property
+    def who(self) -> str:
+        """The unit in words."""
+        if self.kind == "user":
+            return f"one person by the column {self.column!r}"
+        if self.kind == "record":
+            return "one row"
+        return "a unit that an earlier version of RPSG did not write down"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A charge (``drawn``) or a reservation; ``delta`` is that of the run it belongs to."""
+
+    unit: Unit
+    mu2: float
+    delta_fail: float
+    delta: float
+    drawn: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What an account has paid for one unit, and what unfinished runs have reserved on top."""
+
+    unit: Unit
+    mu2: float = 0.0
+    delta_fail: float = 0.0
+    reserved_mu2: float = 0.0
+    reserved_delta_fail: float = 0.0
+    delta: float = 1e-6
+
+    @property
+    def epsilon(self) -> float:
+        """Epsilon of all charges at ``delta``, the smallest delta of their runs."""
+        return epsilon_at(self.mu2, self.delta)
+
+    @property
+    def epsilon_with_reserved(self) -> float:
+        """Epsilon at ``delta`` if unfinished runs draw all that they have reserved."""
+        return epsilon_at(self.mu2 + self.reserved_mu2, self.delta)
+
+    def in_words(self) -> str:
+        """One clause: epsilon, delta, for whom, and what is reserved."""
+        told = f"epsilon {rounded_up(self.epsilon, 2)} at delta {self.delta:g} for {self.unit.who}"
+        told += f", {self.unit.adjacency}"
+        if self.reserved_mu2:
+            told += f" ({rounded_up(self.epsilon_with_reserved, 2)} with what unfinished runs have reserved)"
+        return told
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What the book says of an account: a total for each unit, and who read it without a bound.
+
+    ``unbounded`` counts runs by method; ``waiting`` holds the runs that have something reserved.
+    """
+
+    name: str
+    totals: tuple[Total, ...] = ()
+    unbounded: tuple[tuple[str, int], ...] = ()
+    waiting: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, with epsilon worked out."""
+        return {
+            "account": self.name,
+            "totals": [
+                {
+                    **asdict(total),
+                    "epsilon": total.epsilon,
+                    "epsilon_with_reserved": total.epsilon_with_reserved,
+                }
+                for total in self.totals
+            ],
+            "unbounded": dict(self.unbounded),
+            "caution": self.caution(),
+            "reserved_by": list(self.waiting),
+        }
+
+    def caution(self) -> str:
+        """The sentence that goes with every total of an account that was read without a bound."""
+        if not self.unbounded:
+            return ""
+        runs = " and ".join(
+            f"{n} {'run' if n == 1 else 'runs'} of the method {method}" for method, n in self.unbounded
+        )
+        return (
+            f"Besides, {runs} read records of this account without any bound: for those records no total "
+            "says what was released."
+        )
+
+
+def epsilon_at(mu2: float, delta: float) -> float:
+    return epsilon_of(math.sqrt(mu2), delta) if mu2 else 0.0
+
+
+def totals(entries: Iterable[Entry]) -> list[Total]:
+    """A total for each unit. Where ``replace_one`` occurs, ``add_remove`` counts double in it."""
+    ordered = sorted(entries, key=lambda e: (e.unit.kind, e.unit.column))
+    return [_total(list(group)) for _, group in groupby(ordered, lambda e: (e.unit.kind, e.unit.column))]
+
+
+def total_for(unit: Unit, entries: Iterable[Entry], delta: float, name: str) -> Total:
+    """The total in terms of ``unit``, at ``delta``.
+
+    Raises:
+        BudgetError: the account ``name`` holds something that cannot be added to a charge for ``unit``.
+    """
+    held = list(entries)
+    if not all(_adds_up(unit, entry.unit) for entry in held):
+        told = "; ".join(total.in_words() for total in totals(held))
+        raise BudgetError(
+            f"The account {name!r} holds {told}. A run for {unit.who} under {unit.adjacency} cannot be added "
+            "to that, so nobody could say what both cost together. Nothing was read.",
+            hint="Run with the same user column and adjacency as before, or, if these are other people, name "
+            "another account on purpose with --account NAME.",
+        )
+    return _total([*held, Entry(unit, 0.0, 0.0, delta)], delta)
+
+
+def _adds_up(unit: Unit, held: Unit) -> bool:
+    same = (unit.kind, unit.column) == (held.kind, held.column) and held.kind != "unknown"
+    return same and unit.adjacency in (held.adjacency, "replace_one")
+
+
+def _total(entries: list[Entry], delta: float | None = None) -> Total:
+    adjacencies = {e.unit.adjacency for e in entries}
+    adjacency: Adjacency = "replace_one" if "replace_one" in adjacencies else "add_remove"
+    drawn, reserved = [e for e in entries if e.drawn], [e for e in entries if not e.drawn]
+    first = entries[0].unit
+    return Total(
+        Unit(first.kind, first.column, adjacency, max(e.unit.c for e in entries)),
+        _mu2(drawn, adjacency),
+        math.fsum(e.delta_fail for e in drawn),
+        _mu2(reserved, adjacency),
+        math.fsum(e.delta_fail for e in reserved),
+        min(e.delta for e in entries) if delta is None else delta,
+    )
+
+
+def _mu2(entries: Iterable[Entry], adjacency: Adjacency) -> float:
+    return math.fsum(e.mu2 if e.unit.adjacency == adjacency else 2.0 * e.mu2 for e in entries)

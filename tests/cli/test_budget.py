@@ -1,0 +1,81 @@
+"""`rpsg budget` shows what accounts have paid, for whom, and gives back what stale runs hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rpsg.privacy.account import Account, Cap
+from rpsg.privacy.odometer import Odometer, state_folder
+from rpsg.privacy.units import Unit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Rpsg
+
+PEOPLE = Unit("user", "author", "add_remove")
+
+
+def account(name: str = "reviews", unit: Unit = PEOPLE) -> Account:
+    return Odometer().account(name, unit, Cap(8.0, 1e-6))
+
+
+def test_with_no_book_nothing_is_shown_and_none_is_made(rpsg: Rpsg) -> None:
+    assert "No account has paid anything yet" in rpsg("budget").out
+    assert rpsg("budget", "--json").json["accounts"] == []
+    assert list(state_folder().iterdir()) == []
+
+
+def test_every_account_is_shown_with_its_unit_its_epsilon_and_its_delta(rpsg: Rpsg) -> None:
+    account().charge("a", "run", "votes", 0.2, 1e-7)
+    account("visits", Unit("record", "", "replace_one")).reserve("stale-run", 0.3, 0.0)
+    page = " ".join(rpsg("budget").out.split())
+    assert "Account reviews" in page
+    assert "one person by the" in page
+    assert "2.00" in page
+    assert "Account visits" in page
+    assert "stale-run" in page
+
+
+def test_one_account_is_found_by_its_name_or_by_the_place_of_a_file(rpsg: Rpsg, tmp_path: Path) -> None:
+    account().charge("a", "run", "votes", 0.2, 1e-7)
+    account(str(tmp_path / "data.jsonl")).charge("b", "run", "votes", 0.1, 0.0)
+    (told,) = rpsg("budget", "--account", "reviews", "--json").json["accounts"]
+    assert told["totals"][0]["mu2"] == 0.2
+    assert told["totals"][0]["unit"] == {
+        "kind": "user",
+        "column": "author",
+        "adjacency": "add_remove",
+        "c": 1,
+    }
+    (told,) = rpsg("budget", str(tmp_path / "data.jsonl"), "--json").json["accounts"]
+    assert told["totals"][0]["mu2"] == 0.1
+    assert "Nothing was ever paid there" in rpsg("budget", "--account", "nobody").out
+    assert rpsg("budget", "data.jsonl", "--account", "reviews").code == 2
+
+
+def test_what_a_stale_run_has_reserved_is_given_back_when_it_is_named(
+    rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account().reserve("stale-run", 0.3, 0.0)
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert rpsg("budget", "--give-back", "stale-run").code == 130
+    assert account().total().reserved_mu2 == pytest.approx(0.3)
+    assert rpsg("budget", "--give-back", "another", "--yes").code == 2
+    assert rpsg("budget", "--give-back", "stale-run", "--yes").code == 0
+    assert account().total().reserved_mu2 == 0.0
+
+
+def test_charges_are_never_given_back(rpsg: Rpsg) -> None:
+    account().charge("a", "run", "votes", 0.2, 0.0)
+    assert rpsg("budget", "--give-back", "run", "--yes").code == 2
+    assert account().total().mu2 == 0.2
+
+
+def test_a_caution_about_unbounded_reading_stands_with_the_figures(rpsg: Rpsg) -> None:
+    account().charge("a", "run", "votes", 0.2, 0.0)
+    account().read_without_bound("another", "paper")
+    page = " ".join(rpsg("budget").out.split())
+    assert "1 run of the method paper read records of this account without any bound" in page
