@@ -133,7 +133,7 @@ def open_side(
         if method.has_seeds:
             account.read_without_bound(folder.run_id, method.name)
         corpus, commitment = _read(plan, folder, account, progress)
-        gathered = partial(_people, plan, folder, tools, progress)
+        gathered = partial(people_of, plan, folder, tools, progress)
         if kernel is None:
             everybody = gathered(corpus, EMBEDDINGS, bounded=False)  # nobody is protected by a bound
             door = open_door(folder, everybody, source)
@@ -228,7 +228,7 @@ def _notes(account: str, others: list[str]) -> str:
     )
 
 
-def _people(
+def people_of(
     plan: Plan,
     folder: RunFolder,
     tools: Tools,

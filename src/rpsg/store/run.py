@@ -100,6 +100,21 @@ class RunFolder:
             raise
         return run
 
+    @classmethod
+    def finished(cls, path: Path) -> Self:
+        """Open a published run to look at; nothing in it changes.
+
+        Raises:
+            RunError: it is in use, damaged or purged, or its key is not there.
+        """
+        lock = _lock(path)
+        try:
+            run_id = str(_about(path)["run_id"])
+            return cls(path, lock, run_id, open_vault(path), Journal(path / "journal.jsonl"))
+        except BaseException:
+            os.close(lock)
+            raise
+
     @property
     def vault(self) -> Vault:
         """What is kept of private data. Of a released run it is opened when it is asked for.
@@ -214,6 +229,16 @@ def _lock(folder: Path) -> int:
             os.close(descriptor)
             raise
     return descriptor
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep the run folder for this process in the block; RunError when another one works in it."""
+    lock = _lock(folder)
+    try:
+        yield
+    finally:
+        os.close(lock)
 
 
 def _run_id(folder: Path, fingerprint: str, plan_toml: str) -> str:
