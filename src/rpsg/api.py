@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import UsageError
 from rpsg.given import name_of, path_of
 from rpsg.plan import Plan, resolve
-from rpsg.results import Check, Verification
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -15,13 +15,7 @@ if TYPE_CHECKING:
 
     from rpsg.evaluation.table import Report
     from rpsg.protocols import Embedder, Progress
-    from rpsg.results import Finding, Preview, Run
-
-
-SHOWN = 8
-FROM_SEEDS = (
-    "that the corpus follows from its inputs: it began with private records, so only the operator can"
-)
+    from rpsg.results import Finding, Preview, Run, Verification
 
 
 def synthesize(
@@ -95,47 +89,40 @@ def verify(
     *,
     regenerate: bool = False,
     models: Mapping[str, str] | None = None,
+    plugins: Sequence[str] = (),
     progress: Progress | None = None,
+    key: str | Path | None = None,
+    second_opinion: bool = False,
+    with_vault: bool = False,
+    data: str | Path | None = None,
 ) -> Verification:
-    """Check a release folder (or a run folder): arithmetic of the claim, its files, replay of the corpus.
+    """Check a release folder (or a run folder), which may be a stranger's.
 
-    With ``regenerate`` the writer writes every text again; without it the replies of the evidence are used.
-    ``models`` says where the models of a replay are, by role ("writer", "embedder", "scorer", "sentiment"),
-    when they were not called by a name that means the same everywhere. UsageError for another role.
+    The release is made again from its plan, pack and evidence, and compared byte for byte. Nothing that it
+    names is opened, beyond models whose weights are known here by their digest. ``models`` says where others
+    are, by role ("writer", "embedder", "scorer", "sentiment"); ``plugins`` names methods and models of other
+    packages that may be loaded. With ``regenerate`` the writer writes every text again. With ``key``, a file
+    with a public key, the release must be signed by it. With ``second_opinion`` dp-accounting computes every
+    epsilon again. With ``with_vault`` the operator of a run has its commitment opened and its noise tested on
+    the private ``data`` (default: where the plan says); these checks depend on private data and are not for
+    publication. VerificationError when there is no release, UsageError for another role.
     """
-    from rpsg.privacy.checks import makes_dp_claim  # noqa: PLC0415  # as above
-    from rpsg.privacy.files import strict_json  # noqa: PLC0415  # as above
-    from rpsg.privacy.released import check_files, unnamed  # noqa: PLC0415  # as above
-    from rpsg.privacy.verify import CANNOT_SHOW, verify_release  # noqa: PLC0415  # as above
-    from rpsg.release import CORPUS, EVIDENCE, release_folder  # noqa: PLC0415  # as above
-    from rpsg.replaying import replay  # noqa: PLC0415  # as above
+    from rpsg import opening, verifying  # noqa: PLC0415  # as above
 
-    folder = release_folder(path_of(release, "release"))
-    found = verify_release(folder / "ledger.json", folder / CORPUS, folder / EVIDENCE)
-    checks = [Check(c.name, c.ok is True, c.detail) for c in found]
-    claims, cannot_show = False, tuple[str, ...](CANNOT_SHOW)
-    if all(check.ok for check in checks):
-        ledger = strict_json((folder / "ledger.json").read_bytes())
-        seeded = ledger["reads"] in {"donors", "records"}
-        checks += check_files(folder, ledger, seeded=seeded)
-        claims = makes_dp_claim(ledger)
-        cannot_show += tuple(_unlooked(unnamed(folder, ledger)))
-        if seeded:
-            if regenerate:
-                raise UsageError(
-                    "A release that began with private records cannot be written again from what is public.",
-                    hint="Leave out --regenerate: the arithmetic and the named files are checked.",
-                )
-            return Verification(folder, tuple(checks), (*cannot_show, FROM_SEEDS), claims)
-        checks.append(replay(folder, ledger, models or {}, regenerate=regenerate, progress=progress))
-    return Verification(folder, tuple(checks), cannot_show, claims)
-
-
-def _unlooked(names: Sequence[str]) -> Iterator[str]:
-    """That some files were not looked at, with the first of their names."""
-    if names:
-        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-        yield f"anything about files that the ledger does not name: {', '.join(names[:SHOWN])}{more}"
+    found = verifying.verify(
+        path_of(release, "release"),
+        regenerate=regenerate,
+        models=models,
+        plugins=tuple(plugins),
+        progress=progress,
+        key=None if key is None else path_of(key, "key"),
+        second_opinion=second_opinion,
+    )
+    if not (with_vault and found.ok):
+        return found
+    where = None if data is None else path_of(data, "data")
+    opened = opening.open_run(path_of(release, "release"), where, progress)
+    return replace(found, checks=(*found.checks, *opened))
 
 
 def examine(plan: Plan, folder: str | Path | None = None) -> Iterator[Finding]:

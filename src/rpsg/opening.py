@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.privacy.private import Private
     from rpsg.privacy.residuals import Outcome
-    from rpsg.protocols import Endpoint, Progress, Reply, Request
+    from rpsg.protocols import Endpoint, OnReply, Progress, Reply, Request
     from rpsg.records import Corpus
 
 COMMITMENT = "the commitment opens on these data"
@@ -61,13 +61,12 @@ STORY = "the run can be told again with its private data"
 class WritesNothing:
     """The writer of a method whose texts are on the shelf: a new one would not be the run's."""
 
-    at_once = 1
     endpoint: Endpoint = "local_model"
 
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def write(self, requests: Sequence[Request], progress: Progress | None = None) -> list[Reply]:  # noqa: ARG002  # refused
+    def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:  # noqa: ARG002  # refused
         raise RunError("A text of this run is missing in its vault.", hint="Restore the private folder.")
 
 

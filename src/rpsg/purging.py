@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING
 
 from rpsg.errors import RunError
 from rpsg.store.files import canonical_json, file_errors, sync_dir, write_atomic
+from rpsg.store.own import MARK
 from rpsg.store.run import PURGED, locked
 from rpsg.store.vault import VAULT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: Stays in the private folder: the public value of the commitment, and the note that a purge was made.
-KEPT = ("commitment", PURGED)
+#: Stays in the private folder: the public value of the commitment, the mark of a run that began here, and the
+#: note that a purge was made.
+KEPT = ("commitment", MARK, PURGED)
 CANNOT_PROMISE = (
     "copies and backups of the run folder; those of encrypted files cannot be read without the vault.json "
     "that was in it",

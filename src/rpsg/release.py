@@ -168,7 +168,8 @@ def build_release(
 
     The same arguments give the same bytes, so whoever has a release can build it again and compare. What
     does not follow from ``made`` is in ``free``. ``parquet`` stands in for the Parquet file that would be
-    written here: another version of its library writes the same table in other bytes.
+    written here, because another version of its library writes the same table in other bytes; with no bytes
+    in it, there is no such file.
     """
     claim = short_claim(made) if made.is_seeded else ""
     outputs = write_rows(target, rows_of(made, claim), parquet)
@@ -273,7 +274,7 @@ def write_rows(folder: Path, rows: Sequence[SyntheticText], parquet: bytes | Non
     if parquet is None and find_spec("pyarrow") is not None:
         formats.append("parquet")
     written = write_corpus(folder, rows, formats)
-    if parquet is not None:
+    if parquet:
         written[PARQUET] = write_atomic(folder / PARQUET, parquet)
     return written
 

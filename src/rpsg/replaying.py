@@ -1,112 +1,171 @@
-"""The corpus derived again, from a release alone: noisy counts, plan, pack, replies and public models.
+"""A release made again, from a release alone: noisy counts, plan, pack, replies and public models.
 
 No private data is there to be read: the people of a replay have none, and asking them is an error. What
-comes out must be the released corpus, byte for byte.
+comes out must be the release, byte for byte. Where texts were made from private records, nobody else can
+derive them, so the rows are taken as they are and all the rest is made from them, plan, pack and evidence.
 """
 
 from __future__ import annotations
 
-import tempfile
-import tomllib
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rpsg import registry
-from rpsg.domains import read_pack
-from rpsg.errors import ModelError, RpsgError, UsageError, VerificationError
+from rpsg.claimed import check_amount, check_ways, named_tools, read_rows
+from rpsg.errors import ModelError, UsageError, VerificationError
+from rpsg.methods.flows import flows_of
+from rpsg.methods.split import retell
 from rpsg.methods.tools import Job, Tools
-from rpsg.plan import resolve
+from rpsg.models.by_digest import KNOWN, check_known
+from rpsg.privacy.facts import Flow
 from rpsg.privacy.replay import ReplayKernel
 from rpsg.private_side import NoQuestions, nobody
-from rpsg.release import CORPUS, EVIDENCE, PACK, PLAN, TEXTS, synthetic_texts, write_rows
-from rpsg.report.writing import own_models
-from rpsg.results import Check
-from rpsg.running import Silent, budget_of, load_tools
+from rpsg.release import TEXTS, Made
+from rpsg.running import Silent, load_tools
+from rpsg.seeded_release import sigma_told
 from rpsg.store.settled import FAILED, SettledWriter
 from rpsg.store.writers import ReplayWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
-    from rpsg.domains import Pack
+    from rpsg.claimed import Claimed
     from rpsg.plan import Plan
+    from rpsg.privacy.kernel import Performed
     from rpsg.protocols import Progress, Writer
+    from rpsg.records import Pool
 
-REPLAY = "the corpus follows from the evidence"
-REGENERATE = "the writer writes the same texts again"
-ROLES = ("writer", "embedder", "scorer", "sentiment")
+ROLES = tuple(KNOWN)
 
 
-def replay(
-    release: Path,
-    ledger: Mapping[str, Any],
-    models: Mapping[str, str],
-    *,
-    regenerate: bool,
-    progress: Progress | None,
-) -> Check:
-    """Whether the released corpus comes out again; with ``regenerate`` the writer writes every text again.
-
-    ``models`` says where the models are, by role, when the names in the release do not lead to them. Raises
-    UsageError for a role that a replay does not have.
-    """
+def check_roles(models: Mapping[str, str]) -> None:
+    """UsageError for a model of a role that a replay does not have."""
     if strangers := sorted(set(models) - set(ROLES)):
         raise UsageError(
             f"A replay has no model called {strangers[0]!r}.", hint=f"There are: {', '.join(ROLES)}."
         )
-    name = REGENERATE if regenerate else REPLAY
-    try:
-        with tempfile.TemporaryDirectory(prefix="rpsg-replay-") as scratch:
-            _derive(
-                release,
-                ledger,
-                Path(scratch),
-                models,
-                regenerate=regenerate,
-                progress=progress or Silent(),
-            )
-            same = (Path(scratch) / CORPUS).read_bytes() == (release / CORPUS).read_bytes()
-    except RpsgError as error:
-        return Check(name, ok=False, detail=str(error))
-    detail = "byte for byte, without private data" if same else "what comes out differs from corpus.jsonl"
-    return Check(name, ok=same, detail=detail)
 
 
-def _derive(
-    release: Path,
-    ledger: Mapping[str, Any],
-    scratch: Path,
+def made_again(
+    claimed: Claimed,
+    plan: Plan,
     models: Mapping[str, str],
-    *,
-    regenerate: bool,
-    progress: Progress,
-) -> None:
-    evidence = release / EVIDENCE
-    plan = own_models(release.resolve().parent, _plan(evidence / PLAN))
+    plugins: Collection[str],
+    progress: Progress | None,
+) -> Made:
+    """What the release was made from, all of it derived but for what its ledger alone can say.
+
+    Args:
+        claimed: the release.
+        plan: its plan, with the models that may be opened here.
+        models: the models that the caller named, by role.
+        plugins: names of strangers' models that the caller allows.
+        progress: is told how far it is.
+
+    Raises:
+        RpsgError: something does not follow; the sentence says what.
+    """
+    told = progress or Silent()
+    if claimed.method.has_seeds:
+        return _from_rows(claimed, told)
+    return _from_replies(claimed, plan, models, plugins, told)
+
+
+def _from_replies(
+    claimed: Claimed, plan: Plan, models: Mapping[str, str], plugins: Collection[str], told: Progress
+) -> Made:
+    """The story told again, with the noisy answers and the replies of the evidence."""
+    replies = ReplayWriter(claimed.evidence / TEXTS, name=claimed.writer.name)
+    settled = SettledWriter(replies, claimed.evidence / FAILED)
+    check_amount(claimed, len(replies) + len(settled.failed))
+    tools = load_known(plan, models, plugins, replies)
+    _same_models(claimed, tools)
+    check_ways(claimed, replace(tools, writer=claimed.writer))
+    kernel = None if claimed.budget is None else ReplayKernel(claimed.evidence, claimed.ledger)
+    job = _job(claimed, replace(tools, writer=settled), kernel, told)
+    pool = claimed.method.synthesize(job)
+    return Made(
+        claimed.plan,
+        claimed.pack,
+        claimed.budget,
+        pool,
+        replace(tools, writer=claimed.writer),
+        claimed.evidence,
+        _performed(claimed, kernel),
+        replies.some(settled.asked),
+        settled.failed & settled.asked,
+        len(settled.asked),
+    )
+
+
+def _from_rows(claimed: Claimed, told: Progress) -> Made:
+    """The rows as they are; what was asked of voters, told again."""
+    tools, pool = named_tools(claimed), read_rows(claimed)
+    check_ways(claimed, tools)
+    ledger = claimed.ledger
+    expected = flows_of(claimed.plan, tools)
+    flows = tuple(Flow(f["from"], f["to"], f["what"]) for f in ledger["non_dp_flows"])
+    if flows != expected:
+        raise VerificationError("The ways of private text in the ledger are not those of this plan.")
+    kernel = None
+    if claimed.budget is not None:
+        kernel = ReplayKernel(claimed.evidence, ledger)
+        retell(_job(claimed, tools, kernel, told), kernel, len(pool))
+    return Made(
+        claimed.plan,
+        claimed.pack,
+        claimed.budget,
+        pool,
+        tools,
+        claimed.evidence,
+        _performed(claimed, kernel),
+        noise=ledger["rng"]["source"],
+        sigma=sigma_told(ledger["claim"]["text"]),
+        flows=flows,
+    )
+
+
+def written_again(
+    claimed: Claimed,
+    plan: Plan,
+    models: Mapping[str, str],
+    plugins: Collection[str],
+    progress: Progress | None,
+) -> Pool:
+    """The pool as the writer writes it anew; arguments and errors as for ``made_again``."""
+    tools = load_known(plan, models, plugins, None)
+    if tools.writer.name != claimed.writer.name:
+        raise VerificationError(
+            f"The writer here is {tools.writer.name}, the ledger names {claimed.writer.name}."
+        )
+    settled = SettledWriter(tools.writer, claimed.evidence / FAILED)
+    told = progress or Silent()
+    kernel = None if claimed.budget is None else ReplayKernel(claimed.evidence, claimed.ledger)
+    pool: Pool = claimed.method.synthesize(_job(claimed, replace(tools, writer=settled), kernel, told))
+    return pool
+
+
+def _job(claimed: Claimed, tools: Tools, kernel: ReplayKernel | None, told: Progress) -> Job:
+    people = nobody(tools, told)
+    return Job(claimed.plan, claimed.pack, claimed.budget, people, kernel or NoQuestions(), tools, told)
+
+
+def _performed(claimed: Claimed, kernel: ReplayKernel | None) -> Performed | None:
+    if kernel is None or claimed.budget is None:
+        return None
+    return kernel.performed(claimed.budget, str(claimed.ledger["rng"]["source"]))
+
+
+def load_known(
+    plan: Plan, models: Mapping[str, str], plugins: Collection[str], writer: Writer | None
+) -> Tools:
+    """The models of a plan, those of ``models`` in their place; ``writer`` stands in for the plan's.
+
+    Raises:
+        VerificationError: the plan names a model that may not be opened, or that is not here.
+    """
+    opened = [role for role in ROLES if role != "writer" or writer is None]
+    check_known(plan, opened, models, plugins)
     plan = plan.model_copy(update={"models": plan.models.model_copy(update=dict(models))})
-    pack = read_pack(evidence / PACK)
-    _same_pack(pack, ledger)
-    budget = budget_of(plan, pack)
-    named = _writer_name(ledger)
-    tools = _tools(plan, None if regenerate else ReplayWriter(evidence / TEXTS, name=named))
-    _same_models(tools, ledger, named)
-    tools = replace(tools, writer=SettledWriter(tools.writer, evidence / FAILED))
-    kernel = NoQuestions() if budget is None else ReplayKernel(evidence, ledger)
-    job = Job(plan, pack, budget, nobody(tools, progress), kernel, tools, progress)
-    pool = registry.method(plan.method.name).synthesize(job)
-    write_rows(scratch, synthetic_texts(pool))
-
-
-def _plan(path: Path) -> Plan:
-    try:
-        return resolve(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, tomllib.TOMLDecodeError):
-        raise VerificationError(f"The evidence holds no readable {path.name}.") from None
-
-
-def _tools(plan: Plan, writer: Writer | None) -> Tools:
-    """The models of the plan. A release tells no path, so some may have to be named by whoever replays it."""
     try:
         return load_tools(plan, writer)
     except (UsageError, ModelError) as error:
@@ -117,27 +176,12 @@ def _tools(plan: Plan, writer: Writer | None) -> Tools:
         ) from None
 
 
-def _writer_name(ledger: Mapping[str, Any]) -> str:
-    models = [str(line.get("model", "")) for line in ledger["egress"]]
-    if len(models) != 1:
-        raise VerificationError("The ledger does not name one writer.")
-    return models[0]
-
-
-def _same_pack(pack: Pack, ledger: Mapping[str, Any]) -> None:
-    """Also where a changed word would lead to the same texts: whoever reads the pack believes it."""
-    if pack.sha256 not in {line.get("sha256") for line in ledger["public_inputs"]}:
-        raise VerificationError("The domain pack of the evidence is not the one that the ledger names.")
-
-
-def _same_models(tools: Tools, ledger: Mapping[str, Any], writer: str) -> None:
+def _same_models(claimed: Claimed, tools: Tools) -> None:
     """Another embedder would choose other texts: that says nothing about the release."""
-    named = {line["name"] for line in ledger["public_inputs"]}
+    named = {line["name"] for line in claimed.ledger["public_inputs"]}
     for model in (tools.embedder, tools.sentiment):
         if model.name not in named:
             raise VerificationError(
                 f"This release was made with other models than those here ({model.name} is not among them).",
                 hint="Bring the models that the ledger names with: rpsg models pull",
             )
-    if tools.writer.name != writer:
-        raise VerificationError(f"The writer here is {tools.writer.name}, the ledger names {writer}.")

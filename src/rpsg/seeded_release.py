@@ -8,6 +8,8 @@ also tells how many candidates, all of them made from donors, the voters were as
 
 from __future__ import annotations
 
+import math
+import re
 from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.egress import host_of
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rpsg.release import Made
+
+
+_SIGMA = re.compile(r"Gaussian noise of standard deviation ([0-9][0-9.e+-]{0,20}); this")
 
 
 def short_claim(made: Made) -> str:
@@ -81,3 +86,10 @@ def _public_inputs(made: Made) -> tuple[PublicInput, ...]:
     if plan.privacy.n_public is not None:
         inputs.append(PublicInput("n_public", "declared number of people"))
     return tuple(inputs)
+
+
+def sigma_told(words: str) -> float:
+    """The noise of the choice, as the words of a release that claims nothing tell it; 0 where they do not."""
+    found = _SIGMA.search(words)
+    value = float(found.group(1)) if found else 0.0
+    return value if math.isfinite(value) else 0.0

@@ -15,7 +15,7 @@ from rpsg.cli import main
 from rpsg.results import Check, Flow, Preview, Run, StageCost, Verification
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rpsg.plan import Plan
     from rpsg.protocols import Progress
@@ -92,6 +92,7 @@ class Api:
         *,
         regenerate: bool = False,
         models: Mapping[str, str] | None = None,
+        plugins: Sequence[str] = (),
         progress: Progress | None = None,
     ) -> Verification:
         self.models = dict(models or {})

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Change = Callable[[Path], None]
 
 SEEDED = ["paper", "split"]
+FOLLOWS = "everything follows from plan, pack and evidence"
 
 
 @pytest.fixture(scope="module")
@@ -70,15 +71,16 @@ def sealed_again(release: Path) -> None:
     for output in ledger["outputs"]:
         output["sha256"] = hashlib.sha256((release / output["name"]).read_bytes()).hexdigest()
     body = {key: value for key, value in ledger.items() if key != "chain"}
-    (release / "ledger.json").write_text(json.dumps(seal(body)), encoding="utf-8")
+    told = json.dumps(seal(body), indent=1, ensure_ascii=False) + "\n"
+    (release / "ledger.json").write_text(told, encoding="utf-8")
 
 
 CHANGES: dict[str, tuple[Change, str]] = {
     "words in the card": (appended("README.md"), "README.md"),
     "words in the summary": (appended("summary.md"), "summary.md"),
     "a setting": (replaced("evidence/plan.toml", "size = 20", "size = 21"), "evidence/plan.toml"),
-    "a prompt": (appended("evidence/pack/candidate.txt"), "domain pack and prompts"),
-    "a new prompt": (appended("evidence/pack/abstract.txt"), "domain pack and prompts"),
+    "a prompt": (appended("evidence/pack/candidate.txt"), FOLLOWS),
+    "a new prompt": (appended("evidence/pack/abstract.txt"), FOLLOWS),
     "who saw what": (appended("egress.json", " "), "egress.json"),
 }
 
@@ -95,22 +97,22 @@ def test_a_changed_file_is_found(
 
 
 AGAIN: dict[str, tuple[str, Change, str]] = {
-    "a card with a budget": ("paper", appended("README.md"), "words of the claim"),
-    "a summary with a budget": ("paper", appended("summary.md", "\u03b5 = 1"), "words of the claim"),
+    "a card with a budget": ("paper", appended("README.md"), "README.md"),
+    "a summary with a budget": ("paper", appended("summary.md", "\u03b5 = 1"), "summary.md"),
     "a summary that protects donors": (
         "split",
         replaced("summary.md", "are not protected", "are protected"),
-        "words of the claim",
+        "summary.md",
     ),
     "a page without its claim": (
         "paper",
         replaced("report.html", "No differential-privacy guarantee", "Guaranteed"),
-        "words of the claim",
+        "report.html",
     ),
     "rows with another claim": (
         "paper",
         replaced("corpus.jsonl", "No differential-privacy guarantee", "A guarantee"),
-        "claim of every row",
+        "corpus.jsonl",
     ),
 }
 
@@ -124,11 +126,11 @@ def test_words_that_say_more_than_the_ledger_are_found_though_it_names_them(
     assert failed(release) == set()
     change(release)
     sealed_again(release)
-    assert failed(release) == {found_by}
+    assert found_by in failed(release)
 
 
 @pytest.mark.parametrize("name", [*SEEDED, "strict"])
-def test_files_that_the_ledger_does_not_name_are_told_of(
+def test_files_that_the_ledger_does_not_name_are_no_part_of_a_release(
     made: dict[str, Run], tmp_path: Path, name: str
 ) -> None:
     release = shutil.copytree(made[name].release, tmp_path / "release")
@@ -136,13 +138,10 @@ def test_files_that_the_ledger_does_not_name_are_told_of(
     named = {output["name"] for output in made[name].ledger["outputs"]}
     assert {"summary.md", "README.md", "egress.json", "evidence/plan.toml", "report.html"} <= named
     assert all(f.startswith(("evidence/release-", "evidence/pack/")) for f in files - named - {"ledger.json"})
-    if name != "strict":
-        assert not [line for line in api.verify(release).cannot_show if "does not name" in line]
-        for number in range(10):
-            (release / f"PROMISE-{number}.md").write_text("epsilon 1 guaranteed")
-        told = next(line for line in api.verify(release).cannot_show if "does not name" in line)
-        assert "PROMISE-0.md" in told
-        assert told.endswith("and 2 more")
+    (release / "PROMISE.md").write_text("epsilon 1 guaranteed")
+    (check,) = api.verify(release).checks
+    assert not check.ok
+    assert "'PROMISE.md' does not belong to a release" in check.detail
 
 
 def test_a_run_under_test_noise_holds_and_says_in_every_row_that_it_is_not_private(lab: Lab) -> None:

@@ -17,6 +17,7 @@ from rpsg.cli.init import init
 from rpsg.cli.listing import list_names
 from rpsg.cli.models import models
 from rpsg.cli.propose import propose
+from rpsg.cli.publish import keygen, publish
 from rpsg.cli.purge import purge
 from rpsg.cli.report import report
 
@@ -74,6 +75,8 @@ app.command("verify")(verify)
 app.command("evaluate")(evaluate)
 app.command("report")(report)
 app.command("calls")(calls)
+app.command("publish")(publish)
+app.command("keygen")(keygen)
 app.command("purge")(purge)
 app.command("budget")(budget)
 app.command("doctor")(doctor)

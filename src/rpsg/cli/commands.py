@@ -103,11 +103,39 @@ def verify(
             help="Where a model is that the release cannot name, e.g. writer=mine.gguf. As often as needed.",
         ),
     ] = None,
+    plugins: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-plugin",
+            metavar="NAME",
+            help="A method or model of another package that may be loaded. As often as needed.",
+        ),
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option("--key", metavar="PUB", help="The public key that must have signed the release."),
+    ] = None,
+    second_opinion: Annotated[
+        bool,
+        typer.Option("--second-opinion", metavar="", help="Every epsilon again by dp-accounting's PLD."),
+    ] = False,
+    with_vault: Annotated[
+        bool,
+        typer.Option(
+            "--with-vault",
+            metavar="",
+            help="For the operator: open the commitment, and test the noise on the private data.",
+        ),
+    ] = False,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="FILE", help="With --with-vault: where the private texts are now."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check the privacy claim of a release: its arithmetic, then the way from noisy counts to corpus.
+    """Check a release, also a stranger's: it is made again from its plan, pack and evidence, and compared.
 
-    No private data is needed. Exit code 8 when a check fails.
+    No private data is needed, and nothing that the release names is opened. Exit code 8 when a check fails.
     """
     from rpsg import api  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.cli import pages  # noqa: PLC0415  # only when it is needed: the help must be quick
@@ -122,7 +150,17 @@ def verify(
             raise UsageError(f"{given!r} does not name a model.", hint=hint)
         named[role] = name
     with teller(quiet=not regenerate, as_json=as_json) as progress:
-        found = api.verify(release, regenerate=regenerate, models=named, progress=progress)
+        found = api.verify(
+            release,
+            regenerate=regenerate,
+            models=named,
+            plugins=plugins or (),
+            progress=progress,
+            key=key,
+            second_opinion=second_opinion,
+            with_vault=with_vault,
+            data=data,
+        )
     if as_json:
         print_json({"verification": {"ok": found.ok, **asdict(found)}})
     else:

@@ -38,6 +38,7 @@ VERSIONS: Mapping[str, tuple[float, float]] = {
     "late": (1.0, 10.0),
 }
 HISTOGRAM_SHARE = 0.9
+IN_PROMPTS = "in prompts, one in a call, with sentiment and length"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,7 @@ def rewrite(job: Job, which: Rewrite, stage: str, tasks: Sequence[Task]) -> Pool
 
     def make() -> Made:
         writer = job.tools.writer
-        side.door.note(
-            Flow("abstracts of seeds", writer.name, "in prompts, one in a call, with sentiment and length")
-        )
+        side.door.note(Flow("abstracts of seeds", writer.name, IN_PROMPTS))
         told = Hundredths(job.progress, stage)
 
         def write(places: Sequence[int], attempt: int) -> list[Attempt]:

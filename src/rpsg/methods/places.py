@@ -136,6 +136,13 @@ def check_places(plan: Plan, tools: Tools) -> None:
         UsageError: a summariser is asked for and there is none, or ``check_settings`` finds something.
     """
     check_settings(plan)
+    check_sent(plan, tools)
+    if plan.paper.abstracter == "summariser" and tools.summariser is None:
+        raise UsageError("The plan asks for a summariser, and there is none.")
+
+
+def check_sent(plan: Plan, tools: Tools) -> None:
+    """See that nobody else is sent what the plan does not allow; PrivacyError otherwise."""
     for role, model in _models(tools).items():
         if not is_here(model):
             raise PrivacyError(
@@ -150,8 +157,6 @@ def check_places(plan: Plan, tools: Tools) -> None:
             f"{'private texts' if needed == 'records' else 'abstracts of private texts'}. Nothing was read.",
             hint=f'Choose a writer of this machine, or allow it in the plan: [paper] remote = "{needed}".',
         )
-    if plan.paper.abstracter == "summariser" and tools.summariser is None:
-        raise UsageError("The plan asks for a summariser, and there is none.")
 
 
 def _models(tools: Tools) -> Mapping[str, Any]:

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 JUDGED_CHARACTERS = 1_000
 SEEN = "texts, sentiment, length and labels, without noise; sentiment and label go into the corpus"
+SUMMED_UP = "their texts, to be summed up, one in a call"
+CHOSEN = "one of each, under noise that bounds nothing"
+EMBEDDINGS, TEXTS = "their embeddings, without noise", "their texts, without noise"
 #: A summary of a seed and why it was dropped, if it was.
 Summary = tuple[str, str]
 
@@ -186,7 +189,7 @@ def _pass(job: Job, seeds: Sequence[Seed], *, second: bool) -> dict[int, tuple[s
 
     def make() -> Made:
         job.progress.start(f"{ordinal}choice")
-        side.door.note(Flow("summaries of seeds", "choice", "one of each, under noise that bounds nothing"))
+        side.door.note(Flow("summaries of seeds", "choice", CHOSEN))
         standing = [[text for text, problem in summaries[s.number] if not problem] for s in seeds]
         judged = _judge(job, seeds, standing)
         places = _choose(job, standing, judged)
@@ -208,7 +211,7 @@ def _summaries(job: Job, seeds: Sequence[Seed], stage: str, *, second: bool) -> 
 
     def make() -> Made:
         abstracter = _abstracter(job, stage, len(seeds))
-        side.door.note(Flow("seeds", abstracter.name, "their texts, to be summed up, one in a call"))
+        side.door.note(Flow("seeds", abstracter.name, SUMMED_UP))
         texts = abstracter.abstracts(seeds, second)
         pairs = [(seed.text, text) for seed, own in zip(seeds, texts, strict=True) for text in own]
         problems = iter(guard_of(job).problems(pairs))
@@ -293,11 +296,11 @@ def _votes(job: Job, standing: Sequence[Sequence[str]]) -> list[list[float]]:
 
 def private_vectors(job: Job, why: str) -> npt.NDArray[np.float32]:
     """The embeddings of all rows behind the door, for a use that is written down."""
-    flow = Flow(records_of(job), why, "their embeddings, without noise")
+    flow = Flow(records_of(job), why, EMBEDDINGS)
     return cast("npt.NDArray[np.float32]", seeding(job).door.read("embeddings", flow))
 
 
 def private_texts(job: Job, why: str) -> list[str]:
     """All texts behind the door, for a use that is written down."""
-    flow = Flow(records_of(job), why, "their texts, without noise")
+    flow = Flow(records_of(job), why, TEXTS)
     return [row.text for row in cast("Sequence[Document]", seeding(job).door.read("rows", flow))]

@@ -7,11 +7,11 @@ that a model is sent, is differentially private.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rpsg.errors import RunError
+from rpsg.errors import PrivacyError, RunError, VerificationError
 from rpsg.methods.paper_steps import (
     Task,
     agreement_step,
@@ -24,6 +24,7 @@ from rpsg.methods.paper_steps import (
 )
 from rpsg.methods.seed_steps import choose_abstracts, draw_seeds, seeding, usable_rows
 from rpsg.methods.steps import (
+    ask_votes,
     count_people,
     enough_voters,
     label_of,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from rpsg.domains import Pack
     from rpsg.methods.tools import Job
     from rpsg.privacy.private import Private
+    from rpsg.privacy.replay import ReplayKernel
     from rpsg.records import Candidate, Pool
     from rpsg.stages.abstraction import Seed
     from rpsg.stages.annotate import Traits
@@ -145,6 +147,25 @@ def label_traits(job: Job, pack: Pack) -> Private[Traits]:
     return job.people.rows.map(
         lambda rows: {"label": np.array([values.get(row.label or "", -1) for row in rows], np.int64)}
     )
+
+
+def retell(job: Job, told: ReplayKernel, rows: int) -> None:
+    """Ask again what a run asked its voters, of a release's evidence; ``rows`` texts are in the release.
+
+    Raises:
+        VerificationError: more candidates stood than the plan has, or more texts are left than votes choose.
+    """
+    n = count_people(job)
+    wanted, last = pool_wanted(job, n), job.plan.method.rounds - 1
+    for round_number in range(last + 1):
+        standing = told.next_cells
+        told.release(ask_votes(job, round_number, standing), _nobody_votes)
+        if standing > wanted or (round_number == last and rows > places(job, standing, last)):
+            raise VerificationError("The release has more texts than the votes of this plan can choose.")
+
+
+def _nobody_votes() -> Private[Any]:
+    raise PrivacyError("A release has no voters to ask.")
 
 
 METHOD = Method("split", "donors give seeds, protected voters choose", "donors", synthesize, split_budget)

@@ -172,6 +172,12 @@ def public_filters(job: Job, pack: Pack, pool: Pool) -> Pool:
     return pool
 
 
+def ask_votes(job: Job, round_number: int, standing: int) -> Query:
+    """The query of a vote for ``standing`` candidates."""
+    what = f"votes for the {job.plan.method.votes_per_record} nearest candidates"
+    return ask(job, votes_stage(job.plan, round_number), what, standing)
+
+
 def vote(
     job: Job, pack: Pack, traits: Callable[[], Private[Traits]], pool: Pool, round_number: int
 ) -> tuple[Pool, Sequence[Candidate]]:
@@ -182,8 +188,7 @@ def vote(
             "No text that was written can be used, so there is nothing to vote for.",
             hint="Look at what the writer gives: another --writer, or a larger [models] context.",
         )
-    stage = votes_stage(job.plan, round_number)
-    asked = ask(job, stage, f"votes for the {method.votes_per_record} nearest candidates", len(standing))
+    asked = ask_votes(job, round_number, len(standing))
     vectors = job.tools.embedder.embed([c.text for c in standing])
     labelled = label_of(pack) is not None
 

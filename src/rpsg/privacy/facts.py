@@ -88,6 +88,7 @@ class Free:
     code: Mapping[str, Any]
     commitment: Mapping[str, Any] | None = None
     previous_sha256: str | None = None
+    signer: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, ledger: Mapping[str, Any]) -> Self:
@@ -97,4 +98,5 @@ class Free:
             ledger["code"],
             ledger.get("private_commitment"),
             ledger["chain"]["prev_sha256"],
+            ledger.get("signer"),
         )

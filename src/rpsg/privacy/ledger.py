@@ -12,6 +12,7 @@ import math
 import platform
 import secrets
 from dataclasses import asdict
+from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -75,6 +76,8 @@ def build_public_ledger(
     if facts.in_the_clear:
         body["vault"] = "none"
         body["not_covered"].append(IN_THE_CLEAR)
+    if free.signer is not None:
+        body["signer"] = dict(free.signer)
     if free.commitment is not None:
         body["private_commitment"] = dict(free.commitment)
     if performed is not None:
@@ -108,15 +111,19 @@ def build_private_ledger(
 
 def code_facts() -> dict[str, Any]:
     """Version, and a hash over the source files in the order of their names."""
-    digest = hashlib.sha256()
-    root = files("rpsg")
-    for name, content in sorted(_sources(root, "rpsg")):
-        digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
     return {
         "version": version("rpsg"),
-        "source_sha256": digest.hexdigest(),
+        "source_sha256": _source_sha256(),
         "python": platform.python_version(),
     }
+
+
+@cache
+def _source_sha256() -> str:
+    digest = hashlib.sha256()
+    for name, content in sorted(_sources(files("rpsg"), "rpsg")):
+        digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
+    return digest.hexdigest()
 
 
 def _sources(folder: Any, name: str) -> Iterator[tuple[str, bytes]]:

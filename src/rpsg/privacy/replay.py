@@ -6,13 +6,16 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RunError, VerificationError
+from rpsg.privacy.ballots import Query
 from rpsg.privacy.evidence import Evidence, Selected, evidence_file, parse_evidence
+from rpsg.privacy.kernel import Performed, Released
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from rpsg.privacy.ballots import Ballots, IntArray, Query
+    from rpsg.privacy.accounting import Budget
+    from rpsg.privacy.ballots import Ballots, IntArray
     from rpsg.privacy.mechanisms import UnitItems
     from rpsg.privacy.private import Private
 
@@ -27,7 +30,28 @@ class ReplayKernel:
         self._folder = evidence
         self._plan = str(ledger["plan_sha256"])
         self._lines = [m for m in ledger["mechanisms"] if m["kind"] == "rounded_gaussian"]
-        self._next = 0
+        self._done: list[tuple[Query, str]] = []
+
+    @property
+    def next_cells(self) -> int:
+        """How many cells the next answer has; 1 for strings, and where there is none."""
+        place = len(self._done)
+        return int(self._lines[place]["dim"] or 1) if place < len(self._lines) else 1
+
+    def performed(self, budget: Budget, source: str) -> Performed:
+        """What the run did, if it did what ``budget`` plans, all of it and nothing else.
+
+        Raises:
+            VerificationError: it did not.
+        """
+        planned, done = budget.releases, self._done
+        as_planned = len(planned) == len(done) == len(self._lines) and all(
+            Query.of(p, q.what, q.dim) == q for p, (q, _) in zip(planned, done, strict=True)
+        )
+        if not as_planned or budget.sha256() != self._plan:
+            raise VerificationError("What was asked is not what this plan and its budget ask.")
+        releases = (Released(i, q, p, sha) for i, (p, (q, sha)) in enumerate(zip(planned, done, strict=True)))
+        return Performed(budget, tuple(releases), source)
 
     def release(
         self,
@@ -40,7 +64,10 @@ class ReplayKernel:
             RunError: the run asked another question at this place.
             VerificationError: the evidence is missing or is not what the ledger names.
         """
-        return self._evidence(query).histogram()
+        counts = self._evidence(query).histogram()
+        if len(counts) != query.dim:
+            raise VerificationError(f"The evidence of stage {query.stage} does not have {query.dim} cells.")
+        return counts
 
     def select(
         self,
@@ -52,25 +79,26 @@ class ReplayKernel:
         return self._evidence(query).selected()
 
     def _evidence(self, query: Query) -> Evidence:
-        if self._next >= len(self._lines) or not _same(self._lines[self._next], query):
+        seq = len(self._done)
+        if seq >= len(self._lines) or not _same(self._lines[seq], query):
             raise RunError(
                 f"The run did not release stage {query.stage} at this place.",
                 hint="Replay with the plan and the version of RPSG that made the run.",
             )
-        seq, line = self._next, self._lines[self._next]
-        self._next += 1
+        line = self._lines[seq]
         try:
             content = evidence_file(self._folder, seq).read_bytes()
             evidence = parse_evidence(content)
         except (OSError, ValueError):
             raise VerificationError(f"The evidence of stage {query.stage} cannot be read.") from None
-        named = hashlib.sha256(content).hexdigest() == line.get("output_sha256")
-        if not named or (evidence.plan_sha256, evidence.seq, evidence.stage) != (
+        digest = hashlib.sha256(content).hexdigest()
+        if digest != line.get("output_sha256") or (evidence.plan_sha256, evidence.seq, evidence.stage) != (
             self._plan,
             seq,
             query.stage,
         ):
             raise VerificationError(f"The evidence of stage {query.stage} is not what the ledger names.")
+        self._done.append((query, digest))
         return evidence
 
 

@@ -24,6 +24,7 @@ ExportFormat = Literal["jsonl", "csv", "parquet"]
 
 _FIRST = ("id", "text", "label", "claim")
 _FORMULA_STARTS = frozenset("=+-@\t\r\n\0|%\uff1d\uff0b\uff0d\uff20")  # the last four are full-width = + - @
+_CHUNK = 1 << 20
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
@@ -124,6 +125,42 @@ def write_parquet(path: Path, rows: Sequence[SyntheticText]) -> str:
 
     The same bytes for the same rows and the same version of pyarrow, which writes its name into the file.
     """
+    return write_atomic(path, _parquet(rows)[0])
+
+
+def same_table(content: bytes, rows: Sequence[SyntheticText]) -> bool:
+    """Whether a Parquet file is the one that would be written of these rows, or its like.
+
+    A file of another version of pyarrow must have the same columns, rows and metadata. One that says it is of
+    this version must have the same bytes, so it is not even opened further. Raises MissingExtraError.
+    """
+    made, table = _parquet(rows)
+    if content == made:
+        return True
+    import pyarrow as pa  # noqa: PLC0415 -- heavy and optional
+    import pyarrow.parquet as pq  # noqa: PLC0415 -- heavy and optional
+
+    try:
+        theirs, ours = pq.ParquetFile(io.BytesIO(content)), pq.ParquetFile(io.BytesIO(made))
+        told, kept = theirs.metadata, ours.metadata
+        sizes = [
+            sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups))
+            for meta in (told, kept)
+        ]
+        alike = (
+            told.created_by != kept.created_by
+            and told.num_rows == kept.num_rows
+            and told.metadata == kept.metadata
+            and 0 <= sizes[0] <= 2 * sizes[1] + _CHUNK
+            and theirs.schema_arrow.equals(ours.schema_arrow, check_metadata=True)
+        )
+        return bool(alike and theirs.read().equals(table, check_metadata=True))
+    except (pa.ArrowException, OSError, ValueError, TypeError):
+        return False
+
+
+def _parquet(rows: Sequence[SyntheticText]) -> tuple[bytes, Any]:
+    """The bytes of the Parquet file, and its table."""
     try:
         import pyarrow as pa  # noqa: PLC0415 -- heavy and optional
         import pyarrow.parquet as pq  # noqa: PLC0415 -- heavy and optional
@@ -135,9 +172,9 @@ def write_parquet(path: Path, rows: Sequence[SyntheticText]) -> str:
         else pa.array([None if value is None else whole(value) for value in values], pa.string())
         for name, values in _columns(rows).items()
     }
-    sink = io.BytesIO()
-    pq.write_table(pa.table(columns), sink, compression="zstd")
-    return write_atomic(path, sink.getvalue())
+    sink, table = io.BytesIO(), pa.table(columns)
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue(), table
 
 
 def whole(text: str) -> str:

@@ -37,6 +37,7 @@ from rpsg.store.files import (
     write_atomic,
 )
 from rpsg.store.journal import Journal
+from rpsg.store.own import mark_own
 from rpsg.store.vault import VAULT, Vault, VaultKey
 
 if TYPE_CHECKING:
@@ -327,9 +328,11 @@ def _layout(folder: Path, plan_toml: str, key: VaultKey) -> Vault | None:
         write_atomic(folder / "plan.toml", plan_toml.encode())
     if (folder / "release").is_dir():
         return None
-    if not is_begun and not os.path.lexists(folder / "private" / VAULT):
-        return Vault.create(folder / "private", key)
-    return open_vault(folder)
+    fresh = not is_begun and not os.path.lexists(folder / "private" / VAULT)
+    vault = Vault.create(folder / "private", key) if fresh else open_vault(folder)
+    if not is_begun:
+        mark_own(folder)
+    return vault
 
 
 def _sync_tree(folder: Path) -> None:

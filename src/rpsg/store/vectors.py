@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import mmap
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -130,7 +130,7 @@ def _take_room(file: Path, size: int) -> None:
         os.close(descriptor)
 
 
-def _mapped(file: Path, shape: tuple[int, int], mode: str) -> Floats:
+def _mapped(file: Path, shape: tuple[int, int], mode: Literal["r", "r+"]) -> Floats:
     if 0 in shape:  # nothing cannot be mapped
         return np.empty(shape, np.float32)
     mapped: Floats = np.memmap(file, _ROW, mode, shape=shape)

@@ -19,7 +19,7 @@ from rpsg.store.files import write_chunks
 from rpsg.store.limits import most_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from rpsg.store.limits import Meter
@@ -172,6 +172,14 @@ class ReplayWriter:
         self._path = path
         self._name = name
         self._replies = dict(read_replies(path))
+
+    def __len__(self) -> int:
+        """How many replies there are."""
+        return len(self._replies)
+
+    def some(self, keys: Collection[str]) -> Iterator[tuple[str, Reply]]:
+        """The replies with these keys, in the order of the keys."""
+        return ((key, self._replies[key]) for key in sorted(keys) if key in self._replies)
 
     @property
     def name(self) -> str:

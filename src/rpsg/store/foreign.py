@@ -1,0 +1,146 @@
+"""A release of somebody else, taken into a folder of our own before anything in it is read.
+
+Whoever made the folder may mean harm: a link leads to a file of ours, a pipe never ends, a file grows while
+it is read or is another one the second time. So every file is opened once, without following links, copied up
+to a limit that its name sets, and from then on only the copy counts. Names that no release has are refused.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rpsg.errors import VerificationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_KIB, _MIB = 1 << 10, 1 << 20
+#: The names that a release may have, each with the most bytes that are read of it.
+NAMES: tuple[tuple[re.Pattern[str], int], ...] = (
+    (re.compile(r"ledger\.json"), 16 * _MIB),
+    (re.compile(r"ledger\.sig"), _KIB),
+    (re.compile(r"(summary|README)\.md"), 16 * _MIB),
+    (re.compile(r"(egress|croissant)\.json"), 4 * _MIB),
+    (re.compile(r"report\.html"), 256 * _MIB),
+    (re.compile(r"corpus\.(jsonl|csv|parquet)"), 4096 * _MIB),
+    (re.compile(r"evidence/(texts|candidates)\.jsonl"), 8192 * _MIB),
+    (re.compile(r"evidence/failed\.txt"), 512 * _MIB),
+    (re.compile(r"evidence/plan\.toml"), 64 * _KIB),
+    (re.compile(r"evidence/release-[0-9]{3}\.json"), 256 * _MIB),
+    (re.compile(r"evidence/pack/pack\.toml"), 256 * _KIB),
+    (re.compile(r"evidence/pack/[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\.(toml|txt)"), 4 * _MIB),
+)
+FOLDERS = frozenset({"evidence", "evidence/pack"})
+#: A release has a few dozen files; more than this is not one.
+MOST_FILES = 500
+_CHUNK = 1 << 20
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def release_in(path: Path) -> Path:
+    """Where the release is: ``path`` itself, or the folder ``release`` in it. No file is opened.
+
+    Raises:
+        VerificationError: there is none.
+    """
+    for folder in (path, path / "release"):
+        if os.path.lexists(folder / "ledger.json"):
+            return folder
+    raise VerificationError(
+        f"{path} holds no release.", hint="Name a run folder that is finished, or the release folder of one."
+    )
+
+
+@contextmanager
+def copied(release: Path) -> Iterator[Path]:
+    """A copy of the release in a folder that goes when the block ends; errors as ``copy_release``."""
+    with tempfile.TemporaryDirectory(prefix="rpsg-release-") as scratch:
+        copy = Path(scratch) / "release"
+        copy_release(release, copy)
+        yield copy
+
+
+def copy_release(release: Path, into: Path) -> None:
+    """Copy every file of the folder ``release`` into the new folder ``into``.
+
+    Raises:
+        VerificationError: there is a link, something that is no plain file, a name that no release has, or a
+            file that is too large; or the folder cannot be read.
+    """
+    into.mkdir()
+    try:
+        top = os.open(release, _FOLDER)
+    except OSError:
+        raise _refused("The release is not a folder that can be read, or it is a link.") from None
+    try:
+        _copy_folder(top, "", into, [0])
+    except OSError as error:
+        raise _refused(f"The release cannot be read ({error.strerror}).") from None
+    finally:
+        os.close(top)
+
+
+def _copy_folder(folder: int, place: str, into: Path, seen: list[int]) -> None:
+    with os.scandir(folder) as entries:
+        names = []
+        for entry in entries:
+            seen[0] += 1
+            if seen[0] > MOST_FILES:
+                raise _refused(f"The release has more than {MOST_FILES} files.")
+            names.append(entry.name)
+    for name in sorted(names):
+        full = f"{place}{name}"
+        mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+        if stat.S_ISDIR(mode) and full in FOLDERS:
+            _copy_inner(folder, name, full, into, seen)
+        elif stat.S_ISREG(mode):
+            _copy_file(folder, name, full, into)
+        else:
+            raise _refused(f"{_shown(full)} is a link, a folder or a device, where a release has a file.")
+
+
+def _copy_inner(folder: int, name: str, full: str, into: Path, seen: list[int]) -> None:
+    inner = os.open(name, _FOLDER, dir_fd=folder)
+    try:
+        (into / full).mkdir()
+        _copy_folder(inner, f"{full}/", into, seen)
+    finally:
+        os.close(inner)
+
+
+def _copy_file(folder: int, name: str, full: str, into: Path) -> None:
+    most = next((limit for pattern, limit in NAMES if pattern.fullmatch(full)), None)
+    if most is None:
+        raise _refused(f"{_shown(full)} does not belong to a release.")
+    source = os.open(name, _FILE, dir_fd=folder)
+    try:
+        facts = os.fstat(source)
+        if not stat.S_ISREG(facts.st_mode):
+            raise _refused(f"{_shown(full)} is not a plain file.")
+        if facts.st_size > most:
+            raise _refused(f"{_shown(full)} is larger than {most} bytes.")
+        with (into / full).open("xb") as target:
+            left = most
+            while chunk := os.read(source, min(_CHUNK, left + 1)):
+                left -= len(chunk)
+                if left < 0:
+                    raise _refused(f"{_shown(full)} is larger than {most} bytes.")
+                target.write(chunk)
+    finally:
+        os.close(source)
+
+
+def _refused(what: str) -> VerificationError:
+    return VerificationError(what, hint="Nothing else of it was read. Get the release again, from its maker.")
+
+
+def _shown(name: str) -> str:
+    """A foreign name, so that it can do nothing on a terminal, and not too long."""
+    return ascii(name if len(name) <= 100 else f"{name[:100]}...")

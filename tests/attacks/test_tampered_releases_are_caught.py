@@ -1,0 +1,388 @@
+"""Every way we know to make a release say more than is true, sealed again by whoever does it, is caught.
+
+A seal needs no key, so each change is followed by a new ledger with right hashes. What nobody can catch without
+a key is a release that its own operator built whole, with this very program, from false inputs: other rows
+under ``split``, other donors, another column for the person. ``CANNOT_SHOW`` says so with every answer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from attacks.forging import (
+    added,
+    both,
+    in_json,
+    in_ledger,
+    in_lines,
+    ledger_of,
+    put_ledger,
+    replaced,
+    sealed_again,
+)
+
+from rpsg import api
+from rpsg.privacy.accounting import plan_sha256
+from rpsg.privacy.claims import NO_PRIVATE_DATA
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from rpsg.results import Verification
+
+    Change = Callable[[Path], None]
+
+BODY = "corpus.jsonl"
+
+
+def lower_epsilon(body: dict[str, Any]) -> None:
+    claim, plan = body["claim"], body["stage_plan"]
+    claim["epsilon"] = plan["epsilon"] = 1.0
+    claim["epsilon_by_accountant"]["gdp-closed-form"] = 0.99
+    claim["epsilon_replace_one"] = 1.4
+    body["plan_sha256"] = plan_sha256(plan)
+
+
+def group_of_a_hundred(body: dict[str, Any]) -> None:
+    body["claim"]["epsilon_group"]["100"] = 2.0
+    body["claim"]["delta_group"]["100"] = 1e-6
+
+
+def more_noise(body: dict[str, Any]) -> None:
+    for line in (*body["mechanisms"], *body["stage_plan"]["releases"]):
+        line["sigma"] *= 10
+    body["plan_sha256"] = plan_sha256(body["stage_plan"])
+
+
+def more_noise_and_its_evidence(release: Path) -> None:
+    in_ledger(more_noise)(release)
+    plan = ledger_of(release)["plan_sha256"]
+    for file in sorted((release / "evidence").glob("release-*.json")):
+        in_lines(f"evidence/{file.name}", lambda told: told.update(plan_sha256=plan))(release)
+
+
+def without_votes(release: Path) -> None:
+    body = ledger_of(release)
+    body["mechanisms"] = body["mechanisms"][:-1]
+    body["stage_plan"]["releases"] = body["stage_plan"]["releases"][:-1]
+    body["plan_sha256"] = plan_sha256(body["stage_plan"])
+    body["replay"]["evidence_files"] -= 1
+    put_ledger(release, body)
+    last = sorted((release / "evidence").glob("release-*.json"))[-1]
+    last.unlink()
+    for file in sorted((release / "evidence").glob("release-*.json")):
+        sha = body["plan_sha256"]
+        in_lines(f"evidence/{file.name}", lambda told: told.update(plan_sha256=sha))(release)
+
+
+def no_private_data(release: Path) -> None:
+    """A strict run's ledger, dressed as one that read nothing."""
+
+    def edit(body: dict[str, Any]) -> None:
+        body.update(reads="nothing", method="floor", mechanisms=[])
+        body["claim"] = {"type": "no_private_data", "text": NO_PRIVATE_DATA}
+        body["egress"][0]["carries"] = "public_only"
+        body["rng"].update(source="none", tv_bound_total=0.0)
+        for key in ("stage_plan", "plan_sha256", "replay", "private_commitment"):
+            body.pop(key, None)
+
+    in_ledger(edit)(release)
+    replaced("evidence/plan.toml", 'name = "strict"', 'name = "floor"')(release)
+    for file in (release / "evidence").glob("release-*.json"):
+        file.unlink()
+
+
+def raw_rows(release: Path) -> None:
+    """Four hundred rows where the votes chose among sixty candidates."""
+    lines = (release / BODY).read_text(encoding="utf-8").splitlines()
+    first = json.loads(lines[0])
+    rows = [{**first, "id": i, "text": f"private row number {i}"} for i in range(400)]
+    told = "".join(json.dumps(r, sort_keys=True, separators=(",", ":")) + "\n" for r in rows)
+    (release / BODY).write_text(told, encoding="utf-8")
+
+
+def other_parquet(release: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(release / "corpus.parquet").to_pylist()
+    table[0]["text"] = "a private text"
+    pq.write_table(pa.Table.from_pylist(table), release / "corpus.parquet", compression="zstd")
+
+
+def parquet_with_more(release: Path) -> None:
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(release / "corpus.parquet").replace_schema_metadata({"note": "a private text"})
+    pq.write_table(table, release / "corpus.parquet", compression="zstd")
+
+
+def unused_reply(release: Path) -> None:
+    file = release / "evidence" / "texts.jsonl"
+    line = {**json.loads(file.read_text().splitlines()[0]), "key": "f" * 64, "text": "a private text"}
+    with file.open("a") as sink:
+        sink.write(json.dumps(line, sort_keys=True, separators=(",", ":")) + "\n")
+
+
+def linked(name: str) -> Change:
+    def change(release: Path) -> None:
+        kept = release.parent / "elsewhere"
+        (release / name).rename(kept)
+        (release / name).symlink_to(kept)
+
+    return change
+
+
+def piped(name: str) -> Change:
+    def change(release: Path) -> None:
+        (release / name).unlink()
+        os.mkfifo(release / name)
+
+    return change
+
+
+def gone(name: str) -> Change:
+    def change(release: Path) -> None:
+        where = release / name
+        shutil.rmtree(where) if where.is_dir() else where.unlink()
+        body = ledger_of(release)
+        body["outputs"] = [o for o in body["outputs"] if o["name"] != name]
+        put_ledger(release, body)
+
+    return change
+
+
+def extra(name: str) -> Change:
+    def change(release: Path) -> None:
+        (release / name).parent.mkdir(parents=True, exist_ok=True)
+        (release / name).write_text("epsilon 0.01, certified\n", encoding="utf-8")
+        body = ledger_of(release)
+        body["outputs"].append({"name": name, "sha256": "0" * 64, "records": 20})
+        put_ledger(release, body)
+
+    return change
+
+
+def twice(release: Path) -> None:
+    text = (release / "ledger.json").read_text(encoding="utf-8")
+    (release / "ledger.json").write_text(text.replace('{\n "schema"', '{\n "method": "x",\n "schema"', 1))
+
+
+def output_name(name: str) -> Change:
+    return in_ledger(lambda body: body["outputs"][0].update(name=name))
+
+
+def evidence_of(method: str) -> Callable[[Path], None]:
+    del method
+
+    def change(release: Path) -> None:
+        in_lines("evidence/release-000.json", lambda told: told.update(plan_sha256="0" * 64))(release)
+
+    return change
+
+
+def claim(**changes: Any) -> Change:
+    return in_ledger(lambda body: body["claim"].update(changes))
+
+
+def unit(**changes: Any) -> Change:
+    return in_ledger(lambda body: body["privacy_unit"].update(changes))
+
+
+SEEN = "seen"
+TAMPERS: dict[str, tuple[str, Change]] = {
+    # Who is protected, and how much.
+    "the unit is said to be a row": ("strict", unit(unit="record")),
+    "the unit is said to be a person": (
+        "strict",
+        both(replaced("evidence/plan.toml", 'user = "user"\n', ""), unit(unit="user")),
+    ),
+    "another neighbouring relation": ("strict", unit(adjacency="replace_one")),
+    "more rows of a person": ("strict", unit(max_records_per_unit=3)),
+    "nothing bounds a person": ("strict", unit(bounding="none_asserted_by_user")),
+    "donors among the voters": ("split", in_ledger(lambda b: b["privacy_unit"].pop("seed_units_disjoint_from_voters"))),
+    "a figure for a group that has none": ("strict", in_ledger(group_of_a_hundred)),
+    "a smaller figure for groups": (
+        "strict",
+        in_ledger(lambda b: b["claim"]["epsilon_group"].update({"2": 4.1})),
+    ),
+    "a second accountant": (
+        "strict",
+        in_ledger(lambda b: b["claim"]["epsilon_by_accountant"].update({"pld": 1.0})),
+    ),
+    "another accountant's name": ("strict", claim(accountant="pld")),
+    "a lower epsilon": ("strict", in_ledger(lower_epsilon)),
+    "a lower epsilon in the plan too": (
+        "strict",
+        both(in_ledger(lower_epsilon), replaced("evidence/plan.toml", "epsilon = 4.0", "epsilon = 1.0")),
+    ),
+    "a smaller delta": ("strict", claim(delta=1e-9)),
+    "a weaker attacker": ("strict", in_ledger(lambda b: b["claim"]["attack"].update(auc=0.51))),
+    "somebody else it protects against": ("strict", claim(protects_against=["everybody"])),
+    "ten times the noise": ("strict", in_ledger(more_noise)),
+    "ten times the noise, in the evidence too": ("strict", more_noise_and_its_evidence),
+    "ten times the noise for voters": ("split", more_noise_and_its_evidence),
+    "the votes were never asked for": ("strict", without_votes),
+    "voters' votes were never asked for": ("split", without_votes),
+    "no private data were read": ("strict", no_private_data),
+    "a test run is valid": ("paper", in_ledger(lambda b: b.update(status="research_only"))),
+    "an audit that found nothing": (
+        "strict",
+        in_ledger(lambda b: b["audit"].update(ran=True, published="verdict_only", verdict="no_violation_found")),
+    ),
+    "another source of noise": ("strict", in_ledger(lambda b: b["rng"].update(source="opendp/discrete_gaussian_fine_lattice"))),
+    # What the claim rests on, and what it leaves out.
+    "an assumption in other words": (
+        "strict",
+        in_ledger(lambda b: b["assumptions"][0].update(text="the user column was audited")),
+    ),
+    "an assumption that was checked": ("strict", in_ledger(lambda b: b["assumptions"][2].update(checked_by="audit"))),
+    "an assumption too many": (
+        "strict",
+        in_ledger(lambda b: b["assumptions"].append({"id": "A4", "text": "certified", "checked_by": "us"})),
+    ),
+    "a caveat is dropped": ("strict", in_ledger(lambda b: b["not_covered"].pop())),
+    "a caveat too many, that promises": ("strict", in_ledger(lambda b: b["not_covered"].append("nothing else"))),
+    "a public input is dropped": ("strict", in_ledger(lambda b: b["public_inputs"].pop())),
+    "a way of donors' text is dropped": ("split", in_ledger(lambda b: b["non_dp_flows"].pop())),
+    "a way of private text in other words": (
+        "paper",
+        in_ledger(lambda b: b["non_dp_flows"][0].update(what="noisy counts alone")),
+    ),
+    "the commitment to the data is gone": ("strict", in_ledger(lambda b: b.pop("private_commitment"))),
+    "voters' commitment is gone": ("split", in_ledger(lambda b: b.pop("private_commitment"))),
+    "another program made it": ("strict", in_ledger(lambda b: b["code"].update(source_sha256="0" * 64))),
+    "another seed": ("strict", in_ledger(lambda b: b["rng"].update(generation_seed_public=7))),
+    "fewer records": ("strict", in_ledger(lambda b: b["outputs"][0].update(records=1))),
+    # Who was sent what.
+    "nobody saw anything": ("strict", in_json("egress.json", lambda b: b.update(seen=[]))),
+    "the writer was elsewhere": ("strict", in_json("egress.json", lambda b: b["seen"][-1].update(host="api.example.com"))),
+    "fewer requests": ("strict", in_json("egress.json", lambda b: b["seen"][-1].update(requests=1))),
+    "donors' texts were not sent": ("split", in_json("egress.json", lambda b: b["seen"][-1].update(sees="nothing"))),
+    "the table of who saw what is gone": ("strict", gone("egress.json")),
+    "another writer in the table": ("split", in_json("egress.json", lambda b: b["seen"][-1].update(model="other"))),
+    "private text, told as public": ("split", in_ledger(lambda b: b["egress"][0].update(carries="public_only"))),
+    # The corpus and its copies.
+    "a word of the corpus": ("strict", replaced(BODY, "the", "thy", 1)),
+    "raw rows for the corpus": ("split", raw_rows),
+    "a row that says more of itself": ("split", in_lines(BODY, lambda b: b.update(claim="Private."))),
+    "a row with a field of its own": ("split", in_lines(BODY, lambda b: b.update(source="a private text"))),
+    "a row with an attribute of its own": ("paper", in_lines(BODY, lambda b: b["attributes"].update(name="Alice"))),
+    "a label that nobody declared": ("split", in_lines(BODY, lambda b: b.update(label="wine"))),
+    "a word of the table": ("strict", replaced("corpus.csv", "the", "thy", 1)),
+    "a word of voters' table": ("split", replaced("corpus.csv", '"food"', '"wine"', 1)),
+    "a text of the Parquet file": ("strict", other_parquet),
+    "a text of voters' Parquet file": ("split", other_parquet),
+    "a text in the Parquet file's notes": ("split", parquet_with_more),
+    "bytes behind the Parquet file": ("strict", lambda release: added("corpus.parquet", "a private text")(release)),
+    # Evidence.
+    "a text in the lives of candidates": (
+        "strict",
+        in_lines("evidence/candidates.jsonl", lambda b: b.update(text="a private text")),
+    ),
+    "a phrase in the lives of candidates": (
+        "strict",
+        in_lines("evidence/candidates.jsonl", lambda b: b.update(phrases=["a private text"])),
+    ),
+    "a reply that was never used": ("strict", unused_reply),
+    "a reply that was never used, of a floor": ("floor", unused_reply),
+    "a reply in other words": ("strict", in_lines("evidence/texts.jsonl", lambda b: b.update(text="a private text."))),
+    "a failure that never was": ("strict", lambda release: extra("evidence/failed.txt")(release)),
+    "a noisy count": ("strict", in_lines("evidence/release-001.json", lambda b: b["values"].__setitem__(0, 999))),
+    "a vote": ("strict", in_lines("evidence/release-002.json", lambda b: b["values"].__setitem__(0, 999))),
+    "fewer votes than candidates": ("split", in_lines("evidence/release-001.json", lambda b: b["values"].pop())),
+    "evidence of another plan": ("strict", evidence_of("strict")),
+    "evidence of one step for another": (
+        "strict",
+        lambda release: shutil.copyfile(
+            release / "evidence" / "release-002.json", release / "evidence" / "release-001.json"
+        )
+        and None,
+    ),
+    "a larger size in the plan": ("strict", replaced("evidence/plan.toml", "size = 20", "size = 19")),
+    "a vast size in the plan": ("strict", replaced("evidence/plan.toml", "size = 20", "size = 10000000")),
+    "another epsilon in the plan": ("strict", replaced("evidence/plan.toml", "epsilon = 4.0", "epsilon = 2.0")),
+    "a comment in the plan": ("strict", added("evidence/plan.toml", "# certified\n")),
+    "a place in the plan": ("strict", replaced("evidence/plan.toml", "[data]", '[data]\npath = "/etc/passwd"')),
+    "a key of the operator in the plan": (
+        "strict",
+        replaced("evidence/plan.toml", 'key_env = "OPENAI_API_KEY"', 'key_env = "HOME"'),
+    ),
+    "words of the pack": ("strict", replaced("evidence/pack/pack.toml", "Tiny reviews", "Certified reviews")),
+    "words of the pack of voters": ("split", replaced("evidence/pack/pack.toml", "Tiny reviews", "Other reviews")),
+    "a file of the pack that nobody reads": ("strict", extra("evidence/pack/notes.txt")),
+    "the method in the plan": ("split", replaced("evidence/plan.toml", 'name = "split"', 'name = "paper"')),
+    "the method in the ledger": ("strict", in_ledger(lambda b: b.update(method="other"))),
+    # Words for people.
+    "a card with another epsilon": ("strict", replaced("README.md", "(epsilon 4,", "(epsilon 1,")),
+    "a licence that nobody gave": ("strict", replaced("README.md", "license: unknown", "license: cc0-1.0")),
+    "a summary that promises": ("strict", added("summary.md", "\nCertified.\n")),
+    "a summary that protects donors": ("split", replaced("summary.md", "are not protected", "are protected")),
+    "a report with a foreign script": ("strict", replaced("report.html", "</body>", "<script src=//evil></script></body>")),
+    "a report that promises, of a floor": ("floor", added("report.html", "<p>epsilon 0.1</p>")),
+    "a floor's card with a budget": ("floor", added("README.md", "\nepsilon 0.1\n")),
+    "metadata with a licence": ("strict", in_json("croissant.json", lambda b: b.update(license="https://x.example"))),
+    # The folder.
+    "a file too many": ("strict", extra("CERTIFICATE.md")),
+    "a folder too many": ("strict", extra("more/CERTIFICATE.md")),
+    "a hidden file": ("strict", extra("evidence/.hidden")),
+    "the report is gone": ("strict", gone("report.html")),
+    "the plan is gone": ("strict", gone("evidence/plan.toml")),
+    "the pack is gone": ("strict", gone("evidence/pack")),
+    "the corpus is a link": ("strict", linked(BODY)),
+    "the ledger is a link": ("strict", linked("ledger.json")),
+    "the evidence is a link": ("strict", linked("evidence")),
+    "the pack is a link": ("split", linked("evidence/pack")),
+    "the corpus is a pipe": ("strict", piped(BODY)),
+    "the ledger is a pipe": ("strict", piped("ledger.json")),
+    "an output that climbs out": ("strict", output_name("../x")),
+    "an output in the root": ("strict", output_name("/etc/passwd")),
+    "an output that is not there": ("split", output_name("corpus.xlsx")),
+}
+#: Changes that break a ledger's own seal or spelling; sealing again would undo them.
+AS_IT_IS = {
+    "a key of the ledger twice": ("strict", twice),
+    "a ledger with NaN": ("strict", replaced("ledger.json", '"releases": ', '"releases": NaN, "x": ', 1)),
+    "a ledger of another spelling": ("strict", added("ledger.json", "\n")),
+    "a seal that does not hold": ("strict", replaced("ledger.json", '"epsilon": 4.0', '"epsilon": 3.0', 1)),
+}
+
+
+def failed(found: Verification) -> list[str]:
+    return [f"{check.name}: {check.detail}" for check in found.checks if not check.ok]
+
+
+@pytest.mark.parametrize("method", ["strict", "split", "paper", "floor"])
+def test_a_new_seal_on_an_unchanged_release_is_nothing_to_catch(
+    release_of: Callable[[str], Path], method: str
+) -> None:
+    release = release_of(method)
+    sealed_again(release)
+    found = api.verify(release)
+    assert failed(found) == []
+    assert found.ok
+
+
+@pytest.mark.parametrize(("method", "change"), TAMPERS.values(), ids=TAMPERS)
+def test_a_tampered_release_is_caught(
+    release_of: Callable[[str], Path], method: str, change: Change
+) -> None:
+    release = release_of(method)
+    change(release)
+    if (release / "ledger.json").is_file() and not (release / "ledger.json").is_symlink():
+        sealed_again(release)
+    found = api.verify(release)
+    assert not found.ok
+    assert failed(found)
+
+
+@pytest.mark.parametrize(("method", "change"), AS_IT_IS.values(), ids=AS_IT_IS)
+def test_a_broken_ledger_is_caught(release_of: Callable[[str], Path], method: str, change: Change) -> None:
+    release = release_of(method)
+    change(release)
+    assert not api.verify(release).ok
