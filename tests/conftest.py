@@ -125,6 +125,14 @@ def put_vault_key(home: Path) -> None:
     (home / "vault.key").chmod(0o600)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests and those of real weights get longer before they count as waiting for ever."""
+    for item in items:
+        patient = any(item.get_closest_marker(name) for name in ("slow", "weights"))
+        if patient and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(600))
+
+
 @pytest.fixture(scope="session")
 def pulled_models() -> Path:
     """Where the weights lie that `make test` pulled, before any test moves the state folder."""

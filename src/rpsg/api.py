@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rpsg.evaluation.table import Report
     from rpsg.protocols import Embedder, Progress
     from rpsg.results import Finding, Preview, Run, Verification
+    from rpsg.store.readers import Reading
 
 
 def synthesize(
@@ -75,6 +76,17 @@ def preview(plan: Plan) -> Preview:
     from rpsg import previewing  # noqa: PLC0415  # numpy, only when it is needed
 
     return previewing.preview(plan)
+
+
+def check(plan: Plan) -> Reading:
+    """Which rows of the plan's data a run cannot use, and why; for the operator alone, it is private.
+
+    Nothing is spent, and nothing of it may go into a release or a log that others read. DataError when the
+    file cannot be read at all, UsageError when no data is named.
+    """
+    from rpsg import checking  # noqa: PLC0415  # as above
+
+    return checking.check(plan)
 
 
 def run(plan: Plan, out: str | Path, progress: Progress | None = None) -> Run:

@@ -37,7 +37,7 @@ from rpsg.private_side import (
 from rpsg.release import EVIDENCE, LEDGER, PACK, PLAN, TEXTS
 from rpsg.results import Check
 from rpsg.running import Silent, budget_of, load_tools
-from rpsg.store.readers import read_corpus
+from rpsg.store.readers import read_by_rule
 from rpsg.store.run import RunFolder
 from rpsg.store.settled import FAILED, SettledWriter
 from rpsg.store.writers import ReplayWriter
@@ -100,15 +100,7 @@ def _at(plan: Plan, data: Path) -> Any:
 
 
 def _corpus(plan: Plan) -> Private[Corpus]:
-    data = plan.data
-    return read_corpus(
-        data.path,
-        text=data.text,
-        label=data.label,
-        user=data.user,
-        format=data.format,
-        labels=data.labels or None,
-    )
+    return read_by_rule(plan.data).map(lambda reading: reading.corpus)
 
 
 def _commitment(folder: RunFolder, corpus: Private[Corpus], ledger: Mapping[str, Any]) -> Check:

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from rpsg.errors import UsageError
 from rpsg.given import is_text
+from rpsg.records import OTHER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,10 +61,15 @@ class Section(BaseModel):
 
 
 class Data(Section):
-    """Where the private texts are, what the columns mean, and which account pays.
+    """Where the private texts are, what the columns mean, who pays, and what becomes of rows without use.
 
     ``account`` is a public name that the operator declares: all runs on the same people belong to one
     account, wherever their files lie. By default it is the place of the file.
+
+    The two rules look at one row alone, so one row never decides what becomes of the others. ``unusable``: a
+    row without a text, without a user where a column is named, or broken in itself is left out ("drop"), or
+    ends the run ("refuse", and then the claim says that it does not cover that). ``unlisted``: a row whose
+    label is missing or not declared is left out, or counted under one more label, "other".
     """
 
     path: Name = ""
@@ -73,6 +79,8 @@ class Data(Section):
     labels: tuple[Name, ...] = ()
     user: Name | None = None
     format: Literal["jsonl", "csv", "txt", "parquet"] | None = None
+    unusable: Literal["drop", "refuse"] = "drop"
+    unlisted: Literal["drop", "other"] = "drop"
 
     @model_validator(mode="after")
     def _labels_have_a_column(self) -> Self:
@@ -82,7 +90,15 @@ class Data(Section):
             raise ValueError("at least two different labels are needed")
         if len(set(self.labels)) < len(self.labels):
             raise ValueError("a label is declared twice; name each value once, and not the column's rows")
+        if self.unlisted == "other" and not self.labels:
+            raise ValueError('unlisted = "other" needs declared labels: nobody knows which others there are')
         return self
+
+    @property
+    def label_values(self) -> tuple[str, ...]:
+        """Every label that a row may have, where they are declared: "other" too, if rows are counted so."""
+        more = self.unlisted == "other" and OTHER not in self.labels
+        return (*self.labels, OTHER) if more else self.labels
 
 
 class Corpus(Section):

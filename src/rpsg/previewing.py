@@ -66,7 +66,7 @@ def preview(plan: Plan) -> Preview:
         listed(plan)
     pack = find_pack(plan.corpus.domain)
     budget = budget_of(plan, pack)
-    pack = pack.with_label(plan.data.labels)
+    pack = pack.with_label(plan.data.label_values)
     seeded = registry.method(plan.method.name).has_seeds
     n = declared_voters(plan) if budget is not None else None
     candidates = math.ceil(plan.corpus.size * plan.method.oversample)

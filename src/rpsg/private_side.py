@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,8 +20,8 @@ from rpsg.privacy.odometer import Odometer, account_name
 from rpsg.privacy.units import Unit
 from rpsg.stages.partition import by_draw, by_list, listed, parted
 from rpsg.stages.seeds import People
-from rpsg.store.files import write_atomic
-from rpsg.store.readers import check_place, read_corpus
+from rpsg.store.files import canonical_json, write_atomic
+from rpsg.store.readers import check_place, read_by_rule
 from rpsg.store.shelf import Shelf
 from rpsg.store.vectors import Vectors
 
@@ -38,11 +38,15 @@ if TYPE_CHECKING:
     from rpsg.privacy.private import Private
     from rpsg.protocols import NoiseSource, Progress
     from rpsg.records import Corpus
+    from rpsg.store.readers import Reading
     from rpsg.store.run import RunFolder
 
 #: The embeddings of the people who are asked, and of those who give seeds, in the vault.
 EMBEDDINGS, DONORS = "embeddings.f32", "donors.f32"
 NOTES = "notes.md"
+ROWS = "rows.json"
+#: Said in every run, whatever the file holds.
+LEFT_OUT = f"What becomes of rows that cannot be used is the plan's rule; how many is in private/{ROWS}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,14 +194,10 @@ def _read(
     """The private file and the commitment to it."""
     data = plan.data
     progress.start("reading the file")
-    corpus = read_corpus(
-        data.path,
-        text=data.text,
-        label=data.label,
-        user=data.user,
-        format=data.format,
-        labels=data.labels or None,
-    )
+    reading = read_by_rule(data)
+    reading.map(partial(_keep_rows, folder))
+    progress.note(LEFT_OUT)
+    corpus = reading.map(lambda read: read.corpus)
     nonce = hmac.digest(folder.key, b"rpsg-commitment/1", hashlib.sha256)
     commitment = commit_to(corpus, nonce)
     same_data(folder.private_path("commitment"), commitment)
@@ -226,6 +226,19 @@ def _notes(account: str, others: list[str]) -> str:
         f"{listed}\nWhat was paid there was paid for the same people, and no total adds it up. Name one "
         "account for all of these files with --account NAME, and count what was paid under both.\n"
     )
+
+
+def _keep_rows(folder: RunFolder, reading: Reading) -> None:
+    """Keep for the operator which rows were left out, and why; it is as private as the rows."""
+    kept = {
+        "format": "rpsg-rows/1",
+        "numbers_are": reading.unit,
+        "read": reading.rows,
+        "used": len(reading.corpus),
+        "left_out": {reason: asdict(places) for reason, places in reading.left_out.items()},
+        "counted_as_other": {reason: asdict(places) for reason, places in reading.as_other.items()},
+    }
+    write_atomic(folder.private_path(ROWS), canonical_json(kept))
 
 
 def people_of(

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+#: The label of a row whose own is missing or not declared, where the plan counts such rows.
+OTHER = "other"
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One row of the private input. ``id`` is its position in the file (0-based)."""
+    """One row of the private input. ``id`` is its position among the rows that can be used (0-based)."""
 
     id: int
     text: str
@@ -21,7 +24,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """All rows that were read. Always carried inside ``Private``."""
+    """All rows that can be used. Always carried inside ``Private``."""
 
     documents: tuple[Document, ...]
 

@@ -52,6 +52,7 @@ def seeded_facts(made: Made, outputs: Mapping[str, str]) -> LedgerFacts:
             plan.records_per_unit,
             "random_subset_csprng" if split else "none_asserted_by_user",
             seed_units_disjoint_from_voters=True if split else None,
+            unusable_rows=plan.data.unusable,
         ),
         outputs=tuple(Output(name, sha, texts) for name, sha in sorted(outputs.items())),
         generation_seed=plan.generation.seed,

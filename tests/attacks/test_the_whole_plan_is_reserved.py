@@ -222,9 +222,7 @@ def test_a_run_that_ends_badly_gives_back_what_it_has_not_drawn(lab: Lab, error:
 
 
 def test_a_file_that_cannot_be_read_costs_nothing_and_holds_nothing(lab: Lab) -> None:
-    data = lab.file(lab.rows(300))
-    data.write_text(data.read_text() + '{"text": ')
-    plan = lab.plan(data, data={"account": "reviews"})
+    plan = lab.plan(lab.file([{"words": "no text"}] * 300), data={"account": "reviews"})
     with pytest.raises(DataError):
         lab.run(plan)
     assert statement(plan).totals == ()

@@ -66,7 +66,7 @@ slowed(FakeClassifier, "classify", lambda self, texts, rows: has_secret(texts))
 slowed(FakeWriter, "write", lambda self, requests, told=None: any(r.private for r in requests))
 import rpsg.private_side, rpsg.evaluation.corpora, rpsg.methods.steps, rpsg.stages.scrub
 always = lambda *_, **__: True
-slowed(rpsg.private_side, "read_corpus", always)
+slowed(rpsg.private_side, "read_by_rule", always)
 slowed(rpsg.private_side, "commit_to", always)
 slowed(rpsg.evaluation.corpora, "read_corpus", always)
 slowed(rpsg.methods.steps, "card_ballots", always)

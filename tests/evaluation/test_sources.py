@@ -92,7 +92,7 @@ def test_a_missing_text_column_names_the_option_for_it(real: Path, tmp_path: Pat
 def test_a_broken_label_is_not_taken_for_a_missing_column(real: Path, tmp_path: Path) -> None:
     corpus = tmp_path / "theirs.jsonl"
     corpus.write_text('{"text": "a rose", "kind": ["a"]}\n')
-    with pytest.raises(DataError, match="the label is not"):
+    with pytest.raises(DataError, match="the label is a list"):
         measured(corpus, real, label="kind")
 
 

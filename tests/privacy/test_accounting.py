@@ -253,3 +253,22 @@ def test_the_best_attack_is_that_on_two_normals() -> None:
 def test_accounting_needs_no_numpy() -> None:
     code = "import sys, rpsg.privacy.accounting; sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_failure_of_a_threshold_helps_the_attacker_at_every_rate() -> None:
+    without, fails = attack_success(0.5), attack_success(0.5, 1e-3)
+    assert fails.tpr_at_fpr_1_percent == pytest.approx(without.tpr_at_fpr_1_percent + 1e-3)
+    assert fails.tpr_at_fpr_01_percent == pytest.approx(without.tpr_at_fpr_01_percent + 1e-3)
+
+
+@pytest.mark.parametrize("delta", [0.0, 1.0])
+def test_a_delta_that_promises_everything_or_nothing_is_refused(delta: float) -> None:
+    with pytest.raises(ValueError):
+        mu_for(1.0, delta)
+    with pytest.raises(ValueError):
+        epsilon_of(1.0, delta)
+
+
+def test_a_stage_that_selects_strings_counts_each_once() -> None:
+    with pytest.raises(UsageError, match="w = 1"):
+        calibrate(1.0, 1e-6, [StagePlan("a", 1.0, "S3_k_items_per_unit", w=2, selects=True)])

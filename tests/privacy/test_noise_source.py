@@ -185,3 +185,18 @@ def test_noise_for_tests_is_named_so_and_supports_no_claim(noise: NoiseSource) -
 
 def test_fixed_noise_repeats_its_values() -> None:
     assert FixedNoise([1, -2]).draw(9.0, 5).tolist() == [1, -2, 1, -2, 1]
+
+
+def test_both_halves_of_a_number_come_from_the_operating_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the high 64 bits meet an entry of the table, the low ones must be random bits of their own."""
+    table = noise_table(2.5)
+    k = table.reach  # an entry in the middle, with low bits of some size
+    high, low = divmod(table.whole[k], 2**64)
+    assert 0 < low < 2**64 - 1
+
+    def drawn(low_bits: int) -> int:
+        numbers = np.array([high, low_bits], dtype=np.uint64).tobytes()
+        monkeypatch.setattr(os, "urandom", lambda _: numbers)
+        return int(RoundedGaussian().draw(2.5, 1)[0])
+
+    assert [drawn(low - 1), drawn(low)] == [0, 1]

@@ -128,9 +128,9 @@ def test_a_writer_that_fails_knows_no_private_word_to_tell(lab: Lab) -> None:
 def test_a_private_file_that_cannot_be_read_is_refused_without_a_word_of_it(lab: Lab) -> None:
     from rpsg.errors import DataError
 
-    path = lab.file(marked(lab))
-    path.write_text(path.read_text() + f'{{"text": "{MARKER}", "user": "{MARKER}"')
+    path = lab.file([])
+    path.write_text(f'text,user\n{MARKER},{MARKER}\n"{MARKER},{MARKER}\n')
     with pytest.raises(DataError) as caught:
-        lab.run(lab.plan(path))
+        lab.run(lab.plan(path, data={"format": "csv"}))
     assert MARKER not in "".join(traceback.format_exception(caught.value))
     assert leaks(lab.folder) == []

@@ -117,15 +117,24 @@ def test_rows_share_a_number_when_they_share_a_person(owners: list[str | None]) 
             assert (numbers[i] == numbers[j]) == same
 
 
-def people(owners: Sequence[str | None], embedder: FakeEmbedder, cache: Vectors | None = None) -> People:
+def people(
+    owners: Sequence[str | None], embedder: FakeEmbedder, cache: Vectors | None = None, key: bytes = KEY
+) -> People:
     return People(
         lambda: Private(corpus(owners)),
         max_records=1,
-        key=KEY,
+        key=key,
         embedder=embedder,
         progress=Silent(),
         cache=cache,
     )
+
+
+def test_the_rows_that_take_part_follow_from_the_secret_key_of_the_run() -> None:
+    kept = {
+        open_private(people(["a"] * 4, FakeEmbedder(), key=bytes([i]) * 32).rows)[0].id for i in range(60)
+    }
+    assert kept == {0, 1, 2, 3}
 
 
 def test_texts_are_embedded_once_and_kept_for_the_next_process(tmp_path: Path) -> None:
@@ -159,3 +168,32 @@ def test_the_people_of_a_replay_cannot_be_read() -> None:
     nobody = People(None, max_records=1, key=b"", embedder=FakeEmbedder(), progress=Silent())
     with pytest.raises(PrivacyError, match="replay asked for private data"):
         _ = nobody.units
+
+
+class Meter(Silent):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[int | None] = []
+
+    def start(self, stage: str, total: int | None = None) -> None:
+        self.told.append(total)
+
+    def advance(self, n: int = 1, *, tokens: int = 0) -> None:
+        self.told.append(n)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 100, 300])
+def test_the_progress_of_embedding_adds_up_to_a_hundred_however_many_rows_there_are(rows: int) -> None:
+    meter = Meter()
+    those = People(
+        lambda: Private(corpus([None] * rows)),
+        max_records=1,
+        key=KEY,
+        embedder=FakeEmbedder(),
+        progress=meter,
+    )
+    open_private(those.embeddings)
+    total, *steps = meter.told
+    assert total == 100
+    assert sum(step or 0 for step in steps) == 100

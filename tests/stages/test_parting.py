@@ -71,3 +71,24 @@ def test_a_tag_tells_fields_apart(
     assert content_tag(key, "seed", row) != content_tag(key, "donor", row)
     if (text, label, user) != (other, label, text):
         assert content_tag(key, "seed", row) != content_tag(key, "seed", Document(3, other, label, text))
+
+
+def test_rows_that_differ_in_one_field_alone_have_different_tags() -> None:
+    rows = [
+        Document(0, "a", "b", "c"),
+        Document(0, "x", "b", "c"),
+        Document(0, "a", "x", "c"),
+        Document(0, "a", "b", "x"),
+        Document(0, "a", None, "c"),
+        Document(0, "a", "", "c"),
+        Document(0, "a", "b", None),
+        Document(0, "ba", "", "c"),
+        Document(0, "a", "", "cb"),
+    ]
+    assert len({content_tag(b"k" * 32, "bound", row) for row in rows}) == len(rows)
+    assert len({content_tag(key * 32, "bound", rows[0]) for key in (b"k", b"l")}) == 2
+
+
+def test_whether_a_row_of_nobody_is_a_donor_s_depends_on_the_key() -> None:
+    row = Document(0, "a text", None, None)
+    assert {by_draw(bytes([i]) * 32, 0.5)(row) for i in range(40)} == {True, False}

@@ -9,6 +9,7 @@ import typer
 from rpsg import __version__
 from rpsg.cli.budget import budget
 from rpsg.cli.calls import calls
+from rpsg.cli.check import check
 from rpsg.cli.commands import plan, run, verify
 from rpsg.cli.doctor import doctor
 from rpsg.cli.evaluate import evaluate
@@ -70,6 +71,7 @@ def start(
 
 app.command("init")(init)
 app.command("plan")(plan)
+app.command("check")(check)
 app.command("run")(run)
 app.command("verify")(verify)
 app.command("evaluate")(evaluate)

@@ -80,6 +80,15 @@ SETTINGS: tuple[Setting, ...] = (
         ABOUT_DATA,
     ),
     Setting(
+        "data.unlisted",
+        "--unlisted",
+        str,
+        "RULE",
+        "Rows whose label is missing or not declared: drop them, or count them as other.",
+        ABOUT_DATA,
+        "drop",
+    ),
+    Setting(
         "data.user",
         "--user",
         str,
@@ -102,6 +111,15 @@ SETTINGS: tuple[Setting, ...] = (
         "NAME",
         "Public name of the account that pays for these people. Default: the place of the file.",
         ABOUT_DATA,
+    ),
+    Setting(
+        "data.unusable",
+        "--unusable",
+        str,
+        "RULE",
+        "Rows without a text or a user: drop them, or refuse the file, which the claim then tells.",
+        ABOUT_DATA,
+        "drop",
     ),
     Setting(
         "corpus.about",
@@ -284,16 +302,18 @@ Config = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object instead of a page.")]
 
 
-def takes_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """``command`` with an option for every setting; those that were typed arrive in ``given``, by key."""
+def takes_settings(
+    command: Callable[..., None], settings: tuple[Setting, ...] = SETTINGS
+) -> Callable[..., None]:
+    """``command`` with an option for each setting; those that were typed arrive in ``given``, by key."""
 
     @functools.wraps(command)
     def wrapper(**values: Any) -> None:
-        typed = {s.key: values.pop(s.parameter) for s in SETTINGS}
+        typed = {s.key: values.pop(s.parameter) for s in settings}
         command(given={key: value for key, value in typed.items() if value is not None}, **values)
 
     own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "given"]
-    parameters = [*(setting.as_parameter() for setting in SETTINGS), *own]
+    parameters = [*(setting.as_parameter() for setting in settings), *own]
     keyword = inspect.Parameter.KEYWORD_ONLY
     wrapper.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # what typer reads options from
         [p.replace(kind=keyword) for p in parameters]

@@ -52,7 +52,11 @@ def _commands(path: str, command: Any) -> Iterator[tuple[str, Any]]:
 
 def _settings() -> list[str]:
     """The options of the plan, once for all commands that take them."""
-    lines = ["## Settings", "", "`rpsg init`, `rpsg plan` and `rpsg run` take all of these."]
+    lines = [
+        "## Settings",
+        "",
+        "`rpsg init`, `rpsg plan` and `rpsg run` take all of these, `rpsg check` the first ones.",
+    ]
     for panel in dict.fromkeys(setting.panel for setting in SETTINGS):
         lines += ["", f"### {panel}", "", "| option | what it says | in `rpsg.toml` |", "|---|---|---|"]
         for s in SETTINGS:

@@ -22,7 +22,7 @@ from rpsg.release import EVIDENCE, PACK, PLAN, read_release, release_folder
 from rpsg.report.writing import own_models
 from rpsg.running import execute, fingerprint, load_tools
 from rpsg.stages.presence import is_measured, value_of
-from rpsg.store.readers import read_corpus
+from rpsg.store.readers import read_by_rule
 from rpsg.store.run import open_vault
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def read_finished(path: Path) -> FinishedRun:
         ) from None
     private = release.parent / "private"
     rows = rows_of(run.records, read_pack(release / EVIDENCE / PACK))
-    labels = plan.data.labels or found_labels(release, run.ledger)
+    labels = plan.data.label_values or found_labels(release, run.ledger)
     return FinishedRun(
         rows=rows,
         counts=noisy_counts(release, run.ledger, labels),
@@ -211,14 +211,7 @@ def _is_committed(run: FinishedRun, file: Path) -> bool:
     data = run.plan.data
     try:
         kept = json.loads(open_vault(run.release.parent).read("ledger.private.json"))["commitment"]
-        rows = read_corpus(
-            file,
-            text=data.text,
-            label=data.label,
-            user=data.user,
-            format=data.format,
-            labels=data.labels or None,
-        )
+        rows = read_by_rule(data.model_copy(update={"path": str(file)})).map(lambda reading: reading.corpus)
     except RpsgError:  # no vault or no key; or other columns or labels, so other data
         return False
     return commit_to(rows, bytes.fromhex(kept["nonce"])).value == str(kept["value"])

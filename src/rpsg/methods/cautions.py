@@ -34,7 +34,7 @@ NO_BUDGET = {
 
 def cautions(plan: Plan) -> tuple[str, ...]:
     """A sentence for each thing that whoever runs this plan should know; none where all is as it looks."""
-    return tuple(filter(None, (unguarded(plan), *without_effect(plan))))
+    return tuple(filter(None, (unguarded(plan), refusing(plan), *without_effect(plan))))
 
 
 def unguarded(plan: Plan) -> str:
@@ -47,6 +47,17 @@ def unguarded(plan: Plan) -> str:
         "Guard and scrub know no names of people, so the corpus may hold some of the private records. For "
         'texts with names set recogniser = "presidio" and recogniser_model = "en_core_web_sm", or another '
         "spaCy model, in [paper] of the plan."
+    )
+
+
+def refusing(plan: Plan) -> str:
+    """What to tell of a plan that a single row can end; empty where none can, or nothing is claimed."""
+    covered = registry.method(plan.method.name).reads in ("noisy_answers", "donors")
+    if not covered or plan.data.unusable == "drop":
+        return ""
+    return (
+        'With [data] unusable = "refuse" a single row decides whether there is a release, and the claim says '
+        'that it does not cover this. "drop" leaves such rows out; `rpsg check` shows them to you alone.'
     )
 
 

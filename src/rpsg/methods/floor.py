@@ -23,7 +23,7 @@ SPARE = 1.25  # filters drop some texts; more are written so that the size asked
 
 def synthesize(job: Job) -> Pool:
     """The pool of texts from uniform cards; the first living ones, as many as the plan asks for, are kept."""
-    plan, pack = job.plan, job.pack.with_label(job.plan.data.labels)
+    plan, pack = job.plan, job.pack.with_label(job.plan.data.label_values)
     cards = draw_cards(job, pack, CardModel.uniform(pack), {}, int(plan.corpus.size * SPARE) + 1)
     pool = write_candidates(cards, pack, plan, job.tools.writer, job.progress)
     pool = public_filters(job, pack, pool)

@@ -62,7 +62,7 @@ def synthesize(job: Job) -> Pool:
 
 
 def _synthesize(job: Job) -> Pool:
-    pack = job.pack.with_label(job.plan.data.labels)
+    pack = job.pack.with_label(job.plan.data.label_values)
 
     # How many voters there are bounds how many candidates their votes can tell apart. Counting them costs,
     # so it is seen first that there are donors.

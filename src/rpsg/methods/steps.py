@@ -73,7 +73,7 @@ def find_labels(job: Job) -> tuple[str, ...]:
     """The label values: declared public, or those that so many people carry that noise cannot hide them."""
     data = job.plan.data
     if data.label is None or data.labels:
-        return data.labels
+        return data.label_values
     asked = ask(job, "labels", f"values of the column {data.label}")
 
     def items() -> Private[list[list[str]]]:
@@ -96,7 +96,8 @@ def _labels_of_people(rows: Sequence[object], limit: int) -> list[list[str]]:
     people: dict[object, set[str]] = {}
     for i, row in enumerate(rows):
         user, label = getattr(row, "user", None), getattr(row, "label", None)
-        people.setdefault(user if user is not None else ("row", i), set()).add(label or "")
+        if label:  # no label is no value
+            people.setdefault(user if user is not None else ("row", i), set()).add(label)
     return [sorted(labels)[:limit] for labels in people.values()]
 
 

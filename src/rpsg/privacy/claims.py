@@ -22,19 +22,28 @@ NOT_PRIVATE = "NOT PRIVATE. The noise came from a test source. There is no guara
 NO_PRIVATE_DATA = "No private data were read: the release is a function of public inputs alone."
 NO_GUARANTEE = "No differential-privacy guarantee."
 OTHER_RELEASES = "every other release from these data, earlier or later: this ledger speaks of one run alone"
+UNREADABLE = (
+    "whether the file could be read at all: one that is broken, lacks a column that the plan names, or has "
+    "no row that can be used ends the run with an error"
+)
+REFUSED = "whether every row could be used: the plan ends the run with an error where one cannot"
 DONORS = "The records of seed donors are not protected."
 IN_THE_CLEAR = "private files of the run, which lie without encryption on the machine that made it"
 
 
 @dataclass(frozen=True, slots=True)
 class PrivacyUnit:
-    """Who is protected: ``unit`` "user" or "record", under which neighbouring relation."""
+    """Who is protected: ``unit`` "user" or "record", under which neighbouring relation.
+
+    ``unusable_rows`` says what the plan does with a row that cannot be used: leave it out, or end the run.
+    """
 
     unit: Literal["user", "record"]
     adjacency: Adjacency
     max_records_per_unit: int
     bounding: Literal["none_asserted_by_user", "random_subset_csprng", "l2_normalised_votes"]
     seed_units_disjoint_from_voters: bool | None = None
+    unusable_rows: Literal["drop", "refuse"] = "drop"
 
     def to_json(self) -> dict[str, Any]:
         return {k: v for k, v in asdict(self).items() if v is not None}
@@ -190,4 +199,6 @@ def not_covered(unit: Mapping[str, Any], *, claims: bool = True) -> list[str]:
         OTHER_RELEASES,
         "the machine itself: whoever controls it, and what its timing tells",
         "whether the user column is right" if who == "user" else "who wrote which row",
+        UNREADABLE,
+        *([REFUSED] if unit["unusable_rows"] == "refuse" else []),
     ]

@@ -109,7 +109,7 @@ def people(evidence: Mapping[str, Evidence], ledger: Mapping[str, Any]) -> Noisy
 def _labels(plan: Plan, evidence: Mapping[str, Evidence]) -> tuple[str, ...]:
     """As the method found them: declared, or those that stood above the threshold."""
     if plan.data.label is None or plan.data.labels or "labels" not in evidence:
-        return plan.data.labels
+        return plan.data.label_values
     return tuple(sorted(value for value, _ in evidence["labels"].items or () if value.strip()))
 
 

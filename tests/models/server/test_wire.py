@@ -160,6 +160,16 @@ def test_a_proxy_is_asked_for_a_way_through_and_told_nothing_else(proxy: list[st
     assert not [line for line in proxy if "Authorization: Bearer" in line]
 
 
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.8.8", "[::1]"])
+@pytest.mark.parametrize("declared", [True, False], ids=["declared", "not declared"])
+def test_a_proxy_of_the_environment_hears_nothing_of_a_secure_server_on_this_machine(
+    proxy: list[str], host: str, declared: bool
+) -> None:
+    server = Server(base_url=f"https://{host}:9/v1", this_machine=declared, retries=0)
+    assert ServerWriter("m", server).write([ASK])[0].error == "no connection"
+    assert proxy == []
+
+
 def test_nothing_on_this_machine_goes_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     assert target("https://localhost:1/v1", {}, proxies=False).proxy == ""

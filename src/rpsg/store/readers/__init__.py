@@ -1,14 +1,18 @@
 """The private corpus comes in here: JSON Lines, CSV, TSV, Parquet or a folder of .txt files.
 
-What may stop a run. A message here reaches only the operator's terminal, before any mechanism has run
-and before anything is released; it names a place in the file and never what is there. Wrong columns are
-found in the header, before a row is read. A broken file (bad encoding, bad JSON, ragged rows, undeclared
-labels, missing users) stops the run at its first fault. What a person wrote in the text never does.
+What may stop a run. One row never does: a row that cannot be used is left out by the plan's rule, which
+looks at that row alone, and how many there were stays in the private folder. A file does: one that does not
+exist, lacks a column, cannot be told apart into rows, or has no row that can be used. Such a message reaches
+only the operator's terminal, before any mechanism has run, and names a place in the file, never what is
+there; every claim says that it does not cover it. Readings that release nothing (an evaluation) stop at the
+first faulty row.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Literal, get_args
 
 from rpsg.dumps import forbid_core_dumps
@@ -18,12 +22,14 @@ from rpsg.privacy.private import Private
 from rpsg.records import Corpus
 from rpsg.store.readers import delimited, folder, jsonl, parquet
 from rpsg.store.readers.columns import Columns
-from rpsg.store.readers.rows import DocumentMaker, Row
+from rpsg.store.readers.rows import DocumentMaker, Fault, Reading, Row, Rules, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-__all__ = ["Format", "check_place", "read_corpus"]
+    from rpsg.plan import Data
+
+__all__ = ["Format", "Reading", "Rules", "check_place", "read_by_rule", "read_corpus"]
 
 Format = Literal["jsonl", "csv", "tsv", "txt", "parquet"]
 
@@ -37,7 +43,9 @@ _SUFFIXES: dict[str, Format] = {
     ".pq": "parquet",
 }
 _PACKED = {".gz": "gunzip -k", ".bz2": "bunzip2 -k", ".xz": "unxz -k", ".zst": "unzstd", ".zip": "unzip"}
-_UNITS = {"txt": "file number", "parquet": "row"}
+_UNITS = {"txt": folder.UNIT, "parquet": "row"}
+#: How many numbers of rows are kept for a reason.
+_FIRST, _EVERY = 20, sys.maxsize
 
 
 def read_corpus(
@@ -49,7 +57,7 @@ def read_corpus(
     format: Format | None = None,  # noqa: A002 -- the word the user types
     labels: Collection[str] | None = None,
 ) -> Private[Corpus]:
-    """Read every row of ``path`` into memory, as one private value.
+    """Read every row of ``path`` that has a text into memory, as one private value, to release nothing of it.
 
     Args:
         path: a file, or a folder of .txt files (one document each, no columns).
@@ -60,12 +68,12 @@ def read_corpus(
         labels: every label that may occur; another one in the file is a fault.
 
     Raises:
-        DataError: the file cannot be read; says where and what to do, never what the file holds.
+        DataError: the file or a row cannot be read; says where and what to do, never what the file holds.
         UsageError: the options do not fit together.
         MissingExtraError: Parquet without pyarrow.
     """
-    forbid_core_dumps()  # here, as every private text of a file comes through this door
-    return Private(_read(Path(path), Columns(text, label, user), format, labels))
+    reading = _read(Path(path), Columns(text, label, user), format, labels)
+    return Private(reading.corpus)
 
 
 def check_place(path: Path | str, format: Format | None = None) -> None:  # noqa: A002 -- as above
@@ -73,15 +81,71 @@ def check_place(path: Path | str, format: Format | None = None) -> None:  # noqa
     _format(Path(path), format)
 
 
-def _read(path: Path, columns: Columns, chosen: Format | None, labels: Collection[str] | None) -> Corpus:
+def read_by_rule(data: Data, rules: Rules | None = None, *, tells: bool = False) -> Private[Reading]:
+    """Read what a plan names, as its rule says, or another; rows that cannot be used are counted by reason.
+
+    ``tells`` is for readings whose outcome stays with the operator: an error may name keys that rows have,
+    every row that is left out keeps its number, and a file without a usable row is no error.
+
+    Raises:
+        DataError: the file cannot be read, or the rule refuses a row.
+        UsageError: the options do not fit together.
+        MissingExtraError: Parquet without pyarrow.
+    """
+    return Private(
+        _read(
+            Path(data.path),
+            Columns(data.text, data.label, data.user),
+            data.format,
+            data.labels or None,
+            rules or Rules(data.unusable, data.unlisted),
+            tells=tells,
+        )
+    )
+
+
+def _read(
+    path: Path,
+    columns: Columns,
+    chosen: Format | None,
+    labels: Collection[str] | None,
+    rules: Rules | None = None,
+    *,
+    tells: bool = False,
+) -> Reading:
+    forbid_core_dumps()  # here, as every private text of a file comes through this function
     kind = _format(path, chosen)
     _check_options(kind, columns, labels)
-    declared = frozenset(labels) if labels is not None else None
-    maker = DocumentMaker(path, _UNITS.get(kind, "line"), columns, declared)
-    corpus = Corpus(tuple(maker.documents(_rows(path, kind, columns))))
-    if not len(corpus):
+    declared = _by_spelling(labels) if labels is not None else None
+    unit, listed = _UNITS.get(kind, "line"), _EVERY if tells else _FIRST
+    maker = DocumentMaker(path, unit, columns, declared, rules, listed)
+    told = tells or rules is None
+    documents = tuple(maker.documents(_rows(path, kind, columns, strict=rules is None, tells=told)))
+    if not maker.rows:
         raise DataError(f"{path} has no rows.", hint="Give a file with at least one row under the header.")
-    return corpus
+    if not documents and rules is not None and not tells:
+        raise DataError(
+            f"{path} has no row that can be used.",
+            hint=f"See which rows, and why, with the same options: rpsg check {quote(str(path))}",
+        )
+    return Reading(Corpus(documents), maker.unit, maker.rows, maker.left_out, maker.as_other, maker.hints)
+
+
+def _by_spelling(labels: Collection[str]) -> dict[str, str]:
+    """The declared labels by the spelling that a file's values are compared by."""
+    declared: dict[str, str] = {}
+    for label in labels:
+        name = spelled(label)
+        if name is None:
+            hint = "Leave it out: [data] unlisted says what becomes of rows without a label."
+            raise UsageError("A declared label is empty.", hint=hint)
+        if name in declared:
+            raise UsageError(
+                "Two of the declared labels are one and the same in a file.",
+                hint="They differ in spelling alone, as 5 and 5.0 or true and True do: declare one of them.",
+            )
+        declared[name] = label
+    return declared
 
 
 def _format(path: Path, chosen: Format | None) -> Format:
@@ -127,10 +191,10 @@ def _check_options(kind: Format, columns: Columns, labels: Collection[str] | Non
         )
 
 
-def _rows(path: Path, kind: Format, columns: Columns) -> Iterator[Row]:
+def _rows(path: Path, kind: Format, columns: Columns, *, strict: bool, tells: bool) -> Iterator[Row | Fault]:
     match kind:
         case "jsonl":
-            return jsonl.read_rows(path, columns)
+            return jsonl.read_rows(path, columns, strict=strict, tells=tells)
         case "csv":
             return delimited.read_rows(path, columns)
         case "tsv":

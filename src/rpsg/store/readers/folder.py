@@ -1,6 +1,7 @@
 """A folder of .txt files: one document a file, in the order of their names.
 
-A file's name may be a person's, so messages give its number in that order and not its name.
+A file's name may be a person's, so messages give its number in that order and not its name. A file that
+cannot be read is faulty alone.
 """
 
 from __future__ import annotations
@@ -9,15 +10,24 @@ from typing import TYPE_CHECKING
 
 from rpsg.errors import DataError
 from rpsg.store.readers import lines
-from rpsg.store.readers.rows import Row
+from rpsg.store.readers.rows import Fault, Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+UNIT = "file number"
+UNREADABLE = "it cannot be read"
+TOO_LONG = "it is too long"
+NOT_TEXT = "it is not UTF-8 text"
 
-def read_rows(path: Path) -> Iterator[Row]:
-    """One row a file, numbered from 1. DataError says which number, never the name or the content."""
+
+def read_rows(path: Path) -> Iterator[Row | Fault]:
+    """One row a file, numbered from 1.
+
+    Raises:
+        DataError: the folder cannot be read, or holds no such file.
+    """
     try:
         files = sorted(entry for entry in path.iterdir() if _is_document(entry))
     except OSError as error:
@@ -28,28 +38,26 @@ def read_rows(path: Path) -> Iterator[Row]:
             hint="Put one document in each .txt file right in it, or give a .jsonl, .csv or .parquet file.",
         )
     for number, file in enumerate(files, start=1):
-        yield Row(number, _text(path, number, file))
+        yield _row(path, number, file)
 
 
 def _is_document(entry: Path) -> bool:
     return entry.suffix.lower() == ".txt" and not entry.name.startswith(".") and not entry.is_dir()
 
 
-def _text(folder: Path, number: int, file: Path) -> str:
-    content, problem = b"", ""
+def _row(folder: Path, number: int, file: Path) -> Row | Fault:
+    if not file.is_file():  # a link to nowhere, or something that would be waited on for ever
+        return _fault(folder, number, UNREADABLE)
     try:
         with file.open("rb") as source:
             content = source.read(lines.MAX_LINE_BYTES + 1)
     except OSError as error:
         problem = error.strerror or "the operating system refused"  # the error itself carries the name
-    if problem:
-        raise _fault(folder, number, f"it cannot be read: {problem}")
+        return _fault(folder, number, UNREADABLE, f"{UNREADABLE}: {problem}")
     if len(content) > lines.MAX_LINE_BYTES:
-        raise _fault(folder, number, f"it is longer than {lines.MAX_LINE_BYTES >> 20} MiB")
+        return _fault(folder, number, TOO_LONG, f"it is longer than {lines.MAX_LINE_BYTES >> 20} MiB")
     text = _decoded(content)
-    if text is None or "\0" in text:
-        raise _fault(folder, number, "it is not UTF-8 text")
-    return text
+    return _fault(folder, number, NOT_TEXT) if text is None or "\0" in text else Row(number, text)
 
 
 def _decoded(content: bytes) -> str | None:
@@ -59,8 +67,7 @@ def _decoded(content: bytes) -> str | None:
         return None
 
 
-def _fault(folder: Path, number: int, what: str) -> DataError:
-    return DataError(
-        f"{folder}, file number {number} by name: {what}.",
-        hint="Find it by counting the .txt files in byte order (LC_ALL=C ls); iconv -t UTF-8 converts one.",
-    )
+def _fault(folder: Path, number: int, reason: str, detail: str = "") -> Fault:
+    hint = "Find it by counting the .txt files in byte order (LC_ALL=C ls); iconv -t UTF-8 converts one."
+    where = f"{folder}, {UNIT} {number} by name"
+    return Fault(number, reason, DataError(f"{where}: {detail or reason}.", hint=hint))

@@ -1,14 +1,19 @@
-"""JSON Lines: one object a line. Duplicate keys are refused, NaN reads as missing."""
+"""JSON Lines: one object a line. NaN reads as missing.
+
+Every line is a row of its own: one that cannot be parsed is faulty alone. The keys of a row are private, the
+names of columns that the plan asks for are not: so it is told that no row has a key, and not which there are.
+"""
 
 from __future__ import annotations
 
 import json
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import DataError
 from rpsg.store.readers.columns import Columns, check_header
-from rpsg.store.readers.lines import read_lines
-from rpsg.store.readers.rows import Row
+from rpsg.store.readers.lines import Problem, read_lines
+from rpsg.store.readers.rows import Fault, Row, fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,60 +21,81 @@ if TYPE_CHECKING:
 
 _BROKEN = object()
 _DUPLICATE = object()
+_MARK = "\ufeff"
+NO_KEY = "the object has no key for the text"
 
 
 class _DuplicateKeyError(Exception):
     """Carries nothing: a key of a row may be private."""
 
 
-def read_rows(path: Path, columns: Columns) -> Iterator[Row]:
-    """The rows of the file; a blank line is no row. DataError says the line, never what is in it."""
-    header_is_checked = False
-    for number, line in enumerate(read_lines(path), start=1):
-        if line.isspace():
+def read_rows(
+    path: Path, columns: Columns, *, strict: bool = False, tells: bool = False
+) -> Iterator[Row | Fault]:
+    """The rows of the file; a blank line is no row.
+
+    ``strict``: the first object must have every column. ``tells``: an error may name the keys of an object,
+    which is for readings that stay with the operator.
+
+    Raises:
+        DataError: a column stands in no row.
+    """
+    first: list[str] = []
+    missing = dict.fromkeys(columns.wanted())
+    for number, line in read_lines(path):
+        if isinstance(line, str) and line.isspace():
             continue
         values = _object(path, number, line)
-        if not header_is_checked:
+        if isinstance(values, Fault):
+            yield values
+            continue
+        if strict and not first:
             check_header(path, list(values), columns)
-            header_is_checked = True
+        first = first or list(values)
+        for name in [name for name in missing if name in values]:
+            del missing[name]
         yield _row(path, number, values, columns)
-
-
-def _row(path: Path, number: int, values: dict[str, Any], columns: Columns) -> Row:
-    if columns.text not in values:
+    for name in missing if first else ():
+        if tells:
+            check_header(path, first, columns)
         raise DataError(
-            f"{path}, line {number}: the object has no key {columns.text!r}.",
-            hint="Give every line the same keys; null stands for an empty text.",
+            f"{path}: there is no column {name!r} for --{columns.option(name)}.",
+            hint="No object of the file has this key. The keys of your rows are private, so they are not "
+            f"named here: `rpsg check {quote(str(path))}` shows them.",
         )
+
+
+def _row(path: Path, number: int, values: dict[str, Any], columns: Columns) -> Row | Fault:
+    if columns.text not in values:
+        hint = "Give every line the same keys; null stands for an empty text."
+        detail = f"the object has no key {columns.text!r}"
+        return fault(path, "line", number, NO_KEY, hint, detail=detail)
     label = values.get(columns.label) if columns.label is not None else None
     user = values.get(columns.user) if columns.user is not None else None
     return Row(number, values[columns.text], label, user)
 
 
-def _object(path: Path, number: int, line: str) -> dict[str, Any]:
-    value = _parse(line)
+def _object(path: Path, number: int, line: str | Problem) -> dict[str, Any] | Fault:
+    if isinstance(line, Problem):
+        return fault(path, "line", number, line.reason, line.hint, detail=line.detail)
+    value = _parse(line.removeprefix(_MARK))
     if isinstance(value, dict):
         return value
-    where = f"{path}, line {number}"
     if number == 1 and line.lstrip().startswith("["):
-        raise DataError(
-            f"{where}: this is a JSON array; one object a line was expected.",
-            hint=f"Rewrite it with: jq -c '.[]' {path.name} > {path.stem}-lines.jsonl",
+        reason = "this is a JSON array; one object a line was expected"
+        hint = f"Rewrite it with: jq -c '.[]' {path.name} > {path.stem}-lines.jsonl"
+    elif value is _DUPLICATE:
+        reason, hint = "a key occurs twice in one object", "Keep one of the two; which is meant is unclear."
+    elif value is _BROKEN:
+        reason = "this is not valid JSON"
+        hint = (
+            'Each line must be one whole object, such as {"text": "..."}. If one object is spread over '
+            f"several lines: jq -c . {path.name} > {path.stem}-lines.jsonl"
         )
-    if value is _DUPLICATE:
-        raise DataError(
-            f"{where}: a key occurs twice in one object.",
-            hint="Keep one of the two; which is meant is unclear.",
-        )
-    if value is _BROKEN:
-        raise DataError(
-            f"{where}: this is not valid JSON.",
-            hint='Each line must be one whole object, such as {"text": "..."}. If one object is spread over '
-            f"several lines: jq -c . {path.name} > {path.stem}-lines.jsonl",
-        )
-    raise DataError(
-        f"{where}: an object was expected.", hint='Each line must be one object, such as {"text": "..."}.'
-    )
+    else:
+        reason = "an object was expected"
+        hint = 'Each line must be one object, such as {"text": "..."}.'
+    return fault(path, "line", number, reason, hint)
 
 
 def _parse(line: str) -> Any:

@@ -1,4 +1,8 @@
-"""Parquet, if pyarrow is installed. Only the wanted columns are read, a batch at a time."""
+"""Parquet, if pyarrow is installed. Only the wanted columns are read, a batch at a time.
+
+What type a column has stands in the file's schema, which is no row's. A value that is not UTF-8 makes its
+own row faulty.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +12,33 @@ from typing import TYPE_CHECKING, Any
 from rpsg.errors import DataError, MissingExtraError
 from rpsg.store.readers.columns import Columns, check_header
 from rpsg.store.readers.lines import cannot_open
-from rpsg.store.readers.rows import Row
+from rpsg.store.readers.rows import Fault, Row, fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 _BATCH = 16_384
+NOT_UTF8 = "a value is not UTF-8 text"
+_UNDECODABLE = object()
 
 
-def read_rows(path: Path, columns: Columns) -> Iterator[Row]:
-    """The rows, numbered from 1. DataError says the row, never what is in it."""
+def read_rows(path: Path, columns: Columns) -> Iterator[Row | Fault]:
+    """The rows, numbered from 1.
+
+    Raises:
+        DataError: this is no whole Parquet file, or has no such columns.
+    """
     file = _open(path)
     check_header(path, file.schema_arrow.names, columns)
     _check_text_type(path, file, columns)
     number = 1
     for values in _batches(path, file, columns):
-        for text, label, user in zip(*values, strict=True):
-            yield Row(number, text, label, user)
+        for row in zip(*values, strict=True):
+            if any(value is _UNDECODABLE for value in row):
+                yield fault(path, "row", number, NOT_UTF8, "Write the row again, or take it out.")
+            else:
+                yield Row(number, *row)
             number += 1
 
 
@@ -67,19 +80,48 @@ def _batches(path: Path, file: Any, columns: Columns) -> Iterator[tuple[Any, Any
             if batch is None:
                 return
             texts, labels, users = (
-                batch.column(name).to_pylist() if name is not None else repeat(None, batch.num_rows)
+                _values(batch.column(name)) if name is not None else repeat(None, batch.num_rows)
                 for name in (columns.text, columns.label, columns.user)
             )
             values = (texts, labels, users)
-        except (pa.ArrowException, OSError, UnicodeDecodeError):
+        except (pa.ArrowException, OSError):
             values = None
         if values is None:
             raise _damaged(path)
         yield values
 
 
+def _values(column: Any) -> list[Any]:
+    """The values of a column as Python has them; no single value can make this fail.
+
+    Times are text: Python does not have their nanoseconds, nor all of their years. Of lists and objects an
+    empty list is left, for nothing is read from them.
+    """
+    import pyarrow as pa  # noqa: PLC0415 -- heavy and optional
+    import pyarrow.types as kinds  # noqa: PLC0415 -- heavy and optional
+
+    if kinds.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if kinds.is_nested(column.type) or kinds.is_interval(column.type):
+        return [[] if valid else None for valid in column.is_valid().to_pylist()]
+    if kinds.is_temporal(column.type):
+        column = column.cast(pa.int64() if kinds.is_duration(column.type) else pa.string())
+    try:
+        values: list[Any] = column.to_pylist()
+    except UnicodeDecodeError:
+        return [_decoded(value) for value in column.cast(pa.large_binary()).to_pylist()]
+    return values
+
+
+def _decoded(value: bytes | None) -> object:
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError:
+        return _UNDECODABLE
+
+
 def _damaged(path: Path) -> DataError:
     return DataError(
-        f"{path} is not a whole Parquet file of UTF-8 text.",
+        f"{path} is not a whole Parquet file.",
         hint="Write it again, or export it as .jsonl or .csv.",
     )

@@ -1,0 +1,86 @@
+"""``rpsg check``: which rows a run cannot use, and why, for the operator alone."""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rpsg.cli.options import ABOUT_DATA, SETTINGS, AsJson, Config, takes_settings
+from rpsg.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rpsg.cli.screen import Screen
+    from rpsg.store.readers import Reading
+    from rpsg.store.readers.rows import Places
+
+SHOWN = 20
+PRIVATE = "This page is private: it counts rows without noise. Do not pass it on with a release."
+
+
+@functools.partial(takes_settings, settings=tuple(s for s in SETTINGS if s.panel == ABOUT_DATA))
+def check(
+    given: dict[str, Any],
+    config: Config = None,
+    every: Annotated[
+        bool, typer.Option("--all", metavar="", help="List every such row, not only the first 20.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the rows of DATA that a run cannot use, and why. What it prints is private, as the rows are.
+
+    Rows are named by their number, never by what they hold. Nothing is spent. Exit code 3 when there is such
+    a row, or when the file cannot be read; a run itself leaves such rows out and says nothing of them.
+    """
+    from rpsg import api  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli import layers  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+
+    reading = api.check(layers.make_plan(layers.gather(given, config, os.environ)))
+    if as_json:
+        print_json({"check": _facts(reading)})
+    else:
+        _show(Screen.stdout(), reading, None if every else SHOWN)
+    if reading.left_out:
+        raise typer.Exit(DataError.exit_code)
+
+
+def _facts(reading: Reading) -> dict[str, Any]:
+    return {
+        "private": True,
+        "numbers_are": reading.unit,
+        "rows": reading.rows,
+        "used": len(reading.corpus),
+        "left_out": reading.left_out,
+        "counted_as_other": reading.as_other,
+    }
+
+
+def _show(screen: Screen, reading: Reading, most: int | None) -> None:
+    screen.line(PRIVATE, "yellow")
+    facts = [("rows", f"{reading.rows:,}"), ("can be used", f"{len(reading.corpus):,}")]
+    if people := {row.user for row in reading.corpus} - {None}:
+        facts.append(("people", f"{len(people):,}"))
+    screen.facts(facts)
+    _show_rows(screen, "Left out of a run", reading.left_out, reading.unit, most)
+    _show_rows(screen, 'Counted under the label "other"', reading.as_other, reading.unit, most)
+    if reading.left_out:
+        screen.heading("What to do")
+        screen.items(f"{reason}: {reading.hints[reason]}" for reason in reading.left_out)
+    else:
+        screen.line()
+        screen.line("Every row can be used.", "green")
+
+
+def _show_rows(screen: Screen, title: str, found: Mapping[str, Places], unit: str, most: int | None) -> None:
+    numbered = sorted((number, reason) for reason, places in found.items() for number in places.first)
+    if not numbered:
+        return
+    shown = numbered[:most]
+    more = f", the first {len(shown)}; all with --all" if len(shown) < len(numbered) else ""
+    screen.heading(f"{title} ({len(numbered):,}{more})")
+    screen.table((unit, "why"), [(str(number), reason) for number, reason in shown], numbers=(unit,))
