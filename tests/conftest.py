@@ -125,6 +125,18 @@ def put_vault_key(home: Path) -> None:
     (home / "vault.key").chmod(0o600)
 
 
+#: Runs that a fixture made for many tests began "here" for each of them.
+INSTALLATION = b"k" * 32
+
+
+def state_in(home: Path) -> Path:
+    """A state folder with the key of this installation of tests."""
+    key = home / "installation.key"
+    key.write_bytes(INSTALLATION)
+    key.chmod(0o600)
+    return home
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Slow tests and those of real weights get longer before they count as waiting for ever."""
     for item in items:
@@ -144,7 +156,7 @@ def pulled_models() -> Path:
 @pytest.fixture(scope="session", autouse=True)
 def no_user_s_state(pulled_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Fixtures that live longer than a test get a state folder too, never the user's."""
-    home = tmp_path_factory.mktemp("session-home")
+    home = state_in(tmp_path_factory.mktemp("session-home"))
     (home / "models").symlink_to(pulled_models)
     put_vault_key(home)
     with pytest.MonkeyPatch.context() as patch:
@@ -172,7 +184,7 @@ def own_state(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """A state folder for this test alone; tests of real weights find the pulled models linked into it."""
-    home = tmp_path_factory.mktemp("home")
+    home = state_in(tmp_path_factory.mktemp("home"))
     if request.node.get_closest_marker("weights") is not None:
         (home / "models").symlink_to(pulled_models)
     put_vault_key(home)

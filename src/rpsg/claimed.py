@@ -209,7 +209,7 @@ def read_rows(claimed: Claimed) -> Pool:
     Raises:
         VerificationError: a row is not one of such a release.
     """
-    labels, pack = claimed.plan.data.labels, claimed.pack
+    labels, pack = claimed.plan.data.label_values, claimed.pack
     allowed = {a.name for a in pack.attributes} | {"sentiment"}
     found = []
     try:

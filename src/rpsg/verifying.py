@@ -56,6 +56,7 @@ UNSIGNED = "who made it: nobody has signed it"
 REGENERATE = "the writer writes the same texts again"
 FROM_SEEDS = (
     "that the rows follow from their inputs: they began with private records, so only the operator can",
+    "that the voters' noisy answers are those that were drawn: rows do not follow from them",
     "that the rows are synthetic at all: the operator could have put others in their place",
 )
 #: What damaged or hostile files can bring a story to raise, besides our own errors.

@@ -1,8 +1,8 @@
 """Every way we know to make a release say more than is true, sealed again by whoever does it, is caught.
 
-A seal needs no key, so each change is followed by a new ledger with right hashes. What nobody can catch without
-a key is a release that its own operator built whole, with this very program, from false inputs: other rows
-under ``split``, other donors, another column for the person. ``CANNOT_SHOW`` says so with every answer.
+A seal needs no key, so each change is followed by a new ledger with right hashes. What nobody can catch
+without a key is a release that its own operator built whole, with this very program, from false inputs: other
+rows under ``split``, other donors, another column for the person. ``CANNOT_SHOW`` says so with every answer.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from attacks.forging import (
     added,
     both,
@@ -24,7 +25,6 @@ from attacks.forging import (
     replaced,
     sealed_again,
 )
-
 from rpsg import api
 from rpsg.privacy.accounting import plan_sha256
 from rpsg.privacy.claims import NO_PRIVATE_DATA
@@ -73,11 +73,9 @@ def without_votes(release: Path) -> None:
     body["plan_sha256"] = plan_sha256(body["stage_plan"])
     body["replay"]["evidence_files"] -= 1
     put_ledger(release, body)
-    last = sorted((release / "evidence").glob("release-*.json"))[-1]
-    last.unlink()
+    max((release / "evidence").glob("release-*.json")).unlink()
     for file in sorted((release / "evidence").glob("release-*.json")):
-        sha = body["plan_sha256"]
-        in_lines(f"evidence/{file.name}", lambda told: told.update(plan_sha256=sha))(release)
+        in_lines(f"evidence/{file.name}", lambda told: told.update(plan_sha256=body["plan_sha256"]))(release)
 
 
 def no_private_data(release: Path) -> None:
@@ -177,15 +175,6 @@ def output_name(name: str) -> Change:
     return in_ledger(lambda body: body["outputs"][0].update(name=name))
 
 
-def evidence_of(method: str) -> Callable[[Path], None]:
-    del method
-
-    def change(release: Path) -> None:
-        in_lines("evidence/release-000.json", lambda told: told.update(plan_sha256="0" * 64))(release)
-
-    return change
-
-
 def claim(**changes: Any) -> Change:
     return in_ledger(lambda body: body["claim"].update(changes))
 
@@ -205,7 +194,10 @@ TAMPERS: dict[str, tuple[str, Change]] = {
     "another neighbouring relation": ("strict", unit(adjacency="replace_one")),
     "more rows of a person": ("strict", unit(max_records_per_unit=3)),
     "nothing bounds a person": ("strict", unit(bounding="none_asserted_by_user")),
-    "donors among the voters": ("split", in_ledger(lambda b: b["privacy_unit"].pop("seed_units_disjoint_from_voters"))),
+    "donors among the voters": (
+        "split",
+        in_ledger(lambda b: b["privacy_unit"].pop("seed_units_disjoint_from_voters")),
+    ),
     "a figure for a group that has none": ("strict", in_ledger(group_of_a_hundred)),
     "a smaller figure for groups": (
         "strict",
@@ -233,21 +225,32 @@ TAMPERS: dict[str, tuple[str, Change]] = {
     "a test run is valid": ("paper", in_ledger(lambda b: b.update(status="research_only"))),
     "an audit that found nothing": (
         "strict",
-        in_ledger(lambda b: b["audit"].update(ran=True, published="verdict_only", verdict="no_violation_found")),
+        in_ledger(
+            lambda b: b["audit"].update(ran=True, published="verdict_only", verdict="no_violation_found")
+        ),
     ),
-    "another source of noise": ("strict", in_ledger(lambda b: b["rng"].update(source="opendp/discrete_gaussian_fine_lattice"))),
+    "another source of noise": (
+        "strict",
+        in_ledger(lambda b: b["rng"].update(source="opendp/discrete_gaussian_fine_lattice")),
+    ),
     # What the claim rests on, and what it leaves out.
     "an assumption in other words": (
         "strict",
         in_ledger(lambda b: b["assumptions"][0].update(text="the user column was audited")),
     ),
-    "an assumption that was checked": ("strict", in_ledger(lambda b: b["assumptions"][2].update(checked_by="audit"))),
+    "an assumption that was checked": (
+        "strict",
+        in_ledger(lambda b: b["assumptions"][2].update(checked_by="audit")),
+    ),
     "an assumption too many": (
         "strict",
         in_ledger(lambda b: b["assumptions"].append({"id": "A4", "text": "certified", "checked_by": "us"})),
     ),
     "a caveat is dropped": ("strict", in_ledger(lambda b: b["not_covered"].pop())),
-    "a caveat too many, that promises": ("strict", in_ledger(lambda b: b["not_covered"].append("nothing else"))),
+    "a caveat too many, that promises": (
+        "strict",
+        in_ledger(lambda b: b["not_covered"].append("nothing else")),
+    ),
     "a public input is dropped": ("strict", in_ledger(lambda b: b["public_inputs"].pop())),
     "a way of donors' text is dropped": ("split", in_ledger(lambda b: b["non_dp_flows"].pop())),
     "a way of private text in other words": (
@@ -261,25 +264,43 @@ TAMPERS: dict[str, tuple[str, Change]] = {
     "fewer records": ("strict", in_ledger(lambda b: b["outputs"][0].update(records=1))),
     # Who was sent what.
     "nobody saw anything": ("strict", in_json("egress.json", lambda b: b.update(seen=[]))),
-    "the writer was elsewhere": ("strict", in_json("egress.json", lambda b: b["seen"][-1].update(host="api.example.com"))),
+    "the writer was elsewhere": (
+        "strict",
+        in_json("egress.json", lambda b: b["seen"][-1].update(host="api.example.com")),
+    ),
     "fewer requests": ("strict", in_json("egress.json", lambda b: b["seen"][-1].update(requests=1))),
-    "donors' texts were not sent": ("split", in_json("egress.json", lambda b: b["seen"][-1].update(sees="nothing"))),
+    "donors' texts were not sent": (
+        "split",
+        in_json("egress.json", lambda b: b["seen"][-1].update(sees="nothing")),
+    ),
     "the table of who saw what is gone": ("strict", gone("egress.json")),
-    "another writer in the table": ("split", in_json("egress.json", lambda b: b["seen"][-1].update(model="other"))),
-    "private text, told as public": ("split", in_ledger(lambda b: b["egress"][0].update(carries="public_only"))),
+    "another writer in the table": (
+        "split",
+        in_json("egress.json", lambda b: b["seen"][-1].update(model="other")),
+    ),
+    "private text, told as public": (
+        "split",
+        in_ledger(lambda b: b["egress"][0].update(carries="public_only")),
+    ),
     # The corpus and its copies.
     "a word of the corpus": ("strict", replaced(BODY, "the", "thy", 1)),
     "raw rows for the corpus": ("split", raw_rows),
     "a row that says more of itself": ("split", in_lines(BODY, lambda b: b.update(claim="Private."))),
     "a row with a field of its own": ("split", in_lines(BODY, lambda b: b.update(source="a private text"))),
-    "a row with an attribute of its own": ("paper", in_lines(BODY, lambda b: b["attributes"].update(name="Alice"))),
+    "a row with an attribute of its own": (
+        "paper",
+        in_lines(BODY, lambda b: b["attributes"].update(name="Alice")),
+    ),
     "a label that nobody declared": ("split", in_lines(BODY, lambda b: b.update(label="wine"))),
     "a word of the table": ("strict", replaced("corpus.csv", "the", "thy", 1)),
     "a word of voters' table": ("split", replaced("corpus.csv", '"food"', '"wine"', 1)),
     "a text of the Parquet file": ("strict", other_parquet),
     "a text of voters' Parquet file": ("split", other_parquet),
     "a text in the Parquet file's notes": ("split", parquet_with_more),
-    "bytes behind the Parquet file": ("strict", lambda release: added("corpus.parquet", "a private text")(release)),
+    "bytes behind the Parquet file": (
+        "strict",
+        added("corpus.parquet", "a private text"),
+    ),
     # Evidence.
     "a text in the lives of candidates": (
         "strict",
@@ -291,30 +312,53 @@ TAMPERS: dict[str, tuple[str, Change]] = {
     ),
     "a reply that was never used": ("strict", unused_reply),
     "a reply that was never used, of a floor": ("floor", unused_reply),
-    "a reply in other words": ("strict", in_lines("evidence/texts.jsonl", lambda b: b.update(text="a private text."))),
-    "a failure that never was": ("strict", lambda release: extra("evidence/failed.txt")(release)),
-    "a noisy count": ("strict", in_lines("evidence/release-001.json", lambda b: b["values"].__setitem__(0, 999))),
+    "a reply in other words": (
+        "strict",
+        in_lines("evidence/texts.jsonl", lambda b: b.update(text="a private text.")),
+    ),
+    "a failure that never was": ("strict", extra("evidence/failed.txt")),
+    "a noisy count": (
+        "strict",
+        in_lines("evidence/release-001.json", lambda b: b["values"].__setitem__(0, 999)),
+    ),
     "a vote": ("strict", in_lines("evidence/release-002.json", lambda b: b["values"].__setitem__(0, 999))),
-    "fewer votes than candidates": ("split", in_lines("evidence/release-001.json", lambda b: b["values"].pop())),
-    "evidence of another plan": ("strict", evidence_of("strict")),
+    "fewer votes than candidates": (
+        "split",
+        in_lines("evidence/release-001.json", lambda b: b["values"].pop()),
+    ),
+    "evidence of another plan": (
+        "strict",
+        in_lines("evidence/release-000.json", lambda b: b.update(plan_sha256="0" * 64)),
+    ),
     "evidence of one step for another": (
         "strict",
-        lambda release: shutil.copyfile(
-            release / "evidence" / "release-002.json", release / "evidence" / "release-001.json"
-        )
-        and None,
+        lambda release: (
+            shutil.copyfile(
+                release / "evidence" / "release-002.json", release / "evidence" / "release-001.json"
+            )
+            and None
+        ),
     ),
     "a larger size in the plan": ("strict", replaced("evidence/plan.toml", "size = 20", "size = 19")),
     "a vast size in the plan": ("strict", replaced("evidence/plan.toml", "size = 20", "size = 10000000")),
-    "another epsilon in the plan": ("strict", replaced("evidence/plan.toml", "epsilon = 4.0", "epsilon = 2.0")),
+    "another epsilon in the plan": (
+        "strict",
+        replaced("evidence/plan.toml", "epsilon = 4.0", "epsilon = 2.0"),
+    ),
     "a comment in the plan": ("strict", added("evidence/plan.toml", "# certified\n")),
-    "a place in the plan": ("strict", replaced("evidence/plan.toml", "[data]", '[data]\npath = "/etc/passwd"')),
+    "a place in the plan": (
+        "strict",
+        replaced("evidence/plan.toml", "[data]", '[data]\npath = "/etc/passwd"'),
+    ),
     "a key of the operator in the plan": (
         "strict",
         replaced("evidence/plan.toml", 'key_env = "OPENAI_API_KEY"', 'key_env = "HOME"'),
     ),
     "words of the pack": ("strict", replaced("evidence/pack/pack.toml", "Tiny reviews", "Certified reviews")),
-    "words of the pack of voters": ("split", replaced("evidence/pack/pack.toml", "Tiny reviews", "Other reviews")),
+    "words of the pack of voters": (
+        "split",
+        replaced("evidence/pack/pack.toml", "Tiny reviews", "Other reviews"),
+    ),
     "a file of the pack that nobody reads": ("strict", extra("evidence/pack/notes.txt")),
     "the method in the plan": ("split", replaced("evidence/plan.toml", 'name = "split"', 'name = "paper"')),
     "the method in the ledger": ("strict", in_ledger(lambda b: b.update(method="other"))),
@@ -323,10 +367,16 @@ TAMPERS: dict[str, tuple[str, Change]] = {
     "a licence that nobody gave": ("strict", replaced("README.md", "license: unknown", "license: cc0-1.0")),
     "a summary that promises": ("strict", added("summary.md", "\nCertified.\n")),
     "a summary that protects donors": ("split", replaced("summary.md", "are not protected", "are protected")),
-    "a report with a foreign script": ("strict", replaced("report.html", "</body>", "<script src=//evil></script></body>")),
+    "a report with a foreign script": (
+        "strict",
+        replaced("report.html", "</body>", "<script src=//evil></script></body>"),
+    ),
     "a report that promises, of a floor": ("floor", added("report.html", "<p>epsilon 0.1</p>")),
     "a floor's card with a budget": ("floor", added("README.md", "\nepsilon 0.1\n")),
-    "metadata with a licence": ("strict", in_json("croissant.json", lambda b: b.update(license="https://x.example"))),
+    "metadata with a licence": (
+        "strict",
+        in_json("croissant.json", lambda b: b.update(license="https://x.example")),
+    ),
     # The folder.
     "a file too many": ("strict", extra("CERTIFICATE.md")),
     "a folder too many": ("strict", extra("more/CERTIFICATE.md")),
@@ -369,9 +419,7 @@ def test_a_new_seal_on_an_unchanged_release_is_nothing_to_catch(
 
 
 @pytest.mark.parametrize(("method", "change"), TAMPERS.values(), ids=TAMPERS)
-def test_a_tampered_release_is_caught(
-    release_of: Callable[[str], Path], method: str, change: Change
-) -> None:
+def test_a_tampered_release_is_caught(release_of: Callable[[str], Path], method: str, change: Change) -> None:
     release = release_of(method)
     change(release)
     if (release / "ledger.json").is_file() and not (release / "ledger.json").is_symlink():

@@ -12,6 +12,7 @@ from tests.evaluation.conftest import GARDEN, sentences
 
 import rpsg
 from rpsg.evaluation.corpora import Rows, halves, is_copied
+from rpsg.store.own import MARK, mark_own
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,11 +42,18 @@ def test_a_run_s_own_data_is_told_of_wherever_it_lies(finished: Path, held_out: 
     assert OWN not in notes_of(finished, held_out)
 
 
+def begun_here(run: Path) -> None:
+    """As if the run had begun with the plan that it has now."""
+    (run / "private" / MARK).unlink()
+    mark_own(run)
+
+
 def test_a_run_s_data_file_is_known_though_it_was_changed(finished: Path, tmp_path: Path) -> None:
     run = shutil.copytree(finished, tmp_path / "run")
     data = copied(finished.parent / "data.jsonl", tmp_path / "data.jsonl")
     plan = run / "plan.toml"
     plan.write_text(plan.read_text().replace(str(finished.parent / "data.jsonl"), str(data)))
+    begun_here(run)
     data.write_text("".join(data.read_text().splitlines(keepends=True)[:-5]))
     assert OWN in notes_of(run, data)
 

@@ -17,6 +17,7 @@ from rpsg.models.fake import FakeEmbedder
 from rpsg.report.reading import read_story
 from rpsg.report.scores import read_scores
 from rpsg.report.writing import write_private, write_public
+from rpsg.store.own import MARK, mark_own
 from rpsg.store.run import open_vault
 
 if TYPE_CHECKING:
@@ -219,6 +220,8 @@ def test_a_run_whose_embedder_is_a_folder_has_its_map_though_the_release_tells_n
     monkeypatch.setattr(registry, "embedder", by_folder)
     plan = run / "plan.toml"
     plan.write_text(plan.read_text().replace('embedder = "fake"', 'embedder = "/models/mine"'))
+    (run / "private" / MARK).unlink()
+    mark_own(run)  # as if it had begun with that plan
     file, _, _ = write_private(run / "release", None)
     assert asked == ["/models/mine"]
     assert "Map of real and synthetic texts" in file.read_text(encoding="utf-8")

@@ -59,7 +59,7 @@ def report(
 
 def _print_summary(release: Path, *, out: Path | None, private: bool, as_json: bool) -> None:
     from rpsg.cli.screen import Screen  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.report.reading import read_story  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.report.reading import read_any  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.report.summary import summary  # noqa: PLC0415  # only when it is needed: the help must be quick
 
     if out is not None or private or as_json:
@@ -67,4 +67,4 @@ def _print_summary(release: Path, *, out: Path | None, private: bool, as_json: b
             "--text prints the public summary and goes with no other option.",
             hint="Try: rpsg report RUN --text",
         )
-    Screen.stdout().markdown(summary(read_story(release).facts))
+    Screen.stdout().markdown(summary(read_any(release).facts))

@@ -15,7 +15,7 @@ from rpsg.evaluation.corpora import drawn
 from rpsg.evaluation.gathering import CEILING, CORPUS, Question, gather, read_run_of
 from rpsg.evaluation.measure import Inputs, Texts
 from rpsg.evaluation.models import Models, check_names
-from rpsg.evaluation.runs import FLOOR
+from rpsg.evaluation.runs import FLOOR, embedder_of
 from rpsg.evaluation.table import Line, Report
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def answer(question: Question, progress: Progress | None = None) -> Report:
     check_names(question.embedder, question.language_model)
     run = read_run_of(question.corpus)
     corpora = gather(question, run, progress)
-    embedder = question.embedder or (run.plan.models.embedder if run else "minilm")
+    embedder = question.embedder or (embedder_of(run) if run else "minilm")
     models = Models(
         embedder,
         plan=run.plan if run else None,

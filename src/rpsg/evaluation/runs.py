@@ -15,13 +15,15 @@ from rpsg.domains import find_pack, read_pack
 from rpsg.errors import RpsgError, RunError
 from rpsg.evaluation.corpora import Rows
 from rpsg.evaluation.measure import NoisyCounts
-from rpsg.plan import read_toml, resolve
+from rpsg.models.by_digest import check_known
+from rpsg.plan import Server, read_toml, resolve
 from rpsg.privacy.commitment import commit_to
 from rpsg.privacy.evidence import evidence_file, parse_evidence
 from rpsg.release import EVIDENCE, PACK, PLAN, read_release, release_folder
-from rpsg.report.writing import own_models
+from rpsg.report.writing import own_models, own_run
 from rpsg.running import execute, fingerprint, load_tools
 from rpsg.stages.presence import is_measured, value_of
+from rpsg.store.own import readable
 from rpsg.store.readers import read_by_rule
 from rpsg.store.run import open_vault
 
@@ -59,25 +61,49 @@ def is_run(path: Path) -> bool:
 def read_finished(path: Path) -> FinishedRun:
     """The run in a folder; RunError when it is not finished or its release is damaged."""
     release = release_folder(path)
-    run = read_release(path)
     try:
-        told = resolve(tomllib.loads((release / EVIDENCE / PLAN).read_text(encoding="utf-8")))
-        plan = own_models(release.parent, told)
+        with readable(release) as folder:
+            return _read(folder, release, own_run(release))
+    except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError):
+        raise RunError(
+            f"{release} holds a file that cannot be read.", hint="Check it with: rpsg verify"
+        ) from None
+
+
+def _read(folder: Path, release: Path, own: Path | None) -> FinishedRun:
+    """The run of ``release``, which is read from ``folder``; ``own`` is the run's folder if it is ours."""
+    run = read_release(folder)
+    try:
+        told = resolve(tomllib.loads((folder / EVIDENCE / PLAN).read_text(encoding="utf-8")))
     except (OSError, tomllib.TOMLDecodeError):
         raise RunError(
             f"{release} has no readable plan in its evidence.", hint="Check it with: rpsg verify"
         ) from None
-    private = release.parent / "private"
-    rows = rows_of(run.records, read_pack(release / EVIDENCE / PACK))
-    labels = plan.data.label_values or found_labels(release, run.ledger)
+    plan = own_models(own, told) if own is not None else _of_a_stranger(told)
+    rows = rows_of(run.records, read_pack(folder / EVIDENCE / PACK))
+    labels = plan.data.label_values or found_labels(folder, run.ledger)
     return FinishedRun(
         rows=rows,
-        counts=noisy_counts(release, run.ledger, labels),
+        counts=noisy_counts(folder, run.ledger, labels),
         labels=labels or tuple(sorted({label for label in rows.labels or () if label.strip()})),
         plan=plan,
         release=release,
-        private=private if private.is_dir() else None,
+        private=None if own is None else own / "private",
     )
+
+
+def _of_a_stranger(told: Plan) -> Plan:
+    """A plan that somebody else may have written: no server and no unknown model of it is asked."""
+    check_known(told, ("sentiment",))
+    models = told.models.model_copy(update={"slots": None, "threads": None})
+    return told.model_copy(update={"models": models, "server": Server()})
+
+
+def embedder_of(run: FinishedRun) -> str:
+    """The embedder of the run's plan; VerificationError for one that a stranger may not name."""
+    if run.private is None:
+        check_known(run.plan, ("embedder",))
+    return run.plan.models.embedder
 
 
 def rows_of(records: Sequence[Mapping[str, Any]], pack: Pack) -> Rows:

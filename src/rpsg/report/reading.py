@@ -17,6 +17,7 @@ from rpsg.records import Candidate, Card, Pool
 from rpsg.report.coverage import Coverage, Noisy, coverage, people
 from rpsg.report.lives import LIVES, read_lives
 from rpsg.report.summary import Facts
+from rpsg.store.own import readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -91,8 +92,19 @@ def read_story(release: Path) -> Story:
         return _story(release)
     except FileNotFoundError as error:
         raise RunError(f"The release has no {_name(error)}.", hint=DAMAGED) from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise RunError(f"A file of the release is damaged ({type(error).__name__}).", hint=DAMAGED) from None
+
+
+def read_any(release: Path) -> Story:
+    """The story of a release that may be a stranger's; it is copied before it is read, unless it is ours.
+
+    Raises:
+        RunError: a file of the release is missing or damaged.
+        VerificationError: the folder holds what no release has.
+    """
+    with readable(release) as folder:
+        return read_story(folder)
 
 
 def _name(error: FileNotFoundError) -> str:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from rpsg.errors import PrivacyError, RpsgError, RunError, UsageError
 from rpsg.plan import read_toml, resolve
 from rpsg.report.page import REPORT, report
-from rpsg.report.reading import read_story
+from rpsg.report.reading import read_any, read_story
 from rpsg.report.scores import RESULTS, Scores, read_scores
 from rpsg.store.files import write_atomic
+from rpsg.store.own import is_own
 from rpsg.store.run import open_vault
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def write_public(release: Path, out: Path | None) -> tuple[Path, Story, Scores |
             "A release is never changed, and this file would lie in one.",
             hint="Write it somewhere else with -o report.html.",
         )
-    story, scores = read_story(release), run_scores(run, PUBLIC_RESULTS)
+    story, scores = read_any(release), run_scores(own_run(release), PUBLIC_RESULTS)
     write_atomic(target, report(story, scores).encode(), PUBLIC_MODE)
     return target, story, None if scores is None or scores.internal else scores
 
@@ -71,11 +72,11 @@ def write_private(release: Path, out: Path | None) -> tuple[Path, Story, Scores 
         UsageError: the run folder is not here.
         PrivacyError: ``out`` lies in a release.
     """
-    run = run_folder(release)
+    run = own_run(release)
     if run is None:
         raise UsageError(
-            "A private report needs the run folder; here is only its release.",
-            hint="Name the folder of the run: rpsg report RUN --private",
+            "A private report needs the run folder, and that the run began here, with this RPSG_HOME.",
+            hint="Name the folder of a run of yours: rpsg report RUN --private",
         )
     target = out or run / PRIVATE / REPORT
     if _in_release(target):
@@ -94,6 +95,12 @@ def run_folder(release: Path) -> Path | None:
     """The run that a release lies in; None for a release that was handed on alone."""
     run = release.resolve().parent
     return run if (run / "run.json").is_file() and (run / PRIVATE).is_dir() else None
+
+
+def own_run(release: Path) -> Path | None:
+    """The run that a release lies in, if it began here; of others the private folder is not read."""
+    run = run_folder(release)
+    return run if run is not None and release.name == "release" and is_own(run) else None
 
 
 def run_scores(run: Path | None, name: str) -> Scores | None:
@@ -130,11 +137,10 @@ def _stages(file: Path) -> list[list[str]]:
 
 
 def own_models(run: Path, plan: Plan) -> Plan:
-    """The plan of a release with its models as the run's folder names them: a release tells no path."""
-    file = run / PLAN
-    if not (file.is_file() and (run / PRIVATE).is_dir()):
+    """The plan of a release with the models of its run, which tells their paths, if that began here."""
+    if not is_own(run):
         return plan
-    return plan.model_copy(update={"models": resolve(read_toml(file)).models})
+    return plan.model_copy(update={"models": resolve(read_toml(run / PLAN)).models})
 
 
 def _embeddings(run: Path, story: Story) -> tuple[Floats, Floats]:

@@ -2,8 +2,8 @@
 
 A run's own plan may name models by path, servers and the variables that hold their keys. Those are opened for
 a folder that began here, and for no other: a folder can be handed on whole, with a plan that somebody else
-wrote. The mark in the private folder holds the run's random id and its plan together under a key of this
-installation, which nobody else has. It outlives a purge.
+wrote. The mark in the private folder binds the run's id and its plan under a key of this installation, which
+nobody else has.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ import hmac
 import os
 import secrets
 import stat
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rpsg.errors import PrivacyError
 from rpsg.privacy.files import create_private, private_folder, read_private
 from rpsg.privacy.odometer import state_folder
+from rpsg.store.foreign import copied
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 KEY = "installation.key"
@@ -44,9 +47,19 @@ def is_own(run: Path) -> bool:
         return False
 
 
+@contextmanager
+def readable(release: Path) -> Iterator[Path]:
+    """The release, to be read: itself where its run began here, else a copy; errors as ``copy_release``."""
+    if release.name == "release" and is_own(release.absolute().parent):
+        yield release
+    else:
+        with copied(release) as copy:
+            yield copy
+
+
 def _mark(run: Path, installation: bytes) -> bytes:
     about, plan = (hashlib.sha256(_read(run / name)).digest() for name in ("run.json", "plan.toml"))
-    return hmac.digest(installation, b"rpsg-made-here/2\0" + about + plan, hashlib.sha256).hex().encode()
+    return hmac.digest(installation, b"rpsg-made-here/1\0" + about + plan, hashlib.sha256).hex().encode()
 
 
 def _read(path: Path) -> bytes:
