@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from rpsg.errors import UsageError
 from rpsg.given import name_of, path_of
 from rpsg.plan import Plan, resolve
 

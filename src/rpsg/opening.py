@@ -84,7 +84,9 @@ def open_run(run: Path, data: Path | None = None, progress: Progress | None = No
     plan = resolve(read_toml(run / PLAN))
     ledger = strict_json((run / "release" / LEDGER).read_bytes())
     if registry.method(plan.method.name).reads == "nothing":
-        raise UsageError("This run read no private data: there is nothing to open.", hint="Leave out --with-vault.")
+        raise UsageError(
+            "This run read no private data: there is nothing to open.", hint="Leave out --with-vault."
+        )
     with RunFolder.finished(run) as folder:
         found = plan if data is None else plan.model_copy(update={"data": _at(plan, data)})
         corpus = _corpus(found)
@@ -189,4 +191,6 @@ def _verdicts(outcomes: Sequence[Outcome]) -> list[Check]:
 def _verdict(found: Outcome, tests: int) -> Check:
     chances = f"spread {found.spread:.2g}, mean {found.mean:.2g}, over {found.cells} counts"
     detail = found.reason or f"{chances}; wrong below {FALSE_ALARM / max(1, tests):.1g}"
-    return Check(f"noisy minus clean is the stated noise: {found.stage}", ok=found.is_noise(tests), detail=detail)
+    return Check(
+        f"noisy minus clean is the stated noise: {found.stage}", ok=found.is_noise(tests), detail=detail
+    )

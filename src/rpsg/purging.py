@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 #: note that a purge was made.
 KEPT = ("commitment", MARK, PURGED)
 CANNOT_PROMISE = (
-    "copies and backups of the run folder; those of encrypted files cannot be read without the vault.json "
-    "that was in it",
+    "copies and backups of the run folder; encrypted files in them open with a copy of vault.json alone",
     "what a drive keeps of deleted blocks, above all a solid-state drive",
     "memory that was swapped to the disk, and the private file itself, which is not the run's",
 )

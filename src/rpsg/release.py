@@ -161,9 +161,7 @@ def publish(
             folder.vault.write("ledger.private.json", _pretty(mine))
 
 
-def build_release(
-    target: Path, made: Made, free: Free, *, parquet: bytes | None = None
-) -> Mapping[str, Any]:
+def build_release(target: Path, made: Made, free: Free, *, parquet: bytes | None = None) -> Mapping[str, Any]:
     """Fill the empty folder ``target`` with a release and give its public ledger. Nothing private is read.
 
     The same arguments give the same bytes, so whoever has a release can build it again and compare. What

@@ -1,4 +1,4 @@
-"""A signed release is known to come from the holder of a key; whoever changes it cannot sign it again as the same."""
+"""A signed release comes from the holder of a key, and nobody else can change it and sign it again."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Whoever gets hold of a run folder, but not of the key beside it, reads nothing private in it and changes nothing.
+"""Whoever has a run folder, and not its key, reads nothing private in it and changes nothing unnoticed.
 
-Embeddings, seeds, prompts' replies and the secret key lay in the clear in every run folder. Embeddings of zeros,
-put there by hand, were taken for the run's own.
+Embeddings, seeds, replies to private prompts and the secret key lay in the clear in every run folder, and
+embeddings of zeros, put there by hand, were taken for the run's own.
 """
 
 from __future__ import annotations

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
     from rpsg.results import Check
 
-STRICT = {"privacy": {"epsilon": 8.0, "shares": {"keyphrases": 0.2, "cards": 0.2}}, "data": {"label": "label"}}
+STRICT = {
+    "privacy": {"epsilon": 8.0, "shares": {"keyphrases": 0.2, "cards": 0.2}},
+    "data": {"label": "label"},
+}
 SPLIT = {"method": {"name": "split", "rounds": 2}, "privacy": {"epsilon": 8.0}}
 
 
@@ -39,7 +42,9 @@ def test_an_honest_run_opens(lab: Lab, sections: dict[str, Any]) -> None:
     checks = open_run(run)
     assert failed(checks) == [], [check.detail for check in checks]
     noise = [check.name for check in checks if check.name.startswith("noisy minus clean")]
-    stages = [r["stage"] for r in json.loads((run / "release/ledger.json").read_text())["stage_plan"]["releases"]]
+    stages = [
+        r["stage"] for r in json.loads((run / "release/ledger.json").read_text())["stage_plan"]["releases"]
+    ]
     assert [name.rpartition(": ")[2] for name in noise] == stages
     assert api.verify(run, with_vault=True).ok
 

@@ -66,7 +66,9 @@ def hired(lab: Lab, tiny: Pack, tmp_path: Path) -> Any:
         vectors = tools.embedder.embed(private)
         boxes: dict[str, Any] = {"rows": lambda: Private(rows), "embeddings": lambda: Private(vectors)}
         door = Disclosure(tmp_path / "disclosures.jsonl", boxes)
-        seeding = Seeding(door, Shelf(Vault.create(private_dir(tmp_path / "private"), "none")), RoundedGaussian())
+        seeding = Seeding(
+            door, Shelf(Vault.create(private_dir(tmp_path / "private"), "none")), RoundedGaussian()
+        )
         plan = lab.plan(method={"name": "paper"}, paper=paper)
         nobody: Any = None  # these steps ask no voter
         return Job(plan, tiny, None, nobody, nobody, tools, running.Silent(), b"k" * 32, seeding)

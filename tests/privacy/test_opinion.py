@@ -44,10 +44,16 @@ def test_an_honest_ledger_is_confirmed_with_thresholds_and_groups(run: Any) -> N
     ("change", "said"),
     [
         (lambda c: c["mechanisms"][0].update(sigma=0.9 * c["mechanisms"][0]["sigma"]), "epsilon:"),
-        (lambda c: c["claim"].update(epsilon_replace_one=0.99 * c["claim"]["epsilon_replace_one"]), "replace_one"),
+        (
+            lambda c: c["claim"].update(epsilon_replace_one=0.99 * c["claim"]["epsilon_replace_one"]),
+            "replace_one",
+        ),
         (lambda c: c["claim"]["epsilon_group"].update({"3": 1.0}), r"epsilon_group\.3"),
         (lambda c: c["claim"].update(epsilon=0.5), "lower than its own account"),
-        (lambda c: threshold(c).update(threshold=threshold(c)["threshold"] - 2), "a string of one unit passes"),
+        (
+            lambda c: threshold(c).update(threshold=threshold(c)["threshold"] - 2),
+            "a string of one unit passes",
+        ),
     ],
 )
 def test_a_figure_that_is_wrong_is_found_without_our_code(

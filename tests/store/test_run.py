@@ -148,7 +148,12 @@ def test_a_creation_that_was_cut_short_is_finished(tmp_path: Path) -> None:
     open_run(tmp_path).close()
     whole = sorted(tree(tmp_path))
     kept = json.loads((tmp_path / "run.json").read_bytes())["run_id"]
-    for left in (["run.json"], ["run.json", "plan.toml"], ["run.json", "plan.toml", "private/vault.json"], []):
+    for left in (
+        ["run.json"],
+        ["run.json", "plan.toml"],
+        ["run.json", "plan.toml", "private/vault.json"],
+        [],
+    ):
         for name in set(whole) - set(left) - {".lock"}:
             (tmp_path / name).unlink(missing_ok=True)
         if left == []:

@@ -15,6 +15,7 @@ from rpsg.cli.doctor import doctor
 from rpsg.cli.evaluate import evaluate
 from rpsg.cli.explain import explain
 from rpsg.cli.init import init
+from rpsg.cli.ledger import ledger
 from rpsg.cli.listing import list_names
 from rpsg.cli.models import models
 from rpsg.cli.propose import propose
@@ -86,3 +87,4 @@ app.command("explain")(explain)
 app.command("propose")(propose)
 app.command("list")(list_names)
 app.add_typer(models, name="models")
+app.add_typer(ledger, name="ledger")

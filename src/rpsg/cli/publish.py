@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path  # noqa: TC003  # typer reads it at run time
 from typing import Annotated
 
 import typer
@@ -49,4 +49,6 @@ def keygen(
     if as_json:
         print_json({"keys": {"private": str(name), "public": str(public), "fingerprint": told}})
     else:
-        Screen.stdout().facts((("private key", str(name)), ("public key", str(public)), ("fingerprint", told)))
+        Screen.stdout().facts(
+            (("private key", str(name)), ("public key", str(public)), ("fingerprint", told))
+        )

@@ -28,7 +28,9 @@ def purge(
 
     if not yes:
         if not sys.stdin.isatty():
-            raise UsageError("Nobody is there to be asked.", hint=f"To purge for good: rpsg purge {run} --yes")
+            raise UsageError(
+                "Nobody is there to be asked.", hint=f"To purge for good: rpsg purge {run} --yes"
+            )
         typer.confirm(f"Destroy the private half of {run} for good?", abort=True)
     done = purging.purge(run)
     if as_json:

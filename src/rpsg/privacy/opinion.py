@@ -1,7 +1,7 @@
-"""``rpsg verify --second-opinion``: every epsilon of a ledger again by a library that shares no code with ours.
+"""``rpsg verify --second-opinion``: every epsilon again by a library that shares no code with ours.
 
-The mechanisms are composed by dp-accounting's privacy-loss distributions (extra "verify"). Their epsilon is an
-upper bound on a grid, so it may be a little above the closed form; a claim that is lower than it by more than
+The mechanisms are composed by dp-accounting's privacy-loss distributions (extra "verify"). Their epsilon is
+an upper bound on a grid, a little above the closed form; a figure that differs from it by more than
 ``TOLERANCE`` is not confirmed. What the thresholds add to delta is computed by scipy, which comes with it.
 """
 
@@ -59,7 +59,8 @@ def _thresholds(ledger: Mapping[str, Any]) -> Iterator[str]:
         passes = float(norm.sf((line["threshold"] - 1.5) / line["sigma"]))
         fails = -math.expm1(line["items_per_unit"] * math.log1p(-passes))
         if fails > line["delta_fail"] * (1.0 + TOLERANCE):
-            yield f"{line['stage']}: a string of one unit passes with {fails:.3g}, not {line['delta_fail']:.3g}"
+            claimed = line["delta_fail"]
+            yield f"{line['stage']}: a string of one unit passes with {fails:.3g}, not {claimed:.3g}"
     total = math.fsum(line["delta_fail"] for line in lines)
     if total > ledger["claim"]["delta_fail"] * (1.0 + TOLERANCE):
         yield f"the thresholds add {total:.3g} to delta, not {ledger['claim']['delta_fail']:.3g}"

@@ -1,4 +1,4 @@
-"""Is the difference of noisy and clean counts the noise that the ledger names? For the operator, who has both.
+"""Is noisy minus clean the noise that the ledger names? For the operator, who has both.
 
 Each count becomes a number that is uniform when the noise is right: a random point between F(r - 1) and F(r),
 where F is the distribution of the rounded Gaussian and r the difference. A string that did not reach its
@@ -55,7 +55,7 @@ def seen(difference: int, sigma: float) -> tuple[float, float]:
 
 
 def below_threshold(distance: int, sigma: float) -> tuple[float, float]:
-    """The interval of a count that stayed below its threshold, which lies ``distance`` above the clean count."""
+    """The interval of a count below its threshold, which lies ``distance`` above the clean count."""
     return 0.0, _at_most(distance - 1, sigma)
 
 

@@ -46,7 +46,9 @@ def make_pair(private: Path, public: Path) -> str:
     told = key.public_key().public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo)
     for file in (private, public):
         if os.path.lexists(file):
-            raise UsageError(f"{file} is there already.", hint="Choose another name; a lost key cannot be made again.")
+            raise UsageError(
+                f"{file} is there already.", hint="Choose another name; a lost key cannot be made again."
+            )
     try:
         create_private(private, pem)
         create_private(public, told)
@@ -97,7 +99,8 @@ def public_key(file: Path) -> bytes:
         key = None
     if not isinstance(key, Ed25519PublicKey):
         raise UsageError(
-            f"{file} holds no public {ALGORITHM} key.", hint="It is the file that ends in .pub of rpsg keygen."
+            f"{file} holds no public {ALGORITHM} key.",
+            hint="It is the file that ends in .pub of rpsg keygen.",
         )
     return _raw(key)
 
@@ -128,7 +131,9 @@ def is_signed(signer: Mapping[str, Any], ledger: bytes, signature: bytes) -> boo
         raw = bytes.fromhex(signer["public_key"])
         if (signer["algorithm"], signer["fingerprint"]) != (ALGORITHM, fingerprint(raw)):
             return False
-        Ed25519PublicKey.from_public_bytes(raw).verify(base64.b64decode(signature.strip(), validate=True), ledger)
+        Ed25519PublicKey.from_public_bytes(raw).verify(
+            base64.b64decode(signature.strip(), validate=True), ledger
+        )
     except (InvalidSignature, ValueError, binascii.Error):
         return False
     return True

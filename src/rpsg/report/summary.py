@@ -149,8 +149,8 @@ def _signed(facts: Facts) -> str:
     if signer is None:
         return ""
     return (
-        f"## Who signed it\n\nThe {signer['algorithm']} key with the fingerprint {signer['fingerprint']}. Whose "
-        "key that is must be known from elsewhere: `rpsg verify RELEASE --key KEY.pub`"
+        f"## Who signed it\n\nThe {signer['algorithm']} key with the fingerprint {signer['fingerprint']}. "
+        "Whose key that is must be known from elsewhere: `rpsg verify RELEASE --key KEY.pub`"
     )
 
 
