@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 #: note that a purge was made.
 KEPT = ("commitment", MARK, PURGED)
 CANNOT_PROMISE = (
-    "copies and backups of the run folder; encrypted files in them open with a copy of vault.json alone",
+    "copies and backups of the run folder; what is encrypted there opens where vault.json was copied too",
     "what a drive keeps of deleted blocks, above all a solid-state drive",
     "memory that was swapped to the disk, and the private file itself, which is not the run's",
 )

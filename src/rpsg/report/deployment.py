@@ -49,8 +49,8 @@ def deployment(ledger: Mapping[str, Any], about: str) -> dict[str, Any]:
             },
             "dp_variant": {
                 "variant_name": "Approximate DP",
-                "data_domain": "Text files whose rows may have a label and the id of a person; see the domain "
-                "of valid inputs in the documentation of RPSG.",
+                "data_domain": "Text files whose rows may have a label and the id of a person; see the "
+                "domain of valid inputs in the documentation of RPSG.",
                 "unprotected_quantities": _listed(ledger["not_covered"]),
             },
             "privacy_loss": {
@@ -64,8 +64,8 @@ def deployment(ledger: Mapping[str, Any], about: str) -> dict[str, Any]:
                 "model_name_details": "The publisher holds the texts and runs the mechanisms on one machine.",
                 "actors": _actors(ledger),
                 "release_type": "One release",
-                "release_type_details": "This entry is about one release. What earlier or later releases from "
-                "the same texts cost adds to it.",
+                "release_type_details": "This entry is about one release. What earlier or later releases "
+                "from the same texts cost adds to it.",
                 "data_source_type": "Static",
                 "access_type": "Non-interactive",
                 "access_type_details": "Corpus, noisy answers and ledger are files.",
@@ -79,8 +79,8 @@ def deployment(ledger: Mapping[str, Any], about: str) -> dict[str, Any]:
             },
             "implementation": {
                 "preprocessing_and_hyperparameter_tuning": "Each row alone, by public models; at most "
-                f"{unit['max_records_per_unit']} of a unit's rows take part ({unit['bounding']}). All settings "
-                "were fixed in a public plan before the texts were read.",
+                f"{unit['max_records_per_unit']} of a unit's rows take part ({unit['bounding']}). All "
+                "settings were fixed in a public plan before the texts were read.",
                 "mechanisms": _listed([*_mechanisms(ledger), *_code(ledger)]),
                 "justification": None,
             },
@@ -137,5 +137,5 @@ def _mechanisms(ledger: Mapping[str, Any]) -> Iterator[str]:
 
 def _code(ledger: Mapping[str, Any]) -> Iterator[str]:
     rng, code = ledger["rng"], ledger["code"]
-    yield f"noise by {rng['source']}: whole numbers by table look-up from the system's random source, no floats"
+    yield f"noise by {rng['source']}: whole numbers, drawn from the system's random source without floats"
     yield f"rpsg {code['version']}, sources {code['source_sha256']}, Python {code['python']}"

@@ -52,7 +52,7 @@ def _from_file(*, make: bool) -> bytes:
     except FileNotFoundError:
         raise RunError(
             f"The key that opens the private files of this run is not there: {file}",
-            hint=f"Bring it back from a backup, or set RPSG_HOME to the state folder that has it. {_OTHERWISE}",
+            hint=f"Bring it back from a backup, or set RPSG_HOME to its state folder. {_OTHERWISE}",
         ) from None
     if len(key) != KEY_BYTES:
         raise RunError(f"{file} is damaged.", hint=f"Bring it back from a backup. {_OTHERWISE}")
