@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 #: More cells than any schema that people can fill; what asks for more asks for memory.
 MOST_CELLS = 1_000_000
+#: The most texts times values of an attribute, each of which takes a number in memory while cards are drawn.
+MOST_DRAWN = 300_000_000
 _SEEDED_ROLES = ("embedder", "sentiment", "recogniser", "summariser", "surrogate", "scorer")
 _SOURCES = {"os": RoundedGaussian.name, "opendp": OpenDPNoise.name}
 
@@ -167,6 +169,9 @@ def check_amount(claimed: Claimed, texts: int) -> None:
         wanted = max(wanted, pool_size(plan, people, budget))
     if wanted > texts:
         raise VerificationError("The plan asks for more texts than the evidence has replies for.")
+    widest = max((len(a.values) for a in claimed.pack.attributes), default=0)
+    if widest * max(wanted, 1) > MOST_DRAWN:
+        raise VerificationError("The domain pack has more values than so many texts can be drawn from here.")
 
 
 def first_count(claimed: Claimed) -> int:

@@ -30,6 +30,7 @@ from rpsg.results import Run
 from rpsg.seeded_release import seeded_facts, short_claim
 from rpsg.store.exports import SyntheticText, write_corpus
 from rpsg.store.files import write_atomic
+from rpsg.store.own import readable
 from rpsg.store.settled import FAILED
 from rpsg.store.shelf import table
 from rpsg.store.writers import write_replies
@@ -358,6 +359,23 @@ def read_release(path: Path, timings: Mapping[str, float] | None = None) -> Run:
         summary=words,
         timings=dict(timings or {}),
     )
+
+
+def read_any_release(path: Path) -> Run:
+    """A finished run that may be a stranger's: its release is copied before it is read, unless it is ours.
+
+    Raises:
+        RunError: there is no finished release, or a file of it is damaged.
+        VerificationError: the release holds what no release has.
+    """
+    release = release_folder(path)
+    try:
+        with readable(release) as folder:
+            return replace(read_release(folder), path=release.parent)
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
+        raise RunError(
+            f"{release} holds a file that cannot be read.", hint="Check it with: rpsg verify RUN"
+        ) from None
 
 
 def release_folder(path: Path) -> Path:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from attacks.forging import in_ledger, in_lines, replaced, sealed_again
+from attacks.forging import added, in_ledger, in_lines, replaced, sealed_again
 from rpsg import api
 from rpsg.errors import RpsgError, UsageError, VerificationError
 from rpsg.report.writing import write_private, write_public
@@ -188,6 +188,19 @@ def test_a_description_cannot_ask_for_all_memory(release_of: Callable[[str], Pat
     replaced("evidence/pack/pack.toml", "a review of {value}", "{value:>99999999999}")(release)
     sealed_again(release)
     assert not api.verify(release).ok
+
+
+@pytest.mark.parametrize("name", ["evidence/plan.toml", "evidence/pack/pack.toml"])
+def test_a_key_of_ten_thousand_parts_is_refused_before_a_reader_of_toml_sees_it(
+    release_of: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Such a reader takes the square of their number in memory."""
+    monkeypatch.setattr("tomllib.loads", lambda _text: pytest.fail("it was read"))
+    release = release_of("floor")
+    added(name, "a" + ".a" * 10_000 + " = 1\n")(release)
+    sealed_again(release)
+    (check,) = api.verify(release).checks
+    assert "dots" in check.detail
 
 
 def test_a_row_that_is_no_row_is_no_traceback(release_of: Callable[[str], Path]) -> None:

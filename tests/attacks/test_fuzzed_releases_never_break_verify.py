@@ -278,12 +278,13 @@ def meaning(release: Path) -> dict[str, Any]:
     ledger = json.loads(found.pop("ledger.json"))
     for free in ("ledger_id", "chain", "code", "private_commitment"):
         ledger.pop(free, None)
-    ledger.pop("cumulative", None)
-    if "evidence/texts.jsonl" not in found:  # what voters answered decided about rows that nobody can derive
-        for name in [name for name in found if name.startswith("evidence/release-")]:
-            found.pop(name)
-        for line in ledger["mechanisms"]:
-            line.pop("output_sha256", None)
+    for line in ledger["mechanisms"]:
+        line.pop("output_sha256", None)
+    derived = "evidence/texts.jsonl" in found
+    for name in [name for name in found if name.startswith("evidence/release-")]:
+        answer = json.loads(found.pop(name))
+        if derived:  # what voters answered decided about rows that nobody can derive
+            found[name] = {key: value for key, value in answer.items() if key != "draw"}
     return {**found, "ledger": json.dumps(ledger)}
 
 

@@ -326,6 +326,13 @@ TAMPERS: dict[str, tuple[str, Change]] = {
         "split",
         in_lines("evidence/release-001.json", lambda b: b["values"].pop()),
     ),
+    "one draw for two answers": (
+        "strict",
+        both(
+            in_lines("evidence/release-001.json", lambda b: b.update(draw="a" * 32)),
+            in_lines("evidence/release-002.json", lambda b: b.update(draw="a" * 32)),
+        ),
+    ),
     "evidence of another plan": (
         "strict",
         in_lines("evidence/release-000.json", lambda b: b.update(plan_sha256="0" * 64)),
@@ -397,7 +404,7 @@ TAMPERS: dict[str, tuple[str, Change]] = {
 #: Changes that break a ledger's own seal or spelling; sealing again would undo them.
 AS_IT_IS = {
     "a key of the ledger twice": ("strict", twice),
-    "a ledger with NaN": ("strict", replaced("ledger.json", '"releases": ', '"releases": NaN, "x": ', 1)),
+    "a ledger with NaN": ("strict", replaced("ledger.json", '"mu2": ', '"mu2": NaN, "x": ', 1)),
     "a ledger of another spelling": ("strict", added("ledger.json", "\n")),
     "a seal that does not hold": ("strict", replaced("ledger.json", '"epsilon": 4.0', '"epsilon": 3.0', 1)),
 }

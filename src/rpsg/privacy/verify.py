@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CANNOT_SHOW = (
+    "who made it, if it bears no signature: this program builds a release that fits from any inputs",
     "that the operator ran this code, on these data, and nothing else beside it",
     "that the list of mechanisms is complete, if plan, ledger and evidence were all shortened together",
     "that the noise came from where the ledger says, and was not stored",
@@ -114,12 +115,16 @@ def _evidence(ledger: Mapping[str, Any], folder: Path) -> Iterator[str]:
     if evidence_names(folder) != {evidence_file(folder, seq).name for seq in range(len(lines))}:
         yield "there are more or fewer evidence files than mechanisms"
         return
+    draws: set[str] = set()
     for seq, line in enumerate(lines):
         content = evidence_file(folder, seq).read_bytes()
         if hashlib.sha256(content).hexdigest() != line["output_sha256"]:
             yield f"{line['stage']}: the evidence was changed"
             continue
         evidence = parse_evidence(content)
+        if evidence.draw in draws:
+            yield f"{line['stage']}: the evidence is of a draw that was told before"
+        draws.add(evidence.draw)
         if (evidence.plan_sha256, evidence.seq, evidence.stage) != (
             ledger["plan_sha256"],
             seq,

@@ -39,6 +39,9 @@ NAMES: tuple[tuple[re.Pattern[str], int], ...] = (
 FOLDERS = frozenset({"evidence", "evidence/pack"})
 #: A release has a few dozen files; more than this is not one.
 MOST_FILES = 500
+#: A key with thousands of dots takes a TOML reader the square of that in memory.
+MOST_DOTS = 300
+_BETWEEN_DOTS = re.compile(rb"[=\n,{}\[\]]")
 _CHUNK = 1 << 20
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -135,6 +138,13 @@ def _copy_file(folder: int, name: str, full: str, into: Path) -> None:
                 target.write(chunk)
     finally:
         os.close(source)
+    if name.endswith(".toml"):
+        _refuse_long_keys(into / full, full)
+
+
+def _refuse_long_keys(file: Path, full: str) -> None:
+    if any(part.count(b".") > MOST_DOTS for part in _BETWEEN_DOTS.split(file.read_bytes())):
+        raise _refused(f"{_shown(full)} has a line with more than {MOST_DOTS} dots.")
 
 
 def _refused(what: str) -> VerificationError:
