@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from attacks.forging import added, in_ledger, in_lines, replaced, sealed_again
+from tests.attacks.forging import added, in_ledger, in_lines, replaced, sealed_again
 from rpsg import api
 from rpsg.errors import RpsgError, UsageError, VerificationError
 from rpsg.report.writing import write_private, write_public
