@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from tests.attacks.forging import sealed_again
+
 from rpsg import api
 from rpsg.errors import RpsgError
 

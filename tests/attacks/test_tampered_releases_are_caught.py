@@ -13,7 +13,6 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from tests.attacks.forging import (
     added,
     both,
@@ -25,6 +24,7 @@ from tests.attacks.forging import (
     replaced,
     sealed_again,
 )
+
 from rpsg import api
 from rpsg.privacy.accounting import plan_sha256
 from rpsg.privacy.claims import NO_PRIVATE_DATA
