@@ -139,12 +139,14 @@ def open_side(
         corpus, commitment = _read(plan, folder, account, progress)
         gathered = partial(people_of, plan, folder, tools, progress)
         if kernel is None:
+            same_seeds(folder, corpus)
             everybody = gathered(corpus, EMBEDDINGS, bounded=False)  # nobody is protected by a bound
             door = open_door(folder, everybody, source)
             return PrivateSide(nobody(tools, progress), NoQuestions(), account, commitment, door)
         seeding: Seeding | None = None
         if method.reads == "donors":
             donors, corpus = donors_and_voters(plan, folder, corpus)
+            same_seeds(folder, donors)
             seeding = open_door(folder, gathered(donors, DONORS), source)
         return PrivateSide(gathered(corpus, EMBEDDINGS), kernel, account, commitment, seeding)
     except BaseException:
@@ -200,7 +202,7 @@ def _read(
     corpus = reading.map(lambda read: read.corpus)
     nonce = hmac.digest(folder.key, b"rpsg-commitment/1", hashlib.sha256)
     commitment = commit_to(corpus, nonce)
-    same_data(folder.private_path("commitment"), commitment)
+    forget_other_rows(folder, commitment)
     keep_notes(folder, account, corpus)
     return corpus, commitment
 
@@ -284,7 +286,7 @@ def donors_and_voters(
     if plan.split.donor_list:
         users = listed(plan)
         tag = hmac.digest(folder.key, "\n".join(sorted(users)).encode(errors="surrogatepass"), hashlib.sha256)
-        _same(folder.private_path("donors"), tag.hex(), "The list of donors")
+        _same(folder.private_path("donors"), tag.hex(), "The list of donors has")
         is_donor = by_list(users)
     else:
         is_donor = by_draw(folder.key, plan.split.donors)
@@ -292,12 +294,29 @@ def donors_and_voters(
     return both.map(lambda halves: halves[0]), both.map(lambda halves: halves[1])
 
 
-def same_data(file: Path, commitment: Commitment) -> None:
-    """Keep the commitment of a run's data, and refuse other data when the run goes on.
+def forget_other_rows(folder: RunFolder, commitment: Commitment) -> None:
+    """Keep the commitment to the rows of a run; where it held others before, what was kept of those goes.
 
-    The claim is about one data set, and what was kept of it (embeddings, noisy counts) fits no other.
+    A run may go on with rows that have changed. Each noisy answer protects whoever is in the rows that it was
+    drawn from, so their prices add up for a person in any of them. An error instead would tell everybody
+    for certain whether the rows are the same. Only embeddings fit no other rows; they are made again.
     """
-    _same(file, commitment.value, "The data")
+    file, value = folder.private_path("commitment"), commitment.value.encode()
+    if file.exists() and file.read_bytes() != value:
+        for name in (EMBEDDINGS, DONORS):
+            folder.vault.path(name).unlink(missing_ok=True)
+    write_atomic(file, value)
+
+
+def same_seeds(folder: RunFolder, seeds: Private[Corpus]) -> None:
+    """Refuse to go on with other seeds: stages that were kept fit no others, and seeds are not protected.
+
+    Raises:
+        RunError: the records that give seeds changed since the run began.
+    """
+    nonce = hmac.digest(folder.key, b"rpsg-seeds/1", hashlib.sha256)
+    tag = commit_to(seeds, nonce).value
+    _same(folder.private_path("seeds"), tag, "The records that give seeds have")
 
 
 def _same(file: Path, value: str, what: str) -> None:

@@ -121,7 +121,7 @@ def test_another_list_does_not_go_on_with_the_run(lab: Lab) -> None:
     with pytest.raises(KeyboardInterrupt):
         lab.run(plan, writer=Stop())
     donors.write_text("person-1\nperson-2\n")
-    with pytest.raises(RunError, match="list of donors changed"):
+    with pytest.raises(RunError, match="list of donors has changed"):
         lab.run(plan)
 
 
