@@ -1,4 +1,5 @@
-"""The most memory the votes of a million records take, embeddings in a file, as a run keeps them.
+"""The most memory the votes of a million records take, embeddings in a file, as a run with
+--vault none keeps them. With a vault they are in memory besides: 4 bytes * records * dim more.
 
     python benchmarks/memory.py [--records 1000000] [--candidates 2000] [--dim 384] [--labels 0] [--json]
 
@@ -29,6 +30,8 @@ from rpsg.privacy.private import Private, open_private
 from rpsg.records import Corpus, Document
 from rpsg.stages.seeds import People
 from rpsg.stages.votes import vote_ballots
+from rpsg.store.vault import Vault
+from rpsg.store.vectors import Vectors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,7 +110,7 @@ def one_run(options: argparse.Namespace, folder: Path) -> dict[str, float]:
         key=b"a key for a benchmark",
         embedder=RandomRows(options.dim),
         progress=Silent(),
-        cache=folder / "embeddings.npy",
+        cache=Vectors(Vault.create(folder, "none"), "embeddings", options.dim),
     )
     open_private(people.units)
     figures["peak_gib_with_texts"] = peak()

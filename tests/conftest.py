@@ -116,6 +116,13 @@ ZEBRA = [
     "zephyr",
 ]
 LABELS = ("food", "drink")
+VAULT_KEY = b"one key for all tests of a session"[:32]
+
+
+def put_vault_key(home: Path) -> None:
+    """The same in every state folder, so that a run that many tests look at can be opened by each."""
+    (home / "vault.key").write_bytes(VAULT_KEY)
+    (home / "vault.key").chmod(0o600)
 
 
 #: Runs that a fixture made for many tests began "here" for each of them.
@@ -151,6 +158,7 @@ def no_user_s_state(pulled_models: Path, tmp_path_factory: pytest.TempPathFactor
     """Fixtures that live longer than a test get a state folder too, never the user's."""
     home = state_in(tmp_path_factory.mktemp("session-home"))
     (home / "models").symlink_to(pulled_models)
+    put_vault_key(home)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RPSG_HOME", str(home))
         yield
@@ -179,6 +187,7 @@ def own_state(
     home = state_in(tmp_path_factory.mktemp("home"))
     if request.node.get_closest_marker("weights") is not None:
         (home / "models").symlink_to(pulled_models)
+    put_vault_key(home)
     monkeypatch.setenv("RPSG_HOME", str(home))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rpsg.given import name_of, path_of
@@ -101,24 +102,38 @@ def verify(
     models: Mapping[str, str] | None = None,
     plugins: Sequence[str] = (),
     progress: Progress | None = None,
+    key: str | Path | None = None,
+    second_opinion: bool = False,
+    with_vault: bool = False,
+    data: str | Path | None = None,
 ) -> Verification:
     """Check a release folder (or a run folder), which may be a stranger's.
 
     The release is made again from its plan, pack and evidence, and compared byte for byte. Nothing that it
     names is opened, beyond models whose weights are known here by their digest. ``models`` says where others
     are, by role ("writer", "embedder", "scorer", "sentiment"); ``plugins`` names methods and models of other
-    packages that may be loaded. With ``regenerate`` the writer writes every text again.
-    VerificationError when there is no release, UsageError for another role.
+    packages that may be loaded. With ``regenerate`` the writer writes every text again. With ``key``, a file
+    with a public key, the release must be signed by it. With ``second_opinion`` dp-accounting computes every
+    epsilon again. With ``with_vault`` the operator of a run has its commitment opened and its noise tested on
+    the private ``data`` (default: where the plan says); these checks depend on private data and are not for
+    publication. VerificationError when there is no release, UsageError for another role.
     """
-    from rpsg import verifying  # noqa: PLC0415  # as above
+    from rpsg import opening, verifying  # noqa: PLC0415  # as above
 
-    return verifying.verify(
+    found = verifying.verify(
         path_of(release, "release"),
         regenerate=regenerate,
         models=models,
         plugins=tuple(plugins),
         progress=progress,
+        key=None if key is None else path_of(key, "key"),
+        second_opinion=second_opinion,
     )
+    if not (with_vault and found.ok):
+        return found
+    where = None if data is None else path_of(data, "data")
+    opened = opening.open_run(path_of(release, "release"), where, progress)
+    return replace(found, checks=(*found.checks, *opened))
 
 
 def examine(plan: Plan, folder: str | Path | None = None) -> Iterator[Finding]:

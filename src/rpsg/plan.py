@@ -264,6 +264,15 @@ class Split(Section):
     donor_list: Name = ""
 
 
+class Vault(Section):
+    """Where the key is that encrypts a run's private files; "none" leaves them in the clear, and is told.
+
+    "file" is ``vault.key`` in the state folder, "env" the variable RPSG_VAULT_KEY, "keyring" the desktop's.
+    """
+
+    key: Literal["file", "env", "keyring", "none"] = "file"
+
+
 class Generation(Section):
     """The public random stream: prompts, sampling. It never touches the noise.
 
@@ -290,6 +299,7 @@ class Plan(Section):
     paper: Paper = Paper()
     split: Split = Split()
     generation: Generation = Generation()
+    vault: Vault = Vault()
 
     @model_validator(mode="after")
     def _can_be_written_down(self) -> Self:

@@ -23,6 +23,7 @@ from rpsg.stages.seeds import People
 from rpsg.store.files import canonical_json, write_atomic
 from rpsg.store.readers import check_place, read_by_rule
 from rpsg.store.shelf import Shelf
+from rpsg.store.vectors import Vectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
     from rpsg.store.readers import Reading
     from rpsg.store.run import RunFolder
 
-
+#: The embeddings of the people who are asked, and of those who give seeds, in the vault.
+EMBEDDINGS, DONORS = "embeddings.f32", "donors.f32"
 NOTES = "notes.md"
 ROWS = "rows.json"
 #: Said in every run, whatever the file holds.
@@ -135,16 +137,16 @@ def open_side(
         if method.has_seeds:
             account.read_without_bound(folder.run_id, method.name)
         corpus, commitment = _read(plan, folder, account, progress)
-        gathered = partial(_people, plan, folder, tools, progress)
+        gathered = partial(people_of, plan, folder, tools, progress)
         if kernel is None:
-            everybody = gathered(corpus, "embeddings.npy", bounded=False)  # nobody is protected by a bound
+            everybody = gathered(corpus, EMBEDDINGS, bounded=False)  # nobody is protected by a bound
             door = open_door(folder, everybody, source)
             return PrivateSide(nobody(tools, progress), NoQuestions(), account, commitment, door)
         seeding: Seeding | None = None
         if method.reads == "donors":
             donors, corpus = donors_and_voters(plan, folder, corpus)
-            seeding = open_door(folder, gathered(donors, "donors.npy"), source)
-        return PrivateSide(gathered(corpus, "embeddings.npy"), kernel, account, commitment, seeding)
+            seeding = open_door(folder, gathered(donors, DONORS), source)
+        return PrivateSide(gathered(corpus, EMBEDDINGS), kernel, account, commitment, seeding)
     except BaseException:
         if kernel is not None:
             kernel.close()
@@ -239,7 +241,7 @@ def _keep_rows(folder: RunFolder, reading: Reading) -> None:
     write_atomic(folder.private_path(ROWS), canonical_json(kept))
 
 
-def _people(
+def people_of(
     plan: Plan,
     folder: RunFolder,
     tools: Tools,
@@ -256,7 +258,7 @@ def _people(
         key=folder.key,
         embedder=tools.embedder,
         progress=progress,
-        cache=folder.private_path(cache),
+        cache=Vectors(folder.vault, cache, tools.embedder.dim),
     )
 
 
@@ -267,7 +269,7 @@ def open_door(folder: RunFolder, people: People, noise: NoiseSource) -> Seeding:
         "embeddings": lambda: people.embeddings,
     }
     door = Disclosure(folder.private_path("disclosures.jsonl"), boxes)
-    return Seeding(door, Shelf(folder.private_path("stages")), noise)
+    return Seeding(door, Shelf(folder.vault), noise)
 
 
 def donors_and_voters(

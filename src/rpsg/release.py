@@ -164,7 +164,7 @@ def publish(
         ledger = build_release(target, made, new_free(commitment))
         if commitment is not None:
             mine = build_private_ledger(ledger, commitment, private.paid())
-            write_atomic(folder.private_path("ledger.private.json"), _pretty(mine))
+            folder.vault.write("ledger.private.json", _pretty(mine))
 
 
 def build_release(target: Path, made: Made, free: Free, *, parquet: bytes | None = None) -> Mapping[str, Any]:
@@ -239,6 +239,7 @@ def ledger_facts(
                 made.tools.writer.endpoint, "dp_outputs" if paid else "public_only", made.tools.writer.name
             ),
         ),
+        in_the_clear=plan.vault.key == "none",
     )
 
 

@@ -163,8 +163,9 @@ def execute(
     if not (out / "run.json").exists():
         check_data(plan)  # before there is a folder: what is no path must not be written into its plan
     watch = Stopwatch(progress or Silent())
-    bound = (fingerprint(plan, pack, tools), plan.to_toml())
-    with RunFolder.create_or_resume(out, *bound, questions=questions(plan, pack, tools)) as folder:
+    bound_to = (fingerprint(plan, pack, tools), plan.to_toml())
+    asks, key = questions(plan, pack, tools), plan.vault.key
+    with RunFolder.create_or_resume(out, *bound_to, questions=asks, vault=key) as folder:
         if not folder.is_released:
             keep_pack(folder, plan, pack)
             for warning in filter(None, (*cautions(plan), about_few_people(plan, pack, budget))):
@@ -241,7 +242,8 @@ def writer_over(
 def open_calls(plan: Plan, folder: RunFolder) -> CallStore:
     """The store of what the writer said; in the private folder where prompts hold private text."""
     if registry.method(plan.method.name).has_seeds:
-        return CallStore(folder.private_path("calls.sqlite"), key=folder.key)
+        vault = folder.vault
+        return CallStore(folder.private_path("calls.sqlite"), key=vault.run_key, seal=vault.texts("calls"))
     return CallStore(folder.evidence_path("calls.sqlite"))
 
 

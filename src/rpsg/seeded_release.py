@@ -63,6 +63,7 @@ def seeded_facts(
         flows=made.flows,
         claim_words="" if split else claim_words(made),
         noise_source=made.noise,
+        in_the_clear=plan.vault.key == "none",
     )
 
 

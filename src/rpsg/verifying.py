@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from rpsg.privacy.checks import makes_dp_claim
 from rpsg.privacy.facts import Free
 from rpsg.privacy.files import strict_json
 from rpsg.privacy.ledger import code_facts
+from rpsg.privacy.opinion import disagreements
+from rpsg.privacy.signing import SIGNATURE, is_signed, public_key
 from rpsg.privacy.verify import CANNOT_SHOW, verify_release
 from rpsg.release import (
     CORPUS,
@@ -46,6 +49,10 @@ if TYPE_CHECKING:
 FOLDER = "the folder holds a release and nothing else"
 FOLLOWS = "everything follows from plan, pack and evidence"
 PROGRAM = "the program that made it"
+SIGNED = "signature"
+OPINION = "every epsilon again, by another accountant"
+UNKNOWN_SIGNER = "who holds the key that signed it: compare the fingerprint, or name the key with --key"
+UNSIGNED = "who made it: nobody has signed it"
 REGENERATE = "the writer writes the same texts again"
 FROM_SEEDS = (
     "that the rows follow from their inputs: they began with private records, so only the operator can",
@@ -63,24 +70,68 @@ def verify(
     models: Mapping[str, str] | None = None,
     plugins: Collection[str] = (),
     progress: Progress | None = None,
+    key: Path | None = None,
+    second_opinion: bool = False,
 ) -> Verification:
     """Check the release in ``path``, or in the run folder ``path``; it may be a stranger's.
 
     Nothing that the release names is opened: no model but those known here by digest and those that the
     caller names by role in ``models``, no server, no place outside its folder, no plug-in but ``plugins``.
-    The first thing about its form that is wrong ends the check.
+    The first thing about its form that is wrong ends the check. With ``key`` the release must be signed by
+    that public key; with ``second_opinion`` another accountant computes every epsilon again.
 
     Raises:
         VerificationError: there is no release.
         UsageError: ``models`` names a role that a replay does not have.
     """
     check_roles(models or {})
+    asked_for = None if key is None else public_key(key)
     release = release_in(path)
     try:
         with copied(release) as copy:
-            return _of_copy(copy, release, regenerate, dict(models or {}), plugins, progress)
+            found = _of_copy(copy, release, regenerate, dict(models or {}), plugins, progress)
+            return _with_opinions(found, copy, asked_for, second_opinion=second_opinion)
     except VerificationError as error:
         return Verification(release, (Check(FOLDER, ok=False, detail=str(error)),), CANNOT_SHOW)
+
+
+def _with_opinions(
+    found: Verification, copy: Path, key: bytes | None, *, second_opinion: bool
+) -> Verification:
+    """The verification with who signed it and what another accountant says, once the form is right."""
+    form = next((check for check in found.checks if check.name == "form"), None)
+    if form is None or not form.ok:
+        return found
+    ledger = strict_json((copy / LEDGER).read_bytes())
+    checks = [*found.checks, *_signed(copy, ledger, key)]
+    cannot_show = found.cannot_show
+    if key is None:
+        cannot_show += (UNKNOWN_SIGNER if "signer" in ledger else UNSIGNED,)
+    if second_opinion and makes_dp_claim(ledger) and all(check.ok for check in found.checks):
+        reasons = list(disagreements(ledger))
+        detail = "; ".join(reasons) or "privacy-loss distributions give the same figures"
+        checks.append(Check(OPINION, ok=not reasons, detail=detail))
+    return replace(found, checks=tuple(checks), cannot_show=cannot_show)
+
+
+def _signed(copy: Path, ledger: Mapping[str, Any], key: bytes | None) -> Iterator[Check]:
+    """Whether the signature fits the key in the ledger, and whether that is the key of the caller."""
+    signer, file = ledger.get("signer"), copy / SIGNATURE
+    if signer is None:
+        if key is not None:
+            yield Check(SIGNED, ok=False, detail="nobody has signed this release")
+        if file.is_file():
+            yield Check(SIGNED, ok=False, detail="there is a signature, and the ledger names no signer")
+        return
+    content = file.read_bytes() if file.is_file() else b""
+    if not is_signed(signer, (copy / LEDGER).read_bytes(), content):
+        yield Check(SIGNED, ok=False, detail="the signature is not one of this ledger by the key it names")
+    elif key is None:
+        yield Check(SIGNED, ok=True, detail=f"by {signer['fingerprint']}; whose key that is was not checked")
+    elif signer["public_key"] != key.hex():
+        yield Check(SIGNED, ok=False, detail=f"by {signer['fingerprint']}, which is another key than yours")
+    else:
+        yield Check(SIGNED, ok=True, detail=f"by the key that you named, {signer['fingerprint']}")
 
 
 def _of_copy(
@@ -114,7 +165,7 @@ def _of_copy(
                 hint="Leave out --regenerate: everything but the rows is checked.",
             )
         cannot_show += FROM_SEEDS if claimed.method.has_seeds else ()
-        opened = (_openable(release, claimed, models), models, plugins, progress)
+        opened = (plan_to_open(release, claimed, models), models, plugins, progress)
         checks += _made_again(claimed, regenerate, *opened)
     return Verification(release, tuple(checks), cannot_show, makes_dp_claim(ledger))
 
@@ -181,7 +232,7 @@ def _program(ledger: Mapping[str, Any]) -> tuple[Check, str]:
     return Check(PROGRAM, ok=True, detail=f"is another version ({version}); this one derives the same"), note
 
 
-def _openable(release: Path, claimed: Claimed, models: dict[str, str]) -> Plan:
+def plan_to_open(release: Path, claimed: Claimed, models: dict[str, str]) -> Plan:
     """The plan whose models may be opened: that of a run which began here, else one without its server."""
     run = release.absolute().parent
     if release.name == "release" and is_own(run):
@@ -201,14 +252,16 @@ def _compared(claimed: Claimed, made: Made) -> Iterator[Check]:
     with tempfile.TemporaryDirectory(prefix="rpsg-verify-") as scratch:
         again = Path(scratch) / "release"
         again.mkdir()
-        parquet = _parquet(claimed.folder, made)
+        parquet = parquet_of(claimed.folder, made)
         build_release(again, made, Free.of(claimed.ledger), parquet=parquet)
         theirs, ours = _names(claimed.folder), _names(again)
+        if "signer" in claimed.ledger:
+            theirs.discard(SIGNATURE)  # nobody else can make it; ``_signed`` looks at it
         for name in sorted(theirs | ours):
             yield _same_file(name, claimed.folder / name, again / name)
 
 
-def _parquet(folder: Path, made: Made) -> bytes | None:
+def parquet_of(folder: Path, made: Made) -> bytes | None:
     """The foreign Parquet file if it holds the table of the rows; None if another; no bytes if none."""
     file = folder / PARQUET
     if not file.is_file():

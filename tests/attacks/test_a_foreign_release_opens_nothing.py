@@ -12,8 +12,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.attacks.forging import added, in_ledger, in_lines, replaced, sealed_again
 
-from attacks.forging import added, in_ledger, in_lines, replaced, sealed_again
 from rpsg import api
 from rpsg.errors import RpsgError, UsageError, VerificationError
 from rpsg.report.writing import write_private, write_public

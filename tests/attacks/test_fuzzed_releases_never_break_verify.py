@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.attacks.forging import sealed_again
 
-from attacks.forging import sealed_again
 from rpsg import api
 from rpsg.errors import RpsgError
 
@@ -168,7 +168,7 @@ def change_json(release: Path, dice: random.Random) -> None:
         if path.suffix == ".json" and "release-" not in path.name
         else {"sort_keys": True, "separators": (",", ":")}
     )
-    told = json.dumps(body, ensure_ascii=kind == 3, **spelled)  # type: ignore[arg-type]  # two spellings
+    told = json.dumps(body, ensure_ascii=kind == 3, **spelled)  # two spellings
     if kind == 2:
         told = (
             told.replace(":", f": {dice.choice(TEXTS)} ,", 1) if dice.random() < 0.5 else dice.choice(TEXTS)

@@ -13,8 +13,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-from attacks.forging import (
+from tests.attacks.forging import (
     added,
     both,
     in_json,
@@ -25,6 +24,7 @@ from attacks.forging import (
     replaced,
     sealed_again,
 )
+
 from rpsg import api
 from rpsg.privacy.accounting import plan_sha256
 from rpsg.privacy.claims import NO_PRIVATE_DATA
@@ -169,6 +169,11 @@ def extra(name: str) -> Change:
 def twice(release: Path) -> None:
     text = (release / "ledger.json").read_text(encoding="utf-8")
     (release / "ledger.json").write_text(text.replace('{\n "schema"', '{\n "method": "x",\n "schema"', 1))
+
+
+def evidence_of_the_next_step(release: Path) -> None:
+    evidence = release / "evidence"
+    shutil.copyfile(evidence / "release-002.json", evidence / "release-001.json")
 
 
 def output_name(name: str) -> Change:
@@ -339,12 +344,7 @@ TAMPERS: dict[str, tuple[str, Change]] = {
     ),
     "evidence of one step for another": (
         "strict",
-        lambda release: (
-            shutil.copyfile(
-                release / "evidence" / "release-002.json", release / "evidence" / "release-001.json"
-            )
-            and None
-        ),
+        evidence_of_the_next_step,
     ),
     "a larger size in the plan": ("strict", replaced("evidence/plan.toml", "size = 20", "size = 19")),
     "a vast size in the plan": ("strict", replaced("evidence/plan.toml", "size = 20", "size = 10000000")),

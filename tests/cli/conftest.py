@@ -94,6 +94,7 @@ class Api:
         models: Mapping[str, str] | None = None,
         plugins: Sequence[str] = (),
         progress: Progress | None = None,
+        **checks: object,
     ) -> Verification:
         self.models = dict(models or {})
         if self.error:

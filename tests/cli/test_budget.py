@@ -25,7 +25,8 @@ def account(name: str = "reviews", unit: Unit = PEOPLE) -> Account:
 def test_with_no_book_nothing_is_shown_and_none_is_made(rpsg: Rpsg) -> None:
     assert "No account has paid anything yet" in rpsg("budget").out
     assert rpsg("budget", "--json").json["accounts"] == []
-    assert list(state_folder().iterdir()) == []
+    assert {file.suffix for file in state_folder().iterdir()} <= {".key"}, "no book"
+    assert not (state_folder() / "odometer.key").exists()
 
 
 def test_every_account_is_shown_with_its_unit_its_epsilon_and_its_delta(rpsg: Rpsg) -> None:

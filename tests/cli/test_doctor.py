@@ -109,7 +109,7 @@ def test_a_state_folder_that_others_can_open_is_found_with_its_fix(rpsg: Rpsg, h
 def test_the_modes_of_a_run_are_looked_at_to_the_last_private_file(rpsg: Rpsg, lab: Lab) -> None:
     run = lab.run(lab.plan(lab.file(lab.rows(300)))).path
     assert findings(rpsg, str(run))["run folder"]["status"] == "ok"
-    (run / "private" / "key").chmod(0o644)
+    (run / "private" / "vault.json").chmod(0o644)
     loose = findings(rpsg, str(run))["run folder"]
     assert (loose["status"], loose["fix"]) == ("fail", f"chmod -R go= {run / 'private'}")
 

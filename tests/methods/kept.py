@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rpsg.models.fake import FakeWriter
+from rpsg.store.run import open_vault
 
 if TYPE_CHECKING:
     from rpsg.protocols import Reply, Request
@@ -17,8 +18,9 @@ MARKER = "ZQXMARKER"
 
 def stages(run: Run) -> dict[str, dict[str, Any]]:
     """What each stage left on the shelf: its counts, by name."""
-    files = sorted((run.path / "private" / "stages").iterdir())
-    return {file.stem[3:]: json.loads(file.read_bytes()) for file in files}
+    vault = open_vault(run.path)
+    names = sorted(file.name.removesuffix(".sealed") for file in (run.path / "private" / "stages").iterdir())
+    return {name[3:].removesuffix(".json"): json.loads(vault.read(f"stages/{name}")) for name in names}
 
 
 class SaysNothing(FakeWriter):

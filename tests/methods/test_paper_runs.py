@@ -174,9 +174,9 @@ def test_a_choice_that_was_made_is_not_made_again(lab: Lab) -> None:
     plan = lab.plan(lab.file(lab.rows(40)), corpus={"size": 12}, method={"name": "paper"})
     with pytest.raises(KeyboardInterrupt):
         lab.run(plan, writer=Failing(4))  # the trial asks twice
-    kept = next((lab.folder / "run" / "private" / "stages").glob("*-choice.json")).read_bytes()
+    kept = next((lab.folder / "run" / "private" / "stages").glob("*-choice.json.sealed")).read_bytes()
     lab.run(plan)
-    assert next((lab.folder / "run" / "private" / "stages").glob("*-choice.json")).read_bytes() == kept
+    assert next((lab.folder / "run" / "private" / "stages").glob("*-choice.json.sealed")).read_bytes() == kept
 
 
 def test_other_prompts_are_another_run(lab: Lab) -> None:

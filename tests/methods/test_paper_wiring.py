@@ -18,7 +18,9 @@ from rpsg.privacy.private import Private
 from rpsg.records import Candidate, Card, Document, Pool
 from rpsg.stages.abstraction import Seed
 from rpsg.stages.surrogate import NgramRecipe
+from rpsg.store.files import private_dir
 from rpsg.store.shelf import Shelf
+from rpsg.store.vault import Vault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +66,9 @@ def hired(lab: Lab, tiny: Pack, tmp_path: Path) -> Any:
         vectors = tools.embedder.embed(private)
         boxes: dict[str, Any] = {"rows": lambda: Private(rows), "embeddings": lambda: Private(vectors)}
         door = Disclosure(tmp_path / "disclosures.jsonl", boxes)
-        seeding = Seeding(door, Shelf(tmp_path / "stages"), RoundedGaussian())
+        seeding = Seeding(
+            door, Shelf(Vault.create(private_dir(tmp_path / "private"), "none")), RoundedGaussian()
+        )
         plan = lab.plan(method={"name": "paper"}, paper=paper)
         nobody: Any = None  # these steps ask no voter
         return Job(plan, tiny, None, nobody, nobody, tools, running.Silent(), b"k" * 32, seeding)

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.methods.kept import stages
 
 from rpsg import api
 from rpsg.errors import PrivacyError, RunError, UsageError
@@ -59,8 +60,8 @@ def test_no_voter_s_word_is_in_a_prompt_or_behind_the_door(lab: Lab) -> None:
     asked = " ".join(message.content for request in writer.requests for message in request.messages)
     assert any(word in asked for word in lab.apple), "donors' words are in the prompts"
     assert MARKER not in asked
-    for file in (run.path / "private" / "stages").iterdir():
-        assert MARKER not in file.read_text(), file
+    for name, kept in stages(run).items():
+        assert MARKER not in json.dumps(kept), name
 
 
 def test_the_same_noisy_counts_of_other_voters_give_the_same_prompts_and_the_same_corpus(
@@ -86,8 +87,7 @@ def test_further_rounds_rewrite_the_winners(lab: Lab, rounds: int) -> None:
 
 def test_people_are_drawn_when_nobody_is_listed(lab: Lab) -> None:
     run = lab.run(lab.plan(lab.file(lab.rows(400)), method={"name": "split"}, split={"donors": 0.3}))
-    seeds = json.loads((run.path / "private" / "stages" / "00-seeds.json").read_text())
-    assert 70 < seeds["facts"]["taken"] < 170
+    assert 70 < stages(run)["seeds"]["facts"]["taken"] < 170
 
 
 def test_declared_labels_are_kept_by_the_votes(lab: Lab) -> None:
@@ -181,7 +181,7 @@ def test_a_run_that_stopped_after_its_votes_goes_on_with_them(lab: Lab) -> None:
     plan = lab.plan(lab.file(lab.rows(500)), method=method, privacy={"epsilon": 8.0})
     votes: list[Any] = []
     for batches in range(12):
-        votes = list((lab.folder / "run" / "private" / "stages").glob("*-votes.json"))
+        votes = list((lab.folder / "run" / "private" / "stages").glob("*-votes.json.sealed"))
         if votes:
             break
         with pytest.raises(KeyboardInterrupt):

@@ -18,6 +18,7 @@ from rpsg.report.reading import read_story
 from rpsg.report.scores import read_scores
 from rpsg.report.writing import write_private, write_public
 from rpsg.store.own import MARK, mark_own
+from rpsg.store.run import open_vault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -147,7 +148,7 @@ def test_a_damaged_evaluation_is_an_error_in_words(run: Path, content: str) -> N
 
 
 def test_without_embeddings_there_is_a_report_without_a_map(run: Path) -> None:
-    (run / "private/embeddings.npy").unlink()
+    (run / "private/embeddings.f32.sealed").unlink()
     file, _, _ = write_private(run / "release", None)
     assert "There is no map: this run kept no embeddings" in file.read_text(encoding="utf-8")
 
@@ -190,8 +191,8 @@ def test_a_run_of_seeds_that_embedded_nobody_else_has_a_map_of_its_seeds(
     reported: Callable[[str], Run], tmp_path: Path
 ) -> None:
     run = shutil.copytree(reported("paper").path, tmp_path / "run")
-    (run / "private/embeddings.npy").unlink(missing_ok=True)
-    seeds = json.loads((run / "private/stages/00-seeds.json").read_text())["value"]
+    (run / "private/embeddings.f32.sealed").unlink(missing_ok=True)
+    seeds = json.loads(open_vault(run).read("stages/00-seeds.json"))["value"]
     page = write_private(run / "release", None)[0].read_text(encoding="utf-8")
     assert "Map of real and synthetic texts" in page
     assert f">real</span> ({len(seeds)})" in page
@@ -200,10 +201,10 @@ def test_a_run_of_seeds_that_embedded_nobody_else_has_a_map_of_its_seeds(
 
 def test_damaged_seeds_draw_no_map(reported: Callable[[str], Run], tmp_path: Path) -> None:
     run = shutil.copytree(reported("paper").path, tmp_path / "run")
-    (run / "private/embeddings.npy").unlink(missing_ok=True)
-    (run / "private/stages/00-seeds.json").write_text("{")
+    (run / "private/embeddings.f32.sealed").unlink(missing_ok=True)
+    (run / "private/stages/00-seeds.json.sealed").write_text("{")
     page = write_private(run / "release", None)[0].read_text(encoding="utf-8")
-    assert "There is no map: the embeddings of the run cannot be read." in page
+    assert "There is no map: private/stages/00-seeds.json was changed" in page
 
 
 def test_a_run_whose_embedder_is_a_folder_has_its_map_though_the_release_tells_no_place(

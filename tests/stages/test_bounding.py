@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rpsg.errors import PrivacyError
+from rpsg.errors import PrivacyError, RunError
 from rpsg.models.fake import FakeEmbedder
 from rpsg.privacy.private import Private, open_private
 from rpsg.records import Corpus, Document
 from rpsg.running import Silent
 from rpsg.stages.seeds import People, bound, unit_numbers
+from rpsg.store.vault import Vault
+from rpsg.store.vectors import Vectors
 
 if TYPE_CHECKING:
     import random
@@ -116,7 +118,7 @@ def test_rows_share_a_number_when_they_share_a_person(owners: list[str | None]) 
 
 
 def people(
-    owners: Sequence[str | None], embedder: FakeEmbedder, cache: Path | None = None, key: bytes = KEY
+    owners: Sequence[str | None], embedder: FakeEmbedder, cache: Vectors | None = None, key: bytes = KEY
 ) -> People:
     return People(
         lambda: Private(corpus(owners)),
@@ -136,7 +138,7 @@ def test_the_rows_that_take_part_follow_from_the_secret_key_of_the_run() -> None
 
 
 def test_texts_are_embedded_once_and_kept_for_the_next_process(tmp_path: Path) -> None:
-    cache = tmp_path / "embeddings.npy"
+    cache = Vectors(Vault.create(tmp_path, "file"), "embeddings", 32)
     first = open_private(people([*"abc"], FakeEmbedder(), cache).embeddings)
 
     class Broken(FakeEmbedder):
@@ -149,10 +151,17 @@ def test_texts_are_embedded_once_and_kept_for_the_next_process(tmp_path: Path) -
 
 
 def test_embeddings_cut_short_are_made_anew(tmp_path: Path) -> None:
-    cache = tmp_path / "embeddings.npy"
-    (tmp_path / "embeddings.partial").write_bytes(b"half of it")
+    cache = Vectors(Vault.create(tmp_path, "none"), "embeddings", 32)
+    (tmp_path / ".rpsg-part-embeddings").write_bytes(b"half of it")
     assert open_private(people([*"abc"], FakeEmbedder(), cache).embeddings).shape == (3, 32)
-    assert cache.stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "embeddings").stat().st_mode & 0o777 == 0o600
+
+
+def test_embeddings_of_other_rows_are_refused(tmp_path: Path) -> None:
+    cache = Vectors(Vault.create(tmp_path, "file"), "embeddings", 32)
+    _ = people([*"abc"], FakeEmbedder(), cache).embeddings
+    with pytest.raises(RunError, match="do not fit the rows"):
+        _ = people([*"ab"], FakeEmbedder(), cache).embeddings
 
 
 def test_the_people_of_a_replay_cannot_be_read() -> None:

@@ -122,19 +122,20 @@ def test_a_damaged_run_file_is_refused(tmp_path: Path, content: str) -> None:
 
 def test_a_lost_key_is_not_replaced_by_another(tmp_path: Path) -> None:
     open_run(tmp_path).close()
-    (tmp_path / "private" / "key").unlink()
-    with pytest.raises(RunError, match="Cannot read private/key"):
+    (tmp_path / "private" / "vault.json").unlink()
+    with pytest.raises(RunError, match=r"Cannot read private/vault\.json"):
         open_run(tmp_path)
 
 
-def test_a_short_key_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", ["short", "{}", '{"format":"rpsg-vault/1","key":"none","data_key":"00"}'])
+def test_a_damaged_key_is_refused(tmp_path: Path, content: str) -> None:
     open_run(tmp_path).close()
-    (tmp_path / "private" / "key").write_bytes(b"short")
-    with pytest.raises(RunError, match="private/key of this run is damaged"):
+    (tmp_path / "private" / "vault.json").write_text(content)
+    with pytest.raises(RunError, match=r"private/vault\.json of this run is damaged"):
         open_run(tmp_path)
 
 
-@pytest.mark.parametrize("link", [".lock", "journal.jsonl", "private/key", "private"])
+@pytest.mark.parametrize("link", [".lock", "journal.jsonl", "private/vault.json", "private"])
 def test_a_planted_link_is_refused(tmp_path: Path, link: str) -> None:
     open_run(tmp_path / "run").close()
     real = (tmp_path / "run" / link).rename(tmp_path / "elsewhere")
@@ -147,7 +148,12 @@ def test_a_creation_that_was_cut_short_is_finished(tmp_path: Path) -> None:
     open_run(tmp_path).close()
     whole = sorted(tree(tmp_path))
     kept = json.loads((tmp_path / "run.json").read_bytes())["run_id"]
-    for left in (["run.json"], ["run.json", "plan.toml"], ["run.json", "plan.toml", "private/key"], []):
+    for left in (
+        ["run.json"],
+        ["run.json", "plan.toml"],
+        ["run.json", "plan.toml", "private/vault.json"],
+        [],
+    ):
         for name in set(whole) - set(left) - {".lock"}:
             (tmp_path / name).unlink(missing_ok=True)
         if left == []:

@@ -15,9 +15,12 @@ from rpsg.cli.doctor import doctor
 from rpsg.cli.evaluate import evaluate
 from rpsg.cli.explain import explain
 from rpsg.cli.init import init
+from rpsg.cli.ledger import ledger
 from rpsg.cli.listing import list_names
 from rpsg.cli.models import models
 from rpsg.cli.propose import propose
+from rpsg.cli.publish import keygen, publish
+from rpsg.cli.purge import purge
 from rpsg.cli.report import report
 
 EXIT_CODES = (
@@ -75,9 +78,13 @@ app.command("verify")(verify)
 app.command("evaluate")(evaluate)
 app.command("report")(report)
 app.command("calls")(calls)
+app.command("publish")(publish)
+app.command("keygen")(keygen)
+app.command("purge")(purge)
 app.command("budget")(budget)
 app.command("doctor")(doctor)
 app.command("explain")(explain)
 app.command("propose")(propose)
 app.command("list")(list_names)
 app.add_typer(models, name="models")
+app.add_typer(ledger, name="ledger")

@@ -111,6 +111,26 @@ def verify(
             help="A method or model of another package that may be loaded. As often as needed.",
         ),
     ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option("--key", metavar="PUB", help="The public key that must have signed the release."),
+    ] = None,
+    second_opinion: Annotated[
+        bool,
+        typer.Option("--second-opinion", metavar="", help="Every epsilon again by dp-accounting's PLD."),
+    ] = False,
+    with_vault: Annotated[
+        bool,
+        typer.Option(
+            "--with-vault",
+            metavar="",
+            help="For the operator: open the commitment, and test the noise on the private data.",
+        ),
+    ] = False,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="FILE", help="With --with-vault: where the private texts are now."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check a release, also a stranger's: it is made again from its plan, pack and evidence, and compared.
@@ -131,7 +151,15 @@ def verify(
         named[role] = name
     with teller(quiet=not regenerate, as_json=as_json) as progress:
         found = api.verify(
-            release, regenerate=regenerate, models=named, plugins=plugins or (), progress=progress
+            release,
+            regenerate=regenerate,
+            models=named,
+            plugins=plugins or (),
+            progress=progress,
+            key=key,
+            second_opinion=second_opinion,
+            with_vault=with_vault,
+            data=data,
         )
     if as_json:
         print_json({"verification": {"ok": found.ok, **asdict(found)}})

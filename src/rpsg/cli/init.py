@@ -38,6 +38,7 @@ _SECTIONS = {
     "paper": "The methods paper and split, with the values of the paper. They say what they do not protect.",
     "split": "The method split: who gives seeds (not protected) and who votes (protected).",
     "generation": "The public random stream.",
+    "vault": "How private files are encrypted on this machine.",
 }
 _COMMENTS = {
     "corpus.license": "Licence of the release, as hubs name it (cc-by-4.0). It cannot be added later.",

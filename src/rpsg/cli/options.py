@@ -282,6 +282,15 @@ SETTINGS: tuple[Setting, ...] = (
         ABOUT_METHOD,
         "0",
     ),
+    Setting(
+        "vault.key",
+        "--vault",
+        str,
+        "WHERE",
+        "Where the key of the run's private files is: file, env, keyring or none (not encrypted).",
+        ABOUT_DATA,
+        "file",
+    ),
 )
 
 Config = Annotated[

@@ -25,6 +25,7 @@ from rpsg.running import execute, fingerprint, load_tools
 from rpsg.stages.presence import is_measured, value_of
 from rpsg.store.own import readable
 from rpsg.store.readers import read_by_rule
+from rpsg.store.run import open_vault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -233,13 +234,11 @@ def is_own_data(run: FinishedRun, file: Path) -> bool:
 
 
 def _is_committed(run: FinishedRun, file: Path) -> bool:
-    ledger, data = run.release.parent / "private" / "ledger.private.json", run.plan.data
-    if not ledger.is_file():
-        return False
-    kept = json.loads(ledger.read_bytes())["commitment"]
+    data = run.plan.data
     try:
+        kept = json.loads(open_vault(run.release.parent).read("ledger.private.json"))["commitment"]
         rows = read_by_rule(data.model_copy(update={"path": str(file)})).map(lambda reading: reading.corpus)
-    except RpsgError:  # other columns or labels: other data
+    except RpsgError:  # no vault or no key; or other columns or labels, so other data
         return False
     return commit_to(rows, bytes.fromhex(kept["nonce"])).value == str(kept["value"])
 

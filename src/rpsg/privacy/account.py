@@ -77,6 +77,12 @@ class Account:
             query = "SELECT draw FROM charge WHERE account = ?"
             return {row[0] for row in rows.execute(query, (self.id,))} & set(draws)
 
+    def draws_of(self, run_id: str) -> set[str]:
+        """The draws of a run that this account has paid for."""
+        with self.book.transaction() as rows:
+            query = "SELECT draw FROM charge WHERE account = ? AND run_id = ?"
+            return {row[0] for row in rows.execute(query, (self.id, run_id))}
+
     def reserve(self, run_id: str, mu2: float, delta_fail: float) -> None:
         """Set aside what a run will draw. What the same run had reserved before is taken over, not doubled.
 

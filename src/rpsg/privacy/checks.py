@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rpsg.privacy.accounting import plan_sha256
 from rpsg.privacy.claims import (
     DONORS,
+    IN_THE_CLEAR,
     NO_GUARANTEE,
     NOT_PRIVATE,
     Threshold,
@@ -233,6 +234,11 @@ def caveats(ledger: Ledger) -> Iterator[str]:
         yield "something the claim does not cover is not stated"
 
 
+def at_rest(ledger: Ledger) -> Iterator[str]:
+    if ("vault" in ledger) != (IN_THE_CLEAR in ledger["not_covered"]):
+        yield "that private files were kept without encryption is told in one place and not in the other"
+
+
 def no_borrowed_words(ledger: Ledger) -> Iterator[str]:
     """A run without a guarantee names no budget anywhere, neither as a key nor in a sentence."""
     if ledger["reads"] == "records" and any(speaks_of_a_budget(part) for part in _strings(ledger)):
@@ -281,4 +287,5 @@ CHECKS: tuple[tuple[str, Callable[[Ledger], Iterator[str]]], ...] = (
     ("claim in words", words),
     ("no borrowed words", no_borrowed_words),
     ("caveats", caveats),
+    ("private files", at_rest),
 )

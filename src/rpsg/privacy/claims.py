@@ -28,6 +28,7 @@ UNREADABLE = (
 )
 REFUSED = "whether every row could be used: the plan ends the run with an error where one cannot"
 DONORS = "The records of seed donors are not protected."
+IN_THE_CLEAR = "private files of the run, which lie without encryption on the machine that made it"
 
 
 @dataclass(frozen=True, slots=True)

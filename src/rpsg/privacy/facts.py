@@ -56,7 +56,8 @@ class Facts:
     """Everything the ledger tells about a run besides its account.
 
     ``claim_words`` is for methods without a formal claim, which say in their own words what they do.
-    ``noise_source`` names the source of noise that no mechanism of the ledger drew from.
+    ``noise_source`` names the source of noise that no mechanism of the ledger drew from. ``in_the_clear``
+    says that the run kept its private files without encryption.
     """
 
     reads: Reads
@@ -73,6 +74,7 @@ class Facts:
     noise_source: str = ""
     status: Literal["valid", "aborted", "research_only"] = "valid"
     protects_against: tuple[str, ...] = ("release_recipient", "llm_provider", "log_reader")
+    in_the_clear: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class Free:
     code: Mapping[str, Any]
     commitment: Mapping[str, Any] | None = None
     previous_sha256: str | None = None
+    signer: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, ledger: Mapping[str, Any]) -> Self:
@@ -95,4 +98,5 @@ class Free:
             ledger["code"],
             ledger.get("private_commitment"),
             ledger["chain"]["prev_sha256"],
+            ledger.get("signer"),
         )

@@ -118,3 +118,18 @@ class Journal:
             if whole != len(content):
                 with self.path.open("r+b") as file:
                     file.truncate(whole)
+
+
+def journal_steps(path: Path) -> dict[int, Step]:
+    """What the journal at ``path`` holds, for whoever only reads.
+
+    Raises:
+        RunError: it is damaged or is not there.
+    """
+    events = read_lines(path)
+    if not events:
+        raise RunError("The journal of this run is gone.", hint=JOURNAL_GONE)
+    journal = Journal(path, events[0])
+    for event in events[1:]:
+        journal._take(event)  # noqa: SLF001  # the same file
+    return journal.steps

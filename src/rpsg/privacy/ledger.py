@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import PrivacyError
 from rpsg.privacy.checks import CHECKS, form
-from rpsg.privacy.claims import NOT_PRIVATE, Threshold, assumptions, claim_numbers, claim_text
+from rpsg.privacy.claims import IN_THE_CLEAR, NOT_PRIVATE, Threshold, assumptions, claim_numbers, claim_text
 from rpsg.privacy.claims import not_covered as uncovered
 from rpsg.privacy.facts import Free
 from rpsg.privacy.seal import sampler_tv, seal
@@ -73,6 +73,11 @@ def build_public_ledger(
         "cost": _cost(facts, performed),
         "not_covered": uncovered(unit, claims=claims_something(facts, testing)),
     }
+    if facts.in_the_clear:
+        body["vault"] = "none"
+        body["not_covered"].append(IN_THE_CLEAR)
+    if free.signer is not None:
+        body["signer"] = dict(free.signer)
     if free.commitment is not None:
         body["private_commitment"] = dict(free.commitment)
     if performed is not None:

@@ -45,13 +45,14 @@ def noisy_selection(
     Raises:
         PrivacyError: a unit holds more than k strings or one twice, or the noise is not whole numbers.
     """
-    counts = _string_counts(query, open_private(items))
+    counts = string_counts(query, open_private(items))
     names = sorted(counts)
     noisy = np.array([counts[n] for n in names], dtype=np.int64) + _drawn(noise, query.sigma, len(names))
     return [(n, int(v)) for n, v in zip(names, noisy, strict=True) if v >= threshold]
 
 
-def _string_counts(query: Query, units: UnitItems) -> Counter[str]:
+def string_counts(query: Query, units: UnitItems) -> Counter[str]:
+    """How many units hold each string. Private."""
     counts: Counter[str] = Counter()
     for held in units:
         if len(held) > query.k or len(set(held)) != len(held):

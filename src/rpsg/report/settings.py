@@ -10,7 +10,7 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from rpsg.plan import Limits, Server
+from rpsg.plan import Limits, Server, Vault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,6 +86,7 @@ def _placeless(plan: Plan, pack: Pack) -> Plan:
             "limits": Limits(),
             "paper": plan.paper.model_copy(update=paper),
             "split": plan.split.model_copy(update={"donor_list": ""}),
+            "vault": plan.vault if plan.vault.key == "none" else Vault(),
         }
     )
 

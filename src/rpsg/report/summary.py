@@ -40,7 +40,7 @@ def summary(facts: Facts) -> str:
     """Markdown: what was made, what is claimed, what it cost, what was dropped, what is not covered."""
     parts = [
         *(_made(facts), _claimed(facts), _spent(facts), _disclosed(facts), _who_saw(facts)),
-        *(_fate(facts), _missing(facts), _not_covered(facts)),
+        *(_fate(facts), _missing(facts), _not_covered(facts), _signed(facts)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -142,6 +142,16 @@ def _disclosed(facts: Facts) -> str:
 def _not_covered(facts: Facts) -> str:
     lines = [f"- {line}" for line in facts.ledger.get("not_covered", [])]
     return "\n".join(["## What is not covered", "", *lines]) if lines else ""
+
+
+def _signed(facts: Facts) -> str:
+    signer = facts.ledger.get("signer")
+    if signer is None:
+        return ""
+    return (
+        f"## Who signed it\n\nThe {signer['algorithm']} key with the fingerprint {signer['fingerprint']}. "
+        "Whose key that is must be known from elsewhere: `rpsg verify RELEASE --key KEY.pub`"
+    )
 
 
 def card(facts: Facts) -> str:

@@ -12,6 +12,7 @@ from rpsg.report.reading import read_any, read_story
 from rpsg.report.scores import RESULTS, Scores, read_scores
 from rpsg.store.files import write_atomic
 from rpsg.store.own import is_own
+from rpsg.store.run import open_vault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,13 +22,14 @@ if TYPE_CHECKING:
     from rpsg.protocols import Embedder
     from rpsg.report.parts.private import Floats, Private
     from rpsg.report.reading import Story
+    from rpsg.store.vault import Vault
 
 PUBLIC_MODE, PRIVATE_MODE = 0o644, 0o600
 PRIVATE = "private"
 #: Where ``rpsg evaluate`` keeps what it measured without real texts; with them it is ``RESULTS``.
 PUBLIC_RESULTS = "evaluation-public.json"
 TIMINGS = "timings.json"
-EMBEDDINGS = "embeddings.npy"
+EMBEDDINGS = "embeddings.f32"
 SEEDS = "stages/00-seeds.json"
 STAGES = "stages.md"
 PLAN = "plan.toml"
@@ -145,24 +147,27 @@ def _embeddings(run: Path, story: Story) -> tuple[Floats, Floats]:
     """The run's own embeddings of the private texts, and the same model's of the synthetic ones."""
     from rpsg import registry  # noqa: PLC0415  # models, only when they are needed
 
-    if not ((run / PRIVATE / EMBEDDINGS).is_file() or (run / PRIVATE / SEEDS).is_file()):
+    if not (run / PRIVATE).is_dir():
         raise RunError("this run kept no embeddings of private texts.")
+    vault = open_vault(run)
     plan = own_models(run, story.facts.plan)
     embedder = registry.embedder(plan.models.embedder, threads=plan.models.threads, server=plan.server)
     if embedder.name != story.facts.embedder:
         raise RunError("the embedder here is another one than that of the run.")
-    return _of_people(run / PRIVATE, embedder), embedder.embed([text.text for text in story.texts])
+    return _of_people(vault, embedder), embedder.embed([text.text for text in story.texts])
 
 
-def _of_people(private: Path, embedder: Embedder) -> Floats:
+def _of_people(vault: Vault, embedder: Embedder) -> Floats:
     """A row for each private text that the run embedded; for each seed where it embedded nobody else."""
-    import numpy as np  # noqa: PLC0415  # only when it is needed
+    from rpsg.store.vectors import Vectors  # noqa: PLC0415  # numpy, only when it is needed
 
+    kept = Vectors(vault, EMBEDDINGS, embedder.dim).load()
+    if kept is not None:
+        return kept
+    if not vault.exists(SEEDS):
+        raise RunError("this run kept no embeddings of private texts.")
     try:
-        if (private / EMBEDDINGS).is_file():
-            kept: Floats = np.load(private / EMBEDDINGS, mmap_mode="r", allow_pickle=False)
-            return kept
-        seeds = json.loads((private / SEEDS).read_bytes())["value"]
+        seeds = json.loads(vault.read(SEEDS))["value"]
         return embedder.embed([seed["text"] for seed in seeds])
     except (ValueError, KeyError, TypeError):
         raise RunError("the embeddings of the run cannot be read.") from None

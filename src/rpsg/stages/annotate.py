@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.stages.lattice import SQUARE, on_lattice
-from rpsg.stages.seeds import drop_pages
+from rpsg.store.vectors import drop_pages
 
 if TYPE_CHECKING:
     from rpsg.domains import Attribute, Pack

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import mmap
 from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,16 +11,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.errors import PrivacyError
+from rpsg.errors import PrivacyError, RunError
 from rpsg.stages.partition import content_tag
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from rpsg.privacy.private import Private
     from rpsg.protocols import Embedder, Progress
     from rpsg.records import Corpus, Document
+    from rpsg.store.vectors import Vectors
 
 EMBED_CHUNK = 128
 
@@ -41,7 +40,7 @@ class People:
         key: bytes,
         embedder: Embedder,
         progress: Progress,
-        cache: Path | None = None,
+        cache: Vectors | None = None,
     ) -> None:
         self._read = read
         self._max_records = max_records
@@ -64,53 +63,31 @@ class People:
 
     @cached_property
     def embeddings(self) -> Private[npt.NDArray[np.float32]]:
-        """Unit rows, shape (rows, dim); computed once and kept in the run's private folder."""
+        """Unit rows, shape (rows, dim); computed once and kept in the run's vault."""
         return self.rows.map(self._embed)
 
     def _embed(self, rows: tuple[Document, ...]) -> npt.NDArray[np.float32]:
-        shape = (len(rows), self._embedder.dim)
-        if self._cache is not None and self._cache.exists():
-            stored: npt.NDArray[np.float32] = np.load(self._cache, mmap_mode="r", allow_pickle=False)
-            if stored.shape == shape:
-                return stored
+        if self._cache is None:
+            blocks = [np.empty((0, self._embedder.dim), np.float32), *self._blocks(rows)]
+            return np.concatenate(blocks)
+        kept = self._cache.load()
+        if kept is None:
+            return self._cache.fill(len(rows), self._blocks(rows))
+        if kept.shape != (len(rows), self._embedder.dim):
+            raise RunError(
+                "The kept embeddings do not fit the rows of this run.",
+                hint="Start a new run in another folder with -o.",
+            )
+        return kept
+
+    def _blocks(self, rows: tuple[Document, ...]) -> Iterator[npt.NDArray[np.float32]]:
         # In hundredths: how many rows there are is private, and progress ends up in logs.
         self._progress.start("reading the private texts", 100)
-        vectors = self._room_for(shape)
         for start in range(0, len(rows), EMBED_CHUNK):
             chunk = [row.text for row in rows[start : start + EMBED_CHUNK]]
-            vectors[start : start + len(chunk)] = self._embedder.embed(chunk)
-            drop_pages(vectors)
+            yield self._embedder.embed(chunk)
             end = start + len(chunk)
             self._progress.advance(100 * end // len(rows) - 100 * start // len(rows))
-        return self._keep(vectors)
-
-    def _room_for(self, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
-        """An array on disk when there is a place for it, so that a million rows do not fill the memory."""
-        if self._cache is None:
-            return np.empty(shape, np.float32)
-        partial = self._cache.with_suffix(".partial")
-        partial.unlink(missing_ok=True)
-        partial.touch(mode=0o600)
-        room: npt.NDArray[np.float32] = np.lib.format.open_memmap(
-            partial, mode="w+", dtype=np.float32, shape=shape
-        )
-        return room
-
-    def _keep(self, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        if self._cache is not None and isinstance(vectors, np.memmap):
-            vectors.flush()
-            self._cache.with_suffix(".partial").rename(self._cache)
-        return vectors
-
-
-def drop_pages(vectors: npt.NDArray[np.float32]) -> None:
-    """Take what was read or written of a mapped file out of this process; the system still has it.
-
-    Without that a pass over the rows ends with the whole file counted as memory of the process, which is
-    what container limits go by. An array in memory, or a system without the call, is left as it is.
-    """
-    if isinstance(vectors.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        vectors.base.madvise(mmap.MADV_DONTNEED)
 
 
 def bound(corpus: Corpus, max_records: int | None, key: bytes) -> tuple[Document, ...]:

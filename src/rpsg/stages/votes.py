@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from rpsg.privacy.ballots import Ballots
 from rpsg.stages.lattice import SQUARE, on_lattice
-from rpsg.stages.seeds import drop_pages
+from rpsg.store.vectors import drop_pages
 
 if TYPE_CHECKING:
     from rpsg.privacy.private import Private

@@ -21,11 +21,14 @@ from rpsg.protocols import Reply, Request
 from rpsg.store.call_tables import BEGIN, FROM_VERSION_1, LAND, PUT, SENT, TABLES, Batch, Used, used_of
 from rpsg.store.exports import whole
 from rpsg.store.files import canonical_json, file_errors, tagged_sha256, write_chunks
+from rpsg.store.sealing import SealBroken
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
+
+    from rpsg.store.sealing import TextSeal
 
 _VERSION = 2
 _KEYS_A_QUERY = 500
@@ -61,14 +64,15 @@ def reply_line(kept: tuple[str, Reply]) -> bytes:
 class CallStore:
     """Replies by key in one SQLite file. Safe to use from several threads of one process.
 
-    With ``key`` it is a store for requests that hold private text: ``path`` must lie in a private folder.
+    With ``key`` it is a store for requests that hold private text: ``path`` must lie in a private folder, and
+    ``seal`` encrypts the replies.
     """
 
-    def __init__(self, path: Path, *, key: bytes | None = None) -> None:
+    def __init__(self, path: Path, *, key: bytes | None = None, seal: TextSeal | None = None) -> None:
         if key is not None and path.parent.name != "private":
             raise PrivacyError("Requests with private text are kept in the private folder only.")
         self._path = path
-        self._key = key
+        self._key, self._seal = key, seal
         self._lock = threading.Lock()
         self._day = "" if self.is_private else _today()
         with file_errors(f"open {path.name}"):
@@ -144,7 +148,7 @@ class CallStore:
             marks = ",".join("?" * len(some))
             with self._database() as connection:
                 rows = connection.execute(f"{_SELECT} WHERE key IN ({marks})", some).fetchall()
-            found |= {key: Reply(*values) for key, *values in rows}
+            found |= {key: Reply(self._opened(key, text), *values) for key, text, *values in rows}
         return found
 
     def put(self, key: str, reply: Reply) -> None:
@@ -153,8 +157,24 @@ class CallStore:
             return
         with self._database() as connection:
             connection.execute(
-                PUT, (key, whole(reply.text), reply.finish, reply.prompt_tokens, reply.completion_tokens)
+                PUT, (key, self._kept(key, reply), reply.finish, reply.prompt_tokens, reply.completion_tokens)
             )
+
+    def _kept(self, key: str, reply: Reply) -> str:
+        """The text as it lies in the file."""
+        text = whole(reply.text)
+        return text if self._seal is None else self._seal.close(key, text)
+
+    def _opened(self, key: str, kept: str) -> str:
+        if self._seal is None:
+            return kept
+        try:
+            return self._seal.open(key, kept)
+        except SealBroken:
+            raise RunError(
+                f"A reply in {self._path.name} was changed.",
+                hint="Delete the file and run the same command again: its texts are then generated again.",
+            ) from None
 
     def begin(self, batch: Batch) -> int:
         """Note a batch before the first of it is sent; gives its number."""
@@ -192,7 +212,7 @@ class CallStore:
                 (seconds, batch),
             )
             if reply.finish != "error":
-                connection.execute(PUT, (key, whole(reply.text), reply.finish, *counts))
+                connection.execute(PUT, (key, self._kept(key, reply), reply.finish, *counts))
 
     def end(self, batch: int) -> None:
         """Note that nothing of a batch is on the way any more."""

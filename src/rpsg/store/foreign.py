@@ -24,6 +24,7 @@ _KIB, _MIB = 1 << 10, 1 << 20
 #: The names that a release may have, each with the most bytes that are read of it.
 NAMES: tuple[tuple[re.Pattern[str], int], ...] = (
     (re.compile(r"ledger\.json"), 16 * _MIB),
+    (re.compile(r"ledger\.sig"), _KIB),
     (re.compile(r"(summary|README)\.md"), 16 * _MIB),
     (re.compile(r"(egress|croissant)\.json"), 4 * _MIB),
     (re.compile(r"report\.html"), 256 * _MIB),

@@ -3,7 +3,7 @@
     plan.toml        the plan as resolved, without secrets
     run.json         which run this is: its id and the fingerprint of its plan
     journal.jsonl    stage by stage what happened, no private text
-    private/         what never leaves: 0700, with the key that orders private rows
+    private/         what never leaves: 0700, and encrypted by the run's vault
     evidence/        outputs of mechanisms and texts generated from them
     release/         what may leave; appears whole, at the end
 
@@ -39,24 +39,26 @@ from rpsg.store.files import (
 )
 from rpsg.store.journal import Journal
 from rpsg.store.own import mark_own
+from rpsg.store.vault import VAULT, Vault, VaultKey
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-_FORMAT = 1
+_FORMAT = 2
 _LOCK = ".lock"
-_KEY_BYTES = 32
+#: In the private folder of a run whose private files were destroyed.
+PURGED = "purged.json"
 _MOST_DIFFERENCES = 8
 
 
 class RunFolder:
     """An open run folder, locked for this process until ``close``. Use it in a ``with`` statement."""
 
-    def __init__(self, path: Path, lock: int, run_id: str, key: bytes, journal: Journal) -> None:
+    def __init__(self, path: Path, lock: int, run_id: str, vault: Vault | None, journal: Journal) -> None:
         self.path = path
         self.run_id = run_id
         self.journal = journal
-        self._key = key
+        self._vault = vault
         self._lock = lock
 
     @classmethod
@@ -68,6 +70,7 @@ class RunFolder:
         command: Sequence[str] = (),
         *,
         questions: str = "",
+        vault: VaultKey = "file",
     ) -> Self:
         """Open the run of this plan in ``path``, beginning it if the folder is new or empty.
 
@@ -78,10 +81,11 @@ class RunFolder:
             plan_toml: the plan as resolved, kept in ``plan.toml``.
             command: what was typed, noted in the journal.
             questions: what identifies the part of the plan that the noisy answers depend on; "" for unknown.
+            vault: where the key of a new run's private files is.
 
         Raises:
             RunError: the folder belongs to another plan, is no run folder, is in use by another
-                process, is damaged or cannot be written.
+                process, is damaged or cannot be written, or the key of its private files is not there.
         """
         folder = Path(path)
         _refuse_strangers(folder)
@@ -89,12 +93,12 @@ class RunFolder:
         try:
             changed_after = _make_way(folder, plan_fingerprint, questions, plan_toml)
             run_id = _run_id(folder, plan_fingerprint, questions)
-            key = _layout(folder, plan_toml)
+            opened = _layout(folder, plan_toml, vault)
             journal = Journal(folder / "journal.jsonl")
         except BaseException:
             os.close(lock)
             raise
-        run = cls(folder, lock, run_id, key, journal)
+        run = cls(folder, lock, run_id, opened, journal)
         try:
             journal.append("opened", command=list(command), run_id=run_id)
             if changed_after:
@@ -104,10 +108,36 @@ class RunFolder:
             raise
         return run
 
+    @classmethod
+    def finished(cls, path: Path) -> Self:
+        """Open a published run to look at; nothing in it changes.
+
+        Raises:
+            RunError: it is in use, damaged or purged, or its key is not there.
+        """
+        lock = _lock(path)
+        try:
+            run_id = str(_about(path)["run_id"])
+            return cls(path, lock, run_id, open_vault(path), Journal(path / "journal.jsonl"))
+        except BaseException:
+            os.close(lock)
+            raise
+
+    @property
+    def vault(self) -> Vault:
+        """What is kept of private data. Of a released run it is opened when it is asked for.
+
+        Raises:
+            RunError: the run was purged, or its key is not there.
+        """
+        if self._vault is None:
+            self._vault = open_vault(self.path)
+        return self._vault
+
     @property
     def key(self) -> bytes:
-        """32 random bytes, made once for this run and never released."""
-        return self._key
+        """32 secret bytes of this run alone, never released."""
+        return self.vault.run_key
 
     @property
     def private(self) -> Path:
@@ -209,6 +239,16 @@ def _lock(folder: Path) -> int:
     return descriptor
 
 
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep the run folder for this process in the block; RunError when another one works in it."""
+    lock = _lock(folder)
+    try:
+        yield
+    finally:
+        os.close(lock)
+
+
 def _make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str) -> tuple[str, ...]:
     """See that the folder may hold a run of this plan, and put away what is in the way of a changed one.
 
@@ -294,33 +334,34 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _layout(folder: Path, plan_toml: str) -> bytes:
-    """Make what is not there yet; gives the private key."""
+def open_vault(run: Path) -> Vault:
+    """The vault of the run in the folder ``run``, for whoever only reads.
+
+    Raises:
+        RunError: the run was purged, or its vault cannot be opened.
+    """
+    if (run / "private" / PURGED).is_file():
+        raise RunError(
+            "What was private in this run was destroyed with rpsg purge.",
+            hint="Its release stays as it is: rpsg verify and rpsg report work on it.",
+        )
+    return Vault.open(run / "private")
+
+
+def _layout(folder: Path, plan_toml: str, key: VaultKey) -> Vault | None:
+    """Make what is not there yet; gives the vault, but not of a released run, which may do without."""
     is_begun = (folder / "journal.jsonl").exists()
     for part in (folder, private_dir(folder / "private"), private_dir(folder / "evidence")):
         remove_parts(part)
     if not (folder / "plan.toml").exists():
         write_atomic(folder / "plan.toml", plan_toml.encode())
-    key = _key(folder / "private" / "key", is_begun)
+    if (folder / "release").is_dir():
+        return None
+    fresh = not is_begun and not os.path.lexists(folder / "private" / VAULT)
+    vault = Vault.create(folder / "private", key) if fresh else open_vault(folder)
     if not is_begun:
         mark_own(folder)
-    return key
-
-
-def _key(file: Path, is_begun: bool) -> bytes:
-    if not is_begun and not file.exists():
-        write_atomic(file, secrets.token_bytes(_KEY_BYTES))
-    with file_errors("read private/key"):
-        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            key = os.read(descriptor, _KEY_BYTES + 1)
-        finally:
-            os.close(descriptor)
-    if len(key) != _KEY_BYTES:
-        raise RunError(
-            "private/key of this run is damaged.", hint="Start a new run in another folder with -o."
-        )
-    return key
+    return vault
 
 
 def _sync_tree(folder: Path) -> None:

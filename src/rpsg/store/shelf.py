@@ -1,4 +1,4 @@
-"""The shelf: what a stage made of private text, kept in the run's private folder for when the run goes on.
+"""The shelf: what a stage made of private text, kept in the run's vault for when the run goes on.
 
 Each stage stands on it once, with how many went in and came out, why the others did not, and how long it
 took. Nothing of it is ever released.
@@ -12,11 +12,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RunError
-from rpsg.store.files import canonical_json, private_dir, safe_join, write_atomic
+from rpsg.store.files import canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
+
+    from rpsg.store.vault import Vault
+
+#: The folder of the stages in the private one.
+STAGES = "stages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +45,10 @@ class Line:
 
 
 class Shelf:
-    """The finished stages of a run, in a private folder, in the order in which they were asked for."""
+    """The finished stages of a run, in its vault, in the order in which they were asked for."""
 
-    def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        self._folder = private_dir(folder)
+    def __init__(self, vault: Vault, clock: Callable[[], float] = time.monotonic) -> None:
+        self._vault = vault
         self._clock = clock
         self.lines: list[Line] = []
 
@@ -54,21 +58,22 @@ class Shelf:
         Raises:
             RunError: what was kept cannot be read.
         """
-        file = safe_join(self._folder, f"{len(self.lines):02d}-{name.replace(' ', '-')}.json")
-        if file.exists():
+        file = f"{STAGES}/{len(self.lines):02d}-{name.replace(' ', '-')}.json"
+        if self._vault.exists(file):
             return self._taken(name, file)
         since = self._clock()
         made = make()
         line = Line(name, made.taken, made.given, dict(made.dropped), round(self._clock() - since, 2))
         facts = {"taken": line.taken, "given": line.given, "dropped": line.dropped, "seconds": line.seconds}
-        write_atomic(file, canonical_json({"facts": facts, "value": made.value}))
+        content = canonical_json({"facts": facts, "value": made.value})
+        self._vault.write(file, content)
         self.lines.append(line)
-        # Read back, so that a run that goes on works with the very same value.
-        return json.loads(file.read_bytes())["value"]
+        # As it is read back, so that a run that goes on works with the very same value.
+        return json.loads(content)["value"]
 
-    def _taken(self, name: str, file: Path) -> Any:
+    def _taken(self, name: str, file: str) -> Any:
         try:
-            kept = json.loads(file.read_bytes())
+            kept = json.loads(self._vault.read(file))
             facts = kept["facts"]
             self.lines.append(Line(name, facts["taken"], facts["given"], facts["dropped"], facts["seconds"]))
             return kept["value"]

@@ -221,4 +221,16 @@ def _check(story: Story) -> Html:
             f"This needs the release and nothing private. It checks every figure of the ledger; {again}"
         ),
         commands("rpsg verify RELEASE"),
+        *_signer(story),
+    )
+
+
+def _signer(story: Story) -> tuple[Html, ...]:
+    """Whose key signed the release, where it is signed."""
+    signer = story.facts.ledger.get("signer")
+    if signer is None:
+        return ()
+    return (
+        paragraph(f"It is signed by the key with the fingerprint {signer['fingerprint']}. Whose that is:"),
+        commands("rpsg verify RELEASE --key KEY.pub"),
     )

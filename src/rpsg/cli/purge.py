@@ -1,0 +1,43 @@
+"""``rpsg purge``: destroys what was private in a published run."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path  # noqa: TC003  # typer reads it at run time
+from typing import Annotated
+
+import typer
+
+from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
+from rpsg.errors import UsageError
+
+
+def purge(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Do not ask first.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Destroy what is private in a published run: its key first, then embeddings, stages and replies.
+
+    The release, the commitment and the account stay. `rpsg verify` and `rpsg report` work as before;
+    `rpsg verify --with-vault`, the map of real texts and another start of the run do not.
+    """
+    from rpsg import purging  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError(
+                "Nobody is there to be asked.", hint=f"To purge for good: rpsg purge {run} --yes"
+            )
+        typer.confirm(f"Destroy the private half of {run} for good?", abort=True)
+    done = purging.purge(run)
+    if as_json:
+        print_json({"purged": {**asdict(done), "path": str(done.path)}})
+        return
+    screen = Screen.stdout()
+    screen.heading("Destroyed")
+    screen.items(done.destroyed or ("nothing: it was purged before",))
+    screen.heading("What nobody can promise")
+    screen.items(done.cannot_promise)

@@ -1,0 +1,66 @@
+"""``rpsg verify --second-opinion``: every epsilon again by a library that shares no code with ours.
+
+The mechanisms are composed by dp-accounting's privacy-loss distributions (extra "verify"). Their epsilon is
+an upper bound on a grid, a little above the closed form; a figure that differs from it by more than
+``TOLERANCE`` is not confirmed. What the thresholds add to delta is computed by scipy, which comes with it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from rpsg.privacy.crosscheck import epsilon_by_pld
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+#: Relative; the grid is fine enough for it, and it is far below what noise of another size would change.
+TOLERANCE = 1e-3
+
+
+def disagreements(ledger: Mapping[str, Any]) -> Iterator[str]:
+    """Where the claim of a ledger and the other accountant do not agree; its form must have been checked.
+
+    Raises:
+        MissingExtraError: dp-accounting is not installed.
+    """
+    claim, adjacency = ledger["claim"], ledger["privacy_unit"]["adjacency"]
+    lines = [m for m in ledger["mechanisms"] if m["kind"] == "rounded_gaussian"]
+    spent = claim["delta_fail"] + ledger["rng"]["tv_bound_total"]
+    wider = 1.0 if adjacency == "replace_one" else math.sqrt(2.0)
+    told = [("epsilon", 1.0, claim["epsilon_by_accountant"]["gdp-closed-form"])]
+    told.append(("epsilon_replace_one", wider, claim["epsilon_replace_one"]))
+    told += [(f"epsilon_group.{g}", float(g), e) for g, e in claim["epsilon_group"].items()]
+    for name, factor, claimed in told:
+        theirs = epsilon_by_pld(_multipliers(lines, factor), claim["delta"] - spent)
+        if not math.isclose(theirs, claimed, rel_tol=TOLERANCE, abs_tol=TOLERANCE):
+            yield f"{name}: {claimed:.6g} in the ledger, {theirs:.6g} by privacy-loss distributions"
+    if claim["epsilon"] < claim["epsilon_by_accountant"]["gdp-closed-form"]:
+        yield "the claim is lower than its own account"
+    yield from _thresholds(ledger)
+
+
+def _multipliers(lines: list[Any], factor: float) -> dict[float, int]:
+    """Noise over sensitivity, for ``factor`` times the sensitivity."""
+    found: dict[float, int] = {}
+    for line in lines:
+        multiplier = line["sigma"] / (factor * math.sqrt(line["sensitivity2"]))
+        found[multiplier] = found.get(multiplier, 0) + 1
+    return found
+
+
+def _thresholds(ledger: Mapping[str, Any]) -> Iterator[str]:
+    from scipy.stats import norm  # noqa: PLC0415  # comes with dp-accounting
+
+    lines = [m for m in ledger["mechanisms"] if m["kind"] == "selection_threshold"]
+    for line in lines:
+        # One unit's string has count 1; it passes when 1 + rounded noise reaches the threshold.
+        passes = float(norm.sf((line["threshold"] - 1.5) / line["sigma"]))
+        fails = -math.expm1(line["items_per_unit"] * math.log1p(-passes))
+        if fails > line["delta_fail"] * (1.0 + TOLERANCE):
+            claimed = line["delta_fail"]
+            yield f"{line['stage']}: a string of one unit passes with {fails:.3g}, not {claimed:.3g}"
+    total = math.fsum(line["delta_fail"] for line in lines)
+    if total > ledger["claim"]["delta_fail"] * (1.0 + TOLERANCE):
+        yield f"the thresholds add {total:.3g} to delta, not {ledger['claim']['delta_fail']:.3g}"

@@ -1,0 +1,143 @@
+"""Signatures of ledgers: Ed25519 (RFC 8032), keys as PEM files, the public key in the ledger itself.
+
+The signature is over the exact bytes of ``ledger.json``, which names every other file of the release by its
+hash. Anybody can sign with a key of their own: whose key it is must be known from elsewhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+from typing import TYPE_CHECKING, Any
+
+from rpsg.errors import UsageError
+from rpsg.privacy.files import create_private, read_private
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+ALGORITHM = "Ed25519"
+SIGNATURE = "ledger.sig"
+#: Holds the passphrase of a private key, where it has one.
+PASSPHRASE = "RPSG_KEY_PASSPHRASE"  # noqa: S105  # the name of a variable
+_MAKE = "Make a pair with: rpsg keygen NAME"
+_LARGEST_KEY = 1 << 16
+
+
+def make_pair(private: Path, public: Path) -> str:
+    """A new pair of keys as PEM files, the private one of mode 0600; gives the fingerprint.
+
+    The private key is encrypted when ``RPSG_KEY_PASSPHRASE`` is set.
+
+    Raises:
+        UsageError: one of the files is there already.
+    """
+    from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415  # slow to import
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415  # as above
+
+    key, secret = Ed25519PrivateKey.generate(), os.environ.get(PASSPHRASE, "")
+    closed = form.BestAvailableEncryption(secret.encode()) if secret else form.NoEncryption()
+    pem = key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, closed)
+    told = key.public_key().public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo)
+    for file in (private, public):
+        if os.path.lexists(file):
+            raise UsageError(
+                f"{file} is there already.", hint="Choose another name; a lost key cannot be made again."
+            )
+    try:
+        create_private(private, pem)
+        create_private(public, told)
+    except OSError as error:
+        raise UsageError(f"The keys cannot be written: {error.strerror}.", hint=_MAKE) from None
+    public.chmod(0o644)
+    return fingerprint(_raw(key.public_key()))
+
+
+def private_key(file: Path) -> Ed25519PrivateKey:
+    """The private key in a PEM file.
+
+    Raises:
+        UsageError: there is none, or its passphrase is not the one in ``RPSG_KEY_PASSPHRASE``.
+        PrivacyError: others may read the file.
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  # slow to import
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415  # as above
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415  # as above
+
+    secret = os.environ.get(PASSPHRASE, "")
+    try:
+        content = read_private(file)
+        try:
+            key = load_pem_private_key(content, secret.encode() or None)
+        except TypeError:  # a passphrase is set and the key has none
+            key = load_pem_private_key(content, None)
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
+        raise UsageError(
+            f"{file} holds no private key that can be read.",
+            hint=f"If the key has a passphrase, put it into {PASSPHRASE}. {_MAKE}",
+        ) from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise UsageError(f"{file} holds a key of another kind than {ALGORITHM}.", hint=_MAKE)
+    return key
+
+
+def public_key(file: Path) -> bytes:
+    """The 32 bytes of the public key in a PEM file; UsageError when it holds none."""
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  # slow to import
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415  # as above
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key  # noqa: PLC0415  # as above
+
+    try:
+        with file.open("rb") as opened:
+            key = load_pem_public_key(opened.read(_LARGEST_KEY))
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, Ed25519PublicKey):
+        raise UsageError(
+            f"{file} holds no public {ALGORITHM} key.",
+            hint="It is the file that ends in .pub of rpsg keygen.",
+        )
+    return _raw(key)
+
+
+def signer_of(key: Ed25519PrivateKey) -> dict[str, str]:
+    """The block ``signer`` of a ledger that this key will sign."""
+    raw = _raw(key.public_key())
+    return {"algorithm": ALGORITHM, "public_key": raw.hex(), "fingerprint": fingerprint(raw)}
+
+
+def fingerprint(raw: bytes) -> str:
+    """The first 128 bits of the SHA-256 of a public key, in groups of four letters."""
+    digest = hashlib.sha256(raw).hexdigest()[:32]
+    return " ".join(digest[i : i + 4] for i in range(0, 32, 4))
+
+
+def signature_of(key: Ed25519PrivateKey, ledger: bytes) -> bytes:
+    """What ``ledger.sig`` holds for a ledger of these bytes."""
+    return base64.b64encode(key.sign(ledger)) + b"\n"
+
+
+def is_signed(signer: Mapping[str, Any], ledger: bytes, signature: bytes) -> bool:
+    """Whether the signature is that of the signer over these bytes, and the signer's block fits together."""
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415  # slow to import
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415  # as above
+
+    try:
+        raw = bytes.fromhex(signer["public_key"])
+        if (signer["algorithm"], signer["fingerprint"]) != (ALGORITHM, fingerprint(raw)):
+            return False
+        Ed25519PublicKey.from_public_bytes(raw).verify(
+            base64.b64decode(signature.strip(), validate=True), ledger
+        )
+    except (InvalidSignature, ValueError, binascii.Error):
+        return False
+    return True
+
+
+def _raw(key: Ed25519PublicKey) -> bytes:
+    return key.public_bytes_raw()

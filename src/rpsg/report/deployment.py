@@ -1,0 +1,141 @@
+"""The entry of a release in the public registry of differential-privacy deployments, as its ledger tells it.
+
+The form is that of the registry's own files (github.com/opendp/deployments-registry-data, entries of 2026;
+arXiv:2509.13509 tells the schema behind it). What a ledger cannot know, such as who publishes and what for,
+is null: the publisher fills it in.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from rpsg.errors import UsageError
+from rpsg.privacy.claims import not_below
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_UNITS = {"user": "User-level", "record": "Record-level"}
+
+
+def deployment(ledger: Mapping[str, Any], about: str) -> dict[str, Any]:
+    """The entry as JSON values; ``about`` is the public line about the corpus.
+
+    Raises:
+        UsageError: the release makes no claim of differential privacy.
+    """
+    claim, unit = ledger["claim"], ledger["privacy_unit"]
+    if "epsilon" not in claim:
+        raise UsageError(
+            "This release claims no differential privacy, so it has no place in a registry of such releases.",
+            hint="Its ledger says what it does claim: rpsg report RUN",
+        )
+    slug = re.sub(r"[^a-z0-9]+", "-", about.lower()).strip("-") or "synthetic-texts"
+    return {
+        "url_slug": slug,
+        "status": "Draft",
+        "tier": 3,
+        "deployment": {
+            "basic": {
+                "name": f"Synthetic texts: {about}",
+                "data_curators": [{"data_curator_name": None, "data_curator_type": None}],
+                "description": f"Texts written by a language model. {claim['text']}",
+                "intended_use": None,
+                "data_product_type": "Synthetic data",
+                "data_product_region": None,
+                "data_product_sector": None,
+                "publication_date": None,
+            },
+            "dp_variant": {
+                "variant_name": "Approximate DP",
+                "data_domain": "Text files whose rows may have a label and the id of a person; see the "
+                "domain of valid inputs in the documentation of RPSG.",
+                "unprotected_quantities": _listed(ledger["not_covered"]),
+            },
+            "privacy_loss": {
+                "privacy_unit": _UNITS[unit["unit"]],
+                "privacy_unit_details": _neighbours(unit),
+                "privacy_parameters": {"epsilon": claim["epsilon"], "delta": claim["delta"]},
+                "privacy_parameters_details": _parameters(claim),
+            },
+            "deployment_model": {
+                "model_name": "Central",
+                "model_name_details": "The publisher holds the texts and runs the mechanisms on one machine.",
+                "actors": _actors(ledger),
+                "release_type": "One release",
+                "release_type_details": "This entry is about one release. What earlier or later releases "
+                "from the same texts cost adds to it.",
+                "data_source_type": "Static",
+                "access_type": "Non-interactive",
+                "access_type_details": "Corpus, noisy answers and ledger are files.",
+            },
+            "accounting": {
+                "post_processing": "Fitting of card counts, writing by the language model, filters that read "
+                "synthetic text alone, choice by noisy votes, scrubbing.",
+                "composition": f"Gaussian differential privacy in closed form, mu = {claim['mu']:.6g}; what "
+                f"thresholds may fail ({claim['delta_fail']:.3g}) and the error of the sampler "
+                f"({ledger['rng']['tv_bound_total']:.3g}) are part of delta.",
+            },
+            "implementation": {
+                "preprocessing_and_hyperparameter_tuning": "Each row alone, by public models; at most "
+                f"{unit['max_records_per_unit']} of a unit's rows take part ({unit['bounding']}). All "
+                "settings were fixed in a public plan before the texts were read.",
+                "mechanisms": _listed([*_mechanisms(ledger), *_code(ledger)]),
+                "justification": None,
+            },
+            "administrative": {"sources": None, "registry_authors": [None]},
+        },
+    }
+
+
+def missing(entry: Any, place: str = "") -> Iterator[str]:
+    """The places of an entry that the publisher has to fill in."""
+    if entry is None:
+        yield place
+    elif isinstance(entry, dict):
+        for key, inner in entry.items():
+            yield from missing(inner, f"{place}.{key}" if place else key)
+    elif isinstance(entry, list):
+        for inner in entry:
+            yield from missing(inner, place)
+
+
+def _listed(lines: list[str]) -> str:
+    return "".join(f"- {line}\n" for line in lines)
+
+
+def _neighbours(unit: Mapping[str, Any]) -> str:
+    change = "adding or removing" if unit["adjacency"] == "add_remove" else "replacing"
+    what = "all rows of one user" if unit["unit"] == "user" else "one row, whoever wrote it"
+    return f"Two data sets are neighbours when one becomes the other by {change} {what}."
+
+
+def _parameters(claim: Mapping[str, Any]) -> str:
+    groups = ", ".join(f"{g} units {not_below(e)}" for g, e in claim["epsilon_group"].items())
+    replaced = not_below(claim["epsilon_replace_one"])
+    return f"At the same delta, epsilon is {replaced} when one unit is replaced, and for groups: {groups}."
+
+
+def _actors(ledger: Mapping[str, Any]) -> str:
+    lines = ["The publisher, who holds the texts and is trusted with them."]
+    for line in ledger["egress"]:
+        kind = line["endpoint_class"].replace("_", " ")
+        lines.append(f"{line.get('model', 'a model')} ({kind}), which was sent: {line['carries']}.")
+    lines.append("Readers of the release, who may be adversaries and may know everything else.")
+    return _listed(lines)
+
+
+def _mechanisms(ledger: Mapping[str, Any]) -> Iterator[str]:
+    for m in ledger["mechanisms"]:
+        if m["kind"] == "rounded_gaussian":
+            noise = f"rounded Gaussian noise, sigma {m['sigma']:.6g}"
+            yield f"{m['stage']}: {m['query']}; {noise}, squared sensitivity {m['sensitivity2']:g}"
+        elif m["kind"] == "selection_threshold":
+            yield f"{m['stage']}: threshold {m['threshold']}, fails with {m['delta_fail']:.3g}"
+
+
+def _code(ledger: Mapping[str, Any]) -> Iterator[str]:
+    rng, code = ledger["rng"], ledger["code"]
+    yield f"noise by {rng['source']}: whole numbers, drawn from the system's random source without floats"
+    yield f"rpsg {code['version']}, sources {code['source_sha256']}, Python {code['python']}"

@@ -1,0 +1,130 @@
+"""Encryption of files and rows: AES-256-GCM, so that whatever is changed, cut off or exchanged is an error.
+
+A sealed file is a mark, 16 random bytes (its id) and chunks of 1 MiB. Each file has a key of its own, derived
+from the run's data key and the id by HKDF-SHA256; the nonce is the number of the chunk. What is authenticated
+with a chunk besides: the file's name, the chunk's number and whether it is the last one.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import secrets
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+MARK = b"rpsg-sealed/1\n"
+CHUNK = 1 << 20
+_ID_BYTES = 16
+_TAG_BYTES = 16
+_NONCE_BYTES = 12
+_HEAD_BYTES = len(MARK) + _ID_BYTES
+
+
+class SealBroken(Exception):  # noqa: N818  # not an error for users: whoever opens a file knows what to tell
+    """What was sealed was changed, is cut off or belongs elsewhere, or this is not its key."""
+
+
+def derived_key(key: bytes, purpose: bytes, salt: bytes = b"") -> bytes:
+    """32 bytes for one purpose, by HKDF-SHA256 (RFC 5869)."""
+    from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415  # slow to import
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF  # noqa: PLC0415  # as above
+
+    return HKDF(algorithm=SHA256(), length=32, salt=salt, info=purpose).derive(key)
+
+
+def sealed(data_key: bytes, name: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The bytes of a sealed file with the content of ``pieces``, as they come."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415  # slow to import
+
+    file_id = secrets.token_bytes(_ID_BYTES)
+    cipher = AESGCM(_file_key(data_key, file_id))
+    yield MARK + file_id
+    number, waiting = 0, bytearray()
+    for piece in pieces:
+        waiting += piece
+        while len(waiting) > CHUNK:  # the last chunk waits here until it is known to be the last
+            chunk = bytes(waiting[:CHUNK])
+            yield cipher.encrypt(_nonce(number), chunk, _told(name, number, last=False))
+            del waiting[:CHUNK]
+            number += 1
+    yield cipher.encrypt(_nonce(number), bytes(waiting), _told(name, number, last=True))
+
+
+def unsealed(data_key: bytes, name: str, file: BinaryIO) -> Iterator[bytes]:
+    """The content of a sealed file, piece by piece. Only after the last piece is it known to be whole.
+
+    Raises:
+        SealBroken: a chunk is not what was written at this place of this file.
+    """
+    from cryptography.exceptions import InvalidTag  # noqa: PLC0415  # slow to import
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415  # as above
+
+    head = file.read(_HEAD_BYTES)
+    if len(head) != _HEAD_BYTES or not head.startswith(MARK):
+        raise SealBroken
+    cipher = AESGCM(_file_key(data_key, head[len(MARK) :]))
+    number, chunk = 0, file.read(CHUNK + _TAG_BYTES)
+    while True:
+        following = file.read(CHUNK + _TAG_BYTES)
+        try:
+            piece = cipher.decrypt(_nonce(number), chunk, _told(name, number, last=not following))
+        except (InvalidTag, ValueError):
+            raise SealBroken from None
+        yield piece
+        if not following:
+            return
+        number, chunk = number + 1, following
+
+
+def content_size(file_size: int) -> int:
+    """How many bytes a sealed file of this size holds."""
+    body = max(0, file_size - _HEAD_BYTES)
+    chunks = -(-body // (CHUNK + _TAG_BYTES))
+    return max(0, body - chunks * _TAG_BYTES)
+
+
+class TextSeal:
+    """Seals the texts of a table's rows, each to the key of its row. ``data_key`` is the run's."""
+
+    def __init__(self, data_key: bytes, table: str) -> None:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415  # slow to import
+
+        self._cipher = AESGCM(derived_key(data_key, b"rpsg-rows/1 " + table.encode()))
+
+    def close(self, row: str, text: str) -> str:
+        """The text as it may lie in the row called ``row``."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return base64.b64encode(nonce + self._cipher.encrypt(nonce, text.encode(), row.encode())).decode()
+
+    def open(self, row: str, kept: str) -> str:
+        """The text again.
+
+        Raises:
+            SealBroken: it was changed, or lay in another row.
+        """
+        from cryptography.exceptions import InvalidTag  # noqa: PLC0415  # slow to import
+
+        try:
+            raw = base64.b64decode(kept, validate=True)
+            return self._cipher.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], row.encode()).decode()
+        except (InvalidTag, ValueError, binascii.Error):
+            raise SealBroken from None
+
+    def __repr__(self) -> str:
+        return "<TextSeal>"
+
+
+def _file_key(data_key: bytes, file_id: bytes) -> bytes:
+    return derived_key(data_key, b"rpsg-file/1", file_id)
+
+
+def _nonce(number: int) -> bytes:
+    return number.to_bytes(_NONCE_BYTES, "big")
+
+
+def _told(name: str, number: int, *, last: bool) -> bytes:
+    return name.encode() + b"\0" + number.to_bytes(8, "big") + (b"\1" if last else b"\0")
