@@ -154,7 +154,7 @@ def _writer(plan: Plan, ledger: Mapping[str, Any]) -> Named:
         address = address_of("azure" if kind == "azure" else "openai", plan.server)
     except RpsgError as error:
         raise VerificationError(f"The plan's server is none: {error.message}") from None
-    if name != f"{kind}:{model}@{address.host}":
+    if name != f"{kind}:{model}@{address.host_as_name}":
         raise VerificationError("The writer in the ledger is not that of the plan.")
     return Named(name, address.endpoint, address.host)
 
@@ -221,16 +221,25 @@ def check_changed(claimed: Claimed) -> bool:
 
 
 def earlier_writers(claimed: Claimed) -> dict[tuple[str, str], int]:
-    """The writers that were asked before generation was changed, and how often, as the release tells."""
-    if not check_changed(claimed):
-        return {}
+    """The other places and writers that were asked, and how often, as the release tells.
+
+    Another place is the same writer's, on another port of this machine; another writer is one that was
+    changed.
+
+    Raises:
+        VerificationError: the table cannot be read, or names another writer though none was changed.
+    """
+    changed = check_changed(claimed)
     last = (egress.host_of(claimed.writer), claimed.writer.name)
     try:
         table = strict_json((claimed.folder / EGRESS).read_bytes())["seen"]
         told = {(str(r["host"]), str(r["model"])): int(r["requests"]) for r in table if r["role"] == "writer"}
     except (OSError, ValueError, LookupError, TypeError):
         raise VerificationError(f"{EGRESS} cannot be read.") from None
-    return {who: number for who, number in told.items() if who != last}
+    others = {who: number for who, number in told.items() if who != last}
+    if not changed and any(model != claimed.writer.name for _, model in others):
+        raise VerificationError(f"{EGRESS} names another writer, and no writer was changed in this run.")
+    return others
 
 
 def check_ways(claimed: Claimed, tools: Tools) -> None:

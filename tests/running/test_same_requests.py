@@ -105,8 +105,10 @@ def tell_seeds_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 def write_with(lab: Lab, writer: Writer, name: str, people: str) -> tuple[Run, bytes]:
     """The finished run, and the bytes of the requests that follow from the noisy counts alone."""
     rows = {"apple": lab.rows(300, words=lab.apple), "zebra": lab.rows(330, words=lab.zebra, seed=4)}[people]
-    model, _, host = writer.name.partition("@")  # a plan says where its writer is
-    served = {"models": {"writer": model}, "server": {"base_url": f"http://{host}/v1"}} if host else {}
+    model, host = writer.name.partition("@")[0], getattr(writer, "host", "")
+    served = (
+        {"models": {"writer": model}, "server": {"base_url": f"http://{host}/v1"}} if host else {}
+    )  # a plan says where
     plan = lab.plan(lab.file(rows, f"{name}.jsonl"), corpus={"size": 6}, **served)
     recorder = Recorder(writer)
     tools = running.load_tools(plan, writer=recorder)
