@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 #: The embeddings of the people who are asked, and of those who give seeds, in the vault.
 EMBEDDINGS, DONORS = "embeddings.f32", "donors.f32"
+JOURNAL = "releases.jsonl"
 NOTES = "notes.md"
 ROWS = "rows.json"
 #: Said in every run, whatever the file holds.
@@ -155,6 +156,19 @@ def open_side(
         raise
 
 
+def check_room(plan: Plan, budget: Budget | None, folder: RunFolder) -> None:
+    """See that the account has room for a run that begins, before its writer is asked anything.
+
+    Raises:
+        BudgetError: it has not, or holds charges for another unit.
+    """
+    if budget is None or folder.private_path(JOURNAL).exists():
+        return  # of a run that goes on, the kernel knows what is paid for already
+    account = account_of(plan, Odometer())
+    account.reserve(folder.run_id, budget.mu2, budget.delta_fail)
+    account.give_back(folder.run_id)
+
+
 def account_of(plan: Plan, book: Odometer) -> Account:
     """The account that the plan declares, as a run for the plan's unit sees it."""
     name = account_name(plan.data.account, plan.data.path)
@@ -180,7 +194,7 @@ def _kernel(
     budget: Budget, folder: RunFolder, noise: NoiseSource, account: Account, progress: Progress
 ) -> Kernel:
     return Kernel(
-        journal=folder.private_path("releases.jsonl"),
+        journal=folder.private_path(JOURNAL),
         evidence=folder.evidence,
         budget=budget,
         noise=noise,

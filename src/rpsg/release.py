@@ -15,6 +15,7 @@ from rpsg.errors import RunError
 from rpsg.methods.places import seen_places
 from rpsg.methods.seed_steps import seeds_wanted, sigma_of
 from rpsg.plan import resolve
+from rpsg.privacy.cautions import counted_units
 from rpsg.privacy.claims import PrivacyUnit
 from rpsg.privacy.facts import Egress, Output, PublicInput
 from rpsg.privacy.facts import Facts as LedgerFacts
@@ -240,6 +241,8 @@ def ledger_facts(
             ),
         ),
         in_the_clear=plan.vault.key == "none",
+        n_public=plan.privacy.n_public,
+        counted=counted_units(made.performed, made.evidence),
     )
 
 

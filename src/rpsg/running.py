@@ -20,7 +20,7 @@ from rpsg.methods.seed_steps import ATTEMPT
 from rpsg.methods.tools import Job, Tools
 from rpsg.methods.trial import require_writer
 from rpsg.models.prices import price_for
-from rpsg.private_side import NoQuestions, check_data, nobody, open_side
+from rpsg.private_side import NoQuestions, check_data, check_room, nobody, open_side
 from rpsg.protocols import TellsTrouble
 from rpsg.release import PACK, publish, read_release, roles
 from rpsg.stages.budget import about_few_people, check_declared
@@ -167,6 +167,7 @@ def execute(
     asks, key = questions(plan, pack, tools), plan.vault.key
     with RunFolder.create_or_resume(out, *bound_to, questions=asks, vault=key) as folder:
         if not folder.is_released:
+            check_room(plan, budget, folder)
             keep_pack(folder, plan, pack)
             for warning in filter(None, (*cautions(plan), about_few_people(plan, pack, budget))):
                 watch.note(warning)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.egress import host_of
 from rpsg.methods.places import carries, egress_of
+from rpsg.privacy.cautions import counted_units
 from rpsg.privacy.checks import row_claim
 from rpsg.privacy.claims import PrivacyUnit, paper_claim_text
 from rpsg.privacy.facts import Facts as LedgerFacts
@@ -64,6 +65,8 @@ def seeded_facts(
         claim_words="" if split else claim_words(made),
         noise_source=made.noise,
         in_the_clear=plan.vault.key == "none",
+        n_public=plan.privacy.n_public,
+        counted=counted_units(made.performed, made.evidence),
     )
 
 

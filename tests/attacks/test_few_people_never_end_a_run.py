@@ -62,7 +62,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "keyphrases": {"privacy": {"shares": {"keyphrases": 0.2}}},
     "rounds": {"method": {"rounds": 3, "votes_per_record": 2}},
     "one text": {"corpus": {"size": 1}},
-    "split": {"method": {"name": "split"}},
+    "split": {"method": {"name": "split"}, "split": {"donors": 0.8}},
 }
 
 

@@ -17,6 +17,7 @@ import pytest
 from rpsg.errors import BudgetError
 from rpsg.privacy.odometer import Odometer, account_name
 from rpsg.running import Silent
+from rpsg.store.run import open_vault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,7 +142,7 @@ def test_the_operator_is_told_in_the_private_folder_and_nowhere_else(lab: Lab) -
 def test_the_operators_own_ledger_has_the_total_and_the_public_one_has_not(lab: Lab) -> None:
     plan = lab.plan(lab.file(lab.rows(300)), data={"account": "reviews"})
     runs = [lab.run(plan, name) for name in ("one", "two")]
-    mine = [json.loads((r.path / "private" / "ledger.private.json").read_text())["facts"] for r in runs]
+    mine = [json.loads(open_vault(r.path).read("ledger.private.json"))["facts"] for r in runs]
     assert mine[1]["paid"]["totals"][0]["mu2"] == pytest.approx(2 * mine[0]["paid"]["totals"][0]["mu2"])
     assert mine[1]["paid"]["reserved_by"] == []
     assert [r.ledger["cost"]["mu2"] for r in runs] == [pytest.approx(mine[0]["paid"]["totals"][0]["mu2"])] * 2

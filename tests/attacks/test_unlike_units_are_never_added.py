@@ -20,6 +20,7 @@ from rpsg.privacy.account import Cap
 from rpsg.privacy.odometer import Odometer
 from rpsg.privacy.units import Unit
 from rpsg.running import Silent
+from rpsg.store.run import open_vault
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -159,7 +160,7 @@ def test_a_run_that_reads_records_without_a_bound_is_repeated_by_every_later_tot
     later = lab.run(plan, "later", progress=notes)
     assert any(sentence in line for line in notes.said)
     for run in (first, later):
-        mine = json.loads((run.path / "private" / "ledger.private.json").read_text())
+        mine = json.loads(open_vault(run.path).read("ledger.private.json"))
         assert sentence in mine["facts"]["paid"]["caution"]
     told = CliRunner().invoke(app, ["budget", "--account", "reviews", "--json"])
     assert sentence in json.loads(told.stdout)["accounts"][0]["caution"]

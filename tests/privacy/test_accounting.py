@@ -81,7 +81,7 @@ def test_the_found_mu_keeps_the_target_and_a_larger_one_breaks_it(epsilon: float
     delta = 10**exponent
     mu = mu_for(epsilon, delta)
     assert delta_of(mu, epsilon) <= delta < delta_of(mu * (1 + 1e-9), epsilon)
-    assert epsilon_of(mu, delta) <= epsilon * (1 + 1e-12)
+    assert epsilon_of(mu, delta) <= epsilon * (1 + 1e-11)
 
 
 @given(st.floats(0.001, 100), st.floats(1e-12, 0.1))

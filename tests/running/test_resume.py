@@ -15,6 +15,7 @@ import pytest
 from rpsg.models.fake import FakeWriter
 from rpsg.running import Silent
 from rpsg.store.calls import request_key
+from rpsg.store.run import open_vault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -69,7 +70,7 @@ def asked(*writers: FakeWriter) -> Counter[str]:
 def paid_in_full(run: Run) -> bool:
     """Whether the account shows at least what the ledger's mechanisms cost."""
     cost: float = sum(m["sensitivity2"] / m["sigma"] ** 2 for m in run.ledger["mechanisms"])
-    mine = json.loads((run.path / "private" / "ledger.private.json").read_text())["facts"]["paid"]
+    mine = json.loads(open_vault(run.path).read("ledger.private.json"))["facts"]["paid"]
     return float(mine["totals"][0]["mu2"]) >= cost * (1 - 1e-12)
 
 

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rpsg.privacy.evidence import evidence_file, parse_evidence
 from rpsg.privacy.gaussian import rounded_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from rpsg.privacy.kernel import Performed
 
 #: Beyond this epsilon little is left to point to: the best attack has an AUC of 0.86.
 WEAK = 8.0
@@ -31,6 +35,15 @@ def cautions(
         counted: the noisy number of units, if it was counted.
     """
     return [*_declared_number(unit, n_public), *_delta(claim, unit, n_public or counted), *_weak(claim, unit)]
+
+
+def counted_units(performed: Performed | None, evidence: Path) -> int | None:
+    """The noisy number of people, or of rows, that a run counted; None where it asked no such question."""
+    for released in performed.releases if performed is not None else ():
+        if released.query.rule == "S1_unit_count":
+            file = evidence_file(evidence, released.seq)
+            return int(parse_evidence(file.read_bytes()).histogram()[0])
+    return None
 
 
 def _declared_number(unit: Mapping[str, Any], n_public: int | None) -> Iterator[str]:

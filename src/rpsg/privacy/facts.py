@@ -57,7 +57,8 @@ class Facts:
 
     ``claim_words`` is for methods without a formal claim, which say in their own words what they do.
     ``noise_source`` names the source of noise that no mechanism of the ledger drew from. ``in_the_clear``
-    says that the run kept its private files without encryption.
+    says that the run kept its private files without encryption. ``n_public`` is the declared number of
+    units, ``counted`` the noisy one.
     """
 
     reads: Reads
@@ -75,6 +76,8 @@ class Facts:
     status: Literal["valid", "aborted", "research_only"] = "valid"
     protects_against: tuple[str, ...] = ("release_recipient", "llm_provider", "log_reader")
     in_the_clear: bool = False
+    n_public: int | None = None
+    counted: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

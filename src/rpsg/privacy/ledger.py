@@ -18,6 +18,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import PrivacyError
+from rpsg.privacy.cautions import cautions
 from rpsg.privacy.checks import CHECKS, form
 from rpsg.privacy.claims import IN_THE_CLEAR, NOT_PRIVATE, Threshold, assumptions, claim_numbers, claim_text
 from rpsg.privacy.claims import not_covered as uncovered
@@ -73,6 +74,11 @@ def build_public_ledger(
         "cost": _cost(facts, performed),
         "not_covered": uncovered(unit, claims=claims_something(facts, testing)),
     }
+    body["cautions"] = (
+        cautions(body["claim"], unit, n_public=facts.n_public, counted=facts.counted)
+        if "epsilon" in body["claim"]
+        else []
+    )
     if facts.in_the_clear:
         body["vault"] = "none"
         body["not_covered"].append(IN_THE_CLEAR)

@@ -39,7 +39,8 @@ class Facts:
 def summary(facts: Facts) -> str:
     """Markdown: what was made, what is claimed, what it cost, what was dropped, what is not covered."""
     parts = [
-        *(_made(facts), _claimed(facts), _spent(facts), _disclosed(facts), _who_saw(facts)),
+        *(_made(facts), _claimed(facts), _cautions(facts), _spent(facts), _disclosed(facts)),
+        _who_saw(facts),
         *(_fate(facts), _missing(facts), _not_covered(facts), _signed(facts)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -137,6 +138,12 @@ def _disclosed(facts: Facts) -> str:
     rows = [f"| {f['from']} | {f['to']} | {f['what']} |" for f in facts.ledger["non_dp_flows"]]
     head = ["## What was read without noise", "", "| from | to | what |", "|---|---|---|"]
     return "\n".join([*head, *rows]) if rows else ""
+
+
+def _cautions(facts: Facts) -> str:
+    """What weakens the claim, close to it."""
+    lines = [f"- {line}" for line in facts.ledger["cautions"]]
+    return "\n".join(["## Before you rely on it", "", *lines]) if lines else ""
 
 
 def _not_covered(facts: Facts) -> str:

@@ -41,6 +41,7 @@ def claim_part(story: Story) -> Html:
         "The claim",
         "For the privacy officer. Every figure here follows from ledger.json.",
         block("In full", tag("blockquote", tag("p", story.claim["text"]))),
+        _cautions(story),
         _meaning(story) if story.is_private else None,
         _others(story) if story.is_private else None,
         _budget(story) if story.gaussians else None,
@@ -50,6 +51,11 @@ def claim_part(story: Story) -> Html:
         _not_covered(story),
         _check(story),
     )
+
+
+def _cautions(story: Story) -> Html | None:
+    lines = story.facts.ledger["cautions"]
+    return block("Before you rely on it", listed(lines)) if lines else None
 
 
 def _meaning(story: Story) -> Html:
