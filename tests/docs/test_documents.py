@@ -12,6 +12,7 @@ from typer.main import get_command
 
 from rpsg.cli.app import EXIT_CODES, app
 from rpsg.domains import find_pack
+from rpsg.privacy.claims import not_covered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,3 +119,18 @@ def test_no_document_names_a_place_of_one_machine() -> None:
         assert not re.search(r"(?<![\w.])/(?:work|root|tmp|home)/", page.read_text(encoding="utf-8")), named(
             page
         )
+
+
+def test_every_test_that_the_page_of_the_claim_names_is_there() -> None:
+    """The page names for each sentence the tests that hold it."""
+    text = (ROOT / "docs" / "privacy-claim.md").read_text(encoding="utf-8")
+    tests = re.findall(r"`(tests/[^`]+)`", text)
+    assert len(tests) > 20
+    assert [name for name in tests if not (ROOT / name).is_file()] == []
+
+
+def test_the_page_of_the_claim_lists_what_every_claim_does_not_cover() -> None:
+    text = " ".join((ROOT / "docs" / "privacy-claim.md").read_text(encoding="utf-8").split())
+    unit = {"unit": "user", "unusable_rows": "drop"}
+    missing = [line for line in not_covered(unit) if line.partition(":")[0].split(",")[0][:24] not in text]
+    assert [line for line in missing if "groups" not in line and "mentioned" not in line] == []
