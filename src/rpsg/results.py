@@ -67,6 +67,7 @@ class Preview:
     new_tokens: int
     seconds: float | None
     odometer: Mapping[str, float]
+    is_refused: bool = False
     explanations: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     forecasts: tuple[Forecast, ...] = ()

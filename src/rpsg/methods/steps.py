@@ -137,7 +137,7 @@ def tell_few(job: Job, pack: Pack, n: int) -> None:
     if is_too_few(job.plan, pack, n, paid(job)):
         who = "people" if counts_cards(paid(job)) else "voters"
         job.progress.note(
-            f"So few {who} were counted that noise decides what is counted and chosen: these texts are about "
+            f"So few {who} were counted that the noise outweighs what they say: expect texts about "
             "as good as those of --method floor."
         )
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CANNOT_SHOW = (
-    "who made it, if it bears no signature: this program builds a release that fits from any inputs",
     "that the operator ran this code, on these data, and nothing else beside it",
     "that the list of mechanisms is complete, if plan, ledger and evidence were all shortened together",
     "that the noise came from where the ledger says, and was not stored",
