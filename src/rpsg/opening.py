@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
 COMMITMENT = "the commitment opens on these data"
 DRAWS = "run folder, account book and ledger name the same draws"
-STORY = "the run can be told again with its private data"
+STORY = "the run can be repeated with its private data"
 
 
 class WritesNothing:

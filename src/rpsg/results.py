@@ -100,7 +100,7 @@ class Run:
     """A finished run. ``ledger`` is the public ledger.
 
     ``timings`` are seconds of the stages of writing. How long a stage took that read private texts is
-    private, and stands in private/timings.json alone.
+    private, and is in private/timings.json alone.
     """
 
     path: Path

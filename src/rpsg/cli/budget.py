@@ -26,7 +26,7 @@ def budget(
     give_back: Annotated[
         str,
         typer.Option(
-            "--give-back", metavar="RUN_ID", help="Release what a run that will not go on has reserved."
+            "--give-back", metavar="RUN_ID", help="Release what a run that will not be finished has reserved."
         ),
     ] = "",
     yes: Annotated[bool, typer.Option("--yes", metavar="", help="Give back without asking.")] = False,
@@ -76,8 +76,8 @@ def _give_back(book: Odometer | None, run_id: str, *, yes: bool) -> None:
                 hint=f"To give it back: rpsg budget --give-back {run_id} --yes",
             )
         typer.confirm(
-            f"Give back what the run {run_id} has reserved? If it is still at work, its next draws must find "
-            "room of their own",
+            f"Give back what the run {run_id} has reserved? If it is still running, its next draws will "
+            "need room in the account again",
             abort=True,
             err=True,
         )

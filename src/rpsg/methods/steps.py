@@ -77,7 +77,7 @@ def _zeros(units: Codes) -> Codes:
 
 
 def find_labels(job: Job) -> tuple[str, ...]:
-    """The label values: declared public, or those that so many people carry that noise cannot hide them.
+    """The label values: declared public, or those that enough people carry to be seen through the noise.
 
     With fewer than two there is nothing to tell apart: none are given, and a note says so.
     """

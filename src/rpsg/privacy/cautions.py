@@ -1,4 +1,4 @@
-"""What the reader of a claim should know before relying on it: sentences that stand beside the claim.
+"""What the reader of a claim should know before relying on it: sentences printed beside the claim.
 
 They follow from public settings and from the noisy number of people alone, so whoever checks a release can
 derive them again. A claim can be true and still promise little, and then it has to say so itself.

@@ -122,7 +122,7 @@ def _evidence(ledger: Mapping[str, Any], folder: Path) -> Iterator[str]:
             continue
         evidence = parse_evidence(content)
         if evidence.draw in draws:
-            yield f"{line['stage']}: the evidence is of a draw that was told before"
+            yield f"{line['stage']}: its evidence has the draw of an earlier stage"
         draws.add(evidence.draw)
         if (evidence.plan_sha256, evidence.seq, evidence.stage) != (
             ledger["plan_sha256"],
