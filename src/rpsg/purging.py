@@ -29,6 +29,7 @@ NOT_REACHED = (
     "copies and backups of the run folder: those that hold vault.json can still be opened",
     "what a drive keeps of deleted blocks, above all a solid-state drive",
     "memory that was swapped to the disk",
+    "the private file that the run read",
 )
 
 
