@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
 COMMITMENT = "the commitment opens on these data"
 DRAWS = "run folder, account book and ledger name the same draws"
-STORY = "the run can be told again with its private data"
+STORY = "the run can be repeated with its private data"
 
 
 class WritesNothing:
@@ -189,8 +189,9 @@ def _verdicts(outcomes: Sequence[Outcome]) -> list[Check]:
 
 
 def _verdict(found: Outcome, tests: int) -> Check:
-    chances = f"spread {found.spread:.2g}, mean {found.mean:.2g}, over {found.cells} counts"
-    detail = found.reason or f"{chances}; wrong below {FALSE_ALARM / max(1, tests):.1g}"
+    counts = "1 count" if found.cells == 1 else f"{found.cells} counts"
+    chances = f"p = {found.spread:.2g} for its spread and {found.mean:.2g} for its mean, over {counts}"
+    detail = found.reason or f"{chances}; a p below {FALSE_ALARM / max(1, tests):.1g} would fail"
     return Check(
         f"noisy minus clean is the stated noise: {found.stage}", ok=found.is_noise(tests), detail=detail
     )

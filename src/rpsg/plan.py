@@ -419,8 +419,15 @@ def _key(part: int | str) -> str:
     return str(part) if _WORD.fullmatch(str(part)) else "(something that is no name)"
 
 
+def _names_in(section: str) -> tuple[str, ...]:
+    """The settings of a section of the plan."""
+    return tuple(getattr(Plan.model_fields[section].annotation, "model_fields", ()))
+
+
 def _meant(path: Sequence[int | str]) -> str:
     """The setting that was meant, or all there are beside it."""
+    if len(path) == 1 and (sections := [s for s in Plan.model_fields if path[0] in _names_in(s)]):
+        return f"perhaps {' or '.join(f'{section}.{path[0]}' for section in sections)} is meant"
     section: Any = Plan
     for part in path[:-1]:
         section = section.model_fields[part].annotation

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rpsg import forecasting, registry
 from rpsg.domains import find_pack
@@ -83,7 +83,7 @@ def preview(plan: Plan) -> Preview:
         work = replace(work, requests=work.requests + tried, most_requests=work.most_requests + tried)
     seconds = _seconds(plan, work.computed_prompt + work.completion)
     forecasts = forecasting.forecasts(plan, work, seconds)
-    figures, account_lines = _account(plan, budget)
+    account = _account(plan, budget)
     return Preview(
         method=plan.method.name,
         claim=_claim(plan, budget),
@@ -104,14 +104,15 @@ def preview(plan: Plan) -> Preview:
         prompt_tokens=work.computed_prompt,
         new_tokens=work.completion,
         seconds=seconds,
-        odometer=figures,
+        odometer=account.figures,
+        is_refused=account.refuses,
         explanations=(
             *_explanations(plan, pack, budget),
             *((explanation(plan, pack, candidates),) if seeded else ()),
         ),
         warnings=(
+            *account.lines,
             *_warnings(plan, budget),
-            *account_lines,
             *filter(None, [about_few_people(plan, find_pack(plan.corpus.domain), budget)]),
             *cautions(plan),
             *forecasting.refusals(plan, private=budget is not None),
@@ -186,22 +187,28 @@ def _seconds(plan: Plan, tokens: int) -> float | None:
     return tokens * size / (BYTES_A_SECOND * threads)
 
 
-def _account(plan: Plan, budget: Budget | None) -> tuple[dict[str, float], list[str]]:
+class _Account(NamedTuple):
+    """What the account of a plan says to it: figures, lines to look at, whether it would refuse the run."""
+
+    figures: dict[str, float]
+    lines: tuple[str, ...] = ()
+    refuses: bool = False
+
+
+def _account(plan: Plan, budget: Budget | None) -> _Account:
     """What the account of the plan has paid and has left, and what to look at; no row is read here."""
     if registry.method(plan.method.name).reads == "nothing" or not (plan.data.path or plan.data.account):
-        return {}, []
+        return _Account({})
     account = account_of(plan, Odometer()) if Odometer.is_there() else None
     caution = account.statement().caution() if account is not None else ""
-    lines = [caution] if caution else []
+    lines = (caution,) if caution else ()
     if budget is None:
-        return {}, [
-            *lines,
-            "The account will remember for ever that this method read records without a bound.",
-        ]
+        ever = "The account will remember for ever that this method read records without a bound."
+        return _Account({}, (*lines, ever))
     try:
         total = account.total() if account is not None else Total(unit_of(plan))
     except BudgetError as error:
-        return {}, [*lines, f"This run would be refused. {error}"]
+        return _Account({}, (f"This run would be refused. {error}", *lines), refuses=True)
     cap = Cap(plan.privacy.lifetime_epsilon, plan.privacy.delta)
     fit = runs_that_fit(total, cap, budget.mu2, budget.delta_fail)
     figures = {
@@ -210,12 +217,15 @@ def _account(plan: Plan, budget: Budget | None) -> tuple[dict[str, float], list[
         "lifetime epsilon": plan.privacy.lifetime_epsilon,
         "runs like this one that still fit": float(fit),
     }
-    return figures, [*lines, *_room(plan, budget, fit)]
+    return _Account(figures, (*_room(plan, budget, fit), *lines), refuses=not fit)
 
 
 def _room(plan: Plan, budget: Budget, fit: int) -> Iterator[str]:
     if not fit:
-        yield "This run would be refused: the account has no room for it (see rpsg budget)."
+        yield (
+            "This run would be refused: its account has no room (see rpsg budget). A smaller --epsilon "
+            "may fit; --lifetime-epsilon makes room on purpose."
+        )
     if budget.delta_fail:
         yield (
             f"Each run that finds its labels or phrases takes {budget.delta_fail:.2g} of delta for its "

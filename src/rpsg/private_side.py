@@ -47,7 +47,7 @@ JOURNAL = "releases.jsonl"
 NOTES = "notes.md"
 ROWS = "rows.json"
 #: Said in every run, whatever the file holds.
-LEFT_OUT = f"What becomes of rows that cannot be used is the plan's rule; how many is in private/{ROWS}."
+LEFT_OUT = f"Rows that cannot be used are treated as the plan says; their number is in private/{ROWS} alone."
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,20 +25,21 @@ if TYPE_CHECKING:
 #: Stays in the private folder: the public value of the commitment, the mark of a run that began here, and the
 #: note that a purge was made.
 KEPT = ("commitment", MARK, PURGED)
-CANNOT_PROMISE = (
-    "copies and backups of the run folder; what is encrypted there opens where vault.json was copied too",
+NOT_REACHED = (
+    "copies and backups of the run folder: those that hold vault.json can still be opened",
     "what a drive keeps of deleted blocks, above all a solid-state drive",
-    "memory that was swapped to the disk, and the private file itself, which is not the run's",
+    "memory that was swapped to the disk",
+    "the private file that the run read",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """What was destroyed, by its names in the private folder, and what nobody can promise."""
+    """What was destroyed, by its names in the private folder, and what no purge reaches."""
 
     path: Path
     destroyed: tuple[str, ...]
-    cannot_promise: tuple[str, ...]
+    not_reached: tuple[str, ...]
 
 
 def purge(run: Path) -> Purged:
@@ -64,8 +65,10 @@ def purge(run: Path) -> Purged:
             for name in names:
                 _remove(private / name)
             sync_dir(private)
-    clear = ("the files themselves: this run kept them in the clear, and deleting is not erasing",)
-    return Purged(run, names, (() if was_sealed else clear) + CANNOT_PROMISE)
+    clear = (
+        "the blocks of the deleted files: this run did not encrypt them, and a deleted file can be recovered",
+    )
+    return Purged(run, names, (() if was_sealed else clear) + NOT_REACHED)
 
 
 def _was_sealed(private: Path) -> bool:

@@ -67,6 +67,7 @@ class Preview:
     new_tokens: int
     seconds: float | None
     odometer: Mapping[str, float]
+    is_refused: bool = False
     explanations: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     forecasts: tuple[Forecast, ...] = ()
@@ -99,7 +100,7 @@ class Run:
     """A finished run. ``ledger`` is the public ledger.
 
     ``timings`` are seconds of the stages of writing. How long a stage took that read private texts is
-    private, and stands in private/timings.json alone.
+    private, and is in private/timings.json alone.
     """
 
     path: Path

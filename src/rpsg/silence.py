@@ -1,4 +1,4 @@
-"""The libraries under the models are told not to report to their makers, before any of them is opened.
+"""Switches off what the libraries under the models report to their makers, before any of them is opened.
 
 ``import rpsg`` does it, whatever is imported after it, and child processes inherit it. It has to be so early:
 onnxruntime (from 1.31 on) writes a device id and opens a queue of events when it is imported, so that its own

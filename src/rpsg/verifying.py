@@ -52,13 +52,13 @@ PROGRAM = "the program that made it"
 SIGNED = "signature"
 OPINION = "every epsilon again, by another accountant"
 UNKNOWN_SIGNER = "who holds the key that signed it: compare the fingerprint, or name the key with --key"
-UNSIGNED = "who made it: nobody has signed it"
+UNSIGNED = "who made it: nobody has signed it, and this program builds a release that fits from any inputs"
 REGENERATE = "the writer writes the same texts again"
 FROM_SEEDS = (
     "that the rows follow from their inputs: they began with private records, so only the operator can",
-    "that the voters' noisy answers are those that were drawn: rows do not follow from them",
     "that the rows are synthetic at all: the operator could have put others in their place",
 )
+FROM_VOTERS = ("that the voters' noisy answers are those that were drawn: rows do not follow from them",)
 #: What damaged or hostile files can bring a story to raise, besides our own errors.
 _BROKEN = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError, OSError)
 
@@ -165,6 +165,7 @@ def _of_copy(
                 hint="Leave out --regenerate: everything but the rows is checked.",
             )
         cannot_show += FROM_SEEDS if claimed.method.has_seeds else ()
+        cannot_show += FROM_VOTERS if claimed.method.reads == "donors" else ()
         opened = (plan_to_open(release, claimed, models), models, plugins, progress)
         checks += _made_again(claimed, regenerate, *opened)
     return Verification(release, tuple(checks), cannot_show, makes_dp_claim(ledger))
@@ -225,7 +226,10 @@ def _program(ledger: Mapping[str, Any]) -> tuple[Check, str]:
     if told["source_sha256"] == here["source_sha256"]:
         return Check(PROGRAM, ok=True, detail="is the one that checks it, byte for byte"), ""
     if told["version"] == here["version"]:
-        detail = f"calls itself rpsg {here['version']} as this one does, and is another program"
+        detail = (
+            f"calls itself rpsg {here['version']} as this one does, and has other sources: check it with "
+            f"those, whose digest begins with {ascii(str(told['source_sha256'])[:12])[1:-1]}"
+        )
         return Check(PROGRAM, ok=False, detail=detail), ""
     version = ascii(str(told["version"])[:40])
     note = f"that version {version} of rpsg, which made it, does what this one ({here['version']}) does"

@@ -140,7 +140,7 @@ def test_a_writer_with_three_usable_texts_of_eight_goes_on_with_a_note(lab: Lab)
     notes = Notes()
     run = lab.run(lab.plan(lab.file(lab.rows(300))), writer=Few(3), progress=notes)
     assert len(run.texts) == 20
-    assert any("3 texts can be used; 5 of 8: too short" in note for note in notes.notes)
+    assert any("3 of its texts can be used. The others: 5 of 8: too short" in note for note in notes.notes)
 
 
 def test_one_usable_text_of_eight_is_too_few(lab: Lab) -> None:

@@ -53,16 +53,22 @@ def test_one_account_is_found_by_its_name_or_by_the_place_of_a_file(rpsg: Rpsg, 
     }
     (told,) = rpsg("budget", str(tmp_path / "data.jsonl"), "--json").json["accounts"]
     assert told["totals"][0]["mu2"] == 0.1
-    assert "Nothing was ever paid there" in rpsg("budget", "--account", "nobody").out
+    assert "The account nobody has paid nothing" in rpsg("budget", "--account", "nobody").out
     assert rpsg("budget", "data.jsonl", "--account", "reviews").code == 2
 
 
-def test_what_a_stale_run_has_reserved_is_given_back_when_it_is_named(
-    rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_delta_that_thresholds_took_is_named_only_where_they_took_some(rpsg: Rpsg) -> None:
+    account().charge("a", "run", "votes", 0.2, 0.0)
+    assert "of delta" not in rpsg("budget").out
+    account().charge("b", "run", "labels", 0.1, 1e-7)
+    assert "Finding labels or phrases took 1e-07 of delta" in " ".join(rpsg("budget").out.split())
+
+
+def test_what_a_stale_run_has_reserved_is_given_back_when_it_is_named(rpsg: Rpsg) -> None:
     account().reserve("stale-run", 0.3, 0.0)
-    monkeypatch.setattr("typer.confirm", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
-    assert rpsg("budget", "--give-back", "stale-run").code == 130
+    asked = rpsg("budget", "--give-back", "stale-run")
+    assert asked.code == 2, "nobody is there to be asked"
+    assert "rpsg budget --give-back stale-run --yes" in " ".join(asked.err.split())
     assert account().total().reserved_mu2 == pytest.approx(0.3)
     assert rpsg("budget", "--give-back", "another", "--yes").code == 2
     assert rpsg("budget", "--give-back", "stale-run", "--yes").code == 0

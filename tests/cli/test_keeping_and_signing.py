@@ -36,14 +36,30 @@ def test_a_release_is_signed_and_checked_with_the_commands_that_the_help_names(
 def test_the_operator_opens_a_run_and_then_purges_it(rpsg: Rpsg, run: Path) -> None:
     opened = rpsg("verify", str(run), "--with-vault")
     assert opened.code == 0
+    assert "This page is private" in opened.out
+    assert "This page is private" not in rpsg("verify", str(run)).out
     assert "the commitment opens on these data" in opened.out
     assert rpsg("purge", str(run)).code == 2, "nobody is there to be asked"
     assert (run / "private" / "vault.json").exists()
     purged = rpsg("purge", str(run), "--yes")
     assert purged.code == 0
-    assert "What nobody can promise" in purged.out
+    assert "What a purge does not reach" in purged.out
     assert rpsg("verify", str(run)).code == 0
     assert rpsg("verify", str(run), "--with-vault").code == 7
+
+
+def test_a_place_of_the_data_without_the_vault_is_refused(rpsg: Rpsg, run: Path) -> None:
+    assert rpsg("verify", str(run), "--data", "texts.csv").code == 2
+
+
+def test_a_public_key_signs_nothing_and_the_private_one_is_named(
+    rpsg: Rpsg, run: Path, tmp_path: Path
+) -> None:
+    rpsg("keygen", str(tmp_path / "mine"))
+    refused = rpsg("publish", str(run), "--sign", str(tmp_path / "mine.pub"))
+    assert refused.code == 2
+    assert str(tmp_path / "mine") in refused.err.replace("\n", "")
+    assert "chmod" not in refused.err
 
 
 def test_an_entry_for_the_registry_is_printed_or_written(rpsg: Rpsg, run: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.cli.conftest import finished
+from tests.cli.conftest import PREVIEW, VERIFIED, finished
 
 from rpsg import __version__, api, registry
 from rpsg.results import Check, Verification
@@ -83,6 +83,25 @@ def test_a_preview_as_json_holds_every_field(fake: Api, rpsg: Rpsg) -> None:
 def test_a_preview_ends_in_the_command_that_runs_it(fake: Api, rpsg: Rpsg) -> None:
     page = rpsg("plan", "my notes.csv", "--epsilon", "1.5", "--about", "it's").out
     assert page.splitlines()[-1] == """  rpsg run 'my notes.csv' --about 'it'"'"'s' --epsilon 1.5 -o RUN"""
+
+
+def test_a_preview_that_the_account_refuses_does_not_say_that_the_command_runs(fake: Api, rpsg: Rpsg) -> None:
+    fake.previewed = dataclasses.replace(PREVIEW, is_refused=True)
+    page = " ".join(rpsg("plan", "notes.csv").out.split())
+    assert "the account would refuse it" in page
+    assert "This runs it" not in page
+
+
+def test_files_that_passed_for_the_same_reason_share_a_line_and_failed_ones_do_not(
+    fake: Api, rpsg: Rpsg
+) -> None:
+    passed = tuple(Check(name, ok=True, detail="as it follows") for name in ("a.json", "b.csv"))
+    failed = tuple(Check(name, ok=False, detail="differs") for name in ("c.md", "d.md"))
+    fake.verified = dataclasses.replace(VERIFIED, checks=(*passed, *failed))
+    page = rpsg("verify", "run").out
+    assert "✓ a.json, b.csv: each as it follows" in page
+    assert "✗ c.md: differs" in page
+    assert "✗ d.md: differs" in page
 
 
 def test_the_options_of_a_run_can_be_planned_as_they_are(fake: Api, rpsg: Rpsg) -> None:

@@ -103,6 +103,7 @@ def test_nothing_said_is_the_default_plan() -> None:
             {"privacy": {"epsilonn": 1}},
             "privacy.epsilonn: there is no such setting; perhaps 'epsilon' is meant",
         ),
+        ({"writer": "fake"}, "writer: there is no such setting; perhaps models.writer is meant"),
         ({"privcy": {"epsilon": 1}}, "privcy: there is no such setting; perhaps 'privacy' is meant"),
         (
             {"privacy": {"shares": {"card": 1}}},

@@ -44,4 +44,4 @@ def test_an_epsilon_that_protects_little_says_so_once() -> None:
     told = cautions(
         {**STRONG, "epsilon": 9.0, "epsilon_group": {"2": 20.0}}, UNIT, n_public=None, counted=None
     )
-    assert told == ["Epsilon is above 8: little is left that an attacker cannot learn."]
+    assert told == ["Epsilon is above 8: the claim rules out little of what an attacker could learn."]

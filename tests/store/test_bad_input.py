@@ -72,7 +72,7 @@ JSONL_FAULTS = [
         "'text' must hold text",
     ),
     ("text is an object", '{"text": {"a": "%s"}}', "line 1: the text is a list or an object", "every row"),
-    ("a later row without the key", GOOD + '\n{"other": "%s"}', "line 2: .* no key 'text'", "null stands"),
+    ("a later row without the key", GOOD + '\n{"other": "%s"}', "line 2: .* no key 'text'", "take it out"),
     ("only blank lines", "\n  \n", "has no rows", "at least one row"),
 ]
 

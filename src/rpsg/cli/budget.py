@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,7 +26,7 @@ def budget(
     give_back: Annotated[
         str,
         typer.Option(
-            "--give-back", metavar="RUN_ID", help="Release what a run that will not go on has reserved."
+            "--give-back", metavar="RUN_ID", help="Release what a run that will not be finished has reserved."
         ),
     ] = "",
     yes: Annotated[bool, typer.Option("--yes", metavar="", help="Give back without asking.")] = False,
@@ -51,7 +52,10 @@ def budget(
     screen = Screen.stdout()
     shown = [statement for statement in told if statement.totals or statement.unbounded]
     if not shown:
-        screen.line("Nothing was ever paid there." if wanted else "No account has paid anything yet.")
+        one = file or account
+        screen.line(
+            f"The account {wanted[0]} has paid nothing." if one else "No account has paid anything yet."
+        )
     for statement in shown:
         _show(screen, statement)
     if book and not wanted and book.has_old_charges():
@@ -61,25 +65,34 @@ def budget(
 
 
 def _give_back(book: Odometer | None, run_id: str, *, yes: bool) -> None:
-    if not yes:
-        typer.confirm(
-            f"Give back what the run {run_id} has reserved? If it is still at work, its next draws must find "
-            "room of their own",
-            abort=True,
-            err=True,
-        )
-    if book is None or not book.give_back(run_id):
+    if book is None or not any(run_id in book.statement(name).waiting for name in book.names()):
         raise UsageError(
             f"No run {run_id!r} has anything reserved.", hint="`rpsg budget` lists the runs that have."
         )
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError(
+                "Nobody is there to be asked.",
+                hint=f"To give it back: rpsg budget --give-back {run_id} --yes",
+            )
+        typer.confirm(
+            f"Give back what the run {run_id} has reserved? If it is still running, its next draws will "
+            "need room in the account again",
+            abort=True,
+            err=True,
+        )
+    book.give_back(run_id)
 
 
 def _show(screen: Screen, statement: Statement) -> None:
     screen.heading(f"Account {statement.name}")
     if statement.totals:
         rows = [_row(total) for total in statement.totals]
-        columns = ("for", "neighbours", "epsilon", "at delta", "with reserved", "thresholds")
+        columns = ("for", "neighbours", "epsilon", "at delta", "with reserved")
         screen.table(columns, rows, numbers=columns[2:])
+    for total in statement.totals:
+        if taken := total.delta_fail + total.reserved_delta_fail:
+            screen.line(f"Finding labels or phrases took {taken:.2g} of delta ({total.unit.who}).")
     if len(statement.totals) > 1:
         screen.line("These lines are not for the same unit, so they cannot be added up.")
     if statement.waiting:
@@ -98,5 +111,4 @@ def _row(total: Total) -> tuple[str, ...]:
         rounded_up(total.epsilon, 2),
         f"{total.delta:g}",
         rounded_up(total.epsilon_with_reserved, 2),
-        f"{total.delta_fail + total.reserved_delta_fail:.2g}",
     )

@@ -142,6 +142,8 @@ def verify(
     from rpsg.cli.progress import teller  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
 
+    if data is not None and not with_vault:
+        raise UsageError("--data is read with --with-vault alone.", hint="Add --with-vault, or leave it out.")
     named = {}
     for given in model or ():
         role, equals, name = given.partition("=")
@@ -164,6 +166,6 @@ def verify(
     if as_json:
         print_json({"verification": {"ok": found.ok, **asdict(found)}})
     else:
-        pages.show_verification(Screen.stdout(), found)
+        pages.show_verification(Screen.stdout(), found, is_private=with_vault)
     if not found.ok:
         raise typer.Exit(VerificationError.exit_code)

@@ -47,5 +47,5 @@ def export(
         return
     out.write_text(text + "\n", encoding="utf-8")
     screen = Screen.stdout()
-    screen.heading(f"Written to {out}; fill in")
+    screen.heading(f"Written to {out}. Still to fill in")
     screen.items(tuple(missing(entry)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from rpsg.cli.screen import Screen, seconds_in_words
@@ -33,7 +34,8 @@ def show_preview(
         screen.heading("Look at this first")
         screen.items(preview.warnings, sign="!", style="yellow")
     screen.heading("Next")
-    screen.line("  Nothing was spent. This runs it:")
+    refused = "As it is, the account would refuse it; with room there, this runs it:"
+    screen.line(f"  Nothing was spent. {refused if preview.is_refused else 'This runs it:'}")
     screen.command(shlex.join(again))
 
 
@@ -156,7 +158,7 @@ def show_run(screen: Screen, run: Run, cautions: Sequence[str] = ()) -> None:
         screen.heading("The stages, with counts and times that depend on private texts: for your eyes")
         screen.command(str(stages))
     if run.timings:
-        screen.heading("How long writing took")
+        screen.heading("How long writing took this time")
         screen.facts((stage, seconds_in_words(took)) for stage, took in run.timings.items())
     if cautions:
         screen.heading("Look at this first")
@@ -195,12 +197,21 @@ def run_facts(run: Run, cautions: Sequence[str] = ()) -> dict[str, Any]:
     }
 
 
-def show_verification(screen: Screen, found: Verification) -> None:
-    """Each check with its outcome, what cannot be shown, and the answer."""
+def show_verification(screen: Screen, found: Verification, *, is_private: bool = False) -> None:
+    """Each check with its outcome, what cannot be shown, and the answer; ``is_private`` if it read the vault.
+
+    Files that passed for the same reason share one line: which ones failed must not drown among them.
+    """
+    if is_private:
+        screen.line("This page is private: it tests noise against exact counts. Do not pass it on.", "yellow")
     screen.heading(f"Checks of {found.path}")
-    for check in found.checks:
-        sign, style = ("✓", "green") if check.ok else ("✗", "red")
-        screen.items([f"{check.name}: {check.detail}" if check.detail else check.name], sign, style)
+    for (ok, detail), same in groupby(found.checks, lambda check: (check.ok, check.detail)):
+        sign, style = ("✓", "green") if ok else ("✗", "red")
+        names = [check.name for check in same]
+        if ok and len(names) > 1:
+            screen.items([f"{', '.join(names)}: each {detail}"], sign, style)
+        else:
+            screen.items([f"{name}: {detail}" if detail else name for name in names], sign, style)
     if found.cannot_show:
         screen.heading("What no check can show")
         screen.items(found.cannot_show)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path  # noqa: TC003  # typer reads it at run time
 from typing import Annotated
 
@@ -30,7 +31,10 @@ def publish(
     if as_json:
         print_json({"published": {"release": str(run / "release"), "fingerprint": told}})
     else:
-        Screen.stdout().facts((("signed", str(run / "release")), ("fingerprint", told)))
+        screen = Screen.stdout()
+        screen.facts((("signed", str(run / "release")), ("fingerprint", told)))
+        screen.line("  Your readers check it with the public key of the pair:")
+        screen.command("rpsg verify RELEASE --key KEY.pub")
 
 
 def keygen(
@@ -49,6 +53,7 @@ def keygen(
     if as_json:
         print_json({"keys": {"private": str(name), "public": str(public), "fingerprint": told}})
     else:
-        Screen.stdout().facts(
-            (("private key", str(name)), ("public key", str(public)), ("fingerprint", told))
-        )
+        screen = Screen.stdout()
+        screen.facts((("private key", str(name)), ("public key", str(public)), ("fingerprint", told)))
+        screen.line("  Sign a release with it:")
+        screen.command(f"rpsg publish RUN --sign {shlex.quote(str(name))}")

@@ -21,7 +21,7 @@ def purge(
     """Destroy what is private in a published run: its key first, then embeddings, stages and replies.
 
     The release, the commitment and the account stay. `rpsg verify` and `rpsg report` work as before;
-    `rpsg verify --with-vault`, the map of real texts and another start of the run do not.
+    `rpsg verify --with-vault` and the private map of real texts need what was destroyed.
     """
     from rpsg import purging  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
@@ -39,5 +39,5 @@ def purge(
     screen = Screen.stdout()
     screen.heading("Destroyed")
     screen.items(done.destroyed or ("nothing: it was purged before",))
-    screen.heading("What nobody can promise")
-    screen.items(done.cannot_promise)
+    screen.heading("What a purge does not reach")
+    screen.items(done.not_reached)

@@ -77,7 +77,7 @@ def _zeros(units: Codes) -> Codes:
 
 
 def find_labels(job: Job) -> tuple[str, ...]:
-    """The label values: declared public, or those that so many people carry that noise cannot hide them.
+    """The label values: declared public, or those that enough people carry to be seen through the noise.
 
     With fewer than two there is nothing to tell apart: none are given, and a note says so.
     """
@@ -137,7 +137,7 @@ def tell_few(job: Job, pack: Pack, n: int) -> None:
     if is_too_few(job.plan, pack, n, paid(job)):
         who = "people" if counts_cards(paid(job)) else "voters"
         job.progress.note(
-            f"So few {who} were counted that noise decides what is counted and chosen: these texts are about "
+            f"So few {who} were counted that the noise outweighs what they say: expect texts about "
             "as good as those of --method floor."
         )
 

@@ -96,8 +96,8 @@ def require_writer(job: Job) -> None:
         raise _useless(name, told)
     if told.reasons:
         job.progress.note(
-            f"The writer {name} was tried on public prompts: {told.usable} texts can be used; "
-            f"{told.in_words()}."
+            f"The writer {name} was tried on {TEXTS} public prompts, and {told.usable} of its texts can be "
+            f"used. The others: {told.in_words()}."
         )
 
 

@@ -1,4 +1,4 @@
-"""What the reader of a claim should know before relying on it: sentences that stand beside the claim.
+"""What the reader of a claim should know before relying on it: sentences printed beside the claim.
 
 They follow from public settings and from the noisy number of people alone, so whoever checks a release can
 derive them again. A claim can be true and still promise little, and then it has to say so itself.
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rpsg.privacy.kernel import Performed
 
-#: Beyond this epsilon little is left to point to: the best attack has an AUC of 0.86.
+#: Above this epsilon a claim rules out little: the best attack may reach an AUC of 0.86.
 WEAK = 8.0
 #: Delta should stay below this share of one over the number of people.
 DELTA_SHARE = 0.1
@@ -64,7 +64,7 @@ def _delta(claim: Mapping[str, Any], unit: Mapping[str, Any], people: int | None
 
 def _weak(claim: Mapping[str, Any], unit: Mapping[str, Any]) -> Iterator[str]:
     if claim["epsilon"] > WEAK:
-        yield f"Epsilon is above {WEAK:g}: little is left that an attacker cannot learn."
+        yield f"Epsilon is above {WEAK:g}: the claim rules out little of what an attacker could learn."
         return
     groups = {int(size): value for size, value in claim["epsilon_group"].items()}
     first = min((size for size, value in groups.items() if value > WEAK), default=None)

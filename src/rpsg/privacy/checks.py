@@ -236,7 +236,7 @@ def caveats(ledger: Ledger) -> Iterator[str]:
 
 def at_rest(ledger: Ledger) -> Iterator[str]:
     if ("vault" in ledger) != (IN_THE_CLEAR in ledger["not_covered"]):
-        yield "that private files were kept without encryption is told in one place and not in the other"
+        yield "one place says that private files were not encrypted, and another does not"
 
 
 def no_borrowed_words(ledger: Ledger) -> Iterator[str]:

@@ -69,6 +69,11 @@ def private_key(file: Path) -> Ed25519PrivateKey:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415  # as above
     from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415  # as above
 
+    if file.suffix == ".pub":
+        raise UsageError(
+            f"{file} is a public key, which signs nothing.",
+            hint=f"Name the private key of the pair: {file.with_suffix('')}",
+        )
     secret = os.environ.get(PASSPHRASE, "")
     try:
         content = read_private(file)
@@ -100,7 +105,7 @@ def public_key(file: Path) -> bytes:
     if not isinstance(key, Ed25519PublicKey):
         raise UsageError(
             f"{file} holds no public {ALGORITHM} key.",
-            hint="It is the file that ends in .pub of rpsg keygen.",
+            hint="Name the file that ends in .pub: rpsg keygen made it, and the publisher hands it out.",
         )
     return _raw(key)
 

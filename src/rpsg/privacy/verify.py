@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CANNOT_SHOW = (
-    "who made it, if it bears no signature: this program builds a release that fits from any inputs",
     "that the operator ran this code, on these data, and nothing else beside it",
     "that the list of mechanisms is complete, if plan, ledger and evidence were all shortened together",
     "that the noise came from where the ledger says, and was not stored",
@@ -123,7 +122,7 @@ def _evidence(ledger: Mapping[str, Any], folder: Path) -> Iterator[str]:
             continue
         evidence = parse_evidence(content)
         if evidence.draw in draws:
-            yield f"{line['stage']}: the evidence is of a draw that was told before"
+            yield f"{line['stage']}: its evidence has the draw of an earlier stage"
         draws.add(evidence.draw)
         if (evidence.plan_sha256, evidence.seq, evidence.stage) != (
             ledger["plan_sha256"],

@@ -254,9 +254,10 @@ def about_few_people(plan: Plan, pack: Pack, budget: Budget | None) -> str:
     fewest = smallest_size(plan, pack, budget) if cards else fewest_voters(plan, budget)
     who = "people" if cards else "voters"
     return (
-        f"With fewer than {fewest:,} {who} noise decides what is counted and chosen: the budget is spent, "
-        "and the texts are about as good as those of --method floor. A larger --epsilon needs fewer. "
-        "--n-public, where that number may be public, has a plan refused that cannot work."
+        f"With fewer than {fewest:,} {who} the noise outweighs what they say: the budget is spent on texts "
+        "about as good as those of --method floor, which costs nothing. A larger --epsilon needs fewer "
+        f"{who}. If their number is public, give it with --n-public: a plan that cannot work is then refused "
+        "before anything is spent."
     )
 
 

@@ -55,7 +55,11 @@ def _from_file(*, make: bool) -> bytes:
             hint=f"Bring it back from a backup, or set RPSG_HOME to its state folder. {_OTHERWISE}",
         ) from None
     if len(key) != KEY_BYTES:
-        raise RunError(f"{file} is damaged.", hint=f"Bring it back from a backup. {_OTHERWISE}")
+        raise RunError(
+            f"{file} is damaged.",
+            hint="Bring it back from a backup. Without it nothing that earlier runs kept can be read: to "
+            "begin anew, move it away and start a new run in another folder with -o.",
+        )
     return key
 
 

@@ -216,7 +216,7 @@ class Asking(Generic[Read]):
             raise ModelError(
                 f"{self._asker.host} gave no answer in {silence:.0f} seconds ({reason}).",
                 hint="See that the server runs and that base_url in the section [server] leads to it: "
-                "rpsg doctor. The same command goes on then.",
+                "rpsg doctor. Then run the same command again.",
             )
         if silence > patience:
             raise self._gave_up(f"has answered nothing for {silence / 60:.0f} minutes ({reason})")

@@ -67,7 +67,7 @@ def read_rows(
 
 def _row(path: Path, number: int, values: dict[str, Any], columns: Columns) -> Row | Fault:
     if columns.text not in values:
-        hint = "Give every line the same keys; null stands for an empty text."
+        hint = "Give that line the key, or take it out of the file."
         detail = f"the object has no key {columns.text!r}"
         return fault(path, "line", number, NO_KEY, hint, detail=detail)
     label = values.get(columns.label) if columns.label is not None else None
