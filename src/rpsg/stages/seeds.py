@@ -67,6 +67,9 @@ class People:
         return self.rows.map(self._embed)
 
     def _embed(self, rows: tuple[Document, ...]) -> npt.NDArray[np.float32]:
+        # In hundredths: how many rows there are is private, and progress ends up in logs. The stage is told
+        # even where all is kept already: of a run that goes on, its absence would tell that no row changed.
+        self._progress.start("reading the private texts", 100)
         if self._cache is None:
             blocks = [np.empty((0, self._embedder.dim), np.float32), *self._blocks(rows)]
             return np.concatenate(blocks)
@@ -81,8 +84,6 @@ class People:
         return kept
 
     def _blocks(self, rows: tuple[Document, ...]) -> Iterator[npt.NDArray[np.float32]]:
-        # In hundredths: how many rows there are is private, and progress ends up in logs.
-        self._progress.start("reading the private texts", 100)
         for start in range(0, len(rows), EMBED_CHUNK):
             chunk = [row.text for row in rows[start : start + EMBED_CHUNK]]
             yield self._embedder.embed(chunk)
