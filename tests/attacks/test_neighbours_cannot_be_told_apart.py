@@ -18,6 +18,7 @@ import random
 import re
 import secrets
 import sqlite3
+from collections import defaultdict
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -195,15 +196,15 @@ def world(
 
 def fixed_random_names(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Random names of ledgers and draws that are the same in every world."""
-    names, keys = itertools.count(), itertools.count()  # how many keys are drawn is seen by nobody
+    counters = defaultdict(itertools.count)  # apart: how many private files are written is seen by nobody
 
-    def token(size: int, counter: Iterator[int]) -> bytes:
-        return hashlib.shake_256(b"%d" % next(counter)).digest(size)
+    def token(size: int, kind: str) -> bytes:
+        return hashlib.shake_256(b"%d" % next(counters[kind, size])).digest(size)
 
     patch = pytest.MonkeyPatch.context()
     entered = patch.__enter__()
-    entered.setattr(secrets, "token_bytes", lambda n=32: token(n, keys))
-    entered.setattr(secrets, "token_hex", lambda n=32: token(n, names).hex())
+    entered.setattr(secrets, "token_bytes", lambda n=32: token(n, "bytes"))
+    entered.setattr(secrets, "token_hex", lambda n=32: token(n, "hex").hex())
 
     class Leave:
         def __enter__(self) -> None: ...
