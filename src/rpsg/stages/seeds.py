@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.errors import PrivacyError, RunError
+from rpsg.stages.alone import each_or_none
 from rpsg.stages.partition import content_tag
 
 if TYPE_CHECKING:
@@ -86,7 +87,9 @@ class People:
     def _blocks(self, rows: tuple[Document, ...]) -> Iterator[npt.NDArray[np.float32]]:
         for start in range(0, len(rows), EMBED_CHUNK):
             chunk = [row.text for row in rows[start : start + EMBED_CHUNK]]
-            yield self._embedder.embed(chunk)
+            found = each_or_none(len(chunk), lambda part, texts=chunk: self._embedder.embed(texts[part]))
+            nothing = np.zeros(self._embedder.dim, np.float32)
+            yield np.stack([nothing if row is None or row.shape != nothing.shape else row for row in found])
             end = start + len(chunk)
             self._progress.advance(100 * end // len(rows) - 100 * start // len(rows))
 
