@@ -33,6 +33,7 @@ from rpsg.errors import LimitError
 from rpsg.models.fake import FakeClassifier
 from rpsg.privacy import commitment
 from rpsg.privacy.ballots import clean_histogram
+from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.private import open_private
 
 if TYPE_CHECKING:
@@ -303,6 +304,45 @@ def test_one_person_more_is_not_told_by_how_many_pieces_the_texts_are_read_in(
     rows = invented(people, seed=4, people=people)
     one_more = [*rows, new_row()]
     assert list(differences(world({"m": rows}, SETTINGS[0]), world({"m": one_more}, SETTINGS[0]))) == []
+
+
+AFTERWARDS = ("report", "calls", "verify", "budget", "evaluate", "purge")
+
+
+@pytest.mark.parametrize("name", ["somebody came", "a huge text", "half a character", "a person of many rows"])
+@pytest.mark.parametrize("method", ["strict", "split"])
+def test_no_other_command_tells_neighbours_apart(
+    name: str,
+    method: str,
+    world: Callable[..., World],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    """In split the change is one of voters: who gives seeds is not protected."""
+    rows = invented(PEOPLE * 2, seed=5, people=PEOPLE)
+    donors = tmp_path / "donors.txt"
+    donors.write_text("\n".join(sorted({row["user"] for row in rows})[:8]))
+    monkeypatch.setenv("RPSG_SPLIT__DONOR_LIST", str(donors))
+    settings = ("--user", "user", "--method", method)
+    # The choice among donors' summaries has noise too; here it is the same in every world.
+    monkeypatch.setattr(RoundedGaussian, "draw", lambda _self, _sigma, size: np.zeros(size, np.int64))
+
+    def seen(held: Sequence[Row]) -> World:
+        made = world({"m": held}, settings)
+        monkeypatch.setenv("RPSG_HOME", str(made.folder / "home"))
+        for command in AFTERWARDS:
+            typed = [command] if command == "budget" else [command, "m"]
+            more = {"purge": ["--yes"], "evaluate": ["--embedder", "fake"]}
+            capsys.readouterr()
+            code = rpsg.cli.main([*typed, *more.get(command, [])])
+            said = capsys.readouterr()
+            made.said.append((code, said.out, said.err))
+        return made
+
+    base = seen(rows)
+    assert base.said[0][0] == 0, base.said[0]
+    assert list(differences(base, seen(CHANGES[name](rows, random.Random(5))))) == []
 
 
 def test_the_audit_sees_a_leak(world: Callable[..., World], monkeypatch: pytest.MonkeyPatch) -> None:
