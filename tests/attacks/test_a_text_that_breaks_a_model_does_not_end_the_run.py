@@ -1,4 +1,4 @@
-"""The hole: an embedder or a classifier that failed on one strange text ended the run, and so told of that text.
+"""The hole: an embedder or a classifier that failed on one strange text ended the run, which told of it.
 
 A panic of a library in Rust is not even an Exception: it came out as a traceback, with its message.
 """

@@ -322,7 +322,9 @@ AFTERWARDS: Sequence[Sequence[str]] = (
 )
 
 
-@pytest.mark.parametrize("name", ["somebody came", "a huge text", "half a character", "a person of many rows"])
+@pytest.mark.parametrize(
+    "name", ["somebody came", "a huge text", "half a character", "a person of many rows"]
+)
 @pytest.mark.parametrize("method", ["strict", "split"])
 def test_no_other_command_tells_neighbours_apart(
     name: str,

@@ -1,7 +1,7 @@
-"""The hole: the commitment's nonce belonged to the run folder, so it was the same for whatever came out of it.
+"""The hole: the commitment's nonce belonged to the run folder, the same for whatever came out of it.
 
-A folder that was copied before its release, or whose release was taken away, gave two public commitments that
-were equal exactly when the rows were: a test that answers with certainty whether anybody was added or removed.
+A folder that was copied before its release, or whose release was taken away, gave two public commitments
+that were equal exactly when the rows were: a test that tells for certain whether anybody was added.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import Counter
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +16,7 @@ from rpsg.stages.alone import each_or_none
 from rpsg.stages.partition import content_tag
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from rpsg.privacy.private import Private
     from rpsg.protocols import Embedder, Progress
@@ -84,10 +84,13 @@ class People:
             )
         return kept
 
+    def _rows_of(self, texts: Sequence[str], part: slice) -> npt.NDArray[np.float32]:
+        return self._embedder.embed(texts[part])
+
     def _blocks(self, rows: tuple[Document, ...]) -> Iterator[npt.NDArray[np.float32]]:
         for start in range(0, len(rows), EMBED_CHUNK):
             chunk = [row.text for row in rows[start : start + EMBED_CHUNK]]
-            found = each_or_none(len(chunk), lambda part, texts=chunk: self._embedder.embed(texts[part]))
+            found = each_or_none(len(chunk), partial(self._rows_of, chunk))
             nothing = np.zeros(self._embedder.dim, np.float32)
             yield np.stack([nothing if row is None or row.shape != nothing.shape else row for row in found])
             end = start + len(chunk)
