@@ -8,7 +8,7 @@ depends on private data: it is shown to the operator and written nowhere.
 from __future__ import annotations
 
 import hashlib
-import hmac
+import json
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -34,7 +34,7 @@ from rpsg.private_side import (
     open_door,
     people_of,
 )
-from rpsg.release import EVIDENCE, LEDGER, PACK, PLAN, TEXTS
+from rpsg.release import EVIDENCE, LEDGER, PACK, PLAN, PRIVATE_LEDGER, TEXTS
 from rpsg.results import Check
 from rpsg.running import Silent, budget_of, load_tools
 from rpsg.store.readers import read_by_rule
@@ -106,7 +106,8 @@ def _corpus(plan: Plan) -> Private[Corpus]:
 
 
 def _commitment(folder: RunFolder, corpus: Private[Corpus], ledger: Mapping[str, Any]) -> Check:
-    nonce = hmac.digest(folder.key, b"rpsg-commitment/1", hashlib.sha256)
+    kept = json.loads(folder.vault.read(PRIVATE_LEDGER))["commitment"]
+    nonce = bytes.fromhex(kept["nonce"])
     told = ledger.get("private_commitment", {}).get("value")
     if commit_to(corpus, nonce).value == told:
         return Check(COMMITMENT, ok=True, detail="these rows, in this order, with the nonce of the vault")

@@ -214,11 +214,11 @@ def _read(
     reading.map(partial(_keep_rows, folder))
     progress.note(LEFT_OUT)
     corpus = reading.map(lambda read: read.corpus)
-    nonce = hmac.digest(folder.key, b"rpsg-commitment/1", hashlib.sha256)
-    commitment = commit_to(corpus, nonce)
-    forget_other_rows(folder, commitment)
+    forget_other_rows(folder, corpus)
     keep_notes(folder, account, corpus)
-    return corpus, commitment
+    # With a nonce of its own each time: two releases from one run folder, or from a copy of it, would
+    # otherwise tell whether they are of the same rows.
+    return corpus, commit_to(corpus)
 
 
 def keep_notes(folder: RunFolder, account: Account, corpus: Private[Corpus]) -> None:
@@ -308,14 +308,15 @@ def donors_and_voters(
     return both.map(lambda halves: halves[0]), both.map(lambda halves: halves[1])
 
 
-def forget_other_rows(folder: RunFolder, commitment: Commitment) -> None:
-    """Keep the commitment to the rows of a run; where it held others before, what was kept of those goes.
+def forget_other_rows(folder: RunFolder, corpus: Private[Corpus]) -> None:
+    """Keep a keyed hash of the rows of a run; where it held others before, what was kept of those goes.
 
     A run may go on with rows that have changed. Each noisy answer protects whoever is in the rows that it was
     drawn from, so their prices add up for a person in any of them. An error instead would tell everybody
     for certain whether the rows are the same. Only embeddings fit no other rows; they are made again.
     """
-    file, value = folder.private_path("commitment"), commitment.value.encode()
+    nonce = hmac.digest(folder.key, b"rpsg-rows/1", hashlib.sha256)
+    file, value = folder.private_path("rows"), commit_to(corpus, nonce).value.encode()
     if file.exists() and file.read_bytes() != value:
         for name in (EMBEDDINGS, DONORS):
             folder.vault.path(name).unlink(missing_ok=True)

@@ -65,6 +65,8 @@ PLAN = "plan.toml"
 PACK = "pack"
 EGRESS = "egress.json"
 LEDGER = "ledger.json"
+#: In the vault of the run: what opens its commitment, and what its account has paid.
+PRIVATE_LEDGER = "ledger.private.json"
 STAGES = "stages.md"
 
 
@@ -165,7 +167,8 @@ def publish(
         ledger = build_release(target, made, new_free(commitment))
         if commitment is not None:
             mine = build_private_ledger(ledger, commitment, private.paid())
-            folder.vault.write("ledger.private.json", _pretty(mine))
+            folder.vault.write(PRIVATE_LEDGER, _pretty(mine))
+            write_atomic(folder.private_path("commitment"), commitment.value.encode())
 
 
 def build_release(target: Path, made: Made, free: Free, *, parquet: bytes | None = None) -> Mapping[str, Any]:

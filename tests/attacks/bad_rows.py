@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -10,7 +11,6 @@ import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.conftest import Rows
 
@@ -92,13 +92,14 @@ PARQUET: dict[str, tuple[bytes | None, ...]] = {
     "no label": (b"tea", b"x", None),
     "a label that is not declared": (b"tea", b"x", b"unheard-of"),
 }
-TXT: dict[str, bytes | None] = {
+TXT: dict[str, bytes | Path] = {
     "an empty file": b"",
     "a file of control characters": b"\x07\x1b",
     "bytes that are not UTF-8": b"caf\xe9",
     "a NUL": b"te\x00a",
     "an over-long file": LONG.encode(),
-    "a link to nowhere": None,
+    "a link to nowhere": Path("nowhere"),
+    "a link that cannot be followed": Path("n" * 300),
 }
 
 
@@ -125,14 +126,14 @@ def in_parquet(folder: Path, rows: Rows, extra: tuple[bytes | None, ...] | None)
     return path
 
 
-def in_txt(folder: Path, rows: Rows, extra: bytes | str | None) -> Path:
+def in_txt(folder: Path, rows: Rows, extra: bytes | Path | None) -> Path:
     (path := folder / "texts").mkdir()
     for i, r in enumerate(rows):
         (path / f"{i:04}.txt").write_text(r["text"])
     if isinstance(extra, bytes):
         (path / "0.txt").write_bytes(extra)
-    elif extra is None:
-        (path / "0.txt").symlink_to(path / "nowhere")
+    elif extra is not None:
+        (path / "0.txt").symlink_to(path / extra)
     return path
 
 
@@ -142,7 +143,7 @@ WRITE: dict[str, Callable[[Path, Rows, Any], Path]] = {
     "parquet": in_parquet,
     "txt": in_txt,
 }
-NOTHING: dict[str, Any] = {"jsonl": None, "csv": None, "parquet": None, "txt": ""}
+NOTHING: dict[str, Any] = {"jsonl": None, "csv": None, "parquet": None, "txt": None}
 CASES = [
     *(("jsonl", name, extra) for name, extra in JSONL.items()),
     *(("csv", name, extra) for name, extra in CSV.items()),

@@ -13,6 +13,7 @@ import pytest
 
 from rpsg import api, registry
 from rpsg.errors import InfeasibleError
+from rpsg.evaluation.runs import found_labels
 from rpsg.models.fake import FakeClassifier, FakeWriter
 from rpsg.privacy.odometer import Odometer, account_name
 from rpsg.running import Silent
@@ -125,6 +126,19 @@ def test_labels_that_are_too_rare_leave_texts_without_labels(lab: Lab) -> None:
     assert len(run.texts) == 20
     assert {record.get("label") for record in run.records} == {None}
     assert any("Fewer than two label values" in note for note in notes.notes)
+
+
+def test_a_single_label_that_everybody_has_leaves_texts_without_labels(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The report took it for a label all the same, and the run failed after its whole budget was spent."""
+    monkeypatch.setattr(registry, "sentiment", lambda *_, **__: FakeClassifier())
+    rows = [{**row, "label": "the same"} for row in lab.rows(400)]
+    plan = lab.plan(lab.file(rows), data={"label": "label"}, privacy={"epsilon": 6.0})
+    run = api.run(plan, lab.folder / "run")
+    assert {record.get("label") for record in run.records} == {None}
+    assert api.verify(run.path).ok
+    assert found_labels(run.path / "release", run.ledger) == ()
 
 
 def test_neighbours_with_the_same_noisy_answers_go_the_same_way(

@@ -55,6 +55,16 @@ def test_charges_outlive_the_process(tmp_path: Path) -> None:
     assert opened(tmp_path / "state").total().mu2 == pytest.approx(0.1)
 
 
+@pytest.mark.parametrize("typed", ["Caf\u00e9", "Cafe\u0301", " Caf\u00e9 ", "Cafe\u0301\u00a0"])
+def test_names_that_look_the_same_are_one_account(typed: str) -> None:
+    """Two accounts in place of one are two totals, each below what was spent."""
+    assert account_name(typed, "") == "Caf\u00e9"
+
+
+def test_a_name_of_blanks_is_no_name(tmp_path: Path) -> None:
+    assert account_name(" ", tmp_path / "a") == account_name("", tmp_path / "a")
+
+
 def test_an_account_is_its_name_and_by_default_the_place_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "a")
     assert account_name("", tmp_path / "link") == account_name("", tmp_path / "a")

@@ -24,7 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _forget_output()
         return 1
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # the last stop before a traceback
+    except (SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # noqa: BLE001  # the last stop before a traceback; a panic of a library in Rust is no Exception
         from rpsg.cli.failures import report  # noqa: PLC0415  # only when it is needed: the help must be quick
 
         return report(error, given)

@@ -19,9 +19,10 @@ from rpsg.models.by_digest import check_known
 from rpsg.plan import Server, read_toml, resolve
 from rpsg.privacy.commitment import commit_to
 from rpsg.privacy.evidence import evidence_file, parse_evidence
-from rpsg.release import EVIDENCE, PACK, PLAN, read_release, release_folder
+from rpsg.release import EVIDENCE, PACK, PLAN, PRIVATE_LEDGER, read_release, release_folder
 from rpsg.report.writing import own_models, own_run
 from rpsg.running import execute, fingerprint, load_tools
+from rpsg.stages.labels import labels_found
 from rpsg.stages.presence import is_measured, value_of
 from rpsg.store.own import readable
 from rpsg.store.readers import read_by_rule
@@ -125,7 +126,7 @@ def found_labels(release: Path, ledger: Mapping[str, Any]) -> tuple[str, ...]:
     """The label values that a mechanism found; none for a run that asked for none."""
     told = (_evidence(release, i) for i in range(len(_gaussians(ledger))))
     found = next((e for e in told if e.stage == "labels"), None)
-    return () if found is None else tuple(sorted(value for value, _ in found.selected() if value.strip()))
+    return () if found is None else labels_found(found.selected())
 
 
 def noisy_counts(release: Path, ledger: Mapping[str, Any], labels: tuple[str, ...]) -> NoisyCounts | None:
@@ -236,7 +237,7 @@ def is_own_data(run: FinishedRun, file: Path) -> bool:
 def _is_committed(run: FinishedRun, file: Path) -> bool:
     data = run.plan.data
     try:
-        kept = json.loads(open_vault(run.release.parent).read("ledger.private.json"))["commitment"]
+        kept = json.loads(open_vault(run.release.parent).read(PRIVATE_LEDGER))["commitment"]
         rows = read_by_rule(data.model_copy(update={"path": str(file)})).map(lambda reading: reading.corpus)
     except RpsgError:  # no vault or no key; or other columns or labels, so other data
         return False

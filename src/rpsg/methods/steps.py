@@ -24,6 +24,7 @@ from rpsg.stages.candidates import write_variants
 from rpsg.stages.cards import CardModel, card_ballots, cells, rows_counted
 from rpsg.stages.cosine_filter import drop_copies, drop_near_duplicates
 from rpsg.stages.keyphrases import add_phrases, by_topic, phrase_items
+from rpsg.stages.labels import labels_found
 from rpsg.stages.nll_filter import nll_filter
 from rpsg.stages.streams import stream
 from rpsg.stages.votes import vote_ballots
@@ -89,17 +90,12 @@ def find_labels(job: Job) -> tuple[str, ...]:
     def items() -> Private[list[list[str]]]:
         return job.people.rows.map(lambda rows: _labels_of_people(rows, asked.k))
 
-    found = tuple(
-        sorted(
-            value for value, _ in job.kernel.select(asked, _delta_fail(job, asked), items) if value.strip()
-        )
-    )
-    if len(found) < 2:
+    found = labels_found(job.kernel.select(asked, _delta_fail(job, asked), items))
+    if not found:
         job.progress.note(
             "Fewer than two label values are common enough to be found at this epsilon, so the texts carry "
             "no labels. Another time declare them as public with --labels, or raise --epsilon."
         )
-        return ()
     return found
 
 

@@ -14,6 +14,7 @@ Charges and entries of unbounded reading are never taken back.
 from __future__ import annotations
 
 import os
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,9 +40,12 @@ def state_folder() -> Path:
 
 
 def account_name(declared: str, path: str | Path) -> str:
-    """The name of the account: as declared, or the real path of the data."""
-    if declared:
-        return declared
+    """The name of the account: as declared, or the real path of the data.
+
+    What looks the same is the same: a letter with its accent in one character or in two, blanks around.
+    """
+    if name := unicodedata.normalize("NFC", declared).strip():
+        return name
     return os.fsencode(os.path.realpath(path)).decode("utf-8", "backslashreplace")
 
 

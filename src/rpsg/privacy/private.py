@@ -81,15 +81,15 @@ def _inside(function: Callable[..., U], *contents: object) -> U:
     where = ""
     try:
         return function(*contents)
-    except RpsgError:
+    except (RpsgError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
-    except Exception as error:  # noqa: BLE001  # whatever it says may be private text
+    except BaseException as error:  # noqa: BLE001  # whatever it says may be private text; a panic of a library in Rust is no Exception
         where = _place(error)
     # Raised out here so that the first error, its message and its frames are not chained to this one.
     raise PrivacyError(f"A step on private data failed ({where}); its message is withheld.")
 
 
-def _place(error: Exception) -> str:
+def _place(error: BaseException) -> str:
     """Error type, file and line, and nothing of its message."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:

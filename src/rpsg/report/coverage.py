@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rpsg.errors import RpsgError
 from rpsg.stages import presence
 from rpsg.stages.budget import safe_size, thinned
+from rpsg.stages.labels import labels_found
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -110,7 +111,7 @@ def _labels(plan: Plan, evidence: Mapping[str, Evidence]) -> tuple[str, ...]:
     """As the method found them: declared, or those that stood above the threshold."""
     if plan.data.label is None or plan.data.labels or "labels" not in evidence:
         return plan.data.label_values
-    return tuple(sorted(value for value, _ in evidence["labels"].items or () if value.strip()))
+    return labels_found(evidence["labels"].items or ())
 
 
 def _sigma(ledger: Mapping[str, Any], stage: str) -> float:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from rpsg.stages.alone import each_or_none
 from rpsg.stages.lattice import SQUARE, on_lattice
 from rpsg.store.vectors import drop_pages
 
@@ -64,8 +65,10 @@ def _codes(
     index = {value: i for i, value in enumerate(attribute.values)}
     if attribute.kind == "label":
         return np.array([index.get(row.label or "", -1) for row in rows], np.int64)
-    said = sentiment.classify([row.text for row in rows], vectors)
-    return np.array([index.get(value, -1) for value in said], np.int64)
+    said = each_or_none(
+        len(rows), lambda part: sentiment.classify([row.text for row in rows[part]], vectors[part])
+    )
+    return np.array([index.get(value or "", -1) for value in said], np.int64)
 
 
 def describe(attributes: Sequence[Attribute], embedder: Embedder) -> dict[str, Landmarks]:

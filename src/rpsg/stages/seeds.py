@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import Counter
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from rpsg.errors import PrivacyError, RunError
+from rpsg.stages.alone import each_or_none
 from rpsg.stages.partition import content_tag
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from rpsg.privacy.private import Private
     from rpsg.protocols import Embedder, Progress
@@ -67,6 +68,9 @@ class People:
         return self.rows.map(self._embed)
 
     def _embed(self, rows: tuple[Document, ...]) -> npt.NDArray[np.float32]:
+        # In hundredths: how many rows there are is private, and progress ends up in logs. The stage is told
+        # even where all is kept already: of a run that goes on, its absence would tell that no row changed.
+        self._progress.start("reading the private texts", 100)
         if self._cache is None:
             blocks = [np.empty((0, self._embedder.dim), np.float32), *self._blocks(rows)]
             return np.concatenate(blocks)
@@ -80,12 +84,15 @@ class People:
             )
         return kept
 
+    def _rows_of(self, texts: Sequence[str], part: slice) -> npt.NDArray[np.float32]:
+        return self._embedder.embed(texts[part])
+
     def _blocks(self, rows: tuple[Document, ...]) -> Iterator[npt.NDArray[np.float32]]:
-        # In hundredths: how many rows there are is private, and progress ends up in logs.
-        self._progress.start("reading the private texts", 100)
         for start in range(0, len(rows), EMBED_CHUNK):
             chunk = [row.text for row in rows[start : start + EMBED_CHUNK]]
-            yield self._embedder.embed(chunk)
+            found = each_or_none(len(chunk), partial(self._rows_of, chunk))
+            nothing = np.zeros(self._embedder.dim, np.float32)
+            yield np.stack([nothing if row is None or row.shape != nothing.shape else row for row in found])
             end = start + len(chunk)
             self._progress.advance(100 * end // len(rows) - 100 * start // len(rows))
 

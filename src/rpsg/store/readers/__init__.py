@@ -92,13 +92,13 @@ def read_by_rule(data: Data, rules: Rules | None = None, *, tells: bool = False)
         UsageError: the options do not fit together.
         MissingExtraError: Parquet without pyarrow.
     """
-    return Private(
-        _read(
-            Path(data.path),
-            Columns(data.text, data.label, data.user),
-            data.format,
-            data.labels or None,
-            rules or Rules(data.unusable, data.unlisted),
+    return Private(data).map(  # within the box: an error that nobody foresaw could quote a row
+        lambda named: _read(
+            Path(named.path),
+            Columns(named.text, named.label, named.user),
+            named.format,
+            named.labels or None,
+            rules or Rules(named.unusable, named.unlisted),
             tells=tells,
         )
     )

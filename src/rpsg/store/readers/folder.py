@@ -42,13 +42,18 @@ def read_rows(path: Path) -> Iterator[Row | Fault]:
 
 
 def _is_document(entry: Path) -> bool:
-    return entry.suffix.lower() == ".txt" and not entry.name.startswith(".") and not entry.is_dir()
+    if entry.suffix.lower() != ".txt" or entry.name.startswith("."):
+        return False
+    try:
+        return not entry.is_dir()
+    except OSError:  # a link that leads nowhere it may look: faulty alone, below
+        return True
 
 
 def _row(folder: Path, number: int, file: Path) -> Row | Fault:
-    if not file.is_file():  # a link to nowhere, or something that would be waited on for ever
-        return _fault(folder, number, UNREADABLE)
     try:
+        if not file.is_file():  # a link to nowhere, or something that would be waited on for ever
+            return _fault(folder, number, UNREADABLE)
         with file.open("rb") as source:
             content = source.read(lines.MAX_LINE_BYTES + 1)
     except OSError as error:

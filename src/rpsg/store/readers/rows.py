@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _NOT_PRINTED = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
-#: Whole numbers as a file may write them: 12.0, and 1.2e+17, as Python and pandas write a large float.
-_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]*)\.0+|-?[1-9](?:\.[0-9]+)?[eE]\+[0-9]{2,3}")
+#: Whole numbers as a file may write them: 12.0, and 1.2e+17, as Python and pandas write a large float. What
+#: has more digits than any float is a name: Python refuses to write such numbers out, or takes hours for it.
+_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,400})\.0{1,400}|-?[1-9](?:\.[0-9]{1,400})?[eE]\+[0-9]{2,3}")
 _TRUTHS = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
 
 NO_TEXT = "the text is missing or empty"
