@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.models.recognisers import PatternRecogniser
 from rpsg.stages.guard import identities, names_any, shares_words
+from rpsg.store.run import open_vault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,10 +35,11 @@ Pairs = list[tuple[int, str]]  # the number of a seed, and a text made from it
 
 def shelf(run: Path) -> dict[str, Any]:
     """What each stage left in the private folder of a run, by the name of the stage."""
-    files = sorted((run / "private" / "stages").glob("*.json"))
-    if not files:
+    names = sorted(file.name.removesuffix(".sealed") for file in (run / "private" / "stages").glob("*.json*"))
+    if not names:
         sys.exit(f"{run} has no private stages: is it a finished run of the method paper?")
-    return {file.stem[3:]: json.loads(file.read_bytes())["value"] for file in files}
+    vault = open_vault(run)
+    return {n[3:].removesuffix(".json"): json.loads(vault.read(f"stages/{n}"))["value"] for n in names}
 
 
 def texts_by_stage(stages: Mapping[str, Any]) -> dict[str, Pairs]:

@@ -69,20 +69,19 @@ def measured(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
             "generation": {"seed": args.seed},
         }
     )
-    run = folder / "run"
-    if not (run / "release").is_dir():
-        models = load_tools(plan)
-        with home(folder / "home"):  # public data: the user's odometer is not charged
+    run, models = folder / "run", load_tools(plan)
+    with home(folder / "home"):  # public data: the user's account book is not charged
+        if not (run / "release").is_dir():
             execute(plan, run, tools=models)
-    report = rpsg.evaluate(
-        run,
-        paths["held_out"],
-        train_real=paths["private"],
-        text="text",
-        label=label,
-        language_model=args.language_model,
-        seed=args.seed,
-    )
+        report = rpsg.evaluate(
+            run,
+            paths["held_out"],
+            train_real=paths["private"],
+            text="text",
+            label=label,
+            language_model=args.language_model,
+            seed=args.seed,
+        )
     return {**report.to_dict(), "metrics": [_short(line) for line in report.to_dict()["metrics"]]}
 
 

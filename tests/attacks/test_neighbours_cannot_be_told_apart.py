@@ -19,7 +19,7 @@ import re
 import secrets
 import sqlite3
 from collections import defaultdict
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from tests.conftest import APPLE, invented
 
 import rpsg.cli
 from rpsg import registry
+from rpsg.cli.progress import Plain
 from rpsg.errors import LimitError
 from rpsg.models.fake import FakeClassifier
 from rpsg.privacy import commitment
@@ -171,6 +172,8 @@ def world(
     hidden = {"scheme": commitment.SCHEME, "value": "0" * 64}
     monkeypatch.setattr(commitment.Commitment, "to_json", lambda _self: hidden)
     monkeypatch.setenv("COLUMNS", "100")
+    # What writing takes is public, and never twice the same: a slow moment would add lines to its progress.
+    monkeypatch.setattr(Plain.__init__, "__defaults__", (lambda: 0.0,))
     numbers = itertools.count()
 
     def make(
@@ -181,7 +184,7 @@ def world(
         (made.folder / "data").mkdir(parents=True)
         monkeypatch.setenv("RPSG_HOME", str(made.folder / "home"))
         monkeypatch.chdir(made.folder)
-        with fixed_random_names(monkeypatch):
+        with fixed_random_names():
             for month, rows in months.items():
                 file = made.folder / "data" / f"{month}.jsonl"
                 command = ["run", f"data/{month}.jsonl", "-o", month, "--domain", str(pack_folder)]
@@ -198,26 +201,19 @@ def world(
     return make
 
 
-def fixed_random_names(monkeypatch: pytest.MonkeyPatch) -> Any:
+@contextmanager
+def fixed_random_names() -> Iterator[None]:
     """Random names of ledgers and draws that are the same in every world."""
-    counters = defaultdict(itertools.count)  # apart: how many private files are written is seen by nobody
+    # By kind and size: nobody sees how many private files are written, and each takes some of its own.
+    counters: dict[tuple[str, int], Iterator[int]] = defaultdict(itertools.count)
 
     def token(size: int, kind: str) -> bytes:
         return hashlib.shake_256(b"%d" % next(counters[kind, size])).digest(size)
 
-    patch = pytest.MonkeyPatch.context()
-    entered = patch.__enter__()
-    entered.setattr(secrets, "token_bytes", lambda n=32: token(n, "bytes"))
-    entered.setattr(secrets, "token_hex", lambda n=32: token(n, "hex").hex())
-
-    class Leave:
-        def __enter__(self) -> None: ...
-
-        def __exit__(self, *error: object) -> None:
-            patch.__exit__(None, None, None)
-
-    del monkeypatch
-    return Leave()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(secrets, "token_bytes", lambda n=32: token(n, "bytes"))
+        patch.setattr(secrets, "token_hex", lambda n=32: token(n, "hex").hex())
+        yield
 
 
 def public_histogram(query: Query, ballots: Private[Ballots], noise: NoiseSource) -> IntArray:

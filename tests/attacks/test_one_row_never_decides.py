@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.attacks.bad_rows import CASES, JSONL, LIMIT, NOTHING, WRITE, in_jsonl, row
 from tests.running.test_control_flow import journal, names
@@ -164,6 +164,7 @@ ANY_ROW = st.dictionaries(st.sampled_from(["text", "user", "label"]), VALUES).ma
 ANY_BYTES = st.binary(max_size=300).map(lambda body: body.replace(b"\n", b" "))
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # any JSON takes a while on a busy machine
 @given(extra=ANY_ROW | ANY_BYTES, rule=st.sampled_from(["drop", "other"]))
 def test_no_row_at_all_ends_the_reading_or_changes_another(
     tmp_path_factory: pytest.TempPathFactory, extra: bytes, rule: str

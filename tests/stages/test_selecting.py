@@ -56,9 +56,10 @@ def test_a_label_with_more_places_than_candidates_leaves_them_empty() -> None:
     assert kept([90, 5, 5], 3, "abb") == [0]
 
 
-def test_without_any_supported_candidate_nothing_stays() -> None:
-    assert kept([-1, 0], 2) == []
-    assert kept([-1, 0], 2, "ab") == []
+def test_without_any_supported_candidate_the_best_of_them_stay() -> None:
+    """Ending the run instead would waste a budget that is spent."""
+    assert kept([-1, 0, -7], 2) == [0, 1]
+    assert kept([-1, 0, -7, -9], 2, "aabb") == [1, 2]
 
 
 def test_candidates_that_did_not_stand_are_left_as_they_are() -> None:

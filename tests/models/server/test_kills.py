@@ -53,7 +53,7 @@ def test_after_twenty_kills_the_bill_exceeds_the_store_by_no_more_than_was_under
             process.kill()
             process.wait()
         assert start(server, path).wait(120) == 0
-        name = f"openai:m@{server.url.split('/')[2]}"
+        name = "openai:m@127.0.0.1"  # a server of this machine may come back at another port
     with CallStore(path) as store:
         stored = store.get_many([store.key_of(name, request(seed)) for seed in range(ALL)])
     assert len(stored) == ALL

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from rpsg.models.torch_models.loading import import_torch
+from rpsg.models.torch_models.loading import import_torch, state_name
 
 NEVER = float("-inf")
 
@@ -50,6 +50,7 @@ class Decoder:
         self._states = states.expand(rows, -1, -1).contiguous()
         self._mask = torch.ones(rows, len(source), dtype=torch.long, device=model.device)
         self._past: Any = None
+        self._name = state_name(model)
 
     def step(self, prefixes: list[list[int]]) -> Any:
         """Log-probabilities, (rows, vocabulary), of what follows each prefix; prefixes grow by one a step."""
@@ -59,10 +60,10 @@ class Decoder:
             encoder_outputs=(self._states,),
             attention_mask=self._mask,
             decoder_input_ids=last.to(self.model.device),
-            past_key_values=self._past,
             use_cache=True,
+            **{self._name: self._past},
         )
-        self._past = answer.past_key_values
+        self._past = answer[self._name]
         scores = torch.log_softmax(answer.logits[:, -1].float(), dim=-1)
         return self._allowed(scores, prefixes)
 

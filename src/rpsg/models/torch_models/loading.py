@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.errors import MissingExtraError, ModelError
@@ -25,6 +26,11 @@ def import_torch() -> Any:
     except ImportError:
         raise MissingExtraError("hf", "torch") from None
     return torch
+
+
+def state_name(model: Any) -> str:
+    """What transformers calls the state that a model goes on from: ``cache``, once ``past_key_values``."""
+    return "cache" if "cache" in signature(model.forward).parameters else "past_key_values"
 
 
 def import_transformers() -> Any:

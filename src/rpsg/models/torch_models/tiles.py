@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rpsg.models.torch_models.loading import import_torch
+from rpsg.models.torch_models.loading import import_torch, state_name
 from rpsg.models.torch_models.texts import TOP_K
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ class _Tile:
         out = model(input_ids=ids, attention_mask=mask, position_ids=places, use_cache=True, logits_to_keep=1)
         # Prompts are so wide that the number of their rows makes no difference: only texts are filled up.
         index = torch.tensor(self._fill, device=model.device)
-        self._cache = out.past_key_values
+        self._name = state_name(model)
+        self._cache = out[self._name]
         self._cache.batch_select_indices(index)
         self._mask, self._places = mask[index], places[index][:, -1:]
         self._scores = out.logits[:, -1][index]
@@ -90,8 +91,8 @@ class _Tile:
             input_ids=ids,
             attention_mask=self._mask,
             position_ids=self._places,
-            past_key_values=self._cache,
             use_cache=True,
+            **{self._name: self._cache},
         )
         self._scores = out.logits[:, -1]
 
