@@ -29,6 +29,7 @@ from rpsg.report.summary import Facts, card, summary
 from rpsg.report.writing import write_release_report
 from rpsg.results import Run
 from rpsg.seeded_release import seeded_facts, short_claim
+from rpsg.stages.budget import noise_decides
 from rpsg.store.changes import CHANGED
 from rpsg.store.exports import SyntheticText, write_corpus
 from rpsg.store.files import file_sha256, write_atomic
@@ -223,7 +224,7 @@ def ledger_facts(
 ) -> LedgerFacts:
     """What the ledger says about a run besides its account; ``changed`` is told of generation."""
     plan, paid = made.plan, made.budget is not None
-    texts = len(made.pool.alive())
+    texts, counted = len(made.pool.alive()), counted_units(made.performed, made.evidence)
     return LedgerFacts(
         reads="noisy_answers" if paid else "nothing",
         method=plan.method.name,
@@ -245,7 +246,8 @@ def ledger_facts(
         ),
         in_the_clear=plan.vault.key == "none",
         n_public=plan.privacy.n_public,
-        counted=counted_units(made.performed, made.evidence),
+        counted=counted,
+        noise_decides=noise_decides(plan, made.pack, made.budget, counted),
     )
 
 

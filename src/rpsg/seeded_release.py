@@ -20,6 +20,7 @@ from rpsg.privacy.claims import PrivacyUnit, paper_claim_text
 from rpsg.privacy.facts import Facts as LedgerFacts
 from rpsg.privacy.facts import Output, PublicInput
 from rpsg.privacy.sources import supports_claims
+from rpsg.stages.budget import noise_decides
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,6 +46,7 @@ def seeded_facts(
 ) -> LedgerFacts:
     """What the ledger says about a run besides its account; ``changed`` is told of generation."""
     plan, texts, split = made.plan, len(made.pool.alive()), made.budget is not None
+    counted = counted_units(made.performed, made.evidence)
     return LedgerFacts(
         reads="donors" if split else "records",
         method=plan.method.name,
@@ -66,7 +68,8 @@ def seeded_facts(
         noise_source=made.noise,
         in_the_clear=plan.vault.key == "none",
         n_public=plan.privacy.n_public,
-        counted=counted_units(made.performed, made.evidence),
+        counted=counted,
+        noise_decides=noise_decides(plan, made.pack, made.budget, counted),
     )
 
 

@@ -29,3 +29,11 @@ def test_a_delta_too_large_for_the_noisy_number_is_named(lab: Lab) -> None:
 def test_where_nothing_is_claimed_there_is_nothing_to_weaken(lab: Lab, method: str) -> None:
     plan = lab.plan(lab.file(lab.rows(60)), method={"name": method}, corpus={"size": 10})
     assert lab.run(plan).ledger["cautions"] == []
+
+
+@pytest.mark.parametrize("method", ["strict", "split"])
+def test_that_few_people_were_counted_is_said_to_who_gets_the_release(lab: Lab, method: str) -> None:
+    few = lab.run(lab.plan(lab.file(lab.rows(30)), method={"name": method}, split={"donors": 0.5}), "few")
+    assert any(line.startswith("So few people were counted") for line in few.ledger["cautions"])
+    many = lab.run(lab.plan(lab.file(lab.rows(1_500)), method={"name": method}), "many")
+    assert not any(line.startswith("So few") for line in many.ledger["cautions"])

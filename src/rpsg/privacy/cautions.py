@@ -21,10 +21,16 @@ if TYPE_CHECKING:
 WEAK = 8.0
 #: Delta should stay below this share of one over the number of people.
 DELTA_SHARE = 0.1
+LIKE_FLOOR = "they tell hardly more about the data than public knowledge alone."
 
 
 def cautions(
-    claim: Mapping[str, Any], unit: Mapping[str, Any], *, n_public: int | None, counted: int | None
+    claim: Mapping[str, Any],
+    unit: Mapping[str, Any],
+    *,
+    n_public: int | None,
+    counted: int | None,
+    noise_decides: bool = False,
 ) -> list[str]:
     """Sentences about a differential-privacy claim; none when there is nothing to warn of.
 
@@ -33,8 +39,15 @@ def cautions(
         unit: the privacy unit of a ledger.
         n_public: the declared number of units, if it was declared.
         counted: the noisy number of units, if it was counted.
+        noise_decides: whether that number is so small that noise outweighs what was counted.
     """
-    return [*_declared_number(unit, n_public), *_delta(claim, unit, n_public or counted), *_weak(claim, unit)]
+    few = f"So few {_units(unit)} were counted that noise decided the texts: {LIKE_FLOOR}"
+    return [
+        *_declared_number(unit, n_public),
+        *_delta(claim, unit, n_public or counted),
+        *_weak(claim, unit),
+        *([few] if noise_decides else []),
+    ]
 
 
 def counted_units(performed: Performed | None, evidence: Path) -> int | None:

@@ -58,7 +58,8 @@ class Facts:
     ``claim_words`` is for methods without a formal claim, which say in their own words what they do.
     ``noise_source`` names the source of noise that no mechanism of the ledger drew from. ``in_the_clear``
     says that the run kept its private files without encryption. ``n_public`` is the declared number of
-    units, ``counted`` the noisy one.
+    units, ``counted`` the noisy one, and ``noise_decides`` whether that is so small that noise
+    outweighs what was counted.
     """
 
     reads: Reads
@@ -78,6 +79,7 @@ class Facts:
     in_the_clear: bool = False
     n_public: int | None = None
     counted: int | None = None
+    noise_decides: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,13 @@ def build_public_ledger(
         "not_covered": uncovered(unit, claims=claims_something(facts, testing)),
     }
     body["cautions"] = (
-        cautions(body["claim"], unit, n_public=facts.n_public, counted=facts.counted)
+        cautions(
+            body["claim"],
+            unit,
+            n_public=facts.n_public,
+            counted=facts.counted,
+            noise_decides=facts.noise_decides,
+        )
         if "epsilon" in body["claim"]
         else []
     )

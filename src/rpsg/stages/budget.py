@@ -245,6 +245,15 @@ def is_too_few(plan: Plan, pack: Pack, n: int, budget: Budget) -> bool:
     return unfilled or voted_apart(plan, n, budget) < _least_pool(plan)
 
 
+def noise_decides(plan: Plan, pack: Pack, budget: Budget | None, counted: int | None) -> bool:
+    """Whether the noisy number of people, if there is one, is so small that noise outweighs what they say."""
+    size = next((r for r in budget.releases if r.stage == "size"), None) if budget is not None else None
+    if budget is None or size is None or counted is None:
+        return False
+    n = safe_size(counted, size.sigma)
+    return is_too_few(plan, pack.with_label(plan.data.label_values), n, budget)
+
+
 def about_few_people(plan: Plan, pack: Pack, budget: Budget | None) -> str:
     """What a run that counts its people with noise has to be told before; empty for any other run."""
     if budget is None or plan.privacy.n_public is not None:
