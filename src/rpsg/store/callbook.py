@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rpsg.errors import RunError
-from rpsg.store.call_tables import Used, used_of
+from rpsg.store.call_tables import TABLES, Used, used_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -96,15 +96,33 @@ def read_private(run: Path) -> Callbook | None:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that cannot write, so a run at work is not disturbed."""
+    """A connection that cannot write, so a run at work is not disturbed.
+
+    The folder may be a stranger's. A database can hold views and triggers in place of tables, which compute
+    whatever they like while they are read; only one that holds our tables and nothing else is read.
+    """
+    if path.is_symlink():
+        raise RunError(
+            f"{path.name} is a link; it is not followed.", hint="Name the folder that holds the run."
+        )
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            connection.execute("PRAGMA trusted_schema = OFF")
+            if not _holds_calls_alone(connection):
+                raise RunError(f"{path.name} is not a store of calls.", hint="Name the folder of a run.")
             yield connection
     except sqlite3.Error as error:
         raise RunError(
             f"{path.name} cannot be read ({error.sqlite_errorname}).",
             hint="If an earlier version of RPSG wrote it, go on with the run: that brings it up to date.",
         ) from error
+
+
+def _holds_calls_alone(connection: sqlite3.Connection) -> bool:
+    """Whether the tables are ours, word for word, with nothing beside them but the indexes of their keys."""
+    found = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    ours = {" ".join(table.replace("IF NOT EXISTS ", "").split()) for table in TABLES}
+    return {" ".join(str(sql).split()) for (sql,) in found} == ours
 
 
 def _finishes(connection: sqlite3.Connection) -> dict[str, Finished]:
