@@ -18,7 +18,7 @@ from rpsg.methods.cautions import cautions
 from rpsg.methods.places import check_places, seed_names, seed_tools
 from rpsg.methods.seed_steps import ATTEMPT
 from rpsg.methods.tools import Job, Tools
-from rpsg.methods.trial import require_writer
+from rpsg.methods.trial import require_readers, require_writer
 from rpsg.models.prices import price_for
 from rpsg.private_side import NoQuestions, check_data, check_room, nobody, open_side
 from rpsg.protocols import TellsTrouble
@@ -213,7 +213,9 @@ def open_tried(
         settled = SettledWriter(writer, failed_texts(folder, calls), calls.key_of, later=True)
         sides = (nobody(tools, watch), NoQuestions(), replace(tools, writer=settled))
         try:
-            require_writer(Job(plan.without_data(), pack, budget, *sides, watch))
+            trial = Job(plan.without_data(), pack, budget, *sides, watch)
+            require_readers(trial)
+            require_writer(trial)
         except ModelError:
             calls.forget(writer.asked)  # a server that was set right since is asked again
             raise

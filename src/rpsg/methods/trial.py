@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rpsg.errors import ModelError
+from rpsg.errors import ModelError, RpsgError
 from rpsg.methods.steps import kept_by_filters
 from rpsg.records import Candidate, Card, Drop, Pool
 from rpsg.stages.abstraction import Passes, Seed, abstract_request, parsed
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from rpsg.domains import Pack
     from rpsg.methods.tools import Job
     from rpsg.plan import Plan
-    from rpsg.protocols import Reply, Request
+    from rpsg.protocols import Classifier, Embedder, Reply, Request
+
+    Named = Embedder | Classifier
 
 #: How many texts are tried, and how many of them must be usable for the run to begin.
 TEXTS, LEAST = 8, 2
@@ -99,6 +101,31 @@ def require_writer(job: Job) -> None:
             f"The writer {name} was tried on {TEXTS} public prompts, and {told.usable} of its texts can be "
             f"used. The others: {told.in_words()}."
         )
+
+
+def require_readers(job: Job) -> None:
+    """See that the models which will read private texts can read public ones: the pack's own words.
+
+    On a private text they may fail without a word, because an error would tell of that text. So one that is
+    broken altogether has to be found here.
+
+    Raises:
+        ModelError: the embedder or the sentiment classifier fails.
+    """
+    texts = [example.text for example in job.pack.examples] or [job.pack.about]
+    model: Named = job.tools.embedder
+    try:
+        vectors = job.tools.embedder.embed(texts)
+        model = job.tools.sentiment
+        job.tools.sentiment.classify(texts, vectors)
+    except RpsgError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"The model {model.name} failed on public texts ({type(error).__name__}). This was found before "
+            "anything private was read.",
+            hint="Try it with: rpsg doctor; or choose another with --embedder or --sentiment.",
+        ) from error
 
 
 def try_writer(job: Job) -> None:
