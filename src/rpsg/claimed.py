@@ -12,18 +12,18 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from rpsg import egress, registry
-from rpsg.domains import read_pack
+from rpsg.domains import files_of, read_pack
 from rpsg.errors import RpsgError, VerificationError
 from rpsg.methods.places import check_sent
 from rpsg.methods.tools import Tools
 from rpsg.models.server.address import address_of
-from rpsg.plan import Limits, resolve
+from rpsg.plan import Limits, Vault, resolve
 from rpsg.privacy.files import strict_json
 from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.sources import supports_claims
 from rpsg.records import Candidate, Card, Pool
 from rpsg.release import CORPUS, EGRESS, EVIDENCE, PACK, PLAN, roles, tells_budget
-from rpsg.report.settings import ACCOUNT, told_toml
+from rpsg.report.settings import ACCOUNT, PLACE, told_toml
 from rpsg.stages.budget import declared_voters, pool_size, safe_size
 from rpsg.stages.cards import shapes
 from rpsg.store.changes import CHANGED, VOTES, changed_after
@@ -43,7 +43,6 @@ MOST_CELLS = 1_000_000
 MOST_DRAWN = 300_000_000
 #: Letters of a sentence that quotes a foreign file.
 MOST_TOLD = 400
-_SEEDED_ROLES = ("embedder", "sentiment", "recogniser", "summariser", "surrogate", "scorer")
 _SOURCES = {"os": RoundedGaussian.name, "opendp": OpenDPNoise.name}
 
 
@@ -107,11 +106,19 @@ def _plan(path: Path) -> Plan:
 
 def _check_public(plan: Plan, path: Path) -> None:
     """The plan must be what a release tells: no place, no account, and in the very form it is written in."""
-    own = plan.data.path or plan.split.donor_list or plan.limits != Limits()
+    own = plan.data.path or plan.data.account or plan.split.donor_list or plan.limits != Limits()
+    own = own or plan.vault.key not in {"none", Vault().key} or any(map(PLACE.match, _names_of_models(plan)))
     if own or any(getattr(plan.server, key) != value for key, value in ACCOUNT.items()):
         raise VerificationError(f"{path.name} holds settings that no release tells.")
     if told_toml(plan, budget=tells_budget(plan)).encode() != path.read_bytes():
         raise VerificationError(f"{path.name} is not in the form that a release has.")
+
+
+def _names_of_models(plan: Plan) -> list[str]:
+    models, paper = plan.models, plan.paper
+    told = (models.writer, models.embedder, models.scorer, models.sentiment)
+    names = (*told, paper.summariser, paper.surrogate_model, paper.recogniser_model)
+    return [name for name in names if name]
 
 
 def _pack(folder: Path, plan: Plan) -> Pack:
@@ -122,6 +129,8 @@ def _pack(folder: Path, plan: Plan) -> Pack:
         raise VerificationError(told[:MOST_TOLD]) from None
     except (OSError, ValueError, RecursionError, TypeError, AttributeError, LookupError):
         raise VerificationError("The domain pack of the evidence cannot be read.") from None
+    if len(files_of(folder, [a.file for a in pack.attributes])) != len(list(folder.iterdir())):
+        raise VerificationError("The domain pack of the evidence has a file that no pack reads.")
     if plan.corpus.domain != pack.name:
         raise VerificationError("The plan names another domain pack than that of the evidence.")
     if sum(prod(shape) for shape in shapes(pack)) > MOST_CELLS:
@@ -149,6 +158,8 @@ def _writer(plan: Plan, ledger: Mapping[str, Any]) -> Named:
     name = str(ledger["egress"][-1].get("model", "")) if ledger["egress"] else ""
     kind, _, model = plan.models.writer.partition(":")
     if kind not in {"openai", "azure"} or not model:
+        if name.startswith(("openai:", "azure:")):
+            raise VerificationError("The ledger names a writer on a server, and the plan has none.")
         return Named(name)
     try:
         address = address_of("azure" if kind == "azure" else "openai", plan.server)
@@ -200,10 +211,21 @@ def named_tools(claimed: Claimed) -> Tools:
         found = {str(line["role"]): Named(str(line["model"])) for line in table}
     except (OSError, ValueError, LookupError, TypeError):
         raise VerificationError(f"{EGRESS} cannot be read.") from None
-    if not {"embedder", "sentiment"} <= found.keys():
-        raise VerificationError(f"{EGRESS} does not name the models that read private texts.")
-    models: dict[str, Any] = {role: found[role] for role in _SEEDED_ROLES if role in found}
+    if found.keys() != {*(needed := _roles(claimed)), "writer"}:
+        raise VerificationError(f"{EGRESS} does not name the models that this plan has read texts.")
+    models: dict[str, Any] = {role: found[role] for role in needed}
     return Tools(writer=claimed.writer, **models)
+
+
+def _roles(claimed: Claimed) -> set[str]:
+    """The models, but for the writer, that a run of this plan from private seeds has."""
+    plan = claimed.plan
+    also = {
+        "surrogate": claimed.method.reads == "records",
+        "summariser": plan.paper.abstracter == "summariser",
+        "scorer": plan.models.scorer is not None,
+    }
+    return {"embedder", "sentiment", "recogniser", *(role for role, has in also.items() if has)}
 
 
 def check_changed(claimed: Claimed) -> bool:

@@ -55,16 +55,20 @@ def purge(run: Path) -> Purged:
             f"The run in {run} has not been published, and without its private half it never could be.",
             hint="Finish it first with the same rpsg run command, or delete the folder as a whole.",
         )
-    with locked(run):
-        private = run / "private"
-        with file_errors(f"purge {private}"):
-            was_sealed = _was_sealed(private)
-            _destroy_key(private / VAULT)
-            names = tuple(sorted(e.name for e in private.iterdir() if e.name not in KEPT))
-            write_atomic(private / PURGED, canonical_json({"format": "rpsg-purged/1"}) + b"\n")
-            for name in names:
-                _remove(private / name)
-            sync_dir(private)
+    private = run / "private"
+    if private.is_symlink():
+        raise RunError(
+            f"{private} is a link: what lies where it leads may be no run's, so nothing was destroyed.",
+            hint="Put the folder itself in its place, or delete by hand what belongs to the run.",
+        )
+    with locked(run), file_errors(f"purge {private}"):
+        was_sealed = _was_sealed(private)
+        _destroy_key(private / VAULT)
+        names = tuple(sorted(e.name for e in private.iterdir() if e.name not in KEPT))
+        write_atomic(private / PURGED, canonical_json({"format": "rpsg-purged/1"}) + b"\n")
+        for name in names:
+            _remove(private / name)
+        sync_dir(private)
     clear = (
         "the blocks of the deleted files: this run did not encrypt them, and a deleted file can be recovered",
     )

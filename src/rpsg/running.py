@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rpsg import egress, registry
-from rpsg.domains import Pack, find_pack, pack_folder, read_pack
+from rpsg.domains import Pack, files_of, find_pack, pack_folder, read_pack
 from rpsg.dumps import forbid_core_dumps
 from rpsg.errors import ModelError, RunError
 from rpsg.methods.cautions import cautions
@@ -297,7 +297,7 @@ def keep_pack(folder: RunFolder, plan: Plan, pack: Pack) -> None:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
         source = pack_folder(plan.corpus.domain)
-        for file in sorted(p for p in source.iterdir() if p.suffix in (".toml", ".txt")):
+        for file in files_of(source, [a.file for a in pack.attributes]):
             shutil.copyfile(file, partial / file.name)
         partial.rename(kept)
     if read_pack(kept).sha256 != pack.sha256:

@@ -6,6 +6,7 @@ import io
 import json
 import tempfile
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,7 @@ from rpsg.release import (
 from rpsg.replaying import check_roles, made_again, written_again
 from rpsg.results import Check, Verification
 from rpsg.seeded_release import short_claim
-from rpsg.store.exports import same_table
+from rpsg.store.exports import is_of_this_version, same_table
 from rpsg.store.files import file_sha256
 from rpsg.store.foreign import copied, release_in
 from rpsg.store.own import is_own
@@ -58,6 +59,7 @@ FROM_SEEDS = (
     "that the rows follow from their inputs: they began with private records, so only the operator can",
     "that the rows are synthetic at all: the operator could have put others in their place",
 )
+OTHER_PARQUET = f"that {PARQUET}, written by another version of pyarrow, holds no bytes beside its table"
 FROM_VOTERS = ("that the voters' noisy answers are those that were drawn: rows do not follow from them",)
 #: What damaged or hostile files can bring a story to raise, besides our own errors.
 _BROKEN = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError, OSError)
@@ -168,12 +170,17 @@ def _of_copy(
         cannot_show += FROM_VOTERS if claimed.method.reads == "donors" else ()
         opened = (plan_to_open(release, claimed, models), models, plugins, progress)
         checks += _made_again(claimed, regenerate, *opened)
+        cannot_show += (OTHER_PARQUET,) if _is_other_parquet(copy) else ()
     return Verification(release, tuple(checks), cannot_show, makes_dp_claim(ledger))
 
 
 def _changed(copy: Path, ledger: Mapping[str, Any]) -> Iterator[Check]:
     """The files that are not those that the ledger names: a look at their hashes, before anything is made."""
     here = _names(copy)
+    if len({output["name"] for output in ledger["outputs"]}) != len(ledger["outputs"]):
+        # Each is read once: a ledger of a few megabytes could ask for the same file a hundred thousand times.
+        yield Check("outputs", ok=False, detail="the ledger names a file twice")
+        return
     for output in ledger["outputs"]:
         name = str(output["name"])
         if name not in here:
@@ -273,6 +280,12 @@ def parquet_of(folder: Path, made: Made) -> bytes | None:
     rows = rows_of(made, short_claim(made) if made.is_seeded else "")
     content = file.read_bytes()
     return content if same_table(content, rows) else None
+
+
+def _is_other_parquet(copy: Path) -> bool:
+    """Whether there is a Parquet file whose maker cannot make the same bytes here."""
+    file = copy / PARQUET
+    return file.is_file() and find_spec("pyarrow") is not None and not is_of_this_version(file.read_bytes())
 
 
 def _names(folder: Path) -> set[str]:

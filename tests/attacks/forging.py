@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+import tempfile
+import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rpsg.claimed import read_claimed
+from rpsg.plan import resolve
 from rpsg.privacy.claims import claim_text
+from rpsg.privacy.facts import Free
 from rpsg.privacy.seal import seal
+from rpsg.release import build_release
+from rpsg.replaying import made_again
+from rpsg.report.settings import told_toml
+from rpsg.verifying import plan_to_open
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     Change = Callable[[Path], None]
     Edit = Callable[[dict[str, Any]], object]
@@ -106,3 +116,34 @@ def both(*changes: Change) -> Change:
             one(release)
 
     return change
+
+
+def in_plan(section: str, key: str, value: str) -> Change:
+    """A setting of the plan of the evidence, in the form that a release has."""
+
+    def change(release: Path) -> None:
+        file = release / "evidence" / "plan.toml"
+        lines = file.read_text(encoding="utf-8").splitlines()
+        if f"[{section}]" not in lines:
+            lines += ["", f"[{section}]"]
+        first = lines.index(f"[{section}]") + 1
+        rest = (place for place in range(first, len(lines)) if lines[place].startswith("["))
+        last = next(rest, len(lines))
+        kept = [line for line in lines[first:last] if not line.startswith(f"{key} = ")]
+        told = [*lines[:first], f"{key} = {value}", *kept, *lines[last:]]
+        file.write_text(told_toml(resolve(tomllib.loads("\n".join(told)))), encoding="utf-8")
+
+    return change
+
+
+def built_anew(release: Path, *, parquet: bytes | None = None) -> None:
+    """What a liar with this very program does: the whole release again, from what its evidence now says."""
+    ledger = ledger_of(release)
+    claimed = read_claimed(release, ledger)
+    made = made_again(claimed, plan_to_open(release, claimed, {}), {}, (), None)
+    with tempfile.TemporaryDirectory() as scratch:
+        target = Path(scratch) / "release"
+        target.mkdir()
+        build_release(target, made, Free.of(ledger), parquet=parquet)
+        shutil.rmtree(release)
+        shutil.copytree(target, release)

@@ -105,3 +105,14 @@ def test_what_lay_in_the_clear_is_said_to_be_deleted_and_not_erased(lab: Lab) ->
 
 def test_what_was_encrypted_is_not(lab: Lab) -> None:
     assert not any("did not encrypt" in line for line in purge(finished(lab)).not_reached)
+
+
+def test_a_link_in_the_place_of_the_private_folder_destroys_nothing(lab: Lab) -> None:
+    run, documents = finished(lab), lab.folder / "documents"
+    documents.mkdir()
+    (documents / "thesis.txt").write_text("years of work")
+    (run / "private").rename(lab.folder / "moved")
+    (run / "private").symlink_to(documents)
+    with pytest.raises(RunError, match="is a link"):
+        purge(run)
+    assert [file.name for file in documents.iterdir()] == ["thesis.txt"]

@@ -166,3 +166,9 @@ def test_a_key_with_a_passphrase_needs_it(tmp_path: Path, monkeypatch: pytest.Mo
         monkeypatch.setenv("RPSG_KEY_PASSPHRASE", wrong)
         with pytest.raises(UsageError, match="no private key that can be read"):
             private_key(tmp_path / "k")
+
+
+def test_nothing_else_has_room_in_the_file_of_the_signature(signed: Path, keys: Path) -> None:
+    file = signed / "ledger.sig"
+    file.write_bytes(b" \n" * 200 + file.read_bytes())
+    assert not api.verify(signed, key=keys / "mine.pub").ok

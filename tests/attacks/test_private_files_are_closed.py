@@ -7,6 +7,7 @@ embeddings of zeros, put there by hand, were taken for the run's own.
 from __future__ import annotations
 
 import errno
+import json
 import os
 import stat
 from typing import TYPE_CHECKING, Any
@@ -266,3 +267,12 @@ def test_no_embedder_is_asked_again_by_the_run_that_goes_on(lab: Lab) -> None:
             return super().embed(texts)
 
     assert running.execute(plan, run, tools=lab.tools(embedder=Once())).texts
+
+
+def test_a_run_does_not_go_on_in_the_clear_because_a_file_in_its_folder_says_so(lab: Lab) -> None:
+    plan = plan_of(lab, "strict")
+    run = unfinished(lab, plan)
+    told = {"format": "rpsg-vault/1", "key": "none", "data_key": "00" * 32}
+    (run / "private" / "vault.json").write_text(json.dumps(told))
+    with pytest.raises(RunError, match="says that they are not"):
+        running.execute(plan, run, tools=lab.tools())

@@ -69,6 +69,15 @@ def test_an_entry_for_the_registry_is_printed_or_written(rpsg: Rpsg, run: Path, 
     assert "deployment.implementation.justification" in told.out
     assert json.loads((tmp_path / "entry.json").read_text()) == json.loads(printed.out)
     assert rpsg("ledger", "export", str(run)).code == 2
+    before = (run / "release" / "ledger.json").read_bytes()
+    for taken in (run / "release" / "ledger.json", tmp_path):
+        refused = rpsg("ledger", "export", str(run), "--registry", "-o", str(taken))
+        assert (refused.code, "is there already" in refused.err) == (2, True)
+    assert (run / "release" / "ledger.json").read_bytes() == before
+
+
+def test_a_pair_of_keys_needs_a_name(rpsg: Rpsg) -> None:
+    assert "needs a name" in rpsg("keygen", "").err
 
 
 def test_private_files_in_the_clear_are_an_option_by_name(rpsg: Rpsg, lab: Lab) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path  # noqa: TC003  # typer reads it at run time
 from typing import Annotated
 
@@ -36,16 +37,20 @@ def export(
     """
     from rpsg.cli.screen import Screen  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.entries import registry_entry  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.release import PUBLIC_MODE  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.report.deployment import missing  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.store.files import write_atomic  # noqa: PLC0415  # only when it is needed: the help must be quick
 
     if not registry:
         raise UsageError("Say in which form.", hint=f"There is one: rpsg ledger export {run} --registry")
     entry = registry_entry(run)
-    text = json.dumps(entry, indent=1, ensure_ascii=False)
+    text = json.dumps(entry, indent=1)  # ASCII: a stranger's words may hold what moves a terminal
     if out is None:
         typer.echo(text)
         return
-    out.write_text(text + "\n", encoding="utf-8")
+    if os.path.lexists(out):
+        raise UsageError(f"{out} is there already.", hint="Choose another name for the entry with -o.")
+    write_atomic(out, f"{text}\n".encode(), PUBLIC_MODE)
     screen = Screen.stdout()
     screen.heading(f"Written to {out}. Still to fill in")
     screen.items(tuple(missing(entry)))

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
+from rpsg.errors import UsageError
 
 
 def publish(
@@ -48,6 +49,8 @@ def keygen(
     from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.privacy.signing import make_pair  # noqa: PLC0415  # only when it is needed: the help must be quick
 
+    if not name.name:
+        raise UsageError("The pair of keys needs a name.", hint="For instance: rpsg keygen publisher")
     public = name.with_name(f"{name.name}.pub")
     told = make_pair(name, public)
     if as_json:

@@ -1,5 +1,14 @@
 """Domain packs: public schemas and prompts for kinds of text."""
 
-from rpsg.domains.pack import Attribute, Example, Pack, find_pack, pack_folder, pack_names, read_pack
+from rpsg.domains.pack import (
+    Attribute,
+    Example,
+    Pack,
+    files_of,
+    find_pack,
+    pack_folder,
+    pack_names,
+    read_pack,
+)
 
-__all__ = ["Attribute", "Example", "Pack", "find_pack", "pack_folder", "pack_names", "read_pack"]
+__all__ = ["Attribute", "Example", "Pack", "files_of", "find_pack", "pack_folder", "pack_names", "read_pack"]

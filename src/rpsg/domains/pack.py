@@ -12,13 +12,16 @@ import json
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rpsg.domains.prompts import PROMPTS, check_prompts, read_prompts
 from rpsg.domains.prompts import SEED_PROMPTS as SEED_PROMPTS  # noqa: PLC0414  # others read it from here
 from rpsg.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 PACKS = Path(__file__).parent
 GENERIC = PACKS / "generic"
@@ -198,10 +201,16 @@ def _read_values(folder: Path, attribute: dict[str, object]) -> dict[str, object
     }
 
 
-def _fingerprint(folder: Path) -> str:
-    """SHA-256 over names and contents of all files of a pack."""
+def files_of(folder: Path, named: Iterable[str]) -> list[Path]:
+    """The files that a pack is read from: its own and those that its attributes name, no others."""
+    own = ("pack.toml", *PROMPTS, *SEED_PROMPTS, *named)
+    return sorted(path for name in set(own) if name and (path := folder / name).is_file())
+
+
+def _fingerprint(folder: Path, named: Iterable[str]) -> str:
+    """SHA-256 over names and contents of the files of a pack."""
     digest = hashlib.sha256(b"rpsg-pack/1\0")
-    for path in sorted(p for p in folder.iterdir() if p.suffix in (".toml", ".txt")):
+    for path in files_of(folder, named):
         body = path.read_bytes()
         digest.update(f"{path.name}\0{len(body)}\0".encode() + body)
     return digest.hexdigest()
@@ -213,8 +222,9 @@ def read_pack(folder: Path) -> Pack:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
         raw["attributes"] = [_read_values(folder, a) for a in raw.get("attributes", [])]
+        named = [str(a.get("file") or "") for a in raw["attributes"]]
         prompts = read_prompts(folder, GENERIC)
-        pack = Pack.model_validate({**raw, "prompts": prompts, "sha256": _fingerprint(folder)})
+        pack = Pack.model_validate({**raw, "prompts": prompts, "sha256": _fingerprint(folder, named)})
     except FileNotFoundError as error:
         missing = Path(error.filename).name
         raise UsageError(

@@ -136,9 +136,10 @@ def is_signed(signer: Mapping[str, Any], ledger: bytes, signature: bytes) -> boo
         raw = bytes.fromhex(signer["public_key"])
         if (signer["algorithm"], signer["fingerprint"]) != (ALGORITHM, fingerprint(raw)):
             return False
-        Ed25519PublicKey.from_public_bytes(raw).verify(
-            base64.b64decode(signature.strip(), validate=True), ledger
-        )
+        content = base64.b64decode(signature.removesuffix(b"\n"), validate=True)
+        if base64.b64encode(content) + b"\n" != signature:  # nothing else has room in the file
+            return False
+        Ed25519PublicKey.from_public_bytes(raw).verify(content, ledger)
     except (InvalidSignature, ValueError, binascii.Error):
         return False
     return True

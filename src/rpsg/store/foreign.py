@@ -44,6 +44,8 @@ MOST_FILES = 500
 MOST_DOTS = 300
 _BETWEEN_DOTS = re.compile(rb"[=\n,{}\[\]]")
 _CHUNK = 1 << 20
+#: A line is read into memory as a whole.
+MOST_OF_A_LINE = 16 * _MIB
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -130,12 +132,18 @@ def _copy_file(folder: int, name: str, full: str, into: Path) -> None:
             raise _refused(f"{_shown(full)} is not a plain file.")
         if facts.st_size > most:
             raise _refused(f"{_shown(full)} is larger than {most} bytes.")
+        if os.lseek(source, 0, os.SEEK_HOLE) < facts.st_size:  # a small archive would fill the disk
+            raise _refused(f"{_shown(full)} has holes, which no file of a release has.")
+        os.lseek(source, 0, os.SEEK_SET)
         with (into / full).open("xb") as target:
-            left = most
+            left, line = most, 0
             while chunk := os.read(source, min(_CHUNK, left + 1)):
                 left -= len(chunk)
+                line = len(chunk) - 1 - end if (end := chunk.rfind(b"\n")) >= 0 else line + len(chunk)
                 if left < 0:
                     raise _refused(f"{_shown(full)} is larger than {most} bytes.")
+                if line > MOST_OF_A_LINE and name.endswith(".jsonl"):
+                    raise _refused(f"{_shown(full)} has a line of more than {MOST_OF_A_LINE} bytes.")
                 target.write(chunk)
     finally:
         os.close(source)

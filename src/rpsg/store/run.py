@@ -359,6 +359,11 @@ def _layout(folder: Path, plan_toml: str, key: VaultKey) -> Vault | None:
         return None
     fresh = not is_begun and not os.path.lexists(folder / "private" / VAULT)
     vault = Vault.create(folder / "private", key) if fresh else open_vault(folder)
+    if key != "none" and not vault.is_sealed:
+        raise RunError(
+            "The plan wants private files encrypted, and private/vault.json says that they are not.",
+            hint="Somebody changed that file. Start a new run in another folder with -o.",
+        )
     if not is_begun:
         mark_own(folder)
     return vault
