@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ import pytest
 
 from rpsg import running
 from rpsg.domains import read_pack
+from rpsg.methods.places import seed_tools
 from rpsg.methods.tools import Tools
 from rpsg.models.fake import FakeClassifier, FakeEmbedder, FakeWriter
 from rpsg.plan import resolve
@@ -266,7 +267,10 @@ class Lab:
         noise: NoiseSource | None = None,
         progress: Progress | None = None,
     ) -> Run:
-        tools = self.tools(writer, embedder)
+        light = plan.model_copy(update={"paper": plan.paper.model_copy(update={"abstracter": "writer"})})
+        tools = replace(
+            self.tools(writer, embedder), **seed_tools(light)
+        )  # as every run has, without weights
         return running.execute(plan, self.folder / out, tools=tools, noise=noise, progress=progress)
 
 

@@ -39,7 +39,10 @@ def code_says(**words: str) -> Change:
 LIES: dict[str, tuple[Change, tuple[str, ...]]] = {
     "an account": (in_plan("data", "account", '"certified"'), ("strict", "split", "floor")),
     "a place of keys that no release tells": (in_plan("vault", "key", '"keyring"'), ("strict", "floor")),
-    "a writer in a folder of somebody": (in_plan("models", "writer", '"/srv/models/writer.gguf"'), ("strict",)),
+    "a writer in a folder of somebody": (
+        in_plan("models", "writer", '"/srv/models/writer.gguf"'),
+        ("strict",),
+    ),
     "a text in the pack that nobody reads": (pack_file("CERTIFICATE.txt"), ("strict", "paper")),
     "settings in the pack that nobody reads": (pack_file("notes.toml"), ("split", "floor")),
     "that no recogniser read private texts": (without_role("recogniser"), ("split", "paper")),
