@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rpsg.domains import Pack, find_pack
+from rpsg.domains import Pack, find_pack, pack_names
 from rpsg.stages.prompts import fields_of, fill
 
 if TYPE_CHECKING:
     from rpsg.domains.pack import Attribute
 
 #: The packs whose candidate prompt is a header that a text follows.
-HEADED = ("food-reviews", "reviews", "self-disclosure", "support")
+HEADED = tuple(pack_names())
 SHARED_WORDS = 5
 
 
