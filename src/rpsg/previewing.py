@@ -17,7 +17,7 @@ from rpsg.methods.trial import trial_texts
 from rpsg.models.assets import locate
 from rpsg.privacy.account import Cap, runs_that_fit
 from rpsg.privacy.accounting import max_candidates
-from rpsg.privacy.claims import DONORS
+from rpsg.privacy.claims import DONORS, replaced_mu
 from rpsg.privacy.gaussian import attack_success, epsilon_of
 from rpsg.privacy.odometer import Odometer
 from rpsg.privacy.units import Total
@@ -89,7 +89,7 @@ def preview(plan: Plan) -> Preview:
         claim=_claim(plan, budget),
         epsilon=budget.epsilon_spent if budget else None,
         delta=budget.delta if budget else None,
-        epsilon_replace_one=epsilon_of(math.sqrt(2) * budget.mu, budget.delta) if budget else None,
+        epsilon_replace_one=_replaced(budget) if budget else None,
         attacker=asdict(attack_success(budget.mu, budget.delta_fail)) if budget else {},
         stages=tuple(_stage(release, budget) for release in budget.releases) if budget else (),
         flows=_flows(plan, budget),
@@ -152,6 +152,10 @@ def _claim(plan: Plan, budget: Budget | None) -> str:
         f"{verb} {who} changes what comes out, and what the language model is sent, by at most "
         f"(epsilon {plan.privacy.epsilon:g}, delta {plan.privacy.delta:g}): differential privacy, end to end."
     )
+
+
+def _replaced(budget: Budget) -> float:
+    return epsilon_of(replaced_mu(budget.mu2, budget.replaced_mu2), budget.delta)
 
 
 def _stage(release: PlannedRelease, budget: Budget) -> StageCost:

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from rpsg.methods.tools import Tools
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget
-    from rpsg.privacy.ballots import Ballots, IntArray, Query
+    from rpsg.privacy.ballots import IntArray, Query
     from rpsg.privacy.evidence import Selected
-    from rpsg.privacy.mechanisms import UnitItems
+    from rpsg.privacy.mechanisms import Contributions, UnitItems
     from rpsg.privacy.private import Private
     from rpsg.protocols import NoiseSource, Progress
     from rpsg.records import Corpus
@@ -84,7 +84,7 @@ class NoQuestions:
     def release(
         self,
         query: Query,
-        ballots: Callable[[], Private[Ballots]],  # noqa: ARG002  # refused before it is called
+        contributions: Callable[[], Private[Contributions]],  # noqa: ARG002  # refused before it is called
     ) -> IntArray:
         raise PrivacyError(f"This method has no budget, and asked for {query.stage}.")
 
@@ -165,7 +165,7 @@ def check_room(plan: Plan, budget: Budget | None, folder: RunFolder) -> None:
     if budget is None or folder.private_path(JOURNAL).exists():
         return  # of a run that goes on, the kernel knows what is paid for already
     account = account_of(plan, Odometer())
-    account.reserve(folder.run_id, budget.mu2, budget.delta_fail)
+    account.reserve(folder.run_id, budget.mu2, budget.delta_fail, budget.replaced_mu2)
     account.give_back(folder.run_id)
 
 

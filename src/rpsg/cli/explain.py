@@ -45,8 +45,8 @@ def explain(
 def facts_of(epsilon: float, delta: float) -> dict[str, Any]:
     """mu, the optimal attack, and epsilon for a replaced person and for groups, all at the same delta.
 
-    A group of g is g mu-GDP; replacing one doubles the squared sensitivity of a histogram, so it is
-    sqrt(2) mu-GDP (Dong, Roth, Su, 2022).
+    A group of g is g mu-GDP (Dong, Roth, Su, 2022). To replace one is to remove one and to add one, so it is at
+    most 2 mu-GDP; where only counts are asked for, which are never negative, it is sqrt(2) mu-GDP.
     """
     from rpsg.privacy.gaussian import attack_success, epsilon_of, mu_for  # noqa: PLC0415  # only when it is needed: the help must be quick
 
@@ -64,7 +64,8 @@ def facts_of(epsilon: float, delta: float) -> dict[str, Any]:
         "auc": best.auc,
         "tpr_at_fpr_1_percent": best.tpr_at_fpr_1_percent,
         "tpr_at_fpr_01_percent": best.tpr_at_fpr_01_percent,
-        "epsilon_replace_one": epsilon_of(math.sqrt(2) * mu, delta),
+        "epsilon_replace_one": epsilon_of(2 * mu, delta),
+        "epsilon_replace_one_in_counts": epsilon_of(math.sqrt(2) * mu, delta),
         "epsilon_of_groups": {g: epsilon_of(g * mu, delta) for g in GROUPS},
     }
 
@@ -96,13 +97,14 @@ def _attacks(facts: dict[str, Any]) -> list[str]:
 
 def _background(facts: dict[str, Any]) -> list[str]:
     odds, delta, mu = facts["odds_at_most"], facts["delta"], facts["mu"]
-    replaced = _epsilon(facts["epsilon_replace_one"])
+    replaced, counts = (_epsilon(facts[f"epsilon_replace_one{of}"]) for of in ("", "_in_counts"))
     seen = f"Whatever is seen is at most {odds:.3g} times as likely with a person as without them"
     noise = f"The noise is that of mu = {mu:.4g}: two bell curves {mu:.2g} standard deviations apart"
     return [
         f"{seen}, but for a chance of {delta:g}.",
         f"{noise} are to be told from each other.",
-        f"If one person is replaced by another, instead of added or removed: epsilon {replaced}.",
+        f"If one person is replaced by another, instead of added or removed: epsilon {replaced} at most, and "
+        f"{counts} where nothing but counts was asked for.",
     ]
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rpsg.errors import BudgetError
 from rpsg.privacy.gaussian import mu_for, rounded_up
 from rpsg.privacy.private import Private, open_private
-from rpsg.privacy.units import Entry, Statement, Total, Unit, epsilon_at, total_for, totals
+from rpsg.privacy.units import Entry, Statement, Total, Unit, at_most_replaced, epsilon_at, total_for, totals
 
 if TYPE_CHECKING:
     import sqlite3
@@ -83,8 +83,11 @@ class Account:
             query = "SELECT draw FROM charge WHERE account = ? AND run_id = ?"
             return {row[0] for row in rows.execute(query, (self.id, run_id))}
 
-    def reserve(self, run_id: str, mu2: float, delta_fail: float) -> None:
+    def reserve(self, run_id: str, mu2: float, delta_fail: float, replaced_mu2: float | None = None) -> None:
         """Set aside what a run will draw. What the same run had reserved before is taken over, not doubled.
+
+        ``replaced_mu2`` is what it costs under ``replace_one``; where it is None, the most that can be. So too
+        for ``charge`` and ``record``.
 
         Raises:
             BudgetError: the account holds charges for another unit, or has no room; nothing is reserved.
@@ -92,13 +95,22 @@ class Account:
         _require_amount(mu2, delta_fail)
         with self.book.transaction() as rows:
             before = self._reserved(rows, run_id)
+            replaced = max(self._replaced(mu2, replaced_mu2), before[2])
             mu2, delta_fail = max(mu2, before[0]), max(delta_fail, before[1])
             rows.execute(_END, (self.id, run_id))
             self._require_room(rows, mu2, delta_fail)
-            what = (*_columns(self.unit), mu2, delta_fail, self.cap.delta)
+            what = (*_columns(self.unit), mu2, delta_fail, self.cap.delta, replaced)
             rows.execute(_RESERVE, (self.id, run_id, *what))
 
-    def charge(self, draw: str, run_id: str, stage: str, mu2: float, delta_fail: float) -> bool:
+    def charge(
+        self,
+        draw: str,
+        run_id: str,
+        stage: str,
+        mu2: float,
+        delta_fail: float,
+        replaced_mu2: float | None = None,
+    ) -> bool:
         """Write down a draw before it is made; gives whether the account had one for this stage of the run.
 
         It is paid from what the run has reserved. What goes beyond that (of several copies of one folder
@@ -114,11 +126,20 @@ class Account:
             if self._is_something(mu2 - left[0], delta_fail - left[1]):
                 self._require_room(rows, max(0.0, mu2 - left[0]), max(0.0, delta_fail - left[1]))
             again = bool(rows.execute(_SAME_STAGE, (self.id, run_id, stage)).fetchone())
-            rows.execute(_CHARGE, self._line(draw, run_id, stage, mu2, delta_fail))
-            self._keep_reserved(rows, run_id, left[0] - mu2, left[1] - delta_fail)
+            replaced = self._replaced(mu2, replaced_mu2)
+            rows.execute(_CHARGE, self._line(draw, run_id, stage, mu2, delta_fail, replaced))
+            self._keep_reserved(rows, run_id, left[0] - mu2, left[1] - delta_fail, left[2] - replaced)
             return again
 
-    def record(self, draw: str, run_id: str, stage: str, mu2: float, delta_fail: float) -> None:
+    def record(
+        self,
+        draw: str,
+        run_id: str,
+        stage: str,
+        mu2: float,
+        delta_fail: float,
+        replaced_mu2: float | None = None,
+    ) -> None:
         """Write down a draw that was made without this account, whether or not there is room for it.
 
         Raises:
@@ -127,7 +148,8 @@ class Account:
         _require_amount(mu2, delta_fail)
         with self.book.transaction() as rows:
             total_for(self.unit, _entries(rows, self.id), self.cap.delta, self.name)
-            rows.execute(_CHARGE_IF_NEW, self._line(draw, run_id, stage, mu2, delta_fail))
+            replaced = self._replaced(mu2, replaced_mu2)
+            rows.execute(_CHARGE_IF_NEW, self._line(draw, run_id, stage, mu2, delta_fail, replaced))
 
     def read_without_bound(self, run_id: str, method: str) -> None:
         """Write down that a run is about to read records that no mechanism protects."""
@@ -159,14 +181,26 @@ class Account:
             rows.execute("INSERT OR IGNORE INTO content VALUES (?, ?)", (mark, self.id))
             return Private([row[0] for row in rows.execute(_SAME_CONTENT, (mark, self.id))])
 
-    def _reserved(self, rows: sqlite3.Connection, run_id: str) -> tuple[float, float]:
-        found = rows.execute(_RESERVED, (self.id, run_id)).fetchone()
-        return (0.0, 0.0) if found is None else (found[0], found[1])
+    def _replaced(self, mu2: float, replaced_mu2: float | None) -> float:
+        """The price under ``replace_one``, for a price under this account's relation."""
+        if self.unit.adjacency == "replace_one":
+            return mu2
+        if replaced_mu2 is None:
+            return at_most_replaced(mu2)
+        _require_amount(replaced_mu2 - mu2, 0.0)  # whoever is replaced is also removed
+        return replaced_mu2
 
-    def _keep_reserved(self, rows: sqlite3.Connection, run_id: str, mu2: float, delta_fail: float) -> None:
+    def _reserved(self, rows: sqlite3.Connection, run_id: str) -> tuple[float, float, float]:
+        found = rows.execute(_RESERVED, (self.id, run_id)).fetchone()
+        return (0.0, 0.0, 0.0) if found is None else (found[0], found[1], found[2])
+
+    def _keep_reserved(
+        self, rows: sqlite3.Connection, run_id: str, mu2: float, delta_fail: float, replaced: float
+    ) -> None:
         """Write down what is left of a reservation."""
         if self._is_something(mu2, delta_fail):
-            rows.execute(_REST, (max(0.0, mu2), max(0.0, delta_fail), self.id, run_id))
+            rest = (max(0.0, mu2), max(0.0, delta_fail), max(0.0, mu2, replaced))
+            rows.execute(_REST, (*rest, self.id, run_id))
         else:
             rows.execute(_END, (self.id, run_id))
 
@@ -175,9 +209,9 @@ class Account:
         return mu2 > _ROUNDING * self.cap.mu2 or delta_fail > _ROUNDING * self.cap.delta
 
     def _line(
-        self, draw: str, run_id: str, stage: str, mu2: float, delta_fail: float
+        self, draw: str, run_id: str, stage: str, mu2: float, delta_fail: float, replaced: float
     ) -> tuple[str | float, ...]:
-        what = (*_columns(self.unit), mu2, delta_fail, self.cap.delta)
+        what = (*_columns(self.unit), mu2, delta_fail, self.cap.delta, replaced)
         return (self.id, draw, run_id, stage, *what)
 
     def _require_room(self, rows: sqlite3.Connection, mu2: float, delta_fail: float) -> None:
@@ -224,26 +258,28 @@ def _way_out(left_mu2: float, delta: float, *, waits: bool) -> str:
     return f"{smaller} the cap on purpose with --lifetime-epsilon.{stale}"
 
 
-_RESERVED = "SELECT mu2, delta_fail FROM reservation WHERE account = ? AND run_id = ?"
-_RESERVE = "INSERT INTO reservation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_REST = "UPDATE reservation SET mu2 = ?, delta_fail = ? WHERE account = ? AND run_id = ?"
+_RESERVED = "SELECT mu2, delta_fail, replaced_mu2 FROM reservation WHERE account = ? AND run_id = ?"
+_RESERVE = "INSERT INTO reservation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_REST = "UPDATE reservation SET mu2 = ?, delta_fail = ?, replaced_mu2 = ? WHERE account = ? AND run_id = ?"
 _END = "DELETE FROM reservation WHERE account = ? AND run_id = ?"
-_CHARGE = "INSERT INTO charge VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_CHARGE_IF_NEW = "INSERT OR IGNORE INTO charge VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_CHARGE = "INSERT INTO charge VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_CHARGE_IF_NEW = "INSERT OR IGNORE INTO charge VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _SAME_STAGE = "SELECT 1 FROM charge WHERE account = ? AND run_id = ? AND stage = ?"
 _SAME_CONTENT = (
     "SELECT name FROM content JOIN account ON account.id = content.account "
     "WHERE mark = ? AND account.id != ? ORDER BY name"
 )
-_CHARGED = "SELECT kind, user_column, adjacency, c, mu2, delta_fail, delta FROM charge WHERE account = ?"
-_WAITING = "SELECT kind, user_column, adjacency, c, mu2, delta_fail, delta FROM reservation WHERE account = ?"
+_PRICES = "SELECT kind, user_column, adjacency, c, mu2, delta_fail, delta, replaced_mu2 "
+_CHARGED = _PRICES + "FROM charge WHERE account = ?"
+_WAITING = _PRICES + "FROM reservation WHERE account = ?"
 _UNBOUNDED = "SELECT method, count(*) FROM unbounded WHERE account = ? GROUP BY method ORDER BY method"
 _RUNS = "SELECT run_id FROM reservation WHERE account = ? ORDER BY run_id"
 
 
 def old_charge(rows: sqlite3.Connection, account: int, draw: str, mu2: float, delta_fail: float) -> None:
     """Take a charge of version 1 over, once, however often it is found."""
-    rows.execute(_CHARGE_IF_NEW, (account, draw, "", "", *_columns(OLD), mu2, delta_fail, OLD_DELTA))
+    price = (mu2, delta_fail, OLD_DELTA, at_most_replaced(mu2))
+    rows.execute(_CHARGE_IF_NEW, (account, draw, "", "", *_columns(OLD), *price))
 
 
 def statement_of(rows: sqlite3.Connection, account: int, name: str) -> Statement:
@@ -258,7 +294,7 @@ def statement_of(rows: sqlite3.Connection, account: int, name: str) -> Statement
 
 def _entries(rows: sqlite3.Connection, account: int) -> list[Entry]:
     return [
-        Entry(Unit(*row[:4]), row[4], row[5], row[6], drawn)
+        Entry(Unit(*row[:4]), row[4], row[5], row[6], drawn, row[7])
         for query, drawn in ((_CHARGED, True), (_WAITING, False))
         for row in rows.execute(query, (account,))
     ]

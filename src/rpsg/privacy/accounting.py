@@ -84,6 +84,11 @@ class Budget:
         return math.sqrt(self.mu2)
 
     @property
+    def replaced_mu2(self) -> float:
+        """Mu squared when one unit is replaced by another, from what each release gives away then."""
+        return math.fsum(r.mu2("replace_one") for r in self.releases)
+
+    @property
     def delta_fail(self) -> float:
         return math.fsum(r.delta_fail for r in self.releases)
 

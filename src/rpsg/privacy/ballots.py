@@ -29,8 +29,8 @@ NO_ENTRY = -1
 class Query:
     """One question to the private data. Everything in it is public.
 
-    ``what`` says in words what is counted. ``dim`` is the number of cells, 0 for strings nobody listed
-    beforehand (``select``). ``rule``, ``k``, ``w`` and ``c`` are told in ``sensitivity``.
+    ``what`` says in words what is counted. ``dim`` is the number of cells, or of the entries of a vector, 0 for
+    strings nobody listed beforehand (``select``). ``rule``, ``k``, ``w`` and ``c`` are told in ``sensitivity``.
     """
 
     stage: str
@@ -76,31 +76,33 @@ def clean_histogram(query: Query, ballots: Ballots) -> IntArray:
     Raises:
         PrivacyError: the rows do not keep the query's contribution rule.
     """
+    require_kept(query.rule != "S6_bounded_vector", query)
     units, cells = _shaped(query, ballots)
     if query.rule == "S5_l2_normalised":
         return _normalised(query, units, cells)
     if query.rule == "S1_unit_count":
-        _require(_largest_group(units) <= 1, query)
-        _require(not np.any(cells == NO_ENTRY), query)
+        require_kept(largest_group(units) <= 1, query)
+        require_kept(not np.any(cells == NO_ENTRY), query)
     elif query.rule == "S3_k_items_per_unit":
         _check_items(query, units, cells)
     else:
-        _require(_largest_group(units) <= query.c, query)
-        _require(not _repeats_in_row(cells), query)
+        require_kept(largest_group(units) <= query.c, query)
+        require_kept(not _repeats_in_row(cells), query)
     return query.w * _count(query, cells)
 
 
 def _shaped(query: Query, ballots: Ballots) -> tuple[IntArray, IntArray]:
     units, cells = ballots.units, ballots.cells
     whole = units.dtype == np.int64 and cells.dtype == np.int64
-    _require(whole and units.ndim == 1 and cells.ndim == 2 and len(units) == len(cells), query)
-    _require(query.dim >= 1 and (query.rule == "S5_l2_normalised" or cells.shape[1] <= query.k), query)
+    require_kept(whole and units.ndim == 1 and cells.ndim == 2 and len(units) == len(cells), query)
+    require_kept(query.dim >= 1 and (query.rule == "S5_l2_normalised" or cells.shape[1] <= query.k), query)
     if cells.size:
-        _require(int(cells.min()) >= NO_ENTRY and int(cells.max()) < query.dim, query)
+        require_kept(int(cells.min()) >= NO_ENTRY and int(cells.max()) < query.dim, query)
     return units, cells
 
 
-def _require(kept: bool, query: Query) -> None:
+def require_kept(kept: bool, query: Query) -> None:
+    """Stop where rows do not keep the contribution rule, naming the rule and never the row."""
     if not kept:
         raise PrivacyError(
             f"Stage {query.stage} broke its contribution rule {query.rule}; nothing was released.",
@@ -114,7 +116,7 @@ def _count(query: Query, cells: IntArray) -> IntArray:
     return np.bincount(flat + 1, minlength=query.dim + 1)[1:].astype(np.int64)
 
 
-def _largest_group(units: IntArray) -> int:
+def largest_group(units: IntArray) -> int:
     """How many rows the busiest unit has."""
     if not len(units):
         return 0
@@ -141,12 +143,12 @@ def _pairs(query: Query, units: IntArray, cells: IntArray) -> tuple[IntArray, In
 
 
 def _check_items(query: Query, units: IntArray, cells: IntArray) -> None:
-    if _largest_group(units) <= 1:  # one row per unit: what holds in each row holds in each unit
-        _require(not _repeats_in_row(cells), query)
+    if largest_group(units) <= 1:  # one row per unit: what holds in each row holds in each unit
+        require_kept(not _repeats_in_row(cells), query)
         return
     distinct, counts = _pairs(query, units, cells)
-    _require(not np.any(counts > 1), query)
-    _require(_largest_group(distinct // query.dim) <= query.k, query)
+    require_kept(not np.any(counts > 1), query)
+    require_kept(largest_group(distinct // query.dim) <= query.k, query)
 
 
 def _normalised(query: Query, units: IntArray, cells: IntArray) -> IntArray:

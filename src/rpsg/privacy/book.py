@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BOOK, KEY = "odometer.sqlite", "odometer.key"
-VERSION = 2
+VERSION = 3
 _APPLICATION = 0x52505347  # "RPSG"; sqlite keeps such a number for whoever writes a database
 _TABLES = """
 CREATE TABLE IF NOT EXISTS key_check (mark BLOB PRIMARY KEY);
@@ -30,12 +30,12 @@ CREATE TABLE account (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE charge (
     account INTEGER NOT NULL, draw TEXT NOT NULL, run_id TEXT NOT NULL, stage TEXT NOT NULL,
     kind TEXT NOT NULL, user_column TEXT NOT NULL, adjacency TEXT NOT NULL, c INTEGER NOT NULL,
-    mu2 REAL NOT NULL, delta_fail REAL NOT NULL, delta REAL NOT NULL,
+    mu2 REAL NOT NULL, delta_fail REAL NOT NULL, delta REAL NOT NULL, replaced_mu2 REAL NOT NULL,
     PRIMARY KEY (account, draw));
 CREATE TABLE reservation (
     account INTEGER NOT NULL, run_id TEXT NOT NULL,
     kind TEXT NOT NULL, user_column TEXT NOT NULL, adjacency TEXT NOT NULL, c INTEGER NOT NULL,
-    mu2 REAL NOT NULL, delta_fail REAL NOT NULL, delta REAL NOT NULL,
+    mu2 REAL NOT NULL, delta_fail REAL NOT NULL, delta REAL NOT NULL, replaced_mu2 REAL NOT NULL,
     PRIMARY KEY (account, run_id));
 CREATE TABLE unbounded (
     account INTEGER NOT NULL, run_id TEXT NOT NULL, method TEXT NOT NULL,
@@ -44,6 +44,11 @@ CREATE TABLE content (mark BLOB NOT NULL, account INTEGER NOT NULL, PRIMARY KEY 
 """
 #: The tables of version 1, which did not say for whom a charge was. They are kept under another name.
 _OLD_TABLES = ("account", "alias", "charge")
+#: Version 2 had no price for a replaced unit. It knew counts alone, for which mu squared is twice as large.
+_FROM_VERSION_2 = """
+ALTER TABLE {table} ADD COLUMN replaced_mu2 REAL NOT NULL DEFAULT 0;
+UPDATE {table} SET replaced_mu2 = CASE adjacency WHEN 'add_remove' THEN 2 * mu2 ELSE mu2 END
+"""
 
 
 class Book:
@@ -134,7 +139,10 @@ class Book:
 
 
 def _bring_up_to_date(rows: sqlite3.Connection, folder: Path) -> None:
-    """Make the tables of a new book, or of one of version 1, whose charges are kept apart."""
+    """Make the tables of a new book, or of one of version 1, whose charges are kept apart.
+
+    One of version 2 gets the column that it lacks.
+    """
     tables = {row[0] for row in rows.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     application = rows.execute("PRAGMA application_id").fetchone()[0]
     version = rows.execute("PRAGMA user_version").fetchone()[0]
@@ -143,9 +151,14 @@ def _bring_up_to_date(rows: sqlite3.Connection, folder: Path) -> None:
             f"The account book in {folder} was written by a newer version of RPSG.",
             hint="Use that version, or name another state folder in the environment variable RPSG_HOME.",
         )
-    if application == _APPLICATION and version == VERSION:
+    if application == _APPLICATION and version in {2, VERSION}:
         if not _is_whole(rows, folder):
             raise _damaged(folder, "is damaged")
+        if version == 2:
+            for table in ("charge", "reservation"):
+                for statement in _FROM_VERSION_2.format(table=table).split(";"):
+                    rows.execute(statement)
+            rows.execute(f"PRAGMA user_version = {VERSION}")
         return
     is_old = application == 0 and version == 0 and {"key_check", *_OLD_TABLES} <= tables
     if tables and not is_old:

@@ -30,6 +30,8 @@ from rpsg.privacy.sources import supports_claims
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from rpsg.privacy.sensitivity import Adjacency
+
     Ledger = Mapping[str, Any]
 
 _TOLERANCE = 1e-9
@@ -168,9 +170,9 @@ def _numbers(ledger: Ledger) -> dict[str, Any]:
     selections = [m for m in lines if m["kind"] == "selection_threshold"]
     spent = (math.fsum(m["delta_fail"] for m in selections), sampler_tv(lines, ledger["rng"]["source"]))
     return claim_numbers(
-        math.sqrt(mu2_of(ledger)),
+        mu2_of(ledger),
+        _mu2_under(ledger, "replace_one"),
         claim["delta"],
-        ledger["privacy_unit"]["adjacency"],
         [Threshold(m["sigma"], m["items_per_unit"], m["threshold"]) for m in selections],
         spent,
     )
@@ -189,9 +191,12 @@ def _at_least(claimed: Any, computed: Any, name: str) -> Iterator[str]:
 
 def mu2_of(ledger: Ledger) -> float:
     """The squared mu of this run."""
-    unit = ledger["privacy_unit"]["adjacency"]
+    return _mu2_under(ledger, ledger["privacy_unit"]["adjacency"])
+
+
+def _mu2_under(ledger: Ledger, adjacency: Adjacency) -> float:
     return math.fsum(
-        sensitivity2(m["sens"]["rule"], m["sens"]["k"], m["sens"]["w"], m["sens"]["c"], unit)
+        sensitivity2(m["sens"]["rule"], m["sens"]["k"], m["sens"]["w"], m["sens"]["c"], adjacency)
         / (m["sigma"] * m["sigma"])
         for m in _gaussians(ledger)
     )

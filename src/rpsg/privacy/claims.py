@@ -58,16 +58,30 @@ class Threshold:
     threshold: int
 
 
+def replaced_mu(mu2: float, replaced_mu2: float) -> float:
+    """Mu for a replaced unit, from the squares of mu under the claim's own relation and under replace-one.
+
+    Mu times the root of their ratio: where the ratio is 2 exactly, that is mu * sqrt(2) to the last bit.
+    """
+    return math.sqrt(replaced_mu2 / mu2) * math.sqrt(mu2)
+
+
 def claim_numbers(
-    mu: float, delta: float, adjacency: Adjacency, thresholds: Sequence[Threshold], spent: tuple[float, float]
+    mu2: float,
+    replaced_mu2: float,
+    delta: float,
+    thresholds: Sequence[Threshold],
+    spent: tuple[float, float],
 ) -> dict[str, Any]:
     """Every number that follows from the account. ``spent`` is (delta_fail, tv).
 
-    Replace-one is never more than two units apart in square: mu * sqrt 2. A group of g units is g mu exactly,
-    and a string all of them share passes a threshold more easily, which is in ``delta_group``.
+    ``mu2`` is mu squared under the claim's own neighbouring relation, ``replaced_mu2`` under replace-one. Where
+    all answers are counts the second is twice the first, for a sum of vectors it is four times as large. A
+    group of g units is g mu exactly, and a string all of them share passes a threshold more easily, which is
+    in ``delta_group``.
     """
     delta_fail, tv = spent
-    one = mu if adjacency == "replace_one" else math.sqrt(2.0) * mu
+    mu, one = math.sqrt(mu2), replaced_mu(mu2, replaced_mu2)
     groups = {str(g): epsilon_of(g * mu, delta, delta_fail, tv) for g in GROUPS}
     finite = {g: e for g, e in groups.items() if math.isfinite(e)}
     return {

@@ -31,7 +31,7 @@ Selected = list[tuple[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One released vector: ``values`` of a histogram, or ``items`` with their counts of a selection.
+    """One released vector: ``values`` of a histogram or a sum, or ``items`` with their counts of a selection.
 
     ``draw`` is the id of the one draw of noise that made it: 128 random bits in hexadecimal.
     """
@@ -44,7 +44,7 @@ class Evidence:
     items: tuple[tuple[str, int], ...] | None = None
 
     def histogram(self) -> IntArray:
-        """The noisy counts, int64 of shape (dim,)."""
+        """The noisy counts or the noisy sum, int64 of shape (dim,)."""
         if self.values is None:
             raise RunError(f"The evidence of stage {self.stage} is not a histogram.")
         return np.array(self.values, dtype=np.int64)

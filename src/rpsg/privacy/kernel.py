@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from rpsg.errors import BudgetError, PrivacyError, RunError
-from rpsg.privacy.ballots import Ballots, IntArray, Query
+from rpsg.privacy.ballots import IntArray, Query
 from rpsg.privacy.evidence import (
     Evidence,
     Selected,
@@ -41,7 +41,7 @@ from rpsg.privacy.evidence import (
 )
 from rpsg.privacy.files import hold, private_folder
 from rpsg.privacy.journal import JOURNAL_GONE, Journal, Step
-from rpsg.privacy.mechanisms import UnitItems, noisy_histogram, noisy_selection
+from rpsg.privacy.mechanisms import Contributions, UnitItems, noisy_histogram, noisy_selection
 from rpsg.privacy.sensitivity import selection_threshold
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 class Releases(Protocol):
     """What a method asks private questions of: the kernel in a run, the evidence in a replay."""
 
-    def release(self, query: Query, ballots: Callable[[], Private[Ballots]]) -> IntArray: ...
+    def release(self, query: Query, contributions: Callable[[], Private[Contributions]], /) -> IntArray: ...
 
     def select(
         self, query: Query, delta_fail: float, items: Callable[[], Private[UnitItems]]
@@ -177,31 +177,33 @@ class Kernel:
         """Reserve what is not drawn yet."""
         if self._account is not None:
             missing = [self._cost(seq) for seq in range(len(self._budget.releases)) if seq not in kept]
-            mu2, delta_fail = (math.fsum(cost[i] for cost in missing) for i in (0, 1))
-            self._account.reserve(self._run_id, mu2, delta_fail)
+            self._account.reserve(self._run_id, *(math.fsum(cost[i] for cost in missing) for i in range(3)))
 
-    def _cost(self, seq: int) -> tuple[float, float]:
-        """What a draw at this place of the plan costs: mu squared and delta_fail."""
+    def _cost(self, seq: int) -> tuple[float, float, float]:
+        """What a draw at this place of the plan costs: mu squared, delta_fail, mu squared if one is replaced."""
         planned = self._budget.releases[seq]
-        return planned.mu2(self._budget.adjacency), planned.delta_fail
+        return planned.mu2(self._budget.adjacency), planned.delta_fail, planned.mu2("replace_one")
 
     @property
     def performed(self) -> Performed:
         """What has been released so far."""
         return Performed(self._budget, tuple(self._done), self._noise.name)
 
-    def release(self, query: Query, ballots: Callable[[], Private[Ballots]]) -> IntArray:
-        """The noisy histogram, int64 of shape (dim,). ``ballots`` is called only if it was not drawn before.
+    def release(self, query: Query, contributions: Callable[[], Private[Contributions]]) -> IntArray:
+        """The noisy histogram or sum, int64 of shape (dim,).
+
+        ``contributions`` gives ballots, or for S6 bounded vectors; it is called only if the answer was not
+        drawn before.
 
         Raises:
             RunError: the query is not the next one of the plan, or not the one reserved before.
-            PrivacyError: the ballots break the contribution rule, or the plan's budget would be passed.
+            PrivacyError: the rows break the contribution rule, or the plan's budget would be passed.
         """
         planned = self._planned(query)
         _require(planned.threshold is None and query.dim >= 1, query)
 
         def draw(noise: NoiseSource, name: str) -> Evidence:
-            values = noisy_histogram(query, ballots(), noise)
+            values = noisy_histogram(query, contributions(), noise)
             return Evidence(self._plan, self._seq, query.stage, name, values=tuple(values.tolist()))
 
         return self._once(query, planned, draw).histogram()

@@ -172,14 +172,14 @@ def _dp_claim(facts: Facts, performed: Performed) -> dict[str, Any]:
         "delta": budget.delta,
         "accountant": "gdp-closed-form",
         "protects_against": list(facts.protects_against),
-        **claim_numbers(budget.mu, budget.delta, budget.adjacency, thresholds, spent),
+        **claim_numbers(budget.mu2, budget.replaced_mu2, budget.delta, thresholds, spent),
     }
     if not claim["epsilon_by_accountant"]["gdp-closed-form"] <= budget.epsilon:
         raise PrivacyError("The noise that was drawn does not bear the claim; nothing is released.")
     return {**claim, "text": claim_text(claim, facts.unit.to_json())}
 
 
-def _mechanisms(performed: Performed, reads: str = "noisy_answers") -> Iterator[dict[str, Any]]:
+def _mechanisms(performed: Performed, reads: str = "noisy_histograms") -> Iterator[dict[str, Any]]:
     """One line for each noisy vector, and one more for each threshold."""
     seq = 0
     data = "voters" if reads == "donors" else "private"

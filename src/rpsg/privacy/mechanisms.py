@@ -1,4 +1,4 @@
-"""Where private counts become noisy ones. The clean counts live and die inside these functions.
+"""Where private counts and sums become noisy ones. The clean ones live and die inside these functions.
 
 The ``noise`` is anything with the ``NoiseSource`` face. A mechanism returns whole numbers only; whatever
 is done to them afterwards is post-processing.
@@ -14,22 +14,34 @@ import numpy as np
 
 from rpsg.errors import PrivacyError
 from rpsg.privacy.ballots import Ballots, IntArray, Query, clean_histogram
+from rpsg.privacy.bounded_vectors import BoundedVectors, clean_sum
 from rpsg.privacy.private import Private, open_private
 
 if TYPE_CHECKING:
     from rpsg.protocols import NoiseSource
 
 UnitItems = Sequence[Sequence[str]]  # for each unit the strings it holds, at most k, each once
+Contributions = Ballots | BoundedVectors
 
 
-def noisy_histogram(query: Query, ballots: Private[Ballots], noise: NoiseSource) -> IntArray:
-    """The histogram of ``ballots`` plus rounded Gaussian noise, int64 of shape (dim,).
+def noisy_histogram(query: Query, contributions: Private[Contributions], noise: NoiseSource) -> IntArray:
+    """The histogram of ballots, or the sum of vectors, plus rounded Gaussian noise, int64 of shape (dim,).
 
     Raises:
-        PrivacyError: the rows do not keep the query's contribution rule, or the noise is not whole numbers.
+        PrivacyError: the rows do not keep the query's contribution rule, they could not be computed, or the
+            noise is not whole numbers.
     """
-    counts = clean_histogram(query, open_private(ballots))
-    return counts + _drawn(noise, query.sigma, query.dim)
+    return clean_answer(query, contributions) + _drawn(noise, query.sigma, query.dim)
+
+
+def clean_answer(query: Query, contributions: Private[Contributions]) -> IntArray:
+    """What the noise is added to. Private."""
+
+    def added_up(rows: Contributions) -> IntArray:
+        return clean_histogram(query, rows) if isinstance(rows, Ballots) else clean_sum(query, rows)
+
+    # In the box, because vectors are computed only now, and what goes wrong there could quote a text.
+    return open_private(contributions.map(added_up))
 
 
 def noisy_selection(

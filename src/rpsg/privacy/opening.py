@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rpsg.privacy.ballots import clean_histogram
-from rpsg.privacy.mechanisms import string_counts
+from rpsg.privacy.mechanisms import clean_answer, string_counts
 from rpsg.privacy.private import open_private
 from rpsg.privacy.replay import ReplayKernel
 from rpsg.privacy.residuals import Outcome, below_threshold, outcome, seen
@@ -19,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from rpsg.privacy.ballots import Ballots, IntArray, Query
+    from rpsg.privacy.ballots import IntArray, Query
     from rpsg.privacy.evidence import Selected
-    from rpsg.privacy.mechanisms import UnitItems
+    from rpsg.privacy.mechanisms import Contributions, UnitItems
     from rpsg.privacy.private import Private
 
 
@@ -35,9 +34,9 @@ class OpeningKernel:
         self._released = ReplayKernel(evidence, ledger)
         self.outcomes: list[Outcome] = []
 
-    def release(self, query: Query, ballots: Callable[[], Private[Ballots]]) -> IntArray:
-        noisy = self._released.release(query, ballots)
-        clean = clean_histogram(query, open_private(ballots()))
+    def release(self, query: Query, contributions: Callable[[], Private[Contributions]]) -> IntArray:
+        noisy = self._released.release(query, contributions)
+        clean = clean_answer(query, contributions())
         noise = (noisy - clean).tolist()
         self.outcomes.append(outcome(query.stage, [seen(value, query.sigma) for value in noise]))
         return noisy

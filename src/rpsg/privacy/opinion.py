@@ -28,12 +28,15 @@ def disagreements(ledger: Mapping[str, Any]) -> Iterator[str]:
     claim, adjacency = ledger["claim"], ledger["privacy_unit"]["adjacency"]
     lines = [m for m in ledger["mechanisms"] if m["kind"] == "rounded_gaussian"]
     spent = claim["delta_fail"] + ledger["rng"]["tv_bound_total"]
-    wider = 1.0 if adjacency == "replace_one" else math.sqrt(2.0)
-    told = [("epsilon", 1.0, claim["epsilon_by_accountant"]["gdp-closed-form"])]
-    told.append(("epsilon_replace_one", wider, claim["epsilon_replace_one"]))
-    told += [(f"epsilon_group.{g}", float(g), e) for g, e in claim["epsilon_group"].items()]
-    for name, factor, claimed in told:
-        theirs = epsilon_by_pld(_multipliers(lines, factor), claim["delta"] - spent)
+    own = _multipliers(lines)
+    told = [("epsilon", own, claim["epsilon_by_accountant"]["gdp-closed-form"])]
+    replaced = own if adjacency == "replace_one" else _multipliers(lines, replaced=True)
+    told.append(("epsilon_replace_one", replaced, claim["epsilon_replace_one"]))
+    told += [
+        (f"epsilon_group.{g}", _multipliers(lines, int(g)), e) for g, e in claim["epsilon_group"].items()
+    ]
+    for name, multipliers, claimed in told:
+        theirs = epsilon_by_pld(multipliers, claim["delta"] - spent)
         if not math.isclose(theirs, claimed, rel_tol=TOLERANCE, abs_tol=TOLERANCE):
             yield f"{name}: {claimed:.6g} in the ledger, {theirs:.6g} by privacy-loss distributions"
     if claim["epsilon"] < claim["epsilon_by_accountant"]["gdp-closed-form"]:
@@ -41,11 +44,17 @@ def disagreements(ledger: Mapping[str, Any]) -> Iterator[str]:
     yield from _thresholds(ledger)
 
 
-def _multipliers(lines: list[Any], factor: float) -> dict[float, int]:
-    """Noise over sensitivity, for ``factor`` times the sensitivity."""
+def _multipliers(lines: list[Any], group: int = 1, *, replaced: bool = False) -> dict[float, int]:
+    """Noise over sensitivity, for a group of so many units or for one that is replaced by another.
+
+    Counts are never negative, so replacing doubles the squared sensitivity; vectors may point in opposite
+    directions, which makes it four times as large.
+    """
     found: dict[float, int] = {}
     for line in lines:
-        multiplier = line["sigma"] / (factor * math.sqrt(line["sensitivity2"]))
+        signed = line["sens"]["rule"] == "S6_bounded_vector"
+        wider = (4.0 if signed else 2.0) if replaced else float(group * group)
+        multiplier = line["sigma"] / math.sqrt(wider * line["sensitivity2"])
         found[multiplier] = found.get(multiplier, 0) + 1
     return found
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rpsg.privacy.accounting import Budget
-    from rpsg.privacy.ballots import Ballots, IntArray
-    from rpsg.privacy.mechanisms import UnitItems
+    from rpsg.privacy.ballots import IntArray
+    from rpsg.privacy.mechanisms import Contributions, UnitItems
     from rpsg.privacy.private import Private
 
 
@@ -56,9 +56,9 @@ class ReplayKernel:
     def release(
         self,
         query: Query,
-        ballots: Callable[[], Private[Ballots]],  # noqa: ARG002  # not called in a replay
+        contributions: Callable[[], Private[Contributions]],  # noqa: ARG002  # not called in a replay
     ) -> IntArray:
-        """The histogram the run released for this query.
+        """The histogram or sum that the run released for this query.
 
         Raises:
             RunError: the run asked another question at this place.

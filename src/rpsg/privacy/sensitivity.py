@@ -6,9 +6,12 @@
     S3_k_items_per_unit  at most k distinct cells over all its rows        k w^2
     S4_k_votes           per row k distinct cells, c rows                  k w^2 c^2
     S5_l2_normalised     a vector of L2 length at most 1, in steps of 1/w  w^2 (counts are in steps)
+    S6_bounded_vector    whole numbers of either sign, L2 length at most w w^2
 
-``w`` is what one entry adds. All rows of a unit may agree, hence c^2. Replace-one doubles the square:
-what a unit adds is never negative, so |a - b|^2 <= |a|^2 + |b|^2.
+``w`` is what one entry adds; in S5 and S6 it is the length of a unit's whole contribution. All rows of a unit
+may agree, hence c^2; in S5 and S6 a unit is bounded after its rows are added up, so c does not matter.
+Replace-one doubles the square where what a unit adds is never negative: |a - b|^2 <= |a|^2 + |b|^2. In S6 two
+units may point in opposite directions, |a - b| <= |a| + |b|, and the square is four times as large.
 """
 
 from __future__ import annotations
@@ -18,15 +21,25 @@ from typing import Literal, get_args
 
 from rpsg.privacy.gaussian import normal_cdf, normal_upper_quantile
 
-Rule = Literal["S1_unit_count", "S2_one_cell", "S3_k_items_per_unit", "S4_k_votes", "S5_l2_normalised"]
+Rule = Literal[
+    "S1_unit_count",
+    "S2_one_cell",
+    "S3_k_items_per_unit",
+    "S4_k_votes",
+    "S5_l2_normalised",
+    "S6_bounded_vector",
+]
 Adjacency = Literal["add_remove", "replace_one"]
 
 RULES: tuple[Rule, ...] = get_args(Rule)
 ADJACENCIES: tuple[Adjacency, ...] = get_args(Adjacency)
 
+#: The longest vector of S6, and what w * c may be: sums and squares of such vectors fit 64 bits.
+LONGEST, LONGEST_SUM = 1 << 15, 1 << 20
+
 
 def sensitivity2(rule: Rule, k: int, w: int, c: int, adjacency: Adjacency) -> int:
-    """The squared L2 sensitivity of a histogram under ``rule``.
+    """The squared L2 sensitivity of a histogram, or of a sum of vectors, under ``rule``.
 
     Raises:
         ValueError: an unknown rule or adjacency, or a number below 1.
@@ -37,12 +50,16 @@ def sensitivity2(rule: Rule, k: int, w: int, c: int, adjacency: Adjacency) -> in
         raise ValueError("k, w and c are counts of at least 1")
     if rule == "S1_unit_count" and (k, c) != (1, 1):
         raise ValueError("S1 counts each unit once: k = c = 1")
+    if rule == "S6_bounded_vector" and (k != 1 or w > LONGEST or w * c > LONGEST_SUM):
+        raise ValueError(f"S6 needs k = 1, w of at most {LONGEST} and w * c of at most {LONGEST_SUM}")
     square = w * w
     if rule in {"S2_one_cell", "S4_k_votes"}:
         square *= k * c * c
     elif rule == "S3_k_items_per_unit":
         square *= k
-    return 2 * square if adjacency == "replace_one" else square
+    if adjacency == "add_remove":
+        return square
+    return 4 * square if rule == "S6_bounded_vector" else 2 * square
 
 
 def selection_threshold(sigma: float, k: int, delta_fail: float) -> int:

@@ -6,10 +6,10 @@ into the noise when it was chosen, so charges for the same user column add up wh
 
 Nothing else adds up. What ten rows of one person cost says nothing about that person, another column groups
 the rows otherwise, and a charge of an earlier version does not say for whom it was. Of the two neighbouring
-relations one contains the other: replacing a unit is removing one and adding one. All our answers are counts
-that are never negative, so their squared sensitivity under ``replace_one``, and with it mu squared, is at
-most twice that under ``add_remove``. There is no way back: what was paid under ``replace_one`` bounds nothing
-under ``add_remove``.
+relations one contains the other: replacing a unit is removing one and adding one. So every charge under
+``add_remove`` also has a price under ``replace_one``, which is written down with it: mu squared is twice as
+large for counts, which are never negative, and four times for sums of vectors, the most it can be for anything.
+There is no way back: what was paid under ``replace_one`` bounds nothing under ``add_remove``.
 """
 
 from __future__ import annotations
@@ -51,13 +51,22 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A charge (``drawn``) or a reservation; ``delta`` is that of the run it belongs to."""
+    """A charge (``drawn``) or a reservation; ``delta`` is that of the run it belongs to.
+
+    ``replaced_mu2`` is its mu squared under ``replace_one``; the most it can be where it is None.
+    """
 
     unit: Unit
     mu2: float
     delta_fail: float
     delta: float
     drawn: bool = True
+    replaced_mu2: float | None = None
+
+    def mu2_under(self, adjacency: Adjacency) -> float:
+        if adjacency == self.unit.adjacency:
+            return self.mu2
+        return at_most_replaced(self.mu2) if self.replaced_mu2 is None else self.replaced_mu2
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +141,17 @@ class Statement:
         )
 
 
+def at_most_replaced(mu2: float) -> float:
+    """Mu squared of a replaced unit, whatever was asked: one removed and one added, a group of two."""
+    return 4.0 * mu2
+
+
 def epsilon_at(mu2: float, delta: float) -> float:
     return epsilon_of(math.sqrt(mu2), delta) if mu2 else 0.0
 
 
 def totals(entries: Iterable[Entry]) -> list[Total]:
-    """A total for each unit. Where ``replace_one`` occurs, ``add_remove`` counts double in it."""
+    """A total for each unit. Where ``replace_one`` occurs, each ``add_remove`` has its price under that."""
     ordered = sorted(entries, key=lambda e: (e.unit.kind, e.unit.column))
     return [_total(list(group)) for _, group in groupby(ordered, lambda e: (e.unit.kind, e.unit.column))]
 
@@ -181,4 +195,4 @@ def _total(entries: list[Entry], delta: float | None = None) -> Total:
 
 
 def _mu2(entries: Iterable[Entry], adjacency: Adjacency) -> float:
-    return math.fsum(e.mu2 if e.unit.adjacency == adjacency else 2.0 * e.mu2 for e in entries)
+    return math.fsum(e.mu2_under(adjacency) for e in entries)
