@@ -128,6 +128,7 @@ class Shares(Section):
     labels: Share = 0.05
     cards: Share = 0.35
     keyphrases: Share = 0.0
+    sketch: Share = 0.60
     votes: Share = 0.60
 
 
@@ -151,9 +152,16 @@ class Privacy(Section):
 
 
 class Method(Section):
-    """Which story is told, and its few levers."""
+    """Which method is used, and its few levers.
+
+    ``select`` is the question that decides which texts stay: one noisy "sketch" of the private texts, or their
+    "votes" for the nearest texts. ``diversity`` weighs how the texts spread beside where their middle lies.
+    The levers of votes are ``rounds``, ``votes_per_record`` and ``hub_correction``.
+    """
 
     name: str = "strict"
+    select: Literal["sketch", "votes"] = "sketch"
+    diversity: float = Field(4.0, ge=0, le=64)
     rounds: int = Field(1, ge=1, le=10)
     oversample: float = Field(3.0, ge=1, le=100)
     votes_per_record: int = Field(1, ge=1, le=16)

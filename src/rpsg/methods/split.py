@@ -23,16 +23,8 @@ from rpsg.methods.paper_steps import (
     some_texts,
 )
 from rpsg.methods.seed_steps import choose_abstracts, draw_seeds, seeding, usable_rows
-from rpsg.methods.steps import (
-    ask_votes,
-    count_people,
-    label_of,
-    places,
-    pool_wanted,
-    public_filters,
-    tell_few,
-    vote,
-)
+from rpsg.methods.steps import count_people, label_of, pool_wanted, public_filters, tell_few
+from rpsg.methods.voting import ask_votes, places, vote
 from rpsg.privacy.disclosure import withheld
 from rpsg.protocols import Method
 from rpsg.stages.budget import split_budget
@@ -65,7 +57,7 @@ def _synthesize(job: Job) -> Pool:
     # How many voters there are bounds how many candidates their votes can tell apart. Counting them costs,
     # so it is seen first that there are donors.
     usable_rows(job)
-    n = count_people(job)
+    n = count_people(job).safe
     tell_few(job, pack, n)
     wanted = pool_wanted(job, n)
 
@@ -153,7 +145,7 @@ def retell(job: Job, told: ReplayKernel, rows: int) -> None:
     Raises:
         VerificationError: more candidates stood than the plan has, or more texts are left than votes choose.
     """
-    n = count_people(job)
+    n = count_people(job).safe
     wanted, last = pool_wanted(job, n), job.plan.method.rounds - 1
     for round_number in range(last + 1):
         standing = told.next_cells

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rpsg.errors import InfeasibleError, ModelError
+from rpsg.errors import InfeasibleError
 from rpsg.privacy.accounting import max_cells
 from rpsg.privacy.ballots import Ballots, Query
 from rpsg.privacy.gaussian import epsilon_of
@@ -18,7 +19,6 @@ from rpsg.stages.budget import (
     pool_size,
     safe_size,
     thinned,
-    votes_stage,
 )
 from rpsg.stages.candidates import write_variants
 from rpsg.stages.cards import CardModel, card_ballots, cells, rows_counted
@@ -27,14 +27,13 @@ from rpsg.stages.keyphrases import add_phrases, by_topic, phrase_items
 from rpsg.stages.labels import labels_found
 from rpsg.stages.nll_filter import nll_filter
 from rpsg.stages.streams import stream
-from rpsg.stages.votes import vote_ballots
 
 if TYPE_CHECKING:
     from rpsg.domains import Pack
     from rpsg.methods.tools import Job
     from rpsg.privacy.accounting import Budget
     from rpsg.privacy.private import Private
-    from rpsg.records import Candidate, Card, Pool
+    from rpsg.records import Card, Pool
     from rpsg.stages.annotate import Codes, Traits
 
 Phrases = Mapping[str, Sequence[tuple[str, int]]]
@@ -58,11 +57,19 @@ def ask(job: Job, stage: str, what: str, dim: int = 0) -> Query:
     return Query.of(paid(job).release(stage), what, dim)
 
 
-def count_people(job: Job) -> int:
-    """How many people can vote: as declared, or a noisy count's safe lower end."""
+@dataclass(frozen=True, slots=True)
+class Headcount:
+    """How many people there are: ``likely`` as counted, and ``safe``, below which they are once in a million."""
+
+    likely: float
+    safe: int
+
+
+def count_people(job: Job) -> Headcount:
+    """How many people are asked: as declared, or by a noisy count."""
     declared = declared_voters(job.plan)
     if declared is not None:
-        return declared
+        return Headcount(declared, declared)
     asked = ask(job, "size", "number of people (or rows, without a user column)", 1)
 
     def ballots() -> Private[Ballots]:
@@ -70,7 +77,7 @@ def count_people(job: Job) -> int:
 
     noisy = job.kernel.release(asked, ballots)
     tell_spent(job, asked.stage)
-    return safe_size(float(noisy[0]), asked.sigma)
+    return Headcount(max(1.0, float(noisy[0])), safe_size(float(noisy[0]), asked.sigma))
 
 
 def _zeros(units: Codes) -> Codes:
@@ -184,12 +191,6 @@ def public_filters(job: Job, pack: Pack, pool: Pool) -> Pool:
     return pool
 
 
-def ask_votes(job: Job, round_number: int, standing: int) -> Query:
-    """The query of a vote for ``standing`` candidates."""
-    what = f"votes for the {job.plan.method.votes_per_record} nearest candidates"
-    return ask(job, votes_stage(job.plan, round_number), what, standing)
-
-
 def kept_by_filters(job: Job, pack: Pack, pool: Pool) -> Pool:
     """The pool after the public filters, of which nobody is told."""
     pool = nll_filter(drop_copies(pool, pack), job.tools.scorer)
@@ -199,54 +200,9 @@ def kept_by_filters(job: Job, pack: Pack, pool: Pool) -> Pool:
     return drop_near_duplicates(pool, vectors)
 
 
-def vote(
-    job: Job, pack: Pack, traits: Callable[[], Private[Traits]], pool: Pool, round_number: int
-) -> tuple[Pool, Sequence[Candidate]]:
-    """The pool with noisy votes as scores, and the candidates that stood."""
-    method, standing = job.plan.method, pool.alive()
-    if not standing:
-        raise ModelError(
-            "No text that was written can be used, so there is nothing to vote for.",
-            hint=ANOTHER_WRITER,
-        )
-    asked = ask_votes(job, round_number, len(standing))
-    vectors = job.tools.embedder.embed([c.text for c in standing])
-    labelled = label_of(pack) is not None
-
-    def ballots() -> Private[Ballots]:
-        job.progress.start("voting")
-        return vote_ballots(
-            job.people.embeddings,
-            job.people.units,
-            vectors,
-            votes=method.votes_per_record,
-            hub_correction=method.hub_correction,
-            labels=traits().map(lambda values: values["label"]) if labelled else None,
-            candidate_labels=_label_codes(pack, standing) if labelled else None,
-        )
-
-    noisy = job.kernel.release(asked, ballots)
-    tell_spent(job, asked.stage)
-    pool = pool.score("votes", {c.id: float(v) for c, v in zip(standing, noisy, strict=True)})
-    stood = {c.id for c in standing}
-    return pool, [c for c in pool if c.id in stood]
-
-
 def label_of(pack: Pack) -> str | None:
     """The name of the label attribute, if the pack has one."""
     return next((a.name for a in pack.attributes if a.kind == "label"), None)
-
-
-def _label_codes(pack: Pack, candidates: Sequence[Candidate]) -> Codes:
-    values = pack.attribute("label").values
-    return np.array([values.index(c.card.values["label"]) for c in candidates], np.int64)
-
-
-def places(job: Job, standing: int, round_number: int) -> int:
-    """How many the votes choose: what is wanted, but never more than half of those that stand."""
-    last = round_number == job.plan.method.rounds - 1
-    wanted = job.plan.corpus.size if last else standing // 2
-    return max(1, min(wanted, standing // 2))
 
 
 def expand(job: Job, pack: Pack, pool: Pool) -> Pool:

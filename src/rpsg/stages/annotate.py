@@ -44,19 +44,20 @@ def annotate(people: People, pack: Pack, embedder: Embedder, sentiment: Classifi
 
     def codes(rows: tuple[Document, ...], vectors: npt.NDArray[np.float32]) -> Traits:
         empty = empty_rows(vectors)
-        traits = {a.name: _codes(a, rows, vectors, landmarks, sentiment) for a in counted}
+        traits = {a.name: codes_of(a, rows, vectors, landmarks, sentiment) for a in counted}
         return {name: np.where(empty, -1, values) for name, values in traits.items()}
 
     return people.rows.zip(people.embeddings, codes)
 
 
-def _codes(
+def codes_of(
     attribute: Attribute,
     rows: Sequence[Document],
     vectors: npt.NDArray[np.float32],
     landmarks: Mapping[str, Landmarks],
     sentiment: Classifier,
 ) -> Codes:
+    """The index of each row's value of a counted attribute, shape (rows,), -1 for none."""
     if attribute.kind == "nearest":
         return nearest(vectors, landmarks[attribute.name])
     if attribute.kind == "words":

@@ -9,6 +9,7 @@ from rpsg import registry
 from rpsg.errors import InfeasibleError
 from rpsg.privacy.accounting import Budget, StagePlan, calibrate, max_candidates, max_cells
 from rpsg.stages.partition import listed
+from rpsg.stages.sketch import LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,36 +28,42 @@ NOISE_PER_CELL, NOISE_SHARE = 0.399, 0.2
 def strict_stages(plan: Plan, pack: Pack) -> list[StagePlan]:
     """The stages of a strict run that read private data, their rules, and their shares made to sum to one."""
     shares, c = plan.privacy.shares, plan.records_per_unit
-    k_cards = len(pack.marginals) + (plan.data.label is not None)
-    stages = [
-        StagePlan("cards", shares.cards, "S2_one_cell", k=k_cards, c=c),
-        StagePlan(
-            "votes",
-            shares.votes,
-            "S4_k_votes",
-            k=plan.method.votes_per_record,
-            c=c,
-            rounds=plan.method.rounds,
-        ),
-    ]
+    stages = []
     if plan.privacy.n_public is None:
-        stages.insert(0, StagePlan("size", shares.size, "S1_unit_count", dim=1))
+        stages.append(StagePlan("size", shares.size, "S1_unit_count", dim=1))
     if _finds_labels(plan):
-        stages.insert(-2, StagePlan("labels", shares.labels, "S3_k_items_per_unit", k=c, selects=True))
+        stages.append(StagePlan("labels", shares.labels, "S3_k_items_per_unit", k=c, selects=True))
+    k_cards = len(pack.marginals) + (plan.data.label is not None)
+    stages.append(StagePlan("cards", shares.cards, "S2_one_cell", k=k_cards, c=c))
     if shares.keyphrases:
         k = plan.method.phrases_per_record
-        stages.insert(
-            -1, StagePlan("keyphrases", shares.keyphrases, "S3_k_items_per_unit", k=k, selects=True)
-        )
+        stages.append(StagePlan("keyphrases", shares.keyphrases, "S3_k_items_per_unit", k=k, selects=True))
+    stages.append(_votes_of(plan) if plan.method.select == "votes" else _sketch_of(plan))
     return _normalised([s for s in stages if s.share > 0])
+
+
+def _sketch_of(plan: Plan) -> StagePlan:
+    """One sum of vectors, whatever comes of it: the length of a person's vector bounds it, not how many rows."""
+    return StagePlan(
+        "sketch", plan.privacy.shares.sketch, "S6_bounded_vector", w=LENGTH, c=plan.records_per_unit
+    )
+
+
+def _votes_of(plan: Plan) -> StagePlan:
+    method = plan.method
+    return StagePlan(
+        "votes",
+        plan.privacy.shares.votes,
+        "S4_k_votes",
+        k=method.votes_per_record,
+        c=plan.records_per_unit,
+        rounds=method.rounds,
+    )
 
 
 def split_stages(plan: Plan) -> list[StagePlan]:
     """The stages of a split run that ask the voters."""
-    shares, method, c = plan.privacy.shares, plan.method, plan.records_per_unit
-    votes = StagePlan(
-        "votes", shares.votes, "S4_k_votes", k=method.votes_per_record, c=c, rounds=method.rounds
-    )
+    shares, votes = plan.privacy.shares, _votes_of(plan)
     size = StagePlan("size", shares.size, "S1_unit_count", dim=1)
     return _normalised([size, votes] if plan.privacy.n_public is None else [votes])
 
@@ -118,6 +125,8 @@ def pool_size(plan: Plan, n: int, budget: Budget) -> int:
 
     However few people were counted, it is enough for a vote: what is spent on it is spent in any case.
     """
+    if not counts_votes(budget):
+        return math.ceil(plan.corpus.size * plan.method.oversample)
     apart = voted_apart(plan, n, budget)
     return apart if plan.privacy.n_public is not None else max(apart, _least_pool(plan))
 
@@ -137,7 +146,8 @@ def smallest_size(plan: Plan, pack: Pack, budget: Budget) -> int:
     lies up to twice its margin below the truth (but once in a million).
     """
     cards = math.ceil(_fewest_cells(pack) * NOISE_PER_CELL * budget.release("cards").sigma / NOISE_SHARE)
-    return max(cards + 1 + _counting_margin(plan, budget), fewest_voters(plan, budget))
+    voters = fewest_voters(plan, budget) if counts_votes(budget) else 0
+    return max(cards + 1 + _counting_margin(plan, budget), voters)
 
 
 def fewest_voters(plan: Plan, budget: Budget) -> int:
@@ -160,6 +170,11 @@ def _least_pool(plan: Plan) -> int:
 def counts_cards(budget: Budget) -> bool:
     """Whether the schema is counted: in split mode voters are asked for votes alone."""
     return any(release.stage == "cards" for release in budget.releases)
+
+
+def counts_votes(budget: Budget) -> bool:
+    """Whether votes choose the texts: elsewhere their number has no limit."""
+    return any(release.stage.startswith("votes") for release in budget.releases)
 
 
 def _fewest_cells(pack: Pack) -> int:
@@ -213,7 +228,7 @@ def check_people(plan: Plan, pack: Pack, n: int, budget: Budget) -> None:
     """InfeasibleError, with what to change, when ``n`` people cannot fill the schema or carry the votes."""
     if counts_cards(budget):
         _check_cells(pack, n, budget.release("cards").sigma)
-    if voted_apart(plan, n, budget) < _least_pool(plan):
+    if counts_votes(budget) and voted_apart(plan, n, budget) < _least_pool(plan):
         cards = counts_cards(budget)
         fewest = smallest_size(plan, pack, budget) if cards else fewest_voters(plan, budget)
         who = "people" if cards else "voters"
@@ -242,7 +257,7 @@ def is_too_few(plan: Plan, pack: Pack, n: int, budget: Budget) -> bool:
     """Whether the noise outweighs what ``n`` people say: about the schema, or with their votes."""
     cells = max_cells(n, budget.release("cards").sigma) if counts_cards(budget) else 0
     unfilled = counts_cards(budget) and _fewest_cells(pack) > cells
-    return unfilled or voted_apart(plan, n, budget) < _least_pool(plan)
+    return unfilled or (counts_votes(budget) and voted_apart(plan, n, budget) < _least_pool(plan))
 
 
 def noise_decides(plan: Plan, pack: Pack, budget: Budget | None, counted: int | None) -> bool:

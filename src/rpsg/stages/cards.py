@@ -118,6 +118,15 @@ class CardModel:
             offset += size
         return cls(pack, tuple(tables))
 
+    def shares(self, name: str) -> Floats:
+        """The share of each value of a counted attribute, from the first marginal that holds it."""
+        for group, table in zip(self.pack.marginals, self.marginals, strict=True):
+            if name in group:
+                others = tuple(i for i, other in enumerate(group) if other != name)
+                told: Floats = table.sum(axis=others) if others else table
+                return told / told.sum()
+        raise KeyError(name)
+
     def draw(self, count: int, rng: np.random.Generator) -> list[Card]:
         """``count`` cards: the first attribute evenly by its distribution, the others given what is known."""
         known: dict[str, npt.NDArray[np.int64]] = {}

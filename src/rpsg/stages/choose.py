@@ -1,0 +1,129 @@
+"""Step 6, choose: the texts whose mean comes nearest to what the sketch says (post-processing).
+
+First one by one, each time the text that brings the mean of all chosen so far nearest to the target (kernel
+herding; Welling, 2009; Chen, Welling and Smola, 2010), then by exchanging a chosen text for another one as long as that
+helps. Products of coordinates are never written down: the inner product of two texts' products is the square of
+that of their coordinates. So the memory is a few numbers for each text and each axis, whatever the pool.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from rpsg.stages.sketch import Target
+
+Floats = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.int64]
+
+#: How often all chosen texts are looked at for a better one.
+PASSES = 6
+BLOCK = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Shares that the chosen texts should have: ``codes`` (texts,) and the share of each code."""
+
+    codes: Numbers
+    shares: Floats
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """The squared distance of a mean from its target, as inner products between texts.
+
+    ``linear`` (texts, p) are entries whose mean counts as it is, ``z`` (texts, d) those whose products count
+    with the weight ``spread``. ``towards`` (texts,) is each text's inner product with the target.
+    """
+
+    linear: Floats
+    z: Floats
+    spread: float
+    towards: Floats
+
+    @classmethod
+    def of(cls, z: Floats, target: Target, spread: float, wanted: tuple[Wanted, ...] = ()) -> Objective:
+        """The objective for texts at ``z``. ``spread`` weighs the covariance beside the mean."""
+        blocks, aims = [z], [target.mean]
+        for want in wanted:
+            shape = (len(want.codes), len(want.shares))
+            known = want.codes >= 0
+            hot = np.zeros(shape)
+            hot[np.flatnonzero(known), want.codes[known]] = np.sqrt(want.weight)
+            blocks.append(hot)
+            aims.append(np.sqrt(want.weight) * want.shares)
+        linear, aim = np.concatenate(blocks, axis=1), np.concatenate(aims)
+        quadratic = np.einsum("ij,ij->i", z @ target.products, z)
+        return cls(linear, z, spread, linear @ aim + spread * quadratic)
+
+    def columns(self, which: Numbers) -> Floats:
+        """The inner products of every text with those numbered ``which``, shape (texts, which)."""
+        out: Floats = self.linear @ self.linear[which].T
+        out += self.spread * (self.z @ self.z[which].T) ** 2
+        return out
+
+    def squares(self) -> Floats:
+        """The inner product of every text with itself."""
+        return (self.linear**2).sum(axis=1) + self.spread * (self.z**2).sum(axis=1) ** 2
+
+
+def choose(objective: Objective, size: int) -> Numbers:
+    """The numbers of ``size`` texts whose mean is near the target, in order; all where there are fewer.
+
+    Of equally good texts the first is taken, so the same objective gives the same choice.
+    """
+    texts = len(objective.towards)
+    if size >= texts:
+        return np.arange(texts)
+    squares, towards = objective.squares(), objective.towards
+    chosen = np.zeros(texts, np.bool_)
+    summed = np.zeros(texts)  # inner products with the sum of all chosen
+    for number in range(1, size + 1):
+        cost = squares + 2 * (summed - number * towards)
+        cost[chosen] = np.inf
+        best = int(cost.argmin())
+        chosen[best] = True
+        summed += objective.columns(np.array([best]))[:, 0]
+    for _ in range(PASSES):
+        if not _exchange(objective, chosen, summed, squares, size):
+            break
+    return np.flatnonzero(chosen)
+
+
+def _exchange(
+    objective: Objective,
+    chosen: npt.NDArray[np.bool_],
+    summed: Floats,
+    squares: Floats,
+    size: int,
+) -> int:
+    """Exchange each chosen text for the best other one where that helps, in place; how many were."""
+    exchanged = 0
+    tolerance = 1e-9 * size
+    held = np.flatnonzero(chosen)
+    for start in range(0, len(held), BLOCK):
+        block = held[start : start + BLOCK]
+        columns = objective.columns(block)
+        for place, old in enumerate(block):
+            column = columns[:, place]
+            off = summed - size * objective.towards
+            change = squares + squares[old] - 2 * column + 2 * (off - off[old])
+            change[chosen] = np.inf
+            new = int(change.argmin())
+            if change[new] < -tolerance:
+                chosen[old], chosen[new] = False, True
+                summed += objective.columns(np.array([new]))[:, 0] - column
+                exchanged += 1
+    return exchanged
+
+
+def distance(objective: Objective, chosen: Numbers) -> float:
+    """How far the mean of the chosen texts is from the target, less what all choices share."""
+    columns = objective.columns(chosen)
+    return float(columns[chosen].mean() - 2 * objective.towards[chosen].mean())
