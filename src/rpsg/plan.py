@@ -154,9 +154,9 @@ class Privacy(Section):
 class Method(Section):
     """Which method is used, and its few levers.
 
-    ``select`` is the question that decides which texts stay: one noisy "sketch" of the private texts, or their
-    "votes" for the nearest texts. ``diversity`` weighs how the texts spread beside where their middle lies.
-    The levers of votes are ``rounds``, ``votes_per_record`` and ``hub_correction``.
+    ``select`` is the question that decides which texts stay: one noisy "sketch" of the private texts, or
+    their "votes" for the nearest texts. ``diversity`` weighs how the texts spread beside where their middle
+    lies. The levers of votes are ``rounds``, ``votes_per_record`` and ``hub_correction``.
     """
 
     name: str = "strict"

@@ -52,6 +52,7 @@ IN_WORDS = {
     "labels": "which label values are common",
     "cards": "how the texts are spread over the public schema",
     "keyphrases": "words many people use with a topic",
+    "sketch": "where the private texts lie among the drafts, and how they spread",
     "votes": "which candidates the private texts are nearest to",
 }
 

@@ -257,7 +257,7 @@ def _public_inputs(made: Made) -> tuple[PublicInput, ...]:
         PublicInput(f"domain pack {made.pack.name}", "schema and prompts", made.pack.sha256),
         PublicInput("about", "one line about the corpus, in the prompts"),
         PublicInput("epsilon, delta, size and method", "fixed in the plan, not computed from the data"),
-        PublicInput(made.tools.embedder.name, "embedder of the votes", declared_by="plan"),
+        PublicInput(made.tools.embedder.name, "embedder of private texts and drafts", declared_by="plan"),
         PublicInput(made.tools.sentiment.name, "sentiment classifier", declared_by="plan"),
     ]
     if plan.data.labels:

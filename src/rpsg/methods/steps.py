@@ -59,7 +59,7 @@ def ask(job: Job, stage: str, what: str, dim: int = 0) -> Query:
 
 @dataclass(frozen=True, slots=True)
 class Headcount:
-    """How many people there are: ``likely`` as counted, and ``safe``, below which they are once in a million."""
+    """How many people there are: ``likely`` as counted; fewer than ``safe`` are there once in a million."""
 
     likely: float
     safe: int

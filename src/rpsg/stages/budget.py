@@ -43,7 +43,7 @@ def strict_stages(plan: Plan, pack: Pack) -> list[StagePlan]:
 
 
 def _sketch_of(plan: Plan) -> StagePlan:
-    """One sum of vectors, whatever comes of it: the length of a person's vector bounds it, not how many rows."""
+    """One sum of vectors: what a person adds is bounded by its length, however many rows there are."""
     return StagePlan(
         "sketch", plan.privacy.shares.sketch, "S6_bounded_vector", w=LENGTH, c=plan.records_per_unit
     )

@@ -1,9 +1,9 @@
 """Step 6, choose: the texts whose mean comes nearest to what the sketch says (post-processing).
 
 First one by one, each time the text that brings the mean of all chosen so far nearest to the target (kernel
-herding; Welling, 2009; Chen, Welling and Smola, 2010), then by exchanging a chosen text for another one as long as that
-helps. Products of coordinates are never written down: the inner product of two texts' products is the square of
-that of their coordinates. So the memory is a few numbers for each text and each axis, whatever the pool.
+herding; Welling, 2009; Chen, Welling and Smola, 2010), then by exchanging a chosen text for another one as
+long as that helps. Products of coordinates are never written down: the inner product of two texts' products
+is the square of that of their coordinates. So the memory is one number for each text and axis.
 """
 
 from __future__ import annotations

@@ -3,13 +3,13 @@
 Each text is a point in embedding space. Its features are its coordinates along the main axes of the drafts
 (the texts written so far) and the products of every two of them, so their mean over many texts holds where
 those texts lie and how they spread: the mean and the covariance. Every person adds one such vector of length
-at most 1, and the sum is released once, with noise (moment matching; a mean embedding as in Harder, Adamczewski
-and Park, 2021). Whatever is done with it afterwards reads no private data: a pool of any size, any number of
+at most 1, and the sum is released once, with noise (a private mean embedding, as in Harder, Adamczewski and
+Park, 2021). Whatever is done with it afterwards reads no private data: a pool of any size, any number of
 rounds.
 
-Axes, centre and scale are fitted to the drafts alone, before the question is asked. They are whole numbers on a
-lattice, and so is every private embedding: the coordinates of a row are then exact, whichever rows lie beside it
-(``lattice.py``), and everything after them is done entry by entry.
+Axes, centre and scale are fitted to the drafts alone, before the question is asked. They are whole numbers on
+a lattice, and so is every private embedding: the coordinates of a row are then exact, whichever rows lie
+beside it (``lattice.py``), and everything after them is done entry by entry.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ def axes_wanted(labels: int) -> int:
 class Features:
     """What a vector holds: public, and the same on neighbouring data.
 
-    ``centre`` (dim,) and ``axes`` (dim, d) are whole numbers on the lattice; ``base`` is the mean of the drafts'
-    own features, which is taken off, because what all share says nothing; ``scale`` makes most of them
-    shorter than 1.
+    ``centre`` (dim,) and ``axes`` (dim, d) are whole numbers on the lattice; ``base`` is the mean of the
+    drafts' own features, which is taken off, because what all share says nothing; ``scale`` makes most of
+    them shorter than 1.
     """
 
     centre: Floats

@@ -1,0 +1,77 @@
+"""Texts are chosen so that their mean comes near a target."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from rpsg.stages.choose import Objective, Wanted, choose, distance
+from rpsg.stages.sketch import Target
+
+
+def target(mean: np.ndarray, products: np.ndarray) -> Target:
+    return Target(mean, products, 0.0, 0.0, (1.0, 1.0))
+
+
+def objective_of(z: np.ndarray, like: np.ndarray, spread: float = 1.0, wanted: tuple[Wanted, ...] = ()) -> Objective:
+    return Objective.of(z, target(like.mean(axis=0), like.T @ like / len(like)), spread, wanted)
+
+
+def points(count: int, seed: int, dim: int = 4) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(count, dim))
+
+
+def test_the_choice_is_as_good_as_the_best_of_all_small_ones_or_nearly() -> None:
+    z, like = points(12, 1), points(200, 2) * 0.5
+    objective = objective_of(z, like)
+    found = distance(objective, choose(objective, 4))
+    every = [distance(objective, np.array(some)) for some in combinations(range(12), 4)]
+    assert found <= sorted(every)[4]
+
+
+def test_the_distance_is_that_of_means_and_of_products() -> None:
+    z, like = points(10, 3), points(50, 4)
+    objective, some = objective_of(z, like, spread=2.0), np.array([1, 4, 7])
+    told = (z[some].mean(axis=0) - like.mean(axis=0), z[some].T @ z[some] / 3 - like.T @ like / 50)
+    whole = (told[0] ** 2).sum() + 2 * (told[1] ** 2).sum()
+    shared = (like.mean(axis=0) ** 2).sum() + 2 * ((like.T @ like / 50) ** 2).sum()
+    assert distance(objective, some) == pytest.approx(whole - shared)
+
+
+def test_more_weight_on_spread_brings_the_covariance_nearer() -> None:
+    z, like = points(400, 5) * 0.6, points(400, 6)
+
+    def gap(spread: float) -> float:
+        some = z[choose(objective_of(z, like, spread), 40)]
+        return float(np.abs(some.T @ some / 40 - like.T @ like / 400).sum())
+
+    assert gap(8.0) < gap(0.0) / 2
+
+
+def test_wanted_shares_are_kept() -> None:
+    z = points(300, 7) * 0.1
+    codes = np.repeat([0, 1, 2], 100)
+    wanted = (Wanted(codes, np.array([0.7, 0.2, 0.1]), 10.0),)
+    chosen = choose(objective_of(z, z, wanted=wanted), 50)
+    assert np.bincount(codes[chosen], minlength=3).tolist() == [35, 10, 5]
+
+
+def test_a_text_without_a_value_counts_for_none() -> None:
+    z = points(30, 8) * 0.1
+    codes = np.repeat([0, -1], 15)
+    chosen = choose(objective_of(z, z, wanted=(Wanted(codes, np.array([1.0]), 10.0),)), 10)
+    assert (codes[chosen] == 0).all()
+
+
+def test_the_same_objective_gives_the_same_choice_and_equal_texts_come_in_order() -> None:
+    z = np.zeros((6, 2))
+    objective = objective_of(z, points(5, 9, 2))
+    assert choose(objective, 3).tolist() == [0, 1, 2]
+
+
+def test_all_are_chosen_where_there_are_not_more() -> None:
+    z = points(3, 10)
+    assert choose(objective_of(z, z), 5).tolist() == [0, 1, 2]
+    assert choose(objective_of(z[:0], z), 5).tolist() == []

@@ -1,0 +1,119 @@
+"""The features of the sketch, what a person adds to it, and what its noisy sum is turned into."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rpsg.privacy.bounded_vectors import clean_sum
+from rpsg.privacy.ballots import Query
+from rpsg.privacy.private import Private, open_private
+from rpsg.stages.sketch import LENGTH, POOR_FIT, Features, sketch_vectors, target_of
+
+
+def unit_rows(count: int, dim: int = 24, seed: int = 0, push: float = 0.0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    spread = np.linspace(1.0, 0.2, dim)
+    rows = rng.normal(size=(count, dim)) * spread + push * np.eye(dim)[0]
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture
+def features() -> Features:
+    return Features.fit(unit_rows(200), most_axes=8)
+
+
+def query(dim: int, c: int = 1) -> Query:
+    return Query("sketch", "a sum", dim, "S6_bounded_vector", 1.0, w=LENGTH, c=c)
+
+
+def the_sum(features: Features, rows: np.ndarray, units: np.ndarray, c: int = 1) -> np.ndarray:
+    private = sketch_vectors(
+        Private(rows), Private(units.astype(np.int64)), features, Private(np.zeros(len(rows)))
+    )
+    return clean_sum(query(features.dim, c), open_private(private))
+
+
+def test_the_mean_features_of_the_drafts_are_zero(features: Features) -> None:
+    drafts = unit_rows(200)
+    told = features.of(drafts, np.zeros(len(drafts)))
+    assert np.abs(told.mean(axis=0)).max() < 1e-12
+
+
+def test_the_inner_product_of_features_is_that_of_coordinates_and_its_square(features: Features) -> None:
+    z = features.coordinates(unit_rows(5, seed=1))
+    raw = features.raw(z)
+    assert np.allclose(raw @ raw.T, z @ z.T + 4 * (z @ z.T) ** 2)
+
+
+def test_nobody_adds_a_vector_longer_than_the_rule_allows(features: Features) -> None:
+    far = np.concatenate([unit_rows(20, seed=2), unit_rows(20, seed=3, push=9.0)])
+    for row in far:
+        alone = the_sum(features, row[None], np.array([0]))
+        assert int((alone**2).sum()) <= LENGTH**2
+
+
+def test_the_rows_of_a_person_share_one_length(features: Features) -> None:
+    rows = np.repeat(unit_rows(1, seed=4), 5, axis=0)
+    alone, five = the_sum(features, rows[:1], np.array([7])), the_sum(features, rows, np.full(5, 7), c=5)
+    assert np.abs(alone - five).max() <= 3  # five roundings instead of one
+    assert int((five**2).sum()) <= LENGTH**2
+
+
+def test_a_row_adds_the_same_whichever_rows_lie_beside_it(features: Features) -> None:
+    rows = unit_rows(300, seed=5)
+    together = the_sum(features, rows, np.arange(300))
+    alone = sum(the_sum(features, rows[i : i + 1], np.array([i])) for i in range(300))
+    assert np.array_equal(together, alone)
+    assert np.array_equal(together, the_sum(features, rows[::-1].copy(), np.arange(300)))
+
+
+def test_a_text_that_could_not_be_embedded_adds_nothing(features: Features) -> None:
+    rows = np.zeros((3, 24), np.float32)
+    assert not the_sum(features, rows, np.arange(3)).any()
+
+
+def test_a_row_writes_into_the_entries_of_its_own_label(features: Features) -> None:
+    rows, units = unit_rows(4, seed=6), np.arange(4)
+    private = sketch_vectors(
+        Private(rows),
+        Private(units),
+        features,
+        Private(np.zeros(4)),
+        Private(np.array([0, 1, 1, -1])),
+        2,
+    )
+    total = clean_sum(query(2 * features.dim), open_private(private)).reshape(2, features.dim)
+    assert np.array_equal(total[0], the_sum(features, rows[:1], units[:1]))
+    assert np.array_equal(total[1], the_sum(features, rows[1:3], units[1:3]))
+
+
+def test_without_noise_the_target_is_the_mean_of_the_private_texts(features: Features) -> None:
+    # Near the drafts, so that hardly any vector is shortened.
+    rows = unit_rows(2000, seed=7, push=0.2)
+    target = target_of(the_sum(features, rows, np.arange(2000)), features, 2000, 1e-6)
+    z = features.coordinates(rows)
+    assert target.trust == pytest.approx((1.0, 1.0))
+    assert np.abs(target.mean - z.mean(axis=0)).max() < 0.01
+    assert np.abs(target.products - z.T @ z / len(z)).max() < 0.01
+
+
+def test_noise_alone_leaves_the_drafts_own_mean(features: Features) -> None:
+    noise = np.random.default_rng(8).normal(0, 1000, features.dim)
+    target = target_of(np.rint(noise).astype(np.int64), features, 20, 2000.0)
+    assert target.trust == (0.0, 0.0)
+    assert np.allclose(target.mean, features.base[: features.count])
+
+
+def test_the_share_of_texts_that_fit_no_topic_comes_out_with_its_error(features: Features) -> None:
+    rows, poor = unit_rows(400, seed=9), np.repeat([1.0, 0.0], [100, 300])
+    private = sketch_vectors(Private(rows), Private(np.arange(400)), features, Private(poor))
+    total = clean_sum(query(features.dim), open_private(private))
+    target = target_of(total, features, 400, 4 * LENGTH)
+    assert target.poor == pytest.approx(0.25, abs=0.02)
+    assert target.poor_error == pytest.approx(4 / (POOR_FIT * 400))
+
+
+def test_few_drafts_have_fewer_axes() -> None:
+    assert Features.fit(unit_rows(3)).count == 2
+    assert Features.fit(unit_rows(1)).dim >= 2
