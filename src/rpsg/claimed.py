@@ -26,7 +26,7 @@ from rpsg.release import CORPUS, EGRESS, EVIDENCE, PACK, PLAN, roles, tells_budg
 from rpsg.report.settings import ACCOUNT, PLACE, told_toml
 from rpsg.stages.budget import declared_voters, pool_size, safe_size
 from rpsg.stages.cards import shapes
-from rpsg.store.changes import CHANGED, VOTES, changed_after
+from rpsg.store.changes import ABOUT_TEXTS, CHANGED, changed_after
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -238,7 +238,7 @@ def check_changed(claimed: Claimed) -> bool:
     if not file.is_file():
         return False
     stages = [] if claimed.budget is None else [release.stage for release in claimed.budget.releases]
-    before = [stage for stage in stages if not stage.startswith(VOTES)]
+    before = [stage for stage in stages if not stage.startswith(ABOUT_TEXTS)]
     if file.read_bytes() not in {changed_after(before[:count]) for count in range(len(before) + 1)}:
         raise VerificationError(f"{CHANGED} does not say after which answers of this plan it was.")
     return True

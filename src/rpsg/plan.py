@@ -43,7 +43,7 @@ NOT_IDENTITY = {
 #: drawn. ``*`` is the whole section.
 GENERATION = {
     "corpus": {"about", "size", "license"},
-    "method": {"oversample", "uniform_mix"},
+    "method": {"oversample", "uniform_mix", "diversity"},
     "models": {"writer", "scorer", "context"},
     "server": {"*"},
     "paper": {"*"},

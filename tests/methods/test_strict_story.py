@@ -10,7 +10,8 @@ import pytest
 from rpsg import api
 from rpsg.domains import read_pack
 from rpsg.errors import InfeasibleError, UsageError
-from rpsg.methods.steps import find_labels, places
+from rpsg.methods.steps import find_labels
+from rpsg.methods.voting import places
 from rpsg.methods.tools import Job
 from rpsg.models.fake import FakeWriter
 from rpsg.privacy.mechanisms import noisy_selection

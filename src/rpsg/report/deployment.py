@@ -72,7 +72,7 @@ def deployment(ledger: Mapping[str, Any], about: str) -> dict[str, Any]:
             },
             "accounting": {
                 "post_processing": "Fitting of card counts, writing by the language model, filters that read "
-                "synthetic text alone, choice by noisy votes, scrubbing.",
+                "synthetic text alone, choice by noisy answers, scrubbing.",
                 "composition": f"Gaussian differential privacy in closed form, mu = {claim['mu']:.6g}; what "
                 f"thresholds may fail ({claim['delta_fail']:.3g}) and the error of the sampler "
                 f"({ledger['rng']['tv_bound_total']:.3g}) are part of delta.",

@@ -27,16 +27,22 @@ BLOCK = 2_048
 def drop_near_duplicates(pool: Pool, vectors: npt.NDArray[np.float32], threshold: float = DUPLICATE) -> Pool:
     """Of texts closer than ``threshold`` (cosine) the one with the lowest id stays.
 
-    ``vectors`` are the unit rows of ``pool.alive()``, in that order.
+    ``vectors`` are the unit rows of ``pool.alive()``, in that order. Cosines are those of the lattice, so the
+    same texts go on every machine.
     """
-    alive = pool.alive()
-    reasons: dict[int, str] = {}
-    kept: list[int] = []
-    for row, candidate in enumerate(alive):
-        if kept and float((vectors[kept] @ vectors[row]).max()) > threshold:
-            reasons[candidate.id] = "near-duplicate"
-        else:
-            kept.append(row)
+    exact, limit = on_lattice(vectors), threshold * SQUARE
+    stays = np.zeros(len(exact), np.bool_)
+    for start in range(0, len(exact), BLOCK):
+        block = exact[start : start + BLOCK]
+        near = np.zeros(len(block), np.bool_)
+        before = np.flatnonzero(stays[:start])
+        for part in range(0, len(before), BLOCK):
+            near |= (block @ exact[before[part : part + BLOCK]].T > limit).any(axis=1)
+        inside = block @ block.T > limit
+        own = stays[start : start + BLOCK]
+        for row in range(len(block)):
+            own[row] = not near[row] and not (inside[row, :row] & own[:row]).any()
+    reasons = {c.id: "near-duplicate" for c, kept in zip(pool.alive(), stays, strict=True) if not kept}
     return pool.drop("cosine filter", reasons)
 
 

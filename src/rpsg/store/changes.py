@@ -1,11 +1,12 @@
 """A plan that was changed in a run folder: what may go on there, and what is put away for it.
 
     nothing charged, nothing written but the trial      everything begins anew
-    charged, no vote drawn, the same questions          goes on with the noisy answers that are paid for
-    a vote drawn, or other questions                    refused
+    charged, but not about texts, the same questions    goes on with the noisy answers that are paid for
+    a sketch or a vote drawn, or other questions        refused
 
 Noisy answers depend on the data, the budget, the schema and the models that read private texts. Which writer
-is asked with which prompts comes after them, until votes are drawn: those are about texts that were written.
+is asked with which prompts comes after them, until a sketch or votes are drawn: those are about the texts
+that were written.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 TRIAL = "trying the writer"
 #: In the evidence: after which noisy answers writer, prompts or settings of generation were changed.
 CHANGED = "changed.json"
-VOTES = "votes"
+#: Stages whose question is about the texts that were written.
+ABOUT_TEXTS = ("sketch", "votes")
 _FORMAT = "rpsg-changed/1"
 
 

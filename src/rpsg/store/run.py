@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from rpsg.errors import RunError
 from rpsg.plan import NOT_IDENTITY
-from rpsg.store.changes import VOTES, begin_anew, change_generation, charged, only_tried
+from rpsg.store.changes import ABOUT_TEXTS, begin_anew, change_generation, charged, only_tried
 from rpsg.store.files import (
     PART,
     canonical_json,
@@ -268,7 +268,7 @@ def _make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str) ->
             begin_anew(folder)
             return ()
         if stages and questions and about.get("questions") == questions:
-            if not any(stage.startswith(VOTES) for stage in stages):
+            if not any(stage.startswith(ABOUT_TEXTS) for stage in stages):
                 change_generation(folder, stages)
                 _keep_about(folder, about["run_id"], fingerprint, questions)
                 return stages

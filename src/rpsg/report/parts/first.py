@@ -77,16 +77,16 @@ def _bought(story: Story, scores: Scores | None) -> Iterator[Child]:
             foreign(first.attribute),
             " stand out of the noise.",
         )
-    yield from _voted(story)
+    yield from _chosen(story)
 
 
-def _voted(story: Story) -> Iterator[Child]:
-    stood = [c for c in story.facts.pool if "votes" in c.scores]
-    chosen = [c for c in stood if c.dropped is None or c.dropped.stage != "votes"]
-    if story.is_whole and stood:
-        yield (
-            f"Of {counted(len(stood), 'text')} that stood, votes of the private records chose {len(chosen)}."
-        )
+def _chosen(story: Story) -> Iterator[Child]:
+    how = {"sketch": "the noisy sketch of the private texts", "votes": "votes of the private records"}
+    for stage, words in how.items():
+        usable = [c for c in story.facts.pool if stage in c.scores]
+        chosen = [c for c in usable if c.dropped is None or c.dropped.stage != stage]
+        if story.is_whole and usable:
+            yield f"Of {counted(len(usable), 'usable text')}, {words} chose {len(chosen)}."
 
 
 def _cost(story: Story) -> Iterator[Child]:

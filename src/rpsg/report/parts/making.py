@@ -39,12 +39,16 @@ def making_part(story: Story) -> Html:
 
 
 def _life(story: Story) -> Html | None:
-    """One text from card to release: the one with the most votes, or else the first."""
+    """One text from card to release: the one that the private texts speak for most, or else the first."""
     if not story.texts:
         return None
-    best = max(story.texts, key=lambda c: (c.scores.get("votes", 0.0), -c.id))
+    best = max(story.texts, key=lambda c: (c.scores.get("votes", c.scores.get("sketch", 0.0)), -c.id))
     steps = list(_steps(story, best))
-    intro = "The released text with the most votes." if "votes" in best.scores else "The first released text."
+    intro = "The first released text."
+    if "votes" in best.scores:
+        intro = "The released text with the most votes."
+    elif "sketch" in best.scores:
+        intro = "The released text that lies most in the direction of the private ones."
     return block("The life of one text", paragraph(intro), listed(steps, ordered=True, kind="life"))
 
 
@@ -60,7 +64,7 @@ def _steps(story: Story, text: Candidate) -> Iterator[Child]:
     yield joined(tag("strong", "Card"), f": {source}.", values, phrases)
     if text.parent is not None:
         yield joined(
-            tag("strong", "Parent"), f": written in the manner of text {text.parent}, which the votes chose."
+            tag("strong", "Parent"), f": written in the manner of text {text.parent}, which was chosen."
         )
     yield joined(tag("strong", "Writing"), ": ", foreign(story.facts.writer), f" wrote it as text {text.id}.")
     if story.is_whole:
@@ -68,6 +72,11 @@ def _steps(story: Story, text: Candidate) -> Iterator[Child]:
     if "votes" in text.scores:
         yield joined(
             tag("strong", "Votes"), f": {text.scores['votes']:.0f}, noise included{_noise(story)}; it stayed."
+        )
+    elif "sketch" in text.scores:
+        yield joined(
+            tag("strong", "Choice"),
+            ": together with the other released texts it comes near to the noisy sketch; it stayed.",
         )
     yield joined(tag("strong", "Scrubbed and released"), tag("blockquote", tag("p", foreign(text.text))))
 
