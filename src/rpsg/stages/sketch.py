@@ -77,11 +77,15 @@ class Features:
         largest = np.abs(main).argmax(axis=0)
         main = main * np.sign(main[largest, np.arange(count)])
         plain = cls(centre, np.rint(main * STEPS), np.zeros(0), 1.0)
-        raw = plain.raw(plain.coordinates(drafts))
-        base = raw.mean(axis=0)
-        lengths = np.sqrt(((raw - base) ** 2).sum(axis=1)) / math.sqrt(1 - POOR_FIT**2)
-        longest = float(np.quantile(lengths, WHOLE, method="higher"))
-        return cls(centre, plain.axes, base, 1 / longest if longest > 0 else 1.0)
+        z = plain.coordinates(drafts)
+        mean, products = z.mean(axis=0), z.T @ z / len(z)
+        # The distance of a draft's features from their mean, without writing its products down.
+        squares = (z**2).sum(axis=1)
+        square = squares + (PRODUCTS * squares) ** 2 + mean @ mean + PRODUCTS**2 * (products**2).sum()
+        square -= 2 * (z @ mean + PRODUCTS**2 * np.einsum("ij,ij->i", z @ products, z))
+        longest = float(np.quantile(np.sqrt(np.maximum(square, 0.0)), WHOLE, method="higher"))
+        scale = math.sqrt(1 - POOR_FIT**2) / longest if longest > 0 else 1.0
+        return cls(centre, plain.axes, np.concatenate([mean, plain.packed(products)]), scale)
 
     @property
     def count(self) -> int:
@@ -98,11 +102,28 @@ class Features:
         z: Floats = (on_lattice(vectors).astype(np.float64) - self.centre) @ self.axes / SQUARE
         return z
 
+    @property
+    def _pairs(self) -> tuple[Numbers, Numbers, Floats]:
+        """The two axes of each product, and its weight: of two different axes it stands here for two entries."""
+        one, two = np.triu_indices(self.count)
+        return one, two, np.where(one == two, PRODUCTS, PRODUCTS * math.sqrt(2))
+
+    def packed(self, products: Floats) -> Floats:
+        """A symmetric matrix of products (axes, axes) as the entries that ``raw`` has for it."""
+        one, two, weight = self._pairs
+        told: Floats = products[one, two] * weight
+        return told
+
+    def unpacked(self, entries: Floats) -> Floats:
+        """The symmetric matrix that ``packed`` made these entries of."""
+        one, two, weight = self._pairs
+        products = np.zeros((self.count, self.count))
+        products[one, two] = products[two, one] = entries / weight
+        return products
+
     def raw(self, z: Floats) -> Floats:
         """Coordinates and their products, shape (rows, dim - 1), before centring and scaling."""
-        one, two = np.triu_indices(self.count)
-        # A product of two different axes stands twice in the square of coordinates, and once here.
-        weight = np.where(one == two, PRODUCTS, PRODUCTS * math.sqrt(2))
+        one, two, weight = self._pairs
         return np.concatenate([z, z[:, one] * z[:, two] * weight], axis=1)
 
     def of(self, vectors: Vectors, poor: Floats) -> Floats:
@@ -183,13 +204,9 @@ def target_of(noisy: Numbers, features: Features, people: float, sigma: float) -
     error = sigma / (LENGTH * max(people, 1.0))
     kept = [_shrunk(part, error) for part in (told[:d], told[d:-1])]
     raw = np.concatenate([part for part, _ in kept]) / features.scale + features.base
-    one, two = np.triu_indices(d)
-    products = np.zeros((d, d))
-    products[one, two] = raw[d:] / np.where(one == two, PRODUCTS, PRODUCTS * math.sqrt(2))
-    products[two, one] = products[one, two]
     return Target(
         raw[:d],
-        products,
+        features.unpacked(raw[d:]),
         float(np.clip(told[-1] / POOR_FIT, 0.0, 1.0)),
         error / POOR_FIT,
         (kept[0][1], kept[1][1]),

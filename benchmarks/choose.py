@@ -1,0 +1,68 @@
+"""How long it takes to choose texts by a sketch, and how much memory: ``python benchmarks/choose.py``.
+
+    --texts 20000 --size 1000 --axes 128    what is chosen from what
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+
+import numpy as np
+
+from rpsg.stages.choose import Objective, Wanted, choose, distance
+from rpsg.stages.sketch import LENGTH, Features, quantise, target_of
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--texts", type=int, default=20_000)
+    asked.add_argument("--size", type=int, default=1_000)
+    asked.add_argument("--people", type=int, default=2_000)
+    asked.add_argument("--axes", type=int, default=128)
+    told = asked.parse_args()
+
+    rng = np.random.default_rng(0)
+    spread = 1 / np.sqrt(np.arange(1, 385))
+
+    def rows(count: int, push: float) -> np.ndarray:
+        found = rng.normal(size=(count, 384)) * spread + push * spread[::-1]
+        return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
+
+    drafts, private = rows(told.texts, 0.0), rows(told.people, 0.5)
+    start = time.perf_counter()
+    features = Features.fit(drafts, told.axes)
+    print(f"features of {told.texts:,} drafts        {time.perf_counter() - start:6.1f} s")
+
+    start = time.perf_counter()
+    summed = sum(
+        quantise(features.of(private[i : i + 100], np.zeros(len(private[i : i + 100]))), LENGTH).sum(axis=0)
+        for i in range(0, told.people, 100)
+    )
+    seconds = time.perf_counter() - start
+    print(f"vectors of {told.people:,} people        {seconds:6.1f} s  ({told.people / seconds:,.0f} a second)")
+
+    sigma = 3.0 * LENGTH
+    target = target_of(np.asarray(summed), features, told.people, sigma)
+    codes = rng.integers(0, 3, told.texts)
+    objective = Objective.of(
+        features.coordinates(drafts), target, 4.0, (Wanted(codes, np.array([0.6, 0.2, 0.2]), 0.3),)
+    )
+    start = time.perf_counter()
+    chosen = choose(objective, told.size)
+    print(f"choosing {told.size:,} of them           {time.perf_counter() - start:6.1f} s")
+    by_chance = rng.choice(told.texts, told.size, replace=False)
+    gained = 1 - (distance(objective, chosen) + shared(target)) / (distance(objective, by_chance) + shared(target))
+    print(f"distance from the target, less than by chance by {gained:.0%}")
+    print(f"memory at the most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
+
+
+def shared(target: object) -> float:
+    """The part of every distance that the target alone decides."""
+    mean, products = target.mean, target.products  # type: ignore[attr-defined]  # a Target
+    return float((mean**2).sum() + 4.0 * (products**2).sum() + 0.3 * (0.36 + 0.04 + 0.04))
+
+
+if __name__ == "__main__":
+    main()
