@@ -52,7 +52,7 @@ def synthesize(job: Job) -> Pool:
     traits = cache(lambda: annotate(job.people, pack, tools.embedder, tools.sentiment))
     model = release_cards(job, pack, traits, n)
     phrases = release_keyphrases(job, pack, traits)
-    cards = draw_cards(job, pack, model, phrases, pool_wanted(job, n))
+    cards = draw_cards(job, pack, model, phrases, pool_wanted(job))
 
     # The LLM writes one candidate from each card; filters that read only public text tidy up.
     pool = write_candidates(cards, pack, plan, tools.writer, progress)
