@@ -222,6 +222,6 @@ def about_few_people(plan: Plan, pack: Pack, budget: Budget | None) -> str:
     return (
         f"With fewer than {fewest:,} {_who(budget)} the noise outweighs what they say: the budget is spent "
         "on texts about as good as those of --method floor, which costs nothing. Wait for more, pool your "
-        "data with others', or raise --epsilon. If their number is public, give it with --n-public: a plan that "
-        "cannot work is then refused before anything is spent."
+        "data with others', or raise --epsilon. If their number is public, give it with --n-public: a plan "
+        "that cannot work is then refused before anything is spent."
     )

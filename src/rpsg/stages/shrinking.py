@@ -25,7 +25,9 @@ Codes = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class _Estimate:
-    """Counts, how many numbers were free when they were fitted, and the share that the noise explains."""
+    """Counts, how many numbers were free when they were fitted, and which share of them stands for what could
+    not be told from noise: one for even counts, which tell nothing.
+    """
 
     counts: Floats
     free: float
@@ -79,18 +81,22 @@ def _table(noisy: Floats, total: float, sigma: float, groups: Sequence[Codes | N
     product: Floats = np.array(total, np.float64)
     for side in sides:
         product = np.multiply.outer(product, side.counts / total)
-    return _mixed(noisy, _Estimate(product, sum(side.free for side in sides), 0.0), total, sigma)
+    return _mixed(
+        noisy, _Estimate(product, sum(s.free for s in sides), max(s.explained for s in sides)), total, sigma
+    )
 
 
 def _line(noisy: Floats, total: float, sigma: float, groups: Codes | None) -> _Estimate:
     """One attribute; the simpler estimate is its coarse level, fitted in the same way, or even counts."""
     even = np.full(len(noisy), total / len(noisy))
     if groups is None:
-        return _mixed(noisy, _Estimate(even, 0.0, 0.0), total, sigma)
+        return _mixed(noisy, _Estimate(even, 0.0, 1.0), total, sigma)
     wide = np.bincount(groups)
-    evenly = _Estimate(_sums(groups, even), 0.0, 0.0)
+    evenly = _Estimate(_sums(groups, even), 0.0, 1.0)
     coarse = _mixed(_sums(groups, noisy), evenly, total, sigma * float(wide.mean()) ** 0.5)
-    return _mixed(noisy, _Estimate((coarse.counts / wide)[groups], coarse.free, 0.0), total, sigma)
+    return _mixed(
+        noisy, _Estimate((coarse.counts / wide)[groups], coarse.free, coarse.explained), total, sigma
+    )
 
 
 def _sums(groups: Codes, counts: Floats) -> Floats:
@@ -108,9 +114,10 @@ def _mixed(noisy: Floats, simple: _Estimate, total: float, sigma: float) -> _Est
     apart = projected - simple.counts
     square = float((apart * apart).sum())
     if square <= 0.0:
-        return _Estimate(projected, simple.free, 1.0)
+        return simple
     free = float((projected > 0).sum() - 1)
     centred = noisy - (noisy.sum() - total) / noisy.size
     gain = float(((centred - simple.counts) * apart).sum()) - sigma * sigma * (free - simple.free)
     w = min(max(gain / square, 0.0), 1.0)
-    return _Estimate(w * projected + (1 - w) * simple.counts, w * free + (1 - w) * simple.free, 1.0 - w)
+    mixture = w * projected + (1 - w) * simple.counts
+    return _Estimate(mixture, w * free + (1 - w) * simple.free, (1 - w) * simple.explained)
