@@ -24,7 +24,7 @@ from rpsg.privacy.sources import supports_claims
 from rpsg.records import Candidate, Card, Pool
 from rpsg.release import CORPUS, EGRESS, EVIDENCE, PACK, PLAN, roles, tells_budget
 from rpsg.report.settings import ACCOUNT, PLACE, told_toml
-from rpsg.stages.budget import declared_voters, pool_size, safe_size
+from rpsg.stages.budget import pool_size
 from rpsg.stages.cards import shapes
 from rpsg.store.changes import ABOUT_TEXTS, CHANGED, changed_after
 
@@ -175,13 +175,8 @@ def check_amount(claimed: Claimed, texts: int) -> None:
 
     Nothing is drawn or asked before this: a plan could ask for millions.
     """
-    plan, budget = claimed.plan, claimed.budget
-    wanted = plan.corpus.size
-    if budget is not None:
-        declared = declared_voters(plan)
-        size = budget.releases[0]
-        people = declared if declared is not None else safe_size(float(first_count(claimed)), size.sigma)
-        wanted = max(wanted, pool_size(plan, people, budget))
+    plan = claimed.plan
+    wanted = plan.corpus.size if claimed.budget is None else max(plan.corpus.size, pool_size(plan))
     if wanted > texts:
         raise VerificationError("The plan asks for more texts than the evidence has replies for.")
     widest = max((len(a.values) for a in claimed.pack.attributes), default=0)
@@ -189,15 +184,6 @@ def check_amount(claimed: Claimed, texts: int) -> None:
         raise VerificationError(
             "The domain pack has too many values for the number of texts: this program draws no such run."
         )
-
-
-def first_count(claimed: Claimed) -> int:
-    """The noisy number of people, which is the first answer of a run that counts them."""
-    body = strict_json((claimed.evidence / "release-000.json").read_bytes())
-    values = body.get("values") if isinstance(body, dict) else None
-    if not (isinstance(values, list) and len(values) == 1 and type(values[0]) is int):
-        raise VerificationError("The number of people is not in the evidence.")
-    return int(values[0])
 
 
 def named_tools(claimed: Claimed) -> Tools:

@@ -16,7 +16,6 @@ from rpsg.methods.places import check_settings
 from rpsg.methods.trial import trial_texts
 from rpsg.models.assets import locate
 from rpsg.privacy.account import Cap, runs_that_fit
-from rpsg.privacy.accounting import max_candidates
 from rpsg.privacy.claims import DONORS, replaced_mu
 from rpsg.privacy.gaussian import attack_success, epsilon_of
 from rpsg.privacy.odometer import Odometer
@@ -29,14 +28,15 @@ from rpsg.stages.budget import (
     check_declared,
     counts_cards,
     declared_voters,
-    fewest_voters,
+    plans_votes,
     pool_size,
     smallest_size,
-    thinned,
     votes_stage,
 )
-from rpsg.stages.cards import cells
+from rpsg.stages.cards import cells, in_words
+from rpsg.stages.levels import thinned
 from rpsg.stages.partition import listed
+from rpsg.stages.resolution import resolutions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,8 +52,8 @@ IN_WORDS = {
     "labels": "which label values are common",
     "cards": "how the texts are spread over the public schema",
     "keyphrases": "words many people use with a topic",
-    "sketch": "where the private texts lie among the drafts, and how they spread",
     "votes": "which candidates the private texts are nearest to",
+    "sketch": "where the private texts lie, as one noisy sum",
 }
 
 
@@ -72,12 +72,11 @@ def preview(plan: Plan) -> Preview:
     pack = pack.with_label(plan.data.label_values)
     seeded = registry.method(plan.method.name).has_seeds
     n = declared_voters(plan) if budget is not None else None
-    candidates = math.ceil(plan.corpus.size * plan.method.oversample)
+    candidates = pool_size(plan)
     if budget is not None and n is not None:
         check_declared(plan, find_pack(plan.corpus.domain), budget)
         if counts_cards(budget):
             pack = thinned(pack, n, budget.release("cards").sigma)
-        candidates = pool_size(plan, n, budget)
     work = (seeded_workload if seeded else forecasting.workload)(plan, pack, candidates)
     if seeded:
         tried = trial_texts(plan, pack)
@@ -98,9 +97,9 @@ def preview(plan: Plan) -> Preview:
         if seeded
         else tuple((a.name, a.kind, len(a.values), a.values) for a in pack.attributes),
         cells=0 if seeded else cells(pack),
-        smallest_people=_smallest(plan, pack, budget) if budget else None,
+        smallest_people=smallest_size(plan, pack, budget) if budget else None,
         people=n,
-        candidates=_texts(plan, candidates) if budget is None or n is not None else None,
+        candidates=_texts(plan, candidates),
         llm_calls=work.requests,
         prompt_tokens=work.computed_prompt,
         new_tokens=work.completion,
@@ -126,11 +125,6 @@ def preview(plan: Plan) -> Preview:
 
 def _texts(plan: Plan, candidates: int) -> int:
     return counts(plan, candidates).texts if registry.method(plan.method.name).has_seeds else candidates
-
-
-def _smallest(plan: Plan, pack: Pack, budget: Budget) -> int:
-    """The fewest people, in split mode voters, that can carry the plan."""
-    return smallest_size(plan, pack, budget) if counts_cards(budget) else fewest_voters(plan, budget)
 
 
 def _claim(plan: Plan, budget: Budget | None) -> str:
@@ -250,13 +244,13 @@ def _explanations(plan: Plan, pack: Pack, budget: Budget | None) -> tuple[str, .
     if plan.method.name == "split":
         lines.append(_parting(plan, n))
     if counts_cards(budget):
-        groups = "; ".join(" x ".join(group) for group in pack.marginals)
-        lines.append(f"Counted together: {groups}. A marginal too large for the people there are is thinned.")
-    sigma = budget.release(votes_stage(plan, 0)).sigma
-    lines.append(
-        f"With this noise n people can tell n / {2 * sigma:.1f} candidates apart"
-        + (f": {max_candidates(n, sigma)} here." if n is not None else ".")
-    )
+        few = "" if n is not None else " With few people groups of values are counted in place of values."
+        lines.append(f"Counted: {in_words(pack)}.{few}")
+    if "sketch" in {release.stage for release in budget.releases} or counts_cards(budget):
+        lines += resolutions(pack, n or smallest_size(plan, pack, budget), budget)
+    if plans_votes(budget):
+        sigma = budget.release(votes_stage(plan, 0)).sigma
+        lines.append(f"With this noise the votes of n people tell n / {2 * sigma:.1f} candidates apart.")
     if counts_cards(budget) and not plan.privacy.shares.keyphrases:
         lines.append(
             "No budget goes to keyphrases: on a few thousand texts they buy nothing over a fine topic list."

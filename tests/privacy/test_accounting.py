@@ -17,7 +17,6 @@ from rpsg.privacy.accounting import (
     StagePlan,
     calibrate,
     max_candidates,
-    max_cells,
     sigma_for,
 )
 from rpsg.privacy.gaussian import (
@@ -239,7 +238,6 @@ def test_asking_for_a_stage_that_is_not_planned_names_those_that_are(budget: Bud
 def test_feasibility_is_that_of_the_table_in_the_design() -> None:
     assert max_candidates(1000, 5.35664) == 93
     assert max_candidates(100_000, 10.15) in range(4920, 4930)
-    assert max_cells(10_000, 4.48) == int(2000 / (0.399 * 4.48))
 
 
 def test_the_best_attack_is_that_on_two_normals() -> None:

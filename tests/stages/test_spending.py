@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,20 +15,21 @@ from rpsg.errors import InfeasibleError, UsageError
 from rpsg.plan import Plan, resolve
 from rpsg.stages.budget import (
     LOWER_END,
-    MINIMUM_POOL,
+    check_declared,
     check_people,
+    fewest_voters,
+    is_too_few,
     pool_size,
     safe_size,
     smallest_size,
     strict_budget,
     strict_stages,
-    thinned,
     votes_stage,
 )
-from rpsg.stages.cards import shapes
 
 if TYPE_CHECKING:
     from rpsg.domains import Pack
+    from rpsg.privacy.accounting import Budget
 
 plans = st.fixed_dictionaries(
     {
@@ -96,66 +98,68 @@ def test_a_share_of_nothing_is_no_stage(tiny: Pack) -> None:
     assert [s.stage for s in strict_stages(plan, tiny)] == ["cards", "votes"]
 
 
-@quickly
-@given(st.integers(1, 10**6), st.integers(1, 10_000), st.floats(1, 100), plans)
-def test_no_more_candidates_are_written_than_the_votes_can_tell_apart(
-    tiny: Pack, n: int, size: int, oversample: float, what: dict[str, Any]
+@pytest.mark.parametrize("votes", [{}, {"privacy": {"n_public": 30}}])
+def test_the_pool_is_as_large_as_the_plan_asks_for_however_few_people_there_are(
+    votes: dict[str, Any],
 ) -> None:
-    plan = resolve(what, {"corpus": {"size": size}, "method": {"oversample": oversample}})
-    budget = strict_budget(plan, tiny)
-    sigma = budget.release(votes_stage(plan, 0)).sigma
-    found = pool_size(plan, n, budget)
-    least = 0 if plan.privacy.n_public is not None else min(MINIMUM_POOL, size)
-    assert found <= max(n * plan.method.votes_per_record / (2 * sigma), least)
-    assert found <= math.ceil(size * oversample)
-
-
-def test_a_small_wish_is_not_blown_up(tiny: Pack) -> None:
-    plan = resolve({"corpus": {"size": 10}, "method": {"oversample": 2.0}})
-    assert pool_size(plan, 10**6, strict_budget(plan, tiny)) == 20
+    plan = resolve({"corpus": {"size": 10}, "method": {"oversample": 2.05}}, votes)
+    assert pool_size(plan) == 21
 
 
 @given(st.integers(0, 10**6), st.floats(0.5, 100))
 def test_the_safe_size_lies_below_the_noisy_count(count: int, sigma: float) -> None:
-    assert 0 <= safe_size(count, sigma) <= max(0.0, count - 4.7 * sigma)
+    assert 0 <= safe_size(count, sigma) <= max(0.0, count - LOWER_END * sigma)
 
 
-def test_marginals_that_people_cannot_fill_are_counted_by_their_first_attribute(tiny: Pack) -> None:
-    sigma = 0.2 / 0.399
-    assert thinned(tiny, 15, sigma).marginals == (("topic", "sentiment"), ("sentiment", "length"))
-    assert thinned(tiny, 14, sigma * 0.999).marginals == (("topic",), ("sentiment", "length"))
-    assert [math.prod(shape) for shape in shapes(thinned(tiny, 14, sigma * 0.999))] == [5, 9]
-
-
-@pytest.mark.parametrize("people", [0, 4, 8])
-def test_however_few_people_were_counted_no_attribute_is_lost(tiny: Pack, people: int) -> None:
-    assert thinned(tiny, people, 1.0).marginals == (("topic",), ("sentiment", "length"))
-
-
-def test_a_schema_that_a_declared_number_of_people_cannot_fill_is_named(tiny: Pack) -> None:
-    plan = resolve({"privacy": {"epsilon": 1.0}})
-    with pytest.raises(InfeasibleError, match="'length' cannot be counted") as caught:
-        check_people(plan, tiny, 100, strict_budget(plan, tiny))
-    assert "list of values" in caught.value.hint
-    with pytest.raises(InfeasibleError, match="room for 0 cells"):
-        check_people(plan, tiny, 1, strict_budget(plan, tiny))
-
-
-def test_too_few_people_for_the_votes_are_told_how_many_are_needed(tiny: Pack) -> None:
+def test_a_declared_number_from_which_nothing_can_be_learnt_is_told_every_way_out(tiny: Pack) -> None:
     plan = resolve({"privacy": {"epsilon": 1.0, "n_public": 5000}})
     budget = strict_budget(plan, tiny)
+    with pytest.raises(InfeasibleError, match=r"so few people \(20\) outweighs what they write") as caught:
+        check_people(plan, tiny, 20, budget)
+    for way in ("--method floor", "wait until", "pool your data", "--epsilon"):
+        assert way in caught.value.hint
     enough = smallest_size(plan, tiny, budget)
+    assert f"at least {enough:,} people" in caught.value.hint
     check_people(plan, tiny, enough, budget)
-    assert pool_size(plan, enough, budget) >= MINIMUM_POOL
-    with pytest.raises(InfeasibleError) as caught:
-        check_people(plan, tiny, enough // 2, budget)
-    assert "epsilon" in caught.value.hint
 
 
-def test_a_schema_too_large_for_the_budget_says_what_to_change(tiny: Pack) -> None:
-    with pytest.raises(InfeasibleError, match="too large for this many people") as caught:
-        check_people(Plan(), tiny, 20, strict_budget(Plan(), tiny))
-    assert "--epsilon" in caught.value.hint
+def test_few_people_may_be_enough_for_the_schema_and_still_too_few_to_vote(tiny: Pack) -> None:
+    plan = resolve({"privacy": {"epsilon": 2.0, "n_public": 5000}})
+    budget = strict_budget(plan, tiny)
+    with pytest.raises(InfeasibleError, match="outweighs their votes"):
+        check_people(plan, tiny, fewest_voters(plan, budget) // 2, budget)
+
+
+def without_votes(budget: Budget) -> Budget:
+    return replace(budget, releases=tuple(r for r in budget.releases if not r.stage.startswith("votes")))
+
+
+@pytest.mark.parametrize("name", pack_names())
+@pytest.mark.parametrize("declared", [{"n_public": 150}, {}])
+def test_every_pack_that_ships_is_usable_from_150_people(name: str, declared: dict[str, int]) -> None:
+    pack, plan = find_pack(name), resolve({"privacy": declared})
+    budget = without_votes(strict_budget(plan, pack))
+    assert smallest_size(plan, pack, budget) <= 150
+    check_people(plan, pack, smallest_size(plan, pack, budget), budget)
+
+
+@pytest.mark.parametrize("name", pack_names())
+def test_a_declared_handful_is_refused_and_the_border_lies_between_60_and_100(name: str) -> None:
+    pack, plan = find_pack(name), resolve({"privacy": {"n_public": 50}})
+    budget = without_votes(strict_budget(plan, pack))
+    with pytest.raises(InfeasibleError):
+        check_declared(plan, pack, budget)
+    assert 60 < smallest_size(plan, pack, budget) < 100
+
+
+@given(st.floats(0.5, 8))
+def test_with_a_larger_epsilon_fewer_people_are_needed(epsilon: float) -> None:
+    pack = find_pack("generic")
+    fewest = [
+        smallest_size(plan, pack, without_votes(strict_budget(plan, pack)))
+        for plan in (resolve({"privacy": {"epsilon": e}}) for e in (epsilon, 1.5 * epsilon))
+    ]
+    assert fewest[1] < fewest[0]
 
 
 def test_a_plan_without_any_share_is_refused(tiny: Pack) -> None:
@@ -172,11 +176,11 @@ def test_the_number_of_people_that_a_plan_asks_for_carries_every_pack_that_ships
 ) -> None:
     pack = find_pack(name)
     declared = resolve({"privacy": {"epsilon": epsilon, "n_public": 1}})
-    budget = strict_budget(declared, pack)
-    enough = smallest_size(declared, pack, budget)
-    check_people(declared, pack, enough, budget)
-    with pytest.raises(InfeasibleError):
-        check_people(declared, pack, int(0.9 * enough), budget)
+    for budget in (strict_budget(declared, pack), without_votes(strict_budget(declared, pack))):
+        enough = smallest_size(declared, pack, budget)
+        check_people(declared, pack, enough, budget)
+        with pytest.raises(InfeasibleError):
+            check_people(declared, pack, int(0.9 * enough), budget)
 
 
 @pytest.mark.parametrize("name", pack_names())
@@ -185,4 +189,4 @@ def test_people_who_are_counted_with_noise_are_enough_even_when_the_count_comes_
     budget = strict_budget(plan, pack)
     sigma = budget.release("size").sigma
     lowest = safe_size(smallest_size(plan, pack, budget) - LOWER_END * sigma, sigma)
-    check_people(plan, pack, lowest, budget)
+    assert not is_too_few(plan, pack, lowest, budget)

@@ -93,7 +93,7 @@ def _work(screen: Screen, preview: Preview) -> None:
         people.append((f"fewest {who} that can carry this", f"{preview.smallest_people:,}"))
     facts = [
         *(people if preview.stages else ()),
-        ("candidates", _number(preview.candidates, f"known once {who} are counted")),
+        ("candidates", _number(preview.candidates, "")),
         ("calls of the writer", _number(preview.llm_calls, "")),
         ("tokens", f"{preview.prompt_tokens:,} read, {preview.new_tokens:,} written"),
         ("time", "not known" if preview.seconds is None else f"about {seconds_in_words(preview.seconds)}"),

@@ -43,6 +43,9 @@ class Attribute(Strict):
     ``words`` (word-count bucket). A ``free`` attribute is never read from private data: its values are
     drawn uniformly, only to vary the prompts. With ``by`` it has a group of values for each value of another
     attribute, and is drawn from the group that fits: a happy customer opens otherwise than an angry one.
+
+    The values of a counted attribute may stand in ``groups`` (heading to values): its coarse level, which is
+    counted where there are too few people for the values themselves.
     """
 
     name: Name
@@ -76,13 +79,42 @@ class Attribute(Strict):
             raise ValueError(f"attribute {self.name!r} needs rising edges")
         if set(self.say) - set(self.values):
             raise ValueError(f"attribute {self.name!r} says words for values that it does not have")
-        if bool(self.by) != bool(self.groups) or (self.by and self.kind != "free"):
+        free = self.kind == "free"
+        if (self.by and not free) or (free and bool(self.by) != bool(self.groups)):
             raise ValueError(f"attribute {self.name!r}: by and groups go together, and only with kind free")
+        if self.counted and self.groups:
+            self._check_levels()
         return self
+
+    def _check_levels(self) -> None:
+        grouped = [value for group in self.groups.values() for value in group]
+        if sorted(grouped) != sorted(self.values):
+            raise ValueError(f"attribute {self.name!r} needs each of its values in exactly one group")
+        if not all(self.groups.values()):
+            raise ValueError(f"attribute {self.name!r} has a group without values")
 
     @property
     def counted(self) -> bool:
         return self.kind != "free"
+
+    @property
+    def has_levels(self) -> bool:
+        """Whether it can be counted by groups of values."""
+        return self.counted and len(self.groups) > 1
+
+    @property
+    def group_codes(self) -> tuple[int, ...]:
+        """For each value the position of its group; its own position where there are no groups."""
+        if not self.has_levels:
+            return tuple(range(len(self.values)))
+        place = {heading: i for i, heading in enumerate(self.groups)}
+        return tuple(place[self.headings[value]] for value in self.values)
+
+    @property
+    def headings(self) -> dict[str, str]:
+        """For each value the name of its group; empty where there are no groups."""
+        named = self.groups.items() if self.has_levels else ()
+        return {value: heading for heading, group in named for value in group}
 
     def spoken(self, value: str) -> str:
         """The words for a value in a prompt."""
@@ -97,7 +129,11 @@ class Example(Strict):
 
 
 class Pack(Strict):
-    """A pack, read and checked. ``language`` is that of the texts, as an ISO 639 code; it may be missing."""
+    """A pack, read and checked. ``language`` is that of the texts, as an ISO 639 code; it may be missing.
+
+    A text whose closest topic has a cosine below ``poor_fit`` fits no topic of the pack. ``by_group`` holds
+    the positions of the marginals that are counted by groups of values: a run decides that, no file.
+    """
 
     name: str
     title: str
@@ -107,7 +143,9 @@ class Pack(Strict):
     temperature: float = Field(1.0, gt=0, le=2)
     top_p: float = Field(0.95, gt=0, le=1)
     begins: str = ""
+    poor_fit: float = Field(0.25, ge=-1, le=1)
     marginals: tuple[tuple[str, ...], ...]
+    by_group: tuple[int, ...] = ()
     attributes: tuple[Attribute, ...]
     examples: tuple[Example, ...] = ()
     prompts: dict[str, str] = {}
@@ -123,12 +161,12 @@ class Pack(Strict):
     def schema_sha256(self) -> str:
         """SHA-256 over what private records are described by: not the prompts, nor their words."""
         counted = [
-            [a.name, a.kind, a.values, a.describe, a.descriptions, a.edges]
+            [a.name, a.kind, a.values, a.describe, a.descriptions, a.edges, a.groups]
             for a in self.attributes
             if a.counted
         ]
-        body = json.dumps([counted, self.marginals], separators=(",", ":"))
-        return hashlib.sha256(b"rpsg-schema/1\0" + body.encode()).hexdigest()
+        body = json.dumps([counted, self.marginals, self.poor_fit], separators=(",", ":"))
+        return hashlib.sha256(b"rpsg-schema/2\0" + body.encode()).hexdigest()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -183,7 +221,11 @@ class Pack(Strict):
 
 
 def _read_values(folder: Path, attribute: dict[str, object]) -> dict[str, object]:
-    """The attribute with the values (and descriptions) of its file, if it names one."""
+    """The attribute with the values (and descriptions, and groups) of its file, if it names one.
+
+    A line "# Coffee and tea" is the heading of the lines below it; "##" begins a comment. A single heading
+    groups nothing: it is the title of the file.
+    """
     if not (file := attribute.get("file")):
         return attribute
     path = folder / str(file)
@@ -191,14 +233,21 @@ def _read_values(folder: Path, attribute: dict[str, object]) -> dict[str, object
         raise UsageError(
             f"{folder / 'pack.toml'} names the file {file!r}, which is not in the pack's folder."
         )
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-    pairs = [line.partition(" | ") for line in lines if line and not line.startswith("#")]
     describe = str(attribute.get("describe", "{value}"))
-    return {
-        **attribute,
-        "values": [value.strip() for value, _, _ in pairs],
-        "descriptions": [text.strip() or describe.format(value=value.strip()) for value, _, text in pairs],
-    }
+    values, descriptions, groups = list[str](), list[str](), dict[str, list[str]]()
+    heading = ""
+    for line in map(str.strip, path.read_text(encoding="utf-8").splitlines()):
+        if line.startswith("#"):
+            heading = heading if line.startswith("##") else line[1:].strip()
+        elif line:
+            value, _, text = line.partition(" | ")
+            values.append(value.strip())
+            descriptions.append(text.strip() or describe.format(value=value.strip()))
+            groups.setdefault(heading, []).append(value.strip())
+    if len(groups) > 1 and "" in groups:
+        raise UsageError(f"{path} has values above its first heading.", hint="Give them one too: # Name")
+    read = {**attribute, "values": values, "descriptions": descriptions}
+    return {**read, "groups": groups} if len(groups) > 1 else read
 
 
 def files_of(folder: Path, named: Iterable[str]) -> list[Path]:
@@ -224,7 +273,8 @@ def read_pack(folder: Path) -> Pack:
         raw["attributes"] = [_read_values(folder, a) for a in raw.get("attributes", [])]
         named = [str(a.get("file") or "") for a in raw["attributes"]]
         prompts = read_prompts(folder, GENERIC)
-        pack = Pack.model_validate({**raw, "prompts": prompts, "sha256": _fingerprint(folder, named)})
+        found = {"prompts": prompts, "sha256": _fingerprint(folder, named), "by_group": ()}
+        pack = Pack.model_validate({**raw, **found})
     except FileNotFoundError as error:
         missing = Path(error.filename).name
         raise UsageError(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from rpsg.evaluation.measure import Inputs, Measure
+    from rpsg.evaluation.measure import Inputs, Measure, NoisyCounts
 
     Floats = npt.NDArray[np.float64]
 
@@ -94,7 +94,7 @@ def _tables(inputs: Inputs) -> dict[str, list[dict[str, Any]]]:
     if inputs.counts is None:
         raise UnavailableError("Only a run of a method with noisy counts has them: rpsg evaluate RUN.")
     cards = inputs.corpus.cards or ()
-    held = {name: Counter(card[name] for card in cards if name in card) for name in inputs.counts.counts}
+    held = {name: _held_values(inputs.counts, cards, name) for name in inputs.counts.counts}
     tables = {
         name: _rows(counts, held[name], inputs.counts.sigma[name])
         for name, counts in inputs.counts.counts.items()
@@ -103,6 +103,12 @@ def _tables(inputs: Inputs) -> dict[str, list[dict[str, Any]]]:
     if not tables:
         raise UnavailableError("The texts do not say which attribute values they were written for.")
     return tables
+
+
+def _held_values(counts: NoisyCounts, cards: Sequence[Mapping[str, str]], name: str) -> Counter[str]:
+    """How many texts have which value of an attribute, or which group of values where groups were counted."""
+    headings = counts.headings.get(name, {})
+    return Counter(headings.get(card[name], card[name]) for card in cards if name in card)
 
 
 def _rows(counts: Mapping[str, float], held: Counter[str], sigma: float) -> list[dict[str, Any]]:

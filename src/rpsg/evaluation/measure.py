@@ -123,11 +123,13 @@ class Tested:
 class NoisyCounts:
     """What a run's ledger paid for: for each attribute the noisy count of each value, and its noise.
 
-    ``sigma`` is the standard deviation of one such count.
+    ``sigma`` is the standard deviation of one such count. An attribute that was counted by groups of its
+    values has them in place of its values, and ``headings`` has the group of each value.
     """
 
     counts: Mapping[str, Mapping[str, float]]
     sigma: Mapping[str, float]
+    headings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 class Inputs(Memory):

@@ -22,6 +22,7 @@ from rpsg.privacy.evidence import evidence_file, parse_evidence
 from rpsg.release import EVIDENCE, PACK, PLAN, PRIVATE_LEDGER, read_release, release_folder
 from rpsg.report.writing import own_models, own_run
 from rpsg.running import execute, fingerprint, load_tools
+from rpsg.stages.cards import GROUPS
 from rpsg.stages.labels import labels_found
 from rpsg.stages.presence import is_measured, value_of
 from rpsg.store.own import readable
@@ -155,26 +156,28 @@ def _by_attribute(
     pack: Pack, groups: Sequence[tuple[str, ...]], noisy: Any, sigma: float
 ) -> NoisyCounts | None:
     """Each attribute's counts from the marginal that has it with the least noise."""
-    names = {attribute.name for attribute in pack.attributes}
-    if not {name for group in groups for name in group} <= names:
+    counted = {a.name: a.values for a in pack.attributes}
+    counted |= {a.name + GROUPS: tuple(a.groups) for a in pack.attributes if a.has_levels}
+    if not {name for group in groups for name in group} <= counted.keys():
         return None
-    shapes = [tuple(len(pack.attribute(name).values) for name in group) for group in groups]
+    shapes = [tuple(len(counted[name]) for name in group) for group in groups]
     if sum(prod(shape) for shape in shapes) != len(noisy):
         return None
     counts: dict[str, dict[str, float]] = {}
+    headings: dict[str, Mapping[str, str]] = {}
     noise: dict[str, float] = {}
     parts = np.split(noisy, np.cumsum([prod(shape) for shape in shapes])[:-1])
     for group, shape, part in zip(groups, shapes, parts, strict=True):
-        for axis, name in enumerate(group):
+        for axis, told in enumerate(group):
+            name = told.removesuffix(GROUPS)
             spread = sigma * (prod(shape) / shape[axis]) ** 0.5
             if spread < noise.get(name, np.inf):
                 others = tuple(i for i in range(len(shape)) if i != axis)
                 sums = part.reshape(shape).sum(axis=others)
-                counts[name] = dict(
-                    zip(pack.attribute(name).values, sums.astype(float).tolist(), strict=True)
-                )
+                counts[name] = dict(zip(counted[told], sums.astype(float).tolist(), strict=True))
+                headings[name] = pack.attribute(name).headings if told != name else {}
                 noise[name] = spread
-    return NoisyCounts(counts, noise)
+    return NoisyCounts(counts, noise, headings)
 
 
 def write_floor(run: FinishedRun, progress: Progress | None) -> Rows:

@@ -54,12 +54,12 @@ def synthesize(job: Job) -> Pool:
 def _synthesize(job: Job) -> Pool:
     pack = job.pack.with_label(job.plan.data.label_values)
 
-    # How many voters there are bounds how many candidates their votes can tell apart. Counting them costs,
-    # so it is seen first that there are donors.
+    # How many voters there are says what their votes are worth. Counting them costs, so it is seen first that
+    # there are donors.
     usable_rows(job)
     n = count_people(job).safe
     tell_few(job, pack, n)
-    wanted = pool_wanted(job, n)
+    wanted = pool_wanted(job)
 
     # Donors' records become seeds and are summed up, as in the paper's method.
     seeds = draw_seeds(job, job.plan.paper.seeds or wanted)
@@ -145,8 +145,8 @@ def retell(job: Job, told: ReplayKernel, rows: int) -> None:
     Raises:
         VerificationError: more candidates stood than the plan has, or more texts are left than votes choose.
     """
-    n = count_people(job).safe
-    wanted, last = pool_wanted(job, n), job.plan.method.rounds - 1
+    count_people(job)
+    wanted, last = pool_wanted(job), job.plan.method.rounds - 1
     for round_number in range(last + 1):
         standing = told.next_cells
         told.release(ask_votes(job, round_number, standing), _nobody_votes)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rpsg.errors import InfeasibleError
-from rpsg.privacy.accounting import max_cells
 from rpsg.privacy.ballots import Ballots, Query
 from rpsg.privacy.gaussian import epsilon_of
 from rpsg.stages.budget import (
@@ -18,13 +17,13 @@ from rpsg.stages.budget import (
     is_too_few,
     pool_size,
     safe_size,
-    thinned,
 )
 from rpsg.stages.candidates import write_variants
-from rpsg.stages.cards import CardModel, card_ballots, cells, rows_counted
+from rpsg.stages.cards import CardModel, card_ballots, cells, in_words, rows_counted
 from rpsg.stages.cosine_filter import drop_copies, drop_near_duplicates
 from rpsg.stages.keyphrases import add_phrases, by_topic, phrase_items
 from rpsg.stages.labels import labels_found
+from rpsg.stages.levels import thinned
 from rpsg.stages.nll_filter import nll_filter
 from rpsg.stages.streams import stream
 
@@ -145,20 +144,19 @@ def tell_few(job: Job, pack: Pack, n: int) -> None:
         )
 
 
-def pool_wanted(job: Job, n: int) -> int:
+def pool_wanted(job: Job) -> int:
     """How many candidates to write."""
-    return pool_size(job.plan, n, paid(job))
+    return pool_size(job.plan)
 
 
 def release_cards(job: Job, pack: Pack, traits: Callable[[], Private[Traits]], n: int) -> CardModel:
     """The noisy marginals of the schema, fitted."""
-    groups = "; ".join(" x ".join(group) for group in pack.marginals)
-    asked = ask(job, "cards", f"histograms over the public schema: {groups}", cells(pack))
+    asked = ask(job, "cards", f"histograms over the public schema: {in_words(pack)}", cells(pack))
     job.progress.start("counting cards")
     noisy = job.kernel.release(asked, lambda: card_ballots(traits(), job.people.units, pack))
     tell_spent(job, asked.stage)
-    rows, mix = rows_counted(pack, noisy, n, asked.c), job.plan.method.uniform_mix
-    return CardModel.fit(pack, noisy, rows, mix, max_cells(n, asked.sigma))
+    rows = rows_counted(pack, noisy, n, asked.c)
+    return CardModel.fit(pack, noisy, rows, asked.sigma, job.plan.method.uniform_mix)
 
 
 def release_keyphrases(job: Job, pack: Pack, traits: Callable[[], Private[Traits]]) -> Phrases:

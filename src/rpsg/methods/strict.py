@@ -50,7 +50,7 @@ def synthesize(job: Job) -> Pool:
     traits = cache(lambda: annotate(job.people, pack, tools.embedder, tools.sentiment))
     model = release_cards(job, pack, traits, people.safe)
     phrases = release_keyphrases(job, pack, traits)
-    cards = draw_cards(job, pack, model, phrases, pool_wanted(job, people.safe))
+    cards = draw_cards(job, pack, model, phrases, pool_wanted(job))
 
     # The LLM writes one text from each card; filters that read only public text tidy up.
     pool = write_candidates(cards, pack, plan, tools.writer, progress)

@@ -223,8 +223,3 @@ def _check_noise(releases: Sequence[PlannedRelease]) -> None:
 def max_candidates(n: int, sigma: float) -> int:
     """How many candidates n voters can tell apart under noise ``sigma``: n / (2 sigma)."""
     return int(n / (2.0 * sigma))
-
-
-def max_cells(n: int, sigma: float) -> int:
-    """How many cells n rows can fill: the noise left in empty cells, 0.399 sigma each, stays below 0.2 n."""
-    return int(0.2 * n / (0.399 * sigma))

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RpsgError
 from rpsg.stages import presence
-from rpsg.stages.budget import safe_size, thinned
+from rpsg.stages.budget import safe_size
+from rpsg.stages.cards import is_coarse, shapes
 from rpsg.stages.labels import labels_found
+from rpsg.stages.levels import thinned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,7 +53,10 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """One attribute. ``measured``: texts were looked at; otherwise the card each was written from counts."""
+    """One attribute, by its values or, where those were counted so, by groups of them.
+
+    ``measured``: texts were looked at; otherwise the card each was written from counts.
+    """
 
     attribute: str
     values: tuple[Value, ...]
@@ -88,6 +93,14 @@ class Coverage:
         return min(distance, 1.0), min(alone, 1.0)
 
 
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """The noisy counts of an attribute, by its values or by groups of them."""
+
+    counts: list[Noisy]
+    by_group: bool
+
+
 def coverage(
     plan: Plan,
     pack: Pack,
@@ -120,8 +133,8 @@ def _sigma(ledger: Mapping[str, Any], stage: str) -> float:
 
 def _counts(
     plan: Plan, pack: Pack, ledger: Mapping[str, Any], evidence: Mapping[str, Evidence]
-) -> dict[str, list[Noisy]]:
-    """The noisy count of each value by attribute; none where cards were not counted."""
+) -> dict[str, _Counts]:
+    """The noisy count of each value or group by attribute; none where cards were not counted."""
     if "cards" not in evidence:
         return {}
     sigma, vector = _sigma(ledger, "cards"), evidence["cards"].values or ()
@@ -129,18 +142,18 @@ def _counts(
         pack = thinned(pack, _number(plan, ledger, evidence), sigma)
     except RpsgError:
         return {}
-    sizes = [[len(pack.attribute(name).values) for name in group] for group in pack.marginals]
+    sizes = shapes(pack)
     if sum(map(math.prod, sizes)) != len(vector):
         return {}
-    found: dict[str, list[Noisy]] = {}
+    found: dict[str, _Counts] = {}
     start = 0
-    for group, size in zip(pack.marginals, sizes, strict=True):
+    for marginal, (group, size) in enumerate(zip(pack.marginals, sizes, strict=True)):
         cells = vector[start : start + math.prod(size)]
         start += len(cells)
         for place, name in enumerate(group):
             summed = _summed(cells, size, place, sigma)
-            if name not in found or summed[0].sigma < found[name][0].sigma:
-                found[name] = summed
+            if name not in found or summed[0].sigma < found[name].counts[0].sigma:
+                found[name] = _Counts(summed, is_coarse(pack, marginal, name))
     return found
 
 
@@ -160,10 +173,13 @@ def _summed(cells: Sequence[int], size: Sequence[int], place: int, sigma: float)
     return [Noisy(total, sigma * math.sqrt(len(cells) / wide)) for total in totals]
 
 
-def _covered(attribute: Attribute, counts: list[Noisy] | None, texts: Sequence[Candidate]) -> Coverage:
-    have = Counter(presence.value_of(attribute, text.text, text.card.values) for text in texts)
+def _covered(attribute: Attribute, counted: _Counts | None, texts: Sequence[Candidate]) -> Coverage:
+    by_group = counted is not None and counted.by_group
+    names, headings = (tuple(attribute.groups), attribute.headings) if by_group else (attribute.values, {})
+    said = (presence.value_of(attribute, text.text, text.card.values) for text in texts)
+    have = Counter(headings.get(value, value) if value is not None else None for value in said)
     values = [
-        Value(name, None if counts is None else counts[i], have[name])
-        for i, name in enumerate(attribute.values)
+        Value(name, None if counted is None else counted.counts[i], have[name])
+        for i, name in enumerate(names)
     ]
     return Coverage(attribute.name, tuple(values), presence.is_measured(attribute), attribute.edges)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from rpsg import registry
 from rpsg.errors import InfeasibleError
-from rpsg.privacy.accounting import Budget, StagePlan, calibrate, max_candidates, max_cells
+from rpsg.privacy.accounting import Budget, StagePlan, calibrate, max_candidates
+from rpsg.stages.levels import fewest_people
 from rpsg.stages.partition import listed
 from rpsg.stages.sketch import LENGTH
 
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
     from rpsg.domains import Pack
     from rpsg.plan import Plan
 
-#: How far below its true value a noisy count may lie, in standard deviations: once in a million.
-LOWER_END = 4.76
+#: How far below its true value a noisy count may lie, in standard deviations: once in a hundred. What is
+#: sized by it is a matter of quality, never of privacy.
+LOWER_END = 2.33
+#: The same for the number of people that a secret draw leaves to vote: once in a million.
+FEWEST_DRAWN = 4.76
 #: Fewer candidates than this are not worth a vote.
 MINIMUM_POOL = 20
-#: Mean of max(noise, 0) in an empty cell, in sigmas; and the share of n that such noise may make up.
-NOISE_PER_CELL, NOISE_SHARE = 0.399, 0.2
 
 
 def strict_stages(plan: Plan, pack: Pack) -> list[StagePlan]:
@@ -112,7 +114,7 @@ def declared_voters(plan: Plan) -> int | None:
     if plan.split.donor_list:
         return max(0, people - len(listed(plan)))
     share = plan.split.donors
-    margin = LOWER_END * math.sqrt(people * share * (1 - share))
+    margin = FEWEST_DRAWN * math.sqrt(people * share * (1 - share))
     return max(0, math.floor(people * (1 - share) - margin))
 
 
@@ -120,34 +122,31 @@ def votes_stage(plan: Plan, round_number: int) -> str:
     return "votes" if plan.method.rounds == 1 else f"votes[{round_number}]"
 
 
-def pool_size(plan: Plan, n: int, budget: Budget) -> int:
-    """How many candidates to write: as many as the plan asks for, and as n votes can tell apart.
+def pool_size(plan: Plan) -> int:
+    """How many candidates to write. However few people there are, more to choose from is better."""
+    return math.ceil(plan.corpus.size * plan.method.oversample)
 
-    However few people were counted, it is enough for a vote: what is spent on it is spent in any case.
-    """
-    if not counts_votes(budget):
-        return math.ceil(plan.corpus.size * plan.method.oversample)
-    apart = voted_apart(plan, n, budget)
-    return apart if plan.privacy.n_public is not None else max(apart, _least_pool(plan))
+
+def plans_votes(budget: Budget) -> bool:
+    """Whether candidates are voted for."""
+    return any(release.stage.partition("[")[0] == "votes" for release in budget.releases)
 
 
 def voted_apart(plan: Plan, n: int, budget: Budget) -> int:
-    """How many of the candidates that the plan asks for n votes can tell apart; 0 for too few people."""
-    wanted = math.ceil(plan.corpus.size * plan.method.oversample)
-    return min(
-        wanted, max_candidates(n * plan.method.votes_per_record, budget.release(votes_stage(plan, 0)).sigma)
-    )
+    """How many of the candidates n votes can tell apart, for a budget with votes; 0 for too few people."""
+    sigma = budget.release(votes_stage(plan, 0)).sigma
+    return min(pool_size(plan), max_candidates(n * plan.method.votes_per_record, sigma))
 
 
 def smallest_size(plan: Plan, pack: Pack, budget: Budget) -> int:
-    """The smallest number of people for which this schema and epsilon make sense.
+    """The smallest number of people, in split mode of voters, from which something can be learnt.
 
-    People who are counted with noise must be more: what is used is the safe lower end of the count, which
-    lies up to twice its margin below the truth (but once in a million).
+    People who are counted with noise must be more: what is used is the lower end of the count, which may lie
+    up to twice its margin below the truth.
     """
-    cards = math.ceil(_fewest_cells(pack) * NOISE_PER_CELL * budget.release("cards").sigma / NOISE_SHARE)
-    voters = fewest_voters(plan, budget) if counts_votes(budget) else 0
-    return max(cards + 1 + _counting_margin(plan, budget), voters)
+    cards = fewest_people(pack, budget.release("cards").sigma) if counts_cards(budget) else 1
+    votes = fewest_voters(plan, budget) if plans_votes(budget) else 1
+    return max(cards + _counting_margin(plan, budget), votes)
 
 
 def fewest_voters(plan: Plan, budget: Budget) -> int:
@@ -172,52 +171,14 @@ def counts_cards(budget: Budget) -> bool:
     return any(release.stage == "cards" for release in budget.releases)
 
 
-def counts_votes(budget: Budget) -> bool:
-    """Whether votes choose the texts: elsewhere their number has no limit."""
-    return any(release.stage.startswith("votes") for release in budget.releases)
-
-
-def _fewest_cells(pack: Pack) -> int:
-    """Cells of the largest marginal when everything is thinned out that can be without losing an attribute.
-
-    Marginals are thinned by size, so one that must stay whole keeps every smaller one whole too.
-    """
-    sizes = sorted({_cells_of(pack, part) for group in pack.marginals for part in (group, group[:1])})
-    everything = {name for group in pack.marginals for name in group}
-    for allowed in sizes:
-        kept = _kept(pack, allowed)
-        if {name for group in kept for name in group} == everything and _largest(pack, kept) <= allowed:
-            return allowed
-    return sizes[-1]
-
-
-def _kept(pack: Pack, allowed: int) -> tuple[tuple[str, ...], ...]:
-    """Each marginal whole if it has at most so many cells, else by its first attribute alone."""
-    return tuple(group if _cells_of(pack, group) <= allowed else group[:1] for group in pack.marginals)
-
-
-def _largest(pack: Pack, groups: Sequence[Sequence[str]]) -> int:
-    return max(_cells_of(pack, group) for group in groups)
-
-
-def thinned(pack: Pack, n: int, sigma: float) -> Pack:
-    """The pack with only those attributes counted together that ``n`` people can fill.
-
-    A marginal with more cells than the noise leaves room for is counted by its first attribute alone, as long
-    as every attribute is still counted somewhere. The number of marginals stays, so the plan of the budget
-    holds; what it depends on is public or paid for.
-    """
-    return pack.model_copy(update={"marginals": _kept(pack, max(max_cells(n, sigma), _fewest_cells(pack)))})
-
-
 def check_declared(plan: Plan, pack: Pack, budget: Budget | None) -> None:
-    """See, before anything is read or spent, that a declared number of people can carry the plan.
+    """See, before anything is read or spent, that something can be learnt from a declared number of people.
 
     Where people are counted with noise there is nothing to see yet, and a run with few of them still ends
     with a release.
 
     Raises:
-        InfeasibleError: they cannot; it says what to change.
+        InfeasibleError: nothing can; it says what to do instead.
     """
     n = declared_voters(plan) if budget is not None else None
     if budget is not None and n is not None:
@@ -225,39 +186,30 @@ def check_declared(plan: Plan, pack: Pack, budget: Budget | None) -> None:
 
 
 def check_people(plan: Plan, pack: Pack, n: int, budget: Budget) -> None:
-    """InfeasibleError, with what to change, when ``n`` people cannot fill the schema or carry the votes."""
-    if counts_cards(budget):
-        _check_cells(pack, n, budget.release("cards").sigma)
-    if counts_votes(budget) and voted_apart(plan, n, budget) < _least_pool(plan):
-        cards = counts_cards(budget)
-        fewest = smallest_size(plan, pack, budget) if cards else fewest_voters(plan, budget)
-        who = "people" if cards else "voters"
-        raise InfeasibleError(
-            f"At epsilon {plan.privacy.epsilon:g} the votes of so few {who} cannot tell "
-            f"{_least_pool(plan)} candidates apart.",
-            hint=f"Raise --epsilon, or bring at least {fewest} {who}.",
-        )
-
-
-def _check_cells(pack: Pack, n: int, sigma: float) -> None:
-    allowed = max_cells(n, sigma)
-    kept = _kept(pack, allowed)
-    counted = {name for group in kept for name in group}
-    lost = [name for group in pack.marginals for name in group if name not in counted]
-    if lost or _largest(pack, kept) > allowed:
-        widest = max((g for g in pack.marginals), key=lambda g: len(pack.attribute(g[0]).values))[0]
-        raise InfeasibleError(
-            f"The schema is too large for this many people: noise leaves room for {allowed} cells in a "
-            f"histogram, and the attribute {lost[0] if lost else widest!r} cannot be counted.",
-            hint="Shorten its list of values in a copy of the pack, raise --epsilon, or bring more people.",
-        )
+    """InfeasibleError, with the ways out, when noise outweighs what ``n`` people say."""
+    if not is_too_few(plan, pack, n, budget):
+        return
+    fewest, who = smallest_size(plan, pack, budget), _who(budget)
+    why = "outweighs what they write about" if _is_unfilled(pack, n, budget) else "outweighs their votes"
+    raise InfeasibleError(
+        f"At epsilon {plan.privacy.epsilon:g} the noise that protects so few {who} ({n:,}) {why}.",
+        hint=f"Use --method floor, which reads no private text and costs nothing; or wait until there are at "
+        f"least {fewest:,} {who}, pool your data with others', or raise --epsilon.",
+    )
 
 
 def is_too_few(plan: Plan, pack: Pack, n: int, budget: Budget) -> bool:
-    """Whether the noise outweighs what ``n`` people say: about the schema, or with their votes."""
-    cells = max_cells(n, budget.release("cards").sigma) if counts_cards(budget) else 0
-    unfilled = counts_cards(budget) and _fewest_cells(pack) > cells
-    return unfilled or (counts_votes(budget) and voted_apart(plan, n, budget) < _least_pool(plan))
+    """Whether the noise outweighs what ``n`` people write about, or their votes if they vote."""
+    unheard = plans_votes(budget) and voted_apart(plan, n, budget) < _least_pool(plan)
+    return unheard or _is_unfilled(pack, n, budget)
+
+
+def _is_unfilled(pack: Pack, n: int, budget: Budget) -> bool:
+    return counts_cards(budget) and n < fewest_people(pack, budget.release("cards").sigma)
+
+
+def _who(budget: Budget) -> str:
+    return "people" if counts_cards(budget) else "voters"
 
 
 def noise_decides(plan: Plan, pack: Pack, budget: Budget | None, counted: int | None) -> bool:
@@ -270,20 +222,13 @@ def noise_decides(plan: Plan, pack: Pack, budget: Budget | None, counted: int | 
 
 
 def about_few_people(plan: Plan, pack: Pack, budget: Budget | None) -> str:
-    """What a run that counts its people with noise has to be told before; empty for any other run."""
+    """What to say before a run that counts its people with noise; empty for any other run."""
     if budget is None or plan.privacy.n_public is not None:
         return ""
-    cards = counts_cards(budget)
-    pack = pack.with_label(plan.data.label_values)
-    fewest = smallest_size(plan, pack, budget) if cards else fewest_voters(plan, budget)
-    who = "people" if cards else "voters"
+    fewest = smallest_size(plan, pack.with_label(plan.data.label_values), budget)
     return (
-        f"With fewer than {fewest:,} {who} the noise outweighs what they say: the budget is spent on texts "
-        "about as good as those of --method floor, which costs nothing. A larger --epsilon needs fewer "
-        f"{who}. If their number is public, give it with --n-public: a plan that cannot work is then refused "
-        "before anything is spent."
+        f"With fewer than {fewest:,} {_who(budget)} the noise outweighs what they say: the budget is spent "
+        "on texts about as good as those of --method floor, which costs nothing. Wait for more, pool your "
+        "data with others', or raise --epsilon. If their number is public, give it with --n-public: a plan "
+        "that cannot work is then refused before anything is spent."
     )
-
-
-def _cells_of(pack: Pack, group: Sequence[str]) -> int:
-    return math.prod(len(pack.attribute(name).values) for name in group)

@@ -2,14 +2,14 @@
 
 The counts are a few marginals that form a tree over the attributes (topic x sentiment, sentiment x
 length, ...), not one big joint: a thousand cells would be noise at small n. One mechanism releases all
-of them at once: a row adds one to one cell of each marginal. What is drawn from the fitted tree is
-post-processing.
+of them at once: a row adds one to one cell of each marginal. Where there are few people a marginal is counted
+by groups of values. What is drawn from the fitted tree is post-processing.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, prod
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,26 +17,53 @@ import numpy.typing as npt
 
 from rpsg.privacy.ballots import Ballots
 from rpsg.records import Card
+from rpsg.stages.shrinking import fitted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rpsg.domains import Attribute, Pack
     from rpsg.privacy.private import Private
-    from rpsg.stages.annotate import Traits
+    from rpsg.stages.annotate import Codes, Traits
 
 Floats = npt.NDArray[np.float64]
+#: Follows the name of an attribute that is counted by groups of its values.
+GROUPS = " groups"
 
 
 def shapes(pack: Pack) -> list[tuple[int, ...]]:
     """The shape of each marginal, in the pack's order."""
-    size = {a.name: len(a.values) for a in pack.attributes}
-    return [tuple(size[name] for name in group) for group in pack.marginals]
+    return [tuple(_width(pack, place, name) for name in group) for place, group in enumerate(pack.marginals)]
 
 
 def cells(pack: Pack) -> int:
     """How many cells are counted in all."""
     return sum(prod(shape) for shape in shapes(pack))
+
+
+def in_words(pack: Pack) -> str:
+    """What is counted, as a ledger and a screen name it: "topic groups; sentiment x length"."""
+    return "; ".join(
+        " x ".join(f"{name}{GROUPS}" if is_coarse(pack, place, name) else name for name in group)
+        for place, group in enumerate(pack.marginals)
+    )
+
+
+def is_coarse(pack: Pack, place: int, name: str) -> bool:
+    """Whether the marginal at ``place`` counts an attribute by groups of its values."""
+    return place in pack.by_group and pack.attribute(name).has_levels
+
+
+def _width(pack: Pack, place: int, name: str) -> int:
+    attribute = pack.attribute(name)
+    return len(attribute.groups) if is_coarse(pack, place, name) else len(attribute.values)
+
+
+def positions(pack: Pack, place: int, name: str) -> Codes:
+    """For each value of an attribute its position along its axis of the marginal at ``place``."""
+    attribute = pack.attribute(name)
+    same = range(len(attribute.values))
+    return np.array(attribute.group_codes if is_coarse(pack, place, name) else same, np.int64)
 
 
 def card_ballots(
@@ -46,10 +73,10 @@ def card_ballots(
 
     def ballots(values: Traits, unit: npt.NDArray[np.int64]) -> Ballots:
         columns, offset = [], 0
-        for group, shape in zip(pack.marginals, shapes(pack), strict=True):
-            parts = [values[name] for name in group]
-            missing = np.any([part < 0 for part in parts], axis=0)
-            flat = np.ravel_multi_index([np.maximum(part, 0) for part in parts], shape)
+        for place, (group, shape) in enumerate(zip(pack.marginals, shapes(pack), strict=True)):
+            missing = np.any([values[name] < 0 for name in group], axis=0)
+            parts = [positions(pack, place, name)[np.maximum(values[name], 0)] for name in group]
+            flat = np.ravel_multi_index(parts, shape)
             columns.append(np.where(missing, -1, flat + offset))
             offset += prod(shape)
         return Ballots(units=unit, cells=np.stack(columns, axis=1).astype(np.int64))
@@ -69,20 +96,6 @@ def rows_counted(pack: Pack, noisy: npt.NDArray[np.int64], people: int, most: in
     return int(np.clip(noisy[start : start + sizes[least]].sum(), people, people * most))
 
 
-def project(noisy: npt.NDArray[np.int64], total: float) -> Floats:
-    """The closest non-negative table with the given sum (Euclidean projection onto the simplex).
-
-    Noise that was added to empty cells is taken out again evenly, instead of being clipped at zero, which
-    would leave its positive half behind.
-    """
-    flat = noisy.astype(np.float64).ravel()
-    falling = np.sort(flat)[::-1]
-    excess = (np.cumsum(falling) - max(total, 1.0)) / np.arange(1, len(flat) + 1)
-    last = np.nonzero(falling > excess)[0][-1]
-    table: Floats = np.maximum(flat - excess[last], 0.0).reshape(noisy.shape)
-    return table
-
-
 @dataclass(frozen=True, slots=True)
 class CardModel:
     """Marginals fitted to noisy counts; ``draw`` gives cards. A uniform model is the floor's."""
@@ -96,44 +109,42 @@ class CardModel:
 
     @classmethod
     def fit(
-        cls,
-        pack: Pack,
-        noisy: npt.NDArray[np.int64],
-        n: float,
-        uniform_mix: float,
-        most_cells: float = inf,
+        cls, pack: Pack, noisy: npt.NDArray[np.int64], n: float, sigma: float, uniform_mix: float
     ) -> CardModel:
-        """The marginals of the noisy counts, each a distribution, mixed with a share of the uniform one.
+        """The marginals of the noisy counts, each a distribution as far as its noise lets it be known.
 
-        One with more than ``most_cells`` cells holds more noise than people, and is uniform.
-
-        The mixture keeps rare values alive that the noise has taken to zero; the votes decide about them.
+        Args:
+            pack: says what was counted.
+            noisy: the counts, marginals laid end to end.
+            n: how many rows were counted, as far as is known.
+            sigma: the standard deviation of the noise in each cell.
+            uniform_mix: how much of what the noise explains is spread evenly over all cells. That keeps
+                values alive that the noise has taken to zero; whatever chooses texts decides about them.
         """
         tables, offset = [], 0
-        for shape in shapes(pack):
-            size = prod(shape)
-            counts = project(noisy[offset : offset + size].reshape(shape), n)
-            mix = uniform_mix if size <= most_cells else 1.0
-            tables.append((1 - mix) * counts / counts.sum() + mix / size)
-            offset += size
+        for place, (group, shape) in enumerate(zip(pack.marginals, shapes(pack), strict=True)):
+            counts = noisy[offset : offset + prod(shape)].reshape(shape).astype(np.float64)
+            above = None if place in pack.by_group else _groups(pack, group)
+            tables.append(fitted(counts, max(n, 1.0), sigma, uniform_mix, above))
+            offset += prod(shape)
         return cls(pack, tuple(tables))
 
     def shares(self, name: str) -> Floats:
-        """The share of each value of a counted attribute, from the first marginal that holds it."""
-        for group, table in zip(self.pack.marginals, self.marginals, strict=True):
-            if name in group:
-                others = tuple(i for i, other in enumerate(group) if other != name)
-                told: Floats = table.sum(axis=others) if others else table
-                return told / told.sum()
-        raise KeyError(name)
+        """The share of each value of an attribute without groups, from the smallest marginal that has it."""
+        held = zip(self.pack.marginals, self.marginals, strict=True)
+        group, table = min((both for both in held if name in both[0]), key=lambda both: both[1].size)
+        others = tuple(axis for axis, other in enumerate(group) if other != name)
+        told: Floats = table.sum(axis=others) / table.sum()
+        return told
 
     def draw(self, count: int, rng: np.random.Generator) -> list[Card]:
         """``count`` cards: the first attribute evenly by its distribution, the others given what is known."""
-        known: dict[str, npt.NDArray[np.int64]] = {}
-        for group, table in zip(self.pack.marginals, self.marginals, strict=True):
-            for position, name in enumerate(group):
+        known: dict[str, Codes] = {}
+        for place, (group, table) in enumerate(zip(self.pack.marginals, self.marginals, strict=True)):
+            for axis, name in enumerate(group):
                 if name not in known:
-                    known[name] = self._draw_one(group, position, table, known, count, rng)
+                    drawn = self._draw_one(place, axis, table, known, count, rng)
+                    known[name] = self._values_at(place, name, drawn, rng)
         for attribute in self.pack.attributes:
             if not attribute.counted:
                 known[attribute.name] = self._draw_free(attribute, known, count, rng)
@@ -159,25 +170,42 @@ class CardModel:
 
     def _draw_one(
         self,
-        group: Sequence[str],
-        position: int,
+        place: int,
+        axis: int,
         table: Floats,
-        known: Mapping[str, npt.NDArray[np.int64]],
+        known: Mapping[str, Codes],
         count: int,
         rng: np.random.Generator,
-    ) -> npt.NDArray[np.int64]:
-        """Values of one attribute given those of its group that are known already."""
+    ) -> Codes:
+        """Positions along one axis of a marginal, given the attributes of it that are known already."""
+        group = self.pack.marginals[place]
         given = [i for i, name in enumerate(group) if name in known]
-        others = tuple(i for i in range(len(group)) if i not in given and i != position)
+        others = tuple(i for i in range(len(group)) if i not in given and i != axis)
         joint = table.sum(axis=others) if others else table
-        axes = sorted([*given, position])
-        joint = np.moveaxis(joint, axes.index(position), -1)
+        axes = sorted([*given, axis])
+        joint = np.moveaxis(joint, axes.index(axis), -1)
         if not given:
             return systematic(joint, count, rng)
-        rows = np.stack([joint[tuple(known[group[i]][c] for i in given)] for c in range(count)])
-        edges = np.cumsum(rows, axis=1)
+        at = [positions(self.pack, place, group[i])[known[group[i]]] for i in given]
+        edges = np.cumsum(joint[tuple(at)], axis=1)
         points = rng.random((count, 1)) * edges[:, -1:]
         return np.asarray((points > edges).sum(axis=1), np.int64)
+
+    def _values_at(self, place: int, name: str, drawn: Codes, rng: np.random.Generator) -> Codes:
+        """The values for positions along an axis; of a group of values each as often as the others."""
+        where = positions(self.pack, place, name)
+        values = np.zeros(len(drawn), np.int64)
+        for position in range(int(where.max()) + 1):
+            inside, places = np.flatnonzero(where == position), np.flatnonzero(drawn == position)
+            values[places] = (
+                inside[_shuffled_evenly(len(inside), len(places), rng)] if len(inside) > 1 else inside[0]
+            )
+        return values
+
+
+def _groups(pack: Pack, group: Sequence[str]) -> tuple[Codes | None, ...]:
+    """For each attribute of a marginal the group of each of its values; None where it has no groups."""
+    return tuple(np.array(a.group_codes) if a.has_levels else None for a in map(pack.attribute, group))
 
 
 def systematic(weights: Floats, count: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:

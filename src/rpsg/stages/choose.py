@@ -70,7 +70,8 @@ class Objective:
 
     def squares(self) -> Floats:
         """The inner product of every text with itself."""
-        return (self.linear**2).sum(axis=1) + self.spread * (self.z**2).sum(axis=1) ** 2
+        squares: Floats = (self.linear**2).sum(axis=1) + self.spread * (self.z**2).sum(axis=1) ** 2
+        return squares
 
 
 def choose(objective: Objective, size: int) -> Numbers:

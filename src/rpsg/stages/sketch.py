@@ -90,7 +90,7 @@ class Features:
     @property
     def count(self) -> int:
         """How many axes there are."""
-        return self.axes.shape[1]
+        return int(self.axes.shape[1])
 
     @property
     def dim(self) -> int:
@@ -104,7 +104,7 @@ class Features:
 
     @property
     def _pairs(self) -> tuple[Numbers, Numbers, Floats]:
-        """The two axes of each product, and its weight: of two different axes it stands here for two entries."""
+        """The two axes of each product, and its weight: one of two different axes counts twice."""
         one, two = np.triu_indices(self.count)
         return one, two, np.where(one == two, PRODUCTS, PRODUCTS * math.sqrt(2))
 

@@ -98,7 +98,8 @@ def _how(covered: Coverage, *, seeded: bool) -> str:
         return f"Bar: share of the synthetic texts, {texts}. {none}{edges}"
     return (
         f"Bar: share of the synthetic texts, {texts}. Upright mark: share in the private data, as counted "
-        f"with noise; the shade around it is where the true share lies with 95 % confidence.{edges}"
+        "with noise; the shade around it is where the count without its noise lies with 95 % confidence. "
+        f"Counted is what a public model said of each text, and that can be wrong.{edges}"
     )
 
 

@@ -1,0 +1,123 @@
+"""From noisy counts to distributions: as much of what was counted is kept as its noise lets be known.
+
+Two estimates of a table are mixed. One is the closest table that counts can be: it follows the noisy counts,
+noise and all. The other is simpler and has less noise in it: the coarse level for a list of values, even
+counts for a list without one, independence for a table of two attributes. How much of each is taken is read
+off the noisy counts themselves, by Stein's unbiased estimate of the squared error (Stein, 1981): a table in
+which all differences are as large as noise alone makes them is given up for the simpler one. The noise is
+known, so nothing else is needed, and all of it is post-processing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Estimate:
+    """Counts, how many numbers were free when they were fitted, and which share of them stands for what could
+    not be told from noise: one for even counts, which tell nothing.
+    """
+
+    counts: Floats
+    free: float
+    explained: float
+
+
+def fitted(
+    noisy: Floats,
+    total: float,
+    sigma: float,
+    uniform_mix: float = 0.0,
+    groups: Sequence[Codes | None] | None = None,
+) -> Floats:
+    """The distribution behind noisy counts; same shape, not negative, sum one.
+
+    Args:
+        noisy: counts with normal noise of standard deviation ``sigma`` in each cell.
+        total: how many were counted, at least one.
+        sigma: see above.
+        uniform_mix: this share of what the noise explains is spread evenly over all cells.
+        groups: for each axis the group of each position, or None for an axis without a coarse level.
+    """
+    levels = groups or [None] * noisy.ndim
+    found = _line(noisy, total, sigma, levels[0]) if noisy.ndim == 1 else _table(noisy, total, sigma, levels)
+    mix = uniform_mix * found.explained
+    shares: Floats = (1 - mix) * found.counts / found.counts.sum() + mix / noisy.size
+    return shares
+
+
+def project(noisy: npt.NDArray[np.int64] | Floats, total: float) -> Floats:
+    """The closest non-negative table with the given sum (Euclidean projection onto the simplex).
+
+    Noise that was added to empty cells is taken out again evenly, instead of being clipped at zero, which
+    would leave its positive half behind.
+    """
+    flat = noisy.astype(np.float64).ravel()
+    falling = np.sort(flat)[::-1]
+    excess = (np.cumsum(falling) - max(total, 1.0)) / np.arange(1, len(flat) + 1)
+    last = np.nonzero(falling > excess)[0][-1]
+    table: Floats = np.maximum(flat - excess[last], 0.0).reshape(noisy.shape)
+    return table
+
+
+def _table(noisy: Floats, total: float, sigma: float, groups: Sequence[Codes | None]) -> _Estimate:
+    """Two or more attributes; the simpler estimate is the product of each one's own distribution."""
+    sides = []
+    for axis, group in enumerate(groups):
+        others = tuple(i for i in range(noisy.ndim) if i != axis)
+        beside = noisy.size // noisy.shape[axis]
+        sides.append(_line(noisy.sum(axis=others), total, sigma * beside**0.5, group))
+    product: Floats = np.array(total, np.float64)
+    for side in sides:
+        product = np.multiply.outer(product, side.counts / total)
+    return _mixed(
+        noisy, _Estimate(product, sum(s.free for s in sides), max(s.explained for s in sides)), total, sigma
+    )
+
+
+def _line(noisy: Floats, total: float, sigma: float, groups: Codes | None) -> _Estimate:
+    """One attribute; the simpler estimate is its coarse level, fitted in the same way, or even counts."""
+    even = np.full(len(noisy), total / len(noisy))
+    if groups is None:
+        return _mixed(noisy, _Estimate(even, 0.0, 1.0), total, sigma)
+    wide = np.bincount(groups)
+    evenly = _Estimate(_sums(groups, even), 0.0, 1.0)
+    coarse = _mixed(_sums(groups, noisy), evenly, total, sigma * float(wide.mean()) ** 0.5)
+    return _mixed(
+        noisy, _Estimate((coarse.counts / wide)[groups], coarse.free, coarse.explained), total, sigma
+    )
+
+
+def _sums(groups: Codes, counts: Floats) -> Floats:
+    return np.bincount(groups, counts).astype(np.float64)
+
+
+def _mixed(noisy: Floats, simple: _Estimate, total: float, sigma: float) -> _Estimate:
+    """The mixture of the projected counts and a simpler estimate with the least estimated squared error.
+
+    The error of w * projected + (1 - w) * simple is estimated by |noisy - mixture|^2 + 2 sigma^2 free(w) up
+    to a constant, with free(w) linear in w: the projection has one free number less than cells it left above
+    zero. The minimum is where the derivative is zero, within [0, 1].
+    """
+    projected = project(noisy, total)
+    apart = projected - simple.counts
+    square = float((apart * apart).sum())
+    if square <= 0.0:
+        return simple
+    free = float((projected > 0).sum() - 1)
+    centred = noisy - (noisy.sum() - total) / noisy.size
+    gain = float(((centred - simple.counts) * apart).sum()) - sigma * sigma * (free - simple.free)
+    w = min(max(gain / square, 0.0), 1.0)
+    mixture = w * projected + (1 - w) * simple.counts
+    return _Estimate(mixture, w * free + (1 - w) * simple.free, (1 - w) * simple.explained)
