@@ -7,6 +7,7 @@ import json
 from collections import deque
 from typing import TYPE_CHECKING, Any, Literal
 
+from rpsg.models.documents import document_of
 from rpsg.models.server.capabilities import without
 from rpsg.models.server.replies import UnusableError, read_reply
 
@@ -32,7 +33,8 @@ class Writing:
         *,
         continues: bool,
     ) -> None:
-        self._requests = requests
+        # Of the completions API, documents: a prompt, and the stops that its form needs.
+        self._requests = requests if api == "chat" else [document_of(request) for request in requests]
         self._model = model
         self._api = api
         self._continues = continues
@@ -51,8 +53,7 @@ class Writing:
         if request.stop:
             question["stop"] = list(request.stop)
         if self._api == "completions":
-            prompt = "\n\n".join(message.content for message in request.messages)
-            return {**question, "prompt": f"{prompt}\n\n{request.begins}"}
+            return {**question, "prompt": request.messages[0].content}
         messages = [{"role": m.role, "content": m.content} for m in request.messages]
         if self._continues and request.begins:
             messages.append({"role": "assistant", "content": request.begins})
