@@ -34,8 +34,16 @@ def test_the_text_begins_behind_one_blank() -> None:
     assert message.content.endswith("\nReview: I bought")
 
 
-def test_a_text_ends_at_a_blank_line_or_at_the_next_header() -> None:
-    assert document_of(replace(ASK, stop=("END",))).stop == ("END", "\n\n", "\nTopic:")
+def test_a_text_ends_at_a_blank_line_or_where_a_line_of_a_header_begins() -> None:
+    stops = ("END", "\n\n", "\nTopic:", "\nLength:", "\nReview:")
+    assert document_of(replace(ASK, stop=("END",))).stop == stops
+
+
+def test_a_field_that_the_examples_have_in_their_lines_ends_no_text() -> None:
+    talk = Message("assistant", "Doctor: How are you?\nPatient: Bad.")
+    header = Message("user", "Topic: cough\nPatient: a woman\nText:")
+    asked = replace(ASK, messages=(header, talk, header))
+    assert document_of(asked).stop == ("\n\n", "\nTopic:", "\nText:")
 
 
 @pytest.mark.parametrize("instruction", ["Write a review of tea", f"Write {'very ' * 9}well: tea"])

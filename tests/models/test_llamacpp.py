@@ -111,7 +111,7 @@ def test_a_model_without_a_chat_template_goes_on_with_a_document() -> None:
     )
     payload = llama_server._payload(replace(ASK, messages=shown, begins="I tried"), 0, chat=False)
     assert payload["prompt"] == "Topic: tea\nReview: Good.\n\nTopic: oil\nReview: I tried"
-    assert payload["stop"] == ["END", "\n\n", "\nTopic:"]
+    assert payload["stop"] == ["END", "\n\n", "\nTopic:", "\nReview:"]
     assert "messages" not in payload
 
 

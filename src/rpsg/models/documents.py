@@ -21,8 +21,8 @@ MARK = "+text"
 
 _BREAK = "\n\n"
 _BLANK_LINES = re.compile(r"[ \t]*\n\s*")
-# A header's first field, such as "Topic:": the next document begins with it. A sentence is no field.
-_FIELD = re.compile(r"[^\n:]{1,30}:")
+# A line of a header begins with its field, such as "Topic:". A sentence is no field.
+_FIELD = re.compile(r"^[^\n:]{1,30}:", re.MULTILINE)
 
 
 def is_document(request: Request) -> bool:
@@ -43,20 +43,23 @@ def document_of(request: Request) -> Request:
         prompt = _BREAK.join([*(message.content for message in request.messages), request.begins])
         return replace(request, messages=(replace(first, role="user", content=prompt),))
     parts: list[str] = []
-    header = ""
     for message in request.messages:
         content = _BLANK_LINES.sub("\n", message.content.strip())
         if message.role == "user":
-            header = header or content
             parts.append(content)
         elif message.role == "assistant":
             parts.append(f" {content}{_BREAK}")
     parts.append(f" {request.begins}" if request.begins else "")
-    stops = dict.fromkeys((*request.stop, _BREAK, *_next_header(header)))
+    stops = dict.fromkeys((*request.stop, _BREAK, *_next_header(request)))
     message = replace(first, role="user", content="".join(parts))
     return replace(request, messages=(message,), stop=tuple(stops))
 
 
-def _next_header(header: str) -> tuple[str, ...]:
-    field = _FIELD.match(header)
-    return (f"\n{field.group()}",) if field else ()
+def _next_header(request: Request) -> list[str]:
+    """What begins a line of a header: the next one, or one within a text that goes on in its form.
+
+    A dialogue may have "Patient:" in its lines, and the header too: what the examples hold is no end.
+    """
+    shown = "\n".join(m.content for m in request.messages if m.role == "assistant")
+    lines = [f"\n{field}" for field in _FIELD.findall(request.messages[-1].content)]
+    return [line for line in lines if line not in f"\n{shown}"]

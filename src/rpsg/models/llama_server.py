@@ -199,6 +199,9 @@ def _parameters(path: Path, slots: int, context: int, threads: int, state: Path,
     parameters.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_ENABLED
     parameters.cache_type_k = parameters.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_BF16
     parameters.kv_unified = False
+    # Else a slot filled from a file lacks what a model with a sliding window (Gemma) has let slide out of it,
+    # and the whole prompt is computed again.
+    parameters.swa_full = True
     parameters.cache_ram_mib = 0
     parameters.fit_params = False
     parameters.slot_save_path = f"{state}/"

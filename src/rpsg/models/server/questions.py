@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # What every server can take as a seed: a positive 32-bit number.
 _SEEDS = 2**31 - 1
+# More stop sequences are refused by OpenAI; those left out are applied to what comes back.
+_MOST_STOPS = 4
 # How many answers are remembered to see one that is given twice.
 _REMEMBERED = 10_000
 
@@ -51,7 +53,7 @@ class Writing:
             "seed": request.seed % _SEEDS,
         }
         if request.stop:
-            question["stop"] = list(request.stop)
+            question["stop"] = list(request.stop[:_MOST_STOPS])
         if self._api == "completions":
             return {**question, "prompt": request.messages[0].content}
         messages = [{"role": m.role, "content": m.content} for m in request.messages]
@@ -62,7 +64,7 @@ class Writing:
 
     def read(self, index: int, answer: dict[str, Any], changes: frozenset[str]) -> Reply:
         request = self._requests[index]
-        cuts = without("stop") in changes
+        cuts = without("stop") in changes or len(request.stop) > _MOST_STOPS
         reply = read_reply(answer, request, continues=self._continues, cuts=cuts)
         self._refuse_again(answer.get("id"), reply.text, request)
         return reply
