@@ -45,6 +45,7 @@ name = "tiny"
 title = "Tiny reviews"
 about = "reviews of five kinds of food"
 text = "review"
+begins = "{opening}"
 marginals = [["topic", "sentiment"], ["sentiment", "length"]]
 
 [[attributes]]
@@ -82,10 +83,9 @@ text = "They sent olive oil in a cracked bottle and half of it went into the par
 PROMPTS = {
     "system.txt": "You write each {kind} as customers do. The corpus: {about}.",
     "candidate.txt": (
-        "Write a review of {topic} by {sentiment} customer,"
-        "[[ category {label},]][[ with the words {phrases},]] {words} words: {opening}"
+        "Topic: {topic}\nCustomer: {sentiment}\nLength: {words} words\n"
+        "[[Category: {label}\n]][[Words: {phrases}\n]]Review:"
     ),
-    "variant.txt": "Another {sentiment} review of {topic} in {words} words, in the manner of: {text}",
 }
 #: Two vocabularies that share no word with each other, with the pack or with what the fake writer fills in.
 APPLE = [

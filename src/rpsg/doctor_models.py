@@ -145,7 +145,9 @@ def _writer(plan: Plan) -> Finding:
     began = time.monotonic()
     models = plan.models
     # One thread: two wait for each other in a loop, which on a busy machine takes three times as long.
-    writer = registry.writer(models.writer, slots=1, threads=1, context=models.context, server=plan.server)
+    writer = registry.writer(
+        models.writer, slots=1, threads=1, context=models.context, form=models.form, server=plan.server
+    )
     request = Request((Message("user", "Say yes."),), max_tokens=1, seed=1)
     (reply,) = writer.write([request])
     took = time.monotonic() - began

@@ -13,7 +13,7 @@ from rpsg.methods.trial import TEXTS
 from rpsg.models.prices import find_price, price_for, read_prices
 from rpsg.results import Forecast
 from rpsg.stages.cards import CardModel
-from rpsg.stages.prompts import PREFIXES, candidate_request
+from rpsg.stages.prompts import candidate_request
 from rpsg.stages.streams import stream
 from rpsg.store.limits import most_of
 
@@ -56,7 +56,7 @@ def workload(plan: Plan, pack: Pack, candidates: int) -> Workload:
     candidates += TEXTS  # those of the trial are like them
     share = candidates / max(len(requests), 1)
     last = sum(len(request.messages[-1].content) for request in requests) * share
-    shared = sum(_shared_length(request) for request in requests[:PREFIXES])
+    shared = sum({request.messages[:-1]: _shared_length(request) for request in requests}.values())
     words = sum((request.max_tokens - 16) / 1.7 for request in requests) * share
     most = [most_of(request) for request in requests]
     return Workload(

@@ -44,7 +44,7 @@ NOT_IDENTITY = {
 GENERATION = {
     "corpus": {"about", "size", "license"},
     "method": {"oversample", "uniform_mix", "diversity"},
-    "models": {"writer", "scorer", "context"},
+    "models": {"writer", "scorer", "context", "form"},
     "server": {"*"},
     "paper": {"*"},
     "generation": {"*"},
@@ -171,7 +171,11 @@ class Method(Section):
 
 
 class Models(Section):
-    """The models, by name, path or hub id."""
+    """The models, by name, path or hub id.
+
+    ``form`` is how the writer is given examples and a card: "chat" as turns of a chat, "text" as one document
+    to go on with, "auto" as suits its weights. On a server it chooses the API, over ``api`` of ``[server]``.
+    """
 
     writer: str = "smollm2-135m"
     embedder: str = "minilm"
@@ -179,7 +183,8 @@ class Models(Section):
     sentiment: str | None = None
     slots: int | None = Field(None, ge=1, le=256)
     threads: int | None = Field(None, ge=1, le=256)
-    context: int = Field(1536, ge=256, le=131072)
+    context: int = Field(2048, ge=256, le=131072)
+    form: Literal["auto", "chat", "text"] = "auto"
 
 
 class Server(Section):
@@ -284,14 +289,14 @@ class Vault(Section):
 class Generation(Section):
     """The public random stream: prompts, sampling. It never touches the noise.
 
-    ``examples`` is how many of the pack's invented texts a prompt shows. The default writer is so small
-    that it copies their manner into every text; larger writers may gain from some.
+    ``examples`` is how many of the pack's invented texts a prompt shows: those whose length is nearest to
+    the one that is wanted.
     """
 
     seed: int = Field(0, ge=0, lt=2**63)
     temperature: float | None = Field(None, gt=0, le=2)
     top_p: float | None = Field(None, gt=0, le=1)
-    examples: int = Field(0, ge=0, le=20)
+    examples: int = Field(4, ge=0, le=20)
 
 
 class Plan(Section):

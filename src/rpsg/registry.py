@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rpsg.evaluation.measure import Metric
+    from rpsg.models.documents import Form
     from rpsg.plan import Server
     from rpsg.protocols import Classifier, Embedder, Scorer, Writer
 
@@ -231,17 +232,22 @@ def writer(
     slots: int | None = None,
     threads: int | None = None,
     context: int | None = None,
+    form: Form = "auto",
     server: Server | None = None,
 ) -> Writer:
     """The writer called ``name``; a path or a hub id of a GGUF file is run with llama.cpp.
 
-    ``openai:MODEL`` and ``azure:DEPLOYMENT`` are asked for on ``server``.
+    ``openai:MODEL`` and ``azure:DEPLOYMENT`` are asked for on ``server``; there ``form`` chooses the API. A
+    writer of another package is told the form only when it is not "auto".
     """
     if served := _served(name):
+        if server is not None and form != "auto":
+            server = server.model_copy(update={"api": "completions" if form == "text" else "chat"})
         on_server: Writer = find("writers", served)(name, server)
         return on_server
     build = find("writers", _formed("writers", name) or ("smollm2-135m" if _is_file(name) else name))
-    made: Writer = build(name, slots=slots, threads=threads, context=context)
+    more = {} if form == "auto" else {"form": form}
+    made: Writer = build(name, slots=slots, threads=threads, context=context, **more)
     return made
 
 

@@ -104,6 +104,7 @@ def load_tools(plan: Plan, writer: Writer | None = None) -> Tools:
             slots=models.slots,
             threads=models.threads,
             context=models.context,
+            form=models.form,
             server=plan.server,
         ),
         embedder=embedder,

@@ -46,7 +46,6 @@ def test_every_pack_that_ships_is_whole(name: str) -> None:
     for example in pack.examples:
         assert len(example.text.split()) >= COPIED_WORDS
     assert "{topic}" in pack.prompts["candidate.txt"]
-    assert "{text}" in pack.prompts["variant.txt"]
 
 
 @pytest.mark.parametrize("name", pack_names())
@@ -129,7 +128,7 @@ def test_what_is_wrong_in_a_pack_is_named(folder: Path, before: str, after: str,
     assert said in caught.value.message
 
 
-@pytest.mark.parametrize("file", ["pack.toml", "system.txt", "candidate.txt", "variant.txt"])
+@pytest.mark.parametrize("file", ["pack.toml", "system.txt", "candidate.txt"])
 def test_a_missing_file_is_named(folder: Path, file: str) -> None:
     (folder / file).unlink()
     with pytest.raises(UsageError, match=f"has no {file}"):

@@ -103,17 +103,34 @@ def test_no_seed_means_a_random_one() -> None:
     assert llama_server._payload(ASK, 0, chat=True)["seed"] != 2**32 - 1
 
 
-def test_a_model_without_a_chat_template_goes_on_with_the_messages() -> None:
-    payload = llama_server._payload(ASK, 0, chat=False)
-    assert payload["prompt"] == "Say hello.\n\n"
+def test_a_model_without_a_chat_template_goes_on_with_a_document() -> None:
+    shown = (
+        Message("user", "Topic: tea\nReview:"),
+        Message("assistant", "Good."),
+        Message("user", "Topic: oil\nReview:"),
+    )
+    payload = llama_server._payload(replace(ASK, messages=shown, begins="I tried"), 0, chat=False)
+    assert payload["prompt"] == "Topic: tea\nReview: Good.\n\nTopic: oil\nReview: I tried"
+    assert payload["stop"] == ["END", "\n\n", "\nTopic:", "\nReview:"]
     assert "messages" not in payload
 
 
 def test_a_beginning_is_the_start_of_the_answer_that_the_model_goes_on_with() -> None:
-    begun = replace(ASK, begins="Hello to")
-    payload = llama_server._payload(begun, 0, chat=True)
+    payload = llama_server._payload(replace(ASK, begins="Hello to"), 0, chat=True)
     assert payload["messages"][-1] == {"role": "assistant", "content": "Hello to"}
-    assert llama_server._payload(begun, 0, chat=False)["prompt"] == "Say hello.\n\nHello to"
+
+
+def test_weights_with_a_template_used_for_text_have_a_name_of_their_own(make_gguf: MakeGguf) -> None:
+    chats = make_gguf("chats.gguf", tokenizer__chat_template="{{ messages }}")
+    assert LlamaCppWriter(chats, form="text").name == f"{LlamaCppWriter(chats).name}+text"
+    assert LlamaCppWriter(chats, form="chat").name == LlamaCppWriter(chats).name
+    base = make_gguf("base.gguf")
+    assert LlamaCppWriter(base, form="text").name == LlamaCppWriter(base).name
+
+
+def test_a_base_model_is_not_asked_to_chat(make_gguf: MakeGguf) -> None:
+    with pytest.raises(ModelError, match="no chat template"):
+        LlamaCppWriter(make_gguf(), form="chat")
 
 
 def answer(*chunks: dict[str, Any], stopped: bool = False, begins: str = "") -> llama_server._Answer:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rpsg.domains import find_pack, pack_names
+from rpsg.domains.pack import Example
 from rpsg.models.fake import FakeWriter
 from rpsg.plan import Plan, resolve
 from rpsg.records import Card
@@ -51,15 +52,14 @@ def test_optional_segments_go_when_a_field_is_missing(
 
 def test_a_request_says_what_the_card_says_in_the_pack_s_words(tiny: Pack) -> None:
     said = candidate_request(tiny, Plan(), Card(VALUES), 0).messages[-1].content
-    assert said == "Write a review of olive oil by unhappy customer, 20 words: We tried"
+    assert said == "Topic: olive oil\nCustomer: unhappy\nLength: 20 words\nReview:"
 
 
 def test_label_and_phrases_are_said_when_the_card_has_them(tiny: Pack) -> None:
     pack = tiny.with_label(("food", "drink"))
     card = Card({**VALUES, "label": "food"}, ("dark glass", "cork"))
     said = candidate_request(pack, Plan(), card, 0).messages[-1].content
-    assert "category food," in said
-    assert "with the words dark glass, cork," in said
+    assert said.endswith("\nCategory: food\nWords: dark glass, cork\nReview:")
 
 
 @pytest.mark.parametrize("name", pack_names())
@@ -76,6 +76,15 @@ def test_no_placeholder_is_left_in_any_request_of_any_pack(name: str) -> None:
                 assert all(message.content for message in request.messages)
 
 
+def test_requests_of_one_length_and_number_of_prefix_share_every_byte_of_it(tiny: Pack) -> None:
+    plan = with_examples(1)
+    for values in ({"length": "short"}, {"length": "long"}):
+        requests = [candidate_request(tiny, plan, Card({**VALUES, **values}), i) for i in range(3 * PREFIXES)]
+        for i, request in enumerate(requests):
+            assert request.messages[:-1] == requests[i % PREFIXES].messages[:-1]
+            assert request.messages[:-1] == prefix(tiny, plan, values, i % PREFIXES)
+
+
 @pytest.mark.parametrize("name", pack_names())
 def test_a_pack_asks_in_words_for_what_its_text_begins_with_or_ends_where_the_text_begins(name: str) -> None:
     pack = find_pack(name)
@@ -87,26 +96,57 @@ def test_a_pack_asks_in_words_for_what_its_text_begins_with_or_ends_where_the_te
         assert header or asked.endswith(f"beginning with: {request.begins}")
 
 
-def test_requests_with_the_same_number_of_prefix_share_every_byte_of_it(tiny: Pack) -> None:
-    cards = CardModel.uniform(tiny).draw(3 * PREFIXES, stream(0, "test"))
-    plan = with_examples(2)
-    requests = [candidate_request(tiny, plan, card, i) for i, card in enumerate(cards)]
-    for i, request in enumerate(requests):
-        assert request.messages[:-1] == requests[i % PREFIXES].messages[:-1]
-        assert request.messages[:-1] == prefix(tiny, plan, i % PREFIXES)
+def with_texts_of(pack: Pack, *lengths: int) -> Pack:
+    """The pack with invented examples of these numbers of words, each of which names its place."""
+    texts = [" ".join([f"text{k}", *["tea"] * (length - 1)]) for k, length in enumerate(lengths)]
+    return pack.model_copy(update={"examples": tuple(Example(card=VALUES, text=text) for text in texts)})
+
+
+def shown(pack: Pack, plan: Plan, length: str, number: int) -> list[str]:
+    turns = prefix(pack, plan, {"length": length}, number)
+    return [turn.content for turn in turns if turn.role == "assistant"]
+
+
+@pytest.mark.parametrize(("length", "words"), [("short", 5), ("medium", 11), ("long", 40)])
+def test_the_examples_are_as_long_as_the_text_that_is_wanted(tiny: Pack, length: str, words: int) -> None:
+    pack = with_texts_of(tiny, *[5, 11, 40] * 4)
+    for number in range(PREFIXES):
+        found = shown(pack, with_examples(4), length, number)
+        assert [len(text.split()) for text in found] == [words] * 4
+
+
+def test_where_a_length_has_too_few_examples_the_nearest_others_are_shown_too(tiny: Pack) -> None:
+    pack = with_texts_of(tiny, 5, 40, 41, 11, 12)
+    found = {
+        len(text.split())
+        for number in range(PREFIXES)
+        for text in shown(pack, with_examples(3), "long", number)
+    }
+    assert found == {40, 41, 11, 12}
+
+
+def test_the_sets_of_a_length_are_different_and_show_all_of_its_examples(tiny: Pack) -> None:
+    pack = with_texts_of(tiny, *[40] * 4 * PREFIXES)
+    sets = [set(shown(pack, with_examples(4), "long", number)) for number in range(PREFIXES)]
+    assert [len(one) for one in sets] == [4] * PREFIXES
+    assert len(set.union(*sets)) == 4 * PREFIXES
+
+
+def test_four_examples_are_shown_unless_the_plan_says_otherwise(tiny: Pack) -> None:
+    assert len(shown(with_texts_of(tiny, *[40] * 6), Plan(), "long", 0)) == 4
 
 
 @pytest.mark.parametrize(("asked", "shown"), [(0, 0), (1, 1), (2, 2), (20, 2)])
 def test_a_prompt_is_a_chat_with_as_many_examples_as_the_plan_says(
     tiny: Pack, asked: int, shown: int
 ) -> None:
-    roles = [message.role for message in prefix(tiny, with_examples(asked), 0)]
+    roles = [message.role for message in prefix(tiny, with_examples(asked), {}, 0)]
     assert roles == ["system", *(["user", "assistant"] * shown)]
 
 
 def test_the_system_prompt_tells_what_the_corpus_is_about(tiny: Pack) -> None:
     plan = resolve({"corpus": {"about": "tea"}})
-    assert prefix(tiny, plan, 0)[0].content == "You write each review as customers do. The corpus: tea."
+    assert prefix(tiny, plan, {}, 0)[0].content == "You write each review as customers do. The corpus: tea."
 
 
 def test_the_line_about_the_corpus_takes_the_place_of_the_pack_s(tiny: Pack) -> None:
@@ -149,7 +189,7 @@ def test_candidates_come_back_by_card_though_they_are_asked_for_by_prefix(tiny: 
         assert by_id[i].card == card
         assert request in writer.requests
     firsts = [request.messages[:-1] for request in writer.requests]
-    assert sum(a != b for a, b in itertools.pairwise(firsts)) < PREFIXES
+    assert sum(a != b for a, b in itertools.pairwise(firsts)) == len(set(firsts)) - 1
 
 
 def test_a_failed_reply_is_a_dropped_candidate_and_never_an_input(tiny: Pack) -> None:
@@ -170,7 +210,16 @@ def test_variants_know_their_parent_and_take_turns(tiny: Pack) -> None:
     assert grown.candidates[:3] == pool.candidates
     assert [c.parent for c in grown.candidates[3:]] == [2, 0, 2, 0, 2]
     assert [c.id for c in grown] == list(range(8))
-    assert all(winners[i % 2].text in r.messages[-1].content for i, r in enumerate(writer.requests))
+    for i, candidate in enumerate(grown.candidates[3:]):
+        request = variant_request(tiny, Plan(), winners[i % 2].card, winners[i % 2].text, candidate.id)
+        assert request in writer.requests
+
+
+def test_a_variant_is_asked_for_by_the_winner_as_the_last_example_and_its_header_again(tiny: Pack) -> None:
+    header, text, again = variant_request(tiny, Plan(), Card(VALUES), "A winner's text.", 0).messages[-3:]
+    assert (header.role, text.role, again.role) == ("user", "assistant", "user")
+    assert text.content == "A winner's text."
+    assert header == again == candidate_request(tiny, Plan(), Card(VALUES), 0).messages[-1]
 
 
 def test_without_winners_there_are_no_variants(tiny: Pack) -> None:

@@ -1,8 +1,8 @@
 """A domain pack: the public description of a kind of text, as files that anyone can read and replace.
 
-A pack is a folder with ``pack.toml`` (schema, what is counted together, invented examples) and three
-prompts: ``system.txt``, ``candidate.txt``, ``variant.txt``. Everything in it is public: it must be fixed
-without looking at the private data, and its hash is part of the plan and of the ledger.
+A pack is a folder with ``pack.toml`` (schema, what is counted together, invented examples) and two prompts:
+``system.txt``, and ``candidate.txt``, the header that a text follows. Everything in it is public: it must be
+fixed without looking at the private data, and its hash is part of the plan and of the ledger.
 """
 
 from __future__ import annotations

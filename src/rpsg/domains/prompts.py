@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-PROMPTS = ("system.txt", "candidate.txt", "variant.txt")
+PROMPTS = ("system.txt", "candidate.txt")
 #: Prompts of the methods that begin with private seeds; a pack without one has that of the generic pack.
 SEED_PROMPTS = (
     *("abstract_system.txt", "abstract.txt"),
@@ -36,7 +36,6 @@ REWRITE = (*ABOUT, "sentiment", "words", "fewest", "most", "paragraphs")
 KNOWN = {
     "system.txt": ABOUT,
     "candidate.txt": CARD,
-    "variant.txt": (*CARD, "text"),
     # No system prompt holds a record or a text: what they say is material, and there it would be an order.
     "abstract_system.txt": SUMMARY,
     "abstract.txt": (*SUMMARY, "record"),
@@ -44,10 +43,9 @@ KNOWN = {
     "first_rewrite.txt": (*REWRITE, "text"),
     "second_rewrite.txt": (*REWRITE, "text"),
 }
-OF_CARDS = ("candidate.txt", "variant.txt")
+OF_CARDS = ("candidate.txt",)
 #: The one field without which a prompt asks for something else, and what it stands for.
 NEEDED = {
-    "variant.txt": ("text", "the text that another is written in the manner of"),
     "abstract.txt": ("record", "the record that is summed up"),
     "first_rewrite.txt": ("text", "the summary that is rewritten"),
     "second_rewrite.txt": ("text", "the text that is rewritten"),
@@ -82,11 +80,11 @@ def check_prompts(
     asked = {*FIELD.findall(prompts["candidate.txt"]), *FIELD.findall(begins)}
     for name, kind in attributes.items():
         if kind != "free" and not asked & ({name, "words"} if kind == "words" else {name}):
-            wanted = "words" if kind == "words" else name
+            either = " or {words}" if kind == "words" else ""
             raise UsageError(
-                f"{folder / 'candidate.txt'} has no field {{{wanted}}}: {name!r} would be counted in private "
-                "texts, and no text would be written from it.",
-                hint=f"Write {{{wanted}}} into it, or take {name!r} out of pack.toml.",
+                f"{folder / 'candidate.txt'} has no field {{{name}}}{either}: {name!r} would be counted in "
+                "private texts, and no text would be written from it.",
+                hint=f"Write {{{name}}}{either} into it, or take {name!r} out of pack.toml.",
             )
 
 

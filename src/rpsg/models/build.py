@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rpsg.models.assets import locate
+from rpsg.models.catalogue import CATALOGUE
 from rpsg.models.files import models_folder
 
 if TYPE_CHECKING:
+    from rpsg.models.documents import Form
     from rpsg.models.fake import FakeEmbedder, FakeScorer, FakeWriter
     from rpsg.models.gguf_embedder import GgufEmbedder
     from rpsg.models.int8_embedder import Int8Embedder
@@ -26,11 +28,18 @@ EMBEDDER_ASSET = "minilm-onnx"
 INT8_ASSET = "minilm-torch"
 
 
-def llamacpp(name: str, *, slots: int | None, threads: int | None, context: int | None) -> LlamaCppWriter:
-    """A GGUF file, by catalogue name, hub id or path, run by llama.cpp in this process."""
+def llamacpp(
+    name: str, *, slots: int | None, threads: int | None, context: int | None, form: Form = "auto"
+) -> LlamaCppWriter:
+    """A GGUF file, by catalogue name, hub id or path, run by llama.cpp in this process.
+
+    ``form`` is "auto" for what the catalogue found to be best, else for what suits the weights.
+    """
     from rpsg.models.llamacpp import LlamaCppWriter  # noqa: PLC0415  # optional package
 
-    return LlamaCppWriter(locate(name), slots, threads, context)
+    if form == "auto" and name in CATALOGUE:
+        form = CATALOGUE[name].form
+    return LlamaCppWriter(locate(name), slots, threads, context, form=form)
 
 
 def minilm(name: str, *, threads: int | None) -> OnnxEmbedder:
@@ -77,12 +86,12 @@ def sentence_transformers(name: str, *, threads: int | None) -> SentenceTransfor
 
 
 def transformers_writer(
-    name: str, *, slots: int | None, threads: int | None, context: int | None
+    name: str, *, slots: int | None, threads: int | None, context: int | None, form: Form = "auto"
 ) -> TransformersWriter:
     """``transformers:NAME``: a folder, a GGUF file, or a repository of a hub that is on this disk."""
     from rpsg.models.torch_models.writer import TransformersWriter  # noqa: PLC0415  # optional package
 
-    return TransformersWriter(_after_colon(name), slots, threads, context)
+    return TransformersWriter(_after_colon(name), slots, threads, context, form=form)
 
 
 def transformers_scorer(name: str, *, threads: int | None) -> TransformersScorer:
@@ -121,7 +130,7 @@ def sentiment(embedder: Embedder, name: str = "sentiment", **_: int | None) -> C
     return EmbeddingSentiment() if EmbeddingSentiment.fits(embedder) else NearestSentiment(embedder)
 
 
-def fake_writer(name: str, **_: int | None) -> FakeWriter:
+def fake_writer(name: str, **_: int | str | None) -> FakeWriter:
     from rpsg.models.fake import FakeWriter  # noqa: PLC0415  # for tests
 
     return FakeWriter(name=f"{name}-writer")

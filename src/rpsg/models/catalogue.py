@@ -7,7 +7,10 @@ of the finished file. Sizes are in bytes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from rpsg.models.documents import Form
 
 Kind = Literal["writer", "embedder", "data"]
 Recipe = Literal["as it is", "fine foods", "rated snippets"]
@@ -35,13 +38,17 @@ class AssetFile:
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """Something to pull by its name. With one file its place is the file, with several their folder."""
+    """Something to pull by its name. With one file its place is the file, with several their folder.
+
+    ``form`` is what a writer should be given where it is not the one that its weights suggest.
+    """
 
     name: str
     kind: Kind
     purpose: str
     licence: str
     files: tuple[AssetFile, ...]
+    form: Form = "auto"
 
     @property
     def size(self) -> int:
@@ -81,6 +88,7 @@ QWEN_SMALL = Asset(
             size=491_400_064,
         ),
     ),
+    form="text",
 )
 
 QWEN_LARGE = Asset(

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from rpsg.errors import MissingExtraError, ModelError
+from rpsg.models.documents import document_of, is_document
 from rpsg.protocols import Reply
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class ServerGoneError(Exception):
 class LlamaServer:
     """``slots`` texts at a time, ``context`` tokens each, on ``threads`` cores.
 
+    ``chat``: the weights have a chat template. ``documents``: what is a document is not put into it.
+
     Raises MissingExtraError without xllamacpp, ModelError when the weights cannot be loaded.
     """
 
@@ -61,9 +64,11 @@ class LlamaServer:
         narrow: bool,
         state: Path,
         verbose: bool,
+        documents: bool = False,
     ) -> None:
         self._key = secrets.token_urlsafe(24)
         self._chat = chat
+        self._documents = documents
         parameters = _parameters(path, slots, context, threads, state, verbose=verbose)
         parameters.api_keys = [self._key]
         if narrow:
@@ -79,9 +84,10 @@ class LlamaServer:
         Raises ServerGoneError when there is no server to answer.
         """
         answer = _Answer(stopped, request.begins)
-        ask = self._server.handle_chat_completions if self._chat else self._server.handle_completions
+        chat = self._chat and not (self._documents and is_document(request))
+        ask = self._server.handle_chat_completions if chat else self._server.handle_completions
         try:
-            ask(_payload(request, slot, chat=self._chat), answer.take)
+            ask(_payload(request, slot, chat=chat), answer.take)
         except (ValueError, RuntimeError, TypeError) as error:
             return Reply("", "error", error=f"llama.cpp: {error}")
         return answer.reply()
@@ -151,6 +157,8 @@ class _Answer:
 
 def _payload(request: Request, slot: int, *, chat: bool) -> dict[str, Any]:
     """The request in the server's words. Every sampler is named, so that no default adds its own."""
+    if not chat:
+        request = document_of(request)
     payload: dict[str, Any] = {
         "max_tokens": request.max_tokens,
         "seed": request.seed % _SEEDS,
@@ -171,9 +179,8 @@ def _payload(request: Request, slot: int, *, chat: bool) -> dict[str, Any]:
         begun = [{"role": "assistant", "content": request.begins}] if request.begins else []
         payload["messages"] = messages + begun
         payload["chat_template_kwargs"] = {"enable_thinking": False}
-    else:  # a model without a chat template only goes on with a text
-        payload["prompt"] = "\n\n".join(message.content for message in request.messages)
-        payload["prompt"] += f"\n\n{request.begins}"
+    else:
+        payload["prompt"] = request.messages[0].content
     return payload
 
 
@@ -192,6 +199,9 @@ def _parameters(path: Path, slots: int, context: int, threads: int, state: Path,
     parameters.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_ENABLED
     parameters.cache_type_k = parameters.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_BF16
     parameters.kv_unified = False
+    # Else a slot filled from a file lacks what a model with a sliding window (Gemma) has let slide out of it,
+    # and the whole prompt is computed again.
+    parameters.swa_full = True
     parameters.cache_ram_mib = 0
     parameters.fit_params = False
     parameters.slot_save_path = f"{state}/"

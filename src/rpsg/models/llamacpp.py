@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rpsg.errors import ModelError, RpsgError
 from rpsg.models.crew import Crew, Prefixes
+from rpsg.models.documents import MARK
 from rpsg.models.files import file_digest
 from rpsg.models.gguf import GgufHeader, read_header
 from rpsg.models.llama_server import NARROW, LlamaServer, ServerGoneError
@@ -18,6 +19,7 @@ from rpsg.protocols import Reply
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rpsg.models.documents import Form
     from rpsg.protocols import OnReply, Request
 
 _SLOTS_PER_SERVER = 8
@@ -38,6 +40,9 @@ class LlamaCppWriter:
     threads: how many cores to use (default: all this process may use). One server a core with one thread
         each beats one server with many threads, which wait for each other in a loop that burns the core.
     context: tokens of prompt and text together for one text (default: 2048, or what the model was made for).
+    form: "chat" puts each request into the weights' chat template; "text" writes requests with examples as
+        one document to go on with, and instructions still as a chat if there is a template; "auto" is "chat"
+        for weights with a template. Without a template all is text, and "chat" is refused.
 
     Sampling is temperature, then top_p, over the 1000 likeliest tokens. The weights are loaded at the first
     ``write``. Raises MissingExtraError without xllamacpp; ModelError when the file is missing, damaged, or
@@ -53,10 +58,17 @@ class LlamaCppWriter:
         threads: int | None = None,
         context: int | None = None,
         *,
+        form: Form = "auto",
         verbose: bool = False,
     ) -> None:
         self._path = Path(path)
         self._header = read_header(self._path)
+        if form == "chat" and not self._header.has_chat_template:
+            raise ModelError(
+                f"{self._path.name} has no chat template: it goes on with text and cannot chat.",
+                hint='Leave form at "auto" in the section [models] of the plan.',
+            )
+        self._documents = form == "text"
         trained = self._header.number("context_length", _CONTEXT)
         self._context = context or min(_CONTEXT, trained)
         self._threads = threads or cores()
@@ -66,7 +78,8 @@ class LlamaCppWriter:
 
     @property
     def name(self) -> str:
-        return f"llamacpp:{self._path.stem}@{file_digest(self._path)[:12]}"
+        mark = MARK if self._documents and self._header.has_chat_template else ""
+        return f"llamacpp:{self._path.stem}@{file_digest(self._path)[:12]}{mark}"
 
     @property
     def slots(self) -> int:
@@ -119,6 +132,7 @@ class LlamaCppWriter:
             context=self._context,
             threads=max(1, self._threads // self._servers),
             chat=self._header.has_chat_template,
+            documents=self._documents,
             narrow=_is_narrow(self._header),
             state=state,
             verbose=self._verbose,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rpsg.records import Candidate, Drop, Pool
-from rpsg.stages.prompts import PREFIXES, candidate_request, variant_request
+from rpsg.stages.prompts import by_prefix, candidate_request, variant_request
 from rpsg.stages.tidy import tidy
 
 if TYPE_CHECKING:
@@ -26,10 +26,8 @@ def write_candidates(
 ) -> Pool:
     """One candidate from each card; ids count from 0."""
     requests = [candidate_request(pack, plan, card, i) for i, card in enumerate(cards)]
-    # Requests with the same shared beginning go one after the other: the server computes it once.
-    order = sorted(range(len(requests)), key=lambda i: (i % PREFIXES, i))
     progress.start("writing candidates", len(requests))
-    replies = _write(requests, order, writer, progress)
+    replies = _write(requests, writer, progress)
     return Pool(tuple(candidate_of(i, cards[i], replies[i], None) for i in range(len(cards))))
 
 
@@ -49,13 +47,13 @@ def write_variants(
         variant_request(pack, plan, parent.card, parent.text, first + i) for i, parent in enumerate(parents)
     ]
     progress.start("writing variants", len(requests))
-    replies = _write(requests, range(len(requests)), writer, progress)
+    replies = _write(requests, writer, progress)
     return pool.extend([candidate_of(first + i, p.card, replies[i], p.id) for i, p in enumerate(parents)])
 
 
-def _write(
-    requests: Sequence[Request], order: Sequence[int], writer: Writer, progress: Progress
-) -> dict[int, Reply]:
+def _write(requests: Sequence[Request], writer: Writer, progress: Progress) -> dict[int, Reply]:
+    # Requests with the same shared beginning go one after the other: the server computes it once.
+    order = by_prefix(requests)
     replies = writer.write([requests[i] for i in order], _report_to(progress))
     progress.done(written=sum(reply.finish != "error" for reply in replies))
     return dict(zip(order, replies, strict=True))

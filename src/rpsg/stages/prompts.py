@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from rpsg.domains.prompts import FIELD, OPTIONAL
@@ -10,13 +11,14 @@ from rpsg.stages.streams import stream, text_seed
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rpsg.domains import Pack
+    from rpsg.domains.pack import Attribute, Example
     from rpsg.plan import Plan
     from rpsg.records import Card
 
-#: How many different sets of examples a pool is written with: more vary the texts, fewer share more work.
+#: How many sets of examples each length is written with: more vary the texts, fewer share more work.
 PREFIXES = 4
 DEFAULT_WORDS = 80
 
@@ -32,7 +34,7 @@ def fill(template: str, fields: dict[str, str]) -> str:
     return FIELD.sub(lambda match: fields.get(match.group(1), ""), kept).strip()
 
 
-def words_asked(pack: Pack, values: dict[str, str]) -> int:
+def words_asked(pack: Pack, values: Mapping[str, str]) -> int:
     """How long a text with these values should be, in words."""
     for attribute in pack.attributes:
         if attribute.kind == "words" and values.get(attribute.name) in attribute.values:
@@ -40,7 +42,9 @@ def words_asked(pack: Pack, values: dict[str, str]) -> int:
     return DEFAULT_WORDS
 
 
-def fields_of(pack: Pack, values: dict[str, str], about: str, phrases: Sequence[str] = ()) -> dict[str, str]:
+def fields_of(
+    pack: Pack, values: Mapping[str, str], about: str, phrases: Sequence[str] = ()
+) -> dict[str, str]:
     """What a prompt may say about one text."""
     known = {a.name: a for a in pack.attributes}
     spoken = {name: known[name].spoken(value) for name, value in values.items() if name in known}
@@ -53,19 +57,58 @@ def fields_of(pack: Pack, values: dict[str, str], about: str, phrases: Sequence[
     }
 
 
-def prefix(pack: Pack, plan: Plan, number: int) -> tuple[Message, ...]:
-    """The part that many requests share: the system prompt, then invented examples as turns of a chat."""
+def prefix(pack: Pack, plan: Plan, values: Mapping[str, str], number: int) -> tuple[Message, ...]:
+    """The part that many requests share: the system prompt, then invented examples as turns of a chat.
+
+    A small model writes about as much as the examples it is shown, so they are those whose length is nearest
+    to that in ``values``. Each length has ``PREFIXES`` different sets; ``number`` chooses among them.
+    """
     about = plan.corpus.about or pack.about
-    system = fill(pack.prompts["system.txt"], {"about": about, "kind": pack.text})
-    turns = [Message("system", system)]
-    order = stream(plan.generation.seed, "examples", number).permutation(len(pack.examples))
-    for example in (pack.examples[i] for i in order[: plan.generation.examples]):
+    turns = [Message("system", fill(pack.prompts["system.txt"], {"about": about, "kind": pack.text}))]
+    for example in _examples(pack, plan, values, number % PREFIXES):
         turns.append(Message("user", _turn(pack, example.card, about)))
         turns.append(Message("assistant", example.text.strip()))
     return tuple(turns)
 
 
-def _turn(pack: Pack, values: dict[str, str], about: str, phrases: Sequence[str] = ()) -> str:
+def _examples(pack: Pack, plan: Plan, values: Mapping[str, str], which: int) -> list[Example]:
+    """Set ``which`` of the examples that are shown for a text of these values.
+
+    The nearest ones are dealt out like cards, dealt again in another order when there are not enough left
+    for a set: so all of them are shown, and each set has different ones.
+    """
+    wanted = plan.generation.examples
+    length = _bucket(pack, values)
+    near = sorted(pack.examples, key=lambda example: abs(_example_bucket(pack, example) - length))
+    if not wanted or not near:
+        return []
+    last = abs(_example_bucket(pack, near[min(wanted, len(near)) - 1]) - length)
+    near = [example for example in near if abs(_example_bucket(pack, example) - length) <= last]
+    sets = max(1, len(near) // wanted)
+    order = stream(plan.generation.seed, "examples", length, which // sets).permutation(len(near))
+    start = which % sets * wanted
+    return [near[i] for i in order[start : start + wanted]]
+
+
+def _words_attribute(pack: Pack) -> Attribute | None:
+    return next((attribute for attribute in pack.attributes if attribute.kind == "words"), None)
+
+
+def _bucket(pack: Pack, values: Mapping[str, str]) -> int:
+    """Which of the pack's lengths is wanted, counted from the shortest."""
+    attribute = _words_attribute(pack)
+    if attribute is None or (value := values.get(attribute.name)) not in attribute.values:
+        return 0
+    return attribute.values.index(value)
+
+
+def _example_bucket(pack: Pack, example: Example) -> int:
+    """Which of the pack's lengths an example has: by its words, whatever its card says."""
+    attribute = _words_attribute(pack)
+    return bisect_right(attribute.edges, len(example.text.split())) if attribute else 0
+
+
+def _turn(pack: Pack, values: Mapping[str, str], about: str, phrases: Sequence[str] = ()) -> str:
     return fill(pack.prompts["candidate.txt"], fields_of(pack, values, about, phrases))
 
 
@@ -75,25 +118,38 @@ def candidate_request(
     """The request for candidate ``number``, from its card. Texts of another purpose have other seeds."""
     values = dict(card.values)
     about = plan.corpus.about or pack.about
-    shared = prefix(pack, plan, number % PREFIXES)
+    shared = prefix(pack, plan, values, number)
     turn = Message("user", _turn(pack, values, about, card.phrases))
     return _request(pack, plan, (*shared, turn), values, purpose, number)
 
 
 def variant_request(pack: Pack, plan: Plan, card: Card, text: str, number: int) -> Request:
-    """The request that asks for a new text in the manner of ``text``, a winner of the votes (a DP output)."""
+    """The request that asks for a new text in the manner of ``text``, a winner of the votes (a DP output).
+
+    The winner is one more example, the one nearest to the new text, and the header is its own once more.
+    """
     values = dict(card.values)
     about = plan.corpus.about or pack.about
-    fields = {**fields_of(pack, values, about, card.phrases), "text": text}
-    turns = (
-        Message("system", fill(pack.prompts["system.txt"], {"about": about, "kind": pack.text})),
-        Message("user", fill(pack.prompts["variant.txt"], fields)),
-    )
+    turn = Message("user", _turn(pack, values, about, card.phrases))
+    turns = (*prefix(pack, plan, values, number), turn, Message("assistant", text.strip()), turn)
     return _request(pack, plan, turns, values, "variant", number)
 
 
+def by_prefix(requests: Sequence[Request]) -> list[int]:
+    """The places of the requests, those with the same shared part one after the other."""
+    groups: dict[tuple[Message, ...], list[int]] = {}
+    for place, request in enumerate(requests):
+        groups.setdefault(request.messages[:-1], []).append(place)
+    return [place for group in groups.values() for place in group]
+
+
 def _request(
-    pack: Pack, plan: Plan, messages: tuple[Message, ...], values: dict[str, str], purpose: str, number: int
+    pack: Pack,
+    plan: Plan,
+    messages: tuple[Message, ...],
+    values: Mapping[str, str],
+    purpose: str,
+    number: int,
 ) -> Request:
     return Request(
         messages=messages,

@@ -7,6 +7,7 @@ import json
 from collections import deque
 from typing import TYPE_CHECKING, Any, Literal
 
+from rpsg.models.documents import document_of
 from rpsg.models.server.capabilities import without
 from rpsg.models.server.replies import UnusableError, read_reply
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 # What every server can take as a seed: a positive 32-bit number.
 _SEEDS = 2**31 - 1
+# More stop sequences are refused by OpenAI; those left out are applied to what comes back.
+_MOST_STOPS = 4
 # How many answers are remembered to see one that is given twice.
 _REMEMBERED = 10_000
 
@@ -32,7 +35,8 @@ class Writing:
         *,
         continues: bool,
     ) -> None:
-        self._requests = requests
+        # Of the completions API, documents: a prompt, and the stops that its form needs.
+        self._requests = requests if api == "chat" else [document_of(request) for request in requests]
         self._model = model
         self._api = api
         self._continues = continues
@@ -49,10 +53,9 @@ class Writing:
             "seed": request.seed % _SEEDS,
         }
         if request.stop:
-            question["stop"] = list(request.stop)
+            question["stop"] = list(request.stop[:_MOST_STOPS])
         if self._api == "completions":
-            prompt = "\n\n".join(message.content for message in request.messages)
-            return {**question, "prompt": f"{prompt}\n\n{request.begins}"}
+            return {**question, "prompt": request.messages[0].content}
         messages = [{"role": m.role, "content": m.content} for m in request.messages]
         if self._continues and request.begins:
             messages.append({"role": "assistant", "content": request.begins})
@@ -61,7 +64,7 @@ class Writing:
 
     def read(self, index: int, answer: dict[str, Any], changes: frozenset[str]) -> Reply:
         request = self._requests[index]
-        cuts = without("stop") in changes
+        cuts = without("stop") in changes or len(request.stop) > _MOST_STOPS
         reply = read_reply(answer, request, continues=self._continues, cuts=cuts)
         self._refuse_again(answer.get("id"), reply.text, request)
         return reply

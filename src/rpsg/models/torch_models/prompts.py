@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from rpsg.models.documents import document_of, is_document
 from rpsg.protocols import Message
 
 if TYPE_CHECKING:
@@ -30,16 +31,23 @@ class Prompt:
         return (len(self.ids) // _STEP + 1) * _STEP
 
 
-def prompt_of(index: int, request: Request, tokenizer: Any) -> Prompt:
+def has_template(tokenizer: Any) -> bool:
+    """Whether the weights came with a chat template."""
+    return bool(getattr(tokenizer, "chat_template", None))
+
+
+def prompt_of(index: int, request: Request, tokenizer: Any, *, documents: bool = False) -> Prompt:
     """The request in the model's own chat template; in a model without one, a text to go on with.
 
-    The answer's first words follow the template's mark of an answer, so the model goes on after them.
+    ``documents``: what is a document is a text to go on with even where there is a template. The answer's
+    first words follow the template's mark of an answer, so the model goes on after them.
     """
-    if getattr(tokenizer, "chat_template", None):
+    if has_template(tokenizer) and not (documents and is_document(request)):
         text = _rendered(request.messages, tokenizer) + request.begins
     else:
-        text = "\n\n".join([*(message.content for message in request.messages), request.begins])
-        text = f"{tokenizer.bos_token or ''}{text}"
+        document = document_of(request)
+        request = replace(request, stop=document.stop)
+        text = f"{tokenizer.bos_token or ''}{document.messages[0].content}"
     return Prompt(index, request, tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
 
 

@@ -9,6 +9,8 @@ from contextlib import closing
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
+from rpsg.errors import ModelError
+from rpsg.models.documents import MARK
 from rpsg.models.machine import cores
 from rpsg.models.torch_models.lanes import one_thread_each
 from rpsg.models.torch_models.loading import (
@@ -20,7 +22,7 @@ from rpsg.models.torch_models.loading import (
     load_model,
     load_tokenizer,
 )
-from rpsg.models.torch_models.prompts import Prompt, prompt_of
+from rpsg.models.torch_models.prompts import Prompt, has_template, prompt_of
 from rpsg.models.torch_models.texts import GrowingText
 from rpsg.models.torch_models.tiles import tiles_of, write_tile
 from rpsg.models.torch_models.weights import find_weights, refuse_too_large
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from pathlib import Path
 
+    from rpsg.models.documents import Form
     from rpsg.protocols import Endpoint, OnReply, Request
 
 # Rows of one step. Not a setting: the last bits of a step depend on it, and so may a text.
@@ -46,6 +49,7 @@ class TransformersWriter:
     slots: how many texts are written at once at most (default: 8 for each core; on an accelerator, 32).
     threads: how many cores to use (default: all this process may use).
     context: tokens of prompt and text together for one text (default: 2048, or what the model was made for).
+    form: as for ``LlamaCppWriter``.
 
     That a text does not depend on its company was measured for float32 on x86 processors, bit for bit. One
     case is left: when memory runs out, a group of texts is written again in two halves, and a step of
@@ -66,10 +70,12 @@ class TransformersWriter:
         context: int | None = None,
         *,
         precision: Precision = "float32",
+        form: Form = "auto",
     ) -> None:
         import_transformers()
         self._weights = find_weights(str(name))
         self._precision = precision
+        self._form = form
         self._device = best_device()
         self._rows = ROWS.get(self._device, ROWS["cpu"])
         self._lanes = _lanes(self._device, threads or cores(), slots, self._rows)
@@ -82,7 +88,7 @@ class TransformersWriter:
     @property
     def name(self) -> str:
         kind = "" if self._precision == "float32" else f":{self._precision}"
-        return f"transformers:{self._weights.identity}{kind}"
+        return f"transformers:{self._weights.identity}{kind}{MARK if self._form == 'text' else ''}"
 
     @property
     def slots(self) -> int:
@@ -113,13 +119,21 @@ class TransformersWriter:
         with self._loading:
             if self._loaded is None:
                 tokenizer = load_tokenizer(self._weights)
+                if self._form == "chat" and not has_template(tokenizer):
+                    raise ModelError(
+                        f"{self._weights.label} has no chat template: it goes on with text and cannot chat.",
+                        hint='Leave form at "auto" in the section [models] of the plan.',
+                    )
                 self._loaded = load_model(self._weights, "causal", self._precision, self._device), tokenizer
         return self._loaded
 
     def _work(self, requests: Sequence[Request]) -> Generator[tuple[int, Reply]]:
         model, tokenizer = self._load()
         landed: Landed = SimpleQueue()
-        prompts = [prompt_of(index, request, tokenizer) for index, request in enumerate(requests)]
+        documents = self._form == "text"
+        prompts = [
+            prompt_of(i, request, tokenizer, documents=documents) for i, request in enumerate(requests)
+        ]
         fitting = [prompt for prompt in prompts if len(prompt.ids) < self._room(model)]
         for prompt in prompts:
             if len(prompt.ids) >= self._room(model):
