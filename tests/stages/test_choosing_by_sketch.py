@@ -15,7 +15,9 @@ def target(mean: np.ndarray, products: np.ndarray) -> Target:
     return Target(mean, products, 0.0, 0.0, (1.0, 1.0))
 
 
-def objective_of(z: np.ndarray, like: np.ndarray, spread: float = 1.0, wanted: tuple[Wanted, ...] = ()) -> Objective:
+def objective_of(
+    z: np.ndarray, like: np.ndarray, spread: float = 1.0, wanted: tuple[Wanted, ...] = ()
+) -> Objective:
     return Objective.of(z, target(like.mean(axis=0), like.T @ like / len(like)), spread, wanted)
 
 
