@@ -1,6 +1,6 @@
 """How long it takes to choose texts by a sketch, and how much memory: ``python benchmarks/choose.py``.
 
-    --texts 20000 --size 1000 --axes 128    what is chosen from what
+--texts 20000 --size 1000 --axes 128    what is chosen from what
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import time
 import numpy as np
 
 from rpsg.stages.choose import Objective, Wanted, choose, distance
-from rpsg.stages.sketch import LENGTH, Features, quantise, target_of
+from rpsg.privacy.whole_vectors import quantise
+from rpsg.stages.sketch import LENGTH, Features, Target, target_of
 
 
 def main() -> None:
@@ -28,7 +29,8 @@ def main() -> None:
 
     def rows(count: int, push: float) -> np.ndarray:
         found = rng.normal(size=(count, 384)) * spread + push * spread[::-1]
-        return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
+        whole: np.ndarray = (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
+        return whole
 
     drafts, private = rows(told.texts, 0.0), rows(told.people, 0.5)
     start = time.perf_counter()
@@ -41,7 +43,9 @@ def main() -> None:
         for i in range(0, told.people, 100)
     )
     seconds = time.perf_counter() - start
-    print(f"vectors of {told.people:,} people        {seconds:6.1f} s  ({told.people / seconds:,.0f} a second)")
+    print(
+        f"vectors of {told.people:,} people        {seconds:6.1f} s  ({told.people / seconds:,.0f} a second)"
+    )
 
     sigma = 3.0 * LENGTH
     target = target_of(np.asarray(summed), features, told.people, sigma)
@@ -53,15 +57,17 @@ def main() -> None:
     chosen = choose(objective, told.size)
     print(f"choosing {told.size:,} of them           {time.perf_counter() - start:6.1f} s")
     by_chance = rng.choice(told.texts, told.size, replace=False)
-    gained = 1 - (distance(objective, chosen) + shared(target)) / (distance(objective, by_chance) + shared(target))
+    gained = 1 - (distance(objective, chosen) + shared(target)) / (
+        distance(objective, by_chance) + shared(target)
+    )
     print(f"distance from the target, less than by chance by {gained:.0%}")
     print(f"memory at the most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
 
 
-def shared(target: object) -> float:
+def shared(target: Target) -> float:
     """The part of every distance that the target alone decides."""
-    mean, products = target.mean, target.products  # type: ignore[attr-defined]  # a Target
-    return float((mean**2).sum() + 4.0 * (products**2).sum() + 0.3 * (0.36 + 0.04 + 0.04))
+    squares = (target.mean**2).sum() + 4.0 * (target.products**2).sum()
+    return float(squares + 0.3 * (0.36 + 0.04 + 0.04))
 
 
 if __name__ == "__main__":

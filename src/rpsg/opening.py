@@ -35,6 +35,7 @@ from rpsg.private_side import (
     people_of,
 )
 from rpsg.release import EVIDENCE, LEDGER, PACK, PLAN, PRIVATE_LEDGER, TEXTS
+from rpsg.replaying import kept_vectors
 from rpsg.results import Check
 from rpsg.running import Silent, budget_of, load_tools
 from rpsg.store.readers import read_by_rule
@@ -172,6 +173,8 @@ def _tell_again(
     pack = read_pack(folder.evidence / PACK)
     budget = budget_of(plan, pack)
     seen = plan.without_data()
+    if not method.has_seeds:
+        tools = replace(tools, embedder=kept_vectors(folder.release / EVIDENCE, tools))
     method.synthesize(Job(seen, pack, budget, people, kernel, tools, progress, folder.key, seeding))
 
 

@@ -34,6 +34,7 @@ from rpsg.store.changes import CHANGED
 from rpsg.store.exports import SyntheticText, write_corpus
 from rpsg.store.files import file_sha256, write_atomic
 from rpsg.store.own import readable
+from rpsg.store.public_vectors import VECTORS, PublicVectors
 from rpsg.store.settled import FAILED
 from rpsg.store.shelf import table
 from rpsg.store.writers import write_replies
@@ -77,8 +78,8 @@ class Made:
 
     ``plan`` is the public plan, as ``evidence/plan.toml`` tells it. Of ``tools`` only names and places are
     used. ``evidence`` is the folder with the noisy vectors and the pack; ``replies`` are those of the writer
-    that the corpus was made from, by their keys, and ``failed`` the keys of texts that it could not write:
-    both are empty where prompts held private text. ``earlier`` are the requests, by host and
+    that the corpus was made from, by their keys, ``failed`` the keys of texts that it could not write, and
+    ``vectors`` the rounded embeddings of its texts: all are empty where prompts held private text. ``earlier`` are the requests, by host and
     model, to writers that were changed for this one. ``noise`` is the source of noise, ``sigma`` the noise of
     a choice that bounds nothing, and ``flows`` the ways of private text, for methods with private seeds.
     """
@@ -91,6 +92,7 @@ class Made:
     evidence: Path
     performed: Performed | None = None
     replies: Iterable[tuple[str, Reply]] = ()
+    vectors: bytes = b""
     failed: Collection[str] = ()
     asked: int = 0
     earlier: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -134,11 +136,18 @@ def tells_budget(plan: Plan) -> bool:
 
 
 def publish(
-    folder: RunFolder, private: PrivateSide, job: Job, pool: Pool, calls: CallStore, writer: SettledWriter
+    folder: RunFolder,
+    private: PrivateSide,
+    job: Job,
+    pool: Pool,
+    calls: CallStore,
+    writer: SettledWriter,
+    vectors: PublicVectors,
 ) -> None:
     """Assemble ``release/``; it appears whole or not at all. The operator's own ledger goes beside it.
 
-    ``job`` names the models as they are, and ``writer`` knows what was asked of the job's.
+    ``job`` names the models as they are; ``writer`` knows what was asked of the job's, and ``vectors`` what
+    was embedded.
     """
     side = private.seeding
     made = Made(
@@ -155,6 +164,7 @@ def publish(
         made = replace(
             made,
             replies=calls.replies(writer.asked),
+            vectors=vectors.to_bytes(),
             failed=writer.failed & writer.asked,
             asked=len(writer.asked),
             earlier={who: n for who, n in calls.sent().items() if who != told},
@@ -323,6 +333,7 @@ def write_evidence(target: Path, made: Made) -> dict[str, str]:
     written = {PLAN: write_atomic(target / PLAN, told.encode(), PUBLIC_MODE)}
     if not made.is_seeded:
         written[TEXTS] = write_replies(target / TEXTS, made.replies)
+        written[VECTORS] = write_atomic(target / VECTORS, made.vectors, PUBLIC_MODE)
         written[LIVES] = write_lives(target / LIVES, made.pool)
     if made.failed:
         written[FAILED] = write_atomic(

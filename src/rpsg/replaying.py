@@ -29,11 +29,13 @@ from rpsg.private_side import NoQuestions, nobody
 from rpsg.release import TEXTS, Made
 from rpsg.running import Silent, load_tools
 from rpsg.seeded_release import sigma_told
+from rpsg.store.public_vectors import VECTORS, PublicVectors, read_vectors
 from rpsg.store.settled import FAILED, SettledWriter
 from rpsg.store.writers import ReplayWriter
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from pathlib import Path
 
     from rpsg.claimed import Claimed
     from rpsg.plan import Plan
@@ -88,7 +90,8 @@ def _from_replies(
     _same_models(claimed, tools)
     check_ways(claimed, replace(tools, writer=claimed.writer))
     kernel = None if claimed.budget is None else ReplayKernel(claimed.evidence, claimed.ledger)
-    job = _job(claimed, replace(tools, writer=settled), kernel, told)
+    vectors = kept_vectors(claimed.evidence, tools)
+    job = _job(claimed, replace(tools, writer=settled, embedder=vectors), kernel, told)
     pool = claimed.method.synthesize(job)
     return Made(
         claimed.plan,
@@ -99,6 +102,7 @@ def _from_replies(
         claimed.evidence,
         _performed(claimed, kernel),
         replies.some(settled.asked),
+        vectors.to_bytes(),
         settled.failed & settled.asked,
         len(settled.asked),
         earlier_writers(claimed),
@@ -149,8 +153,14 @@ def written_again(
     settled = SettledWriter(tools.writer, claimed.evidence / FAILED)
     told = progress or Silent()
     kernel = None if claimed.budget is None else ReplayKernel(claimed.evidence, claimed.ledger)
-    pool: Pool = claimed.method.synthesize(_job(claimed, replace(tools, writer=settled), kernel, told))
+    tools = replace(tools, writer=settled, embedder=kept_vectors(claimed.evidence, tools))
+    pool: Pool = claimed.method.synthesize(_job(claimed, tools, kernel, told))
     return pool
+
+
+def kept_vectors(evidence: Path, tools: Tools) -> PublicVectors:
+    """The embedder, with the rounded embeddings that the run kept in place of its own."""
+    return PublicVectors(tools.embedder, read_vectors(evidence / VECTORS, tools.embedder.dim))
 
 
 def _job(claimed: Claimed, tools: Tools, kernel: ReplayKernel | None, told: Progress) -> Job:

@@ -27,6 +27,7 @@ from rpsg.stages.budget import about_few_people, check_declared
 from rpsg.store.calls import CallStore
 from rpsg.store.files import canonical_json, write_atomic
 from rpsg.store.limits import Meter, Price
+from rpsg.store.public_vectors import PublicVectors
 from rpsg.store.run import RunFolder
 from rpsg.store.settled import FAILED, SettledWriter
 from rpsg.store.writers import CachedWriter
@@ -178,7 +179,10 @@ def execute(
             ):
                 writer = writer_over(plan, folder, tools, calls, price, watch)
                 settled = SettledWriter(writer, failed_texts(folder, calls), calls.key_of)
+                vectors = PublicVectors(tools.embedder)
                 cached = replace(tools, writer=settled)
+                if not method.has_seeds:
+                    cached = replace(cached, embedder=vectors)
                 sides = (private.people, private.kernel)
                 seen_plan = plan.without_data()  # the way to the data is the kernel, or a door that is noted
                 job = Job(seen_plan, pack, budget, *sides, cached, watch, folder.key, private.seeding)
@@ -186,7 +190,7 @@ def execute(
                 calls.keep_only(writer.asked)
                 tell_learned(tools.writer, watch)
                 watch.start("release")
-                publish(folder, private, replace(job, tools=tools), pool, calls, settled)
+                publish(folder, private, replace(job, tools=tools), pool, calls, settled, vectors)
             watch.stop()
             folder.journal.append("finished")
             keep_timings(folder, watch.seconds)

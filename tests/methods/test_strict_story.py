@@ -11,8 +11,8 @@ from rpsg import api
 from rpsg.domains import read_pack
 from rpsg.errors import InfeasibleError, UsageError
 from rpsg.methods.steps import find_labels
-from rpsg.methods.voting import places
 from rpsg.methods.tools import Job
+from rpsg.methods.voting import places
 from rpsg.models.fake import FakeWriter
 from rpsg.privacy.mechanisms import noisy_selection
 from rpsg.privacy.noise import RoundedGaussian

@@ -39,7 +39,7 @@ def codes(pack: Pack, texts: Sequence[str], labels: Sequence[str | None] = ()) -
         embedder=FakeEmbedder(),
         progress=Silent(),
     )
-    return dict(open_private(annotate(people, pack, FakeEmbedder(), FakeClassifier())))
+    return dict(open_private(annotate(people, pack, describe(pack, FakeEmbedder()), FakeClassifier())))
 
 
 def test_each_counted_attribute_has_a_value_for_every_row(tiny: Pack) -> None:
@@ -97,8 +97,8 @@ def test_nearest_is_the_same_in_one_block_and_in_many(
 
 
 def test_a_description_that_says_only_what_all_say_attracts_nothing(tiny: Pack) -> None:
-    topic = tiny.attribute("topic")
-    landmarks = describe([topic], FakeEmbedder())["topic"]
+    only = tiny.model_copy(update={"attributes": (tiny.attribute("topic"),)})
+    landmarks = describe(only, FakeEmbedder())["topic"]
     assert landmarks.rows.shape == (5, 32)
     assert np.allclose(np.linalg.norm(landmarks.rows, axis=1), 1, atol=1e-5)
     shared = landmarks.rows.mean(axis=0)

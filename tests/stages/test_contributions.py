@@ -18,7 +18,7 @@ from rpsg.privacy.ballots import Ballots, Query, clean_histogram
 from rpsg.privacy.private import Private, open_private
 from rpsg.records import Corpus, Document
 from rpsg.running import Silent
-from rpsg.stages.annotate import annotate
+from rpsg.stages.annotate import annotate, describe
 from rpsg.stages.cards import card_ballots, cells
 from rpsg.stages.keyphrases import phrase_items
 from rpsg.stages.seeds import People
@@ -74,7 +74,7 @@ def test_of_the_cards(tiny: Pack, data: list[Row], user: str, c: int) -> None:
 
     def ballots(these: Sequence[Row]) -> Private[Ballots]:
         who = people(these, c)
-        return card_ballots(annotate(who, pack, EMBEDDER, FakeClassifier()), who.units, pack)
+        return card_ballots(annotate(who, pack, describe(pack, EMBEDDER), FakeClassifier()), who.units, pack)
 
     assert moved(query, ballots(data), ballots(without(data, user))) <= query.sensitivity2("add_remove")
 
@@ -90,7 +90,12 @@ def test_of_the_votes(
 
     def ballots(these: Sequence[Row]) -> Private[Ballots]:
         who = people(these, c)
-        traits = annotate(who, tiny.with_label(("food", "drink")), EMBEDDER, FakeClassifier())
+        traits = annotate(
+            who,
+            tiny.with_label(("food", "drink")),
+            describe(tiny.with_label(("food", "drink")), EMBEDDER),
+            FakeClassifier(),
+        )
         return vote_ballots(
             who.embeddings,
             who.units,
@@ -111,7 +116,7 @@ def test_of_the_keyphrases(tiny: Pack, data: list[Row], user: str, c: int, k: in
 
     def counted(these: Sequence[Row]) -> dict[str, int]:
         who = people(these, c)
-        traits = annotate(who, tiny, EMBEDDER, FakeClassifier())
+        traits = annotate(who, tiny, describe(tiny, EMBEDDER), FakeClassifier())
         counts: dict[str, int] = {}
         for items in open_private(
             phrase_items(who.rows, traits, "topic", topics, per_person=k, key=b"k" * 32)
@@ -129,7 +134,7 @@ def test_of_the_keyphrases(tiny: Pack, data: list[Row], user: str, c: int, k: in
 def test_the_bound_is_reached_so_the_property_is_not_empty(tiny: Pack) -> None:
     data: list[Row] = [("a", "green tea", "drink")] * 3
     who, query = people(data, 3), Query("cards", "", cells(tiny), "S2_one_cell", 1.0, k=2, c=3)
-    ballots = card_ballots(annotate(who, tiny, EMBEDDER, FakeClassifier()), who.units, tiny)
+    ballots = card_ballots(annotate(who, tiny, describe(tiny, EMBEDDER), FakeClassifier()), who.units, tiny)
     counts = clean_histogram(query, open_private(ballots))
     assert int(counts @ counts) == query.sensitivity2("add_remove") == 18
 
@@ -137,6 +142,6 @@ def test_the_bound_is_reached_so_the_property_is_not_empty(tiny: Pack) -> None:
 def test_rows_that_were_not_bounded_are_refused(tiny: Pack) -> None:
     data: list[Row] = [("a", "green tea", "drink")] * 3
     who, query = people(data, 3), Query("cards", "", cells(tiny), "S2_one_cell", 1.0, k=2, c=2)
-    ballots = card_ballots(annotate(who, tiny, EMBEDDER, FakeClassifier()), who.units, tiny)
+    ballots = card_ballots(annotate(who, tiny, describe(tiny, EMBEDDER), FakeClassifier()), who.units, tiny)
     with pytest.raises(PrivacyError, match="contribution rule"):
         clean_histogram(query, open_private(ballots))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rpsg.privacy.bounded_vectors import clean_sum
 from rpsg.privacy.ballots import Query
+from rpsg.privacy.bounded_vectors import clean_sum
 from rpsg.privacy.private import Private, open_private
 from rpsg.stages.sketch import LENGTH, POOR_FIT, Features, sketch_vectors, target_of
 
@@ -15,7 +15,8 @@ def unit_rows(count: int, dim: int = 24, seed: int = 0, push: float = 0.0) -> np
     rng = np.random.default_rng(seed)
     spread = np.linspace(1.0, 0.2, dim)
     rows = rng.normal(size=(count, dim)) * spread + push * np.eye(dim)[0]
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    whole: np.ndarray = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return whole
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from rpsg.methods.steps import (
 from rpsg.methods.trial import try_writer
 from rpsg.methods.voting import choose_by_votes
 from rpsg.protocols import Method
-from rpsg.stages.annotate import annotate
+from rpsg.stages.annotate import annotate, describe
 from rpsg.stages.budget import strict_budget
 from rpsg.stages.candidates import write_candidates
 from rpsg.stages.scrub import scrub
@@ -47,7 +47,8 @@ def synthesize(job: Job) -> Pool:
     pack = feasible(job, pack, people.safe)
 
     # Each private record is described by public models; noisy counts of the descriptions are the seeds.
-    traits = cache(lambda: annotate(job.people, pack, tools.embedder, tools.sentiment))
+    landmarks = describe(pack, tools.embedder)
+    traits = cache(lambda: annotate(job.people, pack, landmarks, tools.sentiment))
     model = release_cards(job, pack, traits, people.safe)
     phrases = release_keyphrases(job, pack, traits)
     cards = draw_cards(job, pack, model, phrases, pool_wanted(job))

@@ -37,10 +37,14 @@ class Landmarks:
     common: npt.NDArray[np.float32]
 
 
-def annotate(people: People, pack: Pack, embedder: Embedder, sentiment: Classifier) -> Private[Traits]:
-    """For each counted attribute the index of every row's value, shape (rows,), -1 for none."""
+def annotate(
+    people: People, pack: Pack, landmarks: Mapping[str, Landmarks], sentiment: Classifier
+) -> Private[Traits]:
+    """For each counted attribute the index of every row's value, shape (rows,), -1 for none.
+
+    ``landmarks`` are those of ``describe``.
+    """
     counted = [a for a in pack.attributes if a.counted]
-    landmarks = describe([a for a in counted if a.kind == "nearest"], embedder)
 
     def codes(rows: tuple[Document, ...], vectors: npt.NDArray[np.float32]) -> Traits:
         empty = empty_rows(vectors)
@@ -72,14 +76,14 @@ def codes_of(
     return np.array([index.get(value or "", -1) for value in said], np.int64)
 
 
-def describe(attributes: Sequence[Attribute], embedder: Embedder) -> dict[str, Landmarks]:
-    """Where the values of each attribute lie, by its name.
+def describe(pack: Pack, embedder: Embedder) -> dict[str, Landmarks]:
+    """Where the values of each attribute of the kind "nearest" lie, by its name.
 
     What all descriptions of a pack have in common says what kind of text it is, and no more. A value whose
     description says little beyond that would be near to everything: its closeness to that common part is
     taken off its score.
     """
-    rows = {a.name: embedder.embed(_sentences(a)) for a in attributes}
+    rows = {a.name: embedder.embed(_sentences(a)) for a in pack.attributes if a.kind == "nearest"}
     if not rows:
         return {}
     common = np.concatenate(list(rows.values())).mean(axis=0)

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rpsg.store.public_vectors import STEPS as STEPS  # noqa: PLC0414  # others read it from here
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-#: Steps in a unit length. Rounding moves a row by at most sqrt(dim) / 2 steps, for which room is left.
-STEPS = 4000
+#: Rounding moves a row by at most sqrt(dim) / 2 of these steps, for which room is left.
 SQUARE = STEPS * STEPS
 
 

@@ -30,6 +30,7 @@ NAMES: tuple[tuple[re.Pattern[str], int], ...] = (
     (re.compile(r"report\.html"), 256 * _MIB),
     (re.compile(r"corpus\.(jsonl|csv|parquet)"), 4096 * _MIB),
     (re.compile(r"evidence/(texts|candidates)\.jsonl"), 8192 * _MIB),
+    (re.compile(r"evidence/vectors\.bin"), 4096 * _MIB),
     (re.compile(r"evidence/failed\.txt"), 512 * _MIB),
     (re.compile(r"evidence/changed\.json"), 64 * _KIB),
     (re.compile(r"evidence/plan\.toml"), 64 * _KIB),

@@ -1,0 +1,106 @@
+"""The embeddings of the texts that a release was made from, kept with it as whole numbers.
+
+Which texts are chosen depends on their embeddings, and the last bits of an embedding depend on the processor.
+So a run rounds every embedding of a public text to a lattice and goes on from the rounded one, and its evidence
+keeps them. Whoever verifies the release computes the embeddings again, sees that they are the same but for the
+last bits, and goes on from those that are kept: the same texts are chosen on every machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from rpsg.errors import VerificationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from rpsg.protocols import Embedder, Endpoint
+
+    Row = npt.NDArray[np.int16]
+
+#: In the evidence: for each text its SHA-256 and its row, in the order of the hashes.
+VECTORS = "vectors.bin"
+#: Steps in a unit length.
+STEPS = 4000
+#: How many steps a coordinate may differ by on another processor.
+TOLERANCE = 8
+_HASH = 32
+
+
+class PublicVectors:
+    """An embedder whose rows are multiples of 1/STEPS, and which remembers them.
+
+    With ``kept``, rows by the SHA-256 of their text, these are returned for the texts they are of.
+    """
+
+    def __init__(self, embedder: Embedder, kept: dict[bytes, Row] | None = None) -> None:
+        self._embedder = embedder
+        self._kept = kept
+        self._rows: dict[bytes, Row] = {}
+
+    @property
+    def name(self) -> str:
+        return self._embedder.name
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return self._embedder.endpoint
+
+    @property
+    def dim(self) -> int:
+        return self._embedder.dim
+
+    def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Rows of about unit length, shape (len(texts), dim); each text is embedded once.
+
+        Raises:
+            VerificationError: there are kept rows, and that of a text is missing or is not this embedder's.
+        """
+        keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._rows}
+        if missing:
+            found = np.rint(self._embedder.embed(list(missing.values())) * np.float32(STEPS))
+            for key, row in zip(missing, found.astype(np.int16), strict=True):
+                self._rows[key] = row if self._kept is None else self._same(key, row)
+        rows = [self._rows[key] for key in keys]
+        whole = np.stack(rows) if rows else np.zeros((0, self.dim), np.int16)
+        return whole.astype(np.float32) / np.float32(STEPS)
+
+    def _same(self, key: bytes, row: Row) -> Row:
+        kept = (self._kept or {}).get(key)
+        if kept is None or kept.shape != row.shape or np.abs(kept.astype(np.int32) - row).max() > TOLERANCE:
+            raise VerificationError(
+                f"The evidence has other embeddings than {self.name} gives here.",
+                hint="If the release was made with another version of its libraries, verify it with that.",
+            )
+        return kept
+
+    def to_bytes(self) -> bytes:
+        """All rows that were asked for."""
+        return b"".join(key + self._rows[key].astype("<i2").tobytes() for key in sorted(self._rows))
+
+
+def read_vectors(file: Path, dim: int) -> dict[bytes, Row]:
+    """The rows that a run kept, by the SHA-256 of their text.
+
+    Raises:
+        VerificationError: the file is missing, or does not hold rows of ``dim`` numbers.
+    """
+    try:
+        content = file.read_bytes()
+    except OSError:
+        raise VerificationError("The evidence has no embeddings of the texts.") from None
+    size = _HASH + 2 * dim
+    if len(content) % size:
+        raise VerificationError(f"The embeddings in the evidence are not rows of {dim} numbers.")
+    starts = range(0, len(content), size)
+    return {
+        content[i : i + _HASH]: np.frombuffer(content[i + _HASH : i + size], "<i2").astype(np.int16)
+        for i in starts
+    }
