@@ -155,13 +155,13 @@ class Method(Section):
     """Which method is used, and its few levers.
 
     ``select`` is the question that decides which texts stay: one noisy "sketch" of the private texts, or
-    their "votes" for the nearest texts. ``diversity`` weighs how the texts spread beside where their middle
-    lies. The levers of votes are ``rounds``, ``votes_per_record`` and ``hub_correction``.
+    their "votes" for the nearest texts. ``diversity`` above 1 takes texts that are less like each other,
+    below 1 more typical ones. The levers of votes are ``rounds``, ``votes_per_record`` and ``hub_correction``.
     """
 
     name: str = "strict"
     select: Literal["sketch", "votes"] = "sketch"
-    diversity: float = Field(4.0, ge=0, le=64)
+    diversity: float = Field(1.0, gt=0, le=100)
     rounds: int = Field(1, ge=1, le=10)
     oversample: float = Field(3.0, ge=1, le=100)
     votes_per_record: int = Field(1, ge=1, le=16)

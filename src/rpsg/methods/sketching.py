@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
     Codes = npt.NDArray[np.int64]
 
+#: What the covariance weighs beside the mean at diversity 1. With less of it the choice reaches for texts on the
+#: edge, with more it keeps to the middle (``benchmarks/people.py``).
+WEIGHT_OF_SPREAD = 16.0
 #: What an attribute's shares weigh beside the mean of the embeddings.
 WEIGHT_OF_SHARES = 0.3
 
@@ -65,7 +68,7 @@ def choose_by_sketch(
         mine = np.flatnonzero(of_label == code)
         target = target_of(noisy[code], features, people.likely * float(mass[code]), sigma)
         aims = tuple(Wanted(w.codes[mine], w.shares, w.weight) for w in wanted)
-        objective = Objective.of(z[mine], target, job.plan.method.diversity, aims)
+        objective = Objective.of(z[mine], target, WEIGHT_OF_SPREAD / job.plan.method.diversity, aims)
         kept |= {drafts[mine[i]].id for i in choose(objective, int(places))}
         pool = _scored(pool, drafts, mine, objective)
     losers = {c.id: "not chosen by the sketch" for c in drafts if c.id not in kept}
