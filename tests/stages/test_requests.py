@@ -51,7 +51,7 @@ def test_optional_segments_go_when_a_field_is_missing(
 
 def test_a_request_says_what_the_card_says_in_the_pack_s_words(tiny: Pack) -> None:
     said = candidate_request(tiny, Plan(), Card(VALUES), 0).messages[-1].content
-    assert said == "Topic: olive oil\nCustomer: unhappy\nLength: 20 words\nReview:"
+    assert said == "Topic: olive oil\nCustomer: unhappy\nLength: 20 words\nOpening: We tried\nReview:"
 
 
 def test_label_and_phrases_are_said_when_the_card_has_them(tiny: Pack) -> None:
