@@ -169,7 +169,7 @@ class Models(Section):
     to go on with, "auto" as suits its weights. On a server it chooses the API, over ``api`` of ``[server]``.
     """
 
-    writer: str = "smollm2-135m"
+    writer: str = "gemma-3-270m"
     embedder: str = "minilm"
     scorer: str | None = None
     sentiment: str | None = None
