@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -82,6 +83,17 @@ def test_requests_of_one_length_and_number_of_prefix_share_every_byte_of_it(tiny
         for i, request in enumerate(requests):
             assert request.messages[:-1] == requests[i % PREFIXES].messages[:-1]
             assert request.messages[:-1] == prefix(tiny, plan, values, i % PREFIXES)
+
+
+@pytest.mark.parametrize("name", pack_names())
+def test_a_pack_asks_in_words_for_what_its_text_begins_with_or_ends_where_the_text_begins(name: str) -> None:
+    pack = find_pack(name)
+    for i, card in enumerate(CardModel.uniform(pack).draw(12, stream(0, "test"))):
+        request = candidate_request(pack, Plan(), card, i)
+        asked = request.messages[-1].content
+        assert request.begins
+        header = re.fullmatch(r"[A-Z][a-z]+:", asked.splitlines()[-1])
+        assert header or asked.endswith(f"beginning with: {request.begins}")
 
 
 def with_texts_of(pack: Pack, *lengths: int) -> Pack:
