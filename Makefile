@@ -10,6 +10,9 @@ VENV   ?= .venv
 EXTRAS ?= local,server,int8,static,vader,parquet,verify,opendp
 # More words for pytest, as in: make test TESTS="tests/stages -x"
 TESTS  ?=
+# Tests with Gemma's weights skip unless its terms of use are accepted: make test ACCEPT=gemma-3-270m
+# (see them with: rpsg models pull gemma-3-270m).
+ACCEPT ?=
 
 BIN     := $(VENV)/bin
 PACKAGE := $(shell find src -type f -not -name '*.pyc') pyproject.toml README.md LICENSE
@@ -63,6 +66,7 @@ lint: $(VENV)/.test
 weights: $(VENV)/.test
 	@$(call say,"weights and public data (first time: about 320 MB)")
 	@for name in smollm2-135m minilm-onnx minilm-torch amazon-reviews; do $(BIN)/rpsg models pull $$name || exit; done
+	@for name in $(ACCEPT); do $(BIN)/rpsg models pull $$name --accept-licence || exit; done
 
 pytest: weights
 	@$(call say,"pytest")

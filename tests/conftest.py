@@ -45,7 +45,6 @@ name = "tiny"
 title = "Tiny reviews"
 about = "reviews of five kinds of food"
 text = "review"
-begins = "{opening}"
 marginals = [["topic", "sentiment"], ["sentiment", "length"]]
 
 [[attributes]]
@@ -83,7 +82,7 @@ text = "They sent olive oil in a cracked bottle and half of it went into the par
 PROMPTS = {
     "system.txt": "You write each {kind} as customers do. The corpus: {about}.",
     "candidate.txt": (
-        "Topic: {topic}\nCustomer: {sentiment}\nLength: {words} words\n"
+        "Topic: {topic}\nCustomer: {sentiment}\nLength: {words} words\nOpening: {opening}\n"
         "[[Category: {label}\n]][[Words: {phrases}\n]]Review:"
     ),
 }

@@ -101,6 +101,10 @@ class Data(Section):
             raise ValueError("at least two different labels are needed")
         if len(set(self.labels)) < len(self.labels):
             raise ValueError("a label is declared twice; name each value once, and not the column's rows")
+        if not all(label.isprintable() for label in self.labels):
+            raise ValueError(
+                "a declared label holds a character that nobody sees; the release would hold it too"
+            )
         if self.unlisted == "other" and not self.labels:
             raise ValueError('unlisted = "other" needs declared labels: nobody knows which others there are')
         return self
@@ -177,7 +181,7 @@ class Models(Section):
     to go on with, "auto" as suits its weights. On a server it chooses the API, over ``api`` of ``[server]``.
     """
 
-    writer: str = "smollm2-135m"
+    writer: str = "gemma-3-270m"
     embedder: str = "minilm"
     scorer: str | None = None
     sentiment: str | None = None
@@ -290,7 +294,7 @@ class Generation(Section):
     """The public random stream: prompts, sampling. It never touches the noise.
 
     ``examples`` is how many of the pack's invented texts a prompt shows: those whose length is nearest to
-    the one that is wanted.
+    the one that is wanted, and fewer where they are so long that they would fill the context.
     """
 
     seed: int = Field(0, ge=0, lt=2**63)

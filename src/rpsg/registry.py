@@ -35,12 +35,10 @@ BUILT_IN: Mapping[Kind, Mapping[str, tuple[str, str]]] = {
         "paper": ("rpsg.methods.paper:METHOD", "the paper's method, from private seeds: no guarantee"),
     },
     "writers": {
-        "smollm2-135m": (
-            "rpsg.models.build:llamacpp",
-            "SmolLM2-135M-Instruct, on this machine (the default)",
-        ),
+        "gemma-3-270m": ("rpsg.models.build:llamacpp", "Gemma 3 270M (base), on this machine (the default)"),
         "qwen2.5-coder-0.5b": ("rpsg.models.build:llamacpp", "Qwen2.5-Coder-0.5B-Instruct, on this machine"),
         "qwen2.5-coder-1.5b": ("rpsg.models.build:llamacpp", "Qwen2.5-Coder-1.5B-Instruct, on this machine"),
+        "smollm2-135m": ("rpsg.models.build:llamacpp", "SmolLM2-135M-Instruct, on this machine"),
         "openai:MODEL": ("rpsg.models.server.build:writer", "a model of an OpenAI-compatible server"),
         "azure:DEPLOYMENT": ("rpsg.models.server.build:writer", "a deployment on Azure OpenAI"),
         "transformers:NAME": (
@@ -245,7 +243,7 @@ def writer(
             server = server.model_copy(update={"api": "completions" if form == "text" else "chat"})
         on_server: Writer = find("writers", served)(name, server)
         return on_server
-    build = find("writers", _formed("writers", name) or ("smollm2-135m" if _is_file(name) else name))
+    build = find("writers", _formed("writers", name) or ("gemma-3-270m" if _is_file(name) else name))
     more = {} if form == "auto" else {"form": form}
     made: Writer = build(name, slots=slots, threads=threads, context=context, **more)
     return made

@@ -14,6 +14,7 @@ from rpsg.egress import host_of, seen
 from rpsg.errors import RunError
 from rpsg.methods.places import seen_places
 from rpsg.methods.seed_steps import seeds_wanted, sigma_of
+from rpsg.models.catalogue import licence_of
 from rpsg.plan import resolve
 from rpsg.privacy.cautions import counted_units
 from rpsg.privacy.claims import PrivacyUnit
@@ -267,6 +268,11 @@ def _public_inputs(made: Made) -> tuple[PublicInput, ...]:
         PublicInput(f"domain pack {made.pack.name}", "schema and prompts", made.pack.sha256),
         PublicInput("about", "one line about the corpus, in the prompts"),
         PublicInput("epsilon, delta, size and method", "fixed in the plan, not computed from the data"),
+        PublicInput(
+            made.tools.writer.name,
+            f"writer; licence: {licence_of(plan.models.writer) or 'not known here'}",
+            declared_by="plan",
+        ),
         PublicInput(made.tools.embedder.name, "embedder of private texts and drafts", declared_by="plan"),
         PublicInput(made.tools.sentiment.name, "sentiment classifier", declared_by="plan"),
     ]

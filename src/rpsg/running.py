@@ -19,6 +19,7 @@ from rpsg.methods.places import check_places, seed_names, seed_tools
 from rpsg.methods.seed_steps import ATTEMPT
 from rpsg.methods.tools import Job, Tools
 from rpsg.methods.trial import require_readers, require_writer
+from rpsg.models.catalogue import licence_of
 from rpsg.models.prices import price_for
 from rpsg.private_side import NoQuestions, check_data, check_room, nobody, open_side
 from rpsg.protocols import TellsTrouble
@@ -171,6 +172,8 @@ def execute(
         if not folder.is_released:
             check_room(plan, budget, folder)
             keep_pack(folder, plan, pack)
+            if licence := licence_of(plan.models.writer):
+                watch.note(f"The writer is {plan.models.writer}, under: {licence}.")
             for warning in filter(None, (*cautions(plan), about_few_people(plan, pack, budget))):
                 watch.note(warning)
             with (

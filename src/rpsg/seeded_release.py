@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.egress import host_of
 from rpsg.methods.places import carries, egress_of
+from rpsg.models.catalogue import licence_of
 from rpsg.privacy.cautions import counted_units
 from rpsg.privacy.checks import row_claim
 from rpsg.privacy.claims import PrivacyUnit, paper_claim_text
@@ -87,6 +88,11 @@ def _public_inputs(made: Made) -> tuple[PublicInput, ...]:
         PublicInput("prompts", "all prompts as they were used", made.pack.prompts_sha256),
         PublicInput("about", "one line about the corpus, in the prompts"),
         PublicInput(f"{budget}size and method", "fixed in the plan, not computed from the data"),
+        PublicInput(
+            made.tools.writer.name,
+            f"writer; licence: {licence_of(plan.models.writer) or 'not known here'}",
+            declared_by="plan",
+        ),
         PublicInput(made.tools.embedder.name, "embedder", declared_by="plan"),
         PublicInput(made.tools.sentiment.name, "sentiment classifier", declared_by="plan"),
     ]

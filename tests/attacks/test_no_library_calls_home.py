@@ -88,7 +88,10 @@ KINDS = {
         f"from rpsg import registry\nwriter = registry.writer('smollm2-135m', slots=2, context=256)\n{ASK}"
         "writer.close()\n",
         "xllamacpp",
-        covers=("writers smollm2-135m", "writers qwen2.5-coder-0.5b", "writers qwen2.5-coder-1.5b"),
+        covers=(
+            *("writers gemma-3-270m", "writers smollm2-135m"),
+            *("writers qwen2.5-coder-0.5b", "writers qwen2.5-coder-1.5b"),
+        ),
     ),
     "transformers writer": Kind(
         f"from rpsg import registry\nwriter = registry.writer('transformers:' + FOLDER, context=128)\n{ASK}",

@@ -153,7 +153,7 @@ def test_labels_that_are_declared_are_tried_too(lab: Lab) -> None:
     data = {"label": "label", "labels": ("food", "drink")}
     writer = FakeWriter(lambda _: "No.")
     refused(lab, lab.plan(lab.file(lab.rows(300)), data=data), writer)
-    assert {"category food" in r.messages[-1].content for r in writer.requests} == {True, False}
+    assert {"Category: food" in r.messages[-1].content for r in writer.requests} == {True, False}
 
 
 HTTP: dict[str, tuple[Any, str]] = {

@@ -81,7 +81,8 @@ def test_one_broken_check_hides_none_of_the_others(rpsg: Rpsg, monkeypatch: pyte
 def test_weights_that_are_not_here_name_the_command_that_brings_them(rpsg: Rpsg) -> None:
     shown = rpsg("doctor", "--embedder", "fake")
     assert shown.code == 1
-    assert "rpsg models pull smollm2-135m" in shown.out
+    assert "rpsg models pull gemma-3-270m" in shown.out
+    assert "--writer qwen2.5-coder-0.5b" in shown.out
 
 
 def test_a_key_is_told_by_its_name_alone(rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,7 +205,10 @@ def test_a_scorer_that_does_not_tell_sentences_from_shuffled_words_is_found(
 @pytest.mark.weights
 def test_real_weights_pass(rpsg: Rpsg, home: Path, pulled_models: Path) -> None:
     (home / "models").symlink_to(pulled_models)
-    found = {f["name"]: f["status"] for f in rpsg("doctor", "--json").json["doctor"]["findings"]}
+    found = {
+        f["name"]: f["status"]
+        for f in rpsg("doctor", "--writer", "smollm2-135m", "--json").json["doctor"]["findings"]
+    }
     assert found == dict.fromkeys(CHECKS, "ok")
 
 

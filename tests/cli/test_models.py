@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import typer
 
+from rpsg.cli import models
 from rpsg.errors import ModelError, UsageError
 from rpsg.models import assets
 
@@ -31,7 +33,9 @@ def _catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
             raise UsageError("There is no such name.")
         return Path("models", name)
 
-    def pull(name: str, folder: Path | None = None, progress: Progress | None = None) -> Path:
+    def pull(
+        name: str, folder: Path | None = None, progress: Progress | None = None, *, accepted: bool = False
+    ) -> Path:
         if progress:
             progress.start(f"pull {name}", 1)
         return check(name)
@@ -55,6 +59,28 @@ def test_a_pull_says_where_it_put_things(rpsg: Rpsg) -> None:
     assert rpsg("models", "pull", "good", "--json", "-q").json["pulled"]["name"] == "good"
 
 
+@pytest.mark.parametrize(
+    ("typed", "answer", "accepted"),
+    [((), True, True), ((), False, False), (("--accept-licence",), False, True), (("--json",), True, False)],
+)
+def test_terms_are_shown_and_asked_for_at_a_terminal(
+    rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch, typed: tuple[str, ...], *, answer: bool, accepted: bool
+) -> None:
+    told: list[bool] = []
+
+    def pull(name: str, *, progress: Progress | None, accepted: bool) -> Path:
+        told.append(accepted)
+        return Path("models", name)
+
+    monkeypatch.setattr(assets, "terms", lambda _: "Do no evil.")
+    monkeypatch.setattr(assets, "pull", pull)
+    monkeypatch.setattr(models, "_can_be_asked", lambda: True)
+    monkeypatch.setattr(typer, "confirm", lambda _: answer)
+    shown = rpsg("models", "pull", "good", *typed)
+    assert ("Do no evil." in shown.out) == (not typed)
+    assert told == [accepted]
+
+
 def test_all_that_is_here_is_checked_and_a_damaged_one_ends_in_6(rpsg: Rpsg) -> None:
     checked = rpsg("models", "check")
     assert checked.code == 6
@@ -71,7 +97,7 @@ def test_one_can_be_checked_by_name(rpsg: Rpsg) -> None:
 
 def test_with_nothing_here_the_first_pull_is_named(rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assets, "listing", lambda: ROWS[2:])
-    assert "rpsg models pull smollm2-135m" in rpsg("models", "check").out
+    assert "rpsg models pull gemma-3-270m" in rpsg("models", "check").out
 
 
 def test_alone_it_prints_its_help(rpsg: Rpsg) -> None:

@@ -24,7 +24,13 @@ def test_an_example_runs_verifies_and_is_written_again_the_same(
     rows = Path("posts.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)[:ROWS]
     Path("posts.jsonl").write_text("".join(rows), encoding="utf-8")
 
-    plan = [f"--config={EXAMPLE / 'rpsg.toml'}", "--epsilon=8", f"--size={TEXTS}", "--oversample=2"]
+    plan = [
+        f"--config={EXAMPLE / 'rpsg.toml'}",
+        "--epsilon=8",
+        f"--size={TEXTS}",
+        "--oversample=2",
+        "--writer=smollm2-135m",
+    ]
     assert main(["run", *plan, "--quiet", "-o", "run"]) == 0
     assert main(["verify", "run", "--regenerate"]) == 0
 

@@ -94,14 +94,14 @@ def test_no_record_and_no_text_stands_in_a_system_prompt(folder: Path, file: str
 
 def test_what_is_counted_may_be_asked_for_by_the_beginning(folder: Path) -> None:
     toml = folder / "pack.toml"
-    toml.write_text(toml.read_text().replace('begins = "{opening}"', 'begins = "{topic}"'))
+    toml.write_text('begins = "{topic}"\n' + toml.read_text())
     (folder / "candidate.txt").write_text("A review, {sentiment}, {length}")
     assert read_pack(folder).begins == "{topic}"
 
 
 def test_a_misspelt_field_of_the_beginning_is_told(folder: Path) -> None:
     toml = folder / "pack.toml"
-    toml.write_text(toml.read_text().replace('begins = "{opening}"', 'begins = "{topc}"'))
+    toml.write_text('begins = "{topc}"\n' + toml.read_text())
     with pytest.raises(UsageError, match=r"pack.toml: begins has the field \{topc\}"):
         read_pack(folder)
 

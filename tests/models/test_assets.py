@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from rpsg.errors import MissingExtraError, ModelError, UsageError
 from rpsg.models import assets, packages
-from rpsg.models.catalogue import CATALOGUE, Part
+from rpsg.models.catalogue import CATALOGUE, FREE_WRITER, Part, licence_of
 from rpsg.models.files import models_folder
+from rpsg.plan import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +27,48 @@ def test_a_pull_puts_the_parts_together_and_says_where(parcels: list[str], tmp_p
     assert place.read_bytes() == b"first half, second half"
     assert [file.name for file in place.parent.iterdir()] == ["whole.bin"]
     assert assets.locate("parcel", tmp_path) == assets.check("parcel", tmp_path) == place
+
+
+@pytest.fixture
+def with_terms(parcels: list[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The parcel comes under terms of use."""
+    catalogue = vars(assets)["CATALOGUE"]
+    theirs = replace(catalogue["parcel"], licence="Their terms", terms="Do no evil.")
+    monkeypatch.setitem(catalogue, "parcel", theirs)
+    return parcels
+
+
+def test_what_has_terms_is_brought_only_to_those_who_accept_them(
+    with_terms: list[str], tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="Do no evil") as caught:
+        assets.pull("parcel", tmp_path)
+    assert "rpsg models pull parcel --accept-licence" in caught.value.hint
+    assert "rpsg models pull qwen2.5-coder-0.5b" in caught.value.hint
+    assert with_terms == []
+    assert assets.pull("parcel", tmp_path, accepted=True).is_file()
+
+
+def test_where_it_is_missing_its_licence_and_a_free_writer_are_named(
+    with_terms: list[str], tmp_path: Path
+) -> None:
+    with pytest.raises(ModelError, match="not on this machine") as caught:
+        assets.locate("parcel", tmp_path)
+    for words in ("rpsg models pull parcel", "Their terms", "Apache-2.0", "--writer qwen2.5-coder-0.5b"):
+        assert words in caught.value.hint
+
+
+def test_the_default_writer_says_its_terms_and_the_one_in_its_place_has_none() -> None:
+    assert "no open-source licence" in assets.terms(Plan().models.writer)
+    assert "performs like Gemma" in assets.terms(Plan().models.writer)
+    free = CATALOGUE[FREE_WRITER]
+    assert (free.kind, free.terms) == ("writer", "")
+    assert free.licence.startswith("Apache-2.0")
+
+
+def test_the_licence_of_a_writer_is_known_by_its_name() -> None:
+    assert licence_of("gemma-3-270m") == "Gemma terms of use"
+    assert licence_of("openai:some") == licence_of("minilm-onnx") == ""
 
 
 def test_a_second_pull_downloads_nothing(parcels: list[str], tmp_path: Path) -> None:

@@ -180,3 +180,9 @@ def test_the_unit_is_a_person_only_where_a_user_column_says_who() -> None:
     people = resolve({"privacy": {"max_records_per_user": 5}, "data": {"user": "who"}})
     assert (rows.unit, rows.records_per_unit) == ("record", 1)
     assert (people.unit, people.records_per_unit) == ("user", 5)
+
+
+@pytest.mark.parametrize("label", ["go\x07od", "go\x1b[31mod", "go\u200bod", "go\u202eod"])
+def test_a_declared_label_with_characters_that_nobody_sees_is_refused(label: str) -> None:
+    with pytest.raises(UsageError, match="nobody sees"):
+        resolve({"data": {"label": "mood", "labels": [label, "bad"]}})

@@ -18,7 +18,7 @@ from rpsg.records import Card
 from rpsg.running import Silent
 from rpsg.stages.candidates import write_candidates, write_variants
 from rpsg.stages.cards import CardModel
-from rpsg.stages.prompts import PREFIXES, candidate_request, fill, prefix, variant_request
+from rpsg.stages.prompts import PREFIXES, SHOWN_WORDS, candidate_request, fill, prefix, variant_request
 from rpsg.stages.streams import stream, text_seed
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def test_optional_segments_go_when_a_field_is_missing(
 
 def test_a_request_says_what_the_card_says_in_the_pack_s_words(tiny: Pack) -> None:
     said = candidate_request(tiny, Plan(), Card(VALUES), 0).messages[-1].content
-    assert said == "Topic: olive oil\nCustomer: unhappy\nLength: 20 words\nReview:"
+    assert said == "Topic: olive oil\nCustomer: unhappy\nLength: 20 words\nOpening: We tried\nReview:"
 
 
 def test_label_and_phrases_are_said_when_the_card_has_them(tiny: Pack) -> None:
@@ -72,7 +72,7 @@ def test_no_placeholder_is_left_in_any_request_of_any_pack(name: str) -> None:
                 variant_request(pack, Plan(), drawn, "A winner's text.", i),
             ):
                 said = "\n".join([*(message.content for message in request.messages), request.begins])
-                assert not set("{}[]") & set(said)
+                assert not [mark for mark in ("{", "}", "[[", "]]") if mark in said]
                 assert all(message.content for message in request.messages)
 
 
@@ -130,6 +130,12 @@ def test_the_sets_of_a_length_are_different_and_show_all_of_its_examples(tiny: P
     sets = [set(shown(pack, with_examples(4), "long", number)) for number in range(PREFIXES)]
     assert [len(one) for one in sets] == [4] * PREFIXES
     assert len(set.union(*sets)) == 4 * PREFIXES
+
+
+def test_of_long_examples_only_so_many_are_shown_as_a_small_context_holds(tiny: Pack) -> None:
+    pack = with_texts_of(tiny, *[SHOWN_WORDS // 2] * 4)
+    assert len(shown(pack, with_examples(4), "long", 0)) == 2
+    assert len(shown(with_texts_of(tiny, 2 * SHOWN_WORDS), with_examples(4), "long", 0)) == 1
 
 
 def test_four_examples_are_shown_unless_the_plan_says_otherwise(tiny: Pack) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -51,20 +52,34 @@ def pull(
     ],
     as_json: AsJson = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="No progress.")] = False,
+    accept_licence: Annotated[
+        bool,
+        typer.Option(
+            "--accept-licence", metavar="", help="Accept the terms of a model that has terms of use."
+        ),
+    ] = False,
 ) -> None:
     """Bring a model or public data to this machine. A pull that stopped goes on where it stopped."""
     from rpsg.cli.progress import teller  # noqa: PLC0415  # only when it is needed
     from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed
     from rpsg.models import assets  # noqa: PLC0415  # only when it is needed
 
+    if (terms := assets.terms(name)) and not accept_licence and _can_be_asked() and not as_json:
+        Screen.stdout().line(terms)
+        accept_licence = typer.confirm("Do you accept these terms?")
     with teller(quiet=quiet, as_json=as_json) as progress:
-        place = assets.pull(name, progress=progress)
+        place = assets.pull(name, progress=progress, accepted=accept_licence)
     if as_json:
         print_json({"pulled": {"name": name, "path": place}})
         return
     screen = Screen.stdout()
     screen.line(f"{name} is here:")
     screen.command(str(place))
+
+
+def _can_be_asked() -> bool:
+    """Whether somebody sits at a terminal."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 @models.command("check")
@@ -103,7 +118,7 @@ def _problem(name: str) -> ModelError | None:
 def _show_checked(screen: Screen, problems: dict[str, ModelError | None]) -> None:
     if not problems:
         screen.line("No model of the list is on this machine yet. Bring the default writer with:")
-        screen.command("rpsg models pull smollm2-135m")
+        screen.command("rpsg models pull gemma-3-270m")
     for name, problem in problems.items():
         sign, style = ("✗", "red") if problem else ("✓", "green")
         screen.items([f"{name}: {problem}" if problem else f"{name} is as it should be."], sign, style)

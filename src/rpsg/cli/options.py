@@ -218,7 +218,7 @@ SETTINGS: tuple[Setting, ...] = (
         "NAME",
         "Model that writes, or the path of its weights. See: rpsg list writers.",
         ABOUT_MODELS,
-        "smollm2-135m",
+        "gemma-3-270m",
     ),
     Setting(
         "models.embedder",

@@ -17,6 +17,7 @@ from rpsg.stages.abstraction import Passes, Seed, abstract_request, parsed
 from rpsg.stages.candidates import candidate_of
 from rpsg.stages.cards import CardModel
 from rpsg.stages.contain import delimiter
+from rpsg.stages.echo import REASON as REPEATS
 from rpsg.stages.prompts import candidate_request
 from rpsg.stages.rewrite import attempt_of, rewrite_request
 from rpsg.stages.streams import stream
@@ -46,6 +47,7 @@ _HINTS = {
     "cut in the middle": "Its texts do not end. Take another --writer, or a larger [models] context.",
     "repeats itself": "Take another --writer, or a higher [generation] temperature.",
     "near-duplicate": "It always says the same: take another --writer, or a higher [generation] temperature.",
+    REPEATS: 'It says its prompt over. Take another --writer, or [models] form = "text" for a local one.',
     "copies an example": "Set [generation] examples = 0, or take another --writer.",
     "cut while thinking": "It thinks longer than a text may be: switch that off, or take another model.",
     NO_FORM: 'Take another --writer, or a summariser of this machine with [paper] abstracter = "summariser".',
@@ -90,8 +92,11 @@ def require_writer(job: Job) -> None:
     else:
         pack = job.pack.with_label(job.plan.data.label_values)
         cards = _cards(job, pack)
-        replies = _write(job, _requests(job, pack, cards))
-        pool = Pool(tuple(candidate_of(i, cards[i], reply, None) for i, reply in enumerate(replies)))
+        asked = _requests(job, pack, cards)
+        replies = _write(job, asked)
+        pool = Pool(
+            tuple(candidate_of(i, cards[i], reply, None, asked[i]) for i, reply in enumerate(replies))
+        )
         told.add(kept_by_filters(job, pack, pool), replies)
     name = job.tools.writer.name
     if told.usable < LEAST:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rpsg.errors import ModelError, UsageError
-from rpsg.models.catalogue import CATALOGUE, Asset, AssetFile, Kind, Recipe
+from rpsg.models.catalogue import CATALOGUE, FREE_WRITER, Asset, AssetFile, Kind, Recipe
 from rpsg.models.demo_data import fine_foods, rated_snippets
 from rpsg.models.files import file_digest, models_folder
 from rpsg.models.gguf import is_gguf
@@ -46,15 +46,28 @@ class AssetRow:
     present: bool
 
 
-def pull(name: str, folder: Path | None = None, progress: Progress | None = None) -> Path:
+def terms(name: str) -> str:
+    """What has to be accepted before ``name`` is brought, in plain words; empty for most."""
+    return CATALOGUE[name].terms if name in CATALOGUE else ""
+
+
+def pull(
+    name: str, folder: Path | None = None, progress: Progress | None = None, *, accepted: bool = False
+) -> Path:
     """Bring something and say where it is: a file, or the folder of several.
 
     ``name`` is a name of the catalogue, ``hf:owner/repo/file.gguf`` (needs huggingface_hub), or the path of
-    a GGUF file, which stays where it is. Raises UsageError for a name that is not known, ModelError when it
-    cannot be had or is damaged.
+    a GGUF file, which stays where it is. ``accepted``: its ``terms`` were. Raises UsageError for a name that
+    is not known or whose terms were not accepted, ModelError when it cannot be had or is damaged.
     """
     home = folder or models_folder()
     if name in CATALOGUE:
+        if terms(name) and not accepted:
+            raise UsageError(
+                f"{name} is brought only to those who accept its terms. {terms(name)}",
+                hint=f"If you accept them: rpsg models pull {name} --accept-licence. "
+                f"A writer under Apache-2.0: rpsg models pull {FREE_WRITER}",
+            )
         return _pull_asset(CATALOGUE[name], home, progress)
     if name.startswith(_HUB):
         return pull_from_hub(name.removeprefix(_HUB), home)
@@ -72,10 +85,18 @@ def locate(name: str, folder: Path | None = None) -> Path:
     else:
         return _own_file(name)
     if not present:
-        raise ModelError(
-            f"{name} is not on this machine yet.", hint=f"Bring it with: rpsg models pull {name}"
-        )
+        raise ModelError(f"{name} is not on this machine yet.", hint=_how_to_bring(name))
     return place
+
+
+def _how_to_bring(name: str) -> str:
+    bring = f"Bring it with: rpsg models pull {name}"
+    if not terms(name):
+        return bring
+    return (
+        f"{bring} ({CATALOGUE[name].licence}, which you are asked to accept). Or take one under Apache-2.0: "
+        f"rpsg models pull {FREE_WRITER}, and run with --writer {FREE_WRITER}"
+    )
 
 
 def is_present(name: str, folder: Path | None = None) -> bool:
@@ -129,7 +150,7 @@ def _own_file(name: str) -> Path:
     if not is_gguf(path):
         raise ModelError(
             f"{path.name} is not a GGUF file.",
-            hint="Local writers read GGUF. Bring one with: rpsg models pull smollm2-135m",
+            hint=f"Local writers read GGUF. Bring one with: rpsg models pull {FREE_WRITER}",
         )
     return path.resolve()
 

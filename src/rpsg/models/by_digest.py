@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 #: By role. The fakes have no weights; a vocabulary of static vectors is made from the default embedder.
 KNOWN = {
-    "writer": frozenset({"smollm2-135m", "qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b", "fake"}),
+    "writer": frozenset({"gemma-3-270m", "qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b", "smollm2-135m", "fake"}),
     "embedder": frozenset({"minilm", "int8", "static", "fake"}),
     "sentiment": frozenset({"sentiment", "vader"}),
     "scorer": frozenset({"smollm2-135m", "fake"}),

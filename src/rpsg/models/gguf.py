@@ -77,12 +77,12 @@ def read_header(path: str | Path) -> GgufHeader:
     if not file.is_file():
         raise ModelError(
             f"There is no file of weights at {file}.",
-            hint="Bring the default writer with: rpsg models pull smollm2-135m",
+            hint="Bring the default writer with: rpsg models pull gemma-3-270m",
         )
     if not is_gguf(file):
         raise ModelError(
             f"{file.name} is not a GGUF file.",
-            hint="Local writers read GGUF. Bring one with: rpsg models pull smollm2-135m",
+            hint="Local writers read GGUF. Bring one with: rpsg models pull gemma-3-270m",
         )
     try:
         with file.open("rb") as source:
@@ -97,7 +97,7 @@ def read_header(path: str | Path) -> GgufHeader:
 def _damaged(file: Path) -> ModelError:
     return ModelError(
         f"{file.name} is damaged or was cut off.",
-        hint="Delete it and bring it again, e.g. with: rpsg models pull smollm2-135m",
+        hint="Delete it and bring it again, e.g. with: rpsg models pull gemma-3-270m",
     )
 
 

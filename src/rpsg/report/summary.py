@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rpsg.egress import hosts
+from rpsg.models.catalogue import licence_of
 from rpsg.privacy.gaussian import rounded_up
 from rpsg.report.fields import fields
 
@@ -53,8 +54,13 @@ def _made(facts: Facts) -> str:
     return (
         f"# {len(alive)} synthetic texts{short}\n\n"
         f"About: {about}. Written by {facts.writer} with the domain pack "
-        f"{facts.pack.name}, method {plan.method.name}."
+        f"{facts.pack.name}, method {plan.method.name}.{_writer_licence(plan)}"
     )
+
+
+def _writer_licence(plan: Plan) -> str:
+    licence = licence_of(plan.models.writer)
+    return f" Licence of the writer: {licence}." if licence else ""
 
 
 def _claimed(facts: Facts) -> str:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rpsg.models.documents import next_header
 from rpsg.records import Candidate, Drop, Pool
+from rpsg.stages.echo import REASON, echoes
 from rpsg.stages.prompts import by_prefix, candidate_request, variant_request
 from rpsg.stages.tidy import tidy
 
@@ -28,7 +30,7 @@ def write_candidates(
     requests = [candidate_request(pack, plan, card, i) for i, card in enumerate(cards)]
     progress.start("writing candidates", len(requests))
     replies = _write(requests, writer, progress)
-    return Pool(tuple(candidate_of(i, cards[i], replies[i], None) for i in range(len(cards))))
+    return Pool(tuple(candidate_of(i, cards[i], replies[i], None, requests[i]) for i in range(len(cards))))
 
 
 def write_variants(
@@ -48,7 +50,9 @@ def write_variants(
     ]
     progress.start("writing variants", len(requests))
     replies = _write(requests, writer, progress)
-    return pool.extend([candidate_of(first + i, p.card, replies[i], p.id) for i, p in enumerate(parents)])
+    return pool.extend(
+        [candidate_of(first + i, p.card, replies[i], p.id, requests[i]) for i, p in enumerate(parents)]
+    )
 
 
 def _write(requests: Sequence[Request], writer: Writer, progress: Progress) -> dict[int, Reply]:
@@ -63,9 +67,12 @@ def _report_to(progress: Progress) -> Callable[[int, Reply], None]:
     return lambda _, reply: progress.advance(1, tokens=reply.completion_tokens)
 
 
-def candidate_of(number: int, card: Card, reply: Reply, parent: int | None) -> Candidate:
-    """The candidate that a reply becomes; one that cannot be used is dropped, with the reason."""
+def candidate_of(number: int, card: Card, reply: Reply, parent: int | None, request: Request) -> Candidate:
+    """The candidate that a reply to ``request`` becomes; one without use is dropped, with the reason."""
     if reply.finish == "error":
         return Candidate(number, "", card, parent, dropped=Drop("writing", "the writer failed"))
-    text, problem = tidy(reply.text, cut=reply.finish == "length")
+    cut, ends = reply.finish == "length", next_header(request)
+    text, problem = tidy(reply.text, cut=cut, begins=request.begins, ends=ends)
+    if text and echoes(text, [message.content for message in request.messages], request.begins):
+        text, problem = "", REASON
     return Candidate(number, text, card, parent, dropped=Drop("writing", problem) if problem else None)

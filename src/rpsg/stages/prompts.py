@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from rpsg.domains.prompts import FIELD, OPTIONAL
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 #: How many sets of examples each length is written with: more vary the texts, fewer share more work.
 PREFIXES = 4
+#: No more words of examples than this, so that a prompt fits into the context of a small model.
+SHOWN_WORDS = 640
 DEFAULT_WORDS = 80
 
 
@@ -87,7 +90,9 @@ def _examples(pack: Pack, plan: Plan, values: Mapping[str, str], which: int) -> 
     sets = max(1, len(near) // wanted)
     order = stream(plan.generation.seed, "examples", length, which // sets).permutation(len(near))
     start = which % sets * wanted
-    return [near[i] for i in order[start : start + wanted]]
+    dealt = [near[i] for i in order[start : start + wanted]]
+    reach = list(accumulate(len(example.text.split()) for example in dealt))
+    return dealt[: max(1, bisect_right(reach, SHOWN_WORDS))]
 
 
 def _words_attribute(pack: Pack) -> Attribute | None:

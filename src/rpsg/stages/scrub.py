@@ -10,20 +10,82 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from functools import partial
+from ipaddress import ip_address
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rpsg.protocols import Recogniser, Span
     from rpsg.records import Pool
 
-PATTERNS = (
-    # Begins where nothing of it stands before: tried from every letter of a long row, it takes its square.
-    ("[EMAIL]", re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)++")),
-    ("[LINK]", re.compile(r"\b(?:https?://|www\.)\S+", re.IGNORECASE)),
-    ("[NUMBER]", re.compile(r"(?<![\w.])\+?\d(?:[\s().-]{0,2}\d){6,}(?!\w)")),
-    ("[ACCOUNT]", re.compile(r"(?<![\w/])[@~][A-Za-z]\w{2,}")),
+
+def _is_account(found: str) -> bool:
+    """Whether it has the digits of a bank account: words in capitals have none."""
+    return sum(sign.isdigit() for sign in found) >= 10
+
+
+def _is_address(found: str) -> bool:
+    """Whether it is an address of the internet protocol and not a time, a version or a row of colons."""
+    try:
+        ip_address(found.partition("%")[0])
+    except ValueError:
+        return False
+    return any(sign.isdigit() for sign in found)
+
+
+def _is_number(found: str) -> bool:
+    """Whether it may be a telephone's or a card's: a row of small numbers that only rise is a list."""
+    parts = found.split(" ")
+    if len(parts) < 4 or not all(part.isdigit() and len(part) <= 3 for part in parts):
+        return True
+    values = [int(part) for part in parts]
+    rises = all(a < b for a, b in pairwise(values))
+    return not rises or any(len(part) > 1 and part.startswith("0") for part in parts)
+
+
+#: What stands for each kind, where it is, and whether what is found is one. No pattern may begin within what
+#: it reads, and each repetition has a bound or cannot give back: tried from every letter of a long row, it
+#: would take its square.
+PATTERNS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
+    ("[EMAIL]", re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)++"), bool),
+    (
+        "[LINK]",
+        re.compile(
+            r"\b(?:https?://|www\.|(?:t\.me|telegram\.me|wa\.me|discord\.gg|bit\.ly)/(?=\w))\S+",
+            re.IGNORECASE,
+        ),
+        bool,
+    ),
+    (
+        "[MAC]",
+        re.compile(r"(?<![\w:-])[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}(?![\w:-])"),
+        bool,
+    ),
+    ("[MAC]", re.compile(r"(?<![\w.])[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?![\w.])"), bool),
+    (
+        "[IP]",
+        re.compile(r"(?<![\w:.])[0-9A-Fa-f:]{2,39}(?:\.\d{1,3}){0,3}(?:%\w{1,20})?(?![\w:])"),
+        _is_address,
+    ),
+    ("[IP]", re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)"), _is_address),
+    (
+        "[IBAN]",
+        re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?!\w)"),
+        _is_account,
+    ),
+    ("[ID]", re.compile(r"(?<!\w)[A-Z]{1,2}\d{6,9}[A-Z]?(?!\w)"), bool),
+    (
+        "[ID]",
+        re.compile(
+            r"(?<=passport )(?:(?:no|number|nr)\b\.?)?[:#\s]{0,3}(?=[A-Z]{0,3}\d)[A-Z0-9]{6,10}(?!\w)",
+            re.IGNORECASE,
+        ),
+        bool,
+    ),
+    ("[NUMBER]", re.compile(r"(?<![\w.])(?:\(\+?|\+\(?)?\d(?:[\s().-]{0,2}\d){6,}(?!\w)"), _is_number),
+    ("[ACCOUNT]", re.compile(r"(?<![\w/])[@~][A-Za-z]\w{2,}"), bool),
 )
 _NAME = (  # Anna, van der Berg, O'Hara Lopez
     r"(?:(?:van|von|der|den|de|del|della|di|da|dos|du|la|le|ten|ter|zu|bin|al|el)\s{1,3}){0,3}"
@@ -110,10 +172,16 @@ SCALES = {"k": 1e3, "t": 1e3, "m": 1e6, "b": 1e9}  # by their first letter
 
 
 def scrub_text(text: str) -> str:
-    """The text with e-mail addresses, links, numbers of seven or more digits and account names replaced."""
-    for tag, pattern in PATTERNS:
-        text = pattern.sub(tag, text)
+    """The text without addresses of e-mail, of the internet and of devices, links, numbers of bank accounts,
+    passports and telephones (seven or more digits), and account names: each is replaced by its kind.
+    """
+    for tag, pattern, is_one in PATTERNS:
+        text = pattern.sub(partial(_kind_of, tag, is_one), text)
     return text
+
+
+def _kind_of(tag: str, is_one: Callable[[str], bool], match: re.Match[str]) -> str:
+    return tag if is_one(match.group()) else match.group()
 
 
 def scrub(pool: Pool) -> Pool:
@@ -183,6 +251,11 @@ def _value(number: str) -> float:
 
 def found_by_pattern(text: str) -> list[tuple[str, str]]:
     """All that the patterns take for identifiers in a text, amounts apart, each after its kind ("name")."""
-    whole = [(tag, match.group()) for tag, pattern in PATTERNS for match in pattern.finditer(text)]
+    whole = [
+        (tag, match.group())
+        for tag, pattern, is_one in PATTERNS
+        for match in pattern.finditer(text)
+        if is_one(match.group())
+    ]
     named = [(tag, match.group(1)) for tag, pattern in NAMED for match in pattern.finditer(text)]
     return [(tag.strip("[]").lower(), part) for tag, part in whole + named]

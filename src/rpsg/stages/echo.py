@@ -1,0 +1,96 @@
+"""Texts that repeat what their writer was shown: header, card, instruction or example. They are no texts.
+
+A small model often says its prompt over instead of going on from it. The rules read the text and public
+prompts only. ``echoes`` is also what an evaluation can count by.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+REASON = "repeats its prompt"
+#: So many words in a row of anything shown are no chance.
+ROW = 8
+#: A text with this share of its runs of four words from one thing shown is a near-copy of it.
+NEAR = 0.5
+_RUN = 4
+_FEWEST_RUNS = 10
+#: A whole sentence of an instruction is an echo from this length on; "Answer now." may be anybody's.
+_SENTENCE = 4
+_WORD = re.compile(r"\w+(?:['\u2019]\w+)?")
+_FIELD = re.compile(r"^([^\n:]{1,30}):", re.MULTILINE)
+_LENGTH = re.compile(r"\b\d{1,4}[ -]words?\b")
+_FORM = re.compile(r"\b(?:beginning with|in the manner of):", re.IGNORECASE)
+_SENTENCES = re.compile(r"(?<=[.!?:;])\s+|\n+")
+
+
+def echoes(text: str, shown: Sequence[str], begins: str = "") -> bool:
+    """Whether a text repeats something of ``shown``, or is nothing but the words it was begun with.
+
+    Args:
+        text: what was written, its beginning included.
+        shown: everything the writer was given: instructions, headers (they end with a colon), examples.
+        begins: the words that the text was to begin with; they are the card's, and no echo.
+
+    An echo is a field of a header with its colon (unless an example has it in its lines, as dialogues do), a
+    length as it was asked for ("18 words"), a sentence of an instruction, eight words in a row of anything,
+    or half of all runs of four words where there are ten and more.
+    """
+    own = text[len(begins) :] if begins and text.startswith(begins) else text
+    words = _words(own)
+    if begins and len(words) < 2:
+        return True
+    if _FORM.search(own):
+        return True
+    headers = [part for part in shown if part.rstrip().endswith(":")]
+    others = [part for part in shown if not part.rstrip().endswith(":")]
+    if any(_holds(own, field) for field in _fields(headers, others)):
+        return True
+    if {length.lower() for part in shown for length in _LENGTH.findall(part)} & set(
+        _LENGTH.findall(own.lower())
+    ):
+        return True
+    return _repeats(words, shown)
+
+
+def _fields(headers: Sequence[str], others: Sequence[str]) -> set[str]:
+    ordinary = {field for part in others for field in _FIELD.findall(part)}
+    return {field for part in headers for field in _FIELD.findall(part)} - ordinary
+
+
+def _holds(text: str, field: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(field)}:", text) is not None
+
+
+def _repeats(words: Sequence[str], shown: Sequence[str]) -> bool:
+    rows, runs = set(_grams(words, ROW)), list(_grams(words, _RUN))
+    for part in shown:
+        theirs = _words(part)
+        if rows and not rows.isdisjoint(_grams(theirs, ROW)):
+            return True
+        near = set(_grams(theirs, _RUN))
+        if len(runs) >= _FEWEST_RUNS and sum(run in near for run in runs) >= NEAR * len(runs):
+            return True
+    said = f" {' '.join(words)} "
+    sentences = (_words(sentence) for part in shown for sentence in _SENTENCES.split(part))
+    return any(len(one) >= _SENTENCE and f" {' '.join(one)} " in said for one in _instructions(sentences))
+
+
+def _instructions(sentences: Iterator[list[str]]) -> Iterator[list[str]]:
+    """Those that tell somebody to write or to answer, or what they are: other short ones may be chance."""
+    return (one for one in sentences if one and (one[0] in _ORDERS or one[:2] == ["you", "write"]))
+
+
+_ORDERS = frozenset({"write", "rewrite", "answer", "respond", "reply", "continue", "generate"})
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.lower())
+
+
+def _grams(words: Sequence[str], size: int) -> Iterator[tuple[str, ...]]:
+    return (tuple(words[i : i + size]) for i in range(len(words) - size + 1))

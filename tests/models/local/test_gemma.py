@@ -1,0 +1,76 @@
+"""The default writer with its real weights: a base model that goes on with documents."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rpsg.domains import find_pack
+from rpsg.models.assets import is_present, locate
+from rpsg.models.documents import next_header
+from rpsg.models.llamacpp import LlamaCppWriter
+from rpsg.plan import Plan
+from rpsg.stages.candidates import candidate_of
+from rpsg.stages.cards import CardModel
+from rpsg.stages.prompts import candidate_request
+from rpsg.stages.streams import stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from rpsg.protocols import Request
+
+GEMMA = "gemma-3-270m"
+TEXTS = 24
+pytestmark = [pytest.mark.weights, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def weights(pulled_models: Path) -> Path:
+    if not is_present(GEMMA, pulled_models):
+        pytest.skip(f"needs Gemma's weights, whose terms you accept with: make weights ACCEPT={GEMMA}")
+    pytest.importorskip("xllamacpp", reason="needs the extra local")
+    return locate(GEMMA, pulled_models)
+
+
+@pytest.fixture(scope="module")
+def gemma(weights: Path) -> Iterator[LlamaCppWriter]:
+    writer = LlamaCppWriter(weights)
+    yield writer
+    writer.close()
+
+
+def requests() -> list[Request]:
+    pack = find_pack("food-reviews")
+    cards = CardModel.uniform(pack).draw(TEXTS, stream(0, "gemma"))
+    return [candidate_request(pack, Plan(), card, number) for number, card in enumerate(cards)]
+
+
+def test_a_text_is_the_same_alone_and_in_a_batch_with_its_examples_restored_or_not(
+    weights: Path, gemma: LlamaCppWriter
+) -> None:
+    first = replace(requests()[0], max_tokens=16)
+    alike = [replace(first, seed=seed) for seed in range(4)]
+    together = [reply.text for reply in gemma.write(alike)]
+    alone = LlamaCppWriter(weights, slots=1, threads=1)
+    try:
+        assert [alone.write([one])[0].text for one in alike] == together
+    finally:
+        alone.close()
+    assert len(set(together)) == len(together)
+    assert all(text.startswith(first.begins) for text in together)
+
+
+def test_no_text_holds_words_of_a_header(gemma: LlamaCppWriter) -> None:
+    asked = requests()
+    pack = find_pack("food-reviews")
+    cards = CardModel.uniform(pack).draw(TEXTS, stream(0, "gemma"))
+    replies = gemma.write(asked)
+    made = [candidate_of(i, cards[i], replies[i], None, asked[i]) for i in range(TEXTS)]
+    fields = [field.strip() for field in next_header(asked[0])]
+    assert "Review:" in fields
+    assert not [one.text for one in made if any(field in one.text for field in fields)]
+    assert sum(one.dropped is None for one in made) >= TEXTS * 3 // 4, [one.dropped for one in made]

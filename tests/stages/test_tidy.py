@@ -1,0 +1,134 @@
+"""What is no text goes from a reply of any writer, and what only looks like a refusal stays."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from rpsg.stages.tidy import tidy
+
+GOOD = "We drink this tea every morning and like it."
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "We drink \x00this tea\x07 every \x1b[31mmorning\x1b[0m and like it.",
+        "We drink this tea\u200b every\u202e morning and like it.\ufeff",
+        "We drink this \x1b]0;title\x07tea every morning and like it.",
+        f"<think>The user wants tea.</think>{GOOD}",
+        f"<thinking>hm</thinking>\n\n{GOOD}",
+        f"<reasoning>It is short.</reasoning> {GOOD}",
+        f"the template opened it</think>{GOOD}",
+        f"<|channel|>analysis<|message|>Tea.<|end|><|start|>assistant<|channel|>final<|message|>{GOOD}",
+        f"<|im_start|>assistant\n{GOOD}<|im_end|>",
+        f"{GOOD}<|im_end|>\n<|im_start|>user\nAnother one.",
+        f"{GOOD}<end_of_turn>\n<start_of_turn>user",
+        f"{GOOD}<eos>",
+        f"<s> {GOOD}</s>",
+        f"{GOOD} [INST] Write more. [/INST]",
+        f"## Review\n\n{GOOD}",
+        f"**Review:**\n{GOOD}",
+        f"```markdown\n{GOOD}\n```",
+        f"Certainly! Here is a review:\n\n```\n{GOOD}\n```",
+        f"\u00ab{GOOD}\u00bb",
+        GOOD.replace("tea", "**tea**"),
+    ],
+)
+def test_only_the_text_itself_is_left(reply: str) -> None:
+    assert tidy(reply, cut=False) == (GOOD, "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I'm sorry, but the soup was cold when I got home and nobody cared.",
+        "The clerk asked me twice to write a review for the shop and I said no.",
+        "I can't help but love this tea, it is that good.",
+        "I cannot help thinking that this is the last time I buy it.",
+        "I am unable to eat gluten and this bread was a gift.",
+        "Unfortunately I can't recommend this to anybody with a dog.",
+        "I won't continue to buy this brand after what happened.",
+        "My son works as an AI engineer and lives on these noodles.",
+        "We trained a language model on notes and tested it twice.",
+        'My son said "more" and my wife said "no more".',
+        "I'm afraid I can't give this more than one star.",
+        "Okay, I admit it, five stars.",
+    ],
+)
+def test_a_text_that_only_sounds_like_a_refusal_stays(text: str) -> None:
+    assert tidy(text, cut=False) == (text, "")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "I'm sorry, but I can't help with that request.",
+        "I\u2019m sorry, but I can\u2019t assist with that.",
+        "I am unable to write that.  I cannot fulfill this request as it is.",
+        "Unfortunately, I cannot comply with this request. Is there something else that I can do for you?",
+        "I cannot create content of this kind.",
+        f"I'm sorry, but I can't assist with that. {'What I can do is tell you about tea in general. ' * 4}",
+        "As an AI language model I have never tasted tea.",
+        "I am just a language model and drink no tea.",
+    ],
+)
+def test_a_reply_that_declines_is_dropped(reply: str) -> None:
+    text, reason = tidy(reply, cut=False)
+    assert text == ""
+    assert reason in {"refused politely", "talks about its task"}
+
+
+def test_a_reply_that_declines_after_the_words_it_was_begun_with_is_dropped() -> None:
+    begun = "We tried green tea I'm sorry, but I can't help with that request."
+    assert tidy(begun, cut=False, begins="We tried green tea") == ("", "refused politely")
+
+
+def test_the_words_that_a_text_was_begun_with_are_no_greeting() -> None:
+    text = "Ok I am hooked on this tea: it is strong, dark and cheap."
+    assert tidy(text, cut=False, begins="Ok I am hooked on") == (text, "")
+
+
+def test_a_text_ends_where_the_next_header_begins_and_is_whole_then() -> None:
+    reply = f"{GOOD}\nTopic: rice\nReview: It is"
+    assert tidy(reply, cut=True, ends=("\nTopic:",)) == (GOOD, "")
+
+
+def test_a_model_that_does_not_end_to_think_has_written_nothing() -> None:
+    assert tidy(f"<think>First I {GOOD}", cut=True) == ("", "does not end to think")
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "a",
+        " ",
+        "\n",
+        "`",
+        "#",
+        "*",
+        "<",
+        "<|",
+        "\x1b[",
+        "\x1b]",
+        "I'm sorry ",
+        "I can't ",
+        "write a ",
+        "<think>",
+        "</think>",
+        "[INST]",
+        '"',
+        "as an ai ",
+        ". ",
+        "ok ",
+        "<|im_end|>",
+        "# a\n",
+        ": ",
+    ],
+)
+def test_a_long_row_of_anything_is_tidied_in_one_go(part: str) -> None:
+    """The square of so many characters would take minutes."""
+    began = time.process_time()
+    tidy(f"Tea {part * (200_000 // len(part))} tea", cut=True, begins="Tea", ends=("\nTopic:",))
+    assert time.process_time() - began < 10
