@@ -81,6 +81,9 @@ class Data(Section):
     row without a text, without a user where a column is named, or broken in itself is left out ("drop"), or
     ends the run ("refuse", and then the claim says that it does not cover that). ``unlisted``: a row whose
     label is missing or not declared is left out, or counted under one more label, "other".
+
+    A text of more than one and a half times ``passage_words`` words is read in passages of about so many, of
+    which as many take part as rows may (0: never cut). Only strict mode looks at it.
     """
 
     path: Name = ""
@@ -92,6 +95,7 @@ class Data(Section):
     format: Literal["jsonl", "csv", "txt", "parquet"] | None = None
     unusable: Literal["drop", "refuse"] = "drop"
     unlisted: Literal["drop", "other"] = "drop"
+    passage_words: int = Field(250, ge=0, le=100_000)
 
     @model_validator(mode="after")
     def _labels_have_a_column(self) -> Self:

@@ -243,6 +243,12 @@ def _explanations(plan: Plan, pack: Pack, budget: Budget | None) -> tuple[str, .
     n = declared_voters(plan)
     if plan.method.name == "split":
         lines.append(_parting(plan, n))
+    if counts_cards(budget) and (words := plan.data.passage_words):
+        whom = "each user" if plan.data.user else "each row"
+        lines.append(
+            f"Texts of more than {1.5 * words:,.0f} words are read in passages of about {words:,}, cut at "
+            f"ends of sentences; at most {plan.records_per_unit} of {whom} takes part, drawn at random."
+        )
     if counts_cards(budget):
         few = "" if n is not None else " With few people groups of values are counted in place of values."
         lines.append(f"Counted: {in_words(pack)}.{few}")

@@ -267,10 +267,15 @@ def people_of(
     *,
     bounded: bool = True,
 ) -> People:
-    """The people of a corpus, with the plan's bound on what each may add, or with all of their rows."""
+    """The people of a corpus, with the plan's bound on what each may add, or with all of their rows.
+
+    Only where nothing but noisy answers is read are long rows cut: all else works on whole records.
+    """
+    whole = registry.method(plan.method.name).reads != "noisy_answers"
     return People(
         lambda: corpus,
         max_records=plan.records_per_unit if bounded else None,
+        passage_words=0 if whole else plan.data.passage_words,
         key=folder.key,
         embedder=tools.embedder,
         progress=progress,

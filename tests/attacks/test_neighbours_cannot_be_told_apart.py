@@ -120,6 +120,7 @@ SETTINGS: Sequence[Sequence[str]] = (
     ("--user", "user", "--max-records-per-user", "3", "--rounds", "2"),
     ("--user", "user", "--label", "label"),
     ("--user", "user", "--n-public", "900", "--epsilon", "6"),
+    ("--user", "user", "--passage-words", "4", "--max-records-per-user", "2"),
 )
 
 

@@ -88,6 +88,57 @@ def test_values_with_descriptions_can_stand_in_a_file(folder: Path) -> None:
     assert topic.descriptions == ("leaves in hot water", "a review of coffee")
 
 
+def with_topics(folder: Path, lines: str) -> None:
+    change(
+        folder,
+        'values = ["green tea", "dark coffee", "dog biscuits", "olive oil", "corn crisps"]',
+        'file = "topics.txt"',
+    )
+    (folder / "topics.txt").write_text(lines)
+
+
+def test_headings_in_a_file_group_the_values_below_them(folder: Path) -> None:
+    with_topics(
+        folder, "## a comment\n# Drinks\ntea\ncoffee\n## another\ncocoa\n\n# Snacks\ncrisps | thin ones\n"
+    )
+    topic = read_pack(folder).attribute("topic")
+    assert topic.groups == {"Drinks": ("tea", "coffee", "cocoa"), "Snacks": ("crisps",)}
+    assert topic.group_codes == (0, 0, 0, 1)
+    assert topic.headings["cocoa"] == "Drinks"
+
+
+def test_a_value_above_the_first_of_several_headings_is_refused(folder: Path) -> None:
+    with_topics(folder, "tea\n# Drinks\ncoffee\n# Snacks\ncrisps\n")
+    with pytest.raises(UsageError, match="above its first heading"):
+        read_pack(folder)
+
+
+def test_no_file_of_a_pack_says_how_its_marginals_are_counted(folder: Path) -> None:
+    change(folder, 'name = "tiny"', 'name = "tiny"\nby_group = [0]')
+    assert read_pack(folder).by_group == ()
+
+
+@pytest.mark.parametrize(
+    ("groups", "said"),
+    [
+        ('{ a = ["positive"], b = ["mixed"] }', "exactly one group"),
+        ('{ a = ["positive", "mixed", "negative"], b = ["mixed"] }', "exactly one group"),
+        ('{ a = ["positive", "mixed", "negative"], b = [] }', "group without values"),
+    ],
+)
+def test_groups_of_a_counted_attribute_hold_each_value_once(folder: Path, groups: str, said: str) -> None:
+    change(folder, 'kind = "sentiment"', f'kind = "sentiment"\ngroups = {groups}')
+    with pytest.raises(UsageError, match=said):
+        read_pack(folder)
+
+
+@pytest.mark.parametrize("name", pack_names())
+def test_every_pack_that_ships_has_8_to_14_headings_for_its_topics(name: str) -> None:
+    topic = find_pack(name).attribute("topic")
+    assert 8 <= len(topic.groups) <= 14
+    assert all(3 <= len(group) <= 16 for group in topic.groups.values())
+
+
 @pytest.mark.parametrize("file", ["../topics.txt", "/etc/hostname", "missing.txt", "sub/topics.txt"])
 def test_a_file_of_values_lies_in_the_pack(folder: Path, file: str) -> None:
     (folder.parent / "topics.txt").write_text("a\nb\n")

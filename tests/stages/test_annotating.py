@@ -11,7 +11,7 @@ from rpsg.models.fake import FakeClassifier, FakeEmbedder
 from rpsg.privacy.private import Private, open_private
 from rpsg.records import Corpus, Document
 from rpsg.running import Silent
-from rpsg.stages.annotate import Landmarks, annotate, describe, nearest
+from rpsg.stages.annotate import Landmarks, annotate, describe, fits_none, nearest
 from rpsg.stages.seeds import People
 
 if TYPE_CHECKING:
@@ -105,3 +105,22 @@ def test_a_description_that_says_only_what_all_say_attracts_nothing(tiny: Pack) 
     assert np.allclose(landmarks.common, landmarks.rows @ shared, atol=1e-6)
     # A text in the middle of all descriptions is no nearer to one than to another.
     assert np.ptp(landmarks.rows @ shared - landmarks.common) < 1e-6
+
+
+def test_a_text_near_to_no_description_fits_none(rng: np.random.Generator) -> None:
+    rows = np.eye(4, dtype=np.float32)[:2]
+    marks = Landmarks(rows, np.zeros(2, np.float32))
+    near, border, far, empty = [1.0, 0, 0, 0], [0.25, 0, 0.968, 0], [0.2, 0.1, 0.97, 0], [0.0, 0, 0, 0]
+    vectors = np.array([near, border, far, empty], np.float32)
+    assert fits_none(vectors, marks, 0.25).tolist() == [0, 0, 1, 0]
+    assert fits_none(vectors, marks, 0.26).tolist() == [0, 1, 1, 0]
+    assert fits_none(vectors[:0], marks, 0.25).shape == (0,)
+
+
+def test_whether_a_text_fits_does_not_depend_on_those_beside_it(rng: np.random.Generator) -> None:
+    rows = rng.normal(size=(500, 24)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    marks = Landmarks(rows[:20], np.zeros(20, np.float32))
+    alone = [fits_none(row[None], marks, 0.4)[0] for row in rows]
+    assert fits_none(rows, marks, 0.4).tolist() == alone
+    assert 0 < np.sum(alone) < 500

@@ -40,11 +40,12 @@ def check(
     from rpsg.cli import layers  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
 
-    reading = api.check(layers.make_plan(layers.gather(given, config, os.environ)))
+    plan = layers.make_plan(layers.gather(given, config, os.environ))
+    reading = api.check(plan)
     if as_json:
         print_json({"check": _facts(reading)})
     else:
-        _show(Screen.stdout(), reading, None if every else SHOWN)
+        _show(Screen.stdout(), reading, plan.data.passage_words, None if every else SHOWN)
     if reading.left_out:
         raise typer.Exit(DataError.exit_code)
 
@@ -60,11 +61,15 @@ def _facts(reading: Reading) -> dict[str, Any]:
     }
 
 
-def _show(screen: Screen, reading: Reading, most: int | None) -> None:
+def _show(screen: Screen, reading: Reading, words: int, most: int | None) -> None:
+    from rpsg.stages.passages import passages  # noqa: PLC0415  # only when it is needed: the help must be quick
+
     screen.line(PRIVATE, "yellow")
     facts = [("rows", f"{reading.rows:,}"), ("can be used", f"{len(reading.corpus):,}")]
     if people := {row.user for row in reading.corpus} - {None}:
         facts.append(("people", f"{len(people):,}"))
+    if cut := sum(len(passages(row.text, words)) > 1 for row in reading.corpus):
+        facts.append(("cut into passages", f"{cut:,}: strict mode takes passages of {words:,} words"))
     screen.facts(facts)
     _show_rows(screen, "Left out of a run", reading.left_out, reading.unit, most)
     _show_rows(screen, 'Counted under the label "other"', reading.as_other, reading.unit, most)

@@ -122,6 +122,15 @@ SETTINGS: tuple[Setting, ...] = (
         "drop",
     ),
     Setting(
+        "data.passage_words",
+        "--passage-words",
+        int,
+        "N",
+        "Read long texts in passages of about so many words; 0 never cuts. Only strict mode does.",
+        ABOUT_DATA,
+        "250",
+    ),
+    Setting(
         "corpus.about",
         "--about",
         str,

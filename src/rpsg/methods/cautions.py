@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 #: Settings without a meaning in the method paper, with the words a user knows them by.
 NO_BUDGET = {
+    ("data", "passage_words"): "--passage-words",
     ("privacy", "epsilon"): "--epsilon",
     ("privacy", "delta"): "--delta",
     ("privacy", "adjacency"): "--adjacency",

@@ -30,14 +30,17 @@ OWN: Mapping[str, set[str]] = {"strict": set(), "floor": set(), "paper": {"paper
 ACCOUNT = {"organization": "", "project": "", "key_env": Server().key_env}
 #: It goes into a formula of the paper and bounds nothing: whoever read it would take it for a budget.
 NEVER = {"paper.nominal_epsilon"}
-#: Settings of steps that split mode does not have: it ends with votes.
+#: Only strict mode cuts long texts; split mode lacks some steps of the paper, as it ends with votes.
 UNUSED: Mapping[str, set[str]] = {
+    "floor": {"data.passage_words"},
+    "paper": {"data.passage_words"},
     "split": {
+        "data.passage_words",
         *("paper.selection", "paper.histogram_sigma"),
         *("paper.surrogate", "paper.surrogate_model", "paper.surrogate_epochs"),
         *("paper.representatives", "paper.filters", "paper.cosine_retain"),
         *("paper.nll_percentile", "paper.nll_distance"),
-    }
+    },
 }
 
 

@@ -90,6 +90,24 @@ def describe(pack: Pack, embedder: Embedder) -> dict[str, Landmarks]:
     return {name: Landmarks(values, values @ common) for name, values in rows.items()}
 
 
+def fits_none(
+    vectors: npt.NDArray[np.float32], landmarks: Landmarks, threshold: float
+) -> npt.NDArray[np.float32]:
+    """1.0 for each row that is near to no value, 0.0 for every other; shape (rows,).
+
+    A row is near to none when its cosine with each description is below ``threshold``, a public number
+    (``Pack.poor_fit``). That is a judgement of the embedder, made in whole numbers and of each row alone. A
+    row without a direction could not be judged, and is 0.0.
+    """
+    exact, border = on_lattice(landmarks.rows).T, np.float32(np.rint(threshold * SQUARE))
+    out = np.empty(len(vectors), np.float32)
+    for start in range(0, len(vectors), CHUNK):
+        block = on_lattice(vectors[start : start + CHUNK])
+        out[start : start + len(block)] = ((block @ exact).max(axis=1) < border) & block.any(axis=1)
+        drop_pages(vectors)
+    return out
+
+
 def _sentences(attribute: Attribute) -> Sequence[str]:
     return attribute.descriptions or tuple(attribute.describe.format(value=v) for v in attribute.values)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import Counter
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from rpsg.errors import PrivacyError, RunError
 from rpsg.stages.alone import each_or_none
 from rpsg.stages.partition import content_tag
+from rpsg.stages.passages import passages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,8 +31,9 @@ EMBED_CHUNK = 128
 class People:
     """The private corpus behind its contribution bound. Nothing is read before it is needed.
 
-    ``max_records`` is the bound; None, for a method that protects nobody, bounds nothing. A replay passes
-    ``read=None``: then every use is an error, which proves that the replay needed no private data.
+    ``max_records`` is the bound; None, for a method that protects nobody, bounds nothing. With
+    ``passage_words`` long rows are read in passages of about so many words, and the bound is on these. A
+    replay passes ``read=None``: then every use is an error, which proves that it needed no private data.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class People:
         read: Callable[[], Private[Corpus]] | None,
         *,
         max_records: int | None,
+        passage_words: int = 0,
         key: bytes,
         embedder: Embedder,
         progress: Progress,
@@ -45,6 +49,7 @@ class People:
     ) -> None:
         self._read = read
         self._max_records = max_records
+        self._passage_words = passage_words
         self._key = key
         self._embedder = embedder
         self._progress = progress
@@ -52,10 +57,13 @@ class People:
 
     @cached_property
     def rows(self) -> Private[tuple[Document, ...]]:
-        """The rows that take part: at most c of each person where there is a bound, in file order."""
+        """The rows (or passages) that take part: at most c of each person under a bound, in file order."""
         if self._read is None:
             raise PrivacyError("A replay asked for private data; the evidence of this run is not complete.")
-        return self._read().map(lambda corpus: bound(corpus, self._max_records, self._key))
+        return self._read().map(self._bound)
+
+    def _bound(self, corpus: Corpus) -> tuple[Document, ...]:
+        return bound(corpus, self._max_records, self._key, self._passage_words)
 
     @cached_property
     def units(self) -> Private[npt.NDArray[np.int64]]:
@@ -97,26 +105,55 @@ class People:
             self._progress.advance(100 * end // len(rows) - 100 * start // len(rows))
 
 
-def bound(corpus: Corpus, max_records: int | None, key: bytes) -> tuple[Document, ...]:
+def bound(
+    corpus: Corpus, max_records: int | None, key: bytes, passage_words: int = 0
+) -> tuple[Document, ...]:
     """At most ``max_records`` rows of each person, chosen at random, in file order; None keeps every row.
 
     The choice orders a person's rows by a keyed hash of what they hold, with a key that the operating
     system's generator made for this run: no row is likelier than another, whatever it says, a resume keeps
     the same ones, and neither other people's rows nor the order of the file play a part. Equal rows of a
     person are told apart by how many of them came before; which of them is kept makes no difference.
+
+    With ``passage_words`` long rows are cut into passages, and the choice is among passages. A row of nobody
+    is a person of its own: one passage of it is chosen.
     """
     if max_records is None:
         return corpus.documents
     seen: Counter[bytes] = Counter()
-    mine: dict[str, list[tuple[bytes, int]]] = {}
+    mine: dict[str, list[tuple[bytes, int, int]]] = {}
+    kept: list[tuple[int, int]] = []
     for position, row in enumerate(corpus.documents):
-        if row.user is not None:
-            same = content_tag(key, "bound", row)
-            lot = hmac.digest(key, b"rpsg-bound/1\0%d\0" % seen[same] + same, hashlib.sha256)
+        parts = _parts(row, passage_words)
+        if row.user is None:
+            kept.append((position, _one_of(parts, key)))
+            continue
+        for number, part in enumerate(parts):
+            same = content_tag(key, "bound", part)
+            mine.setdefault(row.user, []).append((_lot(key, same, seen[same]), position, number))
             seen[same] += 1
-            mine.setdefault(row.user, []).append((lot, position))
-    kept = {position for rows in mine.values() for _, position in sorted(rows)[:max_records]}
-    return tuple(row for i, row in enumerate(corpus.documents) if row.user is None or i in kept)
+    for lots_of_one in mine.values():
+        kept += [(position, number) for _, position, number in sorted(lots_of_one)[:max_records]]
+    rows = corpus.documents
+    return tuple(_parts(rows[position], passage_words)[number] for position, number in sorted(kept))
+
+
+def _one_of(parts: Sequence[Document], key: bytes) -> int:
+    """The number of the passage that stands for a row of nobody, by what that row alone holds."""
+    if len(parts) == 1:
+        return 0
+    lots = [_lot(key, content_tag(key, "bound", part), i) for i, part in enumerate(parts)]
+    return lots.index(min(lots))
+
+
+def _lot(key: bytes, same: bytes, nth: int) -> bytes:
+    return hmac.digest(key, b"rpsg-bound/1\0%d\0" % nth + same, hashlib.sha256)
+
+
+def _parts(row: Document, passage_words: int) -> Sequence[Document]:
+    """A row, or the passages it is cut into, each with all that the row has beside its text."""
+    found = passages(row.text, passage_words)
+    return (row,) if len(found) == 1 else [replace(row, text=text) for text in found]
 
 
 def unit_numbers(rows: tuple[Document, ...]) -> npt.NDArray[np.int64]:

@@ -1,0 +1,24 @@
+"""The sentence about texts that fit no topic."""
+
+from __future__ import annotations
+
+import pytest
+
+from rpsg.report.fit import poor_fit_line
+
+
+def test_a_share_is_told_with_its_margin_and_who_judged() -> None:
+    line = poor_fit_line(0.123, 0.02)
+    assert line.startswith("About 12% (± 4%) of the texts fit no topic of this pack well")
+    assert "embedder" in line
+    assert "Another pack" not in line
+
+
+@pytest.mark.parametrize(("share", "told"), [(-0.2, "About 0%"), (1.3, "About 100%")])
+def test_noise_makes_no_share_below_none_or_above_all(share: float, told: str) -> None:
+    assert poor_fit_line(share, 0.1).startswith(told)
+
+
+def test_another_pack_is_advised_only_where_noise_does_not_explain_the_share() -> None:
+    assert "rpsg propose" in poor_fit_line(0.4, 0.02)
+    assert "rpsg propose" not in poor_fit_line(0.4, 0.2)
