@@ -11,8 +11,8 @@ import time
 
 import numpy as np
 
-from rpsg.stages.choose import Objective, Wanted, choose, distance
 from rpsg.privacy.whole_vectors import quantise
+from rpsg.stages.choose import Objective, Wanted, choose, distance
 from rpsg.stages.sketch import LENGTH, Features, Target, target_of
 
 
@@ -39,7 +39,9 @@ def main() -> None:
 
     start = time.perf_counter()
     summed = sum(
-        quantise(features.of(private[i : i + 100], np.zeros(len(private[i : i + 100]))), LENGTH).sum(axis=0)
+        quantise(
+            features.of(private[i : i + 100], np.zeros(len(private[i : i + 100]), np.float32)), LENGTH
+        ).sum(axis=0)
         for i in range(0, told.people, 100)
     )
     seconds = time.perf_counter() - start

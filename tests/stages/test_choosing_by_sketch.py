@@ -12,7 +12,7 @@ from rpsg.stages.sketch import Target
 
 
 def target(mean: np.ndarray, products: np.ndarray) -> Target:
-    return Target(mean, products, 0.0, 0.0, (1.0, 1.0))
+    return Target(mean, products, (1.0, 1.0))
 
 
 def objective_of(

@@ -8,7 +8,7 @@ import pytest
 from rpsg.privacy.ballots import Query
 from rpsg.privacy.bounded_vectors import clean_sum
 from rpsg.privacy.private import Private, open_private
-from rpsg.stages.sketch import LENGTH, POOR_FIT, Features, sketch_vectors, target_of
+from rpsg.stages.sketch import LENGTH, POOR_FIT, Features, poor_share, sketch_vectors, target_of
 
 
 def unit_rows(count: int, dim: int = 24, seed: int = 0, push: float = 0.0) -> np.ndarray:
@@ -30,14 +30,14 @@ def query(dim: int, c: int = 1) -> Query:
 
 def the_sum(features: Features, rows: np.ndarray, units: np.ndarray, c: int = 1) -> np.ndarray:
     private = sketch_vectors(
-        Private(rows), Private(units.astype(np.int64)), features, Private(np.zeros(len(rows)))
+        Private(rows), Private(units.astype(np.int64)), features, Private(np.zeros(len(rows), np.float32))
     )
     return clean_sum(query(features.dim, c), open_private(private))
 
 
 def test_the_mean_features_of_the_drafts_are_zero(features: Features) -> None:
     drafts = unit_rows(200)
-    told = features.of(drafts, np.zeros(len(drafts)))
+    told = features.of(drafts, np.zeros(len(drafts), np.float32))
     assert np.abs(told.mean(axis=0)).max() < 1e-12
 
 
@@ -80,7 +80,7 @@ def test_a_row_writes_into_the_entries_of_its_own_label(features: Features) -> N
         Private(rows),
         Private(units),
         features,
-        Private(np.zeros(4)),
+        Private(np.zeros(4, np.float32)),
         Private(np.array([0, 1, 1, -1])),
         2,
     )
@@ -107,12 +107,12 @@ def test_noise_alone_leaves_the_drafts_own_mean(features: Features) -> None:
 
 
 def test_the_share_of_texts_that_fit_no_topic_comes_out_with_its_error(features: Features) -> None:
-    rows, poor = unit_rows(400, seed=9), np.repeat([1.0, 0.0], [100, 300])
+    rows, poor = unit_rows(400, seed=9), np.repeat(np.array([1, 0], np.float32), [100, 300])
     private = sketch_vectors(Private(rows), Private(np.arange(400)), features, Private(poor))
     total = clean_sum(query(features.dim), open_private(private))
-    target = target_of(total, features, 400, 4 * LENGTH)
-    assert target.poor == pytest.approx(0.25, abs=0.02)
-    assert target.poor_error == pytest.approx(4 / (POOR_FIT * 400))
+    share, error = poor_share(total[None], 400, 4 * LENGTH)
+    assert share == pytest.approx(0.25, abs=0.02)
+    assert error == pytest.approx(4 / (POOR_FIT * 400))
 
 
 def test_few_drafts_have_fewer_axes() -> None:

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rpsg.errors import ModelError
-from rpsg.methods.steps import ANOTHER_WRITER, ask, label_of, tell_spent
+from rpsg.methods.steps import ANOTHER_WRITER, ask, label_of, paid, tell_spent
 from rpsg.records import Document
-from rpsg.stages.annotate import codes_of
+from rpsg.stages.annotate import codes_of, fits_none
 from rpsg.stages.choose import Objective, Wanted, choose
+from rpsg.stages.fit import poor_fit_line
 from rpsg.stages.selection import shares
-from rpsg.stages.sketch import Features, axes_wanted, sketch_vectors, target_of
+from rpsg.stages.sketch import Features, axes_wanted, poor_share, sketch_vectors, target_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from rpsg.privacy.bounded_vectors import BoundedVectors
     from rpsg.privacy.private import Private
     from rpsg.records import Candidate, Pool
-    from rpsg.stages.annotate import Traits
+    from rpsg.stages.annotate import Landmarks, Traits
     from rpsg.stages.cards import CardModel
 
     Codes = npt.NDArray[np.int64]
@@ -40,6 +41,7 @@ WEIGHT_OF_SHARES = 0.3
 def choose_by_sketch(
     job: Job,
     pack: Pack,
+    landmarks: Mapping[str, Landmarks],
     traits: Callable[[], Private[Traits]],
     model: CardModel,
     people: Headcount,
@@ -57,8 +59,11 @@ def choose_by_sketch(
     values = pack.attribute(label).values if label else ("",)
     features = Features.fit(vectors, axes_wanted(len(values) if label else 0))
 
-    noisy = _measure(job, features, traits, label, len(values)).reshape(len(values), features.dim)
-    sigma = job.budget.release("sketch").sigma if job.budget else 0.0
+    topics = landmarks.get(pack.marginals[0][0])
+    noisy = _measure(job, pack, features, topics, traits, label, len(values))
+    sigma = paid(job).release("sketch").sigma
+    if topics is not None:
+        job.progress.note(poor_fit_line(*poor_share(noisy, people.likely, sigma)))
 
     z, wanted = features.coordinates(vectors), _shares_wanted(job, pack, model, drafts, vectors)
     mass = model.shares(label) if label else np.ones(1)
@@ -76,22 +81,31 @@ def choose_by_sketch(
 
 
 def _measure(
-    job: Job, features: Features, traits: Callable[[], Private[Traits]], label: str | None, labels: int
+    job: Job,
+    pack: Pack,
+    features: Features,
+    topics: Landmarks | None,
+    traits: Callable[[], Private[Traits]],
+    label: str | None,
+    labels: int,
 ) -> npt.NDArray[np.int64]:
-    """The noisy sum, shape (labels * dim,): asked once, charged before the noise is drawn."""
+    """The noisy sum, shape (labels, dim): asked once, charged before the noise is drawn."""
     what = f"sum of {features.count} coordinates of the embedding and their products"
     asked = ask(job, "sketch", f"{what}, for each label" if label else what, labels * features.dim)
+
+    def poor(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return np.zeros(len(rows), np.float32) if topics is None else fits_none(rows, topics, pack.poor_fit)
 
     def question() -> Private[BoundedVectors]:
         job.progress.start("measuring the private texts")
         people = job.people
-        poor = people.embeddings.map(lambda rows: np.zeros(len(rows)))
         own = traits().map(lambda values: values["label"]) if label else None
-        return sketch_vectors(people.embeddings, people.units, features, poor, own, labels if label else 0)
+        without_topic = people.embeddings.map(poor)
+        return sketch_vectors(people.embeddings, people.units, features, without_topic, own, labels)
 
     noisy = job.kernel.release(asked, question)
     tell_spent(job, asked.stage)
-    return noisy
+    return noisy.reshape(labels, features.dim)
 
 
 def _shares_wanted(

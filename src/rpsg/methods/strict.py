@@ -61,7 +61,7 @@ def synthesize(job: Job) -> Pool:
     if plan.method.select == "votes":
         pool = choose_by_votes(job, pack, traits, pool)
     else:
-        pool = choose_by_sketch(job, pack, traits, model, people, pool)
+        pool = choose_by_sketch(job, pack, landmarks, traits, model, people, pool)
 
     # Where more texts are wanted than were usable, variants of the chosen ones fill the places.
     return scrub(expand(job, pack, pool))

@@ -11,12 +11,16 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from rpsg.errors import RpsgError
 from rpsg.stages import presence
 from rpsg.stages.budget import safe_size
 from rpsg.stages.cards import is_coarse, shapes
+from rpsg.stages.fit import poor_fit_line
 from rpsg.stages.labels import labels_found
 from rpsg.stages.levels import thinned
+from rpsg.stages.sketch import poor_share
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -118,6 +122,17 @@ def people(evidence: Mapping[str, Evidence], ledger: Mapping[str, Any]) -> Noisy
     """The noisy number of people (or rows), when it was asked for."""
     found = evidence.get("size")
     return None if found is None or not found.values else Noisy(found.values[0], _sigma(ledger, "size"))
+
+
+def without_topic(plan: Plan, ledger: Mapping[str, Any], evidence: Mapping[str, Evidence]) -> str:
+    """What the sketch says of texts that fit no topic, in a sentence; empty where there is no sketch."""
+    found, counted = evidence.get("sketch"), people(evidence, ledger)
+    number = plan.privacy.n_public if counted is None else counted.count
+    if found is None or found.values is None or number is None:
+        return ""
+    labels = max(1, len(_labels(plan, evidence)))
+    noisy = np.array(found.values, np.int64).reshape(labels, -1)
+    return poor_fit_line(*poor_share(noisy, number, _sigma(ledger, "sketch")))
 
 
 def _labels(plan: Plan, evidence: Mapping[str, Evidence]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from rpsg.plan import resolve
 from rpsg.privacy.evidence import Evidence, parse_evidence
 from rpsg.privacy.files import strict_json
 from rpsg.records import Candidate, Card, Pool
-from rpsg.report.coverage import Coverage, Noisy, coverage, people
+from rpsg.report.coverage import Coverage, Noisy, coverage, people, without_topic
 from rpsg.report.lives import LIVES, read_lives
 from rpsg.report.summary import Facts
 from rpsg.store.own import readable
@@ -43,6 +43,7 @@ class Story:
     """Everything a public report tells.
 
     ``is_whole`` says whether the pool holds the dropped texts too; ``calls`` is None where they are not told.
+    ``fit`` says how many private texts fit no topic of the pack, where that was asked for.
     """
 
     facts: Facts
@@ -50,6 +51,7 @@ class Story:
     coverage: tuple[Coverage, ...]
     calls: Calls | None
     is_whole: bool
+    fit: str = ""
 
     @property
     def texts(self) -> Sequence[Candidate]:
@@ -119,7 +121,8 @@ def _story(release: Path) -> Story:
     evidence = {e.stage: e for e in _evidence(release / EVIDENCE)}
     facts = Facts(plan, pack, pool, ledger, *_models(plan, ledger), _seen(release / EGRESS))
     covered = coverage(plan, pack, ledger, evidence, pool.alive())
-    return Story(facts, people(evidence, ledger), covered, _calls(release / EVIDENCE / TEXTS), is_whole)
+    calls, fit = _calls(release / EVIDENCE / TEXTS), without_topic(plan, ledger, evidence)
+    return Story(facts, people(evidence, ledger), covered, calls, is_whole, fit)
 
 
 def _lines(path: Path) -> Iterator[Mapping[str, Any]]:

@@ -126,13 +126,13 @@ class Features:
         one, two, weight = self._pairs
         return np.concatenate([z, z[:, one] * z[:, two] * weight], axis=1)
 
-    def of(self, vectors: Vectors, poor: Floats) -> Floats:
+    def of(self, vectors: Vectors, poor: Vectors) -> Floats:
         """Feature vectors, shape (rows, dim). ``poor`` (rows,) is 1 for a text that fits no topic, else 0.
 
         A row without a direction, a text that could not be embedded, is zero.
         """
         told = (self.raw(self.coordinates(vectors)) - self.base) * self.scale
-        whole = np.concatenate([told, POOR_FIT * poor[:, None]], axis=1)
+        whole = np.concatenate([told, POOR_FIT * poor[:, None].astype(np.float64)], axis=1)
         whole[~np.any(on_lattice(vectors), axis=1)] = 0.0
         return whole
 
@@ -141,7 +141,7 @@ def sketch_vectors(
     embeddings: Private[Vectors],
     units: Private[Numbers],
     features: Features,
-    poor: Private[Floats],
+    poor: Private[Vectors],
     labels: Private[Numbers] | None = None,
     label_count: int = 0,
 ) -> Private[BoundedVectors]:
@@ -151,7 +151,7 @@ def sketch_vectors(
     entries of its own label, and one without a label (-1) into none.
     """
 
-    def vectors(rows: Vectors, unit: Numbers, fit: Floats, label: Numbers | None) -> BoundedVectors:
+    def vectors(rows: Vectors, unit: Numbers, fit: Vectors, label: Numbers | None) -> BoundedVectors:
         _, own, counts = np.unique(unit, return_inverse=True, return_counts=True)
         part = 1 / counts[own].astype(np.float64)
 
@@ -180,15 +180,12 @@ class Target:
     """What the mean of chosen texts should be: from a noisy sum, with the noise shrunk away.
 
     ``mean`` (d,) and ``products`` (d, d) are means of coordinates and of their products, in the units of
-    ``Features.raw`` (unweighted products). ``poor`` is the noisy share of texts that fit no topic, and
-    ``poor_error`` its standard deviation. ``trust`` holds how much of coordinates and of products was kept,
+    ``Features.raw`` (unweighted products). ``trust`` holds how much of coordinates and of products was kept,
     0 (noise alone) to 1.
     """
 
     mean: Floats
     products: Floats
-    poor: float
-    poor_error: float
     trust: tuple[float, float]
 
 
@@ -204,13 +201,16 @@ def target_of(noisy: Numbers, features: Features, people: float, sigma: float) -
     error = sigma / (LENGTH * max(people, 1.0))
     kept = [_shrunk(part, error) for part in (told[:d], told[d:-1])]
     raw = np.concatenate([part for part, _ in kept]) / features.scale + features.base
-    return Target(
-        raw[:d],
-        features.unpacked(raw[d:]),
-        float(np.clip(told[-1] / POOR_FIT, 0.0, 1.0)),
-        error / POOR_FIT,
-        (kept[0][1], kept[1][1]),
-    )
+    return Target(raw[:d], features.unpacked(raw[d:]), (kept[0][1], kept[1][1]))
+
+
+def poor_share(noisy: Numbers, people: float, sigma: float) -> tuple[float, float]:
+    """The noisy share of texts that fit no topic, and the standard deviation of its noise.
+
+    ``noisy`` has a row for each label, shape (labels, dim), or one row.
+    """
+    whole = POOR_FIT * LENGTH * max(people, 1.0)
+    return float(noisy[:, -1].sum()) / whole, sigma * math.sqrt(len(noisy)) / whole
 
 
 def _shrunk(part: Floats, error: float) -> tuple[Floats, float]:

@@ -77,6 +77,8 @@ def _bought(story: Story, scores: Scores | None) -> Iterator[Child]:
             foreign(first.attribute),
             " stand out of the noise.",
         )
+    if story.fit:
+        yield story.fit
     yield from _chosen(story)
 
 
