@@ -86,8 +86,7 @@ class Account:
     def reserve(self, run_id: str, mu2: float, delta_fail: float, replaced_mu2: float | None = None) -> None:
         """Set aside what a run will draw. What the same run had reserved before is taken over, not doubled.
 
-        ``replaced_mu2`` is what it costs under ``replace_one``; where it is None, the most that can be. So too
-        for ``charge`` and ``record``.
+        ``replaced_mu2``, here and below, is the price under ``replace_one``: the most it can be when None.
 
         Raises:
             BudgetError: the account holds charges for another unit, or has no room; nothing is reserved.
