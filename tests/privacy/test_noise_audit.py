@@ -1,10 +1,10 @@
 """An attacker with many samples of the real mechanism learns as much as the claim allows, and no more.
 
 One unit is put into every cell of a long histogram: each cell is then one independent trial of the
-neighbouring pair "count 0 or count 1". For sums of vectors many short sums are released, with and without one
-unit whose vector is as long as it may be, and the attacker measures along that vector. The best test between the two is a threshold on the noisy count,
-and mu-GDP means that its power at every false-positive rate alpha stays below Phi(Phi^-1(alpha) + mu).
-Clopper-Pearson bounds turn the observed rates into a lower bound on mu, and that into one on epsilon.
+neighbouring pair "count 0 or count 1". Sums of vectors are attacked along the vector of the one unit. The
+best test between the two is a threshold on the noisy count, and mu-GDP means that its power at every
+false-positive rate alpha stays below Phi(Phi^-1(alpha) + mu). Clopper-Pearson bounds turn the observed rates
+into a lower bound on mu, and that into one on epsilon.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ def lower_bound_for_vectors(sigma: float, absent: int, trials: int = 50_000) -> 
     noise = RoundedGaussian()
     scores = []
     for times in (absent, 1):
-        rows = BoundedVectors(np.zeros(1, dtype=np.int64), lambda which, n=times: n * row[None, :])
+        table = times * row[None, :]
+        rows = BoundedVectors(np.zeros(1, dtype=np.int64), table.__getitem__)
         clean = noisy_histogram(query, Private(rows), FixedNoise())
         drawn = noise.draw(query.sigma, 3 * trials).reshape(trials, 3)
         scores.append((clean + drawn) @ row / w)
