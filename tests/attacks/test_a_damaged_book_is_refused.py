@@ -154,7 +154,7 @@ def test_another_key_is_noticed(state: Path) -> None:
 
 def test_a_book_of_a_newer_version_is_refused_with_the_way_out(state: Path) -> None:
     with sqlite3.connect(state / "odometer.sqlite") as rows:
-        rows.execute("PRAGMA user_version = 3")
+        rows.execute("PRAGMA user_version = 4")
     rows.close()
     with pytest.raises(BudgetError, match="newer version") as caught:
         opened(state)
@@ -262,3 +262,22 @@ def test_charges_of_the_first_version_are_kept_for_a_unit_that_nobody_wrote_down
         assert "--account" in caught.value.hint
     opened(old, "named on purpose").reserve("new run", 0.01, 0.0)
     opened(old, account_name("", tmp_path / "c.jsonl")).reserve("another run", 0.01, 0.0)
+
+
+def test_a_book_of_the_second_version_gets_the_prices_of_its_charges_for_replaced_people(
+    state: Path,
+) -> None:
+    """Version 2 knew counts alone: their mu squared is twice as large when somebody is replaced."""
+    opened(state).reserve("waiting", 0.2, 0.0)
+    with sqlite3.connect(state / "odometer.sqlite") as rows:
+        for table in ("charge", "reservation"):
+            rows.execute(f"ALTER TABLE {table} DROP COLUMN replaced_mu2")
+        rows.execute("PRAGMA user_version = 2")
+    rows.close()
+    before = opened(state).total()
+    replacing = Unit("user", "user", "replace_one")
+    for _ in range(2):  # once is enough, and the second time changes nothing
+        after = Odometer(state).account("reviews", replacing, Cap(4.0, 1e-6)).total()
+        assert after.mu2 == pytest.approx(2 * before.mu2)
+        assert after.reserved_mu2 == pytest.approx(2 * before.reserved_mu2) == pytest.approx(0.4)
+    assert before.mu2 > 0

@@ -53,8 +53,8 @@ def test_only_what_protects_the_same_people_is_added(tmp_path: Path, held: Unit,
         account.reserve("two", 0.1, 0.0)
         account.charge("b" * 32, "two", "votes", 0.1, 0.0)
         (total,) = account.statement().totals
-        doubled = held.adjacency != new.adjacency
-        assert total.mu2 == pytest.approx(0.1 + 0.1 * (1 + doubled))
+        # A price under replace-one that nobody told is the most it can be: that of a group of two.
+        assert total.mu2 == pytest.approx(0.1 + (0.1 if held.adjacency == new.adjacency else 0.4))
         assert total.unit.adjacency == new.adjacency
         return
     for spend in (
@@ -70,6 +70,20 @@ def test_only_what_protects_the_same_people_is_added(tmp_path: Path, held: Unit,
     assert [total.unit for total in account.statement().totals] == [held]
 
 
+@pytest.mark.parametrize("told", [0.2, 0.31, 0.4])
+def test_what_was_paid_for_adding_has_its_own_price_for_replacing(tmp_path: Path, told: float) -> None:
+    book = Odometer(tmp_path / "state")
+    adding, replacing = (book.account("reviews", unit, Cap(8.0, 1e-6)) for unit in UNITS[:2])
+    adding.reserve("one", 0.3, 0.0, 3 * told)
+    adding.charge("a" * 32, "one", "sketch", 0.1, 0.0, told)
+    adding.record("b" * 32, "two", "sketch", 0.1, 0.0, told)
+    assert adding.total().mu2 == pytest.approx(0.2)
+    total = replacing.total()
+    assert (total.mu2, total.reserved_mu2) == pytest.approx((2 * told, 2 * told))
+    with pytest.raises(ValueError, match="finite and not negative"):
+        adding.charge("c" * 32, "one", "sketch", 0.1, 0.0, 0.05)
+
+
 def test_reservations_of_another_unit_are_held_apart_too(tmp_path: Path) -> None:
     book = Odometer(tmp_path / "state")
     book.account("reviews", UNITS[0], Cap(8.0, 1e-6)).reserve("one", 0.1, 0.0)
@@ -80,10 +94,10 @@ def test_reservations_of_another_unit_are_held_apart_too(tmp_path: Path) -> None
 def test_what_a_run_has_reserved_it_may_draw_though_another_adjacency_came_in_between(tmp_path: Path) -> None:
     book = Odometer(tmp_path / "state")
     adding, replacing = (book.account("reviews", unit, Cap(8.0, 1e-6)) for unit in UNITS[:2])
-    adding.reserve("one", 0.1 + 0.2 + 0.1 + 0.3, 0.0)
+    adding.reserve("one", 0.1 + 0.2 + 0.1 + 0.3, 0.0, 1.4)
     replacing.reserve("two", 0.1, 0.0)
     for number, mu2 in enumerate((0.1, 0.2, 0.1, 0.3)):  # their rounded sums leave a little more or less
-        adding.charge(f"{number}", "one", f"votes[{number}]", mu2, 0.0)
+        adding.charge(f"{number}", "one", f"votes[{number}]", mu2, 0.0, 2 * mu2)
     with pytest.raises(BudgetError, match="cannot be added"):
         adding.charge("more", "one", "votes[4]", 0.01, 0.0)
     (total,) = book.statement("reviews").totals
@@ -134,7 +148,7 @@ def test_figures_of_unlike_units_that_are_there_all_the_same_are_shown_apart(tmp
         rows.execute("UPDATE charge SET account = 1")
     told = book.statement("account 0").totals
     assert sorted(total.unit.column for total in told) == ["", "author", "team"]
-    assert [total.mu2 for total in told] == pytest.approx([0.3] * 3)
+    assert [total.mu2 for total in told] == pytest.approx([0.1 + 4 * 0.1] * 3)
 
 
 class Notes(Silent):

@@ -25,6 +25,7 @@ import rpsg.privacy.journal as journal_module
 import rpsg.privacy.files as files_module
 from rpsg.privacy.accounting import StagePlan, calibrate
 from rpsg.privacy.ballots import Ballots, Query
+from rpsg.privacy.bounded_vectors import BoundedVectors
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.account import Account, Cap
 from rpsg.privacy.odometer import Odometer
@@ -32,7 +33,8 @@ from rpsg.privacy.private import Private
 from rpsg.privacy.units import Unit
 
 folder, place = Path(sys.argv[1]), sys.argv[2]
-stages = [StagePlan(s, 0.5, "S4_k_votes", dim=40) for s in ("first", "second")]
+rule, w = ("S6_bounded_vector", 16) if sys.argv[3:] == ["vectors"] else ("S4_k_votes", 1)
+stages = [StagePlan(s, 0.5, rule, w=w, dim=40) for s in ("first", "second")]
 budget = calibrate(1.0, 1e-6, stages)
 book = Odometer(folder / "state")
 account = book.account("reviews", Unit("record", "", "add_remove"), Cap(8.0, 1e-6))
@@ -104,6 +106,8 @@ def ballots():
     global asked
     asked += 1
     die(f"while asking {KERNEL._seq}")
+    if w > 1:
+        return Private(BoundedVectors(np.arange(9), lambda which: np.full((len(which), 40), -2)))
     return Private(Ballots(np.arange(9), np.arange(9).reshape(-1, 1)))
 
 
@@ -154,8 +158,8 @@ KEPT = {"after persist", "before commit", "after commit"}
 LOST = {"after charge", "before draw", "after draw", "after noise", "half persisted"}
 
 
-def start(folder: Path, place: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", SCRIPT, str(folder), place]
+def start(folder: Path, place: str, what: str = "votes") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", SCRIPT, str(folder), place, what]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -164,12 +168,20 @@ def kept_vectors(folder: Path) -> dict[int, list[int]]:
     return {int(p.stem.split("-")[1]): json.loads(p.read_text())["values"] for p in files}
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_a_run_killed_at_any_step_goes_on_and_pays_for_every_draw(tmp_path: Path, place: str) -> None:
-    killed = start(tmp_path, place)
+@pytest.mark.parametrize(
+    ("place", "what"),
+    [
+        *((place, "votes") for place in PLACES),
+        *((place, "vectors") for place in ("while asking 0", "after noise 0", "after persist 0")),
+    ],
+)
+def test_a_run_killed_at_any_step_goes_on_and_pays_for_every_draw(
+    tmp_path: Path, place: str, what: str
+) -> None:
+    killed = start(tmp_path, place, what)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     kept = kept_vectors(tmp_path)
-    resumed = start(tmp_path, "nowhere")
+    resumed = start(tmp_path, "nowhere", what)
     assert resumed.returncode == 0, resumed.stderr
     told = json.loads(resumed.stdout)
 

@@ -7,7 +7,9 @@ import math
 import os
 import pickle
 import random
+import time
 from decimal import Decimal, localcontext
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from rpsg.errors import PrivacyError
+from rpsg.privacy import noise
 from rpsg.privacy.noise import NoiseTable, RoundedGaussian, invert, noise_table
 from rpsg.privacy.sources import supports_claims, table_reach, tv_bound
 from rpsg.privacy.testing import FixedNoise, SeededNoise
@@ -60,6 +63,45 @@ def test_the_table_is_the_high_precision_reference(sigma: float) -> None:
                 continue
             exact = int(reference_cdf(x) * 2**128)
         assert table.whole[k + table.reach] == exact
+
+
+@pytest.mark.parametrize("sigma", [16.0, 16.000001, 31.4, 99.999999, 292.917808])
+def test_a_wide_table_is_the_same_to_the_last_bit_as_by_the_series(sigma: float) -> None:
+    table = noise_table(sigma)
+    reach = table_reach(sigma)
+    half, after = noise._HALF, noise._FRACTION - 128
+    upper = list(noise._by_series(sigma, reach))
+    assert table.whole[reach:] == tuple((half + u) >> after for u in upper)
+    assert table.whole[:reach] == tuple((half - u) >> after for u in reversed(upper[:reach]))
+
+
+@pytest.mark.parametrize("sigma", [16.0, 100.0, 1000.0, 4000.0, 1e5])
+def test_both_ways_to_an_entry_differ_by_far_less_than_what_is_told_apart(sigma: float) -> None:
+    """The series costs much far out in a wide table, so it is computed at some places of it."""
+    reach = min(table_reach(sigma), 6000)
+    places = {0, 1, 2, *range(7, reach, reach // 20), reach}
+    densities = list(noise._densities(1 / Fraction(sigma), reach))
+    for k, entry in enumerate(noise._by_steps(sigma, reach)):
+        if k in places:
+            series = noise._series((k + Fraction(1, 2)) / Fraction(sigma)) * densities[k] >> noise._FRACTION
+            assert abs(entry - series) < noise._TOLD_APART >> 20
+
+
+def test_where_the_two_ways_could_be_cut_to_different_integers_the_series_decides(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stepped = list(noise._by_steps(31.4, 400))
+    series = list(noise._by_series(31.4, 400))
+    assert stepped[1:] != series[1:]
+    monkeypatch.setattr(noise, "_TOLD_APART", 1 << (noise._FRACTION - 128))
+    assert list(noise._by_steps(31.4, 400)) == series
+
+
+def test_the_table_of_a_wide_noise_is_there_in_seconds() -> None:
+    noise_table.cache_clear()
+    begun = time.process_time()
+    noise_table(4000.0)
+    assert time.process_time() - begun < 5.0
 
 
 @pytest.mark.parametrize("sigma", [0.05, *SIGMAS])

@@ -45,8 +45,8 @@ def explain(
 def facts_of(epsilon: float, delta: float) -> dict[str, Any]:
     """mu, the optimal attack, and epsilon for a replaced person and for groups, all at the same delta.
 
-    A group of g is g mu-GDP (Dong, Roth, Su, 2022). To replace one is to remove one and to add one, so it is at
-    most 2 mu-GDP; where only counts are asked for, which are never negative, it is sqrt(2) mu-GDP.
+    A group of g is g mu-GDP (Dong, Roth, Su, 2022). To replace one is to remove one and to add one, so it is
+    at most 2 mu-GDP; where only counts are asked for, which are never negative, it is sqrt(2) mu-GDP.
     """
     from rpsg.privacy.gaussian import attack_success, epsilon_of, mu_for  # noqa: PLC0415  # only when it is needed: the help must be quick
 
@@ -99,12 +99,12 @@ def _background(facts: dict[str, Any]) -> list[str]:
     odds, delta, mu = facts["odds_at_most"], facts["delta"], facts["mu"]
     replaced, counts = (_epsilon(facts[f"epsilon_replace_one{of}"]) for of in ("", "_in_counts"))
     seen = f"Whatever is seen is at most {odds:.3g} times as likely with a person as without them"
+    if_replaced = "If one person is replaced by another, instead of added or removed"
     noise = f"The noise is that of mu = {mu:.4g}: two bell curves {mu:.2g} standard deviations apart"
     return [
         f"{seen}, but for a chance of {delta:g}.",
         f"{noise} are to be told from each other.",
-        f"If one person is replaced by another, instead of added or removed: epsilon {replaced} at most, and "
-        f"{counts} where nothing but counts was asked for.",
+        f"{if_replaced}: epsilon {replaced} at most, {counts} where nothing but counts was asked for.",
     ]
 
 

@@ -83,11 +83,10 @@ class Account:
             query = "SELECT draw FROM charge WHERE account = ? AND run_id = ?"
             return {row[0] for row in rows.execute(query, (self.id, run_id))}
 
-    def reserve(self, run_id: str, mu2: float, delta_fail: float, replaced_mu2: float | None = None) -> None:
+    def reserve(self, run_id: str, mu2: float, delta_fail: float, replaced: float | None = None) -> None:
         """Set aside what a run will draw. What the same run had reserved before is taken over, not doubled.
 
-        ``replaced_mu2`` is what it costs under ``replace_one``; where it is None, the most that can be. So too
-        for ``charge`` and ``record``.
+        ``replaced``, here and below, is the price under ``replace_one``: the most it can be when None.
 
         Raises:
             BudgetError: the account holds charges for another unit, or has no room; nothing is reserved.
@@ -95,7 +94,7 @@ class Account:
         _require_amount(mu2, delta_fail)
         with self.book.transaction() as rows:
             before = self._reserved(rows, run_id)
-            replaced = max(self._replaced(mu2, replaced_mu2), before[2])
+            replaced = max(self._if_replaced(mu2, replaced), before[2])
             mu2, delta_fail = max(mu2, before[0]), max(delta_fail, before[1])
             rows.execute(_END, (self.id, run_id))
             self._require_room(rows, mu2, delta_fail)
@@ -103,13 +102,7 @@ class Account:
             rows.execute(_RESERVE, (self.id, run_id, *what))
 
     def charge(
-        self,
-        draw: str,
-        run_id: str,
-        stage: str,
-        mu2: float,
-        delta_fail: float,
-        replaced_mu2: float | None = None,
+        self, draw: str, run_id: str, stage: str, mu2: float, delta_fail: float, replaced: float | None = None
     ) -> bool:
         """Write down a draw before it is made; gives whether the account had one for this stage of the run.
 
@@ -126,19 +119,13 @@ class Account:
             if self._is_something(mu2 - left[0], delta_fail - left[1]):
                 self._require_room(rows, max(0.0, mu2 - left[0]), max(0.0, delta_fail - left[1]))
             again = bool(rows.execute(_SAME_STAGE, (self.id, run_id, stage)).fetchone())
-            replaced = self._replaced(mu2, replaced_mu2)
+            replaced = self._if_replaced(mu2, replaced)
             rows.execute(_CHARGE, self._line(draw, run_id, stage, mu2, delta_fail, replaced))
             self._keep_reserved(rows, run_id, left[0] - mu2, left[1] - delta_fail, left[2] - replaced)
             return again
 
     def record(
-        self,
-        draw: str,
-        run_id: str,
-        stage: str,
-        mu2: float,
-        delta_fail: float,
-        replaced_mu2: float | None = None,
+        self, draw: str, run_id: str, stage: str, mu2: float, delta_fail: float, replaced: float | None = None
     ) -> None:
         """Write down a draw that was made without this account, whether or not there is room for it.
 
@@ -148,7 +135,7 @@ class Account:
         _require_amount(mu2, delta_fail)
         with self.book.transaction() as rows:
             total_for(self.unit, _entries(rows, self.id), self.cap.delta, self.name)
-            replaced = self._replaced(mu2, replaced_mu2)
+            replaced = self._if_replaced(mu2, replaced)
             rows.execute(_CHARGE_IF_NEW, self._line(draw, run_id, stage, mu2, delta_fail, replaced))
 
     def read_without_bound(self, run_id: str, method: str) -> None:
@@ -181,14 +168,14 @@ class Account:
             rows.execute("INSERT OR IGNORE INTO content VALUES (?, ?)", (mark, self.id))
             return Private([row[0] for row in rows.execute(_SAME_CONTENT, (mark, self.id))])
 
-    def _replaced(self, mu2: float, replaced_mu2: float | None) -> float:
+    def _if_replaced(self, mu2: float, replaced: float | None) -> float:
         """The price under ``replace_one``, for a price under this account's relation."""
         if self.unit.adjacency == "replace_one":
             return mu2
-        if replaced_mu2 is None:
+        if replaced is None:
             return at_most_replaced(mu2)
-        _require_amount(replaced_mu2 - mu2, 0.0)  # whoever is replaced is also removed
-        return replaced_mu2
+        _require_amount(replaced - mu2, 0.0)  # whoever is replaced is also removed
+        return replaced
 
     def _reserved(self, rows: sqlite3.Connection, run_id: str) -> tuple[float, float, float]:
         found = rows.execute(_RESERVED, (self.id, run_id)).fetchone()

@@ -29,8 +29,9 @@ NO_ENTRY = -1
 class Query:
     """One question to the private data. Everything in it is public.
 
-    ``what`` says in words what is counted. ``dim`` is the number of cells, or of the entries of a vector, 0 for
-    strings nobody listed beforehand (``select``). ``rule``, ``k``, ``w`` and ``c`` are told in ``sensitivity``.
+    ``what`` says in words what is counted. ``dim`` is the number of cells or of entries of a vector, 0 for
+    strings nobody listed beforehand (``select``). ``rule``, ``k``, ``w`` and ``c`` are told in
+    ``sensitivity``.
     """
 
     stage: str

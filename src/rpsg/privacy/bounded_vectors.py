@@ -28,10 +28,10 @@ BLOCK = 1 << 20
 class BoundedVectors:
     """``units`` (rows,): whose row it is. ``vectors``: the vectors of some rows, each of length at most w.
 
-    ``vectors`` is given row numbers, an int64 array of shape (block,) in any order, and returns int32 or int64
-    of shape (block, dim). For a claim to hold each vector must follow from its own row and public parameters
-    alone, bit for bit, whichever other rows are asked for with it; ``quantise`` keeps that for whoever hands
-    it rows that do.
+    ``vectors`` is given row numbers, an int64 array of shape (block,) in any order, and returns int32 or
+    int64 of shape (block, dim). For a claim to hold, each vector must follow from its own row and public
+    parameters alone, bit for bit, whichever other rows are asked for with it. ``quantise`` does not break
+    that; a product of float matrices before it does, unless its numbers are on a lattice.
     """
 
     units: IntArray

@@ -75,10 +75,9 @@ def claim_numbers(
 ) -> dict[str, Any]:
     """Every number that follows from the account. ``spent`` is (delta_fail, tv).
 
-    ``mu2`` is mu squared under the claim's own neighbouring relation, ``replaced_mu2`` under replace-one. Where
-    all answers are counts the second is twice the first, for a sum of vectors it is four times as large. A
-    group of g units is g mu exactly, and a string all of them share passes a threshold more easily, which is
-    in ``delta_group``.
+    ``mu2`` is mu squared under the claim's own neighbouring relation, ``replaced_mu2`` under replace-one:
+    twice the first where all answers are counts, four times for a sum of vectors. A group of g units is g mu
+    exactly, and a string all of them share passes a threshold more easily, which is in ``delta_group``.
     """
     delta_fail, tv = spent
     mu, one = math.sqrt(mu2), replaced_mu(mu2, replaced_mu2)

@@ -180,7 +180,7 @@ class Kernel:
             self._account.reserve(self._run_id, *(math.fsum(cost[i] for cost in missing) for i in range(3)))
 
     def _cost(self, seq: int) -> tuple[float, float, float]:
-        """What a draw at this place of the plan costs: mu squared, delta_fail, mu squared if one is replaced."""
+        """The price of a draw at this place: mu squared, delta_fail, and mu squared under replace-one."""
         planned = self._budget.releases[seq]
         return planned.mu2(self._budget.adjacency), planned.delta_fail, planned.mu2("replace_one")
 

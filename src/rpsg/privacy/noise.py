@@ -22,10 +22,10 @@ the one before, with x the place of that:
     Phi(x + h) = Phi(x) + phi(x) * h * (b_0 + b_1/2 + b_2/3 + ...),   e^(-x t - t^2/2) = sum b_n (t/h)^n
     b_0 = 1,   b_n = -(x h b_(n-1) + h^2 b_(n-2)) / n
 
-Terms below 2^-200 are left out, and all errors of 1.4 million steps together stay below 2^-170. So the two ways
-differ by less than 2^-149. An entry whose bits after the 128th come that close to all zeros or all ones, where
-the two might be cut to different integers, is computed by the first series after all: the table is the same
-to the last bit.
+Terms below 2^-200 are left out, and all errors of 1.4 million steps together stay below 2^-170. So the two
+ways differ by less than 2^-149. An entry whose bits after the 128th come that close to all zeros or all ones,
+where the two might be cut to different integers, is computed by the first series after all: the table is the
+same to the last bit.
 """
 
 from __future__ import annotations

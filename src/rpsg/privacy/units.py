@@ -8,8 +8,8 @@ Nothing else adds up. What ten rows of one person cost says nothing about that p
 the rows otherwise, and a charge of an earlier version does not say for whom it was. Of the two neighbouring
 relations one contains the other: replacing a unit is removing one and adding one. So every charge under
 ``add_remove`` also has a price under ``replace_one``, which is written down with it: mu squared is twice as
-large for counts, which are never negative, and four times for sums of vectors, the most it can be for anything.
-There is no way back: what was paid under ``replace_one`` bounds nothing under ``add_remove``.
+large for counts, which are never negative, and four times for sums of vectors, the most it can ever be. There
+is no way back: what was paid under ``replace_one`` bounds nothing under ``add_remove``.
 """
 
 from __future__ import annotations
