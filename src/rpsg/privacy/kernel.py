@@ -190,10 +190,9 @@ class Kernel:
         return Performed(self._budget, tuple(self._done), self._noise.name)
 
     def release(self, query: Query, contributions: Callable[[], Private[Contributions]]) -> IntArray:
-        """The noisy histogram or sum, int64 of shape (dim,).
+        """The noisy histogram, or of bounded vectors the noisy sum, int64 of shape (dim,).
 
-        ``contributions`` gives ballots, or for S6 bounded vectors; it is called only if the answer was not
-        drawn before.
+        ``contributions`` is called only if the answer was not drawn before.
 
         Raises:
             RunError: the query is not the next one of the plan, or not the one reserved before.
