@@ -1,10 +1,10 @@
 """How good is a strict corpus, from how many people, at which epsilon?
 
-    python benchmarks/people.py --drafts DRAFTS.jsonl --out RESULT.json     every cell, from one pool of drafts
+    python benchmarks/people.py --drafts DRAFTS.jsonl --out RESULT.json     every cell, from one pool
     python benchmarks/people.py --show RESULT.json                          its table, nothing else
 
-Writing takes nearly all the time of a run, and the writer's prompts are public. So one pool of drafts, written
-once from even cards, stands in for the writer in every cell: a card is answered with the unused draft whose
+Writing takes nearly all the time of a run, and its prompts are public. So one pool of drafts, written once
+from even cards, stands in for the writer in every cell: a card is answered with the unused draft whose
 own card is most like it. All else is a whole run: noise, ledger, filters and choice. The pool is finite, so
 cards steer less than they would with a writer; what a cell loses by that it loses for sketch and votes alike.
 
@@ -147,6 +147,10 @@ def one_seed(
                 print(f"seed {seed} {name}: refused: {refused.message}", flush=True)
                 continue
             found[name] = measured(list(run.texts), held_out, models, seed)
+            if args.keep:
+                args.keep.mkdir(parents=True, exist_ok=True)
+                kept = args.keep / f"{seed} {name}.json"
+                kept.write_text(json.dumps(run.texts), encoding="utf-8")
             seconds = time.monotonic() - since
             print(f"seed {seed} {name}: {json.dumps(found[name])}, {seconds:.0f} s", flush=True)
     return found
@@ -191,6 +195,7 @@ def main() -> None:
     parser.add_argument("--held-out", type=int, default=1000)
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--method", default="{}", help="other settings of the method, as JSON")
+    parser.add_argument("--keep", type=Path, help="a folder for the texts of each cell")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--show", type=Path, help="print the table of this result and stop")
     args = parser.parse_args()
@@ -206,7 +211,9 @@ def main() -> None:
     for seed in args.seeds:
         results.append(one_seed(args, tools, texts, drafts, seed))
         if args.out:
-            settings = {k: v for k, v in vars(args).items() if k not in {"data", "out", "show", "drafts"}}
+            settings = {
+                k: v for k, v in vars(args).items() if k not in {"data", "out", "show", "drafts", "keep"}
+            }
             body = {"settings": {**settings, "drafts": len(drafts)}, "seeds": results}
             args.out.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
     print(table(results))
