@@ -15,7 +15,7 @@ def propose(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="PACK", help="New folder for the pack.")],
     writer: Annotated[
         str, typer.Option("--writer", help="Who proposes: a name, a GGUF file, or hf:OWNER/REPO/FILE.gguf.")
-    ] = "smollm2-135m",
+    ] = "gemma-3-270m",
     size: Annotated[int, typer.Option("--size", min=8, max=200, help="How many topics at the most.")] = 60,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed proposes other topics.")] = 0,
 ) -> None:

@@ -7,11 +7,14 @@ is a domain pack in a folder of the user's: the generic pack with the proposed t
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from rpsg.errors import ModelError
 from rpsg.protocols import Message, Request
-from rpsg.stages.streams import text_seed
+from rpsg.stages.streams import stream, text_seed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,31 +22,62 @@ if TYPE_CHECKING:
 
     from rpsg.protocols import Embedder, Reply, Writer
 
-ASKS = 12
-LISTED = 15
-SAME_TOPIC = 0.8
+ASKS = 24
+SAME_TOPIC = 0.75
 FEWEST = 8
+MOST_TOKENS = 120
 BULLET = re.compile(r"^\s*(?:[-*\u2022]|\(?\d{1,3}[.):])\s*")
-TOPIC = re.compile(r"[A-Za-z][\w ,'&/-]{2,59}")
+TOPIC = re.compile(r"[A-Za-z][\w ,'&/-]{2,49}")
+#: Public lines and lists of topics that show what is wanted; each request sees three, in another order.
+SHOWN = (
+    (
+        "messages that guests send to a hotel",
+        "late check-in; noise from the street; lost luggage; parking; breakfast hours; a wrong bill; a broken shower",
+    ),
+    (
+        "posts in a forum of car owners",
+        "oil leaks; winter tires; selling a used car; strange noises; insurance after a crash; fuel economy; rust",
+    ),
+    (
+        "letters from parents to a school",
+        "bullying; a sick child; the lunch menu; homework load; school bus delays; a lost jacket; exam results",
+    ),
+    (
+        "reports of engineers about wind turbines",
+        "blade cracks; gearbox temperature; lightning damage; grid outages; oil changes; icing; sensor faults",
+    ),
+    (
+        "comments of customers about a bank's app",
+        "login problems; transfer limits; hidden fees; face recognition; slow updates; lost cards; foreign currency",
+    ),
+)
 
 
 def proposal_requests(about: str, seed: int) -> list[Request]:
-    """Several requests for a list of topics: each sees one example of such a list, and the public line."""
-    shared = (
-        Message(
-            "system", "You make lists of topics. One topic on each line, two to six words, nothing else."
-        ),
-        Message("user", "List 5 different topics of: messages that guests send to a hotel"),
-        Message(
-            "assistant",
-            "1. late check-in\n2. noise from the street\n3. lost luggage\n4. parking\n5. breakfast",
-        ),
-        Message("user", f"List {LISTED} different topics of: {about}"),
-    )
-    return [
-        Request(shared, max_tokens=LISTED * 12, seed=text_seed(seed, "schema", i), temperature=0.9)
-        for i in range(ASKS)
-    ]
+    """Several requests for a list of topics: each sees three invented examples, and the public line."""
+    requests = []
+    for number in range(ASKS):
+        order = stream(seed, "lists", number).permutation(len(SHOWN))[:3]
+        turns = [
+            Message("system", "You list the topics of a kind of text, separated by semicolons, nothing else.")
+        ]
+        for i in order:
+            turns += [Message("user", _header(SHOWN[i][0])), Message("assistant", SHOWN[i][1])]
+        turns.append(Message("user", _header(about)))
+        requests.append(
+            Request(
+                tuple(turns),
+                max_tokens=MOST_TOKENS,
+                seed=text_seed(seed, "schema", number),
+                temperature=0.8,
+                stop=("\n\n",),
+            )
+        )
+    return requests
+
+
+def _header(about: str) -> str:
+    return f"Texts: {about}\nTopics:"
 
 
 def propose_topics(about: str, writer: Writer, embedder: Embedder, *, size: int, seed: int = 0) -> list[str]:
@@ -53,7 +87,7 @@ def propose_topics(about: str, writer: Writer, embedder: Embedder, *, size: int,
         ModelError: the writer's replies hold too few topics to be of use.
     """
     replies = writer.write(proposal_requests(about, seed))
-    topics = _different(_listed(replies), embedder)[:size]
+    topics = _different(_fitting(_listed(replies), about, embedder), embedder)[:size]
     if len(topics) < FEWEST:
         raise ModelError(
             f"The writer proposed {len(topics)} usable topics, which is too few.",
@@ -63,16 +97,24 @@ def propose_topics(about: str, writer: Writer, embedder: Embedder, *, size: int,
 
 
 def _listed(replies: Sequence[Reply]) -> list[str]:
-    """The topics on the lines of the replies, each once, in the order in which they come."""
-    found: dict[str, str] = {}
+    """The topics in the replies, each once, those that come most often first."""
+    shown = {topic for _, topics in SHOWN for topic in topics.split("; ")}
+    found: Counter[str] = Counter()
     for reply in replies:
         lines = reply.text.splitlines()
         marked = [line for line in lines if BULLET.match(line)]  # where some are marked, others are talk
-        for line in marked or lines:
-            topic = BULLET.sub("", line).strip(" .*\"'").strip()
-            if TOPIC.fullmatch(topic) and len(topic.split()) <= 7:
-                found.setdefault(topic.lower(), topic.lower())
-    return list(found.values())
+        parts = [BULLET.sub("", part) for line in marked or lines for part in line.split(";")]
+        topics = {part.strip(" .*\"'").lower() for part in parts}
+        found.update(t for t in topics - shown if TOPIC.fullmatch(t) and len(t.split()) <= 6)
+    return sorted(found, key=lambda topic: (-found[topic], topic))
+
+
+def _fitting(topics: Sequence[str], about: str, embedder: Embedder) -> list[str]:
+    """The topics, those first that have most to do with the public line, as far as the embedder can tell."""
+    if not topics:
+        return []
+    near = embedder.embed(topics) @ embedder.embed([about])[0]
+    return [topics[i] for i in np.argsort(-near, kind="stable")]
 
 
 def _different(topics: Sequence[str], embedder: Embedder) -> list[str]:
