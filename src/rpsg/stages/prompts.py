@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.records import Card
 
-#: How many sets of examples each length is written with: more vary the texts, fewer share more work.
-PREFIXES = 4
+#: How many sets of examples each length is written with, at the most, and for how many texts of a run there is
+#: one: more sets vary the texts, fewer share more work.
+PREFIXES, TEXTS_A_PREFIX = 4, 60
 #: No more words of examples than this, so that a prompt fits into the context of a small model.
 SHOWN_WORDS = 640
 DEFAULT_WORDS = 80
@@ -64,11 +65,13 @@ def prefix(pack: Pack, plan: Plan, values: Mapping[str, str], number: int) -> tu
     """The part that many requests share: the system prompt, then invented examples as turns of a chat.
 
     A small model writes about as much as the examples it is shown, so they are those whose length is nearest
-    to that in ``values``. Each length has ``PREFIXES`` different sets; ``number`` chooses among them.
+    to that in ``values``. Each length has up to ``PREFIXES`` different sets; ``number`` chooses among them.
     """
+    texts = plan.corpus.size * plan.method.oversample
+    sets = min(PREFIXES, max(1, int(texts // TEXTS_A_PREFIX)))
     about = plan.corpus.about or pack.about
     turns = [Message("system", fill(pack.prompts["system.txt"], {"about": about, "kind": pack.text}))]
-    for example in _examples(pack, plan, values, number % PREFIXES):
+    for example in _examples(pack, plan, values, number % sets):
         turns.append(Message("user", _turn(pack, example.card, about)))
         turns.append(Message("assistant", example.text.strip()))
     return tuple(turns)

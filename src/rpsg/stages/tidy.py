@@ -146,7 +146,7 @@ def refuses(text: str) -> bool:
     return REFUSAL.match(text[:400]) is not None
 
 
-#: In 9,000 real texts (reviews, dialogues, abstracts) the share of different 4-grams is lower in five.
+#: Of 8,442 real texts (reviews, dialogues, abstracts) six have a lower share of different 4-grams.
 LEAST_DIFFERENT = 0.8
 
 
