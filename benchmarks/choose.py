@@ -12,8 +12,9 @@ import time
 import numpy as np
 
 from rpsg.privacy.whole_vectors import quantise
-from rpsg.stages.choose import Objective, Wanted, choose, distance
+from rpsg.stages.choose import Block, Objective, choose, distance
 from rpsg.stages.sketch import LENGTH, Features, Target, target_of
+from rpsg.stages.word_roots import word_roots
 
 
 def main() -> None:
@@ -34,16 +35,15 @@ def main() -> None:
 
     drafts, private = rows(told.texts, 0.0), rows(told.people, 0.5)
     start = time.perf_counter()
-    features = Features.fit(drafts, told.axes)
+    features = Features.fit(drafts, words_for(drafts), told.axes)
     print(f"features of {told.texts:,} drafts        {time.perf_counter() - start:6.1f} s")
 
+    def some(i: int) -> tuple[np.ndarray, list[str], np.ndarray]:
+        part = private[i : i + 100]
+        return part, words_for(part), np.zeros(len(part), np.float32)
+
     start = time.perf_counter()
-    summed = sum(
-        quantise(
-            features.of(private[i : i + 100], np.zeros(len(private[i : i + 100]), np.float32)), LENGTH
-        ).sum(axis=0)
-        for i in range(0, told.people, 100)
-    )
+    summed = sum(quantise(features.of(*some(i)), LENGTH).sum(axis=0) for i in range(0, told.people, 100))
     seconds = time.perf_counter() - start
     print(
         f"vectors of {told.people:,} people        {seconds:6.1f} s  ({told.people / seconds:,.0f} a second)"
@@ -52,9 +52,9 @@ def main() -> None:
     sigma = 3.0 * LENGTH
     target = target_of(np.asarray(summed), features, told.people, sigma)
     codes = rng.integers(0, 3, told.texts)
-    objective = Objective.of(
-        features.coordinates(drafts), target, 4.0, (Wanted(codes, np.array([0.6, 0.2, 0.2]), 0.3),)
-    )
+    roots = word_roots(words_for(drafts), features.words)
+    blocks = (Block.of_codes(codes, np.array([0.6, 0.2, 0.2]), 0.3), Block(roots, target.words))
+    objective = Objective.of(features.coordinates(drafts), target, 16.0, blocks)
     start = time.perf_counter()
     chosen = choose(objective, told.size)
     print(f"choosing {told.size:,} of them           {time.perf_counter() - start:6.1f} s")
@@ -66,9 +66,16 @@ def main() -> None:
     print(f"memory at the most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
 
 
+def words_for(rows: np.ndarray) -> list[str]:
+    """Texts of forty words for rows of numbers: the larger a number, the more often its word is used."""
+    words = np.array([f"w{chr(97 + i // 26 % 26)}{chr(97 + i % 26)}" for i in range(300)])
+    order = np.argsort(-rows[:, :300], axis=1)[:, :40]
+    return [" ".join(words[row]) for row in order]
+
+
 def shared(target: Target) -> float:
     """The part of every distance that the target alone decides."""
-    squares = (target.mean**2).sum() + 4.0 * (target.products**2).sum()
+    squares = (target.mean**2).sum() + 16.0 * (target.products**2).sum() + (target.words**2).sum()
     return float(squares + 0.3 * (0.36 + 0.04 + 0.04))
 
 

@@ -7,18 +7,18 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from rpsg.stages.choose import Objective, Wanted, choose, distance
+from rpsg.stages.choose import Block, Objective, choose, distance
 from rpsg.stages.sketch import Target
 
 
 def target(mean: np.ndarray, products: np.ndarray) -> Target:
-    return Target(mean, products, (1.0, 1.0))
+    return Target(mean, products, np.zeros(0), (1.0, 1.0, 1.0))
 
 
 def objective_of(
-    z: np.ndarray, like: np.ndarray, spread: float = 1.0, wanted: tuple[Wanted, ...] = ()
+    z: np.ndarray, like: np.ndarray, spread: float = 1.0, blocks: tuple[Block, ...] = ()
 ) -> Objective:
-    return Objective.of(z, target(like.mean(axis=0), like.T @ like / len(like)), spread, wanted)
+    return Objective.of(z, target(like.mean(axis=0), like.T @ like / len(like)), spread, blocks)
 
 
 def points(count: int, seed: int, dim: int = 4) -> np.ndarray:
@@ -55,15 +55,15 @@ def test_more_weight_on_spread_brings_the_covariance_nearer() -> None:
 def test_wanted_shares_are_kept() -> None:
     z = points(300, 7) * 0.1
     codes = np.repeat([0, 1, 2], 100)
-    wanted = (Wanted(codes, np.array([0.7, 0.2, 0.1]), 10.0),)
-    chosen = choose(objective_of(z, z, wanted=wanted), 50)
+    wanted = (Block.of_codes(codes, np.array([0.7, 0.2, 0.1]), 10.0),)
+    chosen = choose(objective_of(z, z, blocks=wanted), 50)
     assert np.bincount(codes[chosen], minlength=3).tolist() == [35, 10, 5]
 
 
 def test_a_text_without_a_value_counts_for_none() -> None:
     z = points(30, 8) * 0.1
     codes = np.repeat([0, -1], 15)
-    chosen = choose(objective_of(z, z, wanted=(Wanted(codes, np.array([1.0]), 10.0),)), 10)
+    chosen = choose(objective_of(z, z, blocks=(Block.of_codes(codes, np.array([1.0]), 10.0),)), 10)
     assert (codes[chosen] == 0).all()
 
 

@@ -8,7 +8,9 @@ import pytest
 from rpsg.privacy.ballots import Query
 from rpsg.privacy.bounded_vectors import clean_sum
 from rpsg.privacy.private import Private, open_private
+from rpsg.records import Document
 from rpsg.stages.sketch import LENGTH, POOR_FIT, Features, poor_share, sketch_vectors, target_of
+from rpsg.stages.word_roots import common_words, word_roots
 
 
 def unit_rows(count: int, dim: int = 24, seed: int = 0, push: float = 0.0) -> np.ndarray:
@@ -19,25 +21,42 @@ def unit_rows(count: int, dim: int = 24, seed: int = 0, push: float = 0.0) -> np
     return whole
 
 
+def written(count: int, seed: int = 0) -> list[str]:
+    """Texts of few words, with some of them commoner than others."""
+    rng = np.random.default_rng(seed)
+    words = ["tea", "coffee", "was", "the", "good", "bad", "cold", "warm"]
+    return [" ".join(rng.choice(words, size=12, p=np.arange(1, 9) / 36)) for _ in range(count)]
+
+
+def documents(texts: list[str]) -> Private[tuple[Document, ...]]:
+    return Private(tuple(Document(i, text) for i, text in enumerate(texts)))
+
+
 @pytest.fixture
 def features() -> Features:
-    return Features.fit(unit_rows(200), most_axes=8)
+    return Features.fit(unit_rows(200), written(200), most_axes=8)
 
 
 def query(dim: int, c: int = 1) -> Query:
     return Query("sketch", "a sum", dim, "S6_bounded_vector", 1.0, w=LENGTH, c=c)
 
 
-def the_sum(features: Features, rows: np.ndarray, units: np.ndarray, c: int = 1) -> np.ndarray:
+def the_sum(
+    features: Features, rows: np.ndarray, units: np.ndarray, c: int = 1, texts: list[str] | None = None
+) -> np.ndarray:
     private = sketch_vectors(
-        Private(rows), Private(units.astype(np.int64)), features, Private(np.zeros(len(rows), np.float32))
+        Private(rows),
+        documents(texts or written(len(rows), seed=1)),
+        Private(units.astype(np.int64)),
+        features,
+        Private(np.zeros(len(rows), np.float32)),
     )
     return clean_sum(query(features.dim, c), open_private(private))
 
 
 def test_the_mean_features_of_the_drafts_are_zero(features: Features) -> None:
     drafts = unit_rows(200)
-    told = features.of(drafts, np.zeros(len(drafts), np.float32))
+    told = features.of(drafts, written(200), np.zeros(len(drafts), np.float32))
     assert np.abs(told.mean(axis=0)).max() < 1e-12
 
 
@@ -50,23 +69,26 @@ def test_the_inner_product_of_features_is_that_of_coordinates_and_its_square(fea
 def test_nobody_adds_a_vector_longer_than_the_rule_allows(features: Features) -> None:
     far = np.concatenate([unit_rows(20, seed=2), unit_rows(20, seed=3, push=9.0)])
     for row in far:
-        alone = the_sum(features, row[None], np.array([0]))
+        alone = the_sum(features, row[None], np.array([0]), texts=["tea tea tea"])
         assert int((alone**2).sum()) <= LENGTH**2
 
 
 def test_the_rows_of_a_person_share_one_length(features: Features) -> None:
     rows = np.repeat(unit_rows(1, seed=4), 5, axis=0)
-    alone, five = the_sum(features, rows[:1], np.array([7])), the_sum(features, rows, np.full(5, 7), c=5)
+    same = written(1) * 5
+    alone = the_sum(features, rows[:1], np.array([7]), texts=same[:1])
+    five = the_sum(features, rows, np.full(5, 7), c=5, texts=same)
     assert np.abs(alone - five).max() <= 3  # five roundings instead of one
     assert int((five**2).sum()) <= LENGTH**2
 
 
 def test_a_row_adds_the_same_whichever_rows_lie_beside_it(features: Features) -> None:
-    rows = unit_rows(300, seed=5)
-    together = the_sum(features, rows, np.arange(300))
-    alone = sum(the_sum(features, rows[i : i + 1], np.array([i])) for i in range(300))
+    rows, texts = unit_rows(300, seed=5), written(300, seed=5)
+    together = the_sum(features, rows, np.arange(300), texts=texts)
+    alone = sum(the_sum(features, rows[i : i + 1], np.array([i]), texts=texts[i : i + 1]) for i in range(300))
     assert np.array_equal(together, alone)
-    assert np.array_equal(together, the_sum(features, rows[::-1].copy(), np.arange(300)))
+    backwards = the_sum(features, rows[::-1].copy(), np.arange(300), texts=texts[::-1])
+    assert np.array_equal(together, backwards)
 
 
 def test_a_text_that_could_not_be_embedded_adds_nothing(features: Features) -> None:
@@ -75,9 +97,10 @@ def test_a_text_that_could_not_be_embedded_adds_nothing(features: Features) -> N
 
 
 def test_a_row_writes_into_the_entries_of_its_own_label(features: Features) -> None:
-    rows, units = unit_rows(4, seed=6), np.arange(4)
+    rows, units, texts = unit_rows(4, seed=6), np.arange(4), written(4)
     private = sketch_vectors(
         Private(rows),
+        documents(texts),
         Private(units),
         features,
         Private(np.zeros(4, np.float32)),
@@ -85,8 +108,8 @@ def test_a_row_writes_into_the_entries_of_its_own_label(features: Features) -> N
         2,
     )
     total = clean_sum(query(2 * features.dim), open_private(private)).reshape(2, features.dim)
-    assert np.array_equal(total[0], the_sum(features, rows[:1], units[:1]))
-    assert np.array_equal(total[1], the_sum(features, rows[1:3], units[1:3]))
+    assert np.array_equal(total[0], the_sum(features, rows[:1], units[:1], texts=texts[:1]))
+    assert np.array_equal(total[1], the_sum(features, rows[1:3], units[1:3], texts=texts[1:3]))
 
 
 def test_without_noise_the_target_is_the_mean_of_the_private_texts(features: Features) -> None:
@@ -94,7 +117,9 @@ def test_without_noise_the_target_is_the_mean_of_the_private_texts(features: Fea
     rows = unit_rows(2000, seed=7, push=0.2)
     target = target_of(the_sum(features, rows, np.arange(2000)), features, 2000, 1e-6)
     z = features.coordinates(rows)
-    assert target.trust == pytest.approx((1.0, 1.0))
+    assert target.trust == pytest.approx((1.0, 1.0, 1.0))
+    roots = word_roots(written(2000, seed=1), features.words)
+    assert np.abs(target.words - roots.mean(axis=0)).max() < 0.02
     assert np.abs(target.mean - z.mean(axis=0)).max() < 0.01
     assert np.abs(target.products - z.T @ z / len(z)).max() < 0.01
 
@@ -102,13 +127,15 @@ def test_without_noise_the_target_is_the_mean_of_the_private_texts(features: Fea
 def test_noise_alone_leaves_the_drafts_own_mean(features: Features) -> None:
     noise = np.random.default_rng(8).normal(0, 1000, features.dim)
     target = target_of(np.rint(noise).astype(np.int64), features, 20, 2000.0)
-    assert target.trust == (0.0, 0.0)
+    assert target.trust == (0.0, 0.0, 0.0)
     assert np.allclose(target.mean, features.base[: features.count])
 
 
 def test_the_share_of_texts_that_fit_no_topic_comes_out_with_its_error(features: Features) -> None:
     rows, poor = unit_rows(400, seed=9), np.repeat(np.array([1, 0], np.float32), [100, 300])
-    private = sketch_vectors(Private(rows), Private(np.arange(400)), features, Private(poor))
+    private = sketch_vectors(
+        Private(rows), documents(written(400)), Private(np.arange(400)), features, Private(poor)
+    )
     total = clean_sum(query(features.dim), open_private(private))
     share, error = poor_share(total[None], 400, 4 * LENGTH)
     assert share == pytest.approx(0.25, abs=0.02)
@@ -116,5 +143,19 @@ def test_the_share_of_texts_that_fit_no_topic_comes_out_with_its_error(features:
 
 
 def test_few_drafts_have_fewer_axes() -> None:
-    assert Features.fit(unit_rows(3)).count == 2
-    assert Features.fit(unit_rows(1)).dim >= 2
+    assert Features.fit(unit_rows(3), written(3)).count == 2
+    assert Features.fit(unit_rows(1), ["tea"]).dim >= 2
+
+
+def test_the_commonest_words_are_looked_at_in_a_fixed_order() -> None:
+    drafts = ["The tea was good.", "the TEA was cold", "The tea: bad", "coffee, coffee, coffee"]
+    assert common_words(drafts) == ("tea", "the")
+    assert common_words(drafts, most=1) == ("tea",)
+
+
+def test_a_text_s_word_roots_are_those_of_its_shares_whatever_its_length() -> None:
+    rows = word_roots(["tea tea the end", "Tea the? TEA end! " * 50, "", "12 34"], ("tea", "the"))
+    assert rows[0].tolist() == pytest.approx([0.5**0.5, 0.25**0.5])
+    assert np.allclose(rows[0], rows[1])
+    assert not rows[2:].any()
+    assert (np.linalg.norm(rows, axis=1) <= 1).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,10 +11,11 @@ from rpsg.errors import ModelError
 from rpsg.methods.steps import ANOTHER_WRITER, ask, label_of, paid, tell_spent
 from rpsg.records import Document
 from rpsg.stages.annotate import codes_of, fits_none
-from rpsg.stages.choose import Objective, Wanted, choose
+from rpsg.stages.choose import Block, Objective, choose
 from rpsg.stages.fit import poor_fit_line
 from rpsg.stages.selection import shares
 from rpsg.stages.sketch import Features, axes_wanted, poor_share, sketch_vectors, target_of
+from rpsg.stages.word_roots import word_roots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,8 +36,8 @@ if TYPE_CHECKING:
 #: What the covariance weighs beside the mean at diversity 1. With less of it the choice reaches for texts on the
 #: edge, with more it keeps to the middle (``benchmarks/people.py``).
 WEIGHT_OF_SPREAD = 16.0
-#: What an attribute's shares weigh beside the mean of the embeddings.
-WEIGHT_OF_SHARES = 0.3
+#: What shares of an attribute's values, and roots of the shares of words, weigh beside the mean.
+WEIGHT_OF_SHARES, WEIGHT_OF_WORDS = 0.3, 1.0
 
 
 def choose_by_sketch(
@@ -57,7 +59,7 @@ def choose_by_sketch(
     vectors = job.tools.embedder.embed([c.text for c in drafts])
     label = label_of(pack)
     values = pack.attribute(label).values if label else ("",)
-    features = Features.fit(vectors, axes_wanted(len(values) if label else 0))
+    features = Features.fit(vectors, [c.text for c in drafts], axes_wanted(len(values) if label else 0))
 
     topics = landmarks.get(pack.marginals[0][0])
     noisy = _measure(job, pack, features, topics, traits, label, len(values))
@@ -65,15 +67,17 @@ def choose_by_sketch(
     if topics is not None:
         job.progress.note(poor_fit_line(*poor_share(noisy, people.likely, sigma)))
 
-    z, wanted = features.coordinates(vectors), _shares_wanted(job, pack, model, drafts, vectors)
+    z, shared = features.coordinates(vectors), _shares_wanted(job, pack, model, drafts, vectors)
+    roots = word_roots([c.text for c in drafts], features.words)
     mass = model.shares(label) if label else np.ones(1)
     of_label = _codes_of_label(drafts, label, values)
     kept: set[int] = set()
     for code, places in enumerate(shares(mass, job.plan.corpus.size)):
         mine = np.flatnonzero(of_label == code)
         target = target_of(noisy[code], features, people.likely * float(mass[code]), sigma)
-        aims = tuple(Wanted(w.codes[mine], w.shares, w.weight) for w in wanted)
-        objective = Objective.of(z[mine], target, WEIGHT_OF_SPREAD / job.plan.method.diversity, aims)
+        blocks = [replace(block, entries=block.entries[mine]) for block in shared]
+        blocks.append(Block(roots[mine], target.words, WEIGHT_OF_WORDS))
+        objective = Objective.of(z[mine], target, WEIGHT_OF_SPREAD / job.plan.method.diversity, blocks)
         kept |= {drafts[mine[i]].id for i in choose(objective, int(places))}
         pool = _scored(pool, drafts, mine, objective)
     losers = {c.id: "not chosen by the sketch" for c in drafts if c.id not in kept}
@@ -90,7 +94,7 @@ def _measure(
     labels: int,
 ) -> npt.NDArray[np.int64]:
     """The noisy sum, shape (labels, dim): asked once, charged before the noise is drawn."""
-    what = f"sum of {features.count} coordinates of the embedding and their products"
+    what = f"sum of {features.count} coordinates of the embedding, their products, and {len(features.words)} words"
     asked = ask(job, "sketch", f"{what}, for each label" if label else what, labels * features.dim)
 
     def poor(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -101,7 +105,8 @@ def _measure(
         people = job.people
         own = traits().map(lambda values: values["label"]) if label else None
         without_topic = people.embeddings.map(poor)
-        return sketch_vectors(people.embeddings, people.units, features, without_topic, own, labels)
+        rows = people.embeddings, people.rows, people.units
+        return sketch_vectors(*rows, features, without_topic, own, labels)
 
     noisy = job.kernel.release(asked, question)
     tell_spent(job, asked.stage)
@@ -114,11 +119,13 @@ def _shares_wanted(
     model: CardModel,
     drafts: Sequence[Candidate],
     vectors: npt.NDArray[np.float32],
-) -> tuple[Wanted, ...]:
+) -> tuple[Block, ...]:
     """The noisy shares of sentiments and lengths, and what the same public models say of each draft."""
     rows = [Document(c.id, c.text) for c in drafts]
     return tuple(
-        Wanted(codes_of(a, rows, vectors, {}, job.tools.sentiment), model.shares(a.name), WEIGHT_OF_SHARES)
+        Block.of_codes(
+            codes_of(a, rows, vectors, {}, job.tools.sentiment), model.shares(a.name), WEIGHT_OF_SHARES
+        )
         for a in pack.attributes
         if a.kind in {"sentiment", "words"}
     )

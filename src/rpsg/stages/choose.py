@@ -15,23 +15,33 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rpsg.stages.sketch import Target
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
 
 #: How often all chosen texts are looked at for a better one.
-PASSES = 6
+PASSES = 4
 BLOCK = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Shares that the chosen texts should have: ``codes`` (texts,) and the share of each code."""
+class Block:
+    """More entries of each text whose mean should be near an aim: ``entries`` (texts, p), ``aim`` (p,)."""
 
-    codes: Numbers
-    shares: Floats
+    entries: Floats
+    aim: Floats
     weight: float = 1.0
+
+    @classmethod
+    def of_codes(cls, codes: Numbers, shares: Floats, weight: float = 1.0) -> Block:
+        """Shares that values should have among the chosen: ``codes`` (texts,), -1 for a text without a value."""
+        entries = np.zeros((len(codes), len(shares)))
+        known = np.flatnonzero(codes >= 0)
+        entries[known, codes[known]] = 1.0
+        return cls(entries, shares, weight)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +58,11 @@ class Objective:
     towards: Floats
 
     @classmethod
-    def of(cls, z: Floats, target: Target, spread: float, wanted: tuple[Wanted, ...] = ()) -> Objective:
+    def of(cls, z: Floats, target: Target, spread: float, blocks: Sequence[Block] = ()) -> Objective:
         """The objective for texts at ``z``. ``spread`` weighs the covariance beside the mean."""
-        blocks, aims = [z], [target.mean]
-        for want in wanted:
-            shape = (len(want.codes), len(want.shares))
-            known = want.codes >= 0
-            hot = np.zeros(shape)
-            hot[np.flatnonzero(known), want.codes[known]] = np.sqrt(want.weight)
-            blocks.append(hot)
-            aims.append(np.sqrt(want.weight) * want.shares)
-        linear, aim = np.concatenate(blocks, axis=1), np.concatenate(aims)
+        roots = [np.sqrt(block.weight) for block in blocks]
+        linear = np.concatenate([z, *(r * b.entries for r, b in zip(roots, blocks, strict=True))], axis=1)
+        aim = np.concatenate([target.mean, *(r * b.aim for r, b in zip(roots, blocks, strict=True))])
         quadratic = np.einsum("ij,ij->i", z @ target.products, z)
         return cls(linear, z, spread, linear @ aim + spread * quadratic)
 

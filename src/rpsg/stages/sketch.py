@@ -2,7 +2,8 @@
 
 Each text is a point in embedding space. Its features are its coordinates along the main axes of the drafts
 (the texts written so far) and the products of every two of them, so their mean over many texts holds where
-those texts lie and how they spread: the mean and the covariance. Every person adds one such vector of length
+those texts lie and how they spread: the mean and the covariance. Beside them lie the shares of common words
+(``word_roots.py``), because an embedding hardly says how a text is worded. Every person adds one such vector of length
 at most 1, and the sum is released once, with noise (a private mean embedding, as in Harder, Adamczewski and
 Park, 2021). Whatever is done with it afterwards reads no private data: a pool of any size, any number of
 rounds.
@@ -15,7 +16,7 @@ beside it (``lattice.py``), and everything after them is done entry by entry.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,9 +25,17 @@ import numpy.typing as npt
 from rpsg.privacy.bounded_vectors import BoundedVectors
 from rpsg.privacy.whole_vectors import quantise
 from rpsg.stages.lattice import SQUARE, STEPS, on_lattice
+from rpsg.stages.word_roots import common_words, word_roots
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rpsg.privacy.private import Private
+    from rpsg.records import Document
+
+    _Rows = tuple[
+        npt.NDArray[np.float32], tuple[Document, ...], npt.NDArray[np.int64], npt.NDArray[np.float32]
+    ]
 
 Floats = npt.NDArray[np.float64]
 Vectors = npt.NDArray[np.float32]
@@ -43,6 +52,9 @@ PRODUCTS = 2.0
 WHOLE = 0.95
 #: What a text that fits no topic adds in the last entry, in parts of the length.
 POOR_FIT = 0.25
+#: The part of the squared length that words may take, and what is left for the embedding.
+OF_WORDS = 0.3
+OF_EMBEDDING = 1 - OF_WORDS - POOR_FIT**2
 
 
 def axes_wanted(labels: int) -> int:
@@ -54,19 +66,22 @@ def axes_wanted(labels: int) -> int:
 class Features:
     """What a vector holds: public, and the same on neighbouring data.
 
-    ``centre`` (dim,) and ``axes`` (dim, d) are whole numbers on the lattice; ``base`` is the mean of the
-    drafts' own features, which is taken off, because what all share says nothing; ``scale`` makes most of
-    them shorter than 1.
+    ``centre`` (dim,) and ``axes`` (dim, d) are whole numbers on the lattice. ``base`` is the mean of the drafts'
+    own coordinates and products and ``word_base`` that of their words' roots; both are taken off, because what
+    all share says nothing. ``scale`` and ``word_scale`` make most of what is left as long as it may be.
     """
 
     centre: Floats
     axes: Floats
     base: Floats
     scale: float
+    words: tuple[str, ...]
+    word_base: Floats
+    word_scale: float
 
     @classmethod
-    def fit(cls, drafts: Vectors, most_axes: int = AXES) -> Features:
-        """The features whose axes are the main ones of ``drafts``, unit rows of shape (m, dim)."""
+    def fit(cls, drafts: Vectors, texts: Sequence[str], most_axes: int = AXES) -> Features:
+        """The features for ``drafts``, unit rows of shape (m, dim): along their main axes, and of their words."""
         exact = on_lattice(drafts).astype(np.float64)
         centre = np.rint(exact.mean(axis=0))
         off = exact - centre
@@ -76,16 +91,21 @@ class Features:
         main = vectors[:, ::-1][:, :count]
         largest = np.abs(main).argmax(axis=0)
         main = main * np.sign(main[largest, np.arange(count)])
-        plain = cls(centre, np.rint(main * STEPS), np.zeros(0), 1.0)
+
+        words = common_words(texts)
+        roots = word_roots(texts, words)
+        word_base = roots.mean(axis=0)
+        word_scale = _scale(((roots - word_base) ** 2).sum(axis=1), OF_WORDS)
+        plain = cls(centre, np.rint(main * STEPS), np.zeros(0), 1.0, words, word_base, word_scale)
+
         z = plain.coordinates(drafts)
         mean, products = z.mean(axis=0), z.T @ z / len(z)
         # The distance of a draft's features from their mean, without writing its products down.
         squares = (z**2).sum(axis=1)
         square = squares + (PRODUCTS * squares) ** 2 + mean @ mean + PRODUCTS**2 * (products**2).sum()
         square -= 2 * (z @ mean + PRODUCTS**2 * np.einsum("ij,ij->i", z @ products, z))
-        longest = float(np.quantile(np.sqrt(np.maximum(square, 0.0)), WHOLE, method="higher"))
-        scale = math.sqrt(1 - POOR_FIT**2) / longest if longest > 0 else 1.0
-        return cls(centre, plain.axes, np.concatenate([mean, plain.packed(products)]), scale)
+        base = np.concatenate([mean, plain.packed(products)])
+        return replace(plain, base=base, scale=_scale(square, OF_EMBEDDING))
 
     @property
     def count(self) -> int:
@@ -94,8 +114,8 @@ class Features:
 
     @property
     def dim(self) -> int:
-        """How many entries a vector has: coordinates, products of two, and one for a poor fit."""
-        return self.count + self.count * (self.count + 1) // 2 + 1
+        """How many entries a vector has: coordinates, products of two, words, and one for a poor fit."""
+        return len(self.base) + len(self.words) + 1
 
     def coordinates(self, vectors: Vectors) -> Floats:
         """Where each of ``vectors`` lies along the axes, shape (rows, axes); exact but for one division."""
@@ -122,23 +142,32 @@ class Features:
         return products
 
     def raw(self, z: Floats) -> Floats:
-        """Coordinates and their products, shape (rows, dim - 1), before centring and scaling."""
+        """Coordinates and their products, shape (rows, d + d * (d + 1) / 2), before centring and scaling."""
         one, two, weight = self._pairs
         return np.concatenate([z, z[:, one] * z[:, two] * weight], axis=1)
 
-    def of(self, vectors: Vectors, poor: Vectors) -> Floats:
+    def of(self, vectors: Vectors, texts: Sequence[str], poor: Vectors) -> Floats:
         """Feature vectors, shape (rows, dim). ``poor`` (rows,) is 1 for a text that fits no topic, else 0.
 
         A row without a direction, a text that could not be embedded, is zero.
         """
-        told = (self.raw(self.coordinates(vectors)) - self.base) * self.scale
-        whole = np.concatenate([told, POOR_FIT * poor[:, None].astype(np.float64)], axis=1)
+        placed = (self.raw(self.coordinates(vectors)) - self.base) * self.scale
+        worded = (word_roots(texts, self.words) - self.word_base) * self.word_scale
+        last = POOR_FIT * poor[:, None].astype(np.float64)
+        whole = np.concatenate([placed, worded, last], axis=1)
         whole[~np.any(on_lattice(vectors), axis=1)] = 0.0
         return whole
 
 
+def _scale(squares: Floats, part: float) -> float:
+    """What makes most of these squared lengths at most ``part``."""
+    longest = float(np.quantile(np.sqrt(np.maximum(squares, 0.0)), WHOLE, method="higher"))
+    return math.sqrt(part) / longest if longest > 0 else 1.0
+
+
 def sketch_vectors(
     embeddings: Private[Vectors],
+    texts: Private[tuple[Document, ...]],
     units: Private[Numbers],
     features: Features,
     poor: Private[Vectors],
@@ -151,21 +180,24 @@ def sketch_vectors(
     entries of its own label, and one without a label (-1) into none.
     """
 
-    def vectors(rows: Vectors, unit: Numbers, fit: Vectors, label: Numbers | None) -> BoundedVectors:
+    def vectors(of_rows: _Rows, label: Numbers | None) -> BoundedVectors:
+        rows, documents, unit, fit = of_rows
         _, own, counts = np.unique(unit, return_inverse=True, return_counts=True)
         part = 1 / counts[own].astype(np.float64)
 
         def of(which: Numbers) -> Numbers:
-            told = features.of(rows[which], fit[which]) * part[which, None]
-            steps = quantise(told, LENGTH)
+            told = features.of(rows[which], [documents[i].text for i in which], fit[which])
+            steps = quantise(told * part[which, None], LENGTH)
             return steps if label is None else _in_blocks(steps, label[which], label_count)
 
         return BoundedVectors(unit, of)
 
-    told = embeddings.zip(units, lambda rows, unit: (rows, unit)).zip(poor, lambda two, fit: (*two, fit))
+    held = embeddings.zip(texts, lambda rows, documents: (rows, documents))
+    held_by = held.zip(units, lambda two, unit: (*two, unit))
+    whole = held_by.zip(poor, lambda three, fit: (*three, fit))
     if labels is None:
-        return told.map(lambda three: vectors(*three, None))
-    return told.zip(labels, lambda three, label: vectors(*three, label))
+        return whole.map(lambda four: vectors(four, None))
+    return whole.zip(labels, vectors)
 
 
 def _in_blocks(steps: Numbers, label: Numbers, count: int) -> Numbers:
@@ -180,28 +212,34 @@ class Target:
     """What the mean of chosen texts should be: from a noisy sum, with the noise shrunk away.
 
     ``mean`` (d,) and ``products`` (d, d) are means of coordinates and of their products, in the units of
-    ``Features.raw`` (unweighted products). ``trust`` holds how much of coordinates and of products was kept,
-    0 (noise alone) to 1.
+    ``Features.raw`` (unweighted products), ``words`` (words,) that of the words' roots. ``trust`` holds how much of
+    coordinates, products and words was kept, 0 (noise alone) to 1.
     """
 
     mean: Floats
     products: Floats
-    trust: tuple[float, float]
+    words: Floats
+    trust: tuple[float, float, float]
 
 
 def target_of(noisy: Numbers, features: Features, people: float, sigma: float) -> Target:
     """The target that a noisy sum of ``people`` vectors says; ``sigma`` is the noise of an entry, in steps.
 
     The noisy mean is drawn toward the drafts' own mean by as much as noise explains of its distance from it
-    (James and Stein's positive-part estimator), coordinates and products apart: there are far more products,
-    so noise takes more of them.
+    (James and Stein's positive-part estimator), coordinates, products and words apart: there are far more
+    products, so noise takes more of them.
     """
-    d = features.count
+    d, ends = features.count, len(features.base)
     told = noisy.astype(np.float64) / (LENGTH * max(people, 1.0))
     error = sigma / (LENGTH * max(people, 1.0))
-    kept = [_shrunk(part, error) for part in (told[:d], told[d:-1])]
-    raw = np.concatenate([part for part, _ in kept]) / features.scale + features.base
-    return Target(raw[:d], features.unpacked(raw[d:]), (kept[0][1], kept[1][1]))
+    mean, products, words = (_shrunk(part, error) for part in (told[:d], told[d:ends], told[ends:-1]))
+    raw = np.concatenate([mean[0], products[0]]) / features.scale + features.base
+    return Target(
+        raw[:d],
+        features.unpacked(raw[d:]),
+        words[0] / features.word_scale + features.word_base,
+        (mean[1], products[1], words[1]),
+    )
 
 
 def poor_share(noisy: Numbers, people: float, sigma: float) -> tuple[float, float]:
