@@ -309,13 +309,13 @@ def retell(monkeypatch: pytest.MonkeyPatch) -> Callable[[Run], None]:
 
     So two private files meet the very same noisy vectors, with kernel, journal and odometer at work.
     """
-    from rpsg.privacy.ballots import clean_histogram
+    from rpsg.privacy.mechanisms import clean_answer
 
     def install(run: Run) -> None:
         told = Told.by(run)
 
         def histogram(query: Query, ballots: Private[Ballots], noise: NoiseSource) -> IntArray:
-            clean_histogram(query, open_private(ballots))
+            clean_answer(query, ballots)
             noise.draw(query.sigma, query.dim)
             return told.vectors[query.stage]
 

@@ -44,10 +44,9 @@ def tell(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Query], int]], 
 
     def install(value: Callable[[Query], int]) -> None:
         def histogram(query: Query, ballots: Any, noise: Any) -> Any:
-            from rpsg.privacy.ballots import clean_histogram
-            from rpsg.privacy.private import open_private
+            from rpsg.privacy.mechanisms import clean_answer
 
-            clean_histogram(query, open_private(ballots))
+            clean_answer(query, ballots)
             noise.draw(query.sigma, query.dim)
             return np.full(query.dim, value(query), np.int64)
 

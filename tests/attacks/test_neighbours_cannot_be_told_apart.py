@@ -33,7 +33,7 @@ from rpsg.cli.progress import Plain
 from rpsg.errors import LimitError
 from rpsg.models.fake import FakeClassifier
 from rpsg.privacy import commitment
-from rpsg.privacy.ballots import clean_histogram
+from rpsg.privacy.mechanisms import clean_answer
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.private import open_private
 
@@ -219,7 +219,7 @@ def fixed_random_names() -> Iterator[None]:
 
 def public_histogram(query: Query, ballots: Private[Ballots], noise: NoiseSource) -> IntArray:
     """Read and count the private data as the mechanism does, and answer without them."""
-    clean_histogram(query, open_private(ballots))
+    clean_answer(query, ballots)
     noise.draw(query.sigma, query.dim)
     seed = int.from_bytes(hashlib.sha256(f"{query.stage}/{query.dim}".encode()).digest()[:8], "big")
     mean = 1_000 if query.stage == "size" else 1_000 / query.dim

@@ -58,7 +58,7 @@ def evidence(path: Path) -> dict[str, bytes]:
 def tired(lab: Lab) -> Plan:
     """The plan of a run whose writer failed after people and cards were counted."""
     plan = lab.plan(lab.file(lab.rows(300)))
-    with pytest.raises(ModelError, match="nothing to vote for") as caught:
+    with pytest.raises(ModelError, match="No text that was written can be used") as caught:
         lab.run(plan, writer=Tires())
     assert "same -o" in caught.value.hint
     return plan
@@ -139,7 +139,7 @@ def test_after_the_votes_nothing_changes_any_more(lab: Lab) -> None:
         lab.run(plan, progress=Stops("release"))
     with pytest.raises(RunError, match="another plan") as caught:
         lab.run(plan, writer=FakeWriter(name="another"))
-    assert "Votes were drawn" in caught.value.hint
+    assert "asked about the texts" in caught.value.hint
     assert len(lab.run(plan).texts) == 20
 
 

@@ -120,17 +120,22 @@ def test_rows_with_a_label_that_was_not_declared_are_counted_as_other_where_the_
     assert 11 <= label_shares(run)["other"] <= 19
 
 
-def test_votes_find_the_topics_that_people_write_about(lab: Lab) -> None:
+@pytest.mark.parametrize("select", ["sketch", "votes"])
+def test_what_people_write_about_is_found(lab: Lab, select: str) -> None:
     """Everybody writes about olive oil: with noise for epsilon 8 the release does so too."""
     rows = [{**row, "text": "olive oil " + " ".join(row["text"].split()[2:6])} for row in lab.rows(400)]
-    run = lab.run(lab.plan(lab.file(rows), privacy={"epsilon": 8.0}))
+    run = lab.run(lab.plan(lab.file(rows), privacy={"epsilon": 8.0}, method={"select": select}))
     topics = Counter(record["attributes"]["topic"] for record in run.records)
     assert topics["olive oil"] >= 15
 
 
 @pytest.mark.parametrize("rounds", [1, 3])
 def test_each_round_votes_once_and_the_size_is_reached(lab: Lab, rounds: int) -> None:
-    run = lab.run(lab.plan(lab.file(lab.rows(500)), method={"rounds": rounds}, privacy={"epsilon": 6.0}))
+    run = lab.run(
+        lab.plan(
+            lab.file(lab.rows(500)), method={"rounds": rounds, "select": "votes"}, privacy={"epsilon": 6.0}
+        )
+    )
     stages = [m["stage"] for m in run.ledger["mechanisms"]]
     assert sum(stage.startswith("votes") for stage in stages) == rounds
     assert len(run.texts) == 20
@@ -139,7 +144,9 @@ def test_each_round_votes_once_and_the_size_is_reached(lab: Lab, rounds: int) ->
 
 def test_where_the_votes_cannot_choose_enough_variants_fill_up(lab: Lab) -> None:
     writer = FakeWriter()
-    plan = lab.plan(lab.file(lab.rows(300)), corpus={"size": 70}, method={"oversample": 1.0})
+    plan = lab.plan(
+        lab.file(lab.rows(300)), corpus={"size": 70}, method={"oversample": 1.0, "select": "votes"}
+    )
     run = lab.run(plan, writer=writer)
     assert len(run.texts) == 70
     examples = {example.text for example in read_pack(lab.pack).examples}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,10 +25,10 @@ from rpsg.stages.budget import (
     strict_stages,
     votes_stage,
 )
+from rpsg.stages.sketch import LENGTH
 
 if TYPE_CHECKING:
     from rpsg.domains import Pack
-    from rpsg.privacy.accounting import Budget
 
 plans = st.fixed_dictionaries(
     {
@@ -53,7 +52,13 @@ plans = st.fixed_dictionaries(
                 ),
             }
         ),
-        "method": st.fixed_dictionaries({"rounds": st.integers(1, 3), "votes_per_record": st.integers(1, 4)}),
+        "method": st.fixed_dictionaries(
+            {
+                "select": st.sampled_from(["sketch", "votes"]),
+                "rounds": st.integers(1, 3),
+                "votes_per_record": st.integers(1, 4),
+            }
+        ),
     }
 )
 quickly = settings(
@@ -78,8 +83,12 @@ def test_each_stage_is_planned_with_the_bounds_of_the_plan(tiny: Pack, what: dic
     c = plan.privacy.max_records_per_user if plan.data.user else 1
     releases = {r.stage: r for r in strict_budget(plan, tiny).releases}
     assert (releases["cards"].k, releases["cards"].c) == (2 + (plan.data.label is not None), c)
-    votes = releases[votes_stage(plan, 0)]
-    assert (votes.rule, votes.k, votes.c) == ("S4_k_votes", plan.method.votes_per_record, c)
+    if plan.method.select == "votes":
+        votes = releases[votes_stage(plan, 0)]
+        assert (votes.rule, votes.k, votes.c) == ("S4_k_votes", plan.method.votes_per_record, c)
+    else:
+        sketch = releases["sketch"]
+        assert (sketch.rule, sketch.k, sketch.w, sketch.c) == ("S6_bounded_vector", 1, LENGTH, c)
     assert ("size" in releases) == (plan.privacy.n_public is None)
     assert ("labels" in releases) == (plan.data.label is not None and not plan.data.labels)
     assert ("keyphrases" in releases) == bool(plan.privacy.shares.keyphrases)
@@ -89,13 +98,22 @@ def test_stages_come_in_the_order_in_which_they_ask(tiny: Pack) -> None:
     plan = resolve(
         {"data": {"label": "l"}, "privacy": {"shares": {"keyphrases": 0.2}}, "method": {"rounds": 2}}
     )
-    stages = [r.stage for r in strict_budget(plan, tiny).releases]
-    assert stages == ["size", "labels", "cards", "keyphrases", "votes[0]", "votes[1]"]
+    before = ["size", "labels", "cards", "keyphrases"]
+    assert [r.stage for r in strict_budget(plan, tiny).releases] == [*before, "sketch"]
+    plan = plan.model_copy(update={"method": plan.method.model_copy(update={"select": "votes"})})
+    assert [r.stage for r in strict_budget(plan, tiny).releases] == [*before, "votes[0]", "votes[1]"]
 
 
 def test_a_share_of_nothing_is_no_stage(tiny: Pack) -> None:
-    plan = resolve({"privacy": {"n_public": 500, "shares": {"cards": 0.5, "votes": 0.5, "labels": 0}}})
-    assert [s.stage for s in strict_stages(plan, tiny)] == ["cards", "votes"]
+    plan = resolve({"privacy": {"n_public": 500, "shares": {"cards": 0.5, "sketch": 0.5, "labels": 0}}})
+    assert [s.stage for s in strict_stages(plan, tiny)] == ["cards", "sketch"]
+
+
+@pytest.mark.parametrize("select", ["sketch", "votes"])
+def test_the_question_that_chooses_the_texts_needs_a_share(tiny: Pack, select: str) -> None:
+    plan = resolve({"privacy": {"shares": {select: 0.0}}, "method": {"select": select}})
+    with pytest.raises(UsageError, match=f"share of {select}"):
+        strict_stages(plan, tiny)
 
 
 @pytest.mark.parametrize("votes", [{}, {"privacy": {"n_public": 30}}])
@@ -124,21 +142,17 @@ def test_a_declared_number_from_which_nothing_can_be_learnt_is_told_every_way_ou
 
 
 def test_few_people_may_be_enough_for_the_schema_and_still_too_few_to_vote(tiny: Pack) -> None:
-    plan = resolve({"privacy": {"epsilon": 2.0, "n_public": 5000}})
+    plan = resolve({"privacy": {"epsilon": 2.0, "n_public": 5000}, "method": {"select": "votes"}})
     budget = strict_budget(plan, tiny)
     with pytest.raises(InfeasibleError, match="outweighs their votes"):
         check_people(plan, tiny, fewest_voters(plan, budget) // 2, budget)
-
-
-def without_votes(budget: Budget) -> Budget:
-    return replace(budget, releases=tuple(r for r in budget.releases if not r.stage.startswith("votes")))
 
 
 @pytest.mark.parametrize("name", pack_names())
 @pytest.mark.parametrize("declared", [{"n_public": 150}, {}])
 def test_every_pack_that_ships_is_usable_from_150_people(name: str, declared: dict[str, int]) -> None:
     pack, plan = find_pack(name), resolve({"privacy": declared})
-    budget = without_votes(strict_budget(plan, pack))
+    budget = strict_budget(plan, pack)
     assert smallest_size(plan, pack, budget) <= 150
     check_people(plan, pack, smallest_size(plan, pack, budget), budget)
 
@@ -146,7 +160,7 @@ def test_every_pack_that_ships_is_usable_from_150_people(name: str, declared: di
 @pytest.mark.parametrize("name", pack_names())
 def test_a_declared_handful_is_refused_and_the_border_lies_between_60_and_100(name: str) -> None:
     pack, plan = find_pack(name), resolve({"privacy": {"n_public": 50}})
-    budget = without_votes(strict_budget(plan, pack))
+    budget = strict_budget(plan, pack)
     with pytest.raises(InfeasibleError):
         check_declared(plan, pack, budget)
     assert 60 < smallest_size(plan, pack, budget) < 100
@@ -156,7 +170,7 @@ def test_a_declared_handful_is_refused_and_the_border_lies_between_60_and_100(na
 def test_with_a_larger_epsilon_fewer_people_are_needed(epsilon: float) -> None:
     pack = find_pack("generic")
     fewest = [
-        smallest_size(plan, pack, without_votes(strict_budget(plan, pack)))
+        smallest_size(plan, pack, strict_budget(plan, pack))
         for plan in (resolve({"privacy": {"epsilon": e}}) for e in (epsilon, 1.5 * epsilon))
     ]
     assert fewest[1] < fewest[0]
@@ -165,7 +179,7 @@ def test_with_a_larger_epsilon_fewer_people_are_needed(epsilon: float) -> None:
 def test_a_plan_without_any_share_is_refused(tiny: Pack) -> None:
     with pytest.raises(UsageError):
         strict_budget(
-            resolve({"privacy": {"shares": dict.fromkeys(("size", "labels", "cards", "votes"), 0)}}), tiny
+            resolve({"privacy": {"shares": dict.fromkeys(("size", "labels", "cards", "sketch"), 0)}}), tiny
         )
 
 
@@ -175,8 +189,9 @@ def test_the_number_of_people_that_a_plan_asks_for_carries_every_pack_that_ships
     name: str, epsilon: float
 ) -> None:
     pack = find_pack(name)
-    declared = resolve({"privacy": {"epsilon": epsilon, "n_public": 1}})
-    for budget in (strict_budget(declared, pack), without_votes(strict_budget(declared, pack))):
+    for select in ("sketch", "votes"):
+        declared = resolve({"privacy": {"epsilon": epsilon, "n_public": 1}, "method": {"select": select}})
+        budget = strict_budget(declared, pack)
         enough = smallest_size(declared, pack, budget)
         check_people(declared, pack, enough, budget)
         with pytest.raises(InfeasibleError):

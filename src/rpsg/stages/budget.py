@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from rpsg import registry
-from rpsg.errors import InfeasibleError
+from rpsg.errors import InfeasibleError, UsageError
 from rpsg.privacy.accounting import Budget, StagePlan, calibrate, max_candidates
 from rpsg.stages.levels import fewest_people
 from rpsg.stages.partition import listed
@@ -41,6 +41,11 @@ def strict_stages(plan: Plan, pack: Pack) -> list[StagePlan]:
         k = plan.method.phrases_per_record
         stages.append(StagePlan("keyphrases", shares.keyphrases, "S3_k_items_per_unit", k=k, selects=True))
     stages.append(_votes_of(plan) if plan.method.select == "votes" else _sketch_of(plan))
+    if not stages[-1].share:
+        raise UsageError(
+            f"The share of {stages[-1].stage} is 0, and nothing else decides which texts are released.",
+            hint=f"Set [privacy.shares] {stages[-1].stage}, or [method] select.",
+        )
     return _normalised([s for s in stages if s.share > 0])
 
 
