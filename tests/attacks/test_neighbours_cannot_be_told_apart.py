@@ -33,7 +33,7 @@ from rpsg.cli.progress import Plain
 from rpsg.errors import LimitError
 from rpsg.models.fake import FakeClassifier
 from rpsg.privacy import commitment
-from rpsg.privacy.ballots import clean_histogram
+from rpsg.privacy.mechanisms import clean_answer
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.private import open_private
 
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from rpsg.privacy.ballots import Ballots, IntArray, Query
-    from rpsg.privacy.mechanisms import UnitItems
+    from rpsg.privacy.ballots import IntArray, Query
+    from rpsg.privacy.mechanisms import Contributions, UnitItems
     from rpsg.privacy.private import Private
     from rpsg.protocols import NoiseSource
 
@@ -217,9 +217,9 @@ def fixed_random_names() -> Iterator[None]:
         yield
 
 
-def public_histogram(query: Query, ballots: Private[Ballots], noise: NoiseSource) -> IntArray:
+def public_histogram(query: Query, rows: Private[Contributions], noise: NoiseSource) -> IntArray:
     """Read and count the private data as the mechanism does, and answer without them."""
-    clean_histogram(query, open_private(ballots))
+    clean_answer(query, rows)
     noise.draw(query.sigma, query.dim)
     seed = int.from_bytes(hashlib.sha256(f"{query.stage}/{query.dim}".encode()).digest()[:8], "big")
     mean = 1_000 if query.stage == "size" else 1_000 / query.dim

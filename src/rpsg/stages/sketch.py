@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.privacy.bounded_vectors import BoundedVectors
-from rpsg.privacy.whole_vectors import quantise
+from rpsg.privacy.whole_vectors import MOST_ENTRIES, quantise
 from rpsg.stages.lattice import SQUARE, STEPS, on_lattice
 
 if TYPE_CHECKING:
@@ -41,13 +41,22 @@ FEW_LABELS = 4
 PRODUCTS = 2.0
 #: The share of drafts that are not longer than 1; what is longer is shortened.
 WHOLE = 0.95
+#: An axis along which the drafts spread less than this, in parts of the main one, is an error of rounding.
+FLAT = 1e-9
+#: Steps of the means and of the scale. How a library adds up floats decides only what is finer than these.
+FINE_STEPS = 1 << 20
 #: What a text that fits no topic adds in the last entry, in parts of the length.
 POOR_FIT = 0.25
 
 
 def axes_wanted(labels: int) -> int:
-    """How many axes are used when texts carry one of ``labels`` labels (0: none)."""
-    return AXES if labels <= FEW_LABELS else AXES_BY_LABEL
+    """How many axes are used when texts carry one of ``labels`` labels (0: none).
+
+    With hundreds of labels there are fewer, so that the vector has no more entries than a sum may have.
+    """
+    if labels <= FEW_LABELS:
+        return AXES
+    return max(1, min(AXES_BY_LABEL, math.isqrt(2 * MOST_ENTRIES // labels) - 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +81,7 @@ class Features:
         off = exact - centre
         # A sum of whole numbers is exact, so the axes do not depend on the order in which a library adds.
         values, vectors = np.linalg.eigh(off.T @ off)
-        count = max(1, min(most_axes, len(drafts) - 1, int((values > 0).sum())))
+        count = max(1, min(most_axes, len(drafts) - 1, int((values > FLAT * values[-1]).sum())))
         main = vectors[:, ::-1][:, :count]
         largest = np.abs(main).argmax(axis=0)
         main = main * np.sign(main[largest, np.arange(count)])
@@ -85,7 +94,8 @@ class Features:
         square -= 2 * (z @ mean + PRODUCTS**2 * np.einsum("ij,ij->i", z @ products, z))
         longest = float(np.quantile(np.sqrt(np.maximum(square, 0.0)), WHOLE, method="higher"))
         scale = math.sqrt(1 - POOR_FIT**2) / longest if longest > 0 else 1.0
-        return cls(centre, plain.axes, np.concatenate([mean, plain.packed(products)]), scale)
+        base = np.concatenate([mean, plain.packed(products)])
+        return cls(centre, plain.axes, _rounded(base), round(scale * FINE_STEPS) / FINE_STEPS)
 
     @property
     def count(self) -> int:
@@ -135,6 +145,11 @@ class Features:
         whole = np.concatenate([told, POOR_FIT * poor[:, None].astype(np.float64)], axis=1)
         whole[~np.any(on_lattice(vectors), axis=1)] = 0.0
         return whole
+
+
+def _rounded(numbers: Floats) -> Floats:
+    whole: Floats = np.rint(numbers * FINE_STEPS) / FINE_STEPS
+    return whole
 
 
 def sketch_vectors(
