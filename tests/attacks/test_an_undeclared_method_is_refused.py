@@ -88,4 +88,4 @@ def test_a_stranger_s_private_method_is_accounted_and_sealed_under_its_own_name(
     assert (run.ledger["method"], run.ledger["reads"]) == ("mine", "noisy_answers")
     assert run.ledger["claim"]["type"] == "end_to_end_dp"
     assert run.epsilon == 4.0
-    assert [line["stage"] for line in run.ledger["mechanisms"]] == ["size", "cards", "votes"]
+    assert [line["stage"] for line in run.ledger["mechanisms"]] == ["size", "cards", "sketch"]

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from rpsg.privacy.ballots import Query
     from rpsg.privacy.evidence import Selected
     from rpsg.privacy.mechanisms import UnitItems
+    from rpsg.protocols import Request
 
 
 class Asking:
