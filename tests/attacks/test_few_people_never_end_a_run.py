@@ -110,7 +110,7 @@ def spent(plan: Plan) -> float:
 def test_a_declared_number_that_is_too_small_is_refused_before_the_writer_is_asked(
     lab: Lab, method: str
 ) -> None:
-    plan = lab.plan(lab.file(lab.rows(30)), method={"name": method}, privacy={"n_public": 30})
+    plan = lab.plan(lab.file(lab.rows(30)), method={"name": method}, privacy={"n_public": 3})
     writer = FakeWriter()
     with pytest.raises(InfeasibleError) as caught:
         lab.run(plan, writer=writer)

@@ -8,7 +8,16 @@ import pytest
 from rpsg.privacy.ballots import Query
 from rpsg.privacy.bounded_vectors import clean_sum
 from rpsg.privacy.private import Private, open_private
-from rpsg.stages.sketch import LENGTH, POOR_FIT, Features, poor_share, sketch_vectors, target_of
+from rpsg.privacy.whole_vectors import MOST_ENTRIES
+from rpsg.stages.sketch import (
+    LENGTH,
+    POOR_FIT,
+    Features,
+    axes_wanted,
+    poor_share,
+    sketch_vectors,
+    target_of,
+)
 
 
 def unit_rows(count: int, dim: int = 24, seed: int = 0, push: float = 0.0) -> np.ndarray:
@@ -118,3 +127,30 @@ def test_the_share_of_texts_that_fit_no_topic_comes_out_with_its_error(features:
 def test_few_drafts_have_fewer_axes() -> None:
     assert Features.fit(unit_rows(3)).count == 2
     assert Features.fit(unit_rows(1)).dim >= 2
+
+
+def test_the_features_do_not_depend_on_the_order_in_which_anything_is_added_up() -> None:
+    drafts = unit_rows(500, seed=10)
+    one, other = Features.fit(drafts), Features.fit(drafts[np.random.default_rng(11).permutation(500)])
+    assert np.array_equal(one.axes, other.axes)
+    assert np.array_equal(one.base, other.base)
+    assert one.scale == other.scale
+
+
+def test_an_axis_along_which_drafts_do_not_spread_at_all_is_none() -> None:
+    """What is left of it is an error of rounding, of which no two processors make the same."""
+    assert Features.fit(np.repeat(np.eye(24, dtype=np.float32)[:5], 9, axis=0)).count == 4
+    assert Features.fit(np.repeat(unit_rows(4, dim=300), 25, axis=0)).count <= 4
+
+
+@pytest.mark.parametrize("labels", [0, 2, 5, 100, 488, 489, 5_000, 200_000])
+def test_however_many_labels_there_are_the_vector_is_one_that_may_be_asked_for(labels: int) -> None:
+    count = axes_wanted(labels)
+    entries = (count + 1) * (count + 2) // 2  # as ``Features.dim``
+    assert count >= 1
+    assert max(1, labels) * entries <= MOST_ENTRIES
+
+
+def test_a_row_that_is_too_long_for_an_embedding_adds_nothing(features: Features) -> None:
+    rows = unit_rows(3, seed=12) * np.array([[1.0], [1e30], [2.0]], np.float32)
+    assert np.array_equal(the_sum(features, rows, np.arange(3)), the_sum(features, rows[:1], np.arange(1)))
