@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from rpsg.domains import Pack
     from rpsg.plan import Plan
-    from rpsg.privacy.ballots import Ballots, IntArray, Query
-    from rpsg.privacy.mechanisms import UnitItems
+    from rpsg.privacy.ballots import IntArray, Query
+    from rpsg.privacy.mechanisms import Contributions, UnitItems
     from rpsg.privacy.private import Private
     from rpsg.protocols import Embedder, NoiseSource, Progress, Writer
     from rpsg.results import Run
@@ -314,8 +314,8 @@ def retell(monkeypatch: pytest.MonkeyPatch) -> Callable[[Run], None]:
     def install(run: Run) -> None:
         told = Told.by(run)
 
-        def histogram(query: Query, ballots: Private[Ballots], noise: NoiseSource) -> IntArray:
-            clean_answer(query, ballots)
+        def histogram(query: Query, rows: Private[Contributions], noise: NoiseSource) -> IntArray:
+            clean_answer(query, rows)
             noise.draw(query.sigma, query.dim)
             return told.vectors[query.stage]
 

@@ -103,3 +103,12 @@ def test_an_error_that_no_reader_foresaw_is_told_without_its_message(
     monkeypatch.setattr("rpsg.store.readers.rows.clean", lambda text: raises(ValueError(text))(text))
     with pytest.raises(PrivacyError, match="its message is withheld"):
         lab.run(lab.plan(lab.file(lab.rows(150))))
+
+
+def test_an_embedder_whose_rows_are_too_long_is_found_before_a_private_text_is_read(lab: Lab) -> None:
+    """With them no count would be exact; that all private rows count as empty ones would tell nobody."""
+    long = BrokenBy(lambda rows: rows)
+    long.embed = lambda texts: 3 * FakeEmbedder().embed(texts)  # type: ignore[method-assign]  # every row
+    with pytest.raises(ModelError, match="no rows of unit length"):
+        lab.run(lab.plan(lab.file(lab.rows(150))), embedder=long)
+    assert not (lab.folder / "run" / "private" / "rows.json").exists()

@@ -43,10 +43,10 @@ def tell(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Query], int]], 
     """From now on each histogram has the same number in all of its cells, as told by stage."""
 
     def install(value: Callable[[Query], int]) -> None:
-        def histogram(query: Query, ballots: Any, noise: Any) -> Any:
+        def histogram(query: Query, rows: Any, noise: Any) -> Any:
             from rpsg.privacy.mechanisms import clean_answer
 
-            clean_answer(query, ballots)
+            clean_answer(query, rows)
             noise.draw(query.sigma, query.dim)
             return np.full(query.dim, value(query), np.int64)
 
@@ -60,7 +60,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "labels": {"data": {"label": "label", "labels": ("food", "drink")}},
     "labels to be found": {"data": {"label": "label"}},
     "keyphrases": {"privacy": {"shares": {"keyphrases": 0.2}}},
-    "rounds": {"method": {"rounds": 3, "votes_per_record": 2}},
+    "votes": {"method": {"select": "votes"}},
+    "rounds of votes": {"method": {"select": "votes", "rounds": 3, "votes_per_record": 2}},
+    "passages": {"data": {"passage_words": 4}},
     "one text": {"corpus": {"size": 1}},
     "split": {"method": {"name": "split"}, "split": {"donors": 0.8}},
 }
@@ -108,7 +110,7 @@ def spent(plan: Plan) -> float:
 def test_a_declared_number_that_is_too_small_is_refused_before_the_writer_is_asked(
     lab: Lab, method: str
 ) -> None:
-    plan = lab.plan(lab.file(lab.rows(30)), method={"name": method}, privacy={"n_public": 30})
+    plan = lab.plan(lab.file(lab.rows(30)), method={"name": method}, privacy={"n_public": 3})
     writer = FakeWriter()
     with pytest.raises(InfeasibleError) as caught:
         lab.run(plan, writer=writer)

@@ -26,6 +26,7 @@ from tests.attacks.forging import (
 )
 
 from rpsg import api
+from rpsg.models.fake import FakeEmbedder
 from rpsg.privacy.accounting import plan_sha256
 from rpsg.privacy.claims import NO_PRIVATE_DATA
 
@@ -66,7 +67,7 @@ def more_noise_and_its_evidence(release: Path) -> None:
         in_lines(f"evidence/{file.name}", lambda told: told.update(plan_sha256=plan))(release)
 
 
-def without_votes(release: Path) -> None:
+def without_the_last_question(release: Path) -> None:
     body = ledger_of(release)
     body["mechanisms"] = body["mechanisms"][:-1]
     body["stage_plan"]["releases"] = body["stage_plan"]["releases"][:-1]
@@ -188,6 +189,38 @@ def unit(**changes: Any) -> Change:
     return in_ledger(lambda body: body["privacy_unit"].update(changes))
 
 
+def in_sketch(edit: Callable[[list[int]], object]) -> Change:
+    return in_lines("evidence/release-002.json", lambda told: edit(told["values"]))
+
+
+def exchanged(values: list[int]) -> None:
+    half = len(values) // 2
+    values[:] = values[half:] + values[:half]
+
+
+#: A hash and 32 numbers of two bytes: what the evidence keeps of a text with the embedder of these tests.
+ONE_ROW = 32 + 2 * FakeEmbedder().dim
+
+
+def in_vectors(edit: Callable[[bytes], bytes]) -> Change:
+    def change(release: Path) -> None:
+        file = release / "evidence" / "vectors.bin"
+        file.write_bytes(edit(file.read_bytes()))
+
+    return change
+
+
+def with_exchanged_rows(rows: bytes) -> bytes:
+    """The first two texts have each other's row."""
+    one, two = rows[32:ONE_ROW], rows[ONE_ROW + 32 : 2 * ONE_ROW]
+    return rows[:32] + two + rows[ONE_ROW : ONE_ROW + 32] + one + rows[2 * ONE_ROW :]
+
+
+def with_one_high_bit(rows: bytes) -> bytes:
+    """The first number of the first text is 16,384 more, or as much less: four lengths of a row."""
+    return rows[:33] + bytes([rows[33] ^ 0x40]) + rows[34:]
+
+
 SEEN = "seen"
 TAMPERS: dict[str, tuple[str, Change]] = {
     # Who is protected, and how much.
@@ -224,8 +257,8 @@ TAMPERS: dict[str, tuple[str, Change]] = {
     "ten times the noise": ("strict", in_ledger(more_noise)),
     "ten times the noise, in the evidence too": ("strict", more_noise_and_its_evidence),
     "ten times the noise for voters": ("split", more_noise_and_its_evidence),
-    "the votes were never asked for": ("strict", without_votes),
-    "voters' votes were never asked for": ("split", without_votes),
+    "the sketch was never asked for": ("strict", without_the_last_question),
+    "voters' votes were never asked for": ("split", without_the_last_question),
     "no private data were read": ("strict", no_private_data),
     "a test run is valid": ("paper", in_ledger(lambda b: b.update(status="research_only"))),
     "an audit that found nothing": (
@@ -326,7 +359,27 @@ TAMPERS: dict[str, tuple[str, Change]] = {
         "strict",
         in_lines("evidence/release-001.json", lambda b: b["values"].__setitem__(0, 999)),
     ),
-    "a vote": ("strict", in_lines("evidence/release-002.json", lambda b: b["values"].__setitem__(0, 999))),
+    "a number of the sketch": ("strict", in_sketch(lambda values: values.__setitem__(0, values[0] + 9_999))),
+    "the last number of the sketch, which counts texts that fit no topic": (
+        "strict",
+        in_sketch(lambda values: values.__setitem__(-1, values[-1] + 9_999)),
+    ),
+    "a sketch with a number too few": ("strict", in_sketch(lambda values: values.pop())),
+    "a sketch with a number too many": ("strict", in_sketch(lambda values: values.append(0))),
+    "the sketches of two labels exchanged": ("strict", in_sketch(exchanged)),
+    "a vote": ("split", in_lines("evidence/release-001.json", lambda b: b["values"].__setitem__(0, 999))),
+    # Embeddings of the texts.
+    "the embedding of a text": ("strict", in_vectors(with_one_high_bit)),
+    "an embedding of an unknown text": ("strict", in_vectors(lambda rows: rows + b"\xff" * ONE_ROW)),
+    "an embedding twice": ("strict", in_vectors(lambda rows: rows[:ONE_ROW] + rows)),
+    "private bytes behind the embeddings": ("strict", in_vectors(lambda rows: rows + b"a private text")),
+    "the embeddings in another order": ("strict", in_vectors(lambda r: r[ONE_ROW:] + r[:ONE_ROW])),
+    "the embeddings of two texts exchanged": ("strict", in_vectors(with_exchanged_rows)),
+    "an embedding is gone": ("strict", in_vectors(lambda rows: rows[ONE_ROW:])),
+    "the embeddings are gone": ("strict", gone("evidence/vectors.bin")),
+    "the embeddings are a link": ("strict", linked("evidence/vectors.bin")),
+    "the embeddings of a floor": ("floor", in_vectors(lambda rows: rows + b"\xff" * ONE_ROW)),
+    "embeddings of private texts in a release without any": ("split", extra("evidence/vectors.bin")),
     "fewer votes than candidates": (
         "split",
         in_lines("evidence/release-001.json", lambda b: b["values"].pop()),

@@ -25,6 +25,11 @@ STRICT = {
     "privacy": {"epsilon": 8.0, "shares": {"keyphrases": 0.2, "cards": 0.2}},
     "data": {"label": "label"},
 }
+VOTES = {"method": {"select": "votes", "rounds": 2}, "privacy": {"epsilon": 8.0}}
+PASSAGES = {
+    "data": {"label": "label", "labels": ["food", "drink"], "passage_words": 4},
+    "privacy": {"epsilon": 8.0, "max_records_per_user": 3},
+}
 SPLIT = {"method": {"name": "split", "rounds": 2}, "privacy": {"epsilon": 8.0}}
 
 
@@ -36,7 +41,9 @@ def failed(checks: list[Check]) -> list[str]:
     return [check.name for check in checks if not check.ok]
 
 
-@pytest.mark.parametrize("sections", [STRICT, SPLIT], ids=["strict", "split"])
+@pytest.mark.parametrize(
+    "sections", [STRICT, VOTES, PASSAGES, SPLIT], ids=["strict", "votes", "passages", "split"]
+)
 def test_an_honest_run_opens(lab: Lab, sections: dict[str, Any]) -> None:
     run = finished(lab, **sections)
     checks = open_run(run)

@@ -146,7 +146,12 @@ def shown(
 
 
 METHODS: dict[str, dict[str, Any]] = {
-    "strict": {"method": {"rounds": 2}, "corpus": {"size": 40}, "privacy": {"epsilon": 6.0}},
+    "strict": {"corpus": {"size": 40}, "privacy": {"epsilon": 6.0}},
+    "votes": {
+        "method": {"select": "votes", "rounds": 2},
+        "corpus": {"size": 40},
+        "privacy": {"epsilon": 6.0},
+    },
     "paper": {"method": {"name": "paper"}, "paper": {"nll_percentile": 0, "selection": "votes"}},
     "split": {"method": {"name": "split"}, "data": {"label": "label", "labels": ["food", "drink"]}},
 }
@@ -158,7 +163,7 @@ def test_nothing_that_is_shown_or_left_depends_on_the_time_of_private_work(
 ) -> None:
     plan = lab.plan("data.jsonl", **METHODS[method]).to_toml()
     rows = lab.rows(400, people=350)
-    lines = commands("rpsg.toml", seeded=method != "strict")
+    lines = commands("rpsg.toml", seeded=method in {"paper", "split"})
     quick, slow = (
         shown(seconds, lines, plan, rows, tmp_path / name, ",".join(lab.apple))
         for seconds, name in ((2.0, "quick"), (1600.0, "slow"))
@@ -170,7 +175,7 @@ def test_nothing_that_is_shown_or_left_depends_on_the_time_of_private_work(
     assert [name for name, content in quick.files.items() if slow.files[name] != content] == []
     # The clock does what it should: private stages took longer, and the time of writing is shown.
     assert sum(slow.timings.values()) > 100 * sum(quick.timings.values()) / 7
-    assert ("writing candidates: done in 7.0 s" in quick.screen) == (method == "strict")
+    assert ("writing candidates: done in 7.0 s" in quick.screen) == (method in {"strict", "votes"})
 
 
 def stages_begun() -> set[str]:
@@ -223,11 +228,14 @@ def test_a_live_line_shows_no_rate_and_no_time_that_is_left(capsys: pytest.Captu
     assert capsys.readouterr().err.strip().endswith("voting: done")
 
 
-def test_a_run_in_python_names_the_times_of_writing_alone(lab: Lab) -> None:
-    run = lab.run(lab.plan(lab.file(lab.rows(300))))
+@pytest.mark.parametrize(
+    ("select", "asking"), [("sketch", "measuring the private texts"), ("votes", "voting")]
+)
+def test_a_run_in_python_names_the_times_of_writing_alone(lab: Lab, select: str, asking: str) -> None:
+    run = lab.run(lab.plan(lab.file(lab.rows(300)), method={"select": select}))
     assert set(run.timings) == {"writing candidates"}
     kept = json.loads((run.path / "private" / "timings.json").read_bytes())
-    assert {"reading the file", "counting cards", "voting"} <= set(kept)
+    assert {"reading the file", "counting cards", asking} <= set(kept)
 
 
 def test_no_event_of_the_journal_has_a_time(lab: Lab) -> None:

@@ -1,4 +1,4 @@
-"""What was counted is paid for: a writer or a prompt that is changed before any vote goes on with it."""
+"""What was counted is paid for: a writer or a prompt that is changed before the sketch goes on with it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def evidence(path: Path) -> dict[str, bytes]:
 def tired(lab: Lab) -> Plan:
     """The plan of a run whose writer failed after people and cards were counted."""
     plan = lab.plan(lab.file(lab.rows(300)))
-    with pytest.raises(ModelError, match="No text that was written can be used") as caught:
+    with pytest.raises(ModelError, match="can be used") as caught:
         lab.run(plan, writer=Tires())
     assert "same -o" in caught.value.hint
     return plan
@@ -108,7 +108,7 @@ def test_no_reply_of_the_writer_before_is_released(lab: Lab, tired: Plan) -> Non
     assert {json.loads(line)["key"] for line in lines} == {request_key("another", r) for r in writer.requests}
 
 
-def test_a_changed_plan_before_the_votes_is_verified(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_plan_before_the_sketch_is_verified(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "sentiment", lambda *_, **__: FakeClassifier())
     plan = lab.plan(lab.file(lab.rows(300)))
     with pytest.raises(KeyboardInterrupt):
@@ -120,7 +120,7 @@ def test_a_changed_plan_before_the_votes_is_verified(lab: Lab, monkeypatch: pyte
 
 QUESTIONS: dict[str, dict[str, Any]] = {
     "epsilon": {"privacy": {"epsilon": 3.0}},
-    "rounds": {"method": {"rounds": 2}},
+    "votes for the sketch": {"method": {"select": "votes"}},
     "labels": {"data": {"label": "label", "labels": ("food", "drink")}},
 }
 
@@ -133,13 +133,14 @@ def test_other_questions_do_not_go_on_once_something_was_charged(
         lab.run(lab.plan(tired.data.path, **changed), writer=FakeWriter(name="another"))
 
 
-def test_after_the_votes_nothing_changes_any_more(lab: Lab) -> None:
-    plan = lab.plan(lab.file(lab.rows(300)))
+@pytest.mark.parametrize("select", ["sketch", "votes"])
+def test_after_the_texts_were_asked_about_nothing_changes_any_more(lab: Lab, select: str) -> None:
+    plan = lab.plan(lab.file(lab.rows(300)), method={"select": select})
     with pytest.raises(KeyboardInterrupt):
         lab.run(plan, progress=Stops("release"))
     with pytest.raises(RunError, match="another plan") as caught:
         lab.run(plan, writer=FakeWriter(name="another"))
-    assert "asked about the texts" in caught.value.hint
+    assert "The data were asked about the texts" in caught.value.hint
     assert len(lab.run(plan).texts) == 20
 
 

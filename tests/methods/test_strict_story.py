@@ -121,7 +121,7 @@ def test_rows_with_a_label_that_was_not_declared_are_counted_as_other_where_the_
 
 
 @pytest.mark.parametrize("select", ["sketch", "votes"])
-def test_what_people_write_about_is_found(lab: Lab, select: str) -> None:
+def test_the_topics_that_people_write_about_are_found(lab: Lab, select: str) -> None:
     """Everybody writes about olive oil: with noise for epsilon 8 the release does so too."""
     rows = [{**row, "text": "olive oil " + " ".join(row["text"].split()[2:6])} for row in lab.rows(400)]
     run = lab.run(lab.plan(lab.file(rows), privacy={"epsilon": 8.0}, method={"select": select}))
@@ -131,22 +131,28 @@ def test_what_people_write_about_is_found(lab: Lab, select: str) -> None:
 
 @pytest.mark.parametrize("rounds", [1, 3])
 def test_each_round_votes_once_and_the_size_is_reached(lab: Lab, rounds: int) -> None:
-    run = lab.run(
-        lab.plan(
-            lab.file(lab.rows(500)), method={"rounds": rounds, "select": "votes"}, privacy={"epsilon": 6.0}
-        )
-    )
+    method = {"select": "votes", "rounds": rounds}
+    run = lab.run(lab.plan(lab.file(lab.rows(500)), method=method, privacy={"epsilon": 6.0}))
     stages = [m["stage"] for m in run.ledger["mechanisms"]]
     assert sum(stage.startswith("votes") for stage in stages) == rounds
     assert len(run.texts) == 20
     assert run.ledger["claim"]["epsilon"] == 6.0
 
 
-def test_where_the_votes_cannot_choose_enough_variants_fill_up(lab: Lab) -> None:
-    writer = FakeWriter()
-    plan = lab.plan(
-        lab.file(lab.rows(300)), corpus={"size": 70}, method={"oversample": 1.0, "select": "votes"}
-    )
+def test_private_data_are_asked_for_one_sketch(lab: Lab) -> None:
+    run = lab.run(lab.plan(lab.file(lab.rows(500))))
+    assert [m["stage"] for m in run.ledger["mechanisms"]] == ["size", "cards", "sketch"]
+    assert len(run.texts) == 20
+
+
+#: Votes choose no more than half of the texts; a sketch all of them, where no more can be used.
+@pytest.mark.parametrize(("select", "failing"), [("sketch", range(9, 39)), ("votes", range(0))])
+def test_where_there_are_not_enough_to_choose_from_variants_fill_up(
+    lab: Lab, select: str, failing: range
+) -> None:
+    writer = FakeWriter(fails=lambda _: len(writer.requests) in failing)
+    method = {"oversample": 1.0, "select": select}
+    plan = lab.plan(lab.file(lab.rows(300)), corpus={"size": 70}, method=method)
     run = lab.run(plan, writer=writer)
     assert len(run.texts) == 70
     examples = {example.text for example in read_pack(lab.pack).examples}

@@ -95,7 +95,7 @@ def seen(run: Run) -> list[dict[str, Any]]:
 
 def test_a_release_lists_every_host_and_how_many_requests_it_saw(lab: Lab) -> None:
     writer = RemoteWriter(fails=lambda request: request.seed % 7 == 0)
-    run = lab.run(lab.plan(lab.file(lab.rows(300)), method={"rounds": 2}), writer=writer)
+    run = lab.run(lab.plan(lab.file(lab.rows(300)), method={"select": "votes", "rounds": 2}), writer=writer)
     by_role = {line["role"]: line for line in seen(run)}
     assert by_role["writer"]["host"] == "llm.example.org"
     assert by_role["writer"]["requests"] == len(writer.requests)
@@ -123,7 +123,9 @@ def test_the_journal_notes_each_batch_before_it_is_sent(lab: Lab) -> None:
             noted.append(len(sendings(lab.folder / "run")))
             return super()._reply(request)
 
-    run = lab.run(lab.plan(lab.file(lab.rows(300)), method={"rounds": 2}), writer=Watching())
+    run = lab.run(
+        lab.plan(lab.file(lab.rows(300)), method={"select": "votes", "rounds": 2}), writer=Watching()
+    )
     events = sendings(run.path)
     assert noted[0] == 1
     assert noted[-1] == len(events) >= 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -54,11 +54,15 @@ def test_the_search_for_the_marker_would_find_it(tmp_path: Path) -> None:
     assert leaks(tmp_path) == [str(tmp_path / "evidence" / "log")]
 
 
+@pytest.mark.parametrize("method", [{}, {"select": "votes", "rounds": 2, "votes_per_record": 2}], ids=str)
 def test_a_whole_run_leaves_no_private_word_outside(
-    lab: Lab, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    lab: Lab,
+    method: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    run = lab.run(lab.plan(lab.file(marked(lab)), method={"rounds": 2, "votes_per_record": 2}))
+    run = lab.run(lab.plan(lab.file(marked(lab)), method=method))
     assert len(run.texts) == 20
     assert leaks(lab.folder) == []
     assert MARKER not in caplog.text + "".join(capfd.readouterr())

@@ -40,16 +40,19 @@ def released(run: Run) -> dict[str, bytes]:
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "as it comes": {},
-    "with two rounds of votes": {"method": {"rounds": 2}},
+    "with votes": {"method": {"select": "votes"}},
+    "with two rounds of votes": {"method": {"select": "votes", "rounds": 2}},
+    "with three rows a person": {"privacy": {"epsilon": 6.0, "max_records_per_user": 3}},
+    "with long records in passages": {"data": {"passage_words": 4}},
     "with three votes a record and three rows a person": {
-        "method": {"votes_per_record": 3},
+        "method": {"select": "votes", "votes_per_record": 3},
         "privacy": {"epsilon": 6.0, "max_records_per_user": 3},
     },
     "with declared labels": {"data": {"label": "label", "labels": ("food", "drink")}},
     "with labels to be found": {"data": {"label": "label"}, "privacy": {"epsilon": 8.0}},
     "with more texts wanted than the votes can choose": {
         "corpus": {"size": 60},
-        "method": {"oversample": 1.5},
+        "method": {"select": "votes", "oversample": 1.5},
     },
     "with a declared number of people": {"privacy": {"n_public": 300}},
 }
@@ -93,10 +96,13 @@ def everything_outside_private(run: Path) -> Iterator[Path]:
     return (p for p in run.rglob("*") if p.is_file() and "private" not in p.relative_to(run).parts)
 
 
-def test_no_word_that_stands_only_in_private_rows_comes_into_a_request_or_a_file(lab: Lab) -> None:
+@pytest.mark.parametrize("method", [{}, {"select": "votes", "rounds": 2}], ids=str)
+def test_no_word_that_stands_only_in_private_rows_comes_into_a_request_or_a_file(
+    lab: Lab, method: dict[str, Any]
+) -> None:
     writer = FakeWriter()
     data = lab.file(lab.rows(300))
-    run = lab.run(lab.plan(data, method={"rounds": 2}), writer=writer)
+    run = lab.run(lab.plan(data, method=method), writer=writer)
     secret = set(lab.apple)
     for request in writer.requests:
         for message in request.messages:
@@ -109,7 +115,7 @@ def test_a_word_that_everybody_uses_is_asked_for_once_the_plan_pays_for_keyphras
     """The counter-test: with an open vocabulary private words do come out, through their mechanism."""
     writer = FakeWriter()
     data = lab.file([{**row, "text": f"{row['text']} marzipan"} for row in lab.rows(400)])
-    shares = {"keyphrases": 0.6, "cards": 0.2, "votes": 0.2}
+    shares = {"keyphrases": 0.6, "cards": 0.2, "sketch": 0.2}
     run = lab.run(
         lab.plan(data, privacy={"epsilon": 8.0, "shares": shares}, corpus={"size": 10}), writer=writer
     )

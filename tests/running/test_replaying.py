@@ -19,11 +19,15 @@ if TYPE_CHECKING:
     from tests.conftest import Lab
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, pack_folder: Path, lab_of: Callable[[Path], Lab]) -> Path:
-    """The release of a run with two rounds, moved away from everything private; the rest is gone."""
+@pytest.fixture(scope="module", params=[{}, {"select": "votes", "rounds": 2}], ids=["sketch", "votes"])
+def made(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    lab_of: Callable[[Path], Lab],
+) -> Path:
+    """The release of a run, moved away from everything private; the rest is gone."""
     lab = lab_of(tmp_path_factory.mktemp("made"))
-    plan = lab.plan(lab.file(lab.rows(300)), method={"rounds": 2})
+    plan = lab.plan(lab.file(lab.rows(300)), method=request.param)
     run = api.run(plan, lab.folder / "run")
     received = run.release.rename(tmp_path_factory.mktemp("received") / "release")
     shutil.rmtree(lab.folder)
@@ -81,6 +85,21 @@ def change_a_count(release: Path) -> None:
     path.write_text(json.dumps(body, sort_keys=True, separators=(",", ":")) + "\n")
 
 
+#: A hash and 32 numbers of two bytes: what the evidence keeps of a text with the embedder of these tests.
+ONE_ROW = 32 + 2 * FakeEmbedder().dim
+
+
+def change_an_embedding(release: Path) -> None:
+    path = release / "evidence" / "vectors.bin"
+    body = bytearray(path.read_bytes())
+    body[33] ^= 0x40  # the high byte of the first number
+    path.write_bytes(body)
+
+
+def cut(path: Path, size: int) -> None:
+    path.write_bytes(path.read_bytes()[:-size])
+
+
 def drop_a_reply(release: Path) -> None:
     path = release / "evidence" / "texts.jsonl"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))
@@ -90,6 +109,9 @@ TAMPERED: dict[str, Callable[[Path], None]] = {
     "a letter of the corpus": replace_in("corpus.jsonl", "the", "thy"),
     "a letter of the table": replace_in("corpus.csv", "the", "thy"),
     "a noisy count": change_a_count,
+    "the embedding of a text": change_an_embedding,
+    "the embedding of a text is gone": lambda release: cut(release / "evidence" / "vectors.bin", ONE_ROW),
+    "all embeddings are gone": lambda release: (release / "evidence" / "vectors.bin").unlink(),
     "a noisy vector is gone": lambda release: (release / "evidence" / "release-001.json").unlink(),
     "a reply of the writer": replace_in("evidence/texts.jsonl", "the", "thy"),
     "a reply is gone": drop_a_reply,

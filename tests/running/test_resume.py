@@ -74,9 +74,9 @@ def paid_in_full(run: Run) -> bool:
     return float(mine["totals"][0]["mu2"]) >= cost * (1 - 1e-12)
 
 
-def is_what_an_uninterrupted_run_gives(lab: Lab, retell: Retell, run: Run, rounds: int) -> bool:
+def is_what_an_uninterrupted_run_gives(lab: Lab, retell: Retell, run: Run, **method: object) -> bool:
     retell(run)
-    plan = lab.plan(lab.folder / "data.jsonl", method={"rounds": rounds})
+    plan = lab.plan(lab.folder / "data.jsonl", method=method)
     return list(lab.run(plan, "uninterrupted").records) == list(run.records)
 
 
@@ -92,7 +92,8 @@ def is_what_an_uninterrupted_run_gives(lab: Lab, retell: Retell, run: Run, round
 def test_a_writer_that_dies_is_not_asked_again_for_what_it_has_written(
     lab: Lab, retell: Retell, replies: int, error: BaseException
 ) -> None:
-    plan = lab.plan(lab.file(lab.rows(300)), method={"rounds": 2})
+    method = {"select": "votes", "rounds": 2}  # the writer dies in the second of them, too
+    plan = lab.plan(lab.file(lab.rows(300)), method=method)
     first, second = DyingWriter(replies, error), FakeWriter()
     with pytest.raises(type(error)):
         lab.run(plan, writer=first)
@@ -102,14 +103,22 @@ def test_a_writer_that_dies_is_not_asked_again_for_what_it_has_written(
     assert len(first.requests) == replies
     assert before.items() <= evidence(run.path).items()
     assert paid_in_full(run)
-    assert is_what_an_uninterrupted_run_gives(lab, retell, run, 2)
+    assert is_what_an_uninterrupted_run_gives(lab, retell, run, **method)
+
+
+ASKING = {"sketch": "measuring the private texts", "votes": "voting"}
 
 
 @pytest.mark.parametrize(
-    "stage", ["reading the file", "reading the private texts", "writing candidates", "voting", "release"]
+    ("stage", "select"),
+    [
+        *((stage, "sketch") for stage in ("reading the file", "reading the private texts")),
+        *((stage, "sketch") for stage in ("writing candidates", ASKING["sketch"], "release")),
+        (ASKING["votes"], "votes"),
+    ],
 )
-def test_after_ctrl_c_in_any_stage_the_run_goes_on(lab: Lab, retell: Retell, stage: str) -> None:
-    plan = lab.plan(lab.file(lab.rows(300)))
+def test_after_ctrl_c_in_any_stage_the_run_goes_on(lab: Lab, retell: Retell, stage: str, select: str) -> None:
+    plan = lab.plan(lab.file(lab.rows(300)), method={"select": select})
     first, second = FakeWriter(), FakeWriter()
     with pytest.raises(KeyboardInterrupt):
         lab.run(plan, writer=first, progress=DyingProgress(stage))
@@ -119,7 +128,7 @@ def test_after_ctrl_c_in_any_stage_the_run_goes_on(lab: Lab, retell: Retell, sta
     assert set(asked(first, second).values()) == {1}
     assert before.items() <= evidence(run.path).items()
     assert paid_in_full(run)
-    assert is_what_an_uninterrupted_run_gives(lab, retell, run, 1)
+    assert is_what_an_uninterrupted_run_gives(lab, retell, run, select=select)
 
 
 def test_the_same_people_take_part_after_a_resume(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +145,7 @@ def test_the_same_people_take_part_after_a_resume(lab: Lab, monkeypatch: pytest.
     monkeypatch.setattr(seeds, "bound", watched)
     plan = lab.plan(lab.file(lab.rows(600, people=300)))
     with pytest.raises(KeyboardInterrupt):
-        lab.run(plan, progress=DyingProgress("voting"))
+        lab.run(plan, progress=DyingProgress(ASKING["sketch"]))
     lab.run(plan)
     assert kept[0] == kept[1]
     assert len(kept[0]) == 300
@@ -183,7 +192,7 @@ running.execute(plan, folder / "run", tools=tools, progress=DyingProgress())
 """
 
 
-@pytest.mark.parametrize("moment", ["reply 20", "voting", "release"])
+@pytest.mark.parametrize("moment", ["reply 20", "measuring the private texts", "release"])
 def test_after_kill_9_the_run_goes_on_and_pays_for_nothing_twice(
     lab: Lab, retell: Retell, moment: str
 ) -> None:
@@ -192,19 +201,20 @@ def test_after_kill_9_the_run_goes_on_and_pays_for_nothing_twice(
     killed = subprocess.run([sys.executable, "-c", SCRIPT, lab.folder, moment], check=False)
     assert killed.returncode == -signal.SIGKILL
     before = evidence(lab.folder / "run")
-    assert len(before) == (3 if moment == "release" else 2)  # people, cards, and then the votes
+    assert len(before) == (3 if moment == "release" else 2)  # people, cards, and then the sketch
     writer = FakeWriter()
     run = lab.run(plan, writer=writer)
     paid = Counter((lab.folder / "asked").read_text().split())
     assert set((paid + asked(writer)).values()) == {1}
     assert before.items() <= evidence(run.path).items()
     assert paid_in_full(run)
-    assert is_what_an_uninterrupted_run_gives(lab, retell, run, 1)
+    assert is_what_an_uninterrupted_run_gives(lab, retell, run)
 
 
-def test_a_text_that_failed_before_the_vote_is_not_written_after_it(lab: Lab, retell: Retell) -> None:
-    """A server that recovers must not put a candidate into a list that people have voted on."""
-    plan = lab.plan(lab.file(lab.rows(300)))
+@pytest.mark.parametrize("select", ["sketch", "votes"])
+def test_a_text_that_failed_before_the_question_is_not_written_after_it(lab: Lab, select: str) -> None:
+    """A server that recovers must not put a text among those that the private data were asked about."""
+    plan = lab.plan(lab.file(lab.rows(300)), method={"select": select})
     fragile = FakeWriter(fails=lambda request: request.seed % 5 == 0)
     with pytest.raises(KeyboardInterrupt):
         lab.run(plan, writer=fragile, progress=DyingProgress("release"))
@@ -226,7 +236,7 @@ def test_a_writer_that_is_down_stops_the_run_and_is_asked_again_when_it_is_back(
     assert "the writer failed" not in run.summary
 
 
-def test_a_writer_without_one_usable_text_is_told_before_anybody_votes(lab: Lab) -> None:
+def test_a_writer_without_one_usable_text_is_told_before_the_data_are_asked_about_texts(lab: Lab) -> None:
     from rpsg.errors import ModelError
 
     class TiresSoon(FakeWriter):
@@ -235,7 +245,7 @@ def test_a_writer_without_one_usable_text_is_told_before_anybody_votes(lab: Lab)
             return reply if len(self.requests) <= 8 else replace(reply, text="No.")
 
     plan = lab.plan(lab.file(lab.rows(300)))
-    with pytest.raises(ModelError, match="nothing to vote for") as caught:
+    with pytest.raises(ModelError, match="can be used") as caught:
         lab.run(plan, writer=TiresSoon())
     assert "same -o" in caught.value.hint
     assert len(evidence(lab.folder / "run")) == 2

@@ -84,16 +84,16 @@ def a_server() -> Iterator[str]:
 
 
 def tell_seeds_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From here on the kernel answers everything before the votes as it did for ``run``.
+    """From here on the kernel answers everything before the sketch as it did for ``run``.
 
-    Votes are on the texts, so another writer has other ones.
+    The sketch is about the texts, and another writer has other ones.
     """
     told, drawn = Told.by(run), noisy_histogram
 
-    def histogram(query: Any, ballots: Any, noise: Any) -> Any:
-        if query.stage.startswith("votes"):
-            return drawn(query, ballots, noise)
-        clean_answer(query, ballots)
+    def histogram(query: Any, rows: Any, noise: Any) -> Any:
+        if query.stage == "sketch":
+            return drawn(query, rows, noise)
+        clean_answer(query, rows)
         noise.draw(query.sigma, query.dim)  # an answer without noise is not let out
         return told.vectors[query.stage]
 

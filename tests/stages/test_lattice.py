@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -46,3 +48,28 @@ def test_a_row_that_is_not_finite_has_no_direction_and_spoils_no_other(broken: f
     assert not lattice[1].any()
     assert np.array_equal(lattice[[0, 2]], sound[[0, 2]])
     assert empty_rows(rows).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("times", [1.1, 3.0, 1e30, 3e38])
+def test_a_row_longer_than_an_embedder_may_give_has_no_direction_and_warns_of_nothing(times: float) -> None:
+    """Its products would not be exact, and others' scores beside them would not be their own."""
+    rows = unit_rows(3, 384, 7)
+    sound = on_lattice(rows)
+    rows[1] *= np.float32(times)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lattice = on_lattice(rows)
+    assert not lattice[1].any()
+    assert np.array_equal(lattice[[0, 2]], sound[[0, 2]])
+
+
+def test_whether_a_row_is_too_long_is_decided_exactly() -> None:
+    """4096 steps are too long, one step of another entry less is not: whatever the order of adding."""
+    limit = np.zeros((1, 384), np.float32)
+    limit[0, :2] = 4095, 90  # 4095^2 + 90^2 = 2^24 - 91
+    rest = np.repeat(limit, 3, axis=0)
+    rest[1, 2:93] = 1  # 2^24
+    rest[2, 2:92] = 1  # 2^24 - 1
+    lattice = on_lattice(rest / np.float32(STEPS))
+    assert np.any(lattice, axis=1).tolist() == [True, False, True]
+    assert np.array_equal(on_lattice(rest[:, ::-1] / np.float32(STEPS)), lattice[:, ::-1])

@@ -48,6 +48,18 @@ def test_rows_are_whole_steps_and_hardly_move() -> None:
     assert rows.dtype == np.float32
 
 
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_a_row_that_is_not_finite_is_zero_on_every_processor(odd: float) -> None:
+    rows = PublicVectors(OtherProcessor(odd)).embed(TEXTS)
+    assert not rows.any()
+
+
+def test_a_row_too_long_for_an_embedding_stays_within_the_numbers_that_are_kept() -> None:
+    assert np.array_equal(
+        PublicVectors(OtherProcessor(1e9)).embed(TEXTS[:1]), np.ones((1, FakeEmbedder().dim))
+    )
+
+
 def test_no_texts_give_no_rows() -> None:
     assert PublicVectors(FakeEmbedder()).embed([]).shape == (0, FakeEmbedder().dim)
 

@@ -14,7 +14,7 @@ from rpsg.stages.annotate import codes_of, fits_none
 from rpsg.stages.choose import Block, Objective, choose
 from rpsg.stages.fit import poor_fit_line
 from rpsg.stages.selection import shares
-from rpsg.stages.sketch import Features, axes_wanted, poor_share, sketch_vectors, target_of
+from rpsg.stages.sketch import Features, axes_wanted, poor_share, sketch_vectors, target_of, words_wanted
 from rpsg.stages.word_roots import word_roots
 
 if TYPE_CHECKING:
@@ -59,7 +59,9 @@ def choose_by_sketch(
     vectors = job.tools.embedder.embed([c.text for c in drafts])
     label = label_of(pack)
     values = pack.attribute(label).values if label else ("",)
-    features = Features.fit(vectors, [c.text for c in drafts], axes_wanted(len(values) if label else 0))
+    labels = len(values) if label else 0
+    texts = [c.text for c in drafts]
+    features = Features.fit(vectors, texts, axes_wanted(labels), words_wanted(labels))
 
     topics = landmarks.get(pack.marginals[0][0])
     noisy = _measure(job, pack, features, topics, traits, label, len(values))
@@ -68,7 +70,7 @@ def choose_by_sketch(
         job.progress.note(poor_fit_line(*poor_share(noisy, people.likely, sigma)))
 
     z, shared = features.coordinates(vectors), _shares_wanted(job, pack, model, drafts, vectors)
-    roots = word_roots([c.text for c in drafts], features.words)
+    roots = word_roots(texts, features.words)
     mass = model.shares(label) if label else np.ones(1)
     of_label = _codes_of_label(drafts, label, values)
     kept: set[int] = set()

@@ -10,6 +10,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from rpsg.errors import ModelError, RpsgError
 from rpsg.methods.steps import kept_by_filters
 from rpsg.records import Candidate, Card, Drop, Pool
@@ -18,6 +20,7 @@ from rpsg.stages.candidates import candidate_of
 from rpsg.stages.cards import CardModel
 from rpsg.stages.contain import delimiter
 from rpsg.stages.echo import REASON as REPEATS
+from rpsg.stages.lattice import on_lattice
 from rpsg.stages.prompts import candidate_request
 from rpsg.stages.rewrite import attempt_of, rewrite_request
 from rpsg.stages.streams import stream
@@ -115,7 +118,7 @@ def require_readers(job: Job) -> None:
     broken altogether has to be found here.
 
     Raises:
-        ModelError: the embedder or the sentiment classifier fails.
+        ModelError: the embedder or the sentiment classifier fails, or rows are not of unit length.
     """
     texts = [example.text for example in job.pack.examples] or [job.pack.about]
     model: Named = job.tools.embedder
@@ -131,6 +134,11 @@ def require_readers(job: Job) -> None:
             "anything private was read.",
             hint="Try it with: rpsg doctor; or choose another with --embedder or --sentiment.",
         ) from error
+    if not np.any(on_lattice(vectors)):
+        raise ModelError(
+            f"The embedder {job.tools.embedder.name} gives no rows of unit length, and no others can be used.",
+            hint="Have it divide each row by its length, or choose another with --embedder.",
+        )
 
 
 def try_writer(job: Job) -> None:

@@ -23,12 +23,19 @@ if TYPE_CHECKING:
 
 #: Rounding moves a row by at most sqrt(dim) / 2 of these steps, for which room is left.
 SQUARE = STEPS * STEPS
+#: A row whose squared length in steps reaches this would take products out of the exact range.
+TOO_LONG = 1 << 24
 
 
 def on_lattice(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Rows of at most unit length as whole numbers, same shape; a row that is not finite has no direction."""
-    whole = np.asarray(rows, np.float32) * np.float32(STEPS)
-    np.rint(whole, out=whole)
-    if not np.isfinite(whole).all():
-        whole[~np.isfinite(whole).all(axis=-1)] = 0
+    """Rows of at most unit length as whole numbers, same shape.
+
+    A row that is not finite, or is longer than an embedder may give, becomes zero: it has no direction.
+    """
+    with np.errstate(all="ignore"):  # a warning would tell that there is such a row
+        whole = np.asarray(rows, np.float32) * np.float32(STEPS)
+        np.rint(whole, out=whole)
+        # Exact below the limit, and never below it by rounding: a partial sum that reaches 2^24 stays there.
+        squares = np.einsum("...i,...i->...", whole, whole)
+        whole[~(squares < TOO_LONG)] = 0
     return whole

@@ -93,7 +93,10 @@ class People:
         return kept
 
     def _rows_of(self, texts: Sequence[str], part: slice) -> npt.NDArray[np.float32]:
-        return self._embedder.embed(texts[part])
+        rows = self._embedder.embed(texts[part])
+        if not np.isfinite(rows).all():  # then each text is embedded alone: one must not spoil the others
+            raise ValueError("rows that are not finite")
+        return rows
 
     def _blocks(self, rows: tuple[Document, ...]) -> Iterator[npt.NDArray[np.float32]]:
         for start in range(0, len(rows), EMBED_CHUNK):

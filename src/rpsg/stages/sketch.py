@@ -23,9 +23,9 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.privacy.bounded_vectors import BoundedVectors
-from rpsg.privacy.whole_vectors import quantise
+from rpsg.privacy.whole_vectors import MOST_ENTRIES, quantise
 from rpsg.stages.lattice import SQUARE, STEPS, on_lattice
-from rpsg.stages.word_roots import common_words, word_roots
+from rpsg.stages.word_roots import WORDS, common_words, word_roots
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +50,10 @@ FEW_LABELS = 4
 PRODUCTS = 2.0
 #: The share of drafts that are not longer than 1; what is longer is shortened.
 WHOLE = 0.95
+#: An axis along which the drafts spread less than this, in parts of the main one, is an error of rounding.
+FLAT = 1e-9
+#: Steps of the means and of the scale. How a library adds up floats decides only what is finer than these.
+FINE_STEPS = 1 << 20
 #: What a text that fits no topic adds in the last entry, in parts of the length.
 POOR_FIT = 0.25
 #: The part of the squared length that words may take, and what is left for the embedding.
@@ -59,7 +63,15 @@ OF_EMBEDDING = 1 - OF_WORDS - POOR_FIT**2
 
 def axes_wanted(labels: int) -> int:
     """How many axes are used when texts carry one of ``labels`` labels (0: none)."""
-    return AXES if labels <= FEW_LABELS else AXES_BY_LABEL
+    if labels <= FEW_LABELS:
+        return AXES
+    room = MOST_ENTRIES // labels - words_wanted(labels)
+    return max(1, min(AXES_BY_LABEL, math.isqrt(2 * max(room, 1)) - 2))
+
+
+def words_wanted(labels: int) -> int:
+    """How many words are looked at: with thousands of labels fewer, because each label has its own sum."""
+    return min(WORDS, MOST_ENTRIES // (4 * max(labels, 1)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +92,23 @@ class Features:
     word_scale: float
 
     @classmethod
-    def fit(cls, drafts: Vectors, texts: Sequence[str], most_axes: int = AXES) -> Features:
+    def fit(
+        cls, drafts: Vectors, texts: Sequence[str], most_axes: int = AXES, most_words: int = WORDS
+    ) -> Features:
         """The features for ``drafts``, unit rows of shape (m, dim): along their main axes, and of their words."""
         exact = on_lattice(drafts).astype(np.float64)
         centre = np.rint(exact.mean(axis=0))
         off = exact - centre
         # A sum of whole numbers is exact, so the axes do not depend on the order in which a library adds.
         values, vectors = np.linalg.eigh(off.T @ off)
-        count = max(1, min(most_axes, len(drafts) - 1, int((values > 0).sum())))
+        count = max(1, min(most_axes, len(drafts) - 1, int((values > FLAT * values[-1]).sum())))
         main = vectors[:, ::-1][:, :count]
         largest = np.abs(main).argmax(axis=0)
         main = main * np.sign(main[largest, np.arange(count)])
 
-        words = common_words(texts)
+        words = common_words(texts, most_words)
         roots = word_roots(texts, words)
-        word_base = roots.mean(axis=0)
+        word_base = _rounded(roots.mean(axis=0))
         word_scale = _scale(((roots - word_base) ** 2).sum(axis=1), OF_WORDS)
         plain = cls(centre, np.rint(main * STEPS), np.zeros(0), 1.0, words, word_base, word_scale)
 
@@ -104,7 +118,7 @@ class Features:
         squares = (z**2).sum(axis=1)
         square = squares + (PRODUCTS * squares) ** 2 + mean @ mean + PRODUCTS**2 * (products**2).sum()
         square -= 2 * (z @ mean + PRODUCTS**2 * np.einsum("ij,ij->i", z @ products, z))
-        base = np.concatenate([mean, plain.packed(products)])
+        base = _rounded(np.concatenate([mean, plain.packed(products)]))
         return replace(plain, base=base, scale=_scale(square, OF_EMBEDDING))
 
     @property
@@ -162,7 +176,12 @@ class Features:
 def _scale(squares: Floats, part: float) -> float:
     """What makes most of these squared lengths at most ``part``."""
     longest = float(np.quantile(np.sqrt(np.maximum(squares, 0.0)), WHOLE, method="higher"))
-    return math.sqrt(part) / longest if longest > 0 else 1.0
+    return round(math.sqrt(part) / longest * FINE_STEPS) / FINE_STEPS if longest > 0 else 1.0
+
+
+def _rounded(numbers: Floats) -> Floats:
+    whole: Floats = np.rint(numbers * FINE_STEPS) / FINE_STEPS
+    return whole
 
 
 def sketch_vectors(

@@ -65,8 +65,7 @@ class PublicVectors:
         keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._rows}
         if missing:
-            found = np.rint(self._embedder.embed(list(missing.values())) * np.float32(STEPS))
-            for key, row in zip(missing, found.astype(np.int16), strict=True):
+            for key, row in zip(missing, _rounded(self._embedder.embed(list(missing.values()))), strict=True):
                 self._rows[key] = row if self._kept is None else self._same(key, row)
         rows = [self._rows[key] for key in keys]
         whole = np.stack(rows) if rows else np.zeros((0, self.dim), np.int16)
@@ -84,6 +83,12 @@ class PublicVectors:
     def to_bytes(self) -> bytes:
         """All rows that were asked for."""
         return b"".join(key + self._rows[key].astype("<i2").tobytes() for key in sorted(self._rows))
+
+
+def _rounded(rows: npt.NDArray[np.float32]) -> Row:
+    """Rows as whole steps; one that is not finite is zero, because no two processors agree on another."""
+    sound = np.isfinite(rows).all(axis=1, keepdims=True)
+    return np.rint(np.clip(np.where(sound, rows, 0), -1, 1) * np.float32(STEPS)).astype(np.int16)
 
 
 def read_vectors(file: Path, dim: int) -> dict[bytes, Row]:
