@@ -27,6 +27,7 @@ from rpsg.stages.presence import is_measured, value_of
 from rpsg.store.own import readable
 from rpsg.store.readers import read_by_rule
 from rpsg.store.run import open_vault
+from rpsg.textstats.echoes import form_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.privacy.evidence import Evidence
     from rpsg.protocols import Progress
+    from rpsg.textstats.echoes import Form
 
 FLOOR = "floor"
 
@@ -43,7 +45,8 @@ FLOOR = "floor"
 class FinishedRun:
     """A run, read. ``private`` is its private folder; None when only the release is there.
 
-    ``labels`` are those that its release shows: declared, found with noise, or carried by its texts.
+    ``labels`` are those that its release shows: declared, found with noise, or carried by its texts;
+    ``form`` is what its prompts have in common.
     """
 
     rows: Rows
@@ -52,6 +55,7 @@ class FinishedRun:
     plan: Plan
     release: Path
     private: Path | None
+    form: Form
 
 
 def is_run(path: Path) -> bool:
@@ -81,7 +85,8 @@ def _read(folder: Path, release: Path, own: Path | None) -> FinishedRun:
             f"{release} has no readable plan in its evidence.", hint="Check it with: rpsg verify"
         ) from None
     plan = own_models(own, told) if own is not None else _of_a_stranger(told)
-    rows = rows_of(run.records, read_pack(folder / EVIDENCE / PACK))
+    pack = read_pack(folder / EVIDENCE / PACK)
+    rows = rows_of(run.records, pack)
     labels = plan.data.label_values or found_labels(folder, run.ledger)
     return FinishedRun(
         rows=rows,
@@ -90,6 +95,7 @@ def _read(folder: Path, release: Path, own: Path | None) -> FinishedRun:
         plan=plan,
         release=release,
         private=None if own is None else own / "private",
+        form=form_of(pack),
     )
 
 
