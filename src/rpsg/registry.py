@@ -159,6 +159,10 @@ BUILT_IN: Mapping[Kind, Mapping[str, tuple[str, str]]] = {
             "rpsg.evaluation.coherence:coherence",
             "what the beginning of a text tells of its end",
         ),
+        "word_order": (
+            "rpsg.evaluation.coherence:word_order",
+            "how much likelier the words are in their order",
+        ),
         "attribute_coverage": (
             "rpsg.evaluation.coverage:attribute_coverage",
             "share of counted people whose values occur (runs)",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,13 +56,13 @@ class Grams:
     def times(self, weight: Floats) -> Floats:
         """The product with one number for each cell; shape (texts,)."""
         owner = np.repeat(np.arange(len(self.lengths)), self.lengths)
-        return np.bincount(owner, weights=self.values * weight[self.cells], minlength=len(self.lengths))
+        sums = np.bincount(owner, weights=self.values * weight[self.cells], minlength=len(self.lengths))
+        return np.asarray(sums, np.float64)
 
     def summed(self, weight: Floats, cells: int) -> Floats:
         """The rows summed with one number for each; shape (cells,)."""
-        return np.bincount(
-            self.cells, weights=self.values * np.repeat(weight, self.lengths), minlength=cells
-        )
+        spread = self.values * np.repeat(weight, self.lengths)
+        return np.asarray(np.bincount(self.cells, weights=spread, minlength=cells), np.float64)
 
 
 def two_sample_auc(inputs: Inputs) -> Measure:
@@ -86,7 +87,9 @@ def two_sample_auc(inputs: Inputs) -> Measure:
     if not areas:
         raise UnavailableError("The texts are so alike that none are left to try the classifier on.")
     value = float(np.mean(areas))
-    error = WIDER * sum(float(np.concatenate(found).var(ddof=1)) / len(corpus) for found in right.values()) ** 0.5
+    error = (
+        WIDER * sum(float(np.concatenate(found).var(ddof=1)) / len(corpus) for found in right.values()) ** 0.5
+    )
     return inputs.measured(
         "two_sample_auc",
         value,
@@ -102,9 +105,7 @@ def _matched(inputs: Inputs) -> tuple[tuple[str, ...], tuple[str, ...]]:
     sides = inputs.corpus.texts, inputs.real.texts
     least = min(map(len, sides))
     draw = stream(inputs.seed, "two samples")
-    first, second = (
-        tuple(side[i] for i in np.sort(draw.permutation(len(side))[:least])) for side in sides
-    )
+    first, second = (tuple(side[i] for i in np.sort(draw.permutation(len(side))[:least])) for side in sides)
     return first, second
 
 
@@ -140,7 +141,7 @@ def _grams(text: str) -> Iterator[str]:
     """Words and marks, pairs of them, and runs of characters as they are written."""
     tokens = word_marks(text)
     yield from (f"w {token}" for token in tokens)
-    yield from (f"p {first} {second}" for first, second in zip(tokens, tokens[1:], strict=False))
+    yield from (f"p {first} {second}" for first, second in pairwise(tokens))
     flat = f" {' '.join(text.split())} "
     for n in (3, 4):
         yield from (flat[i : i + n] for i in range(len(flat) - n + 1))
@@ -151,7 +152,7 @@ def _fitted_scores(grams: Grams, is_real: npt.NDArray[np.bool_], test: npt.NDArr
     used, place = np.unique(grams.cells, return_inverse=True)
     small = Grams(place, grams.values, grams.lengths)
     weight = fitted(small.rows(~test), np.where(is_real[~test], 1.0, -1.0), len(used))
-    return small.rows(test).times(weight[:-1]) + weight[-1]
+    return np.asarray(small.rows(test).times(weight[:-1]) + weight[-1])
 
 
 def fitted(grams: Grams, sign: Floats, cells: int) -> Floats:

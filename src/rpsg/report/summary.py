@@ -40,7 +40,14 @@ class Facts:
 def summary(facts: Facts) -> str:
     """Markdown: what was made, what is claimed, what it cost, what was dropped, what is not covered."""
     parts = [
-        *(_made(facts), quality_of(facts.pool.alive(), facts.pack).line, _claimed(facts), _cautions(facts), _spent(facts), _disclosed(facts)),
+        *(
+            _made(facts),
+            quality_of(facts.pool.alive(), facts.pack).line,
+            _claimed(facts),
+            _cautions(facts),
+            _spent(facts),
+            _disclosed(facts),
+        ),
         _who_saw(facts),
         *(_fate(facts), _missing(facts), _not_covered(facts), _signed(facts)),
     ]

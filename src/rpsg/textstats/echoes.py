@@ -25,7 +25,9 @@ RUN, LONG_RUN = 5, 8
 #: Words from which on a value of a card is a phrase of the form and no longer a topic.
 LONG_VALUE = 4
 _SENTENCE = r"(?:^|[\n.!?][\"')\]]*)[ \t>*#_-]*"
-_KINDS = r"(?:reviews?|posts?|notes?|messages?|tickets?|abstracts?|texts?|letters?|dialogues?|answers?|examples?)"
+_KINDS = (
+    r"(?:reviews?|posts?|notes?|messages?|tickets?|abstracts?|texts?|letters?|dialogues?|answers?|examples?)"
+)
 GENERIC = {
     "header": re.compile(
         _SENTENCE + r"(?:topic|length|words?|word count|sentiment|tone|opinion|category|review|prompt|"
@@ -60,14 +62,17 @@ _HINTS = {
 }
 #: What was to be replaced by a name or an address: no echo, and counted apart.
 PLACEHOLDER = re.compile(
-    r"\[[A-Z][A-Z _]{2,30}\]|\[(?:your|insert|enter) [^\]\n]{1,40}\]|\{\{?[a-z_]{2,30}\}\}?"
+    r"\[[A-Z][A-Z _]{2,30}\]|\[(?i:your|insert|enter) [^\]\n]{1,40}\]|\{\{?[a-z_]{2,30}\}\}?"
 )
 _HEADER = re.compile(r"^[ \t]*([A-Z][A-Za-z ]{1,23}):", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What all prompts of a pack have in common: headers, runs of their words, runs of the examples' words."""
+    """What all prompts of a pack have in common: headers, runs of words, and those of the examples.
+
+    ``said`` holds the words for the values of each attribute that a card may bring.
+    """
 
     headers: re.Pattern[str] | None
     runs: frozenset[tuple[str, ...]]
@@ -77,7 +82,9 @@ class Form:
     def phrases(self, card: Mapping[str, str]) -> list[tuple[str, ...]]:
         """The long values of a card as its prompt spoke them; what a text begins with is none of them."""
         spoken = (
-            tuple(words(self.said[name].get(value, value))) for name, value in card.items() if name in self.said
+            tuple(words(self.said[name].get(value, value)))
+            for name, value in card.items()
+            if name in self.said
         )
         return [phrase for phrase in spoken if len(phrase) >= LONG_VALUE]
 
