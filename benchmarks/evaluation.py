@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 import rpsg
 from rpsg.evaluation.corpora import Columns, read_rows
-from rpsg.evaluation.self_bleu import self_bleu_scores
 from rpsg.models.assets import locate
+from rpsg.textstats.self_bleu import self_bleu_scores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

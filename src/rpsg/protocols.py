@@ -138,6 +138,13 @@ class Scorer(Protocol):
 
 
 @runtime_checkable
+class CountingScorer(Scorer, Protocol):
+    """A scorer that can say from its tokenizer alone how many scores a text has."""
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]: ...
+
+
+@runtime_checkable
 class Embedder(Protocol):
     @property
     def name(self) -> str: ...

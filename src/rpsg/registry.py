@@ -145,6 +145,23 @@ BUILT_IN: Mapping[Kind, Mapping[str, tuple[str, str]]] = {
             "different words over words, within a text",
         ),
         "readability": ("rpsg.evaluation.diversity:readability", "Flesch reading ease, for English"),
+        "echo_rate": ("rpsg.evaluation.echoes:echo_rate", "share of texts with words of their prompt"),
+        "repetition_rate": (
+            "rpsg.evaluation.echoes:repetition_rate",
+            "share of texts that repeat themselves or another",
+        ),
+        "two_sample_auc": (
+            "rpsg.evaluation.two_sample:two_sample_auc",
+            "how well a classifier of n-grams tells texts from real ones",
+        ),
+        "coherence": (
+            "rpsg.evaluation.coherence:coherence",
+            "what the beginning of a text tells of its end",
+        ),
+        "word_order": (
+            "rpsg.evaluation.coherence:word_order",
+            "how much likelier the words are in their order",
+        ),
         "attribute_coverage": (
             "rpsg.evaluation.coverage:attribute_coverage",
             "share of counted people whose values occur (runs)",

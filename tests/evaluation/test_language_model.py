@@ -13,7 +13,7 @@ from tests.evaluation.conftest import sentences
 
 from rpsg.evaluation.language_model import LANGUAGE, fit, foretell
 from rpsg.evaluation.measure import UnavailableError
-from rpsg.evaluation.words import Tokens, encode, word_marks
+from rpsg.textstats.words import Tokens, encode, word_marks
 
 if TYPE_CHECKING:
     from tests.evaluation.conftest import Measured

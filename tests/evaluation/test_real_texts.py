@@ -18,10 +18,10 @@ from rpsg.evaluation.downstream import logistic
 from rpsg.evaluation.fidelity import Moments, frechet_distance
 from rpsg.evaluation.histograms import mauve_score
 from rpsg.evaluation.neighbours import balls, radii
-from rpsg.evaluation.self_bleu import self_bleu_scores
 from rpsg.evaluation.transport import random_directions, sliced, transport_cost
 from rpsg.models.assets import locate
 from rpsg.models.onnx_embedder import OnnxEmbedder
+from rpsg.textstats.self_bleu import self_bleu_scores
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 
-from rpsg.evaluation.self_bleu import scores_without, self_bleu_scores
+from rpsg.textstats.self_bleu import scores_without, self_bleu_scores
 
 WORDS = st.sampled_from(["the", "a", "tea", "cup", "was", "is", "good", "bad", "cold", "hot"])
 TEXTS = st.lists(st.lists(WORDS, max_size=14).map(" ".join), min_size=2, max_size=9)

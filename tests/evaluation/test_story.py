@@ -57,6 +57,8 @@ def test_every_metric_has_a_line_with_a_value_or_a_reason(files: dict[str, Path]
         assert line.corpus.name == line.name
     assert {line.name for line in report.lines if line.corpus.value is None} == {
         "sentiment_agreement",
+        "coherence",
+        "word_order",
         "attribute_coverage",
         "attribute_distance",
     }

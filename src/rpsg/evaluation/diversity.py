@@ -12,11 +12,11 @@ import numpy as np
 
 from rpsg.evaluation.intervals import from_jackknife, groups, jackknife_error, of_mean
 from rpsg.evaluation.measure import UnavailableError
-from rpsg.evaluation.words import encode, words
+from rpsg.textstats.words import encode, words
 
 if TYPE_CHECKING:
     from rpsg.evaluation.measure import Inputs, Measure, Texts
-    from rpsg.evaluation.words import Ints, Tokens
+    from rpsg.textstats.words import Ints, Tokens
 
 VOWELS = re.compile(r"[aeiouy]+")
 SENTENCE_END = re.compile(r"[.!?\u3002]+(?:\s|$)")

@@ -89,6 +89,7 @@ def _inputs(corpora: Corpora, n: int, models: Models, seed: int) -> dict[str, In
             models,
             seed=seed,
             counts=corpora.counts,
+            form=corpora.form,
         )
         for name, rows in corpora.rows.items()
     }

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rpsg.evaluation.measure import NoisyCounts
     from rpsg.evaluation.runs import FinishedRun
     from rpsg.protocols import Embedder, Progress
+    from rpsg.textstats.echoes import Form
 
 CORPUS, CEILING, REAL = "corpus", "ceiling", "real"
 _OPTIONS = re.compile(r"(?<= )--(text|label)\b")
@@ -60,6 +61,7 @@ class Corpora:
     rows: dict[str, Rows]
     real: Rows | None = None
     counts: NoisyCounts | None = None
+    form: Form | None = None
     split: str = ""
     notes: list[str] = field(default_factory=list)
 
@@ -79,7 +81,7 @@ def gather(question: Question, run: FinishedRun | None, progress: Progress | Non
     _check(question)
     columns = _columns(question, run)
     theirs = Columns(question.synthetic_text or columns.text, question.synthetic_label or columns.label)
-    corpora = Corpora({}, counts=run.counts if run else None)
+    corpora = Corpora({}, counts=run.counts if run else None, form=run.form if run else None)
     named = question.synthetic_label is not None
     corpora.rows[CORPUS] = (
         _written(run, question.corpus) if run else _synthetic(question.corpus, CORPUS, theirs, corpora, named)

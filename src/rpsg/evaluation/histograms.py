@@ -17,13 +17,13 @@ from rpsg.evaluation.diversity import MODEL
 from rpsg.evaluation.intervals import GROUPS, around_distance, around_root, groups
 from rpsg.evaluation.lengths import total_variation
 from rpsg.evaluation.measure import UnavailableError
-from rpsg.evaluation.words import encode, words
+from rpsg.textstats.words import encode, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rpsg.evaluation.measure import Inputs, Measure
-    from rpsg.evaluation.words import Ints
+    from rpsg.textstats.words import Ints
 
     Distance = Callable[[npt.NDArray[np.float64], npt.NDArray[np.float64]], float]
 

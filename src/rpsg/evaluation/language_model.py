@@ -16,11 +16,11 @@ import numpy.typing as npt
 
 from rpsg.evaluation.intervals import NORMAL, around, of_ratio
 from rpsg.evaluation.measure import Tested, UnavailableError
-from rpsg.evaluation.words import Tokens, encode, word_marks
+from rpsg.textstats.words import Tokens, encode, word_marks
 
 if TYPE_CHECKING:
     from rpsg.evaluation.measure import Inputs, Measure
-    from rpsg.evaluation.words import Ints
+    from rpsg.textstats.words import Ints
 
 Floats = npt.NDArray[np.float64]
 NGRAM = "ngram"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from rpsg.evaluation.models import Models
+    from rpsg.textstats.echoes import Form
 
 T = TypeVar("T")
 Interval = tuple[float, float]
@@ -135,6 +136,7 @@ class NoisyCounts:
 class Inputs(Memory):
     """What a metric may look at. ``real`` is None when no real texts were given.
 
+    ``form`` is what the prompts of a run have in common; None for the texts of a file.
     ``real`` raises UnavailableError then, so that a metric need not ask. ``has_read_real`` notes that it was
     looked at, directly or through what ``once`` kept: such a measure is internal, whatever it says itself.
     """
@@ -147,8 +149,10 @@ class Inputs(Memory):
         *,
         seed: int = 0,
         counts: NoisyCounts | None = None,
+        form: Form | None = None,
     ) -> None:
         super().__init__()
+        self.form = form
         self.corpus = corpus
         self.models = models
         self.seed = seed

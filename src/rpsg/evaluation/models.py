@@ -12,10 +12,11 @@ import numpy as np
 
 from rpsg import registry
 from rpsg.egress import is_here
-from rpsg.errors import PrivacyError, UsageError
+from rpsg.errors import ModelError, PrivacyError, UsageError
 from rpsg.evaluation.language_model import NGRAM
 from rpsg.models.catalogue import CATALOGUE
 from rpsg.plan import Plan
+from rpsg.protocols import CountingScorer
 from rpsg.store.files import private_dir, tagged_sha256, write_atomic
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 _HUB_NAME = re.compile(r"(?:hf:)?[\w-][\w.-]*/[\w.-]+(?:@[\w.-]+)?")
 BLOCK = 64
 HUNDREDTHS = 100
+#: Who judges coherence unless weights are named: the smallest model that every installation can have.
+JUDGE = "smollm2-135m"
 
 
 def check_names(embedder: str | Embedder | None, language_model: str) -> None:
@@ -124,6 +127,24 @@ class Models:
                 "The mood of real texts is told on this machine only, and this model is on a server.",
                 hint="See: rpsg list classifiers",
             )
+        return found
+
+    @cached_property
+    def judge(self) -> CountingScorer:
+        """The language model that judges coherence: the one that was named, or SmolLM2 beside ``ngram``.
+
+        Raises MissingExtraError without PyTorch, ModelError without weights or for those of an encoder,
+        PrivacyError for one on a server.
+        """
+        name = JUDGE if self.language_model in {NGRAM, JUDGE} else f"transformers:{self.language_model}"
+        found = registry.scorer(name, threads=self._plan.models.threads)
+        if not is_here(found):
+            raise PrivacyError(
+                "Real texts are judged on this machine only, and this model is on a server.",
+                hint="See: rpsg list scorers",
+            )
+        if not isinstance(found, CountingScorer):
+            raise ModelError(f"{found.name} cannot count its tokens, so words cannot be told apart.")
         return found
 
     def embed(self, texts: Sequence[str], *, public: bool = False) -> npt.NDArray[np.float32]:

@@ -28,6 +28,7 @@ from rpsg.stages.presence import is_measured, value_of
 from rpsg.store.own import readable
 from rpsg.store.readers import read_by_rule
 from rpsg.store.run import open_vault
+from rpsg.textstats.echoes import form_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.privacy.evidence import Evidence
     from rpsg.protocols import Progress
+    from rpsg.textstats.echoes import Form
 
 FLOOR = "floor"
 
@@ -44,7 +46,8 @@ FLOOR = "floor"
 class FinishedRun:
     """A run, read. ``private`` is its private folder; None when only the release is there.
 
-    ``labels`` are those that its release shows: declared, found with noise, or carried by its texts.
+    ``labels`` are those that its release shows: declared, found with noise, or carried by its texts;
+    ``form`` is what its prompts have in common.
     """
 
     rows: Rows
@@ -53,6 +56,7 @@ class FinishedRun:
     plan: Plan
     release: Path
     private: Path | None
+    form: Form
 
 
 def is_run(path: Path) -> bool:
@@ -82,7 +86,8 @@ def _read(folder: Path, release: Path, own: Path | None) -> FinishedRun:
             f"{release} has no readable plan in its evidence.", hint="Check it with: rpsg verify"
         ) from None
     plan = own_models(own, told) if own is not None else _of_a_stranger(told)
-    rows = rows_of(run.records, read_pack(folder / EVIDENCE / PACK))
+    pack = read_pack(folder / EVIDENCE / PACK)
+    rows = rows_of(run.records, pack)
     labels = plan.data.label_values or found_labels(folder, run.ledger)
     return FinishedRun(
         rows=rows,
@@ -91,6 +96,7 @@ def _read(folder: Path, release: Path, own: Path | None) -> FinishedRun:
         plan=plan,
         release=release,
         private=None if own is None else own / "private",
+        form=form_of(pack),
     )
 
 

@@ -1,32 +1,14 @@
-"""Self-BLEU: how well each text is foretold by all the others (Zhu et al. 2018, "Texygen").
-
-BLEU of a text against many references needs, of each n-gram, only the largest count in any one reference,
-and the reference length nearest to its own. With the two largest counts of each n-gram over all texts, and
-which text has the largest, the largest among *the others* is known for every text at once: no pair of
-texts is ever compared. Equal to NLTK's ``sentence_bleu`` with ``method1`` smoothing, on white-space tokens.
-"""
+"""Self-BLEU as a metric: the mean over texts of how well each is foretold by the others."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from rpsg.evaluation.intervals import from_jackknife, groups, jackknife_error
-from rpsg.evaluation.words import encode
+from rpsg.textstats.self_bleu import scores_without
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy.typing as npt
-
     from rpsg.evaluation.measure import Inputs, Measure
-    from rpsg.evaluation.words import Ints, Tokens
-
-    Floats = npt.NDArray[np.float64]
-
-ORDER = 4
-EPSILON = 0.1
 
 
 def self_bleu(inputs: Inputs) -> Measure:
@@ -42,88 +24,3 @@ def self_bleu(inputs: Inputs) -> Measure:
     return inputs.measured(
         "self_bleu", value, better=False, interval=interval, real=False, model="words between spaces, 4-gram"
     )
-
-
-def self_bleu_scores(texts: Sequence[str]) -> Floats:
-    """BLEU of each text against all the others, shape (texts,); two texts or more."""
-    return np.asarray(scores_without(texts, None)[0])
-
-
-def scores_without(texts: Sequence[str], group: Ints | None) -> Floats:
-    """The same against all the others but one group, shape (1 + groups, texts); the first row is against all.
-
-    What a row says of the texts of its own group means nothing.
-    """
-    tokens = encode(text.split() for text in texts)
-    ways = 1 if group is None else int(group.max()) + 2
-    logs = np.zeros((ways, len(texts)))
-    nothing = np.zeros(logs.shape, np.bool_)
-    for n in range(1, ORDER + 1):
-        shared, total = _matches(tokens, n, group, ways)
-        if n == 1:
-            nothing = shared == 0
-        logs += np.log(np.where(shared == 0, EPSILON, shared) / np.maximum(total, 1)) / ORDER
-    brief = np.ones(logs.shape)
-    for way in range(ways):
-        left = np.ones(len(texts), np.bool_) if group is None or way == 0 else group != way - 1
-        if left.any():
-            brief[way, left] = _brevity(tokens.lengths[left])
-    return np.asarray(np.where(nothing, 0.0, brief * np.exp(logs)))
-
-
-def _matches(tokens: Tokens, n: int, group: Ints | None, ways: int) -> tuple[Ints, Ints]:
-    """For each text how many of its n-grams another text has, in each way, and how many n-grams it has."""
-    texts = len(tokens.lengths)
-    grams, owner, _ = tokens.ngrams(n)
-    pairs, counts = np.unique(grams * texts + owner, return_counts=True)
-    gram, text = np.divmod(pairs, texts)
-    own = np.zeros_like(text) if group is None else group[text]
-    most, lost_with, instead = _most_elsewhere(gram, counts, own)
-    clipped = np.minimum(counts, most)
-    shared = np.tile(np.bincount(text, weights=clipped, minlength=texts), (ways, 1))
-    if group is not None:
-        lost = clipped - np.minimum(counts, instead)
-        cells = np.bincount((lost_with + 1) * texts + text, weights=lost, minlength=ways * texts)
-        shared -= cells.reshape(ways, texts)
-    return shared.astype(np.int64), np.maximum(tokens.lengths - n + 1, 0)
-
-
-def _most_elsewhere(gram: Ints, counts: Ints, group: Ints) -> tuple[Ints, Ints, Ints]:
-    """For each (gram, text) pair, pairs sorted by gram: the largest count of that gram in another text, that
-    text's group, and the largest count in another text outside that group.
-    """
-    order = np.lexsort((-counts, gram))
-    # One more at the end, of no gram, no group and with no count: what is looked up beyond a gram is zero.
-    grams, sizes, groups_of = (
-        np.append(values[order], end) for values, end in ((gram, -1), (counts, 0), (group, -1))
-    )
-    last = len(order)
-    first = np.searchsorted(grams[:last], gram)
-    place = np.empty(last, np.int64)
-    place[order] = np.arange(last)
-    runs = np.flatnonzero(np.append(True, (np.diff(grams) != 0) | (np.diff(groups_of) != 0)))
-    after = np.append(runs[1:], last)[np.searchsorted(runs, np.arange(last + 1), side="right") - 1]
-    best = np.where(place == first, first + 1, first)  # the fullest text that is not this one
-    other = after[np.minimum(best, last)]
-    mine = other == place  # the next one outside the group is this text itself: look behind it
-    behind = np.minimum(place + 1, last)
-    behind = np.where(groups_of[behind] == groups_of[best], after[behind], behind)
-    other = np.where(mine, behind, other)
-
-    def there(at: Ints) -> Ints:
-        return np.asarray(np.where(grams[at] == gram, sizes[at], 0))
-
-    return there(best), np.maximum(groups_of[best], 0), there(other)
-
-
-def _brevity(lengths: Ints) -> Floats:
-    """The brevity penalty of each text; of two reference lengths equally near the shorter one counts."""
-    different, place, times = np.unique(lengths, return_inverse=True, return_counts=True)
-    below = different[np.maximum(place - 1, 0)]
-    above = different[np.minimum(place + 1, len(different) - 1)]
-    to_below = np.where(place > 0, lengths - below, np.iinfo(np.int64).max)
-    to_above = np.where(place < len(different) - 1, above - lengths, np.iinfo(np.int64).max)
-    nearest = np.where(to_below <= to_above, below, above)
-    nearest = np.where(times[place] > 1, lengths, nearest)
-    penalty = np.exp(np.minimum(0.0, 1 - nearest / np.maximum(lengths, 1)))
-    return np.asarray(np.where(lengths == 0, 0.0, penalty))

@@ -8,9 +8,10 @@ shows in a table of numbers, so each scorer reads a few sentences first whose an
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 from rpsg.errors import ModelError
+from rpsg.protocols import CountingScorer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,13 +27,6 @@ FLUENT = (
 )
 # A thousandth of a nat: far above the rounding of float32, far below what a shifted token changes.
 _TOLERANCE = 1e-3
-
-
-@runtime_checkable
-class CountsTokens(Protocol):
-    """A scorer that can say from its tokenizer alone how many scores a text has."""
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]: ...
 
 
 def shuffled(text: str) -> str:
@@ -62,7 +56,7 @@ def check_scorer(scorer: Scorer) -> None:
 def _check_numbers(scorer: Scorer, scores: list[list[float]]) -> None:
     if len(scores) != len(FLUENT):
         raise _broken(scorer, "does not give one list of scores for each text")
-    if isinstance(scorer, CountsTokens):
+    if isinstance(scorer, CountingScorer):
         wanted = scorer.count_tokens(FLUENT)
         right = [len(values) for values in scores] == wanted
     else:

@@ -10,6 +10,7 @@ from rpsg.egress import hosts
 from rpsg.models.catalogue import licence_of
 from rpsg.privacy.gaussian import rounded_up
 from rpsg.report.fields import fields
+from rpsg.report.quality import quality_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +41,14 @@ class Facts:
 def summary(facts: Facts) -> str:
     """Markdown: what was made, what is claimed, what it cost, what was dropped, what is not covered."""
     parts = [
-        *(_made(facts), _claimed(facts), _cautions(facts), _spent(facts), _disclosed(facts)),
+        *(
+            _made(facts),
+            quality_of(facts.pool.alive(), facts.pack).line,
+            _claimed(facts),
+            _cautions(facts),
+            _spent(facts),
+            _disclosed(facts),
+        ),
         _who_saw(facts),
         *(_fate(facts), _missing(facts), _not_covered(facts), _signed(facts)),
     ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rpsg.privacy.claims import not_below
 from rpsg.report.blocks import counted, listed, paragraph, percent, percent_up, power
 from rpsg.report.html import Html, foreign, joined, tag
+from rpsg.report.quality import quality_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +35,7 @@ def first_screen(story: Story, scores: Scores | None) -> Html:
 
 
 def headline(story: Story) -> Html:
-    """How many texts, about what, by whom."""
+    """How many texts, about what, by whom, and how they read."""
     facts, plan = story.facts, story.facts.plan
     asked = "" if len(story.texts) >= plan.corpus.size else f" ({plan.corpus.size:,} were asked for)"
     return joined(
@@ -47,6 +48,7 @@ def headline(story: Story) -> Html:
             foreign(facts.pack.name),
             f", method {plan.method.name}.",
         ),
+        tag("p", quality_of(story.texts, facts.pack).line or None, class_="quality"),
     )
 
 

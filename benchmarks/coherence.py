@@ -1,0 +1,191 @@
+"""Do the metrics of coherence see nonsense? Planted nonsense beside the real texts that it is made of.
+
+    python benchmarks/coherence.py --out benchmarks/results/coherence.json
+    python benchmarks/coherence.py --show benchmarks/results/coherence.json
+
+Real texts are those of the public reviews, and of any file named with ``--real NAME=FILE:COLUMN`` (CSV or
+JSON Lines). Of each corpus nonsense is made in four ways, from texts that are in no other set: halves of two
+texts joined, every second sentence from another text, words shuffled in windows of three to six, and chains
+of words each of which has followed the one before in some text. ``--texts NAME=FILE:COLUMN`` adds texts of a
+model, compared with the reviews.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import random
+import re
+from collections import defaultdict
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rpsg.evaluation.coherence import halves, judge
+from rpsg.evaluation.intervals import of_mean
+from rpsg.evaluation.measure import Inputs, Texts
+from rpsg.evaluation.models import Models
+from rpsg.evaluation.two_sample import wins
+from rpsg.models.assets import locate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rpsg.evaluation.coherence import Judged
+
+LONGEST, SHORTEST = 80, 25
+SENTENCE = re.compile(r"(?<=[.!?])\s+")
+FIGURES = ("coherence", "word_order")
+
+
+def main(given: Sequence[str] | None = None) -> None:
+    """Measure and write, or show what was written."""
+    options = _parsed(given)
+    if options.show:
+        print(shown(json.loads(options.show.read_text("utf-8"))))
+        return
+    models = Models("fake", language_model=options.judge)
+    found: dict[str, Any] = {"judge": options.judge, "texts of each set": options.size, "corpora": {}}
+    named = {"reviews": _reviews(), **{name: _read(where) for name, where in map(_named, options.real)}}
+    written = {name: _read(where) for name, where in map(_named, options.texts)}
+    for name, texts in named.items():
+        sets = planted(texts, options.size)
+        if name == "reviews":
+            sets |= {of: _fit(own)[: options.size] for of, own in written.items()}
+        judged = {}
+        for of, own in sets.items():
+            judged[of] = judge(Inputs(Texts(own, models), None, models))
+            found["corpora"][name] = _figures(judged)
+            if options.out:
+                options.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    print(shown(found))
+
+
+def _parsed(given: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--judge", default="ngram", help="weights; default: SmolLM2-135M")
+    parser.add_argument("--size", type=int, default=30, help="texts of each set")
+    parser.add_argument("--real", action="append", default=[], metavar="NAME=FILE:COLUMN")
+    parser.add_argument("--texts", action="append", default=[], metavar="NAME=FILE:COLUMN")
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--show", type=Path)
+    return parser.parse_args(given)
+
+
+def _named(given: str) -> tuple[str, str]:
+    name, _, where = given.partition("=")
+    return name, where
+
+
+def _read(where: str) -> list[str]:
+    file, _, column = where.rpartition(":")
+    with Path(file).open(encoding="utf-8", newline="") as lines:
+        if file.endswith(".csv"):
+            return [row[column] for row in csv.DictReader(lines)]
+        return [json.loads(line)[column] for line in lines]
+
+
+def _reviews() -> list[str]:
+    lines = (locate("amazon-reviews") / "test.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line)["text"] for line in lines]
+
+
+def _fit(texts: Sequence[str]) -> list[str]:
+    """Texts of one length, with two halves."""
+    cut = (" ".join(re.sub(r"<br\s*/?>", " ", text).split()[:LONGEST]) for text in texts)
+    return [text for text in cut if len(text.split()) >= SHORTEST and halves(text)]
+
+
+def planted(texts: Sequence[str], size: int, seed: int = 0) -> dict[str, list[str]]:
+    """Real texts and nonsense made of others, ``size`` of each; ValueError when there are too few."""
+    rng = random.Random(seed)
+    fit = _fit(texts)
+    rng.shuffle(fit)
+    if len(fit) < 6 * size:
+        raise ValueError(f"{6 * size} texts are needed, and {len(fit)} are long enough")
+    real, first, second, joined, mixed, rest = (
+        *(fit[i * size : (i + 1) * size] for i in range(5)),
+        fit[5 * size :],
+    )
+    sentences = [sentence for text in rest for sentence in SENTENCE.split(text)]
+    return {
+        "real": real,
+        "halves of two texts": [_joined(a, b) for a, b in zip(first, second, strict=True)],
+        "sentences of others": [
+            " ".join(s if i % 2 == 0 else rng.choice(sentences) for i, s in enumerate(SENTENCE.split(text)))
+            for text in joined
+        ],
+        "shuffled words": [" ".join(_windows(text.split(), rng.randint(3, 6), rng)) for text in mixed],
+        "chains of words": _chains(rest, size, rng),
+    }
+
+
+def _joined(a: str, b: str) -> str:
+    first, second = halves(a), halves(b)
+    assert first is not None
+    assert second is not None
+    return " ".join((*first.first, *second.second))
+
+
+def _windows(words: list[str], size: int, rng: random.Random) -> Iterator[str]:
+    for start in range(0, len(words), size):
+        window = words[start : start + size]
+        yield from rng.sample(window, len(window))
+
+
+def _chains(texts: Sequence[str], size: int, rng: random.Random) -> list[str]:
+    following: dict[str, list[str]] = defaultdict(list)
+    for text in texts:
+        words = text.split()
+        for before, after in pairwise(words):
+            following[before].append(after)
+    found: list[str] = []
+    while len(found) < size:
+        chain = [rng.choice(texts).split()[0]]
+        while following[chain[-1]] and len(chain) < LONGEST - 20:
+            chain.append(rng.choice(following[chain[-1]]))
+        found.extend(_fit([" ".join(chain)]))
+    return found
+
+
+def _figures(judged: dict[str, Judged]) -> dict[str, Any]:
+    """For each set the mean, its interval, and the AUC of a text's own value against those of real texts."""
+    found: dict[str, Any] = {}
+    for of, own in judged.items():
+        found[of] = {"texts": len(own.context)}
+        for name, which in zip(FIGURES, ("context", "order"), strict=True):
+            values, real = getattr(own, which), getattr(judged["real"], which)
+            mean, interval = of_mean(values, 0, name)
+            auc = None if of == "real" else round(float(np.mean(wins(real, values)[0])), 3)
+            found[of][name] = {
+                "mean": round(mean, 4),
+                "interval": [round(end, 4) for end in interval],
+                "auc": auc,
+            }
+    return found
+
+
+def shown(found: dict[str, Any]) -> str:
+    """The table of a result."""
+    lines = [
+        "| corpus | texts | `coherence` | AUC | `word_order` | AUC |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, sets in found["corpora"].items():
+        for of, figures in sets.items():
+            cells = []
+            for figure in (figures[name] for name in FIGURES):
+                half = (figure["interval"][1] - figure["interval"][0]) / 2
+                cells += [
+                    f"{figure['mean']:.2f} ± {half:.2f}",
+                    "" if figure["auc"] is None else f"{figure['auc']:.2f}",
+                ]
+            lines.append(f"| {name} | {of} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""The quality line of a release: what can be said of its texts from the texts alone, in one sentence.
+
+It stands beside the claim, because a claim says nothing about whether the texts are worth reading. The same
+texts give the same line on every machine, so whoever checks a release gets the same bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rpsg.textstats.echoes import all_echoes, form_of, has_placeholder
+from rpsg.textstats.repeats import repeats
+from rpsg.textstats.self_bleu import self_bleu_scores
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rpsg.domains import Pack
+    from rpsg.records import Candidate
+
+#: Self-BLEU grows with the number of texts; of more than these only as many are compared, evenly spaced.
+COMPARED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Figures of released texts. ``words`` is their mean number, ``self_bleu`` None for fewer than two texts.
+
+    ``echoing`` texts hold words of their prompt, ``unfilled`` ones a placeholder such as [LINK], and
+    ``repeating`` ones the same words again or eight words in a row of another text. ``compared`` texts were
+    looked at for self-BLEU.
+    """
+
+    texts: int
+    words: float
+    echoing: int
+    unfilled: int
+    repeating: int
+    self_bleu: float | None
+    compared: int
+
+    @property
+    def line(self) -> str:
+        """The figures as a sentence; empty where there is no text."""
+        if not self.texts:
+            return ""
+        parts = [
+            f"Texts: {self.texts:,}",
+            f"{self.words:.0f} words on average",
+            f"{self.echoing:,} {_verb(self.echoing, 'hold')} words of {_own(self.echoing)} prompt",
+            f"{self.repeating:,} {_verb(self.repeating, 'repeat')} {_selves(self.repeating)} or another",
+        ]
+        if self.unfilled:
+            parts.append(f"{self.unfilled:,} {_verb(self.unfilled, 'hold')} a placeholder such as [LINK]")
+        if self.self_bleu is not None:
+            of = f", of {self.compared:,} of them" if self.compared < self.texts else ""
+            parts.append(f"self-BLEU {self.self_bleu:.2f} (0: nothing in common, 1: all the same{of})")
+        return "; ".join(parts) + "."
+
+
+def _verb(count: int, verb: str) -> str:
+    return f"{verb}s" if count == 1 else verb
+
+
+def _own(count: int) -> str:
+    return "its" if count == 1 else "their"
+
+
+def _selves(count: int) -> str:
+    return "itself" if count == 1 else "themselves"
+
+
+def quality_of(released: Sequence[Candidate], pack: Pack) -> Quality:
+    """The figures of the released texts of a run with this pack."""
+    texts = [candidate.text for candidate in released]
+    count = len(texts)
+    itself, another = repeats(texts)
+    step = -(-count // COMPARED) or 1
+    compared = texts[::step]
+    found = all_echoes(texts, form_of(pack), [candidate.card.values for candidate in released])
+    return Quality(
+        texts=count,
+        words=sum(len(text.split()) for text in texts) / max(count, 1),
+        echoing=sum(map(bool, found)),
+        unfilled=sum(map(has_placeholder, texts)),
+        repeating=int((itself | another).sum()),
+        self_bleu=float(self_bleu_scores(compared).mean()) if len(compared) > 1 else None,
+        compared=len(compared),
+    )

@@ -1,0 +1,149 @@
+"""Words of the form in a text: what a writer copied of its prompt where it should have written.
+
+A small model asked for "a review of tea, 18 words, beginning with: I love" may answer with "18 words" in it.
+What is looked for without knowing the prompt are the marks of forms, instructions and chats that no ordinary
+text has. With the pack of a run its own headers, sentences and examples are looked for too, and with the
+card of a text the long values that stood on it. Only public things are read.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rpsg.domains.prompts import FIELD, OPTIONAL
+from rpsg.textstats.words import words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from rpsg.domains import Pack
+
+#: Words in a row that a text and a prompt share by more than chance, and those of a whole example.
+RUN, LONG_RUN = 5, 8
+#: Words from which on a value of a card is a phrase of the form and no longer a topic.
+LONG_VALUE = 4
+_SENTENCE = r"(?:^|[\n.!?][\"')\]]*)[ \t>*#_-]*"
+_KINDS = (
+    r"(?:reviews?|posts?|notes?|messages?|tickets?|abstracts?|texts?|letters?|dialogues?|answers?|examples?)"
+)
+GENERIC = {
+    "header": re.compile(
+        _SENTENCE + r"(?:topic|length|words?|word count|sentiment|tone|opinion|category|review|prompt|"
+        r"instructions?|examples?|output|response|text)[*_]{0,2}[ \t]*:",
+        re.IGNORECASE | re.MULTILINE,
+    ),
+    "instruction": re.compile(
+        r"\b(?:beginning|begins|starting|starts) with[ \t]*:|\b(?:[5-9]|[1-9]\d{1,3}) words\b(?=[,.:;)\n]|$)|"
+        + _SENTENCE
+        + rf"(?:re)?write (?:an?|another|one|the|this|your) (?:[\w-]+ ){{0,3}}{_KINDS}\b|"
+        rf"\banswer with the {_KINDS} only\b",
+        re.IGNORECASE | re.MULTILINE,
+    ),
+    "chat": re.compile(
+        r"\bas an ai\b|\blanguage model\b|\bi(?:['\u2019]d| would) be (?:happy|glad) to (?:help|assist) you\b"
+        rf"|\bwould you like me to\b|\A\W*(?:sure|certainly|of course)?\W*here(?:['\u2019]s| is) "
+        rf"(?:an?|the|your|another) (?:[\w-]+ ){{0,3}}{_KINDS}\b",
+        re.IGNORECASE,
+    ),
+    "token": re.compile(
+        r"<\|[^|<>\s]{1,40}\|>|\[/?INST\]|<(?:start|end)_of_turn>|</?think(?:ing)?>|</s>\s*\Z|\A\s*<s>"
+        r"|<(?:bos|eos|pad|unk)>|^#{2,6} ?(?:instruction|response|input|assistant|user)\b",
+        re.IGNORECASE | re.MULTILINE,
+    ),
+}
+#: One of these stands, in lower case, in every text that the pattern finds: most texts need no pattern.
+_HINTS = {
+    "header": (":",),
+    "instruction": ("ning with", "ns with", "ting with", "ts with", " words", "write ", "answer with"),
+    "chat": ("as an ai", "language model", "d be happy", "d be glad", "would you like", "here"),
+    "token": ("<", "[", "##"),
+}
+#: What was to be replaced by a name or an address: no echo, and counted apart.
+PLACEHOLDER = re.compile(
+    r"\[[A-Z][A-Z _]{2,30}\]|\[(?i:your|insert|enter) [^\]\n]{1,40}\]|\{\{?[a-z_]{2,30}\}\}?"
+)
+_HEADER = re.compile(r"^[ \t]*([A-Z][A-Za-z ]{1,23}):", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What all prompts of a pack have in common: headers, runs of words, and those of the examples.
+
+    ``said`` holds the words for the values of each attribute that a card may bring.
+    """
+
+    headers: re.Pattern[str] | None
+    runs: frozenset[tuple[str, ...]]
+    examples: frozenset[tuple[str, ...]]
+    said: Mapping[str, Mapping[str, str]]
+
+    def phrases(self, card: Mapping[str, str]) -> list[tuple[str, ...]]:
+        """The long values of a card as its prompt spoke them; what a text begins with is none of them."""
+        spoken = (
+            tuple(words(self.said[name].get(value, value)))
+            for name, value in card.items()
+            if name in self.said
+        )
+        return [phrase for phrase in spoken if len(phrase) >= LONG_VALUE]
+
+
+def form_of(pack: Pack) -> Form:
+    """The form that texts of a pack were asked for with."""
+    templates = [OPTIONAL.sub(r"\1", prompt) for prompt in pack.prompts.values()]
+    headers = {name.strip() for template in templates for name in _HEADER.findall(template)}
+    pieces = (words(piece) for template in templates for piece in FIELD.sub("\n\n", template).split("\n\n"))
+    begun = set(FIELD.findall(pack.begins))
+    return Form(
+        re.compile(_SENTENCE + rf"(?:{'|'.join(map(re.escape, sorted(headers)))})[ \t]*:", re.MULTILINE)
+        if headers
+        else None,
+        frozenset(run for piece in pieces for run in runs_of(piece, RUN)),
+        frozenset(run for example in pack.examples for run in runs_of(words(example.text), LONG_RUN)),
+        {a.name: dict(a.say) for a in pack.attributes if a.name not in begun and a.kind != "label"},
+    )
+
+
+def runs_of(found: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:
+    """All runs of ``length`` words in a row."""
+    return zip(*(found[start:] for start in range(length)), strict=False)
+
+
+def echoes(text: str, form: Form | None = None, card: Mapping[str, str] | None = None) -> frozenset[str]:
+    """Which kinds of words of the form stand in a text: none for a text as it should be.
+
+    Kinds: header, instruction, chat, token; with ``form`` also prompt and example, with ``card`` also card.
+    """
+    low = text.lower()
+    found = {
+        kind
+        for kind, pattern in GENERIC.items()
+        if any(hint in low for hint in _HINTS[kind]) and pattern.search(text)
+    }
+    if form is None:
+        return frozenset(found)
+    if form.headers is not None and ":" in text and form.headers.search(text):
+        found.add("header")
+    own = words(text)
+    if not form.runs.isdisjoint(runs_of(own, RUN)):
+        found.add("prompt")
+    if not form.examples.isdisjoint(runs_of(own, LONG_RUN)):
+        found.add("example")
+    if any(phrase in runs_of(own, len(phrase)) for phrase in form.phrases(card or {})):
+        found.add("card")
+    return frozenset(found)
+
+
+def all_echoes(
+    texts: Iterable[str], form: Form | None = None, cards: Sequence[Mapping[str, str]] | None = None
+) -> list[frozenset[str]]:
+    """``echoes`` of each text; ``cards`` belong to the texts, in their order."""
+    if cards is None:
+        return [echoes(text, form) for text in texts]
+    return [echoes(text, form, card) for text, card in zip(texts, cards, strict=True)]
+
+
+def has_placeholder(text: str) -> bool:
+    """Whether something such as [LINK], [Your Name] or {topic} was left in a text."""
+    return PLACEHOLDER.search(text) is not None

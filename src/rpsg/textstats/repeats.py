@@ -1,0 +1,77 @@
+"""Texts that say the same twice, or what another text of the corpus says in the same words.
+
+Runs of words are numbered, and texts that hold the same number found by sorting: no pair of texts is
+compared, so time grows with the words of the corpus and hardly faster.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from rpsg.textstats.words import encode, words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rpsg.textstats.words import Tokens
+
+Flags = npt.NDArray[np.bool_]
+#: Words in a row that two texts share by more than chance.
+SHARED = 8
+#: A text repeats itself when more than this share of its runs of four words stood in it before.
+OWN, MOST_OWN = 4, 0.1
+
+
+#: Odd 64-bit numbers that spread the numbers of words: halves of the golden ratio's and of pi's digits.
+_MIX, _STEP = np.uint64(0x9E3779B97F4A7C15), np.uint64(0x243F6A8885A308D3)
+
+
+def repeats(texts: Sequence[str]) -> tuple[Flags, Flags]:
+    """For each text whether it repeats itself, and whether it repeats another; both of shape (texts,)."""
+    tokens = encode(words(text) for text in texts)
+    return repeating_itself(tokens), repeating_another(tokens)
+
+
+def repeating_itself(tokens: Tokens) -> Flags:
+    """Whether over a tenth of a text's runs of four words stood in it before."""
+    runs, owner = hashed_runs(tokens, OWN)
+    order = np.lexsort((runs, owner))
+    runs, owner = runs[order], owner[order]
+    again = owner[1:][(runs[1:] == runs[:-1]) & (owner[1:] == owner[:-1])]
+    texts = len(tokens.lengths)
+    before, every = (np.bincount(of, minlength=texts) for of in (again, owner))
+    return np.asarray(before > MOST_OWN * every)
+
+
+def repeating_another(tokens: Tokens) -> Flags:
+    """Whether eight words in a row stand in another text too; both of the two do."""
+    runs, owner = hashed_runs(tokens, SHARED)
+    order = np.argsort(runs, kind="stable")
+    runs, owner = runs[order], owner[order]
+    edges = np.flatnonzero(np.append(True, runs[1:] != runs[:-1]))
+    found = np.zeros(len(tokens.lengths), np.bool_)
+    if len(runs):
+        # Stable: within equal runs the texts rise, so they are several where the last is not the first.
+        ends = np.append(edges[1:], len(runs))
+        shared = owner[edges] != owner[ends - 1]
+        found[owner[np.repeat(shared, ends - edges)]] = True
+    return found
+
+
+def hashed_runs(tokens: Tokens, length: int) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    """A 64-bit hash and the text of each run of ``length`` words that stays within its text.
+
+    Two of ten million different runs have one hash with a chance of three in a million.
+    """
+    ends = np.repeat(np.cumsum(tokens.lengths), tokens.lengths)
+    starts = np.flatnonzero(np.arange(len(tokens.codes)) + length <= ends)
+    spread = (tokens.codes.astype(np.uint64) + np.uint64(1)) * _MIX
+    spread ^= spread >> np.uint64(29)
+    hashed = np.zeros(len(starts), np.uint64)
+    for place in range(length):
+        hashed = (hashed ^ spread[starts + place]) * _STEP
+        hashed ^= hashed >> np.uint64(32)
+    return hashed, tokens.owner[starts]
