@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 class StopsBeforeTheVotes(Silent):
     def start(self, stage: str, total: int | None = None) -> None:
-        if stage == "voting":
+        if stage == "measuring the private texts":
             raise KeyboardInterrupt
 
 
