@@ -26,6 +26,7 @@ from rpsg.stages.budget import (
     strict_stages,
     votes_stage,
 )
+from rpsg.stages.sketch import LENGTH
 
 if TYPE_CHECKING:
     from rpsg.domains import Pack
@@ -56,6 +57,7 @@ plans = st.fixed_dictionaries(
         "method": st.fixed_dictionaries({"rounds": st.integers(1, 3), "votes_per_record": st.integers(1, 4)}),
     }
 )
+BY_VOTES = {"method": {"select": "votes"}}
 quickly = settings(
     max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
@@ -74,7 +76,7 @@ def test_shares_add_up_to_one_and_no_more_is_spent_than_asked_for(tiny: Pack, wh
 @quickly
 @given(plans)
 def test_each_stage_is_planned_with_the_bounds_of_the_plan(tiny: Pack, what: dict[str, Any]) -> None:
-    plan = resolve(what)
+    plan = resolve(what, BY_VOTES)
     c = plan.privacy.max_records_per_user if plan.data.user else 1
     releases = {r.stage: r for r in strict_budget(plan, tiny).releases}
     assert (releases["cards"].k, releases["cards"].c) == (2 + (plan.data.label is not None), c)
@@ -89,13 +91,22 @@ def test_stages_come_in_the_order_in_which_they_ask(tiny: Pack) -> None:
     plan = resolve(
         {"data": {"label": "l"}, "privacy": {"shares": {"keyphrases": 0.2}}, "method": {"rounds": 2}}
     )
-    stages = [r.stage for r in strict_budget(plan, tiny).releases]
-    assert stages == ["size", "labels", "cards", "keyphrases", "votes[0]", "votes[1]"]
+    by_votes = resolve(plan.model_dump(mode="json"), BY_VOTES)
+    stages, voted = ([r.stage for r in strict_budget(p, tiny).releases] for p in (plan, by_votes))
+    assert stages == ["size", "labels", "cards", "keyphrases", "sketch"]
+    assert voted == [*stages[:-1], "votes[0]", "votes[1]"]
+
+
+@quickly
+@given(plans)
+def test_a_sketch_is_bounded_by_the_length_of_a_persons_vector(tiny: Pack, what: dict[str, Any]) -> None:
+    sketch = strict_budget(resolve(what), tiny).release("sketch")
+    assert (sketch.rule, sketch.w, sketch.sensitivity2("add_remove")) == ("S6_bounded_vector", LENGTH, LENGTH**2)
 
 
 def test_a_share_of_nothing_is_no_stage(tiny: Pack) -> None:
-    plan = resolve({"privacy": {"n_public": 500, "shares": {"cards": 0.5, "votes": 0.5, "labels": 0}}})
-    assert [s.stage for s in strict_stages(plan, tiny)] == ["cards", "votes"]
+    plan = resolve({"privacy": {"n_public": 500, "shares": {"cards": 0.5, "sketch": 0.5, "labels": 0}}})
+    assert [s.stage for s in strict_stages(plan, tiny)] == ["cards", "sketch"]
 
 
 @pytest.mark.parametrize("votes", [{}, {"privacy": {"n_public": 30}}])
@@ -124,7 +135,7 @@ def test_a_declared_number_from_which_nothing_can_be_learnt_is_told_every_way_ou
 
 
 def test_few_people_may_be_enough_for_the_schema_and_still_too_few_to_vote(tiny: Pack) -> None:
-    plan = resolve({"privacy": {"epsilon": 2.0, "n_public": 5000}})
+    plan = resolve({"privacy": {"epsilon": 2.0, "n_public": 5000}}, BY_VOTES)
     budget = strict_budget(plan, tiny)
     with pytest.raises(InfeasibleError, match="outweighs their votes"):
         check_people(plan, tiny, fewest_voters(plan, budget) // 2, budget)
@@ -165,7 +176,7 @@ def test_with_a_larger_epsilon_fewer_people_are_needed(epsilon: float) -> None:
 def test_a_plan_without_any_share_is_refused(tiny: Pack) -> None:
     with pytest.raises(UsageError):
         strict_budget(
-            resolve({"privacy": {"shares": dict.fromkeys(("size", "labels", "cards", "votes"), 0)}}), tiny
+            resolve({"privacy": {"shares": dict.fromkeys(("size", "labels", "cards", "sketch"), 0)}}), tiny
         )
 
 

@@ -49,8 +49,6 @@ _COMMENTS = {
     "privacy.shares.sketch": "One noisy sum that says where the private texts lie (select = sketch).",
     "privacy.shares.votes": "Voting for candidates (select = votes).",
     "privacy.noise": "Where the noise comes from: os (this machine's) or opendp.",
-    "method.select": "sketch (one noisy question, whatever the number of texts) or votes.",
-    "method.diversity": "Above 1 texts less like each other, below 1 more typical ones (select = sketch).",
     "method.votes_per_record": "Candidates that each record votes for.",
     "method.hub_correction": "How much is taken off candidates that are close to everything: 0 to 1.",
     "method.uniform_mix": "Share of cards drawn evenly, for rare combinations: 0 to 1.",
