@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,7 +51,8 @@ def test_options_are_written(fake: Api, rpsg: Rpsg) -> None:
 def test_every_key_has_a_comment(fake: Api, rpsg: Rpsg) -> None:
     rpsg("init")
     lines = Path("rpsg.toml").read_text().splitlines()
-    bare = [line for before, line in pairwise(lines) if " = " in line and not before.startswith("# ")]
+    key = re.compile(r"(# )?\w+ = ")
+    bare = [line for before, line in pairwise(lines) if key.match(line) and not before.startswith("# ")]
     assert bare == []
 
 

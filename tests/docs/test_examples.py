@@ -68,4 +68,4 @@ def test_the_demo_types_the_command_it_is_said_to_type() -> None:
     words = demo["run_command"]()
     assert words[:2] == ["run", "runs/demo-reviews.jsonl"]
     assert words[words.index("--epsilon") + 1] == "2"
-    assert words[words.index("--size") + 1] == "100"
+    assert words[words.index("--size") + 1] == "60"

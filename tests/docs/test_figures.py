@@ -79,7 +79,8 @@ def test_how_often_the_best_of_five_summaries_is_taken_is_computed() -> None:
 def test_the_noise_of_strict_mode_is_computed() -> None:
     told = re.search(
         r"\u03c3 = ([\d.]+) for the number of people, ([\d.]+) for the cards .*?, "
-        r"and ([\d.]+) times a person's whole\s+vector for the sketch", STRICT
+        r"and ([\d.]+) times a person's whole\s+vector for the sketch",
+        STRICT,
     )
     assert told is not None
     pack = find_pack("food-reviews")

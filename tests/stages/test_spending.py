@@ -101,7 +101,11 @@ def test_stages_come_in_the_order_in_which_they_ask(tiny: Pack) -> None:
 @given(plans)
 def test_a_sketch_is_bounded_by_the_length_of_a_persons_vector(tiny: Pack, what: dict[str, Any]) -> None:
     sketch = strict_budget(resolve(what), tiny).release("sketch")
-    assert (sketch.rule, sketch.w, sketch.sensitivity2("add_remove")) == ("S6_bounded_vector", LENGTH, LENGTH**2)
+    assert (sketch.rule, sketch.w, sketch.sensitivity2("add_remove")) == (
+        "S6_bounded_vector",
+        LENGTH,
+        LENGTH**2,
+    )
 
 
 def test_a_share_of_nothing_is_no_stage(tiny: Pack) -> None:

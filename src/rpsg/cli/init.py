@@ -55,6 +55,7 @@ _COMMENTS = {
     "method.phrases_per_record": "Phrases that a record may name, where the budget pays for phrases.",
     "models.scorer": "Model that scores how natural a text is.",
     "models.sentiment": "What tells the mood of a text; by default a probe that fits the embedder.",
+    "models.form": "chat, text (one document to go on with), or auto (as suits the weights).",
     "models.context": "Tokens that a writer of this machine can hold; a server has its own limit.",
     "generation.temperature": "How freely the writer chooses; by default as the pack, or the paper, says.",
     "server.base_url": "Where it is, as in http://127.0.0.1:11434/v1. Empty: https://api.openai.com/v1.",
