@@ -5,9 +5,9 @@
 
 Writing takes nearly all the time of a run, and the writer's prompts are public. So one pool of drafts,
 written once from even cards, stands in for the writer in every cell: a card is answered with the unused draft
-whose own card is most like it. All else is a whole run: noise, ledger, filters and choice. The pool is finite,
-so cards steer less than they would with a writer; what a cell loses by that it loses for sketch and votes
-alike.
+whose own card is most like it. All else is a whole run: noise, ledger, filters and choice. The pool is
+finite, so cards steer less than they would with a writer; what a cell loses by that it loses for sketch and
+votes alike.
 
 Rows, each with as many texts: "floor", drafts by chance; "sketch" and "votes" for each number of people and
 epsilon; "ceiling", private rows themselves. Held-out rows, which nothing sees, are what all are measured

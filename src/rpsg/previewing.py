@@ -53,7 +53,7 @@ IN_WORDS = {
     "cards": "how the texts are spread over the public schema",
     "keyphrases": "words many people use with a topic",
     "votes": "which candidates the private texts are nearest to",
-    "sketch": "where the private texts lie, as one noisy sum",
+    "sketch": "where the private texts lie and how they spread",
 }
 
 
@@ -253,10 +253,10 @@ def _explanations(plan: Plan, pack: Pack, budget: Budget | None) -> tuple[str, .
     if counts_cards(budget):
         few = "" if n is not None else " With few people, groups of values are counted in place of values."
         lines.append(f"Counted: {in_words(pack)}.{few}")
+        people = n or smallest_size(plan, pack, budget)
         if n is None:
-            fewest = smallest_size(plan, pack, budget)
-            lines.append(f"The next figures are for {fewest:,} people, the fewest that can carry this.")
-        lines += resolutions(pack, n or fewest, budget)
+            lines.append(f"The next figures are for {people:,} people, the fewest that can carry this.")
+        lines += resolutions(pack, people, budget)
     if plans_votes(budget):
         sigma = budget.release(votes_stage(plan, 0)).sigma
         lines.append(f"With this noise the votes of n people tell n / {2 * sigma:.1f} candidates apart.")

@@ -82,8 +82,8 @@ class Made:
     that the corpus was made from, by their keys, ``failed`` the keys of texts that it could not write, and
     ``vectors`` the rounded embeddings of its texts: all are empty where prompts held private text.
     ``earlier`` are the requests, by host and model, to writers that were changed for this one. ``noise`` is
-    the source of noise, ``sigma`` the noise of a choice that bounds nothing, and ``flows`` the ways of private
-    text, for methods with private seeds.
+    the source of noise, ``sigma`` the noise of a choice that bounds nothing, and ``flows`` the ways of
+    private text, for methods with private seeds.
     """
 
     plan: Plan

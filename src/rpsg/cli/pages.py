@@ -70,8 +70,8 @@ def _stages(screen: Screen, preview: Preview) -> None:
             (s.stage, f"{s.noise:.3g}", f"{s.sensitivity:.3g}", f"{s.share:.0%}", s.in_words)
             for s in preview.stages
         ]
-        header = ("step", "noise", "one adds", "budget", "in words")
-        screen.table(header, rows, numbers=("noise", "one adds", "budget"))
+        header = ("step", "noise", "moved by one", "budget", "in words")
+        screen.table(header, rows, numbers=("noise", "moved by one", "budget"))
     if preview.flows:
         screen.heading("Who sees what")
         screen.table(("step", "where", "sees"), [(f.stage, f.place, f.sees) for f in preview.flows])
