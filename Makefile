@@ -1,5 +1,6 @@
 # The two commands of the README. Each sets up what it needs: an environment in .venv, packages, weights.
 #   make demo    install, pull weights and public reviews, one private run, verify it, show it
+#                (WRITER=qwen2.5-coder-0.5b: with an Apache-2.0 writer in place of Gemma; slower)
 #   make test    everything that must hold before a change goes in
 # Weights go where `rpsg models pull` puts them (RPSG_HOME moves that place). PYTHON chooses the interpreter.
 
@@ -8,6 +9,8 @@ VENV   ?= .venv
 # What the tests are installed with. Tests of an extra that is not here skip and say so: hf brings PyTorch,
 # which is gigabytes unless its build for processors was installed first; pii brings spaCy.
 EXTRAS ?= local,server,int8,static,vader,parquet,verify,opendp
+# The writer of the demo. The default has terms of use, which are shown before it is brought.
+WRITER ?= gemma-3-270m
 # More words for pytest, as in: make test TESTS="tests/stages -x"
 TESTS  ?=
 # Tests with Gemma's weights skip unless its terms of use are accepted: make test ACCEPT=gemma-3-270m
@@ -51,7 +54,7 @@ $(VENV)/.test: $(VENV)/.made $(PACKAGE)
 # -- the two commands -------------------------------------------------------------------------------------
 
 demo: $(VENV)/.demo
-	@$(BIN)/python examples/demo/demo.py
+	@WRITER=$(WRITER) $(BIN)/python examples/demo/demo.py
 
 test: lint pytest
 
@@ -80,4 +83,4 @@ bench: $(VENV)/.test weights
 hint = printf '\nFailed. Only this once more: %s\n' $(1); exit 1
 
 clean:
-	rm -rf $(VENV) demo-run runs/demo-reviews.jsonl build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) demo-run demo-run-* runs/demo-reviews.jsonl build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -7,6 +7,7 @@ where a stopped one left off; a finished run is shown again and costs no more bu
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 RPSG = Path(sys.executable).with_name("rpsg")
-NEEDED = ("smollm2-135m", "minilm-onnx", "amazon-reviews")
+GEMMA = "gemma-3-270m"
+WRITER = os.environ.get("WRITER") or GEMMA
+NEEDED = (WRITER, "minilm-onnx", "amazon-reviews")
 REVIEWS = Path("runs/demo-reviews.jsonl")
-PRIVATE_ROWS = 2_000  # of 4,000: reading them all takes a small machine a minute longer
-OUT = "demo-run"
+PRIVATE_ROWS = 600  # of 4,000: so few are enough for a sketch
+OUT = "demo-run" if WRITER == GEMMA else f"demo-run-{WRITER}"
 SHOWN = 5
 
 
@@ -42,7 +45,7 @@ def run_command() -> list[str]:
     """The one command of the demo, as it stands in the README."""
     about = "reviews that customers wrote about food they bought online"
     command = ["run", str(REVIEWS), "--text", "text", "--domain", "food-reviews", "--about", about]
-    return [*command, "--epsilon", "2", "--size", "100", "--oversample", "2", "-o", OUT]
+    return [*command, "--epsilon", "2", "--size", "60", "--oversample", "2", "--writer", WRITER, "-o", OUT]
 
 
 def rpsg(*words: str) -> None:
@@ -54,8 +57,14 @@ def rpsg(*words: str) -> None:
 
 
 def bring() -> None:
+    """Pull what is needed. Gemma has terms of use, which are shown; pulling it here accepts them."""
+    if WRITER == GEMMA:
+        say(
+            f"The writer {GEMMA} has terms of use, shown below, and going on accepts them; "
+            "`make demo WRITER=qwen2.5-coder-0.5b` takes an Apache-2.0 writer instead, which is slower."
+        )
     for name in NEEDED:
-        rpsg("models", "pull", name)
+        rpsg("models", "pull", name, *(["--accept-licence"] if name == GEMMA else []))
 
 
 def place_of(name: str) -> Path:

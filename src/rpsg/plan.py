@@ -164,7 +164,8 @@ class Method(Section):
 
     ``select`` is the question that decides which texts stay: one noisy "sketch" of the private texts, or
     their "votes" for the nearest texts. ``diversity`` above 1 takes texts that are less like each other,
-    below 1 more typical ones. The levers of votes are ``rounds``, ``votes_per_record`` and ``hub_correction``.
+    below 1 more typical ones. The levers of votes are ``rounds``, ``votes_per_record`` and
+    ``hub_correction``.
     """
 
     name: str = "strict"

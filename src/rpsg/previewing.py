@@ -53,7 +53,7 @@ IN_WORDS = {
     "cards": "how the texts are spread over the public schema",
     "keyphrases": "words many people use with a topic",
     "votes": "which candidates the private texts are nearest to",
-    "sketch": "where the private texts lie, as one noisy sum",
+    "sketch": "where the private texts lie and how they spread",
 }
 
 
@@ -245,15 +245,18 @@ def _explanations(plan: Plan, pack: Pack, budget: Budget | None) -> tuple[str, .
         lines.append(_parting(plan, n))
     if counts_cards(budget) and (words := plan.data.passage_words):
         whom = "each user" if plan.data.user else "each row"
+        take = "takes" if plan.records_per_unit == 1 else "take"
         lines.append(
             f"Texts of more than {1.5 * words:,.0f} words are read in passages of about {words:,}, cut at "
-            f"ends of sentences; at most {plan.records_per_unit} of {whom} takes part, drawn at random."
+            f"ends of sentences; of {whom} at most {plan.records_per_unit}, drawn at random, {take} part."
         )
     if counts_cards(budget):
-        few = "" if n is not None else " With few people groups of values are counted in place of values."
+        few = "" if n is not None else " With few people, groups of values are counted in place of values."
         lines.append(f"Counted: {in_words(pack)}.{few}")
-    if "sketch" in {release.stage for release in budget.releases} or counts_cards(budget):
-        lines += resolutions(pack, n or smallest_size(plan, pack, budget), budget)
+        people = n or smallest_size(plan, pack, budget)
+        if n is None:
+            lines.append(f"The next figures are for {people:,} people, the fewest that can carry this.")
+        lines += resolutions(pack, people, budget)
     if plans_votes(budget):
         sigma = budget.release(votes_stage(plan, 0)).sigma
         lines.append(f"With this noise the votes of n people tell n / {2 * sigma:.1f} candidates apart.")

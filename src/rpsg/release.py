@@ -80,9 +80,10 @@ class Made:
     ``plan`` is the public plan, as ``evidence/plan.toml`` tells it. Of ``tools`` only names and places are
     used. ``evidence`` is the folder with the noisy vectors and the pack; ``replies`` are those of the writer
     that the corpus was made from, by their keys, ``failed`` the keys of texts that it could not write, and
-    ``vectors`` the rounded embeddings of its texts: all are empty where prompts held private text. ``earlier`` are the requests, by host and
-    model, to writers that were changed for this one. ``noise`` is the source of noise, ``sigma`` the noise of
-    a choice that bounds nothing, and ``flows`` the ways of private text, for methods with private seeds.
+    ``vectors`` the rounded embeddings of its texts: all are empty where prompts held private text.
+    ``earlier`` are the requests, by host and model, to writers that were changed for this one. ``noise`` is
+    the source of noise, ``sigma`` the noise of a choice that bounds nothing, and ``flows`` the ways of
+    private text, for methods with private seeds.
     """
 
     plan: Plan

@@ -70,7 +70,7 @@ def test_a_plan_shows_its_price_and_reads_no_data(rpsg: Rpsg) -> None:
     page = rpsg("plan", *OPTIONS)
     assert page.code == 0, page.err
     assert "best attacker" in page.out
-    assert "votes" in page.out
+    assert "sketch" in page.out
 
 
 def test_data_that_are_not_there_end_in_3(rpsg: Rpsg) -> None:

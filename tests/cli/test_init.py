@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -50,7 +51,8 @@ def test_options_are_written(fake: Api, rpsg: Rpsg) -> None:
 def test_every_key_has_a_comment(fake: Api, rpsg: Rpsg) -> None:
     rpsg("init")
     lines = Path("rpsg.toml").read_text().splitlines()
-    bare = [line for before, line in pairwise(lines) if " = " in line and not before.startswith("# ")]
+    key = re.compile(r"(# )?\w+ = ")
+    bare = [line for before, line in pairwise(lines) if key.match(line) and not before.startswith("# ")]
     assert bare == []
 
 

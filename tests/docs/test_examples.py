@@ -45,7 +45,8 @@ def test_no_mark_of_a_private_row_is_released(example: str) -> None:
     release = rpsg.run(plan, "run").release
     for file in release.rglob("*"):
         if file.is_file() and file.suffix != ".parquet":
-            assert not re.search(MARKS[example], file.read_text(encoding="utf-8")), file.name
+            # Rounded embeddings are numbers: byte for byte, so that a mark within them would be found too.
+            assert not re.search(MARKS[example], file.read_bytes().decode("latin-1")), file.name
 
 
 def test_invented_data_are_always_the_same(example: str) -> None:
@@ -67,4 +68,4 @@ def test_the_demo_types_the_command_it_is_said_to_type() -> None:
     words = demo["run_command"]()
     assert words[:2] == ["run", "runs/demo-reviews.jsonl"]
     assert words[words.index("--epsilon") + 1] == "2"
-    assert words[words.index("--size") + 1] == "100"
+    assert words[words.index("--size") + 1] == "60"

@@ -78,11 +78,14 @@ def test_how_often_the_best_of_five_summaries_is_taken_is_computed() -> None:
 
 def test_the_noise_of_strict_mode_is_computed() -> None:
     told = re.search(
-        r"\u03c3 = ([\d.]+) for the number of people, ([\d.]+) for the cards .*?, ([\d.]+) for", STRICT
+        r"\u03c3 = ([\d.]+) for the number of people, ([\d.]+) for the cards .*?, "
+        r"and ([\d.]+) times a person's whole\s+vector for the sketch",
+        STRICT,
     )
     assert told is not None
     pack = find_pack("food-reviews")
     budget = strict_budget(resolve({"privacy": {"epsilon": 2.0}}), pack)
-    assert [r.stage for r in budget.releases] == ["size", "cards", "votes"]
+    assert [r.stage for r in budget.releases] == ["size", "cards", "sketch"]
     for sigma, release in zip(told.groups(), budget.releases, strict=True):
-        assert float(sigma) == pytest.approx(release.sigma, abs=6e-3)
+        whole = release.w if release.stage == "sketch" else 1
+        assert float(sigma) == pytest.approx(release.sigma / whole, abs=6e-3)

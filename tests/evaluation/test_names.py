@@ -25,7 +25,7 @@ def test_an_unknown_embedder_is_answered_with_those_there_are(name: str) -> None
 
 @pytest.mark.parametrize("name", ["nosuch", "", "nosuch.gguf", "./nosuch", "vader-snippets"])
 def test_an_unknown_language_model_is_answered_with_those_there_are(name: str) -> None:
-    with pytest.raises(UsageError, match=r"no language model[\s\S]*ngram, gemma-3-270m[\s\S]*smollm2-135m"):
+    with pytest.raises(UsageError, match=r"no language model[\s\S]*ngram, .*smollm2-135m"):
         check_names(None, name)
 
 

@@ -57,7 +57,7 @@ def test_json_holds_the_facts_and_no_text(run: Path, capsys: pytest.CaptureFixtu
     assert told["file"] == str(run / "report.html")
     assert told["texts"] == 20
     assert told["claim"]["epsilon"] == 4.0
-    assert [answer["stage"] for answer in told["answers"]] == ["size", "cards", "votes"]
+    assert [answer["stage"] for answer in told["answers"]] == ["size", "cards", "sketch"]
     assert sum(drop["texts"] for drop in told["drops"]) + told["texts"] + 8 == told["writing"]["replies"]
     assert told["metrics"] is None
     corpus = [json.loads(line)["text"] for line in (run / "release/corpus.jsonl").read_text().splitlines()]

@@ -61,6 +61,7 @@ plans = st.fixed_dictionaries(
         ),
     }
 )
+BY_VOTES = {"method": {"select": "votes"}}
 quickly = settings(
     max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
@@ -79,7 +80,7 @@ def test_shares_add_up_to_one_and_no_more_is_spent_than_asked_for(tiny: Pack, wh
 @quickly
 @given(plans)
 def test_each_stage_is_planned_with_the_bounds_of_the_plan(tiny: Pack, what: dict[str, Any]) -> None:
-    plan = resolve(what)
+    plan = resolve(what, BY_VOTES)
     c = plan.privacy.max_records_per_user if plan.data.user else 1
     releases = {r.stage: r for r in strict_budget(plan, tiny).releases}
     assert (releases["cards"].k, releases["cards"].c) == (2 + (plan.data.label is not None), c)

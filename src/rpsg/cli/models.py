@@ -64,9 +64,9 @@ def pull(
     from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed
     from rpsg.models import assets  # noqa: PLC0415  # only when it is needed
 
-    if (terms := assets.terms(name)) and not accept_licence and _can_be_asked() and not as_json:
+    if (terms := assets.terms(name)) and not as_json and (accept_licence or _can_be_asked()):
         Screen.stdout().line(terms)
-        accept_licence = typer.confirm("Do you accept these terms?")
+        accept_licence = accept_licence or typer.confirm("Do you accept these terms?")
     with teller(quiet=quiet, as_json=as_json) as progress:
         place = assets.pull(name, progress=progress, accepted=accept_licence)
     if as_json:

@@ -66,8 +66,12 @@ def _attack(name: str) -> str:
 def _stages(screen: Screen, preview: Preview) -> None:
     if preview.stages:
         screen.heading("What is read from the private data, with which noise")
-        rows = [(s.stage, f"{s.noise:.3g}", f"{s.share:.0%}", s.in_words) for s in preview.stages]
-        screen.table(("step", "noise", "budget", "in words"), rows, numbers=("noise", "budget"))
+        rows = [
+            (s.stage, f"{s.noise:.3g}", f"{s.sensitivity:.3g}", f"{s.share:.0%}", s.in_words)
+            for s in preview.stages
+        ]
+        header = ("step", "noise", "moved by one", "budget", "in words")
+        screen.table(header, rows, numbers=("noise", "moved by one", "budget"))
     if preview.flows:
         screen.heading("Who sees what")
         screen.table(("step", "where", "sees"), [(f.stage, f.place, f.sees) for f in preview.flows])

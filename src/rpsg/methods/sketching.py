@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     Codes = npt.NDArray[np.int64]
 
-#: What the covariance weighs beside the mean at diversity 1. With less of it the choice reaches for texts on the
-#: edge, with more it keeps to the middle (``benchmarks/people.py``).
+#: What the covariance weighs beside the mean at diversity 1. With less of it the choice reaches for texts on
+#: the edge, with more it keeps to the middle (``benchmarks/people.py``).
 WEIGHT_OF_SPREAD = 16.0
 #: What shares of an attribute's values, and roots of the shares of words, weigh beside the mean.
 WEIGHT_OF_SHARES, WEIGHT_OF_WORDS = 0.3, 1.0

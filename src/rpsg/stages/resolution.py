@@ -26,10 +26,11 @@ def resolutions(pack: Pack, n: int, budget: Budget) -> Iterator[str]:
         elif release.stage == "cards":
             yield _cards(pack, n, release.sigma)
         elif release.stage == "sketch":
-            share = release.sigma / (release.w * n)
+            within = CONFIDENT * release.sigma / (release.w * n)
             yield (
-                f"Averaged over {n:,} people, the noise of the sketch is {share:.2%} of the length that a "
-                "record may have, in each direction."
+                f"Each entry of the sketch, a mean over {n:,} people of vectors of length 1 at most, will be "
+                f"known to within {within:.2g} either way, 95 times of 100. What noise alone explains is "
+                "taken out of it."
             )
 
 

@@ -47,12 +47,13 @@ def fitted(
         noisy: counts with normal noise of standard deviation ``sigma`` in each cell.
         total: how many were counted, at least one.
         sigma: see above.
-        uniform_mix: this share of what the noise explains is spread evenly over all cells.
+        uniform_mix: this share of what the noise explains is spread evenly over all cells. Noise may have
+            emptied a cell even where it explains nothing of the others, so it counts for ``sigma`` at least.
         groups: for each axis the group of each position, or None for an axis without a coarse level.
     """
     levels = groups or [None] * noisy.ndim
     found = _line(noisy, total, sigma, levels[0]) if noisy.ndim == 1 else _table(noisy, total, sigma, levels)
-    mix = uniform_mix * found.explained
+    mix = uniform_mix * max(found.explained, min(sigma / total, 1.0))
     shares: Floats = (1 - mix) * found.counts / found.counts.sum() + mix / noisy.size
     return shares
 
