@@ -1,8 +1,8 @@
 """What one person, or one row, adds to the sketch has length w at most, however strange it is.
 
-Seen at the kernel of whole runs: the clean sum with somebody and the clean sum without them differ by a vector
-of length w at most, and everything else about the question is the same. The writer's texts, to which the
-features of the sketch are fitted, follow from noisy answers, which are the same here for all data.
+Seen at the kernel of whole runs: the clean sum with somebody and the clean sum without them differ by a
+vector of length w at most, and everything else about the question is the same. The writer's texts, to which
+the features of the sketch are fitted, follow from noisy answers, which are the same here for all data.
 """
 
 from __future__ import annotations
@@ -93,7 +93,10 @@ def asked(lab: Lab, rows: Rows, name: str, sections: dict[str, Any]) -> Asked:
         return public_histogram(query, vectors, noise)
 
     path = lab.file(rows, f"{name}.jsonl")
-    with pytest.MonkeyPatch.context() as patch, fixed_random_names():  # the same rows of each person are drawn
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        fixed_random_names(),
+    ):  # the same rows of each person are drawn
         patch.setattr("rpsg.privacy.kernel.noisy_histogram", histogram)
         patch.setattr("rpsg.running.time.monotonic", lambda: 0.0)
         lab.run(lab.plan(path, corpus={"size": 6}, **sections), name, embedder=OddEmbedder())

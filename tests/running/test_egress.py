@@ -123,7 +123,9 @@ def test_the_journal_notes_each_batch_before_it_is_sent(lab: Lab) -> None:
             noted.append(len(sendings(lab.folder / "run")))
             return super()._reply(request)
 
-    run = lab.run(lab.plan(lab.file(lab.rows(300)), method={"select": "votes", "rounds": 2}), writer=Watching())
+    run = lab.run(
+        lab.plan(lab.file(lab.rows(300)), method={"select": "votes", "rounds": 2}), writer=Watching()
+    )
     events = sendings(run.path)
     assert noted[0] == 1
     assert noted[-1] == len(events) >= 2

@@ -120,7 +120,7 @@ TAMPERED: dict[str, Callable[[Path], None]] = {
     "a key of the plan": replace_in("evidence/plan.toml", "epsilon = 4.0", "epsilom = 4.0"),
     "the plan is no TOML": replace_in("evidence/plan.toml", "[privacy]", "[privacy"),
     "a value of the pack": replace_in("evidence/pack/pack.toml", "dark coffee", "dark cocoa"),
-    "a prompt of the pack": replace_in("evidence/pack/candidate.txt", "Write a", "Write one"),
+    "a prompt of the pack": replace_in("evidence/pack/candidate.txt", "Customer", "Writer"),
     "a word of the pack that changes no text": replace_in(
         "evidence/pack/pack.toml", "Tiny reviews", "Others"
     ),

@@ -117,9 +117,7 @@ ASKING = {"sketch": "measuring the private texts", "votes": "voting"}
         (ASKING["votes"], "votes"),
     ],
 )
-def test_after_ctrl_c_in_any_stage_the_run_goes_on(
-    lab: Lab, retell: Retell, stage: str, select: str
-) -> None:
+def test_after_ctrl_c_in_any_stage_the_run_goes_on(lab: Lab, retell: Retell, stage: str, select: str) -> None:
     plan = lab.plan(lab.file(lab.rows(300)), method={"select": select})
     first, second = FakeWriter(), FakeWriter()
     with pytest.raises(KeyboardInterrupt):

@@ -20,9 +20,9 @@ def keys_of_a_run(lab: Lab, monkeypatch: pytest.MonkeyPatch, out: str) -> tuple[
     """A run, and every key with which it chose among a person's rows or words."""
     used: set[bytes] = set()
 
-    def bound(corpus: Corpus, most: int | None, key: bytes) -> Sequence[Document]:
+    def bound(corpus: Corpus, most: int | None, key: bytes, passage_words: int) -> Sequence[Document]:
         used.add(key)
-        return whole_bound(corpus, most, key)
+        return whole_bound(corpus, most, key, passage_words)
 
     def some(found: set[str], count: int, key: bytes) -> list[str]:
         used.add(key)

@@ -55,7 +55,9 @@ def test_a_row_that_is_not_finite_is_zero_on_every_processor(odd: float) -> None
 
 
 def test_a_row_too_long_for_an_embedding_stays_within_the_numbers_that_are_kept() -> None:
-    assert np.array_equal(PublicVectors(OtherProcessor(1e9)).embed(TEXTS[:1]), np.ones((1, FakeEmbedder().dim)))
+    assert np.array_equal(
+        PublicVectors(OtherProcessor(1e9)).embed(TEXTS[:1]), np.ones((1, FakeEmbedder().dim))
+    )
 
 
 def test_no_texts_give_no_rows() -> None:

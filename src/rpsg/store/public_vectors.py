@@ -1,9 +1,9 @@
 """The embeddings of the texts that a release was made from, kept with it as whole numbers.
 
 Which texts are chosen depends on their embeddings, and the last bits of an embedding depend on the processor.
-So a run rounds every embedding of a public text to a lattice and goes on from the rounded one, and its evidence
-keeps them. Whoever verifies the release computes the embeddings again, sees that they are the same but for the
-last bits, and goes on from those that are kept: the same texts are chosen on every machine.
+So a run rounds every embedding of a public text to a lattice and goes on from the rounded one, and its
+evidence keeps them. Whoever verifies the release computes the embeddings again, sees that they are the same
+but for the last bits, and goes on from those that are kept: the same texts are chosen on every machine.
 """
 
 from __future__ import annotations

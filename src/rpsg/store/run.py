@@ -272,7 +272,9 @@ def _make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str) ->
                 change_generation(folder, stages)
                 _keep_about(folder, about["run_id"], fingerprint, questions)
                 return stages
-            hint = "The data were asked about the texts that were written, so these cannot change. Set them back"
+            hint = (
+                "The data were asked about the texts that were written, so these cannot change. Set them back"
+            )
     raise RunError(
         f"{folder} holds a run of another plan{_differences(folder, plan_toml)}.",
         hint=f"{hint}, or start a new one in another folder with -o.",
