@@ -110,7 +110,11 @@ def test_a_person_more_moves_the_sketch_by_no_more_than_w(lab: Lab, sections: di
     query, without = asked(lab, people(lab), "without", sections)
     lengths: dict[str, int] = {}
     for number, (name, texts) in enumerate(TEXTS.items()):
-        newcomer = [{"text": text, "user": "newcomer", "label": "food"} for text in texts]
+        labels = ("food", "drink", "food", None, "unheard-of")
+        newcomer = [
+            {"text": text, "user": "newcomer", "label": label}
+            for text, label in zip(texts, labels, strict=False)
+        ]
         added = newcomer[:1] if by_row else newcomer
         again, whole = asked(lab, [*people(lab), *added], f"run-{number}", sections)
         assert again == query, name

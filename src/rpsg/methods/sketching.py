@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     Codes = npt.NDArray[np.int64]
 
-#: What the covariance weighs beside the mean at diversity 1. With less of it the choice reaches for texts on the
-#: edge, with more it keeps to the middle (``benchmarks/people.py``).
+#: What the covariance weighs beside the mean at diversity 1. With less of it the choice reaches for texts on
+#: the edge, with more it keeps to the middle (``benchmarks/people.py``).
 WEIGHT_OF_SPREAD = 16.0
 #: What an attribute's shares weigh beside the mean of the embeddings.
 WEIGHT_OF_SHARES = 0.3
