@@ -1,7 +1,7 @@
 """The page of texts: what comes out, unpicked: ``python benchmarks/texts.py RUN... > docs/texts.md``.
 
-Each run gives its first forty texts, in the order of its corpus, whole, as they were released. What a run was is
-read from its own ledger and plan.
+Each run gives its first forty texts, in the order of its corpus, whole, as they were released. What a run was
+is read from its own ledger and plan.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ SHOWN = 40
 
 HEAD = """# Forty texts of each
 
-What comes out, unpicked: the first forty texts of three runs, whole, in the order of their corpus. Read some before
-you decide. They were written by a model of 270 million parameters on two processor cores; a larger writer writes better
-([which one to take](models.md)). The private texts were public ones that play private: food reviews, conversations in a
-clinic, abstracts of medical papers. Made by `python benchmarks/texts.py RUN...`.
+What comes out, unpicked: the first forty texts of each run, whole, in the order of their corpus. Read some
+before you decide. They were written by a model of 270 million parameters on two processor cores: single
+sentences read like people's, longer texts lose their thread. A larger writer writes better
+([which one to take](models.md)). The private texts were public ones that play private: food reviews, and
+conversations in a clinic. Made by `python benchmarks/texts.py RUN...`.
 """
 
 

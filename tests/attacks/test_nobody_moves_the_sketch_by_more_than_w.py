@@ -1,8 +1,8 @@
 """What one person, or one row, adds to the sketch has length w at most, however strange it is.
 
-Seen at the kernel of whole runs: the clean sum with somebody and the clean sum without them differ by a vector
-of length w at most, and everything else about the question is the same. The writer's texts, to which the
-features of the sketch are fitted, follow from noisy answers, which are the same here for all data.
+Seen at the kernel of whole runs: the clean sum with somebody and the clean sum without them differ by a
+vector of length w at most, and everything else about the question is the same. The writer's texts, to which
+the features of the sketch are fitted, follow from noisy answers, which are the same here for all data.
 """
 
 from __future__ import annotations
@@ -110,7 +110,11 @@ def test_a_person_more_moves_the_sketch_by_no_more_than_w(lab: Lab, sections: di
     query, without = asked(lab, people(lab), "without", sections)
     lengths: dict[str, int] = {}
     for number, (name, texts) in enumerate(TEXTS.items()):
-        newcomer = [{"text": text, "user": "newcomer", "label": "food"} for text in texts]
+        labels = ("food", "drink", "food", None, "unheard-of")
+        newcomer = [
+            {"text": text, "user": "newcomer", "label": label}
+            for text, label in zip(texts, labels, strict=False)
+        ]
         added = newcomer[:1] if by_row else newcomer
         again, whole = asked(lab, [*people(lab), *added], f"run-{number}", sections)
         assert again == query, name

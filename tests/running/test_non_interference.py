@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.conftest import TOPICS
 
-from rpsg.models.fake import FakeWriter
+from rpsg.models.fake import FakeEmbedder, FakeWriter
 from rpsg.privacy.testing import SeededNoise
+from rpsg.store.public_vectors import read_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,6 +74,19 @@ def test_other_private_data_with_the_same_noisy_vectors_give_the_same_requests_a
     assert first.requests == second.requests
     assert len(first.requests) >= 40
     assert released(told) == released(again)
+
+
+@pytest.mark.parametrize("method", [{}, {"select": "votes", "rounds": 2}], ids=str)
+def test_embeddings_are_kept_of_the_texts_that_were_written_and_of_no_private_one(
+    lab: Lab, method: dict[str, Any]
+) -> None:
+    rows = lab.rows(200)
+    writer = FakeWriter()
+    run = lab.run(lab.plan(lab.file(rows), method=method), writer=writer)
+    kept = read_vectors(run.release / "evidence" / "vectors.bin", FakeEmbedder().dim)
+    assert {sha256(text.encode()).digest() for text in run.texts} <= kept.keys()
+    assert not {sha256(row["text"].encode()).digest() for row in rows} & kept.keys()
+    assert len(kept) <= len(writer.requests) + len(TOPICS)
 
 
 def test_the_noise_alone_makes_two_runs_on_the_same_data_differ(lab: Lab) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rpsg.protocols import Request
 
 
-class StopsBeforeTheVotes(Silent):
+class StopsBeforeTheSketch(Silent):
     def start(self, stage: str, total: int | None = None) -> None:
         if stage == "measuring the private texts":
             raise KeyboardInterrupt
@@ -31,7 +31,7 @@ class StopsBeforeTheVotes(Silent):
 def stopped(lab: Lab, plan: Plan) -> None:
     """Begin a run and stop it with Ctrl-C."""
     with pytest.raises(KeyboardInterrupt):
-        lab.run(plan, progress=StopsBeforeTheVotes())
+        lab.run(plan, progress=StopsBeforeTheSketch())
 
 
 def evidence(path: Path) -> dict[str, bytes]:
@@ -69,7 +69,7 @@ def test_embeddings_of_rows_that_changed_are_made_again(lab: Lab) -> None:
     assert kept.read_bytes() == before
     other = lab.plan(lab.file(rows, "other.jsonl"))
     with pytest.raises(KeyboardInterrupt):
-        lab.run(other, "second", progress=StopsBeforeTheVotes())
+        lab.run(other, "second", progress=StopsBeforeTheSketch())
     kept = lab.folder / "second" / "private" / "embeddings.f32.sealed"
     before = kept.read_bytes()
     lab.file([*rows[:-1], {**rows[-1], "text": "another text"}], "other.jsonl")

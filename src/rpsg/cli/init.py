@@ -57,7 +57,6 @@ _COMMENTS = {
     "models.sentiment": "What tells the mood of a text; by default a probe that fits the embedder.",
     "models.form": "chat, text (one document to go on with), or auto (as suits the weights).",
     "models.context": "Tokens that a writer of this machine can hold; a server has its own limit.",
-    "models.form": "How the writer gets examples: as a chat, as a text to go on with, or as suits it (auto).",
     "generation.temperature": "How freely the writer chooses; by default as the pack, or the paper, says.",
     "server.base_url": "Where it is, as in http://127.0.0.1:11434/v1. Empty: https://api.openai.com/v1.",
     "server.this_machine": "Your word that the server runs here: no tunnel, no proxy to another machine.",

@@ -96,7 +96,8 @@ def _measure(
     labels: int,
 ) -> npt.NDArray[np.int64]:
     """The noisy sum, shape (labels, dim): asked once, charged before the noise is drawn."""
-    what = f"sum of {features.count} coordinates of the embedding, their products, and {len(features.words)} words"
+    words = len(features.words)
+    what = f"sum of {features.count} coordinates of the embedding, their products, and {words} words"
     asked = ask(job, "sketch", f"{what}, for each label" if label else what, labels * features.dim)
 
     def poor(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -136,7 +136,7 @@ def require_readers(job: Job) -> None:
         ) from error
     if not np.any(on_lattice(vectors)):
         raise ModelError(
-            f"The embedder {job.tools.embedder.name} gives no rows of unit length, and no others can be used.",
+            f"The embedder {job.tools.embedder.name} gives no rows of unit length, and others are of no use.",
             hint="Have it divide each row by its length, or choose another with --embedder.",
         )
 

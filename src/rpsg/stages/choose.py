@@ -37,7 +37,7 @@ class Block:
 
     @classmethod
     def of_codes(cls, codes: Numbers, shares: Floats, weight: float = 1.0) -> Block:
-        """Shares that values should have among the chosen: ``codes`` (texts,), -1 for a text without a value."""
+        """Shares that values should have among the chosen: ``codes`` (texts,), -1 for none."""
         entries = np.zeros((len(codes), len(shares)))
         known = np.flatnonzero(codes >= 0)
         entries[known, codes[known]] = 1.0

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.records import Card
 
-#: How many sets of examples each length is written with, at the most, and for how many texts of a run there is
-#: one: more sets vary the texts, fewer share more work.
+#: How many sets of examples each length is written with, at the most, and for how many texts of a run there
+#: is one: more sets vary the texts, fewer share more work.
 PREFIXES, TEXTS_A_PREFIX = 4, 60
 #: No more words of examples than this, so that a prompt fits into the context of a small model.
 SHOWN_WORDS = 640

@@ -32,23 +32,23 @@ TOPIC = re.compile(r"[A-Za-z][\w ,'&/-]{2,49}")
 SHOWN = (
     (
         "messages that guests send to a hotel",
-        "late check-in; noise from the street; lost luggage; parking; breakfast hours; a wrong bill; a broken shower",
+        "late check-in; noise from the street; lost luggage; parking; breakfast; a wrong bill; a broken shower",
     ),
     (
         "posts in a forum of car owners",
-        "oil leaks; winter tires; selling a used car; strange noises; insurance after a crash; fuel economy; rust",
+        "oil leaks; winter tires; selling a used car; strange noises; insurance; fuel economy; rust",
     ),
     (
         "letters from parents to a school",
-        "bullying; a sick child; the lunch menu; homework load; school bus delays; a lost jacket; exam results",
+        "bullying; a sick child; the lunch menu; homework load; school bus delays; a lost jacket; exams",
     ),
     (
         "reports of engineers about wind turbines",
-        "blade cracks; gearbox temperature; lightning damage; grid outages; oil changes; icing; sensor faults",
+        "blade cracks; gearbox temperature; lightning damage; grid outages; oil changes; icing; sensors",
     ),
     (
         "comments of customers about a bank's app",
-        "login problems; transfer limits; hidden fees; face recognition; slow updates; lost cards; foreign currency",
+        "login problems; transfer limits; hidden fees; face recognition; updates; lost cards; currency",
     ),
 )
 

@@ -2,11 +2,11 @@
 
 Each text is a point in embedding space. Its features are its coordinates along the main axes of the drafts
 (the texts written so far) and the products of every two of them, so their mean over many texts holds where
-those texts lie and how they spread: the mean and the covariance. Beside them lie the shares of common words
-(``word_roots.py``), because an embedding hardly says how a text is worded. Every person adds one such vector of length
-at most 1, and the sum is released once, with noise (a private mean embedding, as in Harder, Adamczewski and
-Park, 2021). Whatever is done with it afterwards reads no private data: a pool of any size, any number of
-rounds.
+those texts lie and how they spread: the mean and the covariance. Beside them are the shares of common words
+(``word_roots.py``), because an embedding hardly says how a text is worded. Every person adds one such vector
+of length at most 1, and the sum is released once, with noise (a private mean embedding, as in Harder,
+Adamczewski and Park, 2021). Whatever is done with it afterwards reads no private data: a pool of any size,
+any number of rounds.
 
 Axes, centre and scale are fitted to the drafts alone, before the question is asked. They are whole numbers on
 a lattice, and so is every private embedding: the coordinates of a row are then exact, whichever rows lie
@@ -78,9 +78,10 @@ def words_wanted(labels: int) -> int:
 class Features:
     """What a vector holds: public, and the same on neighbouring data.
 
-    ``centre`` (dim,) and ``axes`` (dim, d) are whole numbers on the lattice. ``base`` is the mean of the drafts'
-    own coordinates and products and ``word_base`` that of their words' roots; both are taken off, because what
-    all share says nothing. ``scale`` and ``word_scale`` make most of what is left as long as it may be.
+    ``centre`` (dim,) and ``axes`` (dim, d) are whole numbers on the lattice. ``base`` is the mean of the
+    drafts' own coordinates and products and ``word_base`` that of their words' roots; both are taken off,
+    because what all share says nothing. ``scale`` and ``word_scale`` make most of what is left as long as it
+    may be.
     """
 
     centre: Floats
@@ -95,7 +96,7 @@ class Features:
     def fit(
         cls, drafts: Vectors, texts: Sequence[str], most_axes: int = AXES, most_words: int = WORDS
     ) -> Features:
-        """The features for ``drafts``, unit rows of shape (m, dim): along their main axes, and of their words."""
+        """The features for ``drafts``, unit rows (m, dim): along their main axes, and of their words."""
         exact = on_lattice(drafts).astype(np.float64)
         centre = np.rint(exact.mean(axis=0))
         off = exact - centre
@@ -231,8 +232,8 @@ class Target:
     """What the mean of chosen texts should be: from a noisy sum, with the noise shrunk away.
 
     ``mean`` (d,) and ``products`` (d, d) are means of coordinates and of their products, in the units of
-    ``Features.raw`` (unweighted products), ``words`` (words,) that of the words' roots. ``trust`` holds how much of
-    coordinates, products and words was kept, 0 (noise alone) to 1.
+    ``Features.raw`` (unweighted products), ``words`` (words,) that of the words' roots. ``trust`` holds how
+    much of coordinates, products and words was kept, 0 (noise alone) to 1.
     """
 
     mean: Floats

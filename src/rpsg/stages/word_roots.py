@@ -1,8 +1,8 @@
 """Which common words a text uses, as numbers: the square roots of their shares.
 
-The squares of a text's numbers are shares of its words, so their sum is at most 1 and the vector is never longer
-than 1, however long the text is. The words are those that the most drafts use: public, and found anew for each
-run, so any language with blanks between words will do.
+The squares of a text's numbers are shares of its words, so their sum is at most 1 and the vector is never
+longer than 1, however long the text is. The words are those that the most drafts use: public, and found anew
+for each run, so any language with blanks between words will do.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def common_words(drafts: Sequence[str], most: int = WORDS) -> tuple[str, ...]:
 
 
 def word_roots(texts: Sequence[str], words: Sequence[str]) -> npt.NDArray[np.float64]:
-    """The root of each word's share of all words of each text, shape (texts, words); each row from its text alone."""
+    """The root of each word's share of a text, shape (texts, words); each row from its text alone."""
     place = {word: i for i, word in enumerate(words)}
     roots = np.zeros((len(texts), len(words)))
     for row, text in zip(roots, texts, strict=True):
