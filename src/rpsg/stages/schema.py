@@ -32,7 +32,7 @@ TOPIC = re.compile(r"[A-Za-z][\w ,'&/-]{2,49}")
 SHOWN = (
     (
         "messages that guests send to a hotel",
-        "late check-in; noise from the street; lost luggage; parking; breakfast; a wrong bill; a broken shower",
+        "late check-in; noise from the street; lost luggage; parking; breakfast; a wrong bill; no hot water",
     ),
     (
         "posts in a forum of car owners",
