@@ -17,16 +17,19 @@ if TYPE_CHECKING:
 
     from rpsg.results import Run
 
-METHODS = ("strict", "split", "paper", "floor")
+METHODS: dict[str, dict[str, str]] = {
+    **{name: {"name": name} for name in ("strict", "split", "paper", "floor")},
+    "votes": {"name": "strict", "select": "votes"},
+}
 
 
 @pytest.fixture(scope="session")
 def finished(lab_of: Callable[[Path], Lab], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
-    """One run of each method, by built-in models without weights."""
+    """One run of each method, and of strict with votes, by built-in models without weights."""
     lab = lab_of(tmp_path_factory.mktemp("finished"))
     file = lab.file(lab.rows(400))
     data = {"label": "label", "labels": ["food", "drink"]}
-    plans = {name: lab.plan(file, method={"name": name}, data=data) for name in METHODS}
+    plans = {name: lab.plan(file, method=method, data=data) for name, method in METHODS.items()}
     return {name: api.run(plan, lab.folder / name) for name, plan in plans.items()}
 
 

@@ -258,6 +258,7 @@ TAMPERS: dict[str, tuple[str, Change]] = {
     "ten times the noise, in the evidence too": ("strict", more_noise_and_its_evidence),
     "ten times the noise for voters": ("split", more_noise_and_its_evidence),
     "the sketch was never asked for": ("strict", without_the_last_question),
+    "the votes were never asked for": ("votes", without_the_last_question),
     "voters' votes were never asked for": ("split", without_the_last_question),
     "no private data were read": ("strict", no_private_data),
     "a test run is valid": ("paper", in_ledger(lambda b: b.update(status="research_only"))),
@@ -367,7 +368,7 @@ TAMPERS: dict[str, tuple[str, Change]] = {
     "a sketch with a number too few": ("strict", in_sketch(lambda values: values.pop())),
     "a sketch with a number too many": ("strict", in_sketch(lambda values: values.append(0))),
     "the sketches of two labels exchanged": ("strict", in_sketch(exchanged)),
-    "a vote": ("split", in_lines("evidence/release-001.json", lambda b: b["values"].__setitem__(0, 999))),
+    "a vote": ("votes", in_lines("evidence/release-002.json", lambda b: b["values"].__setitem__(0, 999))),
     # Embeddings of the texts.
     "the embedding of a text": ("strict", in_vectors(with_one_high_bit)),
     "an embedding of an unknown text": ("strict", in_vectors(lambda rows: rows + b"\xff" * ONE_ROW)),
@@ -467,7 +468,7 @@ def failed(found: Verification) -> list[str]:
     return [f"{check.name}: {check.detail}" for check in found.checks if not check.ok]
 
 
-@pytest.mark.parametrize("method", ["strict", "split", "paper", "floor"])
+@pytest.mark.parametrize("method", ["strict", "votes", "split", "paper", "floor"])
 def test_a_new_seal_on_an_unchanged_release_is_nothing_to_catch(
     release_of: Callable[[str], Path], method: str
 ) -> None:

@@ -212,7 +212,7 @@ def test_the_whole_plan_is_reserved_before_the_file_is_opened(lab: Lab) -> None:
 def test_a_run_that_ends_badly_gives_back_what_it_has_not_drawn(lab: Lab, error: BaseException) -> None:
     plan = lab.plan(lab.file(lab.rows(300)), data={"account": "reviews"})
     with pytest.raises(type(error)):
-        lab.run(plan, progress=Watching(plan, "voting", error))
+        lab.run(plan, progress=Watching(plan, "measuring the private texts", error))
     (total,) = statement(plan).totals
     assert total.mu2 > 0.0
     assert total.reserved_mu2 == 0.0
