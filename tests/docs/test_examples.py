@@ -63,6 +63,24 @@ def test_the_columns_of_a_plan_are_in_the_data(example: str) -> None:
     assert {data.text, data.user} | ({data.label} if data.label else set()) <= set(row)
 
 
+@pytest.mark.parametrize(
+    ("writer", "accepted"),
+    [("", "gemma-3-270m --accept-licence"), ("qwen2.5-coder-0.5b", "qwen2.5-coder-0.5b")],
+)
+def test_the_demo_says_that_it_accepts_terms_before_it_does_and_has_a_way_round_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], writer: str, accepted: str
+) -> None:
+    monkeypatch.setenv("WRITER", writer)
+    demo = runpy.run_path(str(EXAMPLES / "demo" / "demo.py"))
+    bring, typed = demo["bring"], []
+    bring.__globals__["rpsg"] = lambda *words: typed.append((" ".join(words), capsys.readouterr().out))
+    bring()
+    first, said = typed[0]
+    assert first == f"models pull {accepted}"
+    assert ("going on accepts them" in said) == (not writer)
+    assert not any("--accept-licence" in command for command, _ in typed[1:])
+
+
 def test_the_demo_types_the_command_it_is_said_to_type() -> None:
     demo = runpy.run_path(str(EXAMPLES / "demo" / "demo.py"))
     words = demo["run_command"]()

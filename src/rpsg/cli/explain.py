@@ -104,10 +104,7 @@ def _background(facts: dict[str, Any]) -> list[str]:
     return [
         f"{seen}, but for a chance of {delta:g}.",
         f"{noise} are to be told from each other.",
-        (
-            f"{if_replaced}: epsilon {replaced} at most, {counts} where nothing but counts was asked for. "
-            "A run with a sketch lies between the two."
-        ),
+        f"{if_replaced}: epsilon {replaced} at most, {counts} for counts alone, in between for a sketch.",
     ]
 
 
