@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sys
+from importlib import import_module
 from math import log, sqrt
 from pathlib import Path
 
@@ -89,3 +92,13 @@ def test_the_noise_of_strict_mode_is_computed() -> None:
     for sigma, release in zip(told.groups(), budget.releases, strict=True):
         whole = release.w if release.stage == "sketch" else 1
         assert float(sigma) == pytest.approx(release.sigma / whole, abs=6e-3)
+
+
+def test_the_table_of_people_is_that_of_its_result_file() -> None:
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    try:
+        people = import_module("people")
+    finally:
+        sys.path.remove(str(ROOT / "benchmarks"))
+    result = json.loads((ROOT / "benchmarks" / "results" / "people-food-reviews.json").read_text("utf-8"))
+    assert people.table(result["seeds"]) in (ROOT / "docs" / "benchmarks.md").read_text("utf-8")
