@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.evaluation.downstream import minimise
-from rpsg.evaluation.intervals import NORMAL, around
+from rpsg.evaluation.intervals import around_share
 from rpsg.evaluation.measure import UnavailableError
 from rpsg.stages.streams import stream
 from rpsg.textstats.words import word_marks
@@ -100,7 +100,7 @@ def two_sample_auc(inputs: Inputs) -> Measure:
         "two_sample_auc",
         value,
         better=False,
-        interval=around(value, NORMAL * error, 0.0, 1.0),
+        interval=around_share(value, error, len(corpus)),
         model=MODEL,
         details={"texts of each side": len(corpus), "by fold": areas},
     )
