@@ -49,12 +49,17 @@ def main(given: Sequence[str] | None = None) -> None:
         return
     models = Models("fake", language_model=options.judge)
     found: dict[str, Any] = {"judge": options.judge, "texts of each set": options.size, "corpora": {}}
+    earlier = json.loads(options.out.read_text("utf-8")) if options.out and options.out.is_file() else {}
+    if {key: earlier.get(key) for key in found} == {**found, "corpora": earlier.get("corpora")}:
+        found = earlier
     named = {"reviews": _reviews(), **{name: _read(where) for name, where in map(_named, options.real)}}
     written = {name: _read(where) for name, where in map(_named, options.texts)}
     for name, texts in named.items():
         sets = planted(texts, options.size)
         if name == "reviews":
             sets |= {of: _fit(own)[: options.size] for of, own in written.items()}
+        if set(found["corpora"].get(name, ())) == set(sets):
+            continue  # measured by an earlier call that was stopped
         judged = {}
         for of, own in sets.items():
             judged[of] = judge(Inputs(Texts(own, models), None, models))

@@ -23,6 +23,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import rpsg
+from rpsg import registry
 from rpsg.evaluation.corpora import Columns, read_rows
 from rpsg.models.assets import locate
 from rpsg.textstats.self_bleu import self_bleu_scores
@@ -30,6 +31,8 @@ from rpsg.textstats.self_bleu import self_bleu_scores
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+#: A language model reads for these.
+JUDGED = {"coherence", "word_order"}
 AIM_RATIO = 50
 AIM_SECONDS = 60
 AIM_GIB = 2
@@ -98,6 +101,7 @@ def everything(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         train_real=folder / "ceiling.jsonl",
         floor=folder / "floor.jsonl" if args.floor else None,
         embedder=args.embedder,
+        metrics=[name for name in registry.names("metrics") if name not in JUDGED],
     )
     total = time.perf_counter() - since
     embedding = report.seconds.get("fid", 0.0)

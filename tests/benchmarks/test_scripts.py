@@ -90,6 +90,7 @@ def test_a_lost_vote_stops_the_memory_benchmark(monkeypatch: pytest.MonkeyPatch,
         ("quality-films", "quality", "benchmarks"),
         ("metrics-food-reviews", "metrics", "evaluation"),
         ("metrics-abstracts", "metrics", "evaluation"),
+        ("coherence", "coherence", "evaluation"),
     ],
 )
 def test_a_documented_table_is_the_one_of_its_result_file(result: str, script: str, page: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.evaluation.downstream import minimise
-from rpsg.evaluation.intervals import NORMAL, around
+from rpsg.evaluation.intervals import around_share
 from rpsg.evaluation.measure import UnavailableError
 from rpsg.stages.streams import stream
 from rpsg.textstats.words import word_marks
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 FOLDS = 5
-LEAST = 10
+#: Texts of each side, at least and at most.
+LEAST, MOST = 10, 1000
 CELLS = 1 << 18
 #: Strength of the fit: rows have length one, so a text moves its score by little; measured on public texts.
 C = 10.0
@@ -48,20 +50,24 @@ class Grams:
     values: Floats
     lengths: Ints
 
+    @cached_property
+    def owner(self) -> Ints:
+        """The row of each value."""
+        return np.repeat(np.arange(len(self.lengths)), self.lengths)
+
     def rows(self, chosen: npt.NDArray[np.bool_]) -> Grams:
         """The chosen rows."""
-        kept = np.repeat(chosen, self.lengths)
+        kept = chosen[self.owner]
         return Grams(self.cells[kept], self.values[kept], self.lengths[chosen])
 
     def times(self, weight: Floats) -> Floats:
         """The product with one number for each cell; shape (texts,)."""
-        owner = np.repeat(np.arange(len(self.lengths)), self.lengths)
-        sums = np.bincount(owner, weights=self.values * weight[self.cells], minlength=len(self.lengths))
+        sums = np.bincount(self.owner, weights=self.values * weight[self.cells], minlength=len(self.lengths))
         return np.asarray(sums, np.float64)
 
     def summed(self, weight: Floats, cells: int) -> Floats:
         """The rows summed with one number for each; shape (cells,)."""
-        spread = self.values * np.repeat(weight, self.lengths)
+        spread = self.values * weight[self.owner]
         return np.asarray(np.bincount(self.cells, weights=spread, minlength=cells), np.float64)
 
 
@@ -94,16 +100,16 @@ def two_sample_auc(inputs: Inputs) -> Measure:
         "two_sample_auc",
         value,
         better=False,
-        interval=around(value, NORMAL * error, 0.0, 1.0),
+        interval=around_share(value, error, len(corpus)),
         model=MODEL,
         details={"texts of each side": len(corpus), "by fold": areas},
     )
 
 
 def _matched(inputs: Inputs) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The texts of both sides, as many of each: of the larger side some by chance."""
+    """As many texts of both sides, a thousand at most; where a side has more, some by chance."""
     sides = inputs.corpus.texts, inputs.real.texts
-    least = min(map(len, sides))
+    least = min(MOST, *map(len, sides))
     draw = stream(inputs.seed, "two samples")
     first, second = (tuple(side[i] for i in np.sort(draw.permutation(len(side))[:least])) for side in sides)
     return first, second
@@ -120,17 +126,18 @@ def folds(texts: Sequence[str], seed: int) -> Ints:
 
 
 def grams_of(texts: Sequence[str]) -> Grams:
-    """Rows of length one: counts by their logarithm, each cell the less the more texts have it (tf-idf)."""
+    """Rows of length one: counts by their logarithm, each cell the less the more texts have it (tf-idf).
+
+    What stands in one text alone is left out: nothing can be learnt from it about another.
+    """
     found = [np.unique(_cells(text), return_counts=True) for text in texts]
-    lengths = np.array([len(cells) for cells, _ in found], np.int64)
-    cells = np.concatenate([cells for cells, _ in found])
-    held = np.bincount(cells, minlength=CELLS)
-    values = (1 + np.log(np.concatenate([counts for _, counts in found]))) * (
-        1 + np.log((1 + len(texts)) / (1 + held[cells]))
-    )
-    owner = np.repeat(np.arange(len(texts)), lengths)
+    owner = np.repeat(np.arange(len(texts)), [len(cells) for cells, _ in found])
+    cells, counts = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    held = np.bincount(cells, minlength=CELLS)[cells]
+    owner, cells, counts, held = (of[held > 1] for of in (owner, cells, counts, held))
+    values = (1 + np.log(counts)) * (1 + np.log((1 + len(texts)) / (1 + held)))
     norms = np.sqrt(np.bincount(owner, weights=values**2, minlength=len(texts)))
-    return Grams(cells, values / norms[owner], lengths)
+    return Grams(cells, values / norms[owner], np.bincount(owner, minlength=len(texts)))
 
 
 def _cells(text: str) -> Ints:

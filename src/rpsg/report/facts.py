@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rpsg.report.parts.histograms import bins_of
-from rpsg.report.quality import quality_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +28,7 @@ def facts_of(story: Story, scores: Scores | None) -> dict[str, Any]:
         "people": None if story.people is None else asdict(story.people),
         "coverage": [_covered(covered) for covered in story.coverage],
         "words": _lengths(words),
-        "quality": asdict(quality_of(story.texts, story.facts.pack)),
+        "quality": asdict(story.facts.quality),
         "writing": None if story.calls is None else asdict(story.calls),
         "drops": [
             {"stage": stage, "reason": reason, "texts": count}

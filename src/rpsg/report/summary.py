@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rpsg.egress import hosts
 from rpsg.models.catalogue import licence_of
 from rpsg.privacy.gaussian import rounded_up
 from rpsg.report.fields import fields
-from rpsg.report.quality import quality_of
+from rpsg.report.quality import Quality, quality_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ SEEDED = ("donors", "records")
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a summary and a card are made of."""
+    """What a summary and a card are made of; ``quality`` is computed from the released texts, once."""
 
     plan: Plan
     pack: Pack
@@ -36,6 +36,10 @@ class Facts:
     writer: str
     embedder: str
     seen: Sequence[Seen] = ()
+    quality: Quality = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "quality", quality_of(self.pool.alive(), self.pack))
 
 
 def summary(facts: Facts) -> str:
@@ -43,7 +47,7 @@ def summary(facts: Facts) -> str:
     parts = [
         *(
             _made(facts),
-            quality_of(facts.pool.alive(), facts.pack).line,
+            facts.quality.line,
             _claimed(facts),
             _cautions(facts),
             _spent(facts),

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from rpsg.privacy.claims import not_below
 from rpsg.report.blocks import counted, listed, paragraph, percent, percent_up, power
 from rpsg.report.html import Html, foreign, joined, tag
-from rpsg.report.quality import quality_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +47,7 @@ def headline(story: Story) -> Html:
             foreign(facts.pack.name),
             f", method {plan.method.name}.",
         ),
-        tag("p", quality_of(story.texts, facts.pack).line or None, class_="quality"),
+        tag("p", facts.quality.line or None, class_="quality"),
     )
 
 
