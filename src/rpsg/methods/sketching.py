@@ -14,7 +14,15 @@ from rpsg.stages.annotate import codes_of, fits_none
 from rpsg.stages.choose import Block, Objective, choose
 from rpsg.stages.fit import poor_fit_line
 from rpsg.stages.selection import shares
-from rpsg.stages.sketch import Features, axes_wanted, poor_share, sketch_vectors, target_of, words_wanted
+from rpsg.stages.sketch import (
+    LENGTH,
+    Features,
+    axes_wanted,
+    poor_share,
+    sketch_vectors,
+    target_of,
+    words_wanted,
+)
 from rpsg.stages.word_roots import word_roots
 
 if TYPE_CHECKING:
@@ -97,7 +105,10 @@ def _measure(
 ) -> npt.NDArray[np.int64]:
     """The noisy sum, shape (labels, dim): asked once, charged before the noise is drawn."""
     words = len(features.words)
-    what = f"sum of {features.count} coordinates of the embedding, their products, and {words} words"
+    what = (
+        f"sum of vectors of length {LENGTH}: {features.count} coordinates of the embedding, their products, "
+        f"and {words} words"
+    )
     asked = ask(job, "sketch", f"{what}, for each label" if label else what, labels * features.dim)
 
     def poor(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
