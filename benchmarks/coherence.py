@@ -71,7 +71,7 @@ def main(given: Sequence[str] | None = None) -> None:
 
 def _parsed(given: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--judge", default="ngram", help="weights; default: SmolLM2-135M")
+    parser.add_argument("--judge", default="smollm2-135m", help="weights: a name, a folder or a GGUF file")
     parser.add_argument("--size", type=int, default=30, help="texts of each set")
     parser.add_argument("--real", action="append", default=[], metavar="NAME=FILE:COLUMN")
     parser.add_argument("--texts", action="append", default=[], metavar="NAME=FILE:COLUMN")
