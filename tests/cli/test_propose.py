@@ -12,6 +12,7 @@ from rpsg.models.fake import FakeEmbedder, FakeWriter
 from rpsg.stages.schema import propose_topics, write_pack
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from rpsg.protocols import Request
@@ -33,16 +34,26 @@ def lists(request: Request) -> str:
     return "Here you are\n" + "\n".join(f"{i}. {name.title()}." for i, name in enumerate(NAMES, 1))
 
 
-def test_topics_are_taken_from_lists_of_any_style_and_each_only_once() -> None:
-    topics = propose_topics("messages to a railway", FakeWriter(lists), FakeEmbedder(64), size=50)
-    assert topics == NAMES
+def in_one_line(_: Request) -> str:
+    return "; ".join([*NAMES, "Late trains.", "lost luggage"])  # the last stands in a list that was shown
+
+
+@pytest.mark.parametrize("style", [lists, in_one_line])
+def test_topics_are_taken_from_lists_of_any_style_and_each_only_once(style: Callable[[Request], str]) -> None:
+    topics = propose_topics("messages to a railway", FakeWriter(style), FakeEmbedder(64), size=50)
+    assert sorted(topics) == sorted(NAMES)
+
+
+def test_topics_that_have_to_do_with_the_public_line_come_first() -> None:
+    topics = propose_topics("bicycles in trains", FakeWriter(lists), FakeEmbedder(64), size=3)
+    assert topics[0] == "bicycles"
 
 
 def test_the_writer_sees_the_public_line_and_nothing_else() -> None:
     writer = FakeWriter(lists)
     propose_topics("messages to a railway", writer, FakeEmbedder(64), size=9)
     assert {request.messages[-1].content for request in writer.requests} == {
-        "List 15 different topics of: messages to a railway"
+        "Texts: messages to a railway\nTopics:"
     }
 
 
