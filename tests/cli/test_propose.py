@@ -45,7 +45,7 @@ def test_topics_are_taken_from_lists_of_any_style_and_each_only_once(style: Call
 
 
 def test_topics_that_have_to_do_with_the_public_line_come_first() -> None:
-    topics = propose_topics("bicycles in trains", FakeWriter(lists), FakeEmbedder(64), size=3)
+    topics = propose_topics("bicycles", FakeWriter(lists), FakeEmbedder(64), size=9)
     assert topics[0] == "bicycles"
 
 
