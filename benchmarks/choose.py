@@ -1,4 +1,6 @@
-"""How long it takes to choose texts by a sketch, and how much memory: ``python benchmarks/choose.py``.
+"""How long it takes to drop near-duplicates and to choose texts by a sketch, and how much memory.
+
+    python benchmarks/choose.py
 
 --texts 20000 --size 1000 --axes 128    what is chosen from what
 """
@@ -12,7 +14,9 @@ import time
 import numpy as np
 
 from rpsg.privacy.whole_vectors import quantise
+from rpsg.records import Candidate, Card, Pool
 from rpsg.stages.choose import Block, Objective, choose, distance
+from rpsg.stages.cosine_filter import drop_near_duplicates
 from rpsg.stages.sketch import LENGTH, Features, Target, target_of
 from rpsg.stages.word_roots import word_roots
 
@@ -34,6 +38,11 @@ def main() -> None:
         return whole
 
     drafts, private = rows(told.texts, 0.0), rows(told.people, 0.5)
+    pool = Pool(tuple(Candidate(i, "", Card({})) for i in range(len(drafts))))
+    start = time.perf_counter()
+    drop_near_duplicates(pool, drafts)
+    print(f"near-duplicates of {told.texts:,} drafts {time.perf_counter() - start:6.1f} s")
+
     start = time.perf_counter()
     features = Features.fit(drafts, words_for(drafts), told.axes)
     print(f"features of {told.texts:,} drafts        {time.perf_counter() - start:6.1f} s")

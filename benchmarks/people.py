@@ -10,8 +10,11 @@ cards steer less than they would with a writer; what a cell loses by that it los
 
 Rows, each with as many texts: "floor", drafts by chance; "sketch" and "votes" for each number of people and
 epsilon; "ceiling", private rows themselves. Held-out rows, which nothing sees, are what all are measured
-against. Each seed is another split. Drafts are lines {"card": {...}, "text": "..."}: a floor run's release
-has them (``evidence/candidates.jsonl``).
+against. Each seed is another split. Drafts are the rows of a release without private data, as this makes one:
+
+    rpsg run --method floor --domain food-reviews --size 600 -o drafts
+
+Its file is ``drafts/release/corpus.jsonl``.
 """
 
 from __future__ import annotations
@@ -200,7 +203,8 @@ def main() -> None:
     if args.show:
         print(table(json.loads(args.show.read_text(encoding="utf-8"))["seeds"]))
         return
-    drafts = [json.loads(line) for line in args.drafts.read_text(encoding="utf-8").splitlines()]
+    rows = [json.loads(line) for line in args.drafts.read_text(encoding="utf-8").splitlines()]
+    drafts = [{"text": row["text"], "card": row["attributes"]} for row in rows]
     files = args.data or sorted(locate("amazon-reviews").glob("*.jsonl"))
     texts = [text for path in files for text in read_texts(path, args.text)]
     tools = load_tools(rpsg.make_plan({"models": {"writer": "fake"}}))
