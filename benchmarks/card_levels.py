@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.domains import find_pack
+from rpsg.methods.budget import strict_budget
 from rpsg.plan import resolve
-from rpsg.stages.budget import strict_budget
 from rpsg.stages.cards import is_coarse
 from rpsg.stages.levels import thinned
 from rpsg.stages.shrinking import fitted, project

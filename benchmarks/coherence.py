@@ -24,17 +24,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rpsg.evaluation.coherence import halves, judge
-from rpsg.evaluation.intervals import of_mean
-from rpsg.evaluation.measure import Inputs, Texts
+from rpsg.evaluation.inputs import Inputs, Texts
+from rpsg.evaluation.metrics.coherence import halves, judge
+from rpsg.evaluation.metrics.intervals import of_mean
+from rpsg.evaluation.metrics.two_sample import wins
 from rpsg.evaluation.models import Models
-from rpsg.evaluation.two_sample import wins
-from rpsg.models.assets import locate
+from rpsg.models.download import locate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rpsg.evaluation.coherence import Judged
+    from rpsg.evaluation.metrics.coherence import Judged
 
 LONGEST, SHORTEST = 80, 25
 SENTENCE = re.compile(r"(?<=[.!?])\s+")

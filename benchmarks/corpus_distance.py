@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.evaluation.fidelity import Moments, frechet_distance, mean_cosine
-from rpsg.evaluation.neighbours import K, balls, radii
+from rpsg.evaluation.metrics.frechet import Moments, frechet_distance, mean_cosine
+from rpsg.evaluation.metrics.knn import K, balls, radii
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

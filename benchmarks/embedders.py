@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg import registry
-from rpsg.models.assets import locate
+from rpsg.models.download import locate
 from rpsg.models.sentiment import EmbeddingSentiment
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import rpsg
 from rpsg import registry
 from rpsg.evaluation.corpora import Columns, read_rows
-from rpsg.models.assets import locate
+from rpsg.models.download import locate
 from rpsg.textstats.self_bleu import self_bleu_scores
 
 if TYPE_CHECKING:

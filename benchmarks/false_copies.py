@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 
-from rpsg.models.assets import locate
-from rpsg.stages.guard import shares_characters, shares_words
+from rpsg.models.download import locate
+from rpsg.stages.leak_guard import shares_characters, shares_words
 
 WORDS, CHARACTERS, CANDIDATE = 6, 30, 60
 

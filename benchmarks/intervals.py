@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg import registry
-from rpsg.evaluation.asking import measure
-from rpsg.evaluation.measure import Inputs, Texts
+from rpsg.evaluation.inputs import Inputs, Texts
 from rpsg.evaluation.models import Models
-from rpsg.models.assets import locate
+from rpsg.evaluation.runner import measure
+from rpsg.models.download import locate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

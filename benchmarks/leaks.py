@@ -19,15 +19,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rpsg.models.recognisers import PatternRecogniser
-from rpsg.stages.guard import identities, names_any, shares_words
-from rpsg.store.run import open_vault
+from rpsg.models.pii import PatternRecogniser
+from rpsg.stages.leak_guard import identities, names_any, shares_words
+from rpsg.storage.run_folder import open_vault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rpsg.protocols import Recogniser
-    from rpsg.stages.guard import Identities
+    from rpsg.stages.leak_guard import Identities
 
 WORDS = 8
 Pairs = list[tuple[int, str]]  # the number of a seed, and a text made from it

@@ -25,13 +25,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.privacy.ballots import Query, clean_histogram
+from rpsg.privacy.histogram import Query, clean_histogram
 from rpsg.privacy.private import Private, open_private
 from rpsg.records import Corpus, Document
-from rpsg.stages.seeds import People
+from rpsg.stages.contributions import People
 from rpsg.stages.votes import vote_ballots
-from rpsg.store.vault import Vault
-from rpsg.store.vectors import Vectors
+from rpsg.storage.vault import Vault
+from rpsg.storage.vectors import Vectors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

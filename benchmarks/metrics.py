@@ -25,10 +25,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import rpsg
-from rpsg.evaluation.measure import Measure
+from rpsg.evaluation.inputs import Measure
 from rpsg.evaluation.table import Line
-from rpsg.models.assets import locate
-from rpsg.running import execute, load_tools
+from rpsg.models.download import locate
+from rpsg.pipeline.execute import execute, load_tools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -37,11 +37,11 @@ from quality import STUDENT, Remembering, read_texts
 from rpsg import registry
 from rpsg.domains import find_pack
 from rpsg.errors import InfeasibleError
-from rpsg.evaluation.measure import Inputs, Texts, UnavailableError
+from rpsg.evaluation.inputs import Inputs, Texts, UnavailableError
 from rpsg.evaluation.models import Models
-from rpsg.models.assets import locate
+from rpsg.models.download import locate
+from rpsg.pipeline.execute import execute, load_tools
 from rpsg.protocols import Reply
-from rpsg.running import execute, load_tools
 from rpsg.stages.prompts import fields_of, fill
 
 if TYPE_CHECKING:

@@ -26,13 +26,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rpsg.domains import find_pack
+from rpsg.pipeline.execute import load_tools
 from rpsg.plan import resolve
 from rpsg.protocols import Message
-from rpsg.running import load_tools
 from rpsg.stages.cards import CardModel
+from rpsg.stages.clean_reply import tidy
 from rpsg.stages.prompts import candidate_request
-from rpsg.stages.streams import stream
-from rpsg.stages.tidy import tidy
+from rpsg.stages.rng import stream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

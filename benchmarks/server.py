@@ -20,7 +20,7 @@ import urllib.request
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from rpsg.models.server.writer import ServerWriter
+from rpsg.models.openai.writer import ServerWriter
 from rpsg.plan import Server
 from rpsg.protocols import Message, Request
 

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.models.assets import pull
-from rpsg.models.onnx_embedder import OnnxEmbedder
+from rpsg.models.download import pull
+from rpsg.models.onnx.embedder import OnnxEmbedder
 from rpsg.models.sentiment import VALUES
 
 # A mean rating within one point of zero is no clear lean either way. News sentences are left out: their

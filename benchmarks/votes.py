@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.privacy.ballots import Query, clean_histogram
+from rpsg.privacy.histogram import Query, clean_histogram
 from rpsg.privacy.private import Private, open_private
 from rpsg.stages.votes import block_rows, hubness, nearest_candidates, vote_ballots
 

@@ -23,9 +23,9 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rpsg.models.assets import locate
-from rpsg.models.llama_server import LlamaServer, _payload
-from rpsg.models.llamacpp import LlamaCppWriter
+from rpsg.models.download import locate
+from rpsg.models.llamacpp.server import LlamaServer, _payload
+from rpsg.models.llamacpp.writer import LlamaCppWriter
 from rpsg.protocols import Message, Request
 
 if TYPE_CHECKING:

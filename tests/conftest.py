@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rpsg import running
 from rpsg.domains import read_pack
-from rpsg.methods.places import seed_tools
+from rpsg.methods.seeded import seed_tools
 from rpsg.methods.tools import Tools
 from rpsg.models.fake import FakeClassifier, FakeEmbedder, FakeWriter
+from rpsg.pipeline import execute as running
 from rpsg.plan import resolve
 from rpsg.privacy.evidence import Selected, parse_evidence
 from rpsg.privacy.private import open_private
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from rpsg.domains import Pack
     from rpsg.plan import Plan
-    from rpsg.privacy.ballots import IntArray, Query
+    from rpsg.privacy.histogram import IntArray, Query
     from rpsg.privacy.mechanisms import Contributions, UnitItems
     from rpsg.privacy.private import Private
     from rpsg.protocols import Embedder, NoiseSource, Progress, Writer
@@ -172,7 +172,7 @@ def limits_of_this_process() -> Iterator[None]:
 
     kept = {name: getattr(resource, name) for name in ("getrlimit", "RLIMIT_CORE", "RLIM_INFINITY")}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("rpsg.dumps.resource", SimpleNamespace(**kept, setrlimit=lambda *_: None))
+        patch.setattr("rpsg.hardening.resource", SimpleNamespace(**kept, setrlimit=lambda *_: None))
         yield
 
 
@@ -335,6 +335,6 @@ def retell(monkeypatch: pytest.MonkeyPatch) -> Callable[[Run], None]:
 @pytest.fixture
 def rng() -> np.random.Generator:
     """A public random stream, always the same."""
-    from rpsg.stages.streams import stream
+    from rpsg.stages.rng import stream
 
     return stream(0, "tests")

@@ -13,11 +13,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from rpsg.silence import switch_off
+from rpsg.telemetry import switch_off
 
 if TYPE_CHECKING:
     from rpsg.api import evaluate, make_plan, preview, read_run, run, synthesize, verify
-    from rpsg.evaluation.measure import Measure
+    from rpsg.evaluation.inputs import Measure
     from rpsg.evaluation.table import Line, Report
 
 __version__ = "0.1.0"
@@ -36,7 +36,7 @@ __all__ = [
 #: Names that are not in ``rpsg.api``: what ``evaluate`` gives.
 _ELSEWHERE = {
     "Line": "rpsg.evaluation.table",
-    "Measure": "rpsg.evaluation.measure",
+    "Measure": "rpsg.evaluation.inputs",
     "Report": "rpsg.evaluation.table",
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from rpsg.given import name_of, path_of
+from rpsg.arguments import name_of, path_of
 from rpsg.plan import Plan, resolve
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rpsg.evaluation.table import Report
     from rpsg.protocols import Embedder, Progress
     from rpsg.results import Finding, Preview, Run, Verification
-    from rpsg.store.readers import Reading
+    from rpsg.storage.readers import Reading
 
 
 def synthesize(
@@ -72,7 +72,7 @@ def preview(plan: Plan) -> Preview:
 
     Raises InfeasibleError when the declared number of people cannot carry the schema or the size.
     """
-    from rpsg import previewing  # noqa: PLC0415  # numpy, only when it is needed
+    from rpsg.pipeline import preview as previewing  # noqa: PLC0415  # numpy, only when it is needed
 
     return previewing.preview(plan)
 
@@ -83,14 +83,14 @@ def check(plan: Plan) -> Reading:
     Nothing is spent, and nothing of it may go into a release or a log that others read. DataError when the
     file cannot be read at all, UsageError when no data is named.
     """
-    from rpsg import checking  # noqa: PLC0415  # as above
+    from rpsg.pipeline import check as checking  # noqa: PLC0415  # as above
 
     return checking.check(plan)
 
 
 def run(plan: Plan, out: str | Path, progress: Progress | None = None) -> Run:
     """Run the plan in the folder ``out``, or go on with a run that stopped there."""
-    from rpsg import running  # noqa: PLC0415  # numpy and models, only when they are needed
+    from rpsg.pipeline import execute as running  # noqa: PLC0415  # numpy and models, only when they are needed
 
     return running.execute(plan, path_of(out, "out"), progress=progress)
 
@@ -118,7 +118,8 @@ def verify(
     the private ``data`` (default: where the plan says); these checks depend on private data and are not for
     publication. VerificationError when there is no release, UsageError for another role.
     """
-    from rpsg import opening, verifying  # noqa: PLC0415  # as above
+    from rpsg.verification import opening  # noqa: PLC0415  # as above
+    from rpsg.verification import verify as verifying  # noqa: PLC0415  # as above
 
     found = verifying.verify(
         path_of(release, "release"),
@@ -141,7 +142,7 @@ def examine(plan: Plan, folder: str | Path | None = None) -> Iterator[Finding]:
 
     ``folder`` is a run folder whose file modes are looked at too.
     """
-    from rpsg import doctor  # noqa: PLC0415  # as above
+    from rpsg.pipeline import doctor  # noqa: PLC0415  # as above
 
     return doctor.examine(plan, None if folder is None else path_of(folder, "folder"))
 
@@ -214,6 +215,6 @@ def read_run(path: str | Path) -> Run:
     RunError when there is no finished run or a file of it is damaged, VerificationError when its release
     holds what no release has.
     """
-    from rpsg.release import read_any_release  # noqa: PLC0415  # as above
+    from rpsg.pipeline.publish import read_any_release  # noqa: PLC0415  # as above
 
     return read_any_release(path_of(path, "path"))

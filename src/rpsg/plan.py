@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from rpsg.arguments import is_text
 from rpsg.errors import UsageError
-from rpsg.given import is_text
 from rpsg.records import OTHER
 
 if TYPE_CHECKING:

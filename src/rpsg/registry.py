@@ -12,13 +12,13 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.errors import UsageError
-from rpsg.models.canary import check_scorer
+from rpsg.models.scorer_check import check_scorer
 from rpsg.protocols import Method
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rpsg.evaluation.measure import Metric
+    from rpsg.evaluation.inputs import Metric
     from rpsg.models.documents import Form
     from rpsg.plan import Server
     from rpsg.protocols import Classifier, Embedder, Scorer, Writer
@@ -39,8 +39,8 @@ BUILT_IN: Mapping[Kind, Mapping[str, tuple[str, str]]] = {
         "qwen2.5-coder-0.5b": ("rpsg.models.build:llamacpp", "Qwen2.5-Coder-0.5B-Instruct, on this machine"),
         "qwen2.5-coder-1.5b": ("rpsg.models.build:llamacpp", "Qwen2.5-Coder-1.5B-Instruct, on this machine"),
         "smollm2-135m": ("rpsg.models.build:llamacpp", "SmolLM2-135M-Instruct, on this machine"),
-        "openai:MODEL": ("rpsg.models.server.build:writer", "a model of an OpenAI-compatible server"),
-        "azure:DEPLOYMENT": ("rpsg.models.server.build:writer", "a deployment on Azure OpenAI"),
+        "openai:MODEL": ("rpsg.models.openai.build:writer", "a model of an OpenAI-compatible server"),
+        "azure:DEPLOYMENT": ("rpsg.models.openai.build:writer", "a deployment on Azure OpenAI"),
         "transformers:NAME": (
             "rpsg.models.build:transformers_writer",
             "weights with PyTorch: a folder, GGUF or OWNER/REPO",
@@ -50,8 +50,8 @@ BUILT_IN: Mapping[Kind, Mapping[str, tuple[str, str]]] = {
     "embedders": {
         "minilm": ("rpsg.models.build:minilm", "all-MiniLM-L6-v2, on this machine (the default)"),
         "int8": ("rpsg.models.build:int8", "all-MiniLM-L6-v2 in whole numbers, over twice as fast"),
-        "openai:MODEL": ("rpsg.models.server.build:embedder", "a model of an OpenAI-compatible server"),
-        "azure:DEPLOYMENT": ("rpsg.models.server.build:embedder", "a deployment on Azure OpenAI"),
+        "openai:MODEL": ("rpsg.models.openai.build:embedder", "a model of an OpenAI-compatible server"),
+        "azure:DEPLOYMENT": ("rpsg.models.openai.build:embedder", "a deployment on Azure OpenAI"),
         "static": ("rpsg.models.build:static", "word vectors made from minilm, for millions of texts"),
         "st:NAME": (
             "rpsg.models.build:sentence_transformers",
@@ -80,94 +80,109 @@ BUILT_IN: Mapping[Kind, Mapping[str, tuple[str, str]]] = {
         "fake": ("rpsg.models.build:fake_scorer", "word frequencies, for tests"),
     },
     "metrics": {
-        "fid": ("rpsg.evaluation.fidelity:fid", "Frechet distance of embeddings; lower is better"),
-        "mauve": ("rpsg.evaluation.histograms:mauve", "MAUVE on embeddings, 0 to 1; higher is better"),
-        "knn_precision": ("rpsg.evaluation.neighbours:knn_precision", "share of texts among real ones"),
-        "knn_recall": ("rpsg.evaluation.neighbours:knn_recall", "share of real texts that are reached"),
-        "knn_f1": ("rpsg.evaluation.neighbours:knn_f1", "harmonic mean of precision and recall"),
-        "density": ("rpsg.evaluation.neighbours:density", "how many real texts a text lies among"),
-        "coverage": ("rpsg.evaluation.neighbours:coverage", "share of real texts with a text nearby"),
-        "kl": ("rpsg.evaluation.histograms:kl", "KL divergence over shared buckets; lower is better"),
-        "tv": ("rpsg.evaluation.histograms:tv", "total variation over shared buckets; lower is better"),
+        "fid": ("rpsg.evaluation.metrics.frechet:fid", "Frechet distance of embeddings; lower is better"),
+        "mauve": (
+            "rpsg.evaluation.metrics.divergence:mauve",
+            "MAUVE on embeddings, 0 to 1; higher is better",
+        ),
+        "knn_precision": ("rpsg.evaluation.metrics.knn:knn_precision", "share of texts among real ones"),
+        "knn_recall": ("rpsg.evaluation.metrics.knn:knn_recall", "share of real texts that are reached"),
+        "knn_f1": ("rpsg.evaluation.metrics.knn:knn_f1", "harmonic mean of precision and recall"),
+        "density": ("rpsg.evaluation.metrics.knn:density", "how many real texts a text lies among"),
+        "coverage": ("rpsg.evaluation.metrics.knn:coverage", "share of real texts with a text nearby"),
+        "kl": ("rpsg.evaluation.metrics.divergence:kl", "KL divergence over shared buckets; lower is better"),
+        "tv": (
+            "rpsg.evaluation.metrics.divergence:tv",
+            "total variation over shared buckets; lower is better",
+        ),
         "wasserstein": (
-            "rpsg.evaluation.histograms:wasserstein",
+            "rpsg.evaluation.metrics.divergence:wasserstein",
             "between sorted heights of the buckets, as published",
         ),
         "sliced_wasserstein": (
-            "rpsg.evaluation.transport:sliced_wasserstein",
+            "rpsg.evaluation.metrics.optimal_transport:sliced_wasserstein",
             "distance of embeddings over random directions",
         ),
         "sinkhorn": (
-            "rpsg.evaluation.transport:sinkhorn",
+            "rpsg.evaluation.metrics.optimal_transport:sinkhorn",
             "Sinkhorn divergence of embeddings; lower is better",
         ),
         "word_distance": (
-            "rpsg.evaluation.histograms:word_distance",
+            "rpsg.evaluation.metrics.divergence:word_distance",
             "total variation of words; no embedder",
         ),
         "next_word_accuracy": (
-            "rpsg.evaluation.language_model:next_word_accuracy",
+            "rpsg.evaluation.metrics.language_model:next_word_accuracy",
             "train a language model here, test it on real texts",
         ),
         "perplexity": (
-            "rpsg.evaluation.language_model:perplexity",
+            "rpsg.evaluation.metrics.language_model:perplexity",
             "the same model's perplexity on real texts",
         ),
         "downstream_accuracy": (
-            "rpsg.evaluation.downstream:downstream_accuracy",
+            "rpsg.evaluation.metrics.downstream:downstream_accuracy",
             "train a classifier here, test it on real texts",
         ),
         "downstream_f1": (
-            "rpsg.evaluation.downstream:downstream_f1",
+            "rpsg.evaluation.metrics.downstream:downstream_f1",
             "the same classifier's mean F1 over labels",
         ),
         "sentiment_distance": (
-            "rpsg.evaluation.sentiment:sentiment_distance",
+            "rpsg.evaluation.metrics.sentiment:sentiment_distance",
             "total variation of sentiments; lower is better",
         ),
         "sentiment_agreement": (
-            "rpsg.evaluation.sentiment:sentiment_agreement",
+            "rpsg.evaluation.metrics.sentiment:sentiment_agreement",
             "share of texts with the sentiment asked for",
         ),
         "length_distance": (
-            "rpsg.evaluation.lengths:length_distance",
+            "rpsg.evaluation.metrics.lengths:length_distance",
             "total variation of lengths; lower is better",
         ),
-        "length_mean": ("rpsg.evaluation.lengths:length_mean", "mean number of words"),
-        "self_bleu": ("rpsg.evaluation.self_bleu:self_bleu", "how well a text is foretold by the others"),
-        "self_similarity": ("rpsg.evaluation.fidelity:self_similarity", "mean cosine of two texts"),
-        "distinct_1": ("rpsg.evaluation.diversity:distinct_1", "different words over all words"),
-        "distinct_2": ("rpsg.evaluation.diversity:distinct_2", "different word pairs over all pairs"),
-        "distinct_3": ("rpsg.evaluation.diversity:distinct_3", "different runs of three words over all runs"),
-        "vocabulary": ("rpsg.evaluation.diversity:vocabulary", "number of different words"),
+        "length_mean": ("rpsg.evaluation.metrics.lengths:length_mean", "mean number of words"),
+        "self_bleu": (
+            "rpsg.evaluation.metrics.self_bleu:self_bleu",
+            "how well a text is foretold by the others",
+        ),
+        "self_similarity": ("rpsg.evaluation.metrics.frechet:self_similarity", "mean cosine of two texts"),
+        "distinct_1": ("rpsg.evaluation.metrics.diversity:distinct_1", "different words over all words"),
+        "distinct_2": ("rpsg.evaluation.metrics.diversity:distinct_2", "different word pairs over all pairs"),
+        "distinct_3": (
+            "rpsg.evaluation.metrics.diversity:distinct_3",
+            "different runs of three words over all runs",
+        ),
+        "vocabulary": ("rpsg.evaluation.metrics.diversity:vocabulary", "number of different words"),
         "type_token_ratio": (
-            "rpsg.evaluation.diversity:type_token_ratio",
+            "rpsg.evaluation.metrics.diversity:type_token_ratio",
             "different words over words, within a text",
         ),
-        "readability": ("rpsg.evaluation.diversity:readability", "Flesch reading ease, for English"),
-        "echo_rate": ("rpsg.evaluation.echoes:echo_rate", "share of texts with words of their prompt"),
+        "readability": ("rpsg.evaluation.metrics.diversity:readability", "Flesch reading ease, for English"),
+        "echo_rate": (
+            "rpsg.evaluation.metrics.echoes:echo_rate",
+            "share of texts with words of their prompt",
+        ),
         "repetition_rate": (
-            "rpsg.evaluation.echoes:repetition_rate",
+            "rpsg.evaluation.metrics.echoes:repetition_rate",
             "share of texts that repeat themselves or another",
         ),
         "two_sample_auc": (
-            "rpsg.evaluation.two_sample:two_sample_auc",
+            "rpsg.evaluation.metrics.two_sample:two_sample_auc",
             "how well a classifier of n-grams tells texts from real ones",
         ),
         "coherence": (
-            "rpsg.evaluation.coherence:coherence",
+            "rpsg.evaluation.metrics.coherence:coherence",
             "what the beginning of a text tells of its end",
         ),
         "word_order": (
-            "rpsg.evaluation.coherence:word_order",
+            "rpsg.evaluation.metrics.coherence:word_order",
             "how much likelier the words are in their order",
         ),
         "attribute_coverage": (
-            "rpsg.evaluation.coverage:attribute_coverage",
+            "rpsg.evaluation.metrics.attributes:attribute_coverage",
             "share of counted people whose values occur (runs)",
         ),
         "attribute_distance": (
-            "rpsg.evaluation.coverage:attribute_distance",
+            "rpsg.evaluation.metrics.attributes:attribute_distance",
             "values of texts against noisy counts (runs)",
         ),
     },

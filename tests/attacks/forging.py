@@ -10,15 +10,15 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rpsg.claimed import read_claimed
+from rpsg.pipeline.publish import build_release
 from rpsg.plan import resolve
 from rpsg.privacy.claims import claim_text
 from rpsg.privacy.facts import Free
 from rpsg.privacy.seal import seal
-from rpsg.release import build_release
-from rpsg.replaying import made_again
-from rpsg.report.settings import told_toml
-from rpsg.verifying import plan_to_open
+from rpsg.release.public_plan import told_toml
+from rpsg.verification.claimed import read_claimed
+from rpsg.verification.replay import made_again
+from rpsg.verification.verify import plan_to_open
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,7 @@ from tests.attacks.forging import added, in_ledger, in_lines, replaced, sealed_a
 
 from rpsg import api
 from rpsg.errors import RpsgError, UsageError, VerificationError
-from rpsg.report.writing import write_private, write_public
+from rpsg.report.files import write_private, write_public
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rpsg.errors import RunError
-from rpsg.store.callbook import read_public
+from rpsg.storage.call_report import read_public
 
 if TYPE_CHECKING:
     from pathlib import Path

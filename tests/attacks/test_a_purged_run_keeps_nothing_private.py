@@ -8,9 +8,9 @@ import pytest
 
 from rpsg import api
 from rpsg.errors import RunError
-from rpsg.purging import purge
-from rpsg.report.writing import write_private
-from rpsg.store.run import open_vault
+from rpsg.pipeline.purge import purge
+from rpsg.report.files import write_private
+from rpsg.storage.run_folder import open_vault
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,7 +89,7 @@ def test_a_purge_that_was_cut_short_can_be_repeated(lab: Lab, monkeypatch: pytes
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("rpsg.purging._remove", die)
+        patch.setattr("rpsg.pipeline.purge._remove", die)
         with pytest.raises(KeyboardInterrupt):
             purge(run)
     with pytest.raises(RunError, match="rpsg purge"):

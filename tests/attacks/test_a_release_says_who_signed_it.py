@@ -12,7 +12,7 @@ import pytest
 from rpsg import api
 from rpsg.errors import PrivacyError, UsageError, VerificationError
 from rpsg.privacy.signing import is_signed, make_pair, private_key, signature_of, signer_of
-from rpsg.publishing import publish
+from rpsg.verification.sign import publish
 
 if TYPE_CHECKING:
     from collections.abc import Callable

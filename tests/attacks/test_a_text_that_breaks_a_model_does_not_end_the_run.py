@@ -100,7 +100,7 @@ def test_a_panic_inside_the_box_is_told_without_its_message() -> None:
 def test_an_error_that_no_reader_foresaw_is_told_without_its_message(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rpsg.store.readers.rows.clean", lambda text: raises(ValueError(text))(text))
+    monkeypatch.setattr("rpsg.storage.readers.rows.clean", lambda text: raises(ValueError(text))(text))
     with pytest.raises(PrivacyError, match="its message is withheld"):
         lab.run(lab.plan(lab.file(lab.rows(150))))
 

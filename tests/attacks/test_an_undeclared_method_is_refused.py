@@ -12,10 +12,10 @@ import pytest
 from rpsg import api, registry
 from rpsg.errors import RpsgError, UsageError
 from rpsg.methods import strict
+from rpsg.methods.budget import strict_budget
 from rpsg.models.fake import FakeClassifier
 from rpsg.protocols import Method, Reads
 from rpsg.records import Candidate, Card, Pool
-from rpsg.stages.budget import strict_budget
 
 if TYPE_CHECKING:
     from tests.conftest import Lab

@@ -13,10 +13,10 @@ import pytest
 
 from rpsg import api, registry
 from rpsg.errors import InfeasibleError
-from rpsg.evaluation.runs import found_labels
+from rpsg.evaluation.floor import found_labels
 from rpsg.models.fake import FakeClassifier, FakeWriter
+from rpsg.pipeline.execute import Silent
 from rpsg.privacy.odometer import Odometer, account_name
-from rpsg.running import Silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.conftest import Lab
 
     from rpsg.plan import Plan
-    from rpsg.privacy.ballots import Query
+    from rpsg.privacy.histogram import Query
     from rpsg.results import Run
 
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from rpsg.privacy.ballots import IntArray, Query
+    from rpsg.privacy.histogram import IntArray, Query
     from rpsg.privacy.mechanisms import Contributions, UnitItems
     from rpsg.privacy.private import Private
     from rpsg.protocols import NoiseSource
@@ -362,7 +362,7 @@ def test_no_other_command_tells_neighbours_apart(
 
 def test_the_audit_sees_a_leak(world: Callable[..., World], monkeypatch: pytest.MonkeyPatch) -> None:
     """The audit itself can fail: a progress line that counts the rows is found."""
-    from rpsg.stages.seeds import People
+    from rpsg.stages.contributions import People
 
     plain = People.rows.func  # type: ignore[attr-defined]  # a cached property
 

@@ -25,14 +25,14 @@ resource.setrlimit(resource.RLIMIT_CORE, (most, most))
 #: Everything that lets private text into a process.
 READINGS = {
     "a run": """
-from rpsg import running
+from rpsg.pipeline import execute as running
 from rpsg.plan import resolve
 try:
     running.execute(resolve({"corpus": {"domain": "no such pack"}}), None)
 except Exception: pass
 """,
     "a file": """
-from rpsg.store.readers import read_corpus
+from rpsg.storage.readers import read_corpus
 read_corpus("notes.jsonl")
 """,
     "an evaluation of texts in memory": """

@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 import rpsg
-from rpsg import registry, silence
+from rpsg import registry
+from rpsg import telemetry as silence
 from rpsg.errors import PrivacyError
-from rpsg.models import onnx_session
+from rpsg.models.onnx import session as onnx_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,28 +101,28 @@ KINDS = {
         ("writers transformers:NAME",),
     ),
     "transformers scorer": Kind(
-        "from rpsg.models.torch_models.scorer import TransformersScorer\n"
+        "from rpsg.models.transformers.scorer import TransformersScorer\n"
         "assert TransformersScorer(FOLDER).score(TEXTS)\n",
         "transformers",
         "causal",
         ("scorers transformers:NAME", "scorers smollm2-135m"),
     ),
     "transformers classifier": Kind(
-        "from rpsg.models.torch_models.classifier import TransformersSentiment\n"
+        "from rpsg.models.transformers.classifier import TransformersSentiment\n"
         "import numpy\nTransformersSentiment(FOLDER).classify(TEXTS, numpy.zeros((4, 2), 'f4'))\n",
         "transformers",
         "classifier",
         ("classifiers transformers:NAME",),
     ),
     "summariser": Kind(
-        "from rpsg.models.torch_models.summariser import Seq2SeqSummariser\n"
+        "from rpsg.models.transformers.summarizer import Seq2SeqSummariser\n"
         "assert Seq2SeqSummariser(FOLDER).summarise(\n"
         "    TEXTS[1:3], count=2, least=2, most=6, sampled=False, seed=0)\n",
         "transformers",
         "bart",
     ),
     "surrogate": Kind(
-        "from rpsg.models.torch_models.surrogate import FineTuned\n"
+        "from rpsg.models.transformers.surrogate import FineTuned\n"
         "assert FineTuned(FOLDER, epochs=1).train(TEXTS[1:3] * 4, 7).score(TEXTS[:2])\n",
         "transformers",
         "encoder",
@@ -137,13 +138,13 @@ KINDS = {
         "presidio_analyzer",
     ),
     "patterns": Kind(
-        "from rpsg.models.recognisers import PatternRecogniser\nassert PatternRecogniser().find(TEXTS)[0]\n"
+        "from rpsg.models.pii import PatternRecogniser\nassert PatternRecogniser().find(TEXTS)[0]\n"
     ),
     "opendp noise": Kind(
         "from rpsg.privacy.noise import OpenDPNoise\nassert len(OpenDPNoise().draw(3.0, 5)) == 5\n", "opendp"
     ),
     "pyarrow": Kind(
-        "from rpsg.store.readers import read_corpus\nread_corpus(FOLDER + '/texts.parquet')\n",
+        "from rpsg.storage.readers import read_corpus\nread_corpus(FOLDER + '/texts.parquet')\n",
         "pyarrow",
         "parquet",
     ),
@@ -318,7 +319,7 @@ def names_imported(node: ast.AST) -> list[str]:
     return []
 
 
-@pytest.mark.parametrize("first", ["rpsg", "rpsg.models.onnx_session", "rpsg.evaluation.neural"])
+@pytest.mark.parametrize("first", ["rpsg", "rpsg.models.onnx.session", "rpsg.evaluation.metrics.fine_tuning"])
 def test_importing_any_part_of_rpsg_sets_every_switch_and_children_inherit_it(first: str) -> None:
     clean = {n: v for n, v in os.environ.items() if n not in switches()} | {"PYTHONPATH": str(SOURCES.parent)}
     child = f"import os; print([os.environ.get(n) for n in {sorted(switches())}])"

@@ -17,7 +17,7 @@ import pytest
 from rpsg.errors import BudgetError, RunError
 from rpsg.privacy.account import Account, Cap
 from rpsg.privacy.accounting import StagePlan, calibrate
-from rpsg.privacy.ballots import Ballots, Query
+from rpsg.privacy.histogram import Ballots, Query
 from rpsg.privacy.kernel import Kernel
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.odometer import Odometer

@@ -14,18 +14,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.attacks.bad_rows import CASES, JSONL, LIMIT, NOTHING, WRITE, in_jsonl, row
-from tests.running.test_control_flow import journal, names
-from tests.running.test_non_interference import released
+from tests.pipeline.test_control_flow import journal, names
+from tests.pipeline.test_non_interference import released
 
 from rpsg.api import read_run
 from rpsg.cli import main
 from rpsg.errors import DataError
+from rpsg.pipeline.private_data import LEFT_OUT
 from rpsg.plan import Data, resolve
 from rpsg.privacy.claims import REFUSED, UNREADABLE
 from rpsg.privacy.private import open_private
 from rpsg.privacy.verify import verify_ledger
-from rpsg.private_side import LEFT_OUT
-from rpsg.store.readers import lines, read_by_rule
+from rpsg.storage.readers import read_by_rule
+from rpsg.storage.readers import text as lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.records import Document
     from rpsg.results import Run
-    from rpsg.store.readers import Reading
+    from rpsg.storage.readers import Reading
 
     Retell = Callable[[Run], None]
 
@@ -209,7 +210,7 @@ def test_the_command_ends_the_same_way_with_the_row_and_without_it(
     lab: Lab, retell: Retell, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(lab.folder)
-    monkeypatch.setattr("rpsg.running.time.monotonic", lambda: 0.0)
+    monkeypatch.setattr("rpsg.pipeline.execute.time.monotonic", lambda: 0.0)
     ends: list[tuple[int, str, str]] = []
     for extra in (None, JSONL["a label that is an object"]):
         path = in_jsonl(lab.folder, lab.rows(220), extra)

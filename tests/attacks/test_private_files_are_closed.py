@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from rpsg import running
 from rpsg.errors import RpsgError, RunError
 from rpsg.models.fake import FakeEmbedder
+from rpsg.pipeline import execute as running
 from rpsg.privacy.odometer import state_folder
-from rpsg.store.run import open_vault
-from rpsg.store.sealing import CHUNK
-from rpsg.store.vault import Vault
-from rpsg.store.vectors import Vectors
+from rpsg.storage.run_folder import open_vault
+from rpsg.storage.sealing import CHUNK
+from rpsg.storage.vault import Vault
+from rpsg.storage.vectors import Vectors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,7 +58,7 @@ def unfinished(lab: Lab, plan: Plan) -> Path:
         def die(*_: object, **__: object) -> None:
             raise KeyboardInterrupt
 
-        patch.setattr("rpsg.running.publish", die)
+        patch.setattr("rpsg.pipeline.execute.publish", die)
         with pytest.raises(KeyboardInterrupt):
             running.execute(plan, out, tools=lab.tools())
     return out
@@ -166,7 +166,7 @@ def test_embeddings_of_zeros_put_there_by_hand_are_noticed(lab: Lab, key: str) -
 
 def test_a_private_reply_is_not_in_its_file_and_is_missed_where_it_was_moved(vault: Vault) -> None:
     from rpsg.protocols import Message, Reply, Request
-    from rpsg.store.calls import CallStore
+    from rpsg.storage.call_store import CallStore
 
     (vault.folder / "private").mkdir()
     request = Request((Message("user", MARKER),), max_tokens=5, seed=1, temperature=1.0, top_p=1.0)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import rpsg
+from rpsg.arguments import is_text, path_of
 from rpsg.cli import main
 from rpsg.errors import DataError, RpsgError, UsageError
-from rpsg.given import is_text, path_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

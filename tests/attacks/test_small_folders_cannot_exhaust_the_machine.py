@@ -8,7 +8,7 @@ import pytest
 from tests.attacks.forging import ledger_of, put_ledger
 
 from rpsg import api
-from rpsg.store import foreign
+from rpsg.storage import foreign
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from rpsg import api, running
+from rpsg import api
 from rpsg.errors import RunError, UsageError
-from rpsg.opening import COMMITMENT, DRAWS, STORY, open_run
+from rpsg.pipeline import execute as running
 from rpsg.privacy.noise import RoundedGaussian
+from rpsg.verification.opening import COMMITMENT, DRAWS, STORY, open_run
 
 if TYPE_CHECKING:
     from pathlib import Path

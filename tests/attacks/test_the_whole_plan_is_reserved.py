@@ -16,9 +16,9 @@ import pytest
 from rpsg import api
 from rpsg.errors import BudgetError, DataError
 from rpsg.models.fake import FakeWriter
+from rpsg.pipeline.execute import Silent
 from rpsg.privacy.account import Account
 from rpsg.privacy.odometer import Odometer
-from rpsg.running import Silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ import numpy as np
 from rpsg.errors import BudgetError
 from rpsg.privacy.account import Cap
 from rpsg.privacy.accounting import StagePlan, calibrate
-from rpsg.privacy.ballots import Ballots, Query
+from rpsg.privacy.histogram import Ballots, Query
 from rpsg.privacy.kernel import Kernel
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.odometer import Odometer

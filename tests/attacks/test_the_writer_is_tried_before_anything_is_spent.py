@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.models.server.faulty import FaultyServer, answer
+from tests.models.openai.faulty import FaultyServer, answer
 
-from rpsg import private_side
 from rpsg.errors import ModelError
 from rpsg.models.fake import FakeWriter
-from rpsg.models.server.writer import ServerWriter
+from rpsg.models.openai.writer import ServerWriter
+from rpsg.pipeline import private_data as private_side
+from rpsg.pipeline.execute import Silent
 from rpsg.privacy.odometer import Odometer, account_name
-from rpsg.running import Silent
-from rpsg.store import readers
-from rpsg.store.changes import TRIAL
+from rpsg.storage import readers
+from rpsg.storage.changes import TRIAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -179,7 +179,7 @@ HTTP: dict[str, tuple[Any, str]] = {
 def test_a_server_that_cannot_be_used_is_named_with_its_own_words(
     lab: Lab, unread: list[Path], monkeypatch: pytest.MonkeyPatch, fault: Any, words: str
 ) -> None:
-    monkeypatch.setattr("rpsg.models.server.asking.NEVER_CAME", 0.2)
+    monkeypatch.setattr("rpsg.models.openai.retry.NEVER_CAME", 0.2)
     plan = lab.plan(lab.file(lab.rows(300)))
     with FaultyServer(lambda _: fault) as server:
         error = refused(lab, plan, ServerWriter("m", server.settings(retries=1), first_pause=0.001))
@@ -200,7 +200,7 @@ def test_a_key_that_the_server_quotes_is_not_shown(lab: Lab, monkeypatch: pytest
 def test_a_server_that_never_answers_says_so_at_once_and_ends_soon(
     lab: Lab, unread: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from rpsg.models.server import asking
+    from rpsg.models.openai import retry as asking
 
     assert asking.NEVER_CAME <= 60
     monkeypatch.setattr(asking, "NEVER_CAME", 0.2)
@@ -215,7 +215,7 @@ def test_a_server_that_never_answers_says_so_at_once_and_ends_soon(
 
 
 def test_a_language_without_blanks_between_words_is_no_fault() -> None:
-    from rpsg.stages.tidy import tidy
+    from rpsg.stages.clean_reply import tidy
 
     assert tidy("今天下午我们在公园里散步。", cut=False) == ("今天下午我们在公园里散步。", "")
     assert tidy("好。", cut=False)[1] == "too short"
@@ -224,7 +224,7 @@ def test_a_language_without_blanks_between_words_is_no_fault() -> None:
 
 def test_the_release_holds_no_reply_that_its_replay_does_not_use(lab: Lab) -> None:
     """The trial is the first line of the story, so a replay asks for its replies like for any other."""
-    from rpsg.store.calls import request_key
+    from rpsg.storage.call_store import request_key
 
     writer = FakeWriter()
     run = lab.run(lab.plan(lab.file(lab.rows(300))), writer=writer)

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import rpsg
-from rpsg import registry, times
+from rpsg import registry
+from rpsg.cli.console import Screen
 from rpsg.cli.progress import Live, Plain
-from rpsg.cli.screen import Screen
+from rpsg.pipeline import public_times as times
 
 if TYPE_CHECKING:
     from tests.conftest import Lab
@@ -64,13 +65,13 @@ def has_secret(texts):
 slowed(FakeEmbedder, "embed", lambda self, texts: has_secret(texts))
 slowed(FakeClassifier, "classify", lambda self, texts, rows: has_secret(texts))
 slowed(FakeWriter, "write", lambda self, requests, told=None: any(r.private for r in requests))
-import rpsg.private_side, rpsg.evaluation.corpora, rpsg.methods.steps, rpsg.methods.voting
+import rpsg.pipeline.private_data, rpsg.evaluation.corpora, rpsg.methods.dp_steps, rpsg.methods.voting
 import rpsg.privacy.mechanisms, rpsg.stages.scrub
 always = lambda *_, **__: True
-slowed(rpsg.private_side, "read_by_rule", always)
-slowed(rpsg.private_side, "commit_to", always)
+slowed(rpsg.pipeline.private_data, "read_by_rule", always)
+slowed(rpsg.pipeline.private_data, "commit_to", always)
 slowed(rpsg.evaluation.corpora, "read_corpus", always)
-slowed(rpsg.methods.steps, "card_ballots", always)
+slowed(rpsg.methods.dp_steps, "card_ballots", always)
 slowed(rpsg.methods.voting, "vote_ballots", always)
 slowed(rpsg.privacy.mechanisms, "clean_sum", always)
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rpsg.errors import BudgetError
+from rpsg.pipeline.execute import Silent
 from rpsg.privacy.odometer import Odometer, account_name
-from rpsg.running import Silent
-from rpsg.store.run import open_vault
+from rpsg.storage.run_folder import open_vault
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,11 +16,11 @@ from typer.testing import CliRunner
 from rpsg import api
 from rpsg.cli.app import app
 from rpsg.errors import BudgetError
+from rpsg.pipeline.execute import Silent
 from rpsg.privacy.account import Cap
 from rpsg.privacy.odometer import Odometer
 from rpsg.privacy.units import Unit
-from rpsg.running import Silent
-from rpsg.store.run import open_vault
+from rpsg.storage.run_folder import open_vault
 
 if TYPE_CHECKING:
     from pathlib import Path

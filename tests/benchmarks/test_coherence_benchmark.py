@@ -78,7 +78,7 @@ def test_too_few_texts_are_refused(texts: list[str], monkeypatch: pytest.MonkeyP
 def test_the_table_has_means_and_areas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     from coherence import _figures, shown
-    from rpsg.evaluation.coherence import Judged
+    from rpsg.evaluation.metrics.coherence import Judged
 
     real, planted = np.arange(10.0), np.arange(10.0) - 20
     judged = {"real": Judged(real, real, 0, "j"), "halves": Judged(planted, planted, 0, "j")}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rpsg.stages.guard import identities
+from rpsg.stages.leak_guard import identities
 
 if TYPE_CHECKING:
     from tests.conftest import Lab

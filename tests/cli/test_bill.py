@@ -8,8 +8,8 @@ import pytest
 
 from rpsg.models.fake import FakeWriter
 from rpsg.protocols import Message, Request
-from rpsg.store.calls import CallStore
-from rpsg.store.writers import CachedWriter
+from rpsg.storage.cached_writer import CachedWriter
+from rpsg.storage.call_store import CallStore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from rpsg import doctor, doctor_models, registry
+from rpsg import registry
 from rpsg.errors import ModelError
 from rpsg.models.fake import FakeEmbedder, FakeWriter
 from rpsg.models.sentiment import NearestSentiment
+from rpsg.pipeline import doctor, doctor_models
 from rpsg.privacy.noise import RoundedGaussian
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import typer
 
 from rpsg.cli import models
 from rpsg.errors import ModelError, UsageError
-from rpsg.models import assets
+from rpsg.models import download as assets
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Rpsg

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rpsg.cli.layers import settings
 from rpsg.cli.options import SETTINGS, Setting
+from rpsg.cli.settings import settings
 from rpsg.plan import Plan
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
+from rpsg.cli.console import Screen
 from rpsg.cli.progress import Live, Plain, Quiet, teller
-from rpsg.cli.screen import Screen
 
 if TYPE_CHECKING:
     from rpsg.protocols import Progress

@@ -9,7 +9,7 @@ import pytest
 from rpsg.domains import pack_folder, read_pack
 from rpsg.errors import ModelError
 from rpsg.models.fake import FakeEmbedder, FakeWriter
-from rpsg.stages.schema import propose_topics, write_pack
+from rpsg.stages.propose_schema import propose_topics, write_pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable

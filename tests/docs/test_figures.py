@@ -14,9 +14,9 @@ import pytest
 from scipy.stats import norm
 
 from rpsg.domains import find_pack
+from rpsg.methods.budget import strict_budget
 from rpsg.plan import resolve
 from rpsg.privacy.gaussian import attack_success, epsilon_of, mu_for
-from rpsg.stages.budget import strict_budget
 from rpsg.stages.noisy_argmax import NominalEpsilon, choice_sigma
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rpsg.cli import main
-from rpsg.methods.places import check_settings
+from rpsg.methods.seeded import check_settings
 from rpsg.plan import read_toml, resolve
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "paper"

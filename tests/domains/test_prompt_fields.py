@@ -15,14 +15,14 @@ from rpsg.plan import resolve
 from rpsg.records import Card
 from rpsg.stages.abstraction import Passes, Seed, abstract_request
 from rpsg.stages.prompts import candidate_request
-from rpsg.stages.rewrite import rewrite_request
+from rpsg.stages.rewriting import rewrite_request
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rpsg.domains import Pack
     from rpsg.protocols import Request
-    from rpsg.stages.rewrite import Rewrite
+    from rpsg.stages.rewriting import Rewrite
 
 OF_CARDS = {"candidate.txt"}
 

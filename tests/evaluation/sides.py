@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from rpsg import registry
-from rpsg.evaluation.measure import Inputs, NoisyCounts, Texts
+from rpsg.evaluation.inputs import Inputs, NoisyCounts, Texts
 from rpsg.evaluation.models import Models
-from rpsg.models.assets import locate
+from rpsg.models.download import locate
 from rpsg.models.fake import FakeEmbedder
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
-from rpsg.evaluation.buckets import bucketed, k_means, principal
-from rpsg.evaluation.fidelity import Moments, frechet_distance
-from rpsg.evaluation.histograms import heights_distance, kl_divergence, mauve_score
-from rpsg.evaluation.neighbours import balls, radii
-from rpsg.evaluation.transport import random_directions, sliced, transport_cost
+from rpsg.evaluation.metrics.buckets import bucketed, k_means, principal
+from rpsg.evaluation.metrics.divergence import heights_distance, kl_divergence, mauve_score
+from rpsg.evaluation.metrics.frechet import Moments, frechet_distance
+from rpsg.evaluation.metrics.knn import balls, radii
+from rpsg.evaluation.metrics.optimal_transport import random_directions, sliced, transport_cost
 
 SHAPES = [(60, 80, 5), (200, 150, 24), (40, 50, 64)]
 
@@ -67,7 +67,7 @@ def test_precision_recall_density_and_coverage_are_those_of_brute_force(pair: tu
 def test_blocks_do_not_change_neighbours(pair: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = pair
     whole = balls(a, b, radii(a), radii(b))
-    monkeypatch.setattr("rpsg.evaluation.neighbours.BLOCK", 7)
+    monkeypatch.setattr("rpsg.evaluation.metrics.knn.BLOCK", 7)
     parts = balls(a, b, radii(a), radii(b))
     assert parts.inside.tolist() == whole.inside.tolist()
     assert parts.reached.tolist() == whole.reached.tolist()

@@ -11,11 +11,11 @@ import pytest
 
 from rpsg import registry
 from rpsg.errors import ModelError, PrivacyError
-from rpsg.evaluation.asking import measure
-from rpsg.evaluation.coherence import MOST, halves, judge
-from rpsg.evaluation.measure import Inputs, Measure, Texts, UnavailableError
+from rpsg.evaluation.inputs import Inputs, Measure, Texts, UnavailableError
+from rpsg.evaluation.metrics.coherence import MOST, halves, judge
 from rpsg.evaluation.models import Models
-from rpsg.models.assets import locate
+from rpsg.evaluation.runner import measure
+from rpsg.models.download import locate
 from rpsg.models.fake import FakeEmbedder, FakeScorer
 
 if TYPE_CHECKING:

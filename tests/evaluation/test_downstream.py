@@ -9,9 +9,9 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from tests.evaluation.conftest import GARDEN, HARBOUR, sentences
 
-from rpsg.evaluation import downstream
-from rpsg.evaluation.downstream import _train_and_test, logistic, minimise
-from rpsg.evaluation.measure import Inputs, Texts, UnavailableError
+from rpsg.evaluation.inputs import Inputs, Texts, UnavailableError
+from rpsg.evaluation.metrics import downstream
+from rpsg.evaluation.metrics.downstream import _train_and_test, logistic, minimise
 from rpsg.evaluation.models import Models
 from rpsg.models.fake import FakeEmbedder
 

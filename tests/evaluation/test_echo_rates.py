@@ -9,8 +9,8 @@ from tests.evaluation.conftest import Measured, inputs_of, sentences
 
 import rpsg
 from rpsg.domains import find_pack
-from rpsg.evaluation.echoes import echo_rate
-from rpsg.evaluation.measure import Inputs, Texts
+from rpsg.evaluation.inputs import Inputs, Texts
+from rpsg.evaluation.metrics.echoes import echo_rate
 from rpsg.evaluation.models import Models
 from rpsg.models.fake import FakeEmbedder
 from rpsg.textstats.echoes import form_of

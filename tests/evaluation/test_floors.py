@@ -11,7 +11,7 @@ import pytest
 import rpsg
 from rpsg.cli import main
 from rpsg.errors import RunError
-from rpsg.evaluation.runs import read_finished
+from rpsg.evaluation.floor import read_finished
 
 if TYPE_CHECKING:
     from pathlib import Path

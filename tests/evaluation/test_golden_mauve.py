@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from tests.evaluation.sides import Sides
 
-from rpsg.evaluation.buckets import bucketed
-from rpsg.evaluation.histograms import mauve_score
-from rpsg.evaluation.measure import Inputs, Texts
+from rpsg.evaluation.inputs import Inputs, Texts
+from rpsg.evaluation.metrics.buckets import bucketed
+from rpsg.evaluation.metrics.divergence import mauve_score
 from rpsg.evaluation.models import Models
 from rpsg.models.fake import FakeEmbedder
 

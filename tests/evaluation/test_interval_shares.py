@@ -10,10 +10,10 @@ import pytest
 from tests.evaluation.conftest import inputs_of
 
 from rpsg import registry
-from rpsg.evaluation.intervals import around_distance
+from rpsg.evaluation.metrics.intervals import around_distance
 
 if TYPE_CHECKING:
-    from rpsg.evaluation.measure import Measure
+    from rpsg.evaluation.inputs import Measure
 
 DISTANCES = ("tv", "mauve", "kl", "wasserstein", "sliced_wasserstein", "word_distance")
 DRAWS = 40

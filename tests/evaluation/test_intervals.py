@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rpsg.evaluation.intervals import (
+from rpsg.evaluation.metrics.intervals import (
     GROUPS,
     around_share,
     from_jackknife,
@@ -52,7 +52,7 @@ def test_the_same_seed_gives_the_same_resamples_and_another_gives_others() -> No
 
 
 def test_many_texts_are_resampled_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rpsg.evaluation.intervals._CELLS", 1000)
+    monkeypatch.setattr("rpsg.evaluation.metrics.intervals._CELLS", 1000)
     blocks = list(weights(100, 0, "test"))
     assert {block.shape for block in blocks} == {(10, 100)}
     assert all((block.sum(axis=1) == 100).all() for block in blocks)

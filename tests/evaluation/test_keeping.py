@@ -11,8 +11,8 @@ from tests.evaluation.conftest import GARDEN, sentences
 
 from rpsg.cli import main
 from rpsg.errors import PrivacyError, RunError, UsageError
-from rpsg.evaluation import keeping
-from rpsg.evaluation.keeping import place
+from rpsg.evaluation import output as keeping
+from rpsg.evaluation.output import place
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,13 +9,13 @@ import pytest
 from tests.evaluation.conftest import GARDEN, HARBOUR, inputs_of, sentences
 
 from rpsg import registry
-from rpsg.evaluation.diversity import reading_ease
-from rpsg.evaluation.histograms import heights_distance
+from rpsg.evaluation.metrics.divergence import heights_distance
+from rpsg.evaluation.metrics.diversity import reading_ease
 
 if TYPE_CHECKING:
     from tests.evaluation.conftest import Measured
 
-    from rpsg.evaluation.measure import Measure
+    from rpsg.evaluation.inputs import Measure
 
 NOTHING_BETWEEN = ("fid", "kl", "tv", "wasserstein", "sliced_wasserstein", "sinkhorn", "word_distance")
 DISTANCES = (*NOTHING_BETWEEN, "length_distance", "sentiment_distance")

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.evaluation.conftest import sentences
 
-from rpsg.evaluation.language_model import LANGUAGE, fit, foretell
-from rpsg.evaluation.measure import UnavailableError
+from rpsg.evaluation.inputs import UnavailableError
+from rpsg.evaluation.metrics.language_model import LANGUAGE, fit, foretell
 from rpsg.textstats.words import Tokens, encode, word_marks
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import rpsg
 from rpsg.errors import UsageError
 from rpsg.evaluation import evaluate as story
 from rpsg.evaluation.models import check_names
-from rpsg.models.catalogue import CATALOGUE
+from rpsg.models.catalog import CATALOGUE
 from rpsg.models.fake import FakeEmbedder
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ import pytest
 from tests.evaluation.conftest import GARDEN, HARBOUR, inputs_of, sentences
 
 from rpsg import registry
-from rpsg.evaluation.intervals import groups
-from rpsg.evaluation.neighbours import balls, radii
+from rpsg.evaluation.metrics.intervals import groups
+from rpsg.evaluation.metrics.knn import balls, radii
 
 if TYPE_CHECKING:
-    from rpsg.evaluation.measure import Measure
+    from rpsg.evaluation.inputs import Measure
 
 NAMES = ("knn_precision", "knn_recall", "knn_f1", "density", "coverage")
 

@@ -12,8 +12,8 @@ from rpsg.errors import ModelError
 torch = pytest.importorskip("torch", reason="needs the extra 'hf'")
 transformers = pytest.importorskip("transformers", reason="needs the extra 'hf'")
 
-from rpsg.evaluation.neural import Training, causal_model, refuse_looking_ahead, train_and_test  # noqa: E402
-from rpsg.models.torch_models.weights import find_weights  # noqa: E402
+from rpsg.evaluation.metrics.fine_tuning import Training, causal_model, refuse_looking_ahead, train_and_test  # noqa: E402
+from rpsg.models.transformers.weights import find_weights  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,8 +108,8 @@ def test_padding_changes_no_figure(bert: Path) -> None:
 
 
 def test_figures_come_from_the_command_s_metric(bert: Path) -> None:
-    from rpsg.evaluation.language_model import perplexity
-    from rpsg.evaluation.measure import Inputs, Texts
+    from rpsg.evaluation.inputs import Inputs, Texts
+    from rpsg.evaluation.metrics.language_model import perplexity
     from rpsg.evaluation.models import Models
     from rpsg.models.fake import FakeEmbedder
 

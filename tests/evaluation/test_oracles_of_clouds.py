@@ -19,9 +19,9 @@ from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.neighbors import NearestNeighbors
 from tests.evaluation.sides import KINDS, Sides, sides_of
 
-from rpsg.evaluation.buckets import buckets, k_means, principal
-from rpsg.evaluation.measure import Inputs, Texts
-from rpsg.evaluation.transport import random_directions
+from rpsg.evaluation.inputs import Inputs, Texts
+from rpsg.evaluation.metrics.buckets import buckets, k_means, principal
+from rpsg.evaluation.metrics.optimal_transport import random_directions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -189,8 +189,8 @@ def test_the_sinkhorn_divergence_is_that_of_a_loop_run_to_its_end(sides: Sides) 
 def test_with_more_steps_the_sinkhorn_divergence_is_that_of_the_loop_to_the_last_digits(
     sides: Sides, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rpsg.evaluation.transport.MOST_STEPS", 5000)
-    monkeypatch.setattr("rpsg.evaluation.transport.STILL", 1e-9)
+    monkeypatch.setattr("rpsg.evaluation.metrics.optimal_transport.MOST_STEPS", 5000)
+    monkeypatch.setattr("rpsg.evaluation.metrics.optimal_transport.STILL", 1e-9)
     models = sides.inputs.models
     fewer = Texts(sides.corpus.texts[:30], models), Texts(sides.real.texts[:22], models)
     for fresh, known in zip(fewer, (sides.corpus, sides.real), strict=True):

@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, f1_score
 from tests.evaluation.sides import KINDS, MANY, Sides, sides_of
 
-from rpsg.evaluation.measure import Inputs, Texts
+from rpsg.evaluation.inputs import Inputs, Texts
 from rpsg.evaluation.models import Models
 from rpsg.models.fake import FakeEmbedder
 

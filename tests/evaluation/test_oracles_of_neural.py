@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from tests.evaluation.sides import KINDS, sides_of
 
-from rpsg.stages.streams import stream
+from rpsg.stages.rng import stream
 
 torch = pytest.importorskip("torch", reason="needs the extra 'hf'")
 transformers = pytest.importorskip("transformers", reason="needs the extra 'hf'")
 
-from rpsg.evaluation.neural import Training, train_and_test  # noqa: E402
+from rpsg.evaluation.metrics.fine_tuning import Training, train_and_test  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

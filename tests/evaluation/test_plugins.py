@@ -13,8 +13,8 @@ from tests.evaluation.conftest import GARDEN, HARBOUR, inputs_of, sentences
 import rpsg
 from rpsg import registry
 from rpsg.errors import UsageError
-from rpsg.evaluation.asking import ask_rows, measure
-from rpsg.evaluation.measure import Inputs, Measure
+from rpsg.evaluation.inputs import Inputs, Measure
+from rpsg.evaluation.runner import ask_rows, measure
 from rpsg.evaluation.table import Line, Report
 
 if TYPE_CHECKING:

@@ -13,14 +13,14 @@ from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import NearestNeighbors
 
-from rpsg.evaluation.buckets import bucketed
-from rpsg.evaluation.downstream import logistic
-from rpsg.evaluation.fidelity import Moments, frechet_distance
-from rpsg.evaluation.histograms import mauve_score
-from rpsg.evaluation.neighbours import balls, radii
-from rpsg.evaluation.transport import random_directions, sliced, transport_cost
-from rpsg.models.assets import locate
-from rpsg.models.onnx_embedder import OnnxEmbedder
+from rpsg.evaluation.metrics.buckets import bucketed
+from rpsg.evaluation.metrics.divergence import mauve_score
+from rpsg.evaluation.metrics.downstream import logistic
+from rpsg.evaluation.metrics.frechet import Moments, frechet_distance
+from rpsg.evaluation.metrics.knn import balls, radii
+from rpsg.evaluation.metrics.optimal_transport import random_directions, sliced, transport_cost
+from rpsg.models.download import locate
+from rpsg.models.onnx.embedder import OnnxEmbedder
 from rpsg.textstats.self_bleu import self_bleu_scores
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ import pytest
 import rpsg
 from rpsg.cli import main
 from rpsg.errors import PrivacyError
-from rpsg.evaluation.keeping import place
-from rpsg.evaluation.runs import read_finished
-from rpsg.report.writing import write_private, write_public
+from rpsg.evaluation.floor import read_finished
+from rpsg.evaluation.output import place
+from rpsg.report.files import write_private, write_public
 from rpsg.stages.presence import CONFIDENT
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from tests.evaluation.conftest import GARDEN, HARBOUR, inputs_of, sentences
 import rpsg
 from rpsg import registry
 from rpsg.errors import RpsgError, UsageError
-from rpsg.evaluation import asking
-from rpsg.evaluation.measure import Inputs, Measure
+from rpsg.evaluation import runner as asking
+from rpsg.evaluation.inputs import Inputs, Measure
 from rpsg.evaluation.table import INTERNAL, Line, Report
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rpsg.evaluation.measure import Measure
+from rpsg.evaluation.inputs import Measure
 from rpsg.evaluation.table import Line, reach
 
 

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from tests.evaluation.conftest import GARDEN, HARBOUR, Measured, inputs_of, sentences
 
-from rpsg.evaluation.two_sample import FOLDS, WIDER, C, folds, grams_of, two_sample_auc, wins
+from rpsg.evaluation.metrics.two_sample import FOLDS, WIDER, C, folds, grams_of, two_sample_auc, wins
 
 
 def test_texts_of_one_kind_cannot_be_told_apart(measured: Measured) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from tests.models.local.tiny import classifier_folder
 
-from rpsg.models.assets import locate
+from rpsg.models.download import locate
 from rpsg.models.fake import FakeClassifier, FakeEmbedder
-from rpsg.models.onnx_embedder import OnnxEmbedder
+from rpsg.models.onnx.embedder import OnnxEmbedder
 from rpsg.models.sentiment import EmbeddingSentiment, NearestSentiment
-from rpsg.models.torch_models.classifier import TransformersSentiment
+from rpsg.models.transformers.classifier import TransformersSentiment
 from rpsg.models.vader import VaderSentiment
 from rpsg.protocols import Classifier, Embedder
 

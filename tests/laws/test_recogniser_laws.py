@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from rpsg.models.pii import PatternRecogniser
 from rpsg.models.presidio import PresidioRecogniser
-from rpsg.models.recognisers import PatternRecogniser
 from rpsg.protocols import Recogniser
 
 TEXTS = [

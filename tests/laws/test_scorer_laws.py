@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rpsg.models.assets import locate
-from rpsg.models.canary import check_scorer
+from rpsg.models.download import locate
 from rpsg.models.fake import FakeScorer
-from rpsg.models.torch_models.scorer import TransformersScorer
+from rpsg.models.scorer_check import check_scorer
+from rpsg.models.transformers.scorer import TransformersScorer
 from rpsg.protocols import Scorer
 
 if TYPE_CHECKING:

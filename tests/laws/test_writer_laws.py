@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.models.local.tiny import causal_folder
 
-from rpsg.models.assets import locate
+from rpsg.models.download import locate
 from rpsg.models.fake import FakeWriter
-from rpsg.models.llamacpp import LlamaCppWriter
-from rpsg.models.torch_models.writer import TransformersWriter
+from rpsg.models.llamacpp.writer import LlamaCppWriter
+from rpsg.models.transformers.writer import TransformersWriter
 from rpsg.protocols import Message, Reply, Request, Writer
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rpsg.models.fake import FakeWriter
-from rpsg.store.run import open_vault
+from rpsg.storage.run_folder import open_vault
 
 if TYPE_CHECKING:
     from rpsg.protocols import Reply, Request

@@ -11,9 +11,9 @@ import pytest
 from rpsg import api, registry
 from rpsg.errors import DataError, ModelError, RunError
 from rpsg.models.fake import FakeClassifier, FakeWriter
-from rpsg.models.server.connection import Connection
+from rpsg.models.openai.client import Connection
+from rpsg.pipeline.execute import Silent
 from rpsg.privacy.odometer import Odometer, account_name
-from rpsg.running import Silent
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,7 +100,7 @@ def test_a_run_with_another_writer_costs_what_one_run_costs(lab: Lab, tired: Pla
 
 
 def test_no_reply_of_the_writer_before_is_released(lab: Lab, tired: Plan) -> None:
-    from rpsg.store.calls import request_key
+    from rpsg.storage.call_store import request_key
 
     writer = FakeWriter(name="another")
     run = lab.run(tired, writer=writer)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rpsg.domains import read_pack
-from rpsg.methods.steps import public_filters
+from rpsg.methods.dp_steps import public_filters
 from rpsg.methods.tools import Job
 from rpsg.models.fake import FakeWriter
-from rpsg.private_side import NoQuestions, nobody
+from rpsg.pipeline.execute import Silent
+from rpsg.pipeline.private_data import NoQuestions, nobody
 from rpsg.records import Candidate, Card, Pool
-from rpsg.running import Silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

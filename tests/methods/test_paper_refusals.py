@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.methods.kept import MARKER, stages
 
-from rpsg import api, running
+from rpsg import api
 from rpsg.errors import ModelError, PrivacyError, UsageError
 from rpsg.methods.tools import Tools
 from rpsg.models.fake import FakeClassifier, FakeEmbedder, FakeWriter
+from rpsg.pipeline import execute as running
 from rpsg.privacy.testing import FixedNoise
-from rpsg.store.calls import request_key
+from rpsg.storage.call_store import request_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

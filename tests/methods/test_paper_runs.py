@@ -196,7 +196,7 @@ def test_other_prompts_are_another_run(lab: Lab) -> None:
 
 def with_key(lab: Lab, rows: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, out: str) -> Run:
     """A run without noise whose secret key is known."""
-    monkeypatch.setattr("rpsg.store.run.RunFolder.key", property(lambda _: b"k" * 32))
+    monkeypatch.setattr("rpsg.storage.run_folder.RunFolder.key", property(lambda _: b"k" * 32))
     return lab.run(lab.plan(lab.file(rows, f"{out}.jsonl"), **QUIET), out)
 
 

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.methods.kept import stages
 
-from rpsg import running
+from rpsg.files import private_dir
 from rpsg.methods.paper_steps import agreement_step, filter_step, histogram_step
 from rpsg.methods.tools import Job, Seeding
 from rpsg.models.fake import FakeClassifier, FakeWriter
+from rpsg.pipeline import execute as running
 from rpsg.privacy.disclosure import Disclosure
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.private import Private
 from rpsg.records import Candidate, Card, Document, Pool
 from rpsg.stages.abstraction import Seed
 from rpsg.stages.surrogate import NgramRecipe
-from rpsg.store.files import private_dir
-from rpsg.store.shelf import Shelf
-from rpsg.store.vault import Vault
+from rpsg.storage.checkpoints import Shelf
+from rpsg.storage.vault import Vault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,10 +10,10 @@ from tests.methods.kept import SaysNothing
 
 from rpsg import api
 from rpsg.errors import InfeasibleError, ModelError, UsageError
+from rpsg.methods.budget import declared_voters, fewest_voters, split_budget
+from rpsg.pipeline.execute import Silent
 from rpsg.privacy.odometer import Odometer, account_name
 from rpsg.records import Document
-from rpsg.running import Silent
-from rpsg.stages.budget import declared_voters, fewest_voters, split_budget
 from rpsg.stages.partition import by_draw
 
 if TYPE_CHECKING:

@@ -68,7 +68,7 @@ def test_the_same_noisy_counts_of_other_voters_give_the_same_prompts_and_the_sam
     lab: Lab, retell: Callable[[Run], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Voters' texts reach nothing but the mechanisms."""
-    monkeypatch.setattr("rpsg.store.run.RunFolder.key", property(lambda _: b"k" * 32))
+    monkeypatch.setattr("rpsg.storage.run_folder.RunFolder.key", property(lambda _: b"k" * 32))
     quiet = {"paper": {"nominal_epsilon": 0}}
     first = split(lab, voters_say(lab.rows(400), "magnet"), "first", **quiet)
     retell(first)

@@ -10,17 +10,17 @@ import pytest
 from rpsg import api
 from rpsg.domains import read_pack
 from rpsg.errors import InfeasibleError, UsageError
-from rpsg.methods.steps import find_labels
+from rpsg.methods.budget import strict_budget
+from rpsg.methods.dp_steps import find_labels
 from rpsg.methods.tools import Job
 from rpsg.methods.voting import places
 from rpsg.models.fake import FakeWriter
+from rpsg.pipeline.execute import Silent
 from rpsg.privacy.mechanisms import noisy_selection
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.private import Private
 from rpsg.records import Corpus, Document
-from rpsg.running import Silent
-from rpsg.stages.budget import strict_budget
-from rpsg.stages.seeds import People
+from rpsg.stages.contributions import People
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from tests.conftest import Lab
 
     from rpsg.plan import Plan
-    from rpsg.privacy.ballots import Query
     from rpsg.privacy.evidence import Selected
+    from rpsg.privacy.histogram import Query
     from rpsg.privacy.mechanisms import UnitItems
 
 

@@ -9,12 +9,12 @@ import pytest
 from rpsg import api, registry
 from rpsg.domains import read_pack
 from rpsg.errors import PrivacyError
+from rpsg.methods.dp_steps import count_people
 from rpsg.methods.floor import synthesize
-from rpsg.methods.steps import count_people
 from rpsg.methods.tools import Job
 from rpsg.models.fake import FakeClassifier, FakeWriter
-from rpsg.private_side import NoQuestions, nobody
-from rpsg.running import Silent
+from rpsg.pipeline.execute import Silent
+from rpsg.pipeline.private_data import NoQuestions, nobody
 
 if TYPE_CHECKING:
     from tests.conftest import Lab

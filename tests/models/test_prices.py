@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rpsg.errors import UsageError
-from rpsg.models.prices import example, find_price, price_for, read_prices
-from rpsg.store.limits import Price
+from rpsg.pipeline.cost import example, find_price, price_for, read_prices
+from rpsg.storage.limits import Price
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ import pytest
 from rpsg import registry
 from rpsg.errors import ModelError, UsageError
 from rpsg.models.fake import FakeEmbedder, FakeWriter
-from rpsg.models.llamacpp import LlamaCppWriter
+from rpsg.models.llamacpp.writer import LlamaCppWriter
 from rpsg.models.sentiment import NearestSentiment
 from rpsg.protocols import Method
 

@@ -89,7 +89,7 @@ def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def summaries(folder: Path, texts: list[str], **how: Any) -> list[list[str]]:
-    from rpsg.models.torch_models.summariser import Seq2SeqSummariser
+    from rpsg.models.transformers.summarizer import Seq2SeqSummariser
 
     settings = {"count": 5, "least": 6, "most": 12, "sampled": False, "seed": 0, **how}
     return Seq2SeqSummariser(folder).summarise(texts, **settings)
@@ -116,8 +116,8 @@ def test_one_group_without_diversity_is_beam_search_as_transformers_has_it(bart:
     import torch
     from transformers import AutoModelForSeq2SeqLM
 
-    from rpsg.models.torch_models.decoding import Search
-    from rpsg.models.torch_models.summariser import Seq2SeqSummariser
+    from rpsg.models.transformers.decoding import Search
+    from rpsg.models.transformers.summarizer import Seq2SeqSummariser
 
     plain = Seq2SeqSummariser(bart, search=Search(beams=4, groups=1, diversity=0.0))
     (ours,) = plain.summarise([SOURCE], count=4, least=6, most=12, sampled=False, seed=0)
@@ -137,8 +137,8 @@ def test_one_group_without_diversity_is_beam_search_as_transformers_has_it(bart:
 
 
 def test_groups_that_pay_for_repeats_begin_otherwise(bart: Path) -> None:
-    from rpsg.models.torch_models.decoding import Search
-    from rpsg.models.torch_models.summariser import Seq2SeqSummariser
+    from rpsg.models.transformers.decoding import Search
+    from rpsg.models.transformers.summarizer import Seq2SeqSummariser
 
     def beginnings(diversity: float) -> int:
         search = Search(beams=4, groups=4, diversity=diversity)
@@ -152,7 +152,7 @@ def test_groups_that_pay_for_repeats_begin_otherwise(bart: Path) -> None:
 
 
 def test_a_run_that_may_not_come_again_is_known() -> None:
-    from rpsg.models.torch_models.decoding import repeated
+    from rpsg.models.transformers.decoding import repeated
 
     assert repeated([1, 2, 3, 1, 2], 3) == {3}
     assert repeated([1, 2, 3], 3) == set()
@@ -161,7 +161,7 @@ def test_a_run_that_may_not_come_again_is_known() -> None:
 
 
 def test_weights_that_are_a_pickle_are_refused(bart: Path, tmp_path: Path) -> None:
-    from rpsg.models.torch_models.surrogate import FineTuned
+    from rpsg.models.transformers.surrogate import FineTuned
 
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "pytorch_model.bin").write_bytes(b"no")
@@ -170,7 +170,7 @@ def test_weights_that_are_a_pickle_are_refused(bart: Path, tmp_path: Path) -> No
 
 
 def trained(folder: Path, **how: Any) -> Any:
-    from rpsg.models.torch_models.surrogate import FineTuned
+    from rpsg.models.transformers.surrogate import FineTuned
 
     settings = {"epochs": 8, "rate": 0.02, "batch": 4, "accumulate": 1, **how}
     return FineTuned(folder, **settings).train(["the tea was good", "the tea was warm"] * 4, 7)
@@ -188,7 +188,7 @@ def test_a_score_depends_neither_on_company_nor_on_padding(bert: Path) -> None:
     assert scorer.score(["old beans", "the tea was good", SOURCE])[1] == alone
     import torch
 
-    from rpsg.models.torch_models.surrogate import log_probabilities
+    from rpsg.models.transformers.surrogate import log_probabilities
 
     ids = torch.tensor([[0, 4, 5, 6, 7, 2, 1, 1, 1]])
     mask = (ids != 1).long()

@@ -11,7 +11,7 @@ pytest.importorskip("transformers", reason="as torch")
 
 from tests.models.test_summariser import tokenizer_in
 
-from rpsg.models.torch_models.surrogate import FineTuned
+from rpsg.models.transformers.surrogate import FineTuned
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rpsg.arguments import is_text
 from rpsg.errors import UsageError
-from rpsg.given import is_text
 from rpsg.plan import Plan, merge, read_toml, resolve
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import pytest
 
 from rpsg.privacy.account import Account, Cap
 from rpsg.privacy.accounting import Budget, StagePlan, calibrate
-from rpsg.privacy.ballots import Ballots, Query
 from rpsg.privacy.claims import PrivacyUnit
 from rpsg.privacy.facts import Facts, Output
+from rpsg.privacy.histogram import Ballots, Query
 from rpsg.privacy.kernel import Kernel, Releases
 from rpsg.privacy.ledger import build_public_ledger
 from rpsg.privacy.noise import RoundedGaussian

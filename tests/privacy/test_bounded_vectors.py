@@ -13,16 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rpsg.errors import PrivacyError
-from rpsg.privacy import bounded_vectors
-from rpsg.privacy.ballots import Ballots, Query, clean_histogram
-from rpsg.privacy.bounded_vectors import BoundedVectors, clean_sum
+from rpsg.privacy import vector_sum as bounded_vectors
+from rpsg.privacy.histogram import Ballots, Query, clean_histogram
 from rpsg.privacy.sensitivity import sensitivity2
+from rpsg.privacy.vector_sum import BoundedVectors, clean_sum
 from rpsg.privacy.whole_vectors import quantise
 
 if TYPE_CHECKING:
     import random
 
-    from rpsg.privacy.ballots import IntArray
+    from rpsg.privacy.histogram import IntArray
 
 DIM = 4
 

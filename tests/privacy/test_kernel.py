@@ -13,8 +13,8 @@ import pytest
 
 from rpsg.errors import BudgetError, PrivacyError, RunError, VerificationError
 from rpsg.privacy.accounting import StagePlan, calibrate
-from rpsg.privacy.ballots import Ballots, Query
 from rpsg.privacy.evidence import Evidence, parse_evidence
+from rpsg.privacy.histogram import Ballots, Query
 from rpsg.privacy.kernel import Kernel
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.private import Private
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tests.privacy.conftest import Release, Run
 
-    from rpsg.privacy.ballots import IntArray
+    from rpsg.privacy.histogram import IntArray
     from rpsg.privacy.odometer import Odometer
 
 

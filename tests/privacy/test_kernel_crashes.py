@@ -21,11 +21,11 @@ import json, os, signal, sys
 from pathlib import Path
 import numpy as np
 import rpsg.privacy.kernel as kernel_module
-import rpsg.privacy.journal as journal_module
+import rpsg.privacy.write_ahead_log as journal_module
 import rpsg.privacy.files as files_module
 from rpsg.privacy.accounting import StagePlan, calibrate
-from rpsg.privacy.ballots import Ballots, Query
-from rpsg.privacy.bounded_vectors import BoundedVectors
+from rpsg.privacy.histogram import Ballots, Query
+from rpsg.privacy.vector_sum import BoundedVectors
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.account import Account, Cap
 from rpsg.privacy.odometer import Odometer

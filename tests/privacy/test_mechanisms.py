@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from rpsg.errors import PrivacyError
-from rpsg.privacy.ballots import Ballots, Query
+from rpsg.privacy.histogram import Ballots, Query
 from rpsg.privacy.mechanisms import noisy_histogram, noisy_selection
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.private import Private

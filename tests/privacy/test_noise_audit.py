@@ -16,13 +16,13 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
-from rpsg.privacy.ballots import Ballots, Query
-from rpsg.privacy.bounded_vectors import BoundedVectors
 from rpsg.privacy.gaussian import epsilon_of
+from rpsg.privacy.histogram import Ballots, Query
 from rpsg.privacy.mechanisms import noisy_histogram
 from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.private import Private
 from rpsg.privacy.testing import FixedNoise
+from rpsg.privacy.vector_sum import BoundedVectors
 
 if TYPE_CHECKING:
     from rpsg.protocols import NoiseSource

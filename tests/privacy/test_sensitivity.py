@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rpsg.errors import PrivacyError
-from rpsg.privacy.ballots import NO_ENTRY, Ballots, Query, clean_histogram
 from rpsg.privacy.bounding import keep_rows
+from rpsg.privacy.histogram import NO_ENTRY, Ballots, Query, clean_histogram
 from rpsg.privacy.sensitivity import RULES, sensitivity2
 
 if TYPE_CHECKING:

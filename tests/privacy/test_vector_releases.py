@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 
 from rpsg.errors import PrivacyError, VerificationError
-from rpsg.previewing import _replaced
+from rpsg.pipeline.preview import _replaced
 from rpsg.privacy.account import Cap
 from rpsg.privacy.accounting import Budget, StagePlan, calibrate
-from rpsg.privacy.bounded_vectors import BoundedVectors
 from rpsg.privacy.crosscheck import epsilon_by_pld
 from rpsg.privacy.evidence import parse_evidence
 from rpsg.privacy.gaussian import epsilon_of
@@ -25,6 +24,7 @@ from rpsg.privacy.replay import ReplayKernel
 from rpsg.privacy.seal import seal
 from rpsg.privacy.testing import FixedNoise
 from rpsg.privacy.units import Unit
+from rpsg.privacy.vector_sum import BoundedVectors
 from rpsg.privacy.verify import verify_ledger, verify_release
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from tests.privacy.conftest import Run
 
-    from rpsg.privacy.ballots import IntArray
     from rpsg.privacy.facts import Facts
+    from rpsg.privacy.histogram import IntArray
     from rpsg.privacy.kernel import Releases
     from rpsg.privacy.odometer import Odometer
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rpsg import running
 from rpsg.models.fake import FakeWriter
-from rpsg.report.reading import read_story
+from rpsg.pipeline import execute as running
+from rpsg.release.reader import read_story
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.conftest import Lab
 
     from rpsg.protocols import Request
-    from rpsg.report.reading import Story
+    from rpsg.release.reader import Story
     from rpsg.results import Run
 
 #: Each tries to run something, to load something, to leave its place, or to hide or reorder what others say.

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rpsg
-from rpsg.evaluation.runs import read_finished
-from rpsg.report.coverage import Coverage, Noisy, Value, _summed
+from rpsg.evaluation.floor import read_finished
+from rpsg.release.coverage import Coverage, Noisy, Value, _summed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rpsg.report.reading import Story
+    from rpsg.release.reader import Story
     from rpsg.results import Run
 
 

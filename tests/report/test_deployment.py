@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rpsg.entries import registry_entry
 from rpsg.errors import UsageError, VerificationError
 from rpsg.report.deployment import deployment, missing
+from rpsg.verification.registry_entry import registry_entry
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.report.conftest import read_page
 
-from rpsg.report.drawing import columns
-from rpsg.report.parts.histograms import FEWEST_BINS, MOST_BINS, bins_of
+from rpsg.report.histograms import FEWEST_BINS, MOST_BINS, bins_of
+from rpsg.report.svg import columns
 
 
 @given(st.lists(st.integers(0, 100_000), min_size=1, max_size=400))

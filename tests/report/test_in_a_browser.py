@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.report.test_page import SCORES, private
 
-from rpsg.report.coverage import Coverage, Noisy, Value
+from rpsg.release.coverage import Coverage, Noisy, Value
 from rpsg.report.page import report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from rpsg.report.reading import Story
+    from rpsg.release.reader import Story
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 AXE = Path(os.environ.get("AXE_CORE") or Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js")

@@ -15,7 +15,7 @@ from rpsg.privacy.claims import claim_text
 from rpsg.records import Pool
 from rpsg.report.blocks import power
 from rpsg.report.page import report
-from rpsg.report.parts.private import Private
+from rpsg.report.private_page import Private
 from rpsg.report.scores import Measured, Score, Scores
 from rpsg.report.summary import card, summary
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tests.report.conftest import Element
 
-    from rpsg.report.reading import Story
+    from rpsg.release.reader import Story
 
     Stories = Callable[[str], Story]
 

@@ -9,9 +9,9 @@ import pytest
 
 from rpsg.domains import find_pack
 from rpsg.records import Candidate, Card
-from rpsg.report.facts import facts_of
+from rpsg.release.reader import read_story
+from rpsg.report.as_json import facts_of
 from rpsg.report.quality import COMPARED, Quality, quality_of
-from rpsg.report.reading import read_story
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

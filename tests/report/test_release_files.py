@@ -14,10 +14,10 @@ from tests.report.conftest import ATTACKS
 from rpsg import api
 from rpsg.errors import RunError, UsageError
 from rpsg.records import Candidate, Card, Drop, Pool
+from rpsg.release.history import read_lives, write_lives
+from rpsg.release.reader import read_story
 from rpsg.report.croissant import LEFT_TO_THE_OWNER, croissant, write_croissant
-from rpsg.report.lives import read_lives, write_lives
 from rpsg.report.page import report
-from rpsg.report.reading import read_story
 from rpsg.report.summary import card, summary
 
 if TYPE_CHECKING:

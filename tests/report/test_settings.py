@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rpsg.plan import resolve
-from rpsg.report.settings import public_toml, without_place
+from rpsg.release.public_plan import public_toml, without_place
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,14 +11,14 @@ import pytest
 
 from rpsg import registry
 from rpsg.errors import PrivacyError, RunError, UsageError
-from rpsg.evaluation.measure import Measure
+from rpsg.evaluation.inputs import Measure
 from rpsg.evaluation.table import Line, Report
 from rpsg.models.fake import FakeEmbedder
-from rpsg.report.reading import read_story
+from rpsg.release.reader import read_story
+from rpsg.report.files import write_private, write_public
 from rpsg.report.scores import read_scores
-from rpsg.report.writing import write_private, write_public
-from rpsg.store.own import MARK, mark_own
-from rpsg.store.run import open_vault
+from rpsg.storage.own import MARK, mark_own
+from rpsg.storage.run_folder import open_vault
 
 if TYPE_CHECKING:
     from collections.abc import Callable

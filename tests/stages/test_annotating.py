@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from rpsg.models.fake import FakeClassifier, FakeEmbedder
+from rpsg.pipeline.execute import Silent
 from rpsg.privacy.private import Private, open_private
 from rpsg.records import Corpus, Document
-from rpsg.running import Silent
 from rpsg.stages.annotate import Landmarks, annotate, describe, fits_none, nearest
-from rpsg.stages.seeds import People
+from rpsg.stages.contributions import People
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from rpsg.errors import PrivacyError, RunError
 from rpsg.models.fake import FakeEmbedder
+from rpsg.pipeline.execute import Silent
 from rpsg.privacy.private import Private, open_private
 from rpsg.records import Corpus, Document
-from rpsg.running import Silent
-from rpsg.stages.seeds import People, bound, unit_numbers
-from rpsg.store.vault import Vault
-from rpsg.store.vectors import Vectors
+from rpsg.stages.contributions import People, bound, unit_numbers
+from rpsg.storage.vault import Vault
+from rpsg.storage.vectors import Vectors
 
 if TYPE_CHECKING:
     import random

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from rpsg.models.fake import FakeWriter
 from rpsg.protocols import Reply
 from rpsg.stages.abstraction import Passes, Seed, SummariserAbstracter, WriterAbstracter, parsed
-from rpsg.stages.contain import TEMPLATE, delimiter, fenced, plain
-from rpsg.stages.guard import Guard
+from rpsg.stages.leak_guard import Guard
+from rpsg.stages.sanitize import TEMPLATE, delimiter, fenced, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 from rpsg.errors import PrivacyError
 from rpsg.models.fake import FakeClassifier, FakeEmbedder
-from rpsg.privacy.ballots import Ballots, Query, clean_histogram
+from rpsg.pipeline.execute import Silent
+from rpsg.privacy.histogram import Ballots, Query, clean_histogram
 from rpsg.privacy.private import Private, open_private
 from rpsg.records import Corpus, Document
-from rpsg.running import Silent
 from rpsg.stages.annotate import annotate, describe
 from rpsg.stages.cards import card_ballots, cells
+from rpsg.stages.contributions import People
 from rpsg.stages.keyphrases import phrase_items
-from rpsg.stages.seeds import People
 from rpsg.stages.votes import vote_ballots
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rpsg.models.fake import FakeWriter
+from rpsg.pipeline.execute import Silent
 from rpsg.plan import Plan
 from rpsg.records import Card
-from rpsg.running import Silent
 from rpsg.stages.candidates import write_candidates
 from rpsg.stages.echo import REASON, echoes
 

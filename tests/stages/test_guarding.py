@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rpsg.models.recognisers import PatternRecogniser
+from rpsg.models.pii import PatternRecogniser
 from rpsg.protocols import Span
-from rpsg.stages.guard import (
+from rpsg.stages.leak_guard import (
     Guard,
     Identities,
     grams,

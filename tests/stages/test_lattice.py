@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from rpsg.stages.annotate import empty_rows
-from rpsg.stages.lattice import STEPS, on_lattice
+from rpsg.stages.exact_similarity import STEPS, on_lattice
 
 
 def unit_rows(count: int, dim: int, seed: int) -> npt.NDArray[np.float32]:

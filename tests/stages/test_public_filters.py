@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from rpsg.models.fake import FakeScorer
 from rpsg.records import Candidate, Card, Pool
+from rpsg.stages.clean_reply import repeats_itself, tidy
 from rpsg.stages.cosine_filter import drop_copies, drop_near_duplicates
 from rpsg.stages.nll_filter import nll_filter
 from rpsg.stages.scrub import scrub, scrub_text
-from rpsg.stages.tidy import repeats_itself, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from rpsg.domains import find_pack, pack_names
 from rpsg.domains.pack import Example
 from rpsg.models.fake import FakeWriter
+from rpsg.pipeline.execute import Silent
 from rpsg.plan import Plan, resolve
 from rpsg.records import Card
-from rpsg.running import Silent
 from rpsg.stages.candidates import write_candidates, write_variants
 from rpsg.stages.cards import CardModel
 from rpsg.stages.prompts import PREFIXES, SHOWN_WORDS, candidate_request, fill, prefix, variant_request
-from rpsg.stages.streams import stream, text_seed
+from rpsg.stages.rng import stream, text_seed
 
 if TYPE_CHECKING:
     from rpsg.domains import Pack

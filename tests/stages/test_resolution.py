@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from rpsg.domains import find_pack
+from rpsg.methods.budget import strict_budget
 from rpsg.plan import Plan
-from rpsg.stages.budget import strict_budget
 from rpsg.stages.resolution import resolutions
 
 PACK = find_pack("reviews")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from rpsg.models.recognisers import PatternRecogniser
+from rpsg.models.pii import PatternRecogniser
 from rpsg.protocols import Span
 from rpsg.records import Candidate, Card, Drop, Pool
 from rpsg.stages.scrub import found_by_pattern, generalise_amounts, scrub_identities, scrub_text

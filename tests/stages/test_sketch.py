@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rpsg.privacy.ballots import Query
-from rpsg.privacy.bounded_vectors import clean_sum
+from rpsg.privacy.histogram import Query
 from rpsg.privacy.private import Private, open_private
+from rpsg.privacy.vector_sum import clean_sum
 from rpsg.privacy.whole_vectors import MOST_ENTRIES
 from rpsg.records import Document
 from rpsg.stages.sketch import (

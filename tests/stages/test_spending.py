@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from rpsg.domains import find_pack, pack_names
 from rpsg.errors import InfeasibleError, UsageError
-from rpsg.plan import Plan, resolve
-from rpsg.stages.budget import (
+from rpsg.methods.budget import (
     LOWER_END,
     check_declared,
     check_people,
@@ -25,6 +24,7 @@ from rpsg.stages.budget import (
     strict_stages,
     votes_stage,
 )
+from rpsg.plan import Plan, resolve
 from rpsg.stages.sketch import LENGTH
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from rpsg.stages.tidy import tidy
+from rpsg.stages.clean_reply import tidy
 
 GOOD = "We drink this tea every morning and like it."
 

@@ -14,7 +14,7 @@ from rpsg.privacy.private import Private, open_private
 from rpsg.stages.votes import hubness, nearest_candidates, vote_ballots
 
 if TYPE_CHECKING:
-    from rpsg.privacy.ballots import Ballots
+    from rpsg.privacy.histogram import Ballots
 
 Floats = npt.NDArray[np.float32]
 

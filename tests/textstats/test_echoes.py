@@ -7,7 +7,7 @@ import json
 import pytest
 
 from rpsg.domains import find_pack
-from rpsg.models.assets import locate
+from rpsg.models.download import locate
 from rpsg.textstats.echoes import Form, all_echoes, echoes, form_of, has_placeholder
 
 FORM = form_of(find_pack("food-reviews"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from rpsg.dumps import forbid_core_dumps
+from rpsg.hardening import forbid_core_dumps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # noqa: BLE001  # the last stop before a traceback; a panic of a library in Rust is no Exception
-        from rpsg.cli.failures import report  # noqa: PLC0415  # only when it is needed: the help must be quick
+        from rpsg.cli.errors import report  # noqa: PLC0415  # only when it is needed: the help must be quick
 
         return report(error, given)
     return code

@@ -11,7 +11,7 @@ from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
 from rpsg.errors import UsageError
 
 if TYPE_CHECKING:
-    from rpsg.cli.screen import Screen
+    from rpsg.cli.console import Screen
     from rpsg.privacy.odometer import Odometer
     from rpsg.privacy.units import Statement, Total
 
@@ -36,7 +36,7 @@ def budget(
 
     Without a file or a name all accounts are shown.
     """
-    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.privacy.odometer import Odometer, account_name  # noqa: PLC0415  # only when it is needed: the help must be quick
 
     if file and account:

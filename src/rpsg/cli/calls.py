@@ -11,9 +11,9 @@ import typer
 from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
 
 if TYPE_CHECKING:
-    from rpsg.cli.screen import Screen
+    from rpsg.cli.console import Screen
     from rpsg.results import Bill
-    from rpsg.store.callbook import Call, Callbook
+    from rpsg.storage.call_report import Call, Callbook
 
 LAST = 20
 
@@ -35,9 +35,9 @@ def calls(
 
     Private text is never shown: of requests that held any, only totals are given.
     """
-    from rpsg.billing import bill_of  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.store.callbook import read_private, read_public  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.pipeline.bill import bill_of  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.storage.call_report import read_private, read_public  # noqa: PLC0415  # only when it is needed: the help must be quick
 
     public, private = read_public(run), read_private(run)
     bill = bill_of(run, public, private, prices)

@@ -14,9 +14,9 @@ from rpsg.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rpsg.cli.screen import Screen
-    from rpsg.store.readers import Reading
-    from rpsg.store.readers.rows import Places
+    from rpsg.cli.console import Screen
+    from rpsg.storage.readers import Reading
+    from rpsg.storage.readers.rows import Places
 
 SHOWN = 20
 PRIVATE = "This page is private: it counts rows without noise. Do not pass it on with a release."
@@ -37,8 +37,8 @@ def check(
     a row, or when the file cannot be read; a run itself leaves such rows out and says nothing of them.
     """
     from rpsg import api  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli import layers  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli import settings as layers  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
 
     plan = layers.make_plan(layers.gather(given, config, os.environ))
     reading = api.check(plan)

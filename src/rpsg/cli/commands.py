@@ -30,8 +30,9 @@ def plan(
 def _show_plan(given: dict[str, Any], config: Path | None, out: Path | None, *, as_json: bool) -> None:
     """The page of ``rpsg plan`` and of ``rpsg run --dry-run``."""
     from rpsg import api  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli import layers, pages  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli import render as pages  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli import settings as layers  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
 
     stack = layers.gather(given, config, os.environ)
     resolved = layers.make_plan(stack)
@@ -68,9 +69,10 @@ def run(
     for the method paper, whose release no guarantee covers, and split, which does not protect its donors.
     """
     from rpsg import api  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli import layers, pages  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli import render as pages  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli import settings as layers  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.cli.progress import teller  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.methods.cautions import cautions  # noqa: PLC0415  # only when it is needed: the help must be quick
 
     if dry_run:
@@ -138,9 +140,9 @@ def verify(
     No private data is needed, and nothing that the release names is opened. Exit code 8 when a check fails.
     """
     from rpsg import api  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli import pages  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli import render as pages  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.cli.progress import teller  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
 
     if data is not None and not with_vault:
         raise UsageError("--data is read with --with-vault alone.", hint="Add --with-vault, or leave it out.")

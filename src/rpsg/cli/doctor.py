@@ -11,7 +11,7 @@ import typer
 from rpsg.cli.options import AsJson, Config  # noqa: TC001  # typer reads them at run time
 
 if TYPE_CHECKING:
-    from rpsg.cli.screen import Screen
+    from rpsg.cli.console import Screen
     from rpsg.results import Finding
 
 _SIGNS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red")}
@@ -36,8 +36,8 @@ def doctor(
     Each line says what to do about it. No private text is read. Exit code 1 when something is broken.
     """
     from rpsg import api  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli import layers  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli import settings as layers  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
 
     named = {"models.writer": writer, "models.embedder": embedder}
     given = {key: value for key, value in named.items() if value is not None}

@@ -14,8 +14,8 @@ from rpsg.errors import RpsgError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rpsg.cli.screen import Screen
-    from rpsg.evaluation.measure import Measure
+    from rpsg.cli.console import Screen
+    from rpsg.evaluation.inputs import Measure
     from rpsg.evaluation.table import Line, Report
 
 
@@ -100,10 +100,10 @@ def evaluate(
     real texts is internal: keep it, do not publish it. For a run it goes to RUN/private/evaluation.json.
     """
     from rpsg import api  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli.failures import describe  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.errors import describe  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.cli.progress import teller  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.evaluation import keeping  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.evaluation import output as keeping  # noqa: PLC0415  # only when it is needed: the help must be quick
 
     corpus = _corpus(run, synthetic)
     target = keeping.place(corpus, out, real=real is not None, reads=(real, train_real, floor))
@@ -143,7 +143,7 @@ def evaluate(
 
 def _keep(report: Report, target: Path | None) -> RpsgError | None:
     """Write the outcome; what failed is given back, for what was computed is shown all the same."""
-    from rpsg.evaluation import keeping  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.evaluation import output as keeping  # noqa: PLC0415  # only when it is needed: the help must be quick
 
     try:
         if target is not None:

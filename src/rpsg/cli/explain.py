@@ -11,7 +11,7 @@ from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
 from rpsg.errors import UsageError
 
 if TYPE_CHECKING:
-    from rpsg.cli.screen import Screen
+    from rpsg.cli.console import Screen
 
 GROUPS = (2, 3, 5, 10)
 
@@ -33,7 +33,7 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Say what epsilon and delta mean: how well the best possible attacker could do."""
-    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
 
     facts = facts_of(epsilon, delta)
     if as_json:

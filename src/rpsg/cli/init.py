@@ -121,8 +121,8 @@ def init(
     ] = Path("rpsg.toml"),
 ) -> None:
     """Write a commented plan file: asks six questions on a terminal, otherwise takes the options."""
-    from rpsg.cli import layers  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli.screen import Screen  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli import settings as layers  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.console import Screen  # noqa: PLC0415  # only when it is needed: the help must be quick
 
     _refuse_existing(out)
     if sys.stdin.isatty() and sys.stdout.isatty():

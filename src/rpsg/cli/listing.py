@@ -25,7 +25,7 @@ def list_names(
     as_json: AsJson = False,
 ) -> None:
     """List the names that a plan can use: domain packs, methods, models."""
-    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed
+    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed
 
     found = _packs() if kind == "domains" else _registered(kind)
     if as_json:
@@ -50,7 +50,7 @@ def _registered(kind: Registered) -> Mapping[str, str]:
 
 
 def _about(kind: Registered, name: str) -> str:
-    from rpsg.models.catalogue import CATALOGUE  # noqa: PLC0415  # only when it is needed
+    from rpsg.models.catalog import CATALOGUE  # noqa: PLC0415  # only when it is needed
     from rpsg.registry import BUILT_IN  # noqa: PLC0415  # only when it is needed
 
     if name in CATALOGUE:

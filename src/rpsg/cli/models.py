@@ -11,8 +11,8 @@ from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
 from rpsg.errors import ModelError
 
 if TYPE_CHECKING:
-    from rpsg.cli.screen import Screen
-    from rpsg.models.assets import AssetRow
+    from rpsg.cli.console import Screen
+    from rpsg.models.download import AssetRow
 
 models = typer.Typer()
 
@@ -27,8 +27,8 @@ def start(context: typer.Context) -> None:
 @models.command("list")
 def list_models(as_json: AsJson = False) -> None:
     """List what can be brought by name: what it is for, its size and licence, and whether it is here."""
-    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed
-    from rpsg.models import assets  # noqa: PLC0415  # only when it is needed
+    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed
+    from rpsg.models import download as assets  # noqa: PLC0415  # only when it is needed
 
     rows = assets.listing()
     if as_json:
@@ -60,9 +60,9 @@ def pull(
     ] = False,
 ) -> None:
     """Bring a model or public data to this machine. A pull that stopped goes on where it stopped."""
+    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed
     from rpsg.cli.progress import teller  # noqa: PLC0415  # only when it is needed
-    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed
-    from rpsg.models import assets  # noqa: PLC0415  # only when it is needed
+    from rpsg.models import download as assets  # noqa: PLC0415  # only when it is needed
 
     if (terms := assets.terms(name)) and not as_json and (accept_licence or _can_be_asked()):
         Screen.stdout().line(terms)
@@ -90,8 +90,8 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Read models whole and compare them with their pinned digests. Exit code 6 when one is damaged."""
-    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed
-    from rpsg.models import assets  # noqa: PLC0415  # only when it is needed
+    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed
+    from rpsg.models import download as assets  # noqa: PLC0415  # only when it is needed
 
     wanted = [name] if name else [row.name for row in assets.listing() if row.present]
     problems = {each: _problem(each) for each in wanted}
@@ -106,7 +106,7 @@ def check(
 
 
 def _problem(name: str) -> ModelError | None:
-    from rpsg.models import assets  # noqa: PLC0415  # only when it is needed
+    from rpsg.models import download as assets  # noqa: PLC0415  # only when it is needed
 
     try:
         assets.check(name)

@@ -25,8 +25,8 @@ def publish(
     The release is checked first and then built again with the key's fingerprint in ledger, card and report.
     Hand the file KEY.pub to your readers in another way than the release: rpsg verify RELEASE --key KEY.pub
     """
-    from rpsg import publishing  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.verification import sign as publishing  # noqa: PLC0415  # only when it is needed: the help must be quick
 
     told = publishing.publish(run, sign)
     if as_json:
@@ -46,7 +46,7 @@ def keygen(
 
     With a passphrase in the variable RPSG_KEY_PASSPHRASE the private key is encrypted.
     """
-    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.privacy.signing import make_pair  # noqa: PLC0415  # only when it is needed: the help must be quick
 
     if not name.name:

@@ -23,8 +23,8 @@ def purge(
     The release, the commitment and the account stay. `rpsg verify` and `rpsg report` work as before;
     `rpsg verify --with-vault` and the private map of real texts need what was destroyed.
     """
-    from rpsg import purging  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.pipeline import purge as purging  # noqa: PLC0415  # only when it is needed: the help must be quick
 
     if not yes:
         if not sys.stdin.isatty():

@@ -39,10 +39,10 @@ def report(
     The public page holds only what the ledger paid for and what is public anyway; RUN/release has one from
     the day of the release.
     """
-    from rpsg.cli.screen import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.release import release_folder  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.report.facts import facts_of  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.report.writing import write_private, write_public  # noqa: PLC0415  # only when it is needed
+    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.pipeline.publish import release_folder  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.report.as_json import facts_of  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.report.files import write_private, write_public  # noqa: PLC0415  # only when it is needed
 
     release = release_folder(run)
     if as_text:
@@ -58,8 +58,8 @@ def report(
 
 
 def _print_summary(release: Path, *, out: Path | None, private: bool, as_json: bool) -> None:
-    from rpsg.cli.screen import Screen  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.report.reading import read_any  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.console import Screen  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.release.reader import read_any  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.report.summary import summary  # noqa: PLC0415  # only when it is needed: the help must be quick
 
     if out is not None or private or as_json:

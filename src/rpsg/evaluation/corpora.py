@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rpsg.arguments import path_of
 from rpsg.errors import DataError, UsageError
-from rpsg.given import path_of
 from rpsg.privacy.private import open_private
-from rpsg.stages.streams import stream
-from rpsg.store.readers import read_corpus
-from rpsg.store.readers.rows import clean
+from rpsg.stages.rng import stream
+from rpsg.storage.readers import read_corpus
+from rpsg.storage.readers.rows import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

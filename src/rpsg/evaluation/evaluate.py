@@ -9,21 +9,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rpsg.dumps import forbid_core_dumps
-from rpsg.evaluation.asking import ask_rows, find_metrics
 from rpsg.evaluation.corpora import drawn
-from rpsg.evaluation.gathering import CEILING, CORPUS, Question, gather, read_run_of
-from rpsg.evaluation.measure import Inputs, Texts
+from rpsg.evaluation.data import CEILING, CORPUS, Question, gather, read_run_of
+from rpsg.evaluation.floor import FLOOR, embedder_of
+from rpsg.evaluation.inputs import Inputs, Texts
 from rpsg.evaluation.models import Models, check_names
-from rpsg.evaluation.runs import FLOOR, embedder_of
+from rpsg.evaluation.runner import ask_rows, find_metrics
 from rpsg.evaluation.table import Line, Report
+from rpsg.hardening import forbid_core_dumps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rpsg.evaluation.corpora import Rows
-    from rpsg.evaluation.gathering import Corpora
-    from rpsg.evaluation.measure import Measure
+    from rpsg.evaluation.data import Corpora
+    from rpsg.evaluation.inputs import Measure
     from rpsg.protocols import Progress
 
 __all__ = ["Question", "answer"]

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rpsg import registry
-from rpsg.egress import is_here
 from rpsg.errors import ModelError, PrivacyError, UsageError
-from rpsg.evaluation.language_model import NGRAM
-from rpsg.models.catalogue import CATALOGUE
+from rpsg.evaluation.metrics.language_model import NGRAM
+from rpsg.files import private_dir, tagged_sha256, write_atomic
+from rpsg.models.catalog import CATALOGUE
 from rpsg.plan import Plan
+from rpsg.privacy.egress import is_here
 from rpsg.protocols import CountingScorer
-from rpsg.store.files import private_dir, tagged_sha256, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

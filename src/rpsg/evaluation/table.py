@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rpsg.evaluation.measure import Measure
+    from rpsg.evaluation.inputs import Measure
 
 FORMAT = "rpsg-evaluation/1"
 INTERNAL = "internal: reads private text; do not publish with the release"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rpsg.methods.steps import draw_cards, public_filters
+from rpsg.methods.dp_steps import draw_cards, public_filters
 from rpsg.methods.trial import try_writer
 from rpsg.protocols import Method
 from rpsg.stages.candidates import write_candidates

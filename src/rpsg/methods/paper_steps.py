@@ -14,12 +14,12 @@ from rpsg.stages.cosine_filter import closest, drop_closest_to_private
 from rpsg.stages.histogram import clipped, ranked, vote_counts
 from rpsg.stages.nll_filter import drop_likeliest, drop_near_private
 from rpsg.stages.representatives import representatives
-from rpsg.stages.rewrite import attempt_of, rewrite_request
+from rpsg.stages.rewriting import attempt_of, rewrite_request
+from rpsg.stages.rng import text_seed
 from rpsg.stages.scrub import scrub_identities
 from rpsg.stages.sentiment_guard import guarded, judge
-from rpsg.stages.streams import text_seed
 from rpsg.stages.surrogate import NgramRecipe, mean_nll
-from rpsg.store.shelf import Made
+from rpsg.storage.checkpoints import Made
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rpsg.methods.tools import Job
     from rpsg.plan import Plan
     from rpsg.stages.abstraction import Seed
-    from rpsg.stages.rewrite import Rewrite
+    from rpsg.stages.rewriting import Rewrite
     from rpsg.stages.sentiment_guard import Attempt, Mood
 
 #: By version of the authors' code: the share the cosine filter keeps, the percentile of the NLL filter.

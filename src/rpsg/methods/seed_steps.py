@@ -17,12 +17,12 @@ from rpsg.errors import InfeasibleError, PrivacyError, UsageError
 from rpsg.privacy.facts import Flow
 from rpsg.stages.abstraction import Passes, Seed, SummariserAbstracter, WriterAbstracter, toned
 from rpsg.stages.agreement import Judged, agreement, considered, score, second_is_better
-from rpsg.stages.guard import Guard
 from rpsg.stages.histogram import vote_counts
+from rpsg.stages.leak_guard import Guard
 from rpsg.stages.noisy_argmax import NominalEpsilon, Sigma, choice_sigma, noisy_argmax
 from rpsg.stages.partition import content_tag
 from rpsg.stages.sentiment_guard import judge
-from rpsg.store.shelf import Made
+from rpsg.storage.checkpoints import Made
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rpsg.errors import ModelError
-from rpsg.methods.steps import ANOTHER_WRITER, ask, label_of, paid, tell_spent
+from rpsg.methods.dp_steps import ANOTHER_WRITER, ask, label_of, paid, tell_spent
 from rpsg.records import Document
 from rpsg.stages.annotate import codes_of, fits_none
 from rpsg.stages.choose import Block, Objective, choose
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from rpsg.domains import Pack
-    from rpsg.methods.steps import Headcount
+    from rpsg.methods.dp_steps import Headcount
     from rpsg.methods.tools import Job
-    from rpsg.privacy.bounded_vectors import BoundedVectors
     from rpsg.privacy.private import Private
+    from rpsg.privacy.vector_sum import BoundedVectors
     from rpsg.records import Candidate, Pool
     from rpsg.stages.annotate import Landmarks, Traits
     from rpsg.stages.cards import CardModel

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rpsg.errors import PrivacyError, RunError, VerificationError
+from rpsg.methods.budget import split_budget
+from rpsg.methods.dp_steps import count_people, label_of, pool_wanted, public_filters, tell_few
 from rpsg.methods.paper_steps import (
     Task,
     agreement_step,
@@ -23,11 +25,9 @@ from rpsg.methods.paper_steps import (
     some_texts,
 )
 from rpsg.methods.seed_steps import choose_abstracts, draw_seeds, seeding, usable_rows
-from rpsg.methods.steps import count_people, label_of, pool_wanted, public_filters, tell_few
 from rpsg.methods.voting import ask_votes, places, vote
 from rpsg.privacy.disclosure import withheld
 from rpsg.protocols import Method
-from rpsg.stages.budget import split_budget
 from rpsg.stages.selection import select
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from rpsg.records import Candidate, Pool
     from rpsg.stages.abstraction import Seed
     from rpsg.stages.annotate import Traits
-    from rpsg.store.shelf import Made
+    from rpsg.storage.checkpoints import Made
 
 
 def synthesize(job: Job) -> Pool:

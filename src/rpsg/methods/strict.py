@@ -9,8 +9,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from rpsg.methods.sketching import choose_by_sketch
-from rpsg.methods.steps import (
+from rpsg.methods.budget import strict_budget
+from rpsg.methods.dp_steps import (
     count_people,
     draw_cards,
     expand,
@@ -21,11 +21,11 @@ from rpsg.methods.steps import (
     release_cards,
     release_keyphrases,
 )
+from rpsg.methods.sketching import choose_by_sketch
 from rpsg.methods.trial import try_writer
 from rpsg.methods.voting import choose_by_votes
 from rpsg.protocols import Method
 from rpsg.stages.annotate import annotate, describe
-from rpsg.stages.budget import strict_budget
 from rpsg.stages.candidates import write_candidates
 from rpsg.stages.scrub import scrub
 

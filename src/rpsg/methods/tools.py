@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from rpsg.privacy.kernel import Releases
     from rpsg.protocols import Classifier, Embedder, NoiseSource, Progress, Recogniser, Scorer, Writer
     from rpsg.stages.abstraction import Summariser
-    from rpsg.stages.seeds import People
+    from rpsg.stages.contributions import People
     from rpsg.stages.surrogate import Surrogate
-    from rpsg.store.shelf import Shelf
+    from rpsg.storage.checkpoints import Shelf
 
 
 @dataclass(frozen=True, slots=True)

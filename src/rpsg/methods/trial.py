@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rpsg.errors import ModelError, RpsgError
-from rpsg.methods.steps import kept_by_filters
+from rpsg.methods.dp_steps import kept_by_filters
 from rpsg.records import Candidate, Card, Drop, Pool
 from rpsg.stages.abstraction import Passes, Seed, abstract_request, parsed
 from rpsg.stages.candidates import candidate_of
 from rpsg.stages.cards import CardModel
-from rpsg.stages.contain import delimiter
 from rpsg.stages.echo import REASON as REPEATS
-from rpsg.stages.lattice import on_lattice
+from rpsg.stages.exact_similarity import on_lattice
 from rpsg.stages.prompts import candidate_request
-from rpsg.stages.rewrite import attempt_of, rewrite_request
-from rpsg.stages.streams import stream
-from rpsg.store.changes import TRIAL
-from rpsg.store.exports import printable
+from rpsg.stages.rewriting import attempt_of, rewrite_request
+from rpsg.stages.rng import stream
+from rpsg.stages.sanitize import delimiter
+from rpsg.storage.changes import TRIAL
+from rpsg.storage.export import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rpsg.errors import ModelError
-from rpsg.methods.steps import ANOTHER_WRITER, ask, label_of, public_filters, tell_spent
-from rpsg.stages.budget import votes_stage
+from rpsg.methods.budget import votes_stage
+from rpsg.methods.dp_steps import ANOTHER_WRITER, ask, label_of, public_filters, tell_spent
 from rpsg.stages.candidates import write_variants
 from rpsg.stages.selection import select
 from rpsg.stages.votes import vote_ballots
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rpsg.domains import Pack
     from rpsg.methods.tools import Job
-    from rpsg.privacy.ballots import Ballots, Query
+    from rpsg.privacy.histogram import Ballots, Query
     from rpsg.privacy.private import Private
     from rpsg.records import Candidate, Pool
     from rpsg.stages.annotate import Codes, Traits

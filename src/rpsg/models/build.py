@@ -5,22 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rpsg.models.assets import locate
-from rpsg.models.catalogue import CATALOGUE
+from rpsg.models.catalog import CATALOGUE
+from rpsg.models.download import locate
 from rpsg.models.files import models_folder
 
 if TYPE_CHECKING:
     from rpsg.models.documents import Form
     from rpsg.models.fake import FakeEmbedder, FakeScorer, FakeWriter
-    from rpsg.models.gguf_embedder import GgufEmbedder
-    from rpsg.models.int8_embedder import Int8Embedder
-    from rpsg.models.llamacpp import LlamaCppWriter
-    from rpsg.models.onnx_embedder import OnnxEmbedder
-    from rpsg.models.static_embedder import StaticEmbedder
-    from rpsg.models.torch_models.classifier import TransformersSentiment
-    from rpsg.models.torch_models.embedder import SentenceTransformersEmbedder
-    from rpsg.models.torch_models.scorer import TransformersScorer
-    from rpsg.models.torch_models.writer import TransformersWriter
+    from rpsg.models.llamacpp.embedder import GgufEmbedder
+    from rpsg.models.llamacpp.writer import LlamaCppWriter
+    from rpsg.models.onnx.embedder import OnnxEmbedder
+    from rpsg.models.onnx.int8_embedder import Int8Embedder
+    from rpsg.models.static import StaticEmbedder
+    from rpsg.models.transformers.classifier import TransformersSentiment
+    from rpsg.models.transformers.embedder import SentenceTransformersEmbedder
+    from rpsg.models.transformers.scorer import TransformersScorer
+    from rpsg.models.transformers.writer import TransformersWriter
     from rpsg.models.vader import VaderSentiment
     from rpsg.protocols import Classifier, Embedder
 
@@ -35,7 +35,7 @@ def llamacpp(
 
     ``form`` is "auto" for what the catalogue found to be best, else for what suits the weights.
     """
-    from rpsg.models.llamacpp import LlamaCppWriter  # noqa: PLC0415  # optional package
+    from rpsg.models.llamacpp.writer import LlamaCppWriter  # noqa: PLC0415  # optional package
 
     if form == "auto" and name in CATALOGUE:
         form = CATALOGUE[name].form
@@ -44,7 +44,7 @@ def llamacpp(
 
 def minilm(name: str, *, threads: int | None) -> OnnxEmbedder:
     """The default embedder, or the ONNX embedder in a folder."""
-    from rpsg.models.onnx_embedder import OnnxEmbedder  # noqa: PLC0415  # optional package
+    from rpsg.models.onnx.embedder import OnnxEmbedder  # noqa: PLC0415  # optional package
 
     folder = Path(name) if "/" in name else locate(EMBEDDER_ASSET)
     return OnnxEmbedder(folder, threads=threads)
@@ -52,14 +52,14 @@ def minilm(name: str, *, threads: int | None) -> OnnxEmbedder:
 
 def int8(name: str, *, threads: int | None) -> Int8Embedder:
     """``int8``: the default embedder's own weights; ``int8:FOLDER``: those of another BERT."""
-    from rpsg.models.int8_embedder import Int8Embedder  # noqa: PLC0415  # optional package
+    from rpsg.models.onnx.int8_embedder import Int8Embedder  # noqa: PLC0415  # optional package
 
     return Int8Embedder(_after_colon(name) or locate(INT8_ASSET), threads=threads)
 
 
 def static(name: str, *, threads: int | None) -> StaticEmbedder:
     """``static``: made from the default embedder at the first call; ``static:FOLDER``: one made before."""
-    from rpsg.models.static_embedder import StaticEmbedder  # noqa: PLC0415  # optional package
+    from rpsg.models.static import StaticEmbedder  # noqa: PLC0415  # optional package
 
     if folder := _after_colon(name):
         return StaticEmbedder(folder)
@@ -71,14 +71,14 @@ def static(name: str, *, threads: int | None) -> StaticEmbedder:
 
 def gguf_embedder(name: str, *, threads: int | None) -> GgufEmbedder:
     """``gguf:FILE``, by path or hub id, run by llama.cpp in this process."""
-    from rpsg.models.gguf_embedder import GgufEmbedder  # noqa: PLC0415  # optional package
+    from rpsg.models.llamacpp.embedder import GgufEmbedder  # noqa: PLC0415  # optional package
 
     return GgufEmbedder(locate(_after_colon(name)), threads=threads)
 
 
 def sentence_transformers(name: str, *, threads: int | None) -> SentenceTransformersEmbedder:
     """``st:NAME``: a folder, or a repository of a hub that is on this disk."""
-    from rpsg.models.torch_models.embedder import (  # noqa: PLC0415  # optional package
+    from rpsg.models.transformers.embedder import (  # noqa: PLC0415  # optional package
         SentenceTransformersEmbedder,
     )
 
@@ -89,14 +89,14 @@ def transformers_writer(
     name: str, *, slots: int | None, threads: int | None, context: int | None, form: Form = "auto"
 ) -> TransformersWriter:
     """``transformers:NAME``: a folder, a GGUF file, or a repository of a hub that is on this disk."""
-    from rpsg.models.torch_models.writer import TransformersWriter  # noqa: PLC0415  # optional package
+    from rpsg.models.transformers.writer import TransformersWriter  # noqa: PLC0415  # optional package
 
     return TransformersWriter(_after_colon(name), slots, threads, context, form=form)
 
 
 def transformers_scorer(name: str, *, threads: int | None) -> TransformersScorer:
     """``transformers:NAME`` as for the writer, or a name of the catalogue."""
-    from rpsg.models.torch_models.scorer import TransformersScorer  # noqa: PLC0415  # optional package
+    from rpsg.models.transformers.scorer import TransformersScorer  # noqa: PLC0415  # optional package
 
     return TransformersScorer(_after_colon(name) or name, threads=threads)
 
@@ -108,7 +108,7 @@ def transformers_sentiment(
     threads: int | None,
 ) -> TransformersSentiment:
     """``transformers:NAME``: a folder, or a repository of a hub that is on this disk."""
-    from rpsg.models.torch_models.classifier import TransformersSentiment  # noqa: PLC0415  # optional package
+    from rpsg.models.transformers.classifier import TransformersSentiment  # noqa: PLC0415  # optional package
 
     return TransformersSentiment(_after_colon(name), threads=threads)
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rpsg.errors import MissingExtraError, ModelError
-from rpsg.models.static_embedder import TABLE, TOKENIZER
+from rpsg.models.static import TABLE, TOKENIZER
 from rpsg.models.tokens import open_tokenizer
 
 if TYPE_CHECKING:

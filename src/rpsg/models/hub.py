@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.errors import MissingExtraError, ModelError, UsageError
 from rpsg.models.gguf import is_gguf
-from rpsg.silence import go_online
+from rpsg.telemetry import go_online
 
 if TYPE_CHECKING:
     from pathlib import Path

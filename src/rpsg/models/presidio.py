@@ -12,7 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import MissingExtraError, ModelError
-from rpsg.models.recognisers import apart
+from rpsg.models.pii import apart
 from rpsg.protocols import Span
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from rpsg.privacy.ballots import IntArray
+    from rpsg.privacy.histogram import IntArray
 
 
 def keep_rows(units: IntArray, c: int) -> npt.NDArray[np.bool_]:

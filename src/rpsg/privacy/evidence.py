@@ -20,7 +20,7 @@ from rpsg.privacy.files import canonical_json, replace_durably, strict_json
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rpsg.privacy.ballots import IntArray
+    from rpsg.privacy.histogram import IntArray
 
 SCHEMA = "rpsg-evidence/2"
 _DRAW = re.compile(r"[0-9a-f]{32}")

@@ -30,7 +30,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from rpsg.errors import BudgetError, PrivacyError, RunError
-from rpsg.privacy.ballots import IntArray, Query
 from rpsg.privacy.evidence import (
     Evidence,
     Selected,
@@ -40,9 +39,10 @@ from rpsg.privacy.evidence import (
     write_evidence,
 )
 from rpsg.privacy.files import hold, private_folder
-from rpsg.privacy.journal import JOURNAL_GONE, Journal, Step
+from rpsg.privacy.histogram import IntArray, Query
 from rpsg.privacy.mechanisms import Contributions, UnitItems, noisy_histogram, noisy_selection
 from rpsg.privacy.sensitivity import selection_threshold
+from rpsg.privacy.write_ahead_log import JOURNAL_GONE, Journal, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rpsg.errors import PrivacyError
-from rpsg.privacy.ballots import Ballots, IntArray, Query, clean_histogram
-from rpsg.privacy.bounded_vectors import BoundedVectors, clean_sum
+from rpsg.privacy.histogram import Ballots, IntArray, Query, clean_histogram
 from rpsg.privacy.private import Private, open_private
+from rpsg.privacy.vector_sum import BoundedVectors, clean_sum
 
 if TYPE_CHECKING:
     from rpsg.protocols import NoiseSource

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from rpsg.privacy.ballots import IntArray, Query
     from rpsg.privacy.evidence import Selected
+    from rpsg.privacy.histogram import IntArray, Query
     from rpsg.privacy.mechanisms import Contributions, UnitItems
     from rpsg.privacy.private import Private
 

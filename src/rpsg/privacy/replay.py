@@ -6,8 +6,8 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RunError, VerificationError
-from rpsg.privacy.ballots import Query
 from rpsg.privacy.evidence import Evidence, Selected, evidence_file, parse_evidence
+from rpsg.privacy.histogram import Query
 from rpsg.privacy.kernel import Performed, Released
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rpsg.privacy.accounting import Budget
-    from rpsg.privacy.ballots import IntArray
+    from rpsg.privacy.histogram import IntArray
     from rpsg.privacy.mechanisms import Contributions, UnitItems
     from rpsg.privacy.private import Private
 

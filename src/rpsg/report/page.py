@@ -7,16 +7,16 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from rpsg.report.blocks import listed, part
+from rpsg.report.claim import claim_part
+from rpsg.report.corpus import corpus_part
 from rpsg.report.html import Html, document, joined, tag
-from rpsg.report.parts.claim import claim_part
-from rpsg.report.parts.corpus import corpus_part
-from rpsg.report.parts.first import first_screen, headline
-from rpsg.report.parts.making import making_part
+from rpsg.report.overview import first_screen, headline
+from rpsg.report.provenance import making_part
 from rpsg.report.scores import scores_block
 
 if TYPE_CHECKING:
-    from rpsg.report.parts.private import Private
-    from rpsg.report.reading import Story
+    from rpsg.release.reader import Story
+    from rpsg.report.private_page import Private
     from rpsg.report.scores import Scores
 
 REPORT = "report.html"
@@ -41,7 +41,7 @@ def report(story: Story, scores: Scores | None = None, private: Private | None =
         parts.append(("scores", "Metrics: for the engineer and the analyst", section))
     marks: tuple[Html | None, str] = (None, "")
     if private is not None:
-        from rpsg.report.parts.private import private_mark, private_part  # noqa: PLC0415  # numpy
+        from rpsg.report.private_page import private_mark, private_part  # noqa: PLC0415  # numpy
 
         parts.insert(0, ("private", "Only for the owner of the data", private_part(private)))
         marks = (private_mark(), "PRIVATE: ")

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from rpsg.errors import RunError
 from rpsg.privacy.files import strict_json
 from rpsg.report.blocks import block, counted, listed, paragraph, percent, table
-from rpsg.report.drawing import between
 from rpsg.report.html import Html, foreign, joined, tag
+from rpsg.report.svg import between
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rpsg.egress import hosts
-from rpsg.models.catalogue import licence_of
+from rpsg.models.catalog import licence_of
+from rpsg.privacy.egress import hosts
 from rpsg.privacy.gaussian import rounded_up
 from rpsg.report.fields import fields
 from rpsg.report.quality import Quality, quality_of
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rpsg.domains import Pack
-    from rpsg.egress import Seen
     from rpsg.plan import Plan
+    from rpsg.privacy.egress import Seen
     from rpsg.records import Pool
 
 WIDTH = 92

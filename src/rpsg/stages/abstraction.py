@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from rpsg.protocols import Message, Request
-from rpsg.stages.contain import delimiter, fenced, plain, without_thoughts
 from rpsg.stages.prompts import fill
-from rpsg.stages.streams import text_seed
+from rpsg.stages.rng import text_seed
+from rpsg.stages.sanitize import delimiter, fenced, plain, without_thoughts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,15 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.stages.alone import each_or_none
-from rpsg.stages.lattice import SQUARE, on_lattice
-from rpsg.store.vectors import drop_pages
+from rpsg.stages.exact_similarity import SQUARE, on_lattice
+from rpsg.storage.vectors import drop_pages
 
 if TYPE_CHECKING:
     from rpsg.domains import Attribute, Pack
     from rpsg.privacy.private import Private
     from rpsg.protocols import Classifier, Embedder
     from rpsg.records import Document
-    from rpsg.stages.seeds import People
+    from rpsg.stages.contributions import People
 
 Codes = npt.NDArray[np.int64]
 Traits = Mapping[str, Codes]

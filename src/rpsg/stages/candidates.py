@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from rpsg.models.documents import next_header
 from rpsg.records import Candidate, Drop, Pool
+from rpsg.stages.clean_reply import tidy
 from rpsg.stages.echo import REASON, echoes
 from rpsg.stages.prompts import by_prefix, candidate_request, variant_request
-from rpsg.stages.tidy import tidy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.privacy.ballots import Ballots
+from rpsg.privacy.histogram import Ballots
 from rpsg.records import Card
 from rpsg.stages.shrinking import fitted
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rpsg.stages.lattice import SQUARE, on_lattice
+from rpsg.stages.exact_similarity import SQUARE, on_lattice
 
 if TYPE_CHECKING:
     import numpy.typing as npt

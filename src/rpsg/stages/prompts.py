@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.domains.prompts import FIELD, OPTIONAL
 from rpsg.protocols import Message, Request
-from rpsg.stages.streams import stream, text_seed
+from rpsg.stages.rng import stream, text_seed
 
 if TYPE_CHECKING:
     import re

@@ -10,7 +10,7 @@ import html
 import re
 import unicodedata
 
-from rpsg.stages.contain import plain
+from rpsg.stages.sanitize import plain
 
 #: Scripts that put no space between words: each character of theirs counts as a word.
 _SPACELESS = (

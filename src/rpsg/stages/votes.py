@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.privacy.ballots import Ballots
-from rpsg.stages.lattice import SQUARE, on_lattice
-from rpsg.store.vectors import drop_pages
+from rpsg.privacy.histogram import Ballots
+from rpsg.stages.exact_similarity import SQUARE, on_lattice
+from rpsg.storage.vectors import drop_pages
 
 if TYPE_CHECKING:
     from rpsg.privacy.private import Private

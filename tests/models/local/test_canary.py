@@ -9,7 +9,7 @@ import pytest
 
 from rpsg import registry
 from rpsg.errors import ModelError
-from rpsg.models.canary import FLUENT, check_scorer, shuffled
+from rpsg.models.scorer_check import FLUENT, check_scorer, shuffled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

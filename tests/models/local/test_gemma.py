@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rpsg.domains import find_pack
-from rpsg.models.assets import is_present, locate
 from rpsg.models.documents import next_header
-from rpsg.models.llamacpp import LlamaCppWriter
+from rpsg.models.download import is_present, locate
+from rpsg.models.llamacpp.writer import LlamaCppWriter
 from rpsg.plan import Plan
 from rpsg.stages.candidates import candidate_of
 from rpsg.stages.cards import CardModel
 from rpsg.stages.prompts import candidate_request
-from rpsg.stages.streams import stream
+from rpsg.stages.rng import stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

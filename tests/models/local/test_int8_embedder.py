@@ -16,8 +16,8 @@ pytest.importorskip("onnx", reason="needs the extra int8")
 
 from rpsg import registry
 from rpsg.errors import ModelError
-from rpsg.models.assets import locate
-from rpsg.models.int8_embedder import Int8Embedder
+from rpsg.models.download import locate
+from rpsg.models.onnx.int8_embedder import Int8Embedder
 from rpsg.models.sentiment import EmbeddingSentiment
 
 if TYPE_CHECKING:

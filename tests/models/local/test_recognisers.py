@@ -7,8 +7,8 @@ import socket
 import pytest
 
 from rpsg.errors import MissingExtraError, ModelError
+from rpsg.models.pii import PatternRecogniser, apart, passes_luhn, passes_mod_97
 from rpsg.models.presidio import PresidioRecogniser
-from rpsg.models.recognisers import PatternRecogniser, apart, passes_luhn, passes_mod_97
 from rpsg.protocols import Recogniser, Span
 
 

@@ -15,11 +15,11 @@ from tests.models.local.tiny import causal_folder, encoder_folder
 
 from rpsg import registry
 from rpsg.errors import ModelError
-from rpsg.models.assets import locate
+from rpsg.models.download import locate
 from rpsg.models.files import models_folder
-from rpsg.models.gguf_embedder import GgufEmbedder
-from rpsg.models.onnx_embedder import OnnxEmbedder
-from rpsg.models.torch_models.embedder import SentenceTransformersEmbedder
+from rpsg.models.llamacpp.embedder import GgufEmbedder
+from rpsg.models.onnx.embedder import OnnxEmbedder
+from rpsg.models.transformers.embedder import SentenceTransformersEmbedder
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ pytest.importorskip("transformers", reason="needs the extra hf")
 from tests.models.local.tiny import causal_folder, character_tokenizer
 
 from rpsg.errors import ModelError
-from rpsg.models.torch_models.scorer import TransformersScorer
+from rpsg.models.transformers.scorer import TransformersScorer
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from tests.models.local.tiny import classifier_folder
 from rpsg import registry
 from rpsg.errors import ModelError, UsageError
 from rpsg.models.fake import FakeEmbedder
-from rpsg.models.torch_models.classifier import TransformersSentiment
+from rpsg.models.transformers.classifier import TransformersSentiment
 
 if TYPE_CHECKING:
     from pathlib import Path

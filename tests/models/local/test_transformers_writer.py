@@ -16,13 +16,13 @@ from tests.models.local.tiny import causal_folder, character_tokenizer
 
 from rpsg import registry
 from rpsg.errors import ModelError, UsageError
-from rpsg.models.torch_models import tiles
-from rpsg.models.torch_models import writer as module
-from rpsg.models.torch_models.prompts import prompt_of
-from rpsg.models.torch_models.texts import draw
-from rpsg.models.torch_models.tiles import tiles_of
-from rpsg.models.torch_models.weights import find_weights
-from rpsg.models.torch_models.writer import TransformersWriter
+from rpsg.models.transformers import kv_blocks as tiles
+from rpsg.models.transformers import writer as module
+from rpsg.models.transformers.kv_blocks import tiles_of
+from rpsg.models.transformers.prompts import prompt_of
+from rpsg.models.transformers.sampling_text import draw
+from rpsg.models.transformers.weights import find_weights
+from rpsg.models.transformers.writer import TransformersWriter
 from rpsg.protocols import Message, Reply, Request
 
 if TYPE_CHECKING:
@@ -234,7 +234,7 @@ def test_damaged_weights_are_told(folder: Path, tmp_path: Path) -> None:
 def test_a_model_too_large_for_this_machine_is_refused_before_it_is_loaded(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rpsg.models.torch_models.weights.available_memory", lambda: 100 << 20)
+    monkeypatch.setattr("rpsg.models.transformers.weights.available_memory", lambda: 100 << 20)
     with pytest.raises(ModelError, match=r"needs about [\d,]+ MB of memory, and 100 MB are free"):
         TransformersWriter(folder)
 

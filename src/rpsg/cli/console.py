@@ -1,0 +1,125 @@
+"""Everything that is printed goes through here, so that no text can move, colour or hide anything.
+
+Markup, highlighting and emoji codes are off: what a user, a model or a file says is shown as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rpsg.storage.export import printable
+
+FORMAT = "rpsg-cli/1"
+
+
+class Screen:
+    """Headings, lines, lists and tables on a stream; 80 columns wide where the stream has no width."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self.console = Console(file=stream, markup=False, highlight=False, emoji=False)
+
+    @classmethod
+    def stdout(cls) -> Screen:
+        return cls(sys.stdout)
+
+    @classmethod
+    def stderr(cls) -> Screen:
+        return cls(sys.stderr)
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.console.is_terminal
+
+    def heading(self, text: str) -> None:
+        self.console.print()
+        self.console.print(shown(text, "bold"))
+
+    def line(self, text: str = "", style: str = "") -> None:
+        self.console.print(shown(text, style))
+
+    def command(self, text: str) -> None:
+        """A command to type, on one line however long, so that it can be copied."""
+        self.console.print(shown(f"  {text}", "cyan"), soft_wrap=True)
+
+    def items(self, texts: Iterable[str], sign: str = "•", style: str = "") -> None:
+        """A list; second lines stand under the first."""
+        table = Table.grid(padding=(0, 1))
+        for text in texts:
+            table.add_row(shown(f"  {sign}", style), shown(text))
+        self.console.print(table)
+
+    def facts(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Names and values in two columns."""
+        table = Table.grid(padding=(0, 2))
+        for name, value in pairs:
+            table.add_row(shown(f"  {name}", "dim"), shown(value))
+        self.console.print(table)
+
+    def table(
+        self, columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[str] = ()
+    ) -> None:
+        """A table; the columns named in ``numbers`` are aligned right and never broken."""
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+        for name in columns:
+            number = name in numbers
+            table.add_column(
+                shown(name), justify="right" if number else "left", no_wrap=number, overflow="fold"
+            )
+        for row in rows:
+            table.add_row(*(shown(cell) for cell in row))
+        self.console.print(table)
+
+    def markdown(self, text: str) -> None:
+        """Markdown, laid out on a terminal and as it is in a file or a pipe."""
+        if not self.is_terminal:
+            self.console.print(shown(text.rstrip()), soft_wrap=True)
+            return
+        from rich.markdown import Markdown  # noqa: PLC0415  # only when it is needed: the help must be quick
+
+        self.console.print(Markdown(printable(text), hyperlinks=False))
+
+
+def shown(text: str, style: str = "") -> Text:
+    """``text`` as it may be shown: nothing in it is obeyed."""
+    return Text(printable(text), style=style)
+
+
+def print_json(content: Mapping[str, Any]) -> None:
+    """One JSON object on stdout, in ASCII; a number that JSON cannot hold is null."""
+    body = json.dumps({"format": FORMAT, **plain(content)}, indent=2, allow_nan=False)
+    sys.stdout.write(body + "\n")
+
+
+def plain(value: Any) -> Any:
+    """``value`` as JSON can hold it."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, Path) else value
+
+
+def seconds_in_words(seconds: float) -> str:
+    """A duration as one says it: "0.4 s", "42 s", "3 min 10 s", "2 h 5 min"."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -1,0 +1,122 @@
+"""How a failure ends: one sentence, what to type next, and the exit code of the error's class.
+
+The message of an error that RPSG did not raise on purpose is never shown, in no mode: it could quote a
+private text. Its class and its place in the program are shown instead.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from typer import Abort, TyperException
+
+from rpsg.arguments import is_text
+from rpsg.cli.console import Screen, print_json
+from rpsg.errors import RpsgError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+STOPPED = 130
+_PACKAGE = Path(__file__).parents[1]
+_LONGEST_QUOTE = 60
+_SECRETS = ("key", "token", "secret", "password")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error as it is shown."""
+
+    type: str
+    message: str
+    hint: str
+    exit_code: int
+
+
+def report(error: BaseException, arguments: Sequence[str]) -> int:
+    """Say what failed (as JSON on stdout when ``--json`` was asked for); gives the exit code."""
+    failure = describe(error, arguments)
+    if "--json" in arguments:
+        print_json({"error": asdict(failure)})
+    else:
+        screen = Screen.stderr()
+        screen.line(failure.message, style="red")
+        if failure.hint:
+            screen.line(failure.hint)
+    if os.environ.get("RPSG_DEBUG") and failure.exit_code != STOPPED:
+        for line in _trace(error):
+            Screen.stderr().line(line, style="dim")
+    return failure.exit_code
+
+
+def describe(error: BaseException, arguments: Sequence[str] = ()) -> Failure:
+    """The failure that ``error`` means to the user of a command with these arguments."""
+    kind = type(error).__name__
+    if isinstance(error, RpsgError):
+        texts = [typed for typed in arguments if is_text(typed)]
+        return Failure(kind, _unquoted(error.message, texts), _unquoted(error.hint, texts), error.exit_code)
+    if isinstance(error, (KeyboardInterrupt, Abort)):
+        resumes = "run" in arguments[:1]
+        message = "Stopped. The same command goes on where it stopped." if resumes else "Stopped."
+        return Failure("Stopped", message, "", STOPPED)
+    if isinstance(error, TyperException):
+        return Failure("UsageError", _without_text(error, arguments), _hint(error), error.exit_code)
+    message = f"Something went wrong inside RPSG: {kind} at {_place(error)}."
+    hint = (
+        "This is a bug. Please report that line. RPSG_DEBUG=1 shows the way there, without any text of yours."
+    )
+    return Failure(kind, message, hint, 1)
+
+
+def _without_text(error: TyperException, arguments: Sequence[str]) -> str:
+    """The parser's message. It quotes what was typed, which may be private text."""
+    message = error.format_message()
+    if "unexpected extra argument" in message:
+        return "There are more arguments than this command takes."
+    return _unquoted(message, [t for t in arguments if len(t) > _LONGEST_QUOTE or len(t.split()) > 1])
+
+
+def _unquoted(message: str, texts: Sequence[str]) -> str:
+    """``message`` without any of ``texts``."""
+    for text in sorted(texts, key=len, reverse=True):
+        message = message.replace(repr(text), "what was typed").replace(text, "what was typed")
+    return message
+
+
+def _hint(error: TyperException) -> str:
+    """Where to read on after a mistyped command."""
+    option = str(getattr(error, "option_name", ""))
+    if any(word in option.lower() for word in _SECRETS):
+        return "Keys are never options: process lists and shell histories show them. RPSG needs none."
+    path = getattr(getattr(error, "ctx", None), "command_path", "rpsg")
+    return f"See: {path} --help"
+
+
+def _place(error: BaseException) -> str:
+    """File and line of the innermost frame inside RPSG, or else of the innermost frame."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if Path(f.filename).is_relative_to(_PACKAGE)]
+    if not frames:
+        return "an unknown place"
+    frame = (own or frames)[-1]
+    return f"{_short(frame.filename)}:{frame.lineno}"
+
+
+def _short(file: str) -> str:
+    """A file's path from the package on: the rest is about the machine, not about the error."""
+    path = Path(file)
+    return path.relative_to(_PACKAGE.parent).as_posix() if path.is_relative_to(_PACKAGE) else path.name
+
+
+def _trace(error: BaseException | None) -> Iterator[str]:
+    """Frames and classes of the error and of what caused it; no messages, no values of variables."""
+    if error is None:
+        return
+    yield from _trace(error.__cause__ or (None if error.__suppress_context__ else error.__context__))
+    for frame in traceback.extract_tb(error.__traceback__):
+        yield f"  {_short(frame.filename)}:{frame.lineno} in {frame.name}: {frame.line}"
+    yield type(error).__name__

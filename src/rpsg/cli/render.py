@@ -1,0 +1,232 @@
+"""What a preview, a finished run and a verification look like on a page."""
+
+from __future__ import annotations
+
+import shlex
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from rpsg.cli.console import Screen, seconds_in_words
+from rpsg.privacy.gaussian import rounded_up
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rpsg.plan import Plan
+    from rpsg.results import Forecast, Preview, Run, Verification
+
+
+def show_preview(
+    screen: Screen, preview: Preview, plan: Plan, origins: Mapping[str, str], again: Sequence[str]
+) -> None:
+    """A page that answers: what is claimed, what it costs, what is sent where; ``again`` would run it."""
+    _claim(screen, preview)
+    _stages(screen, preview)
+    _schema(screen, preview)
+    _work(screen, preview)
+    _limits(screen, preview)
+    _odometer(screen, preview)
+    _origins(screen, plan, origins)
+    if preview.explanations:
+        screen.heading("How this was decided")
+        screen.items(preview.explanations)
+    if preview.warnings:
+        screen.heading("Look at this first")
+        screen.items(preview.warnings, sign="!", style="yellow")
+    screen.heading("Next")
+    refused = "As it is, the account would refuse it; with room there, this runs it:"
+    screen.line(f"  Nothing was spent. {refused if preview.is_refused else 'This runs it:'}")
+    screen.command(shlex.join(again))
+
+
+def _claim(screen: Screen, preview: Preview) -> None:
+    screen.heading(f"What would be claimed ({preview.method})")
+    screen.line(preview.claim)
+    facts = []
+    if preview.epsilon is not None:
+        delta = "" if preview.delta is None else f", delta {preview.delta:g}"
+        facts.append(("epsilon", f"{preview.epsilon:.4g}{delta}"))
+    if preview.epsilon_replace_one is not None:
+        facts.append(("if one is replaced", f"epsilon {rounded_up(preview.epsilon_replace_one, 3)}"))
+    facts += [(_attack(name), f"{rounded_up(100 * value, 1)}%") for name, value in preview.attacker.items()]
+    if facts:
+        screen.facts(facts)
+
+
+def _attack(name: str) -> str:
+    """The words for a figure of the best possible attack."""
+    words = {
+        "auc": "best attacker: AUC (50 % is guessing)",
+        "tpr_at_fpr_1_percent": "members found, 1 % wrongly accused",
+        "tpr_at_fpr_01_percent": "members found, 0.1 % wrongly accused",
+    }
+    return words.get(name, name.replace("_", " "))
+
+
+def _stages(screen: Screen, preview: Preview) -> None:
+    if preview.stages:
+        screen.heading("What is read from the private data, with which noise")
+        rows = [
+            (s.stage, f"{s.noise:.3g}", f"{s.sensitivity:.3g}", f"{s.share:.0%}", s.in_words)
+            for s in preview.stages
+        ]
+        header = ("step", "noise", "moved by one", "budget", "in words")
+        screen.table(header, rows, numbers=("noise", "moved by one", "budget"))
+    if preview.flows:
+        screen.heading("Who sees what")
+        screen.table(("step", "where", "sees"), [(f.stage, f.place, f.sees) for f in preview.flows])
+
+
+def _schema(screen: Screen, preview: Preview) -> None:
+    if not preview.attributes:
+        return
+    counted = f"{preview.cells} noisy counts" if preview.stages else "drawn evenly: nothing is counted"
+    screen.heading(f"What a text is described by ({counted})")
+    rows = [
+        (name, kind, str(number), ", ".join(values[:6]) + (", ..." if number > 6 else ""))
+        for name, kind, number, values in preview.attributes
+    ]
+    screen.table(("attribute", "found by", "values", "such as"), rows, numbers=("values",))
+
+
+def _work(screen: Screen, preview: Preview) -> None:
+    screen.heading("Size and work")
+    who = "voters" if preview.method == "split" else "people"
+    people = [(who, _number(preview.people, "counted with noise during the run"))]
+    if preview.smallest_people is not None:
+        people.append((f"fewest {who} that can carry this", f"{preview.smallest_people:,}"))
+    facts = [
+        *(people if preview.stages else ()),
+        ("candidates", _number(preview.candidates, "")),
+        ("calls of the writer", _number(preview.llm_calls, "")),
+        ("tokens", f"{preview.prompt_tokens:,} read, {preview.new_tokens:,} written"),
+        ("time", "not known" if preview.seconds is None else f"about {seconds_in_words(preview.seconds)}"),
+    ]
+    screen.facts(facts)
+
+
+def _limits(screen: Screen, preview: Preview) -> None:
+    """What is used of everything that can be limited, when anything is limited or costs money."""
+    if not preview.prices and all(line.cap is None for line in preview.forecasts):
+        return
+    screen.heading("What it uses, and the limits")
+    rows = [
+        (line.what, *(_figure(value, "not known") for value in (line.about, line.at_most)), _cap(line))
+        for line in preview.forecasts
+    ]
+    screen.table(("of", "about", "at most", "limit"), rows, numbers=("about", "at most", "limit"))
+    if preview.prices:
+        screen.line(f"  Prices: {preview.prices}.")
+
+
+def _cap(line: Forecast) -> str:
+    return _figure(line.cap, f"none ({line.option})")
+
+
+def _figure(value: float | None, otherwise: str) -> str:
+    if value is None:
+        return otherwise
+    return f"{value:,.0f}" if value >= 100 or float(value).is_integer() else f"{value:.3g}"
+
+
+def _number(value: int | None, otherwise: str) -> str:
+    return otherwise if value is None else f"{value:,}"
+
+
+def _odometer(screen: Screen, preview: Preview) -> None:
+    if preview.odometer:
+        screen.heading("What the account of these data has paid over all runs")
+        screen.facts((name.replace("_", " "), f"{value:.4g}") for name, value in preview.odometer.items())
+
+
+def _origins(screen: Screen, plan: Plan, origins: Mapping[str, str]) -> None:
+    """Every value that is not the default, and where it was written."""
+    from rpsg.cli.settings import settings  # noqa: PLC0415  # only when it is needed: the help must be quick
+
+    values = settings(plan)
+    rows = [(key, _value(values.get(key)), origin) for key, origin in origins.items()]
+    if rows:
+        screen.heading("Settings that are not left at their default")
+        screen.table(("setting", "value", "from"), rows)
+
+
+def _value(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def show_run(screen: Screen, run: Run, cautions: Sequence[str] = ()) -> None:
+    """The summary, how long writing took, what to look at, and what to type next."""
+    screen.markdown(run.summary)
+    stages = run.path / "private" / "stages.md"
+    if stages.is_file():
+        screen.heading("The stages, with counts and times that depend on private texts: for your eyes")
+        screen.command(str(stages))
+    if run.timings:
+        screen.heading("How long writing took this time")
+        screen.facts((stage, seconds_in_words(took)) for stage, took in run.timings.items())
+    if cautions:
+        screen.heading("Look at this first")
+        screen.items(cautions, sign="!", style="yellow")
+    screen.heading("Next")
+    screen.line("  Check it as anyone can who has the release:")
+    screen.command(shlex.join(["rpsg", "verify", str(run.path)]))
+    screen.line(f"  {_sharing(run)}")
+    screen.command(str(run.release))
+
+
+def _sharing(run: Run) -> str:
+    """What may be done with the release, by its claim."""
+    claim = run.ledger.get("claim", {}).get("type")
+    if claim == "no_formal_guarantee":
+        return "Do not publish this: no guarantee covers it, and private texts may show in it."
+    if claim == "voters_only_dp":
+        return (
+            "This half protects the voters. Its donors are not protected, and their texts may show in it: "
+            "share it only if they agree. Everything beside it is private:"
+        )
+    return "This half may be shared; everything beside it is private:"
+
+
+def run_facts(run: Run, cautions: Sequence[str] = ()) -> dict[str, Any]:
+    """A finished run as JSON-ready facts; the texts are in the release, not in here."""
+    return {
+        "path": run.path,
+        "release": run.release,
+        "texts": len(run.texts),
+        "epsilon": run.epsilon,
+        "claim": run.ledger.get("claim"),
+        "timings": run.timings,
+        "summary": run.summary,
+        "warnings": list(cautions),
+    }
+
+
+def show_verification(screen: Screen, found: Verification, *, is_private: bool = False) -> None:
+    """Each check with its outcome, what cannot be shown, and the answer; ``is_private`` if it read the vault.
+
+    Files that passed for the same reason share one line: which ones failed must not drown among them.
+    """
+    if is_private:
+        screen.line("This page is private: it tests noise against exact counts. Do not pass it on.", "yellow")
+    screen.heading(f"Checks of {found.path}")
+    for (ok, detail), same in groupby(found.checks, lambda check: (check.ok, check.detail)):
+        sign, style = ("✓", "green") if ok else ("✗", "red")
+        names = [check.name for check in same]
+        if ok and len(names) > 1:
+            screen.items([f"{', '.join(names)}: each {detail}"], sign, style)
+        else:
+            screen.items([f"{name}: {detail}" if detail else name for name in names], sign, style)
+    if found.cannot_show:
+        screen.heading("What no check can show")
+        screen.items(found.cannot_show)
+    failed = sum(not check.ok for check in found.checks)
+    screen.line()
+    if found.ok and not found.claims:
+        screen.line(f"No file that the ledger names was changed: all {len(found.checks)} checks passed.")
+        screen.line("This release makes no differential-privacy claim.", "yellow")
+    elif found.ok:
+        screen.line(f"The claim holds: all {len(found.checks)} checks passed.", "green")
+    elif not found.checks:
+        screen.line("Nothing was checked, so nothing is shown.", "red")
+    else:
+        screen.line(f"The release does not hold: {failed} of {len(found.checks)} checks failed.", "red")

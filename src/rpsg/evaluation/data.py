@@ -1,0 +1,222 @@
+"""The corpora of an evaluation as they are asked for: read, split, with what is to be said about them."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rpsg.errors import DataError, UsageError
+from rpsg.evaluation.corpora import Columns, Rows, halves, is_copied, read_rows, without_people, without_texts
+from rpsg.evaluation.floor import FLOOR, has_floor_labels, is_own_data, is_run, read_finished, write_floor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rpsg.evaluation.corpora import Source
+    from rpsg.evaluation.floor import FinishedRun
+    from rpsg.evaluation.inputs import NoisyCounts
+    from rpsg.protocols import Embedder, Progress
+    from rpsg.textstats.echoes import Form
+
+CORPUS, CEILING, REAL = "corpus", "ceiling", "real"
+_OPTIONS = re.compile(r"(?<= )--(text|label)\b")
+OWN_DATA = (
+    "These are the texts that the corpus was made from: figures on them say how much it copies, too. Hold "
+    "some texts back before a run, and name those with --real."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked. ``corpus`` is a file of synthetic texts, a run folder, or rows; so is ``floor``.
+
+    Columns that are None are those of the run's plan, or "text" and none; the columns of synthetic files are
+    those of the real ones unless named. Without ``floor`` a run folder's own is written, unless
+    ``write_floor`` is false.
+    """
+
+    corpus: Source
+    real: Source | None = None
+    train_real: Source | None = None
+    floor: Source | None = None
+    write_floor: bool = True
+    text: str | None = None
+    label: str | None = None
+    user: str | None = None
+    synthetic_text: str | None = None
+    synthetic_label: str | None = None
+    metrics: tuple[str, ...] = ()
+    embedder: str | Embedder | None = None
+    language_model: str = "ngram"
+    seed: int = 0
+
+
+@dataclass
+class Corpora:
+    """The rows of an evaluation as they were read, with what is to be said about them."""
+
+    rows: dict[str, Rows]
+    real: Rows | None = None
+    counts: NoisyCounts | None = None
+    form: Form | None = None
+    split: str = ""
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        sizes = {name: len(rows) for name, rows in self.rows.items()}
+        return sizes if self.real is None else {**sizes, REAL: len(self.real)}
+
+
+def read_run_of(corpus: Source) -> FinishedRun | None:
+    """The run that is measured; None for a file or rows."""
+    return read_finished(corpus) if isinstance(corpus, Path) and is_run(corpus) else None
+
+
+def gather(question: Question, run: FinishedRun | None, progress: Progress | None) -> Corpora:
+    """Read all corpora, split the real texts, have the floor written."""
+    _check(question)
+    columns = _columns(question, run)
+    theirs = Columns(question.synthetic_text or columns.text, question.synthetic_label or columns.label)
+    corpora = Corpora({}, counts=run.counts if run else None, form=run.form if run else None)
+    named = question.synthetic_label is not None
+    corpora.rows[CORPUS] = (
+        _written(run, question.corpus) if run else _synthetic(question.corpus, CORPUS, theirs, corpora, named)
+    )
+    if question.real is not None:
+        if run and isinstance(question.real, Path) and is_own_data(run, question.real):
+            corpora.notes.append(OWN_DATA)
+        _read_real(question.real, question, columns, corpora)
+    floor = _floor(question, run, theirs, corpora, progress)
+    if floor:
+        corpora.rows[FLOOR] = floor
+    elif floor is not None:
+        corpora.notes.append("There is no floor, so no score: none of its texts was left.")
+    return corpora
+
+
+def _check(question: Question) -> None:
+    """UsageError for what does not go together, before anything is read."""
+    if question.real is None and question.train_real is not None:
+        raise UsageError("--train-real goes with --real.", hint="Name the held-out texts with --real FILE.")
+    in_memory = isinstance(question.real, Rows) or isinstance(question.train_real, Rows)
+    if in_memory and (question.label is not None or question.user is not None):
+        raise UsageError(
+            "Real texts in memory have no columns for labels or users.",
+            hint="Leave label and user out, or give the path of a file with these columns.",
+        )
+
+
+def _synthetic(source: Source, row: str, columns: Columns, corpora: Corpora, named: bool) -> Rows:
+    """Synthetic texts; without labels, and with a note, where they have none.
+
+    ``named``: their label column was named for them, so DataError when it is not there.
+    """
+    found = _labelled(source, columns, named) if isinstance(source, Path) else read_rows(source, columns)
+    if columns.label is not None and found.labels is None:
+        corpora.notes.append(
+            f"The {row} was read without labels: it has no column {columns.label!r}. What needs labels has "
+            "no value for it; if they stand elsewhere, name their column with --synthetic-label."
+        )
+    return found
+
+
+def _labelled(path: Path, columns: Columns, named: bool) -> Rows:
+    """The rows of a file, without labels if it does not have their column."""
+    bare = replace(columns, label=None)
+    with _synthetic_options():
+        if columns.label is None or (path.is_dir() and not named):
+            return read_rows(path, bare)
+        try:
+            return read_rows(path, columns)
+        except DataError as error:
+            if named or not error.message.endswith("for --label."):
+                raise
+        return read_rows(path, bare)
+
+
+@contextmanager
+def _synthetic_options() -> Iterator[None]:
+    """What the readers say, with the options that name columns of synthetic files."""
+    try:
+        yield
+    except (DataError, UsageError) as error:
+        message, hint = (_OPTIONS.sub(r"--synthetic-\1", said) for said in (error.message, error.hint))
+        raise type(error)(message, hint=hint) from None
+
+
+def _written(run: FinishedRun, source: Source) -> Rows:
+    """The texts of a run; DataError when none was left."""
+    if not len(run.rows):
+        raise DataError(
+            f"The corpus in {source} has no text: there is nothing to measure.",
+            hint="See at which stage its texts were dropped: rpsg report RUN",
+        )
+    return run.rows
+
+
+def _columns(question: Question, run: FinishedRun | None) -> Columns:
+    data = run.plan.data if run else None
+    return Columns(
+        question.text or (data.text if data else "text"),
+        question.label or (data.label if data else None),
+        question.user or (data.user if data else None),
+    )
+
+
+def _read_real(source: Source, question: Question, columns: Columns, corpora: Corpora) -> None:
+    """The real texts to compare with, and those that stand for the corpus in the ceiling row."""
+    real = read_rows(source, columns)
+    if question.train_real is None:
+        corpora.real, ceiling = halves(real, question.seed)
+        corpora.split = "by person" if real.users else "by row: no --user column is named"
+    else:
+        ceiling = without_people(read_rows(question.train_real, columns), real)
+        corpora.real, corpora.split = real, "as given with --train-real"
+    apart = without_texts(ceiling, corpora.real)
+    if len(apart) < len(ceiling):
+        corpora.notes.append(
+            f"{len(ceiling) - len(apart)} of {len(ceiling)} texts were left out of the ceiling: they stand "
+            "word for word among those it is compared with."
+        )
+    if len(apart):
+        corpora.rows[CEILING] = apart
+    else:
+        corpora.notes.append("There is no ceiling: all its people or texts are among those of --real too.")
+    if copied := sum(is_copied(corpora.rows[CORPUS], real)):
+        corpora.notes.append(
+            f"{copied} of the corpus' {len(corpora.rows[CORPUS])} texts stand word for word among the real "
+            "ones."
+        )
+
+
+def _floor(
+    question: Question,
+    run: FinishedRun | None,
+    columns: Columns,
+    corpora: Corpora,
+    progress: Progress | None,
+) -> Rows | None:
+    """The floor: the file that was given, else the run's own; None, with a note, where there is none."""
+    if question.floor is not None:
+        given, named = read_run_of(question.floor), question.synthetic_label is not None and run is not None
+        if given:
+            return _written(given, question.floor)
+        return _synthetic(question.floor, FLOOR, columns, corpora, named)
+    if run is None or not question.write_floor:
+        corpora.notes.append("There is no floor to compare with, so no score: give one with --floor FILE.")
+        return None
+    if run.plan.method.name == FLOOR:
+        corpora.notes.append("This corpus is itself a floor: it was written without private data.")
+        return None
+    if run.private is None:
+        corpora.notes.append("A release alone has no floor: give the run folder, or --floor FILE.")
+        return None
+    if run.plan.data.label is not None and not has_floor_labels(run):
+        corpora.notes.append(
+            "The floor has no labels, so downstream metrics have no score: the release shows fewer than two."
+        )
+    return write_floor(run, progress)

@@ -1,0 +1,176 @@
+"""Whether a text hangs together: what its beginning tells a language model of its end.
+
+The likelihood of a text does not say it: real texts surprise a model as much as nonsense. Two comparisons of
+a text with itself do, and both are zero where there is nothing to find:
+
+``coherence``: log p(second half | own first half) - log p(second half | the first half of another text of
+the corpus), over words that the own first half lacks, in nats for each word of the second half. Without the
+restriction a text that repeats its topic over and over would be the most coherent of all.
+
+``word_order``: log p(text) - log p(the same words, shuffled in windows of four), in nats for each word.
+
+The first sees halves and sentences of other texts and what is put together word by word, and words that are
+shuffled only a little; the second sees shuffled words, and other texts' sentences hardly. What the judge
+itself wrote it finds as coherent as real text: a model cannot see its own nonsense.
+docs/evaluation.md has the figures.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from rpsg.evaluation.inputs import UnavailableError
+from rpsg.evaluation.metrics.intervals import of_mean
+from rpsg.stages.rng import stream
+from rpsg.textstats.words import WORD
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rpsg.evaluation.inputs import Inputs, Measure
+    from rpsg.protocols import CountingScorer
+
+Floats = npt.NDArray[np.float64]
+#: Texts that are read at most, and words of each: minutes on two cores.
+MOST, LONGEST = 100, 120
+#: The fewest texts with two halves, and the fewest words of a half.
+LEAST, SHORTEST = 10, 6
+WINDOW = 4
+SENTENCE_END = re.compile(r"[.!?\u3002]+[\"'\u201d)\]]*$")
+_MARKUP = re.compile(r"<[a-z/][^<>]{0,40}>", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Halves:
+    """The words of a text in two parts; the first ends with a sentence."""
+
+    first: tuple[str, ...]
+    second: tuple[str, ...]
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return self.first + self.second
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the judge said: nats a word gained from the own beginning and from the order, shape (texts,).
+
+    ``left_out`` texts had no two halves, or their tokens could not be told apart by words.
+    """
+
+    context: Floats
+    order: Floats
+    left_out: int
+    judge: str
+
+
+def coherence(inputs: Inputs) -> Measure:
+    """The mean over texts of what their beginning tells of the new words of their end; 0 is none."""
+    return _measure(inputs, "coherence", "context", f"first {LONGEST} words")
+
+
+def word_order(inputs: Inputs) -> Measure:
+    """The mean over texts of how much likelier their words are in order than shuffled in windows of four."""
+    return _measure(inputs, "word_order", "order", f"first {LONGEST} words, windows of {WINDOW}")
+
+
+def _measure(inputs: Inputs, name: str, which: str, how: str) -> Measure:
+    judged = inputs.corpus.once(f"judged {inputs.seed}", lambda: judge(inputs))
+    value, interval = of_mean(getattr(judged, which), inputs.seed, name)
+    return inputs.measured(
+        name,
+        value,
+        better=True,
+        interval=interval,
+        real=False,
+        model=f"{judged.judge}; {how}",
+        details={"texts read": len(judged.context), "left out": judged.left_out},
+    )
+
+
+def judge(inputs: Inputs) -> Judged:
+    """Have the judge read up to a hundred texts, drawn by chance.
+
+    Raises UnavailableError when too few have two halves; what the judge raises when it is not to be had.
+    """
+    texts = inputs.corpus.texts
+    drawn = stream(inputs.seed, "coherence").permutation(len(texts))[:MOST]
+    cut = [halves(texts[i]) for i in drawn]
+    whole = [found for found in cut if found is not None]
+    if len(whole) < LEAST:
+        raise UnavailableError(
+            f"Too few texts: {LEAST} are needed that have {2 * SHORTEST} words and a sentence's end between."
+        )
+    scorer = inputs.models.judge
+    others = [other.first for other in (*whole[1:], whole[0])]
+    mixed = [_shuffled(found.all, inputs.seed, place) for place, found in enumerate(whole)]
+    asked = [
+        *(found.all for found in whole),
+        *((*other, *found.second) for other, found in zip(others, whole, strict=True)),
+        *mixed,
+    ]
+    said = _by_word(scorer, asked)
+    n = len(whole)
+    context, order = [], []
+    for found, own, swapped, loose in zip(whole, said[:n], said[n : 2 * n], said[2 * n :], strict=True):
+        if own is None or swapped is None or loose is None:
+            continue
+        size = len(found.second)
+        context.append(float((own[-size:] - swapped[-size:])[_new(found)].sum()) / size)
+        order.append(float(own.sum() - loose.sum()) / len(found.all))
+    if len(context) < LEAST:
+        raise UnavailableError(f"The tokens of {scorer.name} do not end where words end.")
+    return Judged(np.array(context), np.array(order), len(drawn) - len(context), scorer.name)
+
+
+def halves(text: str) -> Halves | None:
+    """A text cut at the end of a sentence nearest its middle; None where no half would be long enough."""
+    found = tuple(_MARKUP.sub(" ", text).split())[:LONGEST]
+    ends = [
+        place for place in range(SHORTEST, len(found) - SHORTEST + 1) if SENTENCE_END.search(found[place - 1])
+    ]
+    if not ends:
+        return None
+    at = min(ends, key=lambda place: abs(place - len(found) / 2))
+    return Halves(found[:at], found[at:])
+
+
+def _new(found: Halves) -> npt.NDArray[np.bool_]:
+    """Which words of the second half the first one lacks."""
+    known = {_bare(word) for word in found.first}
+    return np.array([_bare(word) not in known for word in found.second])
+
+
+def _bare(word: str) -> str:
+    return " ".join(WORD.findall(word.lower()))
+
+
+def _shuffled(words: Sequence[str], seed: int, place: int) -> tuple[str, ...]:
+    """The words in another order within each window."""
+    draw = stream(seed, "coherence windows", place)
+    windows = (words[start : start + WINDOW] for start in range(0, len(words), WINDOW))
+    return tuple(window[i] for window in windows for i in draw.permutation(len(window)))
+
+
+def _by_word(scorer: CountingScorer, asked: Sequence[Sequence[str]]) -> list[Floats | None]:
+    """The log-probability of each word of each row; None where tokens and words do not fit together.
+
+    Tokenizers of language models put the space before a word into the word's own first token, so a word
+    has as many tokens in a text as it has after a space alone.
+    """
+    known = sorted({word for words in asked for word in words})
+    after_space = dict(zip(known, scorer.count_tokens([f" {word}" for word in known]), strict=True))
+    at_start = dict(zip(known, scorer.count_tokens(known), strict=True))
+    found: list[Floats | None] = []
+    for words, scores in zip(asked, scorer.score([" ".join(words) for words in asked]), strict=True):
+        counts = [at_start[words[0]], *(after_space[word] for word in words[1:])]
+        fits = sum(counts) == len(scores) and min(counts) > 0
+        starts = np.cumsum([0, *counts[:-1]])
+        found.append(np.add.reduceat(np.array(scores, np.float64), starts) if fits else None)
+    return found

@@ -1,0 +1,162 @@
+"""Distances of two histograms over the same buckets: MAUVE, KL, total variation, Wasserstein; and of words.
+
+KL and Wasserstein are computed as in the AUG-PE and RPSG evaluations, so that figures can be laid beside
+theirs: empty buckets count 1e-8, and Wasserstein compares the *sorted heights* of the two histograms, not
+where the buckets lie. ``sliced_wasserstein`` and ``sinkhorn`` look at where the texts lie.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from rpsg.evaluation.inputs import UnavailableError
+from rpsg.evaluation.metrics.buckets import buckets
+from rpsg.evaluation.metrics.diversity import MODEL
+from rpsg.evaluation.metrics.intervals import GROUPS, around_distance, around_root, groups
+from rpsg.evaluation.metrics.lengths import total_variation
+from rpsg.textstats.words import encode, words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rpsg.evaluation.inputs import Inputs, Measure
+    from rpsg.textstats.words import Ints
+
+    Distance = Callable[[npt.NDArray[np.float64], npt.NDArray[np.float64]], float]
+
+Floats = npt.NDArray[np.float64]
+Without = tuple[list[float], list[float]]
+SCALE = 5.0
+POINTS = 25
+EMPTY = 1e-8
+
+
+def mauve(inputs: Inputs) -> Measure:
+    """MAUVE (Pillutla et al. 2021) on the embedder's rows; 1 for the same distribution."""
+    value, without, model = _of_buckets(inputs, mauve_score)
+    low, high = around_root(1 - value, ([1 - left for left in side] for side in without))
+    interval = max(1 - high, 0.0), 1 - low
+    return inputs.measured("mauve", value, better=True, interval=interval, model=model)
+
+
+def kl(inputs: Inputs) -> Measure:
+    """KL divergence of the corpus' bucket shares from the real ones, empty buckets as 1e-8."""
+    value, without, model = _of_buckets(inputs, kl_divergence)
+    interval = around_root(value, without)
+    return inputs.measured("kl", value, better=False, interval=interval, model=model)
+
+
+def tv(inputs: Inputs) -> Measure:
+    """Total variation between the bucket shares, in [0, 1]."""
+    value, without, model = _of_buckets(inputs, total_variation)
+    interval = around_distance(value, without, high=1.0)
+    return inputs.measured("tv", value, better=False, interval=interval, model=model)
+
+
+def wasserstein(inputs: Inputs) -> Measure:
+    """1-Wasserstein distance between the sorted heights of the two histograms, as published elsewhere."""
+    value, without, model = _of_buckets(inputs, heights_distance)
+    interval = around_distance(value, without)
+    return inputs.measured("wasserstein", value, better=False, interval=interval, model=model)
+
+
+def _of_buckets(inputs: Inputs, distance: Distance) -> tuple[float, Without, str]:
+    """A distance of the shared buckets: its value, those without each group of texts, and the model's name.
+
+    The buckets stay as they are. Texts of a bucket are alike here, so groups are drawn from the counts.
+    """
+    found = buckets(inputs)
+    corpus, real = (
+        _in_groups(counts, groups(int(counts.sum()), inputs.seed, f"buckets {side}"))
+        for side, counts in (("corpus", found.corpus), ("real", found.real))
+    )
+
+    def of(first: Floats, second: Floats) -> float:
+        return distance(first / first.sum(), second / second.sum())
+
+    value, without = _apart(of, corpus, real)
+    return value, without, f"{inputs.models.embedder.name}, {len(found.corpus)} buckets"
+
+
+def _in_groups(counts: Ints, group: Ints) -> Floats:
+    """How many texts of each group a bucket has, shape (groups, buckets)."""
+    cells = group * len(counts) + np.repeat(np.arange(len(counts)), counts)
+    wide = (int(group.max()) + 1) * len(counts)
+    return np.bincount(cells, minlength=wide).reshape(-1, len(counts)).astype(np.float64)
+
+
+def _apart(distance: Distance, corpus: Floats, real: Floats) -> tuple[float, Without]:
+    """A distance of two tables' sums over groups, and those without each group of one or the other."""
+    first, second = corpus.sum(axis=0), real.sum(axis=0)
+    return distance(first, second), (
+        [distance(first - part, second) for part in corpus],
+        [distance(first, second - part) for part in real],
+    )
+
+
+def mauve_score(p: Floats, q: Floats) -> float:
+    """The area under the divergence curve of two histograms with sum 1.
+
+    For mixtures r = w p + (1 - w) q the curve holds (exp(-c KL(q|r)), exp(-c KL(p|r))), c = 5, from (1, 0)
+    to (0, 1); the area is the mean of those over both axes. As the authors' package, but for points with the
+    same abscissa, which it takes in any order: two equal histograms are 1 here.
+    """
+    share = np.linspace(1e-6, 1 - 1e-6, POINTS)[:, None]
+    mixed = share * p + (1 - share) * q
+    x = np.concatenate([[1.0], np.exp(-SCALE * _kl_rows(q, mixed)), [0.0]])
+    y = np.concatenate([[0.0], np.exp(-SCALE * _kl_rows(p, mixed)), [1.0]])
+    return 0.5 * (_area(x, y) + _area(y, x))
+
+
+def _kl_rows(p: Floats, mixed: Floats) -> Floats:
+    """KL(p | r) for each row r of ``mixed``, which is positive where p is; shape (rows,)."""
+    some = p > 0
+    return np.asarray((p[some] * np.log(p[some] / mixed[:, some])).sum(axis=1))
+
+
+def _area(x: Floats, y: Floats) -> float:
+    order = np.lexsort((-y, x))
+    return float(np.trapezoid(y[order], x[order]))
+
+
+def kl_divergence(p: Floats, q: Floats) -> float:
+    """The sum of p log(p / q) - p + q, with 1e-8 in the place of zero."""
+    a, b = np.where(p > 0, p, EMPTY), np.where(q > 0, q, EMPTY)
+    return float((a * np.log(a / b) - a + b).sum())
+
+
+def heights_distance(p: Floats, q: Floats) -> float:
+    """The mean absolute difference of the sorted values of two histograms of the same length."""
+    return float(np.abs(np.sort(p) - np.sort(q)).mean())
+
+
+def word_distance(inputs: Inputs) -> Measure:
+    """Total variation between the two distributions of words; no embedder is involved."""
+    corpus, real = _word_tables(inputs)
+    if not corpus.sum() or not real.sum():
+        raise UnavailableError("A corpus has no words.")
+    value, without = _apart(_variation, corpus, real)
+    interval = around_distance(value, without, high=1.0)
+    return inputs.measured("word_distance", value, better=False, interval=interval, model=MODEL)
+
+
+def _variation(first: Floats, second: Floats) -> float:
+    return total_variation(first / max(first.sum(), 1.0), second / max(second.sum(), 1.0))
+
+
+def _word_tables(inputs: Inputs) -> tuple[Floats, Floats]:
+    """How often each word of both corpora stands in each group of texts; shapes (groups, words)."""
+    corpus, real = inputs.corpus.texts, inputs.real.texts
+    both = encode(words(text) for text in (*corpus, *real))
+    group = np.concatenate(
+        [
+            groups(len(corpus), inputs.seed, "words corpus"),
+            groups(len(real), inputs.seed, "words real") + GROUPS,
+        ]
+    )
+    cells = group[both.owner] * both.size + both.codes
+    table = np.bincount(cells, minlength=2 * GROUPS * both.size).reshape(2 * GROUPS, both.size)
+    return table[:GROUPS].astype(np.float64), table[GROUPS:].astype(np.float64)

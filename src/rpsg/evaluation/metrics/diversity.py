@@ -1,0 +1,121 @@
+"""Lexical quality: how many different words and n-grams, how rich a text, how hard to read.
+
+What real texts have is the aim, not the largest number: gibberish is very diverse.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rpsg.evaluation.inputs import UnavailableError
+from rpsg.evaluation.metrics.intervals import from_jackknife, groups, jackknife_error, of_mean
+from rpsg.textstats.words import encode, words
+
+if TYPE_CHECKING:
+    from rpsg.evaluation.inputs import Inputs, Measure, Texts
+    from rpsg.textstats.words import Ints, Tokens
+
+VOWELS = re.compile(r"[aeiouy]+")
+SENTENCE_END = re.compile(r"[.!?\u3002]+(?:\s|$)")
+MODEL = "lower-case words"
+
+
+def word_tokens(corpus: Texts) -> Tokens:
+    """The lower-case words of a corpus."""
+    return corpus.once("words", lambda: encode(words(text) for text in corpus.texts))
+
+
+def distinct_1(inputs: Inputs) -> Measure:
+    """Different words over all words. It falls as a corpus grows: compare only like amounts of text."""
+    return _distinct(inputs, "distinct_1", 1)
+
+
+def distinct_2(inputs: Inputs) -> Measure:
+    """Different pairs of neighbouring words over all pairs ("bigram diversity")."""
+    return _distinct(inputs, "distinct_2", 2)
+
+
+def distinct_3(inputs: Inputs) -> Measure:
+    """Different runs of three words over all such runs."""
+    return _distinct(inputs, "distinct_3", 3)
+
+
+def vocabulary(inputs: Inputs) -> Measure:
+    """How many different words there are."""
+    grams, owner, count = _grams(inputs, 1)
+    different, _ = _without_each_group(inputs, grams, owner, count)
+    interval = from_jackknife(count, jackknife_error(different), low=0.0)
+    return inputs.measured("vocabulary", count, better=None, interval=interval, real=False, model=MODEL)
+
+
+def _grams(inputs: Inputs, n: int) -> tuple[Ints, Ints, int]:
+    grams, owner, count = word_tokens(inputs.corpus).ngrams(n)
+    if not len(grams):
+        raise UnavailableError(f"No text has {n} words.")
+    return grams, owner, count
+
+
+def _distinct(inputs: Inputs, name: str, n: int) -> Measure:
+    grams, owner, count = _grams(inputs, n)
+    value = count / len(grams)
+    different, left = _without_each_group(inputs, grams, owner, count)
+    error = jackknife_error(different / np.maximum(left, 1))
+    interval = from_jackknife(value, error, low=0.0, high=1.0)
+    return inputs.measured(name, value, better=None, interval=interval, real=False, model=MODEL)
+
+
+def _without_each_group(inputs: Inputs, grams: Ints, owner: Ints, count: int) -> tuple[Ints, Ints]:
+    """How many different grams, and how many in all, are left without each group of texts."""
+    group = groups(len(inputs.corpus), inputs.seed, "words")[owner]
+    first, last = np.full(count, np.iinfo(np.int64).max), np.full(count, -1)
+    np.minimum.at(first, grams, group)
+    np.maximum.at(last, grams, group)
+    only = np.bincount(first[first == last], minlength=int(group.max()) + 1)
+    return count - only, len(grams) - np.bincount(group, minlength=len(only))
+
+
+def type_token_ratio(inputs: Inputs) -> Measure:
+    """Different words over words within a text, mean over texts. It falls with the length of a text."""
+    tokens = word_tokens(inputs.corpus)
+    pairs = np.unique(tokens.owner * tokens.size + tokens.codes)
+    different = np.bincount(pairs // tokens.size, minlength=len(inputs.corpus))
+    some = tokens.lengths > 0
+    if not some.any():
+        raise UnavailableError("No text has a word.")
+    value, interval = of_mean(different[some] / tokens.lengths[some], inputs.seed, "ttr", 0.0, 1.0)
+    return inputs.measured("type_token_ratio", value, better=None, interval=interval, real=False, model=MODEL)
+
+
+def readability(inputs: Inputs) -> Measure:
+    """Flesch's reading ease, mean over texts: 100 is easy, 0 is hard. For English.
+
+    206.835 - 1.015 words/sentences - 84.6 syllables/words (Flesch 1948); syllables are counted as groups of
+    vowels, a silent e at the end left out.
+    """
+    scores = [score for text in inputs.corpus.texts if (score := reading_ease(text)) is not None]
+    if not scores:
+        raise UnavailableError("No text has a word.")
+    value, interval = of_mean(np.array(scores), inputs.seed, "readability")
+    return inputs.measured(
+        "readability", value, better=None, interval=interval, real=False, model="Flesch reading ease, English"
+    )
+
+
+def reading_ease(text: str) -> float | None:
+    """Flesch's reading ease of one text; None for one without words."""
+    found = words(text)
+    if not found:
+        return None
+    sentences = max(1, len(SENTENCE_END.findall(text)))
+    syllables = sum(_syllables(word) for word in found)
+    return 206.835 - 1.015 * len(found) / sentences - 84.6 * syllables / len(found)
+
+
+def _syllables(word: str) -> int:
+    count = len(VOWELS.findall(word))
+    if word.endswith("e") and not word.endswith(("le", "ee")) and count > 1:
+        count -= 1
+    return max(1, count)

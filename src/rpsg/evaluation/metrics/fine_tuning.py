@@ -1,0 +1,163 @@
+"""Next-word prediction by a fine-tuned neural language model, with PyTorch and transformers.
+
+Settings of the AUG-PE and RPSG evaluations: a small model (theirs is ``prajjwal1/bert-small``) is trained as
+a causal language model on the corpus, three epochs, learning rate 3e-4, weight decay .01, batches of 32; then
+it foretells real texts. Accuracy counts all positions that are not padding. A BERT becomes causal by its
+mask only, so the mask is tried before any training: changing a word must not change what comes before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rpsg.errors import ModelError
+from rpsg.evaluation.inputs import Tested, UnavailableError
+from rpsg.models.transformers.loading import (
+    as_model_errors,
+    import_torch,
+    import_transformers,
+    load_model,
+    load_tokenizer,
+    quietly,
+)
+from rpsg.models.transformers.weights import find_weights, refuse_too_large
+from rpsg.stages.rng import stream, text_seed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rpsg.models.transformers.weights import Weights
+
+BYTES_TO_TRAIN = 16  # weights, slopes and two moments, four bytes each
+IGNORED = -100
+TESTED_AT_ONCE = 8  # scores of a whole vocabulary for each word: many texts together would take gigabytes
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How the model is fine-tuned; texts are cut at ``tokens``."""
+
+    epochs: int = 3
+    learning_rate: float = 3e-4
+    weight_decay: float = 0.01
+    batch: int = 32
+    tokens: int = 128
+
+
+def train_and_test(
+    name: str, train: Sequence[str], test: Sequence[str], seed: int, training: Training | None = None
+) -> Tested:
+    """Fine-tune the weights called ``name`` on ``train``, foretell ``test``.
+
+    Raises MissingExtraError without the packages, ModelError when the weights cannot be had or do not make a
+    causal model, UnavailableError when no text has two tokens.
+    """
+    how, torch = training or Training(), import_torch()
+    weights = find_weights(name)
+    refuse_too_large(weights, BYTES_TO_TRAIN)
+    with torch.random.fork_rng():
+        torch.manual_seed(text_seed(seed, "language model"))  # the new head's first weights, and dropout
+        model, tokenizer = causal_model(weights)
+        learn, foretell = (_tokenised(tokenizer, texts, how.tokens) for texts in (train, test))
+        if not any(len(ids) > 1 for ids in learn) or not any(len(ids) > 1 for ids in foretell):
+            raise UnavailableError("No text has two tokens.")
+        _train(model, learn, how, seed)
+        positions, right, surprise = _test(model, foretell)
+    about = f"{weights.identity}, fine-tuned {how.epochs} epochs, {how.tokens} tokens a text"
+    return Tested(positions, right, surprise, about)
+
+
+def causal_model(weights: Weights) -> tuple[Any, Any]:
+    """Model and tokenizer; ModelError when the model can see what comes later."""
+    torch, transformers = import_torch(), import_transformers()
+    tokenizer = load_tokenizer(weights)
+    if weights.gguf:
+        model = load_model(weights, "causal", "float32", "cpu")
+    else:
+        model = _as_decoder(weights, transformers, torch)
+    refuse_looking_ahead(model, weights.label)
+    return model, tokenizer
+
+
+def _as_decoder(weights: Weights, transformers: Any, torch: Any) -> Any:
+    """The weights as a causal language model; those of an encoder get the mask and a head of a decoder."""
+    safely = {"local_files_only": True, "trust_remote_code": False}
+    with quietly(transformers), as_model_errors(weights):
+        config = transformers.AutoConfig.from_pretrained(weights.folder, **safely)
+        if hasattr(config, "is_decoder"):
+            config.is_decoder = True
+        return transformers.AutoModelForCausalLM.from_pretrained(
+            weights.folder, config=config, dtype=torch.float32, use_safetensors=True, **safely
+        )
+
+
+def refuse_looking_ahead(model: Any, label: str) -> None:
+    """ModelError unless a changed last word leaves all that is said before it as it was."""
+    torch = import_torch()
+    ids = torch.arange(5, 13)[None] % model.config.vocab_size
+    other = ids.clone()
+    other[0, -1] = (ids[0, -1] + 1) % model.config.vocab_size
+    model.eval()
+    with torch.no_grad():
+        first, second = (model(input_ids=i, attention_mask=torch.ones_like(i)).logits for i in (ids, other))
+    if not torch.allclose(first[:, :-1], second[:, :-1], atol=1e-4):
+        raise ModelError(
+            f"{label} sees the words that it is to foretell, so its figures would mean nothing.",
+            hint="Take a causal language model, such as SmolLM2, or a BERT.",
+        )
+
+
+def _tokenised(tokenizer: Any, texts: Sequence[str], most: int) -> list[list[int]]:
+    return [list(tokenizer(text, truncation=True, max_length=most)["input_ids"]) for text in texts]
+
+
+def _train(model: Any, texts: Sequence[Sequence[int]], how: Training, seed: int) -> None:
+    """AdamW with a learning rate that falls to zero; slopes are cut at length one."""
+    torch = import_torch()
+    model.train()
+    optimiser = torch.optim.AdamW(model.parameters(), lr=how.learning_rate, weight_decay=how.weight_decay)
+    steps = max(1, how.epochs * -(-len(texts) // how.batch))
+    falling = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: max(0.0, 1 - step / steps))
+    for epoch in range(how.epochs):
+        order = stream(seed, "language model", epoch).permutation(len(texts))
+        for ids, mask in _batches([texts[i] for i in order], how.batch):
+            logits = model(input_ids=ids, attention_mask=mask).logits[:, :-1]
+            wanted = ids[:, 1:].masked_fill(mask[:, 1:] == 0, IGNORED)
+            if not bool((wanted != IGNORED).any()):
+                continue
+            loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), wanted.flatten())
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimiser.step()
+            falling.step()
+            optimiser.zero_grad()
+
+
+def _test(model: Any, texts: Sequence[Sequence[int]]) -> tuple[Any, Any, Any]:
+    """For each text: positions, those foretold rightly, and the sum of -log probability."""
+    torch = import_torch()
+    model.eval()
+    found: list[Any] = []
+    with torch.no_grad():
+        for ids, mask in _batches(texts, TESTED_AT_ONCE):
+            logits = model(input_ids=ids, attention_mask=mask).logits[:, :-1]
+            wanted, counts = ids[:, 1:], mask[:, 1:]
+            surprise = torch.nn.functional.cross_entropy(logits.transpose(1, 2), wanted, reduction="none")
+            right = (logits.argmax(-1) == wanted) * counts
+            found.append(torch.stack([counts.sum(1), right.sum(1), (surprise * counts).sum(1)], 1))
+    positions, right, surprise = np.asarray(torch.cat(found).double().numpy()).T
+    return positions, right, surprise
+
+
+def _batches(texts: Sequence[Sequence[int]], size: int) -> Iterator[tuple[Any, Any]]:
+    """(ids, mask) of ``size`` texts, padded at the end to the longest of them."""
+    torch = import_torch()
+    for start in range(0, len(texts), size):
+        block = texts[start : start + size]
+        longest = max(2, *(len(ids) for ids in block))
+        ids = torch.tensor([[*ids, *[0] * (longest - len(ids))] for ids in block])
+        mask = torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids in block])
+        yield ids, mask

@@ -1,0 +1,173 @@
+"""Next-word accuracy and perplexity: train a language model on a corpus, test it on real texts.
+
+The default is a small model made from nothing but the corpus: an interpolated Kneser-Ney trigram model
+(Chen & Goodman 1999), called so in every Measure. A neural model is named with ``--language-model``.
+Figures of different models are different metrics.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from rpsg.evaluation.inputs import Tested, UnavailableError
+from rpsg.evaluation.metrics.intervals import NORMAL, around, of_ratio
+from rpsg.textstats.words import Tokens, encode, word_marks
+
+if TYPE_CHECKING:
+    from rpsg.evaluation.inputs import Inputs, Measure
+    from rpsg.textstats.words import Ints
+
+Floats = npt.NDArray[np.float64]
+NGRAM = "ngram"
+#: Unknown words share what discounting leaves over, as if the language had this many words, or as many as
+#: both corpora together where these have more: with fewer, the chances would sum to more than one.
+LANGUAGE = 65_536
+#: A discount outside comes from too few counts; without any, an unknown word would be impossible.
+DISCOUNTS = (0.1, 0.95)
+
+
+def next_word_accuracy(inputs: Inputs) -> Measure:
+    """Share of positions in real texts at which the likeliest next word is the one that stands there."""
+    found = _tested(inputs)
+    value, error = of_ratio(found.right, found.positions, inputs.seed, "next word")
+    interval = around(value, NORMAL * error, 0.0, 1.0)
+    return inputs.measured("next_word_accuracy", value, better=True, interval=interval, model=found.model)
+
+
+def perplexity(inputs: Inputs) -> Measure:
+    """The exponential of the mean -log probability of each word of real texts; lower is better."""
+    found = _tested(inputs)
+    mean, error = of_ratio(found.surprise, found.positions, inputs.seed, "perplexity")
+    interval = (math.exp(mean - NORMAL * error), math.exp(mean + NORMAL * error))
+    return inputs.measured("perplexity", math.exp(mean), better=False, interval=interval, model=found.model)
+
+
+def _tested(inputs: Inputs) -> Tested:
+    """Train once, test once for both metrics."""
+    inputs.need(2)
+    return inputs.once("language model", lambda: _train_and_test(inputs))
+
+
+def _train_and_test(inputs: Inputs) -> Tested:
+    name = inputs.models.language_model
+    if name != NGRAM:
+        from rpsg.evaluation.metrics.fine_tuning import train_and_test  # noqa: PLC0415  # optional packages
+
+        return train_and_test(name, inputs.corpus.texts, inputs.real.texts, inputs.seed)
+    texts = (*inputs.corpus.texts, *inputs.real.texts)
+    both = encode(word_marks(text) for text in texts)
+    train, test = both.split(len(inputs.corpus))
+    if not len(train.codes) or not len(test.codes):
+        raise UnavailableError("A corpus has no words.")
+    return ngram_model(train, test)
+
+
+def ngram_model(train: Tokens, test: Tokens) -> Tested:
+    """An interpolated Kneser-Ney trigram model of ``train``, tested on ``test`` (same numbering)."""
+    probability, likeliest = foretell(fit(train), test)
+    return Tested(
+        positions=test.lengths.astype(np.float64),
+        right=_by_text(likeliest == test.codes, test),
+        surprise=_by_text(-np.log(probability), test),
+        model="interpolated Kneser-Ney trigrams, trained from scratch on the corpus",
+    )
+
+
+def _by_text(values: npt.NDArray[np.generic], test: Tokens) -> Floats:
+    """The sums over each text of what stands at its positions."""
+    return np.bincount(test.owner, weights=values, minlength=len(test.lengths)).astype(np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The n-grams of one order. ``keys`` and ``contexts`` are sorted; words are digits of the keys.
+
+    ``share`` is each n-gram's discounted part of its context, ``left`` what a context hands down to the
+    order below, ``best`` the likeliest word that was seen in a context and ``best_chance`` its probability.
+    """
+
+    keys: Ints
+    share: Floats
+    contexts: Ints
+    left: Floats
+    best: Ints
+    best_chance: Floats
+
+
+def fit(train: Tokens) -> tuple[Order, ...]:
+    """Unigrams, bigrams and trigrams; the lower two count in how many contexts a word is new."""
+    base = _base(train)
+    first, second = _histories(train)
+    trigrams, counts = np.unique((first * base + second) * base + train.codes, return_counts=True)
+    bigrams, after = np.unique(trigrams % base**2, return_counts=True)
+    unigrams, everywhere = np.unique(bigrams % base, return_counts=True)
+    orders: list[Order] = []
+    chance = np.full(len(unigrams), 1 / max(LANGUAGE, train.size))
+    for keys, seen in ((unigrams, everywhere), (bigrams, after), (trigrams, counts)):
+        if orders:
+            below = np.searchsorted(orders[-1].keys, keys % base ** len(orders))
+            chance = chance[below]
+        order, chance = _order(keys, seen, base, chance)
+        orders.append(order)
+    return tuple(orders)
+
+
+def _base(tokens: Tokens) -> int:
+    """One digit for each word and one for what stands before a text; three of them are a trigram's key."""
+    base = tokens.size + 1
+    if base**3 >= 2**63:
+        raise UnavailableError("There are too many different words for a trigram to fit into 64 bits.")
+    return base
+
+
+def _histories(tokens: Tokens) -> tuple[Ints, Ints]:
+    """The word before last and the last word before each position; one more "word" before a text begins."""
+    mark, n = tokens.size, len(tokens.codes)
+    starts = np.concatenate([[0], np.cumsum(tokens.lengths)[:-1]])
+    place = np.arange(n) - np.repeat(starts, tokens.lengths)
+    padded = np.concatenate([[mark, mark], tokens.codes])
+    first = np.where(place >= 2, padded[:n], mark)
+    second = np.where(place >= 1, padded[1 : n + 1], mark)
+    return first, second
+
+
+def _order(keys: Ints, counts: Ints, base: int, below: Floats) -> tuple[Order, Floats]:
+    """An order from its sorted keys, and the whole probability of each; ``below`` is the lower order's."""
+    once, twice = int((counts == 1).sum()), int((counts == 2).sum())
+    discount = float(np.clip(once / max(once + 2 * twice, 1), *DISCOUNTS))
+    contexts, place, types = np.unique(keys // base, return_inverse=True, return_counts=True)
+    total = np.bincount(place, weights=counts)
+    share = np.maximum(counts - discount, 0.0) / total[place]
+    left = discount * types / total
+    chance = share + left[place] * below
+    order = np.lexsort((keys, -chance, place))
+    likeliest = order[np.searchsorted(place[order], np.arange(len(contexts)))]
+    return Order(keys, share, contexts, left, keys[likeliest] % base, chance[likeliest]), chance
+
+
+def foretell(model: tuple[Order, ...], test: Tokens) -> tuple[Floats, Ints]:
+    """At each position of ``test`` the probability of its word, and the likeliest word."""
+    base = _base(test)
+    first, second = _histories(test)
+    chance = np.full(len(test.codes), 1 / max(LANGUAGE, test.size))
+    best, best_chance = np.full(len(test.codes), -1), chance.copy()
+    for order, context in zip(model, (np.zeros_like(second), second, first * base + second), strict=True):
+        place, known = _look_up(order.contexts, context)
+        left = np.where(known, order.left[place], 1.0)
+        gram, seen = _look_up(order.keys, context * base + test.codes)
+        chance = left * chance + np.where(seen, order.share[gram], 0.0)
+        better = known & (order.best_chance[place] >= left * best_chance)
+        best = np.where(better, order.best[place], best)
+        best_chance = np.where(better, order.best_chance[place], left * best_chance)
+    return chance, best
+
+
+def _look_up(sorted_keys: Ints, wanted: Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
+    """The place of each wanted key, and whether it is there."""
+    place = np.minimum(np.searchsorted(sorted_keys, wanted), len(sorted_keys) - 1)
+    return place, sorted_keys[place] == wanted

@@ -1,0 +1,95 @@
+"""Where the outcome of an evaluation may lie: with its owner, never in a release, never on its own inputs."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from rpsg.errors import PrivacyError, UsageError
+from rpsg.files import write_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from rpsg.evaluation.table import Report
+
+#: What read real texts, and what did not: the report that anybody may see is made from the second alone.
+RESULTS, PUBLIC_RESULTS = "evaluation.json", "evaluation-public.json"
+#: A file that begins with this is an earlier outcome, and may be replaced.
+MARK, BEGINNING = b'"rpsg-evaluation/', 64
+
+
+def place(corpus: Path, out: Path | None, *, real: bool, reads: Sequence[Path | None] = ()) -> Path | None:
+    """The file to write: the one that was named, else one in a run's private folder.
+
+    There an evaluation with ``real`` texts and one without lie side by side. ``reads`` are the other files
+    and folders that the evaluation reads. Nothing is written here.
+
+    Raises:
+        PrivacyError: the place is inside a release.
+        UsageError: writing there would destroy something that is read, or another file; or cannot work.
+    """
+    private, name = corpus / "private", RESULTS if real else PUBLIC_RESULTS
+    own = private / name if (corpus / "run.json").is_file() and private.is_dir() else None
+    if out is None or (own is not None and out.resolve() == own.resolve()):
+        return own
+    whole = out.resolve()
+    if any((folder / "ledger.json").is_file() for folder in whole.parents):
+        raise PrivacyError(
+            "An evaluation reads private text, so it is not written into a release.",
+            hint="Leave --out out (a run keeps it in its private folder), or name a file elsewhere.",
+        )
+    for read in (corpus, *reads):
+        if read is not None:
+            _refuse_read(whole, read, out)
+    _refuse_unwritable(out, whole)
+    return out
+
+
+def _refuse_read(whole: Path, read: Path, out: Path) -> None:
+    """UsageError when ``whole`` is the file that is read, or lies in the folder that is."""
+    source = read.resolve()
+    same = whole == source or (whole.exists() and source.exists() and whole.samefile(source))
+    if same or (source.is_dir() and source in whole.parents):
+        where = "is" if same else "lies inside"
+        raise UsageError(
+            f"{out} {where} what this evaluation reads ({read}), which --out must leave as it is.",
+            hint="Name another file with --out, in a folder that is not read.",
+        )
+
+
+def _refuse_unwritable(out: Path, whole: Path) -> None:
+    """UsageError when no file can be written there, or one would be replaced that is no evaluation."""
+    if whole.is_dir():
+        raise UsageError(f"{out} is a folder.", hint=f"Name a file in it: --out {out / RESULTS}")
+    if out.is_symlink():
+        raise UsageError(f"{out} is a link, and links are not followed here.", hint="Name a file with --out.")
+    folder = out.parent
+    if not folder.exists():
+        raise UsageError(f"The folder {folder} does not exist.", hint=f"Make it first: mkdir -p {folder}")
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder.", hint="Name a file in a folder with --out.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(
+            f"The folder {folder} is not writable.", hint="Name a file in another folder with --out."
+        )
+    if whole.exists() and not _may_be_replaced(whole):
+        raise UsageError(
+            f"{out} is there already, and is not an evaluation.",
+            hint="Name another file with --out, or remove that one first.",
+        )
+
+
+def _may_be_replaced(file: Path) -> bool:
+    """Whether it is empty, or an earlier outcome."""
+    if not file.is_file() or not os.access(file, os.R_OK):
+        return False
+    with file.open("rb") as source:
+        beginning = source.read(BEGINNING)
+    return not beginning or MARK in beginning
+
+
+def keep(report: Report, target: Path) -> None:
+    """Write the report as JSON that only its owner can read."""
+    write_atomic(target, report.to_json().encode())

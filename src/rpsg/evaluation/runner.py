@@ -1,0 +1,193 @@
+"""Asking a metric, ours or a stranger's, for one row after another: whatever it does, a Measure comes out.
+
+What a metric gives is checked and put into plain numbers at once, so that nothing that was computed is lost
+later for an answer that no table and no JSON can hold.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rpsg import registry
+from rpsg.errors import RpsgError, UsageError
+from rpsg.evaluation.inputs import Measure, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rpsg.evaluation.inputs import Inputs, Interval, Metric
+
+
+def find_metrics(named: Sequence[str]) -> dict[str, Metric]:
+    """The metrics that were named, or all of them.
+
+    One that cannot be loaded is a UsageError when it was named; else a metric that says so.
+    """
+    return {name: registry.metric(name) for name in named} or {
+        name: _found(name) for name in registry.names("metrics")
+    }
+
+
+def _found(name: str) -> Metric:
+    try:
+        return registry.metric(name)
+    except UsageError as error:
+        said = _said(error)
+
+    def unavailable(_: Inputs, /) -> Measure:
+        raise UnavailableError(said)
+
+    return unavailable
+
+
+def ask_rows(
+    name: str, metric: Metric, inputs: Mapping[str, Inputs], seconds: dict[str, float]
+) -> dict[str, Measure]:
+    """The metric of every row that there is. Which way is better, any row with a value tells for all."""
+    since = time.monotonic()
+    found = {row: measure(name, metric, its) for row, its in inputs.items()}
+    seconds[name] = time.monotonic() - since
+    better = next((m.higher_is_better for m in found.values() if m.value is not None), None)
+    return {
+        row: its if its.value is not None else replace(its, higher_is_better=better)
+        for row, its in found.items()
+    }
+
+
+def measure(name: str, metric: Metric, inputs: Inputs) -> Measure:
+    """What the metric says, or a Measure that says why it says nothing.
+
+    It is internal when real texts were read for it, whatever it says itself.
+    """
+    inputs.has_read_real = False
+    try:
+        found = _checked(name, metric(inputs), inputs)
+    except RpsgError as error:
+        return _nothing(name, inputs, _said(error))
+    except Exception as error:  # noqa: BLE001  # a stranger's metric may raise anything; its message may quote
+        return _nothing(name, inputs, f"It failed: {type(error).__name__} in {_place(error)}.")
+    if found.value is not None and not math.isfinite(found.value):
+        return replace(found, value=None, interval=None, reason="The value is not a finite number.")
+    if found.n_synthetic < 2 or (found.n_real is not None and found.n_real < 2):
+        return replace(found, interval=None)  # one text does not tell what another would have given
+    return found
+
+
+def _said(error: RpsgError) -> str:
+    return f"{error.message} {error.hint}".strip()
+
+
+def _nothing(name: str, inputs: Inputs, reason: str) -> Measure:
+    return Measure(
+        name,
+        None,
+        n_synthetic=len(inputs.corpus),
+        n_real=inputs.n_real_read,
+        seed=inputs.seed,
+        reason=reason,
+    )
+
+
+def _place(error: Exception) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}, line {frame.lineno}"
+
+
+def _checked(name: str, found: object, inputs: Inputs) -> Measure:
+    """The answer in plain values; UnavailableError for one that is no clean Measure. Quotes nothing of it."""
+    if not isinstance(found, Measure):
+        raise UnavailableError(f"It gives no Measure but something of the type {type(found).__name__}.")
+    if found.name != name:
+        raise UnavailableError("It answers with a name that is not its own.")
+    value = plain(found.value)
+    if value is not None and not _is_number(value):
+        raise UnavailableError("Its value is not a number.")
+    reason = _text(found.reason)
+    return Measure(
+        name=name,
+        value=None if value is None else float(value),
+        interval=_interval(found.interval),
+        n_synthetic=_count(found.n_synthetic) or len(inputs.corpus),
+        n_real=inputs.n_real_read if found.n_real is None else _count(found.n_real),
+        model=_text(found.model),
+        seed=_count(found.seed),
+        higher_is_better=_way(found.higher_is_better),
+        reason=reason or ("It gives no value, and no reason." if value is None else ""),
+        details=_table(found.details),
+    )
+
+
+def plain(value: Any) -> Any:
+    """``value`` without numpy, as JSON can hold it but for NaN; UnavailableError where it cannot."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if value is None or isinstance(value, bool):
+        return value
+    for kinds, make in _PLAIN:
+        if isinstance(value, kinds):
+            return make(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    raise UnavailableError(f"It gives something of the type {type(value).__name__}, which JSON cannot hold.")
+
+
+_PLAIN: tuple[tuple[Any, type], ...] = (
+    (str, str),
+    (np.bool_, bool),
+    (int | np.integer, int),
+    (float | np.floating, float),
+)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _interval(given: object) -> Interval | None:
+    """Two numbers, low and high; None where they are not finite."""
+    pair = plain(given)
+    if pair is None:
+        return None
+    if not (isinstance(pair, list) and len(pair) == 2 and all(_is_number(end) for end in pair)):
+        raise UnavailableError("Its interval is not a pair of numbers.")
+    low, high = (float(end) for end in pair)
+    if low > high:
+        raise UnavailableError("Its interval ends before it begins.")
+    return (low, high) if math.isfinite(low) and math.isfinite(high) else None
+
+
+def _count(given: object) -> int:
+    number = plain(given)
+    if not isinstance(number, int):
+        raise UnavailableError("A number of texts, or its seed, is not a whole number.")
+    return number
+
+
+def _way(given: object) -> bool | None:
+    way = plain(given)
+    if not isinstance(way, bool | None):
+        raise UnavailableError("Whether a higher value is better is neither true nor false.")
+    return way
+
+
+def _text(given: object) -> str:
+    if not isinstance(given, str):
+        raise UnavailableError("Its model or reason is not a text.")
+    return str(given)
+
+
+def _table(given: object) -> dict[str, Any]:
+    table = plain(given)
+    if not isinstance(table, dict):
+        raise UnavailableError("Its details are not a table of names and values.")
+    return table

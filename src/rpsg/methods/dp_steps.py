@@ -1,0 +1,215 @@
+"""The steps of the stories in which a mechanism, a stage and the plan come together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rpsg.errors import InfeasibleError
+from rpsg.methods.budget import (
+    counts_cards,
+    declared_voters,
+    is_too_few,
+    pool_size,
+    safe_size,
+)
+from rpsg.privacy.gaussian import epsilon_of
+from rpsg.privacy.histogram import Ballots, Query
+from rpsg.stages.candidates import write_variants
+from rpsg.stages.cards import CardModel, card_ballots, cells, in_words, rows_counted
+from rpsg.stages.cosine_filter import drop_copies, drop_near_duplicates
+from rpsg.stages.keyphrases import add_phrases, by_topic, phrase_items
+from rpsg.stages.labels import labels_found
+from rpsg.stages.levels import thinned
+from rpsg.stages.nll_filter import nll_filter
+from rpsg.stages.rng import stream
+
+if TYPE_CHECKING:
+    from rpsg.domains import Pack
+    from rpsg.methods.tools import Job
+    from rpsg.privacy.accounting import Budget
+    from rpsg.privacy.private import Private
+    from rpsg.records import Card, Pool
+    from rpsg.stages.annotate import Codes, Traits
+
+Phrases = Mapping[str, Sequence[tuple[str, int]]]
+EXPAND_ATTEMPTS = 3  # filters drop some variants; asking again for ever would not end with a poor writer
+#: What to do when the writer fails after something was charged.
+ANOTHER_WRITER = (
+    "Run the same command with another --writer or a larger [models] context, and the same -o: what was "
+    "counted is paid for and is used again."
+)
+
+
+def paid(job: Job) -> Budget:
+    """The budget of a job that reads private data."""
+    if job.budget is None:
+        raise InfeasibleError(f"The method {job.plan.method.name} was given no privacy budget.")
+    return job.budget
+
+
+def ask(job: Job, stage: str, what: str, dim: int = 0) -> Query:
+    """The query of a planned release."""
+    return Query.of(paid(job).release(stage), what, dim)
+
+
+@dataclass(frozen=True, slots=True)
+class Headcount:
+    """How many people there are: ``likely`` as counted; fewer than ``safe`` are there once in a million."""
+
+    likely: float
+    safe: int
+
+
+def count_people(job: Job) -> Headcount:
+    """How many people are asked: as declared, or by a noisy count."""
+    declared = declared_voters(job.plan)
+    if declared is not None:
+        return Headcount(declared, declared)
+    asked = ask(job, "size", "number of people (or rows, without a user column)", 1)
+
+    def ballots() -> Private[Ballots]:
+        return job.people.units.map(lambda units: Ballots(units=np.unique(units), cells=_zeros(units)))
+
+    noisy = job.kernel.release(asked, ballots)
+    tell_spent(job, asked.stage)
+    return Headcount(max(1.0, float(noisy[0])), safe_size(float(noisy[0]), asked.sigma))
+
+
+def _zeros(units: Codes) -> Codes:
+    return np.zeros((len(np.unique(units)), 1), np.int64)
+
+
+def find_labels(job: Job) -> tuple[str, ...]:
+    """The label values: declared public, or those that enough people carry to be seen through the noise.
+
+    With fewer than two there is nothing to tell apart: none are given, and a note says so.
+    """
+    data = job.plan.data
+    if data.label is None or data.labels:
+        return data.label_values
+    asked = ask(job, "labels", f"values of the column {data.label}")
+
+    def items() -> Private[list[list[str]]]:
+        return job.people.rows.map(lambda rows: _labels_of_people(rows, asked.k))
+
+    found = labels_found(job.kernel.select(asked, _delta_fail(job, asked), items))
+    if not found:
+        job.progress.note(
+            "Fewer than two label values are common enough to be found at this epsilon, so the texts carry "
+            "no labels. Another time declare them as public with --labels, or raise --epsilon."
+        )
+    return found
+
+
+def _labels_of_people(rows: Sequence[object], limit: int) -> list[list[str]]:
+    people: dict[object, set[str]] = {}
+    for i, row in enumerate(rows):
+        user, label = getattr(row, "user", None), getattr(row, "label", None)
+        if label:  # no label is no value
+            people.setdefault(user if user is not None else ("row", i), set()).add(label)
+    return [sorted(labels)[:limit] for labels in people.values()]
+
+
+def tell_spent(job: Job, stage: str) -> None:
+    """Tell whoever watches how much of epsilon is spent after this stage."""
+    budget, mu2 = paid(job), 0.0
+    for release in budget.releases:
+        mu2 += release.mu2(budget.adjacency)
+        if release.stage == stage:
+            break
+    job.progress.done(epsilon_spent=epsilon_of(mu2**0.5, budget.delta, budget.delta_fail))
+
+
+def _delta_fail(job: Job, asked: Query) -> float:
+    return paid(job).release(asked.stage).delta_fail
+
+
+def feasible(job: Job, pack: Pack, n: int) -> Pack:
+    """The pack as ``n`` people, however few, can fill it; a note says where the noise decides."""
+    tell_few(job, pack, n)
+    return thinned(pack, n, paid(job).release("cards").sigma)
+
+
+def tell_few(job: Job, pack: Pack, n: int) -> None:
+    """Note that so few people were counted that noise decides. What was counted is released: no secret."""
+    if is_too_few(job.plan, pack, n, paid(job)):
+        who = "people" if counts_cards(paid(job)) else "voters"
+        job.progress.note(
+            f"So few {who} were counted that the noise outweighs what they say: expect texts about "
+            "as good as those of --method floor."
+        )
+
+
+def pool_wanted(job: Job) -> int:
+    """How many candidates to write."""
+    return pool_size(job.plan)
+
+
+def release_cards(job: Job, pack: Pack, traits: Callable[[], Private[Traits]], n: int) -> CardModel:
+    """The noisy marginals of the schema, fitted."""
+    asked = ask(job, "cards", f"histograms over the public schema: {in_words(pack)}", cells(pack))
+    job.progress.start("counting cards")
+    noisy = job.kernel.release(asked, lambda: card_ballots(traits(), job.people.units, pack))
+    tell_spent(job, asked.stage)
+    rows = rows_counted(pack, noisy, n, asked.c)
+    return CardModel.fit(pack, noisy, rows, asked.sigma, job.plan.method.uniform_mix)
+
+
+def release_keyphrases(job: Job, pack: Pack, traits: Callable[[], Private[Traits]]) -> Phrases:
+    """Phrases by topic, when the plan pays for them."""
+    if not job.plan.privacy.shares.keyphrases:
+        return {}
+    root = pack.attribute(pack.marginals[0][0])
+    asked = ask(job, "keyphrases", f"words used with each {root.name}")
+
+    def items() -> Private[list[list[str]]]:
+        return phrase_items(
+            job.people.rows, traits(), root.name, root.values, per_person=asked.k, key=job.key
+        )
+
+    return by_topic(job.kernel.select(asked, _delta_fail(job, asked), items))
+
+
+def draw_cards(job: Job, pack: Pack, model: CardModel, phrases: Phrases, count: int) -> list[Card]:
+    """Seed cards by the noisy counts, each with phrases of its topic where there are any."""
+    seed = job.plan.generation.seed
+    cards = model.draw(count, stream(seed, "cards"))
+    return add_phrases(cards, phrases, pack.marginals[0][0], stream(seed, "phrases")) if phrases else cards
+
+
+def public_filters(job: Job, pack: Pack, pool: Pool) -> Pool:
+    """NLL and cosine filters; they read the synthetic texts, the pack and a public model."""
+    pool = kept_by_filters(job, pack, pool)
+    if job.seeding is None:  # made from donors' records, their number is not told
+        job.progress.done(alive=len(pool.alive()), dropped=len(pool) - len(pool.alive()))
+    return pool
+
+
+def kept_by_filters(job: Job, pack: Pack, pool: Pool) -> Pool:
+    """The pool after the public filters, of which nobody is told."""
+    pool = nll_filter(drop_copies(pool, pack), job.tools.scorer)
+    if not pool.alive():
+        return pool
+    vectors = job.tools.embedder.embed([c.text for c in pool.alive()])
+    return drop_near_duplicates(pool, vectors)
+
+
+def label_of(pack: Pack) -> str | None:
+    """The name of the label attribute, if the pack has one."""
+    return next((a.name for a in pack.attributes if a.kind == "label"), None)
+
+
+def expand(job: Job, pack: Pack, pool: Pool) -> Pool:
+    """The pool with variants of its living texts until there are as many as the plan asks for."""
+    winners = pool.alive()
+    for _ in range(EXPAND_ATTEMPTS):
+        missing = job.plan.corpus.size - len(pool.alive())
+        if missing <= 0:
+            break
+        pool = write_variants(pool, winners, missing, pack, job.plan, job.tools.writer, job.progress)
+        pool = public_filters(job, pack, pool)
+    return pool

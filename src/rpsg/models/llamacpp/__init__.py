@@ -1,0 +1,1 @@
+"""Weights in GGUF files, run by llama.cpp on this machine."""

@@ -1,0 +1,206 @@
+"""Keeps the slots of some servers full: who writes what, in which order, and with which shared prefix.
+
+Requests that begin alike stand together, so that what they share is computed once, saved, and read into
+each slot in milliseconds. Among them the longest go first: the last ones to land are then short, and no
+slot stands idle for long. Private requests share nothing over the disk; those with the same prompt go to the
+same slot one after the other, whose memory still holds what they share.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field, replace
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Protocol
+
+from rpsg.models.llamacpp.server import ServerGoneError
+from rpsg.protocols import Message, Reply, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+# Below this length a shared beginning is cheaper to compute in each slot than to save and to read.
+_WORTH_SHARING = 400
+_KEPT_PREFIXES = 16
+_PATIENCE = 5.0
+
+Group = tuple[Message, ...]
+
+
+class SlotServer(Protocol):
+    def reply(self, request: Request, slot: int, stopped: Callable[[], bool]) -> Reply: ...
+
+    def save(self, slot: int, name: str) -> bool: ...
+
+    def restore(self, slot: int, name: str) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One request, its place in the caller's list, and the beginning it shares (None: none worth it)."""
+
+    index: int
+    request: Request
+    shared: str | None
+
+
+def line_up(requests: Sequence[Request]) -> list[Job]:
+    """The requests in the order in which they should be written."""
+    groups: dict[Group, list[int]] = {}
+    for index, request in enumerate(requests):
+        groups.setdefault(request.messages[:-1], []).append(index)
+    jobs: list[Job] = []
+    for members in groups.values():
+        shared = _shared_beginning([requests[index] for index in members])
+        longest_first = sorted(members, key=lambda index: -requests[index].max_tokens)
+        jobs += [Job(index, requests[index], shared) for index in longest_first]
+    return jobs
+
+
+def bundles(jobs: Sequence[Job], most: int) -> list[list[Job]]:
+    """The jobs as what one slot takes at a time: one, or up to ``most`` private ones with the same prompt."""
+    taken: list[list[Job]] = []
+    for job in jobs:
+        last = taken[-1] if taken else []
+        alike = bool(last) and job.request.private and job.request.messages == last[0].request.messages
+        if alike and len(last) < most:
+            last.append(job)
+        else:
+            taken.append([job])
+    return taken
+
+
+def _shared_beginning(requests: Sequence[Request]) -> str | None:
+    # A slot is saved with all that it holds: of private text nothing may be on the disk.
+    if len(requests) < 2 or any(request.private for request in requests):
+        return None
+    texts = ["\x1e".join(f"{m.role}\x1f{m.content}" for m in request.messages) for request in requests]
+    # What the first and the last in alphabetical order share, all share.
+    first, last = min(texts), max(texts)
+    same = next((k for k, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    return first[:same] if same >= _WORTH_SHARING else None
+
+
+@dataclass(slots=True)
+class _Prefix:
+    name: str
+    ready: threading.Event = field(default_factory=threading.Event)
+    saved: bool = False
+
+
+class Prefixes:
+    """The shared beginnings saved so far. The first slot that needs one computes it, the others wait."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known: dict[str, _Prefix] = {}
+        self._held: dict[tuple[int, int], str] = {}
+        self._lock = threading.Lock()
+        self._count = 0
+
+    def provide(self, job: Job, server: SlotServer, place: tuple[int, int], stopped: threading.Event) -> None:
+        """See that the slot at ``place`` (server, slot) holds the beginning that ``job`` shares."""
+        if job.shared is None:
+            self._held.pop(place, None)  # what it held makes room for this prompt
+            return
+        if self._held.get(place) == job.shared:
+            return
+        prefix, mine = self._enter(job.shared)
+        if mine:
+            self._compute(prefix, job, server, place[1], stopped)
+        else:
+            while not prefix.ready.wait(0.1) and not stopped.is_set():
+                pass
+            if prefix.saved:
+                server.restore(place[1], prefix.name)
+        self._held[place] = job.shared
+
+    def _enter(self, shared: str) -> tuple[_Prefix, bool]:
+        with self._lock:
+            if shared in self._known:
+                return self._known[shared], False
+            while len(self._known) >= _KEPT_PREFIXES:
+                oldest = self._known.pop(next(iter(self._known)))
+                (self._folder / oldest.name).unlink(missing_ok=True)
+            self._count += 1
+            prefix = self._known[shared] = _Prefix(f"prefix-{self._count}.bin")
+            return prefix, True
+
+    def _compute(
+        self, prefix: _Prefix, job: Job, server: SlotServer, slot: int, stopped: threading.Event
+    ) -> None:
+        try:
+            first_token = replace(job.request, max_tokens=1)
+            reply = server.reply(first_token, slot, stopped.is_set)
+            prefix.saved = reply.finish != "error" and server.save(slot, prefix.name)
+        finally:
+            if not prefix.saved:
+                with self._lock:
+                    self._known = {key: known for key, known in self._known.items() if known is not prefix}
+            prefix.ready.set()
+
+
+class Crew:
+    """One worker a slot, all fed from one line. ``slots`` is the number of slots of each server."""
+
+    def __init__(self, servers: Sequence[SlotServer], slots: int, prefixes: Prefixes) -> None:
+        self._servers = servers
+        self._places = [(server, slot) for slot in range(slots) for server in range(len(servers))]
+        self._prefixes = prefixes
+
+    def work(self, requests: Sequence[Request]) -> Iterator[tuple[int, Reply]]:
+        """(index, reply) as each one lands. Raises ServerGoneError when a server is lost.
+
+        Leaving the loop early, by an error or Ctrl-C, stops every worker at its next token.
+        """
+        line = deque(bundles(line_up(requests), max(1, len(requests) // len(self._places))))
+        landed: SimpleQueue[tuple[int, Reply | ServerGoneError]] = SimpleQueue()
+        stopped = threading.Event()
+        workers = [
+            threading.Thread(target=self._write, args=(place, line, landed, stopped), daemon=True)
+            for place in self._places[: len(requests)]
+        ]
+        for worker in workers:
+            worker.start()
+        try:
+            for _ in range(len(requests)):
+                index, reply = landed.get()
+                if isinstance(reply, ServerGoneError):
+                    raise reply
+                yield index, reply
+        finally:
+            stopped.set()
+            _join(workers)
+
+    def _write(
+        self,
+        place: tuple[int, int],
+        line: deque[list[Job]],
+        landed: SimpleQueue[tuple[int, Reply | ServerGoneError]],
+        stopped: threading.Event,
+    ) -> None:
+        server = self._servers[place[0]]
+        while not stopped.is_set():
+            try:
+                bundle = line.popleft()
+            except IndexError:
+                return
+            for job in bundle:
+                if stopped.is_set():
+                    return
+                try:
+                    self._prefixes.provide(job, server, place, stopped)
+                    landed.put((job.index, server.reply(job.request, place[1], stopped.is_set)))
+                except ServerGoneError as error:
+                    landed.put((job.index, error))
+                    return
+
+
+def _join(workers: Sequence[threading.Thread]) -> None:
+    """Wait for the workers, but not for one that is in the middle of a long prompt."""
+    deadline = time.monotonic() + _PATIENCE
+    for worker in workers:
+        worker.join(max(0.0, deadline - time.monotonic()))

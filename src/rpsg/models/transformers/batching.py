@@ -1,0 +1,61 @@
+"""Work on several cores with one thread of torch each.
+
+Threads of one matrix product wait for each other in a loop that burns the core: on two busy cores a step
+with two threads was found ten times slower than with one. Several texts at once, each on one core, has no
+such waiting, and a result does not depend on how many cores there are.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from rpsg.models.transformers.loading import import_torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+Thing = TypeVar("Thing")
+Made = TypeVar("Made")
+
+_lock = threading.Lock()
+_busy = 0
+_before = 1
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """Inside, torch uses one thread for each operation; it is a setting of the whole process."""
+    global _busy, _before  # noqa: PLW0603 - the setting is the process's, so its owner is too
+    torch = import_torch()
+    with _lock:
+        if _busy == 0:
+            _before = torch.get_num_threads()
+            torch.set_num_threads(1)
+        _busy += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _busy -= 1
+            if _busy == 0:
+                torch.set_num_threads(_before)
+
+
+def in_lanes(do: Callable[[Thing], Made], things: Iterable[Thing], lanes: int) -> list[Made]:
+    """``do`` of each thing, in order, ``lanes`` at a time. The first error ends it."""
+    torch = import_torch()
+
+    def guarded(thing: Thing) -> Made:
+        with torch.inference_mode():
+            return do(thing)
+
+    with one_thread_each(), ThreadPoolExecutor(lanes) as pool:
+        futures = [pool.submit(guarded, thing) for thing in things]
+        try:
+            return [future.result() for future in futures]
+        finally:
+            for future in futures:
+                future.cancel()

@@ -1,0 +1,127 @@
+"""The embedder that runs weights with sentence-transformers, e.g. sentence-t5-base as in the papers.
+
+As with the ONNX embedder, each text is computed alone, so that a record's row is a function of that record:
+no padding, no neighbours, one core a text.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from rpsg.errors import MissingExtraError, ModelError
+from rpsg.models.hardware import cores
+from rpsg.models.transformers.batching import in_lanes
+from rpsg.models.transformers.loading import (
+    BYTES,
+    as_model_errors,
+    best_device,
+    import_transformers,
+    quietly,
+)
+from rpsg.models.transformers.weights import find_weights, refuse_too_large
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from rpsg.protocols import Endpoint
+
+
+class SentenceTransformersEmbedder:
+    """Unit-length rows by sentence-transformers, each of its own text only, bit for bit on one machine.
+
+    name: a folder of weights, or OWNER/REPO of a hub that was downloaded before; a plain name is looked for
+        under ``sentence-transformers/``. A folder without modules.json gives the mean over tokens.
+    max_tokens: where a text is cut (default: where the model's own settings cut it, 256 without any).
+
+    A text without any token of its own is a zero row. Raises MissingExtraError without the packages;
+    ModelError when weights are missing, damaged, in a form that could run code, or too large.
+    """
+
+    endpoint: Endpoint = "local_model"
+
+    def __init__(
+        self, name: str | Path, *, threads: int | None = None, max_tokens: int | None = None
+    ) -> None:
+        self._weights = find_weights(_full_name(str(name)))
+        refuse_too_large(self._weights, BYTES["float32"])
+        self._max_tokens = max_tokens
+        self._device = best_device()
+        self._lanes = (threads or cores()) if self._device == "cpu" else 1
+        self._model = self._open()
+        # Some models were trained with words before each text; their settings say which.
+        self._prompt: str = (self._model.prompts or {}).get(self._model.default_prompt_name or "") or ""
+        self._tokenizing = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        return f"sentence-transformers:{self._weights.identity}:{self._model.max_seq_length}"
+
+    @property
+    def dim(self) -> int:
+        return int(self._model.get_embedding_dimension())
+
+    def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Unit-length float32 rows, shape (len(texts), dim); each a function of its own text only."""
+        import numpy as np  # noqa: PLC0415 - late, so that the command line starts without it
+
+        rows = np.zeros((len(texts), self.dim), dtype=np.float32)
+        if texts:
+            rows[:] = in_lanes(self._row, texts, self._lanes)
+        return rows
+
+    def _row(self, text: str) -> npt.NDArray[np.float32]:
+        import numpy as np  # noqa: PLC0415 - late, so that the command line starts without it
+
+        row = np.zeros(self.dim, dtype=np.float32)
+        with self._tokenizing:  # a tokenizer must not be asked by two threads at once
+            if not self._model.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]:
+                return row
+            features = self._model.preprocess([self._prompt + text])
+        inputs = {key: value.to(self._device) for key, value in features.items() if hasattr(value, "to")}
+        state = self._model({**features, **inputs})["sentence_embedding"][0]
+        mean = state.cpu().numpy().astype(np.float64)
+        norm = float(np.linalg.norm(mean))
+        if np.isfinite(norm) and norm > 0:
+            row[:] = mean / norm
+        return row
+
+    def _open(self) -> Any:
+        transformers = import_transformers()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of packages that it looks for and we do not use
+                from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - optional package
+        except ImportError:
+            raise MissingExtraError("hf", "sentence-transformers") from None
+        if self._weights.gguf:
+            raise ModelError(
+                f"{self._weights.label} is a GGUF file.",
+                hint="Name it by its path: llama.cpp embeds with it.",
+            )
+        with quietly(transformers), as_model_errors(self._weights):
+            model = SentenceTransformer(
+                str(self._weights.folder),
+                device=self._device,
+                trust_remote_code=False,
+                local_files_only=True,
+                model_kwargs={"use_safetensors": True, "dtype": "float32"},
+            ).eval()
+            given = self._max_tokens or (None if _says_where_to_cut(self._weights.folder) else 256)
+            if given:
+                model.max_seq_length = min(given, model.max_seq_length or given)
+        return model
+
+
+def _says_where_to_cut(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in ("sentence_bert_config.json", "modules.json"))
+
+
+def _full_name(name: str) -> str:
+    plain = "/" not in name and not name.startswith(("hf:", "."))
+    return f"sentence-transformers/{name}" if plain else name

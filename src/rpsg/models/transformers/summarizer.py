@@ -1,0 +1,107 @@
+"""Summaries by any seq2seq model of transformers; the paper's is facebook/bart-large-cnn."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from rpsg.models.transformers.batching import one_thread_each
+from rpsg.models.transformers.decoding import Decoder, Search, diverse_beams, samples
+from rpsg.models.transformers.loading import (
+    BYTES,
+    as_model_errors,
+    best_device,
+    import_torch,
+    import_transformers,
+    load_tokenizer,
+    quietly,
+)
+from rpsg.models.transformers.weights import find_weights, refuse_too_large
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from rpsg.protocols import Endpoint
+
+SOURCE_TOKENS = 512
+
+
+class Seq2SeqSummariser:
+    """Several different summaries of each text, each a function of that text and of the seed alone.
+
+    name: a folder of weights, or OWNER/REPO of a hub that was downloaded before.
+    search: how they are looked for; length penalty and repeats as the model's own settings say.
+
+    Texts are cut after 512 tokens, as in the paper. The weights are loaded at the first use. Raises
+    MissingExtraError without the packages; ModelError when weights are missing, damaged, in a form that could
+    run code, or too large for this machine.
+    """
+
+    endpoint: Endpoint = "local_model"
+
+    def __init__(self, name: str | Path, *, search: Search | None = None) -> None:
+        import_transformers()
+        self._weights = find_weights(str(name))
+        refuse_too_large(self._weights, BYTES["float32"])
+        self._search = search
+        self._loaded: tuple[Any, Any] | None = None
+        self._loading = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        return f"summariser:{self._weights.identity}"
+
+    def summarise(
+        self, texts: Sequence[str], *, count: int, least: int, most: int, sampled: bool, seed: int
+    ) -> list[list[str]]:
+        """``count`` summaries of each text (fewer when there are not as many different ones).
+
+        By diverse beam search, or drawn when ``sampled``; of ``least`` to ``most`` tokens.
+        """
+        with import_torch().inference_mode(), one_thread_each():
+            return [
+                self._one(text, count=count, least=least, most=most, seed=seed if sampled else None)
+                for text in texts
+            ]
+
+    def _one(self, text: str, *, count: int, least: int, most: int, seed: int | None) -> list[str]:
+        model, tokenizer = self._load()
+        ids = tokenizer(text, truncation=True, max_length=SOURCE_TOKENS, verbose=False)["input_ids"]
+        if not ids:
+            return []
+        search = self._search or _own(model)
+        rows = count if seed is not None else search.beams_for(count)
+        decoder = Decoder(model, ids, rows, least=least, most=most, no_repeat=search.no_repeat)
+        if seed is None:
+            found = diverse_beams(decoder, search, count)
+        else:
+            torch = import_torch()
+            digest = sha256(f"{seed}\0{text}".encode(errors="surrogatepass")).digest()
+            generator = torch.Generator(device=model.device)
+            found = samples(decoder, search, generator.manual_seed(int.from_bytes(digest[:7], "big")))
+        return [tokenizer.decode(one, skip_special_tokens=True).strip() for one in found]
+
+    def _load(self) -> tuple[Any, Any]:
+        with self._loading:
+            if self._loaded is None:
+                transformers, torch = import_transformers(), import_torch()
+                with quietly(transformers), as_model_errors(self._weights):
+                    model = transformers.AutoModelForSeq2SeqLM.from_pretrained(
+                        self._weights.folder,
+                        dtype=torch.float32,
+                        use_safetensors=True,
+                        local_files_only=True,
+                        trust_remote_code=False,
+                    )
+                self._loaded = model.to(best_device()).eval(), load_tokenizer(self._weights)
+            return self._loaded
+
+
+def _own(model: Any) -> Search:
+    """The paper's search, with the model's own length penalty and rule against repeats."""
+    own = model.generation_config
+    penalty = own.length_penalty if own.length_penalty is not None else 1.0
+    return replace(Search(), length_penalty=float(penalty), no_repeat=int(own.no_repeat_ngram_size or 0))

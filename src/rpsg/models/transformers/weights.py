@@ -1,0 +1,184 @@
+"""Where weights lie on this disk, what identifies them, and how much memory they will take.
+
+A name is a folder in the layout of a hub, a GGUF file, a name of our catalogue, or ``OWNER/REPO`` of a hub
+whose files were brought before: nothing is fetched here. Weights are safetensors or GGUF; a pickle can run
+code when it is opened, so it never is.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from rpsg.errors import MissingExtraError, ModelError, UsageError
+from rpsg.models.catalog import CATALOGUE
+from rpsg.models.download import locate
+from rpsg.models.files import file_digest
+from rpsg.models.gguf import read_header
+from rpsg.models.hardware import available_memory
+from rpsg.telemetry import stay_offline
+
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(?:@[\w.-]+)?")
+_IDENTITY = {".safetensors", ".json", ".txt", ".model", ".jinja"}
+_PICKLES = {".bin", ".pt", ".pth", ".ckpt"}
+_WORKING_MEMORY = 300 << 20
+_MOST_HEADER = 100 << 20
+# Bits of one weight by ggml's number of the format: F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, K formats, BF16.
+_BITS = {0: 32.0, 1: 16.0, 2: 4.5, 3: 5.0, 6: 5.5, 7: 6.0, 8: 8.5}
+_BITS |= {10: 2.6, 11: 3.4, 12: 4.5, 13: 5.5, 14: 6.6, 30: 16.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A folder of weights, or the file ``gguf`` in it. ``digest`` identifies their content."""
+
+    folder: Path
+    label: str
+    digest: str
+    gguf: str | None = None
+
+    @property
+    def identity(self) -> str:
+        return f"{self.label}@{self.digest[:12]}"
+
+    def parameters(self) -> int:
+        """About how many numbers the weights are."""
+        if self.gguf is None:
+            return sum(_numbers_in(file) for file in self.folder.glob("*.safetensors"))
+        file = self.folder / self.gguf
+        bits = min((_BITS.get(kind, 4.0) for kind in read_header(file).block_types), default=32.0)
+        return int(file.stat().st_size * 8 / bits)
+
+    def cache_bytes_per_token(self, bytes_per_number: int) -> int:
+        """Size of one token's keys and values over all layers; 0 where the settings do not say."""
+        if self.gguf:
+            return read_header(self.folder / self.gguf).cache_bytes_per_token(bytes_per_number)
+        facts = _settings(self.folder)
+        heads = _number(facts, "num_attention_heads") or 1
+        width = _number(facts, "head_dim") or _number(facts, "hidden_size") // heads
+        kept = _number(facts, "num_key_value_heads") or heads
+        return 2 * _number(facts, "num_hidden_layers") * kept * width * bytes_per_number
+
+
+def find_weights(name: str) -> Weights:
+    """The weights called ``name``.
+
+    Raises UsageError for a name that is nothing here, ModelError when weights are missing, damaged, or in a
+    form that could run code.
+    """
+    if name in CATALOGUE or name.endswith(".gguf"):
+        place = locate(name)
+        return _gguf(place) if place.is_file() else _folder(place, name)
+    place = Path(name.removeprefix("hf:")).expanduser()
+    if place.is_dir():
+        return _folder(place.resolve(), place.resolve().name)
+    if _HUB_NAME.fullmatch(name.removeprefix("hf:")):
+        return _from_hub(name.removeprefix("hf:"))
+    raise UsageError(
+        f"{name!r} is neither a folder of weights nor a GGUF file.",
+        hint="Give the path of one, or OWNER/REPO of a hub after: hf download OWNER/REPO",
+    )
+
+
+def refuse_too_large(weights: Weights, bytes_per_number: int, extra: int = 0) -> None:
+    """ModelError when the weights, and ``extra`` bytes beside them, do not fit into this machine's memory.
+
+    A GGUF file is held twice while it is loaded: as it was unpacked, and in the model.
+    """
+    copies = 2 if weights.gguf else 1
+    needed = weights.parameters() * bytes_per_number * copies + extra + _WORKING_MEMORY
+    memory = available_memory()
+    if memory is not None and needed > memory:
+        raise ModelError(
+            f"{weights.label} needs about {needed >> 20:,} MB of memory, and {memory >> 20:,} MB are free.",
+            hint="Take a smaller model, or run a GGUF file of it with llama.cpp.",
+        )
+
+
+def _gguf(file: Path) -> Weights:
+    read_header(file)
+    return Weights(file.parent, file.stem, file_digest(file), file.name)
+
+
+def _folder(folder: Path, label: str, digest: str = "") -> Weights:
+    if not (folder / "config.json").is_file():
+        raise ModelError(
+            f"There is no config.json in the folder of {label}.",
+            hint="A folder of weights holds config.json, tokenizer.json and *.safetensors.",
+        )
+    if not any(folder.glob("*.safetensors")):
+        raise _without_safetensors(folder, label)
+    return Weights(folder, label, digest or _digest(folder))
+
+
+def _without_safetensors(folder: Path, label: str) -> ModelError:
+    if any(file.suffix in _PICKLES for file in folder.iterdir()):
+        return ModelError(
+            f"The weights of {label} are a pickle, which can run code when it is opened.",
+            hint="Take them as safetensors: many repositories have both, often on the branch refs/pr/1.",
+        )
+    return ModelError(
+        f"There are no weights in the folder of {label}.",
+        hint="A folder of weights holds config.json, tokenizer.json and *.safetensors.",
+    )
+
+
+def _digest(folder: Path) -> str:
+    """SHA-256 of all files that decide what comes out, by their names and digests."""
+    files = sorted(
+        file.relative_to(folder).as_posix()
+        for file in folder.rglob("*")
+        if file.is_file() and file.suffix in _IDENTITY
+    )
+    return sha256("\n".join(f"{name} {file_digest(folder / name)}" for name in files).encode()).hexdigest()
+
+
+def _from_hub(name: str) -> Weights:
+    """The snapshot of ``OWNER/REPO`` or ``OWNER/REPO@REVISION`` in the hub's own folder on this disk."""
+    stay_offline()
+    try:
+        from huggingface_hub import snapshot_download  # noqa: PLC0415 - optional package
+        from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError  # noqa: PLC0415 - as above
+    except ImportError:
+        raise MissingExtraError("hf", "huggingface_hub") from None
+    repository, _, revision = name.partition("@")
+    try:
+        found = snapshot_download(repository, revision=revision or None, local_files_only=True)
+    except (LocalEntryNotFoundError, HFValidationError, OSError):
+        wanted = f"{repository} --revision {revision}" if revision else repository
+        raise ModelError(
+            f"{name} is not on this machine yet.", hint=f"Bring it with: hf download {wanted}"
+        ) from None
+    return _folder(Path(found), repository, digest=Path(found).name)
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        found: dict[str, Any] = facts.get("text_config", facts)
+    except (OSError, ValueError, AttributeError):
+        raise ModelError("A config.json is damaged.", hint="Delete it and bring it again.") from None
+    return found
+
+
+def _number(facts: dict[str, Any], key: str) -> int:
+    value = facts.get(key)
+    return value if isinstance(value, int) else 0
+
+
+def _numbers_in(file: Path) -> int:
+    """How many numbers a safetensors file holds. Layout: length of a JSON header, the header, the data."""
+    try:
+        with file.open("rb") as source:
+            length = int.from_bytes(source.read(8), "little")
+            header: dict[str, Any] = json.loads(source.read(min(length, _MOST_HEADER)))
+        return sum(math.prod(facts["shape"]) for name, facts in header.items() if name != "__metadata__")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ModelError(
+            f"The file {file.name} is damaged or was cut off.", hint="Delete it and bring it again."
+        ) from None

@@ -1,0 +1,1 @@
+"""A plan becomes a run: what it would do, private data, models, folder, release."""

@@ -1,0 +1,123 @@
+"""The table of prices: a file that users edit, and the price of a writer in it.
+
+RPSG ships a table without prices of providers: they change, and a wrong one is worse than none.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import date  # noqa: TC003  # pydantic reads it at run time
+from fnmatch import fnmatchcase
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rpsg.errors import UsageError
+from rpsg.privacy.egress import THIS_MACHINE
+from rpsg.storage.limits import Price
+
+PACKAGED = "prices.toml"
+
+Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class PricedModel(BaseModel):
+    """One line: money for a million tokens of prompts and of texts, and the day somebody looked."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    prompt: Money
+    completion: Money
+    seen: date
+
+    @property
+    def price(self) -> Price:
+        return Price(self.prompt, self.completion)
+
+
+class PriceTable(BaseModel):
+    """A currency and lines; the first line whose name fits counts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    currency: str = "USD"
+    models: tuple[PricedModel, ...] = ()
+
+    def find(self, name: str) -> PricedModel | None:
+        return next((line for line in self.models if fnmatchcase(name, line.name)), None)
+
+
+def read_prices(path: str = "") -> PriceTable:
+    """The table in the file ``path``, or the one that comes with RPSG when no file is named.
+
+    Raises:
+        UsageError: the file is not there, or is no table of prices; names the wrong line.
+    """
+    name = path or PACKAGED
+    try:
+        text = Path(path).expanduser().read_text("utf-8") if path else _packaged()
+        return PriceTable.model_validate(tomllib.loads(text))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise UsageError(f"The table of prices {name} cannot be read: {reason}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"The table of prices {name} is not valid TOML: {error}.") from None
+    except ValidationError as error:
+        raise UsageError(
+            f"The table of prices {name} does not hold together. {_problem(error.errors()[0])}.",
+            hint="A line looks like: " + example("openai:NAME").replace("\n", " "),
+        ) from None
+
+
+def _packaged() -> str:
+    return files("rpsg.models").joinpath(PACKAGED).read_text("utf-8")
+
+
+def _problem(item: Any) -> str:
+    where = ".".join(str(part + 1 if isinstance(part, int) else part) for part in item["loc"])
+    return f"{where}: {item['msg'].removesuffix('.')}"
+
+
+def find_price(writer: str, *, here: bool, table: PriceTable) -> PricedModel | None:
+    """The line of a writer, by the name in the plan; None when nothing is known about its price."""
+    return table.find(THIS_MACHINE if here else writer)
+
+
+def price_for(writer: str, *, here: bool, prices: str = "", needed: bool) -> Price:
+    """The price of a writer: zero for one of this machine that the table does not name.
+
+    Args:
+        writer: its name in the plan.
+        here: whether it runs on this machine.
+        prices: the file of the table; empty for the one that comes with RPSG.
+        needed: whether a cap on cost depends on it.
+
+    Raises:
+        UsageError: the price is needed and not known; shows the lines to write.
+    """
+    found = find_price(writer, here=here, table=read_prices(prices))
+    if found is None and not here and needed:
+        raise UsageError(
+            f"What {writer} costs is not known, so a limit of cost cannot be kept.",
+            hint=(
+                f"Ask your provider, write this into {prices or 'a file prices.toml'} with its numbers, "
+                f"and name the file with --prices:\n{example(writer)}"
+            ),
+        )
+    return found.price if found else Price()
+
+
+def example(writer: str) -> str:
+    """The lines that give a writer its price; the numbers are left to fill in."""
+    return "\n".join(
+        (
+            "[[models]]",
+            f'name = "{writer}"',
+            "prompt = ...  # for a million tokens that are read",
+            "completion = ...  # for a million tokens that are written",
+            "seen = YYYY-MM-DD  # the day you looked",
+        )
+    )

@@ -1,0 +1,217 @@
+"""What is in order on this machine and what is not, each with the fix. No private text is read.
+
+Every check stands alone: one that fails, or breaks, hides none of the others.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import shutil
+import socket
+import stat
+from contextlib import closing
+from importlib.metadata import PackageNotFoundError, requires, version
+from typing import TYPE_CHECKING
+
+from rpsg import registry
+from rpsg.errors import RpsgError
+from rpsg.methods.seeded import check_settings
+from rpsg.models.hardware import available_memory, cores
+from rpsg.pipeline import workload as forecasting
+from rpsg.pipeline.doctor_models import model_checks
+from rpsg.privacy.odometer import state_folder
+from rpsg.results import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from rpsg.plan import Plan
+
+_LEAST_DISK = 1 << 30
+_LEAST_MEMORY = 1 << 30
+_DRAWS = 20_000
+_SIGMA = 12.0
+#: Standard errors that a mean or a variance may be off: a healthy source fails once in 10^9 examinations.
+_BOUND = 6.0
+
+
+def examine(plan: Plan, run: Path | None = None) -> Iterator[Finding]:
+    """One finding after the other, as they are made; ``run`` is a run folder whose file modes to look at."""
+    checks: tuple[tuple[str, Callable[[], Finding]], ...] = (
+        ("Python", _python),
+        ("packages", _packages),
+        ("processor and memory", _machine),
+        ("disk", _disk),
+        ("state folder", lambda: modes("state folder", state_folder(), deep=False)),
+        *((("run folder", lambda: run_modes(run)),) if run else ()),
+        ("loopback", _loopback),
+        ("randomness", _randomness),
+        ("noise", _noise),
+        ("keys", lambda: _keys(plan)),
+        *((("settings", lambda: _settings(plan)),) if registry.method(plan.method.name).has_seeds else ()),
+        *model_checks(plan),
+    )
+    for name, check in checks:
+        yield _isolated(name, check)
+
+
+def _isolated(name: str, check: Callable[[], Finding]) -> Finding:
+    """What the check found, or what became of the check. Messages of strangers' errors are not shown."""
+    try:
+        return check()
+    except RpsgError as error:
+        return Finding(name, "fail", error.message, error.hint)
+    except OSError as error:
+        return Finding(name, "fail", f"The system refused: {error.strerror or type(error).__name__}.")
+    except Exception as error:  # noqa: BLE001  # one broken check must not hide the others
+        return Finding(name, "fail", f"The check broke: {type(error).__name__}.", "Please report this.")
+
+
+def _python() -> Finding:
+    detail = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    return Finding("Python", "ok", detail)
+
+
+def _packages() -> Finding:
+    """The version of RPSG and which extras are installed whole."""
+    missing: dict[str, list[str]] = {}
+    for line in requires("rpsg") or ():
+        requirement, _, condition = line.partition(";")
+        extra = condition.partition("extra ==")[2].strip(" '\"")
+        package = requirement.split("[")[0].split(">")[0].split("=")[0].split("<")[0].strip()
+        missing.setdefault(extra, []).extend([] if _installed(package) else [package])
+    core = missing.pop("", [])
+    if core:
+        return Finding(
+            "packages", "fail", f"missing: {', '.join(core)}", "pip install --force-reinstall rpsg"
+        )
+    here = [extra for extra, packages in missing.items() if not packages]
+    not_here = [extra for extra, packages in missing.items() if packages]
+    detail = f"rpsg {version('rpsg')}; extras here: {', '.join(here) or 'none'}"
+    if not_here:
+        detail += f"; not here, and needed only if you ask for them: {', '.join(not_here)}"
+    if "local" in not_here:
+        return Finding("packages", "warn", detail, "For models on this machine: pip install 'rpsg[local]'")
+    return Finding("packages", "ok", detail)
+
+
+def _installed(package: str) -> bool:
+    try:
+        return bool(version(package))
+    except PackageNotFoundError:
+        return False
+
+
+def _machine() -> Finding:
+    memory = available_memory()
+    detail = f"{cores()} cores, " + ("memory not told" if memory is None else f"{memory >> 20:,} MB free")
+    if memory is not None and memory < _LEAST_MEMORY:
+        return Finding(
+            "processor and memory", "warn", detail, "Close other programs, or take a smaller model."
+        )
+    return Finding("processor and memory", "ok", detail)
+
+
+def _disk() -> Finding:
+    place = state_folder()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    detail = f"{free >> 20:,} MB free where RPSG keeps its state"
+    if free < _LEAST_DISK:
+        return Finding("disk", "warn", detail, "Free some space, or move the folder with RPSG_HOME.")
+    return Finding("disk", "ok", detail)
+
+
+def modes(name: str, folder: Path, *, deep: bool) -> Finding:
+    """Whether only the owner can open a folder; with ``deep`` also every folder and file in it."""
+    if not folder.exists():
+        return Finding(name, "ok", "not there yet; it is made for its owner alone")
+    places = [folder, *(folder.rglob("*") if deep else ())]
+    loose = [
+        place for place in places if not place.is_symlink() and stat.S_IMODE(place.stat().st_mode) & 0o077
+    ]
+    if loose:
+        detail = f"others than its owner can open {'parts of it' if folder not in loose else 'it'}"
+        return Finding(name, "fail", detail, f"chmod -R go= {folder}")
+    return Finding(name, "ok", "opens only for its owner")
+
+
+def run_modes(run: Path) -> Finding:
+    """The modes of a run folder: itself, its evidence, and its private half to the last file."""
+    if not (run / "run.json").is_file():
+        return Finding("run folder", "fail", "this is no run folder", "Name the folder after -o of rpsg run.")
+    parts = (
+        modes("run folder", run, deep=False),
+        modes("run folder", run / "evidence", deep=False),
+        modes("run folder", run / "private", deep=True),
+    )
+    return next((part for part in parts if part.status != "ok"), parts[0])
+
+
+def _loopback() -> Finding:
+    """A byte through a socket of this machine, as llama.cpp in this process needs it."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        server.settimeout(5)
+        with closing(socket.create_connection(server.getsockname()[:2], timeout=5)) as client:
+            other, _ = server.accept()
+            with closing(other):
+                client.sendall(b"x")
+                came = other.recv(1) == b"x"
+    if came:
+        return Finding("loopback", "ok", "sockets of this machine work")
+    return Finding("loopback", "fail", "a byte was lost", "See that no firewall stands on 127.0.0.1.")
+
+
+def _randomness() -> Finding:
+    """The system's randomness answers at once and does not repeat itself."""
+    drawn = {_random_bytes() for _ in range(8)}
+    if len(drawn) == 8:
+        return Finding("randomness", "ok", "the operating system gives random bytes at once")
+    return Finding("randomness", "fail", "random bytes came twice", "Do not run anything private here.")
+
+
+def _random_bytes() -> bytes:
+    if hasattr(os, "getrandom"):
+        return os.getrandom(32, os.GRND_NONBLOCK)
+    return os.urandom(32)
+
+
+def _noise() -> Finding:
+    """Mean and variance of the noise of every claim, within six standard errors.
+
+    A rounded normal has variance sigma^2 + 1/12; the sample variance of n draws has a relative standard
+    error of sqrt(2 / n).
+    """
+    from rpsg.privacy.noise import RoundedGaussian  # noqa: PLC0415  # so that a broken numpy is one finding
+
+    drawn = RoundedGaussian().draw(_SIGMA, _DRAWS)
+    variance = _SIGMA**2 + 1 / 12
+    off = abs(float(drawn.mean())) / math.sqrt(variance / _DRAWS)
+    spread = abs(float(drawn.var()) / variance - 1) / math.sqrt(2 / _DRAWS)
+    if max(off, spread) <= _BOUND:
+        detail = f"mean and variance of {_DRAWS:,} draws are as they should be"
+        return Finding("noise", "ok", detail)
+    return Finding(
+        "noise", "fail", "the noise is not normal", "Do not run anything private here; report this."
+    )
+
+
+def _keys(plan: Plan) -> Finding:
+    """Whether the key of a server is there, by the name of its variable."""
+    if plan.models.writer.partition(":")[0] not in forecasting.SERVED:
+        return Finding("keys", "ok", "none is needed: the writer runs on this machine")
+    name = plan.server.key_env
+    if os.environ.get(name):
+        return Finding("keys", "ok", f"the environment holds {name}")
+    if forecasting.is_here(plan, "writer"):
+        return Finding("keys", "ok", f"{name} is not set; a server on this machine may need none")
+    return Finding("keys", "fail", f"the environment has no {name}", f"export {name}=...")
+
+
+def _settings(plan: Plan) -> Finding:
+    check_settings(plan)
+    return Finding("settings", "ok", f"the method {plan.method.name} does what the plan asks for")

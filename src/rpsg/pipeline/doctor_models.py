@@ -1,0 +1,157 @@
+"""The models of a plan, examined: are their weights here, and do they do what they should?"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from rpsg import registry
+from rpsg.models import download as assets
+from rpsg.models.catalog import CATALOGUE
+from rpsg.models.scorer_check import check_scorer
+from rpsg.protocols import Message, Request
+from rpsg.results import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rpsg.plan import Plan
+    from rpsg.protocols import Embedder
+
+    class Named(Protocol):
+        """Any model."""
+
+        @property
+        def name(self) -> str: ...
+
+
+_SENTENCES = ("The tea was warm and sweet.", "A cup of hot tea.", "The engine lost its oil.")
+_GLAD, _ANGRY = "I love it, it is wonderful.", "I hate it, it is terrible."
+
+
+def model_checks(plan: Plan) -> Iterator[tuple[str, Callable[[], Finding]]]:
+    """A check and its name for each model that a run of the plan takes."""
+    yield "weights of the writer", lambda: _weights("weights of the writer", plan.models.writer)
+    yield "weights of the embedder", lambda: _weights("weights of the embedder", _embedder_asset(plan))
+    for name, make in seed_models(plan).items():
+        yield name, partial(_of_seeds, name, make)
+    yield "embedder", lambda: _embedder(plan)
+    yield "sentiment", lambda: _sentiment(plan)
+    yield "scorer", lambda: _scorer(plan)
+    yield "writer", lambda: _writer(plan)
+
+
+def _embedder_asset(plan: Plan) -> str:
+    from rpsg.models.build import EMBEDDER_ASSET, INT8_ASSET  # noqa: PLC0415  # as _noise
+
+    assets_of = {"minilm": EMBEDDER_ASSET, "static": EMBEDDER_ASSET, "int8": INT8_ASSET}
+    return assets_of.get(plan.models.embedder, plan.models.embedder)
+
+
+def _weights(name: str, model: str) -> Finding:
+    """Whether the files of a model of the catalogue are here, with the pinned digests."""
+    if model in CATALOGUE:
+        assets.check(model)
+        return Finding(name, "ok", f"{model} is here, as its digest says")
+    if model.endswith(".gguf"):
+        assets.locate(model)
+        return Finding(name, "ok", "the file is here; no digest is pinned for it")
+    return Finding(name, "ok", f"{model} needs none that RPSG knows")
+
+
+def seed_models(plan: Plan) -> dict[str, Callable[[], Named]]:
+    """How each model is made that only methods with private seeds have, where the plan asks for weights."""
+    method, paper = registry.method(plan.method.name), plan.paper
+    wanted: dict[str, tuple[bool, Callable[[], Named]]] = {
+        "summariser": (paper.abstracter == "summariser", partial(_summariser, plan)),
+        "surrogate": (
+            method.reads == "records" and paper.surrogate == "transformers",
+            partial(_surrogate, plan),
+        ),
+        "recogniser": (paper.recogniser == "presidio", partial(_recogniser, plan)),
+    }
+    return {name: make for name, (is_wanted, make) in wanted.items() if is_wanted and method.has_seeds}
+
+
+def _of_seeds(name: str, make: Callable[[], Named]) -> Finding:
+    """Making it finds what it needs: packages, weights in a safe form, room for them in memory."""
+    return Finding(name, "ok", f"{make().name}: what it needs is here")
+
+
+def _summariser(plan: Plan) -> Named:
+    from rpsg.models.transformers.summarizer import Seq2SeqSummariser  # noqa: PLC0415  # optional package
+
+    return Seq2SeqSummariser(plan.paper.summariser)
+
+
+def _surrogate(plan: Plan) -> Named:
+    from rpsg.models.transformers.surrogate import FineTuned  # noqa: PLC0415  # optional package
+
+    return FineTuned(plan.paper.surrogate_model, epochs=plan.paper.surrogate_epochs)
+
+
+def _recogniser(plan: Plan) -> Named:
+    from rpsg.models.presidio import PresidioRecogniser  # noqa: PLC0415  # optional package
+
+    return PresidioRecogniser(plan.paper.recogniser_model or None)
+
+
+def _made_embedder(plan: Plan) -> Embedder:
+    return registry.embedder(plan.models.embedder, threads=plan.models.threads, server=plan.server)
+
+
+def _embedder(plan: Plan) -> Finding:
+    """Unit rows, the same for the same text, and alike texts nearer than others."""
+    began = time.monotonic()
+    embedder = _made_embedder(plan)
+    rows = embedder.embed(_SENTENCES)
+    took = time.monotonic() - began
+    if rows.shape != (len(_SENTENCES), embedder.dim) or abs((rows**2).sum(axis=1) - 1).max() > 1e-3:
+        return Finding("embedder", "fail", "its rows are not of unit length", "Choose another --embedder.")
+    near, far = float(rows[0] @ rows[1]), float(rows[0] @ rows[2])
+    detail = f"{embedder.name}: unit rows of {embedder.dim} in {took:.1f} s"
+    if near <= far:
+        return Finding(
+            "embedder", "warn", f"{detail}, but alike texts are not near", "Try another --embedder."
+        )
+    return Finding("embedder", "ok", detail)
+
+
+def _sentiment(plan: Plan) -> Finding:
+    """A glad sentence and an angry one are not of one mood."""
+    embedder = _made_embedder(plan)
+    classifier = registry.sentiment(embedder, plan.models.sentiment, threads=plan.models.threads)
+    texts = (_GLAD, _ANGRY)
+    moods = classifier.classify(texts, embedder.embed(texts))
+    if moods[0] == moods[1]:
+        detail = f"{classifier.name} calls a glad sentence and an angry one both {moods[0]}"
+        return Finding("sentiment", "warn", detail, "Choose another --sentiment.")
+    return Finding("sentiment", "ok", f"{classifier.name}: tells a glad sentence from an angry one")
+
+
+def _scorer(plan: Plan) -> Finding:
+    """The canary of a scorer: English is likelier than the same words in disorder."""
+    if plan.models.scorer is None:
+        return Finding("scorer", "ok", "the plan names none")
+    scorer = registry.scorer(plan.models.scorer, threads=plan.models.threads)
+    if plan.models.scorer == "fake":  # all others were tried when they were made
+        check_scorer(scorer)
+    return Finding("scorer", "ok", f"{scorer.name}: its probabilities pass the canary")
+
+
+def _writer(plan: Plan) -> Finding:
+    """One token from the writer, from a prompt without any meaning."""
+    began = time.monotonic()
+    models = plan.models
+    # One thread: two wait for each other in a loop, which on a busy machine takes three times as long.
+    writer = registry.writer(
+        models.writer, slots=1, threads=1, context=models.context, form=models.form, server=plan.server
+    )
+    request = Request((Message("user", "Say yes."),), max_tokens=1, seed=1)
+    (reply,) = writer.write([request])
+    took = time.monotonic() - began
+    if reply.finish == "error":
+        reason = reply.error or "no reason was given"
+        return Finding("writer", "fail", f"{writer.name} failed: {reason}", "Choose another --writer.")
+    return Finding("writer", "ok", f"{writer.name}: the first token after {took:.1f} s")

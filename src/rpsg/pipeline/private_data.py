@@ -1,0 +1,354 @@
+"""The private side of a run: the rows behind their bound, the kernel, the account that pays."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
+
+from rpsg import registry
+from rpsg.errors import PrivacyError, RunError, UsageError
+from rpsg.files import canonical_json, write_atomic
+from rpsg.methods.tools import Seeding
+from rpsg.privacy.account import Account, Cap
+from rpsg.privacy.commitment import Commitment, commit_to, content_digest
+from rpsg.privacy.disclosure import Disclosure
+from rpsg.privacy.kernel import Kernel, Releases
+from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
+from rpsg.privacy.odometer import Odometer, account_name
+from rpsg.privacy.units import Unit
+from rpsg.stages.contributions import People
+from rpsg.stages.partition import by_draw, by_list, listed, parted
+from rpsg.storage.checkpoints import Shelf
+from rpsg.storage.readers import check_place, read_by_rule
+from rpsg.storage.vectors import Vectors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from rpsg.methods.tools import Tools
+    from rpsg.plan import Plan
+    from rpsg.privacy.accounting import Budget
+    from rpsg.privacy.evidence import Selected
+    from rpsg.privacy.histogram import IntArray, Query
+    from rpsg.privacy.mechanisms import Contributions, UnitItems
+    from rpsg.privacy.private import Private
+    from rpsg.protocols import NoiseSource, Progress
+    from rpsg.records import Corpus
+    from rpsg.storage.readers import Reading
+    from rpsg.storage.run_folder import RunFolder
+
+#: The embeddings of the people who are asked, and of those who give seeds, in the vault.
+EMBEDDINGS, DONORS = "embeddings.f32", "donors.f32"
+JOURNAL = "releases.jsonl"
+NOTES = "notes.md"
+ROWS = "rows.json"
+#: Said in every run, whatever the file holds.
+LEFT_OUT = f"Rows that cannot be used are treated as the plan says; their number is in private/{ROWS} alone."
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateSide:
+    """What a run holds of the private data: rows behind their bound, the kernel, the account that pays.
+
+    ``seeding`` is the other way in, of methods that begin with private records: it bounds nothing.
+    """
+
+    people: People
+    kernel: Releases
+    account: Account | None = None
+    commitment: Commitment | None = None
+    seeding: Seeding | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give back the kernel's lock and what it has reserved: whoever keeps the error of a failed run keeps
+        the kernel alive.
+        """
+        if isinstance(self.kernel, Kernel):
+            self.kernel.close()
+
+    def paid(self) -> dict[str, Any]:
+        """What the account has paid over all runs, for the operator's ledger."""
+        return {} if self.account is None else {"paid": self.account.statement().to_json()}
+
+
+class NoQuestions:
+    """The kernel of a method that reads no private data: every question is refused."""
+
+    def release(
+        self,
+        query: Query,
+        contributions: Callable[[], Private[Contributions]],  # noqa: ARG002  # refused before it is called
+    ) -> IntArray:
+        raise PrivacyError(f"This method has no budget, and asked for {query.stage}.")
+
+    def select(
+        self,
+        query: Query,
+        delta_fail: float,  # noqa: ARG002  # refused before it is used
+        items: Callable[[], Private[UnitItems]],  # noqa: ARG002  # refused before it is called
+    ) -> Selected:
+        raise PrivacyError(f"This method has no budget, and asked for {query.stage}.")
+
+
+def check_data(plan: Plan) -> None:
+    """See that the plan of a method that reads private data names some; nothing is read.
+
+    Raises:
+        UsageError: it names none.
+        DataError: nothing is there, or nothing that can be read.
+    """
+    if registry.method(plan.method.name).reads == "nothing":
+        return
+    if not plan.data.path:
+        raise UsageError(
+            "No data was named.", hint="Name the file: rpsg run reviews.csv --text review -o RUN"
+        )
+    check_place(plan.data.path, plan.data.format)
+
+
+def open_side(
+    plan: Plan,
+    budget: Budget | None,
+    folder: RunFolder,
+    tools: Tools,
+    noise: NoiseSource | None,
+    progress: Progress,
+) -> PrivateSide:
+    """Reserve the budget, read the private file and open the kernel on it.
+
+    The account refuses before anything is read. All faults in the file show before anything is drawn, and
+    what was reserved is given back.
+    """
+    method = registry.method(plan.method.name)
+    if method.reads == "nothing":
+        return PrivateSide(nobody(tools, progress), NoQuestions())
+    check_data(plan)
+    account = account_of(plan, Odometer())
+    tell_paid(account, progress)
+    source = noise or (OpenDPNoise() if plan.privacy.noise == "opendp" else RoundedGaussian())
+    kernel = _kernel(budget, folder, source, account, progress) if budget is not None else None
+    try:
+        if method.has_seeds:
+            account.read_without_bound(folder.run_id, method.name)
+        corpus, commitment = _read(plan, folder, account, progress)
+        gathered = partial(people_of, plan, folder, tools, progress)
+        if kernel is None:
+            same_seeds(folder, corpus)
+            everybody = gathered(corpus, EMBEDDINGS, bounded=False)  # nobody is protected by a bound
+            door = open_door(folder, everybody, source)
+            return PrivateSide(nobody(tools, progress), NoQuestions(), account, commitment, door)
+        seeding: Seeding | None = None
+        if method.reads == "donors":
+            donors, corpus = donors_and_voters(plan, folder, corpus)
+            same_seeds(folder, donors)
+            seeding = open_door(folder, gathered(donors, DONORS), source)
+        return PrivateSide(gathered(corpus, EMBEDDINGS), kernel, account, commitment, seeding)
+    except BaseException:
+        if kernel is not None:
+            kernel.close()
+        raise
+
+
+def check_room(plan: Plan, budget: Budget | None, folder: RunFolder) -> None:
+    """See that the account has room for a run that begins, before its writer is asked anything.
+
+    Raises:
+        BudgetError: it has not, or holds charges for another unit.
+    """
+    if budget is None or folder.private_path(JOURNAL).exists():
+        return  # of a run that goes on, the kernel knows what is paid for already
+    account = account_of(plan, Odometer())
+    account.reserve(folder.run_id, budget.mu2, budget.delta_fail, budget.replaced_mu2)
+    account.give_back(folder.run_id)
+
+
+def account_of(plan: Plan, book: Odometer) -> Account:
+    """The account that the plan declares, as a run for the plan's unit sees it."""
+    name = account_name(plan.data.account, plan.data.path)
+    return book.account(name, unit_of(plan), Cap(plan.privacy.lifetime_epsilon, plan.privacy.delta))
+
+
+def unit_of(plan: Plan) -> Unit:
+    """Whom a run of the plan protects, as the account book has it."""
+    return Unit(plan.unit, plan.data.user or "", plan.privacy.adjacency, plan.records_per_unit)
+
+
+def tell_paid(account: Account, progress: Progress) -> None:
+    """Say what the account has paid before anything is drawn."""
+    told = account.statement()
+    if told.totals:
+        paid = "; ".join(total.in_words() for total in told.totals)
+        progress.note(f"The account {told.name!r} has paid so far: {paid}.")
+    if caution := told.caution():
+        progress.note(caution)
+
+
+def _kernel(
+    budget: Budget, folder: RunFolder, noise: NoiseSource, account: Account, progress: Progress
+) -> Kernel:
+    return Kernel(
+        journal=folder.private_path(JOURNAL),
+        evidence=folder.evidence,
+        budget=budget,
+        noise=noise,
+        run_id=folder.run_id,
+        account=account,
+        tell=progress.note,
+    )
+
+
+def _read(
+    plan: Plan, folder: RunFolder, account: Account, progress: Progress
+) -> tuple[Private[Corpus], Commitment]:
+    """The private file and the commitment to it."""
+    data = plan.data
+    progress.start("reading the file")
+    reading = read_by_rule(data)
+    reading.map(partial(_keep_rows, folder))
+    progress.note(LEFT_OUT)
+    corpus = reading.map(lambda read: read.corpus)
+    forget_other_rows(folder, corpus)
+    keep_notes(folder, account, corpus)
+    # With a nonce of its own each time: two releases from one run folder, or from a copy of it, would
+    # otherwise tell whether they are of the same rows.
+    return corpus, commit_to(corpus)
+
+
+def keep_notes(folder: RunFolder, account: Account, corpus: Private[Corpus]) -> None:
+    """Tell the operator, in the private folder, whether other accounts have paid for the same rows.
+
+    The file is written whatever is in it: that there is one says nothing.
+    """
+    file = folder.private_path(NOTES)
+    account.same_content_elsewhere(content_digest(corpus)).map(
+        lambda names: write_atomic(file, _notes(account.name, names).encode())
+    )
+
+
+def _notes(account: str, others: list[str]) -> str:
+    if not others:
+        return f"# Notes for the operator\n\nNo other account than {account!r} has held exactly these rows.\n"
+    listed = "".join(f"- {name!r}\n" for name in others)
+    return (
+        "# Notes for the operator\n\nThis file is private: whether two files hold the same rows is a fact "
+        f"about the rows.\n\nThe rows of this run were also read under other accounts than {account!r}:\n\n"
+        f"{listed}\nWhat was paid there was paid for the same people, and no total adds it up. Name one "
+        "account for all of these files with --account NAME, and count what was paid under both.\n"
+    )
+
+
+def _keep_rows(folder: RunFolder, reading: Reading) -> None:
+    """Keep for the operator which rows were left out, and why; it is as private as the rows."""
+    kept = {
+        "format": "rpsg-rows/1",
+        "numbers_are": reading.unit,
+        "read": reading.rows,
+        "used": len(reading.corpus),
+        "left_out": {reason: asdict(places) for reason, places in reading.left_out.items()},
+        "counted_as_other": {reason: asdict(places) for reason, places in reading.as_other.items()},
+    }
+    write_atomic(folder.private_path(ROWS), canonical_json(kept))
+
+
+def people_of(
+    plan: Plan,
+    folder: RunFolder,
+    tools: Tools,
+    progress: Progress,
+    corpus: Private[Corpus],
+    cache: str,
+    *,
+    bounded: bool = True,
+) -> People:
+    """The people of a corpus, with the plan's bound on what each may add, or with all of their rows.
+
+    Only where nothing but noisy answers is read are long rows cut: all else works on whole records.
+    """
+    whole = registry.method(plan.method.name).reads != "noisy_answers"
+    return People(
+        lambda: corpus,
+        max_records=plan.records_per_unit if bounded else None,
+        passage_words=0 if whole else plan.data.passage_words,
+        key=folder.key,
+        embedder=tools.embedder,
+        progress=progress,
+        cache=Vectors(folder.vault, cache, tools.embedder.dim),
+    )
+
+
+def open_door(folder: RunFolder, people: People, noise: NoiseSource) -> Seeding:
+    """The door to these people, and to nobody else, and a shelf for what is made of their texts."""
+    boxes: dict[str, Callable[[], Private[Any]]] = {
+        "rows": lambda: people.rows,
+        "embeddings": lambda: people.embeddings,
+    }
+    door = Disclosure(folder.private_path("disclosures.jsonl"), boxes)
+    return Seeding(door, Shelf(folder.vault), noise)
+
+
+def donors_and_voters(
+    plan: Plan, folder: RunFolder, corpus: Private[Corpus]
+) -> tuple[Private[Corpus], Private[Corpus]]:
+    """The two halves of split mode, as the plan's list or the run's secret key parts them.
+
+    Raises:
+        UsageError: a list is named and cannot be read.
+        RunError: the list is another one than when this run began.
+    """
+    if plan.split.donor_list:
+        users = listed(plan)
+        tag = hmac.digest(folder.key, "\n".join(sorted(users)).encode(errors="surrogatepass"), hashlib.sha256)
+        _same(folder.private_path("donors"), tag.hex(), "The list of donors has")
+        is_donor = by_list(users)
+    else:
+        is_donor = by_draw(folder.key, plan.split.donors)
+    both = corpus.map(lambda rows: parted(rows, is_donor))
+    return both.map(lambda halves: halves[0]), both.map(lambda halves: halves[1])
+
+
+def forget_other_rows(folder: RunFolder, corpus: Private[Corpus]) -> None:
+    """Keep a keyed hash of the rows of a run; where it held others before, what was kept of those goes.
+
+    A run may go on with rows that have changed. Each noisy answer protects whoever is in the rows that it was
+    drawn from, so their prices add up for a person in any of them. An error instead would tell everybody
+    for certain whether the rows are the same. Only embeddings fit no other rows; they are made again.
+    """
+    nonce = hmac.digest(folder.key, b"rpsg-rows/1", hashlib.sha256)
+    file, value = folder.private_path("rows"), commit_to(corpus, nonce).value.encode()
+    if file.exists() and file.read_bytes() != value:
+        for name in (EMBEDDINGS, DONORS):
+            folder.vault.path(name).unlink(missing_ok=True)
+    write_atomic(file, value)
+
+
+def same_seeds(folder: RunFolder, seeds: Private[Corpus]) -> None:
+    """Refuse to go on with other seeds: stages that were kept fit no others, and seeds are not protected.
+
+    Raises:
+        RunError: the records that give seeds changed since the run began.
+    """
+    nonce = hmac.digest(folder.key, b"rpsg-seeds/1", hashlib.sha256)
+    tag = commit_to(seeds, nonce).value
+    _same(folder.private_path("seeds"), tag, "The records that give seeds have")
+
+
+def _same(file: Path, value: str, what: str) -> None:
+    if not file.exists():
+        write_atomic(file, value.encode())
+    elif file.read_bytes() != value.encode():
+        raise RunError(
+            f"{what} changed since this run began.",
+            hint="Bring the rows back as they were, or start a new run in another folder with -o.",
+        )
+
+
+def nobody(tools: Tools, progress: Progress) -> People:
+    """The people of a run that has no private data: whoever reads them gets an error."""
+    return People(None, max_records=1, key=b"", embedder=tools.embedder, progress=progress)

@@ -1,0 +1,103 @@
+"""``rpsg purge``: what was private in a published run is destroyed; its claim and its release stay.
+
+The key goes first: without it nothing that was encrypted can be read, wherever copies of it are. The account
+book is not in the run folder and is not touched: what was paid stays paid.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rpsg.errors import RunError
+from rpsg.files import canonical_json, file_errors, sync_dir, write_atomic
+from rpsg.storage.own import MARK
+from rpsg.storage.run_folder import PURGED, locked
+from rpsg.storage.vault import VAULT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: Stays in the private folder: the public value of the commitment, the mark of a run that began here, and the
+#: note that a purge was made.
+KEPT = ("commitment", MARK, PURGED)
+NOT_REACHED = (
+    "copies and backups of the run folder: those that hold vault.json can still be opened",
+    "what a drive keeps of deleted blocks, above all a solid-state drive",
+    "memory that was swapped to the disk",
+    "the private file that the run read",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What was destroyed, by its names in the private folder, and what no purge reaches."""
+
+    path: Path
+    destroyed: tuple[str, ...]
+    not_reached: tuple[str, ...]
+
+
+def purge(run: Path) -> Purged:
+    """Destroy the private half of the published run in the folder ``run``. A purge cut short can be repeated.
+
+    Raises:
+        RunError: the folder holds no published run, or another process works in it.
+    """
+    if not (run / "run.json").is_file():
+        raise RunError(f"{run} is no run folder.", hint="Name the folder that was given to rpsg run -o.")
+    if not (run / "release" / "ledger.json").is_file():
+        raise RunError(
+            f"The run in {run} has not been published, and without its private half it never could be.",
+            hint="Finish it first with the same rpsg run command, or delete the folder as a whole.",
+        )
+    private = run / "private"
+    if private.is_symlink():
+        raise RunError(
+            f"{private} is a link: what lies where it leads may be no run's, so nothing was destroyed.",
+            hint="Put the folder itself in its place, or delete by hand what belongs to the run.",
+        )
+    with locked(run), file_errors(f"purge {private}"):
+        was_sealed = _was_sealed(private)
+        _destroy_key(private / VAULT)
+        names = tuple(sorted(e.name for e in private.iterdir() if e.name not in KEPT))
+        write_atomic(private / PURGED, canonical_json({"format": "rpsg-purged/1"}) + b"\n")
+        for name in names:
+            _remove(private / name)
+        sync_dir(private)
+    clear = (
+        "the blocks of the deleted files: this run did not encrypt them, and a deleted file can be recovered",
+    )
+    return Purged(run, names, (() if was_sealed else clear) + NOT_REACHED)
+
+
+def _was_sealed(private: Path) -> bool:
+    try:
+        return bool(json.loads((private / VAULT).read_bytes())["key"] != "none")
+    except (OSError, ValueError, KeyError, TypeError):
+        return not any(file.suffix == ".tag" for file in private.glob("*"))
+
+
+def _destroy_key(file: Path) -> None:
+    """Overwrite it where it lies, and then delete it."""
+    if file.is_symlink() or not file.is_file():
+        return
+    descriptor = os.open(file, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, secrets.token_bytes(os.fstat(descriptor).st_size))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    file.unlink()
+    sync_dir(file.parent)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

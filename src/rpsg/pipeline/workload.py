@@ -1,0 +1,186 @@
+"""How much a run will ask of its writer: requests, tokens, money and time, held against the plan's limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from rpsg import registry
+from rpsg.methods.seeded import ALLOWED, HERE, carries
+from rpsg.methods.trial import TEXTS
+from rpsg.pipeline.cost import find_price, price_for, read_prices
+from rpsg.privacy import egress
+from rpsg.privacy.egress import Way
+from rpsg.results import Forecast
+from rpsg.stages.cards import CardModel
+from rpsg.stages.prompts import candidate_request
+from rpsg.stages.rng import stream
+from rpsg.storage.limits import most_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rpsg.domains import Pack
+    from rpsg.plan import Plan
+    from rpsg.protocols import Request
+    from rpsg.registry import Kind
+
+CHARACTERS_A_TOKEN = 4.2
+WORDS_TO_TOKENS = 1.35
+SAMPLE = 200
+#: Beginnings of names of models that are asked over a network, at the address in ``[server]``.
+SERVED = ("openai", "azure")
+PROVIDER = "the provider's own address"
+UNKNOWN_PLACE = "wherever its package runs it"
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """Requests to be made and their tokens. ``computed_prompt`` has what many prompts share only once.
+
+    ``most_tokens`` are those of prompts and of texts; None where prompts have no bound that is public.
+    """
+
+    requests: int
+    prompt: int
+    computed_prompt: int
+    completion: int
+    most_requests: int
+    most_tokens: tuple[int, int] | None
+
+
+def workload(plan: Plan, pack: Pack, candidates: int) -> Workload:
+    """What the trial and the candidates will take, estimated from requests of cards that are drawn evenly."""
+    cards = CardModel.uniform(pack).draw(min(candidates, SAMPLE), stream(plan.generation.seed, "preview"))
+    requests = [candidate_request(pack, plan, card, i) for i, card in enumerate(cards)]
+    candidates += TEXTS  # those of the trial are like them
+    share = candidates / max(len(requests), 1)
+    last = sum(len(request.messages[-1].content) for request in requests) * share
+    shared = sum({request.messages[:-1]: _shared_length(request) for request in requests}.values())
+    words = sum((request.max_tokens - 16) / 1.7 for request in requests) * share
+    most = [most_of(request) for request in requests]
+    return Workload(
+        requests=candidates,
+        prompt=round((sum(map(_shared_length, requests)) * share + last) / CHARACTERS_A_TOKEN),
+        computed_prompt=round((shared + last) / CHARACTERS_A_TOKEN),
+        completion=round(words * WORDS_TO_TOKENS),
+        most_requests=candidates,
+        most_tokens=(
+            round(sum(one.prompt for one in most) * share),
+            round(sum(one.completion for one in most) * share),
+        ),
+    )
+
+
+def _shared_length(request: Request) -> int:
+    return sum(len(message.content) for message in request.messages[:-1])
+
+
+def forecasts(plan: Plan, work: Workload, seconds: float | None) -> tuple[Forecast, ...]:
+    """What will be used of everything that can be limited.
+
+    Raises:
+        UsageError: the plan limits the cost of a writer whose price is not known.
+    """
+    limits, here = plan.limits, is_here(plan, "writer")
+    price = price_for(plan.models.writer, here=here, prices=limits.prices, needed=limits.cost is not None)
+    known = here or find_price(plan.models.writer, here=here, table=read_prices(limits.prices)) is not None
+    cost = price.of(work.prompt, work.completion) if known else None
+    dearest = price.of(*work.most_tokens) if known and work.most_tokens else None
+    most_tokens = sum(work.most_tokens) if work.most_tokens else None
+    return (
+        Forecast("requests", "--max-requests", work.requests, work.most_requests, limits.requests),
+        Forecast("tokens", "--max-tokens", work.prompt + work.completion, most_tokens, limits.tokens),
+        Forecast("cost", "--max-cost", cost, dearest, limits.cost),
+        Forecast("seconds", "--max-seconds", seconds, None, limits.seconds),
+    )
+
+
+def warnings(lines: Sequence[Forecast]) -> Iterator[str]:
+    """A sentence for each limit that will be reached, or may be."""
+    for line in lines:
+        if line.cap is None or line.about is None:
+            continue
+        goes_on = f"The run then stops cleanly, and goes on with a larger {line.option}."
+        if line.about > line.cap:
+            yield (
+                f"The limit of {line.cap:,g} ({line.what}) will be reached: "
+                f"about {line.about:,.6g} are needed. {goes_on}"
+            )
+        elif line.at_most is not None and line.at_most > line.cap:
+            yield (
+                f"The limit of {line.cap:,g} ({line.what}) may be reached: about {line.about:,.6g} are "
+                f"needed, {line.at_most:,.6g} at the most. {goes_on}"
+            )
+
+
+def about_prices(plan: Plan) -> str:
+    """Where the price of the writer comes from; empty for one that costs nothing."""
+    table, here = read_prices(plan.limits.prices), is_here(plan, "writer")
+    found = find_price(plan.models.writer, here=here, table=table)
+    if found is None:
+        return "" if here else "no table of prices names this writer; see --prices"
+    if not (found.prompt or found.completion):
+        return ""
+    return (
+        f"{found.prompt:g} and {found.completion:g} {table.currency} a million tokens read and written, "
+        f"as seen on {found.seen}; check your provider"
+    )
+
+
+def ways_of(plan: Plan, *, private: bool) -> tuple[Way, ...]:
+    """Who is sent what by the plan's method; ``private`` says whether it has a privacy budget."""
+    method = registry.method(plan.method.name)
+    if not method.has_seeds:
+        return egress.ways(private=private)
+    raw = carries(plan) == "raw_private"
+    allowed = ALLOWED[plan.paper.remote] >= ALLOWED["records" if raw else "abstracts"]
+    prompts = "private texts, one in a prompt" if raw else "abstracts of private texts, one in a prompt"
+    unused = {"summariser"} if plan.paper.abstracter == "writer" else set()
+    unused |= {"surrogate"} if method.reads == "donors" else set()
+    return (
+        *(Way("seeding", role, "private", "here", sees) for role, sees in HERE.items() if role not in unused),
+        Way("writing", "writer", "private", "anywhere" if allowed else "here", prompts),
+    )
+
+
+def refusals(plan: Plan, *, private: bool) -> Iterator[str]:
+    """A sentence for each model that the run will refuse, because of where it runs."""
+    for way in ways_of(plan, private=private):
+        if way.place == "here" and place_of(plan, way.role) and not is_here(plan, way.role):
+            yield (
+                f"The {way.role} would be sent {way.sees} at {place_of(plan, way.role)}. "
+                "The run will refuse that: choose one that runs on this machine."
+            )
+
+
+def place_of(plan: Plan, role: str) -> str:
+    """Where the plan has the model of a role run, in words; empty when there is none."""
+    names: dict[str, tuple[Kind, str | None]] = {
+        "writer": ("writers", plan.models.writer),
+        "embedder": ("embedders", plan.models.embedder),
+        "scorer": ("scorers", plan.models.scorer),
+        "sentiment": ("classifiers", plan.models.sentiment or "sentiment"),
+    }
+    if role not in names:
+        return egress.THIS_MACHINE  # mechanisms, and what the methods with seeds have of their own
+    kind, name = names[role]
+    return _place(plan, kind, name) if name else ""
+
+
+def _place(plan: Plan, kind: Kind, name: str) -> str:
+    beginning = name.partition(":")[0]
+    if beginning in SERVED:
+        host = urlsplit(plan.server.base_url).netloc.rpartition("@")[2]
+        if egress.is_loopback(host) and plan.server.this_machine:
+            return f"{egress.THIS_MACHINE} ({host}, {egress.BY_THE_PLAN})"
+        return host or PROVIDER
+    known = {entry.partition(":")[0] for entry in registry.BUILT_IN[kind]}
+    built_in = beginning in known or "/" in name or beginning == "hf"
+    return egress.THIS_MACHINE if built_in or name.endswith(".gguf") else UNKNOWN_PLACE
+
+
+def is_here(plan: Plan, role: str) -> bool:
+    """Whether the plan has the model of a role run on this machine, as far as its name tells."""
+    return place_of(plan, role).startswith(egress.THIS_MACHINE)

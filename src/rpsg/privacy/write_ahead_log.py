@@ -1,0 +1,135 @@
+"""The kernel's write-ahead journal: what is about to happen is on the disk before it happens.
+
+    begin(run, plan, noise)          once
+    reserve(seq, query)              the question is fixed
+    draw(seq, draw)                  the next thing that happens is the noise, under this id
+    commit(seq, sha256)              the noisy vector lies in its evidence file
+
+Between ``draw`` and ``commit`` the evidence file appears, all at once. Every line is synced. The journal
+lies in the private folder of the run and holds no count and no noise. It serves the run that goes on; what
+was paid for is in the account book, which does not believe it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rpsg.errors import RunError
+from rpsg.privacy.files import append_durably, canonical_json, read_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from rpsg.privacy.histogram import Query
+
+JOURNAL_GONE = (
+    "Restore the private folder of the run from the same backup as its evidence, or begin a new run in "
+    "another folder with -o. What was drawn stays charged."
+)
+_NEW_FOLDER = "Use a new run folder, or go on with the plan this one was started with."
+
+
+@dataclass(slots=True)
+class Step:
+    """What the journal knows of one release."""
+
+    query: Mapping[str, Any]
+    draws: list[str] = field(default_factory=list)
+    sha256: str | None = None
+
+
+@dataclass(slots=True)
+class Journal:
+    """The journal at ``path``, read back when it is there already.
+
+    ``begun`` says that the run has noisy answers already: without a journal nobody could tell how often they
+    were drawn, so none is begun.
+    """
+
+    path: Path
+    heading: dict[str, Any]
+    begun: bool = False
+    steps: dict[int, Step] = field(default_factory=dict)
+
+    def open(self) -> Journal:
+        """Read what is there, or begin.
+
+        Raises:
+            RunError: the journal belongs to another run, plan or noise source, is damaged, or is gone.
+        """
+        events = read_lines(self.path)
+        self._drop_torn_line()
+        if not events and self.begun:
+            raise RunError(
+                "The journal of this run is gone, but its noisy answers are there.", hint=JOURNAL_GONE
+            )
+        if not events:
+            self._append({"event": "begin", **self.heading})
+            return self
+        if events[0] != {"event": "begin", **self.heading}:
+            raise RunError("The run folder belongs to another run, plan or noise source.", hint=_NEW_FOLDER)
+        for event in events[1:]:
+            self._take(event)
+        return self
+
+    def reserve(self, seq: int, query: Query) -> Step:
+        """The step at ``seq``, written down if it is new.
+
+        Raises:
+            RunError: another query was reserved there.
+        """
+        if seq in self.steps:
+            if self.steps[seq].query != asdict(query):
+                raise RunError(f"Stage {query.stage} asks another question than before.", hint=_NEW_FOLDER)
+            return self.steps[seq]
+        self._append({"event": "reserve", "seq": seq, "query": asdict(query)})
+        self.steps[seq] = Step(asdict(query))
+        return self.steps[seq]
+
+    def draw(self, seq: int, draw: str) -> None:
+        self._append({"event": "draw", "seq": seq, "draw": draw})
+        self.steps[seq].draws.append(draw)
+
+    def commit(self, seq: int, sha256: str) -> None:
+        self._append({"event": "commit", "seq": seq, "sha256": sha256})
+        self.steps[seq].sha256 = sha256
+
+    def _take(self, event: Mapping[str, Any]) -> None:
+        match event:
+            case {"event": "reserve", "seq": int(seq), "query": dict(query)} if seq not in self.steps:
+                self.steps[seq] = Step(query)
+            case {"event": "draw", "seq": int(seq), "draw": str(draw)} if seq in self.steps:
+                self.steps[seq].draws.append(draw)
+            case {"event": "commit", "seq": int(seq), "sha256": str(sha256)} if seq in self.steps:
+                self.steps[seq].sha256 = sha256
+            case _:
+                raise RunError("The journal of the run is damaged.", hint=_NEW_FOLDER)
+
+    def _append(self, event: Mapping[str, Any]) -> None:
+        append_durably(self.path, canonical_json(event))
+
+    def _drop_torn_line(self) -> None:
+        """End a last line that a crash cut short, so that the next one does not grow on it."""
+        if self.path.exists():
+            content = self.path.read_bytes()
+            whole = content.rfind(b"\n") + 1
+            if whole != len(content):
+                with self.path.open("r+b") as file:
+                    file.truncate(whole)
+
+
+def journal_steps(path: Path) -> dict[int, Step]:
+    """What the journal at ``path`` holds, for whoever only reads.
+
+    Raises:
+        RunError: it is damaged or is not there.
+    """
+    events = read_lines(path)
+    if not events:
+        raise RunError("The journal of this run is gone.", hint=JOURNAL_GONE)
+    journal = Journal(path, events[0])
+    for event in events[1:]:
+        journal._take(event)  # noqa: SLF001  # the same file
+    return journal.steps

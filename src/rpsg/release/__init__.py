@@ -1,0 +1,1 @@
+"""A finished release, read once for all who use it."""

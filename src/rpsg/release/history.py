@@ -1,0 +1,65 @@
+"""The life of every text that was written, as a file: its card, its votes, and why it went if it did.
+
+All of it follows from noisy counts and the writer's replies, which the evidence holds anyway. The texts
+themselves are not in it: those that live are in the corpus.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from rpsg.errors import RunError
+from rpsg.files import canonical_json, write_chunks
+from rpsg.records import Candidate, Card, Drop, Pool
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+LIVES = "candidates.jsonl"
+PUBLIC_MODE = 0o644
+
+
+def write_lives(path: Path, pool: Pool) -> str:
+    """One line for each candidate, in the order of their ids; gives the file's SHA-256."""
+    return write_chunks(path, (canonical_json(_line(c)) + b"\n" for c in pool), PUBLIC_MODE)
+
+
+def _line(candidate: Candidate) -> dict[str, Any]:
+    line: dict[str, Any] = {"id": candidate.id, "card": dict(candidate.card.values)}
+    if candidate.card.phrases:
+        line["phrases"] = list(candidate.card.phrases)
+    if candidate.parent is not None:
+        line["parent"] = candidate.parent
+    if scores := {name: value for name, value in candidate.scores.items() if math.isfinite(value)}:
+        line["scores"] = scores
+    if candidate.dropped is not None:
+        line["dropped"] = [candidate.dropped.stage, candidate.dropped.reason]
+    return line
+
+
+def read_lives(path: Path, texts: Mapping[int, str]) -> Pool:
+    """The pool again, with the texts of those that live; the others have none.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    try:
+        with path.open(encoding="utf-8") as lines:
+            return Pool(tuple(_candidate(json.loads(line), texts) for line in lines))
+    except (ValueError, KeyError, TypeError):
+        raise RunError(f"{path.name} is damaged.", hint="Check the release with: rpsg verify RUN") from None
+
+
+def _candidate(line: Mapping[str, Any], texts: Mapping[int, str]) -> Candidate:
+    number, dropped = int(line["id"]), line.get("dropped")
+    return Candidate(
+        number,
+        texts.get(number, ""),
+        Card(dict(line["card"]), tuple(line.get("phrases", ()))),
+        line.get("parent"),
+        {name: float(value) for name, value in line.get("scores", {}).items()},
+        None if dropped is None else Drop(*dropped),
+    )

@@ -1,0 +1,242 @@
+"""For the privacy officer: the claim, what it means, what it rests on, and what it does not cover."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from rpsg.privacy.claims import GROUPS
+from rpsg.privacy.egress import hosts
+from rpsg.privacy.gaussian import normal_cdf, normal_upper_quantile, rounded_up
+from rpsg.report.blocks import (
+    block,
+    commands,
+    figure,
+    listed,
+    paragraph,
+    part,
+    percent,
+    percent_up,
+    power,
+    table,
+)
+from rpsg.report.html import Html, foreign, joined, tag
+from rpsg.report.svg import bar, curve
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from rpsg.release.reader import Story
+    from rpsg.report.html import Child
+
+FALSE_ALARMS = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5)
+CHECKED = {"operator": "the operator vouches for it", "unchecked": "nobody can check it"}
+
+
+def claim_part(story: Story) -> Html:
+    """All about the claim."""
+    return part(
+        "claim",
+        "The claim",
+        "For the privacy officer. Every figure here follows from ledger.json.",
+        block("In full", tag("blockquote", tag("p", story.claim["text"]))),
+        _cautions(story),
+        _meaning(story) if story.is_private else None,
+        _others(story) if story.is_private else None,
+        _budget(story) if story.gaussians else None,
+        _unprotected(story),
+        _hosts(story),
+        _rests_on(story) if story.is_private else None,
+        _not_covered(story),
+        _check(story),
+    )
+
+
+def _cautions(story: Story) -> Html | None:
+    lines = story.facts.ledger["cautions"]
+    return block("Before you rely on it", listed(lines)) if lines else None
+
+
+def _meaning(story: Story) -> Html:
+    attack, unit = story.claim["attack"], story.facts.ledger["privacy_unit"]["unit"]
+    who = "person" if unit == "user" else "row"
+    words = (
+        f"Somebody knows everything about the data but whether one {who} is in it, and looks at all that was "
+        "released. Nobody, with any method and any computer, now or later, can do better than this:"
+    )
+    auc = percent_up(attack["auc"])
+    first, second = attack["tpr_at_fpr_1_percent"], attack["tpr_at_fpr_01_percent"]
+    pairs = f"Shown one {who} that is in the data and one that is not, they pick the right one in at most"
+    found = [
+        f"{pairs} {auc} of the cases; guessing is right in 50 %.",
+        f"If 1 in 100 outsiders may be accused wrongly, they find at most {percent_up(first)} of members.",
+        f"If 1 in 1000 may be accused wrongly, they find at most {percent_up(second, 2)} of members.",
+    ]
+    return block("What ε means here", paragraph(words), listed(found), _attack(story))
+
+
+def _attack(story: Story) -> Html:
+    """The best attack at every rate of false alarms: TPR = Phi(Phi^-1(FPR) + mu), and delta_fail on top."""
+    mu = float(story.claim["mu"])
+    extra = float(story.claim["delta_fail"]) + float(story.facts.ledger["rng"]["tv_bound_total"])
+
+    def best(alarms: float) -> float:
+        return min(1.0, normal_cdf(mu - normal_upper_quantile(alarms)) + extra)
+
+    steps = [i / 60 for i in range(1, 60)]
+    ends = ((0.0, 0.0), (1.0, 1.0))
+    marks = [(0.0, "0 %"), (0.5, "50 %"), (1.0, "100 %")]
+    picture = curve(
+        "attack",
+        [("guess line", ends), ("first line", (ends[0], *((x, best(x)) for x in steps), ends[1]))],
+        title="The best possible attack",
+        told="Share of members found against share of outsiders wrongly accused. A curve above the diagonal "
+        "of guessing; the closer it is to the diagonal, the less can be learnt about one of them.",
+        axes=("outsiders wrongly accused", "members found"),
+        ticks=(marks, marks),
+    )
+    rows = [(percent(a, 1), percent_up(best(a), 2), percent(a, 1)) for a in FALSE_ALARMS]
+    data = table(
+        "Best possible attack",
+        ("outsiders wrongly accused", "members found, at most", "found by guessing"),
+        rows,
+        ("outsiders wrongly accused", "members found, at most", "found by guessing"),
+    )
+    return figure(picture, "Solid: the best that any attacker can do. Dashed: guessing.", data)
+
+
+def _others(story: Story) -> Html:
+    claim, unit = story.claim, story.facts.ledger["privacy_unit"]["unit"]
+    who = ("person", "people") if unit == "user" else ("row", "rows")
+    rows: list[tuple[Child, ...]] = [
+        (f"one {who[0]} replaced by another", _up(claim["epsilon_replace_one"]), power(claim["delta"]))
+    ]
+    rows += [
+        (f"{size} {who[1]} together", _up(value), _delta_up(claim["delta_group"][size]))
+        for size, value in claim["epsilon_group"].items()
+    ]
+    rows += [
+        (f"{g} {who[1]} together", "unbounded", "") for g in GROUPS if str(g) not in claim["epsilon_group"]
+    ]
+    return block(
+        "Those who belong together",
+        paragraph(
+            f"The promise is for one {who[0]}. For several who belong together it is weaker, and for many it "
+            "has in effect ended."
+        ),
+        table("The claim for others than one", ("who", "ε", "δ"), rows, ("ε", "δ")),
+    )
+
+
+def _up(value: float) -> str:
+    return rounded_up(value, 3) if math.isfinite(value) else "unbounded"
+
+
+def _delta_up(value: float) -> str:
+    """Two digits, never rounded down."""
+    short = f"{value:.2g}"
+    return power(float(short if float(short) >= value else f"{1.05 * value:.2g}"))
+
+
+def _budget(story: Story) -> Html:
+    lines = story.gaussians
+    prices = [line["sensitivity2"] / line["sigma"] ** 2 for line in lines]
+    total = math.fsum(prices)
+    rows = [_asked(line, price / total) for line, price in zip(lines, prices, strict=True)]
+    columns = ["step", "what was counted", "noise (sigma)"]
+    columns += ["share of the budget"] if story.is_private else []
+    told = (
+        "Each answer is a list of counts with Gaussian noise; sigma is the standard deviation of the noise."
+    )
+    return block(
+        "What was read from the private data",
+        paragraph(told),
+        table("Noisy answers", columns, [row[: len(columns)] for row in rows], columns[2:]),
+    )
+
+
+def _asked(line: Mapping[str, Any], share: float) -> tuple[Child, ...]:
+    return (
+        line["stage"],
+        foreign(line["query"]),
+        f"{line['sigma']:.3f}",
+        joined(bar(share), percent(share)),
+    )
+
+
+def _hosts(story: Story) -> Html | None:
+    """Which host saw what; how many texts are private is not told."""
+    seen = story.facts.seen
+    if not seen:
+        return None
+    others = hosts(seen)
+    said = joined("Something was sent to ", foreign(", ".join(others)), ".") if others else None
+    rows = [
+        (
+            foreign(line.host),
+            line.role,
+            foreign(line.model) if line.model else "none",
+            line.sees,
+            "not public" if line.requests is None else f"{line.requests:,}",
+        )
+        for line in seen
+    ]
+    columns = ("host", "as", "model", "saw", "requests")
+    return block(
+        "Who saw what",
+        paragraph(said or "Nothing left this machine."),
+        table("Hosts and what each was sent", columns, rows, ("requests",)),
+    )
+
+
+def _rests_on(story: Story) -> Html:
+    rows = [
+        (a["id"], a["text"], CHECKED.get(a["checked_by"], a["checked_by"]))
+        for a in story.facts.ledger["assumptions"]
+    ]
+    return block("What it rests on", table("Assumptions", ("name", "assumption", "checked"), rows))
+
+
+def _unprotected(story: Story) -> Html | None:
+    """The ways of private text that no mechanism stands on."""
+    rows = [(flow["from"], flow["to"], foreign(flow["what"])) for flow in story.facts.ledger["non_dp_flows"]]
+    if not rows:
+        return None
+    table_of = table("Ways of private text without a mechanism", ("from", "to", "what"), rows)
+    return block("What nothing protects", table_of)
+
+
+def _not_covered(story: Story) -> Html:
+    if not story.reads_private:
+        said = "No private data were read, so there is nothing to cover."
+        return block("What is not covered", paragraph(said))
+    lines = story.facts.ledger.get("not_covered", [])
+    return block("What is not covered", listed(lines))
+
+
+def _check(story: Story) -> Html:
+    again = (
+        "the corpus cannot be derived again, because it began with private records."
+        if story.is_seeded
+        else "it derives the corpus again from the evidence."
+    )
+    return block(
+        "Check it yourself",
+        paragraph(
+            f"This needs the release and nothing private. It checks every figure of the ledger; {again}"
+        ),
+        commands("rpsg verify RELEASE"),
+        *_signer(story),
+    )
+
+
+def _signer(story: Story) -> tuple[Html, ...]:
+    """Whose key signed the release, where it is signed."""
+    signer = story.facts.ledger.get("signer")
+    if signer is None:
+        return ()
+    return (
+        paragraph(f"It is signed by the key with the fingerprint {signer['fingerprint']}. Whose that is:"),
+        commands("rpsg verify RELEASE --key KEY.pub"),
+    )

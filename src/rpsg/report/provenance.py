@@ -1,0 +1,213 @@
+"""For the engineer: how a text came to be, what became of the others, with which models and settings."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from rpsg.release.coverage import CONFIDENT
+from rpsg.release.public_plan import OWN, PLACE, SECTIONS, is_told
+from rpsg.report.blocks import block, counted, figure, listed, paragraph, part, percent, table
+from rpsg.report.html import Html, foreign, joined, tag
+from rpsg.report.svg import bar, curve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rpsg.records import Candidate
+    from rpsg.release.reader import Story
+    from rpsg.report.html import Child
+
+BUDGET = re.compile("epsilon|delta")
+UNTOLD = "What became of the texts that are not in the corpus is not told in this release."
+
+
+def making_part(story: Story) -> Html:
+    """All about the making."""
+    return part(
+        "making",
+        "How it was made",
+        "For the engineer.",
+        _life(story),
+        _fates(story),
+        _votes(story),
+        _settings(story),
+        _files(story),
+        _code(story),
+    )
+
+
+def _life(story: Story) -> Html | None:
+    """One text from card to release: the one that the private texts speak for most, or else the first."""
+    if not story.texts:
+        return None
+    best = max(story.texts, key=lambda c: (c.scores.get("votes", c.scores.get("sketch", 0.0)), -c.id))
+    steps = list(_steps(story, best))
+    intro = "The first released text."
+    if "votes" in best.scores:
+        intro = "The released text with the most votes."
+    elif "sketch" in best.scores:
+        intro = "The released text that lies most in the direction of the private ones."
+    return block("The life of one text", paragraph(intro), listed(steps, ordered=True, kind="life"))
+
+
+def _steps(story: Story, text: Candidate) -> Iterator[Child]:
+    if story.is_seeded:
+        yield from _seeded_steps(story, text)
+        return
+    source = "drawn by the noisy counts" if story.reads_private else "drawn evenly, without private data"
+    values = listed(
+        joined(foreign(name), ": ", foreign(value)) for name, value in sorted(text.card.values.items())
+    )
+    phrases = joined("Released words: ", foreign(", ".join(text.card.phrases))) if text.card.phrases else None
+    yield joined(tag("strong", "Card"), f": {source}.", values, phrases)
+    if text.parent is not None:
+        yield joined(
+            tag("strong", "Parent"), f": written in the manner of text {text.parent}, which was chosen."
+        )
+    yield joined(tag("strong", "Writing"), ": ", foreign(story.facts.writer), f" wrote it as text {text.id}.")
+    if story.is_whole:
+        yield joined(tag("strong", "Filters"), ": no near-copy, not cut, no talk about the task; it stayed.")
+    if "votes" in text.scores:
+        yield joined(
+            tag("strong", "Votes"), f": {text.scores['votes']:.0f}, noise included{_noise(story)}; it stayed."
+        )
+    elif "sketch" in text.scores:
+        yield joined(
+            tag("strong", "Choice"),
+            ": together with the other released texts it comes near to the noisy sketch; it stayed.",
+        )
+    yield joined(tag("strong", "Scrubbed and released"), tag("blockquote", tag("p", foreign(text.text))))
+
+
+def _seeded_steps(story: Story, text: Candidate) -> Iterator[Child]:
+    """Of a text that was made from a private record; which record that was is not told."""
+    whose = "a seed donor's record" if story.facts.ledger["reads"] == "donors" else "a private record"
+    values = [joined(foreign(name), ": ", foreign(value)) for name, value in sorted(text.card.values.items())]
+    yield joined(tag("strong", "Record"), f": the values of {whose}, without noise.", listed(values))
+    writer = foreign(story.facts.writer)
+    yield joined(tag("strong", "Writing"), ": ", writer, " wrote it from a summary of that record.")
+    yield joined(tag("strong", "Scrubbed and released"), tag("blockquote", tag("p", foreign(text.text))))
+
+
+def _sigma_of_votes(story: Story) -> float | None:
+    return next((float(m["sigma"]) for m in story.gaussians if m["stage"].startswith("votes")), None)
+
+
+def _noise(story: Story) -> str:
+    sigma = _sigma_of_votes(story)
+    return "" if sigma is None else f" (± {CONFIDENT * sigma:.0f})"
+
+
+def _fates(story: Story) -> Html:
+    if not story.is_whole:
+        return block("What became of every text", paragraph(UNTOLD))
+    pool = story.facts.pool
+    written = max(len(pool), 1)
+    rows: list[tuple[Child, ...]] = [
+        (stage, foreign(reason), joined(bar(n / written, kind="second"), f"{n:,} ({percent(n / written)})"))
+        for (stage, reason), n in sorted(pool.drops().items())
+    ]
+    alive = len(story.texts)
+    rows.append(
+        ("release", "released", joined(bar(alive / written), f"{alive:,} ({percent(alive / written)})"))
+    )
+    variants = sum(c.parent is not None for c in pool)
+    said = f"{counted(len(pool), 'text')} written" + (
+        f", {variants:,} of them variants." if variants else "."
+    )
+    return block(
+        "What became of every text",
+        paragraph(said),
+        table("Drops by stage, and what was left", ("step", "what happened", "texts"), rows, ("texts",)),
+    )
+
+
+def _votes(story: Story) -> Html | None:
+    """All noisy votes from the most to the least, with the reach of the noise."""
+    votes = sorted((c.scores["votes"] for c in story.facts.pool if "votes" in c.scores), reverse=True)
+    sigma = _sigma_of_votes(story)
+    if not story.is_whole or sigma is None or len(votes) < 2:
+        return None
+    low, high = min(*votes, -CONFIDENT * sigma), max(*votes, CONFIDENT * sigma)
+
+    def up(value: float) -> float:
+        return (value - low) / (high - low)
+
+    points = [(i / (len(votes) - 1), up(value)) for i, value in enumerate(votes)]
+    chosen = sum(
+        "votes" in c.scores and (c.dropped is None or c.dropped.stage != "votes") for c in story.facts.pool
+    )
+    reach = CONFIDENT * sigma
+    picture = curve(
+        "votes",
+        [("first line", points)],
+        title="Noisy votes of every text that stood",
+        told=f"Votes from the most, {votes[0]:.0f}, to the fewest, {votes[-1]:.0f}. A band marks what noise "
+        f"alone gives, plus or minus {reach:.0f}.",
+        axes=("texts, most votes first", "votes"),
+        band=(up(-reach), up(reach)),
+        ticks=(
+            [(0.0, "1"), (1.0, f"{len(votes):,}")],
+            [(up(v), f"{v:.0f}") for v in (0.0, votes[0])],
+        ),
+    )
+    return block(
+        "The votes",
+        paragraph(f"{chosen:,} of {counted(len(votes), 'text')} that stood were chosen."),
+        figure(picture, f"Shaded: what noise alone gives (± {reach:.0f}).", _ranks(votes)),
+    )
+
+
+def _ranks(votes: Sequence[float]) -> Html:
+    places = sorted({0, *(len(votes) * i // 10 for i in range(1, 10)), len(votes) - 1})
+    rows = [(f"{place + 1:,}", f"{votes[place]:.0f}") for place in places]
+    return table("Noisy votes by rank", ("rank", "votes"), rows, ("rank", "votes"))
+
+
+def _settings(story: Story) -> Html:
+    """The plan. What it says of a budget is left out where nothing is promised."""
+    plan = story.facts.plan.model_dump(mode="json", exclude_none=True)
+    hidden = {"limits", "server"} | (set() if story.is_private else {"privacy"})
+    method = plan["method"]["name"]
+    hidden |= SECTIONS - OWN.get(method, set())
+    rows: list[tuple[Child, ...]] = []
+    for section, values in plan.items():
+        if section not in hidden:
+            for key, value in values.items():
+                told = is_told(method, section, key) and (story.is_private or not BUDGET.search(key))
+                if told and value not in ("", [], {}):
+                    rows.append((f"{section}.{key}", foreign(_said(value))))
+    models = [
+        joined("Embedder: ", foreign(story.facts.embedder)),
+        joined("Writer: ", foreign(story.facts.writer)),
+    ]
+    return block("Models and settings", listed(models), table("The plan", ("setting", "value"), rows))
+
+
+def _said(value: object) -> str:
+    """A setting in words; where a file lies on the machine of the operator is nobody's business."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {inner}" for key, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    said = str(value)
+    return PurePath(said).name if PLACE.match(said) else said
+
+
+def _files(story: Story) -> Html:
+    rows = [
+        (output["name"], tag("code", output["sha256"]))
+        for output in story.facts.ledger["outputs"]
+        if output["name"] != "report.html"  # it cannot hold its own hash; the ledger does
+    ]
+    return block("Files", table("Files that the ledger names", ("file", "SHA-256"), rows))
+
+
+def _code(story: Story) -> Html:
+    code = story.facts.ledger["code"]
+    rows: list[tuple[Child, ...]] = [("rpsg", code["version"]), ("Python", code["python"])]
+    rows.append(("hash of the source", tag("code", code["source_sha256"])))
+    rows.append(("source of the noise", story.facts.ledger["rng"]["source"]))
+    return block("Program", table("What ran", ("what", "which"), rows))

@@ -1,0 +1,157 @@
+"""A reply becomes a text, or a reason why it cannot: by rules on the reply alone, the same for every writer.
+
+What is no text goes first: thoughts, marks of chat templates, characters that nobody sees. Then the wrapping
+(a greeting, a heading, quotes, a fence), and what follows the text in its form. Then the whole is judged.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from rpsg.stages.sanitize import plain, without_thoughts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MIN_WORDS = 5
+#: Sequences that colour or move things on a terminal (ECMA-48); without them their letters would stay.
+ESCAPES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]{0,40}[ -/]{0,8}[@-~]|\x1b\][^\x07\x1b]{0,400}(?:\x07|\x1b\\)?|\x1b[@-Z\\^_=>]"
+)
+#: Where a model says that its turn begins, and where it says that it is over.
+TURN = re.compile(
+    r"\A\s*(?:(?:<s>|<bos>|<\|begin_of_text\|>)\s*)?"
+    r"(?:<\|(?:im_start|start|start_header_id)\|>|<start_of_turn>|\[/INST\])?\s*"
+    r"(?:(?:assistant|model)\b\s*(?:<\|end_header_id\|>)?(?=\s*(?:\n|<\|)))?"
+    r"(?:<\|channel\|>\s*\w{1,20})?(?:<\|message\|>)?"
+)
+OVER = re.compile(
+    r"<\|(?:im_end|im_start|end|return|eot_id|endoftext|end_of_text|start|eom_id|user|assistant)\|>"
+    r"|<(?:end_of_turn|start_of_turn|eos|pad)>|</s>|\[/?INST\]|<<SYS>>",
+    re.IGNORECASE,
+)
+FENCE = re.compile(r"\A```[\w-]{0,20}[^\S\n]*\n?|\n?[^\S\n]{0,9}```\s*\Z")
+HEADING = re.compile(r"\A(?:#{1,6}[^\S\n]+[^\n]{1,120}|\*\*[^\n*]{1,80}\*\*:?)\n\s*(?=\S)")
+MARKED = re.compile(r"^#{1,6}[^\S\n]+|\*\*(?=\S)|(?<=\S)\*\*", re.MULTILINE)
+LEAD_IN = re.compile(
+    r"\A(?:sure|certainly|of course|here(?:['\u2019]s| is| are)|okay|ok)\b[^\n]{0,120}?:\s+", re.IGNORECASE
+)
+_TASKS = r"(?:review|post|note|message|ticket|abstract|text|story|article|email|letter)"
+NOT_A_TEXT = re.compile(
+    r"\bas an? (?:ai|artificial intelligence|(?:large |ai )?language model)\b"
+    r"(?=,|\.| language| model| i\b| assistant)"
+    r"|\bi(?:['\u2019]m| am) (?:just |only |merely )?an? "
+    r"(?:ai|(?:large |ai )?language model|virtual assistant)\b"
+    r"(?! \w*(?:engineer|researcher|student|scientist|developer))"
+    r"|\bi(?:['\u2019]d| would) be (?:happy|glad) to (?:help|assist)\b|\bwould you like me to\b"
+    r"|(?:\A|[.!?:\n])[^\S\n]{0,3}(?:please )?(?:re)?write (?:a|an|the|this|another|one|your) "
+    rf"(?:[\w-]+ ){{0,3}}{_TASKS}\b",
+    re.IGNORECASE,
+)
+#: What a reply says that declines. What comes before must be no more than a word of regret, and what is
+#: declined must be the task: "I'm sorry, but the soup was cold" and "I can't help but love it" are texts.
+_DECLINES = (
+    r"i(?: can(?:['\u2019]?t|not| not)| won['\u2019]t| will not|(?: am|['\u2019]m) (?:unable|not able) to"
+    r"| must decline| have to decline| (?:do not|don['\u2019]t) feel comfortable)"
+)
+REFUSAL = re.compile(
+    r"\A\W*(?:[^.!?\n]{0,60}\b(?:sorry|apologi[sz]e|unfortunately|afraid|understand)\b[^\n]{0,20}?)?\b"
+    rf"{_DECLINES}\b[^.!?\n]{{0,30}}?"
+    r"(?:\b(?:help|assist)(?:ing)?(?: you)?(?: (?:with|in|on)\b|[.,!]|\Z)"
+    r"|\b(?:comply|fulfil|fulfill|engage)\b(?: \w+){0,3} ?(?:with|in|\b(?:that|this|your|the|such))\b"
+    r"|\b(?:provid|writ|creat|generat|produc|continu|answer|discuss|do|help)(?:e|ing)?\b[^.!?\n]{0,40}?"
+    r"\b(?:request|content|conversation|prompt|task|instruction|material|question"
+    rf"|(?:that|this|such|(?:such )?an?) (?:\w+ )?{_TASKS}"
+    r"(?= ?(?:[.,;!]|\Z|as |because |for |about |on )))s?\b"
+    r"|\b(?:write|provide|create|generate|answer|discuss) (?:that|this)(?=[.!]|\Z)|\bdo (?:that|this)\W*\Z)",
+    re.IGNORECASE,
+)
+SENTENCE_END = re.compile(r"[.!?][\"')\]]*(?=\s|$)|[\u3002\uff01\uff1f]")
+#: Scripts that put no blanks between words: each of their characters counts as one.
+UNPARTED = (
+    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    r"\U00020000-\U0003ffff"
+)
+WORD = re.compile(rf"[{UNPARTED}]|[^\s{UNPARTED}]+")
+QUOTES = {'"': '"', "'": "'", "\u201c": "\u201d", "\u201d": "\u201d", "\u00ab": "\u00bb", "\u201e": "\u201c"}
+
+
+def tidy(reply: str, *, cut: bool, begins: str = "", ends: Sequence[str] = ()) -> tuple[str, str]:
+    r"""The text in a reply and an empty string, or an empty text and the reason why it is dropped.
+
+    Args:
+        reply: what the writer gave.
+        cut: whether it was stopped in the middle.
+        begins: the words that the text was begun with; they are never taken for a greeting.
+        ends: what may stand behind the text, such as the next header's "\nTopic:"; the text ends before it.
+    """
+    spoken = without_thoughts(ESCAPES.sub("", reply))
+    if spoken is None:
+        return "", "does not end to think"
+    text = _unwrapped(plain(OVER.split(spoken[_turn_end(spoken) :], maxsplit=1)[0]), begins)
+    places = [place for mark in ends if (place := text.find(mark)) > 0]
+    if places:
+        text, cut = text[: min(places)].rstrip(), False
+    refused, cut_early = _no_text(text, begins), ""
+    if cut:
+        last = max((match.end() for match in SENTENCE_END.finditer(text)), default=0)
+        cut_early = "cut in the middle" if last < max(1, len(text) / 2) else ""
+        text = text[:last]
+    problem = refused or cut_early or _too_little(text)
+    return ("", problem) if problem else (text, "")
+
+
+def _no_text(reply: str, begins: str) -> str:
+    """Why a reply, judged as a whole, is no text; empty if it may be one."""
+    parts = [reply, reply[len(begins) :]] if begins and reply.startswith(begins) else [reply]
+    if any(refuses(part) for part in parts):
+        return "refused politely"
+    return "talks about its task" if NOT_A_TEXT.search(reply) else ""
+
+
+def _too_little(text: str) -> str:
+    """Why a text is too little to be one; empty if it is enough."""
+    if len(words_of(text)) < MIN_WORDS:
+        return "too short" if text else "empty"
+    return "repeats itself" if repeats_itself(text) else ""
+
+
+def _turn_end(spoken: str) -> int:
+    """Where the marks end with which a turn begins."""
+    found = TURN.match(spoken)
+    return found.end() if found else 0
+
+
+def _unwrapped(text: str, begins: str) -> str:
+    """The text without fence, heading, greeting and quotes around it."""
+    text = FENCE.sub("", text).strip()
+    if not (begins and text.startswith(begins)):
+        text = LEAD_IN.sub("", HEADING.sub("", text)).strip()
+        text = HEADING.sub("", FENCE.sub("", text)).strip()
+    text = MARKED.sub("", text).strip()
+    inner = text[1:-1]
+    if len(text) > 1 and QUOTES.get(text[0]) == text[-1] and not {text[0], text[-1]} & set(inner):
+        text = inner.strip()
+    return text
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text; of a script that does not part them, its characters."""
+    return WORD.findall(text)
+
+
+def refuses(text: str) -> bool:
+    """Whether a reply begins by declining what it was asked for."""
+    return REFUSAL.match(text[:400]) is not None
+
+
+#: Of 8,442 real texts (reviews, dialogues, abstracts) six have a lower share of different 4-grams.
+LEAST_DIFFERENT = 0.8
+
+
+def repeats_itself(text: str) -> bool:
+    """Whether too few of the text's 4-grams are different ones; of real texts hardly one in a thousand."""
+    words = words_of(text.lower())
+    grams = [tuple(words[i : i + 4]) for i in range(len(words) - 3)]
+    return len(grams) >= 8 and len(set(grams)) < LEAST_DIFFERENT * len(grams)

@@ -1,0 +1,168 @@
+"""Step 1, bound: the private rows, at most c of each person, read only when a mechanism asks for them."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections import Counter
+from dataclasses import replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from rpsg.errors import PrivacyError, RunError
+from rpsg.stages.alone import each_or_none
+from rpsg.stages.partition import content_tag
+from rpsg.stages.passages import passages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from rpsg.privacy.private import Private
+    from rpsg.protocols import Embedder, Progress
+    from rpsg.records import Corpus, Document
+    from rpsg.storage.vectors import Vectors
+
+EMBED_CHUNK = 128
+
+
+class People:
+    """The private corpus behind its contribution bound. Nothing is read before it is needed.
+
+    ``max_records`` is the bound; None, for a method that protects nobody, bounds nothing. With
+    ``passage_words`` long rows are read in passages of about so many words, and the bound is on these. A
+    replay passes ``read=None``: then every use is an error, which proves that it needed no private data.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], Private[Corpus]] | None,
+        *,
+        max_records: int | None,
+        passage_words: int = 0,
+        key: bytes,
+        embedder: Embedder,
+        progress: Progress,
+        cache: Vectors | None = None,
+    ) -> None:
+        self._read = read
+        self._max_records = max_records
+        self._passage_words = passage_words
+        self._key = key
+        self._embedder = embedder
+        self._progress = progress
+        self._cache = cache
+
+    @cached_property
+    def rows(self) -> Private[tuple[Document, ...]]:
+        """The rows (or passages) that take part: at most c of each person under a bound, in file order."""
+        if self._read is None:
+            raise PrivacyError("A replay asked for private data; the evidence of this run is not complete.")
+        return self._read().map(self._bound)
+
+    def _bound(self, corpus: Corpus) -> tuple[Document, ...]:
+        return bound(corpus, self._max_records, self._key, self._passage_words)
+
+    @cached_property
+    def units(self) -> Private[npt.NDArray[np.int64]]:
+        """For each row the number of its person, shape (rows,)."""
+        return self.rows.map(unit_numbers)
+
+    @cached_property
+    def embeddings(self) -> Private[npt.NDArray[np.float32]]:
+        """Unit rows, shape (rows, dim); computed once and kept in the run's vault."""
+        return self.rows.map(self._embed)
+
+    def _embed(self, rows: tuple[Document, ...]) -> npt.NDArray[np.float32]:
+        # In hundredths: how many rows there are is private, and progress ends up in logs. The stage is told
+        # even where all is kept already: of a run that goes on, its absence would tell that no row changed.
+        self._progress.start("reading the private texts", 100)
+        if self._cache is None:
+            blocks = [np.empty((0, self._embedder.dim), np.float32), *self._blocks(rows)]
+            return np.concatenate(blocks)
+        kept = self._cache.load()
+        if kept is None:
+            return self._cache.fill(len(rows), self._blocks(rows))
+        if kept.shape != (len(rows), self._embedder.dim):
+            raise RunError(
+                "The kept embeddings do not fit the rows of this run.",
+                hint="Start a new run in another folder with -o.",
+            )
+        return kept
+
+    def _rows_of(self, texts: Sequence[str], part: slice) -> npt.NDArray[np.float32]:
+        rows = self._embedder.embed(texts[part])
+        if not np.isfinite(rows).all():  # then each text is embedded alone: one must not spoil the others
+            raise ValueError("rows that are not finite")
+        return rows
+
+    def _blocks(self, rows: tuple[Document, ...]) -> Iterator[npt.NDArray[np.float32]]:
+        for start in range(0, len(rows), EMBED_CHUNK):
+            chunk = [row.text for row in rows[start : start + EMBED_CHUNK]]
+            found = each_or_none(len(chunk), partial(self._rows_of, chunk))
+            nothing = np.zeros(self._embedder.dim, np.float32)
+            yield np.stack([nothing if row is None or row.shape != nothing.shape else row for row in found])
+            end = start + len(chunk)
+            self._progress.advance(100 * end // len(rows) - 100 * start // len(rows))
+
+
+def bound(
+    corpus: Corpus, max_records: int | None, key: bytes, passage_words: int = 0
+) -> tuple[Document, ...]:
+    """At most ``max_records`` rows of each person, chosen at random, in file order; None keeps every row.
+
+    The choice orders a person's rows by a keyed hash of what they hold, with a key that the operating
+    system's generator made for this run: no row is likelier than another, whatever it says, a resume keeps
+    the same ones, and neither other people's rows nor the order of the file play a part. Equal rows of a
+    person are told apart by how many of them came before; which of them is kept makes no difference.
+
+    With ``passage_words`` long rows are cut into passages, and the choice is among passages. A row of nobody
+    is a person of its own: one passage of it is chosen.
+    """
+    if max_records is None:
+        return corpus.documents
+    seen: Counter[bytes] = Counter()
+    mine: dict[str, list[tuple[bytes, int, int]]] = {}
+    kept: list[tuple[int, int]] = []
+    for position, row in enumerate(corpus.documents):
+        parts = _parts(row, passage_words)
+        if row.user is None:
+            kept.append((position, _one_of(parts, key)))
+            continue
+        for number, part in enumerate(parts):
+            same = content_tag(key, "bound", part)
+            mine.setdefault(row.user, []).append((_lot(key, same, seen[same]), position, number))
+            seen[same] += 1
+    for lots_of_one in mine.values():
+        kept += [(position, number) for _, position, number in sorted(lots_of_one)[:max_records]]
+    rows = corpus.documents
+    return tuple(_parts(rows[position], passage_words)[number] for position, number in sorted(kept))
+
+
+def _one_of(parts: Sequence[Document], key: bytes) -> int:
+    """The number of the passage that stands for a row of nobody, by what that row alone holds."""
+    if len(parts) == 1:
+        return 0
+    lots = [_lot(key, content_tag(key, "bound", part), i) for i, part in enumerate(parts)]
+    return lots.index(min(lots))
+
+
+def _lot(key: bytes, same: bytes, nth: int) -> bytes:
+    return hmac.digest(key, b"rpsg-bound/1\0%d\0" % nth + same, hashlib.sha256)
+
+
+def _parts(row: Document, passage_words: int) -> Sequence[Document]:
+    """A row, or the passages it is cut into, each with all that the row has beside its text."""
+    found = passages(row.text, passage_words)
+    return (row,) if len(found) == 1 else [replace(row, text=text) for text in found]
+
+
+def unit_numbers(rows: tuple[Document, ...]) -> npt.NDArray[np.int64]:
+    """One number per person; a row without a person is its own."""
+    numbers: dict[str, int] = {}
+    out = np.empty(len(rows), np.int64)
+    for i, row in enumerate(rows):
+        out[i] = -i - 1 if row.user is None else numbers.setdefault(row.user, len(numbers))
+    return out

@@ -1,0 +1,263 @@
+"""Two writers over the call store: one that asks only for what is missing, one that only replays."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+from rpsg.errors import MissingExtraError, ModelError, VerificationError
+from rpsg.files import write_chunks
+from rpsg.privacy.egress import host_of, is_here
+from rpsg.protocols import OnReply, Reply, Request, Writer
+from rpsg.storage.call_store import CallStore, reply_line, request_key
+from rpsg.storage.call_tables import Batch
+from rpsg.storage.export import whole
+from rpsg.storage.limits import most_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from rpsg.storage.limits import Meter
+
+_FIELDS = {"key": str, "text": str, "finish": str, "prompt_tokens": int, "completion_tokens": int}
+
+
+class CachedWriter:
+    """The given writer, asked once for each request: what it says is stored as it lands.
+
+    A process that is killed loses at most the replies in flight. Equal requests in one batch are sent
+    once. Failures are handed on and not stored, so the next run asks again.
+
+    meter: says how many requests may be sent; a batch that does not fit is sent in parts, each as large
+        as is sure to fit. LimitError when nothing more fits; what landed is kept.
+    stage: gives the name of the stage that asks, for the bill.
+    sending: called with the stage before the requests of a batch are sent, and with their number; None
+        in its place when the store is private.
+
+    at_once: how many requests a writer of another machine has on the way at the most, where it does not
+        say so itself; so many replies may be lost, and charged, when this process dies. Default: all.
+
+    A store with a secret key makes this the writer of requests that hold private text. ``asked`` are the
+    keys of all requests so far.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        store: CallStore,
+        *,
+        meter: Meter | None = None,
+        stage: Callable[[], str] = lambda: "",
+        sending: Callable[[str, int | None], None] = lambda _stage, _requests: None,
+        at_once: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._writer = writer
+        self._most_at_once = at_once
+        self._store = store
+        self._meter = meter
+        self._stage = stage
+        self._sending = sending
+        self._clock = clock
+        self.asked: set[str] = set()
+
+    @property
+    def name(self) -> str:
+        return self._writer.name
+
+    @property
+    def endpoint(self) -> Literal["local_model", "remote_llm"]:
+        return self._writer.endpoint
+
+    def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
+        places: dict[str, list[int]] = {}
+        for index, request in enumerate(requests):
+            places.setdefault(self._store.key_of(self.name, request), []).append(index)
+        self.asked |= places.keys()
+        replies = self._store.get_many(list(places))
+        for key, reply in replies.items():
+            _tell(on_reply, places[key], reply)
+        missing = [key for key in places if key not in replies]
+        while missing:
+            asked = [requests[places[key][0]] for key in missing]
+            some = len(asked) if self._meter is None else self._meter.admit(asked)
+            told = partial(_tell_places, on_reply, places)
+            replies |= self._ask(missing[:some], asked[:some], told)
+            missing = missing[some:]
+        by_index = {index: replies[key] for key, indices in places.items() for index in indices}
+        return [by_index[index] for index in range(len(requests))]
+
+    def _ask(
+        self, keys: Sequence[str], requests: Sequence[Request], told: Callable[[str, Reply], None]
+    ) -> dict[str, Reply]:
+        """The replies by key, each kept as it lands."""
+        landed: dict[str, Reply] = {}
+        most = [(worst.prompt, worst.completion) for worst in map(most_of, requests)]
+        batch = self._begin(requests, most)
+        deadline = math.inf if self._meter is None else self._meter.seconds_left()
+        began = self._clock()
+
+        def keep(index: int, reply: Reply) -> None:
+            key, after = keys[index], self._clock() - began
+            landed[key] = replace(reply, text=whole(reply.text))  # told exactly as it is stored
+            owed = most[index] if self._may_charge(reply) else (0, 0)
+            self._store.land(batch, key, requests[index], landed[key], most=owed, seconds=after)
+            told(key, landed[key])
+            if self._meter is not None and after >= deadline and len(landed) < len(keys):
+                raise self._meter.out_of_time()
+
+        try:
+            replies = self._writer.write(requests, keep)
+        except (ModelError, MissingExtraError):
+            if not landed:  # the writer says that none can succeed: nothing is on the way
+                self._store.end(batch)
+            raise
+        for index, (key, reply) in enumerate(zip(keys, replies, strict=True)):
+            if key not in landed:  # a writer may tell of a reply only at the end
+                keep(index, reply)
+        self._store.end(batch)
+        return landed
+
+    def _begin(self, requests: Sequence[Request], most: Sequence[tuple[int, int]]) -> int:
+        """Note what is about to be sent, in the store and to whoever keeps the journal."""
+        stage = self._stage()
+        batch = Batch(
+            stage,
+            self.name,
+            host_of(self._writer),
+            len(requests),
+            min(len(requests), self._at_once(len(requests))),
+            max(prompt for prompt, _ in most),
+            max(completion for _, completion in most),
+        )
+        number = self._store.begin(batch)
+        self._sending(stage, None if self._store.is_private else len(requests))
+        return number
+
+    def _at_once(self, otherwise: int) -> int:
+        """How many requests somebody may charge for while nothing is written down here about them.
+
+        Each slot of the writer has one on the way, and may have handed over another just before.
+        """
+        if is_here(self._writer):
+            return 0
+        told = getattr(self._writer, "at_once", self._most_at_once)
+        return 2 * told if isinstance(told, int) else otherwise
+
+    def _may_charge(self, reply: Reply) -> bool:
+        """Whether a reply that does not say what it took may be charged: not a failure of this machine."""
+        return reply.finish != "error" or not is_here(self._writer)
+
+
+def _tell_places(
+    on_reply: OnReply | None, places: Mapping[str, Sequence[int]], key: str, reply: Reply
+) -> None:
+    _tell(on_reply, places[key], reply)
+
+
+def _tell(on_reply: OnReply | None, indices: Sequence[int], reply: Reply) -> None:
+    if on_reply is not None:
+        for index in indices:
+            on_reply(index, reply)
+
+
+class ReplayWriter:
+    """Answers only from the replies of a release, under the name of the writer that gave them."""
+
+    endpoint: Literal["local_model", "remote_llm"] = "local_model"
+
+    def __init__(self, path: Path, *, name: str) -> None:
+        self._path = path
+        self._name = name
+        self._replies = dict(read_replies(path))
+
+    def __len__(self) -> int:
+        """How many replies there are."""
+        return len(self._replies)
+
+    def some(self, keys: Collection[str]) -> Iterator[tuple[str, Reply]]:
+        """The replies with these keys, in the order of the keys."""
+        return ((key, self._replies[key]) for key in sorted(keys) if key in self._replies)
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
+        replies = [self._reply(request) for request in requests]
+        for index, reply in enumerate(replies):
+            _tell(on_reply, (index,), reply)
+        return replies
+
+    def _reply(self, request: Request) -> Reply:
+        key = request_key(self._name, request)
+        if key not in self._replies:
+            raise VerificationError(
+                f"{self._path.name} has no reply with the key {key}; this release needs one.",
+                hint="Check that the plan, the ledger and the replies belong to the same release.",
+            )
+        return self._replies[key]
+
+
+def import_jsonl(path: Path, store: CallStore) -> int:
+    """Put every reply of an exported file into the store; gives their number. Errors as ``read_replies``."""
+    number = 0
+    for key, reply in read_replies(path):
+        store.put(key, reply)
+        number += 1
+    return number
+
+
+def write_replies(path: Path, replies: Iterable[tuple[str, Reply]]) -> str:
+    """Write replies, in the order of their keys, as ``read_replies`` reads them; gives the file's SHA-256."""
+    return write_chunks(path, map(reply_line, replies))
+
+
+def read_replies(path: Path) -> Iterator[tuple[str, Reply]]:
+    """The (key, reply) pairs of a file that ``CallStore.export_jsonl`` wrote.
+
+    Raises:
+        VerificationError: the file cannot be read, or a line is not as it was written (says which).
+    """
+    previous = ""
+    for number, line in enumerate(_lines(path), start=1):
+        value = _parse(line)
+        if value is None or value["key"] <= previous:
+            _fault(path, f"line {number} is not a reply as it was exported")
+        previous = value["key"]
+        yield (
+            value["key"],
+            Reply(value["text"], value["finish"], value["prompt_tokens"], value["completion_tokens"]),
+        )
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            yield from file
+    except OSError as error:
+        _fault(path, error.strerror or "it cannot be read")
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(value, dict) or value.keys() != _FIELDS.keys():
+        return None
+    if any(type(value[name]) is not kind for name, kind in _FIELDS.items()):
+        return None
+    return value if value["finish"] in {"stop", "length"} else None
+
+
+def _fault(path: Path, what: str) -> NoReturn:
+    raise VerificationError(
+        f"{path.name} is not a whole file of replies: {what}.",
+        hint="Get the release again; every file in it must be as it was written.",
+    )

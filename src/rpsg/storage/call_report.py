@@ -1,0 +1,133 @@
+"""What was asked of a run's writers, read from its call stores: for people, without private text."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rpsg.errors import RunError
+from rpsg.storage.call_tables import TABLES, Used, used_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+CALLS = "calls.sqlite"
+_BY_FINISH = """
+SELECT finish, count(*), sum(prompt_tokens), sum(completion_tokens) FROM calls GROUP BY finish ORDER BY finish
+"""
+_REASONS = "SELECT reason, count(*) FROM calls WHERE finish = 'error' GROUP BY reason ORDER BY 2 DESC, 1"
+_ROWS = """
+SELECT calls.number, coalesce(stage, ''), coalesce(model, ''), coalesce(host, ''), calls.at,
+    calls.finish, calls.prompt_tokens, calls.completion_tokens, calls.reason, calls.prompt,
+    coalesce(replies.text, '')
+FROM calls LEFT JOIN batches ON batches.number = calls.batch LEFT JOIN replies ON replies.key = calls.key
+ORDER BY calls.number
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A public request that came back. ``prompt`` is its last message, ``text`` the reply."""
+
+    number: int
+    stage: str
+    model: str
+    host: str
+    at: str
+    finish: str
+    prompt_tokens: int
+    completion_tokens: int
+    reason: str
+    prompt: str = field(repr=False)
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How many requests ended in one way, and their tokens."""
+
+    requests: int
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Callbook:
+    """The calls of one store: every public one, or of a private store nothing but totals by finish."""
+
+    used: Used
+    finishes: Mapping[str, Finished]
+    failures: Mapping[str, int]
+    calls: tuple[Call, ...] = ()
+    hosts: tuple[str, ...] = ()
+
+
+def read_public(run: Path) -> Callbook:
+    """The calls of the run in the folder ``run``, in the order in which they came back.
+
+    Raises:
+        RunError: nothing was asked of a writer there, or the store is damaged or of another version.
+    """
+    path = run / "evidence" / CALLS
+    if not path.is_file() and (run / "private" / CALLS).is_file():
+        return Callbook(Used(), {}, {})
+    if not path.is_file():
+        raise RunError(
+            f"{run} holds no calls.", hint="Name the folder of a run, not its release: rpsg calls RUN"
+        )
+    with _reading(path) as connection:
+        rows = connection.execute(_ROWS).fetchall()
+        calls = tuple(Call(*row) for row in rows)
+        failures = dict(connection.execute(_REASONS).fetchall())
+        return Callbook(used_of(connection), _finishes(connection), failures, calls, _hosts(connection))
+
+
+def read_private(run: Path) -> Callbook | None:
+    """Totals of the calls that held private text; None when there are none."""
+    path = run / "private" / CALLS
+    if not path.is_file():
+        return None
+    with _reading(path) as connection:
+        return Callbook(used_of(connection), _finishes(connection), {}, (), _hosts(connection))
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that cannot write, so a run at work is not disturbed.
+
+    The folder may be a stranger's. A database can hold views and triggers in place of tables, which compute
+    whatever they like while they are read; only one that holds our tables and nothing else is read.
+    """
+    if path.is_symlink():
+        raise RunError(
+            f"{path.name} is a link; it is not followed.", hint="Name the folder that holds the run."
+        )
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            connection.execute("PRAGMA trusted_schema = OFF")
+            if not _holds_calls_alone(connection):
+                raise RunError(f"{path.name} is not a store of calls.", hint="Name the folder of a run.")
+            yield connection
+    except sqlite3.Error as error:
+        raise RunError(
+            f"{path.name} cannot be read ({error.sqlite_errorname}).",
+            hint="If an earlier version of RPSG wrote it, go on with the run: that brings it up to date.",
+        ) from error
+
+
+def _holds_calls_alone(connection: sqlite3.Connection) -> bool:
+    """Whether the tables are ours, word for word, with nothing beside them but the indexes of their keys."""
+    found = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    ours = {" ".join(table.replace("IF NOT EXISTS ", "").split()) for table in TABLES}
+    return {" ".join(str(sql).split()) for (sql,) in found} == ours
+
+
+def _finishes(connection: sqlite3.Connection) -> dict[str, Finished]:
+    return {finish: Finished(*totals) for finish, *totals in connection.execute(_BY_FINISH)}
+
+
+def _hosts(connection: sqlite3.Connection) -> tuple[str, ...]:
+    return tuple(host for (host,) in connection.execute("SELECT DISTINCT host FROM batches"))

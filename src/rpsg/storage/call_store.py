@@ -1,0 +1,306 @@
+"""The call store: every text a writer gave, by what was asked, so that nothing is generated twice.
+
+One commit a reply. In SQLite's write-ahead mode with synchronous=NORMAL a killed process loses nothing
+committed; a power cut may lose the last commits and never damages the file. What is lost is only asked
+for again: replies are drawn after the noise, so asking twice costs time and no privacy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import sqlite3
+import threading
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from rpsg.errors import PrivacyError, RunError
+from rpsg.files import canonical_json, file_errors, tagged_sha256, write_chunks
+from rpsg.protocols import Reply, Request
+from rpsg.storage.call_tables import BEGIN, FROM_VERSION_1, LAND, PUT, SENT, TABLES, Batch, Used, used_of
+from rpsg.storage.export import whole
+from rpsg.storage.sealing import SealBroken
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from rpsg.storage.sealing import TextSeal
+
+_VERSION = 2
+_KEYS_A_QUERY = 500
+_LONGEST_REASON = 120
+_SELECT = "SELECT key, text, finish, prompt_tokens, completion_tokens FROM replies"
+
+
+def request_key(writer: str, request: Request) -> str:
+    """SHA-256 in hex of everything the reply may depend on: the writer's name and the whole request."""
+    return tagged_sha256("call/2", _identity(writer, request))
+
+
+def _identity(writer: str, request: Request) -> dict[str, Any]:
+    return {
+        "writer": writer,
+        "messages": [[message.role, message.content] for message in request.messages],
+        "max_tokens": request.max_tokens,
+        "seed": request.seed,
+        "temperature": float(request.temperature),
+        "top_p": float(request.top_p),
+        "stop": list(request.stop),
+        "begins": request.begins,
+    }
+
+
+def reply_line(kept: tuple[str, Reply]) -> bytes:
+    """A reply with its key as a line of an exported file."""
+    key, reply = kept
+    told = {name: getattr(reply, name) for name in ("text", "finish", "prompt_tokens", "completion_tokens")}
+    return canonical_json({"key": key, **told}) + b"\n"
+
+
+class CallStore:
+    """Replies by key in one SQLite file. Safe to use from several threads of one process.
+
+    With ``key`` it is a store for requests that hold private text: ``path`` must lie in a private folder, and
+    ``seal`` encrypts the replies.
+    """
+
+    def __init__(self, path: Path, *, key: bytes | None = None, seal: TextSeal | None = None) -> None:
+        if key is not None and path.parent.name != "private":
+            raise PrivacyError("Requests with private text are kept in the private folder only.")
+        self._path = path
+        self._key, self._seal = key, seal
+        self._lock = threading.Lock()
+        self._day = "" if self.is_private else _today()
+        with file_errors(f"open {path.name}"):
+            # SQLite would make the file with the umask's mode and would follow a link.
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(path, flags, 0o600)
+            os.fchmod(descriptor, 0o600)
+            os.close(descriptor)
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        try:
+            self._prepare()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _prepare(self) -> None:
+        with self._database() as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version not in {0, 1, _VERSION}:
+                raise RunError(
+                    f"{self._path.name} was written by another version of RPSG.",
+                    hint="Use that version, or delete the file: its texts are then generated again.",
+                )
+            with _transaction(connection):
+                for table in TABLES:
+                    connection.execute(table)
+                if version == 1:
+                    connection.execute(FROM_VERSION_1)
+                connection.execute(f"PRAGMA user_version={_VERSION}")
+
+    @property
+    def is_private(self) -> bool:
+        return self._key is not None
+
+    def key_of(self, writer: str, request: Request) -> str:
+        """The key of a request: ``request_key``; in a private store HMAC-SHA256 with its secret key."""
+        if self._key is None:
+            return request_key(writer, request)
+        body = b"rpsg:private-call/2\0" + canonical_json(_identity(writer, request))
+        return hmac.digest(self._key, body, hashlib.sha256).hex()
+
+    @contextmanager
+    def _database(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                yield self._connection
+            except sqlite3.OperationalError as error:
+                raise self._refused(error) from error
+            except sqlite3.DatabaseError as error:
+                raise RunError(
+                    f"{self._path} is damaged.",
+                    hint="Delete it and run the same command again: its texts are then generated again.",
+                ) from error
+
+    def _refused(self, error: sqlite3.OperationalError) -> RunError:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
+            return RunError(
+                f"The disk is full: cannot write {self._path.name}. Nothing was left half-written.",
+                hint="Free some space and run the same command again; it goes on from here.",
+            )
+        return RunError(
+            f"{self._path.name} cannot be used ({error.sqlite_errorname}).",
+            hint="Check that no other program has it open and that the folder is writable.",
+        )
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, Reply]:
+        """The replies that are there, by key."""
+        found: dict[str, Reply] = {}
+        for start in range(0, len(keys), _KEYS_A_QUERY):
+            some = keys[start : start + _KEYS_A_QUERY]
+            marks = ",".join("?" * len(some))
+            with self._database() as connection:
+                rows = connection.execute(f"{_SELECT} WHERE key IN ({marks})", some).fetchall()
+            found |= {key: Reply(self._opened(key, text), *values) for key, text, *values in rows}
+        return found
+
+    def put(self, key: str, reply: Reply) -> None:
+        """Keep a reply for good: the first one for a key stays. A failure is not kept: it is asked again."""
+        if reply.finish == "error":
+            return
+        with self._database() as connection:
+            connection.execute(
+                PUT, (key, self._kept(key, reply), reply.finish, reply.prompt_tokens, reply.completion_tokens)
+            )
+
+    def _kept(self, key: str, reply: Reply) -> str:
+        """The text as it lies in the file."""
+        text = whole(reply.text)
+        return text if self._seal is None else self._seal.close(key, text)
+
+    def _opened(self, key: str, kept: str) -> str:
+        if self._seal is None:
+            return kept
+        try:
+            return self._seal.open(key, kept)
+        except SealBroken:
+            raise RunError(
+                f"A reply in {self._path.name} was changed.",
+                hint="Delete the file and run the same command again: its texts are then generated again.",
+            ) from None
+
+    def begin(self, batch: Batch) -> int:
+        """Note a batch before the first of it is sent; gives its number."""
+        with self._database() as connection:
+            cursor = connection.execute(
+                BEGIN,
+                (
+                    *(batch.stage, batch.model, batch.host, self._day, batch.requests, batch.at_once),
+                    *(batch.most_prompt, batch.most_completion),
+                ),
+            )
+            return int(cursor.lastrowid or 0)
+
+    def land(
+        self,
+        batch: int,
+        key: str,
+        request: Request,
+        reply: Reply,
+        *,
+        most: tuple[int, int] = (0, 0),
+        seconds: float = 0.0,
+    ) -> None:
+        """Note that a request of a batch came back, ``seconds`` after its beginning, and keep the reply.
+
+        One transaction: there is no reply without its line in the bill. ``most`` are the tokens of prompt
+        and completion that are charged if the reply does not say.
+        """
+        shown = ("", "", "") if self.is_private else _shown(request, reply, self._day)
+        counts = (reply.prompt_tokens, reply.completion_tokens)
+        with self._database() as connection, _transaction(connection):
+            connection.execute(LAND, (batch, key, reply.finish, shown[0], *counts, *most, *shown[1:]))
+            connection.execute(
+                "UPDATE batches SET landed = landed + 1, seconds = max(seconds, ?) WHERE number = ?",
+                (seconds, batch),
+            )
+            if reply.finish != "error":
+                connection.execute(PUT, (key, self._kept(key, reply), reply.finish, *counts))
+
+    def end(self, batch: int) -> None:
+        """Note that nothing of a batch is on the way any more."""
+        with self._database() as connection:
+            connection.execute("UPDATE batches SET ended = 1 WHERE number = ?", (batch,))
+
+    def used(self) -> Used:
+        """What all batches so far have used, of this process and of those before it."""
+        with self._database() as connection:
+            return used_of(connection)
+
+    def sent(self) -> dict[tuple[str, str], int]:
+        """How many requests came back from each host and model, failures among them."""
+        with self._database() as connection:
+            rows = connection.execute(SENT).fetchall()
+        return {(host, model): number for host, model, number in rows}
+
+    def keep_only(self, asked: Collection[str]) -> None:
+        """Forget the replies whose keys are not in ``asked``: those of a plan that was changed since.
+
+        What they took stays in the bill.
+        """
+        with self._database() as connection:
+            keys = {row[0] for row in connection.execute("SELECT key FROM replies")}
+        self.forget(keys - set(asked))
+
+    def forget(self, keys: Collection[str]) -> None:
+        """Forget the replies with these keys: they are asked for again. The bill keeps what they took."""
+        with self._database() as connection, _transaction(connection):
+            connection.executemany("DELETE FROM replies WHERE key = ?", [(key,) for key in sorted(keys)])
+
+    def replies(self, keys: Collection[str]) -> Iterator[tuple[str, Reply]]:
+        """The replies with these keys, in the order of the keys; keys without one are left out.
+
+        Raises:
+            PrivacyError: the store holds answers to private texts.
+        """
+        if self.is_private:
+            raise PrivacyError("The answers to requests with private text are never exported.")
+        wanted = sorted(keys)
+        for start in range(0, len(wanted), _KEYS_A_QUERY):
+            yield from sorted(self.get_many(wanted[start : start + _KEYS_A_QUERY]).items())
+
+    def export_jsonl(self, path: Path) -> str:
+        """Write every reply as one JSON object a line, sorted by key; gives the SHA-256 of the file.
+
+        Raises:
+            PrivacyError: the store holds answers to private texts.
+        """
+        with self._database() as connection:
+            keys = [key for (key,) in connection.execute("SELECT key FROM replies")]
+        return write_chunks(path, map(reply_line, self.replies(keys)))
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All statements of the block, or none of them."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction:  # a full disk has rolled back by itself
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _shown(request: Request, reply: Reply, day: str) -> tuple[str, str, str]:
+    """Reason, day and last message of a public call, as ``rpsg calls`` shows them."""
+    asked = request.messages[-1].content if request.messages else ""
+    return whole(reply.error)[:_LONGEST_REASON], day, whole(asked)
+
+
+def _today() -> str:
+    """The day, taken when a store is opened: before private records are read.
+
+    The time of a call itself would tell how long they took, if only by the midnight that went by.
+    """
+    return datetime.now(UTC).date().isoformat()

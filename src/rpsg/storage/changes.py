@@ -1,0 +1,83 @@
+"""A plan that was changed in a run folder: what may go on there, and what is put away for it.
+
+    nothing charged, nothing written but the trial      everything begins anew
+    charged, but not about texts, the same questions    goes on with the noisy answers that are paid for
+    a sketch or a vote drawn, or other questions        refused
+
+Noisy answers depend on the data, the budget, the schema and the models that read private texts. Which writer
+is asked with which prompts comes after them, until a sketch or votes are drawn: those are about the texts
+that were written.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+from rpsg.files import canonical_json, file_errors, write_atomic
+from rpsg.privacy.files import read_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+#: The stage in which the writer is tried on public prompts.
+TRIAL = "trying the writer"
+#: In the evidence: after which noisy answers writer, prompts or settings of generation were changed.
+CHANGED = "changed.json"
+#: Stages whose question is about the texts that were written.
+ABOUT_TEXTS = ("sketch", "votes")
+_FORMAT = "rpsg-changed/1"
+
+
+def charged(folder: Path) -> tuple[str, ...]:
+    """The stages that a run has asked its private data about, in order; each may have been charged."""
+    events = read_lines(folder / "private" / "releases.jsonl")
+    queries = [event["query"] for event in events if isinstance(event.get("query"), dict)]
+    return tuple(str(query.get("stage", "")) for query in queries)
+
+
+def only_tried(folder: Path) -> bool:
+    """Whether no writer was sent anything in this run but the prompts of the trial."""
+    with file_errors("read the journal"):
+        file = folder / "journal.jsonl"
+        lines = file.read_bytes().splitlines() if file.exists() else []
+    return not any(_sends_more(line) for line in lines)
+
+
+def _sends_more(line: bytes) -> bool:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return True  # damaged: nothing is taken away
+    return not isinstance(event, dict) or (event.get("event") == "sending" and event.get("stage") != TRIAL)
+
+
+def begin_anew(folder: Path) -> None:
+    """Take away all that the run left, its id last: it is as if it had never begun."""
+    with file_errors("begin the run anew"):
+        (folder / "journal.jsonl").unlink(missing_ok=True)
+        for part in ("private", "evidence"):
+            shutil.rmtree(folder / part, ignore_errors=True)
+        for name in ("plan.toml", "run.json"):
+            (folder / name).unlink(missing_ok=True)
+
+
+def changed_after(stages: Sequence[str]) -> bytes:
+    """What the evidence says of a change after the noisy answers of these stages."""
+    return canonical_json({"format": _FORMAT, "after": list(stages)}) + b"\n"
+
+
+def change_generation(folder: Path, after: Sequence[str]) -> None:
+    """Put away what was made with the writer or the prompts before, and keep that they were changed.
+
+    What that writer said stays in the store of calls, for the bill; it is asked for again only if the new
+    plan asks the same.
+    """
+    write_atomic(folder / "evidence" / CHANGED, changed_after(after))
+    with file_errors("put away what the writer before wrote"):
+        for part in ("private/stages", "evidence/pack"):
+            shutil.rmtree(folder / part, ignore_errors=True)
+        for name in ("private/failed.txt", "evidence/failed.txt", "plan.toml"):
+            (folder / name).unlink(missing_ok=True)

@@ -1,0 +1,95 @@
+"""The shelf: what a stage made of private text, kept in the run's vault for when the run goes on.
+
+Each stage stands on it once, with how many went in and came out, why the others did not, and how long it
+took. Nothing of it is ever released.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rpsg.errors import RunError
+from rpsg.files import canonical_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from rpsg.storage.vault import Vault
+
+#: The folder of the stages in the private one.
+STAGES = "stages"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a stage gives: ``value`` as JSON, and the counts of its line in the table."""
+
+    value: Any = field(repr=False)
+    taken: int = 0
+    given: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One stage in the table: in, out, dropped by reason, seconds."""
+
+    stage: str
+    taken: int
+    given: int
+    dropped: Mapping[str, int]
+    seconds: float
+
+
+class Shelf:
+    """The finished stages of a run, in its vault, in the order in which they were asked for."""
+
+    def __init__(self, vault: Vault, clock: Callable[[], float] = time.monotonic) -> None:
+        self._vault = vault
+        self._clock = clock
+        self.lines: list[Line] = []
+
+    def stage(self, name: str, make: Callable[[], Made]) -> Any:
+        """The value of the stage called ``name``: as it was kept, or made now and kept.
+
+        Raises:
+            RunError: what was kept cannot be read.
+        """
+        file = f"{STAGES}/{len(self.lines):02d}-{name.replace(' ', '-')}.json"
+        if self._vault.exists(file):
+            return self._taken(name, file)
+        since = self._clock()
+        made = make()
+        line = Line(name, made.taken, made.given, dict(made.dropped), round(self._clock() - since, 2))
+        facts = {"taken": line.taken, "given": line.given, "dropped": line.dropped, "seconds": line.seconds}
+        content = canonical_json({"facts": facts, "value": made.value})
+        self._vault.write(file, content)
+        self.lines.append(line)
+        # As it is read back, so that a run that goes on works with the very same value.
+        return json.loads(content)["value"]
+
+    def _taken(self, name: str, file: str) -> Any:
+        try:
+            kept = json.loads(self._vault.read(file))
+            facts = kept["facts"]
+            self.lines.append(Line(name, facts["taken"], facts["given"], facts["dropped"], facts["seconds"]))
+            return kept["value"]
+        except (ValueError, KeyError, TypeError):
+            raise RunError(
+                f"What the stage {name} left in the private folder is damaged.",
+                hint="Start a new run in another folder with -o.",
+            ) from None
+
+
+def table(lines: list[Line]) -> str:
+    """The stages as a Markdown table. For the operator: the counts depend on private texts."""
+    rows = [
+        f"| {line.stage} | {line.taken} | {line.given} | "
+        + (", ".join(f"{count} {reason}" for reason, count in sorted(line.dropped.items())) or "-")
+        + f" | {line.seconds:.1f} |"
+        for line in lines
+    ]
+    return "\n".join(["| stage | in | out | dropped | seconds |", "|---|---|---|---|---|", *rows])

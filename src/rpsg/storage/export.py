@@ -1,0 +1,219 @@
+"""Release writers: the synthetic corpus as JSON Lines, CSV and Parquet, the same bytes every time.
+
+JSON Lines is the canonical file and loses nothing. CSV is made safe to open in a spreadsheet, which
+changes cells that would run as a formula. Every text shown on a terminal goes through ``printable``.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from rpsg.errors import MissingExtraError
+from rpsg.files import canonical_json, write_atomic, write_chunks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+ExportFormat = Literal["jsonl", "csv", "parquet"]
+
+_FIRST = ("id", "text", "label", "claim")
+_FORMULA_STARTS = frozenset("=+-@\t\r\n\0|%\uff1d\uff0b\uff0d\uff20")  # the last four are full-width = + - @
+_CHUNK = 1 << 20
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticText:
+    """One row of a release: only what came out of the mechanisms, or ``claim`` says what it is not."""
+
+    id: int
+    text: str
+    label: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    claim: str = ""
+
+
+def write_corpus(
+    folder: Path, rows: Sequence[SyntheticText], formats: Collection[ExportFormat] = ("jsonl", "csv")
+) -> dict[str, str]:
+    """Write ``corpus.jsonl``, ``corpus.csv``, ``corpus.parquet`` as asked; gives SHA-256 in hex by file name.
+
+    Raises:
+        RunError: the files cannot be written.
+        MissingExtraError: Parquet without pyarrow; nothing is written then.
+    """
+    writers: dict[ExportFormat, Callable[[Path, Sequence[SyntheticText]], str]] = {
+        "parquet": write_parquet,  # first, because it may be missing
+        "jsonl": write_jsonl,
+        "csv": write_csv,
+    }
+    return {
+        f"corpus.{kind}": write(folder / f"corpus.{kind}", rows)
+        for kind, write in writers.items()
+        if kind in formats
+    }
+
+
+def write_jsonl(path: Path, rows: Sequence[SyntheticText]) -> str:
+    """One canonical JSON object a line (id, text, label if there is one, attributes); gives its SHA-256."""
+    return write_chunks(path, (canonical_json(_object(row)) + b"\n" for row in rows))
+
+
+def _object(row: SyntheticText) -> dict[str, Any]:
+    value: dict[str, Any] = {"id": row.id, "text": whole(row.text), "attributes": dict(row.attributes)}
+    if row.label is not None:
+        value["label"] = row.label
+    if row.claim:
+        value["claim"] = row.claim
+    return value
+
+
+def write_csv(path: Path, rows: Sequence[SyntheticText], *, raw: bool = False) -> str:
+    """RFC 4180 CSV in UTF-8 with every field quoted; gives its SHA-256.
+
+    A cell that a spreadsheet would take for a formula gets a leading apostrophe, unless ``raw``.
+    """
+    return write_chunks(path, _csv_lines(rows, str if raw else neutral))
+
+
+def _csv_lines(rows: Sequence[SyntheticText], cell: Callable[[str], str]) -> Iterator[bytes]:
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    columns = _columns(rows)
+    for record in (list(columns), *zip(*columns.values(), strict=True)):
+        writer.writerow([cell(whole(str(value))) if value is not None else "" for value in record])
+        yield buffer.getvalue().encode()
+        buffer.seek(0)
+        buffer.truncate()
+
+
+def _columns(rows: Sequence[SyntheticText]) -> dict[str, list[Any]]:
+    """Column by column: id, text, label if any row has one, then the attributes by name."""
+    columns: dict[str, list[Any]] = {"id": [row.id for row in rows], "text": [row.text for row in rows]}
+    if any(row.label is not None for row in rows):
+        columns["label"] = [row.label for row in rows]
+    if any(row.claim for row in rows):
+        columns["claim"] = [row.claim for row in rows]
+    for name in sorted({name for row in rows for name in row.attributes}):
+        title = f"attribute_{name}" if name in _FIRST else name
+        columns[title] = [row.attributes.get(name) for row in rows]
+    return columns
+
+
+def neutral(cell: str) -> str:
+    """The cell as it is, or with a leading apostrophe if a spreadsheet would run it as a formula.
+
+    Spreadsheets skip spaces and invisible characters before the sign, so the first visible one counts.
+    The list of signs is that of OWASP ASVS 1.2.10, with ``|``, line feed and the full-width forms.
+    """
+    for character in cell:
+        if character in _FORMULA_STARTS:
+            return "'" + cell
+        if not character.isspace() and unicodedata.category(character) not in {"Cf", "Cc"}:
+            return cell
+    return cell
+
+
+def write_parquet(path: Path, rows: Sequence[SyntheticText]) -> str:
+    """The same columns as the CSV, texts as they are; gives its SHA-256.
+
+    The same bytes for the same rows and the same version of pyarrow, which writes its name into the file.
+    """
+    return write_atomic(path, _parquet(rows)[0])
+
+
+def same_table(content: bytes, rows: Sequence[SyntheticText]) -> bool:
+    """Whether a Parquet file is the one that would be written of these rows, or its like.
+
+    A file of another version of pyarrow must have the same columns, rows and metadata. One that says it is of
+    this version must have the same bytes, so it is not even opened further. Raises MissingExtraError.
+    """
+    made, table = _parquet(rows)
+    if content == made:
+        return True
+    import pyarrow as pa  # noqa: PLC0415 -- heavy and optional
+    import pyarrow.parquet as pq  # noqa: PLC0415 -- heavy and optional
+
+    try:
+        theirs, ours = pq.ParquetFile(io.BytesIO(content)), pq.ParquetFile(io.BytesIO(made))
+        told, kept = theirs.metadata, ours.metadata
+        sizes = [
+            sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups))
+            for meta in (told, kept)
+        ]
+        alike = (
+            told.created_by != kept.created_by
+            and told.num_rows == kept.num_rows
+            and told.metadata == kept.metadata
+            and 0 <= sizes[0] <= 2 * sizes[1] + _CHUNK
+            and theirs.schema_arrow.equals(ours.schema_arrow, check_metadata=True)
+            and _summed_up(told) == _summed_up(kept)  # readers skip rows by these, without a look at them
+            and len(content) <= 2 * len(made) + _CHUNK
+        )
+        return bool(alike and theirs.read().equals(table, check_metadata=True))
+    except (pa.ArrowException, OSError, ValueError, TypeError):
+        return False
+
+
+def is_of_this_version(content: bytes) -> bool:
+    """Whether a Parquet file was written by the version of pyarrow that is here, as its last bytes tell."""
+    import pyarrow as pa  # noqa: PLC0415 -- heavy and optional
+
+    size = int.from_bytes(content[-8:-4], "little")
+    return f"parquet-cpp-arrow version {pa.__version__}".encode() in content[-8 - size :]
+
+
+def _summed_up(metadata: Any) -> list[Any]:
+    """What a Parquet file says of its row groups: rows, smallest and largest values, empty cells."""
+    groups = (metadata.row_group(i) for i in range(metadata.num_row_groups))
+    return [
+        (
+            group.num_rows,
+            [
+                None if (told := group.column(j).statistics) is None else told.to_dict()
+                for j in range(group.num_columns)
+            ],
+        )
+        for group in groups
+    ]
+
+
+def _parquet(rows: Sequence[SyntheticText]) -> tuple[bytes, Any]:
+    """The bytes of the Parquet file, and its table."""
+    try:
+        import pyarrow as pa  # noqa: PLC0415 -- heavy and optional
+        import pyarrow.parquet as pq  # noqa: PLC0415 -- heavy and optional
+    except ImportError:
+        raise MissingExtraError("parquet", "pyarrow") from None
+    columns = {
+        name: pa.array(values, pa.int64())
+        if name == "id"
+        else pa.array([None if value is None else whole(value) for value in values], pa.string())
+        for name, values in _columns(rows).items()
+    }
+    sink, table = io.BytesIO(), pa.table(columns)
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue(), table
+
+
+def whole(text: str) -> str:
+    """``text`` with halves of surrogate pairs, which no file can hold, as replacement characters."""
+    return _HALF_PAIR.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def printable(text: str) -> str:
+    """``text`` without what could move, colour, reorder or hide things on a terminal.
+
+    Line feeds and tabs stay; other control characters (C0, C1, ESC), bidirectional controls, invisible
+    format characters, line separators and broken characters go.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    hidden = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in hidden)

@@ -1,0 +1,112 @@
+"""A writer whose failures are final: a text that it failed to write once in a run has failed for good.
+
+Candidates that failed do not stand in the vote that follows. If a resume or a replay asked again and got a
+text, another list of candidates would meet the votes of the first one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from rpsg.errors import ModelError, VerificationError
+from rpsg.files import write_atomic
+from rpsg.protocols import OnReply, Reply, Request, Writer
+from rpsg.storage.call_store import request_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+FAILED = "failed.txt"
+#: So many failures and no text at all: the writer is down, and nothing is settled by that.
+ALL_OF = 10
+
+
+class SettledWriter:
+    """Hands requests on to ``writer``, but for those whose keys ``file`` lists: they fail again, unasked.
+
+    ``key_of`` is that of the call store: a plain hash of a private prompt would confirm a guess.
+    With ``later`` failures are final only once ``settle`` is called.
+
+    Raises:
+        ModelError: every one of ten texts or more failed; they are asked for again next time.
+        VerificationError: the list cannot be read.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        file: Path,
+        key_of: Callable[[str, Request], str] = request_key,
+        *,
+        later: bool = False,
+    ) -> None:
+        self._writer = writer
+        self._file = file
+        self._key_of = key_of
+        self._failed = _read(file)
+        self._later = later
+        self._asked: set[str] = set()
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """The keys of all requests so far, those that failed before among them."""
+        return frozenset(self._asked)
+
+    @property
+    def failed(self) -> frozenset[str]:
+        """The keys of all texts that failed, in this process and before it."""
+        return frozenset(self._failed)
+
+    @property
+    def name(self) -> str:
+        return self._writer.name
+
+    @property
+    def endpoint(self) -> Literal["local_model", "remote_llm"]:
+        return self._writer.endpoint
+
+    def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
+        keys = [self._key_of(self.name, request) for request in requests]
+        self._asked |= set(keys)
+        replies = {i: Reply("", "error", error="failed before") for i in self._settled(keys)}
+        for index, reply in replies.items():
+            _tell(on_reply)(index, reply)
+        asked = [i for i in range(len(keys)) if i not in replies]
+        new = self._writer.write([requests[i] for i in asked], lambda i, r: _tell(on_reply)(asked[i], r))
+        replies |= dict(zip(asked, new, strict=True))
+        self._settle([keys[i] for i in asked if replies[i].finish == "error"], len(asked))
+        return [replies[i] for i in range(len(keys))]
+
+    def _settled(self, keys: Sequence[str]) -> list[int]:
+        return [i for i, key in enumerate(keys) if key in self._failed]
+
+    def _settle(self, failed: Sequence[str], asked: int) -> None:
+        if not failed:
+            return
+        if self._later:
+            self._failed |= set(failed)
+            return
+        if len(failed) == asked >= ALL_OF:
+            raise ModelError(
+                f"The writer {self.name} failed on every text.",
+                hint="See that it works, and run the same command again; it goes on from here.",
+            )
+        self._failed |= set(failed)
+        self.settle()
+
+    def settle(self) -> None:
+        """Keep what failed so far: it is not asked for again."""
+        if self._failed:
+            write_atomic(self._file, "".join(f"{key}\n" for key in sorted(self._failed)).encode())
+
+
+def _read(file: Path) -> set[str]:
+    try:
+        return set(file.read_text(encoding="utf-8").split()) if file.exists() else set()
+    except (OSError, UnicodeDecodeError):
+        raise VerificationError(f"{file.name} cannot be read.") from None
+
+
+def _tell(on_reply: OnReply | None) -> Callable[[int, Reply], None]:
+    return on_reply or (lambda _index, _reply: None)

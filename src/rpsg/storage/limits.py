@@ -1,0 +1,188 @@
+"""Caps on what a run may use, checked before a request is sent.
+
+A request is let through when everything still fits under the caps if it, and all that go with it, cost the
+most they can: as many tokens as its prompt has bytes, and all the tokens it may write. What is used is read
+from the call store, so a process that was killed cannot make it forget anything.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from rpsg.errors import LimitError
+from rpsg.storage.call_tables import Used
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from rpsg.plan import Limits
+    from rpsg.protocols import Request
+    from rpsg.storage.call_store import CallStore
+
+_MILLION = 1_000_000
+#: What a chat template may add to a message, and to the whole prompt, in tokens.
+_AROUND_A_MESSAGE = 16
+_AROUND_A_PROMPT = 64
+#: The first batch under a cap on time; later ones are as large as the measured speed allows.
+_FIRST_BATCH = 16
+#: How much of the time that is left a batch may plan to use: texts differ in length.
+_OF_THE_TIME = 0.8
+_KEPT = "Every text that came back is kept."
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Money for a million tokens of prompts, and for a million tokens of texts."""
+
+    prompt: float = 0.0
+    completion: float = 0.0
+
+    def of(self, prompt_tokens: int, completion_tokens: int) -> float:
+        return (self.prompt * prompt_tokens + self.completion * completion_tokens) / _MILLION
+
+
+@dataclass(frozen=True, slots=True)
+class Most:
+    """The most tokens that a request can take."""
+
+    prompt: int
+    completion: int
+
+    @property
+    def tokens(self) -> int:
+        return self.prompt + self.completion
+
+
+def most_of(request: Request) -> Most:
+    """The most tokens that a request can take: no token is shorter than a byte."""
+    contents = [message.content for message in request.messages] + [request.begins]
+    prompt = sum(len(text.encode(errors="replace")) + _AROUND_A_MESSAGE for text in contents)
+    return Most(prompt + _AROUND_A_PROMPT, request.max_tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """One cap: its option, what is used of it, and what a request can take of it at the most."""
+
+    unit: str
+    option: str
+    size: float
+    used: float
+    takes: Callable[[Most], float]
+
+    def fitting(self, worst: Sequence[Most]) -> int:
+        """How many of the first requests fit, whatever they cost."""
+        left = self.size - self.used
+        return sum(total <= left for total in accumulate(self.takes(most) for most in worst))
+
+    def error(self, worst: Sequence[Most]) -> LimitError:
+        """The error of a run that may not send the first request; it names what all of them would need."""
+        first, everything = self.takes(worst[0]), sum(self.takes(most) for most in worst)
+        said = f"{_number(self.size)} {self.unit}: {_number(self.used)} are used and may have been charged"
+        enough = _rounded_up(self.used + everything)
+        return _reached(f"{said}, and the next text may take {_number(first)}", self.option, enough)
+
+    def silent_error(self) -> LimitError:
+        """The same without a figure that a private text has a part in."""
+        return LimitError(
+            f"The run stopped before its limit of {_number(self.size)} {self.unit}. {_KEPT}",
+            hint=f"The same command goes on with a larger limit: {self.option}.",
+        )
+
+
+class Meter:
+    """What a run has used and may still use, over all its call stores.
+
+    ``price`` is what the writer costs; a writer that costs nothing needs none.
+    """
+
+    def __init__(self, limits: Limits, stores: Sequence[CallStore], price: Price | None = None) -> None:
+        self._limits = limits
+        self._stores = stores
+        self._price = price or Price()
+
+    def used(self) -> Used:
+        return sum((store.used() for store in self._stores), Used())
+
+    def admit(self, requests: Sequence[Request]) -> int:
+        """How many of the first requests may be sent now, at least one.
+
+        Raises:
+            LimitError: not even the first fits under the caps.
+        """
+        used = self.used()
+        worst = [_stretched(most_of(request), used.stretch) for request in requests]
+        admitted = min(len(requests), self._in_time(used))
+        for cap in self._caps(used):
+            fitting = cap.fitting(worst)
+            if fitting == 0:
+                raise cap.error(worst) if self._may_tell() else cap.silent_error()
+            admitted = min(admitted, fitting)
+        return admitted
+
+    def _may_tell(self) -> bool:
+        """Whether figures may be told: how much was asked of private texts follows from them."""
+        return not any(store.is_private for store in self._stores)
+
+    def seconds_left(self) -> float:
+        """Seconds of writing that are left; infinite without a cap on them."""
+        cap = self._limits.seconds
+        return math.inf if cap is None else cap - self.used().seconds
+
+    def out_of_time(self) -> LimitError:
+        """The error that ends a batch when its time is over."""
+        cap = self._limits.seconds or 0.0
+        return _reached(f"{cap:g} seconds of writing", "--max-seconds", _rounded_up(2 * cap))
+
+    def _in_time(self, used: Used) -> int:
+        """How many requests are done in the time that is left, by the speed so far."""
+        cap = self._limits.seconds
+        if cap is None:
+            return sys.maxsize
+        if used.seconds >= cap:
+            raise self.out_of_time()
+        if used.seconds <= 0:
+            return _FIRST_BATCH
+        return max(1, int(used.requests / used.seconds * (cap - used.seconds) * _OF_THE_TIME))
+
+    def _caps(self, used: Used) -> Iterator[Cap]:
+        limits, price = self._limits, self._price
+        unsure = _stretched(Most(used.unsure_prompt, used.unsure_completion), used.stretch)
+        prompt, completion = used.prompt_tokens + unsure.prompt, used.completion_tokens + unsure.completion
+        if limits.requests is not None:
+            yield Cap("requests", "--max-requests", limits.requests, used.requests + used.lost, lambda _: 1)
+        if limits.tokens is not None:
+            yield Cap("tokens", "--max-tokens", limits.tokens, prompt + completion, lambda most: most.tokens)
+        if limits.cost is not None:
+            spent = price.of(prompt, completion)
+            yield Cap("of cost", "--max-cost", limits.cost, spent, lambda m: price.of(m.prompt, m.completion))
+
+
+def _stretched(most: Most, stretch: float) -> Most:
+    """``most`` for a writer that was seen to take ``stretch`` times of what was thought the most."""
+    if stretch <= 1:
+        return most
+    return Most(math.ceil(most.prompt * stretch), math.ceil(most.completion * stretch))
+
+
+def _reached(what: str, option: str, enough: float) -> LimitError:
+    return LimitError(
+        f"The run stopped before its limit of {what}. {_KEPT}",
+        hint=f"The same command goes on with a larger limit: {option} {enough:.15g} is enough for this step.",
+    )
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 or float(value).is_integer() else f"{value:.4g}"
+
+
+def _rounded_up(value: float) -> float:
+    """The next number of two digits and zeros."""
+    if value <= 0:
+        return 1.0
+    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return math.ceil(value / unit) * unit

@@ -1,0 +1,80 @@
+"""Which run folders this installation made itself.
+
+A run's own plan may name models by path, servers and the variables that hold their keys. Those are opened for
+a folder that began here, and for no other: a folder can be handed on whole, with a plan that somebody else
+wrote. The mark in the private folder binds the run's id and its plan under a key of this installation, which
+nobody else has.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import os
+import secrets
+import stat
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rpsg.errors import PrivacyError
+from rpsg.privacy.files import create_private, private_folder, read_private
+from rpsg.privacy.odometer import state_folder
+from rpsg.storage.foreign import copied
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+KEY = "installation.key"
+MARK = "made-here"
+
+
+def mark_own(run: Path) -> None:
+    """Note that a new run folder began here. Without a state folder that can be written there is no mark."""
+    try:
+        create_private(run / "private" / MARK, _mark(run, _installation_key()))
+    except OSError:
+        return
+
+
+def is_own(run: Path) -> bool:
+    """Whether the run folder began here and its plan is still the one that it began with."""
+    try:
+        key = read_private(state_folder() / KEY)
+        return hmac.compare_digest(_read(run / "private" / MARK), _mark(run, key))
+    except (OSError, PrivacyError):
+        return False
+
+
+@contextmanager
+def readable(release: Path) -> Iterator[Path]:
+    """The release, to be read: itself where its run began here, else a copy; errors as ``copy_release``."""
+    if release.name == "release" and is_own(release.absolute().parent):
+        yield release
+    else:
+        with copied(release) as copy:
+            yield copy
+
+
+def _mark(run: Path, installation: bytes) -> bytes:
+    about, plan = (hashlib.sha256(_read(run / name)).digest() for name in ("run.json", "plan.toml"))
+    return hmac.digest(installation, b"rpsg-made-here/1\0" + about + plan, hashlib.sha256).hex().encode()
+
+
+def _read(path: Path) -> bytes:
+    """A small plain file of a folder that may be a stranger's; OSError for anything else."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError("not a plain file")
+        return os.read(descriptor, 1 << 20)
+    finally:
+        os.close(descriptor)
+
+
+def _installation_key() -> bytes:
+    path = private_folder(state_folder()) / KEY
+    with contextlib.suppress(FileExistsError):
+        create_private(path, secrets.token_bytes(32))
+    return read_private(path)

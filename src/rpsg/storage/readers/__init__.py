@@ -1,0 +1,206 @@
+"""The private corpus comes in here: JSON Lines, CSV, TSV, Parquet or a folder of .txt files.
+
+What may stop a run. One row never does: a row that cannot be used is left out by the plan's rule, which
+looks at that row alone, and how many there were stays in the private folder. A file does: one that does not
+exist, lacks a column, cannot be told apart into rows, or has no row that can be used. Such a message reaches
+only the operator's terminal, before any mechanism has run, and names a place in the file, never what is
+there; every claim says that it does not cover it. Readings that release nothing (an evaluation) stop at the
+first faulty row.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING, Literal, get_args
+
+from rpsg.arguments import shown
+from rpsg.errors import DataError, UsageError
+from rpsg.hardening import forbid_core_dumps
+from rpsg.privacy.private import Private
+from rpsg.records import Corpus
+from rpsg.storage.readers import csv as delimited
+from rpsg.storage.readers import folder, jsonl, parquet
+from rpsg.storage.readers.columns import Columns
+from rpsg.storage.readers.rows import DocumentMaker, Fault, Reading, Row, Rules, spelled
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from rpsg.plan import Data
+
+__all__ = ["Format", "Reading", "Rules", "check_place", "read_by_rule", "read_corpus"]
+
+Format = Literal["jsonl", "csv", "tsv", "txt", "parquet"]
+
+_SUFFIXES: dict[str, Format] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+_PACKED = {".gz": "gunzip -k", ".bz2": "bunzip2 -k", ".xz": "unxz -k", ".zst": "unzstd", ".zip": "unzip"}
+_UNITS = {"txt": folder.UNIT, "parquet": "row"}
+#: How many numbers of rows are kept for a reason.
+_FIRST, _EVERY = 20, sys.maxsize
+
+
+def read_corpus(
+    path: Path | str,
+    *,
+    text: str = "text",
+    label: str | None = None,
+    user: str | None = None,
+    format: Format | None = None,  # noqa: A002 -- the word the user types
+    labels: Collection[str] | None = None,
+) -> Private[Corpus]:
+    """Read every row of ``path`` that has a text into memory, as one private value, to release nothing of it.
+
+    Args:
+        path: a file, or a folder of .txt files (one document each, no columns).
+        text: the column with the text.
+        label: the column with the label, if any.
+        user: the column that says whose row it is, if any.
+        format: how to read it, if the name does not end in .jsonl, .csv, .tsv or .parquet.
+        labels: every label that may occur; another one in the file is a fault.
+
+    Raises:
+        DataError: the file or a row cannot be read; says where and what to do, never what the file holds.
+        UsageError: the options do not fit together.
+        MissingExtraError: Parquet without pyarrow.
+    """
+    reading = _read(Path(path), Columns(text, label, user), format, labels)
+    return Private(reading.corpus)
+
+
+def check_place(path: Path | str, format: Format | None = None) -> None:  # noqa: A002 -- as above
+    """See that there is something to read; raises as ``read_corpus`` does, and opens nothing."""
+    _format(Path(path), format)
+
+
+def read_by_rule(data: Data, rules: Rules | None = None, *, tells: bool = False) -> Private[Reading]:
+    """Read what a plan names, as its rule says, or another; rows that cannot be used are counted by reason.
+
+    ``tells`` is for readings whose outcome stays with the operator: an error may name keys that rows have,
+    every row that is left out keeps its number, and a file without a usable row is no error.
+
+    Raises:
+        DataError: the file cannot be read, or the rule refuses a row.
+        UsageError: the options do not fit together.
+        MissingExtraError: Parquet without pyarrow.
+    """
+    return Private(data).map(  # within the box: an error that nobody foresaw could quote a row
+        lambda named: _read(
+            Path(named.path),
+            Columns(named.text, named.label, named.user),
+            named.format,
+            named.labels or None,
+            rules or Rules(named.unusable, named.unlisted),
+            tells=tells,
+        )
+    )
+
+
+def _read(
+    path: Path,
+    columns: Columns,
+    chosen: Format | None,
+    labels: Collection[str] | None,
+    rules: Rules | None = None,
+    *,
+    tells: bool = False,
+) -> Reading:
+    forbid_core_dumps()  # here, as every private text of a file comes through this function
+    kind = _format(path, chosen)
+    _check_options(kind, columns, labels)
+    declared = _by_spelling(labels) if labels is not None else None
+    unit, listed = _UNITS.get(kind, "line"), _EVERY if tells else _FIRST
+    maker = DocumentMaker(path, unit, columns, declared, rules, listed)
+    told = tells or rules is None
+    documents = tuple(maker.documents(_rows(path, kind, columns, strict=rules is None, tells=told)))
+    if not maker.rows:
+        raise DataError(f"{path} has no rows.", hint="Give a file with at least one row under the header.")
+    if not documents and rules is not None and not tells:
+        raise DataError(
+            f"{path} has no row that can be used.",
+            hint=f"See which rows, and why, with the same options: rpsg check {quote(str(path))}",
+        )
+    return Reading(Corpus(documents), maker.unit, maker.rows, maker.left_out, maker.as_other, maker.hints)
+
+
+def _by_spelling(labels: Collection[str]) -> dict[str, str]:
+    """The declared labels by the spelling that a file's values are compared by."""
+    declared: dict[str, str] = {}
+    for label in labels:
+        name = spelled(label)
+        if name is None:
+            hint = "Leave it out: [data] unlisted says what becomes of rows without a label."
+            raise UsageError("A declared label is empty.", hint=hint)
+        if name in declared:
+            raise UsageError(
+                "Two of the declared labels are one and the same in a file.",
+                hint="They differ in spelling alone, as 5 and 5.0 or true and True do: declare one of them.",
+            )
+        declared[name] = label
+    return declared
+
+
+def _format(path: Path, chosen: Format | None) -> Format:
+    if chosen is not None and chosen not in get_args(Format):
+        raise UsageError(
+            f"There is no format {chosen!r}.", hint=f"Choose one of {', '.join(get_args(Format))}."
+        )
+    if path.is_dir() and chosen in {None, "txt"}:
+        return "txt"
+    if not path.is_file():
+        problem = "is not a file" if path.exists() else "does not exist"
+        raise DataError(f"{shown(path)} {problem}.", hint="Check the path (ls -l shows what is there).")
+    if chosen == "txt" or (chosen is None and path.suffix.lower() == ".txt"):
+        raise DataError(
+            f"{path} is one .txt file; a folder of them was expected.",
+            hint="Give the folder (one document a file), or make it a .jsonl file with one object a line.",
+        )
+    return chosen or _by_suffix(path)
+
+
+def _by_suffix(path: Path) -> Format:
+    suffix = path.suffix.lower()
+    if suffix in _PACKED:
+        raise DataError(f"{path} is compressed.", hint=f"Unpack it first: {_PACKED[suffix]} {path.name}")
+    if suffix not in _SUFFIXES:
+        raise DataError(
+            f"{path}: the name does not say what kind of file it is.",
+            hint=f"Say it with --format {'|'.join(get_args(Format))}.",
+        )
+    return _SUFFIXES[suffix]
+
+
+def _check_options(kind: Format, columns: Columns, labels: Collection[str] | None) -> None:
+    if kind == "txt" and (columns.label is not None or columns.user is not None):
+        raise UsageError(
+            "A folder of .txt files has no columns for labels or users.",
+            hint="Leave --label and --user out, or give a .jsonl file with these columns.",
+        )
+    if labels is not None and columns.label is None:
+        raise UsageError(
+            "Labels are declared, and no column is given to read them from.",
+            hint="Name the column with --label, or leave the declared labels out.",
+        )
+
+
+def _rows(path: Path, kind: Format, columns: Columns, *, strict: bool, tells: bool) -> Iterator[Row | Fault]:
+    match kind:
+        case "jsonl":
+            return jsonl.read_rows(path, columns, strict=strict, tells=tells)
+        case "csv":
+            return delimited.read_rows(path, columns)
+        case "tsv":
+            return delimited.read_rows(path, columns, separator="\t")
+        case "txt":
+            return folder.read_rows(path)
+        case "parquet":
+            return parquet.read_rows(path, columns)

@@ -1,0 +1,78 @@
+"""A folder of .txt files: one document a file, in the order of their names.
+
+A file's name may be a person's, so messages give its number in that order and not its name. A file that
+cannot be read is faulty alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rpsg.errors import DataError
+from rpsg.storage.readers import text as lines
+from rpsg.storage.readers.rows import Fault, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+UNIT = "file number"
+UNREADABLE = "it cannot be read"
+TOO_LONG = "it is too long"
+NOT_TEXT = "it is not UTF-8 text"
+
+
+def read_rows(path: Path) -> Iterator[Row | Fault]:
+    """One row a file, numbered from 1.
+
+    Raises:
+        DataError: the folder cannot be read, or holds no such file.
+    """
+    try:
+        files = sorted(entry for entry in path.iterdir() if _is_document(entry))
+    except OSError as error:
+        raise lines.cannot_open(path, error) from error
+    if not files:
+        raise DataError(
+            f"{path} is a folder without .txt files.",
+            hint="Put one document in each .txt file right in it, or give a .jsonl, .csv or .parquet file.",
+        )
+    for number, file in enumerate(files, start=1):
+        yield _row(path, number, file)
+
+
+def _is_document(entry: Path) -> bool:
+    if entry.suffix.lower() != ".txt" or entry.name.startswith("."):
+        return False
+    try:
+        return not entry.is_dir()
+    except OSError:  # a link that leads nowhere it may look: faulty alone, below
+        return True
+
+
+def _row(folder: Path, number: int, file: Path) -> Row | Fault:
+    try:
+        if not file.is_file():  # a link to nowhere, or something that would be waited on for ever
+            return _fault(folder, number, UNREADABLE)
+        with file.open("rb") as source:
+            content = source.read(lines.MAX_LINE_BYTES + 1)
+    except OSError as error:
+        problem = error.strerror or "the operating system refused"  # the error itself carries the name
+        return _fault(folder, number, UNREADABLE, f"{UNREADABLE}: {problem}")
+    if len(content) > lines.MAX_LINE_BYTES:
+        return _fault(folder, number, TOO_LONG, f"it is longer than {lines.MAX_LINE_BYTES >> 20} MiB")
+    text = _decoded(content)
+    return _fault(folder, number, NOT_TEXT) if text is None or "\0" in text else Row(number, text)
+
+
+def _decoded(content: bytes) -> str | None:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return None
+
+
+def _fault(folder: Path, number: int, reason: str, detail: str = "") -> Fault:
+    hint = "Find it by counting the .txt files in byte order (LC_ALL=C ls); iconv -t UTF-8 converts one."
+    where = f"{folder}, {UNIT} {number} by name"
+    return Fault(number, reason, DataError(f"{where}: {detail or reason}.", hint=hint))

@@ -1,0 +1,118 @@
+"""JSON Lines: one object a line. NaN reads as missing.
+
+Every line is a row of its own: one that cannot be parsed is faulty alone. The keys of a row are private, the
+names of columns that the plan asks for are not: so it is told that no row has a key, and not which there are.
+"""
+
+from __future__ import annotations
+
+import json
+from shlex import quote
+from typing import TYPE_CHECKING, Any
+
+from rpsg.errors import DataError
+from rpsg.storage.readers.columns import Columns, check_header
+from rpsg.storage.readers.rows import Fault, Row, fault
+from rpsg.storage.readers.text import Problem, read_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_BROKEN = object()
+_DUPLICATE = object()
+_MARK = "\ufeff"
+NO_KEY = "the object has no key for the text"
+
+
+class _DuplicateKeyError(Exception):
+    """Carries nothing: a key of a row may be private."""
+
+
+def read_rows(
+    path: Path, columns: Columns, *, strict: bool = False, tells: bool = False
+) -> Iterator[Row | Fault]:
+    """The rows of the file; a blank line is no row.
+
+    ``strict``: the first object must have every column. ``tells``: an error may name the keys of an object,
+    which is for readings that stay with the operator.
+
+    Raises:
+        DataError: a column stands in no row.
+    """
+    first: list[str] = []
+    missing = dict.fromkeys(columns.wanted())
+    for number, line in read_lines(path):
+        if isinstance(line, str) and line.isspace():
+            continue
+        values = _object(path, number, line)
+        if isinstance(values, Fault):
+            yield values
+            continue
+        if strict and not first:
+            check_header(path, list(values), columns)
+        first = first or list(values)
+        for name in [name for name in missing if name in values]:
+            del missing[name]
+        yield _row(path, number, values, columns)
+    for name in missing if first else ():
+        if tells:
+            check_header(path, first, columns)
+        raise DataError(
+            f"{path}: there is no column {name!r} for --{columns.option(name)}.",
+            hint="No object of the file has this key. The keys of your rows are private, so they are not "
+            f"named here: `rpsg check {quote(str(path))}` shows them.",
+        )
+
+
+def _row(path: Path, number: int, values: dict[str, Any], columns: Columns) -> Row | Fault:
+    if columns.text not in values:
+        hint = "Give that line the key, or take it out of the file."
+        detail = f"the object has no key {columns.text!r}"
+        return fault(path, "line", number, NO_KEY, hint, detail=detail)
+    label = values.get(columns.label) if columns.label is not None else None
+    user = values.get(columns.user) if columns.user is not None else None
+    return Row(number, values[columns.text], label, user)
+
+
+def _object(path: Path, number: int, line: str | Problem) -> dict[str, Any] | Fault:
+    if isinstance(line, Problem):
+        return fault(path, "line", number, line.reason, line.hint, detail=line.detail)
+    value = _parse(line.removeprefix(_MARK))
+    if isinstance(value, dict):
+        return value
+    if number == 1 and line.lstrip().startswith("["):
+        reason = "this is a JSON array; one object a line was expected"
+        hint = f"Rewrite it with: jq -c '.[]' {path.name} > {path.stem}-lines.jsonl"
+    elif value is _DUPLICATE:
+        reason, hint = "a key occurs twice in one object", "Keep one of the two; which is meant is unclear."
+    elif value is _BROKEN:
+        reason = "this is not valid JSON"
+        hint = (
+            'Each line must be one whole object, such as {"text": "..."}. If one object is spread over '
+            f"several lines: jq -c . {path.name} > {path.stem}-lines.jsonl"
+        )
+    else:
+        reason = "an object was expected"
+        hint = 'Each line must be one object, such as {"text": "..."}.'
+    return fault(path, "line", number, reason, hint)
+
+
+def _parse(line: str) -> Any:
+    """The JSON value, or why there is none. The parser's own errors carry the line, so they end here."""
+    try:
+        return _DECODER.decode(line)
+    except _DuplicateKeyError:
+        return _DUPLICATE
+    except (ValueError, RecursionError):
+        return _BROKEN
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        raise _DuplicateKeyError
+    return values
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=lambda _name: None)

@@ -1,0 +1,127 @@
+"""Parquet, if pyarrow is installed. Only the wanted columns are read, a batch at a time.
+
+What type a column has stands in the file's schema, which is no row's. A value that is not UTF-8 makes its
+own row faulty.
+"""
+
+from __future__ import annotations
+
+from itertools import repeat
+from typing import TYPE_CHECKING, Any
+
+from rpsg.errors import DataError, MissingExtraError
+from rpsg.storage.readers.columns import Columns, check_header
+from rpsg.storage.readers.rows import Fault, Row, fault
+from rpsg.storage.readers.text import cannot_open
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_BATCH = 16_384
+NOT_UTF8 = "a value is not UTF-8 text"
+_UNDECODABLE = object()
+
+
+def read_rows(path: Path, columns: Columns) -> Iterator[Row | Fault]:
+    """The rows, numbered from 1.
+
+    Raises:
+        DataError: this is no whole Parquet file, or has no such columns.
+    """
+    file = _open(path)
+    check_header(path, file.schema_arrow.names, columns)
+    _check_text_type(path, file, columns)
+    number = 1
+    for values in _batches(path, file, columns):
+        for row in zip(*values, strict=True):
+            if any(value is _UNDECODABLE for value in row):
+                yield fault(path, "row", number, NOT_UTF8, "Write the row again, or take it out.")
+            else:
+                yield Row(number, *row)
+            number += 1
+
+
+def _open(path: Path) -> Any:
+    try:
+        import pyarrow as pa  # noqa: PLC0415 -- heavy and optional
+        import pyarrow.parquet as pq  # noqa: PLC0415 -- heavy and optional
+    except ImportError:
+        raise MissingExtraError("parquet", "pyarrow") from None
+    try:
+        return pq.ParquetFile(path)
+    except pa.ArrowException:
+        raise _damaged(path) from None
+    except OSError as error:
+        raise cannot_open(path, error) from error
+
+
+def _check_text_type(path: Path, file: Any, columns: Columns) -> None:
+    import pyarrow.types as kinds  # noqa: PLC0415 -- heavy and optional
+
+    kind = file.schema_arrow.field(columns.text).type
+    inner = kind.value_type if kinds.is_dictionary(kind) else kind
+    if not (kinds.is_string(inner) or kinds.is_large_string(inner) or kinds.is_string_view(inner)):
+        raise DataError(
+            f"{path}: the column {columns.text!r} holds {kind}, not strings.",
+            hint="Give a column of strings with --text, or convert this one in the file.",
+        )
+
+
+def _batches(path: Path, file: Any, columns: Columns) -> Iterator[tuple[Any, Any, Any]]:
+    """(texts, labels, users) of each batch; a column nobody asked for is an endless None."""
+    import pyarrow as pa  # noqa: PLC0415 -- heavy and optional
+
+    source = file.iter_batches(batch_size=_BATCH, columns=list(columns.wanted()))
+    while True:
+        values: tuple[Any, Any, Any] | None = None
+        try:
+            batch = next(source, None)
+            if batch is None:
+                return
+            texts, labels, users = (
+                _values(batch.column(name)) if name is not None else repeat(None, batch.num_rows)
+                for name in (columns.text, columns.label, columns.user)
+            )
+            values = (texts, labels, users)
+        except (pa.ArrowException, OSError):
+            values = None
+        if values is None:
+            raise _damaged(path)
+        yield values
+
+
+def _values(column: Any) -> list[Any]:
+    """The values of a column as Python has them; no single value can make this fail.
+
+    Times are text: Python does not have their nanoseconds, nor all of their years. Of lists and objects an
+    empty list is left, for nothing is read from them.
+    """
+    import pyarrow as pa  # noqa: PLC0415 -- heavy and optional
+    import pyarrow.types as kinds  # noqa: PLC0415 -- heavy and optional
+
+    if kinds.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if kinds.is_nested(column.type) or kinds.is_interval(column.type):
+        return [[] if valid else None for valid in column.is_valid().to_pylist()]
+    if kinds.is_temporal(column.type):
+        column = column.cast(pa.int64() if kinds.is_duration(column.type) else pa.string())
+    try:
+        values: list[Any] = column.to_pylist()
+    except UnicodeDecodeError:
+        return [_decoded(value) for value in column.cast(pa.large_binary()).to_pylist()]
+    return values
+
+
+def _decoded(value: bytes | None) -> object:
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError:
+        return _UNDECODABLE
+
+
+def _damaged(path: Path) -> DataError:
+    return DataError(
+        f"{path} is not a whole Parquet file.",
+        hint="Write it again, or export it as .jsonl or .csv.",
+    )

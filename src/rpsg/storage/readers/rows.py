@@ -1,0 +1,295 @@
+"""Raw values to Documents: the rules for one row, the same for every format.
+
+A row that cannot be used never decides what becomes of the others. In a run the plan's rule leaves it out
+(or counts its label as "other"), looking at that row alone, so that one row more or less changes one row of
+the corpus. How many rows that were, and why, is private.
+
+One thing has one spelling: 12, 12.0, "12" and "12.0" are the same label and the same person, in every file
+format, and so are true, "true" and "True".
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from datetime import date, time, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Literal, NamedTuple
+from uuid import UUID
+
+from rpsg.errors import DataError
+from rpsg.records import OTHER, Document
+from rpsg.storage.readers import text as lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from rpsg.records import Corpus
+    from rpsg.storage.readers.columns import Columns
+
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
+_NOT_PRINTED = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
+#: Whole numbers as a file may write them: 12.0, and 1.2e+17, as Python and pandas write a large float. What
+#: has more digits than any float is a name: Python refuses to write such numbers out, or takes hours for it.
+_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,400})\.0{1,400}|-?[1-9](?:\.[0-9]{1,400})?[eE]\+[0-9]{2,3}")
+_TRUTHS = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
+
+NO_TEXT = "the text is missing or empty"
+TEXT_IS_NONE = "the text is a list or an object"
+TEXT_TOO_LONG = "the text is too long"
+NO_USER = "the user is missing"
+USER_IS_NONE = "the user is a list or an object"
+NO_LABEL = "the label is missing"
+LABEL_IS_NONE = "the label is a list or an object"
+UNLISTED = "the label is not one of those declared"
+
+
+class Row(NamedTuple):
+    """One row as the file has it: ``number`` is its line, row or file number, counted from 1."""
+
+    number: int
+    text: object
+    label: object = None
+    user: object = None
+
+
+class Fault(NamedTuple):
+    """A row that cannot be used. ``reason`` fits every such row; ``error`` says where this one is."""
+
+    number: int
+    reason: str
+    error: DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What becomes of rows that cannot be used: public, a part of the plan.
+
+    ``unusable`` is for rows without a text, without a user where one is asked for, or broken in themselves;
+    ``unlisted`` for labels that are missing or not declared.
+    """
+
+    unusable: Literal["drop", "refuse"] = "drop"
+    unlisted: Literal["drop", "other"] = "drop"
+
+
+@dataclass(slots=True)
+class Places:
+    """How many rows, and the numbers of the first of them."""
+
+    rows: int = 0
+    first: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A file as it was read. ``left_out`` and ``as_other`` are by reason; all of it is private.
+
+    ``unit`` is what the numbers count ("line"); ``hints`` says by reason how such rows can be mended.
+    """
+
+    corpus: Corpus
+    unit: str
+    rows: int
+    left_out: Mapping[str, Places]
+    as_other: Mapping[str, Places]
+    hints: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class DocumentMaker:
+    """Turns rows into Documents, one at a time, and keeps count of those that it cannot use.
+
+    Without ``rules`` nothing is released: the first faulty row is an error, only empty texts are left out.
+    ``unit`` is what the numbers count ("line"); ``shown`` is how many numbers are kept for a reason.
+    """
+
+    path: Path
+    unit: str
+    columns: Columns
+    labels: Mapping[str, str] | None = None
+    rules: Rules | None = None
+    shown: int = 20
+    rows: int = 0
+    left_out: dict[str, Places] = field(default_factory=dict)
+    as_other: dict[str, Places] = field(default_factory=dict)
+    hints: dict[str, str] = field(default_factory=dict)
+    _names: dict[str, str] = field(default_factory=dict)
+    _shared: dict[str, str] = field(default_factory=dict)
+
+    def documents(self, rows: Iterable[Row | Fault]) -> Iterator[Document]:
+        """The rows that can be used; DataError for another one where the rules refuse it."""
+        position = 0
+        for row in rows:
+            self.rows += 1
+            made = row if isinstance(row, Fault) else self._document(position, row)
+            if isinstance(made, Fault):
+                self._leave_out(made)
+            else:
+                yield made
+                position += 1
+
+    def _document(self, position: int, row: Row) -> Document | Fault:
+        text = self._text(row)
+        if isinstance(text, Fault):
+            return text
+        user = self._user(row)
+        if isinstance(user, Fault):
+            return user
+        label = self._label(row)
+        return label if isinstance(label, Fault) else Document(position, text, label, user)
+
+    def _leave_out(self, fault: Fault) -> None:
+        about_labels = fault.reason in (NO_LABEL, LABEL_IS_NONE, UNLISTED)
+        if self.rules is None:
+            refused = fault.reason != NO_TEXT
+        else:
+            refused = self.rules.unusable == "refuse" and not about_labels
+        if refused:
+            raise fault.error
+        self._note(self.left_out, fault)
+
+    def _note(self, places: dict[str, Places], fault: Fault) -> None:
+        found = places.setdefault(fault.reason, Places())
+        self.hints.setdefault(fault.reason, fault.error.hint)
+        found.rows += 1
+        if len(found.first) < self.shown:
+            found.first.append(fault.number)
+
+    def _text(self, row: Row) -> str | Fault:
+        column = self.columns.text
+        value = row.text if isinstance(row.text, str) else spelled(row.text)
+        if value is None and not is_missing(row.text):
+            return self._fault(row, TEXT_IS_NONE, f"{column!r} must hold text in every row.")
+        text = clean(value or "")
+        if not any(c.isprintable() and not c.isspace() for c in text):
+            return self._fault(row, NO_TEXT, f"Fill in {column!r}, or take the row out.")
+        most = lines.MAX_LINE_BYTES
+        if 4 * len(text) > most and len(text.encode()) > most:
+            return self._fault(row, TEXT_TOO_LONG, f"A text may have at most {most >> 20} MiB.")
+        return text
+
+    def _user(self, row: Row) -> str | Fault | None:
+        if self.columns.user is None:
+            return None
+        name = self._name(row.user)
+        if name is None:
+            reason = NO_USER if not isinstance(row.user, list | dict | tuple) else USER_IS_NONE
+            hint = (
+                f"Fill in {self.columns.user!r} in every row; or leave --user out, and one row is protected "
+                "instead of one person."
+            )
+            return self._fault(row, reason, hint)
+        return name
+
+    def _label(self, row: Row) -> str | Fault | None:
+        if self.columns.label is None:
+            return None
+        name = self._name(row.label)
+        if self.labels is None:
+            label = None if name is None else _NOT_PRINTED.sub(" ", name).strip() or None
+        else:
+            label = None if name is None else self.labels.get(name)
+        if label is not None:
+            return self._shared.setdefault(label, label)
+        fault = self._unlabelled(row, name)
+        if self.rules is None:
+            # A reading that releases nothing takes a row without a label as it is, where none is declared.
+            return None if self.labels is None and fault.reason == NO_LABEL else fault
+        if self.rules.unlisted == "other" and self.labels is not None:
+            self._note(self.as_other, fault)
+            return OTHER
+        return fault
+
+    def _unlabelled(self, row: Row, name: str | None) -> Fault:
+        if name is not None and self.labels is not None:
+            declared = sorted(self.labels.values())
+            some = ", ".join(declared[:10]) + (", ..." if len(declared) > 10 else "")
+            hint = f"Declared: {some}. Correct the row, or declare every label that can occur before the run."
+            return self._fault(row, UNLISTED, hint)
+        column = self.columns.label
+        if isinstance(row.label, list | dict | tuple):
+            return self._fault(row, LABEL_IS_NONE, f"{column!r} must hold one short name in every row.")
+        return self._fault(row, NO_LABEL, f"Fill in {column!r} in every row, or leave --label out.")
+
+    def _name(self, value: object) -> str | None:
+        """A label or a user as text; equal ones share one string, which matters at a million rows."""
+        if isinstance(value, str) and value in self._names:
+            return self._names[value]
+        name = spelled(value)
+        if name is None:
+            return None
+        name = self._shared.setdefault(name, name)
+        if isinstance(value, str):
+            self._names[value] = name
+        return name
+
+    def _fault(self, row: Row, reason: str, hint: str) -> Fault:
+        return fault(self.path, self.unit, row.number, reason, hint)
+
+
+def fault(path: Path, unit: str, number: int, reason: str, hint: str, *, detail: str = "") -> Fault:
+    """A fault of the row ``number``; ``detail`` says in its message what holds for this one alone."""
+    return Fault(number, reason, DataError(f"{path}, {unit} {number}: {detail or reason}.", hint=hint))
+
+
+def is_missing(value: object) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def spelled(value: object) -> str | None:
+    """The one spelling of a value, whatever type a file gives it; None where it says nothing.
+
+    Whole numbers have no decimal point and no exponent, truths are "true" and "false", composed and
+    decomposed letters are the same. Lists and objects have no spelling. It depends on the value alone.
+    """
+    if isinstance(value, str | bool):
+        return _spelled_text(str(value))
+    if isinstance(value, float | Decimal):
+        return _spelled_number(Decimal(repr(value)) if isinstance(value, float) else value)
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, bytes):
+        return _spelled_bytes(value)
+    return str(value) if isinstance(value, date | time | timedelta | UUID) else None
+
+
+def _spelled_text(value: str) -> str | None:
+    name = clean(value).strip()
+    if not name.isascii():
+        name = unicodedata.normalize("NFC", name)
+    if name in _TRUTHS:
+        return _TRUTHS[name]
+    if _WHOLE.fullmatch(name):
+        return _spelled_number(Decimal(name))
+    return name or None
+
+
+def _spelled_number(value: Decimal) -> str | None:
+    if value.is_nan():
+        return None
+    if value.is_infinite():
+        return "inf" if value > 0 else "-inf"
+    if value == value.to_integral_value():
+        return str(int(value))
+    return format(value, "f").rstrip("0")
+
+
+def _spelled_bytes(value: bytes) -> str | None:
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        return value.hex()
+    return _spelled_text(text) if text.isprintable() else value.hex()
+
+
+def clean(text: str) -> str:
+    """Text as it is worked with: no NUL, line feeds only, no broken characters; "" for white space."""
+    if "\r" in text or "\0" in text:
+        text = text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
+    if not text.isascii() and _HALF_PAIR.search(text):
+        text = _HALF_PAIR.sub("\N{REPLACEMENT CHARACTER}", text)  # they cannot be written as UTF-8
+    return "" if text.isspace() else text

@@ -1,0 +1,205 @@
+"""The vault: what a run keeps of private data lies encrypted in its private folder.
+
+    private/vault.json     the run's random data key, wrapped by a key that is not in the run folder
+    private/NAME.sealed    whatever was put in under NAME
+
+With ``[vault] key = "none"`` there is no encryption: ``vault.json`` holds the data key in the clear, a file
+lies under its plain name with a tag beside it, and the ledger says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import secrets
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+
+from rpsg.errors import RunError
+from rpsg.files import canonical_json, file_errors, private_dir, safe_join, write_atomic, write_chunks
+from rpsg.storage.sealing import CHUNK, SealBroken, TextSeal, content_size, derived_key, sealed, unsealed
+from rpsg.storage.vault_keys import KEY_BYTES, KeyPlace, vault_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+VaultKey = Literal["file", "env", "keyring", "none"]
+VAULT = "vault.json"
+SEALED = ".sealed"
+TAG = ".tag"
+_FORMAT = "rpsg-vault/1"
+_WRAPPED = b"rpsg-vault/1 data key"
+_NEW_RUN = "Restore it from a backup, or start a new run in another folder with -o."
+
+
+class Vault:
+    """The private files of one run, by name. ``folder`` is its private folder."""
+
+    def __init__(self, folder: Path, data_key: bytes, *, is_sealed: bool) -> None:
+        self.folder = folder
+        self.is_sealed = is_sealed
+        self._data_key = data_key
+
+    @classmethod
+    def create(cls, folder: Path, key: VaultKey) -> Self:
+        """A new vault in ``folder``; nothing is there under its name yet.
+
+        Raises:
+            RpsgError: the key that wraps cannot be had, or the disk refuses.
+        """
+        data_key = secrets.token_bytes(KEY_BYTES)
+        about: dict[str, Any] = {"format": _FORMAT, "key": key}
+        if key == "none":
+            about["data_key"] = data_key.hex()
+        else:
+            wrapping = vault_key(key, make=True)
+            about |= {"key_id": _key_id(wrapping), "data_key": _wrap(wrapping, data_key)}
+        write_atomic(folder / VAULT, canonical_json(about) + b"\n")
+        return cls(folder, data_key, is_sealed=key != "none")
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """The vault that a run made in its private folder.
+
+        Raises:
+            RunError: it is not there, is damaged, or its key is missing or another one.
+        """
+        about = _about(folder)
+        if about["key"] == "none":
+            return cls(folder, bytes.fromhex(about["data_key"]), is_sealed=False)
+        place: KeyPlace = about["key"]
+        wrapping = vault_key(place, make=False)
+        if _key_id(wrapping) != about["key_id"]:
+            raise RunError(
+                "The key in place is not the one that opens the private files of this run.",
+                hint="Put back the vault key (or the RPSG_HOME) with which it was begun, "
+                "or start a new run in another folder with -o.",
+            )
+        return cls(folder, _unwrap(wrapping, about["data_key"]), is_sealed=True)
+
+    @property
+    def run_key(self) -> bytes:
+        """32 secret bytes for the keyed hashes of the run: orders of rows, draws of donors, the nonce."""
+        return derived_key(self._data_key, b"rpsg-run-key/1")
+
+    def exists(self, name: str) -> bool:
+        return self.path(name).is_file()
+
+    def path(self, name: str) -> Path:
+        """Where what is called ``name`` lies."""
+        return safe_join(self.folder, name + SEALED if self.is_sealed else name)
+
+    def write(self, name: str, content: bytes) -> None:
+        """Keep ``content`` under ``name``, all of it or nothing. Errors as ``write_pieces``."""
+        self.write_pieces(name, (content,))
+
+    def write_pieces(self, name: str, pieces: Iterable[bytes]) -> None:
+        """Keep what ``pieces`` hold together; none of it lies on the disk in the clear before or after.
+
+        Raises:
+            RunError: the disk is full or refuses.
+        """
+        path = self.path(name)
+        if path.parent != self.folder:
+            private_dir(path.parent)
+        if self.is_sealed:
+            write_chunks(path, sealed(self._data_key, name, pieces))
+        else:
+            tag = hmac.new(self.run_key, digestmod=hashlib.sha256)
+            write_chunks(path, _tagged(pieces, tag))
+            self.write_tag(name, tag.hexdigest())
+
+    def read(self, name: str) -> bytes:
+        """What was kept under ``name``. Errors as ``pieces``."""
+        return b"".join(self.pieces(name))
+
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """What was kept under ``name``, piece by piece; whole and unchanged once the last piece is given.
+
+        Raises:
+            RunError: it is not there, or not as it was kept.
+        """
+        with file_errors(f"read private/{name}"):
+            descriptor = os.open(self.path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            with os.fdopen(descriptor, "rb") as file:
+                try:
+                    if self.is_sealed:
+                        yield from unsealed(self._data_key, name, file)
+                        return
+                    tag = hmac.new(self.run_key, digestmod=hashlib.sha256)
+                    yield from _tagged(iter(lambda: file.read(CHUNK), b""), tag)
+                except SealBroken:
+                    raise broken(name) from None
+        if not hmac.compare_digest(tag.hexdigest(), self._tag(name)):
+            raise broken(name)
+
+    def size(self, name: str) -> int:
+        """How many bytes are kept under ``name``."""
+        size = self.path(name).stat().st_size
+        return content_size(size) if self.is_sealed else size
+
+    def write_tag(self, name: str, tag: str) -> None:
+        """Without encryption: the keyed hash of a file's content, by which a change is noticed."""
+        write_atomic(safe_join(self.folder, name + TAG), tag.encode())
+
+    def _tag(self, name: str) -> str:
+        with file_errors(f"read the tag of private/{name}"):
+            return safe_join(self.folder, name + TAG).read_text(encoding="ascii", errors="replace")
+
+    def texts(self, table: str) -> TextSeal | None:
+        """What seals the rows of a table; None without encryption."""
+        return TextSeal(self._data_key, table) if self.is_sealed else None
+
+    def __repr__(self) -> str:
+        return f"<Vault {'sealed' if self.is_sealed else 'in the clear'}>"
+
+
+def broken(name: str) -> RunError:
+    """The error of a private file that is not as it was kept."""
+    return RunError(f"private/{name} was changed, is cut off or belongs to another run.", hint=_NEW_RUN)
+
+
+def _tagged(pieces: Iterable[bytes], tag: hmac.HMAC) -> Iterator[bytes]:
+    for piece in pieces:
+        tag.update(piece)
+        yield piece
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    with file_errors("read private/vault.json"):
+        descriptor = os.open(folder / VAULT, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            content = file.read(1 << 16)
+    try:
+        about = json.loads(content)
+        if about["format"] == _FORMAT and about["key"] in get_args(VaultKey):
+            secret = bytes.fromhex(about["data_key"])
+            if len(secret) == KEY_BYTES or (about["key"] != "none" and isinstance(about["key_id"], str)):
+                return dict(about)
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise RunError("private/vault.json of this run is damaged.", hint=_NEW_RUN)
+
+
+def _key_id(wrapping: bytes) -> str:
+    return derived_key(wrapping, b"rpsg-vault-key-id/1").hex()[:16]
+
+
+def _wrap(wrapping: bytes, data_key: bytes) -> str:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415  # slow to import
+
+    nonce = os.urandom(12)
+    return (nonce + AESGCM(wrapping).encrypt(nonce, data_key, _WRAPPED)).hex()
+
+
+def _unwrap(wrapping: bytes, wrapped: str) -> bytes:
+    from cryptography.exceptions import InvalidTag  # noqa: PLC0415  # slow to import
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415  # as above
+
+    raw = bytes.fromhex(wrapped)
+    try:
+        return AESGCM(wrapping).decrypt(raw[:12], raw[12:], _WRAPPED)
+    except (InvalidTag, ValueError):
+        raise RunError("private/vault.json of this run is damaged.", hint=_NEW_RUN) from None

@@ -1,0 +1,129 @@
+"""Where the key is that opens the private files of runs: never in a run folder.
+
+By default it is a file in the state folder, made once. ``[vault] key`` names another place: the environment,
+or the keyring of the desktop.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import fcntl
+import os
+import secrets
+from typing import TYPE_CHECKING, Any, Literal
+
+from rpsg.errors import MissingExtraError, RunError, UsageError
+from rpsg.files import file_errors, write_atomic
+from rpsg.privacy.files import private_folder, read_private
+from rpsg.privacy.odometer import state_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KeyPlace = Literal["file", "env", "keyring"]
+VARIABLE = "RPSG_VAULT_KEY"
+KEY_FILE = "vault.key"
+KEY_BYTES = 32
+_SERVICE, _ENTRY = "rpsg", "vault"
+_OTHERWISE = "Without it nothing that the run kept can be read: start a new run in another folder with -o."
+
+
+def vault_key(place: KeyPlace, *, make: bool) -> bytes:
+    """The 32 bytes that wrap the data keys of runs; with ``make`` a new key where there is none yet.
+
+    Raises:
+        RunError: the key is not there and may not be made, or cannot be read.
+        UsageError: the variable of the environment is not set or holds no key.
+        MissingExtraError: the package keyring is not installed.
+    """
+    if place == "env":
+        return _from_environment()
+    return _from_keyring(make=make) if place == "keyring" else _from_file(make=make)
+
+
+def _from_file(*, make: bool) -> bytes:
+    with file_errors(f"open the state folder {state_folder()}"):
+        file = private_folder(state_folder()) / KEY_FILE
+    if make:
+        _make(file)
+    try:
+        key = read_private(file)
+    except FileNotFoundError:
+        raise RunError(
+            f"The key that opens the private files of this run is not there: {file}",
+            hint=f"Bring it back from a backup, or set RPSG_HOME to its state folder. {_OTHERWISE}",
+        ) from None
+    if len(key) != KEY_BYTES:
+        raise RunError(
+            f"{file} is damaged.",
+            hint="Bring it back from a backup. Without it nothing that earlier runs kept can be read: to "
+            "begin anew, move it away and start a new run in another folder with -o.",
+        )
+    return key
+
+
+def _make(file: Path) -> None:
+    """A new key file, whole or not at all. Of two first runs at once the second finds the first one's."""
+    with file_errors(f"make {file}"):
+        descriptor = os.open(
+            file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+        )
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if not os.path.lexists(file):
+                write_atomic(file, secrets.token_bytes(KEY_BYTES))
+        finally:
+            os.close(descriptor)
+
+
+def _from_environment() -> bytes:
+    told = os.environ.get(VARIABLE, "").strip()
+    if not told:
+        raise UsageError(
+            f"The plan takes the key of private files from {VARIABLE}, which is not set.",
+            hint=f"Make a key once with `openssl rand -hex 32`, keep it safe, and: export {VARIABLE}=...",
+        )
+    return _read_key(told, VARIABLE)
+
+
+def _from_keyring(*, make: bool) -> bytes:
+    try:
+        import keyring  # noqa: PLC0415  # an optional package
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("keyring", "keyring") from error
+    told = _asked(lambda: keyring.get_password(_SERVICE, _ENTRY))
+    if told is None and make:
+        fresh = secrets.token_hex(KEY_BYTES)
+        _asked(lambda: keyring.set_password(_SERVICE, _ENTRY, fresh))
+        told = _asked(lambda: keyring.get_password(_SERVICE, _ENTRY))
+    if told is None:
+        raise RunError(
+            "The keyring holds no key for the private files of this run.",
+            hint=f"Unlock the keyring of the user who began the run. {_OTHERWISE}",
+        )
+    return _read_key(told, "the keyring's entry")
+
+
+def _asked(question: Any) -> Any:
+    try:
+        return question()
+    except Exception as error:
+        # Each backend of keyring has errors of its own.
+        raise RunError(
+            f"The keyring cannot be used ({type(error).__name__}).",
+            hint='Unlock it, or keep the key elsewhere: [vault] key = "file" in a new run.',
+        ) from error
+
+
+def _read_key(told: str, where: str) -> bytes:
+    try:
+        key = bytes.fromhex(told) if len(told) == 2 * KEY_BYTES else base64.b64decode(told, validate=True)
+    except (ValueError, binascii.Error):
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise UsageError(
+            f"What {where} holds is no key: 32 bytes are expected, in hexadecimal or base64.",
+            hint="A new one, for new runs: openssl rand -hex 32",
+        )
+    return key

@@ -1,0 +1,147 @@
+"""Embeddings of private texts, kept in the vault so that a run that goes on need not make them again.
+
+Sealed they are encrypted as they come and held in memory. Without encryption they are a file that is mapped:
+its room on the disk is taken before, because a mapped file that finds the disk full kills the process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import mmap
+import os
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from rpsg.files import PART, file_errors, sync_dir
+from rpsg.storage.sealing import CHUNK
+from rpsg.storage.vault import broken
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from rpsg.storage.vault import Vault
+
+Floats = npt.NDArray[np.float32]
+_ROW = np.dtype("<f4")
+
+
+class Vectors:
+    """Rows of ``dim`` numbers under ``name`` in the vault of a run."""
+
+    def __init__(self, vault: Vault, name: str, dim: int) -> None:
+        self._vault, self._name, self._dim = vault, name, dim
+
+    def load(self) -> Floats | None:
+        """What was kept, float32 of shape (rows, dim); None if there is nothing yet.
+
+        Raises:
+            RunError: it is not as it was kept.
+        """
+        if not self._vault.exists(self._name):
+            return None
+        size = self._vault.size(self._name)
+        shape = (size // (_ROW.itemsize * self._dim), self._dim)
+        if size != _ROW.itemsize * shape[0] * self._dim:
+            raise broken(self._name)
+        if self._vault.is_sealed:
+            return self._decrypted(shape)
+        for _ in self._vault.pieces(self._name):  # read to the end: the tag is checked there
+            pass
+        return _mapped(self._vault.path(self._name), shape, "r")
+
+    def fill(self, rows: int, blocks: Iterable[Floats]) -> Floats:
+        """The rows of all ``blocks``, of which there are ``rows``, kept for good; as ``load`` gives them.
+
+        Raises:
+            RunError: the disk is full or refuses; nothing half-written is left under the name.
+        """
+        if self._vault.is_sealed:
+            vectors = np.empty((rows, self._dim), np.float32)
+            written = _copied(blocks, vectors)
+            self._vault.write_pieces(self._name, (part.astype(_ROW).tobytes() for part in written))
+            return vectors
+        with file_errors(f"write private/{self._name}"):
+            return self._fill_file((rows, self._dim), blocks)
+
+    def _decrypted(self, shape: tuple[int, int]) -> Floats:
+        vectors = np.empty(shape, _ROW)
+        flat, filled = vectors.reshape(-1).view(np.uint8), 0
+        for piece in self._vault.pieces(self._name):
+            if filled + len(piece) > len(flat):
+                raise broken(self._name)
+            flat[filled : filled + len(piece)] = np.frombuffer(piece, np.uint8)
+            filled += len(piece)
+        if filled != len(flat):
+            raise broken(self._name)
+        return vectors.astype(np.float32, copy=False)
+
+    def _fill_file(self, shape: tuple[int, int], blocks: Iterable[Floats]) -> Floats:
+        final = self._vault.path(self._name)
+        part = final.with_name(f"{PART}{final.name}")
+        part.unlink(missing_ok=True)
+        try:
+            _take_room(part, _ROW.itemsize * shape[0] * shape[1])
+            vectors = _mapped(part, shape, "r+")
+            for _ in _copied(blocks, vectors):
+                drop_pages(vectors)
+            if isinstance(vectors, np.memmap):
+                vectors.flush()
+            self._vault.write_tag(self._name, self._tag_of(part))
+            part.replace(final)
+            sync_dir(final.parent)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+        return vectors
+
+    def _tag_of(self, file: Path) -> str:
+        tag = hmac.new(self._vault.run_key, digestmod=hashlib.sha256)
+        with file.open("rb") as content:
+            while piece := content.read(CHUNK):
+                tag.update(piece)
+        return tag.hexdigest()
+
+
+def _copied(blocks: Iterable[Floats], vectors: Floats) -> Iterator[Floats]:
+    """Each block's place in ``vectors``, after it was copied there."""
+    start = 0
+    for block in blocks:
+        vectors[start : start + len(block)] = block
+        yield vectors[start : start + len(block)]
+        start += len(block)
+
+
+def _take_room(file: Path, size: int) -> None:
+    """A new file of ``size`` zeros that the disk has room for; OSError when it has not."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(file, flags, 0o600)
+    try:
+        if hasattr(os, "posix_fallocate"):
+            if size:
+                os.posix_fallocate(descriptor, 0, size)
+            return
+        for start in range(0, size, CHUNK):  # macOS has no such call
+            os.write(descriptor, bytes(min(CHUNK, size - start)))
+    finally:
+        os.close(descriptor)
+
+
+def _mapped(file: Path, shape: tuple[int, int], mode: Literal["r", "r+"]) -> Floats:
+    if 0 in shape:  # nothing cannot be mapped
+        return np.empty(shape, np.float32)
+    mapped: Floats = np.memmap(file, _ROW, mode, shape=shape)
+    return mapped
+
+
+def drop_pages(vectors: npt.NDArray[np.float32]) -> None:
+    """Take what was read or written of a mapped file out of this process; the system still has it.
+
+    Without that a pass over the rows ends with the whole file counted as memory of the process, which is
+    what container limits go by. An array in memory, or a system without the call, is left as it is.
+    """
+    if isinstance(vectors.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        vectors.base.madvise(mmap.MADV_DONTNEED)

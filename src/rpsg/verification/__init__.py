@@ -1,0 +1,1 @@
+"""A release checked, by strangers and by its operator."""

@@ -1,0 +1,295 @@
+"""What a release of somebody else says of itself, read strictly, before anything is made of it.
+
+All of it is read from a copy that ``store.foreign`` took. Nothing that is read here is opened, loaded or
+asked: names of models stay names, and where the writer ran follows from the plan without a connection.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, replace
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from rpsg import registry
+from rpsg.domains import files_of, read_pack
+from rpsg.errors import RpsgError, VerificationError
+from rpsg.methods.budget import pool_size
+from rpsg.methods.seeded import check_sent
+from rpsg.methods.tools import Tools
+from rpsg.models.openai.endpoint import address_of
+from rpsg.pipeline.publish import CORPUS, EGRESS, EVIDENCE, PACK, PLAN, roles, tells_budget
+from rpsg.plan import Limits, Vault, resolve
+from rpsg.privacy import egress
+from rpsg.privacy.files import strict_json
+from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
+from rpsg.privacy.sources import supports_claims
+from rpsg.records import Candidate, Card, Pool
+from rpsg.release.public_plan import ACCOUNT, PLACE, told_toml
+from rpsg.stages.cards import shapes
+from rpsg.storage.changes import ABOUT_TEXTS, CHANGED, changed_after
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from pathlib import Path
+
+    from rpsg.domains import Pack
+    from rpsg.plan import Plan
+    from rpsg.privacy.accounting import Budget
+    from rpsg.protocols import Endpoint, Method
+
+#: More cells than any schema that people can fill; what asks for more asks for memory.
+MOST_CELLS = 1_000_000
+#: The most texts times values of an attribute, each of which takes a number in memory while cards are drawn.
+MOST_DRAWN = 300_000_000
+#: Letters of a sentence that quotes a foreign file.
+MOST_TOLD = 400
+_SOURCES = {"os": RoundedGaussian.name, "opendp": OpenDPNoise.name}
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A model by its name, and where it ran; there is nothing behind it."""
+
+    name: str
+    endpoint: Endpoint = "local_model"
+    host: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The copy of a release, its ledger, and what its evidence says it was made from."""
+
+    folder: Path
+    ledger: Mapping[str, Any]
+    plan: Plan
+    pack: Pack
+    method: Method
+    budget: Budget | None
+    writer: Any  # a ``Named``: it stands where models stand, and nobody calls it
+
+    @property
+    def evidence(self) -> Path:
+        return self.folder / EVIDENCE
+
+
+def read_claimed(folder: Path, ledger: Mapping[str, Any], plugins: Collection[str] = ()) -> Claimed:
+    """The claim of the release in ``folder``; ``ledger`` is its public ledger, which has the right form.
+
+    ``plugins`` names the strangers' methods that may be loaded.
+
+    Raises:
+        VerificationError: plan, pack and ledger do not belong together, or ask for what no release has.
+    """
+    plan = _plan(folder / EVIDENCE / PLAN)
+    name = plan.method.name
+    if name not in registry.BUILT_IN["methods"] and name not in plugins:
+        raise VerificationError(
+            f"The release was made by the method {name[:60]!a}, which is not one of RPSG's own.",
+            hint="If you trust the package that brings it, say so: --allow-plugin NAME",
+        )
+    method = registry.method(name)
+    _check_public(plan, folder / EVIDENCE / PLAN)
+    pack = _pack(folder / EVIDENCE / PACK, plan)
+    budget = None if method.budget is None else method.budget(plan, pack)
+    _check_source(plan, ledger, method)
+    if ("private_commitment" in ledger) != (method.reads != "nothing"):
+        raise VerificationError("A run that reads private data commits to them, and no other run does.")
+    return Claimed(folder, ledger, plan, pack, method, budget, _writer(plan, ledger))
+
+
+def _plan(path: Path) -> Plan:
+    try:
+        return resolve(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, RecursionError):
+        raise VerificationError(f"The evidence holds no readable {path.name}.") from None
+
+
+def _check_public(plan: Plan, path: Path) -> None:
+    """The plan must be what a release tells: no place, no account, and in the very form it is written in."""
+    own = plan.data.path or plan.data.account or plan.split.donor_list or plan.limits != Limits()
+    own = own or plan.vault.key not in {"none", Vault().key} or any(map(PLACE.match, _names_of_models(plan)))
+    if own or any(getattr(plan.server, key) != value for key, value in ACCOUNT.items()):
+        raise VerificationError(f"{path.name} holds settings that no release tells.")
+    if told_toml(plan, budget=tells_budget(plan)).encode() != path.read_bytes():
+        raise VerificationError(f"{path.name} is not in the form that a release has.")
+
+
+def _names_of_models(plan: Plan) -> list[str]:
+    models, paper = plan.models, plan.paper
+    told = (models.writer, models.embedder, models.scorer, models.sentiment)
+    names = (*told, paper.summariser, paper.surrogate_model, paper.recogniser_model)
+    return [name for name in names if name]
+
+
+def _pack(folder: Path, plan: Plan) -> Pack:
+    try:
+        pack = read_pack(folder)
+    except RpsgError as error:
+        told = error.message.replace(str(folder), f"{EVIDENCE}/{PACK}")
+        raise VerificationError(told[:MOST_TOLD]) from None
+    except (OSError, ValueError, RecursionError, TypeError, AttributeError, LookupError):
+        raise VerificationError("The domain pack of the evidence cannot be read.") from None
+    if len(files_of(folder, [a.file for a in pack.attributes])) != len(list(folder.iterdir())):
+        raise VerificationError("The domain pack of the evidence has a file that no pack reads.")
+    if plan.corpus.domain != pack.name:
+        raise VerificationError("The plan names another domain pack than that of the evidence.")
+    if sum(prod(shape) for shape in shapes(pack)) > MOST_CELLS:
+        raise VerificationError("The domain pack of the evidence has a schema that nobody can count.")
+    if any("{" in a.describe.replace("{value}", "") for a in pack.attributes):
+        raise VerificationError("The domain pack of the evidence describes a value with more than its name.")
+    return pack
+
+
+def _check_source(plan: Plan, ledger: Mapping[str, Any], method: Method) -> None:
+    """Noise comes from where the plan says, unless the run says of itself that it was a test."""
+    source = ledger["rng"]["source"]
+    if method.reads == "nothing":
+        fits = source == "none"
+    elif method.reads == "records":  # its plan tells nothing of the noise
+        fits = source in _SOURCES.values() or not supports_claims(source)
+    else:
+        fits = source == _SOURCES[plan.privacy.noise] or not supports_claims(source)
+    if not fits:
+        raise VerificationError("The noise came from another source than the plan names.")
+
+
+def _writer(plan: Plan, ledger: Mapping[str, Any]) -> Named:
+    """The writer, which stands last among those who were sent something, and where the plan has it run."""
+    name = str(ledger["egress"][-1].get("model", "")) if ledger["egress"] else ""
+    kind, _, model = plan.models.writer.partition(":")
+    if kind not in {"openai", "azure"} or not model:
+        if name.startswith(("openai:", "azure:")):
+            raise VerificationError("The ledger names a writer on a server, and the plan has none.")
+        return Named(name)
+    try:
+        address = address_of("azure" if kind == "azure" else "openai", plan.server)
+    except RpsgError as error:
+        raise VerificationError(f"The plan's server is none: {error.message}") from None
+    if name != f"{kind}:{model}@{address.host_as_name}":
+        raise VerificationError("The writer in the ledger is not that of the plan.")
+    return Named(name, address.endpoint, address.host)
+
+
+def check_amount(claimed: Claimed, texts: int) -> None:
+    """See that the plan asks for no more texts than the release holds replies and failures for.
+
+    Nothing is drawn or asked before this: a plan could ask for millions.
+    """
+    plan = claimed.plan
+    wanted = plan.corpus.size if claimed.budget is None else max(plan.corpus.size, pool_size(plan))
+    if wanted > texts:
+        raise VerificationError("The plan asks for more texts than the evidence has replies for.")
+    widest = max((len(a.values) for a in claimed.pack.attributes), default=0)
+    if widest * max(wanted, 1) > MOST_DRAWN:
+        raise VerificationError(
+            "The domain pack has too many values for the number of texts: this program draws no such run."
+        )
+
+
+def named_tools(claimed: Claimed) -> Tools:
+    """The models of a release from private seeds, by the names in its table of who saw what.
+
+    Raises:
+        VerificationError: the table cannot be read, or names no embedder or no sentiment classifier.
+    """
+    try:
+        table = strict_json((claimed.folder / EGRESS).read_bytes())["seen"]
+        found = {str(line["role"]): Named(str(line["model"])) for line in table}
+    except (OSError, ValueError, LookupError, TypeError):
+        raise VerificationError(f"{EGRESS} cannot be read.") from None
+    if found.keys() != {*(needed := _roles(claimed)), "writer"}:
+        raise VerificationError(f"{EGRESS} does not name the models that this plan has read texts.")
+    models: dict[str, Any] = {role: found[role] for role in needed}
+    return Tools(writer=claimed.writer, **models)
+
+
+def _roles(claimed: Claimed) -> set[str]:
+    """The models, but for the writer, that a run of this plan from private seeds has."""
+    plan = claimed.plan
+    also = {
+        "surrogate": claimed.method.reads == "records",
+        "summariser": plan.paper.abstracter == "summariser",
+        "scorer": plan.models.scorer is not None,
+    }
+    return {"embedder", "sentiment", "recogniser", *(role for role, has in also.items() if has)}
+
+
+def check_changed(claimed: Claimed) -> bool:
+    """Whether writer or prompts were changed in the run, after which noisy answers; votes come after it.
+
+    Raises:
+        VerificationError: the file that says so says something else.
+    """
+    file = claimed.evidence / CHANGED
+    if not file.is_file():
+        return False
+    stages = [] if claimed.budget is None else [release.stage for release in claimed.budget.releases]
+    before = [stage for stage in stages if not stage.startswith(ABOUT_TEXTS)]
+    if file.read_bytes() not in {changed_after(before[:count]) for count in range(len(before) + 1)}:
+        raise VerificationError(f"{CHANGED} does not say after which answers of this plan it was.")
+    return True
+
+
+def earlier_writers(claimed: Claimed) -> dict[tuple[str, str], int]:
+    """The other places and writers that were asked, and how often, as the release tells.
+
+    Another place is the same writer's, on another port of this machine; another writer is one that was
+    changed.
+
+    Raises:
+        VerificationError: the table cannot be read, or names another writer though none was changed.
+    """
+    changed = check_changed(claimed)
+    last = (egress.host_of(claimed.writer), claimed.writer.name)
+    try:
+        table = strict_json((claimed.folder / EGRESS).read_bytes())["seen"]
+        told = {(str(r["host"]), str(r["model"])): int(r["requests"]) for r in table if r["role"] == "writer"}
+    except (OSError, ValueError, LookupError, TypeError):
+        raise VerificationError(f"{EGRESS} cannot be read.") from None
+    others = {who: number for who, number in told.items() if who != last}
+    if not changed and any(model != claimed.writer.name for _, model in others):
+        raise VerificationError(f"{EGRESS} names another writer, and no writer was changed in this run.")
+    return others
+
+
+def check_ways(claimed: Claimed, tools: Tools) -> None:
+    """See that nobody was sent what the method may not send there; PrivacyError otherwise."""
+    if claimed.method.has_seeds:
+        check_sent(claimed.plan, tools)
+    else:
+        egress.check(roles(replace(tools)), private=claimed.budget is not None)
+
+
+def read_rows(claimed: Claimed) -> Pool:
+    """The texts of a release from private seeds, as its rows tell them: they cannot be derived.
+
+    Raises:
+        VerificationError: a row is not one of such a release.
+    """
+    labels, pack = claimed.plan.data.label_values, claimed.pack
+    allowed = {a.name for a in pack.attributes} | {"sentiment"}
+    found = []
+    try:
+        with (claimed.folder / CORPUS).open("rb") as lines:
+            for place, line in enumerate(lines):
+                row = strict_json(line)
+                values = {str(name): _text(value) for name, value in row["attributes"].items()}
+                if row["id"] != place or not values.keys() <= allowed:
+                    raise VerificationError(f"Line {place + 1} of {CORPUS} is no row of such a release.")
+                if "label" in row:
+                    values["label"] = _text(row["label"])
+                    if claimed.plan.data.label is None or (labels and values["label"] not in labels):
+                        raise VerificationError(
+                            f"Line {place + 1} of {CORPUS} has a label that no plan names."
+                        )
+                found.append(Candidate(place, _text(row["text"]), Card(values)))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        raise VerificationError(f"{CORPUS} cannot be read.") from None
+    return Pool(tuple(found))
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("a text was expected")  # noqa: TRY004  # one error type for one kind of damage
+    return value

@@ -1,0 +1,201 @@
+"""``rpsg verify --with-vault``: what only the operator can check, because it takes the private data.
+
+The commitment is opened, the run is told again from its evidence with the private rows beside it, and the
+noise of every answer is tested; run folder, account book and ledger must name the same draws. What comes out
+depends on private data: it is shown to the operator and written nowhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from rpsg import registry
+from rpsg.domains import read_pack
+from rpsg.errors import RpsgError, RunError, UsageError
+from rpsg.methods.tools import Job
+from rpsg.pipeline.execute import Silent, budget_of, load_tools
+from rpsg.pipeline.private_data import (
+    DONORS,
+    EMBEDDINGS,
+    account_of,
+    donors_and_voters,
+    open_door,
+    people_of,
+)
+from rpsg.pipeline.publish import EVIDENCE, LEDGER, PACK, PLAN, PRIVATE_LEDGER, TEXTS
+from rpsg.plan import read_toml, resolve
+from rpsg.privacy.commitment import commit_to
+from rpsg.privacy.evidence import evidence_file, parse_evidence
+from rpsg.privacy.files import strict_json
+from rpsg.privacy.noise import RoundedGaussian
+from rpsg.privacy.odometer import Odometer
+from rpsg.privacy.opening import OpeningKernel
+from rpsg.privacy.residuals import FALSE_ALARM
+from rpsg.privacy.write_ahead_log import journal_steps
+from rpsg.results import Check
+from rpsg.storage.cached_writer import ReplayWriter
+from rpsg.storage.failed_requests import FAILED, SettledWriter
+from rpsg.storage.readers import read_by_rule
+from rpsg.storage.run_folder import RunFolder
+from rpsg.verification.replay import kept_vectors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from rpsg.methods.tools import Tools
+    from rpsg.plan import Plan
+    from rpsg.privacy.private import Private
+    from rpsg.privacy.residuals import Outcome
+    from rpsg.protocols import Endpoint, OnReply, Progress, Reply, Request
+    from rpsg.records import Corpus
+
+COMMITMENT = "the commitment opens on these data"
+DRAWS = "run folder, account book and ledger name the same draws"
+STORY = "the run can be repeated with its private data"
+
+
+class WritesNothing:
+    """The writer of a method whose texts are on the shelf: a new one would not be the run's."""
+
+    endpoint: Endpoint = "local_model"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:  # noqa: ARG002  # refused
+        raise RunError("A text of this run is missing in its vault.", hint="Restore the private folder.")
+
+
+def open_run(run: Path, data: Path | None = None, progress: Progress | None = None) -> list[Check]:
+    """The checks of a published run that its vault and its private data allow; ``data`` says where these are.
+
+    Raises:
+        RpsgError: the run folder, its key or the data cannot be read.
+    """
+    if not (run / "run.json").is_file():
+        raise UsageError(
+            f"{run} is no run folder, and only there is the vault.",
+            hint="Name the folder that was given to rpsg run -o, not its release.",
+        )
+    plan = resolve(read_toml(run / PLAN))
+    ledger = strict_json((run / "release" / LEDGER).read_bytes())
+    if registry.method(plan.method.name).reads == "nothing":
+        raise UsageError(
+            "This run read no private data: there is nothing to open.", hint="Leave out --with-vault."
+        )
+    with RunFolder.finished(run) as folder:
+        found = plan if data is None else plan.model_copy(update={"data": _at(plan, data)})
+        corpus = _corpus(found)
+        checks = [_commitment(folder, corpus, ledger)]
+        if checks[0].ok and ledger.get("stage_plan"):
+            checks.append(_draws(folder, plan, ledger))
+            checks += _noise(folder, found, corpus, ledger, progress or Silent())
+        return checks
+
+
+def _at(plan: Plan, data: Path) -> Any:
+    return plan.data.model_copy(update={"path": str(data)})
+
+
+def _corpus(plan: Plan) -> Private[Corpus]:
+    return read_by_rule(plan.data).map(lambda reading: reading.corpus)
+
+
+def _commitment(folder: RunFolder, corpus: Private[Corpus], ledger: Mapping[str, Any]) -> Check:
+    kept = json.loads(folder.vault.read(PRIVATE_LEDGER))["commitment"]
+    nonce = bytes.fromhex(kept["nonce"])
+    told = ledger.get("private_commitment", {}).get("value")
+    if commit_to(corpus, nonce).value == told:
+        return Check(COMMITMENT, ok=True, detail="these rows, in this order, with the nonce of the vault")
+    return Check(COMMITMENT, ok=False, detail="the ledger's commitment is to other rows, or another run's")
+
+
+def _draws(folder: RunFolder, plan: Plan, ledger: Mapping[str, Any]) -> Check:
+    reasons = list(_differences(folder, plan, ledger))
+    return Check(DRAWS, ok=not reasons, detail="; ".join(reasons) or "each once, under the same id")
+
+
+def _differences(folder: RunFolder, plan: Plan, ledger: Mapping[str, Any]) -> Iterator[str]:
+    lines = [m for m in ledger["mechanisms"] if m["kind"] == "rounded_gaussian"]
+    steps = journal_steps(folder.private_path("releases.jsonl"))
+    drawn = {draw for step in steps.values() for draw in step.draws}
+    if sorted(steps) != list(range(len(lines))):
+        yield f"the journal has {len(steps)} releases and the ledger {len(lines)}"
+        return
+    for seq, line in enumerate(lines):
+        content = evidence_file(folder.evidence, seq).read_bytes()
+        if not line["output_sha256"] == steps[seq].sha256 == hashlib.sha256(content).hexdigest():
+            yield f"{line['stage']}: journal, evidence and ledger do not name the same noisy answer"
+        elif parse_evidence(content).draw not in steps[seq].draws:
+            yield f"{line['stage']}: the journal does not know the draw of the evidence"
+    paid = account_of(plan, Odometer()).draws_of(folder.run_id)
+    if drawn - paid:
+        yield f"the account book does not know {len(drawn - paid)} of {len(drawn)} draws"
+    if paid - drawn:
+        yield (
+            f"the account book holds {len(paid - drawn)} draws of this run that this folder does not know: "
+            "noise was drawn in a copy of it, or before it was rolled back"
+        )
+
+
+def _noise(
+    folder: RunFolder, plan: Plan, corpus: Private[Corpus], ledger: Mapping[str, Any], progress: Progress
+) -> list[Check]:
+    kernel = OpeningKernel(folder.evidence, ledger)
+    try:
+        _tell_again(folder, plan, corpus, ledger, kernel, progress)
+    except RpsgError as error:
+        return [*_verdicts(kernel.outcomes), Check(STORY, ok=False, detail=error.message)]
+    return _verdicts(kernel.outcomes)
+
+
+def _tell_again(
+    folder: RunFolder,
+    plan: Plan,
+    corpus: Private[Corpus],
+    ledger: Mapping[str, Any],
+    kernel: OpeningKernel,
+    progress: Progress,
+) -> None:
+    method = registry.method(plan.method.name)
+    tools = _tools(folder, plan, ledger, has_seeds=method.has_seeds)
+    gathered = partial(people_of, plan, folder, tools, progress)
+    seeding = None
+    if method.reads == "donors":
+        donors, corpus = donors_and_voters(plan, folder, corpus)
+        seeding = open_door(folder, gathered(donors, DONORS), RoundedGaussian())
+    people = gathered(corpus, EMBEDDINGS)
+    pack = read_pack(folder.evidence / PACK)
+    budget = budget_of(plan, pack)
+    seen = plan.without_data()
+    if not method.has_seeds:
+        tools = replace(tools, embedder=kept_vectors(folder.release / EVIDENCE, tools))
+    method.synthesize(Job(seen, pack, budget, people, kernel, tools, progress, folder.key, seeding))
+
+
+def _tools(folder: RunFolder, plan: Plan, ledger: Mapping[str, Any], *, has_seeds: bool) -> Tools:
+    writer = str(ledger["egress"][0].get("model", ""))
+    if has_seeds:
+        return load_tools(plan, WritesNothing(writer))
+    evidence = folder.release / EVIDENCE
+    replay = ReplayWriter(evidence / TEXTS, name=writer)
+    tools = load_tools(plan, replay)
+    return replace(tools, writer=SettledWriter(replay, evidence / FAILED))
+
+
+def _verdicts(outcomes: Sequence[Outcome]) -> list[Check]:
+    return [_verdict(outcome, 2 * len(outcomes)) for outcome in outcomes]
+
+
+def _verdict(found: Outcome, tests: int) -> Check:
+    counts = "1 count" if found.cells == 1 else f"{found.cells} counts"
+    chances = f"p = {found.spread:.2g} for its spread and {found.mean:.2g} for its mean, over {counts}"
+    detail = found.reason or f"{chances}; a p below {FALSE_ALARM / max(1, tests):.1g} would fail"
+    return Check(
+        f"noisy minus clean is the stated noise: {found.stage}", ok=found.is_noise(tests), detail=detail
+    )

@@ -1,0 +1,206 @@
+"""A release made again, from a release alone: noisy counts, plan, pack, replies and public models.
+
+No private data is there to be read: the people of a replay have none, and asking them is an error. What
+comes out must be the release, byte for byte. Where texts were made from private records, nobody else can
+derive them, so the rows are taken as they are and all the rest is made from them, plan, pack and evidence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from rpsg.errors import ModelError, UsageError, VerificationError
+from rpsg.methods.flows import flows_of
+from rpsg.methods.split import retell
+from rpsg.methods.tools import Job, Tools
+from rpsg.models.by_digest import KNOWN, check_known
+from rpsg.pipeline.execute import Silent, load_tools
+from rpsg.pipeline.private_data import NoQuestions, nobody
+from rpsg.pipeline.publish import TEXTS, Made
+from rpsg.pipeline.seeded_release import sigma_told
+from rpsg.privacy.facts import Flow
+from rpsg.privacy.replay import ReplayKernel
+from rpsg.storage.cached_writer import ReplayWriter
+from rpsg.storage.failed_requests import FAILED, SettledWriter
+from rpsg.storage.public_vectors import VECTORS, PublicVectors, read_vectors
+from rpsg.verification.claimed import (
+    check_amount,
+    check_changed,
+    check_ways,
+    earlier_writers,
+    named_tools,
+    read_rows,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from pathlib import Path
+
+    from rpsg.plan import Plan
+    from rpsg.privacy.kernel import Performed
+    from rpsg.protocols import Progress, Writer
+    from rpsg.records import Pool
+    from rpsg.verification.claimed import Claimed
+
+ROLES = tuple(KNOWN)
+
+
+def check_roles(models: Mapping[str, str]) -> None:
+    """UsageError for a model of a role that a replay does not have."""
+    if strangers := sorted(set(models) - set(ROLES)):
+        raise UsageError(
+            f"A replay has no model called {strangers[0]!r}.", hint=f"There are: {', '.join(ROLES)}."
+        )
+
+
+def made_again(
+    claimed: Claimed,
+    plan: Plan,
+    models: Mapping[str, str],
+    plugins: Collection[str],
+    progress: Progress | None,
+) -> Made:
+    """What the release was made from, all of it derived but for what its ledger alone can say.
+
+    Args:
+        claimed: the release.
+        plan: its plan, with the models that may be opened here.
+        models: the models that the caller named, by role.
+        plugins: names of strangers' models that the caller allows.
+        progress: is told how far it is.
+
+    Raises:
+        RpsgError: something does not follow; the sentence says what.
+    """
+    told = progress or Silent()
+    if claimed.method.has_seeds:
+        return _from_rows(claimed, told)
+    return _from_replies(claimed, plan, models, plugins, told)
+
+
+def _from_replies(
+    claimed: Claimed, plan: Plan, models: Mapping[str, str], plugins: Collection[str], told: Progress
+) -> Made:
+    """The story told again, with the noisy answers and the replies of the evidence."""
+    replies = ReplayWriter(claimed.evidence / TEXTS, name=claimed.writer.name)
+    settled = SettledWriter(replies, claimed.evidence / FAILED)
+    check_amount(claimed, len(replies) + len(settled.failed))
+    tools = load_known(plan, models, plugins, replies)
+    _same_models(claimed, tools)
+    check_ways(claimed, replace(tools, writer=claimed.writer))
+    kernel = None if claimed.budget is None else ReplayKernel(claimed.evidence, claimed.ledger)
+    vectors = kept_vectors(claimed.evidence, tools)
+    job = _job(claimed, replace(tools, writer=settled, embedder=vectors), kernel, told)
+    pool = claimed.method.synthesize(job)
+    return Made(
+        claimed.plan,
+        claimed.pack,
+        claimed.budget,
+        pool,
+        replace(tools, writer=claimed.writer),
+        claimed.evidence,
+        _performed(claimed, kernel),
+        replies.some(settled.asked),
+        vectors.to_bytes(),
+        settled.failed & settled.asked,
+        len(settled.asked),
+        earlier_writers(claimed),
+    )
+
+
+def _from_rows(claimed: Claimed, told: Progress) -> Made:
+    """The rows as they are; what was asked of voters, told again."""
+    tools, pool = named_tools(claimed), read_rows(claimed)
+    check_changed(claimed)
+    check_ways(claimed, tools)
+    ledger = claimed.ledger
+    expected = flows_of(claimed.plan, tools)
+    flows = tuple(Flow(f["from"], f["to"], f["what"]) for f in ledger["non_dp_flows"])
+    if flows != expected:
+        raise VerificationError("The ways of private text in the ledger are not those of this plan.")
+    kernel = None
+    if claimed.budget is not None:
+        kernel = ReplayKernel(claimed.evidence, ledger)
+        retell(_job(claimed, tools, kernel, told), kernel, len(pool))
+    return Made(
+        claimed.plan,
+        claimed.pack,
+        claimed.budget,
+        pool,
+        tools,
+        claimed.evidence,
+        _performed(claimed, kernel),
+        noise=ledger["rng"]["source"],
+        sigma=sigma_told(ledger["claim"]["text"]),
+        flows=flows,
+    )
+
+
+def written_again(
+    claimed: Claimed,
+    plan: Plan,
+    models: Mapping[str, str],
+    plugins: Collection[str],
+    progress: Progress | None,
+) -> Pool:
+    """The pool as the writer writes it anew; arguments and errors as for ``made_again``."""
+    tools = load_known(plan, models, plugins, None)
+    if tools.writer.name != claimed.writer.name:
+        raise VerificationError(
+            f"The writer here is {tools.writer.name}, the ledger names {claimed.writer.name}."
+        )
+    settled = SettledWriter(tools.writer, claimed.evidence / FAILED)
+    told = progress or Silent()
+    kernel = None if claimed.budget is None else ReplayKernel(claimed.evidence, claimed.ledger)
+    tools = replace(tools, writer=settled, embedder=kept_vectors(claimed.evidence, tools))
+    pool: Pool = claimed.method.synthesize(_job(claimed, tools, kernel, told))
+    return pool
+
+
+def kept_vectors(evidence: Path, tools: Tools) -> PublicVectors:
+    """The embedder, with the rounded embeddings that the run kept in place of its own."""
+    return PublicVectors(tools.embedder, read_vectors(evidence / VECTORS, tools.embedder.dim))
+
+
+def _job(claimed: Claimed, tools: Tools, kernel: ReplayKernel | None, told: Progress) -> Job:
+    people = nobody(tools, told)
+    return Job(claimed.plan, claimed.pack, claimed.budget, people, kernel or NoQuestions(), tools, told)
+
+
+def _performed(claimed: Claimed, kernel: ReplayKernel | None) -> Performed | None:
+    if kernel is None or claimed.budget is None:
+        return None
+    return kernel.performed(claimed.budget, str(claimed.ledger["rng"]["source"]))
+
+
+def load_known(
+    plan: Plan, models: Mapping[str, str], plugins: Collection[str], writer: Writer | None
+) -> Tools:
+    """The models of a plan, those of ``models`` in their place; ``writer`` stands in for the plan's.
+
+    Raises:
+        VerificationError: the plan names a model that may not be opened, or that is not here.
+    """
+    opened = [role for role in ROLES if role != "writer" or writer is None]
+    check_known(plan, opened, models, plugins)
+    plan = plan.model_copy(update={"models": plan.models.model_copy(update=dict(models))})
+    try:
+        return load_tools(plan, writer)
+    except (UsageError, ModelError) as error:
+        raise VerificationError(
+            f"A model of this release was not found here: {error.message}",
+            hint=f"{error.hint} If the run had it as a file or folder, say where yours is, for instance: "
+            f"rpsg verify RUN --model embedder=PATH (roles: {', '.join(ROLES)}).".strip(),
+        ) from None
+
+
+def _same_models(claimed: Claimed, tools: Tools) -> None:
+    """Another embedder would choose other texts: that says nothing about the release."""
+    named = {line["name"] for line in claimed.ledger["public_inputs"]}
+    for model in (tools.embedder, tools.sentiment):
+        if model.name not in named:
+            raise VerificationError(
+                f"This release was made with other models than those here ({model.name} is not among them).",
+                hint="Bring the models that the ledger names with: rpsg models pull",
+            )

@@ -1,0 +1,336 @@
+"""``rpsg verify``: a release is copied, checked, made again from its evidence, and compared byte for byte."""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rpsg.errors import RpsgError, UsageError, VerificationError
+from rpsg.files import file_sha256
+from rpsg.pipeline.publish import (
+    CORPUS,
+    EVIDENCE,
+    LEDGER,
+    PARQUET,
+    PLAN,
+    build_release,
+    rows_of,
+    synthetic_texts,
+    write_rows,
+)
+from rpsg.pipeline.seeded_release import short_claim
+from rpsg.plan import Plan, Server, read_toml, resolve
+from rpsg.privacy.checks import makes_dp_claim
+from rpsg.privacy.facts import Free
+from rpsg.privacy.files import strict_json
+from rpsg.privacy.ledger import code_facts
+from rpsg.privacy.opinion import disagreements
+from rpsg.privacy.signing import SIGNATURE, is_signed, public_key
+from rpsg.privacy.verify import CANNOT_SHOW, verify_release
+from rpsg.results import Check, Verification
+from rpsg.storage.export import is_of_this_version, same_table
+from rpsg.storage.foreign import copied, release_in
+from rpsg.storage.own import is_own
+from rpsg.verification.claimed import read_claimed
+from rpsg.verification.replay import check_roles, made_again, written_again
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from rpsg.pipeline.publish import Made
+    from rpsg.protocols import Progress
+    from rpsg.records import Pool
+    from rpsg.verification.claimed import Claimed
+
+FOLDER = "the folder holds a release and nothing else"
+FOLLOWS = "everything follows from plan, pack and evidence"
+PROGRAM = "the program that made it"
+SIGNED = "signature"
+OPINION = "every epsilon again, by another accountant"
+UNKNOWN_SIGNER = "who holds the key that signed it: compare the fingerprint, or name the key with --key"
+UNSIGNED = "who made it: nobody has signed it, and this program builds a release that fits from any inputs"
+REGENERATE = "the writer writes the same texts again"
+FROM_SEEDS = (
+    "that the rows follow from their inputs: they began with private records, so only the operator can",
+    "that the rows are synthetic at all: the operator could have put others in their place",
+)
+OTHER_PARQUET = f"that {PARQUET}, written by another version of pyarrow, holds no bytes beside its table"
+FROM_VOTERS = ("that the voters' noisy answers are those that were drawn: rows do not follow from them",)
+#: What damaged or hostile files can bring a story to raise, besides our own errors.
+_BROKEN = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError, OSError)
+
+
+def verify(
+    path: Path,
+    *,
+    regenerate: bool = False,
+    models: Mapping[str, str] | None = None,
+    plugins: Collection[str] = (),
+    progress: Progress | None = None,
+    key: Path | None = None,
+    second_opinion: bool = False,
+) -> Verification:
+    """Check the release in ``path``, or in the run folder ``path``; it may be a stranger's.
+
+    Nothing that the release names is opened: no model but those known here by digest and those that the
+    caller names by role in ``models``, no server, no place outside its folder, no plug-in but ``plugins``.
+    The first thing about its form that is wrong ends the check. With ``key`` the release must be signed by
+    that public key; with ``second_opinion`` another accountant computes every epsilon again.
+
+    Raises:
+        VerificationError: there is no release.
+        UsageError: ``models`` names a role that a replay does not have.
+    """
+    check_roles(models or {})
+    asked_for = None if key is None else public_key(key)
+    release = release_in(path)
+    try:
+        with copied(release) as copy:
+            found = _of_copy(copy, release, regenerate, dict(models or {}), plugins, progress)
+            return _with_opinions(found, copy, asked_for, second_opinion=second_opinion)
+    except VerificationError as error:
+        return Verification(release, (Check(FOLDER, ok=False, detail=str(error)),), CANNOT_SHOW)
+
+
+def _with_opinions(
+    found: Verification, copy: Path, key: bytes | None, *, second_opinion: bool
+) -> Verification:
+    """The verification with who signed it and what another accountant says, once the form is right."""
+    form = next((check for check in found.checks if check.name == "form"), None)
+    if form is None or not form.ok:
+        return found
+    ledger = strict_json((copy / LEDGER).read_bytes())
+    checks = [*found.checks, *_signed(copy, ledger, key)]
+    cannot_show = found.cannot_show
+    if key is None:
+        cannot_show += (UNKNOWN_SIGNER if "signer" in ledger else UNSIGNED,)
+    if second_opinion and makes_dp_claim(ledger) and all(check.ok for check in found.checks):
+        reasons = list(disagreements(ledger))
+        detail = "; ".join(reasons) or "privacy-loss distributions give the same figures"
+        checks.append(Check(OPINION, ok=not reasons, detail=detail))
+    return replace(found, checks=tuple(checks), cannot_show=cannot_show)
+
+
+def _signed(copy: Path, ledger: Mapping[str, Any], key: bytes | None) -> Iterator[Check]:
+    """Whether the signature fits the key in the ledger, and whether that is the key of the caller."""
+    signer, file = ledger.get("signer"), copy / SIGNATURE
+    if signer is None:
+        if key is not None:
+            yield Check(SIGNED, ok=False, detail="nobody has signed this release")
+        if file.is_file():
+            yield Check(SIGNED, ok=False, detail="there is a signature, and the ledger names no signer")
+        return
+    content = file.read_bytes() if file.is_file() else b""
+    if not is_signed(signer, (copy / LEDGER).read_bytes(), content):
+        yield Check(SIGNED, ok=False, detail="the signature is not one of this ledger by the key it names")
+    elif key is None:
+        yield Check(SIGNED, ok=True, detail=f"by {signer['fingerprint']}; whose key that is was not checked")
+    elif signer["public_key"] != key.hex():
+        yield Check(SIGNED, ok=False, detail=f"by {signer['fingerprint']}, which is another key than yours")
+    else:
+        yield Check(SIGNED, ok=True, detail=f"by the key that you named, {signer['fingerprint']}")
+
+
+def _of_copy(
+    copy: Path,
+    release: Path,
+    regenerate: bool,
+    models: dict[str, str],
+    plugins: Collection[str],
+    progress: Progress | None,
+) -> Verification:
+    found = verify_release(copy / LEDGER, copy / CORPUS, copy / EVIDENCE)
+    checks = [Check(FOLDER, ok=True), *(Check(c.name, c.ok is True, c.detail) for c in found)]
+    if not all(check.ok for check in checks):
+        return Verification(release, tuple(checks), CANNOT_SHOW)
+    ledger = strict_json((copy / LEDGER).read_bytes())
+    if changed := list(_changed(copy, ledger)):
+        return Verification(release, (*checks, *changed), CANNOT_SHOW, makes_dp_claim(ledger))
+    cannot_show: tuple[str, ...] = CANNOT_SHOW
+    program, note = _program(ledger)
+    checks.append(program)
+    cannot_show += (note,) if note else ()
+    try:
+        claimed = read_claimed(copy, ledger, plugins) if program.ok else None
+    except RpsgError as error:
+        checks.append(Check(FOLLOWS, ok=False, detail=str(error)))
+        claimed = None
+    if claimed is not None:
+        if regenerate and claimed.method.has_seeds:
+            raise UsageError(
+                "A release that began with private records cannot be written again from what is public.",
+                hint="Leave out --regenerate: everything but the rows is checked.",
+            )
+        cannot_show += FROM_SEEDS if claimed.method.has_seeds else ()
+        cannot_show += FROM_VOTERS if claimed.method.reads == "donors" else ()
+        opened = (plan_to_open(release, claimed, models), models, plugins, progress)
+        checks += _made_again(claimed, regenerate, *opened)
+        cannot_show += (OTHER_PARQUET,) if _is_other_parquet(copy) else ()
+    return Verification(release, tuple(checks), cannot_show, makes_dp_claim(ledger))
+
+
+def _changed(copy: Path, ledger: Mapping[str, Any]) -> Iterator[Check]:
+    """The files that are not those that the ledger names: a look at their hashes, before anything is made."""
+    here = _names(copy)
+    if len({output["name"] for output in ledger["outputs"]}) != len(ledger["outputs"]):
+        # Each is read once: a ledger of a few megabytes could ask for the same file a hundred thousand times.
+        yield Check("outputs", ok=False, detail="the ledger names a file twice")
+        return
+    for output in ledger["outputs"]:
+        name = str(output["name"])
+        if name not in here:
+            shown = ascii(name[:100])[1:-1]
+            yield Check(shown, ok=False, detail="is named in the ledger, and is not in the release")
+        elif file_sha256(copy / name) != output["sha256"]:
+            yield Check(name, ok=False, detail="was changed: it is not the file that the ledger names")
+
+
+def _made_again(
+    claimed: Claimed,
+    regenerate: bool,
+    plan: Plan,
+    models: Mapping[str, str],
+    plugins: Collection[str],
+    progress: Progress | None,
+) -> list[Check]:
+    """The files of the release as they follow, or the one thing that does not."""
+    try:
+        made = made_again(claimed, plan, models, plugins, progress)
+        checks = list(_compared(claimed, made))
+        checks.insert(0, _followed(claimed, checks))
+        if regenerate and all(check.ok for check in checks):
+            pool = written_again(claimed, plan, models, plugins, progress)
+            same = _corpus_of(pool) == (claimed.folder / CORPUS).read_bytes()
+            detail = "byte for byte" if same else f"what it writes differs from {CORPUS}"
+            checks.append(Check(REGENERATE, ok=same, detail=detail))
+    except RpsgError as error:
+        return [Check(FOLLOWS, ok=False, detail=str(error))]
+    except _BROKEN as error:
+        return [Check(FOLLOWS, ok=False, detail=f"it cannot be made again ({type(error).__name__})")]
+    else:
+        return checks
+
+
+def _followed(claimed: Claimed, files: list[Check]) -> Check:
+    """The answer over all files."""
+    other = sum(not check.ok for check in files)
+    if other:
+        version, here = str(claimed.ledger["code"]["version"])[:40], code_facts()["version"]
+        way_out = "" if version == here else f"; check it with the version that made it ({version!a})"
+        return Check(FOLLOWS, ok=False, detail=f"{other} of {len(files)} files are others{way_out}")
+    rows = ", but for the rows" if claimed.method.has_seeds else ""
+    return Check(FOLLOWS, ok=True, detail=f"byte for byte, without private data{rows}")
+
+
+def _program(ledger: Mapping[str, Any]) -> tuple[Check, str]:
+    """Whether the ledger names this program, and what cannot be shown where it names another version."""
+    told, here = ledger["code"], code_facts()
+    if told["source_sha256"] == here["source_sha256"]:
+        return Check(PROGRAM, ok=True, detail="is the one that checks it, byte for byte"), ""
+    if told["version"] == here["version"]:
+        detail = (
+            f"calls itself rpsg {here['version']} as this one does, and has other sources: check it with "
+            f"those, whose digest begins with {ascii(str(told['source_sha256'])[:12])[1:-1]}"
+        )
+        return Check(PROGRAM, ok=False, detail=detail), ""
+    version = ascii(str(told["version"])[:40])
+    note = f"that version {version} of rpsg, which made it, does what this one ({here['version']}) does"
+    return Check(PROGRAM, ok=True, detail=f"is another version ({version}); this one derives the same"), note
+
+
+def plan_to_open(release: Path, claimed: Claimed, models: dict[str, str]) -> Plan:
+    """The plan whose models may be opened: that of a run which began here, else one without its server."""
+    run = release.absolute().parent
+    if release.name == "release" and is_own(run):
+        own = resolve(read_toml(run / PLAN))
+        for role in ("writer", "embedder", "scorer", "sentiment"):
+            if (name := getattr(own.models, role)) is not None:
+                models.setdefault(role, name)
+        return claimed.plan.model_copy(update={"models": own.models, "server": own.server})
+    plain = claimed.plan.models.model_copy(
+        update={"slots": None, "threads": None, "context": type(claimed.plan.models)().context}
+    )
+    return claimed.plan.model_copy(update={"models": plain, "server": Server()})
+
+
+def _compared(claimed: Claimed, made: Made) -> Iterator[Check]:
+    """Each file of the release beside the one that is made here; two trees with the same names, or not."""
+    with tempfile.TemporaryDirectory(prefix="rpsg-verify-") as scratch:
+        again = Path(scratch) / "release"
+        again.mkdir()
+        parquet = parquet_of(claimed.folder, made)
+        build_release(again, made, Free.of(claimed.ledger), parquet=parquet)
+        theirs, ours = _names(claimed.folder), _names(again)
+        if "signer" in claimed.ledger:
+            theirs.discard(SIGNATURE)  # nobody else can make it; ``_signed`` looks at it
+        for name in sorted(theirs | ours):
+            yield _same_file(name, claimed.folder / name, again / name)
+
+
+def parquet_of(folder: Path, made: Made) -> bytes | None:
+    """The foreign Parquet file if it holds the table of the rows; None if another; no bytes if none."""
+    file = folder / PARQUET
+    if not file.is_file():
+        return b""
+    rows = rows_of(made, short_claim(made) if made.is_seeded else "")
+    content = file.read_bytes()
+    return content if same_table(content, rows) else None
+
+
+def _is_other_parquet(copy: Path) -> bool:
+    """Whether there is a Parquet file whose maker cannot make the same bytes here."""
+    file = copy / PARQUET
+    return file.is_file() and find_spec("pyarrow") is not None and not is_of_this_version(file.read_bytes())
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def _same_file(name: str, theirs: Path, ours: Path) -> Check:
+    if not theirs.is_file():
+        return Check(name, ok=False, detail="is missing, and belongs to this release")
+    if not ours.is_file():
+        return Check(name, ok=False, detail="does not belong to this release")
+    told, made = theirs.read_bytes(), ours.read_bytes()
+    if told == made:
+        return Check(name, ok=True, detail="as it follows from plan, pack and evidence")
+    return Check(name, ok=False, detail=f"differs from what follows{_where(name, told, made)}")
+
+
+def _where(name: str, told: bytes, made: bytes) -> str:
+    """Where two files first differ: a key of a JSON file, else a line."""
+    if name.endswith(".json"):
+        try:
+            return f", first at {_first_key(strict_json(told), strict_json(made)) or 'its spelling'}"
+        except ValueError:
+            return " and is no JSON"
+    lines = zip(io.BytesIO(told), io.BytesIO(made), strict=False)
+    number = next((i for i, (a, b) in enumerate(lines, start=1) if a != b), 0)
+    return f", first in line {number}" if number else ", at its end"
+
+
+def _first_key(told: Any, made: Any, place: str = "") -> str:
+    if isinstance(told, dict) and isinstance(made, dict):
+        for key in made | told:
+            inner = f"{place}.{key}" if place else str(key)
+            if key not in told or key not in made:
+                return inner
+            if found := _first_key(told[key], made[key], inner):
+                return found
+        return ""
+    if isinstance(told, list) and isinstance(made, list) and len(told) == len(made):
+        pairs = enumerate(zip(told, made, strict=True))
+        return next((f for i, (a, b) in pairs if (f := _first_key(a, b, f"{place}[{i}]"))), "")
+    return "" if json.dumps(told) == json.dumps(made) else place or "its whole"
+
+
+def _corpus_of(pool: Pool) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="rpsg-verify-") as scratch:
+        write_rows(Path(scratch), synthetic_texts(pool), parquet=b"")
+        return (Path(scratch) / CORPUS).read_bytes()

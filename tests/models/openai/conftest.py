@@ -1,0 +1,49 @@
+"""A real server of the local writer's weights, on the loopback interface, behind a key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rpsg.models.download import locate
+from rpsg.models.llamacpp.server import LlamaServer, _parameters
+from rpsg.plan import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KEY = "RPSG_TEST_KEY"
+
+
+@pytest.fixture(scope="module")
+def llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Where it is, as a plan says it; its key is in the environment for as long as it runs."""
+    server = LlamaServer(
+        locate("smollm2-135m"),
+        slots=6,
+        context=512,
+        threads=1,
+        chat=True,
+        narrow=False,
+        state=tmp_path_factory.mktemp("slots"),
+        verbose=False,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(KEY, server._key)
+        yield Server(base_url=f"http://{server._host}:{server._port}/v1", key_env=KEY, concurrency=6)
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def llama_rows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The same weights on a server that gives rows in place of texts."""
+    import xllamacpp
+
+    path, state = locate("smollm2-135m"), tmp_path_factory.mktemp("rows")
+    parameters = _parameters(path, 1, 512, 1, state, verbose=False)
+    parameters.embedding = True
+    parameters.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+    server = xllamacpp.Server(parameters)
+    yield Server(base_url=server.listening_address)
+    del server

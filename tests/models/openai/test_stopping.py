@@ -1,0 +1,148 @@
+"""When asking ends: what no request survives, Ctrl-C, and how much may be under way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.models.openai.asks import ASK, says
+from tests.models.openai.faulty import FaultyServer, answer, until
+
+from rpsg.errors import ModelError
+from rpsg.models.openai.writer import ServerWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rpsg.protocols import Reply
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (401, "OPENAI_API_KEY"),
+        (403, "rpsg doctor"),
+        (404, "no model m at this address"),
+        (402, "paid"),
+        (501, "cannot"),
+    ],
+)
+@pytest.mark.parametrize("private", [False, True], ids=["public", "private"])
+def test_what_no_request_can_survive_stops_at_once(status: int, words: str, *, private: bool) -> None:
+    """What the server says of it is shown, but not where it may quote a private text."""
+    with FaultyServer(lambda _: (status, {"error": {"message": "Write. is what you said"}})) as server:
+        writer = ServerWriter("m", server.settings(concurrency=2))
+        with pytest.raises(ModelError, match=words) as stopped:
+            writer.write([replace(ASK, seed=seed, private=private) for seed in range(50)])
+    assert len(server.asked) <= 4
+    assert ("what you said" in str(stopped.value)) is not private
+
+
+def test_an_empty_account_stops_at_once() -> None:
+    with pytest.raises(ModelError, match="no quota left"):
+        says((429, {"error": {"code": "insufficient_quota", "message": "x"}}))
+
+
+def test_a_wait_of_hours_is_told_and_not_waited() -> None:
+    with pytest.raises(ModelError, match="come back in 60 minutes"):
+        says((429, {}, "Retry-After: 3600"))
+
+
+def test_a_server_that_gives_nobody_a_text_is_not_asked_forever() -> None:
+    with FaultyServer(lambda _: answer("")) as server:
+        writer = ServerWriter("m", server.settings(concurrency=2))
+        with pytest.raises(ModelError, match=r"no text to any of the first 20 requests \(an empty text"):
+            writer.write([replace(ASK, seed=seed) for seed in range(500)])
+    assert len(server.asked) < 25
+
+
+def test_a_server_that_is_not_there_ends_with_an_error_after_some_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("rpsg.models.openai.retry.NEVER_CAME", 0.2)
+    told: list[str] = []
+    with FaultyServer() as server:
+        gone = server.settings(timeout=0.1)
+    writer = ServerWriter("m", gone, first_pause=0.001)
+    writer.tell_trouble(told.append)
+    with pytest.raises(ModelError, match=r"gave no answer in[\s\S]*rpsg doctor"):
+        writer.write([replace(ASK, seed=seed) for seed in range(40)])
+    assert len(told) == 1, "the first failure is told at once, and only that one"
+    assert "does not answer" in told[0]
+
+
+def test_a_server_that_answered_before_is_waited_for_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rpsg.models.openai.client._SHORTEST_PATIENCE", 0.2)
+    monkeypatch.setattr("rpsg.models.openai.retry.NEVER_CAME", 0.0)
+    acts = iter(["ok"])
+    with FaultyServer(lambda _: next(acts, "500")) as server:
+        writer = ServerWriter("m", server.settings(timeout=0.1, concurrency=1), first_pause=0.001)
+        with pytest.raises(ModelError, match=r"answered nothing for[\s\S]*same command again"):
+            writer.write([replace(ASK, seed=seed) for seed in range(40)])
+
+
+@pytest.fixture
+def listens_to_ctrl_c() -> Iterator[None]:
+    """A process started in the background ignores the signal, and the test would wait for ever."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("listens_to_ctrl_c")
+def test_ctrl_c_stops_at_once_and_leaves_nothing_behind() -> None:
+    with FaultyServer(lambda asked: "ok" if asked.body["seed"] < 3 else "hang") as server:
+        writer = ServerWriter("m", server.settings(concurrency=8))
+
+        def interrupt() -> None:
+            reached.append(until(lambda: server.under_way >= 7))
+            os.kill(os.getpid(), signal.SIGINT)
+
+        reached: list[bool] = []
+        threading.Thread(target=interrupt).start()
+        began = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            writer.write([replace(ASK, seed=seed) for seed in range(40)])
+        assert reached == [True]
+        assert time.monotonic() - began < 15, "hanging requests are not waited for: they would take 20 s"
+        assert not [t for t in threading.enumerate() if t.name == "rpsg-server"]
+        assert writer.write([replace(ASK, seed=1)])[0].text == "reply to 1"
+
+
+def test_never_more_are_under_way_than_the_plan_allows() -> None:
+    with FaultyServer(latency=0.01) as server:
+        ServerWriter("m", server.settings(concurrency=5)).write([replace(ASK, seed=s) for s in range(100)])
+    assert server.most_under_way == 5
+
+
+def test_a_slow_listener_keeps_no_more_waiting_than_may_be_under_way() -> None:
+    lost: list[int] = []
+    with FaultyServer() as server:
+
+        def listen(index: int, reply: Reply) -> None:
+            threading.Event().wait(0.005)
+            lost.append(server.answered.total() - len(lost))
+
+        ServerWriter("m", server.settings(concurrency=4)).write(
+            [replace(ASK, seed=s) for s in range(60)], listen
+        )
+    assert max(lost) <= 4 + 1
+
+
+def test_a_listener_that_raises_leaves_nothing_behind() -> None:
+    def refuse(index: int, reply: Reply) -> None:
+        raise RuntimeError("enough")
+
+    with FaultyServer(latency=0.01) as server:
+        writer = ServerWriter("m", server.settings(concurrency=8))
+        try:
+            writer.write([replace(ASK, seed=seed) for seed in range(400)], refuse)
+        except RuntimeError:
+            assert not [t for t in threading.enumerate() if t.name == "rpsg-server"]
+        else:
+            pytest.fail("it went on")

@@ -1,0 +1,176 @@
+"""Who the other side of a connection is, and what comes over it in unusual ways."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import subprocess
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.models.openai.asks import ASK
+
+from rpsg.errors import ModelError
+from rpsg.models.openai.endpoint import Address
+from rpsg.models.openai.http_request import Client, LostError, _wait
+from rpsg.models.openai.transport import target
+from rpsg.models.openai.writer import ServerWriter
+from rpsg.plan import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+    from pathlib import Path
+
+    Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+GOOD = b'{"choices": [{"message": {"content": "A text."}, "finish_reason": "stop"}]}'
+WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(GOOD) + GOOD
+
+
+def posted(talk: Talk, *, url: str = "http", secure: ssl.SSLContext | None = None, **proxy: bool) -> bytes:
+    """The body that a client gets which posts to a server that talks like this."""
+
+    async def run() -> bytes:
+        server = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=secure)
+        port = server.sockets[0].getsockname()[1]
+        address = Address("", f"localhost:{port}", is_local=True)
+        async with server, Client(f"{url}://localhost:{port}/v1", {}, address, timeout=5) as client:
+            return (await client.post(b"{}")).body
+
+    return asyncio.run(run())
+
+
+def says(*pieces: bytes) -> Talk:
+    """A server that sends these pieces for a request, and hangs up."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n{}")
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+        writer.close()
+
+    return talk
+
+
+def test_an_answer_in_chunks_is_put_together() -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert posted(says(head, b"3\r\nabc\r\n", b"2\r\nde\r\n0\r\n\r\n")) == b"abcde"
+
+
+def test_an_answer_that_ends_with_the_connection_is_whole() -> None:
+    assert posted(says(b"HTTP/1.0 200 OK\r\n\r\n", b"abc", b"de")) == b"abcde"
+
+
+def test_what_is_sent_ahead_of_an_answer_is_passed_over() -> None:
+    assert posted(says(b"HTTP/1.1 100 Continue\r\n\r\n", WHOLE)) == GOOD
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"SSH-2.0-OpenSSH\r\n", WHOLE[:30], WHOLE[:-1], b"HTTP/1.1 200 OK\r\nA\r\n\r\n"]
+)
+def test_what_is_no_whole_answer_is_a_cut_connection(sent: bytes) -> None:
+    with pytest.raises(LostError, match="the connection was cut"):
+        posted(says(sent))
+
+
+def test_a_wait_is_read_in_every_form() -> None:
+    assert _wait({"retry-after": "7"}) == 7
+    assert _wait({"retry-after-ms": "1500", "retry-after": "2"}) == 1.5
+    dates = {"retry-after": "Sun, 22 Nov 2026 05:00:30 GMT", "date": "Sun, 22 Nov 2026 05:00:00 GMT"}
+    assert _wait(dates) == 30, "by the server's own clock"
+    assert [_wait({}), _wait({"retry-after": "soon"}), _wait({"retry-after": "-1"})] == [None] * 3
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate for localhost that no authority has signed; with its key in the same file."""
+    file, key = tmp_path / "both.pem", tmp_path / "key.pem"
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=localhost",
+    ]
+    more = ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(file)]
+    subprocess.run([*command, *more], check=True, capture_output=True)
+    file.write_bytes(file.read_bytes() + key.read_bytes())
+    return file
+
+
+@pytest.fixture
+def secure(certificate: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
+
+
+def test_a_server_that_cannot_show_who_it_is_is_not_asked(secure: ssl.SSLContext) -> None:
+    with pytest.raises(ModelError, match="certificate of localhost:"):
+        posted(says(WHOLE), url="https", secure=secure)
+
+
+def test_an_authority_of_ones_own_is_trusted_where_it_is_named(
+    secure: ssl.SSLContext, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    assert posted(says(WHOLE), url="https", secure=secure) == GOOD
+
+
+@pytest.fixture
+def proxy(secure: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """A proxy that the environment names; the lines that it was asked with. It lets nobody through."""
+    lines: list[str] = []
+    ready, leave = threading.Event(), asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lines.extend((await reader.readuntil(b"\r\n\r\n")).decode().splitlines())
+        writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async def serve() -> None:
+        server = await asyncio.start_server(talk, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        monkeypatch.setenv("HTTPS_PROXY", f"http://me:word@127.0.0.1:{port}")
+        ready.set()
+        async with server:
+            await leave.wait()
+
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    ready.wait()
+    yield lines
+    loop.call_soon_threadsafe(leave.set)
+    thread.join()
+    loop.close()
+
+
+def test_a_proxy_is_asked_for_a_way_through_and_told_nothing_else(proxy: list[str]) -> None:
+    server = Server(base_url="https://api.example.org/v1", retries=0)
+    assert ServerWriter("m", server).write([ASK])[0].error == "no connection"
+    assert proxy[0] == "CONNECT api.example.org:443 HTTP/1.1"
+    assert not [line for line in proxy if "Authorization: Bearer" in line]
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.8.8", "[::1]"])
+@pytest.mark.parametrize("declared", [True, False], ids=["declared", "not declared"])
+def test_a_proxy_of_the_environment_hears_nothing_of_a_secure_server_on_this_machine(
+    proxy: list[str], host: str, declared: bool
+) -> None:
+    server = Server(base_url=f"https://{host}:9/v1", this_machine=declared, retries=0)
+    assert ServerWriter("m", server).write([ASK])[0].error == "no connection"
+    assert proxy == []
+
+
+def test_nothing_on_this_machine_goes_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    assert target("https://localhost:1/v1", {}, proxies=False).proxy == ""
+    assert target("https://api.example.org/v1", {}, proxies=True).proxy == "http://127.0.0.1:9"

@@ -1,0 +1,284 @@
+"""Every way an input file can be wrong ends in a sentence that says where, and never what the file holds."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from rpsg.errors import DataError, MissingExtraError, RpsgError, UsageError
+from rpsg.storage import readers
+from rpsg.storage.readers import read_corpus
+from rpsg.storage.readers import text as lines
+from rpsg.storage.readers.columns import Columns
+
+MARKER = "ZQXMARKER"
+GOOD = json.dumps({"text": f"fine {MARKER}", "label": "a", "user": f"u{MARKER}"})
+
+
+def refused(path: Path, says: str, hint: str, error: type[RpsgError] = DataError, **options: Any) -> None:
+    """Reading must end in ``error``, with both sentences, and with the marker nowhere in it or behind it."""
+    with pytest.raises(error) as caught:
+        read_corpus(path, **options)
+    assert re.search(says, caught.value.message), caught.value.message
+    assert re.search(hint, caught.value.hint), caught.value.hint
+    told: BaseException | None = caught.value
+    while told is not None:
+        assert MARKER not in str(told)
+        assert MARKER not in repr(told.__dict__)
+        assert not isinstance(told, UnicodeError | json.JSONDecodeError)
+        told = told.__context__
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
+    def make(name: str, content: str | bytes) -> Path:
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return make
+
+
+File = Callable[[str, str | bytes], Path]
+
+JSONL_FAULTS = [
+    (
+        "misspelt column",
+        '{"Text_": "%s"}',
+        "no column 'text'",
+        r"Did you mean Text_\? Give it with --text Text_",
+    ),
+    ("missing column", '{"review": "%s"}', "no column 'text'", r"Columns in the file: review\."),
+    ("keys that are no names", '{"%s and more of a story": 1}', "no column", "does not look like a header"),
+    ("invalid JSON", GOOD + '\n{"text": "%s"', "line 2: this is not valid JSON", "jq -c"),
+    ("two values on a line", '{"text": "%s"} {}', "line 1: this is not valid JSON", "one whole object"),
+    ("a huge number", GOOD + '\n{"text": ' + "9" * 5000 + "}", "line 2: this is not valid JSON", "object"),
+    ("deep nesting", GOOD + "\n" + "[" * 100_000, "line 2: this is not valid JSON", "object"),
+    ("duplicate keys", '{"text": "a", "text": "%s"}', "line 1: a key occurs twice", "Keep one"),
+    ("a string", GOOD + '\n"%s"', "line 2: an object was expected", "one object"),
+    ("a list later on", GOOD + '\n["%s"]', "line 2: an object was expected", "one object"),
+    ("a JSON array file", '[{"text": "%s"}]', "JSON array", r"jq -c '\.\[\]'"),
+    ("a pretty-printed array", '[\n  {"text": "%s"}\n]', "line 1: this is a JSON array", r"jq -c '\.\[\]'"),
+    (
+        "text is a list",
+        '{"text": ["%s"]}',
+        "line 1: the text is a list or an object",
+        "'text' must hold text",
+    ),
+    ("text is an object", '{"text": {"a": "%s"}}', "line 1: the text is a list or an object", "every row"),
+    ("a later row without the key", GOOD + '\n{"other": "%s"}', "line 2: .* no key 'text'", "take it out"),
+    ("only blank lines", "\n  \n", "has no rows", "at least one row"),
+]
+
+
+@pytest.mark.parametrize(
+    ("content", "says", "hint"), [f[1:] for f in JSONL_FAULTS], ids=[f[0] for f in JSONL_FAULTS]
+)
+def test_a_faulty_jsonl_file_is_refused_by_its_line(file: File, content: str, says: str, hint: str) -> None:
+    refused(file("reviews.jsonl", content.replace("%s", MARKER)), says, hint)
+
+
+CSV_FAULTS = [
+    ("misspelt column", "id,Text,label\n1,%s,a\n", "no column 'text'", r"Did you mean Text\?"),
+    ("missing column", "id,body\n1,%s\n", "no column 'text'", "Columns in the file: id, body"),
+    ("no header", "1,%s went to the market and came home,a\n", "no column", "does not look like a header"),
+    ("the column twice", "text,text\n%s,%s\n", "2 columns called 'text'", "Rename"),
+    ("header only", "id,text\n", "has no rows", "at least one row"),
+    (
+        "too few fields",
+        "id,text,label\n1,%s,a\n2,%s\n",
+        "line 3: the row has 2 fields; the header has 3",
+        "commas",
+    ),
+    ("too many fields", "id;text\n1;%s;x\n", "line 2: the row has 3 fields; the header has 2", "semicolons"),
+    ("one field", "id\ttext\n%s\n", "line 2: the row has 1 field; the header has 2", "tabs"),
+    ("ragged after a long field", 'id,text\n1,"a\nb"\n%s\n', "line 4: the row has 1 field", "double quotes"),
+    ("an open quote", 'id,text\n1,a\n2,"%s\n3,b\n', "row that begins on line 3 is not valid CSV", "quote"),
+    ("text after a quote", 'id,text\n1,"a"%s\n', "row that begins on line 2 is not valid CSV", "twice"),
+]
+
+
+@pytest.mark.parametrize(
+    ("content", "says", "hint"), [f[1:] for f in CSV_FAULTS], ids=[f[0] for f in CSV_FAULTS]
+)
+def test_a_faulty_csv_file_is_refused_by_its_line(file: File, content: str, says: str, hint: str) -> None:
+    refused(file("reviews.csv", content.replace("%s", MARKER)), says, hint)
+
+
+@pytest.mark.parametrize("name", ["empty.jsonl", "empty.csv", "empty.tsv"])
+def test_an_empty_file_is_refused(file: File, name: str) -> None:
+    refused(file(name, ""), "is empty", "at least one row")
+
+
+def test_a_byte_that_is_not_utf8_is_named_by_line_and_offset(file: File) -> None:
+    path = file("latin.csv", b"id,text\n1,ok\n2,caf\xe9 " + MARKER.encode())
+    refused(path, r"line 3: the byte at offset 18 ", "iconv -f WINDOWS-1252 -t UTF-8 latin.csv")
+    assert path.read_bytes()[18] == 0xE9
+
+
+def test_a_utf16_file_with_a_mark_is_recognised(file: File) -> None:
+    refused(file("wide.csv", f"text\n{MARKER}\n".encode("utf-16")), "line 1: .* not UTF-8", "iconv -f UTF-16")
+
+
+def test_a_nul_byte_is_refused_by_its_line(file: File) -> None:
+    refused(file("nul.csv", f"te\0xt\n{MARKER}\n"), "line 1: there is a NUL byte", "UTF-16")
+    refused(
+        file("nul.jsonl", f'{GOOD}\n{{"text": "{MARKER}\0"}}\n'), "line 2: this is not valid JSON", "object"
+    )
+
+
+def test_a_nul_in_a_cell_of_a_csv_file_is_taken_out(file: File) -> None:
+    """It stands between the characters of one text; a file in UTF-16 is told by its header."""
+    found = readers._read(file("nul.csv", "text\nok\na\0b\n"), Columns("text"), "csv", None).corpus
+    assert [row.text for row in found] == ["ok", "ab"]
+
+
+def test_a_line_over_the_limit_is_refused_by_its_line(file: File, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "MAX_LINE_BYTES", 1 << 20)
+    long = json.dumps({"text": MARKER * (1 << 18)})
+    refused(
+        file("long.jsonl", f"{GOOD}\n{long}\n"), "line 2: the line is longer than 1 MiB", "one row a line"
+    )
+
+
+def test_a_csv_field_over_the_limit_is_refused_by_its_line(
+    file: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "MAX_LINE_BYTES", 1 << 20)
+    content = 'text\nok\n"' + f"{MARKER}\n" * (1 << 18) + '"\n'
+    refused(file("long.csv", content), "line 3: the row is longer than 1 MiB", "quote")
+
+
+def test_an_undeclared_label_is_named_by_its_line_only(file: File) -> None:
+    path = file("labels.jsonl", f'{GOOD}\n{{"text": "{MARKER}", "label": "zz{MARKER}"}}\n')
+    says, hint = "line 2: the label is not one of those declared", r"Declared: a, b\."
+    refused(path, says, hint, label="label", labels=["b", "a"])
+
+
+@pytest.mark.parametrize("value", ['""', "null", '" "', "NaN"])
+def test_a_missing_label_is_said_to_be_missing(file: File, value: str) -> None:
+    path = file("labels.jsonl", f'{GOOD}\n{{"text": "{MARKER}", "label": {value}}}\n')
+    refused(path, "line 2: the label is missing", "Fill in 'label'", label="label", labels=["b", "a"])
+
+
+def test_a_label_that_is_a_list_is_refused(file: File) -> None:
+    path = file("labels.jsonl", f'{{"text": "x", "label": ["{MARKER}"]}}')
+    refused(path, "line 1: the label is a list or an object", "short name", label="label")
+
+
+@pytest.mark.parametrize("value", ["null", '""', '"  "', "NaN"])
+def test_a_missing_user_is_named_by_its_line(file: File, value: str) -> None:
+    path = file("users.jsonl", f'{GOOD}\n{{"text": "{MARKER}", "user": {value}}}\n')
+    refused(path, "line 2: the user is missing", "leave --user out", user="user")
+
+
+def test_a_missing_user_in_csv_is_named_by_its_line(file: File) -> None:
+    refused(file("u.csv", f"text,user\n{MARKER},\n"), "line 2: the user is missing", "every row", user="user")
+
+
+def test_columns_are_checked_before_a_row_is_read(file: File) -> None:
+    broken_later = f'text,user\n"{MARKER}\n'
+    refused(file("a.csv", broken_later), "no column 'person' for --user", "--user", user="person")
+
+
+def test_a_missing_label_or_user_column_names_its_own_option(file: File) -> None:
+    path = file("a.jsonl", '{"text": "x", "labels": "a", "user id": "u"}')
+    refused(path, "'label' for --label", "Give it with --label labels", label="label")
+    refused(path, "'userid' for --user", "Give it with --user 'user id'", user="userid")
+
+
+def test_a_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    refused(tmp_path / "none.csv", "does not exist", "ls")
+
+
+def test_a_name_that_says_nothing_asks_for_the_format(file: File) -> None:
+    refused(file("data.bin", "x"), "does not say what kind", "--format jsonl|csv")
+    assert len(readers._read(file("data", "text\nx\n"), Columns("text"), "csv", None).corpus) == 1
+
+
+@pytest.mark.parametrize("name", ["a.jsonl.gz", "a.csv.zip"])
+def test_a_packed_file_is_refused_with_the_command_that_unpacks_it(file: File, name: str) -> None:
+    refused(file(name, "x"), "is compressed", f"un.*{name}")
+
+
+def test_an_unknown_format_is_a_usage_error(file: File) -> None:
+    refused(file("a.csv", "text\nx\n"), "no format 'xls'", "jsonl, csv", UsageError, format="xls")
+
+
+def test_declared_labels_without_a_label_column_are_a_usage_error(file: File) -> None:
+    refused(file("a.csv", "text\nx\n"), "no column is given", "--label", UsageError, labels=["a"])
+
+
+def test_one_txt_file_is_refused(file: File) -> None:
+    refused(file("a.txt", MARKER), "one .txt file", "Give the folder")
+
+
+def test_a_folder_without_txt_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.md").write_text(MARKER)
+    refused(tmp_path, "folder without .txt files", "one document in each")
+
+
+def test_a_folder_has_no_columns(file: File, tmp_path: Path) -> None:
+    file("a.txt", "x")
+    refused(tmp_path, "no columns", "Leave --label", UsageError, label="label")
+
+
+def test_a_folder_read_as_csv_is_refused(file: File, tmp_path: Path) -> None:
+    file("a.txt", "x")
+    refused(tmp_path, "is not a file", "path", format="csv")
+
+
+def test_a_txt_file_at_fault_is_named_by_its_number_and_never_by_its_name(file: File, tmp_path: Path) -> None:
+    file("a.txt", "fine")
+    (tmp_path / f"b{MARKER}.txt").symlink_to(tmp_path / "nowhere")
+    refused(tmp_path, "file number 2 by name: it cannot be read", "counting")
+    (tmp_path / f"b{MARKER}.txt").unlink()
+    file(f"b{MARKER}.txt", b"\xff" + MARKER.encode())
+    refused(tmp_path, "file number 2 by name: it is not UTF-8 text", "iconv")
+    file(f"b{MARKER}.txt", MARKER + "\0")
+    refused(tmp_path, "file number 2 by name: it is not UTF-8 text", "iconv")
+
+
+def test_a_txt_file_over_the_limit_is_named_by_its_number(
+    file: File, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "MAX_LINE_BYTES", 1 << 20)
+    file(f"{MARKER}.txt", MARKER * (1 << 18))
+    refused(tmp_path, "file number 1 by name: it is longer than 1 MiB", "counting")
+
+
+def test_a_parquet_file_that_is_none_is_refused(file: File) -> None:
+    refused(file("a.parquet", MARKER), "not a whole Parquet file", "jsonl")
+
+
+def test_parquet_columns_are_checked(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"body": [MARKER], "stars": [5]}), path)
+    refused(path, "no column 'text'", "Columns in the file: body, stars")
+    refused(path, "'stars' holds int64, not strings", "--text", text="stars")
+
+
+def test_parquet_rows_are_named_by_number(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": ["x", MARKER], "user": ["u", None]}), path)
+    refused(path, "row 2: the user is missing", "every row", user="user")
+
+
+def test_parquet_text_that_is_not_utf8_is_refused_without_showing_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    raw = pa.array([MARKER.encode() + b"\xff"], pa.binary())
+    text = pa.Array.from_buffers(pa.string(), 1, raw.buffers())
+    pq.write_table(pa.table({"text": text}), path)
+    refused(path, "row 1: a value is not UTF-8 text", "Write the row again")
+
+
+def test_parquet_without_pyarrow_names_the_extra(file: File, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+    refused(file("a.parquet", MARKER), "pyarrow", r"rpsg\[parquet\]", MissingExtraError)

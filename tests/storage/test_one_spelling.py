@@ -1,0 +1,183 @@
+"""One value has one spelling, in every format: a person is one person, however a file writes the id."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import json
+import math
+import random
+import uuid
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rpsg.errors import UsageError
+from rpsg.plan import Data, resolve
+from rpsg.privacy.private import open_private
+from rpsg.storage.readers import read_by_rule
+from rpsg.storage.readers.csv import _Source
+from rpsg.storage.readers.rows import spelled
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rpsg.records import Document
+
+SAME: list[tuple[str, list[Any]]] = [
+    ("12", [12, 12.0, "12", "12.0", "12.00", " 12 ", b"12", Decimal(12), Decimal("12.00")]),
+    ("0", [0, 0.0, -0.0, "0", "-0.0"]),
+    ("10000000000000000000", [10**19, 1e19, "1e+19", "1E+19", "10000000000000000000.0"]),
+    ("100000000000000000000000", [10**23, 1e23, "1e+23"]),
+    ("true", [True, "true", "True", "TRUE"]),
+    ("false", [False, "false", "False"]),
+    ("2.5", [2.5, "2.5", Decimal("2.50")]),
+    ("caf\u00e9", ["caf\u00e9", "cafe\u0301"]),
+    ("00000000-0000-0000-0000-00000000000c", [uuid.UUID(int=12), str(uuid.UUID(int=12))]),
+    ("2024-05-01", [dt.date(2024, 5, 1), "2024-05-01"]),
+]
+APART = ["012", "12", "12e4", "120000", "1.10", "1.1", "v1.0", "1.0.0", "+12", "12a", "TRue"]
+
+
+@pytest.mark.parametrize(("spelling", "values"), SAME, ids=[spelling for spelling, _ in SAME])
+def test_a_value_has_one_spelling_whatever_its_type(spelling: str, values: list[Any]) -> None:
+    assert {spelled(value) for value in values} == {spelling}
+
+
+def test_ids_that_only_look_alike_stay_apart() -> None:
+    assert len({spelled(value) for value in APART}) == len(APART)
+
+
+@pytest.mark.parametrize("value", [None, math.nan, Decimal("NaN"), "", " \n", "\0", ["a"], {"a": 1}])
+def test_what_says_nothing_has_no_spelling(value: object) -> None:
+    assert spelled(value) is None
+
+
+@given(st.text() | st.integers() | st.floats() | st.booleans() | st.decimals() | st.binary())
+def test_a_spelling_is_spelled_as_it_is(value: Any) -> None:
+    once = spelled(value)
+    assert once is None or spelled(once) == once
+
+
+def read(path: Path, **data: Any) -> list[Document]:
+    return list(open_private(read_by_rule(Data(path=str(path), **data))).corpus)
+
+
+def test_a_csv_that_a_data_frame_wrote_twice_has_each_person_once(tmp_path: Path) -> None:
+    """A column of whole numbers becomes one of floats as soon as a value is missing."""
+    path = tmp_path / "a.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([["text", "user"], ["tea", "12"], ["oil", "12.0"], ["corn", "13.0"]])
+    assert [row.user for row in read(path, user="user")] == ["12", "12", "13"]
+
+
+def test_numbers_and_text_in_one_json_file_are_the_same_person(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(
+        "".join(json.dumps({"text": "tea", "user": user}) + "\n" for user in (1, 1.0, "1", "1.0"))
+    )
+    assert {row.user for row in read(path, user="user")} == {"1"}
+
+
+TYPES: dict[str, pa.Array] = {
+    "uuids": pa.ExtensionArray.from_storage(
+        pa.uuid(), pa.array([uuid.UUID(int=i).bytes for i in (1, 2)], pa.binary(16))
+    ),
+    "raw bytes of uuids": pa.array([uuid.UUID(int=2**127 + i).bytes for i in (1, 2)], pa.binary(16)),
+    "text as bytes": pa.array([b"anna", b"ben"]),
+    "decimals": pa.array([Decimal("1.00"), Decimal("2.00")]),
+    "whole numbers": pa.array([1, 2], pa.uint8()),
+    "nanoseconds": pa.array([1, 2], pa.timestamp("ns", "UTC")),
+    "days": pa.array([dt.date(2024, 5, 1), dt.date(2024, 5, 2)]),
+    "times": pa.array([1, 2], pa.time64("ns")),
+    "durations": pa.array([1, 2], pa.duration("ns")),
+    "days in a year too far": pa.array([2**31 - 1, 1], pa.date32()),
+    "a time beyond all years": pa.array([2**62, 1], pa.timestamp("us")),
+    "categories of nanoseconds": pa.array([1, 2], pa.timestamp("ns")).dictionary_encode(),
+    "categories": pa.array(["anna", "ben"]).dictionary_encode(),
+}
+
+
+@pytest.mark.parametrize("users", TYPES.values(), ids=TYPES)
+def test_people_are_told_apart_whatever_type_the_column_has(tmp_path: Path, users: pa.Array) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": ["tea", "oil"], "user": users}), path)
+    assert len({row.user for row in read(path, user="user")}) == 2
+
+
+def test_lists_and_objects_are_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    days = pa.array([[2**31 - 1], None], pa.list_(pa.date32()))
+    pq.write_table(pa.table({"text": ["tea", "oil"], "user": days}), path)
+    reading = open_private(read_by_rule(Data(path=str(path), user="user"), tells=True))
+    assert {reason: places.first for reason, places in reading.left_out.items()} == {
+        "the user is a list or an object": [1],
+        "the user is missing": [2],
+    }
+
+
+def test_a_label_comes_out_as_it_was_declared(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps({"text": "tea", "label": v}) + "\n" for v in (5, "5", True, "Yes\t")))
+    found = read(path, label="label", labels=("5.0", "True", "Yes"))
+    assert [row.label for row in found] == ["5.0", "5.0", "True", "Yes"]
+
+
+def test_two_declared_labels_with_one_spelling_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "tea", "label": 5}')
+    with pytest.raises(UsageError, match="one and the same"):
+        read(path, label="label", labels=("5", "5.0"))
+
+
+def test_a_found_label_has_no_control_characters(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"text": "tea", "label": "\x1b[31mhot\r\ntea\x07"}))
+    assert [row.label for row in read(path, label="label")] == ["[31mhot tea"]
+
+
+def test_a_label_that_is_missing_though_labels_are_declared_has_a_rule(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    rows = [{"text": "tea", "label": label} for label in ("good", None, "bad", "unheard-of")]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data: dict[str, Any] = {"label": "label", "labels": ("good", "bad")}
+    assert [row.label for row in read(path, **data)] == ["good", "bad"]
+    assert [row.label for row in read(path, unlisted="other", **data)] == ["good", "other", "bad", "other"]
+
+
+def test_other_is_one_more_label_and_goes_only_with_declared_ones() -> None:
+    declared = {"label": "label", "labels": ("a", "b")}
+    assert resolve({"data": declared}).data.label_values == ("a", "b")
+    assert resolve({"data": {**declared, "unlisted": "other"}}).data.label_values == ("a", "b", "other")
+    own = {"label": "label", "labels": ("a", "other"), "unlisted": "other"}
+    assert resolve({"data": own}).data.label_values == ("a", "other")
+    with pytest.raises(UsageError, match="needs declared labels"):
+        resolve({"data": {"label": "label", "unlisted": "other"}})
+
+
+def ends_of_rows(written: list[str], separator: str) -> list[int]:
+    """The line where each row ends; a negative one where the parser gives up."""
+    reader, ends = csv.reader(iter(written), delimiter=separator, strict=True), []
+    try:
+        while next(reader, None) is not None:
+            ends.append(reader.line_num)
+    except csv.Error:
+        ends.append(-reader.line_num)
+    return ends
+
+
+def test_the_skeleton_of_a_row_ends_where_the_row_ends() -> None:
+    """What the CSV parser is given of an over-long row leads it the same way as the row itself."""
+    rng = random.Random(0)
+    for _ in range(5_000):
+        written = [
+            "".join(rng.choices('"ab,;\t', k=rng.randint(0, 9))) + "\n" for _ in range(rng.randint(1, 4))
+        ]
+        skeleton = [_Source._skeleton(line.encode()).decode() for line in written]
+        for separator in ",;\t":
+            assert ends_of_rows(written, separator) == ends_of_rows(skeleton, separator)
