@@ -13,6 +13,7 @@ from rpsg.methods.base import Job, Seeding
 from rpsg.methods.paper_steps import agreement_step, filter_step, histogram_step
 from rpsg.models.fake import FakeClassifier, FakeWriter
 from rpsg.pipeline import execute as running
+from rpsg.pipeline.progress import Silent
 from rpsg.privacy.disclosure import Disclosure
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.private import Private
@@ -71,7 +72,7 @@ def hired(lab: Lab, tiny: Pack, tmp_path: Path) -> Any:
         )
         plan = lab.plan(method={"name": "paper"}, paper=paper)
         nobody: Any = None  # these steps ask no voter
-        return Job(plan, tiny, None, nobody, nobody, tools, running.Silent(), b"k" * 32, seeding)
+        return Job(plan, tiny, None, nobody, nobody, tools, Silent(), b"k" * 32, seeding)
 
     return hire
 

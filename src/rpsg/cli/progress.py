@@ -2,7 +2,7 @@
 
 All of it goes to stderr. Of a stage that may read private text no time is told, nor anything that would give
 one away: no rate, no time that is left, and no line that comes because time went by (see
-``rpsg.pipeline.public_times``).
+``rpsg.pipeline.progress``).
 
 Stories call ``start`` when a stage begins and may leave out ``done``: the next ``start`` ends the stage too.
 Facts with a known name (``written``, ``alive``, ``dropped``, ``epsilon_left``) are put into words; any other
@@ -20,7 +20,7 @@ from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as Bars
 
 from rpsg.cli.console import Screen, seconds_in_words, shown
-from rpsg.pipeline.public_times import is_told
+from rpsg.pipeline.progress import is_told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

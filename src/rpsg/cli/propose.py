@@ -25,7 +25,7 @@ def propose(
     """
     from rpsg.cli.console import Screen  # noqa: PLC0415  # only when it is needed
     from rpsg.domains import pack_folder, read_pack  # noqa: PLC0415  # only when it is needed
-    from rpsg.pipeline.execute import load_tools  # noqa: PLC0415  # only when it is needed
+    from rpsg.pipeline.models_of_run import load_tools  # noqa: PLC0415  # only when it is needed
     from rpsg.plan import resolve  # noqa: PLC0415  # only when it is needed
     from rpsg.stages.propose_schema import propose_topics, write_pack  # noqa: PLC0415  # only when it is needed
 

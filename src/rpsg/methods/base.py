@@ -238,3 +238,9 @@ def cautions_of(plan: Plan) -> tuple[str, ...]:
 def method_of(plan: Plan) -> Method:
     """The plan's method; errors as for ``find_method``."""
     return find_method(plan.method.name)
+
+
+def budget_of(plan: Plan, pack: Pack) -> Budget | None:
+    """What the method spends; None for one that reads no private data, or claims nothing."""
+    budget = method_of(plan).budget
+    return None if budget is None else budget(plan, pack)
