@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rpsg.files import tagged_sha256
+from rpsg.json_text import tagged_sha256
 from rpsg.privacy.commitment import commit_to, content_digest
 from rpsg.privacy.evidence import Evidence, parse_evidence
 from rpsg.privacy.private import Private, open_private
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 WORDS = "Grüße, 東京 \U0001f600 e\u0301 \u2028"
 REQUEST = Request(
-    (Message("system", "Écris."), Message("user", WORDS)), 40, 7, stop=("Ende–",), begins="„Über"
+    (Message("system", "Écris."), Message("user", WORDS)), 40, 7, stop=("Ende\u2013",), begins="„Über"
 )
 
 

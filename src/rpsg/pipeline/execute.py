@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from rpsg import registry
 from rpsg.domains import Pack, files_of, find_pack, pack_folder, read_pack
 from rpsg.errors import ModelError, RunError
-from rpsg.files import canonical_json, write_atomic
+from rpsg.files import write_atomic
 from rpsg.hardening import forbid_core_dumps
+from rpsg.json_text import canonical_json
 from rpsg.methods.budget import about_few_people, check_declared
 from rpsg.methods.cautions import cautions
 from rpsg.methods.seed_steps import ATTEMPT

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from rpsg import registry
 from rpsg.errors import PrivacyError, RunError, UsageError
-from rpsg.files import canonical_json, write_atomic
+from rpsg.files import write_atomic
+from rpsg.json_text import canonical_json
 from rpsg.methods.tools import Seeding
 from rpsg.privacy.account import Account, Cap
 from rpsg.privacy.commitment import Commitment, commit_to, content_digest

@@ -11,8 +11,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rpsg.errors import PrivacyError, RunError
+from rpsg.files import append_line, read_lines
+from rpsg.json_text import canonical_json
 from rpsg.privacy.facts import Flow
-from rpsg.privacy.files import append_durably, canonical_json, read_lines
 from rpsg.privacy.private import Private, open_private
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Disclosure:
     def note(self, flow: Flow) -> None:
         """Write down a flow of what was read before."""
         if flow not in self._flows:
-            append_durably(self._journal, canonical_json(asdict(flow)))
+            append_line(self._journal, canonical_json(asdict(flow)))
             self._flows.append(flow)
 
 

@@ -6,7 +6,7 @@ import hashlib
 import math
 from typing import TYPE_CHECKING, Any
 
-from rpsg.privacy.files import canonical_json
+from rpsg.json_text import canonical_ascii_json
 from rpsg.privacy.sources import tv_bound
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def entry_sha256(ledger: Mapping[str, Any]) -> str:
     previous = ledger.get("chain", {}).get("prev_sha256")
     if previous is not None:
         body["prev_sha256"] = previous
-    return hashlib.sha256(canonical_json(body)).hexdigest()
+    return hashlib.sha256(canonical_ascii_json(body)).hexdigest()
 
 
 def seal(body: Mapping[str, Any], previous_sha256: str | None = None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import UsageError
-from rpsg.privacy.files import create_private, read_private
+from rpsg.files import create_private, read_private
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

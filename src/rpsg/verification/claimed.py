@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rpsg import registry
 from rpsg.domains import files_of, read_pack
 from rpsg.errors import RpsgError, VerificationError
+from rpsg.json_text import strict_json
 from rpsg.methods.budget import pool_size
 from rpsg.methods.seeded import check_sent
 from rpsg.methods.tools import Tools
@@ -21,7 +22,6 @@ from rpsg.models.openai.endpoint import address_of
 from rpsg.pipeline.publish import CORPUS, EGRESS, EVIDENCE, PACK, PLAN, roles, tells_budget
 from rpsg.plan import Limits, Vault, resolve
 from rpsg.privacy import egress
-from rpsg.privacy.files import strict_json
 from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.sources import supports_claims
 from rpsg.records import Candidate, Card, Pool

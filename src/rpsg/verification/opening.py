@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from rpsg import registry
 from rpsg.domains import read_pack
 from rpsg.errors import RpsgError, RunError, UsageError
+from rpsg.json_text import strict_json
 from rpsg.methods.tools import Job
 from rpsg.pipeline.execute import Silent, budget_of, load_tools
 from rpsg.pipeline.private_data import (
@@ -30,7 +31,6 @@ from rpsg.pipeline.publish import EVIDENCE, LEDGER, PACK, PLAN, PRIVATE_LEDGER, 
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.commitment import commit_to
 from rpsg.privacy.evidence import evidence_file, parse_evidence
-from rpsg.privacy.files import strict_json
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.odometer import Odometer
 from rpsg.privacy.opening import OpeningKernel

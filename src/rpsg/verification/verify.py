@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RpsgError, UsageError, VerificationError
 from rpsg.files import file_sha256
+from rpsg.json_text import strict_json
 from rpsg.pipeline.publish import (
     CORPUS,
     EVIDENCE,
@@ -27,7 +28,6 @@ from rpsg.pipeline.seeded_release import short_claim
 from rpsg.plan import Plan, Server, read_toml, resolve
 from rpsg.privacy.checks import makes_dp_claim
 from rpsg.privacy.facts import Free
-from rpsg.privacy.files import strict_json
 from rpsg.privacy.ledger import code_facts
 from rpsg.privacy.opinion import disagreements
 from rpsg.privacy.signing import SIGNATURE, is_signed, public_key
