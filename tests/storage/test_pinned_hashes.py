@@ -15,7 +15,7 @@ from rpsg.json_text import tagged_sha256
 from rpsg.privacy.commitment import commit_to, content_digest
 from rpsg.privacy.evidence import Evidence, parse_evidence
 from rpsg.privacy.private import Private, open_private
-from rpsg.privacy.seal import entry_sha256, seal
+from rpsg.privacy.signing import entry_sha256, seal
 from rpsg.protocols import Message, Reply, Request
 from rpsg.records import Candidate, Card, Corpus, Document, Pool
 from rpsg.release.history import write_lives

@@ -21,7 +21,7 @@ from rpsg.methods.paper_steps import (
     some_texts,
 )
 from rpsg.methods.seed_steps import choose_abstracts, draw_seeds, seeds_wanted
-from rpsg.privacy.disclosure import withheld
+from rpsg.privacy.private import withheld
 from rpsg.protocols import Method
 
 if TYPE_CHECKING:

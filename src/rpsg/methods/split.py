@@ -26,7 +26,7 @@ from rpsg.methods.paper_steps import (
 )
 from rpsg.methods.seed_steps import choose_abstracts, draw_seeds, seeding, usable_rows
 from rpsg.methods.voting import ask_votes, places, vote
-from rpsg.privacy.disclosure import withheld
+from rpsg.privacy.private import withheld
 from rpsg.protocols import Method
 from rpsg.stages.selection import select
 

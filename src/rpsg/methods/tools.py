@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from rpsg.domains import Pack
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget
-    from rpsg.privacy.disclosure import Disclosure
     from rpsg.privacy.kernel import Releases
+    from rpsg.privacy.unprotected_reads import UnprotectedReads
     from rpsg.protocols import Classifier, Embedder, NoiseSource, Progress, Recogniser, Scorer, Writer
     from rpsg.stages.abstraction import Summariser
     from rpsg.stages.contributions import People
@@ -37,7 +37,7 @@ class Seeding:
     kept, and the noise of its choices.
     """
 
-    door: Disclosure
+    door: UnprotectedReads
     shelf: Shelf
     noise: NoiseSource
 

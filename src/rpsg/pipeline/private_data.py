@@ -15,11 +15,11 @@ from rpsg.json_text import canonical_json
 from rpsg.methods.tools import Seeding
 from rpsg.privacy.account import Account, Cap
 from rpsg.privacy.commitment import Commitment, commit_to, content_digest
-from rpsg.privacy.disclosure import Disclosure
 from rpsg.privacy.kernel import Kernel, Releases
 from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.odometer import Odometer, account_name
 from rpsg.privacy.units import Unit
+from rpsg.privacy.unprotected_reads import UnprotectedReads
 from rpsg.stages.contributions import People
 from rpsg.stages.partition import by_draw, by_list, listed, parted
 from rpsg.storage.checkpoints import Shelf
@@ -290,7 +290,7 @@ def open_door(folder: RunFolder, people: People, noise: NoiseSource) -> Seeding:
         "rows": lambda: people.rows,
         "embeddings": lambda: people.embeddings,
     }
-    door = Disclosure(folder.private_path("disclosures.jsonl"), boxes)
+    door = UnprotectedReads(folder.private_path("disclosures.jsonl"), boxes)
     return Seeding(door, Shelf(folder.vault), noise)
 
 

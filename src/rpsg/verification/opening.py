@@ -33,7 +33,7 @@ from rpsg.privacy.commitment import commit_to
 from rpsg.privacy.evidence import evidence_file, parse_evidence
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.odometer import Odometer
-from rpsg.privacy.opening import OpeningKernel
+from rpsg.privacy.replay import OpeningKernel
 from rpsg.privacy.residuals import FALSE_ALARM
 from rpsg.privacy.write_ahead_log import journal_steps
 from rpsg.results import Check

@@ -29,7 +29,7 @@ from rpsg.plan import Plan, Server, read_toml, resolve
 from rpsg.privacy.checks import makes_dp_claim
 from rpsg.privacy.facts import Free
 from rpsg.privacy.ledger import code_facts
-from rpsg.privacy.opinion import disagreements
+from rpsg.privacy.second_opinion import disagreements
 from rpsg.privacy.signing import SIGNATURE, is_signed, public_key
 from rpsg.privacy.verify import CANNOT_SHOW, verify_release
 from rpsg.results import Check, Verification
