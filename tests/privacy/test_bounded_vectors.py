@@ -16,8 +16,7 @@ from rpsg.errors import PrivacyError
 from rpsg.privacy import vector_sum as bounded_vectors
 from rpsg.privacy.histogram import Ballots, Query, clean_histogram
 from rpsg.privacy.sensitivity import sensitivity2
-from rpsg.privacy.vector_sum import BoundedVectors, clean_sum
-from rpsg.privacy.whole_vectors import quantise
+from rpsg.privacy.vector_sum import BoundedVectors, clean_sum, quantise
 
 if TYPE_CHECKING:
     import random

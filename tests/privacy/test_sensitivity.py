@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rpsg.errors import PrivacyError
-from rpsg.privacy.bounding import keep_rows
 from rpsg.privacy.histogram import NO_ENTRY, Ballots, Query, clean_histogram
 from rpsg.privacy.sensitivity import RULES, sensitivity2
 
@@ -218,23 +217,3 @@ def test_a_million_rows_are_counted_in_seconds() -> None:
     counts = clean_histogram(query("S4_k_votes", k=3, dim=3000), rows)
     assert counts.sum() == 3_000_000
     assert time.perf_counter() - begun < 5.0
-
-
-@given(st.lists(st.integers(-5, 5), max_size=60), st.integers(1, 4))
-def test_bounding_keeps_c_rows_of_each_unit_or_all_it_has(owners: list[int], c: int) -> None:
-    units = np.array(owners, dtype=np.int64)
-    kept = keep_rows(units, c)
-    for unit in np.unique(units):
-        assert int(kept[units == unit].sum()) == min(c, int((units == unit).sum()))
-
-
-def test_bounding_chooses_every_row_equally_often_and_anew_each_time() -> None:
-    units = np.zeros(4, dtype=np.int64)
-    chosen = np.sum([keep_rows(units, 1) for _ in range(2000)], axis=0)
-    assert chosen.sum() == 2000
-    assert np.all(np.abs(chosen - 500) < 120)
-
-
-def test_bounding_to_nothing_is_refused() -> None:
-    with pytest.raises(ValueError):
-        keep_rows(np.zeros(2, dtype=np.int64), 0)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.domains import read_pack
 from rpsg.errors import RunError
+from rpsg.json_text import strict_json
 from rpsg.plan import resolve
 from rpsg.privacy.egress import Seen
 from rpsg.privacy.evidence import Evidence, parse_evidence
-from rpsg.privacy.files import strict_json
 from rpsg.records import Candidate, Card, Pool
 from rpsg.release.coverage import Coverage, Noisy, coverage, people, without_topic
 from rpsg.release.history import read_lives

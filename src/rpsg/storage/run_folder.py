@@ -13,7 +13,6 @@ by the next call instead of being refused.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
@@ -27,14 +26,15 @@ from typing import TYPE_CHECKING, Any, Self
 from rpsg.errors import RunError
 from rpsg.files import (
     PART,
-    canonical_json,
     file_errors,
+    hold_lock,
     private_dir,
     remove_parts,
     safe_join,
     sync_dir,
     write_atomic,
 )
+from rpsg.json_text import canonical_json
 from rpsg.plan import NOT_IDENTITY
 from rpsg.storage.changes import ABOUT_TEXTS, begin_anew, change_generation, charged, only_tried
 from rpsg.storage.layout import PLAN, RUN
@@ -90,7 +90,7 @@ class RunFolder:
         """
         folder = Path(path)
         _refuse_strangers(folder)
-        lock = _lock(private_dir(folder))
+        lock = hold_lock(private_dir(folder) / _LOCK)
         try:
             changed_after = _make_way(folder, plan_fingerprint, questions, plan_toml)
             run_id = _run_id(folder, plan_fingerprint, questions)
@@ -116,7 +116,7 @@ class RunFolder:
         Raises:
             RunError: it is in use, damaged or purged, or its key is not there.
         """
-        lock = _lock(path)
+        lock = hold_lock(path / _LOCK)
         try:
             run_id = str(_about(path)["run_id"])
             return cls(path, lock, run_id, open_vault(path), Journal(path / "journal.jsonl"))
@@ -191,7 +191,6 @@ class RunFolder:
 
     def close(self) -> None:
         """Let another process have the folder. A second call does nothing."""
-        self.journal.close()
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
@@ -221,29 +220,10 @@ def _refuse_strangers(folder: Path) -> None:
         )
 
 
-def _lock(folder: Path) -> int:
-    """A lock the system takes back when the process ends, however it ends."""
-    with file_errors(f"lock the folder {folder}"):
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(folder / _LOCK, flags, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            raise RunError(
-                f"Another process is working in {folder}.",
-                hint="Wait until it has finished, or start this one in another folder with -o.",
-            ) from None
-        except BaseException:
-            os.close(descriptor)
-            raise
-    return descriptor
-
-
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Keep the run folder for this process in the block; RunError when another one works in it."""
-    lock = _lock(folder)
+    lock = hold_lock(folder / _LOCK)
     try:
         yield
     finally:

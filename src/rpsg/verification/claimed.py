@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from rpsg import registry
 from rpsg.domains import files_of, read_pack
 from rpsg.errors import RpsgError, VerificationError
+from rpsg.json_text import strict_json
 from rpsg.methods.base import Tools, find_method
 from rpsg.methods.budget import pool_size
 from rpsg.models.openai.endpoint import address_of
 from rpsg.pipeline.made import roles
 from rpsg.plan import Limits, Vault, resolve
 from rpsg.privacy import egress
-from rpsg.privacy.files import strict_json
 from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.sources import supports_claims
 from rpsg.records import Candidate, Card, Pool
