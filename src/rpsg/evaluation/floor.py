@@ -25,7 +25,7 @@ from rpsg.report.files import own_models, own_run
 from rpsg.stages.cards import GROUPS
 from rpsg.stages.labels import labels_found
 from rpsg.stages.presence import is_measured, value_of
-from rpsg.storage.own import readable
+from rpsg.storage.ownership import readable
 from rpsg.storage.readers import read_by_rule
 from rpsg.storage.run_folder import open_vault
 from rpsg.textstats.echoes import form_of

@@ -33,12 +33,12 @@ from rpsg.report.page import REPORT
 from rpsg.report.summary import Facts, card, summary
 from rpsg.results import Run
 from rpsg.storage.cached_writer import write_replies
-from rpsg.storage.changes import CHANGED
 from rpsg.storage.checkpoints import table
 from rpsg.storage.export import SyntheticText, write_corpus
 from rpsg.storage.failed_requests import FAILED
-from rpsg.storage.own import readable
+from rpsg.storage.ownership import readable
 from rpsg.storage.public_vectors import VECTORS, PublicVectors
+from rpsg.storage.writer_changes import CHANGED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

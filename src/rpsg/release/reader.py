@@ -17,7 +17,7 @@ from rpsg.records import Candidate, Card, Pool
 from rpsg.release.coverage import Coverage, Noisy, coverage, people, without_topic
 from rpsg.release.history import LIVES, read_lives
 from rpsg.report.summary import Facts
-from rpsg.storage.own import readable
+from rpsg.storage.ownership import readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -11,7 +11,7 @@ from rpsg.plan import read_toml, resolve
 from rpsg.release.reader import read_any, read_story
 from rpsg.report.page import REPORT, report
 from rpsg.report.scores import RESULTS, Scores, read_scores
-from rpsg.storage.own import is_own
+from rpsg.storage.ownership import is_own
 from rpsg.storage.run_folder import open_vault
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from rpsg.pipeline.publish import EVIDENCE, LEDGER, PACK, PLAN
 from rpsg.plan import resolve
 from rpsg.privacy.schema import ledger_schema, violations
 from rpsg.report.deployment import deployment
-from rpsg.storage.foreign import copied, release_in
+from rpsg.storage.untrusted import copied, release_in
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,8 +18,8 @@ from rpsg.json_text import strict_json
 from rpsg.pipeline.publish import LEDGER, PUBLIC_MODE, build_release
 from rpsg.privacy.facts import Free
 from rpsg.privacy.signing import SIGNATURE, private_key, signature_of, signer_of
-from rpsg.storage.foreign import copied
 from rpsg.storage.run_folder import locked
+from rpsg.storage.untrusted import copied
 from rpsg.verification.claimed import read_claimed
 from rpsg.verification.replay import made_again
 from rpsg.verification.verify import parquet_of, plan_to_open, verify
