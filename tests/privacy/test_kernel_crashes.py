@@ -23,7 +23,7 @@ import numpy as np
 import rpsg.privacy.kernel as kernel_module
 import rpsg.privacy.write_ahead_log as journal_module
 from rpsg.privacy.accounting import StagePlan, calibrate
-from rpsg.privacy.histogram import Ballots, Query
+from rpsg.privacy.histogram import RowCells, Query
 from rpsg.privacy.vector_sum import BoundedVectors
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.account import Account, Cap
@@ -107,7 +107,7 @@ def ballots():
     die(f"while asking {KERNEL._seq}")
     if w > 1:
         return Private(BoundedVectors(np.arange(9), lambda which: np.full((len(which), 40), -2)))
-    return Private(Ballots(np.arange(9), np.arange(9).reshape(-1, 1)))
+    return Private(RowCells(np.arange(9), np.arange(9).reshape(-1, 1)))
 
 
 KERNEL = kernel_module.Kernel(

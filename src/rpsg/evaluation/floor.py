@@ -27,7 +27,7 @@ from rpsg.stages.cards import GROUPS
 from rpsg.stages.labels import labels_found
 from rpsg.stages.presence import is_measured, value_of
 from rpsg.storage.layout import EVIDENCE, LEDGER, PACK, PLAN, PRIVATE_LEDGER, RUN
-from rpsg.storage.own import readable
+from rpsg.storage.ownership import readable
 from rpsg.storage.readers import read_by_rule
 from rpsg.storage.run_folder import open_vault
 from rpsg.textstats.echoes import form_of

@@ -18,7 +18,7 @@ from rpsg.release.coverage import Coverage, Noisy, coverage, people, without_top
 from rpsg.release.history import read_lives
 from rpsg.report.summary import Facts
 from rpsg.storage.layout import CANDIDATES, CORPUS, EGRESS, EVIDENCE, LEDGER, PLAN, TEXTS
-from rpsg.storage.own import readable
+from rpsg.storage.ownership import readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -36,11 +36,11 @@ from rpsg.files import (
 )
 from rpsg.json_text import canonical_json
 from rpsg.plan import NOT_IDENTITY
-from rpsg.storage.changes import ABOUT_TEXTS, begin_anew, change_generation, charged, only_tried
 from rpsg.storage.layout import PLAN, RUN
-from rpsg.storage.own import mark_own
+from rpsg.storage.ownership import mark_own
 from rpsg.storage.run_journal import Journal
 from rpsg.storage.vault import VAULT, Vault, VaultKey
+from rpsg.storage.writer_changes import ABOUT_TEXTS, begin_anew, change_generation, charged, only_tried
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -78,7 +78,7 @@ class RunFolder:
         Args:
             path: the folder, made if it is not there.
             plan_fingerprint: what identifies the plan; another one in the folder is refused, but for what
-                ``rpsg.storage.changes`` allows.
+                ``rpsg.storage.writer_changes`` allows.
             plan_toml: the plan as resolved, kept in ``plan.toml``.
             command: what was typed, noted in the journal.
             questions: what identifies the part of the plan that the noisy answers depend on; "" for unknown.

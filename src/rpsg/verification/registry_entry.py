@@ -11,8 +11,8 @@ from rpsg.json_text import strict_json
 from rpsg.plan import resolve
 from rpsg.privacy.schema import ledger_schema, violations
 from rpsg.report.deployment import deployment
-from rpsg.storage.foreign import copied, release_in
 from rpsg.storage.layout import EVIDENCE, LEDGER, PACK, PLAN
+from rpsg.storage.untrusted import copied, release_in
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -24,9 +24,9 @@ from rpsg.privacy.signing import SIGNATURE, is_signed, public_key
 from rpsg.privacy.verify import CANNOT_SHOW, verify_release
 from rpsg.results import Check, Verification
 from rpsg.storage.export import is_of_this_version, same_table
-from rpsg.storage.foreign import copied, release_in
 from rpsg.storage.layout import CORPUS, EVIDENCE, LEDGER, PARQUET, PLAN
-from rpsg.storage.own import is_own
+from rpsg.storage.ownership import is_own
+from rpsg.storage.untrusted import copied, release_in
 from rpsg.verification.claimed import read_claimed
 from rpsg.verification.replay import check_roles, made_again, written_again
 

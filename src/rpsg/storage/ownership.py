@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 from rpsg.errors import PrivacyError, RunError
 from rpsg.files import create_private, private_dir, read_private
 from rpsg.privacy.odometer import state_folder
-from rpsg.storage.foreign import copied
 from rpsg.storage.layout import PLAN, RUN
+from rpsg.storage.untrusted import copied
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
