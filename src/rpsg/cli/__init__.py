@@ -27,14 +27,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # noqa: BLE001  # the last stop before a traceback; a panic of a library in Rust is no Exception
-        from rpsg.cli.errors import report  # noqa: PLC0415  # only when it is needed: the help must be quick
+        from rpsg.cli.errors import report
 
         return report(error, given)
     return code
 
 
 def _call(arguments: list[str]) -> int:
-    from rpsg.cli.app import app  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.app import app
 
     result = app(args=arguments, prog_name="rpsg", standalone_mode=False)
     code = result if isinstance(result, int) else 0
@@ -45,6 +45,6 @@ def _call(arguments: list[str]) -> int:
 
 def _forget_output() -> None:
     """The reader of a pipe went away: what is still buffered goes nowhere, without a word at exit."""
-    import os  # noqa: PLC0415  # only when it is needed: the help must be quick
+    import os
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

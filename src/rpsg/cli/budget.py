@@ -36,8 +36,8 @@ def budget(
 
     Without a file or a name all accounts are shown.
     """
-    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.privacy.odometer import Odometer, account_name  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.console import Screen, print_json
+    from rpsg.privacy.odometer import Odometer, account_name
 
     if file and account:
         raise UsageError("A file and --account name two accounts.", hint="Give one of them.")
@@ -103,7 +103,7 @@ def _show(screen: Screen, statement: Statement) -> None:
 
 
 def _row(total: Total) -> tuple[str, ...]:
-    from rpsg.privacy.gaussian import rounded_up  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.privacy.gaussian import rounded_up
 
     return (
         total.unit.who,

@@ -29,21 +29,23 @@ def plan(
 
 def _show_plan(given: dict[str, Any], config: Path | None, out: Path | None, *, as_json: bool) -> None:
     """The page of ``rpsg plan`` and of ``rpsg run --dry-run``."""
-    from rpsg import api  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli import render as pages  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli import settings as layers  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg import api
+    from rpsg.cli.console import Screen, print_json
+    from rpsg.cli.render import show_preview
+    from rpsg.cli.settings import gather, make_plan, origins, retyped, values_of
 
-    stack = layers.gather(given, config, os.environ)
-    resolved = layers.make_plan(stack)
-    preview, written = api.preview(resolved), layers.origins(stack)
+    layers = gather(given, config, os.environ)
+    resolved = make_plan(layers)
+    preview, written = api.preview(resolved), origins(layers)
     if as_json:
-        values = layers.settings(resolved)
-        settings = {key: {"value": v, "from": written.get(key, "default")} for key, v in values.items()}
+        settings = {
+            key: {"value": value, "from": written.get(key, "default")}
+            for key, value in values_of(resolved).items()
+        }
         print_json({"preview": preview, "settings": settings})
     else:
-        again = ["rpsg", "run", *layers.retyped(given, config), "-o", str(out or "RUN")]
-        pages.show_preview(Screen.stdout(), preview, resolved, written, again)
+        command = ["rpsg", "run", *retyped(given, config), "-o", str(out or "RUN")]
+        show_preview(Screen.stdout(), preview, resolved, written, command)
 
 
 @takes_settings
@@ -68,23 +70,23 @@ def run(
     The same command goes on where a stopped run left off. RUN/release is the half that may be shared, but
     for the method paper, whose release no guarantee covers, and split, which does not protect its donors.
     """
-    from rpsg import api  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli import render as pages  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli import settings as layers  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli.progress import teller  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.methods.cautions import cautions  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg import api
+    from rpsg.cli.console import Screen, print_json
+    from rpsg.cli.progress import progress_for
+    from rpsg.cli.render import run_facts, show_run
+    from rpsg.cli.settings import gather, make_plan
+    from rpsg.methods.cautions import cautions
 
     if dry_run:
         _show_plan(given, config, out, as_json=as_json)
         return
-    resolved = layers.make_plan(layers.gather(given, config, os.environ))
-    with teller(quiet=quiet, as_json=as_json) as progress:
+    resolved = make_plan(gather(given, config, os.environ))
+    with progress_for(quiet=quiet, as_json=as_json) as progress:
         finished = api.run(resolved, out, progress)
     if as_json:
-        print_json({"run": pages.run_facts(finished, cautions(resolved))})
+        print_json({"run": run_facts(finished, cautions(resolved))})
     else:
-        pages.show_run(Screen.stdout(), finished, cautions(resolved))
+        show_run(Screen.stdout(), finished, cautions(resolved))
 
 
 def verify(
@@ -139,10 +141,10 @@ def verify(
 
     No private data is needed, and nothing that the release names is opened. Exit code 8 when a check fails.
     """
-    from rpsg import api  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli import render as pages  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli.progress import teller  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg import api
+    from rpsg.cli.console import Screen, print_json
+    from rpsg.cli.progress import progress_for
+    from rpsg.cli.render import show_verification
 
     if data is not None and not with_vault:
         raise UsageError("--data is read with --with-vault alone.", hint="Add --with-vault, or leave it out.")
@@ -153,7 +155,7 @@ def verify(
             hint = "For instance: --model writer=mine.gguf"
             raise UsageError(f"{given!r} does not name a model.", hint=hint)
         named[role] = name
-    with teller(quiet=not regenerate, as_json=as_json) as progress:
+    with progress_for(quiet=not regenerate, as_json=as_json) as progress:
         found = api.verify(
             release,
             regenerate=regenerate,
@@ -168,6 +170,6 @@ def verify(
     if as_json:
         print_json({"verification": {"ok": found.ok, **asdict(found)}})
     else:
-        pages.show_verification(Screen.stdout(), found, is_private=with_vault)
+        show_verification(Screen.stdout(), found, is_private=with_vault)
     if not found.ok:
         raise typer.Exit(VerificationError.exit_code)

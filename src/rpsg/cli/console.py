@@ -84,7 +84,7 @@ class Screen:
         if not self.is_terminal:
             self.console.print(shown(text.rstrip()), soft_wrap=True)
             return
-        from rich.markdown import Markdown  # noqa: PLC0415  # only when it is needed: the help must be quick
+        from rich.markdown import Markdown
 
         self.console.print(Markdown(printable(text), hyperlinks=False))
 

@@ -35,13 +35,13 @@ def doctor(
 
     Each line says what to do about it. No private text is read. Exit code 1 when something is broken.
     """
-    from rpsg import api  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli import settings as layers  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg import api
+    from rpsg.cli.console import Screen, print_json
+    from rpsg.cli.settings import gather, make_plan
 
     named = {"models.writer": writer, "models.embedder": embedder}
     given = {key: value for key, value in named.items() if value is not None}
-    plan = layers.make_plan(layers.gather(given, config, os.environ))
+    plan = make_plan(gather(given, config, os.environ))
     screen, found = Screen.stdout(), []
     for finding in api.examine(plan, run):
         found.append(finding)

@@ -99,11 +99,11 @@ def evaluate(
     Every number has its floor (no private data) and its ceiling (real against real) beside it. What reads
     real texts is internal: keep it, do not publish it. For a run it goes to RUN/private/evaluation.json.
     """
-    from rpsg import api  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli.errors import describe  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli.progress import teller  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.evaluation import output as keeping  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg import api
+    from rpsg.cli.console import Screen, print_json
+    from rpsg.cli.errors import describe
+    from rpsg.cli.progress import teller
+    from rpsg.evaluation import output as keeping
 
     corpus = _corpus(run, synthetic)
     target = keeping.place(corpus, out, real=real is not None, reads=(real, train_real, floor))
@@ -143,7 +143,7 @@ def evaluate(
 
 def _keep(report: Report, target: Path | None) -> RpsgError | None:
     """Write the outcome; what failed is given back, for what was computed is shown all the same."""
-    from rpsg.evaluation import output as keeping  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.evaluation import output as keeping
 
     try:
         if target is not None:
@@ -164,7 +164,7 @@ def _corpus(run: Path | None, synthetic: Path | None) -> Path:
 
 def show(screen: Screen, report: Report, target: Path | None) -> None:
     """The table, what to read with it, and where everything was written."""
-    from rpsg.evaluation.table import INTERNAL  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.evaluation.table import INTERNAL
 
     against = f", against {report.n_real} real ones, split {report.split}" if report.n_real else ""
     screen.heading(f"{report.n} texts{against} (seed {report.seed}, embedder {report.embedder or 'none'})")
@@ -217,7 +217,7 @@ def _row(line: Line) -> tuple[str, ...]:
 
 def _value(measure: Measure | None) -> str:
     """The value and how far chance may have moved it."""
-    from rpsg.evaluation.table import reach  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.evaluation.table import reach
 
     if measure is None:
         return ""

@@ -33,7 +33,7 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Say what epsilon and delta mean: how well the best possible attacker could do."""
-    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.console import Screen, print_json
 
     facts = facts_of(epsilon, delta)
     if as_json:
@@ -48,7 +48,7 @@ def facts_of(epsilon: float, delta: float) -> dict[str, Any]:
     A group of g is g mu-GDP (Dong, Roth, Su, 2022). To replace one is to remove one and to add one, so it is
     at most 2 mu-GDP; where only counts are asked for, which are never negative, it is sqrt(2) mu-GDP.
     """
-    from rpsg.privacy.gaussian import attack_success, epsilon_of, mu_for  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.privacy.gaussian import attack_success, epsilon_of, mu_for
 
     if not (math.isfinite(epsilon) and 0 < epsilon <= 1000):
         raise UsageError("Epsilon must be above 0 and at most 1000.", hint="Try: rpsg explain --epsilon 2")
@@ -109,12 +109,12 @@ def _background(facts: dict[str, Any]) -> list[str]:
 
 
 def _epsilon(value: float) -> str:
-    from rpsg.privacy.gaussian import rounded_up  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.privacy.gaussian import rounded_up
 
     return rounded_up(value, 3) if math.isfinite(value) else "no bound worth the name"
 
 
 def _percent(share: float, decimals: int = 1) -> str:
-    from rpsg.privacy.gaussian import rounded_up  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.privacy.gaussian import rounded_up
 
     return f"{rounded_up(100 * share, decimals)}%"

@@ -35,11 +35,11 @@ def export(
     What no ledger can know, such as who publishes and why epsilon was chosen, is null: fill it in. Check the
     release first with `rpsg verify`; nothing is checked here.
     """
-    from rpsg.cli.console import Screen  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.files import write_atomic  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.pipeline.publish import PUBLIC_MODE  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.report.deployment import missing  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.verification.registry_entry import registry_entry  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.console import Screen
+    from rpsg.files import write_atomic
+    from rpsg.pipeline.publish import PUBLIC_MODE
+    from rpsg.report.deployment import missing
+    from rpsg.verification.registry_entry import registry_entry
 
     if not registry:
         raise UsageError("Say in which form.", hint=f"There is one: rpsg ledger export {run} --registry")

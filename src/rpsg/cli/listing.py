@@ -25,7 +25,7 @@ def list_names(
     as_json: AsJson = False,
 ) -> None:
     """List the names that a plan can use: domain packs, methods, models."""
-    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed
+    from rpsg.cli.console import Screen, print_json
 
     found = _packs() if kind == "domains" else _registered(kind)
     if as_json:
@@ -35,14 +35,14 @@ def list_names(
 
 
 def _packs() -> Mapping[str, str]:
-    from rpsg.domains import find_pack, pack_names  # noqa: PLC0415  # only when it is needed
+    from rpsg.domains import find_pack, pack_names
 
     return {name: find_pack(name).title for name in pack_names()}
 
 
 def _registered(kind: Registered) -> Mapping[str, str]:
     """By name, a line about it; nothing is loaded for that."""
-    from rpsg import registry  # noqa: PLC0415  # only when it is needed
+    from rpsg import registry
 
     if kind == "metrics":
         return registry.names(kind)
@@ -50,8 +50,8 @@ def _registered(kind: Registered) -> Mapping[str, str]:
 
 
 def _about(kind: Registered, name: str) -> str:
-    from rpsg.models.catalog import CATALOGUE  # noqa: PLC0415  # only when it is needed
-    from rpsg.registry import BUILT_IN  # noqa: PLC0415  # only when it is needed
+    from rpsg.models.catalog import CATALOGUE
+    from rpsg.registry import BUILT_IN
 
     if name in CATALOGUE:
         return CATALOGUE[name].purpose

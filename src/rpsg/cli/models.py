@@ -27,10 +27,10 @@ def start(context: typer.Context) -> None:
 @models.command("list")
 def list_models(as_json: AsJson = False) -> None:
     """List what can be brought by name: what it is for, its size and licence, and whether it is here."""
-    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed
-    from rpsg.models import download as assets  # noqa: PLC0415  # only when it is needed
+    from rpsg.cli.console import Screen, print_json
+    from rpsg.models import download
 
-    rows = assets.listing()
+    rows = download.listing()
     if as_json:
         print_json({"models": rows})
         return
@@ -60,15 +60,15 @@ def pull(
     ] = False,
 ) -> None:
     """Bring a model or public data to this machine. A pull that stopped goes on where it stopped."""
-    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed
-    from rpsg.cli.progress import teller  # noqa: PLC0415  # only when it is needed
-    from rpsg.models import download as assets  # noqa: PLC0415  # only when it is needed
+    from rpsg.cli.console import Screen, print_json
+    from rpsg.cli.progress import progress_for
+    from rpsg.models import download
 
-    if (terms := assets.terms(name)) and not as_json and (accept_licence or _can_be_asked()):
+    if (terms := download.terms(name)) and not as_json and (accept_licence or _can_be_asked()):
         Screen.stdout().line(terms)
         accept_licence = accept_licence or typer.confirm("Do you accept these terms?")
-    with teller(quiet=quiet, as_json=as_json) as progress:
-        place = assets.pull(name, progress=progress, accepted=accept_licence)
+    with progress_for(quiet=quiet, as_json=as_json) as progress:
+        place = download.pull(name, progress=progress, accepted=accept_licence)
     if as_json:
         print_json({"pulled": {"name": name, "path": place}})
         return
@@ -90,10 +90,10 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Read models whole and compare them with their pinned digests. Exit code 6 when one is damaged."""
-    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed
-    from rpsg.models import download as assets  # noqa: PLC0415  # only when it is needed
+    from rpsg.cli.console import Screen, print_json
+    from rpsg.models import download
 
-    wanted = [name] if name else [row.name for row in assets.listing() if row.present]
+    wanted = [name] if name else [row.name for row in download.listing() if row.present]
     problems = {each: _problem(each) for each in wanted}
     if as_json:
         print_json(
@@ -106,10 +106,10 @@ def check(
 
 
 def _problem(name: str) -> ModelError | None:
-    from rpsg.models import download as assets  # noqa: PLC0415  # only when it is needed
+    from rpsg.models import download
 
     try:
-        assets.check(name)
+        download.check(name)
     except ModelError as error:
         return error
     return None

@@ -251,7 +251,7 @@ class _Bars(Bars):
             yield shown("  " + ", ".join(in_words(self.facts)), "dim")
 
 
-def teller(*, quiet: bool, as_json: bool) -> Quiet:
+def progress_for(*, quiet: bool, as_json: bool) -> Quiet:
     """The progress that fits: nothing when quiet, a live line on a terminal, plain lines otherwise."""
     if quiet:
         return Quiet()

@@ -23,11 +23,11 @@ def propose(
 
     Read topics.txt in the folder and edit it before you look at the data; then use the folder as --domain.
     """
-    from rpsg.cli.console import Screen  # noqa: PLC0415  # only when it is needed
-    from rpsg.domains import pack_folder, read_pack  # noqa: PLC0415  # only when it is needed
-    from rpsg.pipeline.execute import load_tools  # noqa: PLC0415  # only when it is needed
-    from rpsg.plan import resolve  # noqa: PLC0415  # only when it is needed
-    from rpsg.stages.propose_schema import propose_topics, write_pack  # noqa: PLC0415  # only when it is needed
+    from rpsg.cli.console import Screen
+    from rpsg.domains import pack_folder, read_pack
+    from rpsg.pipeline.execute import load_tools
+    from rpsg.plan import resolve
+    from rpsg.stages.propose_schema import propose_topics, write_pack
 
     if out.exists():
         raise UsageError(f"{out} is already there.", hint="Choose a new folder with -o.")

@@ -25,15 +25,15 @@ def publish(
     The release is checked first and then built again with the key's fingerprint in ledger, card and report.
     Hand the file KEY.pub to your readers in another way than the release: rpsg verify RELEASE --key KEY.pub
     """
-    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.verification import sign as publishing  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.console import Screen, print_json
+    from rpsg.verification.sign import publish as sign_release
 
-    told = publishing.publish(run, sign)
+    fingerprint = sign_release(run, sign)
     if as_json:
-        print_json({"published": {"release": str(run / "release"), "fingerprint": told}})
+        print_json({"published": {"release": str(run / "release"), "fingerprint": fingerprint}})
     else:
         screen = Screen.stdout()
-        screen.facts((("signed", str(run / "release")), ("fingerprint", told)))
+        screen.facts((("signed", str(run / "release")), ("fingerprint", fingerprint)))
         screen.line("  Your readers check it with the public key of the pair:")
         screen.command("rpsg verify RELEASE --key KEY.pub")
 
@@ -46,17 +46,17 @@ def keygen(
 
     With a passphrase in the variable RPSG_KEY_PASSPHRASE the private key is encrypted.
     """
-    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.privacy.signing import make_pair  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.console import Screen, print_json
+    from rpsg.privacy.signing import make_pair
 
     if not name.name:
         raise UsageError("The pair of keys needs a name.", hint="For instance: rpsg keygen publisher")
     public = name.with_name(f"{name.name}.pub")
-    told = make_pair(name, public)
+    fingerprint = make_pair(name, public)
     if as_json:
-        print_json({"keys": {"private": str(name), "public": str(public), "fingerprint": told}})
+        print_json({"keys": {"private": str(name), "public": str(public), "fingerprint": fingerprint}})
     else:
         screen = Screen.stdout()
-        screen.facts((("private key", str(name)), ("public key", str(public)), ("fingerprint", told)))
+        screen.facts((("private key", str(name)), ("public key", str(public)), ("fingerprint", fingerprint)))
         screen.line("  Sign a release with it:")
         screen.command(f"rpsg publish RUN --sign {shlex.quote(str(name))}")

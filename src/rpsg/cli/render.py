@@ -141,9 +141,9 @@ def _odometer(screen: Screen, preview: Preview) -> None:
 
 def _origins(screen: Screen, plan: Plan, origins: Mapping[str, str]) -> None:
     """Every value that is not the default, and where it was written."""
-    from rpsg.cli.settings import settings  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.settings import values_of
 
-    values = settings(plan)
+    values = values_of(plan)
     rows = [(key, _value(values.get(key)), origin) for key, origin in origins.items()]
     if rows:
         screen.heading("Settings that are not left at their default")

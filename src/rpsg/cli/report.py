@@ -39,10 +39,10 @@ def report(
     The public page holds only what the ledger paid for and what is public anyway; RUN/release has one from
     the day of the release.
     """
-    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.pipeline.publish import release_folder  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.report.as_json import facts_of  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.report.files import write_private, write_public  # noqa: PLC0415  # only when it is needed
+    from rpsg.cli.console import Screen, print_json
+    from rpsg.pipeline.publish import release_folder
+    from rpsg.report.as_json import facts_of
+    from rpsg.report.files import write_private, write_public
 
     release = release_folder(run)
     if as_text:
@@ -58,9 +58,9 @@ def report(
 
 
 def _print_summary(release: Path, *, out: Path | None, private: bool, as_json: bool) -> None:
-    from rpsg.cli.console import Screen  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.release.reader import read_any  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.report.summary import summary  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.console import Screen
+    from rpsg.release.reader import read_any
+    from rpsg.report.summary import summary
 
     if out is not None or private or as_json:
         raise UsageError(
