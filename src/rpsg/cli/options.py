@@ -61,9 +61,11 @@ class Setting:
             if self.option
             else typer.Argument(metavar=self.metavar, help=self.help, show_default=False)
         )
-        annotation = Annotated[_KINDS[self.kind] | None, option]  # type: ignore[valid-type]  # typer reads it
         return inspect.Parameter(
-            self.parameter, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
+            self.parameter,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[_KINDS[self.kind] | None, option],
         )
 
 

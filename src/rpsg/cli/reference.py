@@ -46,9 +46,9 @@ _SETTINGS = """\
 
 This page is written by `python -m rpsg.cli.reference`.
 
-Every setting of a plan. `rpsg init` writes them into `rpsg.toml`, with a comment on each. They can also be set
-in the environment (`RPSG_PRIVACY__EPSILON=2`), and many have an option. A setting marked * is not part of a
-run's identity: it may change when the run is resumed.
+Every setting of a plan. `rpsg init` writes them into `rpsg.toml`, with a comment on each. They can also
+be set in the environment (`RPSG_PRIVACY__EPSILON=2`), and many have an option. A setting marked * is not
+part of a run's identity: it may change when the run is resumed.
 
 `rpsg init --schema` prints a JSON Schema of `rpsg.toml`, with which editors can check the file and complete
 its keys.
@@ -122,7 +122,8 @@ def _commands(path: str, command: Any) -> Iterator[tuple[str, Any]]:
 def _command(path: str, command: Any) -> list[str]:
     settings = {setting.parameter for setting in SETTINGS}
     takes_settings = any(p.name in settings for p in command.params)
-    shown = [p for p in command.params if not _STANDARD & set(p.opts) and p.name not in settings]
+    own = [p for p in command.params if not _STANDARD & set(p.opts) and p.name not in settings]
+    shown = sorted(own, key=lambda p: p.param_type_name != "argument")
     arguments = [
         str(p.metavar) if p.required else f"[{p.metavar}]" for p in shown if p.param_type_name == "argument"
     ]

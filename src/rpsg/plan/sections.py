@@ -69,7 +69,7 @@ class Data(Section):
     )
     unlisted: Literal["drop", "other"] = setting(
         "drop",
-        "Rows with a missing or undeclared label: drop skips them, other counts them as "other".",
+        "Rows with a missing or undeclared label: drop skips them, other counts them as one more label.",
         option="--unlisted",
         metavar="RULE",
     )
