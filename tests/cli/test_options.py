@@ -19,7 +19,7 @@ def test_the_table_of_options_is_what_the_plan_says() -> None:
     assert FILE.read_text(encoding="utf-8") == option_table()
 
 
-@pytest.mark.parametrize("setting", (*SETTINGS, *OPTIONS), ids=lambda s: s.key)
+@pytest.mark.parametrize("setting", [*SETTINGS, *OPTIONS], ids=lambda s: s.key)
 def test_the_help_of_an_option_is_a_plain_line(setting: Setting) -> None:
     assert setting.about.endswith(".")
     assert len(setting.about) <= 100

@@ -29,14 +29,14 @@ def check(
     given: dict[str, Any],
     config: Config = None,
     every: Annotated[
-        bool, typer.Option("--all", metavar="", help="List every such row, not only the first 20.")
+        bool, typer.Option("--all", metavar="", help="List all such rows, not only the first 20.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the rows of DATA that a run cannot use, and why. What it prints is private, as the rows are.
+    """List the rows of DATA that a run cannot use, and why. The output is as private as the rows.
 
-    Rows are named by their number, never by what they hold. Nothing is spent. Exit code 3 when there is such
-    a row, or when the file cannot be read; a run itself leaves such rows out and says nothing of them.
+    Rows are identified by number, never by content. No budget is spent. The exit code is 3 if there is such a
+    row or the file cannot be read; a run leaves such rows out without reporting them.
     """
     from rpsg import api
     from rpsg.cli.console import Screen, print_json

@@ -19,11 +19,16 @@ def plan(
     config: Config = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="RUN", help="Folder that the run would get; nothing is written."),
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="RUN",
+            help="Folder of the run, for the command that is shown; nothing is written.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a run would claim, cost and send where. Nothing is spent, no private row is read."""
+    """Show what a run would claim, spend and send to whom. No budget is spent, no private row is read."""
     _show_plan(given, config, out, as_json=as_json)
 
 
@@ -54,21 +59,21 @@ def run(
     out: Annotated[
         Path,
         typer.Option(
-            "--out", "-o", metavar="RUN", help="Folder of the run; an unfinished run in it is continued."
+            "--out", "-o", metavar="RUN", help="Folder of the run; an unfinished run in it is resumed."
         ),
     ],
     config: Config = None,
     as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="No progress.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Show no progress.")] = False,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", metavar="", help="Only show what `rpsg plan` shows: no model is asked."),
+        typer.Option("--dry-run", metavar="", help="Only show what `rpsg plan` shows; no model is called."),
     ] = False,
 ) -> None:
     """Write the synthetic corpus, its ledger and its evidence into a folder.
 
-    The same command goes on where a stopped run left off. RUN/release is the half that may be shared, but
-    for the method paper, whose release no guarantee covers, and split, which does not protect its donors.
+    If a run stops, the same command resumes it. RUN/release is made to be shared, with two exceptions: no
+    guarantee covers a release of the method paper, and the method split does not protect its donors.
     """
     from rpsg import api
     from rpsg.cli.console import Screen, print_json
@@ -96,7 +101,9 @@ def verify(
     regenerate: Annotated[
         bool,
         typer.Option(
-            "--regenerate", metavar="", help="Write all texts again with the same model and compare. Slow."
+            "--regenerate",
+            metavar="",
+            help="Write all texts again with the same model and compare them. Slow.",
         ),
     ] = False,
     model: Annotated[
@@ -104,7 +111,7 @@ def verify(
         typer.Option(
             "--model",
             metavar="ROLE=NAME",
-            help="Where a model is that the release cannot name, e.g. writer=mine.gguf. As often as needed.",
+            help="A model that the release cannot locate, such as writer=mine.gguf. May be repeated.",
         ),
     ] = None,
     plugins: Annotated[
@@ -112,16 +119,18 @@ def verify(
         typer.Option(
             "--allow-plugin",
             metavar="NAME",
-            help="A method or model of another package that may be loaded. As often as needed.",
+            help="A method or model of another package that may be loaded. May be repeated.",
         ),
     ] = None,
     key: Annotated[
         Path | None,
-        typer.Option("--key", metavar="PUB", help="The public key that must have signed the release."),
+        typer.Option("--key", metavar="PUB", help="The public key that the release must be signed with."),
     ] = None,
     second_opinion: Annotated[
         bool,
-        typer.Option("--second-opinion", metavar="", help="Every epsilon again by dp-accounting's PLD."),
+        typer.Option(
+            "--second-opinion", metavar="", help="Recompute every epsilon with dp-accounting's PLD."
+        ),
     ] = False,
     with_vault: Annotated[
         bool,
@@ -137,9 +146,9 @@ def verify(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check a release, also a stranger's: it is made again from its plan, pack and evidence, and compared.
+    """Check a release, anybody's: it is rebuilt from its plan, pack and evidence, and compared.
 
-    No private data is needed, and nothing that the release names is opened. Exit code 8 when a check fails.
+    This needs no private data and opens nothing that the release names. The exit code is 8 if a check fails.
     """
     from rpsg import api
     from rpsg.cli.console import Screen, print_json

@@ -1,4 +1,4 @@
-"""``rpsg evaluate``: how good a synthetic corpus is, beside its floor and its ceiling."""
+"""``rpsg evaluate``: how good a synthetic corpus is, between its floor and its ceiling."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def evaluate(
         typer.Option("--out", "-o", metavar="FILE", help="Write everything as JSON, for the owner only."),
     ] = None,
     as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="No progress.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Show no progress.")] = False,
 ) -> None:
     """Measure a synthetic corpus against real texts: utility, fidelity, diversity, coverage.
 
@@ -112,7 +112,7 @@ def _print(report: Report, kept: Path | None, failed: RpsgError | None) -> None:
 
 
 def show(screen: Screen, report: Report, target: Path | None) -> None:
-    """The table, what to read with it, and where everything was written."""
+    """The table, how to read it, and where everything was written."""
     from rpsg.evaluation.table import INTERNAL
 
     against = f", against {report.n_real} real ones, split {report.split}" if report.n_real else ""
@@ -120,8 +120,7 @@ def show(screen: Screen, report: Report, target: Path | None) -> None:
     rows = [_row(line) for line in report.lines if line.corpus.value is not None]
     columns = ("metric", "value", "floor", "ceiling", "score")
     screen.table(columns, rows, numbers=columns[1:])
-    others = _models(report)
-    if others:
+    if others := _measured_by(report):
         screen.heading("What measured what")
         screen.items(others)
     missing = [f"{line.name}: {line.corpus.reason}" for line in report.lines if line.corpus.value is None]
@@ -139,15 +138,15 @@ def show(screen: Screen, report: Report, target: Path | None) -> None:
 def _notes(screen: Screen, notes: Sequence[str]) -> None:
     screen.heading("How to read it")
     score = (
-        "score: 0 is the floor, 1 the ceiling; (=) floor and ceiling cannot be told apart, so it tells "
-        "nothing; (?) without their intervals nobody knows. ±: the longer side of the 95 % interval. Compare "
+        "score: 0 is the floor, 1 the ceiling; (=): floor and ceiling cannot be distinguished, so there is "
+        "none; (?): without their intervals nobody knows. ±: the longer side of the 95 % interval. Compare "
         "figures only at the same n, embedder and split."
     )
     screen.items([score, *notes])
 
 
-def _models(report: Report) -> list[str]:
-    """Each model or rule that measured something, and is more than the embedder, with its metrics."""
+def _measured_by(report: Report) -> list[str]:
+    """Each model or rule that measured something, other than the embedder, with its metrics."""
     by_model: dict[str, list[str]] = {}
     for line in report.lines:
         if line.corpus.value is not None and line.corpus.model not in ("", report.embedder):
@@ -165,14 +164,14 @@ def _row(line: Line) -> tuple[str, ...]:
 
 
 def _value(measure: Measure | None) -> str:
-    """The value and how far chance may have moved it."""
+    """The value, and by how much chance may have moved it."""
     from rpsg.evaluation.table import reach
 
     if measure is None:
         return ""
     chance = reach(measure)
-    told = "" if chance is None else f" ± {chance:,.0f}" if chance >= 100 else f" ± {chance:.2g}"
-    return _number(measure.value) + told
+    interval = "" if chance is None else f" ± {chance:,.0f}" if chance >= 100 else f" ± {chance:.2g}"
+    return _number(measure.value) + interval
 
 
 def _number(value: float | None) -> str:

@@ -26,13 +26,13 @@ def explain(
         typer.Option(
             "--delta",
             metavar="D",
-            help="Chance that the promise may fail. Default: 1e-06.",
+            help="Probability that the guarantee fails. Default: 1e-06.",
             show_default=False,
         ),
     ] = 1e-6,
     as_json: AsJson = False,
 ) -> None:
-    """Say what epsilon and delta mean: how well the best possible attacker could do."""
+    """Say what epsilon and delta mean: how well the best possible attacker can do."""
     from rpsg.cli.console import Screen, print_json
 
     facts = facts_of(epsilon, delta)
@@ -100,10 +100,10 @@ def _background(facts: dict[str, Any]) -> list[str]:
     replaced, counts = (_epsilon(facts[f"epsilon_replace_one{of}"]) for of in ("", "_in_counts"))
     seen = f"Whatever is seen is at most {odds:.3g} times as likely with a person as without them"
     if_replaced = "If one person is replaced by another, instead of added or removed"
-    noise = f"The noise is that of mu = {mu:.4g}: two bell curves {mu:.2g} standard deviations apart"
+    noise = f"In other words, mu = {mu:.4g}: an attacker has to tell apart two bell curves"
     return [
         f"{seen}, but for a chance of {delta:g}.",
-        f"{noise} are to be told from each other.",
+        f"{noise} that are {mu:.2g} standard deviations apart.",
         f"{if_replaced}: epsilon {replaced} at most, {counts} for counts alone, in between for a sketch.",
     ]
 

@@ -1,4 +1,4 @@
-"""``rpsg init``: six questions, and a commented plan file that reads back to the same plan."""
+"""``rpsg init``: asks six questions and writes a commented plan file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ QUESTIONS = (
     ("data.path", "Where are the private texts (a file or a folder)?"),
     ("data.text", "Which column holds the text?"),
     ("data.label", "Which column holds a label (empty: none)?"),
-    ("data.user", "Which column says whose text it is (empty: each row is somebody else's)?"),
+    ("data.user", "Which column names each text's person (empty: every row is a person of its own)?"),
     ("corpus.about", "What are the texts, in a few public words?"),
     ("privacy.epsilon", "Which epsilon (1 is strong, 4 is usual, 10 is weak)?"),
 )
@@ -47,7 +47,7 @@ def init(
         ),
     ] = False,
 ) -> None:
-    """Write a commented plan file: asks six questions on a terminal, otherwise takes the options."""
+    """Write a commented plan file. On a terminal six questions are asked, unless options answer them."""
     from rpsg.cli.console import Screen
     from rpsg.cli.settings import DEFAULT_FILE, make_plan, option_layer
 
@@ -66,16 +66,14 @@ def init(
 
 
 def ask(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The answers to those questions that no option has answered; an empty answer keeps the default."""
+    """Answers to the questions that no option has answered; an empty answer keeps the default."""
     defaults = {setting.key: setting.default for setting in SETTINGS}
     answers: dict[str, Any] = {}
     for key, question in QUESTIONS:
-        if key in given:
-            continue
-        default = defaults[key]
-        answer = typer.prompt(question, default=default, show_default=bool(default)).strip()
-        if answer:
-            answers[key] = answer
+        if key not in given:
+            shown = bool(defaults[key])
+            if answer := typer.prompt(question, default=defaults[key], show_default=shown).strip():
+                answers[key] = answer
     return answers
 
 
@@ -123,7 +121,7 @@ def _comment(text: str) -> list[str]:
 
 def _refuse_existing(out: Path) -> None:
     if out.exists():
-        raise UsageError(f"{out} is there already.", hint="Choose another name with: rpsg init -o OTHER.toml")
+        raise UsageError(f"{out} exists already.", hint="Choose another name with: rpsg init -o OTHER.toml")
 
 
 def _write_new(out: Path, text: str) -> None:
@@ -134,5 +132,5 @@ def _write_new(out: Path, text: str) -> None:
         _refuse_existing(out)
     except OSError as error:
         raise RunError(
-            f"{out} cannot be written: {error.strerror}.", hint="Choose another place with -o."
+            f"{out} cannot be written: {error.strerror}.", hint="Choose another file with -o."
         ) from None

@@ -1,4 +1,4 @@
-"""``rpsg list``: which names can be used where."""
+"""``rpsg list``: the names that a plan can use."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _packs() -> Mapping[str, str]:
 
 
 def _registered(kind: Registered) -> Mapping[str, str]:
-    """By name, a line about it; nothing is loaded for that."""
+    """By name, a line about it; nothing is loaded."""
     from rpsg import registry
 
     if kind == "metrics":
@@ -56,7 +56,7 @@ def _about(kind: Registered, name: str) -> str:
     if name in CATALOGUE:
         return CATALOGUE[name].purpose
     if name == "fake":
-        return "Needs no weights; for tests and first tries."
+        return "Needs no weights; for tests and first steps."
     if name in BUILT_IN[kind]:
         return BUILT_IN[kind][name][1]
     return "Comes with another package."

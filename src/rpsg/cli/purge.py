@@ -1,4 +1,4 @@
-"""``rpsg purge``: destroys what was private in a published run."""
+"""``rpsg purge``: destroy the private half of a run."""
 
 from __future__ import annotations
 

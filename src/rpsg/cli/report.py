@@ -1,4 +1,4 @@
-"""``rpsg report``: a finished run as one page, or as words on the terminal."""
+"""``rpsg report``: a finished run as one HTML page, or as a summary on the terminal."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def report(
             "--out",
             "-o",
             metavar="FILE",
-            help="Where to write it. Default: RUN/report.html, or RUN/private/report.html.",
+            help="The file to write. Default: RUN/report.html, or RUN/private/report.html.",
             show_default=False,
         ),
     ] = None,
     private: Annotated[
         bool,
         typer.Option(
-            "--private", metavar="", help="With internal metrics and a map of the real texts. Never share it."
+            "--private", metavar="", help="Add internal metrics and a map of the real texts. Never share it."
         ),
     ] = False,
     as_text: Annotated[
@@ -34,10 +34,10 @@ def report(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show a finished run to people: one HTML page that opens without a network, with pictures.
+    """Write a report of a finished run: one HTML page with pictures, which needs no network.
 
-    The public page holds only what the ledger paid for and what is public anyway; RUN/release has one from
-    the day of the release.
+    The public page shows only what the ledger paid for and what was public already; RUN/release contains the
+    one of the day of the release.
     """
     from rpsg.cli.console import Screen, print_json
     from rpsg.pipeline.publish import release_folder
@@ -64,7 +64,7 @@ def _print_summary(release: Path, *, out: Path | None, private: bool, as_json: b
 
     if out is not None or private or as_json:
         raise UsageError(
-            "--text prints the public summary and goes with no other option.",
+            "--text prints the public summary and cannot be combined with other options.",
             hint="Try: rpsg report RUN --text",
         )
     Screen.stdout().markdown(summary(read_any(release).facts))

@@ -1,4 +1,4 @@
-"""Where settings come from: defaults < plan file < ``RPSG_*`` environment < options. Later layers win.
+"""The layers of settings: defaults < plan file < ``RPSG_*`` environment < options. Later ones win.
 
 ``RPSG_PRIVACY__EPSILON=2`` sets ``privacy.epsilon``: two underscores separate section and key. An empty
 variable counts as not set.
@@ -25,14 +25,14 @@ _BY_KEY = {setting.key: setting for setting in SETTINGS}
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Settings of one origin: nested values, and by key the words for where each was written."""
+    """Settings from one origin: nested values, and for each key where it was written."""
 
     values: Mapping[str, Any]
     origins: Mapping[str, str]
 
 
 def gather(given: Mapping[str, Any], config: Path | None, environment: Mapping[str, str]) -> list[Layer]:
-    """The layers above the defaults, lowest first.
+    """The layers above the defaults, weakest first.
 
     Raises:
         UsageError: no such plan file, not TOML, or a variable that is almost a setting.
