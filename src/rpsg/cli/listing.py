@@ -26,18 +26,14 @@ def list_names(
 ) -> None:
     """List the names that a plan can use: domain packs, methods, models."""
     from rpsg.cli.console import Screen, print_json
+    from rpsg.domains import find_pack, pack_names
 
-    found = _packs() if kind == "domains" else _registered(kind)
+    packs = kind == "domains"
+    found = {name: find_pack(name).title for name in pack_names()} if packs else _registered(kind)
     if as_json:
         print_json({kind: [{"name": name, "about": about} for name, about in found.items()]})
     else:
         Screen.stdout().table(("name", "what it is"), list(found.items()))
-
-
-def _packs() -> Mapping[str, str]:
-    from rpsg.domains import find_pack, pack_names
-
-    return {name: find_pack(name).title for name in pack_names()}
 
 
 def _registered(kind: Registered) -> Mapping[str, str]:

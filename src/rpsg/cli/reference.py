@@ -71,7 +71,7 @@ def option_table() -> str:
         for found in described(Plan)
         if found.metavar
     ]
-    return json.dumps(rows, indent=1) + "\n"
+    return "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n"
 
 
 def settings_page() -> str:

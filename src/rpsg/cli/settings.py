@@ -15,7 +15,6 @@ from rpsg.cli.options import SETTINGS
 from rpsg.errors import UsageError
 
 if TYPE_CHECKING:
-    from rpsg.cli.options import Setting
     from rpsg.plan import Plan
 
 DEFAULT_FILE = Path("rpsg.toml")
@@ -42,11 +41,8 @@ def gather(given: Mapping[str, Any], config: Path | None, environment: Mapping[s
 
 def option_layer(given: Mapping[str, Any]) -> Layer:
     """The settings that were typed, by key."""
-    return Layer(_nested(given), {key: _typed_as(_BY_KEY[key]) for key in given})
-
-
-def _typed_as(setting: Setting) -> str:
-    return f"option {setting.option}" if setting.option else f"argument {setting.metavar}"
+    words = {s.key: f"option {s.option}" if s.option else f"argument {s.metavar}" for s in SETTINGS}
+    return Layer(_nested(given), {key: words[key] for key in given})
 
 
 def make_plan(layers: Sequence[Layer]) -> Plan:

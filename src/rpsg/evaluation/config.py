@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from rpsg.protocols import Embedder
 
 
-def _option(option: str, metavar: str, about: str, *, kind: str = "str") -> dict[str, str]:
-    """The option that sets a field; ``kind`` is how its value is typed."""
+def _option(option: str, about: str, *, kind: str = "str") -> dict[str, str]:
+    """The option that sets a field, as ``--seed N``; ``kind`` is how its value is typed."""
+    option, metavar = option.split()
     return {"option": option, "metavar": metavar, "about": about, "kind": kind}
 
 
@@ -26,57 +27,50 @@ class EvaluationConfig:
 
     corpus: Source
     real: Source | None = field(
-        default=None, metadata=_option("--real", "FILE", "Real texts to compare with.", kind="path")
+        default=None, metadata=_option("--real FILE", "Real texts to compare with.", kind="path")
     )
     train_real: Source | None = field(
         default=None,
         metadata=_option(
-            "--train-real",
-            "FILE",
+            "--train-real FILE",
             "Other real texts, for the ceiling; by default --real is split by person.",
             kind="path",
         ),
     )
     floor: Source | None = field(
         default=None,
-        metadata=_option("--floor", "FILE", "Texts made without private data, to compare with.", kind="path"),
+        metadata=_option("--floor FILE", "Texts made without private data, to compare with.", kind="path"),
     )
     write_floor: bool = True
-    text: str | None = field(
-        default=None, metadata=_option("--text", "COLUMN", "Column that holds the text.")
-    )
+    text: str | None = field(default=None, metadata=_option("--text COLUMN", "Column that holds the text."))
     label: str | None = field(
         default=None,
-        metadata=_option("--label", "COLUMN", "Column that holds a label, for the downstream task."),
+        metadata=_option("--label COLUMN", "Column that holds a label, for the downstream task."),
     )
     user: str | None = field(
-        default=None, metadata=_option("--user", "COLUMN", "Column that names the person of each real text.")
+        default=None, metadata=_option("--user COLUMN", "Column that names the person of each real text.")
     )
     synthetic_text: str | None = field(
         default=None,
-        metadata=_option("--synthetic-text", "COLUMN", "As --text, in synthetic files, if it differs there."),
+        metadata=_option("--synthetic-text COLUMN", "As --text, in synthetic files, if it differs there."),
     )
     synthetic_label: str | None = field(
         default=None,
-        metadata=_option(
-            "--synthetic-label", "COLUMN", "As --label, in synthetic files, if it differs there."
-        ),
+        metadata=_option("--synthetic-label COLUMN", "As --label, in synthetic files, if it differs there."),
     )
     metrics: tuple[str, ...] = field(
         default=(),
-        metadata=_option("--metrics", "A,B,C", "Only these metrics. See: rpsg list metrics.", kind="list"),
+        metadata=_option("--metrics A,B,C", "Only these metrics. See: rpsg list metrics.", kind="list"),
     )
     embedder: str | Embedder | None = field(
-        default=None, metadata=_option("--embedder", "NAME", "The embedder; by default the run's, or minilm.")
+        default=None, metadata=_option("--embedder NAME", "The embedder; by default the run's, or minilm.")
     )
     language_model: str = field(
         default="ngram",
         metadata=_option(
-            "--language-model",
-            "NAME",
-            "ngram, or weights to fine-tune: a folder, or OWNER/REPO of a hub.",
+            "--language-model NAME", "ngram, or weights to fine-tune: a folder, or OWNER/REPO of a hub."
         ),
     )
     seed: int = field(
-        default=0, metadata=_option("--seed", "N", "Decides splits, draws and resamples.", kind="int")
+        default=0, metadata=_option("--seed N", "Decides splits, draws and resamples.", kind="int")
     )

@@ -17,15 +17,11 @@ class Models(Section):
     writer: str = setting(
         "gemma-3-270m",
         "Model that writes: a name, or the path of its weights. See: rpsg list writers.",
-        option="--writer",
-        metavar="NAME",
+        option="--writer NAME",
         only_generation=True,
     )
     embedder: str = setting(
-        "minilm",
-        "Model that compares texts. See: rpsg list embedders.",
-        option="--embedder",
-        metavar="NAME",
+        "minilm", "Model that compares texts. See: rpsg list embedders.", option="--embedder NAME"
     )
     scorer: str | None = setting(
         None, "Model that scores how natural a text is. See: rpsg list scorers.", only_generation=True
@@ -33,26 +29,18 @@ class Models(Section):
     sentiment: str | None = setting(
         None,
         "Sentiment classifier; by default one that fits the embedder. See: rpsg list classifiers.",
-        option="--sentiment",
-        metavar="NAME",
+        option="--sentiment NAME",
     )
     slots: int | None = setting(
         None,
         "How many texts a local model writes at the same time.",
-        option="--slots",
-        metavar="N",
+        option="--slots N",
         identity=False,
         ge=1,
         le=256,
     )
     threads: int | None = setting(
-        None,
-        "Processor threads that local models use.",
-        option="--threads",
-        metavar="N",
-        identity=False,
-        ge=1,
-        le=256,
+        None, "Processor threads that local models use.", option="--threads N", identity=False, ge=1, le=256
     )
     context: int = setting(
         2048,
@@ -82,8 +70,7 @@ class Server(Section):
     base_url: str = setting(
         "",
         "Server of openai:MODEL, as in http://127.0.0.1:11434/v1. Empty: https://api.openai.com/v1.",
-        option="--base-url",
-        metavar="URL",
+        option="--base-url URL",
         identity=False,
     )
     this_machine: bool = setting(
@@ -115,40 +102,31 @@ class Limits(Section):
     tokens: int | None = setting(
         None,
         "The most tokens that the writer may use, prompts and texts together.",
-        option="--max-tokens",
-        metavar="N",
+        option="--max-tokens N",
         identity=False,
         ge=1,
     )
     requests: int | None = setting(
         None,
         "The most requests that the writer may be sent.",
-        option="--max-requests",
-        metavar="N",
+        option="--max-requests N",
         identity=False,
         ge=1,
     )
     cost: float | None = setting(
         None,
         "The most money that the writer may cost, in the currency of the table of prices.",
-        option="--max-cost",
-        metavar="X",
+        option="--max-cost X",
         identity=False,
         gt=0,
     )
     seconds: float | None = setting(
-        None,
-        "The most seconds that writing may take.",
-        option="--max-seconds",
-        metavar="S",
-        identity=False,
-        gt=0,
+        None, "The most seconds that writing may take.", option="--max-seconds S", identity=False, gt=0
     )
     prices: Name = setting(
         "",
         "A file with the prices of models. RPSG comes with no provider's prices.",
-        option="--prices",
-        metavar="FILE",
+        option="--prices FILE",
         identity=False,
     )
 
@@ -163,12 +141,7 @@ class Generation(Section):
     panel: ClassVar[str] = "The method"
     only_generation: ClassVar[bool] = True
     seed: int = setting(
-        0,
-        "Seed of prompts and sampling; the noise never has one.",
-        option="--seed",
-        metavar="N",
-        ge=0,
-        lt=2**63,
+        0, "Seed of prompts and sampling; the noise never has one.", option="--seed N", ge=0, lt=2**63
     )
     temperature: float | None = setting(
         None, "Sampling temperature; by default the pack's, or the paper's.", gt=0, le=2
@@ -193,6 +166,5 @@ class Vault(Section):
     key: Literal["file", "env", "keyring", "none"] = setting(
         "file",
         "Where the key of the run's private files is: file, env, keyring or none (not encrypted).",
-        option="--vault",
-        metavar="WHERE",
+        option="--vault WHERE",
     )

@@ -28,56 +28,47 @@ class Data(Section):
     path: Name = setting(
         "",
         "The private texts: a .jsonl, .csv, .txt or .parquet file, or a folder of .txt files.",
-        metavar="DATA",
+        option="DATA",
         identity=False,
     )
     account: Name = setting(
         "",
         "Public name of the privacy account that these people's runs share. Empty: the file's path.",
-        option="--account",
-        metavar="NAME",
+        option="--account NAME",
         identity=False,
         pattern=r"^[^\x00-\x1f\x7f]{0,200}$",
     )
-    text: Name = setting("text", "Column that holds the text.", option="--text", metavar="COLUMN")
-    label: Name | None = setting(
-        None, "Column that holds each text's label.", option="--label", metavar="COLUMN"
-    )
+    text: Name = setting("text", "Column that holds the text.", option="--text COLUMN")
+    label: Name | None = setting(None, "Column that holds each text's label.", option="--label COLUMN")
     labels: tuple[Name, ...] = setting(
         (),
         "Values that a label can have, if they are public; otherwise finding them costs budget.",
-        option="--labels",
-        metavar="A,B,C",
+        option="--labels A,B,C",
     )
     user: Name | None = setting(
         None,
         "Column that names each text's person: whole people are protected, not just single rows.",
-        option="--user",
-        metavar="COLUMN",
+        option="--user COLUMN",
     )
     format: Literal["jsonl", "csv", "txt", "parquet"] | None = setting(
         None,
         "Format of the file (jsonl, csv, txt or parquet), if its name does not show it.",
-        option="--format",
-        metavar="FORMAT",
+        option="--format FORMAT",
     )
     unusable: Literal["drop", "refuse"] = setting(
         "drop",
         "Rows without a text or a user: drop skips them, refuse stops the run (no claim covers that).",
-        option="--unusable",
-        metavar="RULE",
+        option="--unusable RULE",
     )
     unlisted: Literal["drop", "other"] = setting(
         "drop",
         "Rows with a missing or undeclared label: drop skips them, other counts them as one more label.",
-        option="--unlisted",
-        metavar="RULE",
+        option="--unlisted RULE",
     )
     passage_words: int = setting(
         250,
         "Cut longer texts into passages of about this many words (strict mode only); 0: never cut.",
-        option="--passage-words",
-        metavar="N",
+        option="--passage-words N",
         ge=0,
         le=100_000,
     )
@@ -112,22 +103,19 @@ class Corpus(Section):
     about: str = setting(
         "",
         "What the texts are, in a few public words; the writer's prompts quote them.",
-        option="--about",
-        metavar="SENTENCE",
+        option="--about SENTENCE",
         only_generation=True,
     )
     domain: str = setting(
         "generic",
         "Name of a domain pack, or a folder that holds one. See: rpsg list domains.",
-        option="--domain",
-        metavar="NAME",
+        option="--domain NAME",
         identity=False,  # a pack may be anywhere: its hash is part of the identity
     )
     size: int = setting(
         200,
         "How many synthetic texts to release.",
-        option="--size",
-        metavar="N",
+        option="--size N",
         only_generation=True,
         ge=1,
         le=10_000_000,
@@ -158,46 +146,36 @@ class Privacy(Section):
     epsilon: float = setting(
         2.0,
         "Privacy budget of this run; smaller is more private. See: rpsg explain.",
-        option="--epsilon",
-        metavar="E",
+        option="--epsilon E",
         gt=0,
         le=1000,
     )
     delta: float = setting(
         1e-6,
         "Probability that the guarantee fails; keep it far below 1 / the number of people.",
-        option="--delta",
-        metavar="D",
+        option="--delta D",
         gt=0,
         le=1e-4,
     )
     adjacency: Literal["add_remove", "replace_one"] = setting(
         "add_remove",
         "Neighbouring data: add_remove (with or without a person) or replace_one (needs n_public).",
-        option="--adjacency",
-        metavar="KIND",
+        option="--adjacency KIND",
     )
     max_records_per_user: int = setting(
-        1,
-        "The most texts of one person that are used.",
-        option="--max-records-per-user",
-        metavar="C",
-        ge=1,
-        le=1000,
+        1, "The most texts of one person that are used.", option="--max-records-per-user C", ge=1, le=1000
     )
     n_public: int | None = setting(
         None,
         "Number of people, if it is public; otherwise counting them costs budget.",
-        option="--n-public",
-        metavar="N",
+        option="--n-public N",
         ge=1,
     )
     # Under another account a run may resume: that account is charged anew for everything that was drawn.
     lifetime_epsilon: float = setting(
         8.0,
         "The most epsilon that all runs on one account may spend together.",
-        option="--lifetime-epsilon",
-        metavar="E",
+        option="--lifetime-epsilon E",
         identity=False,
         gt=0,
     )
@@ -218,36 +196,28 @@ class Method(Section):
 
     panel: ClassVar[str] = "The method"
     name: str = setting(
-        "strict", "Which method makes the texts. See: rpsg list methods.", option="--method", metavar="NAME"
+        "strict", "Which method makes the texts. See: rpsg list methods.", option="--method NAME"
     )
     select: Literal["sketch", "votes"] = setting(
         "sketch",
         "What chooses among the candidates: sketch (one noisy sum, for few people) or votes (thousands).",
-        option="--select",
-        metavar="WHAT",
+        option="--select WHAT",
     )
     diversity: float = setting(
         1.0,
         "Above 1: choose texts that differ more; below 1: more typical ones (select = sketch).",
-        option="--diversity",
-        metavar="X",
+        option="--diversity X",
         only_generation=True,
         gt=0,
         le=100,
     )
     rounds: int = setting(
-        1,
-        "Rounds of voting and rewriting (select = votes).",
-        option="--rounds",
-        metavar="T",
-        ge=1,
-        le=10,
+        1, "Rounds of voting and rewriting (select = votes).", option="--rounds T", ge=1, le=10
     )
     oversample: float = setting(
         3.0,
         "Candidates written for each text of the release.",
-        option="--oversample",
-        metavar="X",
+        option="--oversample X",
         only_generation=True,
         ge=1,
         le=100,

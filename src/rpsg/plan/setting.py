@@ -46,7 +46,6 @@ class Section(BaseModel):
 @dataclass(frozen=True, slots=True)
 class _Traits:
     option: str
-    metavar: str
     identity: bool
     only_generation: bool
 
@@ -75,7 +74,6 @@ def setting(
     about: str,
     *,
     option: str = "",
-    metavar: str = "",
     identity: bool = True,
     only_generation: bool = False,
     **rules: Any,
@@ -85,13 +83,12 @@ def setting(
     Args:
         default: its value where nobody sets it.
         about: one sentence for the user.
-        option: its option on the command line, if it has one.
-        metavar: what stands for the value there; with a metavar and no option it is an argument.
+        option: its option on the command line with the name of the value, ``--size N``; an argument is ``DATA``.
         identity: False for where things are and how fast they go, which never decides what comes out.
         only_generation: nothing but the writing of texts depends on it: no noisy answer before the votes.
         **rules: what pydantic checks, such as ``ge=1``.
     """
-    traits = _Traits(option, metavar, identity, only_generation)
+    traits = _Traits(option, identity, only_generation)
     field: T = Field(default, description=about, json_schema_extra=traits, **rules)
     return field
 
@@ -103,14 +100,15 @@ def described(section: type[BaseModel], prefix: str = "") -> Iterator[Described]
             yield from described(field.annotation, f"{prefix}{name}.")
         elif issubclass(section, Section) and isinstance(traits := field.json_schema_extra, _Traits):
             kind, choices = _kind(field.annotation)
+            option, _, metavar = traits.option.rpartition(" ")
             yield Described(
                 key=prefix + name,
                 about=field.description or "",
                 kind=kind,
                 choices=choices,
                 default=field.default,
-                option=traits.option,
-                metavar=traits.metavar,
+                option=option,
+                metavar=metavar,
                 panel=section.panel,
                 identity=traits.identity,
                 only_generation=traits.only_generation or section.only_generation,
