@@ -83,7 +83,7 @@ def setting(
     Args:
         default: its value where nobody sets it.
         about: one sentence for the user.
-        option: its option on the command line with the name of the value, ``--size N``; an argument is ``DATA``.
+        option: its option on the command line and the name of the value, ``--size N``; of an argument ``DATA``.
         identity: False for where things are and how fast they go, which never decides what comes out.
         only_generation: nothing but the writing of texts depends on it: no noisy answer before the votes.
         **rules: what pydantic checks, such as ``ge=1``.
