@@ -28,8 +28,7 @@ def list_names(
     from rpsg.cli.console import Screen, print_json
     from rpsg.domains import find_pack, pack_names
 
-    packs = kind == "domains"
-    found = {name: find_pack(name).title for name in pack_names()} if packs else _registered(kind)
+    found = {name: find_pack(name).title for name in pack_names()} if kind == "domains" else _registered(kind)
     if as_json:
         print_json({kind: [{"name": name, "about": about} for name, about in found.items()]})
     else:

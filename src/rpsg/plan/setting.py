@@ -83,7 +83,7 @@ def setting(
     Args:
         default: its value where nobody sets it.
         about: one sentence for the user.
-        option: its option on the command line and the name of the value, ``--size N``; of an argument ``DATA``.
+        option: its option and the name of the value, such as ``--size N``; for an argument only the latter.
         identity: False for where things are and how fast they go, which never decides what comes out.
         only_generation: nothing but the writing of texts depends on it: no noisy answer before the votes.
         **rules: what pydantic checks, such as ``ge=1``.
@@ -93,12 +93,12 @@ def setting(
     return field
 
 
-def described(section: type[BaseModel], prefix: str = "") -> Iterator[Described]:
+def described(section: type[Section], prefix: str = "") -> Iterator[Described]:
     """Every setting of a section and of the sections in it, in the order of the plan file."""
     for name, field in section.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             yield from described(field.annotation, f"{prefix}{name}.")
-        elif issubclass(section, Section) and isinstance(traits := field.json_schema_extra, _Traits):
+        elif isinstance(traits := field.json_schema_extra, _Traits):
             kind, choices = _kind(field.annotation)
             option, _, metavar = traits.option.rpartition(" ")
             yield Described(
