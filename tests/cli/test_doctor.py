@@ -79,7 +79,7 @@ def test_one_broken_check_hides_none_of_the_others(rpsg: Rpsg, monkeypatch: pyte
     assert failed == {"packages", "disk", "noise", "embedder", "sentiment"}
     shown = rpsg(*FAKES)
     assert shown.code == 1
-    assert "5 of these must be mended" in shown.out
+    assert "5 of these must be fixed" in shown.out
     assert "private words" not in shown.out
 
 
