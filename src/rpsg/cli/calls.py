@@ -13,7 +13,7 @@ from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
 if TYPE_CHECKING:
     from rpsg.cli.console import Screen
     from rpsg.results import Bill
-    from rpsg.storage.call_report import Call, Callbook
+    from rpsg.storage.call_report import Call, CallReport
 
 LAST = 20
 
@@ -54,7 +54,7 @@ def calls(
     _show_bill(screen, bill)
 
 
-def _facts(public: Callbook, private: Callbook | None, show: int) -> dict[str, Any]:
+def _facts(public: CallReport, private: CallReport | None, show: int) -> dict[str, Any]:
     """JSON-ready facts: every call without its texts, and the last ``show`` with them."""
     hidden = {"prompt", "text"}
     first = len(public.calls) - show
@@ -86,7 +86,7 @@ def _show_texts(screen: Screen, calls: tuple[Call, ...]) -> None:
         screen.facts((("asked", call.prompt), ("answer", call.text or "none")))
 
 
-def _show_failures(screen: Screen, public: Callbook) -> None:
+def _show_failures(screen: Screen, public: CallReport) -> None:
     if public.failures:
         screen.heading("Failures; such a request is a dropped candidate, never a text")
         rows = [(reason or "no reason was given", str(count)) for reason, count in public.failures.items()]

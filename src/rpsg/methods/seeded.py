@@ -15,7 +15,7 @@ from rpsg import registry
 from rpsg.domains import find_pack
 from rpsg.errors import PrivacyError, UsageError
 from rpsg.privacy.checks import speaks_of_a_budget
-from rpsg.privacy.egress import Seen, host_of, how_to_stay, is_here
+from rpsg.privacy.egress import EgressRecord, host_of, how_to_stay, is_here
 from rpsg.privacy.facts import Egress
 
 if TYPE_CHECKING:
@@ -165,18 +165,18 @@ def _models(tools: Tools) -> Mapping[str, Any]:
     return {role: model for role, model in found.items() if model is not None}
 
 
-def seen_places(plan: Plan, tools: Tools) -> list[Seen]:
+def seen_places(plan: Plan, tools: Tools) -> list[EgressRecord]:
     """Which host saw what. How many requests there were depends on private texts and is not told."""
     said = {
         "raw_private": "private texts, one in a prompt",
         "abstracted_private": "abstracts, one in a prompt, with sentiment and length of the record",
     }
     lines = [
-        Seen(host_of(model), role, model.name, "private", HERE[role])
+        EgressRecord(host_of(model), role, model.name, "private", HERE[role])
         for role, model in _models(tools).items()
     ]
     writer = tools.writer
-    return [*lines, Seen(host_of(writer), "writer", writer.name, "private", said[carries(plan)])]
+    return [*lines, EgressRecord(host_of(writer), "writer", writer.name, "private", said[carries(plan)])]
 
 
 def egress_of(plan: Plan, tools: Tools) -> tuple[Egress, ...]:

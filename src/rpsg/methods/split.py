@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from rpsg.records import Candidate, Pool
     from rpsg.stages.abstraction import Seed
     from rpsg.stages.annotate import Traits
-    from rpsg.storage.checkpoints import Made
+    from rpsg.storage.checkpoints import StageResult
 
 
 def synthesize(job: Job) -> Pool:
@@ -85,7 +85,7 @@ def _synthesize(job: Job) -> Pool:
 def filters_step(job: Job, pack: Pack, pool: Pool, stage: str) -> Pool:
     """The pool after the filters that read no voter."""
 
-    def make() -> Made:
+    def make() -> StageResult:
         job.progress.start(stage)
         return made_of(public_filters(job, pack, pool), len(pool.alive()), pool)
 
@@ -100,7 +100,7 @@ def votes_step(job: Job, pack: Pack, pool: Pool, round_number: int) -> Pool:
     """
     scored, voted = vote(job, pack, lambda: label_traits(job, pack), pool, round_number)
 
-    def make() -> Made:
+    def make() -> StageResult:
         kept = select(scored, voted, places(job, len(voted), round_number), label_of(pack))
         return made_of(kept, len(voted), scored)
 

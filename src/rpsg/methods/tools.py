@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rpsg.stages.abstraction import Summariser
     from rpsg.stages.contributions import People
     from rpsg.stages.surrogate import Surrogate
-    from rpsg.storage.checkpoints import Shelf
+    from rpsg.storage.checkpoints import StageCheckpoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Seeding:
     """
 
     door: UnprotectedReads
-    shelf: Shelf
+    shelf: StageCheckpoints
     noise: NoiseSource
 
 

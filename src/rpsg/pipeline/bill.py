@@ -13,10 +13,10 @@ from rpsg.storage.call_tables import Used
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rpsg.storage.call_report import Callbook
+    from rpsg.storage.call_report import CallReport
 
 
-def bill_of(run: Path, public: Callbook, private: Callbook | None = None, prices: str = "") -> Bill:
+def bill_of(run: Path, public: CallReport, private: CallReport | None = None, prices: str = "") -> Bill:
     """What the run in the folder ``run`` has used and what that costs.
 
     ``prices`` is a table of prices to use in place of the one that the run's plan names.

@@ -22,7 +22,7 @@ from rpsg.privacy.units import Unit
 from rpsg.privacy.unprotected_reads import UnprotectedReads
 from rpsg.stages.contributions import People
 from rpsg.stages.partition import by_draw, by_list, listed, parted
-from rpsg.storage.checkpoints import Shelf
+from rpsg.storage.checkpoints import StageCheckpoints
 from rpsg.storage.readers import check_place, read_by_rule
 from rpsg.storage.vectors import Vectors
 
@@ -291,7 +291,7 @@ def open_door(folder: RunFolder, people: People, noise: NoiseSource) -> Seeding:
         "embeddings": lambda: people.embeddings,
     }
     door = UnprotectedReads(folder.private_path("disclosures.jsonl"), boxes)
-    return Seeding(door, Shelf(folder.vault), noise)
+    return Seeding(door, StageCheckpoints(folder.vault), noise)
 
 
 def donors_and_voters(

@@ -20,7 +20,7 @@ from rpsg.pipeline.seeded_release import seeded_facts, short_claim
 from rpsg.plan import resolve
 from rpsg.privacy.cautions import counted_units
 from rpsg.privacy.claims import PrivacyUnit
-from rpsg.privacy.egress import host_of, seen
+from rpsg.privacy.egress import egress_table, host_of
 from rpsg.privacy.facts import Egress, Output, PublicInput
 from rpsg.privacy.facts import Facts as LedgerFacts
 from rpsg.privacy.kernel import Kernel
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from rpsg.pipeline.private_data import PrivateSide
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget
-    from rpsg.privacy.egress import Seen
+    from rpsg.privacy.egress import EgressRecord
     from rpsg.privacy.facts import Flow, Free
     from rpsg.privacy.kernel import Performed
     from rpsg.protocols import Reply
@@ -108,13 +108,13 @@ class Made:
         return registry.method(self.plan.method.name).has_seeds
 
     @property
-    def seen(self) -> list[Seen]:
+    def seen(self) -> list[EgressRecord]:
         """What each host saw."""
         if self.is_seeded:
             return seen_places(self.plan, self.tools)
         writer = self.tools.writer
         sent = {**self.earlier, (host_of(writer), writer.name): self.asked}
-        return seen(roles(self.tools), private=self.budget is not None, sent=sent)
+        return egress_table(roles(self.tools), private=self.budget is not None, sent=sent)
 
 
 def roles(tools: Tools) -> dict[str, object]:
@@ -351,7 +351,7 @@ def write_evidence(target: Path, made: Made) -> dict[str, str]:
     return {f"{EVIDENCE}/{name}": sha for name, sha in written.items()}
 
 
-def write_egress(folder: Path, seen: Sequence[Seen]) -> str:
+def write_egress(folder: Path, seen: Sequence[EgressRecord]) -> str:
     """Write which host saw what; gives the SHA-256 of the file."""
     lines = [{k: v for k, v in asdict(line).items() if v not in (None, "")} for line in seen]
     return write_atomic(folder / EGRESS, _pretty({"format": "rpsg-egress/1", "seen": lines}), PUBLIC_MODE)

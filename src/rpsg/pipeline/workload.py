@@ -11,7 +11,7 @@ from rpsg.methods.seeded import ALLOWED, HERE, carries
 from rpsg.methods.trial import TEXTS
 from rpsg.pipeline.cost import find_price, price_for, read_prices
 from rpsg.privacy import egress
-from rpsg.privacy.egress import Way
+from rpsg.privacy.egress import EgressRule
 from rpsg.results import Forecast
 from rpsg.stages.cards import CardModel
 from rpsg.stages.prompts import candidate_request
@@ -129,19 +129,23 @@ def about_prices(plan: Plan) -> str:
     )
 
 
-def ways_of(plan: Plan, *, private: bool) -> tuple[Way, ...]:
+def ways_of(plan: Plan, *, private: bool) -> tuple[EgressRule, ...]:
     """Who is sent what by the plan's method; ``private`` says whether it has a privacy budget."""
     method = registry.method(plan.method.name)
     if not method.has_seeds:
-        return egress.ways(private=private)
+        return egress.rules(private=private)
     raw = carries(plan) == "raw_private"
     allowed = ALLOWED[plan.paper.remote] >= ALLOWED["records" if raw else "abstracts"]
     prompts = "private texts, one in a prompt" if raw else "abstracts of private texts, one in a prompt"
     unused = {"summariser"} if plan.paper.abstracter == "writer" else set()
     unused |= {"surrogate"} if method.reads == "donors" else set()
     return (
-        *(Way("seeding", role, "private", "here", sees) for role, sees in HERE.items() if role not in unused),
-        Way("writing", "writer", "private", "anywhere" if allowed else "here", prompts),
+        *(
+            EgressRule("seeding", role, "private", "here", sees)
+            for role, sees in HERE.items()
+            if role not in unused
+        ),
+        EgressRule("writing", "writer", "private", "anywhere" if allowed else "here", prompts),
     )
 
 

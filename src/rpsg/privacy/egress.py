@@ -36,7 +36,7 @@ _LAST_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class EgressRule:
     """One line of the table. ``place`` says where a model of this role may run."""
 
     stage: str
@@ -47,25 +47,27 @@ class Way:
 
 
 #: What is sent where by a method that reads private texts end to end through noise.
-STRICT: tuple[Way, ...] = (
-    Way("reading", "embedder", "private", "here", "private texts, and the synthetic ones"),
-    Way("describing", "sentiment", "private", "here", "private texts"),
-    Way("counting", "mechanisms", "private", "here", "private counts; they let out noisy ones"),
+STRICT: tuple[EgressRule, ...] = (
+    EgressRule("reading", "embedder", "private", "here", "private texts, and the synthetic ones"),
+    EgressRule("describing", "sentiment", "private", "here", "private texts"),
+    EgressRule("counting", "mechanisms", "private", "here", "private counts; they let out noisy ones"),
     # It is shown synthetic texts only. It is held to this machine all the same: which of them it is shown,
     # and how often, nobody else needs to know.
-    Way("filtering", "scorer", "dp_outputs", "here", "synthetic texts"),
-    Way("writing", "writer", "dp_outputs", "anywhere", "prompts of public words and noisy counts' outcomes"),
+    EgressRule("filtering", "scorer", "dp_outputs", "here", "synthetic texts"),
+    EgressRule(
+        "writing", "writer", "dp_outputs", "anywhere", "prompts of public words and noisy counts' outcomes"
+    ),
 )
 #: What is sent where by a method that reads no private text.
-PUBLIC: tuple[Way, ...] = (
-    Way("filtering", "embedder", "public", "anywhere", "synthetic texts"),
-    Way("filtering", "scorer", "public", "anywhere", "synthetic texts"),
-    Way("writing", "writer", "public", "anywhere", "public prompts"),
+PUBLIC: tuple[EgressRule, ...] = (
+    EgressRule("filtering", "embedder", "public", "anywhere", "synthetic texts"),
+    EgressRule("filtering", "scorer", "public", "anywhere", "synthetic texts"),
+    EgressRule("writing", "writer", "public", "anywhere", "public prompts"),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class EgressRecord:
     """What a host saw in a run. ``requests`` is None where their number is not public."""
 
     host: str
@@ -76,7 +78,7 @@ class Seen:
     requests: int | None = None
 
 
-def ways(*, private: bool) -> tuple[Way, ...]:
+def rules(*, private: bool) -> tuple[EgressRule, ...]:
     """The table of a method; ``private`` says whether it reads private texts."""
     return STRICT if private else PUBLIC
 
@@ -123,13 +125,13 @@ def check(models: Mapping[str, Any], *, private: bool) -> None:
     Raises:
         PrivacyError: a model that must run on this machine does not, or does not say so.
     """
-    for way in ways(private=private):
-        model = models.get(way.role)
-        if way.place == "here" and model is not None and not is_here(model):
+    for rule in rules(private=private):
+        model = models.get(rule.role)
+        if rule.place == "here" and model is not None and not is_here(model):
             raise PrivacyError(
-                f"The {way.role} {model.name} runs on {host_of(model)}. It would be sent {way.sees}, "
+                f"The {rule.role} {model.name} runs on {host_of(model)}. It would be sent {rule.sees}, "
                 "and those stay on this machine. Nothing was read.",
-                hint=f"{how_to_stay(model)} See: rpsg list {_listed(way.role)}",
+                hint=f"{how_to_stay(model)} See: rpsg list {_listed(rule.role)}",
             )
 
 
@@ -144,7 +146,9 @@ def _listed(role: str) -> str:
     return "classifiers" if role == "sentiment" else f"{role}s"
 
 
-def seen(models: Mapping[str, Any], *, private: bool, sent: Mapping[tuple[str, str], int]) -> list[Seen]:
+def egress_table(
+    models: Mapping[str, Any], *, private: bool, sent: Mapping[tuple[str, str], int]
+) -> list[EgressRecord]:
     """What each host saw, in the order of the table.
 
     Args:
@@ -153,20 +157,20 @@ def seen(models: Mapping[str, Any], *, private: bool, sent: Mapping[tuple[str, s
         sent: public requests that came back from a writer, by host and model.
     """
     table = []
-    for way in ways(private=private):
-        if way.role == "writer":
+    for rule in rules(private=private):
+        if rule.role == "writer":
             table += [
-                Seen(host, way.role, model, way.kind, way.sees, number)
+                EgressRecord(host, rule.role, model, rule.kind, rule.sees, number)
                 for (host, model), number in sorted(sent.items())
             ]
-        elif way.role == "mechanisms":
-            table.append(Seen(THIS_MACHINE, way.role, "", way.kind, way.sees))
-        elif models.get(way.role) is not None:
-            model = models[way.role]
-            table.append(Seen(host_of(model), way.role, model.name, way.kind, way.sees))
+        elif rule.role == "mechanisms":
+            table.append(EgressRecord(THIS_MACHINE, rule.role, "", rule.kind, rule.sees))
+        elif models.get(rule.role) is not None:
+            model = models[rule.role]
+            table.append(EgressRecord(host_of(model), rule.role, model.name, rule.kind, rule.sees))
     return table
 
 
-def hosts(table: Iterable[Seen]) -> list[str]:
+def hosts(table: Iterable[EgressRecord]) -> list[str]:
     """The hosts other than this machine, each once."""
     return list(dict.fromkeys(line.host for line in table if not line.host.startswith(THIS_MACHINE)))

@@ -42,7 +42,7 @@ from rpsg.privacy.evidence import (
 from rpsg.privacy.histogram import IntArray, Query
 from rpsg.privacy.mechanisms import Contributions, UnitItems, noisy_histogram, noisy_selection
 from rpsg.privacy.sensitivity import selection_threshold
-from rpsg.privacy.write_ahead_log import JOURNAL_GONE, Journal, Step
+from rpsg.privacy.write_ahead_log import JOURNAL_GONE, Step, WriteAheadLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -134,7 +134,7 @@ class Kernel:
         try:
             kept = self._kept()
             self._settle(kept)
-            self._journal = Journal(journal, heading, begun=bool(evidence_names(evidence))).open()
+            self._journal = WriteAheadLog(journal, heading, begun=bool(evidence_names(evidence))).open()
             self._reserve(kept)
         except BaseException:
             self._close()  # a kept error, as in a notebook, would keep this half-made kernel and its lock

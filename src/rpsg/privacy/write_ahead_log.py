@@ -42,7 +42,7 @@ class Step:
 
 
 @dataclass(slots=True)
-class Journal:
+class WriteAheadLog:
     """The journal at ``path``, read back when it is there already.
 
     ``begun`` says that the run has noisy answers already: without a journal nobody could tell how often they
@@ -54,7 +54,7 @@ class Journal:
     begun: bool = False
     steps: dict[int, Step] = field(default_factory=dict)
 
-    def open(self) -> Journal:
+    def open(self) -> WriteAheadLog:
         """Read what is there, or begin.
 
         Raises:
@@ -121,7 +121,7 @@ def journal_steps(path: Path) -> dict[int, Step]:
     events = read_lines(path)
     if not events:
         raise RunError("The journal of this run is gone.", hint=JOURNAL_GONE)
-    journal = Journal(path, events[0])
+    journal = WriteAheadLog(path, events[0])
     for event in events[1:]:
         journal._take(event)  # noqa: SLF001  # the same file
     return journal.steps
