@@ -37,9 +37,9 @@ def calls(
     """
     from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.pipeline.bill import bill_of  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.storage.call_report import read_private, read_public  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.storage.call_report import read_private_calls, read_public_calls  # noqa: PLC0415  # only when it is needed: the help must be quick
 
-    public, private = read_public(run), read_private(run)
+    public, private = read_public_calls(run), read_private_calls(run)
     bill = bill_of(run, public, private, prices)
     if as_json:
         print_json({"bill": bill, **_facts(public, private, show)})

@@ -108,7 +108,7 @@ def is_here(model: Any) -> bool:
 
 
 def host_of(model: Any) -> str:
-    """Where a model runs, as it is told to people."""
+    """Where a model runs, in words."""
     host = str(getattr(model, "host", "") or "")
     if is_here(model):
         return f"{THIS_MACHINE} ({host}, {BY_THE_PLAN})" if host else THIS_MACHINE

@@ -65,7 +65,7 @@ class CallReport:
     hosts: tuple[str, ...] = ()
 
 
-def read_public(run: Path) -> CallReport:
+def read_public_calls(run: Path) -> CallReport:
     """The calls of the run in the folder ``run``, in the order in which they came back.
 
     Raises:
@@ -85,7 +85,7 @@ def read_public(run: Path) -> CallReport:
         return CallReport(used_of(connection), _finishes(connection), failures, calls, _hosts(connection))
 
 
-def read_private(run: Path) -> CallReport | None:
+def read_private_calls(run: Path) -> CallReport | None:
     """Totals of the calls that held private text; None when there are none."""
     path = run / "private" / CALLS
     if not path.is_file():
