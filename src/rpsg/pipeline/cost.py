@@ -23,7 +23,7 @@ from rpsg.storage.layout import PLAN
 from rpsg.storage.limits import Price
 
 if TYPE_CHECKING:
-    from rpsg.storage.call_report import Callbook
+    from rpsg.storage.call_report import CallReport
 
 PACKAGED = "prices.toml"
 
@@ -130,7 +130,7 @@ def example(writer: str) -> str:
     )
 
 
-def bill_of(run: Path, public: Callbook, private: Callbook | None = None, prices: str = "") -> Bill:
+def bill_of(run: Path, public: CallReport, private: CallReport | None = None, prices: str = "") -> Bill:
     """What the run in the folder ``run`` has used and what that costs.
 
     ``prices`` is a table of prices to use in place of the one that the run's plan names.

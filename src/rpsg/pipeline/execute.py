@@ -66,7 +66,7 @@ def execute(
     budget = budget_of(plan, pack)
     method.check(plan)
     tools = tools or load_tools(plan)
-    egress.check(method.ways_of(plan), roles(tools))
+    egress.check(method.egress_of(plan), roles(tools))
     check_declared(plan, pack, budget, method.people(plan))
     price = price_of(plan, tools.writer)
     if not (out / RUN).exists():

@@ -78,7 +78,7 @@ def about_prices(plan: Plan) -> str:
 
 def refusals(plan: Plan) -> Iterator[str]:
     """A sentence for each model that the run will refuse, because of where it runs."""
-    for way in method_of(plan).ways_of(plan):
+    for way in method_of(plan).egress_of(plan):
         if way.place == "here" and place_of(plan, way.role) and not is_here(plan, way.role):
             yield (
                 f"The {way.role} would be sent {way.sees} at {place_of(plan, way.role)}. "

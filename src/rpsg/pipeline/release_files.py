@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rpsg.pipeline.made import Made
-    from rpsg.privacy.egress import Seen
+    from rpsg.privacy.egress import EgressRecord
     from rpsg.records import Candidate, Pool
     from rpsg.storage.export import ExportFormat
 
@@ -101,7 +101,7 @@ def write_evidence(target: Path, made: Made) -> dict[str, str]:
     return {f"{EVIDENCE}/{name}": sha for name, sha in written.items()}
 
 
-def write_egress(folder: Path, seen: Sequence[Seen]) -> str:
+def write_egress(folder: Path, seen: Sequence[EgressRecord]) -> str:
     """Write which host saw what; gives the SHA-256 of the file."""
     lines = [{k: v for k, v in asdict(line).items() if v not in (None, "")} for line in seen]
     return write_atomic(folder / EGRESS, pretty_json({"format": "rpsg-egress/1", "seen": lines}), PUBLIC_MODE)

@@ -43,7 +43,7 @@ class ReplayKernel:
 
     @property
     def next_cells(self) -> int:
-        """How many cells the next answer has; 1 for strings, and where there is none."""
+        """The number of cells of the next answer; 1 for strings, and where there is none."""
         place = len(self._done)
         return int(self._lines[place]["dim"] or 1) if place < len(self._lines) else 1
 

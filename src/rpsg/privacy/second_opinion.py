@@ -47,8 +47,8 @@ def disagreements(ledger: Mapping[str, Any]) -> Iterator[str]:
 def epsilon_by_pld(noise_multipliers: dict[float, int], delta: float) -> float:
     """Epsilon of Gaussian mechanisms by privacy-loss distributions.
 
-    ``noise_multipliers`` maps sigma / sensitivity to how often it was used. The answer is an upper bound on
-    a grid, slightly above the closed form.
+    ``noise_multipliers`` maps sigma / sensitivity to the number of mechanisms that have it. The result is an
+    upper bound on a grid, slightly above the closed form.
 
     Raises:
         MissingExtraError: dp-accounting is not installed.
@@ -65,7 +65,7 @@ def epsilon_by_pld(noise_multipliers: dict[float, int], delta: float) -> float:
 
 
 def _multipliers(lines: list[Any], group: int = 1, *, replaced: bool = False) -> dict[float, int]:
-    """Noise over sensitivity, for a group of so many units or for one that is replaced by another.
+    """Noise over sensitivity, for a group of that size, or where one unit is replaced by another.
 
     Counts are never negative, so replacing doubles the squared sensitivity; vectors may point in opposite
     directions, which makes it four times as large.

@@ -11,7 +11,7 @@ from rpsg.domains import read_pack
 from rpsg.errors import RunError
 from rpsg.json_text import strict_json
 from rpsg.plan import resolve
-from rpsg.privacy.egress import Seen
+from rpsg.privacy.egress import EgressRecord
 from rpsg.privacy.evidence import Evidence, parse_evidence
 from rpsg.records import Candidate, Card, Pool
 from rpsg.release.coverage import Coverage, Noisy, coverage, people, without_topic
@@ -156,11 +156,11 @@ def _models(plan: Plan, ledger: Mapping[str, Any]) -> tuple[str, str]:
     return ", ".join(writers) or plan.models.writer, ", ".join(embedders) or plan.models.embedder
 
 
-def _seen(file: Path) -> tuple[Seen, ...]:
+def _seen(file: Path) -> tuple[EgressRecord, ...]:
     if not file.is_file():
         return ()
     table = strict_json(file.read_bytes())["seen"]
-    return tuple(Seen(**{"model": "", **line}) for line in table)
+    return tuple(EgressRecord(**{"model": "", **line}) for line in table)
 
 
 def _calls(file: Path) -> Calls | None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rpsg.domains import Pack
     from rpsg.plan import Plan
-    from rpsg.privacy.egress import Seen
+    from rpsg.privacy.egress import EgressRecord
     from rpsg.records import Pool
 
 WIDTH = 92
@@ -35,7 +35,7 @@ class Facts:
     ledger: Mapping[str, Any]
     writer: str
     embedder: str
-    seen: Sequence[Seen] = ()
+    seen: Sequence[EgressRecord] = ()
     quality: Quality = field(init=False)
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""A run is a folder: the same command in the same folder goes on where it stopped.
+"""A run is a folder: the same command in the same folder resumes where it stopped.
 
     plan.toml        the plan as resolved, without secrets
     run.json         which run this is: its id and the fingerprint of its plan

@@ -1,7 +1,7 @@
-"""A plan that was changed in a run folder: what may go on there, and what is put away for it.
+"""A plan that was changed in a run folder: whether the run may continue, and what is put away for it.
 
     nothing charged, nothing written but the trial      everything begins anew
-    charged, but not about texts, the same questions    goes on with the noisy answers that are paid for
+    charged, but not about texts, the same questions    continues with the noisy answers already paid for
     a sketch or a vote drawn, or other questions        refused
 
 Noisy answers depend on the data, the budget, the schema and the models that read private texts. Which writer
@@ -15,7 +15,7 @@ import json
 import shutil
 from typing import TYPE_CHECKING
 
-from rpsg.files import file_errors, read_lines, write_atomic
+from rpsg.files import file_errors, read_journal, write_atomic
 from rpsg.json_text import canonical_json
 from rpsg.storage.layout import ANSWERS, CHANGED, PLAN, RUN
 
@@ -33,7 +33,7 @@ _FORMAT = "rpsg-changed/1"
 
 def charged(folder: Path) -> tuple[str, ...]:
     """The stages that a run has asked its private data about, in order; each may have been charged."""
-    events = read_lines(folder / "private" / ANSWERS)
+    events = read_journal(folder / "private" / ANSWERS)
     queries = [event["query"] for event in events if isinstance(event.get("query"), dict)]
     return tuple(str(query.get("stage", "")) for query in queries)
 

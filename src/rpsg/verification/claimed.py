@@ -207,7 +207,7 @@ def named_tools(claimed: Claimed) -> Tools:
 
 def _roles(claimed: Claimed) -> set[str]:
     """The models, but for the writer, that a run of this plan has sent texts to."""
-    sent = {way.role for way in claimed.method.ways_of(claimed.plan)} - {"writer", "mechanisms"}
+    sent = {way.role for way in claimed.method.egress_of(claimed.plan)} - {"writer", "mechanisms"}
     return sent if claimed.plan.models.scorer is not None else sent - {"scorer"}
 
 
@@ -251,7 +251,7 @@ def earlier_writers(claimed: Claimed) -> dict[tuple[str, str], int]:
 
 def check_ways(claimed: Claimed, tools: Tools) -> None:
     """See that nobody was sent what the method may not send there; PrivacyError otherwise."""
-    egress.check(claimed.method.ways_of(claimed.plan), roles(tools))
+    egress.check(claimed.method.egress_of(claimed.plan), roles(tools))
 
 
 def read_rows(claimed: Claimed) -> Pool:
