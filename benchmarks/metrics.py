@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import rpsg
-from rpsg.evaluation.inputs import Measure
-from rpsg.evaluation.table import Line
+from rpsg.results import Measure
+from rpsg.results import Line
 from rpsg.models.download import locate
 from rpsg.pipeline.execute import execute, load_tools
 

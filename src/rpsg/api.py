@@ -12,9 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from rpsg.evaluation.table import Report
     from rpsg.protocols import Embedder, Progress
-    from rpsg.results import Finding, Preview, Run, Verification
+    from rpsg.results import Finding, Preview, Report, Run, Verification
     from rpsg.storage.readers import Reading
 
 
@@ -187,10 +186,10 @@ def evaluate(
     ``Report.table()`` is ready for a data frame. The report of a corpus with ``real`` texts is internal: it
     must not be published with a release. Raises an RpsgError for what cannot be read and for an unknown name.
     """
+    from rpsg.evaluation import evaluate as evaluation  # noqa: PLC0415  # numpy, only when it is needed
     from rpsg.evaluation.corpora import source_of  # noqa: PLC0415  # numpy, only when it is needed
-    from rpsg.evaluation.evaluate import Question, answer  # noqa: PLC0415  # numpy, only when it is needed
 
-    asked = Question(
+    asked = evaluation.Question(
         corpus=source_of(corpus),
         real=None if real is None else source_of(real),
         train_real=None if train_real is None else source_of(train_real),
@@ -206,7 +205,7 @@ def evaluate(
         language_model=language_model,
         seed=seed,
     )
-    return answer(asked, progress)
+    return evaluation.evaluate(asked, progress)
 
 
 def read_run(path: str | Path) -> Run:
@@ -215,6 +214,6 @@ def read_run(path: str | Path) -> Run:
     RunError when there is no finished run or a file of it is damaged, VerificationError when its release
     holds what no release has.
     """
-    from rpsg.pipeline.publish import read_any_release  # noqa: PLC0415  # as above
+    from rpsg.release import reader  # noqa: PLC0415  # as above
 
-    return read_any_release(path_of(path, "path"))
+    return reader.read_run(path_of(path, "path"))

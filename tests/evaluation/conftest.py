@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from rpsg import registry
-from rpsg.evaluation.inputs import Inputs, Measure, Texts
+from rpsg.evaluation.inputs import Inputs, Texts
+from rpsg.results import Measure
 from rpsg.evaluation.models import Models
 from rpsg.models.fake import FakeEmbedder
 

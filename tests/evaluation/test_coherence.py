@@ -11,7 +11,8 @@ import pytest
 
 from rpsg import registry
 from rpsg.errors import ModelError, PrivacyError
-from rpsg.evaluation.inputs import Inputs, Measure, Texts, UnavailableError
+from rpsg.evaluation.inputs import Inputs, Texts, UnavailableError
+from rpsg.results import Measure
 from rpsg.evaluation.metrics.coherence import MOST, halves, judge
 from rpsg.evaluation.models import Models
 from rpsg.evaluation.runner import measure

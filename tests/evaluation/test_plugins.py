@@ -13,9 +13,10 @@ from tests.evaluation.conftest import GARDEN, HARBOUR, inputs_of, sentences
 import rpsg
 from rpsg import registry
 from rpsg.errors import UsageError
-from rpsg.evaluation.inputs import Inputs, Measure
+from rpsg.evaluation.inputs import Inputs
+from rpsg.results import Measure
 from rpsg.evaluation.runner import ask_rows, measure
-from rpsg.evaluation.table import Line, Report
+from rpsg.results import Line, Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,8 +13,9 @@ import rpsg
 from rpsg import registry
 from rpsg.errors import RpsgError, UsageError
 from rpsg.evaluation import runner as asking
-from rpsg.evaluation.inputs import Inputs, Measure
-from rpsg.evaluation.table import INTERNAL, Line, Report
+from rpsg.evaluation.inputs import Inputs
+from rpsg.results import Measure
+from rpsg.results import INTERNAL, Line, Report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rpsg.evaluation.inputs import Measure
-from rpsg.evaluation.table import Line, reach
+from rpsg.results import Measure
+from rpsg.results import Line, reach
 
 
 def measure(

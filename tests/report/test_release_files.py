@@ -14,7 +14,7 @@ from tests.report.conftest import ATTACKS
 from rpsg import api
 from rpsg.errors import RunError, UsageError
 from rpsg.records import Candidate, Card, Drop, Pool
-from rpsg.release.history import read_lives, write_lives
+from rpsg.release.history import read_history, write_history
 from rpsg.release.reader import read_story
 from rpsg.report.croissant import LEFT_TO_THE_OWNER, croissant, write_croissant
 from rpsg.report.page import report
@@ -97,13 +97,13 @@ def test_lives_come_back_as_they_were(tmp_path: Path) -> None:
             Candidate(1, "", Card({"topic": "oil"}), parent=0, dropped=Drop("writing", "too short")),
         )
     )
-    write_lives(tmp_path / "lives.jsonl", pool)
-    assert read_lives(tmp_path / "lives.jsonl", {0: "a text"}) == pool
+    write_history(tmp_path / "lives.jsonl", pool)
+    assert read_history(tmp_path / "lives.jsonl", {0: "a text"}) == pool
 
 
 def test_a_score_that_is_no_number_is_left_out(tmp_path: Path) -> None:
-    write_lives(tmp_path / "lives.jsonl", Pool((Candidate(0, "x", Card({}), scores={"nll": float("inf")}),)))
-    assert read_lives(tmp_path / "lives.jsonl", {}).candidates[0].scores == {}
+    write_history(tmp_path / "lives.jsonl", Pool((Candidate(0, "x", Card({}), scores={"nll": float("inf")}),)))
+    assert read_history(tmp_path / "lives.jsonl", {}).candidates[0].scores == {}
 
 
 def test_lives_hold_no_text(reported: Runs) -> None:

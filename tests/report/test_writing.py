@@ -11,8 +11,8 @@ import pytest
 
 from rpsg import registry
 from rpsg.errors import PrivacyError, RunError, UsageError
-from rpsg.evaluation.inputs import Measure
-from rpsg.evaluation.table import Line, Report
+from rpsg.results import Measure
+from rpsg.results import Line, Report
 from rpsg.models.fake import FakeEmbedder
 from rpsg.release.reader import read_story
 from rpsg.report.files import write_private, write_public

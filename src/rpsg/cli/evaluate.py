@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rpsg.cli.console import Screen
-    from rpsg.evaluation.inputs import Measure
-    from rpsg.evaluation.table import Line, Report
+    from rpsg.results import Line, Measure, Report
 
 
 def evaluate(
@@ -103,10 +102,10 @@ def evaluate(
     from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.cli.errors import describe  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.cli.progress import teller  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.evaluation import output as keeping  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.evaluation import output  # noqa: PLC0415  # only when it is needed: the help must be quick
 
     corpus = _corpus(run, synthetic)
-    target = keeping.place(corpus, out, real=real is not None, reads=(real, train_real, floor))
+    target = output.output_path(corpus, out, real=real is not None, reads=(real, train_real, floor))
     with teller(quiet=quiet, as_json=as_json) as progress:
         report = api.evaluate(
             corpus,
@@ -143,11 +142,11 @@ def evaluate(
 
 def _keep(report: Report, target: Path | None) -> RpsgError | None:
     """Write the outcome; what failed is given back, for what was computed is shown all the same."""
-    from rpsg.evaluation import output as keeping  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.evaluation import output  # noqa: PLC0415  # only when it is needed: the help must be quick
 
     try:
         if target is not None:
-            keeping.keep(report, target)
+            output.write_report(report, target)
     except RpsgError as error:
         return error
     return None
@@ -164,7 +163,7 @@ def _corpus(run: Path | None, synthetic: Path | None) -> Path:
 
 def show(screen: Screen, report: Report, target: Path | None) -> None:
     """The table, what to read with it, and where everything was written."""
-    from rpsg.evaluation.table import INTERNAL  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.results import INTERNAL  # noqa: PLC0415  # only when it is needed: the help must be quick
 
     against = f", against {report.n_real} real ones, split {report.split}" if report.n_real else ""
     screen.heading(f"{report.n} texts{against} (seed {report.seed}, embedder {report.embedder or 'none'})")
@@ -217,7 +216,7 @@ def _row(line: Line) -> tuple[str, ...]:
 
 def _value(measure: Measure | None) -> str:
     """The value and how far chance may have moved it."""
-    from rpsg.evaluation.table import reach  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.results import reach  # noqa: PLC0415  # only when it is needed: the help must be quick
 
     if measure is None:
         return ""

@@ -37,14 +37,14 @@ def export(
     """
     from rpsg.cli.console import Screen  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.files import write_atomic  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.pipeline.publish import PUBLIC_MODE  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.report.deployment import missing  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.verification.registry_entry import registry_entry  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.release.reader import Release  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.report.deployment import deployment, missing  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.report.files import PUBLIC_MODE  # noqa: PLC0415  # only when it is needed: the help must be quick
 
     if not registry:
         raise UsageError("Say in which form.", hint=f"There is one: rpsg ledger export {run} --registry")
-    entry = registry_entry(run)
-    text = json.dumps(entry, indent=1)  # ASCII: a stranger's words may hold what moves a terminal
+    entry = deployment(Release(run))
+    text = json.dumps(entry, indent=1)  # ASCII: a foreign release may hold what moves a terminal
     if out is None:
         typer.echo(text)
         return

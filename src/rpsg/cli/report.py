@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003  # typer reads it at run time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
 from rpsg.errors import UsageError
+
+if TYPE_CHECKING:
+    from rpsg.release.reader import Release
 
 
 def report(
@@ -40,26 +43,25 @@ def report(
     the day of the release.
     """
     from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.pipeline.publish import release_folder  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.release.reader import Release  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.report.as_json import facts_of  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.report.files import write_private, write_public  # noqa: PLC0415  # only when it is needed
 
-    release = release_folder(run)
+    release = Release(run)
     if as_text:
         _print_summary(release, out=out, private=private, as_json=as_json)
         return
-    file, story, scores = (write_private if private else write_public)(release, out)
+    file, scores = (write_private if private else write_public)(release, out)
     if as_json:
-        print_json({"report": {"file": file, "private": private, **facts_of(story, scores)}})
+        print_json({"report": {"file": file, "private": private, **facts_of(release, scores)}})
         return
     screen = Screen.stdout()
     screen.line("PRIVATE, never share it:" if private else "Written:", "bold red" if private else "")
     screen.command(str(file))
 
 
-def _print_summary(release: Path, *, out: Path | None, private: bool, as_json: bool) -> None:
+def _print_summary(release: Release, *, out: Path | None, private: bool, as_json: bool) -> None:
     from rpsg.cli.console import Screen  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.release.reader import read_any  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.report.summary import summary  # noqa: PLC0415  # only when it is needed: the help must be quick
 
     if out is not None or private or as_json:
@@ -67,4 +69,4 @@ def _print_summary(release: Path, *, out: Path | None, private: bool, as_json: b
             "--text prints the public summary and goes with no other option.",
             hint="Try: rpsg report RUN --text",
         )
-    Screen.stdout().markdown(summary(read_any(release).facts))
+    Screen.stdout().markdown(summary(release))

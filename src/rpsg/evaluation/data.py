@@ -1,4 +1,4 @@
-"""The corpora of an evaluation as they are asked for: read, split, with what is to be said about them."""
+"""Loads the corpora of an evaluation: reads and splits them, and notes what a reader must know about them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 from rpsg.errors import DataError, UsageError
 from rpsg.evaluation.corpora import Columns, Rows, halves, is_copied, read_rows, without_people, without_texts
 from rpsg.evaluation.floor import FLOOR, has_floor_labels, is_own_data, is_run, read_finished, write_floor
+from rpsg.textstats.echoes import form_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rpsg.evaluation.corpora import Source
     from rpsg.evaluation.floor import FinishedRun
-    from rpsg.evaluation.inputs import NoisyCounts
     from rpsg.protocols import Embedder, Progress
+    from rpsg.release.coverage import NoisyCounts
     from rpsg.textstats.echoes import Form
 
 CORPUS, CEILING, REAL = "corpus", "ceiling", "real"
@@ -71,17 +72,19 @@ class Corpora:
         return sizes if self.real is None else {**sizes, REAL: len(self.real)}
 
 
-def read_run_of(corpus: Source) -> FinishedRun | None:
+def find_run(corpus: Source) -> FinishedRun | None:
     """The run that is measured; None for a file or rows."""
     return read_finished(corpus) if isinstance(corpus, Path) and is_run(corpus) else None
 
 
-def gather(question: Question, run: FinishedRun | None, progress: Progress | None) -> Corpora:
-    """Read all corpora, split the real texts, have the floor written."""
+def load_corpora(question: Question, run: FinishedRun | None, progress: Progress | None) -> Corpora:
+    """Read all corpora, split the real texts, and have the floor written."""
     _check(question)
     columns = _columns(question, run)
     theirs = Columns(question.synthetic_text or columns.text, question.synthetic_label or columns.label)
-    corpora = Corpora({}, counts=run.counts if run else None, form=run.form if run else None)
+    corpora = Corpora({})
+    if run:
+        corpora.counts, corpora.form = run.release.noisy_counts, form_of(run.release.pack)
     named = question.synthetic_label is not None
     corpora.rows[CORPUS] = (
         _written(run, question.corpus) if run else _synthetic(question.corpus, CORPUS, theirs, corpora, named)
@@ -202,7 +205,7 @@ def _floor(
 ) -> Rows | None:
     """The floor: the file that was given, else the run's own; None, with a note, where there is none."""
     if question.floor is not None:
-        given, named = read_run_of(question.floor), question.synthetic_label is not None and run is not None
+        given, named = find_run(question.floor), question.synthetic_label is not None and run is not None
         if given:
             return _written(given, question.floor)
         return _synthetic(question.floor, FLOOR, columns, corpora, named)

@@ -1,4 +1,4 @@
-"""The story of an evaluation: read, split, draw to the same size, measure every row with every metric.
+"""An evaluation, step by step: load, split, draw to the same size, measure every row with every metric.
 
 Rows: the corpus; the floor (no private data: what lies above it is what the private data bought); the
 ceiling (real texts in the corpus' place). All have the same number of texts and meet the same real texts,
@@ -10,37 +10,37 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rpsg.evaluation.corpora import drawn
-from rpsg.evaluation.data import CEILING, CORPUS, Question, gather, read_run_of
+from rpsg.evaluation.data import CEILING, CORPUS, Question, find_run, load_corpora
 from rpsg.evaluation.floor import FLOOR, embedder_of
 from rpsg.evaluation.inputs import Inputs, Texts
 from rpsg.evaluation.models import Models, check_names
-from rpsg.evaluation.runner import ask_rows, find_metrics
-from rpsg.evaluation.table import Line, Report
+from rpsg.evaluation.runner import find_metrics, run_metric
 from rpsg.hardening import forbid_core_dumps
+from rpsg.results import Line, Report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rpsg.evaluation.corpora import Rows
     from rpsg.evaluation.data import Corpora
-    from rpsg.evaluation.inputs import Measure
     from rpsg.protocols import Progress
+    from rpsg.results import Measure
 
-__all__ = ["Question", "answer"]
+__all__ = ["Question", "evaluate"]
 
 CACHE = "evaluation"
 
 
-def answer(question: Question, progress: Progress | None = None) -> Report:
-    """Answer the question. Raises DataError, UsageError or RunError for what cannot be read.
+def evaluate(question: Question, progress: Progress | None = None) -> Report:
+    """Evaluate a corpus. Raises DataError, UsageError or RunError for what cannot be read.
 
     A metric that fails is a Measure without a value: nothing that was computed is lost for it.
     """
     forbid_core_dumps()
     metrics = find_metrics(question.metrics)
     check_names(question.embedder, question.language_model)
-    run = read_run_of(question.corpus)
-    corpora = gather(question, run, progress)
+    run = find_run(question.corpus)
+    corpora = load_corpora(question, run, progress)
     embedder = question.embedder or (embedder_of(run) if run else "minilm")
     models = Models(
         embedder,
@@ -56,7 +56,7 @@ def answer(question: Question, progress: Progress | None = None) -> Report:
     if progress:
         progress.start("measuring")
     seconds: dict[str, float] = {}
-    lines = tuple(_line(name, ask_rows(name, metric, inputs, seconds)) for name, metric in metrics.items())
+    lines = tuple(_line(name, run_metric(name, metric, inputs, seconds)) for name, metric in metrics.items())
     if progress:
         progress.done()
     return Report(

@@ -6,11 +6,12 @@ value the function. What cannot be computed is a Measure without a value and wit
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from rpsg.errors import RpsgError
+from rpsg.results import Measure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -19,42 +20,15 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from rpsg.evaluation.models import Models
+    from rpsg.release.coverage import NoisyCounts
+    from rpsg.results import Interval
     from rpsg.textstats.echoes import Form
 
 T = TypeVar("T")
-Interval = tuple[float, float]
 
 
 class UnavailableError(RpsgError):
     """A metric that has no value here; the message says why and becomes the reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """One number and everything one needs to know to read it.
-
-    ``interval`` aims to hold, for 95 of 100 draws of as many texts, the mean of what all such draws give; how
-    near each metric comes is measured in docs/evaluation.md. None where it is not known.
-    ``n_real`` is None for a metric that reads no real text: only such a measure is public.
-    ``higher_is_better`` is None where the real texts' own value is what a corpus should come near to.
-    ``model`` names what was used beside the texts; ``details`` holds tables and histograms for a report.
-    """
-
-    name: str
-    value: float | None
-    interval: Interval | None = None
-    n_synthetic: int = 0
-    n_real: int | None = None
-    model: str = ""
-    seed: int = 0
-    higher_is_better: bool | None = None
-    reason: str = ""
-    details: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def internal(self) -> bool:
-        """Whether real texts were read for it: then it must not leave with a release."""
-        return self.n_real is not None
 
 
 class Memory:
@@ -118,19 +92,6 @@ class Tested:
     right: npt.NDArray[np.float64]
     surprise: npt.NDArray[np.float64]
     model: str
-
-
-@dataclass(frozen=True)
-class NoisyCounts:
-    """What a run's ledger paid for: for each attribute the noisy count of each value, and its noise.
-
-    ``sigma`` is the standard deviation of one such count. An attribute that was counted by groups of its
-    values has them in place of its values, and ``headings`` has the group of each value.
-    """
-
-    counts: Mapping[str, Mapping[str, float]]
-    sigma: Mapping[str, float]
-    headings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 class Inputs(Memory):

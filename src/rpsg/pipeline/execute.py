@@ -25,9 +25,10 @@ from rpsg.models.catalog import licence_of
 from rpsg.pipeline.cost import price_for
 from rpsg.pipeline.private_data import NoQuestions, check_data, check_room, nobody, open_side
 from rpsg.pipeline.public_times import told
-from rpsg.pipeline.publish import publish, read_release, roles
+from rpsg.pipeline.publish import publish, roles
 from rpsg.privacy import egress
 from rpsg.protocols import TellsTrouble
+from rpsg.release.reader import read_run
 from rpsg.storage.cached_writer import CachedWriter
 from rpsg.storage.call_store import CallStore
 from rpsg.storage.failed_requests import SettledWriter
@@ -197,7 +198,7 @@ def execute(
             watch.stop()
             folder.journal.append("finished")
             keep_timings(folder, watch.seconds)
-        return read_release(folder.path, told(watch.seconds or timings(folder)))
+        return read_run(folder.path, told(watch.seconds or timings(folder)))
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from rpsg import registry
-from rpsg.errors import RunError
 from rpsg.files import file_sha256, write_atomic
 from rpsg.methods.budget import noise_decides
 from rpsg.methods.seed_steps import seeds_wanted, sigma_of
@@ -25,12 +24,12 @@ from rpsg.privacy.facts import Egress, Output, PublicInput
 from rpsg.privacy.facts import Facts as LedgerFacts
 from rpsg.privacy.kernel import Kernel
 from rpsg.privacy.ledger import build_private_ledger, build_public_ledger, new_free
-from rpsg.release.history import write_lives
+from rpsg.release.history import write_history
 from rpsg.release.public_plan import public_toml, told_toml
+from rpsg.release.reader import Release
 from rpsg.report.croissant import FORMATS, croissant, write_croissant
 from rpsg.report.files import write_release_report
-from rpsg.report.summary import Facts, card, summary
-from rpsg.results import Run
+from rpsg.report.summary import card, summary
 from rpsg.storage.cached_writer import write_replies
 from rpsg.storage.checkpoints import table
 from rpsg.storage.export import SyntheticText, write_corpus
@@ -38,7 +37,6 @@ from rpsg.storage.layout import (
     CANDIDATES,
     CARD,
     CHANGED,
-    CORPUS,
     CROISSANT,
     EGRESS,
     EVIDENCE,
@@ -54,7 +52,6 @@ from rpsg.storage.layout import (
     TEXTS,
     VECTORS,
 )
-from rpsg.storage.own import readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -211,31 +208,23 @@ def build_release(target: Path, made: Made, free: Free, *, parquet: bytes | None
         lambda named: build_public_ledger(
             facts(made, named, changed_inputs(named)), made.performed, free=free
         ),
-        lambda told: Facts(made.plan, made.pack, made.pool, told, *models_of(made), made.seen),
     )
 
 
 def write_ledger(
-    folder: Path,
-    outputs: Mapping[str, str],
-    sealed: Callable[[Mapping[str, str]], Mapping[str, Any]],
-    facts: Callable[[Mapping[str, Any]], Facts],
+    folder: Path, outputs: Mapping[str, str], sealed: Callable[[Mapping[str, str]], Mapping[str, Any]]
 ) -> Mapping[str, Any]:
     """Write summary, card, report and ledger; ``sealed`` makes a ledger that names files with their SHA-256.
 
     Words and report tell what the ledger says, and the ledger names them by their hashes. So there are three
-    ledgers: one for the words, made to ``facts``, one that names these, for the report, and the last.
+    ledgers: one for the words, one that names these, for the report, and the last.
     """
-    outputs = {**outputs, **write_words(folder, facts(sealed(outputs)))}
+    write_atomic(folder / LEDGER, _pretty(sealed(outputs)), PUBLIC_MODE)
+    outputs = {**outputs, **write_words(folder)}
     write_atomic(folder / LEDGER, _pretty(sealed(outputs)), PUBLIC_MODE)
     ledger = sealed({**outputs, REPORT: write_release_report(folder)})
     write_atomic(folder / LEDGER, _pretty(ledger), PUBLIC_MODE)
     return ledger
-
-
-def models_of(made: Made) -> tuple[str, str]:
-    """The names of writer and embedder."""
-    return made.tools.writer.name, made.tools.embedder.name
 
 
 def ledger_facts(
@@ -348,7 +337,7 @@ def write_evidence(target: Path, made: Made) -> dict[str, str]:
     if not made.is_seeded:
         written[TEXTS] = write_replies(target / TEXTS, made.replies)
         written[VECTORS] = write_atomic(target / VECTORS, made.vectors, PUBLIC_MODE)
-        written[CANDIDATES] = write_lives(target / CANDIDATES, made.pool)
+        written[CANDIDATES] = write_history(target / CANDIDATES, made.pool)
     if made.failed:
         written[FAILED] = write_atomic(
             target / FAILED, "".join(f"{k}\n" for k in sorted(made.failed)).encode()
@@ -382,66 +371,8 @@ def write_metadata(folder: Path, made: Made, outputs: Mapping[str, str]) -> str:
     return write_croissant(folder, told)
 
 
-def write_words(folder: Path, facts: Facts) -> dict[str, str]:
-    """The summary and the data set's card; SHA-256 by file name."""
-    words = {SUMMARY: summary(facts), CARD: card(facts)}
+def write_words(folder: Path) -> dict[str, str]:
+    """Write the summary and the data set's card of the release in ``folder``; SHA-256 by file name."""
+    release = Release(folder, in_place=True)
+    words = {SUMMARY: summary(release), CARD: card(release)}
     return {name: write_atomic(folder / name, told.encode(), PUBLIC_MODE) for name, told in words.items()}
-
-
-def read_release(path: Path, timings: Mapping[str, float] | None = None) -> Run:
-    """A finished run from its folder, or from its release folder alone.
-
-    Raises:
-        RunError: there is no finished release.
-    """
-    release = release_folder(path)
-    try:
-        ledger = json.loads((release / LEDGER).read_text(encoding="utf-8"))
-        records = _records(release / CORPUS)
-        words = (release / SUMMARY).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise RunError(
-            f"{path} holds no finished run.", hint="Go on with it: the same `rpsg run` command again."
-        ) from None
-    return Run(
-        path=release.parent,
-        texts=tuple(str(record["text"]) for record in records),
-        records=tuple(records),
-        ledger=ledger,
-        summary=words,
-        timings=dict(timings or {}),
-    )
-
-
-def read_any_release(path: Path) -> Run:
-    """A finished run that may be a stranger's: its release is copied before it is read, unless it is ours.
-
-    Raises:
-        RunError: there is no finished release, or a file of it is damaged.
-        VerificationError: the release holds what no release has.
-    """
-    release = release_folder(path)
-    try:
-        with readable(release) as folder:
-            return replace(read_release(folder), path=release.parent)
-    except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
-        raise RunError(
-            f"{release} holds a file that cannot be read.", hint="Check it with: rpsg verify RUN"
-        ) from None
-
-
-def release_folder(path: Path) -> Path:
-    """The release folder: ``path`` itself, or the one inside a run folder.
-
-    Raises:
-        RunError: there is no finished release.
-    """
-    for folder in (path, path / "release"):
-        if (folder / LEDGER).is_file():
-            return folder
-    raise RunError(f"{path} holds no finished run.", hint="Go on with it: the same `rpsg run` command again.")
-
-
-def _records(path: Path) -> Sequence[Mapping[str, Any]]:
-    with path.open(encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]

@@ -9,6 +9,7 @@ from rpsg.errors import RunError, VerificationError
 from rpsg.privacy.evidence import Evidence, Selected, evidence_file, parse_evidence
 from rpsg.privacy.histogram import Query
 from rpsg.privacy.kernel import Performed, Released
+from rpsg.privacy.seal import noisy_answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,7 +30,7 @@ class ReplayKernel:
     def __init__(self, evidence: Path, ledger: Mapping[str, Any]) -> None:
         self._folder = evidence
         self._plan = str(ledger["plan_sha256"])
-        self._lines = [m for m in ledger["mechanisms"] if m["kind"] == "rounded_gaussian"]
+        self._lines = noisy_answers(ledger)
         self._done: list[tuple[Query, str]] = []
 
     @property

@@ -1,4 +1,4 @@
-"""The seal of a ledger, and the one figure both its builder and its verifier sum up from its lines."""
+"""The seal of a ledger, and its lines of noisy answers with the figure that builder and verifier sum up."""
 
 from __future__ import annotations
 
@@ -11,6 +11,15 @@ from rpsg.privacy.sources import tv_bound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+
+#: The kind of a ledger's line about one noisy answer: a histogram, a sum or a selection.
+NOISY_ANSWER = "rounded_gaussian"
+
+
+def noisy_answers(ledger: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The lines of a ledger about its noisy answers, in the order in which they were drawn."""
+    return [line for line in ledger["mechanisms"] if line["kind"] == NOISY_ANSWER]
 
 
 def entry_sha256(ledger: Mapping[str, Any]) -> str:
@@ -33,6 +42,5 @@ def sampler_tv(mechanisms: Sequence[Mapping[str, Any]], source: str) -> float:
     """The total variation of all draws; of an open vocabulary only the 2k strings that can differ count."""
     return math.fsum(
         tv_bound(source, m["sigma"], m["dim"] or 2 * m["sens"]["k"])
-        for m in mechanisms
-        if m["kind"] == "rounded_gaussian"
+        for m in noisy_answers({"mechanisms": mechanisms})
     )

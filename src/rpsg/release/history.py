@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PUBLIC_MODE = 0o644
 
 
-def write_lives(path: Path, pool: Pool) -> str:
+def write_history(path: Path, pool: Pool) -> str:
     """One line for each candidate, in the order of their ids; gives the file's SHA-256."""
     return write_chunks(path, (canonical_json(_line(c)) + b"\n" for c in pool), PUBLIC_MODE)
 
@@ -39,7 +39,7 @@ def _line(candidate: Candidate) -> dict[str, Any]:
     return line
 
 
-def read_lives(path: Path, texts: Mapping[int, str]) -> Pool:
+def read_history(path: Path, texts: Mapping[int, str]) -> Pool:
     """The pool again, with the texts of those that live; the others have none.
 
     Raises:

@@ -12,7 +12,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from rpsg.files import write_atomic
-from rpsg.report.fields import attribute, fields
+from rpsg.report.summary import attribute, fields
 from rpsg.storage.layout import CORPUS, CROISSANT, PARQUET
 
 if TYPE_CHECKING:

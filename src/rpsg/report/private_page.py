@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rpsg.report.blocks import block, figure, paragraph, part, percent, table
-from rpsg.report.html import Html, foreign, joined, tag
-from rpsg.report.scores import scores_block
+from rpsg.report.html import Html, block, figure, foreign, joined, paragraph, part, percent, table, tag
+from rpsg.report.scores import details, scores_block
 from rpsg.report.svg import bar, cloud, compared
 
 if TYPE_CHECKING:
@@ -17,8 +16,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from rpsg.report.scores import Scores
     from rpsg.report.svg import Point
+    from rpsg.results import Report
 
     Floats = npt.NDArray[np.float32]
 
@@ -35,7 +34,7 @@ class Private:
     ``stages`` are the lines of a seeded run's table: stage, in, out, dropped, seconds.
     """
 
-    scores: Scores | None = None
+    scores: Report | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     real: Floats | None = None
     synthetic: Floats | None = None
@@ -70,7 +69,7 @@ def _scores(private: Private) -> Html:
 
 def _lengths(private: Private) -> Html | None:
     """Two histograms of words a text, side by side."""
-    found = {} if private.scores is None else private.scores.details("length_distance")
+    found = {} if private.scores is None else details(private.scores, "length_distance")
     if not {"up to words", "corpus", "real"} <= found.keys():
         return None
     edges = [*(f"up to {edge}" for edge in found["up to words"]), "more"]
@@ -78,7 +77,7 @@ def _lengths(private: Private) -> Html | None:
 
 
 def _sentiments(private: Private) -> Html | None:
-    found = {} if private.scores is None else private.scores.details("sentiment_distance")
+    found = {} if private.scores is None else details(private.scores, "sentiment_distance")
     shares = found.get("corpus, real", {})
     rows = [(name, *both) for name, both in shares.items()]
     return _side_by_side("Sentiments", "sentiment", rows) if rows else None

@@ -27,6 +27,7 @@ from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.odometer import Odometer
 from rpsg.privacy.opening import OpeningKernel
 from rpsg.privacy.residuals import FALSE_ALARM
+from rpsg.privacy.seal import noisy_answers
 from rpsg.privacy.write_ahead_log import journal_steps
 from rpsg.results import Check
 from rpsg.storage.cached_writer import ReplayWriter
@@ -126,7 +127,7 @@ def _draws(folder: RunFolder, plan: Plan, ledger: Mapping[str, Any]) -> Check:
 
 
 def _differences(folder: RunFolder, plan: Plan, ledger: Mapping[str, Any]) -> Iterator[str]:
-    lines = [m for m in ledger["mechanisms"] if m["kind"] == "rounded_gaussian"]
+    lines = noisy_answers(ledger)
     steps = journal_steps(folder.private_path(ANSWERS))
     drawn = {draw for step in steps.values() for draw in step.draws}
     if sorted(steps) != list(range(len(lines))):

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from rpsg.evaluation.inputs import Inputs, Measure, NoisyCounts
+    from rpsg.evaluation.inputs import Inputs
+    from rpsg.release.coverage import NoisyCounts
+    from rpsg.results import Measure
 
     Floats = npt.NDArray[np.float64]
 

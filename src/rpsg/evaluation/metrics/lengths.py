@@ -11,7 +11,8 @@ from rpsg.evaluation.metrics.intervals import NORMAL, around, of_mean, resampled
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from rpsg.evaluation.inputs import Inputs, Measure, Texts
+    from rpsg.evaluation.inputs import Inputs, Texts
+    from rpsg.results import Measure
 
     Floats = npt.NDArray[np.float64]
 

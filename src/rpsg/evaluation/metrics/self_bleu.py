@@ -8,7 +8,8 @@ from rpsg.evaluation.metrics.intervals import from_jackknife, groups, jackknife_
 from rpsg.textstats.self_bleu import scores_without
 
 if TYPE_CHECKING:
-    from rpsg.evaluation.inputs import Inputs, Measure
+    from rpsg.evaluation.inputs import Inputs
+    from rpsg.results import Measure
 
 
 def self_bleu(inputs: Inputs) -> Measure:
