@@ -25,10 +25,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import rpsg
-from rpsg.results import Measure
-from rpsg.results import Line
 from rpsg.models.download import locate
 from rpsg.pipeline.execute import execute, load_tools
+from rpsg.results import Line, Measure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
