@@ -73,7 +73,7 @@ def test_a_release_without_the_lives_of_texts_can_still_be_told(reported: Runs, 
     assert "is not told in this release" in report(release)
 
 
-@pytest.mark.parametrize("file", ["ledger.json", "corpus.jsonl", "evidence/plan.toml"])
+@pytest.mark.parametrize("file", ["corpus.jsonl", "evidence/plan.toml"])
 def test_a_missing_file_is_told_by_its_name(reported: Runs, tmp_path: Path, file: str) -> None:
     copy = shutil.copytree(reported("strict").release, tmp_path / "release")
     (copy / file).unlink()

@@ -36,7 +36,7 @@ def calls(
     Private text is never shown: of requests that held any, only totals are given.
     """
     from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.pipeline.bill import bill_of  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.pipeline.cost import bill_of  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.storage.call_report import read_private, read_public  # noqa: PLC0415  # only when it is needed: the help must be quick
 
     public, private = read_public(run), read_private(run)

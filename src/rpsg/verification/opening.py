@@ -42,6 +42,7 @@ from rpsg.storage.layout import (
     PACK,
     PLAN,
     PRIVATE_LEDGER,
+    RELEASE,
     RUN,
     TEXTS,
 )
@@ -89,7 +90,7 @@ def open_run(run: Path, data: Path | None = None, progress: Progress | None = No
             hint="Name the folder that was given to rpsg run -o, not its release.",
         )
     plan = resolve(read_toml(run / PLAN))
-    ledger = strict_json((run / "release" / LEDGER).read_bytes())
+    ledger = strict_json((run / RELEASE / LEDGER).read_bytes())
     if registry.method(plan.method.name).reads == "nothing":
         raise UsageError(
             "This run read no private data: there is nothing to open.", hint="Leave out --with-vault."
