@@ -40,7 +40,7 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a run will use of something that can be limited: about, at the most, and the cap; None: not known.
+    """The expected and the largest use of something that can be limited, and its cap; None: not known.
 
     ``option`` is the option that sets the cap.
     """
@@ -164,7 +164,7 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One number and everything one needs to know to read it.
+    """One number and everything that is needed to read it.
 
     ``interval`` aims to hold, for 95 of 100 draws of as many texts, the mean of what all such draws give; how
     near each metric comes is measured in docs/evaluation.md. None where it is not known.
@@ -186,7 +186,7 @@ class Measure:
 
     @property
     def internal(self) -> bool:
-        """Whether real texts were read for it: then it must not leave with a release."""
+        """Whether real texts were read for it: then it must not be published with a release."""
         return self.n_real is not None
 
 
@@ -306,7 +306,7 @@ class Report:
 
     @property
     def internal(self) -> bool:
-        """Whether real texts were given: sizes, notes and every ceiling tell of them."""
+        """Whether real texts were given: then sizes, notes and ceilings depend on them."""
         return self.n_real is not None or any(line.internal for line in self.lines)
 
     def line(self, name: str) -> Line:

@@ -57,7 +57,7 @@ class Question:
 
 @dataclass
 class Corpora:
-    """The rows of an evaluation as they were read, with what is to be said about them."""
+    """The loaded rows of an evaluation, with notes on them for the reader of its report."""
 
     rows: dict[str, Rows]
     real: Rows | None = None
@@ -73,7 +73,7 @@ class Corpora:
 
 
 def find_run(corpus: Source) -> FinishedRun | None:
-    """The run that is measured; None for a file or rows."""
+    """The run that is evaluated; None for a file or rows."""
     return read_finished(corpus) if isinstance(corpus, Path) and is_run(corpus) else None
 
 
@@ -102,7 +102,7 @@ def load_corpora(question: Question, run: FinishedRun | None, progress: Progress
 
 
 def _check(question: Question) -> None:
-    """UsageError for what does not go together, before anything is read."""
+    """UsageError for arguments that do not go together, before anything is read."""
     if question.real is None and question.train_real is not None:
         raise UsageError("--train-real goes with --real.", hint="Name the held-out texts with --real FILE.")
     in_memory = isinstance(question.real, Rows) or isinstance(question.train_real, Rows)
@@ -143,7 +143,7 @@ def _labelled(path: Path, columns: Columns, named: bool) -> Rows:
 
 @contextmanager
 def _synthetic_options() -> Iterator[None]:
-    """What the readers say, with the options that name columns of synthetic files."""
+    """Errors of the readers, with the options that name columns of synthetic files."""
     try:
         yield
     except (DataError, UsageError) as error:
@@ -152,7 +152,7 @@ def _synthetic_options() -> Iterator[None]:
 
 
 def _written(run: FinishedRun, source: Source) -> Rows:
-    """The texts of a run; DataError when none was left."""
+    """The texts of a run; DataError when there are none."""
     if not len(run.rows):
         raise DataError(
             f"The corpus in {source} has no text: there is nothing to measure.",
@@ -171,7 +171,7 @@ def _columns(question: Question, run: FinishedRun | None) -> Columns:
 
 
 def _read_real(source: Source, question: Question, columns: Columns, corpora: Corpora) -> None:
-    """The real texts to compare with, and those that stand for the corpus in the ceiling row."""
+    """Load the real texts to compare with, and those that take the corpus' place in the ceiling row."""
     real = read_rows(source, columns)
     if question.train_real is None:
         corpora.real, ceiling = halves(real, question.seed)

@@ -1,4 +1,4 @@
-"""A metric is one function from ``Inputs`` to a ``Measure``. Ours and strangers' enter by the same door.
+"""A metric is one function from ``Inputs`` to a ``Measure``, whether it is ours or comes with a package.
 
 A package adds one with an entry point in the group ``rpsg.metrics``: its name is the name to type, its
 value the function. What cannot be computed is a Measure without a value and with a reason.
@@ -84,7 +84,7 @@ class Texts(Memory):
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """What a language model did with each real text: positions that were foretold, how many of them rightly,
+    """How a language model predicted each real text: the number of positions, how many of them were right,
     and the sum of -log probability; each of shape (texts,).
     """
 
@@ -135,7 +135,7 @@ class Inputs(Memory):
         return len(self._real) if self.has_read_real and self._real is not None else None
 
     def once(self, key: str, make: Callable[[], T]) -> T:
-        """As ``Memory.once``; what was made from real texts stays known as that."""
+        """As ``Memory.once``; what was made from real texts counts as reading them each time it is used."""
         before, self.has_read_real = self.has_read_real, False
         try:
             found = super().once(key, make)

@@ -15,15 +15,14 @@ if TYPE_CHECKING:
 
     from rpsg.results import Report
 
-#: What read real texts, and what did not: the report that anybody may see is made from the second alone.
-#: A file that begins with this is an earlier outcome, and may be replaced.
+#: A file that begins with this is an earlier evaluation, and may be replaced.
 MARK, BEGINNING = b'"rpsg-evaluation/', 64
 
 
 def output_path(
     corpus: Path, out: Path | None, *, real: bool, reads: Sequence[Path | None] = ()
 ) -> Path | None:
-    """The file to write: the one that was named, else one in a run's private folder.
+    """The file to write: ``out``, or one in the run's private folder; None where there is neither.
 
     There an evaluation with ``real`` texts and one without lie side by side. ``reads`` are the other files
     and folders that the evaluation reads. Nothing is written here.
@@ -84,7 +83,7 @@ def _refuse_unwritable(out: Path, whole: Path) -> None:
 
 
 def _may_be_replaced(file: Path) -> bool:
-    """Whether it is empty, or an earlier outcome."""
+    """Whether the file is empty, or an earlier evaluation."""
     if not file.is_file() or not os.access(file, os.R_OK):
         return False
     with file.open("rb") as source:

@@ -1,7 +1,7 @@
 """Runs a metric, ours or a plug-in's, on one row after another: whatever it does, a Measure comes out.
 
-What a metric gives is checked and put into plain numbers at once, so that nothing that was computed is lost
-later for an answer that no table and no JSON can hold.
+What a metric returns is checked and turned into plain values at once, so that a value that no table and no
+JSON can hold costs nothing that was computed before.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _found(name: str) -> Metric:
 def run_metric(
     name: str, metric: Metric, inputs: Mapping[str, Inputs], seconds: dict[str, float]
 ) -> dict[str, Measure]:
-    """The metric of every row that there is. Which way is better, any row with a value tells for all."""
+    """The metric of every row. Whether higher is better is taken from any row that has a value."""
     since = time.monotonic()
     found = {row: measure(name, metric, its) for row, its in inputs.items()}
     seconds[name] = time.monotonic() - since
@@ -65,7 +65,7 @@ def run_metric(
 
 
 def measure(name: str, metric: Metric, inputs: Inputs) -> Measure:
-    """What the metric says, or a Measure that says why it says nothing.
+    """What the metric returns, or a Measure with the reason why there is no value.
 
     It is internal when real texts were read for it, whatever it says itself.
     """

@@ -118,7 +118,7 @@ def price_for(writer: str, *, here: bool, prices: str = "", needed: bool) -> Pri
 
 
 def example(writer: str) -> str:
-    """The lines that give a writer its price; the numbers are left to fill in."""
+    """The lines of a price table for a writer, with the numbers to be filled in."""
     return "\n".join(
         (
             "[[models]]",
@@ -142,7 +142,7 @@ def bill_of(run: Path, public: Callbook, private: Callbook | None = None, prices
     plan = resolve(read_toml(run / PLAN))
     used = public.used + (private.used if private else Used())
     table = read_prices(prices or plan.limits.prices)
-    # Where a call went is noted with it: a run stays on the machine, or goes to one server.
+    # Each call is stored with its host: all of a run's calls stay on this machine, or go to one server.
     hosts = (*public.hosts, *(private.hosts if private else ()))
     here = all(host.startswith(THIS_MACHINE) for host in hosts)
     found = find_price(plan.models.writer, here=here, table=table)

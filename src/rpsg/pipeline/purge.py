@@ -84,7 +84,7 @@ def _was_sealed(private: Path) -> bool:
 
 
 def _destroy_key(file: Path) -> None:
-    """Overwrite it where it lies, and then delete it."""
+    """Overwrite the key in place, and then delete it."""
     if file.is_symlink() or not file.is_file():
         return
     descriptor = os.open(file, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)

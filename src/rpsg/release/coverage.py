@@ -42,13 +42,13 @@ class Noisy:
 
     @property
     def is_seen(self) -> bool:
-        """Whether the count stands out of its noise."""
+        """Whether the count is larger than its noise explains."""
         return presence.is_seen(self.count, self.sigma)
 
 
 @dataclass(frozen=True)
 class NoisyCounts:
-    """What a ledger paid for: for each attribute the noisy count of each value, and its noise.
+    """What the budget bought: for each attribute the noisy count of each value, and its noise.
 
     ``sigma`` is the standard deviation of one such count. An attribute that was counted by groups of its
     values has them in place of its values, and ``headings`` has the group of each value.
@@ -61,7 +61,7 @@ class NoisyCounts:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One value: its noisy count in the private data, None where none was made, and its released texts."""
+    """One value: its noisy count in the private data, None if not counted, and its released texts."""
 
     name: str
     noisy: Noisy | None
@@ -70,7 +70,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """One attribute, by its values or, where those were counted so, by groups of them.
+    """One attribute, by its values or, if these were counted in groups, by the groups.
 
     ``measured``: texts were looked at; otherwise the card each was written from counts.
     """
@@ -97,7 +97,7 @@ class Coverage:
 
     @property
     def moved(self) -> tuple[float, float] | None:
-        """How far the noisy shares are from an even spread (total variation), and how far noise alone goes.
+        """Total variation between the noisy shares and an even spread, and what noise alone would give.
 
         The mean of |N(0, sigma)| is sigma * sqrt(2 / pi); half the sum of it over all values, over the count.
         """
@@ -116,7 +116,7 @@ def coverage(pack: Pack, counts: NoisyCounts | None, texts: Sequence[Candidate])
 
 
 def people(evidence: Mapping[str, Evidence], ledger: Mapping[str, Any]) -> Noisy | None:
-    """The noisy number of people (or rows), when it was asked for."""
+    """The noisy number of people (or rows); None where it was not counted."""
     found = evidence.get("size")
     return None if found is None or not found.values else Noisy(found.values[0], _sigma(ledger, "size"))
 

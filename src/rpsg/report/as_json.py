@@ -1,4 +1,4 @@
-"""The facts of a report as plain values, for programs: the same that the page shows."""
+"""The facts of a report as plain values for programs: the same facts that the page shows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def facts_of(release: Release, scores: Report | None) -> dict[str, Any]:
-    """JSON-ready facts; no text of the corpus, and no figure of a budget where nothing is promised."""
+    """JSON-ready facts, without a text of the corpus; figures of a budget only where there is a guarantee."""
     words = [len(text.text.split()) for text in release.texts]
     return {
         "texts": len(release.texts),

@@ -38,7 +38,7 @@ CHECKED = {"operator": "the operator vouches for it", "unchecked": "nobody can c
 
 
 def claim_part(release: Release) -> Html:
-    """All about the claim."""
+    """The section about the claim."""
     return part(
         "claim",
         "The claim",
@@ -80,7 +80,7 @@ def _meaning(release: Release) -> Html:
 
 
 def _attack(release: Release) -> Html:
-    """The best attack at every rate of false alarms: TPR = Phi(Phi^-1(FPR) + mu), and delta_fail on top."""
+    """The best attack at every false-positive rate: TPR = Phi(Phi^-1(FPR) + mu), plus delta_fail."""
     mu = float(release.claim["mu"])
     extra = float(release.claim["delta_fail"]) + float(release.ledger["rng"]["tv_bound_total"])
 
@@ -94,7 +94,7 @@ def _attack(release: Release) -> Html:
         "attack",
         [("guess line", ends), ("first line", (ends[0], *((x, best(x)) for x in steps), ends[1]))],
         title="The best possible attack",
-        told="Share of members found against share of outsiders wrongly accused. A curve above the diagonal "
+        desc="Share of members found against share of outsiders wrongly accused. A curve above the diagonal "
         "of guessing; the closer it is to the diagonal, the less can be learnt about one of them.",
         axes=("outsiders wrongly accused", "members found"),
         ticks=(marks, marks),
@@ -169,7 +169,7 @@ def _asked(line: Mapping[str, Any], share: float) -> tuple[Child, ...]:
 
 
 def _hosts(release: Release) -> Html | None:
-    """Which host saw what; how many texts are private is not told."""
+    """Which host saw what. The number of private texts is not published."""
     seen = release.egress
     if not seen:
         return None
@@ -202,7 +202,7 @@ def _rests_on(release: Release) -> Html:
 
 
 def _unprotected(release: Release) -> Html | None:
-    """The ways of private text that no mechanism stands on."""
+    """The flows of private text without a mechanism between."""
     rows = [(flow["from"], flow["to"], foreign(flow["what"])) for flow in release.ledger["non_dp_flows"]]
     if not rows:
         return None

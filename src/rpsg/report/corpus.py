@@ -40,7 +40,7 @@ MOST_LABELS = 7
 
 
 def corpus_part(release: Release) -> Html:
-    """All about the texts."""
+    """The section about the texts."""
     return part(
         "texts",
         "The texts",
@@ -71,7 +71,7 @@ def _fields(release: Release) -> Html:
 
 
 def _examples(texts: Sequence[Candidate]) -> Html:
-    """Some texts, evenly from the first to the last: nobody chose them."""
+    """Some texts, evenly spaced from the first to the last, not chosen."""
     count = min(EXAMPLES, len(texts))
     chosen = [texts[i * (len(texts) - 1) // max(count - 1, 1)] for i in range(count)]
     return block(
@@ -82,7 +82,7 @@ def _examples(texts: Sequence[Candidate]) -> Html:
 
 
 def text_and_card(text: Candidate) -> Html:
-    """A text as it was written, and the values that stand with it."""
+    """A text as it was written, with the values of its card."""
     values = [joined(foreign(name), ": ", foreign(value)) for name, value in sorted(text.card.values.items())]
     return joined(
         tag("blockquote", tag("p", foreign(text.text), class_="text")),
@@ -132,7 +132,7 @@ def _table(covered: Coverage, values: Sequence[Value], which: str) -> Html:
 
 
 def _widest(covered: Coverage) -> float:
-    """The largest share there is to show: it fills the width of the picture."""
+    """The largest share in the table: it fills the width of the picture."""
     total, texts = covered.counted or 1.0, max(covered.texts, 1)
     shares = [v.texts / texts for v in covered.values]
     shares += [(v.noisy.count + CONFIDENT * v.noisy.sigma) / total for v in covered.values if v.noisy]
@@ -153,7 +153,7 @@ def _row(covered: Coverage, value: Value, widest: float) -> tuple[Child, ...]:
 
 
 def _hidden(covered: Coverage) -> Html | None:
-    """Who disappears: noise hides the rare, and that must be seen."""
+    """The values that the noise hides: noise hides the rare, and the report must say so."""
     if covered.counted is None:
         return None
     unseen = covered.unseen
@@ -191,7 +191,7 @@ def _uses(release: Release) -> Html:
     return block("What they are not good for", listed(lines))
 
 
-#: First and last number of words, and how many texts have so many.
+#: First and last number of words of a bin, and how many texts fall into it.
 Bin = tuple[int, int, int]
 
 
@@ -230,7 +230,7 @@ def lengths(texts: Sequence[Candidate]) -> Html | None:
         "lengths",
         [n / len(words) for n in counts],
         title="Words per synthetic text",
-        told=f"A histogram. {said} The highest bar, {percent(counts[fullest] / len(words))} of the texts, "
+        desc=f"A histogram. {said} The highest bar, {percent(counts[fullest] / len(words))} of the texts, "
         f"stands for {names[fullest]} words.",
         axes=("words per text", "share of the texts"),
         labels=[(i / len(bins), f"{edges[i]:,}") for i in range(0, len(edges), step)],
@@ -251,7 +251,7 @@ def _rows(names: Sequence[str], counts: Sequence[int]) -> list[tuple[Child, ...]
 
 
 def sentiments(release: Release) -> list[Html]:
-    """For each attribute of sentiment how many texts have which: as asked for, nobody measured the texts."""
+    """For each sentiment attribute, the texts by the sentiment that was asked for, not measured."""
     found = {a.name for a in release.pack.attributes if a.kind == "sentiment"}
     return [
         _sentiment(covered.attribute, covered.values, seeded=release.is_seeded)
@@ -272,7 +272,7 @@ def _sentiment(attribute: str, values: Sequence[Value], *, seeded: bool) -> Html
         f"texts-by-{attribute}",
         shares,
         title=f"Synthetic texts by {attribute}",
-        told=f"A bar for each sentiment {whose}. {told}.",
+        desc=f"A bar for each sentiment {whose}. {told}.",
         axes=(attribute, "share of the texts"),
         labels=[((i + 0.5) / len(names), names[i]) for i in range(0, len(names), step)],
         gap=0.4,

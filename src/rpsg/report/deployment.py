@@ -1,8 +1,8 @@
 """The entry of a release in the public registry of differential-privacy deployments, as its ledger gives it.
 
 The form is that of the registry's own files (github.com/opendp/deployments-registry-data, entries of 2026;
-arXiv:2509.13509 tells the schema behind it). What a ledger cannot know, such as who publishes and what for,
-is null: the publisher fills it in.
+arXiv:2509.13509 describes the schema). What a ledger cannot know, such as who publishes and why, is null: the
+publisher fills it in.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _UNITS = {"user": "User-level", "record": "Record-level"}
 
 
 def deployment(release: Release) -> dict[str, Any]:
-    """The entry as JSON values. The ledger must have its form; whether it is true ``rpsg verify`` checks.
+    """The entry as JSON values. Only the form of the ledger is checked here; ``rpsg verify`` checks the rest.
 
     Raises:
         VerificationError: the ledger or the plan of the release cannot be read.

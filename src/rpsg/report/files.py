@@ -92,7 +92,7 @@ def write_private(release: Release, out: Path | None) -> tuple[Path, Report | No
 
 
 def _in_release(target: Path) -> bool:
-    """Whether a file would come to lie in a release, however its path is written."""
+    """Whether a file would be written into a release, however its path is spelled."""
     return any((folder / LEDGER).exists() for folder in target.resolve().parents)
 
 
@@ -108,7 +108,7 @@ def _private(run: Path, release: Release, scores: Report | None) -> Private:
 
 
 def _stages(file: Path) -> list[list[str]]:
-    """The lines of a seeded run's table of stages; none of other runs."""
+    """The rows of the stage table, which only runs with private seeds have."""
     if not file.is_file():
         return []
     lines = file.read_text(encoding="utf-8").splitlines()[2:]
@@ -127,7 +127,7 @@ def _embeddings(run: Path, release: Release) -> tuple[Floats, Floats]:
 
 
 def _of_people(vault: Vault, embedder: Embedder) -> Floats:
-    """A row for each private text that the run embedded; for each seed where it embedded nobody else."""
+    """One row for each private text that the run embedded, or for each seed if it embedded only these."""
     from rpsg.storage.vectors import Vectors  # noqa: PLC0415  # numpy, only when it is needed
 
     kept = Vectors(vault, EMBEDDINGS, embedder.dim).load()

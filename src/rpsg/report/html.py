@@ -18,7 +18,7 @@ from rpsg.privacy.claims import not_below
 from rpsg.privacy.gaussian import rounded_up
 
 VOID = frozenset({"meta", "br", "hr"})
-#: Invisible, and needed to write some languages: zero-width joiner and non-joiner, right where they stand.
+#: Invisible, and needed to write some languages: zero-width joiner and non-joiner.
 _JOINERS = frozenset("\u200c\u200d")
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 
@@ -51,12 +51,12 @@ def joined(*children: Child) -> Html:
 
 
 def foreign(text: str) -> Html:
-    """Words that came from a model, a file or a person, set apart: their direction stays their own."""
+    """Words from a model, a file or a person, isolated so that their text direction affects nothing else."""
     return tag("bdi", text, dir="auto")
 
 
 def visible(text: str) -> str:
-    """``text`` with what shows nothing or reorders the rest written out: \u27e8U+202E\u27e9."""
+    """``text`` with invisible and reordering characters written out: \u27e8U+202E\u27e9."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(_shown(character) for character in text)
@@ -80,14 +80,14 @@ def document(title: str, style: str, body: Html) -> str:
 
 
 def part(name: str, title: str, reader: str, *blocks: Child) -> Html:
-    """A part of the page for one kind of reader, with the place that the table of contents leads to."""
+    """A section of the page for one kind of reader, which the table of contents links to."""
     head = tag("h2", title, id=f"{name}-title")
     told = tag("p", reader, class_="reader")
     return tag("section", head, told, *blocks, id=name, aria_labelledby=f"{name}-title")
 
 
 def block(title: str, *children: Child) -> Html:
-    """A heading of the third order and what stands under it."""
+    """A third-level heading and its content."""
     return tag("div", tag("h3", title), *children, class_="block")
 
 
@@ -128,7 +128,7 @@ def listed(items: Iterable[Child], *, ordered: bool = False, kind: str | None = 
 
 
 def pairs(facts: Iterable[tuple[Child, Child]]) -> Html:
-    """Names and what they stand for."""
+    """A list of names with their values."""
     return tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in facts))
 
 
@@ -137,17 +137,17 @@ def paragraph(*children: Child) -> Html:
 
 
 def folded(summary: str, *children: Child) -> Html:
-    """Something to unfold, without a script; it is unfolded on paper."""
+    """Content to unfold without a script; on paper it is unfolded."""
     return tag("details", tag("summary", summary), *children)
 
 
 def figure(picture: Html, words: Child, data: Html) -> Html:
-    """A picture, what it shows in words, and the figures behind it."""
+    """A picture with its caption and a table of its data."""
     return tag("figure", picture, tag("figcaption", words), folded("The same as a table", data))
 
 
 def commands(*lines: str) -> Html:
-    """What to type."""
+    """Commands to type."""
     return joined(*(tag("pre", tag("code", line)) for line in lines))
 
 
@@ -165,7 +165,7 @@ def counted(number: int, one: str, many: str = "") -> str:
 
 
 def power(value: float) -> str:
-    """A small number as one says it, never rounded down: 1e-06 is 10 to the minus six."""
+    """A small number in readable form, never rounded down: 1e-06 is 10⁻⁶."""
     exponent = round(math.log10(value)) if value > 0 else 0
     if exponent < -2 and value == float(f"1e{exponent}"):
         return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

@@ -39,9 +39,9 @@ READERS = "For the engineer and the analyst."
 
 
 def report(release: Release, scores: Report | None = None, private: Private | None = None) -> str:
-    """The page of a release; with ``private`` the page that must stay, marked as such.
+    """The page of a release; with ``private`` the page for its owner alone, marked as such.
 
-    ``scores`` are those of an evaluation without real texts; others are shown in no case.
+    ``scores`` are shown only if no real texts were read for them.
     """
     public = scores if scores is not None and not scores.internal else None
     shown = private.scores if private is not None and private.scores is not None else public
@@ -104,7 +104,7 @@ def first_screen(release: Release, scores: Report | None) -> Html:
 
 
 def headline(release: Release) -> Html:
-    """How many texts, about what, by whom, and how they read."""
+    """The number of texts, their subject, their writer, and their quality."""
     plan = release.plan
     asked = "" if len(release.texts) >= plan.corpus.size else f" ({plan.corpus.size:,} were asked for)"
     return joined(

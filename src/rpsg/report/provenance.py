@@ -1,4 +1,4 @@
-"""For the engineer: how a text came to be, what became of the others, with which models and settings."""
+"""For the engineer: how the texts were made, which were dropped, and with which models and settings."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def provenance_part(release: Release) -> Html:
 
 
 def _life(release: Release) -> Html | None:
-    """One text from card to release: the one that the private texts speak for most, or else the first."""
+    """One text from card to release: the one with the best score, or else the first."""
     if not release.texts:
         return None
     best = max(release.texts, key=lambda c: (c.scores.get("votes", c.scores.get("sketch", 0.0)), -c.id))
@@ -96,7 +96,7 @@ def _steps(release: Release, text: Candidate) -> Iterator[Child]:
 
 
 def _seeded_steps(release: Release, text: Candidate) -> Iterator[Child]:
-    """Of a text that was made from a private record; which record that was is not told."""
+    """For a text that was made from a private record; which one is not published."""
     whose = "a seed donor's record" if release.ledger["reads"] == "donors" else "a private record"
     values = [joined(foreign(name), ": ", foreign(value)) for name, value in sorted(text.card.values.items())]
     yield joined(tag("strong", "Record"), f": the values of {whose}, without noise.", listed(values))
@@ -139,7 +139,7 @@ def _fates(release: Release) -> Html:
 
 
 def _votes(release: Release) -> Html | None:
-    """All noisy votes from the most to the least, with the reach of the noise."""
+    """All noisy votes in descending order, with the range of the noise."""
     votes = sorted((c.scores["votes"] for c in release.pool if "votes" in c.scores), reverse=True)
     sigma = _sigma_of_votes(release)
     if not release.is_whole or sigma is None or len(votes) < 2:
@@ -158,7 +158,7 @@ def _votes(release: Release) -> Html | None:
         "votes",
         [("first line", points)],
         title="Noisy votes of every text that stood",
-        told=f"Votes from the most, {votes[0]:.0f}, to the fewest, {votes[-1]:.0f}. A band marks what noise "
+        desc=f"Votes from the most, {votes[0]:.0f}, to the fewest, {votes[-1]:.0f}. A band marks what noise "
         f"alone gives, plus or minus {reach:.0f}.",
         axes=("texts, most votes first", "votes"),
         band=(up(-reach), up(reach)),
@@ -181,7 +181,7 @@ def _ranks(votes: Sequence[float]) -> Html:
 
 
 def _settings(release: Release) -> Html:
-    """The plan. What it says of a budget is left out where nothing is promised."""
+    """The plan, without what it says of a budget where there is no guarantee."""
     plan = release.plan.model_dump(mode="json", exclude_none=True)
     hidden = {"limits", "server"} | (set() if release.is_private else {"privacy"})
     method = plan["method"]["name"]
@@ -201,7 +201,7 @@ def _settings(release: Release) -> Html:
 
 
 def _said(value: object) -> str:
-    """A setting in words; where a file lies on the machine of the operator is nobody's business."""
+    """A setting in words; of a path only the last part, since paths of the operator's machine are private."""
     if isinstance(value, dict):
         return ", ".join(f"{key} {inner}" for key, inner in value.items())
     if isinstance(value, list):

@@ -1,7 +1,7 @@
 """The scores of an evaluation, as a report shows them: a value beside its floor and its ceiling.
 
-An evaluation that was given real texts stays private as a whole: also how many texts each row has, and so
-every number, follows from how many real ones there are. Only one without real texts is public.
+An evaluation that was given real texts is private as a whole: the number of texts of each row, and so every
+figure, depends on how many real texts there are. Only an evaluation without real texts is public.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rpsg.report.html import Child
     from rpsg.results import Line, Measure
 
-#: Where a reader looks first.
+#: The metrics that readers look at first.
 HEADLINES = ("next_word_accuracy", "mauve", "fid", "downstream_accuracy")
 SPELT = {"fid": "FID", "mauve": "MAUVE", "kl": "KL", "tv": "TV", "knn": "k-NN", "f1": "F1", "bleu": "BLEU"}
 ARROWS = {True: "higher is better", False: "lower is better", None: "nearer to real texts is better"}
@@ -64,7 +64,7 @@ def read_scores(path: Path) -> Report | None:
 
 
 def scores_block(scores: Report, title: str, told: str) -> Html:
-    """A row for each metric that has a value, with its interval; below, those without and why."""
+    """A row for each metric that has a value, with its interval; below, the metrics without one and why."""
     columns = ("metric", "value", "95 % interval", "floor", "ceiling", "floor to ceiling", "model")
     rows = [_row(line) for line in scores.lines if line.corpus.value is not None]
     missing = [
@@ -83,7 +83,7 @@ def scores_block(scores: Report, title: str, told: str) -> Html:
 
 
 def _sizes(scores: Report) -> str:
-    """What every number depends on: never compare it with one where this differs."""
+    """The conditions that every number depends on; numbers under other conditions cannot be compared."""
     real = "" if scores.n_real is None else f", against {counted(scores.n_real, 'real one')}"
     split = f", split {scores.split}" if scores.split else ""
     return (

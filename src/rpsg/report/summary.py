@@ -88,7 +88,7 @@ def _spent(release: Release) -> str:
 
 
 def _who_saw(release: Release) -> str:
-    """Every host, and what was sent there. How many texts are private is not told."""
+    """Every host, and what was sent there. The number of private texts is not published."""
     if not release.egress:
         return ""
     others = hosts(release.egress)
@@ -125,14 +125,14 @@ def _missing(release: Release) -> str:
 
 
 def _disclosed(release: Release) -> str:
-    """By which ways private text went on without noise."""
+    """The flows of private text without noise."""
     rows = [f"| {f['from']} | {f['to']} | {f['what']} |" for f in release.ledger["non_dp_flows"]]
     head = ["## What was read without noise", "", "| from | to | what |", "|---|---|---|"]
     return "\n".join([*head, *rows]) if rows else ""
 
 
 def _cautions(release: Release) -> str:
-    """What weakens the claim, close to it."""
+    """What weakens the claim; it stands close to it."""
     lines = [f"- {line}" for line in release.ledger["cautions"]]
     return "\n".join(["## Before you rely on it", "", *lines]) if lines else ""
 
@@ -207,7 +207,7 @@ def card(release: Release) -> str:
 
 
 def _front(release: Release) -> list[str]:
-    """The lines that dataset hubs read. Nobody but the owner can say under which licence a release stands."""
+    """The lines that dataset hubs read. The licence is the owner's to choose."""
     plan, tags = release.plan, ["synthetic"]
     if "epsilon" in release.claim:
         tags.append("differential-privacy")
