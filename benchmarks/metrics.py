@@ -26,7 +26,8 @@ import numpy as np
 
 import rpsg
 from rpsg.models.download import locate
-from rpsg.pipeline.execute import execute, load_tools
+from rpsg.pipeline.execute import execute
+from rpsg.pipeline.models_of_run import load_tools
 from rpsg.results import Line, Measure
 
 if TYPE_CHECKING:

@@ -187,9 +187,10 @@ def evaluate(
     must not be published with a release. Raises an RpsgError for what cannot be read and for an unknown name.
     """
     from rpsg.evaluation import evaluate as evaluation  # noqa: PLC0415  # numpy, only when it is needed
-    from rpsg.evaluation.corpora import source_of  # noqa: PLC0415  # numpy, only when it is needed
+    from rpsg.evaluation.config import EvaluationConfig  # noqa: PLC0415  # as above
+    from rpsg.evaluation.corpora import source_of  # noqa: PLC0415  # as above
 
-    asked = evaluation.Question(
+    config = EvaluationConfig(
         corpus=source_of(corpus),
         real=None if real is None else source_of(real),
         train_real=None if train_real is None else source_of(train_real),
@@ -205,7 +206,7 @@ def evaluate(
         language_model=language_model,
         seed=seed,
     )
-    return evaluation.evaluate(asked, progress)
+    return evaluation.evaluate(config, progress)
 
 
 def read_run(path: str | Path) -> Run:

@@ -14,7 +14,7 @@ import pytest
 from rpsg import api, registry
 from rpsg.errors import InfeasibleError
 from rpsg.models.fake import FakeClassifier, FakeWriter
-from rpsg.pipeline.execute import Silent
+from rpsg.pipeline.progress import Silent
 from rpsg.privacy.odometer import Odometer, account_name
 from rpsg.release.reader import Release
 

@@ -16,7 +16,7 @@ from rpsg.release.reader import Release
 from rpsg.report.files import write_private, write_public
 from rpsg.report.scores import read_scores
 from rpsg.results import Line, Measure, Report
-from rpsg.storage.own import MARK, mark_own
+from rpsg.storage.ownership import MARK, mark_own
 from rpsg.storage.run_folder import open_vault
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from rpsg.domains import find_pack
 from rpsg.errors import RpsgError, RunError
 from rpsg.evaluation.corpora import Rows
 from rpsg.models.by_digest import check_known
-from rpsg.pipeline.execute import execute, fingerprint, load_tools
+from rpsg.pipeline.execute import execute
+from rpsg.pipeline.models_of_run import fingerprint, load_tools
 from rpsg.plan import Server, read_toml, resolve
 from rpsg.privacy.commitment import commit_to
 from rpsg.release.reader import CHECK_IT, Release

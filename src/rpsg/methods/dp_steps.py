@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rpsg.errors import InfeasibleError
-from rpsg.methods.budget import counts_cards, declared_voters, is_too_few, pool_size
+from rpsg.methods.budget import (
+    counts_cards,
+    is_too_few,
+    pool_size,
+)
 from rpsg.privacy.gaussian import epsilon_of
-from rpsg.privacy.histogram import Ballots, Query
+from rpsg.privacy.histogram import Query, RowCells
 from rpsg.stages.candidates import write_variants
 from rpsg.stages.cards import CardModel, card_ballots, cells, in_words, rows_counted
 from rpsg.stages.cosine_filter import drop_copies, drop_near_duplicates
@@ -23,7 +27,7 @@ from rpsg.stages.rng import stream
 
 if TYPE_CHECKING:
     from rpsg.domains import Pack
-    from rpsg.methods.tools import Job
+    from rpsg.methods.base import Job
     from rpsg.privacy.accounting import Budget
     from rpsg.privacy.private import Private
     from rpsg.records import Card, Pool
@@ -58,15 +62,14 @@ class Headcount:
     safe: int
 
 
-def count_people(job: Job) -> Headcount:
+def count_people(job: Job, declared: int | None) -> Headcount:
     """How many people are asked: as declared, or by a noisy count."""
-    declared = declared_voters(job.plan)
     if declared is not None:
         return Headcount(declared, declared)
     asked = ask(job, "size", "number of people (or rows, without a user column)", 1)
 
-    def ballots() -> Private[Ballots]:
-        return job.people.units.map(lambda units: Ballots(units=np.unique(units), cells=_zeros(units)))
+    def ballots() -> Private[RowCells]:
+        return job.people.units.map(lambda units: RowCells(units=np.unique(units), cells=_zeros(units)))
 
     noisy = job.kernel.release(asked, ballots)
     tell_spent(job, asked.stage)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rpsg.errors import RpsgError
-from rpsg.privacy.seal import noisy_answers
+from rpsg.privacy.sources import noisy_answers
 from rpsg.stages import presence
 from rpsg.stages.cards import is_coarse, shapes
 from rpsg.stages.fit import poor_fit_line

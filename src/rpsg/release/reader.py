@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rpsg.domains import read_pack
 from rpsg.errors import RunError
+from rpsg.json_text import strict_json
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.egress import Seen
 from rpsg.privacy.evidence import Evidence, parse_evidence
-from rpsg.privacy.files import strict_json
-from rpsg.privacy.seal import noisy_answers
+from rpsg.privacy.sources import noisy_answers
 from rpsg.records import Candidate, Card, Pool
 from rpsg.release.coverage import coverage, labels_of, noisy_counts, people, without_topic
 from rpsg.release.history import read_history
@@ -37,7 +37,7 @@ from rpsg.storage.layout import (
     TEXTS,
     TIMINGS,
 )
-from rpsg.storage.own import is_own, readable
+from rpsg.storage.ownership import is_own, readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -96,7 +96,7 @@ class Release:
     """A finished release, by its own folder or by that of its run; each part is read once, when needed.
 
     A release may be a stranger's. Unless its run began on this installation, all of it is copied first, under
-    the rules of ``storage.foreign``, and only the copy is read; the copy goes when the object does. Nothing
+    the rules of ``storage.untrusted``, and only the copy is read; the copy goes when the object does. Nothing
     that a release names, such as a model or a server, is opened. The evidence is read as it stands: whether
     it fits the ledger is for ``rpsg verify`` to say.
 

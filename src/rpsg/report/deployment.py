@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rpsg.errors import RpsgError, UsageError, VerificationError
 from rpsg.privacy.claims import not_below
 from rpsg.privacy.schema import ledger_schema, violations
-from rpsg.privacy.seal import NOISY_ANSWER
+from rpsg.privacy.sources import NOISY_ANSWER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -6,8 +6,9 @@ import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from rpsg.methods.base import method_of
 from rpsg.release.coverage import CONFIDENT
-from rpsg.release.public_plan import OWN, PLACE, SECTIONS, is_told
+from rpsg.release.public_plan import PLACE, SECTIONS, is_told
 from rpsg.report.html import (
     Html,
     block,
@@ -184,8 +185,8 @@ def _settings(release: Release) -> Html:
     """The plan, without what it says of a budget where there is no guarantee."""
     plan = release.plan.model_dump(mode="json", exclude_none=True)
     hidden = {"limits", "server"} | (set() if release.is_private else {"privacy"})
-    method = plan["method"]["name"]
-    hidden |= SECTIONS - OWN.get(method, set())
+    method = method_of(release.plan)
+    hidden |= SECTIONS - method.sections
     rows: list[tuple[Child, ...]] = []
     for section, values in plan.items():
         if section not in hidden:

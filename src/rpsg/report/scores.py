@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RunError
-from rpsg.privacy.files import strict_json
+from rpsg.json_text import strict_json
 from rpsg.report.html import Html, block, counted, foreign, joined, listed, paragraph, percent, table, tag
 from rpsg.report.svg import between
 from rpsg.results import Report

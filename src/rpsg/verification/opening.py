@@ -13,21 +13,21 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from rpsg import registry
 from rpsg.domains import read_pack
 from rpsg.errors import RpsgError, RunError, UsageError
-from rpsg.methods.tools import Job
-from rpsg.pipeline.execute import Silent, budget_of, load_tools
+from rpsg.json_text import strict_json
+from rpsg.methods.base import Job, budget_of, method_of
+from rpsg.pipeline.models_of_run import load_tools
 from rpsg.pipeline.private_data import account_of, donors_and_voters, open_door, people_of
+from rpsg.pipeline.progress import Silent
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.commitment import commit_to
 from rpsg.privacy.evidence import evidence_file, parse_evidence
-from rpsg.privacy.files import strict_json
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.odometer import Odometer
-from rpsg.privacy.opening import OpeningKernel
+from rpsg.privacy.replay import OpeningKernel
 from rpsg.privacy.residuals import FALSE_ALARM
-from rpsg.privacy.seal import noisy_answers
+from rpsg.privacy.sources import noisy_answers
 from rpsg.privacy.write_ahead_log import journal_steps
 from rpsg.results import Check
 from rpsg.storage.cached_writer import ReplayWriter
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from rpsg.methods.tools import Tools
+    from rpsg.methods.base import Tools
     from rpsg.plan import Plan
     from rpsg.privacy.private import Private
     from rpsg.privacy.residuals import Outcome
@@ -91,7 +91,7 @@ def open_run(run: Path, data: Path | None = None, progress: Progress | None = No
         )
     plan = resolve(read_toml(run / PLAN))
     ledger = strict_json((run / RELEASE / LEDGER).read_bytes())
-    if registry.method(plan.method.name).reads == "nothing":
+    if not method_of(plan).reads_private:
         raise UsageError(
             "This run read no private data: there is nothing to open.", hint="Leave out --with-vault."
         )
@@ -169,11 +169,11 @@ def _tell_again(
     kernel: OpeningKernel,
     progress: Progress,
 ) -> None:
-    method = registry.method(plan.method.name)
+    method = method_of(plan)
     tools = _tools(folder, plan, ledger, has_seeds=method.has_seeds)
     gathered = partial(people_of, plan, folder, tools, progress)
     seeding = None
-    if method.reads == "donors":
+    if method.has_donors:
         donors, corpus = donors_and_voters(plan, folder, corpus)
         seeding = open_door(folder, gathered(donors, DONORS), RoundedGaussian())
     people = gathered(corpus, EMBEDDINGS)
