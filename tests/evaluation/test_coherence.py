@@ -11,7 +11,7 @@ import pytest
 
 from rpsg import registry
 from rpsg.errors import ModelError, PrivacyError
-from rpsg.evaluation.inputs import Inputs, Measure, Texts, UnavailableError
+from rpsg.evaluation.inputs import Inputs, Texts, UnavailableError
 from rpsg.evaluation.metrics.coherence import MOST, halves, judge
 from rpsg.evaluation.models import Models
 from rpsg.evaluation.runner import measure
@@ -20,6 +20,8 @@ from rpsg.models.fake import FakeEmbedder, FakeScorer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from rpsg.results import Measure
 
 TOPICS = "abcdefghijklmnop"
 

@@ -18,6 +18,7 @@ from rpsg.privacy.mechanisms import clean_answer, string_counts
 from rpsg.privacy.private import open_private
 from rpsg.privacy.residuals import Outcome, below_threshold, outcome, seen
 from rpsg.privacy.sensitivity import selection_threshold
+from rpsg.privacy.sources import noisy_answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,7 +39,7 @@ class ReplayKernel:
     def __init__(self, evidence: Path, ledger: Mapping[str, Any]) -> None:
         self._folder = evidence
         self._plan = str(ledger["plan_sha256"])
-        self._lines = [m for m in ledger["mechanisms"] if m["kind"] == "rounded_gaussian"]
+        self._lines = noisy_answers(ledger)
         self._done: list[tuple[Query, str]] = []
 
     @property

@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import MissingExtraError
+from rpsg.privacy.sources import noisy_answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,7 +27,7 @@ def disagreements(ledger: Mapping[str, Any]) -> Iterator[str]:
         MissingExtraError: dp-accounting is not installed.
     """
     claim, adjacency = ledger["claim"], ledger["privacy_unit"]["adjacency"]
-    lines = [m for m in ledger["mechanisms"] if m["kind"] == "rounded_gaussian"]
+    lines = noisy_answers(ledger)
     spent = claim["delta_fail"] + ledger["rng"]["tv_bound_total"]
     own = _multipliers(lines)
     told = [("epsilon", own, claim["epsilon_by_accountant"]["gdp-closed-form"])]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.errors import RunError
 from rpsg.storage.call_tables import TABLES, Used, used_of
-from rpsg.storage.layout import CALLS
+from rpsg.storage.layout import CALLS, EVIDENCE, PRIVATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -71,8 +71,8 @@ def read_public_calls(run: Path) -> CallReport:
     Raises:
         RunError: nothing was asked of a writer there, or the store is damaged or of another version.
     """
-    path = run / "evidence" / CALLS
-    if not path.is_file() and (run / "private" / CALLS).is_file():
+    path = run / EVIDENCE / CALLS
+    if not path.is_file() and (run / PRIVATE / CALLS).is_file():
         return CallReport(Used(), {}, {})
     if not path.is_file():
         raise RunError(
@@ -87,7 +87,7 @@ def read_public_calls(run: Path) -> CallReport:
 
 def read_private_calls(run: Path) -> CallReport | None:
     """Totals of the calls that held private text; None when there are none."""
-    path = run / "private" / CALLS
+    path = run / PRIVATE / CALLS
     if not path.is_file():
         return None
     with _reading(path) as connection:

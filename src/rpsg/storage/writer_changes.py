@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.files import file_errors, read_journal, write_atomic
 from rpsg.json_text import canonical_json
-from rpsg.storage.layout import ANSWERS, CHANGED, PLAN, RUN
+from rpsg.storage.layout import ANSWERS, CHANGED, EVIDENCE, PLAN, PRIVATE, RUN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ _FORMAT = "rpsg-changed/1"
 
 def charged(folder: Path) -> tuple[str, ...]:
     """The stages that a run has asked its private data about, in order; each may have been charged."""
-    events = read_journal(folder / "private" / ANSWERS)
+    events = read_journal(folder / PRIVATE / ANSWERS)
     queries = [event["query"] for event in events if isinstance(event.get("query"), dict)]
     return tuple(str(query.get("stage", "")) for query in queries)
 
@@ -75,7 +75,7 @@ def change_generation(folder: Path, after: Sequence[str]) -> None:
     What that writer said stays in the store of calls, for the bill; it is asked for again only if the new
     plan asks the same.
     """
-    write_atomic(folder / "evidence" / CHANGED, changed_after(after))
+    write_atomic(folder / EVIDENCE / CHANGED, changed_after(after))
     with file_errors("put away what the writer before wrote"):
         for part in ("private/stages", "evidence/pack"):
             shutil.rmtree(folder / part, ignore_errors=True)

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from rpsg.evaluation.inputs import Inputs, Measure, NoisyCounts
+    from rpsg.evaluation.inputs import Inputs
+    from rpsg.release.coverage import NoisyCounts
+    from rpsg.results import Measure
 
     Floats = npt.NDArray[np.float64]
     from rpsg.evaluation.inputs import Texts

@@ -19,7 +19,8 @@ from rpsg.evaluation.metrics.intervals import NORMAL, around, of_ratio
 from rpsg.textstats.words import Tokens, encode, word_marks
 
 if TYPE_CHECKING:
-    from rpsg.evaluation.inputs import Inputs, Measure
+    from rpsg.evaluation.inputs import Inputs
+    from rpsg.results import Measure
     from rpsg.textstats.words import Ints
 
 Floats = npt.NDArray[np.float64]
