@@ -13,7 +13,7 @@ from rpsg.errors import ModelError, PrivacyError, UsageError
 from rpsg.methods.tools import Tools
 from rpsg.models.fake import FakeClassifier, FakeEmbedder, FakeWriter
 from rpsg.pipeline import execute as running
-from rpsg.privacy.testing import FixedNoise
+from rpsg.testing.noise import FixedNoise
 from rpsg.storage.call_store import request_key
 
 if TYPE_CHECKING:

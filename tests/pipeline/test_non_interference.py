@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import TOPICS
 
 from rpsg.models.fake import FakeEmbedder, FakeWriter
-from rpsg.privacy.testing import SeededNoise
+from rpsg.testing.noise import SeededNoise
 from rpsg.storage.public_vectors import read_vectors
 
 if TYPE_CHECKING:

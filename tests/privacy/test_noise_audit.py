@@ -21,7 +21,7 @@ from rpsg.privacy.histogram import Ballots, Query
 from rpsg.privacy.mechanisms import noisy_histogram
 from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.private import Private
-from rpsg.privacy.testing import FixedNoise
+from rpsg.testing.noise import FixedNoise
 from rpsg.privacy.vector_sum import BoundedVectors
 
 if TYPE_CHECKING:

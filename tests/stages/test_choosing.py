@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from rpsg.privacy.noise import RoundedGaussian
-from rpsg.privacy.testing import FixedNoise
+from rpsg.testing.noise import FixedNoise
 from rpsg.stages.agreement import Judged, agreement, considered, score, second_is_better
 from rpsg.stages.noisy_argmax import NominalEpsilon, Sigma, choice_sigma, noisy_argmax, scaled
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rpsg.models.fake import FakeEmbedder
-from rpsg.privacy.testing import FixedNoise
+from rpsg.testing.noise import FixedNoise
 from rpsg.records import Candidate, Card, Pool
 from rpsg.stages.cosine_filter import closest, drop_closest_to_private
 from rpsg.stages.histogram import clipped, ranked, vote_counts
