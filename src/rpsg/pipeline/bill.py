@@ -9,6 +9,7 @@ from rpsg.plan import read_toml, resolve
 from rpsg.privacy.egress import THIS_MACHINE
 from rpsg.results import Bill
 from rpsg.storage.call_tables import Used
+from rpsg.storage.layout import PLAN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,7 @@ def bill_of(run: Path, public: Callbook, private: Callbook | None = None, prices
     Raises:
         UsageError: the plan of the run or the table of prices cannot be read.
     """
-    plan = resolve(read_toml(run / "plan.toml"))
+    plan = resolve(read_toml(run / PLAN))
     used = public.used + (private.used if private else Used())
     table = read_prices(prices or plan.limits.prices)
     # Where a call went is noted with it: a run stays on the machine, or goes to one server.

@@ -23,6 +23,7 @@ from rpsg.pipeline import workload as forecasting
 from rpsg.pipeline.doctor_models import model_checks
 from rpsg.privacy.odometer import state_folder
 from rpsg.results import Finding
+from rpsg.storage.layout import RUN
 from rpsg.version import VERSION
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def modes(name: str, folder: Path, *, deep: bool) -> Finding:
 
 def run_modes(run: Path) -> Finding:
     """The modes of a run folder: itself, its evidence, and its private half to the last file."""
-    if not (run / "run.json").is_file():
+    if not (run / RUN).is_file():
         return Finding("run folder", "fail", "this is no run folder", "Name the folder after -o of rpsg run.")
     parts = (
         modes("run folder", run, deep=False),

@@ -25,12 +25,13 @@ from rpsg.models.catalog import licence_of
 from rpsg.pipeline.cost import price_for
 from rpsg.pipeline.private_data import NoQuestions, check_data, check_room, nobody, open_side
 from rpsg.pipeline.public_times import told
-from rpsg.pipeline.publish import PACK, publish, read_release, roles
+from rpsg.pipeline.publish import publish, read_release, roles
 from rpsg.privacy import egress
 from rpsg.protocols import TellsTrouble
 from rpsg.storage.cached_writer import CachedWriter
 from rpsg.storage.call_store import CallStore
-from rpsg.storage.failed_requests import FAILED, SettledWriter
+from rpsg.storage.failed_requests import SettledWriter
+from rpsg.storage.layout import CALLS, FAILED, PACK, RUN, TIMINGS
 from rpsg.storage.limits import Meter, Price
 from rpsg.storage.public_vectors import PublicVectors
 from rpsg.storage.run_folder import RunFolder
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
     from rpsg.privacy.accounting import Budget
     from rpsg.protocols import NoiseSource, Progress, Writer
     from rpsg.results import Run
-
-TIMINGS = "timings.json"
 
 
 class Silent:
@@ -164,7 +163,7 @@ def execute(
     check_egress(plan, tools, private=budget is not None)
     check_declared(plan, pack, budget)
     price = price_of(plan, tools.writer)
-    if not (out / "run.json").exists():
+    if not (out / RUN).exists():
         check_data(plan)  # before there is a folder: what is no path must not be written into its plan
     watch = Stopwatch(progress or Silent())
     bound_to = (fingerprint(plan, pack, tools), plan.to_toml())
@@ -255,8 +254,8 @@ def open_calls(plan: Plan, folder: RunFolder) -> CallStore:
     """The store of what the writer said; in the private folder where prompts hold private text."""
     if registry.method(plan.method.name).has_seeds:
         vault = folder.vault
-        return CallStore(folder.private_path("calls.sqlite"), key=vault.run_key, seal=vault.texts("calls"))
-    return CallStore(folder.evidence_path("calls.sqlite"))
+        return CallStore(folder.private_path(CALLS), key=vault.run_key, seal=vault.texts("calls"))
+    return CallStore(folder.evidence_path(CALLS))
 
 
 def check_egress(plan: Plan, tools: Tools, *, private: bool) -> None:

@@ -22,6 +22,7 @@ from rpsg.privacy.units import Unit
 from rpsg.stages.contributions import People
 from rpsg.stages.partition import by_draw, by_list, listed, parted
 from rpsg.storage.checkpoints import Shelf
+from rpsg.storage.layout import ANSWERS, DONORS, EMBEDDINGS, NOTES, ROWS
 from rpsg.storage.readers import check_place, read_by_rule
 from rpsg.storage.vectors import Vectors
 
@@ -42,10 +43,6 @@ if TYPE_CHECKING:
     from rpsg.storage.run_folder import RunFolder
 
 #: The embeddings of the people who are asked, and of those who give seeds, in the vault.
-EMBEDDINGS, DONORS = "embeddings.f32", "donors.f32"
-JOURNAL = "releases.jsonl"
-NOTES = "notes.md"
-ROWS = "rows.json"
 #: Said in every run, whatever the file holds.
 LEFT_OUT = f"Rows that cannot be used are treated as the plan says; their number is in private/{ROWS} alone."
 
@@ -162,7 +159,7 @@ def check_room(plan: Plan, budget: Budget | None, folder: RunFolder) -> None:
     Raises:
         BudgetError: it has not, or holds charges for another unit.
     """
-    if budget is None or folder.private_path(JOURNAL).exists():
+    if budget is None or folder.private_path(ANSWERS).exists():
         return  # of a run that goes on, the kernel knows what is paid for already
     account = account_of(plan, Odometer())
     account.reserve(folder.run_id, budget.mu2, budget.delta_fail, budget.replaced_mu2)
@@ -194,7 +191,7 @@ def _kernel(
     budget: Budget, folder: RunFolder, noise: NoiseSource, account: Account, progress: Progress
 ) -> Kernel:
     return Kernel(
-        journal=folder.private_path(JOURNAL),
+        journal=folder.private_path(ANSWERS),
         evidence=folder.evidence,
         budget=budget,
         noise=noise,

@@ -25,20 +25,36 @@ from rpsg.privacy.facts import Egress, Output, PublicInput
 from rpsg.privacy.facts import Facts as LedgerFacts
 from rpsg.privacy.kernel import Kernel
 from rpsg.privacy.ledger import build_private_ledger, build_public_ledger, new_free
-from rpsg.release.history import LIVES, write_lives
+from rpsg.release.history import write_lives
 from rpsg.release.public_plan import public_toml, told_toml
-from rpsg.report.croissant import CROISSANT, FORMATS, croissant, write_croissant
+from rpsg.report.croissant import FORMATS, croissant, write_croissant
 from rpsg.report.files import write_release_report
-from rpsg.report.page import REPORT
 from rpsg.report.summary import Facts, card, summary
 from rpsg.results import Run
 from rpsg.storage.cached_writer import write_replies
-from rpsg.storage.changes import CHANGED
 from rpsg.storage.checkpoints import table
 from rpsg.storage.export import SyntheticText, write_corpus
-from rpsg.storage.failed_requests import FAILED
+from rpsg.storage.layout import (
+    CANDIDATES,
+    CARD,
+    CHANGED,
+    CORPUS,
+    CROISSANT,
+    EGRESS,
+    EVIDENCE,
+    FAILED,
+    LEDGER,
+    PACK,
+    PARQUET,
+    PLAN,
+    PRIVATE_LEDGER,
+    REPORT,
+    STAGE_TABLE,
+    SUMMARY,
+    TEXTS,
+    VECTORS,
+)
 from rpsg.storage.own import readable
-from rpsg.storage.public_vectors import VECTORS, PublicVectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -57,20 +73,11 @@ if TYPE_CHECKING:
     from rpsg.storage.call_store import CallStore
     from rpsg.storage.export import ExportFormat
     from rpsg.storage.failed_requests import SettledWriter
+    from rpsg.storage.public_vectors import PublicVectors
     from rpsg.storage.run_folder import RunFolder
 
 PUBLIC_MODE = 0o644
-CORPUS = "corpus.jsonl"
-PARQUET = "corpus.parquet"
-EVIDENCE = "evidence"
-TEXTS = "texts.jsonl"
-PLAN = "plan.toml"
-PACK = "pack"
-EGRESS = "egress.json"
-LEDGER = "ledger.json"
 #: In the vault of the run: what opens its commitment, and what its account has paid.
-PRIVATE_LEDGER = "ledger.private.json"
-STAGES = "stages.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +181,7 @@ def publish(
     else:
         sigma = sigma_of(job.plan, seeds_wanted(job.plan))
         made = replace(made, noise=side.noise.name, sigma=sigma, flows=side.door.flows)
-        write_atomic(folder.private_path(STAGES), (table(side.shelf.lines) + "\n").encode())
+        write_atomic(folder.private_path(STAGE_TABLE), (table(side.shelf.lines) + "\n").encode())
     commitment = private.commitment
     with folder.assemble_release() as target:
         ledger = build_release(target, made, new_free(commitment))
@@ -341,7 +348,7 @@ def write_evidence(target: Path, made: Made) -> dict[str, str]:
     if not made.is_seeded:
         written[TEXTS] = write_replies(target / TEXTS, made.replies)
         written[VECTORS] = write_atomic(target / VECTORS, made.vectors, PUBLIC_MODE)
-        written[LIVES] = write_lives(target / LIVES, made.pool)
+        written[CANDIDATES] = write_lives(target / CANDIDATES, made.pool)
     if made.failed:
         written[FAILED] = write_atomic(
             target / FAILED, "".join(f"{k}\n" for k in sorted(made.failed)).encode()
@@ -377,7 +384,7 @@ def write_metadata(folder: Path, made: Made, outputs: Mapping[str, str]) -> str:
 
 def write_words(folder: Path, facts: Facts) -> dict[str, str]:
     """The summary and the data set's card; SHA-256 by file name."""
-    words = {"summary.md": summary(facts), "README.md": card(facts)}
+    words = {SUMMARY: summary(facts), CARD: card(facts)}
     return {name: write_atomic(folder / name, told.encode(), PUBLIC_MODE) for name, told in words.items()}
 
 
@@ -389,9 +396,9 @@ def read_release(path: Path, timings: Mapping[str, float] | None = None) -> Run:
     """
     release = release_folder(path)
     try:
-        ledger = json.loads((release / "ledger.json").read_text(encoding="utf-8"))
+        ledger = json.loads((release / LEDGER).read_text(encoding="utf-8"))
         records = _records(release / CORPUS)
-        words = (release / "summary.md").read_text(encoding="utf-8")
+        words = (release / SUMMARY).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise RunError(
             f"{path} holds no finished run.", hint="Go on with it: the same `rpsg run` command again."
@@ -430,7 +437,7 @@ def release_folder(path: Path) -> Path:
         RunError: there is no finished release.
     """
     for folder in (path, path / "release"):
-        if (folder / "ledger.json").is_file():
+        if (folder / LEDGER).is_file():
             return folder
     raise RunError(f"{path} holds no finished run.", hint="Go on with it: the same `rpsg run` command again.")
 

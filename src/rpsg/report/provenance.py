@@ -11,6 +11,7 @@ from rpsg.release.public_plan import OWN, PLACE, SECTIONS, is_told
 from rpsg.report.blocks import block, counted, figure, listed, paragraph, part, percent, table
 from rpsg.report.html import Html, foreign, joined, tag
 from rpsg.report.svg import bar, curve
+from rpsg.storage.layout import REPORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -200,7 +201,7 @@ def _files(story: Story) -> Html:
     rows = [
         (output["name"], tag("code", output["sha256"]))
         for output in story.facts.ledger["outputs"]
-        if output["name"] != "report.html"  # it cannot hold its own hash; the ledger does
+        if output["name"] != REPORT  # it cannot hold its own hash; the ledger does
     ]
     return block("Files", table("Files that the ledger names", ("file", "SHA-256"), rows))
 

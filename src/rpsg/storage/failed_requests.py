@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-FAILED = "failed.txt"
 #: So many failures and no text at all: the writer is down, and nothing is settled by that.
 ALL_OF = 10
 

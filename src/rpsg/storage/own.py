@@ -21,6 +21,7 @@ from rpsg.errors import PrivacyError
 from rpsg.privacy.files import create_private, private_folder, read_private
 from rpsg.privacy.odometer import state_folder
 from rpsg.storage.foreign import copied
+from rpsg.storage.layout import PLAN, RUN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +59,7 @@ def readable(release: Path) -> Iterator[Path]:
 
 
 def _mark(run: Path, installation: bytes) -> bytes:
-    about, plan = (hashlib.sha256(_read(run / name)).digest() for name in ("run.json", "plan.toml"))
+    about, plan = (hashlib.sha256(_read(run / name)).digest() for name in (RUN, PLAN))
     return hmac.digest(installation, b"rpsg-made-here/1\0" + about + plan, hashlib.sha256).hex().encode()
 
 

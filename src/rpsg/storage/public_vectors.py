@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     Row = npt.NDArray[np.int16]
 
 #: In the evidence: for each text its SHA-256 and its row, in the order of the hashes.
-VECTORS = "vectors.bin"
 #: Steps in a unit length.
 STEPS = 4000
 #: How many steps a coordinate may differ by on another processor.

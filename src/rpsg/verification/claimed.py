@@ -18,7 +18,7 @@ from rpsg.methods.budget import pool_size
 from rpsg.methods.seeded import check_sent
 from rpsg.methods.tools import Tools
 from rpsg.models.openai.endpoint import address_of
-from rpsg.pipeline.publish import CORPUS, EGRESS, EVIDENCE, PACK, PLAN, roles, tells_budget
+from rpsg.pipeline.publish import roles, tells_budget
 from rpsg.plan import Limits, Vault, resolve
 from rpsg.privacy import egress
 from rpsg.privacy.files import strict_json
@@ -27,7 +27,8 @@ from rpsg.privacy.sources import supports_claims
 from rpsg.records import Candidate, Card, Pool
 from rpsg.release.public_plan import ACCOUNT, PLACE, told_toml
 from rpsg.stages.cards import shapes
-from rpsg.storage.changes import ABOUT_TEXTS, CHANGED, changed_after
+from rpsg.storage.changes import ABOUT_TEXTS, changed_after
+from rpsg.storage.layout import CHANGED, CORPUS, EGRESS, EVIDENCE, PACK, PLAN
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

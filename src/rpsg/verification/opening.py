@@ -18,15 +18,7 @@ from rpsg.domains import read_pack
 from rpsg.errors import RpsgError, RunError, UsageError
 from rpsg.methods.tools import Job
 from rpsg.pipeline.execute import Silent, budget_of, load_tools
-from rpsg.pipeline.private_data import (
-    DONORS,
-    EMBEDDINGS,
-    account_of,
-    donors_and_voters,
-    open_door,
-    people_of,
-)
-from rpsg.pipeline.publish import EVIDENCE, LEDGER, PACK, PLAN, PRIVATE_LEDGER, TEXTS
+from rpsg.pipeline.private_data import account_of, donors_and_voters, open_door, people_of
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.commitment import commit_to
 from rpsg.privacy.evidence import evidence_file, parse_evidence
@@ -38,7 +30,20 @@ from rpsg.privacy.residuals import FALSE_ALARM
 from rpsg.privacy.write_ahead_log import journal_steps
 from rpsg.results import Check
 from rpsg.storage.cached_writer import ReplayWriter
-from rpsg.storage.failed_requests import FAILED, SettledWriter
+from rpsg.storage.failed_requests import SettledWriter
+from rpsg.storage.layout import (
+    ANSWERS,
+    DONORS,
+    EMBEDDINGS,
+    EVIDENCE,
+    FAILED,
+    LEDGER,
+    PACK,
+    PLAN,
+    PRIVATE_LEDGER,
+    RUN,
+    TEXTS,
+)
 from rpsg.storage.readers import read_by_rule
 from rpsg.storage.run_folder import RunFolder
 from rpsg.verification.replay import kept_vectors
@@ -77,7 +82,7 @@ def open_run(run: Path, data: Path | None = None, progress: Progress | None = No
     Raises:
         RpsgError: the run folder, its key or the data cannot be read.
     """
-    if not (run / "run.json").is_file():
+    if not (run / RUN).is_file():
         raise UsageError(
             f"{run} is no run folder, and only there is the vault.",
             hint="Name the folder that was given to rpsg run -o, not its release.",
@@ -122,7 +127,7 @@ def _draws(folder: RunFolder, plan: Plan, ledger: Mapping[str, Any]) -> Check:
 
 def _differences(folder: RunFolder, plan: Plan, ledger: Mapping[str, Any]) -> Iterator[str]:
     lines = [m for m in ledger["mechanisms"] if m["kind"] == "rounded_gaussian"]
-    steps = journal_steps(folder.private_path("releases.jsonl"))
+    steps = journal_steps(folder.private_path(ANSWERS))
     drawn = {draw for step in steps.values() for draw in step.draws}
     if sorted(steps) != list(range(len(lines))):
         yield f"the journal has {len(steps)} releases and the ledger {len(lines)}"

@@ -17,13 +17,14 @@ from rpsg.methods.tools import Job, Tools
 from rpsg.models.by_digest import KNOWN, check_known
 from rpsg.pipeline.execute import Silent, load_tools
 from rpsg.pipeline.private_data import NoQuestions, nobody
-from rpsg.pipeline.publish import TEXTS, Made
+from rpsg.pipeline.publish import Made
 from rpsg.pipeline.seeded_release import sigma_told
 from rpsg.privacy.facts import Flow
 from rpsg.privacy.replay import ReplayKernel
 from rpsg.storage.cached_writer import ReplayWriter
-from rpsg.storage.failed_requests import FAILED, SettledWriter
-from rpsg.storage.public_vectors import VECTORS, PublicVectors, read_vectors
+from rpsg.storage.failed_requests import SettledWriter
+from rpsg.storage.layout import FAILED, TEXTS, VECTORS
+from rpsg.storage.public_vectors import PublicVectors, read_vectors
 from rpsg.verification.claimed import (
     check_amount,
     check_changed,

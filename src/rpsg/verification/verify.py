@@ -12,17 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RpsgError, UsageError, VerificationError
 from rpsg.files import file_sha256
-from rpsg.pipeline.publish import (
-    CORPUS,
-    EVIDENCE,
-    LEDGER,
-    PARQUET,
-    PLAN,
-    build_release,
-    rows_of,
-    synthetic_texts,
-    write_rows,
-)
+from rpsg.pipeline.publish import build_release, rows_of, synthetic_texts, write_rows
 from rpsg.pipeline.seeded_release import short_claim
 from rpsg.plan import Plan, Server, read_toml, resolve
 from rpsg.privacy.checks import makes_dp_claim
@@ -35,6 +25,7 @@ from rpsg.privacy.verify import CANNOT_SHOW, verify_release
 from rpsg.results import Check, Verification
 from rpsg.storage.export import is_of_this_version, same_table
 from rpsg.storage.foreign import copied, release_in
+from rpsg.storage.layout import CORPUS, EVIDENCE, LEDGER, PARQUET, PLAN
 from rpsg.storage.own import is_own
 from rpsg.verification.claimed import read_claimed
 from rpsg.verification.replay import check_roles, made_again, written_again
