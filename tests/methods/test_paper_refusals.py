@@ -13,8 +13,8 @@ from rpsg.errors import ModelError, PrivacyError, UsageError
 from rpsg.methods.tools import Tools
 from rpsg.models.fake import FakeClassifier, FakeEmbedder, FakeWriter
 from rpsg.pipeline import execute as running
-from rpsg.testing.noise import FixedNoise
 from rpsg.storage.call_store import request_key
+from rpsg.testing.noise import FixedNoise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

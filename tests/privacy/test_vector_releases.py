@@ -22,10 +22,10 @@ from rpsg.privacy.opinion import disagreements
 from rpsg.privacy.private import Private
 from rpsg.privacy.replay import ReplayKernel
 from rpsg.privacy.seal import seal
-from rpsg.testing.noise import FixedNoise
 from rpsg.privacy.units import Unit
 from rpsg.privacy.vector_sum import BoundedVectors
 from rpsg.privacy.verify import verify_ledger, verify_release
+from rpsg.testing.noise import FixedNoise
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,11 +14,11 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from rpsg import registry
-from rpsg.domains import find_pack
+from rpsg.domains import find_pack, read_pack
 from rpsg.methods.seeded import seed_tools
 from rpsg.methods.tools import Job, Tools
 from rpsg.models.fake import FakeClassifier, FakeEmbedder, FakeWriter
-from rpsg.pipeline.execute import execute
+from rpsg.pipeline.execute import execute, load_tools
 from rpsg.plan import resolve
 from rpsg.privacy.mechanisms import clean_answer, noisy_selection
 from rpsg.privacy.replay import ReplayKernel
@@ -29,6 +29,7 @@ from rpsg.testing.noise import FixedNoise
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from rpsg.domains import Pack
     from rpsg.plan import Plan
     from rpsg.privacy.evidence import Selected
     from rpsg.privacy.histogram import IntArray, Query
@@ -39,22 +40,26 @@ if TYPE_CHECKING:
     from rpsg.registry import Kind
     from rpsg.results import Run
 
-    Rows = list[dict[str, Any]]
+Rows = list[dict[str, Any]]
 
 #: A domain pack: reviews of five topics, with three sentiments and three lengths.
 TINY = Path(__file__).parent / "tiny"
 TOPICS = ("green tea", "dark coffee", "dog biscuits", "olive oil", "corn crisps")
 #: Two vocabularies that share no word with each other, with the pack or with what the fake writer fills in.
-APPLE = tuple(
-    "apricot barrel copper dungeon elbow falcon gravel harbour igloo jasmine kettle lantern".split()
+APPLE = (
+    *("apricot", "barrel", "copper", "dungeon", "elbow", "falcon"),
+    *("gravel", "harbour", "igloo", "jasmine", "kettle", "lantern"),
 )
-ZEBRA = tuple("magnet nickel orchid pebble quarry ribbon saddle timber urchin velvet walnut zephyr".split())
+ZEBRA = (
+    *("magnet", "nickel", "orchid", "pebble", "quarry", "ribbon"),
+    *("saddle", "timber", "urchin", "velvet", "walnut", "zephyr"),
+)
 LABELS = ("food", "drink")
 
 
 def invented(count: int, *, words: Sequence[str] = APPLE, seed: int = 0, people: int | None = None) -> Rows:
     """Reviews of the pack's topics with words of a vocabulary, by ``people`` people (default: one each)."""
-    rng = random.Random(seed)  # noqa: S311  # invented rows are no secret
+    rng = random.Random(seed)
     return [
         {
             "text": " ".join([*rng.choice(TOPICS).split(), *rng.choices(words, k=rng.randint(4, 18))]),
@@ -73,6 +78,10 @@ class Lab:
     pack: Path = TINY
     apple: tuple[str, ...] = APPLE
     zebra: tuple[str, ...] = ZEBRA
+
+    def tiny(self) -> Pack:
+        """The pack of the plans."""
+        return read_pack(self.pack)
 
     def rows(self, count: int, **how: Any) -> Rows:
         """Invented rows; arguments as for ``invented``."""
@@ -132,7 +141,7 @@ class Lab:
         method, pack = registry.method(plan.method.name), find_pack(plan.corpus.domain)
         if method.budget is None:
             raise ValueError("a method without a budget gets no noisy answers")
-        budget, tools, kernel = method.budget(plan, pack), self.tools(writer), SameAnswers(run)
+        budget, tools, kernel = method.budget(plan, pack), load_tools(plan, writer), SameAnswers(run)
         people = People(
             lambda: read_by_rule(plan.data).map(lambda read: read.corpus),
             max_records=plan.records_per_unit,
