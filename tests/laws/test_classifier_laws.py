@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from tests.models.local.tiny import classifier_folder
 
@@ -12,7 +14,6 @@ from rpsg.models.sentiment import EmbeddingSentiment, NearestSentiment
 from rpsg.models.transformers.classifier import TransformersSentiment
 from rpsg.models.vader import VaderSentiment
 from rpsg.testing.laws import ClassifierLaws, SentimentLaws
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rpsg.protocols import Classifier, Embedder

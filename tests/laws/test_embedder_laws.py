@@ -21,9 +21,10 @@ from rpsg.testing.laws import EmbedderLaws
 from rpsg.testing.laws.embedder import TEXTS
 
 if TYPE_CHECKING:
-    from rpsg.protocols import Embedder
     from collections.abc import Iterator
     from pathlib import Path
+
+    from rpsg.protocols import Embedder
 
 
 class TestFakeEmbedder(EmbedderLaws):

@@ -10,8 +10,7 @@ from rpsg import registry
 from rpsg.testing.laws import MetricLaws
 
 if TYPE_CHECKING:
-    from rpsg.evaluation.inputs import Inputs, Measure
-    from rpsg.evaluation.inputs import Metric
+    from rpsg.evaluation.inputs import Inputs, Measure, Metric
 
 
 class OwnMetric(MetricLaws):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from rpsg.models.pii import PatternRecogniser
 from rpsg.models.presidio import PresidioRecogniser
 from rpsg.testing.laws import RecognizerLaws
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rpsg.protocols import Recogniser

@@ -13,8 +13,9 @@ from rpsg.testing.laws import ContextLaws, ScorerLaws
 from rpsg.testing.laws.scorer import FLUENT
 
 if TYPE_CHECKING:
-    from rpsg.protocols import Scorer
     from collections.abc import Iterator
+
+    from rpsg.protocols import Scorer
 
 
 class TestFakeScorer(ScorerLaws):

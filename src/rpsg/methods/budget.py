@@ -227,8 +227,12 @@ def noise_decides(plan: Plan, pack: Pack, budget: Budget | None, counted: int | 
 
 
 def about_few_people(plan: Plan, pack: Pack, budget: Budget | None) -> str:
-    """What to say before a run that counts its people with noise; empty for any other run."""
+    """What to say before a run that counts its people with noise; empty for any other run, and for questions
+    of another method, of which nobody here knows how many people they need.
+    """
     if budget is None or plan.privacy.n_public is not None:
+        return ""
+    if not (counts_cards(budget) or plans_votes(budget)):
         return ""
     fewest = smallest_size(plan, pack.with_label(plan.data.label_values), budget)
     return (
