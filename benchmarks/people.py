@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rpsg.domains import Pack
-    from rpsg.methods.tools import Tools
+    from rpsg.methods.base import Tools
     from rpsg.protocols import OnReply, Request
 
     Found = dict[str, dict[str, float | None]]

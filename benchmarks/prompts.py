@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rpsg.domains import Pack
-    from rpsg.methods.tools import Tools
+    from rpsg.methods.base import Tools
     from rpsg.plan import Plan
     from rpsg.protocols import Request
     from rpsg.records import Card

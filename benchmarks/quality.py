@@ -38,7 +38,7 @@ from rpsg.pipeline.execute import execute, load_tools
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rpsg.methods.tools import Tools
+    from rpsg.methods.base import Tools
     from rpsg.protocols import Embedder
 
 STUDENT = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.errors import UsageError
 from rpsg.models.scorer_check import check_scorer
-from rpsg.protocols import Method
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -233,27 +232,6 @@ def _unloadable(name: str, where: str, why: str) -> UsageError:
     return UsageError(
         f"The metric {name!r} ({where}) {why}.", hint="Repair or remove the package that brings it."
     )
-
-
-def method(name: str) -> Method:
-    """The method called ``name``.
-
-    Raises:
-        UsageError: there is none, or one from another package does not declare what it reads.
-    """
-    found = find("methods", name)
-    if not isinstance(found, Method):
-        raise UsageError(
-            f"The method {name!r} does not declare what it reads, so nothing can be said about its release.",
-            hint="Its entry point must lead to a rpsg.protocols.Method, which has to name what it reads: "
-            '"nothing", "noisy_answers", "donors" or "records".',
-        )
-    if found.name != name:
-        raise UsageError(
-            f"The method {name!r} calls itself {found.name!r}, so its ledger would name another method.",
-            hint="Give its entry point and its Method the same name.",
-        )
-    return found
 
 
 def writer(

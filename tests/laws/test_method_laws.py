@@ -8,23 +8,22 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-from rpsg import registry
 from rpsg.errors import RpsgError
 from rpsg.methods import floor, strict
+from rpsg.methods.base import Method, find_method
 from rpsg.methods.budget import strict_budget
-from rpsg.protocols import Method
 from rpsg.records import Candidate, Card, Pool
 from rpsg.testing.lab import Lab, plugged
 from rpsg.testing.laws import MethodLaws
 
 if TYPE_CHECKING:
-    from rpsg.methods.tools import Job
+    from rpsg.methods.base import Job
 
 
 class TestStrict(MethodLaws):
     @pytest.fixture
     def method(self) -> Method:
-        return registry.method("strict")
+        return find_method("strict")
 
 
 class TestStrictWithVotes(MethodLaws):
@@ -32,25 +31,25 @@ class TestStrictWithVotes(MethodLaws):
 
     @pytest.fixture
     def method(self) -> Method:
-        return registry.method("strict")
+        return find_method("strict")
 
 
 class TestFloor(MethodLaws):
     @pytest.fixture
     def method(self) -> Method:
-        return registry.method("floor")
+        return find_method("floor")
 
 
 class TestSplit(MethodLaws):
     @pytest.fixture
     def method(self) -> Method:
-        return registry.method("split")
+        return find_method("split")
 
 
 class TestPaper(MethodLaws):
     @pytest.fixture
     def method(self) -> Method:
-        return registry.method("paper")
+        return find_method("paper")
 
 
 def whispers(job: Job) -> Pool:

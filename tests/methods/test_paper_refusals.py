@@ -10,7 +10,7 @@ from tests.methods.kept import MARKER, stages
 
 from rpsg import api
 from rpsg.errors import ModelError, PrivacyError, UsageError
-from rpsg.methods.tools import Tools
+from rpsg.methods.base import Tools
 from rpsg.models.fake import FakeClassifier, FakeEmbedder, FakeWriter
 from rpsg.pipeline import execute as running
 from rpsg.storage.call_store import request_key

@@ -9,8 +9,8 @@ import pytest
 from tests.methods.kept import stages
 
 from rpsg.files import private_dir
+from rpsg.methods.base import Job, Seeding
 from rpsg.methods.paper_steps import agreement_step, filter_step, histogram_step
-from rpsg.methods.tools import Job, Seeding
 from rpsg.models.fake import FakeClassifier, FakeWriter
 from rpsg.pipeline import execute as running
 from rpsg.privacy.disclosure import Disclosure
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tests.conftest import Lab
 
     from rpsg.domains import Pack
-    from rpsg.methods.tools import Tools
+    from rpsg.methods.base import Tools
     from rpsg.protocols import Scorer
 
 

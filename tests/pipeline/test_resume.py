@@ -155,7 +155,7 @@ SCRIPT = r"""
 import os, signal, sys
 from pathlib import Path
 from rpsg.pipeline import execute as running
-from rpsg.methods.tools import Tools
+from rpsg.methods.base import Tools
 from rpsg.models.fake import FakeClassifier, FakeEmbedder, FakeWriter
 from rpsg.plan import read_toml, resolve
 from rpsg.storage.call_store import request_key

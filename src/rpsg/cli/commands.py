@@ -73,7 +73,7 @@ def run(
     from rpsg.cli import settings as layers  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.cli.progress import teller  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.methods.cautions import cautions  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.methods.base import cautions_of  # noqa: PLC0415  # only when it is needed: the help must be quick
 
     if dry_run:
         _show_plan(given, config, out, as_json=as_json)
@@ -82,9 +82,9 @@ def run(
     with teller(quiet=quiet, as_json=as_json) as progress:
         finished = api.run(resolved, out, progress)
     if as_json:
-        print_json({"run": pages.run_facts(finished, cautions(resolved))})
+        print_json({"run": pages.run_facts(finished, cautions_of(resolved))})
     else:
-        pages.show_run(Screen.stdout(), finished, cautions(resolved))
+        pages.show_run(Screen.stdout(), finished, cautions_of(resolved))
 
 
 def verify(

@@ -37,7 +37,7 @@ def export(
     """
     from rpsg.cli.console import Screen  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.files import write_atomic  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.pipeline.publish import PUBLIC_MODE  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.pipeline.release_files import PUBLIC_MODE  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.report.deployment import missing  # noqa: PLC0415  # only when it is needed: the help must be quick
     from rpsg.verification.registry_entry import registry_entry  # noqa: PLC0415  # only when it is needed: the help must be quick
 

@@ -15,17 +15,16 @@ from rpsg.domains import Pack, files_of, find_pack, pack_folder, read_pack
 from rpsg.errors import ModelError, RunError
 from rpsg.files import canonical_json, write_atomic
 from rpsg.hardening import forbid_core_dumps
+from rpsg.methods.base import Job, Tools, cautions_of, method_of
 from rpsg.methods.budget import about_few_people, check_declared
-from rpsg.methods.cautions import cautions
 from rpsg.methods.seed_steps import ATTEMPT
-from rpsg.methods.seeded import check_places, seed_names, seed_tools
-from rpsg.methods.tools import Job, Tools
 from rpsg.methods.trial import require_readers, require_writer
 from rpsg.models.catalog import licence_of
 from rpsg.pipeline.cost import price_for
+from rpsg.pipeline.made import roles
 from rpsg.pipeline.private_data import NoQuestions, check_data, check_room, nobody, open_side
 from rpsg.pipeline.public_times import told
-from rpsg.pipeline.publish import publish, read_release, roles
+from rpsg.pipeline.publish import publish, read_release
 from rpsg.privacy import egress
 from rpsg.protocols import TellsTrouble
 from rpsg.storage.cached_writer import CachedWriter
@@ -112,19 +111,26 @@ def load_tools(plan: Plan, writer: Writer | None = None) -> Tools:
         embedder=embedder,
         sentiment=registry.sentiment(embedder, models.sentiment, threads=models.threads),
         scorer=registry.scorer(models.scorer, threads=models.threads) if models.scorer else None,
-        **seed_tools(plan),
+        **{role: make() for role, make in method_of(plan).models(plan).items()},
     )
 
 
 def budget_of(plan: Plan, pack: Pack) -> Budget | None:
     """What the method spends; None for one that reads no private data, or claims nothing."""
-    method = registry.method(plan.method.name)
-    return None if method.budget is None else method.budget(plan, pack)
+    budget = method_of(plan).budget
+    return None if budget is None else budget(plan, pack)
 
 
 def fingerprint(plan: Plan, pack: Pack, tools: Tools) -> str:
     """What the run folder is bound to: the plan, the pack and the models, by content."""
-    mine = seed_names(pack, tools) if registry.method(plan.method.name).has_seeds else {}
+    more = (tools.recogniser, tools.summariser, tools.surrogate)
+    mine = {
+        role: model.name
+        for role, model in zip(("recogniser", "summariser", "surrogate"), more, strict=True)
+        if model is not None
+    }
+    if method_of(plan).has_seeds:
+        mine["prompts"] = pack.prompts_sha256
     return plan.fingerprint(
         **mine,
         pack=pack.sha256,
@@ -157,11 +163,12 @@ def execute(
     """
     forbid_core_dumps()
     pack = find_pack(plan.corpus.domain)
-    method = registry.method(plan.method.name)
+    method = method_of(plan)
     budget = budget_of(plan, pack)
+    method.check(plan)
     tools = tools or load_tools(plan)
-    check_egress(plan, tools, private=budget is not None)
-    check_declared(plan, pack, budget)
+    egress.check(method.ways_of(plan), roles(tools))
+    check_declared(plan, pack, budget, method.people(plan))
     price = price_of(plan, tools.writer)
     if not (out / RUN).exists():
         check_data(plan)  # before there is a folder: what is no path must not be written into its plan
@@ -174,7 +181,7 @@ def execute(
             keep_pack(folder, plan, pack)
             if licence := licence_of(plan.models.writer):
                 watch.note(f"The writer is {plan.models.writer}, under: {licence}.")
-            for warning in filter(None, (*cautions(plan), about_few_people(plan, pack, budget))):
+            for warning in filter(None, (*cautions_of(plan), about_few_people(plan, pack, budget))):
                 watch.note(warning)
             with (
                 open_tried(plan, pack, budget, folder, tools, price, watch) as calls,
@@ -223,7 +230,7 @@ def open_tried(
         try:
             trial = Job(plan.without_data(), pack, budget, *sides, watch)
             require_readers(trial)
-            require_writer(trial)
+            require_writer(trial, from_examples=method_of(plan).has_seeds)
         except ModelError:
             calls.forget(writer.asked)  # a server that was set right since is asked again
             raise
@@ -252,18 +259,10 @@ def writer_over(
 
 def open_calls(plan: Plan, folder: RunFolder) -> CallStore:
     """The store of what the writer said; in the private folder where prompts hold private text."""
-    if registry.method(plan.method.name).has_seeds:
+    if method_of(plan).has_seeds:
         vault = folder.vault
         return CallStore(folder.private_path(CALLS), key=vault.run_key, seal=vault.texts("calls"))
     return CallStore(folder.evidence_path(CALLS))
-
-
-def check_egress(plan: Plan, tools: Tools, *, private: bool) -> None:
-    """See that every model may be sent what the method sends it; PrivacyError otherwise."""
-    if registry.method(plan.method.name).has_seeds:
-        check_places(plan, tools)
-    else:
-        egress.check(roles(tools), private=private)
 
 
 def price_of(plan: Plan, writer: Writer) -> Price:

@@ -8,10 +8,9 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from rpsg import registry
 from rpsg.errors import PrivacyError, RunError, UsageError
 from rpsg.files import canonical_json, write_atomic
-from rpsg.methods.tools import Seeding
+from rpsg.methods.base import Seeding, method_of
 from rpsg.privacy.account import Account, Cap
 from rpsg.privacy.commitment import Commitment, commit_to, content_digest
 from rpsg.privacy.disclosure import Disclosure
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from rpsg.methods.tools import Tools
+    from rpsg.methods.base import Tools
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget
     from rpsg.privacy.evidence import Selected
@@ -101,7 +100,7 @@ def check_data(plan: Plan) -> None:
         UsageError: it names none.
         DataError: nothing is there, or nothing that can be read.
     """
-    if registry.method(plan.method.name).reads == "nothing":
+    if not method_of(plan).reads_private:
         return
     if not plan.data.path:
         raise UsageError(
@@ -123,8 +122,8 @@ def open_side(
     The account refuses before anything is read. All faults in the file show before anything is drawn, and
     what was reserved is given back.
     """
-    method = registry.method(plan.method.name)
-    if method.reads == "nothing":
+    method = method_of(plan)
+    if not method.reads_private:
         return PrivateSide(nobody(tools, progress), NoQuestions())
     check_data(plan)
     account = account_of(plan, Odometer())
@@ -142,7 +141,7 @@ def open_side(
             door = open_door(folder, everybody, source)
             return PrivateSide(nobody(tools, progress), NoQuestions(), account, commitment, door)
         seeding: Seeding | None = None
-        if method.reads == "donors":
+        if method.has_donors:
             donors, corpus = donors_and_voters(plan, folder, corpus)
             same_seeds(folder, donors)
             seeding = open_door(folder, gathered(donors, DONORS), source)
@@ -268,11 +267,10 @@ def people_of(
 
     Only where nothing but noisy answers is read are long rows cut: all else works on whole records.
     """
-    whole = registry.method(plan.method.name).reads != "noisy_answers"
     return People(
         lambda: corpus,
         max_records=plan.records_per_unit if bounded else None,
-        passage_words=0 if whole else plan.data.passage_words,
+        passage_words=0 if method_of(plan).has_seeds else plan.data.passage_words,
         key=folder.key,
         embedder=tools.embedder,
         progress=progress,

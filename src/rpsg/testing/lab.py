@@ -13,10 +13,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from rpsg import registry
 from rpsg.domains import find_pack, read_pack
-from rpsg.methods.seeded import seed_tools
-from rpsg.methods.tools import Job, Tools
+from rpsg.methods.base import Job, Tools, method_of
 from rpsg.models.fake import FakeClassifier, FakeEmbedder, FakeWriter
 from rpsg.pipeline.execute import execute, load_tools
 from rpsg.plan import resolve
@@ -125,7 +123,8 @@ class Lab:
     ) -> Run:
         """A run of the plan, from the private file to the release, in the folder ``out``."""
         light = plan.model_copy(update={"paper": plan.paper.model_copy(update={"abstracter": "writer"})})
-        tools = replace(self.tools(writer, embedder), **seed_tools(light))
+        more: dict[str, Any] = {role: make() for role, make in method_of(light).models(light).items()}
+        tools = replace(self.tools(writer, embedder), **more)
         return execute(plan, self.folder / out, tools=tools, noise=noise, progress=progress)
 
     def answered_as(
@@ -138,7 +137,7 @@ class Lab:
         Raises:
             VerificationError: the method did not ask what its budget plans, all of it and nothing else.
         """
-        method, pack = registry.method(plan.method.name), find_pack(plan.corpus.domain)
+        method, pack = method_of(plan), find_pack(plan.corpus.domain)
         if method.budget is None:
             raise ValueError("a method without a budget gets no noisy answers")
         budget, tools, kernel = method.budget(plan, pack), load_tools(plan, writer), SameAnswers(run)

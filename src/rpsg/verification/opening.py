@@ -13,10 +13,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from rpsg import registry
 from rpsg.domains import read_pack
 from rpsg.errors import RpsgError, RunError, UsageError
-from rpsg.methods.tools import Job
+from rpsg.methods.base import Job, method_of
 from rpsg.pipeline.execute import Silent, budget_of, load_tools
 from rpsg.pipeline.private_data import account_of, donors_and_voters, open_door, people_of
 from rpsg.plan import read_toml, resolve
@@ -52,7 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from rpsg.methods.tools import Tools
+    from rpsg.methods.base import Tools
     from rpsg.plan import Plan
     from rpsg.privacy.private import Private
     from rpsg.privacy.residuals import Outcome
@@ -89,7 +88,7 @@ def open_run(run: Path, data: Path | None = None, progress: Progress | None = No
         )
     plan = resolve(read_toml(run / PLAN))
     ledger = strict_json((run / "release" / LEDGER).read_bytes())
-    if registry.method(plan.method.name).reads == "nothing":
+    if not method_of(plan).reads_private:
         raise UsageError(
             "This run read no private data: there is nothing to open.", hint="Leave out --with-vault."
         )
@@ -167,11 +166,11 @@ def _tell_again(
     kernel: OpeningKernel,
     progress: Progress,
 ) -> None:
-    method = registry.method(plan.method.name)
+    method = method_of(plan)
     tools = _tools(folder, plan, ledger, has_seeds=method.has_seeds)
     gathered = partial(people_of, plan, folder, tools, progress)
     seeding = None
-    if method.reads == "donors":
+    if method.has_donors:
         donors, corpus = donors_and_voters(plan, folder, corpus)
         seeding = open_door(folder, gathered(donors, DONORS), RoundedGaussian())
     people = gathered(corpus, EMBEDDINGS)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RunError, VerificationError
 from rpsg.files import file_errors, private_dir, sync_dir, write_atomic
-from rpsg.pipeline.publish import PUBLIC_MODE, build_release
+from rpsg.pipeline.publish import build_release
+from rpsg.pipeline.release_files import PUBLIC_MODE
 from rpsg.privacy.facts import Free
 from rpsg.privacy.files import strict_json
 from rpsg.privacy.signing import SIGNATURE, private_key, signature_of, signer_of

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 import rpsg
-from rpsg import registry
+from rpsg.methods.base import Method, find_method
 from rpsg.models.fake import FakeWriter
-from rpsg.protocols import Method
 from rpsg.testing.lab import Lab, Witness, plugged
 
 if TYPE_CHECKING:
@@ -19,14 +18,6 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.results import Run
     from rpsg.testing.lab import Rows
-
-#: What a release may claim, by what its method reads.
-CLAIMS = {
-    "nothing": "no_private_data",
-    "noisy_answers": "end_to_end_dp",
-    "donors": "voters_only_dp",
-    "records": "no_formal_guarantee",
-}
 
 
 class MethodLaws:
@@ -61,14 +52,14 @@ class MethodLaws:
         assert isinstance(method, Method)
         assert method.name
         assert method.about
-        assert registry.method(method.name) is method
+        assert find_method(method.name) is method
 
     def test_its_release_says_what_it_read_and_claims_what_follows_from_that(
         self, laboratory: Lab, method: Method
     ) -> None:
         run = self.finished(laboratory, method)
         assert (run.ledger["method"], run.ledger["reads"]) == (method.name, method.reads)
-        assert run.ledger["claim"]["type"] == CLAIMS[method.reads]
+        assert run.ledger["claim"]["type"] == method.claim
         plan = self.plan(laboratory, method)
         budget = None if method.budget is None else method.budget(plan, laboratory.tiny())
         planned = [] if budget is None else [release.stage for release in budget.releases]
