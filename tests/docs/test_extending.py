@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import rpsg
+from rpsg.cli import main
 from rpsg.testing.lab import install, invented
 
 PAGE = Path(__file__).parents[2] / "docs" / "extending.md"
@@ -50,12 +51,21 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run_there(plugin: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    paths = os.pathsep.join([str(plugin), str(Path(rpsg.__file__).parents[1])])
-    there = {**os.environ, "PYTHONPATH": paths, "RPSG_HOME": str(plugin / "home"), "COLUMNS": "200"}
-    return subprocess.run(
-        [sys.executable, *words], cwd=plugin, env=there, capture_output=True, text=True, check=False
-    )
+@pytest.fixture
+def there(plugin: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The plugin's folder, as somebody who installed the package and works there has it."""
+    monkeypatch.chdir(plugin)
+    monkeypatch.syspath_prepend(plugin)
+    return plugin
+
+
+def typed(line: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """The exit code of a command, and all that it said."""
+    program, *words = shlex.split(line)
+    assert program == "rpsg", line
+    code = main(words)
+    said = capsys.readouterr()
+    return code, said.out + said.err
 
 
 def test_every_section_brings_a_file_and_its_laws() -> None:
@@ -65,31 +75,42 @@ def test_every_section_brings_a_file_and_its_laws() -> None:
         assert any(not name.startswith("tests/") for name in names), title
 
 
+@pytest.mark.slow
 def test_each_example_keeps_its_laws(plugin: Path) -> None:
-    done = run_there(plugin, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "tests")
+    """In a process of its own, as the page says it is done."""
+    paths = os.pathsep.join([str(plugin), str(Path(rpsg.__file__).parents[1])])
+    command = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", "-W", "error", "tests"]
+    done = subprocess.run(
+        command,
+        cwd=plugin,
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout
     for kind in ("TestLengths", "TestQuestionRate", "TestListWriter", "TestClinic"):
-        listed = run_there(plugin, "-m", "pytest", "--collect-only", "-q", "tests").stdout
-        assert kind in listed
+        assert f"{kind}::test_" in done.stdout
 
 
 @pytest.mark.parametrize("title", SECTIONS)
-def test_the_commands_of_a_section_work_as_printed(plugin: Path, title: str) -> None:
+@pytest.mark.usefixtures("there")
+def test_the_commands_of_a_section_work_as_printed(title: str, capsys: pytest.CaptureFixture[str]) -> None:
     for line in "".join(CONSOLE.findall(section(title))).splitlines():
-        program, *words = shlex.split(line)
-        assert program == "rpsg", line
-        done = run_there(plugin, "-m", "rpsg", *words)
-        assert done.returncode == 0, (line, done.stdout, done.stderr)
+        code, said = typed(line, capsys)
+        assert code == 0, (line, said)
 
 
-def test_the_method_of_the_page_is_accounted_and_sealed_under_its_own_name(plugin: Path) -> None:
-    words = shlex.split("run reviews.csv --text review --method lengths --writer fake --embedder fake --json")
-    done = run_there(plugin, "-m", "rpsg", *words, "-o", "SEALED")
-    assert done.returncode == 0, done.stderr
-    ledger = rpsg.read_run(plugin / "SEALED").ledger
+def test_the_method_of_the_page_is_accounted_and_sealed_under_its_own_name(
+    there: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = "rpsg run reviews.csv --text review --method lengths --writer fake --embedder fake -o SEALED"
+    code, said = typed(run, capsys)
+    assert code == 0, said
+    ledger = rpsg.read_run(there / "SEALED").ledger
     assert (ledger["method"], ledger["reads"]) == ("lengths", "noisy_answers")
     assert ledger["claim"]["type"] == "end_to_end_dp"
     assert [line["stage"] for line in ledger["mechanisms"]] == ["lengths"]
-    refused = run_there(plugin, "-m", "rpsg", "verify", "SEALED")
-    assert refused.returncode == 8
-    assert "--allow-plugin" in refused.stdout
+    code, said = typed("rpsg verify SEALED", capsys)
+    assert code == 8
+    assert "--allow-plugin" in said
