@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 
-from rpsg.privacy.whole_vectors import quantise
+from rpsg.privacy.vector_sum import quantise
 from rpsg.records import Candidate, Card, Pool
 from rpsg.stages.choose import Block, Objective, choose, distance
 from rpsg.stages.cosine_filter import drop_near_duplicates

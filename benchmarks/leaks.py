@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rpsg.models.pii import PatternRecogniser
-from rpsg.stages.leak_guard import identities, names_any, shares_words
+from rpsg.stages.leak_guard import Traces, identities, names_any
+from rpsg.stages.reading import readings
 from rpsg.storage.run_folder import open_vault
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from rpsg.protocols import Recogniser
     from rpsg.stages.leak_guard import Identities
 
-WORDS = 8
+WORDS, CHARACTERS = 8, 30
 Pairs = list[tuple[int, str]]  # the number of a seed, and a text made from it
 
 
@@ -70,13 +71,15 @@ def shares(pairs: Pairs, seeds: Mapping[int, str], known: Mapping[int, Identitie
     """The share of texts with an 8-gram, and with an identity, of their own seed and of another one."""
     numbers = sorted(seeds)
     other = {number: numbers[(place + 1) % len(numbers)] for place, number in enumerate(numbers)}
+    traces = {number: Traces.of(seed, WORDS, CHARACTERS) for number, seed in seeds.items()}
+    read = [(number, readings(text)) for number, text in pairs]
     count = max(len(pairs), 1)
     return {
         "texts": len(pairs),
-        "words": sum(shares_words(seeds[n], text, WORDS) for n, text in pairs) / count,
-        "words_of_another": sum(shares_words(seeds[other[n]], text, WORDS) for n, text in pairs) / count,
-        "names": sum(names_any(text, known[n]) for n, text in pairs) / count,
-        "names_of_another": sum(names_any(text, known[other[n]]) for n, text in pairs) / count,
+        "words": sum(traces[n].hold_words(ways) for n, ways in read) / count,
+        "words_of_another": sum(traces[other[n]].hold_words(ways) for n, ways in read) / count,
+        "names": sum(names_any(ways, known[n]) for n, ways in read) / count,
+        "names_of_another": sum(names_any(ways, known[other[n]]) for n, ways in read) / count,
     }
 
 

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rpsg.domains import find_pack
-from rpsg.pipeline.execute import load_tools
+from rpsg.pipeline.models_of_run import load_tools
 from rpsg.plan import resolve
 from rpsg.protocols import Message
 from rpsg.stages.cards import CardModel

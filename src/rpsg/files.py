@@ -1,14 +1,15 @@
-"""Files that are either whole or not there, in folders only their owner can open.
+"""Durable files: whole or absent, on the disk when the call returns, and private ones closed to others.
 
-A file is written beside its final name, flushed to the disk and then renamed, so a crash, a kill or a
-full disk leaves the old file or none, never half of one. Links are not followed. POSIX only.
+A file is written under another name, flushed to the disk and then renamed, so a crash, a kill or a full disk
+leaves the old file or none, never half of one. A journal grows by whole lines; a last line that a crash cut
+short counts as not written. Links are not followed. POSIX only.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
-import json
 import os
 import re
 import secrets
@@ -17,7 +18,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
-from rpsg.errors import RunError
+from rpsg.errors import PrivacyError, RunError
+from rpsg.json_text import strict_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -74,15 +76,24 @@ def private_dir(path: Path) -> Path:
     return path
 
 
-def write_atomic(path: Path, data: bytes, mode: int = 0o600) -> str:
-    """Write ``data`` as the whole file ``path``; gives its SHA-256 in hex. Errors as ``write_chunks``."""
-    return write_chunks(path, (data,), mode)
+def write_atomic(path: Path, data: bytes, mode: int = 0o600, *, scratch: Path | None = None) -> str:
+    """Write ``data`` as the whole file ``path`` and return its SHA-256 in hex. See ``write_chunks``."""
+    return write_chunks(path, (data,), mode, scratch=scratch)
 
 
-def write_chunks(path: Path, chunks: Iterable[bytes], mode: int = 0o600) -> str:
-    """Write the chunks one after another as the whole file ``path``; gives its SHA-256 in hex.
+def write_chunks(
+    path: Path, chunks: Iterable[bytes], mode: int = 0o600, *, scratch: Path | None = None
+) -> str:
+    """Write the chunks one after another as the whole file ``path`` and return its SHA-256 in hex.
 
-    A file of that name is replaced at once at the end; if anything goes wrong it stays as it was.
+    A file of that name is replaced in one step at the end; if anything goes wrong it stays as it was.
+
+    Args:
+        path: where the file appears.
+        chunks: its content.
+        mode: its rights, whatever the umask says.
+        scratch: a folder on the same file system that holds the file while it is incomplete, so that a crash
+            leaves nothing where others look. Default: the folder of ``path``.
 
     Raises:
         RunError: the disk is full, the folder is not writable, or ``path`` is a link.
@@ -93,7 +104,7 @@ def write_chunks(path: Path, chunks: Iterable[bytes], mode: int = 0o600) -> str:
                 f"{path.name} is a link, and links are not followed here.",
                 hint="Remove the link, or choose another folder with -o.",
             )
-        part = path.with_name(PART + secrets.token_hex(8))
+        part = (scratch or path.parent) / (PART + secrets.token_hex(8))
         try:
             digest = _write_new(part, chunks, mode)
             part.replace(path)
@@ -111,7 +122,7 @@ def _write_new(path: Path, chunks: Iterable[bytes], mode: int) -> str:
         os.fchmod(descriptor, mode)  # the umask may have taken bits away
         for block in _blocks(chunks):
             digest.update(block)
-            write_all(descriptor, block)
+            _write_all(descriptor, block)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -129,11 +140,149 @@ def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
     yield bytes(waiting)
 
 
-def write_all(descriptor: int, data: bytes) -> None:
+def _write_all(descriptor: int, data: bytes) -> None:
     """Write every byte: one call to the system may take only some of them."""
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+def create_private(path: Path, content: bytes) -> None:
+    """Make a new file of mode 0600. After a crash it may be there with part of its content.
+
+    Raises:
+        FileExistsError: something of that name, even a link, is there already.
+        OSError: the disk refuses.
+    """
+    _write_new(path, (content,), 0o600)
+    sync_dir(path.parent)
+
+
+def ensure_private(path: Path) -> None:
+    """See that there is a file ``path`` that only its owner may open; an empty one is made if there is none.
+
+    Raises:
+        RunError: the path is a link, or the file is another user's or cannot be made.
+    """
+    with file_errors(f"open {path.name}"):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            os.fchmod(descriptor, 0o600)
+        finally:
+            os.close(descriptor)
+        sync_dir(path.parent)
+
+
+def read_private(path: Path) -> bytes:
+    """The content of a private file.
+
+    Raises:
+        FileNotFoundError: there is none.
+        PrivacyError: the path is a link, or others may read the file.
+    """
+    with _open_private(path, os.O_RDONLY) as descriptor, os.fdopen(os.dup(descriptor), "rb") as file:
+        return file.read()
+
+
+@contextmanager
+def _open_private(path: Path, flags: int) -> Iterator[int]:
+    """A descriptor of a private file that is no link and that nobody but its owner may open."""
+    if path.is_symlink():
+        raise PrivacyError(f"The private file {path.name} is a link; it is not followed.")
+    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        if stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
+            raise PrivacyError(
+                f"The private file {path.name} may be read by others.", hint=f"Close it: chmod 600 {path}"
+            )
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Add one line to the private file ``path``, made if need be; it is on the disk when this returns.
+
+    Raises:
+        PrivacyError: the path is a link, or others may read the file.
+        RunError: the disk is full or refuses; the file is as it was before.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    with file_errors(f"write {path.name}"), _open_private(path, flags) as descriptor:
+        size = os.fstat(descriptor).st_size
+        try:
+            _write_all(descriptor, line + b"\n")
+            os.fsync(descriptor)
+        except OSError:
+            os.ftruncate(descriptor, size)
+            raise
+        sync_dir(path.parent)
+
+
+def drop_torn_line(path: Path) -> None:
+    """Cut off a last line that a crash cut short, so that the next one does not grow on it."""
+    with suppress(FileNotFoundError), _open_private(path, os.O_RDWR) as descriptor:
+        content = path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole != len(content):
+            os.ftruncate(descriptor, whole)
+            os.fsync(descriptor)
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The JSON objects of a private journal, one a line, without a torn last line; [] if there is no file.
+
+    Raises:
+        PrivacyError: the path is a link, or others may read the file.
+        RunError: a line is damaged, or the file cannot be read.
+    """
+    with file_errors(f"read {path.name}"):
+        try:
+            lines = read_private(path).split(b"\n")[:-1]
+        except FileNotFoundError:
+            return []
+    records = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            record = strict_json(line)
+        except ValueError:
+            record = None
+        if not isinstance(record, dict):
+            raise damaged_line(path, number)
+        records.append(record)
+    return records
+
+
+def damaged_line(path: Path, number: int) -> RunError:
+    """The error of a journal with a line that is not as it was written."""
+    return RunError(
+        f"{path}, line {number}: the journal is damaged.",
+        hint="Restore the file from a backup, or begin a new run in another folder with -o.",
+    )
+
+
+def hold_lock(path: Path, *, wait: bool = False) -> int:
+    """Lock the file ``path``, made if need be, for this process; returns the descriptor that holds the lock.
+
+    The system takes the lock back when the descriptor is closed or the process ends, however it ends.
+
+    Raises:
+        RunError: another process holds it (``wait``: waits for it instead), or it cannot be made.
+    """
+    with file_errors(f"lock the folder {path.parent}"):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise RunError(
+                f"Another process is working in {path.parent}.",
+                hint="Wait until it has finished, or start this one in another folder with -o.",
+            ) from None
+        except BaseException:
+            os.close(descriptor)
+            raise
+    return descriptor
 
 
 def file_sha256(path: Path) -> str:
@@ -191,35 +340,3 @@ def _is_plain(name: str, parts: tuple[str, ...]) -> bool:
 def _through_link(root: Path, target: Path) -> bool:
     steps = target.relative_to(root).parts
     return any(root.joinpath(*steps[: depth + 1]).is_symlink() for depth in range(len(steps)))
-
-
-def canonical_json(value: Any) -> bytes:
-    """The one UTF-8 spelling of a JSON value: keys sorted, no spaces, no escapes beyond the needed ones.
-
-    Raises:
-        ValueError: a NaN, an infinity or half a surrogate pair.
-        TypeError: something that is no JSON value, or a key that is no string.
-    """
-    _check_keys(value)
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode()
-
-
-def _check_keys(value: Any) -> None:
-    """json.dumps would spell the keys 1 and "1" alike, and so give two values one hash."""
-    if isinstance(value, dict):
-        if not all(isinstance(key, str) for key in value):
-            raise TypeError("canonical JSON takes only strings as keys")
-        for inner in value.values():
-            _check_keys(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            _check_keys(inner)
-
-
-def tagged_sha256(tag: str, value: Any) -> str:
-    """SHA-256 in hex of ``rpsg:<tag>``, a zero byte and the canonical JSON of ``value``.
-
-    The tag keeps a hash made for one purpose from passing for another. Errors as ``canonical_json``.
-    """
-    return hashlib.sha256(f"rpsg:{tag}\0".encode() + canonical_json(value)).hexdigest()

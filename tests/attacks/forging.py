@@ -15,7 +15,7 @@ from rpsg.pipeline.publish import build_release
 from rpsg.plan import resolve
 from rpsg.privacy.claims import claim_text
 from rpsg.privacy.facts import Free
-from rpsg.privacy.seal import seal
+from rpsg.privacy.signing import seal
 from rpsg.release.public_plan import told_toml
 from rpsg.verification.claimed import read_claimed
 from rpsg.verification.replay import made_again

@@ -17,7 +17,7 @@ import pytest
 from rpsg.errors import BudgetError, RunError
 from rpsg.privacy.account import Account, Cap
 from rpsg.privacy.accounting import StagePlan, calibrate
-from rpsg.privacy.histogram import Ballots, Query
+from rpsg.privacy.histogram import Query, RowCells
 from rpsg.privacy.kernel import Kernel
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.odometer import Odometer
@@ -62,7 +62,7 @@ class Clinic:
             kernel.close()
 
     def answer(self, kernel: Kernel, stage: str) -> int:
-        people = Private(Ballots(np.arange(300), np.zeros((300, 1), np.int64)))
+        people = Private(RowCells(np.arange(300), np.zeros((300, 1), np.int64)))
         return int(kernel.release(Query.of(BUDGET.release(stage), stage, 1), lambda: people)[0])
 
     def copy(self, run: str, to: str) -> None:

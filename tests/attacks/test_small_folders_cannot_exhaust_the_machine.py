@@ -8,7 +8,7 @@ import pytest
 from tests.attacks.forging import ledger_of, put_ledger
 
 from rpsg import api
-from rpsg.storage import foreign
+from rpsg.storage import untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,8 +30,8 @@ def test_a_file_with_holes_is_refused_before_it_is_copied(
 def test_a_line_without_an_end_is_refused(
     release_of: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, pieces: int
 ) -> None:
-    monkeypatch.setattr(foreign, "MOST_OF_A_LINE", 10_000)
-    monkeypatch.setattr(foreign, "_CHUNK", 30_000 // pieces)
+    monkeypatch.setattr(untrusted, "MOST_OF_A_LINE", 10_000)
+    monkeypatch.setattr(untrusted, "_CHUNK", 30_000 // pieces)
     release = release_of("strict")
     with (release / "corpus.jsonl").open("a") as file:
         file.write("x" * 25_000)

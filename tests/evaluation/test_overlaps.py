@@ -12,7 +12,7 @@ from tests.evaluation.conftest import GARDEN, sentences
 
 import rpsg
 from rpsg.evaluation.corpora import Rows, halves, is_copied
-from rpsg.storage.own import MARK, mark_own
+from rpsg.storage.ownership import MARK, mark_own
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,6 +13,7 @@ from rpsg.errors import ModelError, PrivacyError, UsageError
 from rpsg.methods.base import Tools
 from rpsg.models.fake import FakeClassifier, FakeEmbedder, FakeWriter
 from rpsg.pipeline import execute as running
+from rpsg.pipeline.progress import Silent
 from rpsg.storage.call_store import request_key
 from rpsg.testing.noise import FixedNoise
 
@@ -94,7 +95,7 @@ def test_a_summariser_that_is_asked_for_must_be_there(lab: Lab) -> None:
         lab.run(plan)
 
 
-class Notes(running.Silent):
+class Notes(Silent):
     def __init__(self) -> None:
         self.told: list[str] = []
 
@@ -102,7 +103,7 @@ class Notes(running.Silent):
         self.told.append(message)
 
 
-class Stages(running.Silent):
+class Stages(Silent):
     def __init__(self) -> None:
         self.begun: list[str] = []
 

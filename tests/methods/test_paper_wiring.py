@@ -13,9 +13,10 @@ from rpsg.methods.base import Job, Seeding
 from rpsg.methods.paper_steps import agreement_step, filter_step, histogram_step
 from rpsg.models.fake import FakeClassifier, FakeWriter
 from rpsg.pipeline import execute as running
-from rpsg.privacy.disclosure import Disclosure
+from rpsg.pipeline.progress import Silent
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.private import Private
+from rpsg.privacy.unprotected_reads import UnprotectedReads
 from rpsg.records import Candidate, Card, Document, Pool
 from rpsg.stages.abstraction import Seed
 from rpsg.stages.surrogate import NgramRecipe
@@ -65,13 +66,13 @@ def hired(lab: Lab, tiny: Pack, tmp_path: Path) -> Any:
         tools = tools or lab.tools()
         vectors = tools.embedder.embed(private)
         boxes: dict[str, Any] = {"rows": lambda: Private(rows), "embeddings": lambda: Private(vectors)}
-        door = Disclosure(tmp_path / "disclosures.jsonl", boxes)
+        door = UnprotectedReads(tmp_path / "disclosures.jsonl", boxes)
         seeding = Seeding(
             door, Shelf(Vault.create(private_dir(tmp_path / "private"), "none")), RoundedGaussian()
         )
         plan = lab.plan(method={"name": "paper"}, paper=paper)
         nobody: Any = None  # these steps ask no voter
-        return Job(plan, tiny, None, nobody, nobody, tools, running.Silent(), b"k" * 32, seeding)
+        return Job(plan, tiny, None, nobody, nobody, tools, Silent(), b"k" * 32, seeding)
 
     return hire
 

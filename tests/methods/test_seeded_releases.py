@@ -13,7 +13,7 @@ from rpsg import api
 from rpsg.errors import UsageError
 from rpsg.models.fake import FakeWriter
 from rpsg.privacy.claims import NOT_PRIVATE
-from rpsg.privacy.seal import seal
+from rpsg.privacy.signing import seal
 from rpsg.testing.noise import FixedNoise
 
 if TYPE_CHECKING:

@@ -66,7 +66,7 @@ def test_a_strict_run_refuses_a_reader_that_is_not_on_this_machine_before_it_rea
 
 
 def test_a_server_on_the_loopback_of_this_machine_may_read() -> None:
-    for host in ("127.0.0.1:8080", "localhost", "[::1]:9", "http://127.0.0.1:8000/v1", "127.8.9.1"):
+    for host in ("127.0.0.1:8080", "localhost", "[::1]:9", "127.8.9.1"):
         assert egress.is_here(Somewhere(FakeEmbedder(), endpoint="local_model", host=host)), host
     for host in ("127.0.0.1.example.org", "localhost.example.org", "10.0.0.1", "[::2]:9", "0.0.0.0", "["):
         assert not egress.is_here(Somewhere(FakeEmbedder(), endpoint="local_model", host=host)), host

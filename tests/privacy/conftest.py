@@ -13,7 +13,7 @@ from rpsg.privacy.account import Account, Cap
 from rpsg.privacy.accounting import Budget, StagePlan, calibrate
 from rpsg.privacy.claims import PrivacyUnit
 from rpsg.privacy.facts import Facts, Output
-from rpsg.privacy.histogram import Ballots, Query
+from rpsg.privacy.histogram import Query, RowCells
 from rpsg.privacy.kernel import Kernel, Releases
 from rpsg.privacy.ledger import build_public_ledger
 from rpsg.privacy.noise import RoundedGaussian
@@ -56,9 +56,9 @@ def budget() -> Budget:
     )
 
 
-def one_cell_each(cells: list[int]) -> Private[Ballots]:
+def one_cell_each(cells: list[int]) -> Private[RowCells]:
     column = np.array(cells, dtype=np.int64).reshape(-1, 1)
-    return Private(Ballots(np.arange(len(cells), dtype=np.int64), column))
+    return Private(RowCells(np.arange(len(cells), dtype=np.int64), column))
 
 
 @dataclass
@@ -110,7 +110,7 @@ class Run:
     def all(self, kernel: Releases) -> tuple[object, ...]:
         return (self.count(kernel), self.phrases(kernel), self.votes(kernel, 0), self.votes(kernel, 1))
 
-    def _ask(self, cells: list[int]) -> Private[Ballots]:
+    def _ask(self, cells: list[int]) -> Private[RowCells]:
         self.asked += 1
         return one_cell_each(cells)
 

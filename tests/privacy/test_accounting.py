@@ -25,7 +25,6 @@ from rpsg.privacy.gaussian import (
     delta_total,
     epsilon_of,
     mu_for,
-    mu_pure,
     normal_cdf,
 )
 from rpsg.privacy.sensitivity import Adjacency, group_delta_fail, selection_threshold
@@ -52,11 +51,6 @@ def test_delta_is_golden_and_rounded_up(golden: dict[str, Any]) -> None:
     for row in golden["delta_of"]:
         assert delta_of(row["mu"], row["eps"]) == pytest.approx(row["delta"], rel=REL)
         assert delta_of(row["mu"], row["eps"]) >= row["delta"]
-
-
-def test_pure_dp_conversion_is_golden(golden: dict[str, Any]) -> None:
-    for epsilon, mu in golden["mu_pure"].items():
-        assert mu_pure(float(epsilon)) == pytest.approx(mu, rel=REL)
 
 
 def test_replace_one_and_group_epsilons_are_golden(golden: dict[str, Any]) -> None:

@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 
 from rpsg.errors import PrivacyError
 from rpsg.privacy import vector_sum as bounded_vectors
-from rpsg.privacy.histogram import Ballots, Query, clean_histogram
+from rpsg.privacy.histogram import Query, RowCells, clean_histogram
 from rpsg.privacy.sensitivity import sensitivity2
-from rpsg.privacy.vector_sum import BoundedVectors, clean_sum
-from rpsg.privacy.whole_vectors import quantise
+from rpsg.privacy.vector_sum import BoundedVectors, clean_sum, quantise
 
 if TYPE_CHECKING:
     import random
@@ -147,7 +146,7 @@ def test_rows_that_break_the_rule_are_refused_without_showing_them(
 
 def test_ballots_are_no_answer_to_a_question_for_vectors() -> None:
     with pytest.raises(PrivacyError, match="S6_bounded_vector"):
-        clean_histogram(asked(), Ballots(np.array([1]), np.array([[0]])))
+        clean_histogram(asked(), RowCells(np.array([1]), np.array([[0]])))
 
 
 def test_no_rows_give_zeros_and_narrow_numbers_are_added_up_in_wide_ones() -> None:

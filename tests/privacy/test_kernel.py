@@ -14,7 +14,7 @@ import pytest
 from rpsg.errors import BudgetError, PrivacyError, RunError, VerificationError
 from rpsg.privacy.accounting import StagePlan, calibrate
 from rpsg.privacy.evidence import Evidence, parse_evidence
-from rpsg.privacy.histogram import Ballots, Query
+from rpsg.privacy.histogram import Query, RowCells
 from rpsg.privacy.kernel import Kernel
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.private import Private
@@ -63,9 +63,9 @@ def test_the_whole_plan_is_reserved_before_the_private_data_are_asked(run: Run) 
     kernel = run.kernel()
     seen = []
 
-    def ballots() -> Private[Ballots]:
+    def ballots() -> Private[RowCells]:
         seen.append(run.account.total().reserved_mu2)
-        return Private(Ballots(np.arange(3), np.zeros((3, 1), dtype=np.int64)))
+        return Private(RowCells(np.arange(3), np.zeros((3, 1), dtype=np.int64)))
 
     kernel.release(run.query("n_estimate", 1), ballots)
     assert seen == [pytest.approx(run.budget.mu2)]
@@ -149,7 +149,7 @@ def test_two_processes_cannot_work_in_one_run_folder(run: Run) -> None:
 
 def test_rows_that_break_the_rule_release_nothing_and_draw_nothing(run: Run) -> None:
     kernel = run.kernel()
-    double = Private(Ballots(np.zeros(2, dtype=np.int64), np.zeros((2, 1), dtype=np.int64)))
+    double = Private(RowCells(np.zeros(2, dtype=np.int64), np.zeros((2, 1), dtype=np.int64)))
     with pytest.raises(PrivacyError, match="broke its contribution rule"):
         kernel.release(run.query("n_estimate", 1), lambda: double)
     assert list(run.evidence.iterdir()) == []

@@ -22,9 +22,8 @@ from pathlib import Path
 import numpy as np
 import rpsg.privacy.kernel as kernel_module
 import rpsg.privacy.write_ahead_log as journal_module
-import rpsg.privacy.files as files_module
 from rpsg.privacy.accounting import StagePlan, calibrate
-from rpsg.privacy.histogram import Ballots, Query
+from rpsg.privacy.histogram import RowCells, Query
 from rpsg.privacy.vector_sum import BoundedVectors
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.account import Account, Cap
@@ -45,7 +44,7 @@ def die(here):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-append = journal_module.append_durably
+append = journal_module.append_line
 
 
 def dying_append(path, line):
@@ -95,7 +94,7 @@ def dying_replace(self, target):
     die(f"after persist {seq}")
 
 
-journal_module.append_durably = dying_append
+journal_module.append_line = dying_append
 Account.charge = dying_charge
 Account.reserve = dying_reserve
 Path.replace = dying_replace
@@ -108,7 +107,7 @@ def ballots():
     die(f"while asking {KERNEL._seq}")
     if w > 1:
         return Private(BoundedVectors(np.arange(9), lambda which: np.full((len(which), 40), -2)))
-    return Private(Ballots(np.arange(9), np.arange(9).reshape(-1, 1)))
+    return Private(RowCells(np.arange(9), np.arange(9).reshape(-1, 1)))
 
 
 KERNEL = kernel_module.Kernel(

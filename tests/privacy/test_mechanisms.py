@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from rpsg.errors import PrivacyError
-from rpsg.privacy.histogram import Ballots, Query
+from rpsg.privacy.histogram import Query, RowCells
 from rpsg.privacy.mechanisms import noisy_histogram, noisy_selection
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.private import Private
@@ -21,8 +21,8 @@ VOTES = Query("votes", "a test", 4, "S4_k_votes", 2.0)
 PHRASES = Query("phrases", "a test", 0, "S3_k_items_per_unit", 3.0, k=2)
 
 
-def voting(cells: list[int]) -> Private[Ballots]:
-    return Private(Ballots(np.arange(len(cells)), np.array(cells, dtype=np.int64).reshape(-1, 1)))
+def voting(cells: list[int]) -> Private[RowCells]:
+    return Private(RowCells(np.arange(len(cells)), np.array(cells, dtype=np.int64).reshape(-1, 1)))
 
 
 def test_the_noise_is_added_to_the_counts() -> None:

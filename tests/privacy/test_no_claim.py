@@ -10,12 +10,12 @@ import pytest
 
 from rpsg.errors import PrivacyError, RunError
 from rpsg.privacy.claims import NO_GUARANTEE, NOT_PRIVATE, PrivacyUnit, paper_claim_text
-from rpsg.privacy.disclosure import Disclosure, withheld
 from rpsg.privacy.facts import Egress, Facts, Flow, Output
 from rpsg.privacy.ledger import build_public_ledger
 from rpsg.privacy.noise import RoundedGaussian
-from rpsg.privacy.private import Private
-from rpsg.privacy.seal import seal
+from rpsg.privacy.private import Private, withheld
+from rpsg.privacy.signing import seal
+from rpsg.privacy.unprotected_reads import UnprotectedReads
 from rpsg.privacy.verify import holds, verify_ledger
 
 if TYPE_CHECKING:
@@ -126,8 +126,8 @@ def test_a_choice_without_noise_says_so() -> None:
     assert "had no noise" in paper_claim_text(0.0, "writer", "not run")
 
 
-def door(folder: Path) -> Disclosure:
-    return Disclosure(folder / "disclosures.jsonl", {"rows": lambda: Private("a private text")})
+def door(folder: Path) -> UnprotectedReads:
+    return UnprotectedReads(folder / "disclosures.jsonl", {"rows": lambda: Private("a private text")})
 
 
 def test_a_door_writes_down_what_it_gives_before_it_gives_it(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_reading_that_fails_is_told_all_the_same(tmp_path: Path) -> None:
     def broken() -> Private[str]:
         raise PrivacyError("no rows")
 
-    opened = Disclosure(tmp_path / "disclosures.jsonl", {"rows": broken})
+    opened = UnprotectedReads(tmp_path / "disclosures.jsonl", {"rows": broken})
     with pytest.raises(PrivacyError, match="no rows"):
         opened.read("rows", FLOW)
     assert opened.flows == (FLOW,)

@@ -17,7 +17,7 @@ import pytest
 from scipy import stats
 
 from rpsg.privacy.gaussian import epsilon_of
-from rpsg.privacy.histogram import Ballots, Query
+from rpsg.privacy.histogram import Query, RowCells
 from rpsg.privacy.mechanisms import noisy_histogram
 from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.private import Private
@@ -34,7 +34,7 @@ DELTA = 1e-6
 def released(sigma: float, trials: int, units: int, noise: NoiseSource) -> npt.NDArray[np.int64]:
     cells = np.arange(units).reshape(-1, 1)
     query = Query("audit", "one unit in each cell", trials, "S4_k_votes", sigma)
-    return noisy_histogram(query, Private(Ballots(np.arange(units), cells)), noise)
+    return noisy_histogram(query, Private(RowCells(np.arange(units), cells)), noise)
 
 
 def lower_bound_on_mu(sigma: float, trials: int, noise: NoiseSource) -> float:

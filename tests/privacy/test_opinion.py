@@ -11,7 +11,7 @@ import pytest
 
 from rpsg import api
 from rpsg.errors import MissingExtraError
-from rpsg.privacy.opinion import disagreements
+from rpsg.privacy.second_opinion import disagreements
 
 if TYPE_CHECKING:
     from collections.abc import Callable

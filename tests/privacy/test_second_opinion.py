@@ -12,9 +12,9 @@ from scipy import stats
 
 from rpsg.errors import MissingExtraError
 from rpsg.privacy.accounting import StagePlan, calibrate
-from rpsg.privacy.crosscheck import epsilon_by_pld
 from rpsg.privacy.gaussian import epsilon_of
 from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
+from rpsg.privacy.second_opinion import epsilon_by_pld
 from rpsg.privacy.sources import OPENDP, lattice_bits, lattice_tv, supports_claims
 
 

@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rpsg.errors import PrivacyError
-from rpsg.privacy.bounding import keep_rows
-from rpsg.privacy.histogram import NO_ENTRY, Ballots, Query, clean_histogram
+from rpsg.privacy.histogram import NO_ENTRY, Query, RowCells, clean_histogram
 from rpsg.privacy.sensitivity import RULES, sensitivity2
 
 if TYPE_CHECKING:
@@ -74,8 +73,8 @@ def query(rule: Rule, k: int = 1, c: int = 1, w: int = 1, dim: int = DIM) -> Que
     return Query("stage", "a test", dim, rule, 1.0, k=k, c=c, w=w)
 
 
-def ballots(units: list[int], cells: list[list[int]]) -> Ballots:
-    return Ballots(np.array(units, dtype=np.int64), np.array(cells, dtype=np.int64).reshape(len(units), -1))
+def ballots(units: list[int], cells: list[list[int]]) -> RowCells:
+    return RowCells(np.array(units, dtype=np.int64), np.array(cells, dtype=np.int64).reshape(len(units), -1))
 
 
 @st.composite
@@ -87,7 +86,7 @@ def queries(draw: st.DrawFn) -> Query:
 
 
 @st.composite
-def lawful_rows(draw: st.DrawFn, asked: Query) -> Ballots:
+def lawful_rows(draw: st.DrawFn, asked: Query) -> RowCells:
     """Rows that keep the rule of ``asked``, with missing entries and rows that agree."""
     units: list[int] = []
     cells: list[list[int]] = []
@@ -108,13 +107,13 @@ def lawful_rows(draw: st.DrawFn, asked: Query) -> Ballots:
 
 
 @st.composite
-def lawful_cases(draw: st.DrawFn) -> tuple[Query, Ballots]:
+def lawful_cases(draw: st.DrawFn) -> tuple[Query, RowCells]:
     asked = draw(queries())
     return asked, draw(lawful_rows(asked))
 
 
 @st.composite
-def lawful_pairs(draw: st.DrawFn) -> tuple[Query, Ballots, Ballots]:
+def lawful_pairs(draw: st.DrawFn) -> tuple[Query, RowCells, RowCells]:
     asked = draw(queries())
     return asked, draw(lawful_rows(asked)), draw(lawful_rows(asked))
 
@@ -126,7 +125,7 @@ def test_taking_one_unit_out_moves_the_histogram_by_at_most_the_sensitivity(case
     assert whole.shape == (DIM,)
     for unit in np.unique(rows.units):
         stay = rows.units != unit
-        without = clean_histogram(asked, Ballots(rows.units[stay], rows.cells[stay]))
+        without = clean_histogram(asked, RowCells(rows.units[stay], rows.cells[stay]))
         moved = whole - without
         assert np.all(moved >= 0)
         assert int(np.sum(moved**2)) <= asked.sensitivity2("add_remove")
@@ -138,7 +137,7 @@ def test_replacing_one_unit_moves_the_histogram_by_at_most_twice_the_square(case
     whole = clean_histogram(asked, rows)
     stay, comes = rows.units != rows.units[0], other.units == other.units[0]
     units = np.concatenate([rows.units[stay], np.full(int(comes.sum()), 10**6, dtype=np.int64)])
-    replaced = Ballots(units, np.concatenate([rows.cells[stay], other.cells[comes]]))
+    replaced = RowCells(units, np.concatenate([rows.cells[stay], other.cells[comes]]))
     moved = whole - clean_histogram(asked, replaced)
     assert int(np.sum(moved**2)) <= asked.sensitivity2("replace_one")
 
@@ -148,7 +147,7 @@ def test_the_order_of_the_rows_leaves_no_trace(case: Any, shuffler: random.Rando
     asked, rows = case
     order = list(range(len(rows.units)))
     shuffler.shuffle(order)
-    mixed = Ballots(rows.units[order], rows.cells[order])
+    mixed = RowCells(rows.units[order], rows.cells[order])
     assert np.array_equal(clean_histogram(asked, rows), clean_histogram(asked, mixed))
 
 
@@ -176,7 +175,7 @@ def test_the_order_of_the_rows_leaves_no_trace(case: Any, shuffler: random.Rando
         ),
     ],
 )
-def test_rows_that_break_the_rule_are_refused_without_showing_them(asked: Query, rows: Ballots) -> None:
+def test_rows_that_break_the_rule_are_refused_without_showing_them(asked: Query, rows: RowCells) -> None:
     with pytest.raises(PrivacyError, match="broke its contribution rule") as caught:
         clean_histogram(asked, rows)
     assert "10000" not in str(caught.value)
@@ -196,7 +195,7 @@ def test_floats_and_crooked_shapes_are_refused() -> None:
 
 def test_no_rows_give_an_empty_histogram() -> None:
     for rule in COUNTING:
-        empty = Ballots(np.empty(0, dtype=np.int64), np.empty((0, 1), dtype=np.int64))
+        empty = RowCells(np.empty(0, dtype=np.int64), np.empty((0, 1), dtype=np.int64))
         assert clean_histogram(query(rule), empty).tolist() == [0] * DIM
 
 
@@ -209,32 +208,12 @@ def test_normalised_votes_are_whole_steps_below_length_one() -> None:
 
 def test_parts_joined_count_like_the_whole() -> None:
     parts = [ballots([1, 2], [[0], [1]]), ballots([3], [[1]])]
-    assert clean_histogram(query("S2_one_cell"), Ballots.join(parts)).tolist() == [1, 2, 0, 0, 0]
+    assert clean_histogram(query("S2_one_cell"), RowCells.join(parts)).tolist() == [1, 2, 0, 0, 0]
 
 
 def test_a_million_rows_are_counted_in_seconds() -> None:
-    rows = Ballots(np.arange(1_000_000), np.arange(3_000_000).reshape(-1, 3) % 3000)
+    rows = RowCells(np.arange(1_000_000), np.arange(3_000_000).reshape(-1, 3) % 3000)
     begun = time.perf_counter()
     counts = clean_histogram(query("S4_k_votes", k=3, dim=3000), rows)
     assert counts.sum() == 3_000_000
     assert time.perf_counter() - begun < 5.0
-
-
-@given(st.lists(st.integers(-5, 5), max_size=60), st.integers(1, 4))
-def test_bounding_keeps_c_rows_of_each_unit_or_all_it_has(owners: list[int], c: int) -> None:
-    units = np.array(owners, dtype=np.int64)
-    kept = keep_rows(units, c)
-    for unit in np.unique(units):
-        assert int(kept[units == unit].sum()) == min(c, int((units == unit).sum()))
-
-
-def test_bounding_chooses_every_row_equally_often_and_anew_each_time() -> None:
-    units = np.zeros(4, dtype=np.int64)
-    chosen = np.sum([keep_rows(units, 1) for _ in range(2000)], axis=0)
-    assert chosen.sum() == 2000
-    assert np.all(np.abs(chosen - 500) < 120)
-
-
-def test_bounding_to_nothing_is_refused() -> None:
-    with pytest.raises(ValueError):
-        keep_rows(np.zeros(2, dtype=np.int64), 0)

@@ -13,15 +13,13 @@ from rpsg.errors import PrivacyError, VerificationError
 from rpsg.pipeline.preview import _replaced
 from rpsg.privacy.account import Cap
 from rpsg.privacy.accounting import Budget, StagePlan, calibrate
-from rpsg.privacy.crosscheck import epsilon_by_pld
 from rpsg.privacy.evidence import parse_evidence
 from rpsg.privacy.gaussian import epsilon_of
 from rpsg.privacy.ledger import build_public_ledger
-from rpsg.privacy.opening import OpeningKernel
-from rpsg.privacy.opinion import disagreements
 from rpsg.privacy.private import Private
-from rpsg.privacy.replay import ReplayKernel
-from rpsg.privacy.seal import seal
+from rpsg.privacy.replay import OpeningKernel, ReplayKernel
+from rpsg.privacy.second_opinion import disagreements, epsilon_by_pld
+from rpsg.privacy.signing import seal
 from rpsg.privacy.units import Unit
 from rpsg.privacy.vector_sum import BoundedVectors
 from rpsg.privacy.verify import verify_ledger, verify_release

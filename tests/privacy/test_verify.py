@@ -9,7 +9,7 @@ import pytest
 
 from rpsg.privacy.accounting import plan_sha256
 from rpsg.privacy.claims import claim_text
-from rpsg.privacy.seal import seal
+from rpsg.privacy.signing import seal
 from rpsg.privacy.verify import CANNOT_SHOW, Check, holds, verify_ledger, verify_release
 
 if TYPE_CHECKING:

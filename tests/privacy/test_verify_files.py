@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rpsg.privacy.accounting import plan_sha256
-from rpsg.privacy.seal import seal
+from rpsg.privacy.signing import seal
 from rpsg.privacy.verify import Check, verify_ledger, verify_release
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rpsg.privacy.sensitivity import LONGEST
-from rpsg.privacy.whole_vectors import MOST_ENTRIES, ceil_root, quantise, shortened
+from rpsg.privacy.vector_sum import MOST_ENTRIES, ceil_root, quantise, shortened
 
 Floats = npt.NDArray[np.float64]
 

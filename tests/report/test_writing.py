@@ -17,7 +17,7 @@ from rpsg.models.fake import FakeEmbedder
 from rpsg.release.reader import read_story
 from rpsg.report.files import write_private, write_public
 from rpsg.report.scores import read_scores
-from rpsg.storage.own import MARK, mark_own
+from rpsg.storage.ownership import MARK, mark_own
 from rpsg.storage.run_folder import open_vault
 
 if TYPE_CHECKING:

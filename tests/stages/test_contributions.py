@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from rpsg.errors import PrivacyError
 from rpsg.models.fake import FakeClassifier, FakeEmbedder
-from rpsg.pipeline.execute import Silent
-from rpsg.privacy.histogram import Ballots, Query, clean_histogram
+from rpsg.pipeline.progress import Silent
+from rpsg.privacy.histogram import Query, RowCells, clean_histogram
 from rpsg.privacy.private import Private, open_private
 from rpsg.records import Corpus, Document
 from rpsg.stages.annotate import annotate, describe
@@ -61,7 +61,7 @@ def without(data: Sequence[Row], user: str) -> list[Row]:
     return [row for row in data if row[0] != user]
 
 
-def moved(query: Query, whole: Private[Ballots], fewer: Private[Ballots]) -> int:
+def moved(query: Query, whole: Private[RowCells], fewer: Private[RowCells]) -> int:
     change = clean_histogram(query, open_private(whole)) - clean_histogram(query, open_private(fewer))
     return int(change @ change)
 
@@ -72,7 +72,7 @@ def test_of_the_cards(tiny: Pack, data: list[Row], user: str, c: int) -> None:
     pack = tiny.with_label(("food", "drink"))
     query = Query("cards", "", cells(pack), "S2_one_cell", 1.0, k=len(pack.marginals), c=c)
 
-    def ballots(these: Sequence[Row]) -> Private[Ballots]:
+    def ballots(these: Sequence[Row]) -> Private[RowCells]:
         who = people(these, c)
         return card_ballots(annotate(who, pack, describe(pack, EMBEDDER), FakeClassifier()), who.units, pack)
 
@@ -88,7 +88,7 @@ def test_of_the_votes(
     pool = EMBEDDER.embed([WORDS[i // 2] for i in range(candidates)])
     query = Query("votes", "", candidates, "S4_k_votes", 1.0, k=k, c=c)
 
-    def ballots(these: Sequence[Row]) -> Private[Ballots]:
+    def ballots(these: Sequence[Row]) -> Private[RowCells]:
         who = people(these, c)
         traits = annotate(
             who,

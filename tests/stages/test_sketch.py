@@ -7,8 +7,7 @@ import pytest
 
 from rpsg.privacy.histogram import Query
 from rpsg.privacy.private import Private, open_private
-from rpsg.privacy.vector_sum import clean_sum
-from rpsg.privacy.whole_vectors import MOST_ENTRIES
+from rpsg.privacy.vector_sum import MOST_ENTRIES, clean_sum
 from rpsg.records import Document
 from rpsg.stages.sketch import (
     LENGTH,

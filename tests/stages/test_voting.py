@@ -14,7 +14,7 @@ from rpsg.privacy.private import Private, open_private
 from rpsg.stages.votes import hubness, nearest_candidates, vote_ballots
 
 if TYPE_CHECKING:
-    from rpsg.privacy.histogram import Ballots
+    from rpsg.privacy.histogram import RowCells
 
 Floats = npt.NDArray[np.float32]
 
@@ -31,7 +31,7 @@ def voted(
     hub_correction: float = 0.0,
     labels: list[int] | None = None,
     candidate_labels: list[int] | None = None,
-) -> Ballots:
+) -> RowCells:
     return open_private(
         vote_ballots(
             Private(vectors),

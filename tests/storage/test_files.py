@@ -2,24 +2,27 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import math
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rpsg import files
-from rpsg.errors import RunError
+from rpsg.errors import PrivacyError, RunError
 from rpsg.files import (
-    canonical_json,
+    append_line,
+    create_private,
+    drop_torn_line,
+    ensure_private,
+    hold_lock,
     private_dir,
+    read_lines,
+    read_private,
     remove_parts,
     safe_join,
-    tagged_sha256,
-    write_all,
     write_atomic,
     write_chunks,
 )
@@ -133,9 +136,111 @@ def test_parts_left_by_a_killed_process_are_removed(tmp_path: Path) -> None:
 def test_nothing_is_written_to_a_full_device() -> None:
     descriptor = os.open("/dev/full", os.O_WRONLY)
     with pytest.raises(OSError, match="No space left") as caught:
-        write_all(descriptor, b"x")
+        files._write_all(descriptor, b"x")
     os.close(descriptor)
     assert caught.value.errno == errno.ENOSPC
+
+
+def test_a_file_lies_in_the_scratch_folder_until_it_is_whole(tmp_path: Path) -> None:
+    shown, scratch = tmp_path / "shown", private_dir(tmp_path / "private")
+    shown.mkdir()
+
+    def chunks() -> Iterator[bytes]:
+        yield b"x" * (2 << 20)
+        assert list(shown.iterdir()) == []
+        assert len(list(scratch.glob(f"{files.PART}*"))) == 1
+        yield b"y"
+
+    write_chunks(shown / "a", chunks(), 0o644, scratch=scratch)
+    assert list(scratch.iterdir()) == []
+    assert (shown / "a").read_bytes() == b"x" * (2 << 20) + b"y"
+    assert mode(shown / "a") == 0o644
+
+
+def test_a_line_is_added_at_the_end_of_a_file_for_its_owner_only(tmp_path: Path) -> None:
+    append_line(tmp_path / "journal", b'{"n":1}')
+    append_line(tmp_path / "journal", b'{"n":2}')
+    assert (tmp_path / "journal").read_bytes() == b'{"n":1}\n{"n":2}\n'
+    assert mode(tmp_path / "journal") == 0o600
+
+
+def test_a_full_disk_leaves_a_journal_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    append_line(tmp_path / "journal", b"{}")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(RunError, match="The disk is full: cannot write journal"):
+            append_line(tmp_path / "journal", b'{"n":1}')
+    assert (tmp_path / "journal").read_bytes() == b"{}\n"
+
+
+def test_a_line_that_a_crash_cut_short_counts_as_not_written(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    assert read_lines(journal) == []
+    drop_torn_line(journal)
+    assert not journal.exists()
+    append_line(journal, b'{"n":1}')
+    with journal.open("ab") as file:
+        file.write(b'{"n":')
+    assert read_lines(journal) == [{"n": 1}]
+    drop_torn_line(journal)
+    append_line(journal, b'{"n":2}')
+    assert read_lines(journal) == [{"n": 1}, {"n": 2}]
+
+
+@pytest.mark.parametrize("line", [b"", b"garbage", b"[]", b'{"n":1,"n":1}', b'{"n":NaN}', b"\xff"])
+def test_a_damaged_line_is_named_by_its_number(tmp_path: Path, line: bytes) -> None:
+    for written in (b"{}", line, b"{}"):
+        append_line(tmp_path / "journal", written)
+    with pytest.raises(RunError, match="line 2: the journal is damaged"):
+        read_lines(tmp_path / "journal")
+
+
+def test_a_private_file_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "real").write_bytes(b"{}\n")
+    (tmp_path / "real").chmod(0o600)
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "real")
+    for look in (read_private, read_lines, drop_torn_line, lambda path: append_line(path, b"{}")):
+        with pytest.raises(PrivacyError, match="is a link"):
+            look(link)
+    with pytest.raises(RunError, match="Cannot open link"):
+        ensure_private(link)
+    with pytest.raises(FileExistsError):
+        create_private(link, b"")
+    assert (tmp_path / "real").read_bytes() == b"{}\n"
+
+
+def test_a_private_file_that_others_may_read_is_refused_until_it_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "open"
+    path.write_bytes(b"{}\n")
+    path.chmod(0o640)
+    for look in (read_private, lambda path: append_line(path, b"{}")):
+        with pytest.raises(PrivacyError, match="may be read by others") as caught:
+            look(path)
+        assert f"chmod 600 {path}" in caught.value.hint
+    ensure_private(path)
+    assert read_private(path) == b"{}\n"
+
+
+@pytest.mark.usefixtures("umask")
+def test_a_new_private_file_never_replaces_another(tmp_path: Path) -> None:
+    create_private(tmp_path / "key", b"one")
+    with pytest.raises(FileExistsError):
+        create_private(tmp_path / "key", b"two")
+    assert mode(tmp_path / "key") == 0o600
+    assert read_private(tmp_path / "key") == b"one"
+
+
+def test_a_lock_is_held_once_until_it_is_let_go(tmp_path: Path) -> None:
+    held = hold_lock(tmp_path / ".lock")
+    with pytest.raises(RunError, match="Another process is working in"):
+        hold_lock(tmp_path / ".lock")
+    os.close(held)
+    os.close(hold_lock(tmp_path / ".lock", wait=True))
 
 
 REFUSED_NAMES = [
@@ -175,45 +280,3 @@ def test_no_name_at_all_leads_out(name: str) -> None:
     except RunError:
         return
     assert root in joined.parents
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=8,
-)
-
-
-@given(json_values)
-def test_canonical_json_says_the_same_and_does_not_depend_on_the_order_of_keys(value: Any) -> None:
-    import json
-
-    spelt = canonical_json(value)
-    assert json.loads(spelt) == value
-    assert canonical_json(json.loads(spelt)) == spelt
-    if isinstance(value, dict):
-        assert canonical_json(dict(reversed(value.items()))) == spelt
-
-
-def test_canonical_json_has_one_spelling() -> None:
-    assert (
-        canonical_json({"b": [1, 1.5, None, True], "a": "ü\n"})
-        == '{"a":"ü\\n","b":[1,1.5,null,true]}'.encode()
-    )
-
-
-@pytest.mark.parametrize("value", [math.nan, math.inf, [{"a": -math.inf}], "\ud800"])
-def test_canonical_json_refuses_what_json_has_no_word_for(value: Any) -> None:
-    with pytest.raises(ValueError):
-        canonical_json(value)
-
-
-@pytest.mark.parametrize("value", [{1: "a"}, [{"a": {None: 1}}], object(), b"x", {"a": {1}}])
-def test_canonical_json_refuses_what_has_no_one_spelling(value: Any) -> None:
-    with pytest.raises(TypeError):
-        canonical_json(value)
-
-
-def test_a_tagged_hash_is_the_one_written_down() -> None:
-    assert tagged_sha256("t", {"a": 1}) == hashlib.sha256(b'rpsg:t\0{"a":1}').hexdigest()
-    assert tagged_sha256("t", {"a": 1}) != tagged_sha256("u", {"a": 1})

@@ -250,13 +250,11 @@ def test_a_torn_last_line_is_taken_off_and_the_journal_goes_on(tmp_path: Path, t
     path = tmp_path / "journal.jsonl"
     journal = Journal(path)
     journal.append("one")
-    journal.close()
     with path.open("ab") as file:
         file.write(torn)
     journal = Journal(path)
     journal.append("two", n=2)
     assert [e["event"] for e in journal.events()] == ["one", "two"]
-    journal.close()
 
 
 @pytest.mark.parametrize("bad", [b"garbage\n", b"[]\n", b"{}\n", b"\xff\n"])
@@ -266,7 +264,6 @@ def test_a_damaged_line_inside_the_journal_is_not_passed_over(tmp_path: Path, ba
     journal = Journal(path)
     with pytest.raises(RunError, match="line 2: the journal is damaged"):
         journal.events()
-    journal.close()
 
 
 @pytest.mark.parametrize("fact", [Private("ZQXMARKER"), {"a": [Private(1)]}, object(), float("nan"), b"ZQX"])
@@ -278,7 +275,6 @@ def test_what_is_no_plain_value_cannot_get_into_the_journal(tmp_path: Path, fact
     assert "ZQX" not in str(caught.value)
     assert caught.value.__context__ is None
     assert path.read_bytes() == b""
-    journal.close()
 
 
 def test_a_full_disk_leaves_the_journal_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -302,4 +298,3 @@ def test_a_full_disk_leaves_the_journal_as_it_was(tmp_path: Path, monkeypatch: p
     assert path.read_bytes() == before
     journal.append("three")
     assert [e["event"] for e in journal.events()] == ["one", "three"]
-    journal.close()

@@ -16,7 +16,8 @@ from rpsg.errors import RpsgError, RunError
 from rpsg.evaluation.corpora import Rows
 from rpsg.evaluation.inputs import NoisyCounts
 from rpsg.models.by_digest import check_known
-from rpsg.pipeline.execute import execute, fingerprint, load_tools
+from rpsg.pipeline.execute import execute
+from rpsg.pipeline.models_of_run import fingerprint, load_tools
 from rpsg.pipeline.publish import read_release, release_folder
 from rpsg.plan import Server, read_toml, resolve
 from rpsg.privacy.commitment import commit_to
@@ -26,7 +27,7 @@ from rpsg.stages.cards import GROUPS
 from rpsg.stages.labels import labels_found
 from rpsg.stages.presence import is_measured, value_of
 from rpsg.storage.layout import EVIDENCE, LEDGER, PACK, PLAN, PRIVATE_LEDGER, RUN
-from rpsg.storage.own import readable
+from rpsg.storage.ownership import readable
 from rpsg.storage.readers import read_by_rule
 from rpsg.storage.run_folder import open_vault
 from rpsg.textstats.echoes import form_of

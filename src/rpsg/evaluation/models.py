@@ -13,7 +13,8 @@ import numpy as np
 from rpsg import registry
 from rpsg.errors import ModelError, PrivacyError, UsageError
 from rpsg.evaluation.metrics.language_model import NGRAM
-from rpsg.files import private_dir, tagged_sha256, write_atomic
+from rpsg.files import private_dir, write_atomic
+from rpsg.json_text import tagged_sha256
 from rpsg.models.catalog import CATALOGUE
 from rpsg.plan import Plan
 from rpsg.privacy.egress import is_here

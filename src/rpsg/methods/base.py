@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from rpsg.domains import Pack
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget
-    from rpsg.privacy.disclosure import Disclosure
     from rpsg.privacy.egress import Way
     from rpsg.privacy.facts import ClaimType, Flow
     from rpsg.privacy.kernel import Releases
     from rpsg.privacy.replay import ReplayKernel
+    from rpsg.privacy.unprotected_reads import UnprotectedReads
     from rpsg.protocols import Classifier, Embedder, NoiseSource, Progress, Reads, Recogniser, Scorer, Writer
     from rpsg.records import Pool
     from rpsg.stages.abstraction import Summariser
@@ -47,7 +47,7 @@ class Seeding:
     keep its stages, and the noise of its choices.
     """
 
-    door: Disclosure
+    door: UnprotectedReads
     shelf: Shelf
     noise: NoiseSource
 
@@ -238,3 +238,9 @@ def cautions_of(plan: Plan) -> tuple[str, ...]:
 def method_of(plan: Plan) -> Method:
     """The plan's method; errors as for ``find_method``."""
     return find_method(plan.method.name)
+
+
+def budget_of(plan: Plan, pack: Pack) -> Budget | None:
+    """What the method spends; None for one that reads no private data, or claims nothing."""
+    budget = method_of(plan).budget
+    return None if budget is None else budget(plan, pack)

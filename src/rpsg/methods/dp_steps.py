@@ -16,7 +16,7 @@ from rpsg.methods.budget import (
     safe_size,
 )
 from rpsg.privacy.gaussian import epsilon_of
-from rpsg.privacy.histogram import Ballots, Query
+from rpsg.privacy.histogram import Query, RowCells
 from rpsg.stages.candidates import write_variants
 from rpsg.stages.cards import CardModel, card_ballots, cells, in_words, rows_counted
 from rpsg.stages.cosine_filter import drop_copies, drop_near_duplicates
@@ -69,8 +69,8 @@ def count_people(job: Job, declared: int | None) -> Headcount:
         return Headcount(declared, declared)
     asked = ask(job, "size", "number of people (or rows, without a user column)", 1)
 
-    def ballots() -> Private[Ballots]:
-        return job.people.units.map(lambda units: Ballots(units=np.unique(units), cells=_zeros(units)))
+    def ballots() -> Private[RowCells]:
+        return job.people.units.map(lambda units: RowCells(units=np.unique(units), cells=_zeros(units)))
 
     noisy = job.kernel.release(asked, ballots)
     tell_spent(job, asked.stage)

@@ -30,7 +30,7 @@ from rpsg.methods.seeded import (
     paper_ways,
 )
 from rpsg.methods.workload import paper_explained, paper_workload
-from rpsg.privacy.disclosure import withheld
+from rpsg.privacy.private import withheld
 
 if TYPE_CHECKING:
     from rpsg.methods.base import Job

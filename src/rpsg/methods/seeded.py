@@ -76,7 +76,7 @@ def _recogniser(plan: Plan) -> Recogniser:
         from rpsg.models.presidio import PresidioRecogniser  # noqa: PLC0415  # optional package
 
         return PresidioRecogniser(plan.paper.recogniser_model or None)
-    from rpsg.models.recognisers import PatternRecogniser  # noqa: PLC0415  # only these methods need it
+    from rpsg.models.pii import PatternRecogniser  # noqa: PLC0415  # only these methods need it
 
     return PatternRecogniser()
 

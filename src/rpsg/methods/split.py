@@ -29,7 +29,7 @@ from rpsg.methods.seed_steps import choose_abstracts, draw_seeds, seeding, usabl
 from rpsg.methods.seeded import check_split, seed_models, split_cautions, split_flows, split_ways
 from rpsg.methods.voting import ask_votes, places, vote
 from rpsg.methods.workload import split_explained, split_workload
-from rpsg.privacy.disclosure import withheld
+from rpsg.privacy.private import withheld
 from rpsg.stages.selection import select
 
 if TYPE_CHECKING:

@@ -24,8 +24,8 @@ from rpsg.stages.prompts import candidate_request
 from rpsg.stages.rewriting import attempt_of, rewrite_request
 from rpsg.stages.rng import stream
 from rpsg.stages.sanitize import delimiter
-from rpsg.storage.changes import TRIAL
 from rpsg.storage.export import printable
+from rpsg.storage.writer_changes import TRIAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

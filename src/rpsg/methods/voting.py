@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rpsg.domains import Pack
     from rpsg.methods.base import Job
-    from rpsg.privacy.histogram import Ballots, Query
+    from rpsg.privacy.histogram import Query, RowCells
     from rpsg.privacy.private import Private
     from rpsg.records import Candidate, Pool
     from rpsg.stages.annotate import Codes, Traits
@@ -60,7 +60,7 @@ def vote(
     vectors = job.tools.embedder.embed([c.text for c in standing])
     labelled = label_of(pack) is not None
 
-    def ballots() -> Private[Ballots]:
+    def ballots() -> Private[RowCells]:
         job.progress.start("voting")
         return vote_ballots(
             job.people.embeddings,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rpsg.domains import find_pack
 from rpsg.errors import BudgetError, RpsgError
-from rpsg.methods.base import cautions_of, method_of
+from rpsg.methods.base import budget_of, cautions_of, method_of
 from rpsg.methods.budget import (
     about_few_people,
     check_declared,
@@ -21,7 +21,6 @@ from rpsg.methods.budget import (
 from rpsg.methods.workload import strict_workload
 from rpsg.models.download import locate
 from rpsg.pipeline import forecast
-from rpsg.pipeline.execute import budget_of
 from rpsg.pipeline.private_data import account_of, unit_of
 from rpsg.privacy.account import Cap, runs_that_fit
 from rpsg.privacy.claims import DONORS, replaced_mu

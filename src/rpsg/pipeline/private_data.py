@@ -9,15 +9,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from rpsg.errors import PrivacyError, RunError, UsageError
-from rpsg.files import canonical_json, write_atomic
+from rpsg.files import write_atomic
+from rpsg.json_text import canonical_json
 from rpsg.methods.base import Seeding, method_of
 from rpsg.privacy.account import Account, Cap
 from rpsg.privacy.commitment import Commitment, commit_to, content_digest
-from rpsg.privacy.disclosure import Disclosure
 from rpsg.privacy.kernel import Kernel, Releases
 from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.odometer import Odometer, account_name
 from rpsg.privacy.units import Unit
+from rpsg.privacy.unprotected_reads import UnprotectedReads
 from rpsg.stages.contributions import People
 from rpsg.stages.partition import by_draw, by_list, listed, parted
 from rpsg.storage.checkpoints import Shelf
@@ -284,7 +285,7 @@ def open_door(folder: RunFolder, people: People, noise: NoiseSource) -> Seeding:
         "rows": lambda: people.rows,
         "embeddings": lambda: people.embeddings,
     }
-    door = Disclosure(folder.private_path("disclosures.jsonl"), boxes)
+    door = UnprotectedReads(folder.private_path("disclosures.jsonl"), boxes)
     return Seeding(door, Shelf(folder.vault), noise)
 
 

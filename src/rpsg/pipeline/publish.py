@@ -39,7 +39,8 @@ from rpsg.storage.layout import (
     STAGE_TABLE,
     SUMMARY,
 )
-from rpsg.storage.own import readable
+from rpsg.storage.ownership import readable
+from rpsg.storage.public_vectors import PublicVectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rpsg.errors import RunError
-from rpsg.files import canonical_json, file_errors, sync_dir, write_atomic
+from rpsg.files import file_errors, sync_dir, write_atomic
+from rpsg.json_text import canonical_json
 from rpsg.storage.layout import LEDGER, RUN
-from rpsg.storage.own import MARK
+from rpsg.storage.ownership import MARK
 from rpsg.storage.run_folder import PURGED, locked
 from rpsg.storage.vault import VAULT
 

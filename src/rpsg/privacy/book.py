@@ -15,7 +15,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from rpsg.errors import BudgetError
-from rpsg.privacy.files import create_private, private_folder, read_private, sync_folder
+from rpsg.files import create_private, private_dir, read_private, sync_dir
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +60,7 @@ class Book:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = private_folder(folder)
+        self._folder = private_dir(folder.resolve())  # people keep it behind a link
         self._database, key_file = self._folder / BOOK, self._folder / KEY
         if key_file.exists() and not self._database.exists():
             raise _lost("book")
@@ -135,7 +135,7 @@ class Book:
         """Give a new key its name, now that its book is on the disk; another process may have done so."""
         with contextlib.suppress(FileNotFoundError):
             (self._folder / f"{KEY}.new").replace(self._folder / KEY)
-            sync_folder(self._folder)
+            sync_dir(self._folder)
 
 
 def _bring_up_to_date(rows: sqlite3.Connection, folder: Path) -> None:

@@ -23,9 +23,9 @@ from rpsg.privacy.claims import (
     not_covered,
 )
 from rpsg.privacy.schema import ledger_schema, violations
-from rpsg.privacy.seal import entry_sha256, sampler_tv
 from rpsg.privacy.sensitivity import selection_threshold, sensitivity2
-from rpsg.privacy.sources import supports_claims
+from rpsg.privacy.signing import entry_sha256
+from rpsg.privacy.sources import sampler_tv, supports_claims
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -12,7 +12,7 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rpsg.privacy.files import canonical_json
+from rpsg.json_text import canonical_ascii_json
 from rpsg.privacy.private import Private, open_private
 
 if TYPE_CHECKING:
@@ -64,4 +64,4 @@ def _rows(corpus: Corpus) -> Iterator[bytes]:
 
 
 def _content(document: Document) -> bytes:
-    return canonical_json({"text": document.text, "label": document.label, "user": document.user})
+    return canonical_ascii_json({"text": document.text, "label": document.label, "user": document.user})

@@ -7,9 +7,9 @@ the server of one that is asked over a network. A model that says nothing counts
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
 
 from rpsg.errors import PrivacyError
 
@@ -23,6 +23,10 @@ THIS_MACHINE = "this machine"
 UNNAMED = "a host that is not named"
 #: A server's loopback address proves nothing; that it runs here is the operator's word.
 BY_THE_PLAN = "as the plan declares"
+_LOOPBACK = re.compile(
+    r"(?:localhost|(?P<four>127[0-9.]+)|\[(?P<six>[0-9a-f:]+)\])(?::(?P<port>[0-9]{1,5}))?"
+)
+_LAST_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +83,19 @@ class Seen:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host, with or without a port or the scheme of an address, is this machine's own loopback."""
-    try:
-        name = urlsplit(host if "//" in host else f"//{host}").hostname or ""
-    except ValueError:
+    """Whether a host is this machine's own loopback.
+
+    A host is written as in an address: ``localhost``, an IPv4 address or an IPv6 address in brackets, each
+    with or without a port. Whatever else might lead here (a URL, a login before an ``@``, a short form like
+    ``127.1``, a name in capitals) is taken for another machine: this decides where private text may go.
+    """
+    found = _LOOPBACK.fullmatch(host)
+    if found is None or int(found["port"] or 0) > _LAST_PORT:
         return False
-    if name == "localhost":
-        return True
     try:
-        return ipaddress.ip_address(name).is_loopback
+        if found["four"]:
+            return ipaddress.IPv4Address(found["four"]).is_loopback
+        return not found["six"] or ipaddress.IPv6Address(found["six"]) == ipaddress.IPv6Address("::1")
     except ValueError:
         return False
 

@@ -7,7 +7,6 @@ outputs, and all a replay needs.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rpsg.errors import RunError
-from rpsg.privacy.files import canonical_json, replace_durably, strict_json
+from rpsg.files import write_atomic
+from rpsg.json_text import canonical_ascii_json, strict_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +64,7 @@ class Evidence:
             "draw": self.draw,
         }
         body |= {"values": self.values} if self.values is not None else {"items": self.items}
-        return canonical_json(body) + b"\n"
+        return canonical_ascii_json(body) + b"\n"
 
 
 def evidence_file(folder: Path, seq: int) -> Path:
@@ -77,10 +77,12 @@ def evidence_names(folder: Path) -> set[str]:
 
 
 def write_evidence(folder: Path, evidence: Evidence, scratch: Path) -> str:
-    """Put the file there, all or nothing, and give its SHA-256."""
-    content = evidence.to_bytes()
-    replace_durably(evidence_file(folder, evidence.seq), content, scratch)
-    return hashlib.sha256(content).hexdigest()
+    """Put the file there, whole or not at all, and return its SHA-256; RunError when the disk refuses.
+
+    ``scratch`` is a private folder on the same file system: a second vector for one answer must never lie,
+    not even in part, where others look.
+    """
+    return write_atomic(evidence_file(folder, evidence.seq), evidence.to_bytes(), 0o644, scratch=scratch)
 
 
 def parse_evidence(content: bytes) -> Evidence:

@@ -125,13 +125,6 @@ def mu_for(epsilon: float, delta: float) -> float:
     return low
 
 
-def mu_pure(epsilon0: float) -> float:
-    """A mu such that every epsilon0-DP mechanism is mu-GDP: 2 * Phi^-1(e^eps0 / (1 + e^eps0))."""
-    if not (epsilon0 > 0.0 and math.isfinite(epsilon0)):
-        raise ValueError("epsilon0 must be positive and finite")
-    return 2.0 * normal_upper_quantile(1.0 / (1.0 + math.exp(epsilon0)))
-
-
 @dataclass(frozen=True, slots=True)
 class AttackBound:
     """The best any attacker can do who must tell whether one unit took part."""

@@ -58,27 +58,27 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Ballots:
+class RowCells:
     """``units`` (rows,): whose row it is. ``cells`` (rows, k): the cells it adds to, -1 for no entry."""
 
     units: IntArray
     cells: IntArray
 
     @classmethod
-    def join(cls, parts: Iterable[Ballots]) -> Ballots:
+    def join(cls, parts: Iterable[RowCells]) -> RowCells:
         """The rows of all parts in one: for inputs read in pieces."""
         held = list(parts)
         return cls(np.concatenate([p.units for p in held]), np.concatenate([p.cells for p in held]))
 
 
-def clean_histogram(query: Query, ballots: Ballots) -> IntArray:
+def clean_histogram(query: Query, rows: RowCells) -> IntArray:
     """The exact counts, shape (dim,), before any noise. Private: for ``mechanisms`` only.
 
     Raises:
         PrivacyError: the rows do not keep the query's contribution rule.
     """
     require_kept(query.rule != "S6_bounded_vector", query)
-    units, cells = _shaped(query, ballots)
+    units, cells = _shaped(query, rows)
     if query.rule == "S5_l2_normalised":
         return _normalised(query, units, cells)
     if query.rule == "S1_unit_count":
@@ -92,8 +92,8 @@ def clean_histogram(query: Query, ballots: Ballots) -> IntArray:
     return query.w * _count(query, cells)
 
 
-def _shaped(query: Query, ballots: Ballots) -> tuple[IntArray, IntArray]:
-    units, cells = ballots.units, ballots.cells
+def _shaped(query: Query, rows: RowCells) -> tuple[IntArray, IntArray]:
+    units, cells = rows.units, rows.cells
     whole = units.dtype == np.int64 and cells.dtype == np.int64
     require_kept(whole and units.ndim == 1 and cells.ndim == 2 and len(units) == len(cells), query)
     require_kept(query.dim >= 1 and (query.rule == "S5_l2_normalised" or cells.shape[1] <= query.k), query)

@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from rpsg.errors import BudgetError, PrivacyError, RunError
+from rpsg.files import hold_lock, private_dir
 from rpsg.privacy.evidence import (
     Evidence,
     Selected,
@@ -38,7 +39,6 @@ from rpsg.privacy.evidence import (
     parse_evidence,
     write_evidence,
 )
-from rpsg.privacy.files import hold, private_folder
 from rpsg.privacy.histogram import IntArray, Query
 from rpsg.privacy.mechanisms import Contributions, UnitItems, noisy_histogram, noisy_selection
 from rpsg.privacy.sensitivity import selection_threshold
@@ -123,9 +123,9 @@ class Kernel:
         account: Account | None = None,
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._private = private_folder(journal.parent)
+        self._private = private_dir(journal.parent)
         evidence.mkdir(parents=True, exist_ok=True)
-        self._close = weakref.finalize(self, os.close, hold(journal.with_suffix(".lock")))
+        self._close = weakref.finalize(self, os.close, hold_lock(journal.with_suffix(".lock")))
         self._evidence, self._budget, self._noise = evidence, budget, noise
         self._run_id, self._account, self._tell = run_id, account, tell
         self._plan = budget.sha256()

@@ -22,8 +22,8 @@ from rpsg.privacy.checks import CHECKS, form
 from rpsg.privacy.claims import IN_THE_CLEAR, NOT_PRIVATE, Threshold, assumptions, claim_numbers, claim_text
 from rpsg.privacy.claims import not_covered as uncovered
 from rpsg.privacy.facts import Free
-from rpsg.privacy.seal import sampler_tv, seal
-from rpsg.privacy.sources import supports_claims
+from rpsg.privacy.signing import seal
+from rpsg.privacy.sources import sampler_tv, supports_claims
 from rpsg.version import VERSION
 
 if TYPE_CHECKING:

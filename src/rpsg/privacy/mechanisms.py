@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rpsg.errors import PrivacyError
-from rpsg.privacy.histogram import Ballots, IntArray, Query, clean_histogram
+from rpsg.privacy.histogram import IntArray, Query, RowCells, clean_histogram
 from rpsg.privacy.private import Private, open_private
 from rpsg.privacy.vector_sum import BoundedVectors, clean_sum
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from rpsg.protocols import NoiseSource
 
 UnitItems = Sequence[Sequence[str]]  # for each unit the strings it holds, at most k, each once
-Contributions = Ballots | BoundedVectors
+Contributions = RowCells | BoundedVectors
 
 
 def noisy_histogram(query: Query, contributions: Private[Contributions], noise: NoiseSource) -> IntArray:
-    """The histogram of ballots, or the sum of vectors, plus rounded Gaussian noise, int64 of shape (dim,).
+    """The histogram of cells, or the sum of vectors, plus rounded Gaussian noise, int64 of shape (dim,).
 
     Raises:
         PrivacyError: the rows do not keep the query's contribution rule, they could not be computed, or the
@@ -38,7 +38,7 @@ def clean_answer(query: Query, contributions: Private[Contributions]) -> IntArra
     """What the noise is added to. Private."""
 
     def added_up(rows: Contributions) -> IntArray:
-        return clean_histogram(query, rows) if isinstance(rows, Ballots) else clean_sum(query, rows)
+        return clean_histogram(query, rows) if isinstance(rows, RowCells) else clean_sum(query, rows)
 
     # In the box, because vectors are computed only now, and what goes wrong there could quote a text.
     return open_private(contributions.map(added_up))

@@ -40,11 +40,11 @@ class Private(Generic[T_co]):
             PrivacyError: ``function`` failed. Where is said, what about is not: the message of the first
                 error could hold private text, so that error is dropped altogether.
         """
-        return Private(_inside(function, open_private(self)))
+        return Private(withheld(function, open_private(self)))
 
     def zip(self, other: Private[U], function: Callable[[T_co, U], V]) -> Private[V]:
         """``function`` of both contents, in a new box. The rule for ``map`` holds here too."""
-        return Private(_inside(function, open_private(self), open_private(other)))
+        return Private(withheld(function, open_private(self), open_private(other)))
 
     def __repr__(self) -> str:
         return "<Private>"
@@ -77,7 +77,12 @@ def open_private(box: Private[T]) -> T:
     return content
 
 
-def _inside(function: Callable[..., U], *contents: object) -> U:
+def withheld(function: Callable[..., U], *contents: object) -> U:
+    """``function`` of the contents. An error in it may quote private text, so only where it arose is said.
+
+    Raises:
+        PrivacyError: ``function`` failed with an error that is not one of ours.
+    """
     where = ""
     try:
         return function(*contents)

@@ -1,4 +1,9 @@
-"""The kernel of a replay: the same questions, answered from a finished run's ledger and evidence alone."""
+"""Two kernels that answer the same questions from a finished run's ledger and evidence, and draw nothing.
+
+``ReplayKernel`` reads no private data. ``OpeningKernel`` (``rpsg verify --with-vault``) sets what was
+released beside the clean counts: those live in its methods, and its outcomes are tests of the noise, which
+depend on private data and are for the operator alone.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +14,10 @@ from rpsg.errors import RunError, VerificationError
 from rpsg.privacy.evidence import Evidence, Selected, evidence_file, parse_evidence
 from rpsg.privacy.histogram import Query
 from rpsg.privacy.kernel import Performed, Released
+from rpsg.privacy.mechanisms import clean_answer, string_counts
+from rpsg.privacy.private import open_private
+from rpsg.privacy.residuals import Outcome, below_threshold, outcome, seen
+from rpsg.privacy.sensitivity import selection_threshold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -106,3 +115,39 @@ def _same(line: Mapping[str, Any], query: Query) -> bool:
     told = (line["stage"], line.get("query"), line.get("dim"), line["sigma"], line["sens"])
     sens = {"rule": query.rule, "k": query.k, "w": query.w, "c": query.c}
     return told == (query.stage, query.what, query.dim or None, query.sigma, sens)
+
+
+class OpeningKernel:
+    """Answers as the run did, from ``evidence`` and ``ledger``, and tests the noise of each answer.
+
+    Errors as ``ReplayKernel``, and PrivacyError where the rows break a contribution rule.
+    """
+
+    def __init__(self, evidence: Path, ledger: Mapping[str, Any]) -> None:
+        self._released = ReplayKernel(evidence, ledger)
+        self.outcomes: list[Outcome] = []
+
+    def release(self, query: Query, contributions: Callable[[], Private[Contributions]]) -> IntArray:
+        noisy = self._released.release(query, contributions)
+        clean = clean_answer(query, contributions())
+        noise = (noisy - clean).tolist()
+        self.outcomes.append(outcome(query.stage, [seen(value, query.sigma) for value in noise]))
+        return noisy
+
+    def select(self, query: Query, delta_fail: float, items: Callable[[], Private[UnitItems]]) -> Selected:
+        noisy = self._released.select(query, delta_fail, items)
+        counts = string_counts(query, open_private(items()))
+        threshold = selection_threshold(query.sigma, query.k, delta_fail)
+        passed = dict(noisy)
+        if passed.keys() - counts.keys():
+            reason = "a string was released that nobody in the data holds"
+            self.outcomes.append(Outcome(query.stage, len(passed), 0.0, 0.0, reason))
+            return noisy
+        intervals = [
+            seen(passed[name] - count, query.sigma)
+            if name in passed
+            else below_threshold(threshold - count, query.sigma)
+            for name, count in counts.items()
+        ]
+        self.outcomes.append(outcome(query.stage, intervals))
+        return noisy

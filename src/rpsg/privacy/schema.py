@@ -11,7 +11,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from rpsg.privacy.files import strict_json
+from rpsg.json_text import strict_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,7 +1,10 @@
-"""Signatures of ledgers: Ed25519 (RFC 8032), keys as PEM files, the public key in the ledger itself.
+"""What shows that a ledger was not changed: its seal, a hash within it, and its signature, a file beside it.
 
-The signature is over the exact bytes of ``ledger.json``, which names every other file of the release by its
-hash. Anybody can sign with a key of their own: whose key it is must be known from elsewhere.
+The seal shows that a ledger was not edited by accident; anybody can compute it again.
+
+Signatures are Ed25519 (RFC 8032), with keys as PEM files and the public key in the ledger itself. The
+signature is over the exact bytes of ``ledger.json``, which names every other file of the release by its hash.
+Anybody can sign with a key of their own: whose key it is must be known from elsewhere.
 """
 
 from __future__ import annotations
@@ -13,7 +16,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import UsageError
-from rpsg.privacy.files import create_private, read_private
+from rpsg.files import create_private, read_private
+from rpsg.json_text import canonical_ascii_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +31,22 @@ SIGNATURE = "ledger.sig"
 PASSPHRASE = "RPSG_KEY_PASSPHRASE"  # noqa: S105  # the name of a variable
 _MAKE = "Make a pair with: rpsg keygen NAME"
 _LARGEST_KEY = 1 << 16
+
+
+def entry_sha256(ledger: Mapping[str, Any]) -> str:
+    """The hash of a ledger without its chain, with the hash of the one before when there is one."""
+    body = {k: v for k, v in ledger.items() if k != "chain"}
+    previous = ledger.get("chain", {}).get("prev_sha256")
+    if previous is not None:
+        body["prev_sha256"] = previous
+    return hashlib.sha256(canonical_ascii_json(body)).hexdigest()
+
+
+def seal(body: Mapping[str, Any], previous_sha256: str | None = None) -> dict[str, Any]:
+    """The ledger with its chain."""
+    open_ledger = {**body, "chain": {"prev_sha256": previous_sha256}}
+    sealed = {"prev_sha256": previous_sha256, "entry_sha256": entry_sha256(open_ledger)}
+    return {**body, "chain": sealed}
 
 
 def make_pair(private: Path, public: Path) -> str:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 ROUNDED_GAUSSIAN = "rounded_gaussian/os_csprng"
 OPENDP = "opendp/discrete_gaussian_fine_lattice"
@@ -50,3 +54,12 @@ def tv_bound(source: str, sigma: float, size: int) -> float:
     if source not in _BOUNDS:
         raise ValueError("no bound is known for this noise source")
     return _BOUNDS[source](sigma, size)
+
+
+def sampler_tv(mechanisms: Sequence[Mapping[str, Any]], source: str) -> float:
+    """The total variation of all draws; of an open vocabulary only the 2k strings that can differ count."""
+    return math.fsum(
+        tv_bound(source, m["sigma"], m["dim"] or 2 * m["sens"]["k"])
+        for m in mechanisms
+        if m["kind"] == "rounded_gaussian"
+    )

@@ -6,9 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rpsg.json_text import strict_json
 from rpsg.privacy.checks import CHECKS, form
 from rpsg.privacy.evidence import Evidence, evidence_file, evidence_names, parse_evidence
-from rpsg.privacy.files import strict_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -16,7 +16,8 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RunError
-from rpsg.privacy.files import append_durably, canonical_json, read_lines
+from rpsg.files import append_line, drop_torn_line, read_lines
+from rpsg.json_text import canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +61,7 @@ class Journal:
             RunError: the journal belongs to another run, plan or noise source, is damaged, or is gone.
         """
         events = read_lines(self.path)
-        self._drop_torn_line()
+        drop_torn_line(self.path)
         if not events and self.begun:
             raise RunError(
                 "The journal of this run is gone, but its noisy answers are there.", hint=JOURNAL_GONE
@@ -108,16 +109,7 @@ class Journal:
                 raise RunError("The journal of the run is damaged.", hint=_NEW_FOLDER)
 
     def _append(self, event: Mapping[str, Any]) -> None:
-        append_durably(self.path, canonical_json(event))
-
-    def _drop_torn_line(self) -> None:
-        """End a last line that a crash cut short, so that the next one does not grow on it."""
-        if self.path.exists():
-            content = self.path.read_bytes()
-            whole = content.rfind(b"\n") + 1
-            if whole != len(content):
-                with self.path.open("r+b") as file:
-                    file.truncate(whole)
+        append_line(self.path, canonical_json(event))
 
 
 def journal_steps(path: Path) -> dict[int, Step]:

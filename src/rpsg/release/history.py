@@ -11,7 +11,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RunError
-from rpsg.files import canonical_json, write_chunks
+from rpsg.files import write_chunks
+from rpsg.json_text import canonical_json
 from rpsg.records import Candidate, Card, Drop, Pool
 
 if TYPE_CHECKING:

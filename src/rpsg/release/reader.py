@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.domains import read_pack
 from rpsg.errors import RunError
+from rpsg.json_text import strict_json
 from rpsg.plan import resolve
 from rpsg.privacy.egress import Seen
 from rpsg.privacy.evidence import Evidence, parse_evidence
-from rpsg.privacy.files import strict_json
 from rpsg.records import Candidate, Card, Pool
 from rpsg.release.coverage import Coverage, Noisy, coverage, people, without_topic
 from rpsg.release.history import read_lives
 from rpsg.report.summary import Facts
 from rpsg.storage.layout import CANDIDATES, CORPUS, EGRESS, EVIDENCE, LEDGER, PLAN, TEXTS
-from rpsg.storage.own import readable
+from rpsg.storage.ownership import readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -23,7 +23,7 @@ from rpsg.storage.layout import (
     STAGE_TABLE,
     TIMINGS,
 )
-from rpsg.storage.own import is_own
+from rpsg.storage.ownership import is_own
 from rpsg.storage.run_folder import open_vault
 
 if TYPE_CHECKING:

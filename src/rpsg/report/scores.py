@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RunError
-from rpsg.privacy.files import strict_json
+from rpsg.json_text import strict_json
 from rpsg.report.blocks import block, counted, listed, paragraph, percent, table
 from rpsg.report.html import Html, foreign, joined, tag
 from rpsg.report.svg import between

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.privacy.histogram import Ballots
+from rpsg.privacy.histogram import RowCells
 from rpsg.records import Card
 from rpsg.stages.shrinking import fitted
 
@@ -68,10 +68,10 @@ def positions(pack: Pack, place: int, name: str) -> Codes:
 
 def card_ballots(
     traits: Private[Traits], units: Private[npt.NDArray[np.int64]], pack: Pack
-) -> Private[Ballots]:
+) -> Private[RowCells]:
     """Each row's cell in each marginal (marginals laid end to end); a row without a value adds to none."""
 
-    def ballots(values: Traits, unit: npt.NDArray[np.int64]) -> Ballots:
+    def ballots(values: Traits, unit: npt.NDArray[np.int64]) -> RowCells:
         columns, offset = [], 0
         for place, (group, shape) in enumerate(zip(pack.marginals, shapes(pack), strict=True)):
             missing = np.any([values[name] < 0 for name in group], axis=0)
@@ -79,7 +79,7 @@ def card_ballots(
             flat = np.ravel_multi_index(parts, shape)
             columns.append(np.where(missing, -1, flat + offset))
             offset += prod(shape)
-        return Ballots(units=unit, cells=np.stack(columns, axis=1).astype(np.int64))
+        return RowCells(units=unit, cells=np.stack(columns, axis=1).astype(np.int64))
 
     return traits.zip(units, ballots)
 

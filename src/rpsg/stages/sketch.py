@@ -22,8 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.privacy.vector_sum import BoundedVectors
-from rpsg.privacy.whole_vectors import MOST_ENTRIES, quantise
+from rpsg.privacy.vector_sum import MOST_ENTRIES, BoundedVectors, quantise
 from rpsg.stages.exact_similarity import SQUARE, STEPS, on_lattice
 from rpsg.stages.word_roots import WORDS, common_words, word_roots
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.privacy.histogram import Ballots
+from rpsg.privacy.histogram import RowCells
 from rpsg.stages.exact_similarity import SQUARE, on_lattice
 from rpsg.storage.vectors import drop_pages
 
@@ -64,7 +64,7 @@ def vote_ballots(
     hub_correction: float,
     labels: Private[npt.NDArray[np.int64]] | None = None,
     candidate_labels: npt.NDArray[np.int64] | None = None,
-) -> Private[Ballots]:
+) -> Private[RowCells]:
     """Each row's nearest candidates, ``votes`` different ones; an empty text votes for none.
 
     With labels a record votes among the candidates that carry its own label: one joint histogram, in
@@ -72,17 +72,17 @@ def vote_ballots(
     """
     handicap = (hub_correction * hubness(candidates)).astype(np.float32)
 
-    def ballots(vectors: Floats, unit: npt.NDArray[np.int64]) -> Ballots:
-        return Ballots(units=unit, cells=nearest_candidates(vectors, candidates, handicap, votes))
+    def ballots(vectors: Floats, unit: npt.NDArray[np.int64]) -> RowCells:
+        return RowCells(units=unit, cells=nearest_candidates(vectors, candidates, handicap, votes))
 
-    def within_label(own: npt.NDArray[np.int64], all_votes: tuple[Floats, npt.NDArray[np.int64]]) -> Ballots:
+    def within_label(own: npt.NDArray[np.int64], all_votes: tuple[Floats, npt.NDArray[np.int64]]) -> RowCells:
         vectors, unit = all_votes
         cells = np.full((len(vectors), votes), -1, np.int64)
         for label in np.unique(np.asarray(candidate_labels, np.int64)):
             mine, theirs = np.flatnonzero(own == label), np.flatnonzero(candidate_labels == label)
             local = nearest_candidates(vectors, candidates[theirs], handicap[theirs], votes, rows=mine)
             cells[mine] = np.where(local < 0, -1, theirs[local])
-        return Ballots(units=unit, cells=cells)
+        return RowCells(units=unit, cells=cells)
 
     if labels is None or candidate_labels is None:
         return embeddings.zip(units, ballots)

@@ -204,15 +204,6 @@ class ReplayWriter:
         return self._replies[key]
 
 
-def import_jsonl(path: Path, store: CallStore) -> int:
-    """Put every reply of an exported file into the store; gives their number. Errors as ``read_replies``."""
-    number = 0
-    for key, reply in read_replies(path):
-        store.put(key, reply)
-        number += 1
-    return number
-
-
 def write_replies(path: Path, replies: Iterable[tuple[str, Reply]]) -> str:
     """Write replies, in the order of their keys, as ``read_replies`` reads them; gives the file's SHA-256."""
     return write_chunks(path, map(reply_line, replies))

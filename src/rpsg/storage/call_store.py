@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import sqlite3
 import threading
 from contextlib import contextmanager
@@ -17,7 +16,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from rpsg.errors import PrivacyError, RunError
-from rpsg.files import canonical_json, file_errors, tagged_sha256, write_chunks
+from rpsg.files import ensure_private, write_chunks
+from rpsg.json_text import canonical_json, tagged_sha256
 from rpsg.protocols import Reply, Request
 from rpsg.storage.call_tables import BEGIN, FROM_VERSION_1, LAND, PUT, SENT, TABLES, Batch, Used, used_of
 from rpsg.storage.export import whole
@@ -75,12 +75,7 @@ class CallStore:
         self._key, self._seal = key, seal
         self._lock = threading.Lock()
         self._day = "" if self.is_private else _today()
-        with file_errors(f"open {path.name}"):
-            # SQLite would make the file with the umask's mode and would follow a link.
-            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            descriptor = os.open(path, flags, 0o600)
-            os.fchmod(descriptor, 0o600)
-            os.close(descriptor)
+        ensure_private(path)  # SQLite would make the file with the umask's mode and would follow a link
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
             self._prepare()

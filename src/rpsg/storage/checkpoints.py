@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RunError
-from rpsg.files import canonical_json
+from rpsg.json_text import canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

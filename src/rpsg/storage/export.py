@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.errors import MissingExtraError
-from rpsg.files import canonical_json, write_atomic, write_chunks
+from rpsg.files import write_atomic, write_chunks
+from rpsg.json_text import canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence

@@ -13,7 +13,6 @@ by the next call instead of being refused.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
@@ -27,20 +26,21 @@ from typing import TYPE_CHECKING, Any, Self
 from rpsg.errors import RunError
 from rpsg.files import (
     PART,
-    canonical_json,
     file_errors,
+    hold_lock,
     private_dir,
     remove_parts,
     safe_join,
     sync_dir,
     write_atomic,
 )
+from rpsg.json_text import canonical_json
 from rpsg.plan import NOT_IDENTITY
-from rpsg.storage.changes import ABOUT_TEXTS, begin_anew, change_generation, charged, only_tried
 from rpsg.storage.layout import PLAN, RUN
-from rpsg.storage.own import mark_own
+from rpsg.storage.ownership import mark_own
 from rpsg.storage.run_journal import Journal
 from rpsg.storage.vault import VAULT, Vault, VaultKey
+from rpsg.storage.writer_changes import ABOUT_TEXTS, begin_anew, change_generation, charged, only_tried
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -78,7 +78,7 @@ class RunFolder:
         Args:
             path: the folder, made if it is not there.
             plan_fingerprint: what identifies the plan; another one in the folder is refused, but for what
-                ``rpsg.storage.changes`` allows.
+                ``rpsg.storage.writer_changes`` allows.
             plan_toml: the plan as resolved, kept in ``plan.toml``.
             command: what was typed, noted in the journal.
             questions: what identifies the part of the plan that the noisy answers depend on; "" for unknown.
@@ -90,7 +90,7 @@ class RunFolder:
         """
         folder = Path(path)
         _refuse_strangers(folder)
-        lock = _lock(private_dir(folder))
+        lock = hold_lock(private_dir(folder) / _LOCK)
         try:
             changed_after = _make_way(folder, plan_fingerprint, questions, plan_toml)
             run_id = _run_id(folder, plan_fingerprint, questions)
@@ -116,7 +116,7 @@ class RunFolder:
         Raises:
             RunError: it is in use, damaged or purged, or its key is not there.
         """
-        lock = _lock(path)
+        lock = hold_lock(path / _LOCK)
         try:
             run_id = str(_about(path)["run_id"])
             return cls(path, lock, run_id, open_vault(path), Journal(path / "journal.jsonl"))
@@ -191,7 +191,6 @@ class RunFolder:
 
     def close(self) -> None:
         """Let another process have the folder. A second call does nothing."""
-        self.journal.close()
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
@@ -221,29 +220,10 @@ def _refuse_strangers(folder: Path) -> None:
         )
 
 
-def _lock(folder: Path) -> int:
-    """A lock the system takes back when the process ends, however it ends."""
-    with file_errors(f"lock the folder {folder}"):
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(folder / _LOCK, flags, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            raise RunError(
-                f"Another process is working in {folder}.",
-                hint="Wait until it has finished, or start this one in another folder with -o.",
-            ) from None
-        except BaseException:
-            os.close(descriptor)
-            raise
-    return descriptor
-
-
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Keep the run folder for this process in the block; RunError when another one works in it."""
-    lock = _lock(folder)
+    lock = hold_lock(folder / _LOCK)
     try:
         yield
     finally:

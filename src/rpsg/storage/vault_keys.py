@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import fcntl
 import os
 import secrets
 from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.errors import MissingExtraError, RunError, UsageError
-from rpsg.files import file_errors, write_atomic
-from rpsg.privacy.files import private_folder, read_private
+from rpsg.files import hold_lock, private_dir, read_private, write_atomic
 from rpsg.privacy.odometer import state_folder
 
 if TYPE_CHECKING:
@@ -43,8 +41,7 @@ def vault_key(place: KeyPlace, *, make: bool) -> bytes:
 
 
 def _from_file(*, make: bool) -> bytes:
-    with file_errors(f"open the state folder {state_folder()}"):
-        file = private_folder(state_folder()) / KEY_FILE
+    file = private_dir(state_folder().resolve()) / KEY_FILE
     if make:
         _make(file)
     try:
@@ -65,16 +62,12 @@ def _from_file(*, make: bool) -> bytes:
 
 def _make(file: Path) -> None:
     """A new key file, whole or not at all. Of two first runs at once the second finds the first one's."""
-    with file_errors(f"make {file}"):
-        descriptor = os.open(
-            file.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
-        )
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if not os.path.lexists(file):
-                write_atomic(file, secrets.token_bytes(KEY_BYTES))
-        finally:
-            os.close(descriptor)
+    lock = hold_lock(file.with_suffix(".lock"), wait=True)
+    try:
+        if not os.path.lexists(file):
+            write_atomic(file, secrets.token_bytes(KEY_BYTES))
+    finally:
+        os.close(lock)
 
 
 def _from_environment() -> bytes:

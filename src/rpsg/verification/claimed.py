@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING, Any
 from rpsg import registry
 from rpsg.domains import files_of, read_pack
 from rpsg.errors import RpsgError, VerificationError
+from rpsg.json_text import strict_json
 from rpsg.methods.base import Tools, find_method
 from rpsg.methods.budget import pool_size
 from rpsg.models.openai.endpoint import address_of
 from rpsg.pipeline.made import roles
 from rpsg.plan import Limits, Vault, resolve
 from rpsg.privacy import egress
-from rpsg.privacy.files import strict_json
 from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.sources import supports_claims
 from rpsg.records import Candidate, Card, Pool
 from rpsg.release.public_plan import ACCOUNT, PLACE, told_toml
 from rpsg.stages.cards import shapes
-from rpsg.storage.changes import ABOUT_TEXTS, changed_after
 from rpsg.storage.layout import CHANGED, CORPUS, EGRESS, EVIDENCE, PACK, PLAN
+from rpsg.storage.writer_changes import ABOUT_TEXTS, changed_after
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.domains import read_pack
 from rpsg.errors import RpsgError, RunError, UsageError
-from rpsg.methods.base import Job, method_of
-from rpsg.pipeline.execute import Silent, budget_of, load_tools
+from rpsg.json_text import strict_json
+from rpsg.methods.base import Job, budget_of, method_of
+from rpsg.pipeline.models_of_run import load_tools
 from rpsg.pipeline.private_data import account_of, donors_and_voters, open_door, people_of
+from rpsg.pipeline.progress import Silent
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.commitment import commit_to
 from rpsg.privacy.evidence import evidence_file, parse_evidence
-from rpsg.privacy.files import strict_json
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.odometer import Odometer
-from rpsg.privacy.opening import OpeningKernel
+from rpsg.privacy.replay import OpeningKernel
 from rpsg.privacy.residuals import FALSE_ALARM
 from rpsg.privacy.write_ahead_log import journal_steps
 from rpsg.results import Check

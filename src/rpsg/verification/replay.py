@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from rpsg.errors import ModelError, UsageError, VerificationError
 from rpsg.methods.base import Job, Tools
 from rpsg.models.by_digest import KNOWN, check_known
-from rpsg.pipeline.execute import Silent, load_tools
 from rpsg.pipeline.ledger_facts import sigma_told
 from rpsg.pipeline.made import Made
+from rpsg.pipeline.models_of_run import load_tools
 from rpsg.pipeline.private_data import NoQuestions, nobody
+from rpsg.pipeline.progress import Silent
 from rpsg.privacy.facts import Flow
 from rpsg.privacy.replay import ReplayKernel
 from rpsg.storage.cached_writer import ReplayWriter

@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RpsgError, UsageError, VerificationError
 from rpsg.files import file_sha256
+from rpsg.json_text import strict_json
 from rpsg.pipeline.publish import build_release
 from rpsg.pipeline.release_files import rows_of, synthetic_texts, write_rows
 from rpsg.plan import Plan, Server, read_toml, resolve
 from rpsg.privacy.checks import makes_dp_claim
 from rpsg.privacy.facts import Free
-from rpsg.privacy.files import strict_json
 from rpsg.privacy.ledger import code_facts
-from rpsg.privacy.opinion import disagreements
+from rpsg.privacy.second_opinion import disagreements
 from rpsg.privacy.signing import SIGNATURE, is_signed, public_key
 from rpsg.privacy.verify import CANNOT_SHOW, verify_release
 from rpsg.results import Check, Verification
 from rpsg.storage.export import is_of_this_version, same_table
-from rpsg.storage.foreign import copied, release_in
 from rpsg.storage.layout import CORPUS, EVIDENCE, LEDGER, PARQUET, PLAN
-from rpsg.storage.own import is_own
+from rpsg.storage.ownership import is_own
+from rpsg.storage.untrusted import copied, release_in
 from rpsg.verification.claimed import read_claimed
 from rpsg.verification.replay import check_roles, made_again, written_again
 

@@ -12,7 +12,7 @@ from tests.models.openai.faulty import FaultyServer
 from rpsg import registry
 from rpsg.errors import ModelError, UsageError
 from rpsg.models.openai.embedder import ServerEmbedder
-from rpsg.models.openai.endpoint import address_of, headers_of, is_loopback, parse_address, url_of
+from rpsg.models.openai.endpoint import address_of, headers_of, parse_address, url_of
 from rpsg.models.openai.writer import ServerWriter
 from rpsg.plan import Server
 from rpsg.protocols import Reply
@@ -109,8 +109,18 @@ def test_a_key_within_an_address_is_refused_and_not_shown() -> None:
 
 
 def test_this_machine_is_local_and_every_other_is_not() -> None:
-    assert [is_loopback(n) for n in ("localhost", "127.0.0.1", "127.8.8.8", "::1")] == [True] * 4
-    assert [is_loopback(n) for n in ("localhost.example.org", "10.0.0.1", "0.0.0.0", "::")] == [False] * 4
+    here = ("localhost", "LocalHost", "127.0.0.1", "127.8.8.8:9", "[::1]", "[0:0:0:0:0:0:0:1]:9")
+    away = (
+        "localhost.example.org",
+        "10.0.0.1",
+        "0.0.0.0",
+        "[::]",
+        "[::ffff:127.0.0.1]",
+        "127.1",
+        "[::1%25lo]",
+    )
+    assert [parse_address(f"https://{n}").is_local for n in here] == [True] * len(here)
+    assert [parse_address(f"https://{n}").is_local for n in away] == [False] * len(away)
     declared = Server(base_url="http://127.0.0.1:9", this_machine=True)
     assert ServerWriter("m", declared).endpoint == "local_model"
     elsewhere = Server(base_url="https://10.0.0.1", this_machine=True)

@@ -6,13 +6,13 @@ and no ``repr``.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote, urlencode, urlsplit
 
 from rpsg.errors import ModelError, UsageError
+from rpsg.privacy.egress import is_loopback
 
 if TYPE_CHECKING:
     from rpsg.plan import Server
@@ -72,21 +72,13 @@ def parse_address(base_url: str) -> Address:
         )
     shown = f"[{name}]" if ":" in name else name
     host = f"{shown}:{port}" if port else shown
-    local = is_loopback(name)
+    local = is_loopback(host)
     if parts.scheme == "http" and not local:
         raise UsageError(
             f"Plain http to {host} would show every text and the key to the network in between.",
             hint="Use https, or bring the server to this machine with: ssh -L 8000:localhost:8000 HOST",
         )
     return Address(f"{parts.scheme}://{host}{parts.path.rstrip('/') or '/v1'}", host, local)
-
-
-def is_loopback(name: str) -> bool:
-    """Whether a host's name or number is this machine."""
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"
 
 
 def address_of(kind: Kind, server: Server) -> Address:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from rpsg.privacy.crosscheck import epsilon_by_pld
+from rpsg.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,6 +42,26 @@ def disagreements(ledger: Mapping[str, Any]) -> Iterator[str]:
     if claim["epsilon"] < claim["epsilon_by_accountant"]["gdp-closed-form"]:
         yield "the claim is lower than its own account"
     yield from _thresholds(ledger)
+
+
+def epsilon_by_pld(noise_multipliers: dict[float, int], delta: float) -> float:
+    """Epsilon of Gaussian mechanisms by privacy-loss distributions.
+
+    ``noise_multipliers`` maps sigma / sensitivity to how often it was used. The answer is an upper bound on
+    a grid, slightly above the closed form.
+
+    Raises:
+        MissingExtraError: dp-accounting is not installed.
+    """
+    try:
+        import dp_accounting  # noqa: PLC0415  # an optional package
+        from dp_accounting import pld  # noqa: PLC0415  # as above
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("verify", "dp-accounting") from error
+    accountant = pld.PLDAccountant()
+    for multiplier, count in noise_multipliers.items():
+        accountant.compose(dp_accounting.GaussianDpEvent(multiplier), count)
+    return float(accountant.get_epsilon(delta))
 
 
 def _multipliers(lines: list[Any], group: int = 1, *, replaced: bool = False) -> dict[float, int]:

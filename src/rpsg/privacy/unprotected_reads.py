@@ -1,29 +1,28 @@
-"""The door of the methods that give no guarantee: private values are read without noise, and it is told.
+"""How methods without a guarantee read private values: without noise, and each reading goes on record.
 
-Each reading is written down before anything is handed out: which stage read what, and where it went. The
-lines are the ``non_dp_flows`` of the ledger, and a ledger that has one cannot claim end-to-end privacy. A
-door opens only the boxes it was made with: in split mode those of the donors, and nothing of the voters.
+A reading is written down before anything is handed out: which stage read what, and where it went. The lines
+are the ``non_dp_flows`` of the ledger, and a ledger that has one cannot claim end-to-end privacy. Only the
+boxes given at the start can be read: in split mode those of the donors, and nothing of the voters.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import PrivacyError, RunError
+from rpsg.files import append_line, read_lines
+from rpsg.json_text import canonical_json
 from rpsg.privacy.facts import Flow
-from rpsg.privacy.files import append_durably, canonical_json, read_lines
 from rpsg.privacy.private import Private, open_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-T = TypeVar("T")
 
-
-class Disclosure:
-    """Gives out what lies in ``boxes``, by name. ``journal`` is a file in the private folder of the run.
+class UnprotectedReads:
+    """Reads ``boxes`` by name. ``journal`` is a file in the private folder of the run.
 
     Raises:
         RunError: the journal is damaged.
@@ -42,7 +41,7 @@ class Disclosure:
         """The content of the box called ``name``, after ``flow`` is written down.
 
         Raises:
-            PrivacyError: the door was not made for that box.
+            PrivacyError: there is no box of that name.
         """
         if name not in self._boxes:
             raise PrivacyError(f"The {name} of these people may not be read without a mechanism.")
@@ -52,17 +51,8 @@ class Disclosure:
     def note(self, flow: Flow) -> None:
         """Write down a flow of what was read before."""
         if flow not in self._flows:
-            append_durably(self._journal, canonical_json(asdict(flow)))
+            append_line(self._journal, canonical_json(asdict(flow)))
             self._flows.append(flow)
-
-
-def withheld(function: Callable[[], T]) -> T:
-    """What ``function`` gives. An error of a model in it may quote private text, so only its place is told.
-
-    Raises:
-        PrivacyError: ``function`` failed otherwise than with an error of ours.
-    """
-    return open_private(Private(None).map(lambda _: function()))
 
 
 def _flow(line: Mapping[str, Any]) -> Flow:

@@ -17,11 +17,11 @@ import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rpsg.errors import PrivacyError
-from rpsg.privacy.files import create_private, private_folder, read_private
+from rpsg.errors import PrivacyError, RunError
+from rpsg.files import create_private, private_dir, read_private
 from rpsg.privacy.odometer import state_folder
-from rpsg.storage.foreign import copied
 from rpsg.storage.layout import PLAN, RUN
+from rpsg.storage.untrusted import copied
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ def mark_own(run: Path) -> None:
     """Note that a new run folder began here. Without a state folder that can be written there is no mark."""
     try:
         create_private(run / "private" / MARK, _mark(run, _installation_key()))
-    except OSError:
+    except (OSError, RunError):
         return
 
 
@@ -75,7 +75,7 @@ def _read(path: Path) -> bytes:
 
 
 def _installation_key() -> bytes:
-    path = private_folder(state_folder()) / KEY
+    path = private_dir(state_folder().resolve()) / KEY
     with contextlib.suppress(FileExistsError):
         create_private(path, secrets.token_bytes(32))
     return read_private(path)

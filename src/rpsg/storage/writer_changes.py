@@ -15,8 +15,8 @@ import json
 import shutil
 from typing import TYPE_CHECKING
 
-from rpsg.files import canonical_json, file_errors, write_atomic
-from rpsg.privacy.files import read_lines
+from rpsg.files import file_errors, read_lines, write_atomic
+from rpsg.json_text import canonical_json
 from rpsg.storage.layout import ANSWERS, CHANGED, PLAN, RUN
 
 if TYPE_CHECKING:

@@ -1,0 +1,90 @@
+"""JSON with one spelling for each value, to be hashed and compared, and a reader that takes nothing doubtful.
+
+There are two spellings, and hashes of both stand in releases and stores that must keep verifying:
+
+    canonical_json          UTF-8    files of a run, replies, candidates, the corpus, keys of requests
+    canonical_ascii_json    ASCII    what a ledger commits to: its seal, evidence, the commitment to the data
+
+They agree on printable ASCII text. In new code use ``canonical_json``, unless the bytes stand in a ledger.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Never
+
+
+def canonical_json(value: Any) -> bytes:
+    """The UTF-8 spelling: keys sorted, no spaces, no escapes beyond the needed ones.
+
+    Raises:
+        ValueError: a NaN, an infinity or half a surrogate pair.
+        TypeError: something that is no JSON value, or a key that is no string.
+    """
+    return _spelled(value, ascii_only=False).encode()
+
+
+def canonical_ascii_json(value: Any) -> bytes:
+    r"""The ASCII spelling: as ``canonical_json``, but every other character is an escape such as ``\u00e9``.
+
+    It spells any string there is, half a surrogate pair too, so that a commitment to rows never fails on a
+    text. Errors else as ``canonical_json``.
+    """
+    return _spelled(value, ascii_only=True).encode("ascii")
+
+
+def _spelled(value: Any, *, ascii_only: bool) -> str:
+    # json.dumps would spell the keys 1 and "1" alike, and so give two values one hash. They are looked for
+    # without recursion: a foreign ledger may be nested deeper than Python calls may be.
+    to_check = [value]
+    while to_check:
+        inner = to_check.pop()
+        if isinstance(inner, dict):
+            if not all(isinstance(key, str) for key in inner):
+                raise TypeError("canonical JSON takes only strings as keys")
+            to_check += inner.values()
+        elif isinstance(inner, list | tuple):
+            to_check += inner
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=ascii_only, allow_nan=False)
+
+
+def tagged_sha256(tag: str, value: Any) -> str:
+    """SHA-256 in hex of ``rpsg:<tag>``, a zero byte and the canonical JSON (UTF-8) of ``value``.
+
+    The tag keeps a hash made for one purpose from passing for another. Errors as ``canonical_json``.
+    """
+    return hashlib.sha256(f"rpsg:{tag}\0".encode() + canonical_json(value)).hexdigest()
+
+
+def strict_json(text: bytes | str) -> Any:
+    """Parsed JSON.
+
+    Raises:
+        ValueError: it is no JSON, repeats a key, is nested too deeply, or holds NaN, Infinity or a number
+            that overflows to it.
+    """
+    try:
+        return json.loads(
+            text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite
+        )
+    except RecursionError:
+        raise ValueError("the JSON is nested too deeply") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key occurs twice")
+    return found
+
+
+def _refuse_constant(name: str) -> Never:
+    raise ValueError(f"{name} is not a number of JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if value in {float("inf"), float("-inf")}:
+        raise ValueError("a number is too large")
+    return value
