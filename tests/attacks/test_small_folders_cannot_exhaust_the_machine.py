@@ -53,5 +53,5 @@ def test_a_file_without_content_is_no_file_with_holes(tmp_path: Path) -> None:
     release = tmp_path / "release"
     (release / "evidence").mkdir(parents=True)
     (release / "evidence" / "vectors.bin").touch()
-    foreign.copy_release(release, tmp_path / "copy")
+    untrusted.copy_release(release, tmp_path / "copy")
     assert (tmp_path / "copy" / "evidence" / "vectors.bin").read_bytes() == b""

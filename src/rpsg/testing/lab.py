@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from rpsg.domains import find_pack, read_pack
 from rpsg.methods.base import Job, Tools, method_of
 from rpsg.models.fake import FakeClassifier, FakeEmbedder, FakeWriter
-from rpsg.pipeline.execute import execute, load_tools
+from rpsg.pipeline.execute import execute
+from rpsg.pipeline.models_of_run import load_tools
 from rpsg.plan import resolve
 from rpsg.privacy.mechanisms import clean_answer, noisy_selection
 from rpsg.privacy.replay import ReplayKernel

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rpsg.domains import read_pack
+from rpsg.methods.floor import METHOD
 from rpsg.models.fake import FakeClassifier, FakeWriter
 from rpsg.stages.cosine_filter import COPIED_WORDS
 from rpsg.testing.lab import Lab
@@ -54,7 +55,7 @@ class PackLaws:
         """A run without private data writes from the pack alone, as ``rpsg run --method floor`` does."""
         monkeypatch.setenv("RPSG_HOME", str(tmp_path / "home"))
         lab, writer = Lab(tmp_path, folder), FakeWriter()
-        run = lab.run(lab.plan(method={"name": "floor"}), writer=writer)
+        run = lab.run(lab.plan(method={"name": METHOD.name}), writer=writer)
         assert run.texts
         asked = [message.content for request in writer.requests for message in request.messages]
         assert not [text for text in asked if "[[" in text or "]]" in text or "{" in text]
