@@ -37,7 +37,7 @@ def calls(
     Private text is never shown: requests that contained any appear only as totals.
     """
     from rpsg.cli.console import Screen, print_json
-    from rpsg.pipeline.bill import bill_of
+    from rpsg.pipeline.cost import bill_of
     from rpsg.storage.call_report import read_private, read_public
 
     public, private = read_public(run), read_private(run)
