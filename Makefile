@@ -63,6 +63,8 @@ lint: $(VENV)/.test
 	@$(BIN)/ruff check --quiet && $(BIN)/ruff format --check --quiet || { $(call hint,"$(BIN)/ruff format && $(BIN)/ruff check"); }
 	@$(call say,"mypy --strict")
 	@$(BIN)/mypy || { $(call hint,"$(BIN)/mypy FILE"); }
+	@$(call say,"no file above 1 MB")
+	@git ls-files -z 2>/dev/null | xargs -0 -r stat -c '%s %n' | awk '$$1 > 1000000 { print; big = 1 } END { exit big }'
 	@$(call say,"which floor imports which")
 	@$(BIN)/lint-imports || { $(call hint,"$(BIN)/lint-imports"); }
 

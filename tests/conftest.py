@@ -1,120 +1,37 @@
-"""What every test stands on: a state folder of its own, and a little laboratory of invented reviews.
+"""What every test stands on: a state folder of its own, and the laboratory of ``rpsg.testing``.
 
-No test may touch the user's odometer, so ``RPSG_HOME`` is a new folder for each one. The laboratory makes
-small private files from word lists, a tiny public pack, and runs of them with models that need no weights.
+No test may touch the user's odometer, so ``RPSG_HOME`` is a new folder for each one.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import random
-from dataclasses import dataclass, replace
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from rpsg.domains import read_pack
-from rpsg.methods.base import Tools, method_of
-from rpsg.models.fake import FakeClassifier, FakeEmbedder, FakeWriter
-from rpsg.pipeline import execute as running
-from rpsg.plan import resolve
 from rpsg.privacy.evidence import Selected, parse_evidence
 from rpsg.privacy.private import open_private
+from rpsg.testing.lab import APPLE, TINY, TOPICS, Lab, Rows, invented
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     import numpy as np
 
     from rpsg.domains import Pack
-    from rpsg.plan import Plan
     from rpsg.privacy.histogram import IntArray, Query
     from rpsg.privacy.mechanisms import Contributions, UnitItems
     from rpsg.privacy.private import Private
-    from rpsg.protocols import Embedder, NoiseSource, Progress, Writer
+    from rpsg.protocols import NoiseSource
     from rpsg.results import Run
 
-    Rows = list[dict[str, Any]]
+__all__ = ["APPLE", "TOPICS", "Lab", "Rows", "Told", "invented"]
 
-TOPICS = ["green tea", "dark coffee", "dog biscuits", "olive oil", "corn crisps"]
-PACK_TOML = """
-name = "tiny"
-title = "Tiny reviews"
-about = "reviews of five kinds of food"
-text = "review"
-marginals = [["topic", "sentiment"], ["sentiment", "length"]]
-
-[[attributes]]
-name = "topic"
-kind = "nearest"
-describe = "a review of {value}"
-values = ["green tea", "dark coffee", "dog biscuits", "olive oil", "corn crisps"]
-
-[[attributes]]
-name = "sentiment"
-kind = "sentiment"
-values = ["positive", "mixed", "negative"]
-say = { positive = "happy", mixed = "undecided", negative = "unhappy" }
-
-[[attributes]]
-name = "length"
-kind = "words"
-edges = [9, 14]
-values = ["short", "medium", "long"]
-words = [12, 20, 30]
-
-[[attributes]]
-name = "opening"
-kind = "free"
-values = ["I bought", "We tried", "They sent", "My friend likes"]
-
-[[examples]]
-card = { topic = "green tea", sentiment = "positive", length = "short", opening = "I bought" }
-text = "I bought green tea in spring and every cup of it tastes of meadows and rain."
-
-[[examples]]
-card = { topic = "olive oil", sentiment = "negative", length = "short", opening = "They sent" }
-text = "They sent olive oil in a cracked bottle and half of it went into the parcel."
-"""
-PROMPTS = {
-    "system.txt": "You write each {kind} as customers do. The corpus: {about}.",
-    "candidate.txt": (
-        "Topic: {topic}\nCustomer: {sentiment}\nLength: {words} words\nOpening: {opening}\n"
-        "[[Category: {label}\n]][[Words: {phrases}\n]]Review:"
-    ),
-}
-#: Two vocabularies that share no word with each other, with the pack or with what the fake writer fills in.
-APPLE = [
-    "apricot",
-    "barrel",
-    "copper",
-    "dungeon",
-    "elbow",
-    "falcon",
-    "gravel",
-    "harbour",
-    "igloo",
-    "jasmine",
-    "kettle",
-    "lantern",
-]
-ZEBRA = [
-    "magnet",
-    "nickel",
-    "orchid",
-    "pebble",
-    "quarry",
-    "ribbon",
-    "saddle",
-    "timber",
-    "urchin",
-    "velvet",
-    "walnut",
-    "zephyr",
-]
-LABELS = ("food", "drink")
 VAULT_KEY = b"one key for all tests of a session"[:32]
 
 
@@ -193,82 +110,12 @@ def own_state(
 @pytest.fixture(scope="session")
 def pack_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A domain pack of a user's own: five topics, three sentiments, three lengths."""
-    folder = tmp_path_factory.mktemp("packs") / "tiny"
-    folder.mkdir()
-    (folder / "pack.toml").write_text(PACK_TOML)
-    for name, text in PROMPTS.items():
-        (folder / name).write_text(text)
-    return folder
+    return shutil.copytree(TINY, tmp_path_factory.mktemp("packs") / "tiny")
 
 
 @pytest.fixture
 def tiny(pack_folder: Path) -> Pack:
     return read_pack(pack_folder)
-
-
-def invented(count: int, *, words: Sequence[str] = APPLE, seed: int = 0, people: int | None = None) -> Rows:
-    """Reviews of the pack's topics with words of a vocabulary, by ``people`` people (default: one each)."""
-    rng = random.Random(seed)
-    return [
-        {
-            "text": " ".join([*rng.choice(TOPICS).split(), *rng.choices(words, k=rng.randint(4, 18))]),
-            "user": f"person-{i % (people or count)}",
-            "label": rng.choice(LABELS),
-        }
-        for i in range(count)
-    ]
-
-
-@dataclass(frozen=True)
-class Lab:
-    """Makes files, plans and runs in a folder of the test's own."""
-
-    folder: Path
-    pack: Path
-    apple: tuple[str, ...] = tuple(APPLE)
-    zebra: tuple[str, ...] = tuple(ZEBRA)
-
-    def rows(self, count: int, **how: Any) -> Rows:
-        return invented(count, **how)
-
-    def file(self, rows: Sequence[Mapping[str, Any]], name: str = "data.jsonl") -> Path:
-        path = self.folder / name
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        return path
-
-    def plan(self, path: Path | str = "", **sections: Mapping[str, Any]) -> Plan:
-        """20 texts at epsilon 4 from the tiny pack, with the sections changed as said."""
-        return resolve(
-            {
-                "data": {"path": str(path), "user": "user"},
-                "corpus": {"domain": str(self.pack), "size": 20},
-                "privacy": {"epsilon": 4.0, "lifetime_epsilon": 30.0},
-                "models": {"writer": "fake", "embedder": "fake"},
-            },
-            sections,
-        )
-
-    def tools(self, writer: Writer | None = None, embedder: Embedder | None = None) -> Tools:
-        return Tools(
-            writer=writer or FakeWriter(),
-            embedder=embedder or FakeEmbedder(),
-            sentiment=FakeClassifier(),
-        )
-
-    def run(
-        self,
-        plan: Plan,
-        out: str = "run",
-        *,
-        writer: Writer | None = None,
-        embedder: Embedder | None = None,
-        noise: NoiseSource | None = None,
-        progress: Progress | None = None,
-    ) -> Run:
-        light = plan.model_copy(update={"paper": plan.paper.model_copy(update={"abstracter": "writer"})})
-        more: dict[str, Any] = {role: make() for role, make in method_of(light).models(light).items()}
-        tools = replace(self.tools(writer, embedder), **more)  # as every run has, without weights
-        return running.execute(plan, self.folder / out, tools=tools, noise=noise, progress=progress)
 
 
 @pytest.fixture(scope="session")

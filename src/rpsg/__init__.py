@@ -14,12 +14,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from rpsg.telemetry import switch_off
+from rpsg.version import VERSION
 
 if TYPE_CHECKING:
     from rpsg.api import evaluate, make_plan, preview, read_run, run, synthesize, verify
     from rpsg.results import Line, Measure, Report
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = [
     "Line",
     "Measure",

@@ -90,7 +90,7 @@ def test_a_purge_that_was_cut_short_can_be_repeated(lab: Lab, monkeypatch: pytes
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("rpsg.pipeline.purge._remove", die)
+        patch.setattr("rpsg.pipeline.purge.remove", die)
         with pytest.raises(KeyboardInterrupt):
             purge(run)
     with pytest.raises(RunError, match="rpsg purge"):

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from rpsg import api, registry
+from rpsg import api
 from rpsg.errors import RpsgError, UsageError
 from rpsg.methods import strict
 from rpsg.methods.base import Method
 from rpsg.methods.budget import strict_budget
-from rpsg.models.fake import FakeClassifier
+from rpsg.privacy.odometer import Odometer
 from rpsg.records import Candidate, Card, Pool
+from rpsg.testing.lab import plugged
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.conftest import Lab
 
     from rpsg.methods.base import Job
@@ -30,21 +32,20 @@ def copies_five_texts(job: Job) -> Pool:
     return Pool(tuple(Candidate(i, json.loads(line)["text"], Card({})) for i, line in enumerate(lines)))
 
 
-UNDECLARED = copies_five_texts
 LEAKY = Method("leaky", "says that it reads nothing, and tries to", "nothing", copies_five_texts)
 BORROWED = Method("strict", "calls itself by another's name", "nothing", copies_five_texts)
 MINE = Method("mine", "strict by another name", "noisy_answers", strict.synthesize, strict_budget)
 
 
-def plug_in(monkeypatch: pytest.MonkeyPatch, **objects: str) -> None:
-    entries = [EntryPoint(name, f"{__name__}:{what}", "rpsg.methods") for name, what in objects.items()]
-    monkeypatch.setattr(registry, "entry_points", lambda group: entries if "methods" in group else [])
+@pytest.fixture(autouse=True)
+def installed() -> Iterator[None]:
+    """A package with these methods: a bare function, and three that declare what they read."""
+    methods = {"undeclared": copies_five_texts, "leaky": LEAKY, "borrowed": BORROWED, "mine": MINE}
+    with plugged("methods", methods):
+        yield
 
 
-def test_a_bare_function_is_refused_before_anything_is_read(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plug_in(monkeypatch, undeclared="UNDECLARED")
+def test_a_bare_function_is_refused_before_anything_is_read(lab: Lab) -> None:
     plan = lab.plan(lab.folder / "there is no such file", method={"name": "undeclared"})
     with pytest.raises(UsageError, match="does not declare what it reads"):
         lab.run(plan)
@@ -53,18 +54,14 @@ def test_a_bare_function_is_refused_before_anything_is_read(
         api.preview(plan)
 
 
-def test_a_method_that_says_it_reads_nothing_is_not_told_where_the_data_are(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plug_in(monkeypatch, leaky="LEAKY")
+def test_a_method_that_says_it_reads_nothing_is_not_told_where_the_data_are(lab: Lab) -> None:
     file = lab.file(lab.rows(50))
     with pytest.raises((RpsgError, OSError)):
         lab.run(lab.plan(file, method={"name": "leaky"}))
     assert not (lab.folder / "run" / "release").exists()
 
 
-def test_no_method_can_be_sealed_under_the_name_of_another(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    plug_in(monkeypatch, borrowed="BORROWED")
+def test_no_method_can_be_sealed_under_the_name_of_another(lab: Lab) -> None:
     with pytest.raises(UsageError, match="calls itself 'strict'"):
         lab.run(lab.plan(lab.file(lab.rows(50)), method={"name": "borrowed"}))
 
@@ -78,11 +75,7 @@ def test_a_declaration_that_contradicts_itself_cannot_be_made(reads: Reads, has_
         Method("odd", "", reads, strict.synthesize, strict_budget if has_budget else None)
 
 
-def test_a_stranger_s_private_method_is_accounted_and_sealed_under_its_own_name(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plug_in(monkeypatch, mine="MINE")
-    monkeypatch.setattr(registry, "sentiment", lambda *_, **__: FakeClassifier())
+def test_a_stranger_s_private_method_is_accounted_and_sealed_under_its_own_name(lab: Lab) -> None:
     plan = lab.plan(lab.file(lab.rows(600)), method={"name": "mine"})
     assert "differential privacy, end to end" in api.preview(plan).claim
     run = api.run(plan, lab.folder / "run")
@@ -90,3 +83,12 @@ def test_a_stranger_s_private_method_is_accounted_and_sealed_under_its_own_name(
     assert run.ledger["claim"]["type"] == "end_to_end_dp"
     assert run.epsilon == 4.0
     assert [line["stage"] for line in run.ledger["mechanisms"]] == ["size", "cards", "sketch"]
+    paid = [total.epsilon for name in Odometer().names() for total in Odometer().statement(name).totals]
+    assert paid == [pytest.approx(4.0, abs=0.01)]
+
+
+def test_its_release_is_verified_by_who_allows_it_and_by_nobody_else(lab: Lab) -> None:
+    run = api.run(lab.plan(lab.file(lab.rows(600)), method={"name": "mine"}), lab.folder / "run")
+    assert api.verify(run.path, plugins=["mine"]).ok
+    refused = [check.detail for check in api.verify(run.path).checks if not check.ok]
+    assert any("--allow-plugin" in detail for detail in refused)

@@ -46,3 +46,12 @@ def test_a_file_is_read_once_however_often_the_ledger_names_it(release_of: Calla
     assert [check.detail for check in api.verify(release).checks if not check.ok] == [
         "the ledger names a file twice"
     ]
+
+
+def test_a_file_without_content_is_no_file_with_holes(tmp_path: Path) -> None:
+    """A method that embeds nothing leaves an empty file of embeddings."""
+    release = tmp_path / "release"
+    (release / "evidence").mkdir(parents=True)
+    (release / "evidence" / "vectors.bin").touch()
+    untrusted.copy_release(release, tmp_path / "copy")
+    assert (tmp_path / "copy" / "evidence" / "vectors.bin").read_bytes() == b""

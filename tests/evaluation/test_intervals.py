@@ -51,9 +51,8 @@ def test_the_same_seed_gives_the_same_resamples_and_another_gives_others() -> No
     assert not np.array_equal(first, other)
 
 
-def test_many_texts_are_resampled_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rpsg.evaluation.metrics.intervals._CELLS", 1000)
-    blocks = list(weights(100, 0, "test"))
+def test_many_texts_are_resampled_in_blocks() -> None:
+    blocks = list(weights(100, 0, "test", most_cells=1000))
     assert {block.shape for block in blocks} == {(10, 100)}
     assert all((block.sum(axis=1) == 100).all() for block in blocks)
 

@@ -14,8 +14,8 @@ from rpsg.methods.base import Tools
 from rpsg.models.fake import FakeClassifier, FakeEmbedder, FakeWriter
 from rpsg.pipeline import execute as running
 from rpsg.pipeline.progress import Silent
-from rpsg.privacy.testing import FixedNoise
 from rpsg.storage.call_store import request_key
+from rpsg.testing.noise import FixedNoise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

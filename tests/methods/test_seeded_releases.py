@@ -14,7 +14,7 @@ from rpsg.errors import UsageError
 from rpsg.models.fake import FakeWriter
 from rpsg.privacy.claims import NOT_PRIVATE
 from rpsg.privacy.signing import seal
-from rpsg.privacy.testing import FixedNoise
+from rpsg.testing.noise import FixedNoise
 
 if TYPE_CHECKING:
     from collections.abc import Callable

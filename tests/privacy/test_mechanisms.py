@@ -15,7 +15,7 @@ from rpsg.privacy.mechanisms import noisy_histogram, noisy_selection
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.private import Private
 from rpsg.privacy.sensitivity import selection_threshold
-from rpsg.privacy.testing import FixedNoise
+from rpsg.testing.noise import FixedNoise
 
 VOTES = Query("votes", "a test", 4, "S4_k_votes", 2.0)
 PHRASES = Query("phrases", "a test", 0, "S3_k_items_per_unit", 3.0, k=2)

@@ -21,8 +21,8 @@ from rpsg.privacy.histogram import Query, RowCells
 from rpsg.privacy.mechanisms import noisy_histogram
 from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.private import Private
-from rpsg.privacy.testing import FixedNoise
 from rpsg.privacy.vector_sum import BoundedVectors
+from rpsg.testing.noise import FixedNoise
 
 if TYPE_CHECKING:
     from rpsg.protocols import NoiseSource

@@ -22,7 +22,7 @@ from rpsg.errors import PrivacyError
 from rpsg.privacy import noise
 from rpsg.privacy.noise import NoiseTable, RoundedGaussian, invert, noise_table
 from rpsg.privacy.sources import supports_claims, table_reach, tv_bound
-from rpsg.privacy.testing import FixedNoise, SeededNoise
+from rpsg.testing.noise import FixedNoise, SeededNoise
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,10 +20,10 @@ from rpsg.privacy.private import Private
 from rpsg.privacy.replay import OpeningKernel, ReplayKernel
 from rpsg.privacy.second_opinion import disagreements, epsilon_by_pld
 from rpsg.privacy.signing import seal
-from rpsg.privacy.testing import FixedNoise
 from rpsg.privacy.units import Unit
 from rpsg.privacy.vector_sum import BoundedVectors
 from rpsg.privacy.verify import verify_ledger, verify_release
+from rpsg.testing.noise import FixedNoise
 
 if TYPE_CHECKING:
     from collections.abc import Callable

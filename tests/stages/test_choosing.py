@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from rpsg.privacy.noise import RoundedGaussian
-from rpsg.privacy.testing import FixedNoise
 from rpsg.stages.agreement import Judged, agreement, considered, score, second_is_better
 from rpsg.stages.noisy_argmax import NominalEpsilon, Sigma, choice_sigma, noisy_argmax, scaled
+from rpsg.testing.noise import FixedNoise
 
 SCORES = (0.0, 0.25, 0.5, 0.75, 1.0)
 

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rpsg.models.fake import FakeEmbedder
-from rpsg.privacy.testing import FixedNoise
 from rpsg.records import Candidate, Card, Pool
 from rpsg.stages.cosine_filter import closest, drop_closest_to_private
 from rpsg.stages.histogram import clipped, ranked, vote_counts
 from rpsg.stages.nll_filter import drop_likeliest, drop_near_private
 from rpsg.stages.representatives import representatives
 from rpsg.stages.surrogate import NgramRecipe, NgramScorer, mean_nll
+from rpsg.testing.noise import FixedNoise
 
 FLOATS = st.floats(0, 9, allow_nan=False)
 TEXTS = ["tea is good", "tea is warm and good", "coffee is bitter", "we drink tea"]

@@ -93,7 +93,7 @@ def test_jsonl_reads(tmp_path: Path, name: str) -> None:
 
 
 def test_parquet_reads_across_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rpsg.storage.readers.parquet._BATCH", 2)
+    monkeypatch.setattr("rpsg.storage.readers.parquet.BATCH_ROWS", 2)
     path = tmp_path / "a.parquet"
     labels = pa.array([d.label for d in ROWS]).dictionary_encode()
     pq.write_table(

@@ -141,9 +141,16 @@ def smallest_size(plan: Plan, pack: Pack, budget: Budget) -> int:
     People who are counted with noise must be more: what is used is the lower end of the count, which may lie
     up to twice its margin below the truth.
     """
+    if not _knows_its_people(budget):
+        return 1
     cards = fewest_people(pack, budget.release("cards").sigma) if counts_cards(budget) else 1
     votes = fewest_voters(plan, budget) if plans_votes(budget) else 1
     return max(cards + _counting_margin(plan, budget), votes)
+
+
+def _knows_its_people(budget: Budget) -> bool:
+    """Whether anything is asked of which it is known here how many people it needs."""
+    return counts_cards(budget) or plans_votes(budget)
 
 
 def fewest_voters(plan: Plan, budget: Budget) -> int:
@@ -218,8 +225,12 @@ def noise_decides(plan: Plan, pack: Pack, budget: Budget | None, counted: int | 
 
 
 def about_few_people(plan: Plan, pack: Pack, budget: Budget | None) -> str:
-    """What to say before a run that counts its people with noise; empty for any other run."""
+    """What to say before a run that counts its people with noise; empty for any other run, and for questions
+    of another method, of which nobody here knows how many people they need.
+    """
     if budget is None or plan.privacy.n_public is not None:
+        return ""
+    if not _knows_its_people(budget):
         return ""
     fewest = smallest_size(plan, pack.with_label(plan.data.label_values), budget)
     return (

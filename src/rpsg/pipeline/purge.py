@@ -69,7 +69,7 @@ def purge(run: Path) -> Purged:
         names = tuple(sorted(e.name for e in private.iterdir() if e.name not in KEPT))
         write_atomic(private / PURGED, canonical_json({"format": "rpsg-purged/1"}) + b"\n")
         for name in names:
-            _remove(private / name)
+            remove(private / name)
         sync_dir(private)
     clear = (
         "the blocks of the deleted files: this run did not encrypt them, and a deleted file can be recovered",
@@ -98,7 +98,7 @@ def _destroy_key(file: Path) -> None:
     sync_dir(file.parent)
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

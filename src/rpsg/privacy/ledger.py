@@ -13,7 +13,6 @@ import platform
 import secrets
 from dataclasses import asdict
 from functools import cache
-from importlib.metadata import version
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,7 @@ from rpsg.privacy.claims import not_covered as uncovered
 from rpsg.privacy.facts import Free
 from rpsg.privacy.signing import seal
 from rpsg.privacy.sources import NOISY_ANSWER, sampler_tv, supports_claims
+from rpsg.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -124,7 +124,7 @@ def build_private_ledger(
 def code_facts() -> dict[str, Any]:
     """Version, and a hash over the source files in the order of their names."""
     return {
-        "version": version("rpsg"),
+        "version": VERSION,
         "source_sha256": _source_sha256(),
         "python": platform.python_version(),
     }

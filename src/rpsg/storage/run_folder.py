@@ -286,7 +286,7 @@ def _about(folder: Path) -> dict[str, Any]:
     known = {"format", "run_id", "plan_fingerprint"}
     if not isinstance(about, dict) or not known <= about.keys() or about["format"] != _FORMAT:
         raise RunError(
-            f"{folder / 'run.json'} is damaged or of another version of RPSG.",
+            f"{folder / RUN} is damaged or of another version of RPSG.",
             hint="Use the version that began this run, or start a new one in another folder with -o.",
         )
     return about

@@ -134,7 +134,8 @@ def _copy_file(folder: int, name: str, full: str, into: Path) -> None:
             raise _refused(f"{_shown(full)} is not a plain file.")
         if facts.st_size > most:
             raise _refused(f"{_shown(full)} is larger than {most} bytes.")
-        if os.lseek(source, 0, os.SEEK_HOLE) < facts.st_size:  # a small archive would fill the disk
+        # A small archive would fill the disk. Of an empty file there is nothing to seek in.
+        if facts.st_size and os.lseek(source, 0, os.SEEK_HOLE) < facts.st_size:
             raise _refused(f"{_shown(full)} has holes, which no file of a release has.")
         os.lseek(source, 0, os.SEEK_SET)
         with (into / full).open("xb") as target:

@@ -25,13 +25,14 @@ RESAMPLES = 400
 GROUPS = 10
 NORMAL = 1.959964
 STUDENT = 2.262157  # 97.5 % of Student's t with nine degrees of freedom: ten groups
-_CELLS = 4_000_000
 
 
-def weights(n: int, seed: int, purpose: str) -> Iterator[Floats]:
-    """How often each of ``n`` texts is drawn, for all resamples, in blocks of shape (resamples, n)."""
+def weights(n: int, seed: int, purpose: str, most_cells: int = 4_000_000) -> Iterator[Floats]:
+    """How often each of ``n`` texts is drawn, for all resamples, in blocks of shape (resamples, n) with at
+    most ``most_cells`` numbers.
+    """
     draw = stream(seed, "bootstrap", purpose)
-    block = max(1, min(RESAMPLES, _CELLS // max(n, 1)))
+    block = max(1, min(RESAMPLES, most_cells // max(n, 1)))
     for start in range(0, RESAMPLES, block):
         rows = min(block, RESAMPLES - start)
         yield draw.multinomial(n, np.full(n, 1 / n), size=rows).astype(np.float64)

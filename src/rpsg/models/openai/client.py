@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Read = TypeVar("Read")
 
-_SHORTEST_PATIENCE = 300.0
+MIN_PATIENCE = 300.0
 
 
 class Connection:
@@ -37,7 +37,7 @@ class Connection:
         self._server = server
         self._kind = kind
         self._concurrency = concurrency or server.concurrency
-        patience = max(_SHORTEST_PATIENCE, 2 * server.timeout)
+        patience = max(MIN_PATIENCE, 2 * server.timeout)
         self._terms = Terms(server.retries, patience, first_pause)
         self._memory = Memory(Pace(self._concurrency, time.monotonic))
 

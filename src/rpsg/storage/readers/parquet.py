@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_BATCH = 16_384
+BATCH_ROWS = 16_384
 NOT_UTF8 = "a value is not UTF-8 text"
 _UNDECODABLE = object()
 
@@ -72,7 +72,7 @@ def _batches(path: Path, file: Any, columns: Columns) -> Iterator[tuple[Any, Any
     """(texts, labels, users) of each batch; a column nobody asked for is an endless None."""
     import pyarrow as pa  # noqa: PLC0415 -- heavy and optional
 
-    source = file.iter_batches(batch_size=_BATCH, columns=list(columns.wanted()))
+    source = file.iter_batches(batch_size=BATCH_ROWS, columns=list(columns.wanted()))
     while True:
         values: tuple[Any, Any, Any] | None = None
         try:

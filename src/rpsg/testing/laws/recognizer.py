@@ -1,11 +1,9 @@
-"""What every recogniser must keep. To join, subclass RecogniserLaws and give it a recogniser."""
+"""What every recognizer of personal data must keep. Subclass ``RecognizerLaws`` and give it one."""
 
 from __future__ import annotations
 
 import pytest
 
-from rpsg.models.pii import PatternRecogniser
-from rpsg.models.presidio import PresidioRecogniser
 from rpsg.protocols import Recogniser
 
 TEXTS = [
@@ -17,7 +15,7 @@ TEXTS = [
 ]
 
 
-class RecogniserLaws:
+class RecognizerLaws:
     @pytest.fixture
     def recogniser(self) -> Recogniser:
         raise NotImplementedError
@@ -57,21 +55,3 @@ class RecogniserLaws:
 
     def test_plain_words_hold_nothing(self, recogniser: Recogniser) -> None:
         assert recogniser.find(TEXTS[1:3]) == [[], []]
-
-
-class TestPatternRecogniser(RecogniserLaws):
-    @pytest.fixture
-    def recogniser(self) -> Recogniser:
-        return PatternRecogniser()
-
-
-@pytest.fixture(scope="module")
-def presidio() -> PresidioRecogniser:
-    pytest.importorskip("presidio_analyzer", reason="needs the extra pii")
-    return PresidioRecogniser()
-
-
-class TestPresidioRecogniser(RecogniserLaws):
-    @pytest.fixture
-    def recogniser(self, presidio: PresidioRecogniser) -> Recogniser:
-        return presidio

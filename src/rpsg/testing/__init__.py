@@ -1,0 +1,11 @@
+"""What a package that extends RPSG needs for its own tests.
+
+rpsg.testing             models without weights, noise without privacy
+rpsg.testing.lab         a tiny pack, invented rows, and runs of them with these models
+rpsg.testing.laws        classes of tests: subclass one, give it your thing, and pytest does the rest
+"""
+
+from rpsg.models.fake import FakeClassifier, FakeEmbedder, FakeScorer, FakeWriter
+from rpsg.testing.noise import FixedNoise, SeededNoise
+
+__all__ = ["FakeClassifier", "FakeEmbedder", "FakeScorer", "FakeWriter", "FixedNoise", "SeededNoise"]

@@ -1,0 +1,226 @@
+"""A laboratory for tests: a tiny public pack, invented rows, and runs of them without weights."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import random
+import sys
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from rpsg.domains import find_pack, read_pack
+from rpsg.methods.base import Job, Tools, method_of
+from rpsg.models.fake import FakeClassifier, FakeEmbedder, FakeWriter
+from rpsg.pipeline.execute import execute
+from rpsg.pipeline.models_of_run import load_tools
+from rpsg.plan import resolve
+from rpsg.privacy.mechanisms import clean_answer, noisy_selection
+from rpsg.privacy.replay import ReplayKernel
+from rpsg.stages.contributions import People
+from rpsg.storage.readers import read_by_rule
+from rpsg.testing.noise import FixedNoise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from rpsg.domains import Pack
+    from rpsg.plan import Plan
+    from rpsg.privacy.evidence import Selected
+    from rpsg.privacy.histogram import IntArray, Query
+    from rpsg.privacy.mechanisms import Contributions, UnitItems
+    from rpsg.privacy.private import Private
+    from rpsg.protocols import Embedder, NoiseSource, Progress, Writer
+    from rpsg.records import Pool
+    from rpsg.registry import Kind
+    from rpsg.results import Run
+
+Rows = list[dict[str, Any]]
+
+#: A domain pack: reviews of five topics, with three sentiments and three lengths.
+TINY = Path(__file__).parent / "tiny"
+TOPICS = ("green tea", "dark coffee", "dog biscuits", "olive oil", "corn crisps")
+#: Two vocabularies that share no word with each other, with the pack or with what the fake writer fills in.
+APPLE = (
+    *("apricot", "barrel", "copper", "dungeon", "elbow", "falcon"),
+    *("gravel", "harbour", "igloo", "jasmine", "kettle", "lantern"),
+)
+ZEBRA = (
+    *("magnet", "nickel", "orchid", "pebble", "quarry", "ribbon"),
+    *("saddle", "timber", "urchin", "velvet", "walnut", "zephyr"),
+)
+LABELS = ("food", "drink")
+
+
+def invented(count: int, *, words: Sequence[str] = APPLE, seed: int = 0, people: int | None = None) -> Rows:
+    """Reviews of the pack's topics with words of a vocabulary, by ``people`` people (default: one each)."""
+    rng = random.Random(seed)
+    return [
+        {
+            "text": " ".join([*rng.choice(TOPICS).split(), *rng.choices(words, k=rng.randint(4, 18))]),
+            "user": f"person-{i % (people or count)}",
+            "label": rng.choice(LABELS),
+        }
+        for i in range(count)
+    ]
+
+
+@dataclass(frozen=True)
+class Lab:
+    """Makes files, plans and runs in a folder of the test's own."""
+
+    folder: Path
+    pack: Path = TINY
+    apple: tuple[str, ...] = APPLE
+    zebra: tuple[str, ...] = ZEBRA
+
+    def tiny(self) -> Pack:
+        """The pack of the plans."""
+        return read_pack(self.pack)
+
+    def rows(self, count: int, **how: Any) -> Rows:
+        """Invented rows; arguments as for ``invented``."""
+        return invented(count, **how)
+
+    def file(self, rows: Sequence[Mapping[str, Any]], name: str = "data.jsonl") -> Path:
+        """The rows as a private file."""
+        path = self.folder / name
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        return path
+
+    def plan(self, path: Path | str = "", **sections: Mapping[str, Any]) -> Plan:
+        """20 texts at epsilon 4 from the tiny pack, with the sections changed as said."""
+        return resolve(
+            {
+                "data": {"path": str(path), "user": "user"},
+                "corpus": {"domain": str(self.pack), "size": 20},
+                "privacy": {"epsilon": 4.0, "lifetime_epsilon": 30.0},
+                "models": {"writer": "fake", "embedder": "fake"},
+            },
+            sections,
+        )
+
+    def tools(self, writer: Writer | None = None, embedder: Embedder | None = None) -> Tools:
+        """Models without weights, but for those that are given."""
+        return Tools(
+            writer=writer or FakeWriter(),
+            embedder=embedder or FakeEmbedder(),
+            sentiment=FakeClassifier(),
+        )
+
+    def run(
+        self,
+        plan: Plan,
+        out: str = "run",
+        *,
+        writer: Writer | None = None,
+        embedder: Embedder | None = None,
+        noise: NoiseSource | None = None,
+        progress: Progress | None = None,
+    ) -> Run:
+        """A run of the plan, from the private file to the release, in the folder ``out``."""
+        light = plan.model_copy(update={"paper": plan.paper.model_copy(update={"abstracter": "writer"})})
+        more: dict[str, Any] = {role: make() for role, make in method_of(light).models(light).items()}
+        tools = replace(self.tools(writer, embedder), **more)
+        return execute(plan, self.folder / out, tools=tools, noise=noise, progress=progress)
+
+    def answered_as(
+        self, run: Run, plan: Plan, *, writer: Writer | None = None, progress: Progress | None = None
+    ) -> Pool:
+        """What the plan's method makes of the plan's data when it gets the noisy answers of ``run``.
+
+        The data are read and counted as in a run. So two private files can meet the very same answers.
+
+        Raises:
+            VerificationError: the method did not ask what its budget plans, all of it and nothing else.
+        """
+        method, pack = method_of(plan), find_pack(plan.corpus.domain)
+        if method.budget is None:
+            raise ValueError("a method without a budget gets no noisy answers")
+        budget, tools, kernel = method.budget(plan, pack), load_tools(plan, writer), SameAnswers(run)
+        people = People(
+            lambda: read_by_rule(plan.data).map(lambda read: read.corpus),
+            max_records=plan.records_per_unit,
+            passage_words=plan.data.passage_words,
+            key=b"an order that is no secret in tests",
+            embedder=tools.embedder,
+            progress=progress or Witness(),
+        )
+        job = Job(plan.without_data(), pack, budget, people, kernel, tools, progress or Witness())
+        pool: Pool = method.synthesize(job)
+        kernel.replay.performed(budget, str(run.ledger["rng"]["source"]))
+        return pool
+
+
+class SameAnswers:
+    """A kernel that reads private data as the real one does, and gives the answers of an earlier run."""
+
+    def __init__(self, run: Run) -> None:
+        self.replay = ReplayKernel(run.path / "evidence", run.ledger)
+
+    def release(self, query: Query, contributions: Callable[[], Private[Contributions]]) -> IntArray:
+        clean_answer(query, contributions())
+        return self.replay.release(query, contributions)
+
+    def select(self, query: Query, delta_fail: float, items: Callable[[], Private[UnitItems]]) -> Selected:
+        noisy_selection(query, 1, items(), FixedNoise())
+        return self.replay.select(query, delta_fail, items)
+
+
+@dataclass
+class Witness:
+    """Progress that keeps all that it is told, in order."""
+
+    told: list[tuple[object, ...]] = field(default_factory=list)
+
+    def start(self, stage: str, total: int | None = None) -> None:
+        self.told.append(("start", stage, total))
+
+    def advance(self, n: int = 1, *, tokens: int = 0) -> None:
+        self.told.append(("advance", n, tokens))
+
+    def note(self, message: str) -> None:
+        self.told.append(("note", message))
+
+    def done(self, **facts: object) -> None:
+        self.told.append(("done", *sorted(facts.items())))
+
+
+def install(folder: Path, entry_points: Mapping[str, Mapping[str, str]], name: str = "a-plugin") -> None:
+    """Make ``folder``, once it is on ``sys.path``, hold an installed package with these entry points.
+
+    ``entry_points`` maps groups, as "rpsg.methods", to names and the places ("module:object") they lead to.
+    """
+    info = folder / f"{name.replace('-', '_')}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", encoding="utf-8")
+    lines = []
+    for group, places in entry_points.items():
+        lines += [f"[{group}]", *(f"{key} = {place}" for key, place in places.items())]
+    (info / "entry_points.txt").write_text("\n".join([*lines, ""]), encoding="utf-8")
+
+
+#: What ``plugged`` lends: an entry point leads to a name in a module.
+lent = SimpleNamespace()
+
+
+@contextmanager
+def plugged(kind: Kind, things: Mapping[str, object]) -> Iterator[None]:
+    """Have ``things`` found by their names, as those of an installed package are."""
+    with tempfile.TemporaryDirectory() as folder:
+        places = {name: f"{__name__}:lent.thing_{id(thing)}" for name, thing in things.items()}
+        for thing in things.values():
+            setattr(lent, f"thing_{id(thing)}", thing)
+        install(Path(folder), {f"rpsg.{kind}": places}, name=f"lent-{id(things)}")
+        sys.path.insert(0, folder)
+        importlib.invalidate_caches()
+        try:
+            yield
+        finally:
+            sys.path.remove(folder)
+            for thing in things.values():
+                delattr(lent, f"thing_{id(thing)}")

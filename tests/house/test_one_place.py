@@ -1,0 +1,97 @@
+"""What is told in one place: names of files, kinds of mechanisms, names of methods.
+
+Some are told in more places than they should be. Those of today are listed; a list may only get shorter.
+"""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import rpsg
+from rpsg import registry
+from rpsg.storage import layout
+
+ROOT = Path(rpsg.__file__).parent
+#: The privacy package lies below storage, so the name of the signature is told there too.
+LAYOUT = sorted(value for name, value in vars(layout).items() if name.isupper() and "." in str(value))
+
+#: Modules that look for the noisy lines of a ledger by the name of their kind.
+NOISY_LINES = {
+    "evaluation.floor",
+    "privacy.checks",
+    "privacy.ledger",
+    "privacy.replay",
+    "privacy.second_opinion",
+    "privacy.sources",
+    "privacy.verify",
+    "release.reader",
+    "report.deployment",
+    "report.summary",
+    "verification.opening",
+}
+#: Modules that say the name of a method, or the same word for something else: a section of the plan
+#: ("paper", "split"), a row of the table of scores ("floor"), the strictness of a check ("strict").
+METHOD_NAMES = {
+    "strict": {"methods.strict", "registry", "methods", "plan.sections"},
+    "floor": {
+        *("methods.floor", "registry", "methods"),
+        *("cli.evaluate", "evaluation.floor", "evaluation.table", "report.scores"),
+    },
+    "split": {
+        *("methods.split", "registry", "methods"),
+        *("methods.base", "methods.seeded", "release.public_plan"),
+        *("cli.render", "evaluation.table", "report.scores"),
+    },
+    "paper": {
+        *("methods.paper", "registry", "methods"),
+        *("methods.base", "methods.split", "plan.paper", "release.public_plan"),
+        *("stages.noisy_argmax", "testing.lab"),
+    },
+}
+
+
+@cache
+def words() -> dict[str, set[str]]:
+    """For each module the strings in its code, docstrings apart."""
+    found = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        found[name] = {
+            node.value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told
+        }
+    return found
+
+
+def saying(word: str) -> set[str]:
+    return {module for module, strings in words().items() if word in strings}
+
+
+@pytest.mark.parametrize("name", LAYOUT)
+def test_the_name_of_a_file_is_in_the_layout_alone(name: str) -> None:
+    assert saying(name) - {"privacy.signing" if name == layout.SIGNATURE else ""} == {"storage.layout"}
+
+
+def test_there_are_names_of_files_to_look_for() -> None:
+    assert {"corpus.jsonl", "ledger.json", "run.json", "timings.json"} <= set(LAYOUT)
+
+
+def test_no_more_modules_look_for_noisy_lines_by_their_kind() -> None:
+    assert saying("rounded_gaussian") - NOISY_LINES == set()
+
+
+@pytest.mark.parametrize("method", METHOD_NAMES)
+def test_no_more_modules_say_the_name_of_a_method(method: str) -> None:
+    assert saying(method) - METHOD_NAMES[method] == set()
+
+
+def test_every_method_that_ships_is_looked_for() -> None:
+    shipped = {name for name, about in registry.names("methods").items() if not about.startswith("from ")}
+    assert set(METHOD_NAMES) == shipped

@@ -1,0 +1,95 @@
+"""The shape of the tree: no circles, no large files, and tests that patch no private name."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections import defaultdict
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import rpsg
+
+TREE = Path(__file__).parents[2]
+ROOT = Path(rpsg.__file__).parent
+LARGEST = 1_000_000
+#: The circles of today, type-only imports counted. The list may only get shorter.
+CIRCLES: set[frozenset[str]] = {
+    frozenset(
+        {
+            "rpsg.evaluation.inputs",
+            "rpsg.evaluation.metrics.fine_tuning",
+            "rpsg.evaluation.metrics.intervals",
+            "rpsg.evaluation.metrics.language_model",
+            "rpsg.evaluation.models",
+            "rpsg.registry",
+        }
+    )
+}
+
+
+def imports() -> dict[str, set[str]]:
+    """For each module the modules of this package that it imports anywhere, for types alone too."""
+    files = {path: path.relative_to(ROOT.parent).with_suffix("").parts for path in ROOT.rglob("*.py")}
+    modules = {".".join(parts).removesuffix(".__init__"): path for path, parts in files.items()}
+    found: dict[str, set[str]] = defaultdict(set)
+    for name, path in modules.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "rpsg":
+                for alias in node.names:
+                    inner = f"{node.module}.{alias.name}"
+                    found[name].add(inner if inner in modules else str(node.module))
+        found[name].discard(name)
+    return found
+
+
+def circles(graph: dict[str, set[str]]) -> set[frozenset[str]]:
+    """Groups of modules that reach each other."""
+    reached: dict[str, set[str]] = {}
+    for start in graph:
+        seen, waiting = set[str](), [start]
+        while waiting:
+            for other in graph.get(waiting.pop(), set()) - seen:
+                seen.add(other)
+                waiting.append(other)
+        reached[start] = seen
+    inside = {name for name, its in reached.items() if name in its}
+    return {
+        frozenset(other for other in inside if other in reached[name] and name in reached[other])
+        for name in inside
+    }
+
+
+def test_modules_do_not_import_each_other_in_circles_even_for_types() -> None:
+    left = circles(imports())
+    assert {circle for circle in left if not any(circle <= known for known in CIRCLES)} == set()
+
+
+def test_the_search_for_circles_finds_one() -> None:
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}
+    assert circles(graph) == {frozenset("abc")}
+    with pytest.raises(CycleError):
+        TopologicalSorter(graph).prepare()
+    assert len(imports()["rpsg.api"]) > 3
+
+
+def test_no_file_of_the_tree_is_large() -> None:
+    """Of what is committed, or would be: a large file stays in every clone for ever."""
+    if not (TREE / ".git").exists():
+        pytest.skip("this copy of the sources has no history that could grow")
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=TREE, capture_output=True, check=True).stdout.decode().split("\0")
+    files = [TREE / name for name in names if name and (TREE / name).is_file()]
+    assert len(files) > 300
+    assert [file.name for file in files if file.stat().st_size > LARGEST] == []
+
+
+def test_no_test_patches_a_private_name_by_string() -> None:
+    """A rename would break it, and nothing says so before it runs."""
+    private = re.compile(r"""setattr\(\s*["']rpsg[\w.]*\._(?!_)\w+["']""")
+    tests = [path for path in sorted((TREE / "tests").rglob("*.py")) if path != Path(__file__)]
+    assert len(tests) > 150
+    assert [path.name for path in tests if private.search(path.read_text(encoding="utf-8"))] == []
