@@ -282,7 +282,7 @@ def test_a_model_at_work_sends_nothing_and_leaves_nothing(name: str, watcher: st
 def test_every_built_in_model_is_among_them() -> None:
     tried = {name for kind in KINDS.values() for name in kind.covers}
     sorts: tuple[registry.Kind, ...] = ("writers", "embedders", "classifiers", "scorers")
-    there = {f"{sort} {name}" for sort in sorts for name in registry.BUILT_IN[sort] if name not in NO_LIBRARY}
+    there = {f"{sort} {name}" for sort in sorts for name in registry.built_in(sort) if name not in NO_LIBRARY}
     assert tried == there
 
 
