@@ -11,10 +11,11 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
+from rpsg.models.thoughts import without_thoughts
 from rpsg.protocols import Message, Request
 from rpsg.stages.prompts import fill
 from rpsg.stages.rng import text_seed
-from rpsg.stages.sanitize import delimiter, fenced, plain, without_thoughts
+from rpsg.stages.sanitize import delimiter, fenced, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -29,14 +29,6 @@ KEPT_CONTROLS = "\n\t"
 _DOUBTFUL = re.compile(r"[^\n\t -~]")
 #: Letters and marks that nobody sees, although Unicode does not count them among the format characters.
 _UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
-#: Where models that think aloud begin and end to do so, as text.
-_THINKING = re.compile(
-    r"(?P<begins><(?:think|thinking|thought|thoughts|reasoning|reflection|seed:think)>|\[THINK\]"
-    r"|<\|channel\|>\s{0,9}(?:analysis|commentary)\b|<\|begin_of_thought\|>)"
-    r"|</(?:think|thinking|thought|thoughts|reasoning|reflection|seed:think)>|\[/THINK\]"
-    r"|<\|channel\|>\s{0,9}final\b|<\|end_of_thought\|>",
-    re.IGNORECASE,
-)
 
 
 def plain(text: str) -> str:
@@ -59,23 +51,6 @@ def _readable(character: str) -> str:
     if unicodedata.category(character)[0] == "C":
         return " " if character.isspace() else ""
     return "" if character in _UNSEEN else character
-
-
-def without_thoughts(text: str) -> str | None:
-    """The text without what a model thinks aloud before it answers; None if it never comes to an end of it.
-
-    A template may open the thinking itself, in the prompt: what stands before an end without a beginning
-    is thought as well.
-    """
-    kept: list[str] = []
-    last, thinking = 0, False
-    for mark in _THINKING.finditer(text):
-        if mark["begins"] is None:
-            kept = kept if thinking else []
-        elif not thinking:
-            kept.append(text[last : mark.start()])
-        last, thinking = mark.end(), mark["begins"] is not None
-    return None if thinking else "".join([*kept, text[last:]])
 
 
 def delimiter(key: bytes, *names: object) -> str:

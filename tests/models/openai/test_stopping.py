@@ -77,7 +77,7 @@ def test_a_server_that_is_not_there_ends_with_an_error_after_some_time(
 
 
 def test_a_server_that_answered_before_is_waited_for_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rpsg.models.openai.client._SHORTEST_PATIENCE", 0.2)
+    monkeypatch.setattr("rpsg.models.openai.client._MIN_PATIENCE", 0.2)
     monkeypatch.setattr("rpsg.models.openai.retry.NEVER_CAME", 0.0)
     acts = iter(["ok"])
     with FaultyServer(lambda _: next(acts, "500")) as server:
