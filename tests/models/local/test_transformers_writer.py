@@ -18,9 +18,7 @@ from rpsg import registry
 from rpsg.errors import ModelError, UsageError
 from rpsg.models.transformers import kv_blocks as tiles
 from rpsg.models.transformers import writer as module
-from rpsg.models.transformers.kv_blocks import tiles_of
-from rpsg.models.transformers.prompts import prompt_of
-from rpsg.models.transformers.sampling_text import draw
+from rpsg.models.transformers.generation import draw, prompt_of, tiles_of
 from rpsg.models.transformers.weights import find_weights
 from rpsg.models.transformers.writer import TransformersWriter
 from rpsg.protocols import Message, Reply, Request
