@@ -16,7 +16,7 @@ from rpsg.errors import PrivacyError
 from rpsg.evaluation.floor import read_finished
 from rpsg.evaluation.output import place
 from rpsg.report.files import write_private, write_public
-from rpsg.stages.presence import CONFIDENT
+from rpsg.stages.resolution import CONFIDENT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,8 +13,18 @@ from scipy import integrate, stats
 
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.testing import FixedNoise
-from rpsg.stages.agreement import Judged, agreement, considered, score, second_is_better
-from rpsg.stages.noisy_argmax import NominalEpsilon, Sigma, choice_sigma, noisy_argmax, scaled
+from rpsg.stages.noisy_choice import (
+    Judged,
+    NominalEpsilon,
+    Sigma,
+    agreement,
+    choice_sigma,
+    considered,
+    noisy_argmax,
+    scaled,
+    score,
+    second_is_better,
+)
 
 SCORES = (0.0, 0.25, 0.5, 0.75, 1.0)
 

@@ -62,7 +62,7 @@ def _facts(reading: Reading) -> dict[str, Any]:
 
 
 def _show(screen: Screen, reading: Reading, words: int, most: int | None) -> None:
-    from rpsg.stages.passages import passages  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.stages.contributions import passages  # noqa: PLC0415  # only when it is needed: the help must be quick
 
     screen.line(PRIVATE, "yellow")
     facts = [("rows", f"{reading.rows:,}"), ("can be used", f"{len(reading.corpus):,}")]

@@ -15,7 +15,7 @@ from rpsg.domains import find_pack, read_pack
 from rpsg.errors import RpsgError, RunError
 from rpsg.evaluation.corpora import Rows
 from rpsg.evaluation.inputs import NoisyCounts
-from rpsg.models.by_digest import check_known
+from rpsg.models.catalog import check_known
 from rpsg.pipeline.execute import execute, fingerprint, load_tools
 from rpsg.pipeline.publish import EVIDENCE, PACK, PLAN, PRIVATE_LEDGER, read_release, release_folder
 from rpsg.plan import Server, read_toml, resolve
@@ -23,8 +23,8 @@ from rpsg.privacy.commitment import commit_to
 from rpsg.privacy.evidence import evidence_file, parse_evidence
 from rpsg.report.files import own_models, own_run
 from rpsg.stages.cards import GROUPS
-from rpsg.stages.labels import labels_found
-from rpsg.stages.presence import is_measured, value_of
+from rpsg.stages.keyphrases import labels_found
+from rpsg.stages.resolution import is_measured, value_of
 from rpsg.storage.own import readable
 from rpsg.storage.readers import read_by_rule
 from rpsg.storage.run_folder import open_vault

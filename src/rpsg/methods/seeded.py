@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rpsg.domains import Pack
     from rpsg.methods.tools import Tools
     from rpsg.plan import Plan
-    from rpsg.protocols import Recogniser
+    from rpsg.protocols import Recognizer
 
 HERE = {
     "embedder": "private texts, abstracts of them and synthetic texts",
@@ -53,20 +53,20 @@ def seed_tools(plan: Plan) -> dict[str, Any]:
 
         made["surrogate"] = FineTuned(plan.paper.surrogate_model, epochs=plan.paper.surrogate_epochs)
     if plan.paper.abstracter == "summariser":
-        from rpsg.models.transformers.summarizer import Seq2SeqSummariser  # noqa: PLC0415  # optional package
+        from rpsg.models.transformers.summarizer import Seq2SeqSummarizer  # noqa: PLC0415  # optional package
 
-        made["summariser"] = Seq2SeqSummariser(plan.paper.summariser)
+        made["summariser"] = Seq2SeqSummarizer(plan.paper.summariser)
     return made
 
 
-def _recogniser(plan: Plan) -> Recogniser:
+def _recogniser(plan: Plan) -> Recognizer:
     if plan.paper.recogniser == "presidio":
-        from rpsg.models.presidio import PresidioRecogniser  # noqa: PLC0415  # optional package
+        from rpsg.models.pii import PresidioRecognizer  # noqa: PLC0415  # optional package
 
-        return PresidioRecogniser(plan.paper.recogniser_model or None)
-    from rpsg.models.pii import PatternRecogniser  # noqa: PLC0415  # only these methods need it
+        return PresidioRecognizer(plan.paper.recogniser_model or None)
+    from rpsg.models.pii import PatternRecognizer  # noqa: PLC0415  # only these methods need it
 
-    return PatternRecogniser()
+    return PatternRecognizer()
 
 
 def seed_names(pack: Pack, tools: Tools) -> dict[str, str]:

@@ -28,7 +28,7 @@ from rpsg.methods.seed_steps import choose_abstracts, draw_seeds, seeding, usabl
 from rpsg.methods.voting import ask_votes, places, vote
 from rpsg.privacy.disclosure import withheld
 from rpsg.protocols import Method
-from rpsg.stages.selection import select
+from rpsg.stages.votes import select
 
 if TYPE_CHECKING:
     from rpsg.domains import Pack

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from rpsg.privacy.accounting import Budget
     from rpsg.privacy.disclosure import Disclosure
     from rpsg.privacy.kernel import Releases
-    from rpsg.protocols import Classifier, Embedder, NoiseSource, Progress, Recogniser, Scorer, Writer
-    from rpsg.stages.abstraction import Summariser
+    from rpsg.protocols import Classifier, Embedder, NoiseSource, Progress, Recognizer, Scorer, Writer
+    from rpsg.stages.abstraction import Summarizer
     from rpsg.stages.contributions import People
     from rpsg.stages.surrogate import Surrogate
     from rpsg.storage.checkpoints import Shelf
@@ -26,8 +26,8 @@ class Tools:
     embedder: Embedder
     sentiment: Classifier
     scorer: Scorer | None = None
-    recogniser: Recogniser | None = None
-    summariser: Summariser | None = None
+    recogniser: Recognizer | None = None
+    summariser: Summarizer | None = None
     surrogate: Surrogate | None = None
 
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from rpsg.errors import UsageError
 from rpsg.models.catalog import CATALOGUE
-from rpsg.models.download import locate
-from rpsg.models.files import models_folder
+from rpsg.models.download import locate, models_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,16 +20,16 @@ if TYPE_CHECKING:
     from rpsg.models.llamacpp.embedder import GgufEmbedder
     from rpsg.models.llamacpp.writer import LlamaCppWriter
     from rpsg.models.onnx.embedder import OnnxEmbedder
-    from rpsg.models.onnx.int8_embedder import Int8Embedder
+    from rpsg.models.onnx.int8 import Int8Embedder
     from rpsg.models.openai.embedder import ServerEmbedder
     from rpsg.models.openai.endpoint import Kind
     from rpsg.models.openai.writer import ServerWriter
+    from rpsg.models.sentiment import VaderSentiment
     from rpsg.models.static import StaticEmbedder
     from rpsg.models.transformers.classifier import TransformersSentiment
     from rpsg.models.transformers.embedder import SentenceTransformersEmbedder
     from rpsg.models.transformers.scorer import TransformersScorer
     from rpsg.models.transformers.writer import TransformersWriter
-    from rpsg.models.vader import VaderSentiment
     from rpsg.plan import Server
     from rpsg.protocols import Classifier, Embedder
 
@@ -139,7 +138,7 @@ def minilm(name: str, *, threads: int | None) -> OnnxEmbedder:
 
 def int8(name: str, *, threads: int | None) -> Int8Embedder:
     """``int8``: the default embedder's own weights; ``int8:FOLDER``: those of another BERT."""
-    from rpsg.models.onnx.int8_embedder import Int8Embedder  # noqa: PLC0415  # optional package
+    from rpsg.models.onnx.int8 import Int8Embedder  # noqa: PLC0415  # optional package
 
     return Int8Embedder(_after_colon(name) or locate(INT8_ASSET), threads=threads)
 
@@ -150,7 +149,7 @@ def static(name: str, *, threads: int | None) -> StaticEmbedder:
 
     if folder := _after_colon(name):
         return StaticEmbedder(folder)
-    from rpsg.models.distilling import distilled  # noqa: PLC0415  # numpy
+    from rpsg.models.static import distilled  # noqa: PLC0415  # numpy
 
     tokenizer = locate(EMBEDDER_ASSET) / "tokenizer.json"
     return StaticEmbedder(distilled(minilm(name, threads=threads), tokenizer, models_folder()))
@@ -201,7 +200,7 @@ def transformers_sentiment(
 
 
 def vader(embedder: Embedder, name: str, **_: int | None) -> VaderSentiment:  # noqa: ARG001  # it reads the texts
-    from rpsg.models.vader import VaderSentiment  # noqa: PLC0415  # optional package
+    from rpsg.models.sentiment import VaderSentiment  # noqa: PLC0415  # optional package
 
     return VaderSentiment()
 

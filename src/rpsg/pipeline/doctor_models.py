@@ -80,9 +80,9 @@ def _of_seeds(name: str, make: Callable[[], Named]) -> Finding:
 
 
 def _summariser(plan: Plan) -> Named:
-    from rpsg.models.transformers.summarizer import Seq2SeqSummariser  # noqa: PLC0415  # optional package
+    from rpsg.models.transformers.summarizer import Seq2SeqSummarizer  # noqa: PLC0415  # optional package
 
-    return Seq2SeqSummariser(plan.paper.summariser)
+    return Seq2SeqSummarizer(plan.paper.summariser)
 
 
 def _surrogate(plan: Plan) -> Named:
@@ -92,9 +92,9 @@ def _surrogate(plan: Plan) -> Named:
 
 
 def _recogniser(plan: Plan) -> Named:
-    from rpsg.models.presidio import PresidioRecogniser  # noqa: PLC0415  # optional package
+    from rpsg.models.pii import PresidioRecognizer  # noqa: PLC0415  # optional package
 
-    return PresidioRecogniser(plan.paper.recogniser_model or None)
+    return PresidioRecognizer(plan.paper.recogniser_model or None)
 
 
 def _made_embedder(plan: Plan) -> Embedder:

@@ -15,11 +15,11 @@ import numpy as np
 
 from rpsg.errors import RpsgError
 from rpsg.methods.budget import safe_size
-from rpsg.stages import presence
+from rpsg.stages import resolution
 from rpsg.stages.cards import is_coarse, shapes
-from rpsg.stages.fit import poor_fit_line
-from rpsg.stages.labels import labels_found
+from rpsg.stages.keyphrases import labels_found
 from rpsg.stages.levels import thinned
+from rpsg.stages.resolution import poor_fit_line
 from rpsg.stages.sketch import poor_share
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rpsg.privacy.evidence import Evidence
     from rpsg.records import Candidate
 
-CONFIDENT = presence.CONFIDENT
+CONFIDENT = resolution.CONFIDENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Noisy:
     @property
     def is_seen(self) -> bool:
         """Whether the count stands out of its noise."""
-        return presence.is_seen(self.count, self.sigma)
+        return resolution.is_seen(self.count, self.sigma)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Coverage:
     def counted(self) -> float | None:
         """The sum of the noisy counts above zero, at least one; None where nothing was counted."""
         counts = [value.noisy.count for value in self.values if value.noisy is not None]
-        return presence.counted(counts) if counts else None
+        return resolution.counted(counts) if counts else None
 
     @property
     def unseen(self) -> list[Value]:
@@ -191,10 +191,10 @@ def _summed(cells: Sequence[int], size: Sequence[int], place: int, sigma: float)
 def _covered(attribute: Attribute, counted: _Counts | None, texts: Sequence[Candidate]) -> Coverage:
     by_group = counted is not None and counted.by_group
     names, headings = (tuple(attribute.groups), attribute.headings) if by_group else (attribute.values, {})
-    said = (presence.value_of(attribute, text.text, text.card.values) for text in texts)
+    said = (resolution.value_of(attribute, text.text, text.card.values) for text in texts)
     have = Counter(headings.get(value, value) if value is not None else None for value in said)
     values = [
         Value(name, None if counted is None else counted.counts[i], have[name])
         for i, name in enumerate(names)
     ]
-    return Coverage(attribute.name, tuple(values), presence.is_measured(attribute), attribute.edges)
+    return Coverage(attribute.name, tuple(values), resolution.is_measured(attribute), attribute.edges)

@@ -14,7 +14,7 @@ from rpsg.errors import ModelError, UsageError, VerificationError
 from rpsg.methods.flows import flows_of
 from rpsg.methods.split import retell
 from rpsg.methods.tools import Job, Tools
-from rpsg.models.by_digest import KNOWN, check_known
+from rpsg.models.catalog import KNOWN, check_known
 from rpsg.pipeline.execute import Silent, load_tools
 from rpsg.pipeline.private_data import NoQuestions, nobody
 from rpsg.pipeline.publish import TEXTS, Made

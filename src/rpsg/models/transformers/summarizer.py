@@ -37,7 +37,7 @@ SOURCE_TOKENS = 512
 NEVER = float("-inf")
 
 
-class Seq2SeqSummariser:
+class Seq2SeqSummarizer:
     """Several different summaries of each text, each a function of that text and of the seed alone.
 
     name: a folder of weights, or OWNER/REPO of a hub that was downloaded before.
@@ -62,7 +62,7 @@ class Seq2SeqSummariser:
     def name(self) -> str:
         return f"summariser:{self._weights.identity}"
 
-    def summarise(
+    def summarize(
         self, texts: Sequence[str], *, count: int, least: int, most: int, sampled: bool, seed: int
     ) -> list[list[str]]:
         """``count`` summaries of each text (fewer when there are not as many different ones).

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.errors import MissingExtraError, ModelError, UsageError
 from rpsg.models.catalog import CATALOGUE
-from rpsg.models.download import locate
-from rpsg.models.files import file_digest
+from rpsg.models.download import file_digest, locate
 from rpsg.models.gguf import read_header
 from rpsg.models.hardware import available_memory
 from rpsg.telemetry import stay_offline
