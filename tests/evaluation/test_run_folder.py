@@ -16,7 +16,7 @@ from rpsg.errors import PrivacyError
 from rpsg.evaluation.output import output_path
 from rpsg.release.reader import Release
 from rpsg.report.files import write_private, write_public
-from rpsg.stages.presence import CONFIDENT
+from rpsg.stages.resolution import CONFIDENT
 
 if TYPE_CHECKING:
     from pathlib import Path

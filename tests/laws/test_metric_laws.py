@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rpsg import registry
+from rpsg.evaluation.runner import find_metric
 from rpsg.testing.laws import MetricLaws
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ class OwnMetric(MetricLaws):
 
     @pytest.fixture
     def metric(self) -> Metric:
-        return registry.metric(self.name)
+        return find_metric(self.name)
 
 
 class TestFrechet(OwnMetric):

@@ -175,7 +175,7 @@ class Three:
 
     name, endpoint = "three", "local_model"
 
-    def summarise(self, texts: Sequence[str], **how: Any) -> list[list[str]]:
+    def summarize(self, texts: Sequence[str], **how: Any) -> list[list[str]]:
         del how
         return [["velvet nickel", "urchin dungeon", "magnet orchid"] for _ in texts]
 

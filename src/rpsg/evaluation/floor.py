@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from rpsg.domains import find_pack
 from rpsg.errors import RpsgError, RunError
 from rpsg.evaluation.corpora import Rows
-from rpsg.models.by_digest import check_known
+from rpsg.models.catalog import check_known
 from rpsg.pipeline.execute import execute
 from rpsg.pipeline.models_of_run import fingerprint, load_tools
 from rpsg.plan import Server, read_toml, resolve
 from rpsg.privacy.commitment import commit_to
 from rpsg.release.reader import CHECK_IT, Release
-from rpsg.stages.presence import is_measured, value_of
+from rpsg.stages.resolution import is_measured, value_of
 from rpsg.storage.layout import EVIDENCE, LEDGER, PACK, PLAN, PRIVATE, PRIVATE_LEDGER, RUN
 from rpsg.storage.readers import read_by_rule
 from rpsg.storage.run_folder import open_vault

@@ -33,14 +33,14 @@ def find_metrics(named: Sequence[str]) -> dict[str, Metric]:
 
     One that cannot be loaded is a UsageError when it was named; else a metric that says so.
     """
-    return {name: registry.metric(name) for name in named} or {
+    return {name: find_metric(name) for name in named} or {
         name: _found(name) for name in registry.names("metrics")
     }
 
 
 def _found(name: str) -> Metric:
     try:
-        return registry.metric(name)
+        return find_metric(name)
     except UsageError as error:
         said = _said(error)
 
@@ -48,6 +48,29 @@ def _found(name: str) -> Metric:
         raise UnavailableError(said)
 
     return unavailable
+
+
+def find_metric(name: str) -> Metric:
+    """The metric called ``name``; UsageError when there is none, or that of a plug-in cannot be loaded."""
+    plugins = {entry.name: entry.value for entry in registry.plugins("metrics")}
+    where = plugins.get(name, "")
+    try:
+        found: Metric = registry.find("metrics", name)
+    except UsageError:
+        raise
+    except Exception as error:
+        if name in registry.built_in("metrics") or name not in plugins:
+            raise
+        raise _unloadable(name, where, f"cannot be loaded: {type(error).__name__}") from error
+    if not callable(found):
+        raise _unloadable(name, where, "is not a function")
+    return found
+
+
+def _unloadable(name: str, where: str, why: str) -> UsageError:
+    return UsageError(
+        f"The metric {name!r} ({where}) {why}.", hint="Repair or remove the package that brings it."
+    )
 
 
 def run_metric(

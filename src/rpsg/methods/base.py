@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from rpsg.privacy.kernel import Releases
     from rpsg.privacy.replay import ReplayKernel
     from rpsg.privacy.unprotected_reads import UnprotectedReads
-    from rpsg.protocols import Classifier, Embedder, NoiseSource, Progress, Reads, Recogniser, Scorer, Writer
+    from rpsg.protocols import Classifier, Embedder, NoiseSource, Progress, Reads, Recognizer, Scorer, Writer
     from rpsg.records import Pool
-    from rpsg.stages.abstraction import Summariser
+    from rpsg.stages.abstraction import Summarizer
     from rpsg.stages.contributions import People
     from rpsg.stages.surrogate import Surrogate
     from rpsg.storage.checkpoints import StageCheckpoints
@@ -36,8 +36,8 @@ class Tools:
     embedder: Embedder
     sentiment: Classifier
     scorer: Scorer | None = None
-    recogniser: Recogniser | None = None
-    summariser: Summariser | None = None
+    recogniser: Recognizer | None = None
+    summariser: Summarizer | None = None
     surrogate: Surrogate | None = None
 
 

@@ -19,8 +19,7 @@ from rpsg.privacy.histogram import Query, RowCells
 from rpsg.stages.candidates import write_variants
 from rpsg.stages.cards import CardModel, card_ballots, cells, in_words, rows_counted
 from rpsg.stages.cosine_filter import drop_copies, drop_near_duplicates
-from rpsg.stages.keyphrases import add_phrases, by_topic, phrase_items
-from rpsg.stages.labels import labels_found
+from rpsg.stages.keyphrases import add_phrases, by_topic, labels_found, phrase_items
 from rpsg.stages.levels import safe_size, thinned
 from rpsg.stages.nll_filter import nll_filter
 from rpsg.stages.rng import stream

@@ -11,9 +11,8 @@ from rpsg.methods.seed_steps import Hundredths, private_texts, private_vectors, 
 from rpsg.privacy.facts import Flow
 from rpsg.records import Candidate, Card, Drop, Pool
 from rpsg.stages.cosine_filter import closest, drop_closest_to_private
-from rpsg.stages.histogram import clipped, ranked, vote_counts
-from rpsg.stages.nll_filter import drop_likeliest, drop_near_private
-from rpsg.stages.representatives import representatives
+from rpsg.stages.nll_filter import drop_likeliest, drop_near_private, representatives
+from rpsg.stages.noisy_choice import clipped, ranked, vote_counts
 from rpsg.stages.rewriting import attempt_of, rewrite_request
 from rpsg.stages.rng import text_seed
 from rpsg.stages.scrub import scrub_identities

@@ -15,11 +15,20 @@ import numpy as np
 
 from rpsg.errors import InfeasibleError, PrivacyError, UsageError
 from rpsg.privacy.facts import Flow
-from rpsg.stages.abstraction import Passes, Seed, SummariserAbstracter, WriterAbstracter, toned
-from rpsg.stages.agreement import Judged, agreement, considered, score, second_is_better
-from rpsg.stages.histogram import vote_counts
+from rpsg.stages.abstraction import Passes, Seed, SummarizerAbstracter, WriterAbstracter, toned
 from rpsg.stages.leak_guard import Guard
-from rpsg.stages.noisy_argmax import NominalEpsilon, Sigma, choice_sigma, noisy_argmax
+from rpsg.stages.noisy_choice import (
+    Judged,
+    NominalEpsilon,
+    Sigma,
+    agreement,
+    choice_sigma,
+    considered,
+    noisy_argmax,
+    score,
+    second_is_better,
+    vote_counts,
+)
 from rpsg.stages.partition import content_tag
 from rpsg.stages.sentiment_guard import judge
 from rpsg.storage.checkpoints import StageResult
@@ -233,7 +242,7 @@ def _abstracter(job: Job, stage: str, seeds: int) -> Abstracter:
         if tools.summariser is None:  # never the writer instead: it may be on another machine
             raise UsageError("The plan asks for a summariser, and there is none.")
         job.progress.start(stage)
-        return SummariserAbstracter(tools.summariser, passes, job.plan.generation.seed)
+        return SummarizerAbstracter(tools.summariser, passes, job.plan.generation.seed)
     told = Hundredths(job.progress, stage).of(seeds * paper.candidates)
     return WriterAbstracter(tools.writer, job.pack, job.plan, passes, job.key, told)
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from rpsg.methods.base import Tools
     from rpsg.plan import Plan
-    from rpsg.protocols import Recogniser
-    from rpsg.stages.abstraction import Summariser
+    from rpsg.protocols import Recognizer
+    from rpsg.stages.abstraction import Summarizer
     from rpsg.stages.surrogate import Surrogate
 
 ALL_TEXTS = "private texts, abstracts of them and synthetic texts"
@@ -71,20 +71,20 @@ def paper_models(plan: Plan) -> dict[str, Callable[[], Any]]:
     return {**seed_models(plan), "surrogate": partial(_surrogate, plan)}
 
 
-def _recogniser(plan: Plan) -> Recogniser:
+def _recogniser(plan: Plan) -> Recognizer:
     if plan.paper.recogniser == "presidio":
-        from rpsg.models.presidio import PresidioRecogniser  # noqa: PLC0415  # optional package
+        from rpsg.models.pii import PresidioRecognizer  # noqa: PLC0415  # optional package
 
-        return PresidioRecogniser(plan.paper.recogniser_model or None)
-    from rpsg.models.pii import PatternRecogniser  # noqa: PLC0415  # only these methods need it
+        return PresidioRecognizer(plan.paper.recogniser_model or None)
+    from rpsg.models.pii import PatternRecognizer  # noqa: PLC0415  # only these methods need it
 
-    return PatternRecogniser()
+    return PatternRecognizer()
 
 
-def _summariser(plan: Plan) -> Summariser:
-    from rpsg.models.transformers.summarizer import Seq2SeqSummariser  # noqa: PLC0415  # optional package
+def _summariser(plan: Plan) -> Summarizer:
+    from rpsg.models.transformers.summarizer import Seq2SeqSummarizer  # noqa: PLC0415  # optional package
 
-    return Seq2SeqSummariser(plan.paper.summariser)
+    return Seq2SeqSummarizer(plan.paper.summariser)
 
 
 def _surrogate(plan: Plan) -> Surrogate:

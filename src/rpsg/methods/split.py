@@ -30,7 +30,7 @@ from rpsg.methods.seeded import check_split, seed_models, split_cautions, split_
 from rpsg.methods.voting import ask_votes, places, vote
 from rpsg.methods.workload import split_explained, split_workload
 from rpsg.privacy.private import withheld
-from rpsg.stages.selection import select
+from rpsg.stages.votes import select
 
 if TYPE_CHECKING:
     from rpsg.domains import Pack

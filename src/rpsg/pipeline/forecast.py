@@ -107,7 +107,7 @@ def _place(plan: Plan, kind: Kind, name: str) -> str:
         if egress.is_loopback(host) and plan.server.this_machine:
             return f"{egress.THIS_MACHINE} ({host}, {egress.BY_THE_PLAN})"
         return host or PROVIDER
-    known = {entry.partition(":")[0] for entry in registry.BUILT_IN[kind]}
+    known = {entry.partition(":")[0] for entry in registry.built_in(kind)}
     built_in = beginning in known or "/" in name or beginning == "hf"
     return egress.THIS_MACHINE if built_in or name.endswith(".gguf") else UNKNOWN_PLACE
 

@@ -15,11 +15,11 @@ import numpy as np
 
 from rpsg.errors import RpsgError
 from rpsg.privacy.sources import noisy_answers
-from rpsg.stages import presence
+from rpsg.stages import resolution
 from rpsg.stages.cards import is_coarse, shapes
-from rpsg.stages.fit import poor_fit_line
-from rpsg.stages.labels import labels_found
+from rpsg.stages.keyphrases import labels_found
 from rpsg.stages.levels import safe_size, thinned
+from rpsg.stages.resolution import poor_fit_line
 from rpsg.stages.sketch import poor_share
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rpsg.privacy.evidence import Evidence
     from rpsg.records import Candidate
 
-CONFIDENT = presence.CONFIDENT
+CONFIDENT = resolution.CONFIDENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Noisy:
     @property
     def is_seen(self) -> bool:
         """Whether the count is larger than its noise explains."""
-        return presence.is_seen(self.count, self.sigma)
+        return resolution.is_seen(self.count, self.sigma)
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Coverage:
     def counted(self) -> float | None:
         """The sum of the noisy counts above zero, at least one; None where nothing was counted."""
         counts = [value.noisy.count for value in self.values if value.noisy is not None]
-        return presence.counted(counts) if counts else None
+        return resolution.counted(counts) if counts else None
 
     @property
     def unseen(self) -> list[Value]:
@@ -188,11 +188,11 @@ def _number(plan: Plan, ledger: Mapping[str, Any], evidence: Mapping[str, Eviden
 def _covered(attribute: Attribute, noisy: NoisyCounts | None, texts: Sequence[Candidate]) -> Coverage:
     counts = None if noisy is None else noisy.counts.get(attribute.name)
     headings = noisy.headings.get(attribute.name, {}) if noisy is not None else {}
-    values = (presence.value_of(attribute, text.text, text.card.values) for text in texts)
+    values = (resolution.value_of(attribute, text.text, text.card.values) for text in texts)
     have = Counter(headings.get(value, value) if value is not None else None for value in values)
     if counts is None or noisy is None:
         found = [Value(name, None, have[name]) for name in attribute.values]
     else:
         sigma = noisy.sigma[attribute.name]
         found = [Value(name, Noisy(int(count), sigma), have[name]) for name, count in counts.items()]
-    return Coverage(attribute.name, tuple(found), presence.is_measured(attribute), attribute.edges)
+    return Coverage(attribute.name, tuple(found), resolution.is_measured(attribute), attribute.edges)

@@ -84,7 +84,7 @@ def read_claimed(folder: Path, ledger: Mapping[str, Any], plugins: Collection[st
     """
     plan = _plan(folder / EVIDENCE / PLAN)
     name = plan.method.name
-    if name not in registry.BUILT_IN["methods"] and name not in plugins:
+    if name not in registry.built_in("methods") and name not in plugins:
         raise VerificationError(
             f"The release was made by the method {name[:60]!a}, which is not one of RPSG's own.",
             hint="If you trust the package that brings it, say so: --allow-plugin NAME",
