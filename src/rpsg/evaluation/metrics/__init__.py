@@ -61,20 +61,20 @@ METRICS: Mapping[str, tuple[str, str]] = {
         "the same classifier's mean F1 over labels",
     ),
     "sentiment_distance": (
-        "rpsg.evaluation.metrics.sentiment:sentiment_distance",
+        "rpsg.evaluation.metrics.attributes:sentiment_distance",
         "total variation of sentiments; lower is better",
     ),
     "sentiment_agreement": (
-        "rpsg.evaluation.metrics.sentiment:sentiment_agreement",
+        "rpsg.evaluation.metrics.attributes:sentiment_agreement",
         "share of texts with the sentiment asked for",
     ),
     "length_distance": (
-        "rpsg.evaluation.metrics.lengths:length_distance",
+        "rpsg.evaluation.metrics.attributes:length_distance",
         "total variation of lengths; lower is better",
     ),
-    "length_mean": ("rpsg.evaluation.metrics.lengths:length_mean", "mean number of words"),
+    "length_mean": ("rpsg.evaluation.metrics.attributes:length_mean", "mean number of words"),
     "self_bleu": (
-        "rpsg.evaluation.metrics.self_bleu:self_bleu",
+        "rpsg.evaluation.metrics.diversity:self_bleu",
         "how well a text is foretold by the others",
     ),
     "self_similarity": ("rpsg.evaluation.metrics.frechet:self_similarity", "mean cosine of two texts"),
