@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 
 from rpsg.models.download import locate
-from rpsg.stages.leak_guard import shares_characters, shares_words
+from rpsg.stages.leak_guard import Traces
+from rpsg.stages.sanitize import readings
 
 WORDS, CHARACTERS, CANDIDATE = 6, 30, 60
 
@@ -26,9 +27,8 @@ def main() -> None:
     for cut in (None, 12, 8, 5, 4, 3):
         found = 0
         for text, candidate in pairs:
-            source = " ".join(text.split()[:cut])
-            most = min(CHARACTERS, max(8, len(source) // 2))
-            found += shares_words(source, candidate, WORDS) or shares_characters(source, candidate, most)
+            traces, ways = Traces.of(" ".join(text.split()[:cut]), WORDS, CHARACTERS), readings(candidate)
+            found += traces.hold_words(ways) or traces.hold_characters(ways)
         print(f"{'whole reviews' if cut is None else f'first {cut} words'}: {found} of {len(pairs)}")
 
 

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rpsg.models.pii import PatternRecognizer
-from rpsg.stages.leak_guard import identities, names_any, shares_words
+from rpsg.stages.leak_guard import Traces, identities, names_any
+from rpsg.stages.sanitize import readings
 from rpsg.storage.run_folder import open_vault
 
 if TYPE_CHECKING:
@@ -66,6 +67,11 @@ def texts_by_stage(stages: Mapping[str, Any]) -> dict[str, Pairs]:
     return found
 
 
+def copied(source: str, text: str) -> bool:
+    """Whether a text holds ``WORDS`` words in a row of its source."""
+    return Traces.of(source, WORDS, len(source)).hold_words(readings(text))
+
+
 def shares(pairs: Pairs, seeds: Mapping[int, str], known: Mapping[int, Identities]) -> dict[str, float]:
     """The share of texts with an 8-gram, and with an identity, of their own seed and of another one."""
     numbers = sorted(seeds)
@@ -73,10 +79,10 @@ def shares(pairs: Pairs, seeds: Mapping[int, str], known: Mapping[int, Identitie
     count = max(len(pairs), 1)
     return {
         "texts": len(pairs),
-        "words": sum(shares_words(seeds[n], text, WORDS) for n, text in pairs) / count,
-        "words_of_another": sum(shares_words(seeds[other[n]], text, WORDS) for n, text in pairs) / count,
-        "names": sum(names_any(text, known[n]) for n, text in pairs) / count,
-        "names_of_another": sum(names_any(text, known[other[n]]) for n, text in pairs) / count,
+        "words": sum(copied(seeds[n], text) for n, text in pairs) / count,
+        "words_of_another": sum(copied(seeds[other[n]], text) for n, text in pairs) / count,
+        "names": sum(names_any(readings(text), known[n]) for n, text in pairs) / count,
+        "names_of_another": sum(names_any(readings(text), known[other[n]]) for n, text in pairs) / count,
     }
 
 

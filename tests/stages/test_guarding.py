@@ -17,12 +17,11 @@ from rpsg.protocols import Span
 from rpsg.stages.leak_guard import (
     Guard,
     Identities,
+    Traces,
     grams,
     names_any,
-    shares_characters,
-    shares_words,
 )
-from rpsg.stages.sanitize import words_of
+from rpsg.stages.sanitize import readings, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -266,15 +265,15 @@ def test_of_a_place_that_a_recognizer_finds_any_telling_word_counts() -> None:
         [("place", "New Haven"), ("organization", "Bank of Ruritania"), ("person", "Will Ng")]
     )
     assert known.names == {"haven", "ruritania"}
-    assert names_any("Some haven of nuts.", known)
-    assert names_any("Will Ng came.", known)
-    assert not names_any("A new bank will come.", known)
+    assert names_any(readings("Some haven of nuts."), known)
+    assert names_any(readings("Will Ng came."), known)
+    assert not names_any(readings("A new bank will come."), known)
 
 
 def test_what_is_no_name_must_stand_there_whole() -> None:
     known = Identities.of([("email", "fred.o@mail.example"), ("date_time", "last Tuesday")])
-    assert names_any("On last, Tuesday they came.", known)
-    assert not names_any("A mail came on Tuesday to Fred.", known)
+    assert names_any(readings("On last, Tuesday they came."), known)
+    assert not names_any(readings("A mail came on Tuesday to Fred."), known)
 
 
 WORDS = st.text(st.sampled_from("abcdeéß"), min_size=3, max_size=8)
@@ -284,21 +283,21 @@ WORDS = st.text(st.sampled_from("abcdeéß"), min_size=3, max_size=8)
 def test_any_word_of_a_name_is_met_in_any_case(name: list[str], data: st.DataObject, after: str) -> None:
     word = data.draw(st.sampled_from(name))
     shown = data.draw(st.sampled_from([word, word.upper(), word.title()]))
-    assert names_any(f"1 x {shown}{after} 2", Identities.of([("person", " ".join(name))]))
+    assert names_any(readings(f"1 x {shown}{after} 2"), Identities.of([("person", " ".join(name))]))
 
 
 @given(st.text("0123456789", min_size=5, max_size=18), st.data())
 def test_a_number_is_met_with_anything_between_its_digits(number: str, data: st.DataObject) -> None:
     between = st.sampled_from(["", " ", "-", ") ", " then ", "\u00a0"])
     shown = "".join(digit + data.draw(between) for digit in number)
-    assert names_any(f"call {shown}.", Identities.of([("phone", number)]))
-    assert not names_any("call nobody", Identities.of([("phone", number)]))
+    assert names_any(readings(f"call {shown}."), Identities.of([("phone", number)]))
+    assert not names_any(readings("call nobody"), Identities.of([("phone", number)]))
 
 
 def test_the_work_does_not_grow_with_text_times_identities() -> None:
     """So many identities against so long a text, one by one, would take minutes."""
     found = [(kind, f"x{i} yz{'abc'[i % 3]}{i}") for i in range(20_000) for kind in ("person", "email")]
-    assert not names_any("nuts are good " * 20_000, Identities.of(found))
+    assert not names_any(readings("nuts are good " * 20_000), Identities.of(found))
 
 
 def test_one_name_found_by_presidio_is_a_whole_identity() -> None:
@@ -323,10 +322,12 @@ def presidio() -> Recognizer:
 
 @given(st.text(st.sampled_from("ab c'.-é\u2019"), max_size=40), st.integers(1, 7))
 def test_a_text_shares_its_own_words_unless_it_has_none(text: str, size: int) -> None:
-    assert shares_words(text, text, size) == bool(words_of(text))
+    assert Traces.of(text, size, 30).hold_words(readings(text)) == bool(words_of(text))
     assert all(len(gram) == size for gram in grams(text, size))
 
 
-@given(st.text(max_size=80), st.text(max_size=80), st.integers(1, 40))
+@given(st.text(max_size=80), st.text(max_size=80), st.integers(1, 8))
 def test_sharing_characters_goes_both_ways(left: str, right: str, most: int) -> None:
-    assert shares_characters(left, right, most) == shares_characters(right, left, most)
+    """Up to eight characters, which half of a short source does not lower."""
+    there = Traces.of(left, 6, most).hold_characters(readings(right))
+    assert there == Traces.of(right, 6, most).hold_characters(readings(left))

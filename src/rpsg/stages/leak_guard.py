@@ -38,8 +38,8 @@ COMMON = frozenset(
         "foundation"
     )
 )
-#: An identity with so many digits is looked for by its digits alone, so many of them in a row at the most:
-#: a telephone number is the same with and without the code of its country.
+#: An identity with at least 5 digits is looked for by its digits alone, in runs of up to 7 of them: a
+#: telephone number is the same with and without the code of its country.
 FEWEST_DIGITS, MOST_DIGITS = 5, 7
 ACTIVE = re.compile(
     r"https?://|www\.|</?[a-z][^>]{0,200}>|```|\]\(|<\||\|>|\[/?INST\]"
@@ -50,7 +50,7 @@ ACTIVE = re.compile(
 )
 
 
-#: Of a short source not more than half may stand in a row, but so many characters always.
+#: A run of up to half of a short source may be repeated, and always one of up to this many characters.
 FEWEST_CHARACTERS = 8
 
 
@@ -92,7 +92,7 @@ class Guard:
             return f"{self.words} words in a row of its source, or all of a shorter one"
         if traces.hold_characters(ways):
             return f"more than {self.characters} characters in a row of its source, or half of a short one"
-        if _names_any(ways, known):
+        if names_any(ways, known):
             return "an identity of its source"
         return ""
 
@@ -131,16 +131,8 @@ def grams(text: str, size: int) -> set[tuple[str, ...]]:
     return {gram for reading in readings(text) for gram in _grams(words_in(reading), size)}
 
 
-def shares_words(source: str, candidate: str, size: int) -> bool:
-    """Whether a candidate holds ``size`` words in a row of its source, or all words of a shorter one.
-
-    A source of one word is copied where the candidate is that word.
-    """
-    return _holds_words(_word_runs(readings(source), size), readings(candidate))
-
-
 def _word_runs(source: Iterable[str], size: int) -> dict[int, set[tuple[str, ...]]]:
-    """The runs of words that make a copy, by their length; under nought the one word that there is."""
+    """The runs of words that make a copy, by their length; the key 0 holds the only word of a source."""
     found: dict[int, set[tuple[str, ...]]] = {}
     for words in filter(None, map(words_in, source)):
         length = min(size, len(words))
@@ -160,15 +152,6 @@ def _holds_words(runs: dict[int, set[tuple[str, ...]]], candidate: Iterable[str]
 
 def _grams(words: Sequence[str], size: int) -> Iterable[tuple[str, ...]]:
     return zip(*(words[start:] for start in range(size)), strict=False)
-
-
-def shares_characters(source: str, candidate: str, most: int) -> bool:
-    """Whether both hold the same run of more than ``most`` characters; case and punctuation do not count."""
-    left, right = (
-        {run for string in _strings(readings(text)) for run in _runs(string, most + 1)}
-        for text in (source, candidate)
-    )
-    return not left.isdisjoint(right)
 
 
 def _strings(ways: Iterable[str]) -> list[str]:
@@ -222,17 +205,13 @@ def _ways(text: str) -> list[str]:
     return list({" ".join(way.split()): way for way in reversed([text, *readings(text)])}.values())
 
 
-def names_any(text: str, known: Identities) -> bool:
-    """Whether a text holds one of the identities of another, whatever the case and punctuation.
+def names_any(ways: Sequence[str], known: Identities) -> bool:
+    """Whether a text, as its ``readings``, holds one of the identities of another, in any case.
 
     Of a name any word is enough, as a whole word: three letters or more, neither title nor ``COMMON``, with
-    or without accents. Of a number the digits count, whatever stands between them. Everything else must
-    stand there whole. The time is linear in the length of the text.
+    or without accents. Of a number the digits count, whatever is between them. Everything else must be there
+    whole. The time is linear in the length of the text.
     """
-    return _names_any(readings(text), known)
-
-
-def _names_any(ways: Sequence[str], known: Identities) -> bool:
     if known.names and not known.names.isdisjoint(_name_words(ways)):
         return True
     if known.digits and not known.digits.isdisjoint(_shown_digits(ways)):
