@@ -16,7 +16,7 @@ from tests.models.local.tiny import causal_folder, character_tokenizer
 
 from rpsg import registry
 from rpsg.errors import ModelError, UsageError
-from rpsg.models.transformers import kv_blocks as tiles
+from rpsg.models.transformers import generation as tiles
 from rpsg.models.transformers import writer as module
 from rpsg.models.transformers.generation import draw, prompt_of, tiles_of
 from rpsg.models.transformers.weights import find_weights
