@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rpsg.protocols import Recognizer
     from rpsg.stages.leak_guard import Identities
 
-WORDS, CHARACTERS = 8, 30
+WORDS = 8
 Pairs = list[tuple[int, str]]  # the number of a seed, and a text made from it
 
 
@@ -67,19 +67,22 @@ def texts_by_stage(stages: Mapping[str, Any]) -> dict[str, Pairs]:
     return found
 
 
+def copied(source: str, text: str) -> bool:
+    """Whether a text holds ``WORDS`` words in a row of its source."""
+    return Traces.of(source, WORDS, len(source)).hold_words(readings(text))
+
+
 def shares(pairs: Pairs, seeds: Mapping[int, str], known: Mapping[int, Identities]) -> dict[str, float]:
     """The share of texts with an 8-gram, and with an identity, of their own seed and of another one."""
     numbers = sorted(seeds)
     other = {number: numbers[(place + 1) % len(numbers)] for place, number in enumerate(numbers)}
-    traces = {number: Traces.of(seed, WORDS, CHARACTERS) for number, seed in seeds.items()}
-    read = [(number, readings(text)) for number, text in pairs]
     count = max(len(pairs), 1)
     return {
         "texts": len(pairs),
-        "words": sum(traces[n].hold_words(ways) for n, ways in read) / count,
-        "words_of_another": sum(traces[other[n]].hold_words(ways) for n, ways in read) / count,
-        "names": sum(names_any(ways, known[n]) for n, ways in read) / count,
-        "names_of_another": sum(names_any(ways, known[other[n]]) for n, ways in read) / count,
+        "words": sum(copied(seeds[n], text) for n, text in pairs) / count,
+        "words_of_another": sum(copied(seeds[other[n]], text) for n, text in pairs) / count,
+        "names": sum(names_any(readings(text), known[n]) for n, text in pairs) / count,
+        "names_of_another": sum(names_any(readings(text), known[other[n]]) for n, text in pairs) / count,
     }
 
 

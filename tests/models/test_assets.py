@@ -210,7 +210,7 @@ def test_every_asset_is_pinned_and_listed(tmp_path: Path) -> None:
     assert not any(row.present for row in rows)
     for asset in CATALOGUE.values():
         assert asset.licence
-        assert all("==" in requirement for requirement in asset.requirements)
+        assert all("==" in part.requirement for file in asset.files for part in file.parts)
         assert all(len(file.sha256) == 64 and file.size > 0 for file in asset.files)
 
 

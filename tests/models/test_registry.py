@@ -10,7 +10,7 @@ import pytest
 from rpsg import registry
 from rpsg.errors import ModelError, UsageError
 from rpsg.methods.base import Method, find_method
-from rpsg.models.fake import FakeEmbedder, FakeWriter
+from rpsg.models.fake import FakeEmbedder, FakeScorer, FakeWriter
 from rpsg.models.llamacpp.writer import LlamaCppWriter
 from rpsg.models.sentiment import NearestSentiment
 
@@ -62,3 +62,10 @@ def test_a_strangers_entry_point_is_a_name_like_any_other(monkeypatch: pytest.Mo
     monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == point.group else [])
     assert "theirs" in registry.names("writers")
     assert registry.writer("theirs").name == "theirs-writer"
+
+
+def test_an_attack_of_another_package_is_found_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint("theirs", "rpsg.models.fake:FakeScorer", "rpsg.attacks")
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == point.group else [])
+    assert registry.names("attacks")["theirs"] == "from rpsg.models.fake"
+    assert registry.find("attacks", "theirs") is FakeScorer

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rpsg.models.pii import PatternRecognizer
@@ -326,8 +326,8 @@ def test_a_text_shares_its_own_words_unless_it_has_none(text: str, size: int) ->
     assert all(len(gram) == size for gram in grams(text, size))
 
 
-@given(st.text(max_size=80), st.text(max_size=80), st.integers(1, 40))
+@given(st.text(max_size=80), st.text(max_size=80), st.integers(1, 8))
 def test_sharing_characters_goes_both_ways(left: str, right: str, most: int) -> None:
-    one, other = Traces.of(left, 6, most), Traces.of(right, 6, most)
-    assume(one.characters == other.characters)
-    assert one.hold_characters(readings(right)) == other.hold_characters(readings(left))
+    """Up to eight characters, which half of a short source does not lower."""
+    there = Traces.of(left, 6, most).hold_characters(readings(right))
+    assert there == Traces.of(right, 6, most).hold_characters(readings(left))

@@ -121,12 +121,12 @@ class Models:
 
     @cached_property
     def sentiment(self) -> Classifier:
-        """What told the mood of the run's texts tells it here too; PrivacyError for one on a server."""
+        """The classifier of the run, or the default one; PrivacyError for one on a server."""
         models = self._plan.models
         found = registry.sentiment(self.embedder, models.sentiment, threads=models.threads)
         if not is_here(found):
             raise PrivacyError(
-                "The mood of real texts is told on this machine only, and this model is on a server.",
+                "The sentiment of real texts is told on this machine only, and this model is on a server.",
                 hint="See: rpsg list classifiers",
             )
         return found

@@ -1,4 +1,4 @@
-"""Runs a metric, ours or a plug-in's, on one row after another: whatever it does, a Measure comes out.
+"""Runs a metric, ours or a plug-in's, for one row after another: whatever it does, a Measure comes out.
 
 What a metric returns is checked and turned into plain values at once, so that a value that no table and no
 JSON can hold costs nothing that was computed before.
@@ -97,7 +97,7 @@ def measure(name: str, metric: Metric, inputs: Inputs) -> Measure:
         found = _checked(name, metric(inputs), inputs)
     except RpsgError as error:
         return _nothing(name, inputs, _said(error))
-    except Exception as error:  # noqa: BLE001  # a stranger's metric may raise anything; its message may quote
+    except Exception as error:  # noqa: BLE001  # a plug-in may raise anything; its message may quote
         return _nothing(name, inputs, f"It failed: {type(error).__name__} in {_location(error)}.")
     if found.value is not None and not math.isfinite(found.value):
         return replace(found, value=None, interval=None, reason="The value is not a finite number.")

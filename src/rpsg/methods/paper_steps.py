@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.stages.abstraction import Seed
     from rpsg.stages.rewriting import Rewrite
-    from rpsg.stages.sentiment_guard import Attempt, Mood
+    from rpsg.stages.sentiment_guard import Attempt, Sentiment
 
 #: By version of the authors' code: the share the cosine filter keeps, the percentile of the NLL filter.
 VERSIONS: Mapping[str, tuple[float, float]] = {
@@ -62,7 +62,7 @@ def rewrite(job: Job, which: Rewrite, stage: str, tasks: Sequence[Task]) -> Pool
             asked = [_request(job, which, tasks[place], attempt) for place in places]
             return [attempt_of(reply) for reply in writer.write(asked, told.of(len(asked), attempt))]
 
-        def moods(texts: Sequence[str]) -> Sequence[Mood]:
+        def moods(texts: Sequence[str]) -> Sequence[Sentiment]:
             return judge(texts, job.tools.sentiment, job.tools.embedder)
 
         made = guarded([t.seed.mood for t in tasks], write, moods, job.plan.paper.sentiment_attempts)

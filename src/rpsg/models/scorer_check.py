@@ -1,7 +1,7 @@
 """A scorer is tried before it is used: do its numbers have anything to do with the text?
 
 Some servers, asked to score a text, answer with the scores of what they wrote themselves, and no error.
-Others shift scores by one token, count padding, or score a text differently in company. Nothing of that
+Others shift scores by one token, count padding, or score a text differently in a batch. Nothing of that
 shows in a table of numbers, so each scorer reads a few sentences first whose answers are known.
 """
 

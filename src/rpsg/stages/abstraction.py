@@ -29,7 +29,7 @@ LONGEST = 1_200
 FEWEST_WORDS = 5
 TOKENS_BESIDE = 24
 STOPS = ('"}', '",')
-#: Of the writer's first pass, which stands in for the beam search of a summarizer.
+#: Of the writer's first pass, which replaces the beam search of a summarizer.
 FIRST_TEMPERATURE = 0.5
 FORM = re.compile(r'(?:```(?:json)?\s*)?\{\s*"summary"\s*:\s*"')
 NUMBER_LIKE_A_MARK = re.compile(r"[0-9a-fA-F]{16,}")
@@ -40,7 +40,8 @@ TONES = {"positive": "Keep positive tone: ", "negative": "Keep negative tone: "}
 class Seed:
     """One private record on its way. ``number`` is its place in the sample; every later stage carries it.
 
-    ``mood`` is "" where texts have none. ``words`` is how long the synthetic text should be.
+    ``mood`` is its sentiment, "" where texts have none (runs keep it under this name). ``words`` is how long
+    the synthetic text should be.
     """
 
     number: int

@@ -42,7 +42,7 @@ class People:
     """The private corpus behind its contribution bound. Nothing is read before it is needed.
 
     ``max_records`` is the bound; None, for a method that protects nobody, bounds nothing. With
-    ``passage_words`` long rows are read in passages of about so many words, and the bound is on these. A
+    ``passage_words`` long rows are read in passages of about that many words, and the bound is on these. A
     replay passes ``read=None``: then every use is an error, which proves that it needed no private data.
     """
 
@@ -86,8 +86,8 @@ class People:
         return self.rows.map(self._embed)
 
     def _embed(self, rows: tuple[Document, ...]) -> npt.NDArray[np.float32]:
-        # In hundredths: how many rows there are is private, and progress ends up in logs. The stage is told
-        # even where all is kept already: of a run that goes on, its absence would tell that no row changed.
+        # In hundredths: how many rows there are is private, and progress ends up in logs. The stage is shown
+        # even if everything is kept already: in a resumed run its absence would tell that no row changed.
         self._progress.start("reading the private texts", 100)
         if self._cache is None:
             blocks = [np.empty((0, self._embedder.dim), np.float32), *self._blocks(rows)]

@@ -38,8 +38,8 @@ COMMON = frozenset(
         "foundation"
     )
 )
-#: An identity with so many digits is looked for by its digits alone, so many of them in a row at the most:
-#: a telephone number is the same with and without the code of its country.
+#: An identity with at least 5 digits is looked for by its digits alone, in runs of up to 7 of them: a
+#: telephone number is the same with and without the code of its country.
 FEWEST_DIGITS, MOST_DIGITS = 5, 7
 ACTIVE = re.compile(
     r"https?://|www\.|</?[a-z][^>]{0,200}>|```|\]\(|<\||\|>|\[/?INST\]"
@@ -50,7 +50,7 @@ ACTIVE = re.compile(
 )
 
 
-#: Of a short source not more than half may stand in a row, but so many characters always.
+#: A run of up to half of a short source may be repeated, and always one of up to this many characters.
 FEWEST_CHARACTERS = 8
 
 
@@ -132,11 +132,7 @@ def grams(text: str, size: int) -> set[tuple[str, ...]]:
 
 
 def _word_runs(source: Iterable[str], size: int) -> dict[int, set[tuple[str, ...]]]:
-    """The runs of words that make a copy, by their length; under nought the one word that there is.
-
-    Of a source with fewer words all of them make a copy. One of a single word is copied where that word is
-    the whole candidate.
-    """
+    """The runs of words that make a copy, by their length; the key 0 holds the only word of a source."""
     found: dict[int, set[tuple[str, ...]]] = {}
     for words in filter(None, map(words_in, source)):
         length = min(size, len(words))
@@ -210,11 +206,11 @@ def _ways(text: str) -> list[str]:
 
 
 def names_any(ways: Sequence[str], known: Identities) -> bool:
-    """Whether a text, given by its ``readings``, holds one of the identities of another.
+    """Whether a text, as its ``readings``, holds one of the identities of another, in any case.
 
-    Case and punctuation do not count. Of a name any word is enough, as a whole word: three letters or more,
-    neither title nor ``COMMON``, with or without accents. Of a number the digits count, whatever is between
-    them. Everything else must be there whole. The time is linear in the length of the text.
+    Of a name any word is enough, as a whole word: three letters or more, neither title nor ``COMMON``, with
+    or without accents. Of a number the digits count, whatever is between them. Everything else must be there
+    whole. The time is linear in the length of the text.
     """
     if known.names and not known.names.isdisjoint(_name_words(ways)):
         return True

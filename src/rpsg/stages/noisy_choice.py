@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 NominalEpsilon = NewType("NominalEpsilon", float)
 Sigma = NewType("Sigma", float)
 
-#: The noise is drawn in whole steps: so many of them make one sigma.
+#: The noise is drawn in whole steps, this many to one sigma.
 STEPS_A_SIGMA = 128
 NO_TARGET = 0.5
 
@@ -98,7 +98,7 @@ class Judged:
     confidence: float
 
     def fits(self, least: float) -> bool:
-        """Whether it surely has the mood of its source."""
+        """Whether it surely has the sentiment of its source."""
         return self.agreement == 1.0 and self.confidence >= least
 
 

@@ -24,7 +24,7 @@ MANY = 0.25
 
 
 def is_seen(count: float, sigma: float) -> bool:
-    """Whether a count stands out of its noise; ``sigma`` is the standard deviation of that."""
+    """Whether a count is significant; ``sigma`` is the standard deviation of its noise."""
     return count > CONFIDENT * sigma
 
 

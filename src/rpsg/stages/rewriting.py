@@ -1,7 +1,7 @@
 """The two rewrites of the paper: an abstraction becomes a variant, a variant becomes a text of the corpus.
 
 Both are asked with prompts of the domain pack (``first_rewrite.txt``, ``second_rewrite.txt``), which name the
-mood and the length wanted. Neither is shown more than one text, and neither a private one.
+sentiment and the length wanted. Neither is shown more than one text, and neither a private one.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ REMARK = re.compile(
 
 
 def rewrite_request(
-    pack: Pack, plan: Plan, which: Rewrite, source: str, mood: str, words: int, number: int, attempt: int
+    pack: Pack, plan: Plan, which: Rewrite, source: str, sentiment: str, words: int, number: int, attempt: int
 ) -> Request:
     """The request for the text with this number; each attempt draws anew."""
     fields = {
         "kind": pack.text,
         "about": plan.corpus.about or pack.about,
-        "sentiment": mood,
+        "sentiment": sentiment,
         "words": str(words),
         "fewest": str(max(1, round(SHORTEST * words))),
         "most": str(max(1, round(LONGEST * words))),

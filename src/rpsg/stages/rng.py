@@ -11,7 +11,7 @@ import numpy as np
 
 
 def stream(seed: int, *names: object) -> np.random.Generator:
-    """A generator of its own for each purpose, so that no stage shifts the draws of another."""
+    """A separate generator for each purpose, so that no stage shifts the draws of another."""
     digest = hashlib.sha256("\0".join(["rpsg-stream/1", str(seed), *map(str, names)]).encode()).digest()
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "big")))
 

@@ -26,7 +26,7 @@ TEMPLATE = re.compile(
     r"|^[^\S\n]*#{1,6}\s*(?:instruction|response|system|assistant|user|human|input|output)s?\s*:?",
     re.IGNORECASE | re.MULTILINE,
 )
-#: Marks within marks are taken out layer by layer, so often at the most; then what marks are made of goes.
+#: Marks within marks are removed layer by layer, at most this often; then all characters of marks go.
 #: A record of a hundred thousand layers would otherwise cost the square of its length.
 LAYERS = 8
 _MADE_OF = str.maketrans(dict.fromkeys("<>[]|#\uff5c", " "))

@@ -1,8 +1,8 @@
-"""The sentiment guard: texts that miss the mood of their seed are written again, up to four times.
+"""The sentiment guard: texts that miss the sentiment of their seed are written again, up to four times.
 
-A long text is judged by windows of 512 characters, one every 400: the mood of most windows is the text's,
-and its confidence is the mean over the windows that have it. All texts that are still to be written go to
-the writer together, one call for each attempt.
+A long text is judged by windows of 512 characters, one every 400. The sentiment of most windows is that of
+the text, and its confidence is the mean over these windows. All texts that are still to be written go to the
+writer together, one call for each attempt.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Confident(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Mood:
+class Sentiment:
     """What a text sounds like, and how sure that is (0 to 1)."""
 
     value: str
@@ -55,8 +55,8 @@ def windows(text: str, width: int = WINDOW, stride: int = STRIDE) -> list[str]:
     return [text[start : start + width] for start in starts]
 
 
-def judge(texts: Sequence[str], classifier: Classifier, embedder: Embedder) -> list[Mood]:
-    """The mood of each text: of equally many windows the one that comes first in ``classifier.values``."""
+def judge(texts: Sequence[str], classifier: Classifier, embedder: Embedder) -> list[Sentiment]:
+    """The sentiment of each text; in a tie between windows, the first in ``classifier.values``."""
     if not texts:
         return []
     parts = [(i, part) for i, text in enumerate(texts) for part in windows(text)]
@@ -64,61 +64,61 @@ def judge(texts: Sequence[str], classifier: Classifier, embedder: Embedder) -> l
     vectors = embedder.embed(pieces)
     values = classifier.classify(pieces, vectors)
     sure = classifier.confidences(pieces, vectors) if isinstance(classifier, Confident) else None
-    by_text: list[list[Mood]] = [[] for _ in texts]
+    by_text: list[list[Sentiment]] = [[] for _ in texts]
     for place, (i, _) in enumerate(parts):
-        by_text[i].append(Mood(values[place], sure[place] if sure is not None else -1.0))
+        by_text[i].append(Sentiment(values[place], sure[place] if sure is not None else -1.0))
     return [_majority(found, classifier.values) for found in by_text]
 
 
-def _majority(found: Sequence[Mood], order: Sequence[str]) -> Mood:
+def _majority(found: Sequence[Sentiment], order: Sequence[str]) -> Sentiment:
     """Without confidences of its windows a text is as sure as they are of one mind."""
-    counts = Counter(mood.value for mood in found)
+    counts = Counter(sentiment.value for sentiment in found)
     rank = {value: place for place, value in enumerate(order)}
     value = min(counts, key=lambda v: (-counts[v], rank.get(v, len(rank))))
-    told = [mood.confidence for mood in found if mood.value == value]
+    told = [sentiment.confidence for sentiment in found if sentiment.value == value]
     share = counts[value] / len(found)
-    return Mood(value, float(np.mean(told)) if told[0] >= 0 else share)
+    return Sentiment(value, float(np.mean(told)) if told[0] >= 0 else share)
 
 
 def guarded(
     targets: Sequence[str],
     write: Callable[[Sequence[int], int], Sequence[Attempt]],
-    moods: Callable[[Sequence[str]], Sequence[Mood]],
+    sentiments: Callable[[Sequence[str]], Sequence[Sentiment]],
     attempts: int,
-) -> list[tuple[Attempt, Mood | None]]:
-    """For each place the text that surest has its mood; the surest of any mood when none has it.
+) -> list[tuple[Attempt, Sentiment | None]]:
+    """For each place the text that surest has its sentiment; the surest of any sentiment when none has it.
 
     Args:
-        targets: the mood wanted at each place; "" for any, which the first usable text has.
+        targets: the sentiment wanted at each place; "" for any, which the first usable text has.
         write: ``write(places, attempt)`` gives a new text for each of these places.
-        moods: what texts sound like.
-        attempts: how often a place is written at the most.
+        sentiments: what texts sound like.
+        attempts: how often a place is written at most.
     """
-    best: list[tuple[Attempt, Mood | None]] = [(Attempt("", "not written"), None)] * len(targets)
+    best: list[tuple[Attempt, Sentiment | None]] = [(Attempt("", "not written"), None)] * len(targets)
     open_places = list(range(len(targets)))
     for attempt in range(attempts):
         if not open_places:
             break
         new = write(open_places, attempt)
         usable = [i for i, made in enumerate(new) if not made.problem]
-        found = dict(zip(usable, moods([new[i].text for i in usable]), strict=True))
+        found = dict(zip(usable, sentiments([new[i].text for i in usable]), strict=True))
         for i, place in enumerate(open_places):
             best[place] = _better(best[place], (new[i], found.get(i)), targets[place])
         open_places = [place for place in open_places if not _settled(best[place], targets[place])]
     return best
 
 
-def _settled(made: tuple[Attempt, Mood | None], target: str) -> bool:
-    mood = made[1]
-    return mood is not None and (not target or mood.value == target)
+def _settled(made: tuple[Attempt, Sentiment | None], target: str) -> bool:
+    sentiment = made[1]
+    return sentiment is not None and (not target or sentiment.value == target)
 
 
 def _better(
-    old: tuple[Attempt, Mood | None], new: tuple[Attempt, Mood | None], target: str
-) -> tuple[Attempt, Mood | None]:
-    def rank(made: tuple[Attempt, Mood | None]) -> tuple[bool, bool, float]:
-        mood = made[1]
-        return mood is not None, _settled(made, target), mood.confidence if mood else 0.0
+    old: tuple[Attempt, Sentiment | None], new: tuple[Attempt, Sentiment | None], target: str
+) -> tuple[Attempt, Sentiment | None]:
+    def rank(made: tuple[Attempt, Sentiment | None]) -> tuple[bool, bool, float]:
+        sentiment = made[1]
+        return sentiment is not None, _settled(made, target), sentiment.confidence if sentiment else 0.0
 
     if old[0].problem == "not written":
         return new

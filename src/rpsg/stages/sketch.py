@@ -10,7 +10,7 @@ any number of rounds.
 
 Axes, centre and scale are fitted to the drafts alone, before the question is asked. They are whole numbers on
 a lattice, and so is every private embedding: the coordinates of a row are then exact, whichever rows lie
-beside it (``lattice.py``), and everything after them is done entry by entry.
+beside it (``exact_similarity``), and everything after them is done entry by entry.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float32]
 CHUNK = 2_048
-SCORES = 1 << 24  # similarities held at a time: 64 MiB at the most
+SCORES = 1 << 24  # similarities held at a time: 64 MiB at most
 NEIGHBOURS = 10
 VOTE_FLOOR = 0
 

@@ -114,7 +114,7 @@ class GgufEmbedder:
         except (ValueError, TypeError, KeyError, IndexError):
             row = np.zeros(0)  # told below; what the server said may hold the text
         norm = float(np.linalg.norm(row)) if row.shape == (self._dim,) else 0.0
-        if not np.isfinite(norm) or norm == 0:  # no error: whether a run goes on must not hang on one record
+        if not np.isfinite(norm) or norm == 0:  # no error: no run may end because of one record
             return np.zeros(self._dim, dtype=np.float32)
         return (row / norm).astype(np.float32)
 

@@ -22,7 +22,7 @@ class ServerWriter(ServerModel):
     """Texts from ``model`` on the server that the plan's section ``[server]`` describes.
 
     kind: "openai" for every server that speaks that API, "azure" where ``model`` is a deployment.
-    first_pause: seconds before a failed request is asked again for the first time.
+    first_pause: seconds before a failed request is sent again for the first time.
 
     Nothing is sent before the first ``write``. Raises UsageError for an address that cannot be used.
     """

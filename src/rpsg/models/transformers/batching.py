@@ -1,8 +1,8 @@
 """Work on several cores with one thread of torch each.
 
-Threads of one matrix product wait for each other in a loop that burns the core: on two busy cores a step
-with two threads was found ten times slower than with one. Several texts at once, each on one core, has no
-such waiting, and a result does not depend on how many cores there are.
+The threads of one matrix product wait for each other in a busy loop: on two busy cores a step with two
+threads was ten times slower than with one. Several texts at once, each on one core, need no such waiting,
+and a result does not depend on the number of cores.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def prompt_of(index: int, request: Request, tokenizer: Any, *, documents: bool =
     """The request in the model's own chat template; in a model without one, a text to go on with.
 
     ``documents``: what is a document is a text to go on with even where there is a template. The answer's
-    first words follow the template's mark of an answer, so the model goes on after them.
+    first words follow the template's mark of an answer, so the model continues after them.
     """
     if has_template(tokenizer) and not (documents and is_document(request)):
         text = _rendered(request.messages, tokenizer) + request.begins

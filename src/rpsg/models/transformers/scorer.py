@@ -6,7 +6,7 @@ a model without one, its mark of an end, which is what stood between texts when 
 token is scored too, and n tokens give n numbers.
 
 A text longer than the window is read in windows that overlap by half; a token is scored in the first
-window that holds it, so after at least half a window of what stands before it.
+window that holds it, so after at least half a window of what precedes it.
 """
 
 from __future__ import annotations

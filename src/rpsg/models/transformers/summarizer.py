@@ -65,7 +65,7 @@ class Seq2SeqSummarizer:
     def summarize(
         self, texts: Sequence[str], *, count: int, least: int, most: int, sampled: bool, seed: int
     ) -> list[list[str]]:
-        """``count`` summaries of each text (fewer when there are not as many different ones).
+        """``count`` summaries of each text (fewer when fewer different ones are found).
 
         By diverse beam search, or drawn when ``sampled``; of ``least`` to ``most`` tokens.
         """
@@ -198,7 +198,7 @@ def _only(scores: Any, token: int) -> Any:
 
 
 def repeated(prefix: list[int], size: int) -> set[int]:
-    """The tokens that would end a run of ``size`` tokens that stands in the prefix already."""
+    """The tokens that would complete a run of ``size`` tokens that the prefix already contains."""
     if size < 1 or len(prefix) + 1 < size:
         return set()
     tail = prefix[len(prefix) - size + 1 :]

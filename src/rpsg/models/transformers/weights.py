@@ -201,7 +201,7 @@ def import_torch() -> Any:
 
 
 def state_name(model: Any) -> str:
-    """What transformers calls the state that a model goes on from: ``cache``, once ``past_key_values``."""
+    """What transformers calls the state from which a model continues: ``cache``, once ``past_key_values``."""
     return "cache" if "cache" in signature(model.forward).parameters else "past_key_values"
 
 

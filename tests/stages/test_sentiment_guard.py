@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rpsg.models.fake import FakeEmbedder
-from rpsg.stages.sentiment_guard import Attempt, Mood, guarded, judge, windows
+from rpsg.stages.sentiment_guard import Attempt, Sentiment, guarded, judge, windows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,14 +40,14 @@ def test_windows_cover_the_text_and_are_no_wider_than_allowed(text: str) -> None
 
 def test_most_windows_decide_and_their_share_is_how_sure() -> None:
     text = "no " * 171 + "yes " * 250
-    (mood,) = judge([text], Moody(), FakeEmbedder())  # type: ignore[arg-type]  # a plain class
-    assert mood.value == "positive"
-    assert mood.confidence == pytest.approx(3 / 4)
+    (sentiment,) = judge([text], Moody(), FakeEmbedder())  # type: ignore[arg-type]  # a plain class
+    assert sentiment.value == "positive"
+    assert sentiment.confidence == pytest.approx(3 / 4)
 
 
 def test_a_classifier_that_says_how_sure_it_is_is_believed() -> None:
     found = judge(["yes " * 25, "no"], SurelyMoody(), FakeEmbedder())  # type: ignore[arg-type]  # a plain class
-    assert found == [Mood("positive", 0.1), Mood("negative", 0.002)]
+    assert found == [Sentiment("positive", 0.1), Sentiment("negative", 0.002)]
 
 
 def test_nobody_is_judged_without_texts() -> None:
@@ -64,10 +64,10 @@ def run(
         texts = [answers[place][attempt] for place in places]
         return [Attempt(text, "" if text else "failed") for text in texts]
 
-    def moods(texts: Sequence[str]) -> list[Mood]:
-        return [Mood(text.split()[0], float(text.split()[1])) for text in texts]
+    def sentiments(texts: Sequence[str]) -> list[Sentiment]:
+        return [Sentiment(text.split()[0], float(text.split()[1])) for text in texts]
 
-    found = guarded(targets, write, moods, attempts)
+    found = guarded(targets, write, sentiments, attempts)
     return [made.text or made.problem for made, _ in found], asked
 
 
