@@ -11,7 +11,7 @@ import json
 
 from rpsg.models.download import locate
 from rpsg.stages.leak_guard import Traces
-from rpsg.stages.reading import readings
+from rpsg.stages.sanitize import readings
 
 WORDS, CHARACTERS, CANDIDATE = 6, 30, 60
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from rpsg import registry
 from rpsg.evaluation.inputs import Inputs, Texts
 from rpsg.evaluation.models import Models
-from rpsg.evaluation.runner import measure
+from rpsg.evaluation.runner import find_metric, measure
 from rpsg.models.download import locate
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def main() -> None:
         )
         inputs = Inputs(corpus, real, models, seed=draw)
         for name in names:
-            told = measure(name, registry.metric(name), inputs)
+            told = measure(name, find_metric(name), inputs)
             if told.value is not None and told.interval is not None:
                 found[name].append((told.value, *told.interval))
     print("| metric | width, held |\n|---|---|")

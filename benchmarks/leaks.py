@@ -6,7 +6,7 @@
 For the operator of a run of the method paper, who has its private folder: it reads the stages that the run
 kept there. For each stage it prints the share of texts that hold an 8-gram of their own seed (or all of a
 shorter one; both read as the guard reads them), and the share
-that hold a word of a name, the digits of a number or another identity that a recogniser finds in their own
+that hold a word of a name, the digits of a number or another identity that a recognizer finds in their own
 seed; in brackets the same with the seed of another text, which is what chance does. A share of nought is a
 count, and no proof.
 """
@@ -19,15 +19,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rpsg.models.pii import PatternRecogniser
+from rpsg.models.pii import PatternRecognizer
 from rpsg.stages.leak_guard import Traces, identities, names_any
-from rpsg.stages.reading import readings
+from rpsg.stages.sanitize import readings
 from rpsg.storage.run_folder import open_vault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rpsg.protocols import Recogniser
+    from rpsg.protocols import Recognizer
     from rpsg.stages.leak_guard import Identities
 
 WORDS, CHARACTERS = 8, 30
@@ -83,20 +83,20 @@ def shares(pairs: Pairs, seeds: Mapping[int, str], known: Mapping[int, Identitie
     }
 
 
-def recogniser_of(spacy: str | None) -> Recogniser:
+def recognizer_of(spacy: str | None) -> Recognizer:
     """Presidio with a model that knows names, or patterns alone."""
     if spacy is None:
-        return PatternRecogniser()
-    from rpsg.models.presidio import PresidioRecogniser  # noqa: PLC0415  # optional package
+        return PatternRecognizer()
+    from rpsg.models.pii import PresidioRecognizer  # noqa: PLC0415  # optional package
 
-    return PresidioRecogniser(spacy)
+    return PresidioRecognizer(spacy)
 
 
-def measure(run: Path, recogniser: Recogniser) -> dict[str, dict[str, float]]:
+def measure(run: Path, recognizer: Recognizer) -> dict[str, dict[str, float]]:
     """The figures of all stages of one run."""
     stages = shelf(run)
     seeds = {seed["number"]: seed["text"] for seed in stages["seeds"]}
-    found = identities(list(seeds.values()), recogniser)
+    found = identities(list(seeds.values()), recognizer)
     known = dict(zip(seeds, found, strict=True))
     return {stage: shares(pairs, seeds, known) for stage, pairs in texts_by_stage(stages).items()}
 
@@ -122,9 +122,9 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--spacy", help="an installed spaCy model; without one names of people are not known")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args(words)
-    recogniser = recogniser_of(args.spacy)
+    recognizer = recognizer_of(args.spacy)
     for run in args.runs:
-        figures = measure(run, recogniser)
+        figures = measure(run, recognizer)
         print(json.dumps(figures) if args.json else table(figures))
 
 

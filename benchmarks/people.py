@@ -34,11 +34,11 @@ import numpy as np
 
 import rpsg
 from quality import STUDENT, Remembering, read_texts
-from rpsg import registry
 from rpsg.domains import find_pack
 from rpsg.errors import InfeasibleError
 from rpsg.evaluation.inputs import Inputs, Texts, UnavailableError
 from rpsg.evaluation.models import Models
+from rpsg.evaluation.runner import find_metric
 from rpsg.models.download import locate
 from rpsg.pipeline.execute import execute
 from rpsg.pipeline.models_of_run import load_tools
@@ -104,7 +104,7 @@ def measured(texts: Sequence[str], held_out: Texts, models: Models, seed: int) -
     found: dict[str, float | None] = {"texts": len(texts)}
     for name in METRICS:
         try:
-            found[name] = registry.metric(name)(inputs).value
+            found[name] = find_metric(name)(inputs).value
         except UnavailableError:
             found[name] = None
     return found

@@ -64,7 +64,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def pulled_models() -> Path:
     """Where the weights lie that `make test` pulled, before any test moves the state folder."""
-    from rpsg.models.files import models_folder
+    from rpsg.models.download import models_folder
 
     return Path(os.environ.get("RPSG_MODELS") or models_folder())
 

@@ -18,8 +18,7 @@ from rpsg.version import VERSION
 
 if TYPE_CHECKING:
     from rpsg.api import evaluate, make_plan, preview, read_run, run, synthesize, verify
-    from rpsg.evaluation.inputs import Measure
-    from rpsg.evaluation.table import Line, Report
+    from rpsg.results import Line, Measure, Report
 
 __version__ = VERSION
 __all__ = [
@@ -35,16 +34,12 @@ __all__ = [
     "verify",
 ]
 #: Names that are not in ``rpsg.api``: what ``evaluate`` gives.
-_ELSEWHERE = {
-    "Line": "rpsg.evaluation.table",
-    "Measure": "rpsg.evaluation.inputs",
-    "Report": "rpsg.evaluation.table",
-}
+_RESULTS = ("Line", "Measure", "Report")
 
 switch_off()
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        return getattr(import_module(_ELSEWHERE.get(name, "rpsg.api")), name)
+        return getattr(import_module("rpsg.results" if name in _RESULTS else "rpsg.api"), name)
     raise AttributeError(f"module 'rpsg' has no attribute {name!r}")

@@ -12,9 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from rpsg.evaluation.table import Report
     from rpsg.protocols import Embedder, Progress
-    from rpsg.results import Finding, Preview, Run, Verification
+    from rpsg.results import Finding, Preview, Report, Run, Verification
     from rpsg.storage.readers import Reading
 
 
@@ -216,6 +215,6 @@ def read_run(path: str | Path) -> Run:
     RunError when there is no finished run or a file of it is damaged, VerificationError when its release
     holds what no release has.
     """
-    from rpsg.pipeline.publish import read_any_release  # noqa: PLC0415  # as above
+    from rpsg.release import reader  # noqa: PLC0415  # as above
 
-    return read_any_release(path_of(path, "path"))
+    return reader.read_run(path_of(path, "path"))

@@ -48,7 +48,7 @@ def _run_error(doing: str, error: OSError) -> RunError:
     if error.errno in _DISK_FULL:
         return RunError(
             f"The disk is full: cannot {doing}. Nothing was left half-written.",
-            hint="Free some space (df -h shows where) and run the same command again; it goes on from here.",
+            hint="Free some space (df -h shows where), then run the same command again: it resumes.",
         )
     reason = os.strerror(error.errno) if error.errno else "the operating system refused"
     return RunError(
@@ -58,7 +58,7 @@ def _run_error(doing: str, error: OSError) -> RunError:
 
 
 def private_dir(path: Path) -> Path:
-    """Make (or tighten) a directory that only its owner can open, whatever the umask; gives ``path`` back.
+    """Make (or tighten) a directory that only its owner can open, whatever the umask; returns ``path``.
 
     Raises:
         RunError: ``path`` is a link, a file or another user's, or cannot be made.
@@ -229,7 +229,7 @@ def drop_torn_line(path: Path) -> None:
             os.fsync(descriptor)
 
 
-def read_lines(path: Path) -> list[dict[str, Any]]:
+def read_journal(path: Path) -> list[dict[str, Any]]:
     """The JSON objects of a private journal, one a line, without a torn last line; [] if there is no file.
 
     Raises:

@@ -154,7 +154,7 @@ class Span:
 
 
 @runtime_checkable
-class Recogniser(Protocol):
+class Recognizer(Protocol):
     """Finds what may point to a person."""
 
     @property

@@ -1,13 +1,20 @@
-"""What commands hand back: a finished run, a preview of one, the outcome of a check. Plain data."""
+"""What commands return: a finished run, a preview, a verification, an evaluation. Plain data."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+import math
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+Interval = tuple[float, float]
+#: The form of an evaluation as JSON.
+FORMAT = "rpsg-evaluation/1"
+INTERNAL = "internal: reads private text; do not publish with the release"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +40,7 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a run will use of something that can be limited: about, at the most, and the cap; None: not known.
+    """The expected and the largest use of something that can be limited, and its cap; None: not known.
 
     ``option`` is the option that sets the cap.
     """
@@ -97,22 +104,20 @@ class Bill:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A finished run. ``ledger`` is the public ledger.
+    """A finished run: ``path`` is its folder, ``release`` the folder that may be shared.
 
-    ``timings`` are seconds of the stages of writing. How long a stage took that read private texts is
-    private, and is in private/timings.json alone.
+    ``records`` are the rows of the corpus, ``ledger`` is the public ledger, ``timings`` are the seconds of
+    the stages that wrote texts. How long a stage took that read private texts is private, and stands in the
+    private folder alone.
     """
 
     path: Path
+    release: Path
     texts: tuple[str, ...]
     records: tuple[Mapping[str, Any], ...]
     ledger: Mapping[str, Any]
     summary: str
     timings: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def release(self) -> Path:
-        return self.path / "release"
 
     @property
     def epsilon(self) -> float | None:
@@ -155,3 +160,226 @@ class Verification:
     @property
     def ok(self) -> bool:
         return bool(self.checks) and all(check.ok for check in self.checks)
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One number and everything that is needed to read it.
+
+    ``interval`` aims to hold, for 95 of 100 draws of as many texts, the mean of what all such draws give; how
+    near each metric comes is measured in docs/evaluation.md. None where it is not known.
+    ``n_real`` is None for a metric that reads no real text: only such a measure is public.
+    ``higher_is_better`` is None where the real texts' own value is what a corpus should come near to.
+    ``model`` names what was used beside the texts; ``details`` holds tables and histograms for a report.
+    """
+
+    name: str
+    value: float | None
+    interval: Interval | None = None
+    n_synthetic: int = 0
+    n_real: int | None = None
+    model: str = ""
+    seed: int = 0
+    higher_is_better: bool | None = None
+    reason: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def internal(self) -> bool:
+        """Whether real texts were read for it: then it must not be published with a release."""
+        return self.n_real is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One metric of three corpora of the same size; ``floor`` and ``ceiling`` may be missing."""
+
+    name: str
+    corpus: Measure
+    floor: Measure | None = None
+    ceiling: Measure | None = None
+
+    @property
+    def score(self) -> float | None:
+        """How far from floor (0) to ceiling (1) the corpus is; None where one of the three is missing."""
+        return self.scaled(self.corpus.value)
+
+    def scaled(self, value: float | None) -> float | None:
+        """Where ``value`` lies between floor (0) and ceiling (1); None where that cannot be said."""
+        floor, ceiling = _value(self.floor), _value(self.ceiling)
+        if floor is None or ceiling is None or value is None or math.isclose(floor, ceiling, abs_tol=1e-12):
+            return None
+        return (value - floor) / (ceiling - floor)
+
+    @property
+    def informative(self) -> bool | None:
+        """Whether the ceiling is better than the floor by more than chance; None where it is not known.
+
+        A metric on which real texts do no better than the floor tells nothing about what lies between. What
+        chance can do is only known where both have an interval, which takes enough texts.
+        """
+        floor, ceiling = _value(self.floor), _value(self.ceiling)
+        chance = (reach(self.floor), reach(self.ceiling))
+        if floor is None or ceiling is None or chance[0] is None or chance[1] is None:
+            return None
+        gap = ceiling - floor
+        if self.corpus.higher_is_better is None:
+            gap = abs(gap)
+        elif not self.corpus.higher_is_better:
+            gap = -gap
+        return bool(gap > math.hypot(chance[0], chance[1]))
+
+    @property
+    def internal(self) -> bool:
+        """Whether a number on this line was computed from real texts (the ceiling row always is)."""
+        return self.corpus.internal or _value(self.ceiling) is not None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The three measures with all they say, as JSON can hold it."""
+        found: dict[str, Any] = _plain(
+            {**asdict(self), "score": self.score, "informative": self.informative, "internal": self.internal}
+        )
+        return found
+
+    def row(self) -> dict[str, Any]:
+        """The line as plain values, for a data frame."""
+        measure = self.corpus
+        (low, high), floor, ceiling = (_ends(each) for each in (measure, self.floor, self.ceiling))
+        return {
+            "metric": self.name,
+            "value": measure.value,
+            "low": low,
+            "high": high,
+            "floor": _value(self.floor),
+            "floor_low": floor[0],
+            "floor_high": floor[1],
+            "ceiling": _value(self.ceiling),
+            "ceiling_low": ceiling[0],
+            "ceiling_high": ceiling[1],
+            "score": self.score,
+            "informative": self.informative,
+            "higher_is_better": measure.higher_is_better,
+            "n_synthetic": measure.n_synthetic,
+            "n_real": measure.n_real,
+            "model": measure.model,
+            "seed": measure.seed,
+            "internal": self.internal,
+            "reason": measure.reason,
+        }
+
+
+def _value(measure: Measure | None) -> float | None:
+    return measure.value if measure is not None else None
+
+
+def reach(measure: Measure | None) -> float | None:
+    """How far the interval goes from the value, on its longer side; None where there is none.
+
+    The longer side, since an interval that ends at the end of a metric's range is short there.
+    """
+    if measure is None or measure.value is None or measure.interval is None:
+        return None
+    low, high = measure.interval
+    return max(high - measure.value, measure.value - low)
+
+
+def _ends(measure: Measure | None) -> tuple[float | None, float | None]:
+    return (None, None) if measure is None or measure.interval is None else measure.interval
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All lines of an evaluation and how it was made. ``notes`` are sentences to read with them.
+
+    ``sizes`` holds the number of texts of each corpus as given; all lines use ``n`` of them.
+    """
+
+    lines: tuple[Line, ...]
+    n: int
+    n_real: int | None
+    sizes: Mapping[str, int]
+    split: str
+    embedder: str
+    seed: int
+    notes: tuple[str, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def internal(self) -> bool:
+        """Whether real texts were given: then sizes, notes and ceilings depend on them."""
+        return self.n_real is not None or any(line.internal for line in self.lines)
+
+    def line(self, name: str) -> Line:
+        """The line of a metric; KeyError when it was not measured."""
+        for line in self.lines:
+            if line.name == name:
+                return line
+        raise KeyError(name)
+
+    def table(self) -> list[dict[str, Any]]:
+        """One dictionary of plain values for each metric: ``pandas.DataFrame(report.table())``."""
+        return [line.row() for line in self.lines]
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> Report:
+        """The report that ``to_dict`` gave.
+
+        Raises:
+            ValueError, KeyError, TypeError: it is no such dictionary, or one of another version.
+        """
+        if found["format"] != FORMAT:
+            raise ValueError("another version")
+        report = cls(
+            lines=tuple(
+                Line(
+                    str(row["name"]),
+                    _measure(row["corpus"]),
+                    *(row[name] and _measure(row[name]) for name in ("floor", "ceiling")),
+                )
+                for row in found["metrics"]
+            ),
+            notes=tuple(map(str, found["notes"])),
+            **{
+                name: found[name] for name in ("n", "n_real", "sizes", "split", "embedder", "seed", "seconds")
+            },
+        )
+        if found["internal"] is not False and not report.internal:
+            raise ValueError("marked as internal, and nothing in it is")
+        return report
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as JSON can hold it, details too."""
+        return {
+            "format": FORMAT,
+            "internal": INTERNAL if self.internal else False,
+            "n": self.n,
+            "n_real": self.n_real,
+            "sizes": dict(self.sizes),
+            "split": self.split,
+            "embedder": self.embedder,
+            "seed": self.seed,
+            "notes": list(self.notes),
+            "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
+            "metrics": [line.to_dict() for line in self.lines],
+        }
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
+
+
+def _measure(row: Mapping[str, Any]) -> Measure:
+    value, interval = row["value"], row["interval"]
+    numbers = {
+        "value": None if value is None else float(value),
+        "interval": None if interval is None else (float(interval[0]), float(interval[1])),
+    }
+    return Measure(**{**row, **numbers})
+
+
+def _plain(value: Any) -> Any:
+    """Without numbers that JSON cannot hold."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -16,6 +16,7 @@ from tests.attacks.forging import added, in_ledger, in_lines, replaced, sealed_a
 
 from rpsg import api
 from rpsg.errors import RpsgError, UsageError, VerificationError
+from rpsg.release.reader import Release
 from rpsg.report.files import write_private, write_public
 
 if TYPE_CHECKING:
@@ -121,9 +122,9 @@ def test_evaluating_asks_no_server_and_writes_no_floor(received: Run, trap: Trap
 def test_a_report_asks_no_server_and_reads_no_private_file_of_theirs(received: Run, trap: Trap) -> None:
     scores = received.path / "private" / "evaluation-public.json"
     scores.write_text(json.dumps({"format": "rpsg-evaluation/1", "evil": True}))
-    write_public(received.release, None)
+    write_public(Release(received.release), None)
     with pytest.raises(UsageError, match="began here"):
-        write_private(received.release, None)
+        write_private(Release(received.release), None)
     assert trap.heard == []
 
 

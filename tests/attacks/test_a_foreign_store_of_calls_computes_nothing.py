@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rpsg.errors import RunError
-from rpsg.storage.call_report import read_public
+from rpsg.storage.call_report import read_public_calls
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELEC
 def finished(lab: Lab) -> Path:
     lab.run(lab.plan("", method={"name": "floor"}))
     run = lab.folder / "run"
-    assert read_public(run).calls
+    assert read_public_calls(run).calls
     return run
 
 
@@ -42,7 +42,7 @@ def test_a_store_that_holds_anything_else_is_refused(lab: Lab, hostile: str) -> 
     with closing(sqlite3.connect(run / "evidence" / "calls.sqlite")) as store:
         store.executescript(hostile)
     with pytest.raises(RunError, match=r"calls\.sqlite is not a store of calls"):
-        read_public(run)
+        read_public_calls(run)
 
 
 def test_a_link_is_not_followed(lab: Lab) -> None:
@@ -51,4 +51,4 @@ def test_a_link_is_not_followed(lab: Lab) -> None:
     store.rename(lab.folder / "elsewhere.sqlite")
     store.symlink_to(lab.folder / "elsewhere.sqlite")
     with pytest.raises(RunError, match="is a link"):
-        read_public(run)
+        read_public_calls(run)

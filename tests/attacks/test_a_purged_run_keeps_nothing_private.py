@@ -9,6 +9,7 @@ import pytest
 from rpsg import api
 from rpsg.errors import RunError
 from rpsg.pipeline.purge import purge
+from rpsg.release.reader import Release
 from rpsg.report.files import write_private
 from rpsg.storage.run_folder import open_vault
 
@@ -70,7 +71,7 @@ def test_the_same_command_gives_the_release_and_everything_private_says_that_it_
     assert api.run(plan, run).texts == texts
     with pytest.raises(RunError, match="rpsg purge"):
         api.verify(run, with_vault=True)
-    page = write_private(run / "release", None)[0].read_text(encoding="utf-8")
+    page = write_private(Release(run), None)[0].read_text(encoding="utf-8")
     assert "There is no map" in page
 
 

@@ -13,10 +13,10 @@ import pytest
 
 from rpsg import api, registry
 from rpsg.errors import InfeasibleError
-from rpsg.evaluation.floor import found_labels
 from rpsg.models.fake import FakeClassifier, FakeWriter
 from rpsg.pipeline.progress import Silent
 from rpsg.privacy.odometer import Odometer, account_name
+from rpsg.release.reader import Release
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,7 +139,7 @@ def test_a_single_label_that_everybody_has_leaves_texts_without_labels(
     run = api.run(plan, lab.folder / "run")
     assert {record.get("label") for record in run.records} == {None}
     assert api.verify(run.path).ok
-    assert found_labels(run.path / "release", run.ledger) == ()
+    assert Release(run.path).labels == ()
 
 
 def test_neighbours_with_the_same_noisy_answers_go_the_same_way(

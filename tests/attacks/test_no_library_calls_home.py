@@ -115,8 +115,8 @@ KINDS = {
         ("classifiers transformers:NAME",),
     ),
     "summariser": Kind(
-        "from rpsg.models.transformers.summarizer import Seq2SeqSummariser\n"
-        "assert Seq2SeqSummariser(FOLDER).summarise(\n"
+        "from rpsg.models.transformers.summarizer import Seq2SeqSummarizer\n"
+        "assert Seq2SeqSummarizer(FOLDER).summarize(\n"
         "    TEXTS[1:3], count=2, least=2, most=6, sampled=False, seed=0)\n",
         "transformers",
         "bart",
@@ -128,17 +128,17 @@ KINDS = {
         "encoder",
     ),
     "vader": Kind(
-        "from rpsg.models.vader import VaderSentiment\n"
+        "from rpsg.models.sentiment import VaderSentiment\n"
         "import numpy\nVaderSentiment().classify(TEXTS, numpy.zeros((4, 2), 'f4'))\n",
         "vaderSentiment",
         covers=("classifiers vader",),
     ),
     "presidio and spaCy": Kind(
-        "from rpsg.models.presidio import PresidioRecogniser\nassert PresidioRecogniser().find(TEXTS)[0]\n",
+        "from rpsg.models.pii import PresidioRecognizer\nassert PresidioRecognizer().find(TEXTS)[0]\n",
         "presidio_analyzer",
     ),
     "patterns": Kind(
-        "from rpsg.models.pii import PatternRecogniser\nassert PatternRecogniser().find(TEXTS)[0]\n"
+        "from rpsg.models.pii import PatternRecognizer\nassert PatternRecognizer().find(TEXTS)[0]\n"
     ),
     "opendp noise": Kind(
         "from rpsg.privacy.noise import OpenDPNoise\nassert len(OpenDPNoise().draw(3.0, 5)) == 5\n", "opendp"
@@ -169,7 +169,7 @@ def make_table(folder: Path) -> None:
 def make_bert_gguf(folder: Path) -> None:
     from tests.models.local.bert_gguf import write_bert_gguf
 
-    from rpsg.models.files import models_folder
+    from rpsg.models.download import models_folder
 
     write_bert_gguf(models_folder() / "minilm-torch", folder / "bert.gguf")
 
@@ -182,7 +182,7 @@ def make_parquet(folder: Path) -> None:
 
 
 def make_bart(folder: Path) -> None:
-    from tests.models.test_summariser import bart_in
+    from tests.models.test_summarizer import bart_in
 
     bart_in(folder)
 
@@ -282,7 +282,7 @@ def test_a_model_at_work_sends_nothing_and_leaves_nothing(name: str, watcher: st
 def test_every_built_in_model_is_among_them() -> None:
     tried = {name for kind in KINDS.values() for name in kind.covers}
     sorts: tuple[registry.Kind, ...] = ("writers", "embedders", "classifiers", "scorers")
-    there = {f"{sort} {name}" for sort in sorts for name in registry.BUILT_IN[sort] if name not in NO_LIBRARY}
+    there = {f"{sort} {name}" for sort in sorts for name in registry.built_in(sort) if name not in NO_LIBRARY}
     assert tried == there
 
 

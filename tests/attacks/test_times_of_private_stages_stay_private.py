@@ -250,4 +250,4 @@ def test_no_event_of_the_journal_has_a_time(lab: Lab) -> None:
 
 def test_the_registry_is_whole() -> None:
     named = {plan.get("method", {}).get("name", "strict") for plan in METHODS.values()}
-    assert named | {"floor"} == set(registry.BUILT_IN["methods"])
+    assert named | {"floor"} == set(registry.built_in("methods"))

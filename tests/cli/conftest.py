@@ -52,6 +52,7 @@ VERIFIED = Verification(
 def finished(out: Path) -> Run:
     return Run(
         path=out,
+        release=out / "release",
         texts=("A fine tea.",),
         records=({"id": 0, "text": "A fine tea."},),
         ledger={"claim": {"epsilon": 2.0, "text": "(2, 1e-06)-DP"}},

@@ -17,7 +17,7 @@ from rpsg.domains import find_pack
 from rpsg.methods.budget import strict_budget
 from rpsg.plan import resolve
 from rpsg.privacy.gaussian import attack_success, epsilon_of, mu_for
-from rpsg.stages.noisy_argmax import NominalEpsilon, choice_sigma
+from rpsg.stages.noisy_choice import NominalEpsilon, choice_sigma
 
 ROOT = Path(__file__).parents[2]
 CLAIM = (ROOT / "docs" / "privacy-claim.md").read_text(encoding="utf-8")

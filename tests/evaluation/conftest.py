@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from rpsg import registry
-from rpsg.evaluation.inputs import Inputs, Measure, Texts
+from rpsg.evaluation.inputs import Inputs, Texts
 from rpsg.evaluation.models import Models
 from rpsg.models.fake import FakeEmbedder
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.conftest import Lab
+
+    from rpsg.results import Measure
 
 GARDEN = ("rose", "tulip", "hedge", "spade", "bloom", "soil", "root", "seed", "bee", "moss", "fern", "ivy")
 HARBOUR = ("ship", "crane", "buoy", "rope", "tide", "gull", "hull", "mast", "pier", "cargo", "anchor", "reef")

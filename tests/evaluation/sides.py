@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from rpsg import registry
-from rpsg.evaluation.inputs import Inputs, NoisyCounts, Texts
+from rpsg.evaluation.inputs import Inputs, Texts
 from rpsg.evaluation.models import Models
 from rpsg.models.download import locate
 from rpsg.models.fake import FakeEmbedder
+from rpsg.release.coverage import NoisyCounts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

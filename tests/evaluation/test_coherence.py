@@ -11,15 +11,17 @@ import pytest
 
 from rpsg import registry
 from rpsg.errors import ModelError, PrivacyError
-from rpsg.evaluation.inputs import Inputs, Measure, Texts, UnavailableError
+from rpsg.evaluation.inputs import Inputs, Texts, UnavailableError
 from rpsg.evaluation.metrics.coherence import MOST, halves, judge
 from rpsg.evaluation.models import Models
-from rpsg.evaluation.runner import measure
+from rpsg.evaluation.runner import find_metric, measure
 from rpsg.models.download import locate
 from rpsg.models.fake import FakeEmbedder, FakeScorer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from rpsg.results import Measure
 
 TOPICS = "abcdefghijklmnop"
 
@@ -174,7 +176,7 @@ def test_a_text_is_cut_at_the_sentence_s_end_nearest_its_middle_and_markup_is_no
 
 
 def test_the_figure_is_public_and_names_its_judge() -> None:
-    found = measure("coherence", registry.metric("coherence"), inputs(stories(), Reader()))
+    found = measure("coherence", find_metric("coherence"), inputs(stories(), Reader()))
     assert not found.internal
     assert found.model.startswith("reader; ")
     assert found.higher_is_better is True
@@ -183,7 +185,7 @@ def test_the_figure_is_public_and_names_its_judge() -> None:
 @pytest.mark.parametrize("name", ["coherence", "word_order"])
 def test_without_weights_there_is_a_reason_and_no_value(name: str) -> None:
     models = Models(FakeEmbedder())
-    found = measure(name, registry.metric(name), Inputs(Texts(stories(), models), None, models))
+    found = measure(name, find_metric(name), Inputs(Texts(stories(), models), None, models))
     assert found.value is None
     assert found.reason
 

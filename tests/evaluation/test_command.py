@@ -10,7 +10,7 @@ import pytest
 from tests.evaluation.conftest import GARDEN, HARBOUR, sentences
 
 from rpsg.cli import main
-from rpsg.evaluation.table import INTERNAL
+from rpsg.results import INTERNAL
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -67,7 +67,7 @@ def test_a_floor_has_labels_though_none_were_declared(lab: Lab, method: str) -> 
     held_out = lab.file(lab.rows(120, seed=7), "held-out.jsonl")
     data: dict[str, Any] = {"label": "label"}
     run = lab.run(lab.plan(lab.file(lab.rows(1200)), data=data, method={"name": method}))
-    assert read_finished(run.path).labels == ("drink", "food")
+    assert read_finished(run.path).release.labels == ("drink", "food")
     report = rpsg.evaluate(run.path, held_out, metrics=["downstream_accuracy"])
     line = report.line("downstream_accuracy")
     assert line.floor is not None

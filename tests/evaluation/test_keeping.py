@@ -11,8 +11,8 @@ from tests.evaluation.conftest import GARDEN, sentences
 
 from rpsg.cli import main
 from rpsg.errors import PrivacyError, RunError, UsageError
-from rpsg.evaluation import output as keeping
-from rpsg.evaluation.output import place
+from rpsg.evaluation import output
+from rpsg.evaluation.output import output_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +53,7 @@ def test_a_file_that_is_read_is_known_under_another_name(folder: Path) -> None:
     os.link(folder / "real.jsonl", folder / "hard.jsonl")
     for name in ("soft.jsonl", "hard.jsonl"):
         with pytest.raises(UsageError, match="what this evaluation reads"):
-            place(folder / "corpus.jsonl", folder / name, real=True, reads=[folder / "real.jsonl"])
+            output_path(folder / "corpus.jsonl", folder / name, real=True, reads=[folder / "real.jsonl"])
 
 
 def test_nothing_is_written_into_a_folder_that_is_read(
@@ -83,7 +83,7 @@ def test_a_missing_folder_is_told_before_anything_is_computed(
 def test_a_folder_that_cannot_be_written_is_told_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(UsageError, match="not writable"):
-        place(folder / "corpus.jsonl", folder / "out.json", real=True)
+        output_path(folder / "corpus.jsonl", folder / "out.json", real=True)
 
 
 def test_only_an_earlier_evaluation_is_replaced(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,12 +98,12 @@ def test_only_an_earlier_evaluation_is_replaced(folder: Path, capsys: pytest.Cap
 
 def test_a_run_s_own_files_are_no_place_but_for_its_outcome(finished: Path) -> None:
     kept = finished / "private" / "evaluation.json"
-    assert place(finished, kept, real=True) == kept
+    assert output_path(finished, kept, real=True) == kept
     for name in ("run.json", "private/ledger.private.json", "private/evaluation-public.json"):
         with pytest.raises(UsageError, match="lies inside"):
-            place(finished, finished / name, real=True)
+            output_path(finished, finished / name, real=True)
     with pytest.raises(PrivacyError):
-        place(finished, finished / "release" / "corpus.jsonl", real=True)
+        output_path(finished, finished / "release" / "corpus.jsonl", real=True)
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def full(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(path: Path, data: bytes) -> None:  # as the function it stands for
         raise RunError("The disk is full.", hint="Free some space.")
 
-    monkeypatch.setattr(keeping, "write_atomic", fail)
+    monkeypatch.setattr(output, "write_atomic", fail)
 
 
 @pytest.mark.usefixtures("full", "folder")

@@ -8,7 +8,7 @@ import pytest
 
 import rpsg
 from rpsg.errors import UsageError
-from rpsg.evaluation import evaluate as story
+from rpsg.evaluation import evaluate as evaluation
 from rpsg.evaluation.models import check_names
 from rpsg.models.catalog import CATALOGUE
 from rpsg.models.fake import FakeEmbedder
@@ -49,6 +49,6 @@ def test_nothing_is_read_for_an_unknown_name(
     def never(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(story, "gather", never)
+    monkeypatch.setattr(evaluation, "load_corpora", never)
     with pytest.raises(UsageError, match="nosuch"):
         rpsg.evaluate(tmp_path / "corpus.jsonl", tmp_path / "real.jsonl", **name)  # type: ignore[arg-type]

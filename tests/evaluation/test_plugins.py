@@ -13,13 +13,14 @@ from tests.evaluation.conftest import GARDEN, HARBOUR, inputs_of, sentences
 import rpsg
 from rpsg import registry
 from rpsg.errors import UsageError
-from rpsg.evaluation.inputs import Inputs, Measure
-from rpsg.evaluation.runner import ask_rows, measure
-from rpsg.evaluation.table import Line, Report
+from rpsg.evaluation.runner import measure, run_metric
+from rpsg.results import Line, Measure, Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from rpsg.evaluation.inputs import Inputs
 
 REAL = ["the secret of the garden", "a rose", "a tulip"]
 
@@ -180,7 +181,7 @@ def test_a_row_without_a_value_keeps_which_way_is_better() -> None:
         return inputs.measured("mine", len(inputs.corpus), better=False, real=False)
 
     rows = {"corpus": inputs_of(["a"]), "floor": inputs_of(["a"] * 5), "ceiling": inputs_of(["a"] * 9)}
-    found = ask_rows("mine", only_long, rows, {})
+    found = run_metric("mine", only_long, rows, {})
     assert found["corpus"].value is None
     assert found["corpus"].higher_is_better is False
     assert Line("mine", found["corpus"], found["floor"], found["ceiling"]).informative is not True

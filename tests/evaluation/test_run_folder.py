@@ -13,10 +13,10 @@ import pytest
 import rpsg
 from rpsg.cli import main
 from rpsg.errors import PrivacyError
-from rpsg.evaluation.floor import read_finished
-from rpsg.evaluation.output import place
+from rpsg.evaluation.output import output_path
+from rpsg.release.reader import Release
 from rpsg.report.files import write_private, write_public
-from rpsg.stages.presence import CONFIDENT
+from rpsg.stages.resolution import CONFIDENT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,7 +74,7 @@ def test_noisy_counts_show_who_is_covered(finished: Path) -> None:
 
 
 def test_noisy_counts_are_those_of_the_marginal_with_the_least_noise(finished: Path) -> None:
-    counts = read_finished(finished).counts
+    counts = Release(finished).noisy_counts
     assert counts is not None
     ledger = json.loads((finished / "release" / "ledger.json").read_text())
     sigma = next(m["sigma"] for m in ledger["mechanisms"] if m["stage"] == "cards")
@@ -103,8 +103,8 @@ def test_an_evaluation_without_real_texts_leaves_the_one_with_them(finished: Pat
     assert kept.read_bytes() == before
     public = json.loads((finished / "private" / "evaluation-public.json").read_text())
     assert (public["internal"], public["n_real"]) == (False, None)
-    assert write_public(finished / "release", None)[2] is not None
-    shown = write_private(finished / "release", None)[2]
+    assert write_public(Release(finished), None)[1] is not None
+    shown = write_private(Release(finished), None)[1]
     assert shown is not None
     assert shown.n_real == 80
 
@@ -112,9 +112,9 @@ def test_an_evaluation_without_real_texts_leaves_the_one_with_them(finished: Pat
 def test_an_outcome_is_never_written_into_a_release(finished: Path, tmp_path: Path) -> None:
     for name in ("evaluation.json", "evidence/evaluation.json", "../release/evaluation.json"):
         with pytest.raises(PrivacyError, match="not written into a release"):
-            place(finished, finished / "release" / name, real=True)
-    assert place(finished, tmp_path / "mine.json", real=True) == tmp_path / "mine.json"
-    assert place(finished / "release", None, real=True) is None
+            output_path(finished, finished / "release" / name, real=True)
+    assert output_path(finished, tmp_path / "mine.json", real=True) == tmp_path / "mine.json"
+    assert output_path(finished / "release", None, real=True) is None
 
 
 def test_a_release_alone_can_be_measured_without_a_floor(

@@ -13,12 +13,13 @@ import rpsg
 from rpsg import registry
 from rpsg.errors import RpsgError, UsageError
 from rpsg.evaluation import runner as asking
-from rpsg.evaluation.inputs import Inputs, Measure
-from rpsg.evaluation.table import INTERNAL, Line, Report
+from rpsg.results import INTERNAL, Line, Measure, Report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from rpsg.evaluation.inputs import Inputs
 
 
 def write(path: Path, texts: Sequence[str], **columns: Sequence[str]) -> Path:

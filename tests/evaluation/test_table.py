@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rpsg.evaluation.inputs import Measure
-from rpsg.evaluation.table import Line, reach
+from rpsg.results import Line, Measure, reach
 
 
 def measure(

@@ -10,9 +10,9 @@ from tests.models.local.tiny import classifier_folder
 from rpsg.models.download import locate
 from rpsg.models.fake import FakeClassifier, FakeEmbedder
 from rpsg.models.onnx.embedder import OnnxEmbedder
-from rpsg.models.sentiment import EmbeddingSentiment, NearestSentiment
+from rpsg.models.sentiment import EmbeddingSentiment, NearestSentiment, VaderSentiment
 from rpsg.models.transformers.classifier import TransformersSentiment
-from rpsg.models.vader import VaderSentiment
+from rpsg.protocols import Classifier, Embedder
 from rpsg.testing.laws import ClassifierLaws, SentimentLaws
 
 if TYPE_CHECKING:

@@ -8,14 +8,12 @@ import numpy as np
 import pytest
 from tests.models.local.bert_gguf import write_bert_gguf
 
-from rpsg.models.distilling import distilled
-from rpsg.models.download import locate
+from rpsg.models.download import locate, models_folder
 from rpsg.models.fake import FakeEmbedder
-from rpsg.models.files import models_folder
 from rpsg.models.llamacpp.embedder import GgufEmbedder
 from rpsg.models.onnx.embedder import OnnxEmbedder
-from rpsg.models.onnx.int8_embedder import Int8Embedder
-from rpsg.models.static import StaticEmbedder
+from rpsg.models.onnx.int8 import Int8Embedder
+from rpsg.models.static import StaticEmbedder, distilled
 from rpsg.models.transformers.embedder import SentenceTransformersEmbedder
 from rpsg.testing.laws import EmbedderLaws
 from rpsg.testing.laws.embedder import TEXTS

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rpsg import registry
+from rpsg.evaluation.runner import find_metric
 from rpsg.testing.laws import MetricLaws
 
 if TYPE_CHECKING:
-    from rpsg.evaluation.inputs import Inputs, Measure, Metric
+    from rpsg.evaluation.inputs import Inputs, Metric
+    from rpsg.results import Measure
 
 
 class OwnMetric(MetricLaws):
@@ -18,7 +19,7 @@ class OwnMetric(MetricLaws):
 
     @pytest.fixture
     def metric(self) -> Metric:
-        return registry.metric(self.name)
+        return find_metric(self.name)
 
 
 class TestFrechet(OwnMetric):

@@ -6,27 +6,26 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rpsg.models.pii import PatternRecogniser
-from rpsg.models.presidio import PresidioRecogniser
+from rpsg.models.pii import PatternRecognizer, PresidioRecognizer
 from rpsg.testing.laws import RecognizerLaws
 
 if TYPE_CHECKING:
-    from rpsg.protocols import Recogniser
+    from rpsg.protocols import Recognizer
 
 
-class TestPatternRecogniser(RecognizerLaws):
+class TestPatternRecognizer(RecognizerLaws):
     @pytest.fixture
-    def recogniser(self) -> Recogniser:
-        return PatternRecogniser()
+    def recognizer(self) -> Recognizer:
+        return PatternRecognizer()
 
 
 @pytest.fixture(scope="module")
-def presidio() -> PresidioRecogniser:
+def presidio() -> PresidioRecognizer:
     pytest.importorskip("presidio_analyzer", reason="needs the extra pii")
-    return PresidioRecogniser()
+    return PresidioRecognizer()
 
 
-class TestPresidioRecogniser(RecognizerLaws):
+class TestPresidioRecognizer(RecognizerLaws):
     @pytest.fixture
-    def recogniser(self, presidio: PresidioRecogniser) -> Recogniser:
+    def recognizer(self, presidio: PresidioRecognizer) -> Recognizer:
         return presidio

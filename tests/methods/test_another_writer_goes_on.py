@@ -11,7 +11,7 @@ import pytest
 from rpsg import api, registry
 from rpsg.errors import DataError, ModelError, RunError
 from rpsg.models.fake import FakeClassifier, FakeWriter
-from rpsg.models.openai.client import Connection
+from rpsg.models.openai.client import ServerClient
 from rpsg.pipeline.progress import Silent
 from rpsg.privacy.odometer import Odometer, account_name
 
@@ -183,7 +183,7 @@ def test_a_server_of_this_machine_may_come_back_on_another_port() -> None:
     from rpsg.plan import Server
 
     def name(url: str) -> str:
-        return Connection("m", Server(base_url=url), "openai", 0.5).name
+        return ServerClient("m", Server(base_url=url), "openai", 0.5).name
 
     assert name("http://127.0.0.1:8000/v1") == name("http://127.0.0.1:8123/v1") == "openai:m@127.0.0.1"
     assert name("http://[::1]:8000/v1") == "openai:m@[::1]" == name("http://[::1]/v1")

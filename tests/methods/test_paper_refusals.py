@@ -28,7 +28,7 @@ class Summaries:
 
     name, endpoint = "summaries", "local_model"
 
-    def summarise(self, texts: Sequence[str], *, count: int, sampled: bool, **how: Any) -> list[list[str]]:
+    def summarize(self, texts: Sequence[str], *, count: int, sampled: bool, **how: Any) -> list[list[str]]:
         self.lengths = (how["least"], how["most"])
         return [[f"somebody talks about a purchase, {i}, {sampled}" for i in range(count)] for _ in texts]
 

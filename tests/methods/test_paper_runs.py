@@ -14,7 +14,7 @@ from rpsg import api
 from rpsg.errors import InfeasibleError, ModelError, RunError
 from rpsg.models.fake import FakeWriter
 from rpsg.privacy.claims import NO_GUARANTEE
-from rpsg.stages.histogram import vote_counts
+from rpsg.stages.noisy_choice import vote_counts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -20,7 +20,7 @@ from rpsg.privacy.unprotected_reads import UnprotectedReads
 from rpsg.records import Candidate, Card, Document, Pool
 from rpsg.stages.abstraction import Seed
 from rpsg.stages.surrogate import NgramRecipe
-from rpsg.storage.checkpoints import Shelf
+from rpsg.storage.checkpoints import StageCheckpoints
 from rpsg.storage.vault import Vault
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def hired(lab: Lab, tiny: Pack, tmp_path: Path) -> Any:
         boxes: dict[str, Any] = {"rows": lambda: Private(rows), "embeddings": lambda: Private(vectors)}
         door = UnprotectedReads(tmp_path / "disclosures.jsonl", boxes)
         seeding = Seeding(
-            door, Shelf(Vault.create(private_dir(tmp_path / "private"), "none")), RoundedGaussian()
+            door, StageCheckpoints(Vault.create(private_dir(tmp_path / "private"), "none")), RoundedGaussian()
         )
         plan = lab.plan(method={"name": "paper"}, paper=paper)
         nobody: Any = None  # these steps ask no voter
@@ -175,7 +175,7 @@ class Three:
 
     name, endpoint = "three", "local_model"
 
-    def summarise(self, texts: Sequence[str], **how: Any) -> list[list[str]]:
+    def summarize(self, texts: Sequence[str], **how: Any) -> list[list[str]]:
         del how
         return [["velvet nickel", "urchin dungeon", "magnet orchid"] for _ in texts]
 

@@ -10,9 +10,8 @@ import pytest
 import rpsg
 from rpsg import api, registry
 from rpsg.domains import find_pack
-from rpsg.evaluation.floor import read_finished
 from rpsg.models.fake import FakeClassifier
-from rpsg.release.reader import read_story
+from rpsg.release.reader import Release
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +52,7 @@ def test_evaluation_and_verifier_read_the_counts_as_they_were_made(
     run = finished(lab, grouped, people, monkeypatch)
     assert ("topic groups" in query(run)) == (people == 1)
     assert api.verify(run.path).ok
-    counts = read_finished(run.path).counts
+    counts = Release(run.path).noisy_counts
     assert counts is not None
     assert set(counts.counts["topic"]) == values
     found = rpsg.evaluate(run.path, write_floor=False, metrics=["attribute_coverage"])
@@ -66,7 +65,7 @@ def test_the_report_shows_groups_where_groups_were_counted(
     lab: Lab, grouped: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = finished(lab, grouped, 1, monkeypatch)
-    topic = next(c for c in read_story(run.release).coverage if c.attribute == "topic")
+    topic = next(c for c in Release(run.release).coverage if c.attribute == "topic")
     assert [value.name for value in topic.values] == ["Drinks", "Food"]
     assert topic.texts == len(run.texts)
     assert topic.counted is not None

@@ -12,7 +12,7 @@ from rpsg.errors import MissingExtraError, ModelError, UsageError
 from rpsg.models import download as assets
 from rpsg.models import package_archive as packages
 from rpsg.models.catalog import CATALOGUE, FREE_WRITER, Part, licence_of
-from rpsg.models.files import models_folder
+from rpsg.models.download import models_folder
 from rpsg.plan import Plan
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import tarfile
 import pytest
 
 from rpsg.errors import ModelError
-from rpsg.models.demo_data import fine_foods, rated_snippets
+from rpsg.models.package_archive import fine_foods, rated_snippets
 
 PRODUCTS = ["B000000001", "B000000002", "B000000002"]
 TEXTS = ["Fresh & good.", "Stale.", "Zoë liked it 🙂"]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [(kind, name) for kind in get_args(registry.Kind) for name in registry.BUILT_IN[kind]]
+    ("kind", "name"), [(kind, name) for kind in get_args(registry.Kind) for name in registry.built_in(kind)]
 )
 def test_every_built_in_name_leads_to_something(kind: registry.Kind, name: str) -> None:
     found = registry.find(kind, name)
@@ -59,6 +59,6 @@ def test_weights_that_are_not_here_are_told_with_the_command(
 
 def test_a_strangers_entry_point_is_a_name_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
     point = EntryPoint("theirs", "rpsg.models.build:fake_writer", "rpsg.writers")
-    monkeypatch.setattr(registry, "_strangers", lambda kind: [point] if kind == "writers" else [])
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == point.group else [])
     assert "theirs" in registry.names("writers")
     assert registry.writer("theirs").name == "theirs-writer"

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("torch", reason="torch is a package of gigabytes; the extra hf brings it")
 pytest.importorskip("transformers", reason="as torch")
 
-from tests.models.test_summariser import tokenizer_in
+from tests.models.test_summarizer import tokenizer_in
 
 from rpsg.models.transformers.surrogate import FineTuned
 

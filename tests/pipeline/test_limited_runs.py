@@ -9,7 +9,7 @@ import pytest
 from rpsg import api, registry
 from rpsg.errors import LimitError, UsageError
 from rpsg.models.fake import FakeWriter
-from rpsg.storage.call_report import read_public
+from rpsg.storage.call_report import read_public_calls
 from rpsg.storage.call_store import request_key
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def test_a_limit_of_cost_with_a_price_is_kept(lab: Lab) -> None:
     limits = {"cost": 0.01, "prices": str(prices)}
     with pytest.raises(LimitError, match="of cost"):
         lab.run(lab.plan(lab.file(lab.rows(300)), limits=limits), writer=writer)
-    used = read_public(lab.folder / "run").used
+    used = read_public_calls(lab.folder / "run").used
     assert len(writer.requests) == used.requests > 5
     assert 2.0 * used.prompt_tokens + 8.0 * used.completion_tokens <= 0.01 * 1e6
 
@@ -102,7 +102,7 @@ def test_a_preview_holds_what_a_run_then_uses(lab: Lab) -> None:
     plan = lab.plan(lab.file(lab.rows(300)))
     at_most = {line.what: line.at_most for line in api.preview(plan).forecasts}
     lab.run(plan)
-    used = read_public(lab.folder / "run").used
+    used = read_public_calls(lab.folder / "run").used
     assert used.prompt_tokens + used.completion_tokens <= (at_most["tokens"] or 0)
 
 

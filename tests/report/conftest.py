@@ -11,7 +11,7 @@ import pytest
 from rpsg.models.fake import FakeWriter
 from rpsg.pipeline import execute as running
 from rpsg.pipeline.models_of_run import load_tools
-from rpsg.release.reader import read_story
+from rpsg.release.reader import Release
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from tests.conftest import Lab
 
     from rpsg.protocols import Request
-    from rpsg.release.reader import Story
     from rpsg.results import Run
 
 #: Each tries to run something, to load something, to leave its place, or to hide or reorder what others say.
@@ -144,6 +143,13 @@ def _made(lab: Lab, name: str) -> Run:
 
 
 @pytest.fixture(scope="session")
-def story_of(reported: Callable[[str], Run]) -> Callable[[str], Story]:
-    """The story of a finished run by its name."""
-    return lambda name: read_story(reported(name).release)
+def release_of(reported: Callable[[str], Run]) -> Callable[[str], Release]:
+    """The release of a finished run by its name."""
+    return lambda name: Release(reported(name).release, in_place=True)
+
+
+def changed(release: Release, **parts: object) -> Release:
+    """The same release with other parts; what follows from them is computed anew."""
+    other = Release(release.path, in_place=True)
+    vars(other).update(parts)
+    return other

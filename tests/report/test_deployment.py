@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rpsg.errors import UsageError, VerificationError
+from rpsg.release.reader import Release
 from rpsg.report.deployment import deployment, missing
-from rpsg.verification.registry_entry import registry_entry
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,7 @@ SECTIONS = {
 
 def test_an_entry_has_the_registry_s_form_and_the_ledger_s_numbers(lab: Lab) -> None:
     run = lab.run(lab.plan(lab.file(lab.rows(300))))
-    entry = registry_entry(run.path)
+    entry = deployment(Release(run.path))
     told, claim = entry["deployment"], run.ledger["claim"]
     assert set(told) == SECTIONS
     assert told["privacy_loss"]["privacy_parameters"] == {
@@ -48,7 +48,7 @@ def test_an_entry_has_the_registry_s_form_and_the_ledger_s_numbers(lab: Lab) -> 
 
 def test_what_no_ledger_knows_is_left_to_the_publisher(lab: Lab) -> None:
     run = lab.run(lab.plan(lab.file(lab.rows(300))))
-    assert set(missing(deployment(run.ledger, "reviews"))) == {
+    assert set(missing(deployment(Release(run.path)))) == {
         "deployment.basic.data_curators.data_curator_name",
         "deployment.basic.data_curators.data_curator_type",
         "deployment.basic.intended_use",
@@ -64,10 +64,10 @@ def test_what_no_ledger_knows_is_left_to_the_publisher(lab: Lab) -> None:
 def test_what_claims_nothing_has_no_entry(lab: Lab) -> None:
     run = lab.run(lab.plan(lab.file(lab.rows(40)), method={"name": "paper"}))
     with pytest.raises(UsageError, match="claims no differential privacy"):
-        registry_entry(run.path)
+        deployment(Release(run.path))
 
 
 def test_a_ledger_in_another_form_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ledger.json").write_text("{}")
     with pytest.raises(VerificationError, match="cannot be read"):
-        registry_entry(tmp_path)
+        deployment(Release(tmp_path))

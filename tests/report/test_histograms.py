@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.report.conftest import read_page
 
-from rpsg.report.histograms import FEWEST_BINS, MOST_BINS, bins_of
+from rpsg.report.corpus import FEWEST_BINS, MOST_BINS, bins_of
 from rpsg.report.svg import columns
 
 
@@ -46,7 +46,7 @@ def test_texts_of_one_length_are_one_bin() -> None:
 )
 def test_columns_stand_on_a_scale_of_round_percentages(shares: list[float], ticks: list[str]) -> None:
     told = "A sentence that says what these columns are."
-    drawn = columns("x", shares, title="A title of it", told=told, axes=("across", "up"), labels=[(0.0, "0")])
+    drawn = columns("x", shares, title="A title of it", desc=told, axes=("across", "up"), labels=[(0.0, "0")])
     svg = read_page(drawn).one("svg")
     said = [text.text.replace("\u00a0", " ") for text in svg.all("text")]
     assert said == ["0", *ticks, "across", "up"]

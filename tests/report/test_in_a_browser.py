@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.report.conftest import changed
 from tests.report.test_page import SCORES, private
 
 from rpsg.release.coverage import Coverage, Noisy, Value
@@ -23,7 +23,7 @@ from rpsg.report.page import report
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from rpsg.release.reader import Story
+    from rpsg.release.reader import Release
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 AXE = Path(os.environ.get("AXE_CORE") or Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js")
@@ -52,13 +52,13 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def files(story_of: Callable[[str], Story], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def files(release_of: Callable[[str], Release], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The pages as files; the private one is of the hostile run."""
     folder = tmp_path_factory.mktemp("pages")
     written = {}
-    pages = {name: report(story_of(name)) for name in PAGES if name != "private"}
-    pages["private"] = report(story_of("hostile"), SCORES, private())
-    pages["folded"] = report(replace(story_of("strict"), coverage=(of_many_values(),)))
+    pages = {name: report(release_of(name)) for name in PAGES if name != "private"}
+    pages["private"] = report(release_of("hostile"), SCORES, private())
+    pages["folded"] = report(changed(release_of("strict"), coverage=(of_many_values(),)))
     for name, page in pages.items():
         written[name] = folder / f"{name}.html"
         written[name].write_text(page, encoding="utf-8")

@@ -3,50 +3,54 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from tests.report.conftest import ATTACKS, read_page
+from tests.report.conftest import ATTACKS, changed, read_page
 
 from rpsg.privacy.claims import claim_text
 from rpsg.records import Pool
-from rpsg.report.blocks import power
+from rpsg.report.html import power
 from rpsg.report.page import report
 from rpsg.report.private_page import Private
-from rpsg.report.scores import Measured, Score, Scores
 from rpsg.report.summary import card, summary
+from rpsg.results import Line, Measure, Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.report.conftest import Element
 
-    from rpsg.release.reader import Story
+    from rpsg.release.reader import Release
 
-    Stories = Callable[[str], Story]
+    Releases = Callable[[str], Release]
 
 RUNS = ["strict", "labels", "floor", "paper", "split", "hostile"]
-SCORES = Scores(
+SCORES = Report(
     (
-        Score(
+        Line(
             "mauve",
-            Measured(0.5, (0.4, 0.6), 20, 90, "an <embedder>", 3, higher_is_better=True),
-            Measured(0.1, None, 20, 90),
-            Measured(0.9, None, 20, 90),
-            informative=True,
+            Measure("mauve", 0.5, (0.4, 0.6), 20, 90, "an <embedder>", 3, higher_is_better=True),
+            Measure("mauve", 0.1, (0.05, 0.15), 20, 90),
+            Measure("mauve", 0.9, (0.85, 0.95), 20, 90),
         ),
-        Score("fid", Measured(None, reason="Too <few> texts.")),
-        Score("distinct_3", Measured(0.9, (0.8, 1.0), 20), Measured(0.9), Measured(0.9), informative=False),
+        Line("fid", Measure("fid", None, reason="Too <few> texts.")),
+        Line(
+            "distinct_3",
+            Measure("distinct_3", 0.9, (0.8, 1.0), 20),
+            Measure("distinct_3", 0.9, (0.8, 1.0), 20),
+            Measure("distinct_3", 0.9, (0.8, 1.0), 20),
+        ),
     ),
-    internal=True,
-    n=20,
-    n_real=987_654,
-    split="by person",
-    embedder="an <embedder>",
-    notes=("A <note>.",),
+    20,
+    987_654,
+    {"corpus": 20},
+    "by person",
+    "an <embedder>",
+    0,
+    ("A <note>.",),
 )
 
 
@@ -55,14 +59,14 @@ def private(rows: int = 30) -> Private:
     return Private(SCORES, {"reading <texts>": 3.5, "voting": 0.5}, cloud, cloud[:10] + 0.5)
 
 
-def pages(story_of: Stories, name: str) -> list[str]:
-    story = story_of(name)
-    return [report(story), report(story, SCORES, private())]
+def pages(release_of: Releases, name: str) -> list[str]:
+    release = release_of(name)
+    return [report(release), report(release, SCORES, private())]
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_every_page_is_sound(story_of: Stories, name: str) -> None:
-    for page in pages(story_of, name):
+def test_every_page_is_sound(release_of: Releases, name: str) -> None:
+    for page in pages(release_of, name):
         tree = read_page(page.removeprefix("<!DOCTYPE html>\n"))
         check_it_is_inert(tree)
         check_names(tree)
@@ -127,8 +131,8 @@ def check_pictures(tree: Element) -> None:
             assert svg.attributes["aria-hidden"] == "true"
 
 
-def test_the_first_screen_answers_three_questions(story_of: Stories) -> None:
-    first = section(read_page(report(story_of("strict"))), "short")
+def test_the_first_screen_answers_three_questions(release_of: Releases) -> None:
+    first = section(read_page(report(release_of("strict"))), "short")
     assert [h.text for h in first.all("h3")] == [
         "What the private data bought",
         "What it cost",
@@ -142,69 +146,69 @@ def section(tree: Element, name: str) -> Element:
     return next(e for e in tree.all("section") if e.attributes.get("id") == name)
 
 
-def test_the_claim_is_told_word_for_word(story_of: Stories) -> None:
+def test_the_claim_is_told_word_for_word(release_of: Releases) -> None:
     for name in ("strict", "split", "floor", "paper"):
-        story = story_of(name)
-        assert story.claim["text"] in section(read_page(report(story)), "claim").text
+        release = release_of(name)
+        assert release.claim["text"] in section(read_page(report(release)), "claim").text
 
 
 @pytest.mark.parametrize("name", ["floor", "paper"])
-def test_where_nothing_is_promised_no_epsilon_is_printed(story_of: Stories, name: str) -> None:
-    for page in pages(story_of, name):
+def test_where_nothing_is_promised_no_epsilon_is_printed(release_of: Releases, name: str) -> None:
+    for page in pages(release_of, name):
         words = read_page(page).one("body").text
         assert not re.search("ε|δ|epsilon|delta|budget (?!was paid)", words, re.IGNORECASE)
         assert "privacy.shares" not in words
 
 
-def test_split_mode_says_at_once_who_is_not_protected(story_of: Stories) -> None:
-    first = section(read_page(report(story_of("split"))), "short")
+def test_split_mode_says_at_once_who_is_not_protected(release_of: Releases) -> None:
+    first = section(read_page(report(release_of("split"))), "short")
     assert "The records of seed donors are not." in first.text
 
 
-def test_a_seeded_release_tells_no_number_that_was_made_from_private_texts(story_of: Stories) -> None:
+def test_a_seeded_release_tells_no_number_that_was_made_from_private_texts(release_of: Releases) -> None:
     for name in ("paper", "split"):
-        story = story_of(name)
-        assert story.calls is None
-        assert not story.is_whole
-        words = read_page(report(story)).text
+        release = release_of(name)
+        assert release.calls is None
+        assert not release.is_whole
+        words = read_page(report(release)).text
         assert "is not told in this release" in words
         assert "None is a record of a person" not in words
 
 
-def test_best_attacks_are_never_rounded_down(story_of: Stories) -> None:
-    story = story_of("strict")
-    words = section(read_page(report(story)), "claim").text
+def test_best_attacks_are_never_rounded_down(release_of: Releases) -> None:
+    release = release_of("strict")
+    words = section(read_page(report(release)), "claim").text
     auc = float(next(iter(re.findall(r"at most ([\d.]+)\u00a0% of the cases", words))))
-    assert 100 * story.claim["attack"]["auc"] <= auc < 100 * story.claim["attack"]["auc"] + 0.1
+    assert 100 * release.claim["attack"]["auc"] <= auc < 100 * release.claim["attack"]["auc"] + 0.1
 
 
 #: The nearest figures of six digits lie below each of these.
 EPSILON, DELTA = 1.0000004, 1.0917724e-5
 
 
-def test_no_epsilon_or_delta_is_ever_told_below_the_claim(story_of: Stories) -> None:
+def test_no_epsilon_or_delta_is_ever_told_below_the_claim(release_of: Releases) -> None:
     """Wherever the page, the summary or the card says one, in whatever words, it is the claim's or more."""
-    story = claiming(story_of("strict"), EPSILON, DELTA)
-    page = read_page(report(story))
+    release = claiming(release_of("strict"), EPSILON, DELTA)
+    page = read_page(report(release))
     first, claim = section(page, "short").text, section(page, "claim").text
     assert "ε = 1.0000004, δ = 1.0917724e-05" in first
     assert "ε = 1.0000004 of privacy" in first
-    for words in (first, claim, summary(story.facts), card(story.facts)):
+    for words in (first, claim, summary(release), card(release)):
         assert all(float(said) >= EPSILON for said in re.findall(r"(?:ε =|epsilon) ([\d.]+\d)", words))
         assert all(float(said) >= DELTA for said in re.findall(r"\d\.\d+e-05", words))
     assert claim.count("1.0917724e-05") == 2, "in the sentence, and for one person replaced by another"
     assert "1.1e-05" in claim, "groups: two digits"
-    assert "epsilon 1.0000004, delta 1.0917724e-05" in summary(story.facts)
-    assert "epsilon 1.0000004, delta 1.0917724e-05" in card(story.facts)
+    assert "epsilon 1.0000004, delta 1.0917724e-05" in summary(release)
+    assert "epsilon 1.0000004, delta 1.0917724e-05" in card(release)
 
 
-def claiming(story: Story, epsilon: float, delta: float) -> Story:
-    """The story with a claim of these figures; its sentence is made anew."""
-    ledger = story.facts.ledger
+def claiming(release: Release, epsilon: float, delta: float) -> Release:
+    """The release with a claim of these figures; its sentence is made anew."""
+    ledger = release.ledger
     groups = dict.fromkeys(ledger["claim"]["delta_group"], delta)
     claim = {**ledger["claim"], "epsilon": epsilon, "delta": delta, "delta_group": groups}
     claim["text"] = claim_text(claim, ledger["privacy_unit"])
-    return replace(story, facts=replace(story.facts, ledger={**ledger, "claim": claim}))
+    return changed(release, ledger={**ledger, "claim": claim})
 
 
 @pytest.mark.parametrize(
@@ -221,12 +225,12 @@ def test_a_small_number_is_said_short_only_where_that_is_not_less(value: float, 
     assert power(value) == said
 
 
-def test_every_drop_and_every_release_is_counted(story_of: Stories) -> None:
-    story = story_of("strict")
-    table = next(t for t in read_page(report(story)).all("table") if "Drops by stage" in t.text)
+def test_every_drop_and_every_release_is_counted(release_of: Releases) -> None:
+    release = release_of("strict")
+    table = next(t for t in read_page(report(release)).all("table") if "Drops by stage" in t.text)
     counts = [int(re.findall(r"\d+", row.all("td")[-1].text)[0]) for row in table.one("tbody").all("tr")]
-    assert sum(counts) == len(story.facts.pool)
-    assert counts[-1] == len(story.texts) == 20
+    assert sum(counts) == len(release.pool)
+    assert counts[-1] == len(release.texts) == 20
 
 
 def rows_of(tree: Element, caption: str) -> list[list[str]]:
@@ -235,10 +239,10 @@ def rows_of(tree: Element, caption: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_the_public_page_shows_how_long_the_texts_are(story_of: Stories, name: str) -> None:
-    story = story_of(name)
-    tree = section(read_page(report(story)), "texts")
-    words = [len(text.text.split()) for text in story.texts]
+def test_the_public_page_shows_how_long_the_texts_are(release_of: Releases, name: str) -> None:
+    release = release_of(name)
+    tree = section(read_page(report(release)), "texts")
+    words = [len(text.text.split()) for text in release.texts]
     rows = rows_of(tree, "Words per synthetic text")
     for said, texts, share in rows:
         first, last = int(said.split(" to ")[0]), int(said.split(" to ")[-1])
@@ -252,22 +256,22 @@ def test_the_public_page_shows_how_long_the_texts_are(story_of: Stories, name: s
 
 
 @pytest.mark.parametrize("name", ["strict", "floor", "split"])
-def test_the_public_page_shows_which_sentiment_the_texts_stand_with(story_of: Stories, name: str) -> None:
-    story = story_of(name)
-    tree = section(read_page(report(story)), "texts")
-    have = [text.card.values["sentiment"] for text in story.texts]
+def test_the_public_page_shows_which_sentiment_the_texts_stand_with(release_of: Releases, name: str) -> None:
+    release = release_of(name)
+    tree = section(read_page(report(release)), "texts")
+    have = [text.card.values["sentiment"] for text in release.texts]
     rows = rows_of(tree, "Synthetic texts by sentiment")
     assert [row[:2] for row in rows] == [
         [value, str(have.count(value))] for value in ("positive", "mixed", "negative")
     ]
     assert len(picture_of(tree, "Synthetic texts by sentiment").all("rect")) == 3
-    said = "that the record of each text had" if story.is_seeded else "that the card of each text asked for"
+    said = "that the record of each text had" if release.is_seeded else "that the card of each text asked for"
     assert f"The sentiment {said}. The texts themselves were not measured" in tree.text
 
 
-def test_a_corpus_without_texts_has_no_picture_of_them(story_of: Stories) -> None:
-    story = story_of("floor")
-    empty = replace(story, facts=replace(story.facts, pool=Pool(())), coverage=())
+def test_a_corpus_without_texts_has_no_picture_of_them(release_of: Releases) -> None:
+    release = release_of("floor")
+    empty = changed(release, pool=Pool(()), coverage=())
     assert not section(read_page(report(empty)), "texts").all("svg")
 
 
@@ -275,60 +279,62 @@ def picture_of(tree: Element, title: str) -> Element:
     return next(e for e in tree.all("svg") if e.all("title") and e.one("title").text == title)
 
 
-def test_texts_of_attackers_are_shown_as_text(story_of: Stories) -> None:
-    story = story_of("hostile")
-    tree = read_page(report(story))
+def test_texts_of_attackers_are_shown_as_text(release_of: Releases) -> None:
+    release = release_of("hostile")
+    tree = read_page(report(release))
     assert "<script>document.title" in tree.text
     assert "<b>writer</b>" in tree.text
     assert "\u202e" not in tree.text
-    assert any(ATTACKS[9] in text.text for text in story.texts)
+    assert any(ATTACKS[9] in text.text for text in release.texts)
 
 
-def test_a_public_page_holds_nothing_of_an_evaluation_that_read_real_texts(story_of: Stories) -> None:
-    story = story_of("strict")
-    assert report(story, SCORES) == report(story)
+def test_a_public_page_holds_nothing_of_an_evaluation_that_read_real_texts(release_of: Releases) -> None:
+    release = release_of("strict")
+    assert report(release, SCORES) == report(release)
 
 
-def test_an_evaluation_without_real_texts_is_public(story_of: Stories) -> None:
-    open_scores = Scores((Score("self_bleu", Measured(0.25, None, 20)),), internal=False, n=20)
-    words = section(read_page(report(story_of("strict"), open_scores)), "scores").text
+def test_an_evaluation_without_real_texts_is_public(release_of: Releases) -> None:
+    open_scores = Report(
+        (Line("self_bleu", Measure("self_bleu", 0.25, None, 20)),), 20, None, {"corpus": 20}, "", "none", 0
+    )
+    words = section(read_page(report(release_of("strict"), open_scores)), "scores").text
     assert "self BLEU" in words
     assert "0.25" in words
 
 
-def test_a_private_page_says_so_on_top_in_its_title_and_on_paper(story_of: Stories) -> None:
-    tree = read_page(report(story_of("strict"), SCORES, private()))
+def test_a_private_page_says_so_on_top_in_its_title_and_on_paper(release_of: Releases) -> None:
+    tree = read_page(report(release_of("strict"), SCORES, private()))
     assert tree.one("header").text.startswith("PRIVATE: never share this page.")
     assert tree.one("head").one("title").text.startswith("PRIVATE: ")
     assert 'content: "PRIVATE"' in tree.one("style").text
-    public = report(story_of("strict"))
+    public = report(release_of("strict"))
     assert "PRIVATE" not in public
     assert "987,654" not in public
 
 
-def test_metrics_stand_between_floor_and_ceiling_or_say_why_not(story_of: Stories) -> None:
-    tree = read_page(report(story_of("strict"), SCORES, private()))
+def test_metrics_stand_between_floor_and_ceiling_or_say_why_not(release_of: Releases) -> None:
+    tree = read_page(report(release_of("strict"), SCORES, private()))
     table = next(t for t in tree.all("table") if t.one("caption").text == "Metrics")
     rows = {
         row.all("th")[0].text: [cell.text for cell in row.all("td")] for row in table.one("tbody").all("tr")
     }
     assert rows["MAUVE (higher is better)"] == [
-        *("0.5", "0.4 to 0.6", "0.1", "0.9", "50\u00a0%"),
+        *("0.5", "0.4 to 0.6", "0.1 (0.05 to 0.15)", "0.9 (0.85 to 0.95)", "50\u00a0%"),
         "an <embedder>, seed 3",
     ]
     assert "tells nothing here" in rows["distinct 3 (nearer to real texts is better)"]
     assert "FID: Too <few> texts." in section(tree, "private").text
 
 
-def test_a_map_without_embeddings_says_why(story_of: Stories) -> None:
-    page = report(story_of("strict"), None, Private(no_map="There is no map: nobody <drew> it."))
+def test_a_map_without_embeddings_says_why(release_of: Releases) -> None:
+    page = report(release_of("strict"), None, Private(no_map="There is no map: nobody <drew> it."))
     assert "There is no map: nobody <drew> it." in section(read_page(page), "private").text
 
 
-def test_a_report_is_a_function_of_the_release_alone(story_of: Stories) -> None:
-    assert report(story_of("labels")) == report(story_of("labels"))
+def test_a_report_is_a_function_of_the_release_alone(release_of: Releases) -> None:
+    assert report(release_of("labels")) == report(release_of("labels"))
 
 
-def test_labels_have_their_coverage(story_of: Stories) -> None:
-    names = {covered.attribute for covered in story_of("labels").coverage}
+def test_labels_have_their_coverage(release_of: Releases) -> None:
+    names = {covered.attribute for covered in release_of("labels").coverage}
     assert names == {"topic", "sentiment", "length", "label"}

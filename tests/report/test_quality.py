@@ -9,9 +9,9 @@ import pytest
 
 from rpsg.domains import find_pack
 from rpsg.records import Candidate, Card
-from rpsg.release.reader import read_story
+from rpsg.release.quality import COMPARED, Quality, quality_of
+from rpsg.release.reader import Release
 from rpsg.report.as_json import facts_of
-from rpsg.report.quality import COMPARED, Quality, quality_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,8 +60,8 @@ def test_of_many_texts_evenly_spaced_ones_are_compared() -> None:
 
 def test_the_line_stands_beside_the_claim_everywhere(lab: Lab) -> None:
     run = lab.run(lab.plan(lab.file(lab.rows(200))))
-    story = read_story(run.release)
-    line = quality_of(story.texts, story.facts.pack).line
+    release = Release(run.release)
+    line = quality_of(release.texts, release.pack).line
     assert line.startswith(f"Texts: {len(run.texts)}; ")
     summary = run.summary
     assert summary.index(line) < summary.index("## What is claimed")
@@ -71,5 +71,5 @@ def test_the_line_stands_beside_the_claim_everywhere(lab: Lab) -> None:
 
 def test_the_report_as_json_has_the_figures(lab: Lab) -> None:
     run = lab.run(lab.plan(lab.file(lab.rows(200))))
-    told = json.loads(json.dumps(facts_of(read_story(run.release), None)))["quality"]
+    told = json.loads(json.dumps(facts_of(Release(run.release), None)))["quality"]
     assert told["texts"] == len(run.texts)

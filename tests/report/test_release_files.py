@@ -5,17 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.report.conftest import ATTACKS
+from tests.report.conftest import ATTACKS, changed
 
 from rpsg import api
 from rpsg.errors import RunError, UsageError
 from rpsg.records import Candidate, Card, Drop, Pool
-from rpsg.release.history import read_lives, write_lives
-from rpsg.release.reader import read_story
+from rpsg.release.history import read_history, write_history
+from rpsg.release.reader import Release
 from rpsg.report.croissant import LEFT_TO_THE_OWNER, croissant, write_croissant
 from rpsg.report.page import report
 from rpsg.report.summary import card, summary
@@ -48,7 +47,7 @@ def test_the_release_holds_a_report_that_its_ledger_names(reported: Runs, name: 
 
 def test_the_same_release_gives_the_same_report_again(reported: Runs) -> None:
     release = reported("strict").release
-    assert report(read_story(release)) == (release / "report.html").read_text(encoding="utf-8")
+    assert report(Release(release)) == (release / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("file", ["report.html", "croissant.json", "README.md", "evidence/candidates.jsonl"])
@@ -62,24 +61,24 @@ def test_a_changed_file_is_found(reported: Runs, tmp_path: Path, file: str) -> N
 def test_a_story_from_the_folder_gives_the_summary_again(reported: Runs) -> None:
     for name in ("strict", "labels", "floor"):
         run = reported(name)
-        assert summary(read_story(run.release).facts) == run.summary
+        assert summary(Release(run.release)) == run.summary
 
 
 def test_a_release_without_the_lives_of_texts_can_still_be_told(reported: Runs, tmp_path: Path) -> None:
     copy = shutil.copytree(reported("strict").release, tmp_path / "release")
     (copy / "evidence/candidates.jsonl").unlink()
-    story = read_story(copy)
-    assert not story.is_whole
-    assert len(story.texts) == 20
-    assert "is not told in this release" in report(story)
+    release = Release(copy)
+    assert not release.is_whole
+    assert len(release.texts) == 20
+    assert "is not told in this release" in report(release)
 
 
-@pytest.mark.parametrize("file", ["ledger.json", "corpus.jsonl", "evidence/plan.toml"])
+@pytest.mark.parametrize("file", ["corpus.jsonl", "evidence/plan.toml"])
 def test_a_missing_file_is_told_by_its_name(reported: Runs, tmp_path: Path, file: str) -> None:
     copy = shutil.copytree(reported("strict").release, tmp_path / "release")
     (copy / file).unlink()
     with pytest.raises(RunError, match=file.rpartition("/")[2]):
-        read_story(copy)
+        report(Release(copy))
 
 
 @pytest.mark.parametrize("file", ["ledger.json", "corpus.jsonl", "evidence/release-001.json", "egress.json"])
@@ -87,7 +86,7 @@ def test_a_damaged_file_is_an_error_in_words(reported: Runs, tmp_path: Path, fil
     copy = shutil.copytree(reported("strict").release, tmp_path / "release")
     (copy / file).write_bytes(b'{"half": ')
     with pytest.raises(RunError, match="damaged"):
-        read_story(copy)
+        report(Release(copy))
 
 
 def test_lives_come_back_as_they_were(tmp_path: Path) -> None:
@@ -97,13 +96,15 @@ def test_lives_come_back_as_they_were(tmp_path: Path) -> None:
             Candidate(1, "", Card({"topic": "oil"}), parent=0, dropped=Drop("writing", "too short")),
         )
     )
-    write_lives(tmp_path / "lives.jsonl", pool)
-    assert read_lives(tmp_path / "lives.jsonl", {0: "a text"}) == pool
+    write_history(tmp_path / "lives.jsonl", pool)
+    assert read_history(tmp_path / "lives.jsonl", {0: "a text"}) == pool
 
 
 def test_a_score_that_is_no_number_is_left_out(tmp_path: Path) -> None:
-    write_lives(tmp_path / "lives.jsonl", Pool((Candidate(0, "x", Card({}), scores={"nll": float("inf")}),)))
-    assert read_lives(tmp_path / "lives.jsonl", {}).candidates[0].scores == {}
+    write_history(
+        tmp_path / "lives.jsonl", Pool((Candidate(0, "x", Card({}), scores={"nll": float("inf")}),))
+    )
+    assert read_history(tmp_path / "lives.jsonl", {}).candidates[0].scores == {}
 
 
 def test_lives_hold_no_text(reported: Runs) -> None:
@@ -245,11 +246,11 @@ def test_the_card_has_front_matter_that_hubs_read(reported: Runs, name: str) -> 
 
 
 def test_a_public_line_cannot_break_out_of_the_front_matter(reported: Runs) -> None:
-    story = read_story(reported("strict").release)
+    release = Release(reported("strict").release)
     about = "a: b\n---\nlicense: cc0 \x7f\x1b" + ATTACKS[6]
-    corpus = story.facts.plan.corpus.model_copy(update={"about": about})
-    plan = story.facts.plan.model_copy(update={"corpus": corpus})
-    matter = front(card(replace(story.facts, plan=plan)))
+    corpus = release.plan.corpus.model_copy(update={"about": about})
+    plan = release.plan.model_copy(update={"corpus": corpus})
+    matter = front(card(changed(release, plan=plan)))
     assert json.loads(matter["pretty_name"]) == "Synthetic texts: " + " ".join(about.split())
     assert matter["pretty_name"].isascii()
     assert matter["license"] == "unknown"

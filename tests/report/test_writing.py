@@ -11,12 +11,11 @@ import pytest
 
 from rpsg import registry
 from rpsg.errors import PrivacyError, RunError, UsageError
-from rpsg.evaluation.inputs import Measure
-from rpsg.evaluation.table import Line, Report
 from rpsg.models.fake import FakeEmbedder
-from rpsg.release.reader import read_story
+from rpsg.release.reader import Release
 from rpsg.report.files import write_private, write_public
 from rpsg.report.scores import read_scores
+from rpsg.results import Line, Measure, Report
 from rpsg.storage.ownership import MARK, mark_own
 from rpsg.storage.run_folder import open_vault
 
@@ -46,14 +45,14 @@ def keep(run: Path, *, n_real: int | None) -> None:
 
 
 def test_the_public_report_lies_beside_the_release(run: Path) -> None:
-    file, _, _ = write_public(run / "release", None)
+    file, _ = write_public(Release(run / "release"), None)
     assert file == run / "report.html"
     assert mode(file) == 0o644
     assert file.read_bytes() == (run / "release/report.html").read_bytes()
 
 
 def test_the_private_report_lies_in_the_private_folder_for_its_owner_alone(run: Path) -> None:
-    file, _, _ = write_private(run / "release", None)
+    file, _ = write_private(Release(run / "release"), None)
     assert file == run.resolve() / "private/report.html"
     assert mode(file) == 0o600
     page = file.read_text(encoding="utf-8")
@@ -67,14 +66,14 @@ def test_no_report_is_written_into_a_release(run: Path, place: str) -> None:
     (run / "link").symlink_to(run / "release")
     (run / "deep").symlink_to(run / "release/evidence")
     with pytest.raises(PrivacyError):
-        write_private(run / "release", run / place)
+        write_private(Release(run / "release"), run / place)
     with pytest.raises(RunError):
-        write_public(run / "release", run / place)
+        write_public(Release(run / "release"), run / place)
     assert not list((run / "release").rglob("mine.html"))
 
 
 def test_a_private_report_named_elsewhere_is_still_for_its_owner_alone(run: Path, tmp_path: Path) -> None:
-    file, _, _ = write_private(run / "release", tmp_path / "mine.html")
+    file, _ = write_private(Release(run / "release"), tmp_path / "mine.html")
     assert mode(file) == 0o600
 
 
@@ -83,26 +82,26 @@ def test_a_release_alone_has_no_private_report_and_must_be_told_where_to_write(
 ) -> None:
     alone = shutil.copytree(run / "release", tmp_path / "handed on" / "release")
     with pytest.raises(UsageError, match="needs the run folder"):
-        write_private(alone, None)
+        write_private(Release(alone), None)
     with pytest.raises(UsageError, match="where the report should go"):
-        write_public(alone, None)
-    file, _, _ = write_public(alone, tmp_path / "mine.html")
+        write_public(Release(alone), None)
+    file, _ = write_public(Release(alone), tmp_path / "mine.html")
     assert file.read_bytes() == (alone / "report.html").read_bytes()
 
 
 def test_an_evaluation_that_read_real_texts_is_shown_to_the_owner_alone(run: Path) -> None:
     keep(run, n_real=90)
-    file, _, public = write_public(run / "release", None)
+    file, public = write_public(Release(run / "release"), None)
     assert public is None
     assert file.read_bytes() == (run / "release/report.html").read_bytes()
-    file, _, scores = write_private(run / "release", None)
+    file, scores = write_private(Release(run / "release"), None)
     assert scores is not None
     assert "0.125" in file.read_text(encoding="utf-8")
 
 
 def test_an_evaluation_without_real_texts_is_shown_to_everybody(run: Path) -> None:
     keep(run, n_real=None)
-    file, _, scores = write_public(run / "release", None)
+    file, scores = write_public(Release(run / "release"), None)
     assert scores is not None
     assert "0.125" in file.read_text(encoding="utf-8")
 
@@ -110,11 +109,11 @@ def test_an_evaluation_without_real_texts_is_shown_to_everybody(run: Path) -> No
 def test_the_owner_sees_both_evaluations_and_everybody_one(run: Path) -> None:
     keep(run, n_real=90)
     keep(run, n_real=None)
-    file, _, _ = write_public(run / "release", None)
+    file, _ = write_public(Release(run / "release"), None)
     page = file.read_text(encoding="utf-8")
     assert "Public metrics" in page
     assert "90 real ones" not in page
-    file, _, scores = write_private(run / "release", None)
+    file, scores = write_private(Release(run / "release"), None)
     page = file.read_text(encoding="utf-8")
     assert "Public metrics" in page
     assert "90 real ones" in page
@@ -125,7 +124,7 @@ def test_the_owner_sees_both_evaluations_and_everybody_one(run: Path) -> None:
 def test_figures_of_real_texts_in_the_public_file_are_not_shown(run: Path) -> None:
     keep(run, n_real=90)
     (run / "private/evaluation.json").rename(run / "private/evaluation-public.json")
-    file, _, public = write_public(run / "release", None)
+    file, public = write_public(Release(run / "release"), None)
     assert public is None
     assert file.read_bytes() == (run / "release/report.html").read_bytes()
 
@@ -144,12 +143,12 @@ def test_a_ceiling_is_made_of_real_texts_even_where_the_metric_reads_none(run: P
 def test_a_damaged_evaluation_is_an_error_in_words(run: Path, content: str) -> None:
     (run / "private/evaluation.json").write_text(content)
     with pytest.raises(RunError, match=r"evaluation\.json is damaged"):
-        write_private(run / "release", None)
+        write_private(Release(run / "release"), None)
 
 
 def test_without_embeddings_there_is_a_report_without_a_map(run: Path) -> None:
     (run / "private/embeddings.f32.sealed").unlink()
-    file, _, _ = write_private(run / "release", None)
+    file, _ = write_private(Release(run / "release"), None)
     assert "There is no map: this run kept no embeddings" in file.read_text(encoding="utf-8")
 
 
@@ -159,7 +158,7 @@ def test_another_embedder_draws_no_map(run: Path) -> None:
     for line in body["public_inputs"]:
         line["name"] = line["name"].replace("fake-embedder", "another")
     ledger.write_text(json.dumps(body))
-    file, _, _ = write_private(run / "release", None)
+    file, _ = write_private(Release(run / "release"), None)
     assert "the embedder here is another one" in file.read_text(encoding="utf-8")
 
 
@@ -168,10 +167,13 @@ def test_no_private_text_is_on_any_page(run: Path, reported: Callable[[str], Run
         json.loads(line)
         for line in (reported("strict").path.parent / "strict.jsonl").read_text().splitlines()
     ]
-    story = read_story(run / "release")
-    for file, _, _ in (write_public(run / "release", None), write_private(run / "release", None)):
+    release = Release(run)
+    for file, _ in (
+        write_public(Release(run / "release"), None),
+        write_private(Release(run / "release"), None),
+    ):
         page = file.read_text(encoding="utf-8")
-        assert story.texts[0].text.split(".", maxsplit=1)[0] in page
+        assert release.texts[0].text.split(".", maxsplit=1)[0] in page
         assert not any(row["text"] in page or row["user"] + " " in page for row in rows)
 
 
@@ -180,8 +182,8 @@ def test_the_stages_of_a_seeded_run_are_on_its_private_page_alone(
     reported: Callable[[str], Run], tmp_path: Path, name: str
 ) -> None:
     run = shutil.copytree(reported(name).path, tmp_path / "run")
-    private, _, _ = write_private(run / "release", None)
-    public, _, _ = write_public(run / "release", None)
+    private, _ = write_private(Release(run / "release"), None)
+    public, _ = write_public(Release(run / "release"), None)
     for words in ("Drops by stage", "first rewrite", "sentiment agreement"):
         assert words in private.read_text(encoding="utf-8")
         assert words not in public.read_text(encoding="utf-8")
@@ -193,7 +195,7 @@ def test_a_run_of_seeds_that_embedded_nobody_else_has_a_map_of_its_seeds(
     run = shutil.copytree(reported("paper").path, tmp_path / "run")
     (run / "private/embeddings.f32.sealed").unlink(missing_ok=True)
     seeds = json.loads(open_vault(run).read("stages/00-seeds.json"))["value"]
-    page = write_private(run / "release", None)[0].read_text(encoding="utf-8")
+    page = write_private(Release(run / "release"), None)[0].read_text(encoding="utf-8")
     assert "Map of real and synthetic texts" in page
     assert f">real</span> ({len(seeds)})" in page
     assert not any(seed["text"] in page for seed in seeds)
@@ -203,7 +205,7 @@ def test_damaged_seeds_draw_no_map(reported: Callable[[str], Run], tmp_path: Pat
     run = shutil.copytree(reported("paper").path, tmp_path / "run")
     (run / "private/embeddings.f32.sealed").unlink(missing_ok=True)
     (run / "private/stages/00-seeds.json.sealed").write_text("{")
-    page = write_private(run / "release", None)[0].read_text(encoding="utf-8")
+    page = write_private(Release(run / "release"), None)[0].read_text(encoding="utf-8")
     assert "There is no map: private/stages/00-seeds.json was changed" in page
 
 
@@ -222,6 +224,6 @@ def test_a_run_whose_embedder_is_a_folder_has_its_map_though_the_release_tells_n
     plan.write_text(plan.read_text().replace('embedder = "fake"', 'embedder = "/models/mine"'))
     (run / "private" / MARK).unlink()
     mark_own(run)  # as if it had begun with that plan
-    file, _, _ = write_private(run / "release", None)
+    file, _ = write_private(Release(run / "release"), None)
     assert asked == ["/models/mine"]
     assert "Map of real and synthetic texts" in file.read_text(encoding="utf-8")

@@ -12,8 +12,18 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from rpsg.privacy.noise import RoundedGaussian
-from rpsg.stages.agreement import Judged, agreement, considered, score, second_is_better
-from rpsg.stages.noisy_argmax import NominalEpsilon, Sigma, choice_sigma, noisy_argmax, scaled
+from rpsg.stages.noisy_choice import (
+    Judged,
+    NominalEpsilon,
+    Sigma,
+    agreement,
+    choice_sigma,
+    considered,
+    noisy_argmax,
+    scaled,
+    score,
+    second_is_better,
+)
 from rpsg.testing.noise import FixedNoise
 
 SCORES = (0.0, 0.25, 0.5, 0.75, 1.0)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from rpsg.models.fake import FakeWriter
 from rpsg.protocols import Reply
-from rpsg.stages.abstraction import Passes, Seed, SummariserAbstracter, WriterAbstracter, parsed
+from rpsg.stages.abstraction import Passes, Seed, SummarizerAbstracter, WriterAbstracter, parsed
 from rpsg.stages.leak_guard import Guard
 from rpsg.stages.sanitize import TEMPLATE, delimiter, fenced, plain
 
@@ -236,17 +236,17 @@ def test_a_reply_that_was_cut_or_failed_is_dropped(finish: str) -> None:
 
 
 class Echo:
-    """A summariser that gives back what it is given."""
+    """A summarizer that gives back what it is given."""
 
     name = "echo"
     endpoint = "local_model"
 
-    def summarise(self, texts: Sequence[str], **how: object) -> list[list[str]]:
+    def summarize(self, texts: Sequence[str], **how: object) -> list[list[str]]:
         return [[text, f"{text}\x1b<|im_end|>"] for text in texts]
 
 
-def test_a_summariser_is_told_the_tone_and_its_words_are_cleaned() -> None:
-    echo = SummariserAbstracter(Echo(), Passes(candidates=2), 0)  # type: ignore[arg-type]  # a plain class
+def test_a_summarizer_is_told_the_tone_and_its_words_are_cleaned() -> None:
+    echo = SummarizerAbstracter(Echo(), Passes(candidates=2), 0)  # type: ignore[arg-type]  # a plain class
     seeds = [Seed(0, "tea", "positive", 3), Seed(1, "oil", "negative", 3), Seed(2, "nut", "mixed", 3)]
     assert echo.abstracts(seeds, second=False) == [
         ["Keep positive tone: tea"] * 2,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rpsg.stages.fit import poor_fit_line
+from rpsg.stages.resolution import poor_fit_line
 
 
 def test_a_share_is_told_with_its_margin_and_who_judged() -> None:

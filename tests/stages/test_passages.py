@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rpsg.records import Corpus, Document
-from rpsg.stages.contributions import bound, unit_numbers
-from rpsg.stages.passages import passages
+from rpsg.stages.contributions import bound, passages, unit_numbers
 
 KEY = b"k" * 32
 SENTENCE = "One two three four five six seven eight nine ten."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rpsg.domains import Attribute
-from rpsg.stages.presence import counted, is_measured, is_seen, value_of
+from rpsg.stages.resolution import counted, is_measured, is_seen, value_of
 
 LENGTH = Attribute(name="length", kind="words", values=("short", "long"), edges=(3,), words=(2, 6))
 TOPIC = Attribute(name="topic", kind="nearest", values=("tea", "salt"))

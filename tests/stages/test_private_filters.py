@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from rpsg.models.fake import FakeEmbedder
 from rpsg.records import Candidate, Card, Pool
 from rpsg.stages.cosine_filter import closest, drop_closest_to_private
-from rpsg.stages.histogram import clipped, ranked, vote_counts
-from rpsg.stages.nll_filter import drop_likeliest, drop_near_private
-from rpsg.stages.representatives import representatives
+from rpsg.stages.nll_filter import drop_likeliest, drop_near_private, representatives
+from rpsg.stages.noisy_choice import clipped, ranked, vote_counts
 from rpsg.stages.surrogate import NgramRecipe, NgramScorer, mean_nll
 from rpsg.testing.noise import FixedNoise
 

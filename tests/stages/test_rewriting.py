@@ -6,10 +6,10 @@ import time
 
 import pytest
 
+from rpsg.models.thoughts import without_thoughts
 from rpsg.protocols import Reply
 from rpsg.stages.abstraction import parsed
 from rpsg.stages.rewriting import attempt_of, without_remark
-from rpsg.stages.sanitize import without_thoughts
 
 TEXT = "The tea was fresh and I will buy it again."
 THOUGHTS = "Okay, the user Ludmilla Quirrenbach wants a rewrite."

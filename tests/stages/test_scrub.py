@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from rpsg.models.pii import PatternRecogniser
+from rpsg.models.pii import PatternRecognizer
 from rpsg.protocols import Span
 from rpsg.records import Candidate, Card, Drop, Pool
 from rpsg.stages.scrub import found_by_pattern, generalise_amounts, scrub_identities, scrub_text
@@ -143,7 +143,7 @@ def test_a_long_row_of_anything_is_scrubbed_in_one_go(part: str) -> None:
     """The square of so many characters would take hours."""
     row = part * (200_000 // len(part))
     began = time.process_time()
-    scrub_identities(pool_of(row), PatternRecogniser())
+    scrub_identities(pool_of(row), PatternRecognizer())
     found_by_pattern(f"order no{row[:50_000]}! My name is {row[:50_000]}")
     assert time.process_time() - began < 30
 
@@ -153,7 +153,7 @@ def pool_of(*texts: str) -> Pool:
 
 
 class Towns:
-    """A recogniser that knows one town."""
+    """A recognizer that knows one town."""
 
     name = "towns"
     endpoint = "local_model"
@@ -162,7 +162,7 @@ class Towns:
         return [[Span(m.start(), m.end(), "place") for m in re.finditer("Leeds", text)] for text in texts]
 
 
-def test_names_amounts_and_what_a_recogniser_finds_are_replaced_together() -> None:
+def test_names_amounts_and_what_a_recognizer_finds_are_replaced_together() -> None:
     pool = pool_of("My name is Marek Zelinka of Leeds, Leeds, and I paid $1,200, twice.", "Nuts are good.")
     found = scrub_identities(pool, Towns())  # type: ignore[arg-type]  # a plain class
     assert [c.text for c in found] == [
@@ -194,7 +194,7 @@ def test_names_amounts_and_what_a_recogniser_finds_are_replaced_together() -> No
         ("mail a.b@mail.example or 555-123-4567.", "mail [EMAIL] or [NUMBER]."),
     ],
 )
-def test_without_a_recogniser_the_patterns_are_replaced(text: str, expected: str) -> None:
+def test_without_a_recognizer_the_patterns_are_replaced(text: str, expected: str) -> None:
     assert [c.text for c in scrub_identities(pool_of(text))] == [expected]
 
 

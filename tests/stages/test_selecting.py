@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rpsg.records import Candidate, Card, Pool
-from rpsg.stages.selection import select, shares
+from rpsg.stages.votes import select, shares
 
 
 def pool_of(votes: list[float], labels: str = "") -> Pool:

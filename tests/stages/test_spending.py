@@ -12,19 +12,18 @@ from hypothesis import strategies as st
 from rpsg.domains import find_pack, pack_names
 from rpsg.errors import InfeasibleError, UsageError
 from rpsg.methods.budget import (
-    LOWER_END,
     check_declared,
     check_people,
     fewest_voters,
     is_too_few,
     pool_size,
-    safe_size,
     smallest_size,
     strict_budget,
     strict_stages,
     votes_stage,
 )
 from rpsg.plan import Plan, resolve
+from rpsg.stages.levels import LOWER_END, safe_size
 from rpsg.stages.sketch import LENGTH
 
 if TYPE_CHECKING:

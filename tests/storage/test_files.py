@@ -19,7 +19,7 @@ from rpsg.files import (
     ensure_private,
     hold_lock,
     private_dir,
-    read_lines,
+    read_journal,
     read_private,
     remove_parts,
     safe_join,
@@ -179,16 +179,16 @@ def test_a_full_disk_leaves_a_journal_as_it_was(tmp_path: Path, monkeypatch: pyt
 
 def test_a_line_that_a_crash_cut_short_counts_as_not_written(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
-    assert read_lines(journal) == []
+    assert read_journal(journal) == []
     drop_torn_line(journal)
     assert not journal.exists()
     append_line(journal, b'{"n":1}')
     with journal.open("ab") as file:
         file.write(b'{"n":')
-    assert read_lines(journal) == [{"n": 1}]
+    assert read_journal(journal) == [{"n": 1}]
     drop_torn_line(journal)
     append_line(journal, b'{"n":2}')
-    assert read_lines(journal) == [{"n": 1}, {"n": 2}]
+    assert read_journal(journal) == [{"n": 1}, {"n": 2}]
 
 
 @pytest.mark.parametrize("line", [b"", b"garbage", b"[]", b'{"n":1,"n":1}', b'{"n":NaN}', b"\xff"])
@@ -196,7 +196,7 @@ def test_a_damaged_line_is_named_by_its_number(tmp_path: Path, line: bytes) -> N
     for written in (b"{}", line, b"{}"):
         append_line(tmp_path / "journal", written)
     with pytest.raises(RunError, match="line 2: the journal is damaged"):
-        read_lines(tmp_path / "journal")
+        read_journal(tmp_path / "journal")
 
 
 def test_a_private_file_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_a_private_file_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "real").chmod(0o600)
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "real")
-    for look in (read_private, read_lines, drop_torn_line, lambda path: append_line(path, b"{}")):
+    for look in (read_private, read_journal, drop_torn_line, lambda path: append_line(path, b"{}")):
         with pytest.raises(PrivacyError, match="is a link"):
             look(link)
     with pytest.raises(RunError, match="Cannot open link"):

@@ -18,7 +18,7 @@ from rpsg.privacy.private import Private, open_private
 from rpsg.privacy.signing import entry_sha256, seal
 from rpsg.protocols import Message, Reply, Request
 from rpsg.records import Candidate, Card, Corpus, Document, Pool
-from rpsg.release.history import write_lives
+from rpsg.release.history import write_history
 from rpsg.storage.call_store import CallStore, reply_line, request_key
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def test_replies_and_candidates_with_other_letters_are_written_as_they_were(tmp_
     assert reply_line(("ab", Reply(WORDS, "stop", 3, 4))) == line.encode()
     pool = Pool((Candidate(1, WORDS, Card({"größe": "weiß"}, ("bêta",))),))
     assert (
-        write_lives(tmp_path / "lives", pool)
+        write_history(tmp_path / "lives", pool)
         == "940b795aee39bc54133fd110266e2ccb3193ed8b39a2533eef457f9add65e28b"
     )
 

@@ -13,7 +13,7 @@ from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
 if TYPE_CHECKING:
     from rpsg.cli.console import Screen
     from rpsg.results import Bill
-    from rpsg.storage.call_report import Call, Callbook
+    from rpsg.storage.call_report import Call, CallReport
 
 LAST = 20
 
@@ -38,9 +38,12 @@ def calls(
     """
     from rpsg.cli.console import Screen, print_json
     from rpsg.pipeline.cost import bill_of
-    from rpsg.storage.call_report import read_private, read_public
+    from rpsg.storage.call_report import (
+        read_private_calls,
+        read_public_calls,
+    )
 
-    public, private = read_public(run), read_private(run)
+    public, private = read_public_calls(run), read_private_calls(run)
     bill = bill_of(run, public, private, prices)
     if as_json:
         print_json({"bill": bill, **_facts(public, private, show)})
@@ -55,8 +58,8 @@ def calls(
     _show_bill(screen, bill)
 
 
-def _facts(public: Callbook, private: Callbook | None, show: int) -> dict[str, Any]:
-    """JSON-ready facts: every call, the last ``show`` of them with their texts."""
+def _facts(public: CallReport, private: CallReport | None, show: int) -> dict[str, Any]:
+    """JSON-ready facts: every call without its texts, and the last ``show`` with them."""
     hidden = {"prompt", "text"}
     first = len(public.calls) - show
     return {
@@ -87,7 +90,7 @@ def _show_texts(screen: Screen, calls: tuple[Call, ...]) -> None:
         screen.facts((("asked", call.prompt), ("answer", call.text or "none")))
 
 
-def _show_failures(screen: Screen, public: Callbook) -> None:
+def _show_failures(screen: Screen, public: CallReport) -> None:
     if public.failures:
         screen.heading("Failures; such a request is a dropped candidate, never a text")
         rows = [(reason or "no reason was given", str(count)) for reason, count in public.failures.items()]

@@ -64,7 +64,7 @@ def _facts(reading: Reading) -> dict[str, Any]:
 
 
 def _show(screen: Screen, reading: Reading, words: int, most: int | None) -> None:
-    from rpsg.stages.passages import passages
+    from rpsg.stages.contributions import passages
 
     screen.line(PRIVATE, "yellow")
     facts = [("rows", f"{reading.rows:,}"), ("can be used", f"{len(reading.corpus):,}")]

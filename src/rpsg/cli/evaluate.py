@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rpsg.cli.console import Screen
-    from rpsg.evaluation.inputs import Measure
-    from rpsg.evaluation.table import Line, Report
+    from rpsg.results import Line, Measure, Report
 
 
 #: Each field of the configuration that has an option; the corpus and its floor are named in their own ways.
@@ -60,11 +59,11 @@ def evaluate(
     from rpsg import api
     from rpsg.cli.console import Screen
     from rpsg.cli.progress import progress_for
-    from rpsg.evaluation.output import place
+    from rpsg.evaluation.output import output_path
 
     corpus = _corpus(run, synthetic)
     reads = [given.get(name) for name in ("real", "train_real", "floor")]
-    target = place(corpus, out, real="real" in given, reads=reads)
+    target = output_path(corpus, out, real="real" in given, reads=reads)
     with progress_for(quiet=quiet, as_json=as_json) as progress:
         report = api.evaluate(corpus, write_floor=not no_floor, progress=progress, **given)
     failed = _keep(report, target)
@@ -88,11 +87,11 @@ def _corpus(run: Path | None, synthetic: Path | None) -> Path:
 
 def _keep(report: Report, target: Path | None) -> RpsgError | None:
     """Write the report. A failure is returned, so that what was computed is shown all the same."""
-    from rpsg.evaluation.output import keep
+    from rpsg.evaluation.output import write_report
 
     try:
         if target is not None:
-            keep(report, target)
+            write_report(report, target)
     except RpsgError as error:
         return error
     return None
@@ -113,7 +112,7 @@ def _print(report: Report, kept: Path | None, failed: RpsgError | None) -> None:
 
 def show(screen: Screen, report: Report, target: Path | None) -> None:
     """The table, how to read it, and where everything was written."""
-    from rpsg.evaluation.table import INTERNAL
+    from rpsg.results import INTERNAL
 
     against = f", against {report.n_real} real ones, split {report.split}" if report.n_real else ""
     screen.heading(f"{report.n} texts{against} (seed {report.seed}, embedder {report.embedder or 'none'})")
@@ -165,7 +164,7 @@ def _row(line: Line) -> tuple[str, ...]:
 
 def _value(measure: Measure | None) -> str:
     """The value, and by how much chance may have moved it."""
-    from rpsg.evaluation.table import reach
+    from rpsg.results import reach
 
     if measure is None:
         return ""

@@ -37,16 +37,14 @@ def export(
     """
     from rpsg.cli.console import Screen
     from rpsg.files import write_atomic
-    from rpsg.pipeline.release_files import PUBLIC_MODE
-    from rpsg.report.deployment import missing
-    from rpsg.verification.registry_entry import (
-        registry_entry,
-    )
+    from rpsg.release.reader import Release
+    from rpsg.report.deployment import deployment, missing
+    from rpsg.report.files import PUBLIC_MODE
 
     if not registry:
         raise UsageError("Name a format.", hint=f"There is one: rpsg ledger export {run} --registry")
-    entry = registry_entry(run)
-    text = json.dumps(entry, indent=1)  # ASCII: a stranger's words may hold what moves a terminal
+    entry = deployment(Release(run))
+    text = json.dumps(entry, indent=1)  # ASCII: a foreign release may hold what moves a terminal
     if out is None:
         typer.echo(text)
         return

@@ -11,15 +11,16 @@ from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Registered = Literal["methods", "writers", "embedders", "scorers", "classifiers", "metrics"]
-Kind = Literal["domains", "methods", "writers", "embedders", "scorers", "classifiers", "metrics"]
+Registered = Literal["methods", "writers", "embedders", "scorers", "classifiers", "metrics", "attacks"]
+Kind = Literal["domains", "methods", "writers", "embedders", "scorers", "classifiers", "metrics", "attacks"]
 
 
 def list_names(
     kind: Annotated[
         Kind,
         typer.Argument(
-            metavar="KIND", help="domains, methods, writers, embedders, scorers, classifiers or metrics."
+            metavar="KIND",
+            help="domains, methods, writers, embedders, scorers, classifiers, metrics or attacks.",
         ),
     ],
     as_json: AsJson = False,
@@ -46,12 +47,12 @@ def _registered(kind: Registered) -> Mapping[str, str]:
 
 def _about(kind: Registered, name: str) -> str:
     from rpsg.models.catalog import CATALOGUE
-    from rpsg.registry import BUILT_IN
+    from rpsg.registry import built_in  # only when it is needed
 
     if name in CATALOGUE:
         return CATALOGUE[name].purpose
     if name == "fake":
-        return "Needs no weights; for tests and first steps."
-    if name in BUILT_IN[kind]:
-        return BUILT_IN[kind][name][1]
+        return "Needs no weights; for tests and first tries."
+    if known := built_in(kind).get(name):
+        return known[1]
     return "Comes with another package."

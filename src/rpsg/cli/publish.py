@@ -10,6 +10,7 @@ import typer
 
 from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
 from rpsg.errors import UsageError
+from rpsg.storage.layout import RELEASE
 
 
 def publish(
@@ -30,10 +31,10 @@ def publish(
 
     fingerprint = sign_release(run, sign)
     if as_json:
-        print_json({"published": {"release": str(run / "release"), "fingerprint": fingerprint}})
+        print_json({"published": {"release": str(run / RELEASE), "fingerprint": fingerprint}})
     else:
         screen = Screen.stdout()
-        screen.facts((("signed", str(run / "release")), ("fingerprint", fingerprint)))
+        screen.facts((("signed", str(run / RELEASE)), ("fingerprint", fingerprint)))
         screen.line("  Your readers check it with the public key of the pair:")
         screen.command("rpsg verify RELEASE --key KEY.pub")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.cli.console import Screen, seconds_in_words
 from rpsg.privacy.gaussian import rounded_up
-from rpsg.storage.layout import STAGE_TABLE
+from rpsg.storage.layout import PRIVATE, STAGE_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -158,7 +158,7 @@ def _value(value: Any) -> str:
 def show_run(screen: Screen, run: Run, cautions: Sequence[str] = ()) -> None:
     """The summary, how long writing took, the warnings, and what to type next."""
     screen.markdown(run.summary)
-    stages = run.path / "private" / STAGE_TABLE
+    stages = run.path / PRIVATE / STAGE_TABLE
     if stages.is_file():
         screen.heading("The stages, with counts and times that depend on private texts: for your eyes")
         screen.command(str(stages))

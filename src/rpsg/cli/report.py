@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003  # typer reads it at run time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
 from rpsg.errors import UsageError
+
+if TYPE_CHECKING:
+    from rpsg.release.reader import Release
 
 
 def report(
@@ -40,26 +43,25 @@ def report(
     one of the day of the release.
     """
     from rpsg.cli.console import Screen, print_json
-    from rpsg.pipeline.publish import release_folder
+    from rpsg.release.reader import Release
     from rpsg.report.as_json import facts_of
     from rpsg.report.files import write_private, write_public
 
-    release = release_folder(run)
+    release = Release(run)
     if as_text:
         _print_summary(release, out=out, private=private, as_json=as_json)
         return
-    file, story, scores = (write_private if private else write_public)(release, out)
+    file, scores = (write_private if private else write_public)(release, out)
     if as_json:
-        print_json({"report": {"file": file, "private": private, **facts_of(story, scores)}})
+        print_json({"report": {"file": file, "private": private, **facts_of(release, scores)}})
         return
     screen = Screen.stdout()
     screen.line("PRIVATE, never share it:" if private else "Written:", "bold red" if private else "")
     screen.command(str(file))
 
 
-def _print_summary(release: Path, *, out: Path | None, private: bool, as_json: bool) -> None:
+def _print_summary(release: Release, *, out: Path | None, private: bool, as_json: bool) -> None:
     from rpsg.cli.console import Screen
-    from rpsg.release.reader import read_any
     from rpsg.report.summary import summary
 
     if out is not None or private or as_json:
@@ -67,4 +69,4 @@ def _print_summary(release: Path, *, out: Path | None, private: bool, as_json: b
             "--text prints the public summary and cannot be combined with other options.",
             hint="Try: rpsg report RUN --text",
         )
-    Screen.stdout().markdown(summary(read_any(release).facts))
+    Screen.stdout().markdown(summary(release))

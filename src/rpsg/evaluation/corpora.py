@@ -1,7 +1,7 @@
-"""The corpora of an evaluation: read, split by person, drawn to the same size.
+"""Rows of texts for an evaluation: read, split by person, drawn to the same size.
 
-Real texts are taken out of their box here, without a mechanism: an evaluation is an internal reading. What
-it gives is marked so, and is never written into a release.
+Real texts are taken out of ``Private`` here, and nowhere else in an evaluation, without a mechanism: an
+evaluation is an internal reading. Its outcome is marked so, and is never written into a release.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ Source = Path | Rows
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Where text, label and person stand in a file."""
+    """The columns of text, label and person in a file."""
 
     text: str = "text"
     label: str | None = None
@@ -100,7 +100,7 @@ def read_rows(path: Source, columns: Columns) -> Rows:
 
 
 def halves(rows: Rows, seed: int) -> tuple[Rows, Rows]:
-    """The real rows in two disjoint halves, no person in both: what is compared with, and the ceiling.
+    """The real rows in two disjoint halves, no person in both: one to compare with, one for the ceiling.
 
     DataError when there are fewer than two rows, or all are one person's.
     """

@@ -1,4 +1,4 @@
-"""The corpora of an evaluation as they are asked for: read, split, with what is to be said about them."""
+"""Loads the corpora of an evaluation: reads and splits them, and notes what a reader must know about them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rpsg.errors import DataError, UsageError
 from rpsg.evaluation.corpora import Columns, Rows, halves, is_copied, read_rows, without_people, without_texts
 from rpsg.evaluation.floor import FLOOR, has_floor_labels, is_own_data, is_run, read_finished, write_floor
+from rpsg.textstats.echoes import form_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from rpsg.evaluation.config import EvaluationConfig
     from rpsg.evaluation.corpora import Source
     from rpsg.evaluation.floor import FinishedRun
-    from rpsg.evaluation.inputs import NoisyCounts
     from rpsg.protocols import Progress
+    from rpsg.release.coverage import NoisyCounts
     from rpsg.textstats.echoes import Form
 
 CORPUS, CEILING, REAL = "corpus", "ceiling", "real"
@@ -32,7 +33,7 @@ OWN_DATA = (
 
 @dataclass
 class Corpora:
-    """The rows of an evaluation as they were read, with what is to be said about them."""
+    """The loaded rows of an evaluation, with notes on them for the reader of its report."""
 
     rows: dict[str, Rows]
     real: Rows | None = None
@@ -47,17 +48,19 @@ class Corpora:
         return sizes if self.real is None else {**sizes, REAL: len(self.real)}
 
 
-def read_run_of(corpus: Source) -> FinishedRun | None:
-    """The run that is measured; None for a file or rows."""
+def find_run(corpus: Source) -> FinishedRun | None:
+    """The run that is evaluated; None for a file or rows."""
     return read_finished(corpus) if isinstance(corpus, Path) and is_run(corpus) else None
 
 
-def gather(config: EvaluationConfig, run: FinishedRun | None, progress: Progress | None) -> Corpora:
-    """Read all corpora, split the real texts, have the floor written."""
+def load_corpora(config: EvaluationConfig, run: FinishedRun | None, progress: Progress | None) -> Corpora:
+    """Read all corpora, split the real texts, and have the floor written."""
     _check(config)
     columns = _columns(config, run)
     theirs = Columns(config.synthetic_text or columns.text, config.synthetic_label or columns.label)
-    corpora = Corpora({}, counts=run.counts if run else None, form=run.form if run else None)
+    corpora = Corpora({})
+    if run:
+        corpora.counts, corpora.form = run.release.noisy_counts, form_of(run.release.pack)
     named = config.synthetic_label is not None
     corpora.rows[CORPUS] = (
         _written(run, config.corpus) if run else _synthetic(config.corpus, CORPUS, theirs, corpora, named)
@@ -75,7 +78,7 @@ def gather(config: EvaluationConfig, run: FinishedRun | None, progress: Progress
 
 
 def _check(config: EvaluationConfig) -> None:
-    """UsageError for what does not go together, before anything is read."""
+    """UsageError for arguments that do not go together, before anything is read."""
     if config.real is None and config.train_real is not None:
         raise UsageError("--train-real goes with --real.", hint="Name the held-out texts with --real FILE.")
     in_memory = isinstance(config.real, Rows) or isinstance(config.train_real, Rows)
@@ -116,7 +119,7 @@ def _labelled(path: Path, columns: Columns, named: bool) -> Rows:
 
 @contextmanager
 def _synthetic_options() -> Iterator[None]:
-    """What the readers say, with the options that name columns of synthetic files."""
+    """Errors of the readers, with the options that name columns of synthetic files."""
     try:
         yield
     except (DataError, UsageError) as error:
@@ -125,7 +128,7 @@ def _synthetic_options() -> Iterator[None]:
 
 
 def _written(run: FinishedRun, source: Source) -> Rows:
-    """The texts of a run; DataError when none was left."""
+    """The texts of a run; DataError when there are none."""
     if not len(run.rows):
         raise DataError(
             f"The corpus in {source} has no text: there is nothing to measure.",
@@ -144,7 +147,7 @@ def _columns(config: EvaluationConfig, run: FinishedRun | None) -> Columns:
 
 
 def _read_real(source: Source, config: EvaluationConfig, columns: Columns, corpora: Corpora) -> None:
-    """The real texts to compare with, and those that stand for the corpus in the ceiling row."""
+    """Load the real texts to compare with, and those that take the corpus' place in the ceiling row."""
     real = read_rows(source, columns)
     if config.train_real is None:
         corpora.real, ceiling = halves(real, config.seed)
@@ -178,7 +181,7 @@ def _floor(
 ) -> Rows | None:
     """The floor: the file that was given, else the run's own; None, with a note, where there is none."""
     if config.floor is not None:
-        given, named = read_run_of(config.floor), config.synthetic_label is not None and run is not None
+        given, named = find_run(config.floor), config.synthetic_label is not None and run is not None
         if given:
             return _written(given, config.floor)
         return _synthetic(config.floor, FLOOR, columns, corpora, named)

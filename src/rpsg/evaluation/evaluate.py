@@ -1,4 +1,4 @@
-"""The story of an evaluation: read, split, draw to the same size, measure every row with every metric.
+"""An evaluation, step by step: load, split, draw to the same size, measure every row with every metric.
 
 Rows: the corpus; the floor (no private data: what lies above it is what the private data bought); the
 ceiling (real texts in the corpus' place). All have the same number of texts and meet the same real texts,
@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rpsg.evaluation.corpora import drawn
-from rpsg.evaluation.data import CEILING, CORPUS, gather, read_run_of
+from rpsg.evaluation.data import CEILING, CORPUS, find_run, load_corpora
 from rpsg.evaluation.floor import FLOOR, embedder_of
 from rpsg.evaluation.inputs import Inputs, Texts
 from rpsg.evaluation.models import Models, check_names
-from rpsg.evaluation.runner import ask_rows, find_metrics
-from rpsg.evaluation.table import Line, Report
+from rpsg.evaluation.runner import find_metrics, run_metric
 from rpsg.hardening import forbid_core_dumps
+from rpsg.results import Line, Report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
     from rpsg.evaluation.config import EvaluationConfig
     from rpsg.evaluation.corpora import Rows
     from rpsg.evaluation.data import Corpora
-    from rpsg.evaluation.inputs import Measure
     from rpsg.protocols import Progress
+    from rpsg.results import Measure
 
 CACHE = "evaluation"
 
 
 def evaluate(config: EvaluationConfig, progress: Progress | None = None) -> Report:
-    """The report. Raises DataError, UsageError or RunError for what cannot be read.
+    """Evaluate a corpus. Raises DataError, UsageError or RunError for what cannot be read.
 
     A metric that fails is a Measure without a value: nothing else that was computed is lost.
     """
     forbid_core_dumps()
     metrics = find_metrics(config.metrics)
     check_names(config.embedder, config.language_model)
-    run = read_run_of(config.corpus)
-    corpora = gather(config, run, progress)
+    run = find_run(config.corpus)
+    corpora = load_corpora(config, run, progress)
     embedder = config.embedder or (embedder_of(run) if run else "minilm")
     models = Models(
         embedder,
@@ -55,7 +55,7 @@ def evaluate(config: EvaluationConfig, progress: Progress | None = None) -> Repo
     if progress:
         progress.start("measuring")
     seconds: dict[str, float] = {}
-    lines = tuple(_line(name, ask_rows(name, metric, inputs, seconds)) for name, metric in metrics.items())
+    lines = tuple(_line(name, run_metric(name, metric, inputs, seconds)) for name, metric in metrics.items())
     if progress:
         progress.done()
     return Report(

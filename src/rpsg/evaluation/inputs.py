@@ -1,4 +1,4 @@
-"""A metric is one function from ``Inputs`` to a ``Measure``. Ours and strangers' enter by the same door.
+"""A metric is one function from ``Inputs`` to a ``Measure``, whether it is ours or comes with a package.
 
 A package adds one with an entry point in the group ``rpsg.metrics``: its name is the name to type, its
 value the function. What cannot be computed is a Measure without a value and with a reason.
@@ -6,11 +6,12 @@ value the function. What cannot be computed is a Measure without a value and wit
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from rpsg.errors import RpsgError
+from rpsg.results import Measure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -19,42 +20,15 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from rpsg.evaluation.models import Models
+    from rpsg.release.coverage import NoisyCounts
+    from rpsg.results import Interval
     from rpsg.textstats.echoes import Form
 
 T = TypeVar("T")
-Interval = tuple[float, float]
 
 
 class UnavailableError(RpsgError):
     """A metric that has no value here; the message says why and becomes the reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """One number and everything one needs to know to read it.
-
-    ``interval`` aims to hold, for 95 of 100 draws of as many texts, the mean of what all such draws give; how
-    near each metric comes is measured in docs/evaluation.md. None where it is not known.
-    ``n_real`` is None for a metric that reads no real text: only such a measure is public.
-    ``higher_is_better`` is None where the real texts' own value is what a corpus should come near to.
-    ``model`` names what was used beside the texts; ``details`` holds tables and histograms for a report.
-    """
-
-    name: str
-    value: float | None
-    interval: Interval | None = None
-    n_synthetic: int = 0
-    n_real: int | None = None
-    model: str = ""
-    seed: int = 0
-    higher_is_better: bool | None = None
-    reason: str = ""
-    details: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def internal(self) -> bool:
-        """Whether real texts were read for it: then it must not leave with a release."""
-        return self.n_real is not None
 
 
 class Memory:
@@ -110,7 +84,7 @@ class Texts(Memory):
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """What a language model did with each real text: positions that were foretold, how many of them rightly,
+    """How a language model predicted each real text: the number of positions, how many of them were right,
     and the sum of -log probability; each of shape (texts,).
     """
 
@@ -118,19 +92,6 @@ class Tested:
     right: npt.NDArray[np.float64]
     surprise: npt.NDArray[np.float64]
     model: str
-
-
-@dataclass(frozen=True)
-class NoisyCounts:
-    """What a run's ledger paid for: for each attribute the noisy count of each value, and its noise.
-
-    ``sigma`` is the standard deviation of one such count. An attribute that was counted by groups of its
-    values has them in place of its values, and ``headings`` has the group of each value.
-    """
-
-    counts: Mapping[str, Mapping[str, float]]
-    sigma: Mapping[str, float]
-    headings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 class Inputs(Memory):
@@ -174,7 +135,7 @@ class Inputs(Memory):
         return len(self._real) if self.has_read_real and self._real is not None else None
 
     def once(self, key: str, make: Callable[[], T]) -> T:
-        """As ``Memory.once``; what was made from real texts stays known as that."""
+        """As ``Memory.once``; what was made from real texts counts as reading them each time it is used."""
         before, self.has_read_real = self.has_read_real, False
         try:
             found = super().once(key, make)

@@ -12,7 +12,6 @@ import numpy as np
 
 from rpsg import registry
 from rpsg.errors import ModelError, PrivacyError, UsageError
-from rpsg.evaluation.metrics.language_model import NGRAM
 from rpsg.files import private_dir, write_atomic
 from rpsg.json_text import tagged_sha256
 from rpsg.models.catalog import CATALOGUE
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
 
     from rpsg.protocols import Classifier, Embedder, Progress
 
+#: The language model that is made from the corpus alone.
+NGRAM = "ngram"
 #: OWNER/REPO, perhaps with a revision; what begins with a dot is a folder.
 _HUB_NAME = re.compile(r"(?:hf:)?[\w-][\w.-]*/[\w.-]+(?:@[\w.-]+)?")
 BLOCK = 64

@@ -1,4 +1,4 @@
-"""Where the outcome of an evaluation may lie: with its owner, never in a release, never on its own inputs."""
+"""Where the outcome of an evaluation is written: for its owner, never into a release or over its inputs."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from typing import TYPE_CHECKING
 
 from rpsg.errors import PrivacyError, UsageError
 from rpsg.files import write_atomic
-from rpsg.storage.layout import LEDGER, PUBLIC_RESULTS, RESULTS, RUN
+from rpsg.storage.layout import LEDGER, PRIVATE, PUBLIC_RESULTS, RESULTS, RUN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from rpsg.evaluation.table import Report
+    from rpsg.results import Report
 
-#: What read real texts, and what did not: the report that anybody may see is made from the second alone.
-#: A file that begins with this is an earlier outcome, and may be replaced.
+#: A file that begins with this is an earlier evaluation, and may be replaced.
 MARK, BEGINNING = b'"rpsg-evaluation/', 64
 
 
-def place(corpus: Path, out: Path | None, *, real: bool, reads: Sequence[Path | None] = ()) -> Path | None:
-    """The file to write: the one that was named, else one in a run's private folder.
+def output_path(
+    corpus: Path, out: Path | None, *, real: bool, reads: Sequence[Path | None] = ()
+) -> Path | None:
+    """The file to write: ``out``, or one in the run's private folder; None where there is neither.
 
     There an evaluation with ``real`` texts and one without lie side by side. ``reads`` are the other files
     and folders that the evaluation reads. Nothing is written here.
@@ -30,7 +31,7 @@ def place(corpus: Path, out: Path | None, *, real: bool, reads: Sequence[Path | 
         PrivacyError: the place is inside a release.
         UsageError: writing there would destroy something that is read, or another file; or cannot work.
     """
-    private, name = corpus / "private", RESULTS if real else PUBLIC_RESULTS
+    private, name = corpus / PRIVATE, RESULTS if real else PUBLIC_RESULTS
     own = private / name if (corpus / RUN).is_file() and private.is_dir() else None
     if out is None or (own is not None and out.resolve() == own.resolve()):
         return own
@@ -82,7 +83,7 @@ def _refuse_unwritable(out: Path, whole: Path) -> None:
 
 
 def _may_be_replaced(file: Path) -> bool:
-    """Whether it is empty, or an earlier outcome."""
+    """Whether the file is empty, or an earlier evaluation."""
     if not file.is_file() or not os.access(file, os.R_OK):
         return False
     with file.open("rb") as source:
@@ -90,6 +91,6 @@ def _may_be_replaced(file: Path) -> bool:
     return not beginning or MARK in beginning
 
 
-def keep(report: Report, target: Path) -> None:
+def write_report(report: Report, target: Path) -> None:
     """Write the report as JSON that only its owner can read."""
     write_atomic(target, report.to_json().encode())

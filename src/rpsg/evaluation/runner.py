@@ -1,7 +1,7 @@
-"""Asking a metric, ours or a stranger's, for one row after another: whatever it does, a Measure comes out.
+"""Runs a metric, ours or a plug-in's, on one row after another: whatever it does, a Measure comes out.
 
-What a metric gives is checked and put into plain numbers at once, so that nothing that was computed is lost
-later for an answer that no table and no JSON can hold.
+What a metric returns is checked and turned into plain values at once, so that a value that no table and no
+JSON can hold costs nothing that was computed before.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ import numpy as np
 
 from rpsg import registry
 from rpsg.errors import RpsgError, UsageError
-from rpsg.evaluation.inputs import Measure, UnavailableError
+from rpsg.evaluation.inputs import UnavailableError
+from rpsg.results import Measure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rpsg.evaluation.inputs import Inputs, Interval, Metric
+    from rpsg.evaluation.inputs import Inputs, Metric
+    from rpsg.results import Interval
 
 
 def find_metrics(named: Sequence[str]) -> dict[str, Metric]:
@@ -31,14 +33,14 @@ def find_metrics(named: Sequence[str]) -> dict[str, Metric]:
 
     One that cannot be loaded is a UsageError when it was named; else a metric that says so.
     """
-    return {name: registry.metric(name) for name in named} or {
+    return {name: find_metric(name) for name in named} or {
         name: _found(name) for name in registry.names("metrics")
     }
 
 
 def _found(name: str) -> Metric:
     try:
-        return registry.metric(name)
+        return find_metric(name)
     except UsageError as error:
         said = _said(error)
 
@@ -48,10 +50,33 @@ def _found(name: str) -> Metric:
     return unavailable
 
 
-def ask_rows(
+def find_metric(name: str) -> Metric:
+    """The metric called ``name``; UsageError when there is none, or that of a plug-in cannot be loaded."""
+    plugins = {entry.name: entry.value for entry in registry.plugins("metrics")}
+    where = plugins.get(name, "")
+    try:
+        found: Metric = registry.find("metrics", name)
+    except UsageError:
+        raise
+    except Exception as error:
+        if name in registry.built_in("metrics") or name not in plugins:
+            raise
+        raise _unloadable(name, where, f"cannot be loaded: {type(error).__name__}") from error
+    if not callable(found):
+        raise _unloadable(name, where, "is not a function")
+    return found
+
+
+def _unloadable(name: str, where: str, why: str) -> UsageError:
+    return UsageError(
+        f"The metric {name!r} ({where}) {why}.", hint="Repair or remove the package that brings it."
+    )
+
+
+def run_metric(
     name: str, metric: Metric, inputs: Mapping[str, Inputs], seconds: dict[str, float]
 ) -> dict[str, Measure]:
-    """The metric of every row that there is. Which way is better, any row with a value tells for all."""
+    """The metric of every row. Whether higher is better is taken from any row that has a value."""
     since = time.monotonic()
     found = {row: measure(name, metric, its) for row, its in inputs.items()}
     seconds[name] = time.monotonic() - since
@@ -63,7 +88,7 @@ def ask_rows(
 
 
 def measure(name: str, metric: Metric, inputs: Inputs) -> Measure:
-    """What the metric says, or a Measure that says why it says nothing.
+    """What the metric returns, or a Measure with the reason why there is no value.
 
     It is internal when real texts were read for it, whatever it says itself.
     """
@@ -73,7 +98,7 @@ def measure(name: str, metric: Metric, inputs: Inputs) -> Measure:
     except RpsgError as error:
         return _nothing(name, inputs, _said(error))
     except Exception as error:  # noqa: BLE001  # a stranger's metric may raise anything; its message may quote
-        return _nothing(name, inputs, f"It failed: {type(error).__name__} in {_place(error)}.")
+        return _nothing(name, inputs, f"It failed: {type(error).__name__} in {_location(error)}.")
     if found.value is not None and not math.isfinite(found.value):
         return replace(found, value=None, interval=None, reason="The value is not a finite number.")
     if found.n_synthetic < 2 or (found.n_real is not None and found.n_real < 2):
@@ -96,7 +121,7 @@ def _nothing(name: str, inputs: Inputs, reason: str) -> Measure:
     )
 
 
-def _place(error: Exception) -> str:
+def _location(error: Exception) -> str:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{Path(frame.filename).name}, line {frame.lineno}"
 

@@ -1,1 +1,17 @@
+"""How synthetic texts are made. Each method is a ``protocols.Method`` in a file of its own, listed here."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: name -> ("module:attribute" of its Method, a line about it). Methods of other packages come from the
+#: entry points ``rpsg.methods``.
+METHODS: Mapping[str, tuple[str, str]] = {
+    "strict": ("rpsg.methods.strict:METHOD", "end-to-end differential privacy (the default)"),
+    "floor": ("rpsg.methods.floor:METHOD", "no private data: the public pack alone, to compare with"),
+    "split": ("rpsg.methods.split:METHOD", "donors give seeds, voters choose: voters are protected"),
+    "paper": ("rpsg.methods.paper:METHOD", "the paper's method, from private seeds: no guarantee"),
+}

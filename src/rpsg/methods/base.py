@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg import registry
 from rpsg.errors import UsageError
-from rpsg.privacy import egress
+from rpsg.privacy.egress import NOWHERE, PUBLIC, STRICT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from rpsg.domains import Pack
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget
-    from rpsg.privacy.egress import Way
+    from rpsg.privacy.egress import EgressRule
     from rpsg.privacy.facts import ClaimType, Flow
     from rpsg.privacy.kernel import Releases
     from rpsg.privacy.replay import ReplayKernel
     from rpsg.privacy.unprotected_reads import UnprotectedReads
-    from rpsg.protocols import Classifier, Embedder, NoiseSource, Progress, Reads, Recogniser, Scorer, Writer
+    from rpsg.protocols import Classifier, Embedder, NoiseSource, Progress, Reads, Recognizer, Scorer, Writer
     from rpsg.records import Pool
-    from rpsg.stages.abstraction import Summariser
+    from rpsg.stages.abstraction import Summarizer
     from rpsg.stages.contributions import People
     from rpsg.stages.surrogate import Surrogate
-    from rpsg.storage.checkpoints import Shelf
+    from rpsg.storage.checkpoints import StageCheckpoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Tools:
     embedder: Embedder
     sentiment: Classifier
     scorer: Scorer | None = None
-    recogniser: Recogniser | None = None
-    summariser: Summariser | None = None
+    recogniser: Recognizer | None = None
+    summariser: Summarizer | None = None
     surrogate: Surrogate | None = None
 
 
@@ -48,7 +48,7 @@ class Seeding:
     """
 
     door: UnprotectedReads
-    shelf: Shelf
+    shelf: StageCheckpoints
     noise: NoiseSource
 
 
@@ -127,7 +127,7 @@ class Method:
         check: raises UsageError for a plan that asks for something this method cannot do.
         models: how to make the models it needs beside writer, embedder, sentiment and scorer, by the names
             of ``Tools``.
-        ways: which model is sent what, and whether it must be on this machine. By default a method that
+        egress: which model is sent what, and whether it must be on this machine. By default a method that
             reads nothing may send its public prompts anywhere, one that gets noisy answers only prompts made
             from them, and any other nothing at all.
         flows: the ways by which private text reaches the release without a mechanism.
@@ -152,7 +152,7 @@ class Method:
     untold: frozenset[str] = frozenset()
     check: Callable[[Plan], None] = _nothing_to_check
     models: Callable[[Plan], Mapping[str, Callable[[], Any]]] = _no_models
-    ways: Callable[[Plan], tuple[Way, ...]] | None = None
+    egress: Callable[[Plan], tuple[EgressRule, ...]] | None = None
     flows: Callable[[Plan, Tools], tuple[Flow, ...]] = _no_flows
     workload: Callable[[Plan, Pack], Workload] | None = None
     people: Callable[[Plan], int | None] = _everybody
@@ -194,12 +194,12 @@ class Method:
         """Whether people are parted into donors and voters before anything is read."""
         return self.reads == "donors"
 
-    def ways_of(self, plan: Plan) -> tuple[Way, ...]:
+    def egress_of(self, plan: Plan) -> tuple[EgressRule, ...]:
         """Which model is sent what under this plan, in the order in which tables show it."""
-        if self.ways is not None:
-            return self.ways(plan)
-        defaults: Mapping[str, tuple[Way, ...]] = {"nothing": egress.PUBLIC, "noisy_answers": egress.STRICT}
-        return defaults.get(self.reads, egress.NOWHERE)
+        if self.egress is not None:
+            return self.egress(plan)
+        defaults: Mapping[str, tuple[EgressRule, ...]] = {"nothing": PUBLIC, "noisy_answers": STRICT}
+        return defaults.get(self.reads, NOWHERE)
 
 
 def find_method(name: str) -> Method:

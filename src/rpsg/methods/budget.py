@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.errors import InfeasibleError, UsageError
 from rpsg.privacy.accounting import Budget, StagePlan, calibrate, max_candidates
-from rpsg.stages.levels import fewest_people
+from rpsg.stages.levels import LOWER_END, fewest_people, safe_size
 from rpsg.stages.partition import listed
 from rpsg.stages.sketch import LENGTH
 
@@ -17,10 +17,8 @@ if TYPE_CHECKING:
     from rpsg.domains import Pack
     from rpsg.plan import Plan
 
-#: How far below its true value a noisy count may lie, in standard deviations: once in a hundred. What is
-#: sized by it is a matter of quality, never of privacy.
-LOWER_END = 2.33
-#: The same for the number of people that a secret draw leaves to vote: once in a million.
+#: How far below its mean the number of people lies that a secret draw leaves to vote, in standard deviations:
+#: once in a million.
 FEWEST_DRAWN = 4.76
 #: Fewer candidates than this are not worth a vote.
 MINIMUM_POOL = 20
@@ -96,11 +94,6 @@ def split_budget(plan: Plan, pack: Pack) -> Budget:  # noqa: ARG001  # the face 
     """The noise of the questions to the voters, for at most the plan's (epsilon, delta) in all."""
     privacy = plan.privacy
     return calibrate(privacy.epsilon, privacy.delta, split_stages(plan), adjacency=privacy.adjacency)
-
-
-def safe_size(noisy: float, sigma: float) -> int:
-    """A lower bound for the number of units, from its noisy count (used for sizing, never for a claim)."""
-    return max(0, math.floor(noisy - LOWER_END * sigma - 0.5))
 
 
 def split_voters(plan: Plan) -> int | None:

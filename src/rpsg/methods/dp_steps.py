@@ -13,16 +13,14 @@ from rpsg.methods.budget import (
     counts_cards,
     is_too_few,
     pool_size,
-    safe_size,
 )
 from rpsg.privacy.gaussian import epsilon_of
 from rpsg.privacy.histogram import Query, RowCells
 from rpsg.stages.candidates import write_variants
 from rpsg.stages.cards import CardModel, card_ballots, cells, in_words, rows_counted
 from rpsg.stages.cosine_filter import drop_copies, drop_near_duplicates
-from rpsg.stages.keyphrases import add_phrases, by_topic, phrase_items
-from rpsg.stages.labels import labels_found
-from rpsg.stages.levels import thinned
+from rpsg.stages.keyphrases import add_phrases, by_topic, labels_found, phrase_items
+from rpsg.stages.levels import safe_size, thinned
 from rpsg.stages.nll_filter import nll_filter
 from rpsg.stages.rng import stream
 

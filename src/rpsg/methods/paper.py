@@ -25,9 +25,9 @@ from rpsg.methods.seed_steps import choose_abstracts, draw_seeds, seeds_wanted
 from rpsg.methods.seeded import (
     check_paper,
     paper_cautions,
+    paper_egress,
     paper_flows,
     paper_models,
-    paper_ways,
 )
 from rpsg.methods.workload import paper_explained, paper_workload
 from rpsg.privacy.private import withheld
@@ -79,7 +79,7 @@ METHOD = Method(
     untold=frozenset({"data.passage_words"}),
     check=check_paper,
     models=paper_models,
-    ways=paper_ways,
+    egress=paper_egress,
     flows=paper_flows,
     workload=paper_workload,
     explain=paper_explained,

@@ -11,15 +11,14 @@ from rpsg.methods.seed_steps import Hundredths, private_texts, private_vectors, 
 from rpsg.privacy.facts import Flow
 from rpsg.records import Candidate, Card, Drop, Pool
 from rpsg.stages.cosine_filter import closest, drop_closest_to_private
-from rpsg.stages.histogram import clipped, ranked, vote_counts
-from rpsg.stages.nll_filter import drop_likeliest, drop_near_private
-from rpsg.stages.representatives import representatives
+from rpsg.stages.nll_filter import drop_likeliest, drop_near_private, representatives
+from rpsg.stages.noisy_choice import clipped, ranked, vote_counts
 from rpsg.stages.rewriting import attempt_of, rewrite_request
 from rpsg.stages.rng import text_seed
 from rpsg.stages.scrub import scrub_identities
 from rpsg.stages.sentiment_guard import guarded, judge
 from rpsg.stages.surrogate import NgramRecipe, mean_nll
-from rpsg.storage.checkpoints import Made
+from rpsg.storage.checkpoints import StageResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,7 +53,7 @@ def rewrite(job: Job, which: Rewrite, stage: str, tasks: Sequence[Task]) -> Pool
     """Steps S5 and S7: one text for each task, written again while it misses the mood of its seed."""
     side = seeding(job)
 
-    def make() -> Made:
+    def make() -> StageResult:
         writer = job.tools.writer
         side.door.note(Flow("abstracts of seeds", writer.name, IN_PROMPTS))
         told = Hundredths(job.progress, stage)
@@ -88,7 +87,7 @@ def _candidate(task: Task, attempt: Attempt, stage: str) -> Candidate:
     return Candidate(task.number, attempt.text, Card(values), task.seed.number, dropped=dropped)
 
 
-def made_of(pool: Pool, taken: int, before: Pool | None = None) -> Made:
+def made_of(pool: Pool, taken: int, before: Pool | None = None) -> StageResult:
     """A pool for the shelf; the line counts what this stage dropped."""
     earlier = before.drops() if before is not None else {}
     reasons = Counter(
@@ -109,7 +108,7 @@ def made_of(pool: Pool, taken: int, before: Pool | None = None) -> Made:
         }
         for c in pool
     ]
-    return Made(kept, taken, len(pool.alive()), reasons)
+    return StageResult(kept, taken, len(pool.alive()), reasons)
 
 
 def pool_of(kept: Sequence[Mapping[str, Any]]) -> Pool:
@@ -151,7 +150,7 @@ def histogram_step(
     first = 1 + max(by_number)
     tasks += [Task(first + n, by_number[n], text) for n, text in abstracts.items()]
 
-    def make() -> Made:
+    def make() -> StageResult:
         job.progress.start("histogram")
         vectors = job.tools.embedder.embed([task.source for task in tasks])
         counts = vote_counts(private_vectors(job, "histogram of votes"), vectors)
@@ -162,7 +161,7 @@ def histogram_step(
             places = [i for i, task in enumerate(tasks) if task.seed.mood == mood]
             best = ranked(noisy[places], max(1, int(HISTOGRAM_SHARE * size)))
             kept += [places[i] for i in best]
-        return Made(sorted(kept), len(tasks), len(kept), {"fewer votes": len(tasks) - len(kept)})
+        return StageResult(sorted(kept), len(tasks), len(kept), {"fewer votes": len(tasks) - len(kept)})
 
     return [tasks[i] for i in seeding(job).shelf.stage("histogram", make)]
 
@@ -214,7 +213,7 @@ def some_left(pool: Pool) -> Pool:
 def scrub_step(job: Job, pool: Pool) -> Pool:
     """Step S8: identities and amounts replaced in the texts."""
 
-    def make() -> Made:
+    def make() -> StageResult:
         job.progress.start("scrub")
         return made_of(scrub_identities(pool, job.tools.recogniser), len(pool.alive()), pool)
 
@@ -225,7 +224,7 @@ def filter_step(job: Job, variants: Pool, pool: Pool) -> Pool:
     """Steps S9 and S10: the cosine filter, then the NLL filter under a surrogate trained on the variants."""
     pool = _cosine_step(job, pool)
 
-    def make() -> Made:
+    def make() -> StageResult:
         recipe = job.tools.surrogate or NgramRecipe()
         job.progress.start("training the surrogate")
         shown = [c.text for c in variants.alive()]
@@ -263,7 +262,7 @@ def _cosine_step(job: Job, pool: Pool) -> Pool:
     if share >= 1 or not pool.alive():
         return pool
 
-    def make() -> Made:
+    def make() -> StageResult:
         job.progress.start("cosine filter")
         vectors = job.tools.embedder.embed([c.text for c in pool.alive()])
         near = closest(vectors, private_vectors(job, "cosine filter"))
@@ -277,11 +276,11 @@ def agreement_step(job: Job, seeds: Sequence[Seed], pool: Pool) -> float:
     by_number = {seed.number: seed.mood for seed in seeds if seed.mood}
     pairs = [(c.text, by_number[c.parent]) for c in pool.alive() if c.parent in by_number]
 
-    def make() -> Made:
+    def make() -> StageResult:
         job.progress.start("sentiment agreement")
         found = judge([text for text, _ in pairs], job.tools.sentiment, job.tools.embedder)
         alike = sum(mood.value == target for mood, (_, target) in zip(found, pairs, strict=True))
-        return Made(alike, len(pairs), alike, {"with another mood (kept)": len(pairs) - alike})
+        return StageResult(alike, len(pairs), alike, {"with another mood (kept)": len(pairs) - alike})
 
     alike = seeding(job).shelf.stage("sentiment agreement", make)
     return alike / len(pairs) if pairs else float("nan")

@@ -15,14 +15,23 @@ import numpy as np
 
 from rpsg.errors import InfeasibleError, PrivacyError, UsageError
 from rpsg.privacy.facts import Flow
-from rpsg.stages.abstraction import Passes, Seed, SummariserAbstracter, WriterAbstracter, toned
-from rpsg.stages.agreement import Judged, agreement, considered, score, second_is_better
-from rpsg.stages.histogram import vote_counts
+from rpsg.stages.abstraction import Passes, Seed, SummarizerAbstracter, WriterAbstracter, toned
 from rpsg.stages.leak_guard import Guard
-from rpsg.stages.noisy_argmax import NominalEpsilon, Sigma, choice_sigma, noisy_argmax
+from rpsg.stages.noisy_choice import (
+    Judged,
+    NominalEpsilon,
+    Sigma,
+    agreement,
+    choice_sigma,
+    considered,
+    noisy_argmax,
+    score,
+    second_is_better,
+    vote_counts,
+)
 from rpsg.stages.partition import content_tag
 from rpsg.stages.sentiment_guard import judge
-from rpsg.storage.checkpoints import Made
+from rpsg.storage.checkpoints import StageResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -126,7 +135,7 @@ def draw_seeds(job: Job, wanted: int) -> list[Seed]:
     The order is that of a keyed hash of the rows, so the order of the file plays no part in it.
     """
 
-    def make() -> Made:
+    def make() -> StageResult:
         job.progress.start("drawing seeds")
         rows, empty = usable_rows(job)
         drawn = sorted(rows, key=lambda row: content_tag(job.key, "seed", row))[:wanted]
@@ -137,7 +146,7 @@ def draw_seeds(job: Job, wanted: int) -> list[Seed]:
             for i, (row, text) in enumerate(zip(drawn, texts, strict=True))
         ]
         kept = [asdict(seed) for seed in seeds]
-        return Made(kept, len(rows) + empty, len(seeds), _counted("empty", empty))
+        return StageResult(kept, len(rows) + empty, len(seeds), _counted("empty", empty))
 
     return [Seed(**kept) for kept in seeding(job).shelf.stage("seeds", make)]
 
@@ -187,7 +196,7 @@ def _pass(job: Job, seeds: Sequence[Seed], *, second: bool) -> dict[int, tuple[s
     summaries = _summaries(job, seeds, f"{ordinal}abstraction", second=second)
     side = seeding(job)
 
-    def make() -> Made:
+    def make() -> StageResult:
         job.progress.start(f"{ordinal}choice")
         side.door.note(Flow("summaries of seeds", "choice", CHOSEN))
         standing = [[text for text, problem in summaries[s.number] if not problem] for s in seeds]
@@ -199,7 +208,7 @@ def _pass(job: Job, seeds: Sequence[Seed], *, second: bool) -> dict[int, tuple[s
             if place >= 0
         }
         lost = len(seeds) - len(picks)
-        return Made(picks, len(seeds), len(picks), _counted("without a summary", lost))
+        return StageResult(picks, len(seeds), len(picks), _counted("without a summary", lost))
 
     kept = side.shelf.stage(f"{ordinal}choice", make)
     return {int(number): (text, Judged(**judged)) for number, (text, judged) in kept.items()}
@@ -209,7 +218,7 @@ def _summaries(job: Job, seeds: Sequence[Seed], stage: str, *, second: bool) -> 
     """All summaries of each seed, each with what the guard has against it."""
     side = seeding(job)
 
-    def make() -> Made:
+    def make() -> StageResult:
         abstracter = _abstracter(job, stage, len(seeds))
         side.door.note(Flow("seeds", abstracter.name, SUMMED_UP))
         texts = abstracter.abstracts(seeds, second)
@@ -220,7 +229,7 @@ def _summaries(job: Job, seeds: Sequence[Seed], stage: str, *, second: bool) -> 
             for seed, own in zip(seeds, texts, strict=True)
         }
         reasons = Counter(problem for own in found.values() for _, problem in own if problem)
-        return Made(found, len(pairs), len(pairs) - reasons.total(), reasons)
+        return StageResult(found, len(pairs), len(pairs) - reasons.total(), reasons)
 
     kept = side.shelf.stage(stage, make)
     return {int(number): [(text, problem) for text, problem in own] for number, own in kept.items()}
@@ -233,7 +242,7 @@ def _abstracter(job: Job, stage: str, seeds: int) -> Abstracter:
         if tools.summariser is None:  # never the writer instead: it may be on another machine
             raise UsageError("The plan asks for a summariser, and there is none.")
         job.progress.start(stage)
-        return SummariserAbstracter(tools.summariser, passes, job.plan.generation.seed)
+        return SummarizerAbstracter(tools.summariser, passes, job.plan.generation.seed)
     told = Hundredths(job.progress, stage).of(seeds * paper.candidates)
     return WriterAbstracter(tools.writer, job.pack, job.plan, passes, job.key, told)
 

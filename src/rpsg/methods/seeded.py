@@ -17,7 +17,7 @@ from rpsg.errors import UsageError
 from rpsg.methods.paper_steps import IN_PROMPTS, retained
 from rpsg.methods.seed_steps import CHOSEN, EMBEDDINGS, SEEN, SUMMED_UP, TEXTS
 from rpsg.privacy.checks import speaks_of_a_budget
-from rpsg.privacy.egress import Way
+from rpsg.privacy.egress import EgressRule
 from rpsg.privacy.facts import Flow
 from rpsg.stages.partition import listed
 from rpsg.stages.surrogate import NgramRecipe
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from rpsg.methods.base import Tools
     from rpsg.plan import Plan
-    from rpsg.protocols import Recogniser
-    from rpsg.stages.abstraction import Summariser
+    from rpsg.protocols import Recognizer
+    from rpsg.stages.abstraction import Summarizer
     from rpsg.stages.surrogate import Surrogate
 
 ALL_TEXTS = "private texts, abstracts of them and synthetic texts"
@@ -71,20 +71,20 @@ def paper_models(plan: Plan) -> dict[str, Callable[[], Any]]:
     return {**seed_models(plan), "surrogate": partial(_surrogate, plan)}
 
 
-def _recogniser(plan: Plan) -> Recogniser:
+def _recogniser(plan: Plan) -> Recognizer:
     if plan.paper.recogniser == "presidio":
-        from rpsg.models.presidio import PresidioRecogniser  # noqa: PLC0415  # optional package
+        from rpsg.models.pii import PresidioRecognizer  # noqa: PLC0415  # optional package
 
-        return PresidioRecogniser(plan.paper.recogniser_model or None)
-    from rpsg.models.pii import PatternRecogniser  # noqa: PLC0415  # only these methods need it
+        return PresidioRecognizer(plan.paper.recogniser_model or None)
+    from rpsg.models.pii import PatternRecognizer  # noqa: PLC0415  # only these methods need it
 
-    return PatternRecogniser()
+    return PatternRecognizer()
 
 
-def _summariser(plan: Plan) -> Summariser:
-    from rpsg.models.transformers.summarizer import Seq2SeqSummariser  # noqa: PLC0415  # optional package
+def _summariser(plan: Plan) -> Summarizer:
+    from rpsg.models.transformers.summarizer import Seq2SeqSummarizer  # noqa: PLC0415  # optional package
 
-    return Seq2SeqSummariser(plan.paper.summariser)
+    return Seq2SeqSummarizer(plan.paper.summariser)
 
 
 def _surrogate(plan: Plan) -> Surrogate:
@@ -98,12 +98,12 @@ def _surrogate(plan: Plan) -> Surrogate:
 # -- who is sent what -------------------------------------------------------------------------------------
 
 
-def split_ways(plan: Plan) -> tuple[Way, ...]:
+def split_egress(plan: Plan) -> tuple[EgressRule, ...]:
     """Which model is sent what, and where it may run."""
-    return tuple(way for way in paper_ways(plan) if way.role != "surrogate")
+    return tuple(way for way in paper_egress(plan) if way.role != "surrogate")
 
 
-def paper_ways(plan: Plan) -> tuple[Way, ...]:
+def paper_egress(plan: Plan) -> tuple[EgressRule, ...]:
     """The same for the method paper."""
     sees = {
         "embedder": ALL_TEXTS,
@@ -115,16 +115,18 @@ def paper_ways(plan: Plan) -> tuple[Way, ...]:
     }
     if sums_up(plan):
         del sees["summariser"]
-    here = [Way("seeding", role, "private", "here", what, "raw_private") for role, what in sees.items()]
+    here = [
+        EgressRule("seeding", role, "private", "here", what, "raw_private") for role, what in sees.items()
+    ]
     return (*here, _writer_way(plan))
 
 
-def _writer_way(plan: Plan) -> Way:
+def _writer_way(plan: Plan) -> EgressRule:
     if sums_up(plan):
         needed, said = "records", "private texts, one in a prompt"
     else:
         needed, said = "abstracts", "abstracts, one in a prompt, with sentiment and length of the record"
-    return Way(
+    return EgressRule(
         "writing",
         "writer",
         "private",

@@ -12,8 +12,7 @@ from rpsg.methods.dp_steps import ANOTHER_WRITER, ask, label_of, paid, tell_spen
 from rpsg.records import Document
 from rpsg.stages.annotate import codes_of, fits_none
 from rpsg.stages.choose import Block, Objective, choose
-from rpsg.stages.fit import poor_fit_line
-from rpsg.stages.selection import shares
+from rpsg.stages.resolution import poor_fit_line
 from rpsg.stages.sketch import (
     LENGTH,
     Features,
@@ -23,6 +22,7 @@ from rpsg.stages.sketch import (
     target_of,
     words_wanted,
 )
+from rpsg.stages.votes import shares
 from rpsg.stages.word_roots import word_roots
 
 if TYPE_CHECKING:

@@ -26,11 +26,11 @@ from rpsg.methods.paper_steps import (
     some_texts,
 )
 from rpsg.methods.seed_steps import choose_abstracts, draw_seeds, seeding, usable_rows
-from rpsg.methods.seeded import check_split, seed_models, split_cautions, split_flows, split_ways
+from rpsg.methods.seeded import check_split, seed_models, split_cautions, split_egress, split_flows
 from rpsg.methods.voting import ask_votes, places, vote
 from rpsg.methods.workload import split_explained, split_workload
 from rpsg.privacy.private import withheld
-from rpsg.stages.selection import select
+from rpsg.stages.votes import select
 
 if TYPE_CHECKING:
     from rpsg.domains import Pack
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from rpsg.records import Candidate, Pool
     from rpsg.stages.abstraction import Seed
     from rpsg.stages.annotate import Traits
-    from rpsg.storage.checkpoints import Made
+    from rpsg.storage.checkpoints import StageResult
 
 
 def synthesize(job: Job) -> Pool:
@@ -88,7 +88,7 @@ def _synthesize(job: Job) -> Pool:
 def filters_step(job: Job, pack: Pack, pool: Pool, stage: str) -> Pool:
     """The pool after the filters that read no voter."""
 
-    def make() -> Made:
+    def make() -> StageResult:
         job.progress.start(stage)
         return made_of(public_filters(job, pack, pool), len(pool.alive()), pool)
 
@@ -103,7 +103,7 @@ def votes_step(job: Job, pack: Pack, pool: Pool, round_number: int) -> Pool:
     """
     scored, voted = vote(job, pack, lambda: label_traits(job, pack), pool, round_number)
 
-    def make() -> Made:
+    def make() -> StageResult:
         kept = select(scored, voted, places(job, len(voted), round_number), label_of(pack))
         return made_of(kept, len(voted), scored)
 
@@ -195,7 +195,7 @@ METHOD = Method(
     ),
     check=check_split,
     models=seed_models,
-    ways=split_ways,
+    egress=split_egress,
     flows=split_flows,
     workload=split_workload,
     people=split_voters,

@@ -13,8 +13,7 @@ from rpsg.errors import ModelError
 from rpsg.methods.budget import votes_stage
 from rpsg.methods.dp_steps import ANOTHER_WRITER, ask, label_of, public_filters, tell_spent
 from rpsg.stages.candidates import write_variants
-from rpsg.stages.selection import select
-from rpsg.stages.votes import vote_ballots
+from rpsg.stages.votes import select, vote_ballots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -1,28 +1,86 @@
-"""How each named model is built. One function a kind; the registry finds them by name."""
+"""The models that can be named, and how each is built. The registry reads the tables.
+
+Nothing heavy is imported before a model is built: ``rpsg list`` reads the tables, and must answer at once.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
+from rpsg.errors import UsageError
 from rpsg.models.catalog import CATALOGUE
-from rpsg.models.download import locate
-from rpsg.models.files import models_folder
+from rpsg.models.download import locate, models_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rpsg.models.documents import Form
     from rpsg.models.fake import FakeEmbedder, FakeScorer, FakeWriter
     from rpsg.models.llamacpp.embedder import GgufEmbedder
     from rpsg.models.llamacpp.writer import LlamaCppWriter
     from rpsg.models.onnx.embedder import OnnxEmbedder
-    from rpsg.models.onnx.int8_embedder import Int8Embedder
+    from rpsg.models.onnx.int8 import Int8Embedder
+    from rpsg.models.openai.embedder import ServerEmbedder
+    from rpsg.models.openai.endpoint import Kind
+    from rpsg.models.openai.writer import ServerWriter
+    from rpsg.models.sentiment import VaderSentiment
     from rpsg.models.static import StaticEmbedder
     from rpsg.models.transformers.classifier import TransformersSentiment
     from rpsg.models.transformers.embedder import SentenceTransformersEmbedder
     from rpsg.models.transformers.scorer import TransformersScorer
     from rpsg.models.transformers.writer import TransformersWriter
-    from rpsg.models.vader import VaderSentiment
+    from rpsg.plan import Server
     from rpsg.protocols import Classifier, Embedder
+
+#: name -> ("module:function that builds it", a line about it).
+Table: TypeAlias = "Mapping[str, tuple[str, str]]"
+
+WRITERS: Table = {
+    "gemma-3-270m": ("rpsg.models.build:llamacpp", "Gemma 3 270M (base), on this machine (the default)"),
+    "qwen2.5-coder-0.5b": ("rpsg.models.build:llamacpp", "Qwen2.5-Coder-0.5B-Instruct, on this machine"),
+    "qwen2.5-coder-1.5b": ("rpsg.models.build:llamacpp", "Qwen2.5-Coder-1.5B-Instruct, on this machine"),
+    "smollm2-135m": ("rpsg.models.build:llamacpp", "SmolLM2-135M-Instruct, on this machine"),
+    "openai:MODEL": ("rpsg.models.build:server_writer", "a model of an OpenAI-compatible server"),
+    "azure:DEPLOYMENT": ("rpsg.models.build:server_writer", "a deployment on Azure OpenAI"),
+    "transformers:NAME": (
+        "rpsg.models.build:transformers_writer",
+        "weights with PyTorch: a folder, GGUF or OWNER/REPO",
+    ),
+    "fake": ("rpsg.models.build:fake_writer", "plausible words without weights, for tests"),
+}
+EMBEDDERS: Table = {
+    "minilm": ("rpsg.models.build:minilm", "all-MiniLM-L6-v2, on this machine (the default)"),
+    "int8": ("rpsg.models.build:int8", "all-MiniLM-L6-v2 in whole numbers, over twice as fast"),
+    "openai:MODEL": ("rpsg.models.build:server_embedder", "a model of an OpenAI-compatible server"),
+    "azure:DEPLOYMENT": ("rpsg.models.build:server_embedder", "a deployment on Azure OpenAI"),
+    "static": ("rpsg.models.build:static", "word vectors made from minilm, for millions of texts"),
+    "st:NAME": (
+        "rpsg.models.build:sentence_transformers",
+        "sentence-transformers: a folder or repository, e.g. st:sentence-t5-base",
+    ),
+    "gguf:FILE": ("rpsg.models.build:gguf_embedder", "an embedder's GGUF file, with llama.cpp"),
+    "fake": ("rpsg.models.build:fake_embedder", "hashed words without weights, for tests"),
+}
+CLASSIFIERS: Table = {
+    "sentiment": ("rpsg.models.build:sentiment", "a linear probe on the embeddings (the default)"),
+    "vader": ("rpsg.models.build:vader", "words of a lexicon, English, without weights"),
+    "transformers:NAME": (
+        "rpsg.models.build:transformers_sentiment",
+        "a classifier's folder or repository, e.g. siebert/sentiment-roberta-large-english",
+    ),
+}
+SCORERS: Table = {
+    "smollm2-135m": (
+        "rpsg.models.build:transformers_scorer",
+        "SmolLM2-135M-Instruct, on this machine, with PyTorch",
+    ),
+    "transformers:NAME": (
+        "rpsg.models.build:transformers_scorer",
+        "weights with PyTorch: a folder, GGUF or OWNER/REPO",
+    ),
+    "fake": ("rpsg.models.build:fake_scorer", "word frequencies, for tests"),
+}
 
 EMBEDDER_ASSET = "minilm-onnx"
 INT8_ASSET = "minilm-torch"
@@ -42,6 +100,34 @@ def llamacpp(
     return LlamaCppWriter(locate(name), slots, threads, context, form=form)
 
 
+def server_writer(name: str, server: Server | None) -> ServerWriter:
+    """``openai:MODEL`` or ``azure:DEPLOYMENT`` on ``server``; without one, on the provider's own."""
+    from rpsg.models.openai.writer import ServerWriter  # optional package
+    from rpsg.plan import Server  # pydantic
+
+    kind, model = _on_server(name)
+    return ServerWriter(model, server or Server(), kind=kind)
+
+
+def server_embedder(name: str, server: Server | None) -> ServerEmbedder:
+    """``openai:MODEL`` or ``azure:DEPLOYMENT`` on ``server``; without one, on the provider's own."""
+    from rpsg.models.openai.embedder import ServerEmbedder  # numpy
+    from rpsg.plan import Server  # pydantic
+
+    kind, model = _on_server(name)
+    return ServerEmbedder(model, server or Server(), kind=kind)
+
+
+def _on_server(name: str) -> tuple[Kind, str]:
+    """The kind of server, and its own name of the model; UsageError when no model is named."""
+    kind, _, model = name.partition(":")
+    if not model or model in {"MODEL", "DEPLOYMENT"}:
+        raise UsageError(
+            f"{name} names no model.", hint=f"Put the name that the server has for it after {kind}: instead."
+        )
+    return ("azure" if kind == "azure" else "openai"), model
+
+
 def minilm(name: str, *, threads: int | None) -> OnnxEmbedder:
     """The default embedder, or the ONNX embedder in a folder."""
     from rpsg.models.onnx.embedder import OnnxEmbedder
@@ -52,7 +138,7 @@ def minilm(name: str, *, threads: int | None) -> OnnxEmbedder:
 
 def int8(name: str, *, threads: int | None) -> Int8Embedder:
     """``int8``: the default embedder's own weights; ``int8:FOLDER``: those of another BERT."""
-    from rpsg.models.onnx.int8_embedder import Int8Embedder
+    from rpsg.models.onnx.int8 import Int8Embedder
 
     return Int8Embedder(_after_colon(name) or locate(INT8_ASSET), threads=threads)
 
@@ -63,7 +149,7 @@ def static(name: str, *, threads: int | None) -> StaticEmbedder:
 
     if folder := _after_colon(name):
         return StaticEmbedder(folder)
-    from rpsg.models.distilling import distilled
+    from rpsg.models.static import distilled
 
     tokenizer = locate(EMBEDDER_ASSET) / "tokenizer.json"
     return StaticEmbedder(distilled(minilm(name, threads=threads), tokenizer, models_folder()))
@@ -114,7 +200,7 @@ def transformers_sentiment(
 
 
 def vader(embedder: Embedder, name: str, **_: int | None) -> VaderSentiment:  # noqa: ARG001  # it reads the texts
-    from rpsg.models.vader import VaderSentiment
+    from rpsg.models.sentiment import VaderSentiment  # optional package
 
     return VaderSentiment()
 

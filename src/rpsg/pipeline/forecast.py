@@ -78,7 +78,7 @@ def about_prices(plan: Plan) -> str:
 
 def refusals(plan: Plan) -> Iterator[str]:
     """A sentence for each model that the run will refuse, because of where it runs."""
-    for way in method_of(plan).ways_of(plan):
+    for way in method_of(plan).egress_of(plan):
         if way.place == "here" and place_of(plan, way.role) and not is_here(plan, way.role):
             yield (
                 f"The {way.role} would be sent {way.sees} at {place_of(plan, way.role)}. "
@@ -107,7 +107,7 @@ def _place(plan: Plan, kind: Kind, name: str) -> str:
         if egress.is_loopback(host) and plan.server.this_machine:
             return f"{egress.THIS_MACHINE} ({host}, {egress.BY_THE_PLAN})"
         return host or PROVIDER
-    known = {entry.partition(":")[0] for entry in registry.BUILT_IN[kind]}
+    known = {entry.partition(":")[0] for entry in registry.built_in(kind)}
     built_in = beginning in known or "/" in name or beginning == "hf"
     return egress.THIS_MACHINE if built_in or name.endswith(".gguf") else UNKNOWN_PLACE
 

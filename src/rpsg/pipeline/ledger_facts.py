@@ -71,7 +71,7 @@ def short_claim(made: Made) -> str:
 def _egress(made: Made) -> Iterator[Egress]:
     """Which model was sent what; those that a ledger lists."""
     models: Mapping[str, Any] = roles(made.tools)
-    for way in made.method.ways_of(made.plan):
+    for way in made.method.egress_of(made.plan):
         model = models.get(way.role)
         if way.carries is not None and model is not None:
             yield Egress(model.endpoint, way.carries, model.name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.methods.base import method_of
 from rpsg.plan import resolve
-from rpsg.privacy.egress import host_of, seen
+from rpsg.privacy.egress import egress_table, host_of
 from rpsg.release.public_plan import public_toml
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rpsg.methods.base import Method, Tools
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget
-    from rpsg.privacy.egress import Seen
+    from rpsg.privacy.egress import EgressRecord
     from rpsg.privacy.facts import Flow
     from rpsg.privacy.kernel import Performed
     from rpsg.protocols import Reply
@@ -60,12 +60,12 @@ class Made:
         return method_of(self.plan)
 
     @property
-    def seen(self) -> list[Seen]:
+    def seen(self) -> list[EgressRecord]:
         """What each host saw. How many requests there were is private where they held private text."""
-        ways, models, writer = self.method.ways_of(self.plan), roles(self.tools), self.tools.writer
+        ways, models, writer = self.method.egress_of(self.plan), roles(self.tools), self.tools.writer
         if self.method.has_seeds:
-            return seen(ways, models)
-        return seen(ways, models, {**self.earlier, (host_of(writer), writer.name): self.asked})
+            return egress_table(ways, models)
+        return egress_table(ways, models, {**self.earlier, (host_of(writer), writer.name): self.asked})
 
 
 def roles(tools: Tools) -> dict[str, object]:

@@ -150,7 +150,7 @@ def _flows(plan: Plan) -> tuple[Flow, ...]:
     """The table of egress, with the places that the plan names."""
     return tuple(
         Flow(way.role, place, way.sees)
-        for way in method_of(plan).ways_of(plan)
+        for way in method_of(plan).egress_of(plan)
         if (place := forecast.place_of(plan, way.role))
     )
 

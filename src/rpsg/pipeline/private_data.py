@@ -21,7 +21,7 @@ from rpsg.privacy.units import Unit
 from rpsg.privacy.unprotected_reads import UnprotectedReads
 from rpsg.stages.contributions import People
 from rpsg.stages.partition import by_draw, by_list, listed, parted
-from rpsg.storage.checkpoints import Shelf
+from rpsg.storage.checkpoints import StageCheckpoints
 from rpsg.storage.layout import ANSWERS, DONORS, EMBEDDINGS, NOTES, ROWS
 from rpsg.storage.readers import check_place, read_by_rule
 from rpsg.storage.vectors import Vectors
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from rpsg.storage.readers import Reading
     from rpsg.storage.run_folder import RunFolder
 
-#: The embeddings of the people who are asked, and of those who give seeds, in the vault.
 #: Said in every run, whatever the file holds.
 LEFT_OUT = f"Rows that cannot be used are treated as the plan says; their number is in private/{ROWS} alone."
 
@@ -286,7 +285,7 @@ def open_door(folder: RunFolder, people: People, noise: NoiseSource) -> Seeding:
         "embeddings": lambda: people.embeddings,
     }
     door = UnprotectedReads(folder.private_path("disclosures.jsonl"), boxes)
-    return Seeding(door, Shelf(folder.vault), noise)
+    return Seeding(door, StageCheckpoints(folder.vault), noise)
 
 
 def donors_and_voters(

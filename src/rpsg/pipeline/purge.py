@@ -1,7 +1,7 @@
-"""``rpsg purge``: what was private in a published run is destroyed; its claim and its release stay.
+"""``rpsg purge``: destroys what was private in a published run; its claim and its release stay.
 
-The key goes first: without it nothing that was encrypted can be read, wherever copies of it are. The account
-book is not in the run folder and is not touched: what was paid stays paid.
+The key is destroyed first: without it nothing that was encrypted can be read, wherever copies of it are. The
+account book is not in the run folder and is not touched: what was spent stays spent.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from rpsg.errors import RunError
 from rpsg.files import file_errors, sync_dir, write_atomic
 from rpsg.json_text import canonical_json
-from rpsg.storage.layout import LEDGER, RUN
+from rpsg.storage.layout import LEDGER, PRIVATE, RELEASE, RUN
 from rpsg.storage.ownership import MARK
 from rpsg.storage.run_folder import PURGED, locked
 from rpsg.storage.vault import VAULT
@@ -52,12 +52,12 @@ def purge(run: Path) -> Purged:
     """
     if not (run / RUN).is_file():
         raise RunError(f"{run} is no run folder.", hint="Name the folder that was given to rpsg run -o.")
-    if not (run / "release" / LEDGER).is_file():
+    if not (run / RELEASE / LEDGER).is_file():
         raise RunError(
             f"The run in {run} has not been published, and without its private half it never could be.",
             hint="Finish it first with the same rpsg run command, or delete the folder as a whole.",
         )
-    private = run / "private"
+    private = run / PRIVATE
     if private.is_symlink():
         raise RunError(
             f"{private} is a link: what lies where it leads may be no run's, so nothing was destroyed.",
@@ -85,7 +85,7 @@ def _was_sealed(private: Path) -> bool:
 
 
 def _destroy_key(file: Path) -> None:
-    """Overwrite it where it lies, and then delete it."""
+    """Overwrite the key in place, and then delete it."""
     if file.is_symlink() or not file.is_file():
         return
     descriptor = os.open(file, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.files import file_sha256, write_atomic
 from rpsg.pipeline.ledger_facts import short_claim
-from rpsg.release.history import write_lives
+from rpsg.release.history import write_history
 from rpsg.release.public_plan import told_toml
+from rpsg.release.reader import Release
 from rpsg.report.croissant import FORMATS, croissant, write_croissant
-from rpsg.report.summary import Facts, card, summary
+from rpsg.report.summary import card, summary
 from rpsg.storage.cached_writer import write_replies
 from rpsg.storage.export import SyntheticText, write_corpus
 from rpsg.storage.layout import (
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rpsg.pipeline.made import Made
-    from rpsg.privacy.egress import Seen
+    from rpsg.privacy.egress import EgressRecord
     from rpsg.records import Candidate, Pool
     from rpsg.storage.export import ExportFormat
 
@@ -91,7 +92,7 @@ def write_evidence(target: Path, made: Made) -> dict[str, str]:
     if not made.method.has_seeds:
         written[TEXTS] = write_replies(target / TEXTS, made.replies)
         written[VECTORS] = write_atomic(target / VECTORS, made.vectors, PUBLIC_MODE)
-        written[CANDIDATES] = write_lives(target / CANDIDATES, made.pool)
+        written[CANDIDATES] = write_history(target / CANDIDATES, made.pool)
     if made.failed:
         written[FAILED] = write_atomic(
             target / FAILED, "".join(f"{k}\n" for k in sorted(made.failed)).encode()
@@ -101,7 +102,7 @@ def write_evidence(target: Path, made: Made) -> dict[str, str]:
     return {f"{EVIDENCE}/{name}": sha for name, sha in written.items()}
 
 
-def write_egress(folder: Path, seen: Sequence[Seen]) -> str:
+def write_egress(folder: Path, seen: Sequence[EgressRecord]) -> str:
     """Write which host saw what; gives the SHA-256 of the file."""
     lines = [{k: v for k, v in asdict(line).items() if v not in (None, "")} for line in seen]
     return write_atomic(folder / EGRESS, pretty_json({"format": "rpsg-egress/1", "seen": lines}), PUBLIC_MODE)
@@ -125,9 +126,10 @@ def write_metadata(folder: Path, made: Made, outputs: Mapping[str, str]) -> str:
     return write_croissant(folder, told)
 
 
-def write_words(folder: Path, facts: Facts) -> dict[str, str]:
-    """The summary and the data set's card; SHA-256 by file name."""
-    words = {SUMMARY: summary(facts), CARD: card(facts)}
+def write_words(folder: Path) -> dict[str, str]:
+    """Write the summary and the data set's card of the release in ``folder``; SHA-256 by file name."""
+    release = Release(folder, in_place=True)
+    words = {SUMMARY: summary(release), CARD: card(release)}
     return {name: write_atomic(folder / name, told.encode(), PUBLIC_MODE) for name, told in words.items()}
 
 

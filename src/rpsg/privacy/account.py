@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rpsg.privacy.book import Book
 
-#: The unit of a charge of version 1; its delta was not kept, so it is told at the default of a plan.
+#: The unit of a charge of version 1, and the default delta of a plan: version 1 kept neither.
 OLD, OLD_DELTA = Unit("unknown", "", "add_remove"), 1e-6
 _ROUNDING = 1e-12
 
@@ -104,10 +104,10 @@ class Account:
     def charge(
         self, draw: str, run_id: str, stage: str, mu2: float, delta_fail: float, replaced: float | None = None
     ) -> bool:
-        """Write down a draw before it is made; gives whether the account had one for this stage of the run.
+        """Write down a draw before it is made. True if the account already had one for this stage of the run.
 
-        It is paid from what the run has reserved. What goes beyond that (of several copies of one folder
-        only the first draws are reserved) must find room of its own.
+        It is paid from what the run has reserved. Whatever exceeds that (of several copies of one folder only
+        the first draws are reserved) needs free room in the account.
 
         Raises:
             BudgetError: there is no room, or the account holds charges for another unit; nothing is charged.

@@ -8,12 +8,12 @@ declared share of mu^2. Noise is rounded up, and epsilon is derived again from t
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from rpsg.errors import InfeasibleError, UsageError
+from rpsg.json_text import canonical_ascii_json
 from rpsg.privacy.gaussian import epsilon_of, mu_for
 from rpsg.privacy.sensitivity import Adjacency, Rule, selection_threshold, sensitivity2
 from rpsg.privacy.sources import LARGEST_SIGMA, ROUNDED_GAUSSIAN, tv_bound
@@ -105,7 +105,7 @@ class Budget:
         raise UsageError(f"The budget has no stage {stage!r}.", hint=f"Planned are: {names}.")
 
     def plan(self) -> dict[str, object]:
-        """The stage plan as it stands in the ledger."""
+        """The stage plan as the ledger holds it."""
         return {
             "epsilon": self.epsilon,
             "delta": self.delta,
@@ -119,8 +119,8 @@ class Budget:
 
 
 def plan_sha256(plan: object) -> str:
-    text = json.dumps(plan, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    """The hash of a stage plan, which ledger, evidence and journal carry."""
+    return hashlib.sha256(canonical_ascii_json(plan)).hexdigest()
 
 
 def sigma_for(mu_stage: float, square: float) -> float:
@@ -221,5 +221,5 @@ def _check_noise(releases: Sequence[PlannedRelease]) -> None:
 
 
 def max_candidates(n: int, sigma: float) -> int:
-    """How many candidates n voters can tell apart under noise ``sigma``: n / (2 sigma)."""
+    """The largest number of candidates that n voters can tell apart under noise ``sigma``: n / (2 sigma)."""
     return int(n / (2.0 * sigma))

@@ -25,7 +25,7 @@ from rpsg.privacy.claims import (
 from rpsg.privacy.schema import ledger_schema, violations
 from rpsg.privacy.sensitivity import selection_threshold, sensitivity2
 from rpsg.privacy.signing import entry_sha256
-from rpsg.privacy.sources import sampler_tv, supports_claims
+from rpsg.privacy.sources import NOISY_ANSWER, noisy_answers, sampler_tv, supports_claims
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -61,7 +61,7 @@ def numbering(ledger: Ledger) -> Iterator[str]:
 
 def sensitivities(ledger: Ledger) -> Iterator[str]:
     unit = ledger["privacy_unit"]
-    for m in _gaussians(ledger):
+    for m in noisy_answers(ledger):
         s = m["sens"]
         try:
             square = sensitivity2(s["rule"], s["k"], s["w"], s["c"], unit["adjacency"])
@@ -76,7 +76,7 @@ def sensitivities(ledger: Ledger) -> Iterator[str]:
 
 def thresholds(ledger: Ledger) -> Iterator[str]:
     lines = ledger["mechanisms"]
-    open_vocabularies = [m for m in _gaussians(ledger) if m["dim"] is None]
+    open_vocabularies = [m for m in noisy_answers(ledger) if m["dim"] is None]
     selections = [m for m in lines if m["kind"] == "selection_threshold"]
     if len(open_vocabularies) != len(selections):
         yield "strings were released without a threshold, or a threshold belongs to nothing"
@@ -88,7 +88,7 @@ def thresholds(ledger: Ledger) -> Iterator[str]:
 def _threshold(before: Mapping[str, Any], line: Mapping[str, Any]) -> Iterator[str]:
     sens = before.get("sens", {})
     told = (before.get("kind"), before.get("dim"), before.get("sigma"), sens.get("rule"), sens.get("k"))
-    if told != ("rounded_gaussian", None, line["sigma"], "S3_k_items_per_unit", line["items_per_unit"]):
+    if told != (NOISY_ANSWER, None, line["sigma"], "S3_k_items_per_unit", line["items_per_unit"]):
         yield f"{line['stage']}: the threshold does not follow its own histogram"
     elif not 0.0 < line["delta_fail"] < 1.0:
         yield f"{line['stage']}: a threshold needs a delta_fail between 0 and 1"
@@ -198,7 +198,7 @@ def _mu2_under(ledger: Ledger, adjacency: Adjacency) -> float:
     return math.fsum(
         sensitivity2(m["sens"]["rule"], m["sens"]["k"], m["sens"]["w"], m["sens"]["c"], adjacency)
         / (m["sigma"] * m["sigma"])
-        for m in _gaussians(ledger)
+        for m in noisy_answers(ledger)
     )
 
 
@@ -274,10 +274,6 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(inner)
     elif isinstance(value, str):
         yield value
-
-
-def _gaussians(ledger: Ledger) -> list[Mapping[str, Any]]:
-    return [m for m in ledger["mechanisms"] if m["kind"] == "rounded_gaussian"]
 
 
 CHECKS: tuple[tuple[str, Callable[[Ledger], Iterator[str]]], ...] = (

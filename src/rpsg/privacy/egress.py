@@ -30,7 +30,7 @@ _LAST_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class EgressRule:
     """One line of a method's table: what the model of a role is sent, and where it may run.
 
     ``carries`` is the same in the words of a ledger, None for a model that ledgers do not list. ``way_out``
@@ -48,30 +48,30 @@ class Way:
 
 _FROM_NOISE = "prompts of public words and noisy counts' outcomes"
 #: What is sent where by a method that reads private texts end to end through noise.
-STRICT: tuple[Way, ...] = (
-    Way("reading", "embedder", "private", "here", "private texts, and the synthetic ones"),
-    Way("describing", "sentiment", "private", "here", "private texts"),
-    Way("counting", "mechanisms", "private", "here", "private counts; they let out noisy ones"),
+STRICT: tuple[EgressRule, ...] = (
+    EgressRule("reading", "embedder", "private", "here", "private texts, and the synthetic ones"),
+    EgressRule("describing", "sentiment", "private", "here", "private texts"),
+    EgressRule("counting", "mechanisms", "private", "here", "private counts; they let out noisy ones"),
     # The scorer sees synthetic texts only. It is held to this machine all the same: which of them it is
     # shown, and how often, is nobody else's business.
-    Way("filtering", "scorer", "dp_outputs", "here", "synthetic texts"),
-    Way("writing", "writer", "dp_outputs", "anywhere", _FROM_NOISE, "dp_outputs"),
+    EgressRule("filtering", "scorer", "dp_outputs", "here", "synthetic texts"),
+    EgressRule("writing", "writer", "dp_outputs", "anywhere", _FROM_NOISE, "dp_outputs"),
 )
 #: What is sent where by a method that reads no private text.
-PUBLIC: tuple[Way, ...] = (
-    Way("filtering", "embedder", "public", "anywhere", "synthetic texts"),
-    Way("filtering", "scorer", "public", "anywhere", "synthetic texts"),
-    Way("writing", "writer", "public", "anywhere", "public prompts", "public_only"),
+PUBLIC: tuple[EgressRule, ...] = (
+    EgressRule("filtering", "embedder", "public", "anywhere", "synthetic texts"),
+    EgressRule("filtering", "scorer", "public", "anywhere", "synthetic texts"),
+    EgressRule("writing", "writer", "public", "anywhere", "public prompts", "public_only"),
 )
 #: For a method that reads private records and does not say who is sent what: nobody but this machine.
-NOWHERE: tuple[Way, ...] = tuple(
-    Way("reading", role, "private", "here", "private texts", "raw_private")
+NOWHERE: tuple[EgressRule, ...] = tuple(
+    EgressRule("reading", role, "private", "here", "private texts", "raw_private")
     for role in ("embedder", "sentiment", "scorer", "writer")
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class EgressRecord:
     """What a host saw in a run. ``requests`` is None where their number is not public."""
 
     host: str
@@ -107,30 +107,30 @@ def is_here(model: Any) -> bool:
 
 
 def host_of(model: Any) -> str:
-    """Where a model runs, as it is told to people."""
+    """Where a model runs, in words."""
     host = str(getattr(model, "host", "") or "")
     if is_here(model):
         return f"{THIS_MACHINE} ({host}, {BY_THE_PLAN})" if host else THIS_MACHINE
     return host or UNNAMED
 
 
-def check(ways: Iterable[Way], models: Mapping[str, Any]) -> None:
+def check(rules: Iterable[EgressRule], models: Mapping[str, Any]) -> None:
     """See that every model may be sent what its role is sent.
 
     Args:
-        ways: the table of the method.
+        rules: the table of the method.
         models: the models by role; None where there is none.
 
     Raises:
         PrivacyError: a model that must run on this machine does not, or does not say so.
     """
-    for way in ways:
-        model = models.get(way.role)
-        if way.place == "here" and model is not None and not is_here(model):
+    for rule in rules:
+        model = models.get(rule.role)
+        if rule.place == "here" and model is not None and not is_here(model):
             raise PrivacyError(
-                f"The {way.role} {model.name} runs on {host_of(model)}. It would be sent {way.sees}, "
+                f"The {rule.role} {model.name} runs on {host_of(model)}. It would be sent {rule.sees}, "
                 "and those stay on this machine. Nothing was read.",
-                hint=way.way_out or f"{how_to_stay(model)} See: rpsg list {_listed(way.role)}",
+                hint=rule.way_out or f"{how_to_stay(model)} See: rpsg list {_listed(rule.role)}",
             )
 
 
@@ -145,32 +145,32 @@ def _listed(role: str) -> str:
     return "classifiers" if role == "sentiment" else f"{role}s"
 
 
-def seen(
-    ways: Iterable[Way],
+def egress_table(
+    rules: Iterable[EgressRule],
     models: Mapping[str, Any],
     sent: Mapping[tuple[str, str], int] | None = None,
-) -> list[Seen]:
+) -> list[EgressRecord]:
     """What each host saw, in the order of the table.
 
     Args:
-        ways: the table of the method.
+        rules: the table of the method.
         models: the models by role; None where there is none.
         sent: requests that came back from a writer, by host and model; None where their number is private.
     """
     table = []
-    for way in ways:
-        if way.role == "mechanisms":
-            table.append(Seen(THIS_MACHINE, way.role, "", way.kind, way.sees))
-        elif way.role == "writer" and sent is not None:
+    for rule in rules:
+        if rule.role == "mechanisms":
+            table.append(EgressRecord(THIS_MACHINE, rule.role, "", rule.kind, rule.sees))
+        elif rule.role == "writer" and sent is not None:
             table += [
-                Seen(host, way.role, model, way.kind, way.sees, number)
+                EgressRecord(host, rule.role, model, rule.kind, rule.sees, number)
                 for (host, model), number in sorted(sent.items())
             ]
-        elif (model := models.get(way.role)) is not None:
-            table.append(Seen(host_of(model), way.role, model.name, way.kind, way.sees))
+        elif (model := models.get(rule.role)) is not None:
+            table.append(EgressRecord(host_of(model), rule.role, model.name, rule.kind, rule.sees))
     return table
 
 
-def hosts(table: Iterable[Seen]) -> list[str]:
+def hosts(table: Iterable[EgressRecord]) -> list[str]:
     """The hosts other than this machine, each once."""
     return list(dict.fromkeys(line.host for line in table if not line.host.startswith(THIS_MACHINE)))

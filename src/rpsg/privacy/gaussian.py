@@ -135,7 +135,7 @@ class AttackBound:
 
 
 def rounded_up(value: float, decimals: int) -> str:
-    """A bound in print: with that many decimals, never below what it stands for."""
+    """A bound as printed: ``decimals`` digits after the point, never below the value."""
     if not math.isfinite(value):
         return "unbounded"
     return f"{math.ceil(value * 10**decimals - 1e-9) / 10**decimals:.{decimals}f}"

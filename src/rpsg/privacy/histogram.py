@@ -1,7 +1,7 @@
 """What bounded rows add to a histogram, and the guard that they keep the contribution rule.
 
 The clean histogram exists only between ``clean_histogram`` and the noise in ``mechanisms``. The guard is
-there for bugs: a row that breaks the rule stops the run, and the error says which rule, never which row.
+there for bugs: a row that breaks the rule stops the run, and the error names the rule, never the row.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Query:
     """One question to the private data. Everything in it is public.
 
     ``what`` says in words what is counted. ``dim`` is the number of cells or of entries of a vector, 0 for
-    strings nobody listed beforehand (``select``). ``rule``, ``k``, ``w`` and ``c`` are told in
+    strings nobody listed beforehand (``select``). ``rule``, ``k``, ``w`` and ``c`` are explained in
     ``sensitivity``.
     """
 
@@ -118,7 +118,7 @@ def _count(query: Query, cells: IntArray) -> IntArray:
 
 
 def largest_group(units: IntArray) -> int:
-    """How many rows the busiest unit has."""
+    """The number of rows of the unit that has most."""
     if not len(units):
         return 0
     if int(units.min()) >= 0 and int(units.max()) < 8 * len(units) + 1024:

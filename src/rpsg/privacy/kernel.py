@@ -7,7 +7,7 @@ the value handed on.
 A crash after *persist* costs nothing: the vector is read back, nothing private is asked again and no noise
 is drawn. A crash between *draw* and *persist* loses the vector, and the noise is drawn again. The first
 vector never left the process: it was not handed on, and half-written files lie in the private folder. So
-the run has released one vector for that step and its own claim stands, as long as the crash did not depend
+the run has released one vector for that step and its own claim holds, as long as the crash did not depend
 on the value drawn. Nobody can prove that it did not (a full disk could), and (crashed or not, second
 vector) is in any case a post-processing of both vectors. Therefore every draw is charged anew, under an id
 of its own: the book never under-counts, whatever the crash was.
@@ -42,7 +42,7 @@ from rpsg.privacy.evidence import (
 from rpsg.privacy.histogram import IntArray, Query
 from rpsg.privacy.mechanisms import Contributions, UnitItems, noisy_histogram, noisy_selection
 from rpsg.privacy.sensitivity import selection_threshold
-from rpsg.privacy.write_ahead_log import JOURNAL_GONE, Journal, Step
+from rpsg.privacy.write_ahead_log import JOURNAL_GONE, Step, WriteAheadLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
 
 class Releases(Protocol):
-    """What a method asks private questions of: the kernel in a run, the evidence in a replay."""
+    """What answers a method's private questions: the kernel in a run, the evidence in a replay."""
 
     def release(self, query: Query, contributions: Callable[[], Private[Contributions]], /) -> IntArray: ...
 
@@ -66,7 +66,7 @@ class Releases(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """One finished release as the ledger tells it."""
+    """One finished release, as it appears in the ledger."""
 
     seq: int
     query: Query
@@ -103,8 +103,8 @@ class Kernel:
     """Answers the planned queries of one run, each once, in the order of the plan.
 
     ``journal`` is a file in the private folder of the run, ``evidence`` a folder for the noisy vectors.
-    The same folders with the same plan go on where an earlier process stopped. ``tell`` hears, in a sentence
-    without anything private, what was charged beyond the plan.
+    With the same folders and plan it resumes where an earlier process stopped. ``tell`` receives a sentence,
+    without anything private, for whatever was charged beyond the plan.
 
     Raises:
         RunError: the folder belongs to another run or plan, its journal is gone, or another process works in
@@ -134,7 +134,7 @@ class Kernel:
         try:
             kept = self._kept()
             self._settle(kept)
-            self._journal = Journal(journal, heading, begun=bool(evidence_names(evidence))).open()
+            self._journal = WriteAheadLog(journal, heading, begun=bool(evidence_names(evidence))).open()
             self._reserve(kept)
         except BaseException:
             self._close()  # a kept error, as in a notebook, would keep this half-made kernel and its lock
@@ -271,7 +271,7 @@ class Kernel:
         return evidence
 
     def _mark_draw(self, name: str, stage: str) -> None:
-        """Charge the draw that comes next, and note it; a second draw for one answer is told."""
+        """Charge the next draw and log it; a second draw for one answer is reported."""
         if self._account is not None and self._account.charge(
             name, self._run_id, stage, *self._cost(self._seq)
         ):

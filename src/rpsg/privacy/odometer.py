@@ -4,8 +4,8 @@ An account is found by the name that the plan declares for it (``[data] account`
 the file; both are public. What the data contain decides nothing: no total, no refusal, no exit code. That
 the same rows are known under another account is a matter for the operator alone, and stays in its box.
 
-Each draw of noise has an id of its own, 128 random bits, which the book knows before the noise exists. What
-a run folder says of itself is not asked: a folder that was copied or set back draws under new ids and pays
+Each draw of noise has an id of its own, 128 random bits, which the book knows before the noise exists. The
+records of a run folder are not trusted: a folder that was copied or set back draws under new ids and pays
 again. The whole plan of a run is reserved when it begins, so that runs side by side cannot promise each
 other's budget; its draws take from the reservation, and what is left of it is given back when it ends.
 Charges and entries of unbounded reading are never taken back.

@@ -78,7 +78,7 @@ def open_private(box: Private[T]) -> T:
 
 
 def withheld(function: Callable[..., U], *contents: object) -> U:
-    """``function`` of the contents. An error in it may quote private text, so only where it arose is said.
+    """``function`` of the contents. An error in it may quote private text, so only its place is reported.
 
     Raises:
         PrivacyError: ``function`` failed with an error that is not one of ours.

@@ -18,6 +18,7 @@ from rpsg.privacy.mechanisms import clean_answer, string_counts
 from rpsg.privacy.private import open_private
 from rpsg.privacy.residuals import Outcome, below_threshold, outcome, seen
 from rpsg.privacy.sensitivity import selection_threshold
+from rpsg.privacy.sources import noisy_answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,12 +39,12 @@ class ReplayKernel:
     def __init__(self, evidence: Path, ledger: Mapping[str, Any]) -> None:
         self._folder = evidence
         self._plan = str(ledger["plan_sha256"])
-        self._lines = [m for m in ledger["mechanisms"] if m["kind"] == "rounded_gaussian"]
+        self._lines = noisy_answers(ledger)
         self._done: list[tuple[Query, str]] = []
 
     @property
     def next_cells(self) -> int:
-        """How many cells the next answer has; 1 for strings, and where there is none."""
+        """The number of cells of the next answer; 1 for strings, and where there is none."""
         place = len(self._done)
         return int(self._lines[place]["dim"] or 1) if place < len(self._lines) else 1
 

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: How often noise that is right is called wrong, over all tests of a run together.
+#: The chance that correct noise is called wrong, over all tests of a run together.
 FALSE_ALARM = 1e-6
 _FARTHEST = 40.0
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How the noise of one stage looks: its scores' number, and the two-sided chances of spread and mean."""
+    """The tests of one stage's noise: the number of scores, and the two-sided p-values of spread and mean."""
 
     stage: str
     cells: int
@@ -34,7 +34,7 @@ class Outcome:
     reason: str = ""
 
     def is_noise(self, tests: int) -> bool:
-        """Whether nothing speaks against it, when ``tests`` tests share the rate of false alarms."""
+        """Whether no test rejects it, when ``tests`` tests share the rate of false alarms."""
         return not self.reason and min(self.spread, self.mean) >= FALSE_ALARM / max(1, tests)
 
 

@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import MissingExtraError
+from rpsg.privacy.sources import noisy_answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,7 +27,7 @@ def disagreements(ledger: Mapping[str, Any]) -> Iterator[str]:
         MissingExtraError: dp-accounting is not installed.
     """
     claim, adjacency = ledger["claim"], ledger["privacy_unit"]["adjacency"]
-    lines = [m for m in ledger["mechanisms"] if m["kind"] == "rounded_gaussian"]
+    lines = noisy_answers(ledger)
     spent = claim["delta_fail"] + ledger["rng"]["tv_bound_total"]
     own = _multipliers(lines)
     told = [("epsilon", own, claim["epsilon_by_accountant"]["gdp-closed-form"])]
@@ -47,8 +48,8 @@ def disagreements(ledger: Mapping[str, Any]) -> Iterator[str]:
 def epsilon_by_pld(noise_multipliers: dict[float, int], delta: float) -> float:
     """Epsilon of Gaussian mechanisms by privacy-loss distributions.
 
-    ``noise_multipliers`` maps sigma / sensitivity to how often it was used. The answer is an upper bound on
-    a grid, slightly above the closed form.
+    ``noise_multipliers`` maps sigma / sensitivity to the number of mechanisms that have it. The result is an
+    upper bound on a grid, slightly above the closed form.
 
     Raises:
         MissingExtraError: dp-accounting is not installed.
@@ -65,7 +66,7 @@ def epsilon_by_pld(noise_multipliers: dict[float, int], delta: float) -> float:
 
 
 def _multipliers(lines: list[Any], group: int = 1, *, replaced: bool = False) -> dict[float, int]:
-    """Noise over sensitivity, for a group of so many units or for one that is replaced by another.
+    """Noise over sensitivity, for a group of that size, or where one unit is replaced by another.
 
     Counts are never negative, so replacing doubles the squared sensitivity; vectors may point in opposite
     directions, which makes it four times as large.

@@ -56,10 +56,18 @@ def tv_bound(source: str, sigma: float, size: int) -> float:
     return _BOUNDS[source](sigma, size)
 
 
+#: The kind of a ledger's line about one noisy answer: a histogram, a sum or a selection.
+NOISY_ANSWER = "rounded_gaussian"
+
+
+def noisy_answers(ledger: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The lines of a ledger about its noisy answers, in the order in which they were drawn."""
+    return [line for line in ledger["mechanisms"] if line["kind"] == NOISY_ANSWER]
+
+
 def sampler_tv(mechanisms: Sequence[Mapping[str, Any]], source: str) -> float:
     """The total variation of all draws; of an open vocabulary only the 2k strings that can differ count."""
     return math.fsum(
         tv_bound(source, m["sigma"], m["dim"] or 2 * m["sens"]["k"])
-        for m in mechanisms
-        if m["kind"] == "rounded_gaussian"
+        for m in noisy_answers({"mechanisms": mechanisms})
     )

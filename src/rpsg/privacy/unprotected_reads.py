@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import PrivacyError, RunError
-from rpsg.files import append_line, read_lines
+from rpsg.files import append_line, read_journal
 from rpsg.json_text import canonical_json
 from rpsg.privacy.facts import Flow
 from rpsg.privacy.private import Private, open_private
@@ -30,7 +30,7 @@ class UnprotectedReads:
 
     def __init__(self, journal: Path, boxes: Mapping[str, Callable[[], Private[Any]]]) -> None:
         self._journal, self._boxes = journal, boxes
-        self._flows = [_flow(line) for line in read_lines(journal)]
+        self._flows = [_flow(line) for line in read_journal(journal)]
 
     @property
     def flows(self) -> tuple[Flow, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rpsg.json_text import strict_json
 from rpsg.privacy.checks import CHECKS, form
 from rpsg.privacy.evidence import Evidence, evidence_file, evidence_names, parse_evidence
+from rpsg.privacy.sources import noisy_answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -108,7 +109,7 @@ def _corpus(ledger: Mapping[str, Any], path: Path) -> Iterator[str]:
 
 
 def _evidence(ledger: Mapping[str, Any], folder: Path) -> Iterator[str]:
-    lines = [m for m in ledger["mechanisms"] if m["kind"] == "rounded_gaussian"]
+    lines = noisy_answers(ledger)
     thresholds = {
         m["stage"]: m["threshold"] for m in ledger["mechanisms"] if m["kind"] == "selection_threshold"
     }

@@ -1,13 +1,13 @@
-"""The kernel's write-ahead journal: what is about to happen is on the disk before it happens.
+"""The kernel's write-ahead log: what is about to happen is on the disk before it happens.
 
     begin(run, plan, noise)          once
     reserve(seq, query)              the question is fixed
     draw(seq, draw)                  the next thing that happens is the noise, under this id
     commit(seq, sha256)              the noisy vector lies in its evidence file
 
-Between ``draw`` and ``commit`` the evidence file appears, all at once. Every line is synced. The journal
-lies in the private folder of the run and holds no count and no noise. It serves the run that goes on; what
-was paid for is in the account book, which does not believe it.
+Between ``draw`` and ``commit`` the evidence file appears, all at once. Every line is synced. The log
+lies in the private folder of the run and holds no count and no noise. It serves a run that is resumed. What
+was paid for is in the account book, which does not rely on it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RunError
-from rpsg.files import append_line, drop_torn_line, read_lines
+from rpsg.files import append_line, drop_torn_line, read_journal
 from rpsg.json_text import canonical_json
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _NEW_FOLDER = "Use a new run folder, or go on with the plan this one was started
 
 @dataclass(slots=True)
 class Step:
-    """What the journal knows of one release."""
+    """What the journal holds of one release."""
 
     query: Mapping[str, Any]
     draws: list[str] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Step:
 
 
 @dataclass(slots=True)
-class Journal:
+class WriteAheadLog:
     """The journal at ``path``, read back when it is there already.
 
     ``begun`` says that the run has noisy answers already: without a journal nobody could tell how often they
@@ -54,13 +54,13 @@ class Journal:
     begun: bool = False
     steps: dict[int, Step] = field(default_factory=dict)
 
-    def open(self) -> Journal:
+    def open(self) -> WriteAheadLog:
         """Read what is there, or begin.
 
         Raises:
             RunError: the journal belongs to another run, plan or noise source, is damaged, or is gone.
         """
-        events = read_lines(self.path)
+        events = read_journal(self.path)
         drop_torn_line(self.path)
         if not events and self.begun:
             raise RunError(
@@ -118,10 +118,10 @@ def journal_steps(path: Path) -> dict[int, Step]:
     Raises:
         RunError: it is damaged or is not there.
     """
-    events = read_lines(path)
+    events = read_journal(path)
     if not events:
         raise RunError("The journal of this run is gone.", hint=JOURNAL_GONE)
-    journal = Journal(path, events[0])
+    journal = WriteAheadLog(path, events[0])
     for event in events[1:]:
         journal._take(event)  # noqa: SLF001  # the same file
     return journal.steps

@@ -1,1 +1,1 @@
-"""A finished release, read once for all who use it."""
+"""A finished release as one object, and what follows from its files."""

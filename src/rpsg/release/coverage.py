@@ -1,25 +1,25 @@
-"""Who is in the corpus: for each value of the public schema its noisy count and the texts that have it.
+"""Who is in the corpus: for each value of the public schema, its noisy count and the texts that have it.
 
-The counts are those that the ledger paid for, read again from the evidence. A value whose count is within its
-noise may be anything from absent to common: noise hides the rare, and the report shows where.
+The counts are the noisy answers that the ledger paid for, read from the evidence. A value whose count lies
+within its noise may be absent or common: noise hides the rare, and the report shows where.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rpsg.errors import RpsgError
-from rpsg.methods.budget import safe_size
-from rpsg.stages import presence
+from rpsg.privacy.sources import noisy_answers
+from rpsg.stages import resolution
 from rpsg.stages.cards import is_coarse, shapes
-from rpsg.stages.fit import poor_fit_line
-from rpsg.stages.labels import labels_found
-from rpsg.stages.levels import thinned
+from rpsg.stages.keyphrases import labels_found
+from rpsg.stages.levels import safe_size, thinned
+from rpsg.stages.resolution import poor_fit_line
 from rpsg.stages.sketch import poor_share
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rpsg.privacy.evidence import Evidence
     from rpsg.records import Candidate
 
-CONFIDENT = presence.CONFIDENT
+CONFIDENT = resolution.CONFIDENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,26 @@ class Noisy:
 
     @property
     def is_seen(self) -> bool:
-        """Whether the count stands out of its noise."""
-        return presence.is_seen(self.count, self.sigma)
+        """Whether the count is larger than its noise explains."""
+        return resolution.is_seen(self.count, self.sigma)
+
+
+@dataclass(frozen=True)
+class NoisyCounts:
+    """What the budget bought: for each attribute the noisy count of each value, and its noise.
+
+    ``sigma`` is the standard deviation of one such count. An attribute that was counted by groups of its
+    values has them in place of its values, and ``headings`` has the group of each value.
+    """
+
+    counts: Mapping[str, Mapping[str, float]]
+    sigma: Mapping[str, float]
+    headings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One value: its noisy count in the private data, None where none was made, and its released texts."""
+    """One value: its noisy count in the private data, None if not counted, and its released texts."""
 
     name: str
     noisy: Noisy | None
@@ -57,7 +70,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """One attribute, by its values or, where those were counted so, by groups of them.
+    """One attribute, by its values or, if these were counted in groups, by the groups.
 
     ``measured``: texts were looked at; otherwise the card each was written from counts.
     """
@@ -75,7 +88,7 @@ class Coverage:
     def counted(self) -> float | None:
         """The sum of the noisy counts above zero, at least one; None where nothing was counted."""
         counts = [value.noisy.count for value in self.values if value.noisy is not None]
-        return presence.counted(counts) if counts else None
+        return resolution.counted(counts) if counts else None
 
     @property
     def unseen(self) -> list[Value]:
@@ -84,7 +97,7 @@ class Coverage:
 
     @property
     def moved(self) -> tuple[float, float] | None:
-        """How far the noisy shares are from an even spread (total variation), and how far noise alone goes.
+        """Total variation between the noisy shares and an even spread, and what noise alone would give.
 
         The mean of |N(0, sigma)| is sigma * sqrt(2 / pi); half the sum of it over all values, over the count.
         """
@@ -97,29 +110,13 @@ class Coverage:
         return min(distance, 1.0), min(alone, 1.0)
 
 
-@dataclass(frozen=True, slots=True)
-class _Counts:
-    """The noisy counts of an attribute, by its values or by groups of them."""
-
-    counts: list[Noisy]
-    by_group: bool
-
-
-def coverage(
-    plan: Plan,
-    pack: Pack,
-    ledger: Mapping[str, Any],
-    evidence: Mapping[str, Evidence],
-    texts: Sequence[Candidate],
-) -> tuple[Coverage, ...]:
-    """Each counted attribute of the pack; ``evidence`` is by stage, ``texts`` are those released."""
-    pack = pack.with_label(_labels(plan, evidence))
-    counts = _counts(plan, pack, ledger, evidence)
-    return tuple(_covered(a, counts.get(a.name), texts) for a in pack.attributes if a.counted)
+def coverage(pack: Pack, counts: NoisyCounts | None, texts: Sequence[Candidate]) -> tuple[Coverage, ...]:
+    """Each counted attribute of the pack, which has the labels of the run; ``texts`` are those released."""
+    return tuple(_covered(a, counts, texts) for a in pack.attributes if a.counted)
 
 
 def people(evidence: Mapping[str, Evidence], ledger: Mapping[str, Any]) -> Noisy | None:
-    """The noisy number of people (or rows), when it was asked for."""
+    """The noisy number of people (or rows); None where it was not counted."""
     found = evidence.get("size")
     return None if found is None or not found.values else Noisy(found.values[0], _sigma(ledger, "size"))
 
@@ -130,46 +127,55 @@ def without_topic(plan: Plan, ledger: Mapping[str, Any], evidence: Mapping[str, 
     number = plan.privacy.n_public if counted is None else counted.count
     if found is None or found.values is None or number is None:
         return ""
-    labels = max(1, len(_labels(plan, evidence)))
+    labels = max(1, len(labels_of(plan, evidence)))
     noisy = np.array(found.values, np.int64).reshape(labels, -1)
     return poor_fit_line(*poor_share(noisy, number, _sigma(ledger, "sketch")))
 
 
-def _labels(plan: Plan, evidence: Mapping[str, Evidence]) -> tuple[str, ...]:
-    """As the method found them: declared, or those that stood above the threshold."""
+def labels_of(plan: Plan, evidence: Mapping[str, Evidence]) -> tuple[str, ...]:
+    """The labels that the run worked with: declared in the plan, or found in the data with noise."""
     if plan.data.label is None or plan.data.labels or "labels" not in evidence:
         return plan.data.label_values
     return labels_found(evidence["labels"].items or ())
 
 
-def _sigma(ledger: Mapping[str, Any], stage: str) -> float:
-    return float(next(m["sigma"] for m in ledger["mechanisms"] if m["stage"] == stage))
-
-
-def _counts(
+def noisy_counts(
     plan: Plan, pack: Pack, ledger: Mapping[str, Any], evidence: Mapping[str, Evidence]
-) -> dict[str, _Counts]:
-    """The noisy count of each value or group by attribute; none where cards were not counted."""
+) -> NoisyCounts | None:
+    """The noisy counts of each attribute of the pack, which has the labels of the run; None where none fit.
+
+    An attribute that stands in several marginals has its counts from the one with the least noise. The counts
+    of a marginal are summed over its other attributes, and the variances of their noise with them.
+    """
     if "cards" not in evidence:
-        return {}
-    sigma, vector = _sigma(ledger, "cards"), evidence["cards"].values or ()
+        return None
+    sigma, vector = _sigma(ledger, "cards"), np.array(evidence["cards"].values or (), np.int64)
     try:
         pack = thinned(pack, _number(plan, ledger, evidence), sigma)
     except RpsgError:
-        return {}
+        return None
     sizes = shapes(pack)
     if sum(map(math.prod, sizes)) != len(vector):
-        return {}
-    found: dict[str, _Counts] = {}
-    start = 0
-    for marginal, (group, size) in enumerate(zip(pack.marginals, sizes, strict=True)):
-        cells = vector[start : start + math.prod(size)]
-        start += len(cells)
-        for place, name in enumerate(group):
-            summed = _summed(cells, size, place, sigma)
-            if name not in found or summed[0].sigma < found[name].counts[0].sigma:
-                found[name] = _Counts(summed, is_coarse(pack, marginal, name))
-    return found
+        return None
+    counts: dict[str, Mapping[str, float]] = {}
+    noise: dict[str, float] = {}
+    headings: dict[str, Mapping[str, str]] = {}
+    parts = np.split(vector, np.cumsum([math.prod(size) for size in sizes])[:-1])
+    for marginal, (group, size, cells) in enumerate(zip(pack.marginals, sizes, parts, strict=True)):
+        for axis, name in enumerate(group):
+            attribute, by_group = pack.attribute(name), is_coarse(pack, marginal, name)
+            spread = sigma * math.sqrt(math.prod(size) / size[axis])
+            if spread < noise.get(name, math.inf):
+                sums = cells.reshape(size).sum(axis=tuple(i for i in range(len(size)) if i != axis))
+                names = tuple(attribute.groups) if by_group else attribute.values
+                counts[name] = dict(zip(names, sums.tolist(), strict=True))
+                noise[name] = spread
+                headings[name] = attribute.headings if by_group else {}
+    return NoisyCounts(counts, noise, headings)
+
+
+def _sigma(ledger: Mapping[str, Any], stage: str) -> float:
+    return float(next(line["sigma"] for line in noisy_answers(ledger) if line["stage"] == stage))
 
 
 def _number(plan: Plan, ledger: Mapping[str, Any], evidence: Mapping[str, Evidence]) -> int:
@@ -179,22 +185,14 @@ def _number(plan: Plan, ledger: Mapping[str, Any], evidence: Mapping[str, Eviden
     return 0 if counted is None else safe_size(float(counted.count), counted.sigma)
 
 
-def _summed(cells: Sequence[int], size: Sequence[int], place: int, sigma: float) -> list[Noisy]:
-    """The counts of one attribute of a marginal: sums over the others, whose noise adds up in square."""
-    step, wide = math.prod(size[place + 1 :]), size[place]
-    totals = [0] * wide
-    for index, cell in enumerate(cells):
-        totals[index // step % wide] += cell
-    return [Noisy(total, sigma * math.sqrt(len(cells) / wide)) for total in totals]
-
-
-def _covered(attribute: Attribute, counted: _Counts | None, texts: Sequence[Candidate]) -> Coverage:
-    by_group = counted is not None and counted.by_group
-    names, headings = (tuple(attribute.groups), attribute.headings) if by_group else (attribute.values, {})
-    said = (presence.value_of(attribute, text.text, text.card.values) for text in texts)
-    have = Counter(headings.get(value, value) if value is not None else None for value in said)
-    values = [
-        Value(name, None if counted is None else counted.counts[i], have[name])
-        for i, name in enumerate(names)
-    ]
-    return Coverage(attribute.name, tuple(values), presence.is_measured(attribute), attribute.edges)
+def _covered(attribute: Attribute, noisy: NoisyCounts | None, texts: Sequence[Candidate]) -> Coverage:
+    counts = None if noisy is None else noisy.counts.get(attribute.name)
+    headings = noisy.headings.get(attribute.name, {}) if noisy is not None else {}
+    values = (resolution.value_of(attribute, text.text, text.card.values) for text in texts)
+    have = Counter(headings.get(value, value) if value is not None else None for value in values)
+    if counts is None or noisy is None:
+        found = [Value(name, None, have[name]) for name in attribute.values]
+    else:
+        sigma = noisy.sigma[attribute.name]
+        found = [Value(name, Noisy(int(count), sigma), have[name]) for name, count in counts.items()]
+    return Coverage(attribute.name, tuple(found), resolution.is_measured(attribute), attribute.edges)

@@ -1,7 +1,7 @@
-"""The life of every text that was written, as a file: its card, its votes, and why it went if it did.
+"""The history of every candidate as a file: its card, its scores, and why it was dropped, if it was.
 
-All of it follows from noisy counts and the writer's replies, which the evidence holds anyway. The texts
-themselves are not in it: those that live are in the corpus.
+All of it follows from noisy counts and the writer's replies, which are in the evidence anyway. The texts are
+not in it: those that were released are in the corpus.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 PUBLIC_MODE = 0o644
 
 
-def write_lives(path: Path, pool: Pool) -> str:
-    """One line for each candidate, in the order of their ids; gives the file's SHA-256."""
+def write_history(path: Path, pool: Pool) -> str:
+    """Write one line for each candidate, in the order of their ids; gives the file's SHA-256."""
     return write_chunks(path, (canonical_json(_line(c)) + b"\n" for c in pool), PUBLIC_MODE)
 
 
@@ -40,8 +40,8 @@ def _line(candidate: Candidate) -> dict[str, Any]:
     return line
 
 
-def read_lives(path: Path, texts: Mapping[int, str]) -> Pool:
-    """The pool again, with the texts of those that live; the others have none.
+def read_history(path: Path, texts: Mapping[int, str]) -> Pool:
+    """The pool again; released candidates have their text from ``texts``, the dropped ones have none.
 
     Raises:
         RunError: the file is damaged.

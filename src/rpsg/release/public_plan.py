@@ -1,7 +1,7 @@
-"""Which settings of a plan are told to everybody, and in which words.
+"""Which settings of a plan are published in its release, and how.
 
-Where files lie on the machine of the operator is nobody's business: a folder is told by its last part. What
-a method never looks at is not told either, so that nobody believes it had an effect.
+Paths on the operator's machine are private: of a folder only the last part is published. Settings that a
+method never reads are left out too, so that nobody believes they had an effect.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 PLACE = re.compile(r"[/~.]|[A-Za-z]:[/\\]")
 _FORM = re.compile(r"([a-z][a-z0-9_-]+):(.+)", re.DOTALL)
 _HUB = re.compile(r"[\w.-]+/[\w.-]+(?:@[\w.-]+)?")
-#: Forms of names that hold no place on this machine.
+#: Forms of names that never hold a path of this machine.
 _ELSEWHERE = {"openai", "azure", "hf"}
 #: Sections of the plan that only some methods read.
 SECTIONS = frozenset({"paper", "split"})
-#: Whose bill it is, and in which variable the key lies, is nobody's business either.
+#: The account at the provider, and the variable that holds its key, are private too.
 ACCOUNT = {"organization": "", "project": "", "key_env": Server().key_env}
-#: It goes into a formula of the paper and bounds nothing: whoever read it would take it for a budget.
+#: A number in a formula of the paper that bounds nothing: readers would take it for a budget.
 NEVER = {"paper.nominal_epsilon"}
 
 
 def is_told(method: Method, section: str, key: str = "") -> bool:
-    """Whether a setting may be told of a run of this method; without a key, whether its section may.
+    """Whether a setting is published for a run of this method; without a key, whether its section is.
 
-    Of a budget nothing is told where nothing is promised.
+    Of a budget nothing is published where there is no guarantee.
     """
     if section in SECTIONS - method.sections:
         return False
@@ -49,7 +49,7 @@ def public_toml(plan: Plan, pack: Pack, method: Method) -> str:
 
 
 def told_toml(plan: Plan, method: Method) -> str:
-    """A plan without places as TOML; no setting is in it that may not be told of its method."""
+    """A plan that holds no path, as TOML, with the published settings of its method alone."""
     kept, section = [], ""
     for line in plan.to_toml().splitlines():
         is_head = line.startswith("[")
@@ -61,7 +61,7 @@ def told_toml(plan: Plan, method: Method) -> str:
 
 
 def _placeless(plan: Plan, pack: Pack) -> Plan:
-    """The plan without limits, accounts at a provider, and any place on this machine."""
+    """The plan without limits, accounts at a provider, and paths on this machine."""
     models = {
         name: without_place(value)
         for name in ("writer", "embedder", "scorer", "sentiment")
@@ -86,7 +86,7 @@ def _placeless(plan: Plan, pack: Pack) -> Plan:
 
 
 def without_place(name: str) -> str:
-    """A model's name; of one that is given as a path only the last part, after the form that it has.
+    """A model's name; of a path only the last part, with the prefix of its form.
 
     ``OWNER/REPO`` of a hub stays as it is, unless a folder of that name is here.
     """

@@ -1,67 +1,222 @@
-"""A release, read from its folder alone, as the report tells it. Nothing private is opened here."""
+"""A finished release as one object. Whoever reads a release, reads it through ``Release``."""
 
 from __future__ import annotations
 
 import json
 import tomllib
+import weakref
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rpsg.domains import read_pack
 from rpsg.errors import RunError
 from rpsg.json_text import strict_json
-from rpsg.plan import resolve
-from rpsg.privacy.egress import Seen
+from rpsg.plan import read_toml, resolve
+from rpsg.privacy.egress import EgressRecord
 from rpsg.privacy.evidence import Evidence, parse_evidence
+from rpsg.privacy.sources import noisy_answers
 from rpsg.records import Candidate, Card, Pool
-from rpsg.release.coverage import Coverage, Noisy, coverage, people, without_topic
-from rpsg.release.history import read_lives
-from rpsg.report.summary import Facts
-from rpsg.storage.layout import CANDIDATES, CORPUS, EGRESS, EVIDENCE, LEDGER, PLAN, TEXTS
-from rpsg.storage.ownership import readable
+from rpsg.release.coverage import coverage, labels_of, noisy_counts, people, without_topic
+from rpsg.release.history import read_history
+from rpsg.release.quality import quality_of
+from rpsg.results import Run
+from rpsg.storage.layout import (
+    CANDIDATES,
+    CORPUS,
+    EGRESS,
+    EVIDENCE,
+    LEDGER,
+    PACK,
+    PLAN,
+    PRIVATE,
+    RELEASE,
+    RUN,
+    SUMMARY,
+    TEXTS,
+    TIMINGS,
+)
+from rpsg.storage.ownership import is_own, readable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from rpsg.domains import Pack
     from rpsg.plan import Plan
+    from rpsg.release.coverage import Coverage, Noisy, NoisyCounts
+    from rpsg.release.quality import Quality
 
-DAMAGED = "Check the release with: rpsg verify RUN"
+T = TypeVar("T")
+CHECK_IT = "Check the release with: rpsg verify RUN"
+#: What a damaged or hostile file can make the code raise that reads it.
+_BROKEN = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """What the writer was asked for: replies that are kept, and tokens read and written."""
+    """What the writer was asked for: the replies that were kept, and the tokens read and written for them."""
 
     replies: int
     prompt_tokens: int
     new_tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class Story:
-    """Everything a public report tells.
+def release_folder(path: Path) -> Path:
+    """The release folder: ``path`` itself, or the one inside the run folder ``path``.
 
-    ``is_whole`` says whether the pool holds the dropped texts too; ``calls`` is None where they are not told.
-    ``fit`` says how many private texts fit no topic of the pack, where that was asked for.
+    Raises:
+        RunError: there is no finished release.
+    """
+    for folder in (path, path / RELEASE):
+        if (folder / LEDGER).is_file():
+            return folder
+    raise RunError(f"{path} holds no finished run.", hint="Go on with it: the same `rpsg run` command again.")
+
+
+def _part(read: Callable[[Release], T]) -> cached_property[T]:
+    """A part of a release: read when it is first asked for, and kept. A damaged file is a RunError."""
+
+    @wraps(read)
+    def guarded(release: Release) -> T:
+        try:
+            return read(release)
+        except FileNotFoundError as error:
+            name = str(error.filename).replace("\\", "/").rsplit("/", 1)[-1]
+            raise RunError(f"The release has no {name}.", hint=CHECK_IT) from None
+        except _BROKEN as error:
+            reason = type(error).__name__
+            raise RunError(f"A file of the release is damaged ({reason}).", hint=CHECK_IT) from None
+
+    return cached_property(guarded)
+
+
+class Release:
+    """A finished release, by its own folder or by that of its run; each part is read once, when needed.
+
+    A release may be a stranger's. Unless its run began on this installation, all of it is copied first, under
+    the rules of ``storage.untrusted``, and only the copy is read; the copy goes when the object does. Nothing
+    that a release names, such as a model or a server, is opened. The evidence is read as it stands: whether
+    it fits the ledger is for ``rpsg verify`` to say.
+
+    Each part raises RunError when its file is missing or damaged.
     """
 
-    facts: Facts
-    people: Noisy | None
-    coverage: tuple[Coverage, ...]
-    calls: Calls | None
-    is_whole: bool
-    fit: str = ""
+    def __init__(self, path: Path, *, in_place: bool = False) -> None:
+        """``in_place``: the folder was written by this very process, and is read where it lies.
+
+        Raises:
+            RunError: there is no finished release.
+            VerificationError: the folder holds what no release has.
+        """
+        self.path = release_folder(path)
+        self._folder = self.path
+        if not in_place:
+            stack = ExitStack()
+            self._folder = stack.enter_context(readable(self.path))
+            weakref.finalize(self, stack.close)
+
+    # -- where it lies
+
+    @cached_property
+    def run(self) -> Path | None:
+        """The folder of the run that the release lies in; None for a release that was handed on alone."""
+        run = self.path.resolve().parent
+        return run if (run / RUN).is_file() and (run / PRIVATE).is_dir() else None
+
+    @cached_property
+    def own_run(self) -> Path | None:
+        """The folder of the run if it began on this installation; of others nothing private is read."""
+        return self.run if self.run and self.path.name == RELEASE and is_own(self.run) else None
+
+    # -- what its files say
+
+    @_part
+    def ledger(self) -> Mapping[str, Any]:
+        """The public ledger, as JSON values."""
+        return dict(strict_json((self._folder / LEDGER).read_bytes()))
+
+    @_part
+    def plan(self) -> Plan:
+        """The public plan: without places, accounts and servers."""
+        return resolve(tomllib.loads((self._folder / EVIDENCE / PLAN).read_text(encoding="utf-8")))
+
+    @_part
+    def pack(self) -> Pack:
+        """The domain pack."""
+        return read_pack(self._folder / EVIDENCE / PACK)
+
+    @_part
+    def records(self) -> tuple[Mapping[str, Any], ...]:
+        """The rows of the corpus, in their order."""
+        return tuple(_lines(self._folder / CORPUS))
+
+    @_part
+    def pool(self) -> Pool:
+        """All candidates, the dropped ones without their texts; only the released ones where ``is_whole`` is
+        False.
+        """
+        if self.is_whole:
+            texts = {int(row["id"]): str(row["text"]) for row in self.records}
+            return read_history(self._folder / EVIDENCE / CANDIDATES, texts)
+        return Pool(tuple(Candidate(int(r["id"]), str(r["text"]), Card(_values(r))) for r in self.records))
+
+    @_part
+    def is_whole(self) -> bool:
+        """Whether the history of all candidates is told: not where they were made from private records."""
+        return (self._folder / EVIDENCE / CANDIDATES).is_file()
+
+    @_part
+    def answers(self) -> Mapping[str, Evidence]:
+        """The noisy answers by the stage that asked for them."""
+        files = sorted((self._folder / EVIDENCE).glob("release-*.json"))
+        return {evidence.stage: evidence for evidence in (parse_evidence(f.read_bytes()) for f in files)}
+
+    @_part
+    def egress(self) -> tuple[EgressRecord, ...]:
+        """Which host saw what; empty where that is not told."""
+        file = self._folder / EGRESS
+        if not file.is_file():
+            return ()
+        return tuple(EgressRecord(**{"model": "", **line}) for line in strict_json(file.read_bytes())["seen"])
+
+    @_part
+    def calls(self) -> Calls | None:
+        """What was asked of the writer; None where prompts were made from private texts."""
+        file = self._folder / EVIDENCE / TEXTS
+        if not file.is_file():
+            return None
+        tokens = [(int(line["prompt_tokens"]), int(line["completion_tokens"])) for line in _lines(file)]
+        return Calls(len(tokens), sum(prompt for prompt, _ in tokens), sum(new for _, new in tokens))
+
+    @_part
+    def summary(self) -> str:
+        """The release in words, as Markdown."""
+        return (self._folder / SUMMARY).read_text(encoding="utf-8")
+
+    @_part
+    def timings(self) -> Mapping[str, float]:
+        """Seconds by stage, from the private folder: for the owner of the data alone. Empty for others."""
+        file = self.own_run / PRIVATE / TIMINGS if self.own_run else None
+        return dict(json.loads(file.read_bytes())) if file and file.is_file() else {}
+
+    # -- what follows from them
 
     @property
     def texts(self) -> Sequence[Candidate]:
         """The released texts."""
-        return self.facts.pool.alive()
+        return self.pool.alive()
 
-    @property
+    @_part
     def claim(self) -> Mapping[str, Any]:
-        claim: Mapping[str, Any] = self.facts.ledger["claim"]
-        return claim
+        """The claim of the ledger: its type, its words, and its figures where a guarantee is given."""
+        return dict(self.ledger["claim"])
+
+    @_part
+    def mechanisms(self) -> list[Mapping[str, Any]]:
+        """The ledger's lines of noisy answers."""
+        return noisy_answers(self.ledger)
 
     @property
     def reads_private(self) -> bool:
@@ -71,58 +226,95 @@ class Story:
     @property
     def is_seeded(self) -> bool:
         """Whether texts were made from private records, with no mechanism between."""
-        return bool(self.facts.ledger["non_dp_flows"])
+        return self.ledger["reads"] in {"donors", "records"}
 
     @property
     def is_private(self) -> bool:
-        """Whether there is a privacy guarantee to tell; without one no figure of it may be printed."""
+        """Whether a privacy guarantee is given; without one no figure of it may be printed."""
         return "epsilon" in self.claim
 
+    @_part
+    def writer(self) -> str:
+        """The name of the writer, as the ledger has it."""
+        names = [str(line["model"]) for line in self.ledger["egress"] if line.get("model")]
+        return names[-1] if names else self.plan.models.writer  # the writer is the last in the table
+
+    @_part
+    def embedder(self) -> str:
+        """The name of the embedder, as the ledger has it."""
+        inputs = self.ledger["public_inputs"]
+        names = [str(line["name"]) for line in inputs if line["role"].startswith("embedder")]
+        return ", ".join(names) or self.plan.models.embedder
+
+    @_part
+    def labels(self) -> tuple[str, ...]:
+        """The labels that it shows: declared, found with noise, or carried by its texts."""
+        carried = sorted({str(row.get("label") or "") for row in self.records})
+        return labels_of(self.plan, self.answers) or tuple(label for label in carried if label.strip())
+
+    @_part
+    def people(self) -> Noisy | None:
+        """The noisy number of people (or rows), where that was asked for."""
+        return people(self.answers, self.ledger)
+
+    @_part
+    def noisy_counts(self) -> NoisyCounts | None:
+        """The noisy counts of every attribute; None where none were made."""
+        return noisy_counts(self.plan, self._labelled_pack, self.ledger, self.answers)
+
+    @_part
+    def coverage(self) -> tuple[Coverage, ...]:
+        """For each counted attribute its noisy counts beside the texts that have its values."""
+        return coverage(self._labelled_pack, self.noisy_counts, self.texts)
+
+    @_part
+    def poor_fit(self) -> str:
+        """How many private texts fit no topic of the pack, in a sentence; empty where nobody asked."""
+        return without_topic(self.plan, self.ledger, self.answers)
+
+    @_part
+    def quality(self) -> Quality:
+        """What can be said of the texts from the texts alone."""
+        return quality_of(self.texts, self.pack)
+
     @property
-    def gaussians(self) -> list[Mapping[str, Any]]:
-        """The ledger's lines of noisy counts."""
-        return [m for m in self.facts.ledger["mechanisms"] if m["kind"] == "rounded_gaussian"]
+    def _labelled_pack(self) -> Pack:
+        return self.pack.with_label(labels_of(self.plan, self.answers))
+
+    def evidence(self, stage: str) -> Evidence | None:
+        """The noisy answer that a stage asked for; None where it asked for none."""
+        return self.answers.get(stage)
+
+    def plan_with_models(self) -> Plan:
+        """The plan with the models of its run, whose paths no release tells, if the run is ours."""
+        if self.own_run is None:
+            return self.plan
+        return self.plan.model_copy(update={"models": resolve(read_toml(self.own_run / PLAN)).models})
 
 
-def read_story(release: Path) -> Story:
-    """The story of the release in this folder.
+def read_run(path: Path, timings: Mapping[str, float] | None = None) -> Run:
+    """A finished run from its folder, or from its release folder alone; it may be a stranger's.
+
+    ``timings`` are the public seconds of its stages.
 
     Raises:
-        RunError: a file of the release is missing or damaged.
+        RunError: there is no finished release, or a file of it is missing or damaged.
+        VerificationError: the release holds what no release has.
     """
+    release = Release(path)
     try:
-        return _story(release)
-    except FileNotFoundError as error:
-        raise RunError(f"The release has no {_name(error)}.", hint=DAMAGED) from None
-    except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise RunError(f"A file of the release is damaged ({type(error).__name__}).", hint=DAMAGED) from None
-
-
-def read_any(release: Path) -> Story:
-    """The story of a release that may be a stranger's; it is copied before it is read, unless it is ours.
-
-    Raises:
-        RunError: a file of the release is missing or damaged.
-        VerificationError: the folder holds what no release has.
-    """
-    with readable(release) as folder:
-        return read_story(folder)
-
-
-def _name(error: FileNotFoundError) -> str:
-    return str(error.filename).replace("\\", "/").rsplit("/", 1)[-1]
-
-
-def _story(release: Path) -> Story:
-    ledger: Mapping[str, Any] = strict_json((release / LEDGER).read_bytes())
-    plan = resolve(tomllib.loads((release / EVIDENCE / PLAN).read_text(encoding="utf-8")))
-    pack = read_pack(release / EVIDENCE / "pack")
-    pool, is_whole = _pool(release)
-    evidence = {e.stage: e for e in _evidence(release / EVIDENCE)}
-    facts = Facts(plan, pack, pool, ledger, *_models(plan, ledger), _seen(release / EGRESS))
-    covered = coverage(plan, pack, ledger, evidence, pool.alive())
-    calls, fit = _calls(release / EVIDENCE / TEXTS), without_topic(plan, ledger, evidence)
-    return Story(facts, people(evidence, ledger), covered, calls, is_whole, fit)
+        texts = tuple(str(record["text"]) for record in release.records)
+    except (LookupError, TypeError):
+        raise RunError(f"{release.path / CORPUS} holds a row without a text.", hint=CHECK_IT) from None
+    return Run(
+        path=release.path.parent,
+        release=release.path,
+        texts=texts,
+        records=release.records,
+        ledger=release.ledger,
+        summary=release.summary,
+        timings=dict(timings or {}),
+    )
 
 
 def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
@@ -131,45 +323,6 @@ def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
             yield json.loads(line)
 
 
-def _pool(release: Path) -> tuple[Pool, bool]:
-    rows = list(_lines(release / CORPUS))
-    lives = release / EVIDENCE / CANDIDATES
-    if lives.is_file():
-        return read_lives(lives, {int(row["id"]): str(row["text"]) for row in rows}), True
-    return Pool(tuple(Candidate(int(row["id"]), str(row["text"]), Card(_values(row))) for row in rows)), False
-
-
 def _values(row: Mapping[str, Any]) -> dict[str, str]:
     label = {"label": str(row["label"])} if "label" in row else {}
     return {**{str(k): str(v) for k, v in row["attributes"].items()}, **label}
-
-
-def _evidence(folder: Path) -> Iterator[Evidence]:
-    for file in sorted(folder.glob("release-*.json")):
-        yield parse_evidence(file.read_bytes())
-
-
-def _models(plan: Plan, ledger: Mapping[str, Any]) -> tuple[str, str]:
-    """The names of writer and embedder, as the ledger has them."""
-    writers = [str(line["model"]) for line in ledger["egress"] if line.get("model")][-1:]  # it stands last
-    embedders = [str(i["name"]) for i in ledger["public_inputs"] if i["role"].startswith("embedder")]
-    return ", ".join(writers) or plan.models.writer, ", ".join(embedders) or plan.models.embedder
-
-
-def _seen(file: Path) -> tuple[Seen, ...]:
-    if not file.is_file():
-        return ()
-    table = strict_json(file.read_bytes())["seen"]
-    return tuple(Seen(**{"model": "", **line}) for line in table)
-
-
-def _calls(file: Path) -> Calls | None:
-    """None where prompts were made from private texts, so that nothing is told of them."""
-    if not file.is_file():
-        return None
-    replies = prompt = new = 0
-    for line in _lines(file):
-        replies += 1
-        prompt += int(line["prompt_tokens"])
-        new += int(line["completion_tokens"])
-    return Calls(replies, prompt, new)

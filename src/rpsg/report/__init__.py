@@ -1,1 +1,1 @@
-"""What a person reads of a run: a summary in words, and the card of the data set."""
+"""A release for people: the report page, the summary, the data card, and metadata for loaders."""

@@ -1,43 +1,43 @@
-"""The facts of a report as plain values, for programs: the same that the page shows."""
+"""The facts of a report as plain values for programs: the same facts that the page shows."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from rpsg.report.histograms import bins_of
+from rpsg.report.corpus import bins_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rpsg.release.coverage import Coverage
-    from rpsg.release.reader import Story
-    from rpsg.report.scores import Scores
+    from rpsg.release.reader import Release
+    from rpsg.results import Line, Report
 
 
-def facts_of(story: Story, scores: Scores | None) -> dict[str, Any]:
-    """JSON-ready facts; no text of the corpus, and no figure of a budget where nothing is promised."""
-    words = [len(text.text.split()) for text in story.texts]
+def facts_of(release: Release, scores: Report | None) -> dict[str, Any]:
+    """JSON-ready facts, without a text of the corpus; figures of a budget only where there is a guarantee."""
+    words = [len(text.text.split()) for text in release.texts]
     return {
-        "texts": len(story.texts),
-        "method": story.facts.plan.method.name,
-        "writer": story.facts.writer,
-        "embedder": story.facts.embedder,
-        "claim": dict(story.claim),
-        "answers": [_answer(line, story) for line in story.gaussians],
-        "people": None if story.people is None else asdict(story.people),
-        "coverage": [_covered(covered) for covered in story.coverage],
+        "texts": len(release.texts),
+        "method": release.plan.method.name,
+        "writer": release.writer,
+        "embedder": release.embedder,
+        "claim": dict(release.claim),
+        "answers": [_answer(line, release) for line in release.mechanisms],
+        "people": None if release.people is None else asdict(release.people),
+        "coverage": [_covered(covered) for covered in release.coverage],
         "words": _lengths(words),
-        "quality": asdict(story.facts.quality),
-        "writing": None if story.calls is None else asdict(story.calls),
+        "quality": asdict(release.quality),
+        "writing": None if release.calls is None else asdict(release.calls),
         "drops": [
             {"stage": stage, "reason": reason, "texts": count}
-            for (stage, reason), count in sorted(story.facts.pool.drops().items())
+            for (stage, reason), count in sorted(release.pool.drops().items())
         ]
-        if story.is_whole
+        if release.is_whole
         else None,
-        "hosts": [asdict(line) for line in story.facts.seen],
-        "metrics": None if scores is None else [_score(score) for score in scores.scores],
+        "hosts": [asdict(line) for line in release.egress],
+        "metrics": None if scores is None else [_score(line) for line in scores.lines],
     }
 
 
@@ -51,9 +51,9 @@ def _lengths(words: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def _answer(line: Mapping[str, Any], story: Story) -> dict[str, Any]:
+def _answer(line: Mapping[str, Any], release: Release) -> dict[str, Any]:
     told = {"stage": line["stage"], "query": line["query"], "sigma": line["sigma"]}
-    return {**told, "mu2": line["sensitivity2"] / line["sigma"] ** 2} if story.is_private else told
+    return {**told, "mu2": line["sensitivity2"] / line["sigma"] ** 2} if release.is_private else told
 
 
 def _covered(covered: Coverage) -> dict[str, Any]:
@@ -72,5 +72,9 @@ def _covered(covered: Coverage) -> dict[str, Any]:
     }
 
 
-def _score(score: Any) -> dict[str, Any]:
-    return {**asdict(score), "normalised": score.normalised}
+def _score(line: Line) -> dict[str, Any]:
+    told = asdict(line)
+    for measure in (told["corpus"], told["floor"], told["ceiling"]):
+        if measure is not None:
+            del measure["name"]  # the line has it
+    return {**told, "informative": line.informative, "normalised": line.score}

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 from rpsg.privacy.claims import GROUPS
 from rpsg.privacy.egress import hosts
 from rpsg.privacy.gaussian import normal_cdf, normal_upper_quantile, rounded_up
-from rpsg.report.blocks import (
+from rpsg.report.html import (
+    Html,
     block,
     commands,
     figure,
+    foreign,
+    joined,
     listed,
     paragraph,
     part,
@@ -19,47 +22,47 @@ from rpsg.report.blocks import (
     percent_up,
     power,
     table,
+    tag,
 )
-from rpsg.report.html import Html, foreign, joined, tag
 from rpsg.report.svg import bar, curve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from rpsg.release.reader import Story
+    from rpsg.release.reader import Release
     from rpsg.report.html import Child
 
 FALSE_ALARMS = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5)
 CHECKED = {"operator": "the operator vouches for it", "unchecked": "nobody can check it"}
 
 
-def claim_part(story: Story) -> Html:
-    """All about the claim."""
+def claim_part(release: Release) -> Html:
+    """The section about the claim."""
     return part(
         "claim",
         "The claim",
         "For the privacy officer. Every figure here follows from ledger.json.",
-        block("In full", tag("blockquote", tag("p", story.claim["text"]))),
-        _cautions(story),
-        _meaning(story) if story.is_private else None,
-        _others(story) if story.is_private else None,
-        _budget(story) if story.gaussians else None,
-        _unprotected(story),
-        _hosts(story),
-        _rests_on(story) if story.is_private else None,
-        _not_covered(story),
-        _check(story),
+        block("In full", tag("blockquote", tag("p", release.claim["text"]))),
+        _cautions(release),
+        _meaning(release) if release.is_private else None,
+        _others(release) if release.is_private else None,
+        _budget(release) if release.mechanisms else None,
+        _unprotected(release),
+        _hosts(release),
+        _rests_on(release) if release.is_private else None,
+        _not_covered(release),
+        _check(release),
     )
 
 
-def _cautions(story: Story) -> Html | None:
-    lines = story.facts.ledger["cautions"]
+def _cautions(release: Release) -> Html | None:
+    lines = release.ledger["cautions"]
     return block("Before you rely on it", listed(lines)) if lines else None
 
 
-def _meaning(story: Story) -> Html:
-    attack, unit = story.claim["attack"], story.facts.ledger["privacy_unit"]["unit"]
+def _meaning(release: Release) -> Html:
+    attack, unit = release.claim["attack"], release.ledger["privacy_unit"]["unit"]
     who = "person" if unit == "user" else "row"
     words = (
         f"Somebody knows everything about the data but whether one {who} is in it, and looks at all that was "
@@ -73,13 +76,13 @@ def _meaning(story: Story) -> Html:
         f"If 1 in 100 outsiders may be accused wrongly, they find at most {percent_up(first)} of members.",
         f"If 1 in 1000 may be accused wrongly, they find at most {percent_up(second, 2)} of members.",
     ]
-    return block("What ε means here", paragraph(words), listed(found), _attack(story))
+    return block("What ε means here", paragraph(words), listed(found), _attack(release))
 
 
-def _attack(story: Story) -> Html:
-    """The best attack at every rate of false alarms: TPR = Phi(Phi^-1(FPR) + mu), and delta_fail on top."""
-    mu = float(story.claim["mu"])
-    extra = float(story.claim["delta_fail"]) + float(story.facts.ledger["rng"]["tv_bound_total"])
+def _attack(release: Release) -> Html:
+    """The best attack at every false-positive rate: TPR = Phi(Phi^-1(FPR) + mu), plus delta_fail."""
+    mu = float(release.claim["mu"])
+    extra = float(release.claim["delta_fail"]) + float(release.ledger["rng"]["tv_bound_total"])
 
     def best(alarms: float) -> float:
         return min(1.0, normal_cdf(mu - normal_upper_quantile(alarms)) + extra)
@@ -91,7 +94,7 @@ def _attack(story: Story) -> Html:
         "attack",
         [("guess line", ends), ("first line", (ends[0], *((x, best(x)) for x in steps), ends[1]))],
         title="The best possible attack",
-        told="Share of members found against share of outsiders wrongly accused. A curve above the diagonal "
+        desc="Share of members found against share of outsiders wrongly accused. A curve above the diagonal "
         "of guessing; the closer it is to the diagonal, the less can be learnt about one of them.",
         axes=("outsiders wrongly accused", "members found"),
         ticks=(marks, marks),
@@ -106,8 +109,8 @@ def _attack(story: Story) -> Html:
     return figure(picture, "Solid: the best that any attacker can do. Dashed: guessing.", data)
 
 
-def _others(story: Story) -> Html:
-    claim, unit = story.claim, story.facts.ledger["privacy_unit"]["unit"]
+def _others(release: Release) -> Html:
+    claim, unit = release.claim, release.ledger["privacy_unit"]["unit"]
     who = ("person", "people") if unit == "user" else ("row", "rows")
     rows: list[tuple[Child, ...]] = [
         (f"one {who[0]} replaced by another", _up(claim["epsilon_replace_one"]), power(claim["delta"]))
@@ -139,13 +142,13 @@ def _delta_up(value: float) -> str:
     return power(float(short if float(short) >= value else f"{1.05 * value:.2g}"))
 
 
-def _budget(story: Story) -> Html:
-    lines = story.gaussians
+def _budget(release: Release) -> Html:
+    lines = release.mechanisms
     prices = [line["sensitivity2"] / line["sigma"] ** 2 for line in lines]
     total = math.fsum(prices)
     rows = [_asked(line, price / total) for line, price in zip(lines, prices, strict=True)]
     columns = ["step", "what was counted", "noise (sigma)"]
-    columns += ["share of the budget"] if story.is_private else []
+    columns += ["share of the budget"] if release.is_private else []
     told = (
         "Each answer is a list of counts with Gaussian noise; sigma is the standard deviation of the noise."
     )
@@ -165,9 +168,9 @@ def _asked(line: Mapping[str, Any], share: float) -> tuple[Child, ...]:
     )
 
 
-def _hosts(story: Story) -> Html | None:
-    """Which host saw what; how many texts are private is not told."""
-    seen = story.facts.seen
+def _hosts(release: Release) -> Html | None:
+    """Which host saw what. The number of private texts is not published."""
+    seen = release.egress
     if not seen:
         return None
     others = hosts(seen)
@@ -190,35 +193,35 @@ def _hosts(story: Story) -> Html | None:
     )
 
 
-def _rests_on(story: Story) -> Html:
+def _rests_on(release: Release) -> Html:
     rows = [
         (a["id"], a["text"], CHECKED.get(a["checked_by"], a["checked_by"]))
-        for a in story.facts.ledger["assumptions"]
+        for a in release.ledger["assumptions"]
     ]
     return block("What it rests on", table("Assumptions", ("name", "assumption", "checked"), rows))
 
 
-def _unprotected(story: Story) -> Html | None:
-    """The ways of private text that no mechanism stands on."""
-    rows = [(flow["from"], flow["to"], foreign(flow["what"])) for flow in story.facts.ledger["non_dp_flows"]]
+def _unprotected(release: Release) -> Html | None:
+    """The flows of private text without a mechanism between."""
+    rows = [(flow["from"], flow["to"], foreign(flow["what"])) for flow in release.ledger["non_dp_flows"]]
     if not rows:
         return None
     table_of = table("Ways of private text without a mechanism", ("from", "to", "what"), rows)
     return block("What nothing protects", table_of)
 
 
-def _not_covered(story: Story) -> Html:
-    if not story.reads_private:
+def _not_covered(release: Release) -> Html:
+    if not release.reads_private:
         said = "No private data were read, so there is nothing to cover."
         return block("What is not covered", paragraph(said))
-    lines = story.facts.ledger.get("not_covered", [])
+    lines = release.ledger.get("not_covered", [])
     return block("What is not covered", listed(lines))
 
 
-def _check(story: Story) -> Html:
+def _check(release: Release) -> Html:
     again = (
         "the corpus cannot be derived again, because it began with private records."
-        if story.is_seeded
+        if release.is_seeded
         else "it derives the corpus again from the evidence."
     )
     return block(
@@ -227,13 +230,13 @@ def _check(story: Story) -> Html:
             f"This needs the release and nothing private. It checks every figure of the ledger; {again}"
         ),
         commands("rpsg verify RELEASE"),
-        *_signer(story),
+        *_signer(release),
     )
 
 
-def _signer(story: Story) -> tuple[Html, ...]:
+def _signer(release: Release) -> tuple[Html, ...]:
     """Whose key signed the release, where it is signed."""
-    signer = story.facts.ledger.get("signer")
+    signer = release.ledger.get("signer")
     if signer is None:
         return ()
     return (

@@ -2,57 +2,76 @@
 
 from __future__ import annotations
 
+from itertools import count
+from statistics import median
 from typing import TYPE_CHECKING
 
 from rpsg.release.coverage import CONFIDENT
-from rpsg.report.blocks import block, folded, listed, paragraph, part, percent, table
-from rpsg.report.fields import fields
-from rpsg.report.histograms import lengths, sentiments
-from rpsg.report.html import Html, foreign, joined, tag
-from rpsg.report.svg import bar, compared
+from rpsg.report.html import (
+    Html,
+    block,
+    figure,
+    folded,
+    foreign,
+    joined,
+    listed,
+    paragraph,
+    part,
+    percent,
+    table,
+    tag,
+)
+from rpsg.report.summary import fields
+from rpsg.report.svg import bar, columns, compared
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rpsg.records import Candidate
     from rpsg.release.coverage import Coverage, Value
-    from rpsg.release.reader import Story
+    from rpsg.release.reader import Release
     from rpsg.report.html import Child
 
 EXAMPLES = 4
 SHOWN = 12
 NAMED = 30
+FEWEST_BINS, MOST_BINS = 6, 20
+MOST_LABELS = 7
 
 
-def corpus_part(story: Story) -> Html:
-    """All about the texts."""
+def corpus_part(release: Release) -> Html:
+    """The section about the texts."""
     return part(
         "texts",
         "The texts",
         "For whoever will work with them.",
-        _fields(story),
-        _examples(story.texts),
-        lengths(story.texts),
-        *sentiments(story),
-        *(_covered(c, seeded=story.is_seeded) for c in story.coverage if c.texts or c.counted is not None),
-        _uses(story),
+        _fields(release),
+        _examples(release.texts),
+        lengths(release.texts),
+        *sentiments(release),
+        *(
+            _covered(c, seeded=release.is_seeded)
+            for c in release.coverage
+            if c.texts or c.counted is not None
+        ),
+        _uses(release),
     )
 
 
-def _fields(story: Story) -> Html:
-    rows = fields(label=story.facts.plan.data.label is not None, seeded=story.is_seeded)
+def _fields(release: Release) -> Html:
+    rows = fields(label=release.plan.data.label is not None, seeded=release.is_seeded)
     return block(
         "What a record holds",
         table("Fields of corpus.jsonl", ("field", "what it is"), rows),
         paragraph(
             "Every text is written by a language model. "
-            + ("It was made from a private record." if story.is_seeded else "None is a record of a person.")
+            + ("It was made from a private record." if release.is_seeded else "None is a record of a person.")
         ),
     )
 
 
 def _examples(texts: Sequence[Candidate]) -> Html:
-    """Some texts, evenly from the first to the last: nobody chose them."""
+    """Some texts, evenly spaced from the first to the last, not chosen."""
     count = min(EXAMPLES, len(texts))
     chosen = [texts[i * (len(texts) - 1) // max(count - 1, 1)] for i in range(count)]
     return block(
@@ -63,7 +82,7 @@ def _examples(texts: Sequence[Candidate]) -> Html:
 
 
 def text_and_card(text: Candidate) -> Html:
-    """A text as it was written, and the values that stand with it."""
+    """A text as it was written, with the values of its card."""
     values = [joined(foreign(name), ": ", foreign(value)) for name, value in sorted(text.card.values.items())]
     return joined(
         tag("blockquote", tag("p", foreign(text.text), class_="text")),
@@ -104,16 +123,16 @@ def _how(covered: Coverage, *, seeded: bool) -> str:
 
 
 def _table(covered: Coverage, values: Sequence[Value], which: str) -> Html:
-    columns = ("value", "synthetic texts", "private data, counted with noise")
+    head = ("value", "synthetic texts", "private data, counted with noise")
     has_counts = covered.counted is not None
     rows = [_row(covered, value, _widest(covered)) for value in values]
-    shown = columns if has_counts else columns[:2]
+    shown = head if has_counts else head[:2]
     caption = joined(foreign(covered.attribute), f": {which}")
     return table(caption, shown, [row[: len(shown)] for row in rows], shown[1:])
 
 
 def _widest(covered: Coverage) -> float:
-    """The largest share there is to show: it fills the width of the picture."""
+    """The largest share in the table: it fills the width of the picture."""
     total, texts = covered.counted or 1.0, max(covered.texts, 1)
     shares = [v.texts / texts for v in covered.values]
     shares += [(v.noisy.count + CONFIDENT * v.noisy.sigma) / total for v in covered.values if v.noisy]
@@ -134,7 +153,7 @@ def _row(covered: Coverage, value: Value, widest: float) -> tuple[Child, ...]:
 
 
 def _hidden(covered: Coverage) -> Html | None:
-    """Who disappears: noise hides the rare, and that must be seen."""
+    """The values that the noise hides: noise hides the rare, and the report must say so."""
     if covered.counted is None:
         return None
     unseen = covered.unseen
@@ -154,19 +173,111 @@ def _hidden(covered: Coverage) -> Html | None:
     )
 
 
-def _has_counts(story: Story) -> bool:
-    return any(covered.counted is not None for covered in story.coverage)
+def _has_counts(release: Release) -> bool:
+    return any(covered.counted is not None for covered in release.coverage)
 
 
-def _uses(story: Story) -> Html:
+def _uses(release: Release) -> Html:
     lines = [
         "Do not estimate rates or rare events from these texts"
-        + ("; the noisy counts above are the better source." if _has_counts(story) else "."),
+        + ("; the noisy counts above are the better source." if _has_counts(release) else "."),
         "Small groups, rare topics and unusual wordings are under-represented or missing"
-        + (", by design: noise hides the rare." if story.is_private else "."),
+        + (", by design: noise hides the rare." if release.is_private else "."),
         "The writer may state facts that are false, or that it remembers from its own training.",
     ]
-    data = story.facts.plan.data
+    data = release.plan.data
     if data.label is not None and not data.labels:
         lines.append("Labels that few people carry were not found, and do not appear.")
     return block("What they are not good for", listed(lines))
+
+
+#: First and last number of words of a bin, and how many texts fall into it.
+Bin = tuple[int, int, int]
+
+
+def bins_of(words: Sequence[int]) -> list[Bin]:
+    """A histogram of whole numbers: bins of one width (1, 2, 5, 10, 20, ...), none left out between.
+
+    No more bins than twice the cube root of how many numbers there are (Rice's rule), within 6 to 20.
+    """
+    most = min(max(round(2 * len(words) ** (1 / 3)), FEWEST_BINS), MOST_BINS)
+    widths = (step * 10**power for power in count() for step in (1, 2, 5))
+    low, high = min(words), max(words)
+    width = next(w for w in widths if high // w - low // w < most)
+    counts = [0] * (high // width - low // width + 1)
+    for number in words:
+        counts[number // width - low // width] += 1
+    start = low // width * width
+    return [(start + i * width, start + (i + 1) * width - 1, n) for i, n in enumerate(counts)]
+
+
+def lengths(texts: Sequence[Candidate]) -> Html | None:
+    """Words per text, in words, as a picture and as a table."""
+    words = sorted(len(text.text.split()) for text in texts)
+    if not words:
+        return None
+    said = (
+        f"From {words[0]} to {words[-1]} words, half of them up to {median(words):.0f}; "
+        f"{sum(words):,} words in all."
+    )
+    bins = bins_of(words)
+    names = [_name(first, last) for first, last, _ in bins]
+    counts = [n for _, _, n in bins]
+    fullest = counts.index(max(counts))
+    step = -(-len(bins) // MOST_LABELS)
+    edges = [first for first, _, _ in bins] + [bins[-1][1] + 1]
+    picture = columns(
+        "lengths",
+        [n / len(words) for n in counts],
+        title="Words per synthetic text",
+        desc=f"A histogram. {said} The highest bar, {percent(counts[fullest] / len(words))} of the texts, "
+        f"stands for {names[fullest]} words.",
+        axes=("words per text", "share of the texts"),
+        labels=[(i / len(bins), f"{edges[i]:,}") for i in range(0, len(edges), step)],
+    )
+    head = ("words", "synthetic texts", "share")
+    data = table("Words per synthetic text", head, _rows(names, counts), head[1:])
+    caption = "How many of the synthetic texts have so many words, counted from the corpus alone."
+    return block("How long they are", paragraph(said), figure(picture, caption, data))
+
+
+def _name(first: int, last: int) -> str:
+    return f"{first:,}" if first == last else f"{first:,} to {last:,}"
+
+
+def _rows(names: Sequence[str], counts: Sequence[int]) -> list[tuple[Child, ...]]:
+    total = sum(counts)
+    return [(foreign(name), f"{n:,}", percent(n / total, 1)) for name, n in zip(names, counts, strict=True)]
+
+
+def sentiments(release: Release) -> list[Html]:
+    """For each sentiment attribute, the texts by the sentiment that was asked for, not measured."""
+    found = {a.name for a in release.pack.attributes if a.kind == "sentiment"}
+    return [
+        _sentiment(covered.attribute, covered.values, seeded=release.is_seeded)
+        for covered in release.coverage
+        if covered.attribute in found and covered.texts
+    ]
+
+
+def _sentiment(attribute: str, values: Sequence[Value], *, seeded: bool) -> Html:
+    title = "Which sentiment their records had" if seeded else "Which sentiment they were written for"
+    whose = "that the record of each text had" if seeded else "that the card of each text asked for"
+    said = f"The sentiment {whose}. The texts themselves were not measured and may have another."
+    names, counts = [value.name for value in values], [value.texts for value in values]
+    shares = [n / sum(counts) for n in counts]
+    told = "; ".join(f"{name}: {percent(share)}" for name, share in zip(names, shares, strict=True))
+    step = -(-len(names) // MOST_LABELS)
+    picture = columns(
+        f"texts-by-{attribute}",
+        shares,
+        title=f"Synthetic texts by {attribute}",
+        desc=f"A bar for each sentiment {whose}. {told}.",
+        axes=(attribute, "share of the texts"),
+        labels=[((i + 0.5) / len(names), names[i]) for i in range(0, len(names), step)],
+        gap=0.4,
+    )
+    head = (attribute, "synthetic texts", "share")
+    data = table(joined("Synthetic texts by ", foreign(attribute)), head, _rows(names, counts), head[1:])
+    caption = "How many of the synthetic texts stand with which sentiment, counted from the corpus alone."
+    return block(title, paragraph(said), figure(picture, caption, data))

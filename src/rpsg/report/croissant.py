@@ -1,9 +1,9 @@
 """The corpus described for machines: Croissant 1.0 metadata, JSON-LD (mlcommons.org/croissant/1.0).
 
-It names the files by hash and says which field is what, so that a loader can read the corpus without being
-told. Only what is in the release stands in it. So three properties that the specification requires are left
-out, because nobody but the owner can say them: ``url``, ``creator`` and ``datePublished``; and ``license``
-where the plan names none. (A date would also be the only thing in a release that tells when it was made.)
+It names the files by hash and says what each field is, so that a loader can read the corpus as it is. Only
+what the release knows is in it, so three properties that the specification requires are left out, because
+only the owner knows them: ``url``, ``creator`` and ``datePublished``; and ``license`` where the plan names
+none. (A date would also be the only thing in a release that shows when it was made.)
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from rpsg.files import write_atomic
-from rpsg.report.fields import attribute, fields
+from rpsg.report.summary import attribute, fields
 from rpsg.storage.layout import CORPUS, CROISSANT, PARQUET
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def croissant(
         seeded: whether texts were made from private records; then each carries the claim with it.
         license_name: the licence of the release, if its owner has named one: the address of it where SPDX
             lists it, otherwise its name.
-        language: the ISO 639 code of the texts' language, if the domain pack tells it.
+        language: the ISO 639 code of the texts' language, if the domain pack has it.
     """
     source = "each was made from a private record" if seeded else "none is a record of a person"
     return {
@@ -156,7 +156,7 @@ def _records(attributes: Sequence[str], *, label: bool, seeded: bool) -> dict[st
 
 
 def _field(name: str, kind: str, told: str, path: str = "") -> dict[str, Any]:
-    """A field; ``path`` is where it stands within its column, if it is not all of it."""
+    """A field; ``path`` is its place within its column, if it is not the whole column."""
     source: dict[str, Any] = {
         "fileObject": {"@id": CORPUS},
         "extract": {"column": name.partition("/")[0]},

@@ -1,8 +1,8 @@
-"""The entry of a release in the public registry of differential-privacy deployments, as its ledger tells it.
+"""The entry of a release in the public registry of differential-privacy deployments, as its ledger gives it.
 
 The form is that of the registry's own files (github.com/opendp/deployments-registry-data, entries of 2026;
-arXiv:2509.13509 tells the schema behind it). What a ledger cannot know, such as who publishes and what for,
-is null: the publisher fills it in.
+arXiv:2509.13509 describes the schema). What a ledger cannot know, such as who publishes and why, is null: the
+publisher fills it in.
 """
 
 from __future__ import annotations
@@ -10,21 +10,37 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from rpsg.errors import UsageError
+from rpsg.errors import RpsgError, UsageError, VerificationError
 from rpsg.privacy.claims import not_below
+from rpsg.privacy.schema import ledger_schema, violations
+from rpsg.privacy.sources import NOISY_ANSWER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from rpsg.release.reader import Release
+
 _UNITS = {"user": "User-level", "record": "Record-level"}
 
 
-def deployment(ledger: Mapping[str, Any], about: str) -> dict[str, Any]:
-    """The entry as JSON values; ``about`` is the public line about the corpus.
+def deployment(release: Release) -> dict[str, Any]:
+    """The entry as JSON values. Only the form of the ledger is checked here; ``rpsg verify`` checks the rest.
 
     Raises:
+        VerificationError: the ledger or the plan of the release cannot be read.
         UsageError: the release makes no claim of differential privacy.
     """
+    try:
+        ledger = release.ledger
+        broken = next(violations(ledger, ledger_schema()), "")
+        about = release.plan.corpus.about or release.pack.about
+    except (ValueError, RecursionError, RpsgError):
+        broken = "a file is missing or is not in its form"
+    if broken:
+        raise VerificationError(
+            f"The ledger or the plan of this release cannot be read ({broken}).",
+            hint=f"Look at it with: rpsg verify {release.path}",
+        )
     claim, unit = ledger["claim"], ledger["privacy_unit"]
     if "epsilon" not in claim:
         raise UsageError(
@@ -128,7 +144,7 @@ def _actors(ledger: Mapping[str, Any]) -> str:
 
 def _mechanisms(ledger: Mapping[str, Any]) -> Iterator[str]:
     for m in ledger["mechanisms"]:
-        if m["kind"] == "rounded_gaussian":
+        if m["kind"] == NOISY_ANSWER:
             noise = f"rounded Gaussian noise, sigma {m['sigma']:.6g}"
             yield f"{m['stage']}: {m['query']}; {noise}, squared sensitivity {m['sensitivity2']:g}"
         elif m["kind"] == "selection_threshold":

@@ -1,8 +1,8 @@
-"""HTML that cannot be broken by what stands in it: text is escaped because it is text, by its type.
+"""HTML that its content cannot break, and what pages are made of: sections, tables, lists, numbers in words.
 
-``tag`` builds an element. A ``str`` inside it is text and comes out escaped, with characters that could hide
-or reorder something made visible; only what ``tag`` itself made is markup. What could run, load or lead away
-(event handlers, style attributes, addresses outside the page) is refused.
+``tag`` builds an element. A ``str`` inside it is text, by its type, and comes out escaped, with characters
+that could hide or reorder something made visible; only what ``tag`` itself made is markup. What could run,
+load or lead away (event handlers, style attributes, addresses outside the page) is refused.
 """
 
 from __future__ import annotations
@@ -10,11 +10,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import math
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+from rpsg.privacy.claims import not_below
+from rpsg.privacy.gaussian import rounded_up
 
 VOID = frozenset({"meta", "br", "hr"})
-#: Invisible, and needed to write some languages: zero-width joiner and non-joiner, right where they stand.
+#: Invisible, and needed to write some languages: zero-width joiner and non-joiner.
 _JOINERS = frozenset("\u200c\u200d")
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 
@@ -27,6 +31,7 @@ class Html(str):
 
 Child = str | int | None | Iterable["Child"]
 Attribute = str | int | float | bool | None
+Row = Sequence[Child]
 
 
 def tag(name: str, /, *children: Child, **attributes: Attribute) -> Html:
@@ -46,12 +51,12 @@ def joined(*children: Child) -> Html:
 
 
 def foreign(text: str) -> Html:
-    """Words that came from a model, a file or a person, set apart: their direction stays their own."""
+    """Words from a model, a file or a person, isolated so that their text direction affects nothing else."""
     return tag("bdi", text, dir="auto")
 
 
 def visible(text: str) -> str:
-    """``text`` with what shows nothing or reorders the rest written out: \u27e8U+202E\u27e9."""
+    """``text`` with invisible and reordering characters written out: \u27e8U+202E\u27e9."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(_shown(character) for character in text)
@@ -72,6 +77,99 @@ def document(title: str, style: str, body: Html) -> str:
         Html(f"<style>{style}</style>"),
     )
     return "<!DOCTYPE html>\n" + tag("html", head, tag("body", body), lang="en") + "\n"
+
+
+def part(name: str, title: str, reader: str, *blocks: Child) -> Html:
+    """A section of the page for one kind of reader, which the table of contents links to."""
+    head = tag("h2", title, id=f"{name}-title")
+    told = tag("p", reader, class_="reader")
+    return tag("section", head, told, *blocks, id=name, aria_labelledby=f"{name}-title")
+
+
+def block(title: str, *children: Child) -> Html:
+    """A third-level heading and its content."""
+    return tag("div", tag("h3", title), *children, class_="block")
+
+
+def table(caption: str, columns: Sequence[str], rows: Iterable[Row], numbers: Sequence[str] = ()) -> Html:
+    """A table; the first cell of a row is its name. On a narrow screen each row becomes a small list.
+
+    The roles are written out because folding takes them away from those who do not see the page.
+    """
+    kinds = ["number" if column in numbers else None for column in columns]
+    head = tag(
+        "tr",
+        *(
+            tag("th", c, scope="col", role="columnheader", class_=k)
+            for c, k in zip(columns, kinds, strict=True)
+        ),
+        role="row",
+    )
+    body = [_row(columns, kinds, row) for row in rows]
+    return tag(
+        "table",
+        tag("caption", caption),
+        tag("thead", head, role="rowgroup"),
+        tag("tbody", *body, role="rowgroup"),
+        role="table",
+    )
+
+
+def _row(columns: Sequence[str], kinds: Sequence[str | None], row: Row) -> Html:
+    first, *others = row
+    cells = [tag("th", first, scope="row", role="rowheader", class_=kinds[0])]
+    for column, kind, cell in zip(columns[1:], kinds[1:], others, strict=True):
+        cells.append(tag("td", tag("span", cell), role="cell", class_=kind, data_label=column))
+    return tag("tr", *cells, role="row")
+
+
+def listed(items: Iterable[Child], *, ordered: bool = False, kind: str | None = None) -> Html:
+    return tag("ol" if ordered else "ul", *(tag("li", item) for item in items), class_=kind)
+
+
+def pairs(facts: Iterable[tuple[Child, Child]]) -> Html:
+    """A list of names with their values."""
+    return tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in facts))
+
+
+def paragraph(*children: Child) -> Html:
+    return tag("p", *children)
+
+
+def folded(summary: str, *children: Child) -> Html:
+    """Content to unfold without a script; on paper it is unfolded."""
+    return tag("details", tag("summary", summary), *children)
+
+
+def figure(picture: Html, words: Child, data: Html) -> Html:
+    """A picture with its caption and a table of its data."""
+    return tag("figure", picture, tag("figcaption", words), folded("The same as a table", data))
+
+
+def commands(*lines: str) -> Html:
+    """Commands to type."""
+    return joined(*(tag("pre", tag("code", line)) for line in lines))
+
+
+def percent(share: float, decimals: int = 0) -> str:
+    return f"{100 * share:.{decimals}f}\u00a0%"
+
+
+def percent_up(share: float, decimals: int = 1) -> str:
+    """A bound as a percentage, never rounded down."""
+    return f"{rounded_up(100 * share, decimals)}\u00a0%"
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def power(value: float) -> str:
+    """A small number in readable form, never rounded down: 1e-06 is 10⁻⁶."""
+    exponent = round(math.log10(value)) if value > 0 else 0
+    if exponent < -2 and value == float(f"1e{exponent}"):
+        return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return not_below(value)
 
 
 def _child(child: Child) -> str:

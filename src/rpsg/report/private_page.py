@@ -1,4 +1,4 @@
-"""What only the owner of the data may see: internal metrics, a map of real and synthetic, times."""
+"""The part for the owner of the data alone: internal metrics, a map of real and synthetic texts, times."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rpsg.report.blocks import block, figure, paragraph, part, percent, table
-from rpsg.report.html import Html, foreign, joined, tag
-from rpsg.report.scores import scores_block
+from rpsg.report.html import Html, block, figure, foreign, joined, paragraph, part, percent, table, tag
+from rpsg.report.scores import details, scores_block
 from rpsg.report.svg import bar, cloud, compared
 
 if TYPE_CHECKING:
@@ -17,8 +16,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from rpsg.report.scores import Scores
     from rpsg.report.svg import Point
+    from rpsg.results import Report
 
     Floats = npt.NDArray[np.float32]
 
@@ -30,12 +29,12 @@ TOLD = "Private texts were read for these numbers. They may not choose anything 
 
 @dataclass(frozen=True, slots=True)
 class Private:
-    """What a private report tells besides the public one. ``no_map`` says why there is no map.
+    """What a private report adds to the public one. ``no_map`` says why there is no map.
 
     ``stages`` are the lines of a seeded run's table: stage, in, out, dropped, seconds.
     """
 
-    scores: Scores | None = None
+    scores: Report | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     real: Floats | None = None
     synthetic: Floats | None = None
@@ -48,7 +47,7 @@ def private_mark() -> Html:
 
 
 def private_part(private: Private) -> Html:
-    """All that must stay."""
+    """The section that must never leave the owner."""
     return part(
         "private",
         "Only for the owner of the data",
@@ -70,7 +69,7 @@ def _scores(private: Private) -> Html:
 
 def _lengths(private: Private) -> Html | None:
     """Two histograms of words a text, side by side."""
-    found = {} if private.scores is None else private.scores.details("length_distance")
+    found = {} if private.scores is None else details(private.scores, "length_distance")
     if not {"up to words", "corpus", "real"} <= found.keys():
         return None
     edges = [*(f"up to {edge}" for edge in found["up to words"]), "more"]
@@ -78,7 +77,7 @@ def _lengths(private: Private) -> Html | None:
 
 
 def _sentiments(private: Private) -> Html | None:
-    found = {} if private.scores is None else private.scores.details("sentiment_distance")
+    found = {} if private.scores is None else details(private.scores, "sentiment_distance")
     shares = found.get("corpus, real", {})
     rows = [(name, *both) for name, both in shares.items()]
     return _side_by_side("Sentiments", "sentiment", rows) if rows else None
@@ -104,7 +103,7 @@ def _map(private: Private) -> Html:
         "map",
         [("real", real), ("synthetic", synthetic)],
         title="Map of real and synthetic texts",
-        told="Each dot is a text, placed by the two directions in which the texts differ most. Where real "
+        desc="Each dot is a text, placed by the two directions in which the texts differ most. Where real "
         "dots stand without synthetic ones near them, something is missing.",
     )
     words = joined(
@@ -118,7 +117,7 @@ def _map(private: Private) -> Html:
 
 
 def flattened(real: Floats, synthetic: Floats) -> tuple[list[Point], list[Point], float]:
-    """Both clouds in the unit square by the two principal directions of them together, and what these hold.
+    """Both clouds projected on their two joint principal directions, and the variance that these explain.
 
     At most 1,500 dots of each, evenly from the first to the last row.
     """
@@ -135,13 +134,13 @@ def flattened(real: Floats, synthetic: Floats) -> tuple[list[Point], list[Point]
 
 
 def _some(rows: Floats) -> Floats:
-    """Rows that have a direction; a stored file is read only where it is needed."""
+    """At most 1,500 finite rows; of a stored file only these are read."""
     chosen = rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST_DOTS)).astype(int)]
     return np.asarray(chosen[np.isfinite(chosen).all(axis=1)], np.float32)
 
 
 def _squares(real: list[Point], synthetic: list[Point]) -> Html:
-    """The map as shares of the dots in squares: for those who do not see it."""
+    """The map as shares of the dots in squares, for readers who cannot see it."""
     first, second = _grid(real), _grid(synthetic)
     rows = [
         (f"column {x + 1}, row {y + 1} from below", percent(first[x, y]), percent(second[x, y]))

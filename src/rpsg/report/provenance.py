@@ -1,4 +1,4 @@
-"""For the engineer: how a text came to be, what became of the others, with which models and settings."""
+"""For the engineer: how the texts were made, which were dropped, and with which models and settings."""
 
 from __future__ import annotations
 
@@ -9,8 +9,20 @@ from typing import TYPE_CHECKING
 from rpsg.methods.base import method_of
 from rpsg.release.coverage import CONFIDENT
 from rpsg.release.public_plan import PLACE, SECTIONS, is_told
-from rpsg.report.blocks import block, counted, figure, listed, paragraph, part, percent, table
-from rpsg.report.html import Html, foreign, joined, tag
+from rpsg.report.html import (
+    Html,
+    block,
+    counted,
+    figure,
+    foreign,
+    joined,
+    listed,
+    paragraph,
+    part,
+    percent,
+    table,
+    tag,
+)
 from rpsg.report.svg import bar, curve
 from rpsg.storage.layout import REPORT
 
@@ -18,34 +30,34 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rpsg.records import Candidate
-    from rpsg.release.reader import Story
+    from rpsg.release.reader import Release
     from rpsg.report.html import Child
 
 BUDGET = re.compile("epsilon|delta")
 UNTOLD = "What became of the texts that are not in the corpus is not told in this release."
 
 
-def making_part(story: Story) -> Html:
-    """All about the making."""
+def provenance_part(release: Release) -> Html:
+    """How the texts were made, and from what."""
     return part(
         "making",
         "How it was made",
         "For the engineer.",
-        _life(story),
-        _fates(story),
-        _votes(story),
-        _settings(story),
-        _files(story),
-        _code(story),
+        _life(release),
+        _fates(release),
+        _votes(release),
+        _settings(release),
+        _files(release),
+        _code(release),
     )
 
 
-def _life(story: Story) -> Html | None:
-    """One text from card to release: the one that the private texts speak for most, or else the first."""
-    if not story.texts:
+def _life(release: Release) -> Html | None:
+    """One text from card to release: the one with the best score, or else the first."""
+    if not release.texts:
         return None
-    best = max(story.texts, key=lambda c: (c.scores.get("votes", c.scores.get("sketch", 0.0)), -c.id))
-    steps = list(_steps(story, best))
+    best = max(release.texts, key=lambda c: (c.scores.get("votes", c.scores.get("sketch", 0.0)), -c.id))
+    steps = list(_steps(release, best))
     intro = "The first released text."
     if "votes" in best.scores:
         intro = "The released text with the most votes."
@@ -54,11 +66,11 @@ def _life(story: Story) -> Html | None:
     return block("The life of one text", paragraph(intro), listed(steps, ordered=True, kind="life"))
 
 
-def _steps(story: Story, text: Candidate) -> Iterator[Child]:
-    if story.is_seeded:
-        yield from _seeded_steps(story, text)
+def _steps(release: Release, text: Candidate) -> Iterator[Child]:
+    if release.is_seeded:
+        yield from _seeded_steps(release, text)
         return
-    source = "drawn by the noisy counts" if story.reads_private else "drawn evenly, without private data"
+    source = "drawn by the noisy counts" if release.reads_private else "drawn evenly, without private data"
     values = listed(
         joined(foreign(name), ": ", foreign(value)) for name, value in sorted(text.card.values.items())
     )
@@ -68,12 +80,13 @@ def _steps(story: Story, text: Candidate) -> Iterator[Child]:
         yield joined(
             tag("strong", "Parent"), f": written in the manner of text {text.parent}, which was chosen."
         )
-    yield joined(tag("strong", "Writing"), ": ", foreign(story.facts.writer), f" wrote it as text {text.id}.")
-    if story.is_whole:
+    yield joined(tag("strong", "Writing"), ": ", foreign(release.writer), f" wrote it as text {text.id}.")
+    if release.is_whole:
         yield joined(tag("strong", "Filters"), ": no near-copy, not cut, no talk about the task; it stayed.")
     if "votes" in text.scores:
         yield joined(
-            tag("strong", "Votes"), f": {text.scores['votes']:.0f}, noise included{_noise(story)}; it stayed."
+            tag("strong", "Votes"),
+            f": {text.scores['votes']:.0f}, noise included{_noise(release)}; it stayed.",
         )
     elif "sketch" in text.scores:
         yield joined(
@@ -83,35 +96,35 @@ def _steps(story: Story, text: Candidate) -> Iterator[Child]:
     yield joined(tag("strong", "Scrubbed and released"), tag("blockquote", tag("p", foreign(text.text))))
 
 
-def _seeded_steps(story: Story, text: Candidate) -> Iterator[Child]:
-    """Of a text that was made from a private record; which record that was is not told."""
-    whose = "a seed donor's record" if story.facts.ledger["reads"] == "donors" else "a private record"
+def _seeded_steps(release: Release, text: Candidate) -> Iterator[Child]:
+    """For a text that was made from a private record; which one is not published."""
+    whose = "a seed donor's record" if release.ledger["reads"] == "donors" else "a private record"
     values = [joined(foreign(name), ": ", foreign(value)) for name, value in sorted(text.card.values.items())]
     yield joined(tag("strong", "Record"), f": the values of {whose}, without noise.", listed(values))
-    writer = foreign(story.facts.writer)
+    writer = foreign(release.writer)
     yield joined(tag("strong", "Writing"), ": ", writer, " wrote it from a summary of that record.")
     yield joined(tag("strong", "Scrubbed and released"), tag("blockquote", tag("p", foreign(text.text))))
 
 
-def _sigma_of_votes(story: Story) -> float | None:
-    return next((float(m["sigma"]) for m in story.gaussians if m["stage"].startswith("votes")), None)
+def _sigma_of_votes(release: Release) -> float | None:
+    return next((float(m["sigma"]) for m in release.mechanisms if m["stage"].startswith("votes")), None)
 
 
-def _noise(story: Story) -> str:
-    sigma = _sigma_of_votes(story)
+def _noise(release: Release) -> str:
+    sigma = _sigma_of_votes(release)
     return "" if sigma is None else f" (± {CONFIDENT * sigma:.0f})"
 
 
-def _fates(story: Story) -> Html:
-    if not story.is_whole:
+def _fates(release: Release) -> Html:
+    if not release.is_whole:
         return block("What became of every text", paragraph(UNTOLD))
-    pool = story.facts.pool
+    pool = release.pool
     written = max(len(pool), 1)
     rows: list[tuple[Child, ...]] = [
         (stage, foreign(reason), joined(bar(n / written, kind="second"), f"{n:,} ({percent(n / written)})"))
         for (stage, reason), n in sorted(pool.drops().items())
     ]
-    alive = len(story.texts)
+    alive = len(release.texts)
     rows.append(
         ("release", "released", joined(bar(alive / written), f"{alive:,} ({percent(alive / written)})"))
     )
@@ -126,11 +139,11 @@ def _fates(story: Story) -> Html:
     )
 
 
-def _votes(story: Story) -> Html | None:
-    """All noisy votes from the most to the least, with the reach of the noise."""
-    votes = sorted((c.scores["votes"] for c in story.facts.pool if "votes" in c.scores), reverse=True)
-    sigma = _sigma_of_votes(story)
-    if not story.is_whole or sigma is None or len(votes) < 2:
+def _votes(release: Release) -> Html | None:
+    """All noisy votes in descending order, with the range of the noise."""
+    votes = sorted((c.scores["votes"] for c in release.pool if "votes" in c.scores), reverse=True)
+    sigma = _sigma_of_votes(release)
+    if not release.is_whole or sigma is None or len(votes) < 2:
         return None
     low, high = min(*votes, -CONFIDENT * sigma), max(*votes, CONFIDENT * sigma)
 
@@ -139,14 +152,14 @@ def _votes(story: Story) -> Html | None:
 
     points = [(i / (len(votes) - 1), up(value)) for i, value in enumerate(votes)]
     chosen = sum(
-        "votes" in c.scores and (c.dropped is None or c.dropped.stage != "votes") for c in story.facts.pool
+        "votes" in c.scores and (c.dropped is None or c.dropped.stage != "votes") for c in release.pool
     )
     reach = CONFIDENT * sigma
     picture = curve(
         "votes",
         [("first line", points)],
         title="Noisy votes of every text that stood",
-        told=f"Votes from the most, {votes[0]:.0f}, to the fewest, {votes[-1]:.0f}. A band marks what noise "
+        desc=f"Votes from the most, {votes[0]:.0f}, to the fewest, {votes[-1]:.0f}. A band marks what noise "
         f"alone gives, plus or minus {reach:.0f}.",
         axes=("texts, most votes first", "votes"),
         band=(up(-reach), up(reach)),
@@ -168,28 +181,28 @@ def _ranks(votes: Sequence[float]) -> Html:
     return table("Noisy votes by rank", ("rank", "votes"), rows, ("rank", "votes"))
 
 
-def _settings(story: Story) -> Html:
-    """The plan. What it says of a budget is left out where nothing is promised."""
-    plan = story.facts.plan.model_dump(mode="json", exclude_none=True)
-    hidden = {"limits", "server"} | (set() if story.is_private else {"privacy"})
-    method = method_of(story.facts.plan)
+def _settings(release: Release) -> Html:
+    """The plan, without what it says of a budget where there is no guarantee."""
+    plan = release.plan.model_dump(mode="json", exclude_none=True)
+    hidden = {"limits", "server"} | (set() if release.is_private else {"privacy"})
+    method = method_of(release.plan)
     hidden |= SECTIONS - method.sections
     rows: list[tuple[Child, ...]] = []
     for section, values in plan.items():
         if section not in hidden:
             for key, value in values.items():
-                told = is_told(method, section, key) and (story.is_private or not BUDGET.search(key))
+                told = is_told(method, section, key) and (release.is_private or not BUDGET.search(key))
                 if told and value not in ("", [], {}):
                     rows.append((f"{section}.{key}", foreign(_said(value))))
     models = [
-        joined("Embedder: ", foreign(story.facts.embedder)),
-        joined("Writer: ", foreign(story.facts.writer)),
+        joined("Embedder: ", foreign(release.embedder)),
+        joined("Writer: ", foreign(release.writer)),
     ]
     return block("Models and settings", listed(models), table("The plan", ("setting", "value"), rows))
 
 
 def _said(value: object) -> str:
-    """A setting in words; where a file lies on the machine of the operator is nobody's business."""
+    """A setting in words; of a path only the last part, since paths of the operator's machine are private."""
     if isinstance(value, dict):
         return ", ".join(f"{key} {inner}" for key, inner in value.items())
     if isinstance(value, list):
@@ -198,18 +211,18 @@ def _said(value: object) -> str:
     return PurePath(said).name if PLACE.match(said) else said
 
 
-def _files(story: Story) -> Html:
+def _files(release: Release) -> Html:
     rows = [
         (output["name"], tag("code", output["sha256"]))
-        for output in story.facts.ledger["outputs"]
+        for output in release.ledger["outputs"]
         if output["name"] != REPORT  # it cannot hold its own hash; the ledger does
     ]
     return block("Files", table("Files that the ledger names", ("file", "SHA-256"), rows))
 
 
-def _code(story: Story) -> Html:
-    code = story.facts.ledger["code"]
+def _code(release: Release) -> Html:
+    code = release.ledger["code"]
     rows: list[tuple[Child, ...]] = [("rpsg", code["version"]), ("Python", code["python"])]
     rows.append(("hash of the source", tag("code", code["source_sha256"])))
-    rows.append(("source of the noise", story.facts.ledger["rng"]["source"]))
+    rows.append(("source of the noise", release.ledger["rng"]["source"]))
     return block("Program", table("What ran", ("what", "which"), rows))

@@ -1,98 +1,44 @@
 """The scores of an evaluation, as a report shows them: a value beside its floor and its ceiling.
 
-An evaluation that was given real texts stays private as a whole: also how many texts each row has, and so
-every number, follows from how many real ones there are. Only one without real texts is public.
+An evaluation that was given real texts is private as a whole: the number of texts of each row, and so every
+figure, depends on how many real texts there are. Only an evaluation without real texts is public.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RunError
 from rpsg.json_text import strict_json
-from rpsg.report.blocks import block, counted, listed, paragraph, percent, table
-from rpsg.report.html import Html, foreign, joined, tag
+from rpsg.report.html import Html, block, counted, foreign, joined, listed, paragraph, percent, table, tag
 from rpsg.report.svg import between
+from rpsg.results import Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from rpsg.report.html import Child
+    from rpsg.results import Line, Measure
 
-FORMAT = "rpsg-evaluation/1"
-#: Where a reader looks first.
+#: The metrics that readers look at first.
 HEADLINES = ("next_word_accuracy", "mauve", "fid", "downstream_accuracy")
 SPELT = {"fid": "FID", "mauve": "MAUVE", "kl": "KL", "tv": "TV", "knn": "k-NN", "f1": "F1", "bleu": "BLEU"}
 ARROWS = {True: "higher is better", False: "lower is better", None: "nearer to real texts is better"}
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """A number, or the reason why there is none; ``n_real`` is None when no real text was read for it."""
-
-    value: float | None
-    interval: tuple[float, float] | None = None
-    n_synthetic: int = 0
-    n_real: int | None = None
-    model: str = ""
-    seed: int = 0
-    higher_is_better: bool | None = None
-    reason: str = ""
-    details: Mapping[str, Any] = field(default_factory=dict)
+def gained(scores: Report) -> Iterator[str]:
+    """What was gained over the floor, in words, for the metrics that people look at first."""
+    by_name = {line.name: line for line in scores.lines}
+    for name in HEADLINES:
+        line = by_name.get(name)
+        if line is not None and line.score is not None and line.informative is not False:
+            yield f"{metric_name(name)}: {number(line.corpus.value)}, {_way(line.score)}."
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
-    """A metric of the corpus, beside the floor (no private data) and the ceiling (real against real).
-
-    ``informative`` is False where real texts do no better than the floor.
-    """
-
-    name: str
-    corpus: Measured
-    floor: Measured | None = None
-    ceiling: Measured | None = None
-    informative: bool | None = None
-
-    @property
-    def normalised(self) -> float | None:
-        """(value - floor) / (ceiling - floor): 0 at the floor, 1 at the ceiling; None if these agree."""
-        return self.placed(self.corpus.value)
-
-    def placed(self, value: float | None) -> float | None:
-        """Where ``value`` lies between floor and ceiling."""
-        low = self.floor.value if self.floor else None
-        high = self.ceiling.value if self.ceiling else None
-        if value is None or low is None or high is None or abs(high - low) < 1e-12:
-            return None
-        return (value - low) / (high - low)
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """All scores of an evaluation; ``internal`` when real texts were given to it."""
-
-    scores: tuple[Score, ...]
-    internal: bool
-    n: int
-    n_real: int | None = None
-    split: str = ""
-    embedder: str = ""
-    notes: tuple[str, ...] = ()
-
-    def details(self, name: str) -> Mapping[str, Any]:
-        """The tables behind a metric of the corpus; none when it was not measured."""
-        return next((s.corpus.details for s in self.scores if s.name == name), {})
-
-    def gained(self) -> Iterator[str]:
-        """What was gained over the floor, in words, for the metrics that people look at first."""
-        by_name = {score.name: score for score in self.scores}
-        for name in HEADLINES:
-            score = by_name.get(name)
-            if score is not None and score.normalised is not None and score.informative is not False:
-                yield f"{said(name)}: {number(score.corpus.value)}, {_way(score.normalised)}."
+def details(scores: Report, name: str) -> Mapping[str, Any]:
+    """The tables behind a metric of the corpus; none when it was not measured."""
+    return next((line.corpus.details for line in scores.lines if line.name == name), {})
 
 
 def _way(share: float) -> str:
@@ -101,7 +47,7 @@ def _way(share: float) -> str:
     return f"{percent(share)} of the way from the floor (no private data) to the ceiling (real texts)"
 
 
-def read_scores(path: Path) -> Scores | None:
+def read_scores(path: Path) -> Report | None:
     """The scores in a file that ``rpsg evaluate`` wrote; None when there is none.
 
     Raises:
@@ -110,61 +56,21 @@ def read_scores(path: Path) -> Scores | None:
     if not path.is_file():
         return None
     try:
-        return _scores(strict_json(path.read_bytes()))
-    except (ValueError, KeyError, TypeError):
+        return Report.from_dict(strict_json(path.read_bytes()))
+    except (ValueError, LookupError, TypeError, AttributeError):
         raise RunError(
             f"{path.name} is damaged or of another version.", hint="Make it again with: rpsg evaluate RUN"
         ) from None
 
 
-def _scores(found: Mapping[str, Any]) -> Scores:
-    if found["format"] != FORMAT:
-        raise ValueError("another version")
-    return Scores(
-        scores=tuple(_score(row) for row in found["metrics"]),
-        internal=found["internal"] is not False or found["n_real"] is not None,
-        n=int(found["n"]),
-        n_real=found["n_real"],
-        split=str(found["split"]),
-        embedder=str(found["embedder"]),
-        notes=tuple(map(str, found["notes"])),
-    )
-
-
-def _score(row: Mapping[str, Any]) -> Score:
-    beside = {name: _measured(row[name]) for name in ("floor", "ceiling") if row[name] is not None}
-    return Score(
-        name=str(row["name"]),
-        corpus=_measured(row["corpus"]),
-        floor=beside.get("floor"),
-        ceiling=beside.get("ceiling"),
-        informative=row["informative"],
-    )
-
-
-def _measured(row: Mapping[str, Any]) -> Measured:
-    interval = row["interval"]
-    return Measured(
-        value=None if row["value"] is None else float(row["value"]),
-        interval=None if interval is None else (float(interval[0]), float(interval[1])),
-        n_synthetic=int(row["n_synthetic"]),
-        n_real=row["n_real"],
-        model=str(row["model"]),
-        seed=int(row["seed"]),
-        higher_is_better=row["higher_is_better"],
-        reason=str(row["reason"]),
-        details=row["details"],
-    )
-
-
-def scores_block(scores: Scores, title: str, told: str) -> Html:
-    """A row for each metric that has a value, with its interval; below, those without and why."""
+def scores_block(scores: Report, title: str, told: str) -> Html:
+    """A row for each metric that has a value, with its interval; below, the metrics without one and why."""
     columns = ("metric", "value", "95 % interval", "floor", "ceiling", "floor to ceiling", "model")
-    rows = [_row(score) for score in scores.scores if score.corpus.value is not None]
+    rows = [_row(line) for line in scores.lines if line.corpus.value is not None]
     missing = [
-        joined(said(score.name), ": ", foreign(score.corpus.reason))
-        for score in scores.scores
-        if score.corpus.value is None
+        joined(metric_name(line.name), ": ", foreign(line.corpus.reason))
+        for line in scores.lines
+        if line.corpus.value is None
     ]
     return block(
         title,
@@ -176,8 +82,8 @@ def scores_block(scores: Scores, title: str, told: str) -> Html:
     )
 
 
-def _sizes(scores: Scores) -> str:
-    """What every number depends on: never compare it with one where this differs."""
+def _sizes(scores: Report) -> str:
+    """The conditions that every number depends on; numbers under other conditions cannot be compared."""
     real = "" if scores.n_real is None else f", against {counted(scores.n_real, 'real one')}"
     split = f", split {scores.split}" if scores.split else ""
     return (
@@ -186,42 +92,42 @@ def _sizes(scores: Scores) -> str:
     )
 
 
-def _row(score: Score) -> tuple[Child, ...]:
-    mine = score.corpus
+def _row(line: Line) -> tuple[Child, ...]:
+    mine = line.corpus
     unknown = "unknown"
     interval = (
         unknown if mine.interval is None else f"{number(mine.interval[0])} to {number(mine.interval[1])}"
     )
-    name = joined(said(score.name), tag("span", f" ({ARROWS[mine.higher_is_better]})", class_="reader"))
+    name = joined(metric_name(line.name), tag("span", f" ({ARROWS[mine.higher_is_better]})", class_="reader"))
     model = joined(foreign(mine.model), f", seed {mine.seed}") if mine.model else f"seed {mine.seed}"
-    beside = (_other(score.floor), _other(score.ceiling))
-    return name, number(mine.value), interval, *beside, _between(score), model
+    beside = (_other(line.floor), _other(line.ceiling))
+    return name, number(mine.value), interval, *beside, _between(line), model
 
 
-def _other(measured: Measured | None) -> Child:
+def _other(measure: Measure | None) -> Child:
     """A floor or a ceiling, with its interval."""
-    if measured is None or measured.value is None:
+    if measure is None or measure.value is None:
         return "not measured"
-    if measured.interval is None:
-        return number(measured.value)
-    low, high = (number(end) for end in measured.interval)
-    return joined(number(measured.value), tag("small", f" ({low} to {high})"))
+    if measure.interval is None:
+        return number(measure.value)
+    low, high = (number(end) for end in measure.interval)
+    return joined(number(measure.value), tag("small", f" ({low} to {high})"))
 
 
-def _between(score: Score) -> Child:
-    place = score.normalised
-    if score.informative is False:
+def _between(line: Line) -> Child:
+    place = line.score
+    if line.informative is False:
         return "tells nothing here"
     if place is None:
         return "unknown"
-    if score.informative is None:
+    if line.informative is None:
         return f"{percent(place)}, and how much of it is chance is unknown"
-    ends = score.corpus.interval or (score.corpus.value, score.corpus.value)
-    placed = sorted(p for end in ends if (p := score.placed(end)) is not None)
+    ends = line.corpus.interval or (line.corpus.value, line.corpus.value)
+    placed = sorted(p for end in ends if (p := line.scaled(end)) is not None)
     return joined(between(place, placed[0], placed[-1]), percent(place))
 
 
-def said(name: str) -> str:
+def metric_name(name: str) -> str:
     """A metric's name as people write it."""
     return " ".join(SPELT.get(word, word) for word in name.split("_"))
 

@@ -1,72 +1,45 @@
-"""A run in words, from its public ledger and its pool of candidates. It reads nothing private."""
+"""A release in words: its summary, and the card that goes with a data set. Nothing private is read."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rpsg.models.catalog import licence_of
 from rpsg.privacy.egress import hosts
 from rpsg.privacy.gaussian import rounded_up
-from rpsg.report.fields import fields
-from rpsg.report.quality import Quality, quality_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from rpsg.domains import Pack
     from rpsg.plan import Plan
-    from rpsg.privacy.egress import Seen
-    from rpsg.records import Pool
-
-WIDTH = 92
-#: What methods read whose seeds are private records: what was dropped, and how often, depends on them.
-SEEDED = ("donors", "records")
+    from rpsg.release.reader import Release
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What a summary and a card are made of; ``quality`` is computed from the released texts, once."""
-
-    plan: Plan
-    pack: Pack
-    pool: Pool
-    ledger: Mapping[str, Any]
-    writer: str
-    embedder: str
-    seen: Sequence[Seen] = ()
-    quality: Quality = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "quality", quality_of(self.pool.alive(), self.pack))
-
-
-def summary(facts: Facts) -> str:
+def summary(release: Release) -> str:
     """Markdown: what was made, what is claimed, what it cost, what was dropped, what is not covered."""
-    parts = [
-        *(
-            _made(facts),
-            facts.quality.line,
-            _claimed(facts),
-            _cautions(facts),
-            _spent(facts),
-            _disclosed(facts),
-        ),
-        _who_saw(facts),
-        *(_fate(facts), _missing(facts), _not_covered(facts), _signed(facts)),
-    ]
+    parts = (
+        _made(release),
+        release.quality.line,
+        _claimed(release),
+        _cautions(release),
+        _spent(release),
+        _disclosed(release),
+        _who_saw(release),
+        _drops(release),
+        _missing(release),
+        _not_covered(release),
+        _signed(release),
+    )
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _made(facts: Facts) -> str:
-    alive, plan = facts.pool.alive(), facts.plan
-    about = plan.corpus.about or facts.pack.about
+def _made(release: Release) -> str:
+    alive, plan = release.pool.alive(), release.plan
+    about = plan.corpus.about or release.pack.about
     short = "" if len(alive) >= plan.corpus.size else f" ({plan.corpus.size} were asked for)"
     return (
         f"# {len(alive)} synthetic texts{short}\n\n"
-        f"About: {about}. Written by {facts.writer} with the domain pack "
-        f"{facts.pack.name}, method {plan.method.name}.{_writer_licence(plan)}"
+        f"About: {about}. Written by {release.writer} with the domain pack "
+        f"{release.pack.name}, method {plan.method.name}.{_writer_licence(plan)}"
     )
 
 
@@ -75,8 +48,8 @@ def _writer_licence(plan: Plan) -> str:
     return f" Licence of the writer: {licence}." if licence else ""
 
 
-def _claimed(facts: Facts) -> str:
-    claim = facts.ledger["claim"]
+def _claimed(release: Release) -> str:
+    claim = release.claim
     lines = ["## What is claimed", "", claim["text"]]
     if "epsilon" in claim:
         worst = claim["attack"]
@@ -84,17 +57,17 @@ def _claimed(facts: Facts) -> str:
             "",
             (
                 "In other words: somebody who knows everything but whether one particular "
-                f"{facts.plan.unit} is in the data, and who does the best that mathematics allows, tells it "
-                f"right with an AUC of at most {rounded_up(worst['auc'], 3)} (0.5 is guessing), and finds at "
-                f"most {rounded_up(100 * worst['tpr_at_fpr_1_percent'], 1)} % of the members when 1 % of the "
-                "others may be accused."
+                f"{release.plan.unit} is in the data, and who does the best that mathematics allows, "
+                f"tells it right with an AUC of at most {rounded_up(worst['auc'], 3)} (0.5 is guessing), "
+                f"and finds at most {rounded_up(100 * worst['tpr_at_fpr_1_percent'], 1)} % of the members "
+                "when 1 % of the others may be accused."
             ),
         ]
     return "\n".join(lines)
 
 
-def _spent(facts: Facts) -> str:
-    mechanisms = [m for m in facts.ledger["mechanisms"] if m["kind"] == "rounded_gaussian"]
+def _spent(release: Release) -> str:
+    mechanisms = release.mechanisms
     if not mechanisms:
         return ""
     total = sum(m["sensitivity2"] / m["sigma"] ** 2 for m in mechanisms)
@@ -114,35 +87,35 @@ def _spent(facts: Facts) -> str:
     )
 
 
-def _who_saw(facts: Facts) -> str:
-    """Every host, and what was sent there. How many texts are private is not told."""
-    if not facts.seen:
+def _who_saw(release: Release) -> str:
+    """Every host, and what was sent there. The number of private texts is not published."""
+    if not release.egress:
         return ""
-    others = hosts(facts.seen)
+    others = hosts(release.egress)
     said = f"Something was sent to {', '.join(others)}." if others else "Nothing left this machine."
     rows = [
         f"| {line.host} | {line.role} | {line.sees} | {'' if line.requests is None else line.requests} |"
-        for line in facts.seen
+        for line in release.egress
     ]
     head = ["## Who saw what", "", said, "", "| host | as | saw | requests |", "|---|---|---|---|"]
     return "\n".join([*head, *rows])
 
 
-def _fate(facts: Facts) -> str:
-    if facts.ledger["reads"] in SEEDED:
+def _drops(release: Release) -> str:
+    if release.is_seeded:  # what was dropped, and how often, depends on private records
         return ""
     rows = [
-        f"| {stage} | {reason} | {count} |" for (stage, reason), count in sorted(facts.pool.drops().items())
+        f"| {stage} | {reason} | {count} |" for (stage, reason), count in sorted(release.pool.drops().items())
     ]
-    written = len(facts.pool)
-    head = f"## What became of {written} texts that were written\n\n{len(facts.pool.alive())} are released."
+    written = len(release.pool)
+    head = f"## What became of {written} texts that were written\n\n{len(release.pool.alive())} are released."
     if not rows:
         return head
     return "\n".join([head, "", "| step | dropped because | texts |", "|---|---|---|", *rows])
 
 
-def _missing(facts: Facts) -> str:
-    data = facts.plan.data
+def _missing(release: Release) -> str:
+    data = release.plan.data
     if data.label is None or data.labels:
         return ""
     return (
@@ -151,26 +124,26 @@ def _missing(facts: Facts) -> str:
     )
 
 
-def _disclosed(facts: Facts) -> str:
-    """By which ways private text went on without noise."""
-    rows = [f"| {f['from']} | {f['to']} | {f['what']} |" for f in facts.ledger["non_dp_flows"]]
+def _disclosed(release: Release) -> str:
+    """The flows of private text without noise."""
+    rows = [f"| {f['from']} | {f['to']} | {f['what']} |" for f in release.ledger["non_dp_flows"]]
     head = ["## What was read without noise", "", "| from | to | what |", "|---|---|---|"]
     return "\n".join([*head, *rows]) if rows else ""
 
 
-def _cautions(facts: Facts) -> str:
-    """What weakens the claim, close to it."""
-    lines = [f"- {line}" for line in facts.ledger["cautions"]]
+def _cautions(release: Release) -> str:
+    """What weakens the claim; it stands close to it."""
+    lines = [f"- {line}" for line in release.ledger["cautions"]]
     return "\n".join(["## Before you rely on it", "", *lines]) if lines else ""
 
 
-def _not_covered(facts: Facts) -> str:
-    lines = [f"- {line}" for line in facts.ledger.get("not_covered", [])]
+def _not_covered(release: Release) -> str:
+    lines = [f"- {line}" for line in release.ledger.get("not_covered", [])]
     return "\n".join(["## What is not covered", "", *lines]) if lines else ""
 
 
-def _signed(facts: Facts) -> str:
-    signer = facts.ledger.get("signer")
+def _signed(release: Release) -> str:
+    signer = release.ledger.get("signer")
     if signer is None:
         return ""
     return (
@@ -179,10 +152,38 @@ def _signed(facts: Facts) -> str:
     )
 
 
-def card(facts: Facts) -> str:
+def fields(*, label: bool, seeded: bool) -> list[tuple[str, str]]:
+    """Each field of ``corpus.jsonl`` with what it is; ``seeded`` rows were made from private records."""
+    if seeded:
+        return [
+            ("id", "number of the row in this file"),
+            ("text", "the synthetic text"),
+            *([("label", "the label of the private record it was made from")] if label else []),
+            (
+                "attributes",
+                "values of the private record it was made from, without noise; the text may not keep to them",
+            ),
+            ("claim", "what is claimed about the privacy of this text"),
+        ]
+    return [
+        ("id", "number of the text in the run that wrote it"),
+        ("text", "the synthetic text"),
+        *([("label", "the label it was written for")] if label else []),
+        ("attributes", "the values of the card it was written from; the text may not keep to all of them"),
+    ]
+
+
+def attribute(name: str, *, seeded: bool) -> str:
+    """One value of the attributes, in words."""
+    return (
+        f"the {name} of the private record it was made from" if seeded else f"the {name} that was asked for"
+    )
+
+
+def card(release: Release) -> str:
     """The data set's card: front matter as dataset hubs read it, then the summary and how to check it."""
-    plan, seeded = facts.plan, facts.ledger["reads"] in SEEDED
-    front = _front(facts)
+    plan, seeded = release.plan, release.is_seeded
+    front = _front(release)
     held = [
         "## Fields",
         "",
@@ -202,25 +203,25 @@ def card(facts: Facts) -> str:
             "It needs no private data."
         ),
     ]
-    return "\n".join([*front, "", summary(facts), *held, "", *check, ""])
+    return "\n".join([*front, "", summary(release), *held, "", *check, ""])
 
 
-def _front(facts: Facts) -> list[str]:
-    """The lines that dataset hubs read. Nobody but the owner can say under which licence a release stands."""
-    plan, tags = facts.plan, ["synthetic"]
-    if "epsilon" in facts.ledger["claim"]:
+def _front(release: Release) -> list[str]:
+    """The lines that dataset hubs read. The licence is the owner's to choose."""
+    plan, tags = release.plan, ["synthetic"]
+    if "epsilon" in release.claim:
         tags.append("differential-privacy")
-    about = plan.corpus.about or facts.pack.about
+    about = plan.corpus.about or release.pack.about
     return [
         "---",
         f"pretty_name: {_quoted(f'Synthetic texts: {about}')}",
-        *([f"language: [{_quoted(facts.pack.language)}]"] if facts.pack.language else []),
+        *([f"language: [{_quoted(release.pack.language)}]"] if release.pack.language else []),
         f"license: {plan.corpus.license or 'unknown'}",
         "annotations_creators: [machine-generated]",
         "language_creators: [machine-generated]",
         f"task_categories: [{'text-classification' if plan.data.label else 'text-generation'}]",
         f"tags: [{', '.join(tags)}]",
-        f"size_categories: [{_size_category(len(facts.pool.alive()))}]",
+        f"size_categories: [{_size_category(len(release.pool.alive()))}]",
         "configs:",
         "  - config_name: default",
         "    data_files: corpus.jsonl",

@@ -67,7 +67,7 @@ def curve(  # two by place, the rest by name
     lines: Sequence[tuple[str, Sequence[Point]]],
     *,
     title: str,
-    told: str,
+    desc: str,
     axes: tuple[str, str],
     band: tuple[float, float] | None = None,
     ticks: tuple[Sequence[tuple[float, str]], Sequence[tuple[float, str]]],
@@ -79,7 +79,7 @@ def curve(  # two by place, the rest by name
         plot = WIDTH - LEFT - RIGHT
         shapes.append(tag("rect", x=LEFT, y=top, width=plot, height=bottom - top, class_="band"))
     shapes += [tag("polyline", points=_points(points), class_=kind) for kind, points in lines]
-    return picture(name, shapes, title=title, told=told)
+    return picture(name, shapes, title=title, desc=desc)
 
 
 def columns(  # two by place, the rest by name
@@ -87,12 +87,12 @@ def columns(  # two by place, the rest by name
     shares: Sequence[float],
     *,
     title: str,
-    told: str,
+    desc: str,
     axes: tuple[str, str],
     labels: Sequence[tuple[float, str]],
     gap: float = 0.08,
 ) -> Html:
-    """Upright bars, as shares on a scale of round percentages; ``gap`` is the empty part of a bar's place.
+    """Upright bars, as shares on a scale of round percentages; ``gap`` is the empty part of a bar's slot.
 
     ``labels`` stand at shares of the width, 0 to 1.
     """
@@ -111,24 +111,24 @@ def columns(  # two by place, the rest by name
         for i, share in enumerate(shares)
     ]
     heights = [(i / steps, f"{100 * i * step:.0f}\u00a0%") for i in range(steps + 1)]
-    return picture(name, [*bars, _frame(labels, heights, axes)], title=title, told=told)
+    return picture(name, [*bars, _frame(labels, heights, axes)], title=title, desc=desc)
 
 
-def cloud(name: str, groups: Sequence[tuple[str, Sequence[Point]]], *, title: str, told: str) -> Html:
+def cloud(name: str, groups: Sequence[tuple[str, Sequence[Point]]], *, title: str, desc: str) -> Html:
     """Points in the unit square, each group with a class; later groups lie on top."""
     dots = [
         tag("path", d="".join(f"M{_x(x):.1f} {_y(y):.1f}h0" for x, y in points), class_=f"dots {kind}")
         for kind, points in groups
     ]
-    return picture(name, dots, title=title, told=told)
+    return picture(name, dots, title=title, desc=desc)
 
 
-def picture(name: str, shapes: Iterable[Html], *, title: str, told: str) -> Html:
-    """A picture with a name and a description for those who do not see it."""
+def picture(name: str, shapes: Iterable[Html], *, title: str, desc: str) -> Html:
+    """A picture with a name and a description for readers who cannot see it."""
     return tag(
         "svg",
         tag("title", title, id=f"{name}-title"),
-        tag("desc", told, id=f"{name}-desc"),
+        tag("desc", desc, id=f"{name}-desc"),
         *shapes,
         viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}",
         role="img",

@@ -1,7 +1,7 @@
 """Abstraction: several short accounts of one record that leave out who, where, when and how many.
 
 Two ways, one face: the language model that writes, asked with the domain pack's prompts (one record a call,
-contained, parse or drop), or a summariser of its own. What either gives goes through the guard.
+contained, parse or drop), or a separate summarizer. What either gives goes through the guard.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
+from rpsg.models.thoughts import without_thoughts
 from rpsg.protocols import Message, Request
 from rpsg.stages.prompts import fill
 from rpsg.stages.rng import text_seed
-from rpsg.stages.sanitize import delimiter, fenced, plain, without_thoughts
+from rpsg.stages.sanitize import delimiter, fenced, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +29,7 @@ LONGEST = 1_200
 FEWEST_WORDS = 5
 TOKENS_BESIDE = 24
 STOPS = ('"}', '",')
-#: Of the writer's first pass, which stands in for the beam search of a summariser.
+#: Of the writer's first pass, which stands in for the beam search of a summarizer.
 FIRST_TEMPERATURE = 0.5
 FORM = re.compile(r'(?:```(?:json)?\s*)?\{\s*"summary"\s*:\s*"')
 NUMBER_LIKE_A_MARK = re.compile(r"[0-9a-fA-F]{16,}")
@@ -155,8 +156,8 @@ def parsed(reply: Reply) -> str:
     return " ".join(words) if len(words) >= FEWEST_WORDS else ""
 
 
-class Summariser(Protocol):
-    """A seq2seq summariser: ``count`` different summaries of each text."""
+class Summarizer(Protocol):
+    """A seq2seq summarizer: ``count`` different summaries of each text."""
 
     @property
     def name(self) -> str: ...
@@ -164,25 +165,25 @@ class Summariser(Protocol):
     @property
     def endpoint(self) -> Endpoint: ...
 
-    def summarise(
+    def summarize(
         self, texts: Sequence[str], *, count: int, least: int, most: int, sampled: bool, seed: int
     ) -> list[list[str]]:
         """By diverse beam search, or (``sampled``) by sampling; lengths in tokens of the model."""
         ...
 
 
-class SummariserAbstracter:
-    """A summariser of its own, told the tone to keep as the paper tells it."""
+class SummarizerAbstracter:
+    """A separate summarizer, given the tone to keep as in the paper."""
 
-    def __init__(self, summariser: Summariser, passes: Passes, seed: int) -> None:
-        self._summariser, self._passes, self._seed = summariser, passes, seed
+    def __init__(self, summarizer: Summarizer, passes: Passes, seed: int) -> None:
+        self._summarizer, self._passes, self._seed = summarizer, passes, seed
 
     @property
     def name(self) -> str:
-        return self._summariser.name
+        return self._summarizer.name
 
     def abstracts(self, seeds: Sequence[Seed], second: bool) -> list[list[str]]:
-        found = self._summariser.summarise(
+        found = self._summarizer.summarize(
             [toned(seed) for seed in seeds],
             count=self._passes.candidates,
             least=self._passes.least,
@@ -194,5 +195,5 @@ class SummariserAbstracter:
 
 
 def toned(seed: Seed) -> str:
-    """The record as the paper gives it to the summariser: the tone before it, if there is one to keep."""
+    """The record as the paper gives it to the summarizer: the tone before it, if there is one to keep."""
     return TONES.get(seed.mood, "") + plain(seed.text)

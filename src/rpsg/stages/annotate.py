@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.stages.alone import each_or_none
+from rpsg.stages.contributions import each_or_none
 from rpsg.stages.exact_similarity import SQUARE, on_lattice
 from rpsg.storage.vectors import drop_pages
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from rpsg.stages.sanitize import plain, without_thoughts
+from rpsg.models.thoughts import without_thoughts
+from rpsg.stages.sanitize import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,24 +1,31 @@
-"""Step 1, bound: the private rows, at most c of each person, read only when a mechanism asks for them."""
+"""Step 1, bound: the private rows, at most c of each person, read only when a mechanism asks for them.
+
+Long records are read in passages: pages of an interview become pieces of about the length of a text. A public
+rule cuts each text by itself: into as many passages as its length holds, each ending where a sentence ends if
+one does nearby. The bound on what a person adds is then a bound on passages, so no sensitivity changes; which
+passages stand for a person is drawn as rows are.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import re
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.errors import PrivacyError, RunError
-from rpsg.stages.alone import each_or_none
+from rpsg.errors import PrivacyError, RpsgError, RunError
 from rpsg.stages.partition import content_tag
-from rpsg.stages.passages import passages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from rpsg.privacy.private import Private
     from rpsg.protocols import Embedder, Progress
@@ -26,6 +33,9 @@ if TYPE_CHECKING:
     from rpsg.storage.vectors import Vectors
 
 EMBED_CHUNK = 128
+_WORD = re.compile(r"\S+")
+_ENDS_SENTENCE = re.compile(r"[.!?\u2026\u3002\uff01\uff1f][\"'\u201d\u2019\u00bb)\]]*$")
+T = TypeVar("T")
 
 
 class People:
@@ -166,3 +176,58 @@ def unit_numbers(rows: tuple[Document, ...]) -> npt.NDArray[np.int64]:
     for i, row in enumerate(rows):
         out[i] = -i - 1 if row.user is None else numbers.setdefault(row.user, len(numbers))
     return out
+
+
+def passages(text: str, words: int) -> tuple[str, ...]:
+    """A text in passages of about ``words`` words, in order; a text up to half again as long stays whole.
+
+    With ``words`` 0 nothing is cut. Every word is in exactly one passage.
+    """
+    if not words or len(text) < 3 * words:  # fewer than 1.5 * words words, with a blank after each
+        return (text,)
+    spans = [match.span() for match in _WORD.finditer(text)]
+    pieces = int(len(spans) / words + 0.5)
+    if pieces < 2:
+        return (text,)
+    ends = _sentence_ends(text, spans)
+    length = len(spans) / pieces
+    cuts = [0, *(_cut(ends, round(i * length), int(length / 2)) for i in range(1, pieces)), len(spans)]
+    return tuple(text[spans[a][0] : spans[b - 1][1]] for a, b in pairwise(cuts) if a < b)
+
+
+def _sentence_ends(text: str, spans: list[tuple[int, int]]) -> list[int]:
+    """Numbers of words after which a sentence or a line ends, rising."""
+    return [
+        i + 1
+        for i, (start, end) in enumerate(spans[:-1])
+        if _ENDS_SENTENCE.search(text, start, end) or "\n" in text[end : spans[i + 1][0]]
+    ]
+
+
+def _cut(ends: list[int], wanted: int, reach: int) -> int:
+    """The end of a sentence nearest to a place, of equals the first; the place itself if none is in reach."""
+    at = bisect_left(ends, wanted)
+    near = [end for end in ends[max(at - 1, 0) : at + 1] if abs(end - wanted) < reach]
+    return min(near, key=lambda end: (abs(end - wanted), end), default=wanted)
+
+
+def each_or_none(count: int, ask: Callable[[slice], Iterable[T]]) -> list[T | None]:
+    """What ``ask`` gives for the texts of a slice, one each; None for a text on which it fails even alone.
+
+    Raises:
+        RpsgError: ``ask`` says on purpose, and without looking at a text, that it cannot work.
+    """
+    found = _asked(slice(0, count), ask)
+    if found is not None:
+        return found
+    return [one[0] if one else None for one in (_asked(slice(i, i + 1), ask) for i in range(count))]
+
+
+def _asked(part: slice, ask: Callable[[slice], Iterable[T]]) -> list[T | None] | None:
+    try:
+        found: list[T | None] = list(ask(part))
+    except (RpsgError, KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException:  # noqa: BLE001  # a panic of a library in Rust is no Exception
+        return None
+    return found if len(found) == part.stop - part.start else None

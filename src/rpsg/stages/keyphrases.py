@@ -4,6 +4,9 @@ Each person contributes at most k distinct (topic, phrase) pairs. With a public 
 of every pair is released; without one, only pairs above a threshold that hides any single person
 (partition selection). Measured on reviews, loose phrases buy nothing at a few thousand records, so the
 default share of the budget is zero; with many records, or a vocabulary that matters, give them one.
+
+Labels that the data were asked for come from the same mechanism: the run, its report and an evaluation derive
+them from one noisy answer with ``labels_found``, and must not differ.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from rpsg.records import Card, Document
 from rpsg.stages.scrub import scrub_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -203,3 +206,9 @@ def _draw(choices: Sequence[tuple[str, int]], rng: np.random.Generator) -> tuple
     size = min(PHRASES_PER_CARD, len(choices))
     chosen = rng.choice(len(choices), size=size, replace=False, p=weights / weights.sum())
     return tuple(choices[i][0] for i in chosen)
+
+
+def labels_found(selected: Iterable[tuple[str, int]]) -> tuple[str, ...]:
+    """The values of a selection, in order; none where there are fewer than two, which tell nothing apart."""
+    found = tuple(sorted(value for value, _ in selected if value.strip()))
+    return found if len(found) > 1 else ()

@@ -11,13 +11,13 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rpsg.stages.reading import readings, words_in, words_of
+from rpsg.stages.sanitize import readings, words_in, words_of
 from rpsg.stages.scrub import found_by_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from rpsg.protocols import Recogniser
+    from rpsg.protocols import Recognizer
 
 #: What a word of a name is looked for by; shorter ones, initials mostly, say too little by themselves.
 NAME_WORD = re.compile(r"[^\W\d_]{3,}")
@@ -58,7 +58,7 @@ FEWEST_CHARACTERS = 8
 class Guard:
     """Candidates may share fewer than ``words`` words in a row with their source (not all the words of a
     shorter one) and no run of more than ``characters`` characters (nor than half of a short one), nothing of
-    an identity that ``recogniser`` or the patterns find in it, and hold nothing that acts (links, markup) or
+    an identity that ``recognizer`` or the patterns find in it, and hold nothing that acts (links, markup) or
     gives a model orders.
 
     Both are read as ``reading`` tells, so it does not matter with which characters a word is written.
@@ -66,7 +66,7 @@ class Guard:
 
     words: int = 6
     characters: int = 30
-    recogniser: Recogniser | None = None
+    recognizer: Recognizer | None = None
 
     def problems(self, pairs: Sequence[tuple[str, str]]) -> list[str]:
         """For each (source, candidate) why it is dropped, or an empty string."""
@@ -75,7 +75,7 @@ class Guard:
             places.setdefault(source, []).append(place)
         found = [""] * len(pairs)
         for (source, own), known in zip(
-            places.items(), identities(list(places), self.recogniser), strict=True
+            places.items(), identities(list(places), self.recognizer), strict=True
         ):
             traces = Traces.of(source, self.words, self.characters)
             for place in own:
@@ -189,16 +189,16 @@ class Identities:
         )
 
 
-def identities(texts: Sequence[str], recogniser: Recogniser | None = None) -> list[Identities]:
-    """What points to a person in each text: by patterns, and by a recogniser if given.
+def identities(texts: Sequence[str], recognizer: Recognizer | None = None) -> list[Identities]:
+    """What points to a person in each text: by patterns, and by a recognizer if given.
 
     Both look at the text as it stands and at its ``readings``: a name with a hyphen that nobody sees is a
     name.
     """
     ways = [_ways(text) for text in texts]
     found = [[hit for way in own for hit in found_by_pattern(way)] for own in ways]
-    if recogniser is not None:
-        spans = iter(recogniser.find([way for own in ways for way in own]))
+    if recognizer is not None:
+        spans = iter(recognizer.find([way for own in ways for way in own]))
         for hits, own in zip(found, ways, strict=True):
             hits.extend((span.kind, way[span.start : span.end]) for way in own for span in next(spans))
     return [Identities.of(own) for own in found]

@@ -23,6 +23,14 @@ if TYPE_CHECKING:
 PER_VALUE, PER_COMBINATION = 0.25, 1.0
 #: How many groups a schema counts as having: the commonest values of a longer list are seen all the same.
 LEAST_GROUPS, MOST_GROUPS = 8, 16
+#: How far below its true value a noisy count may lie, in standard deviations: once in a hundred. What is
+#: sized by it is a matter of quality, never of privacy.
+LOWER_END = 2.33
+
+
+def safe_size(noisy: float, sigma: float) -> int:
+    """A lower bound for the number of units, from its noisy count (used for sizing, never for a claim)."""
+    return max(0, math.floor(noisy - LOWER_END * sigma - 0.5))
 
 
 def thinned(pack: Pack, n: int, sigma: float) -> Pack:

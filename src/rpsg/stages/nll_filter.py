@@ -4,7 +4,8 @@ Boilerplate and memorised text are too likely, gibberish is too unlikely. The ba
 pool's own scores plus and minus a multiple of their median absolute deviation: DP outputs and a public
 model, nothing else. A text's NLL is the mean over its tokens, each given those before it.
 
-The paper's NLL filter compares with private texts; it belongs to the methods that claim nothing.
+The paper's NLL filter compares with private texts, of which 250 representative scores are kept. It belongs to
+the methods that claim nothing.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 WIDTH = 3.5
 TO_SIGMA = 1.4826  # median absolute deviation to standard deviation, for a normal law
 TOLERANCE = 1e-9  # equal distances go or stay together, whatever the last digit says
+BINS = 250
 
 
 def nll_filter(pool: Pool, scorer: Scorer | None, width: float = WIDTH) -> Pool:
@@ -91,3 +93,10 @@ def _with_scores(pool: Pool, nll: npt.NDArray[np.float64]) -> Pool:
     return pool.score(
         "nll", {c.id: float(v) for c, v in zip(pool.alive(), nll, strict=True) if np.isfinite(v)}
     )
+
+
+def representatives(scores: npt.NDArray[np.float64], bins: int = BINS) -> npt.NDArray[np.float64]:
+    """The representative scores in rising order, shape (min(bins, number of finite scores),)."""
+    ordered = np.sort(scores[np.isfinite(scores)])
+    parts = np.array_split(ordered, min(bins, len(ordered))) if len(ordered) else []
+    return np.array([part[np.abs(part - part.mean()).argmin()] for part in parts], np.float64)

@@ -1,18 +1,66 @@
-"""What each stage of a budget will be able to see, in words, from public numbers alone."""
+"""What noisy counts can show: which values texts and a corpus have, and what a budget will let us see.
+
+The report, the evaluation and the preview all show these figures; here they are decided for all of them.
+"""
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from rpsg.stages.cards import is_coarse
 from rpsg.stages.levels import thinned
-from rpsg.stages.presence import CONFIDENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from rpsg.domains import Pack
+    from rpsg.domains import Attribute, Pack
     from rpsg.privacy.accounting import Budget
+
+CONFIDENT = 1.96
+#: From this share on the pack is the wrong one, or lacks topics.
+MANY = 0.25
+
+
+def is_seen(count: float, sigma: float) -> bool:
+    """Whether a count stands out of its noise; ``sigma`` is the standard deviation of that."""
+    return count > CONFIDENT * sigma
+
+
+def counted(noisy: Iterable[float]) -> float:
+    """How many all noisy counts of an attribute are together, at least one: noise below zero is nobody."""
+    return max(1.0, math.fsum(max(count, 0.0) for count in noisy))
+
+
+def is_measured(attribute: Attribute) -> bool:
+    """Whether the value of a text is counted from the text; all other values are what its card asked for."""
+    return attribute.kind == "words"
+
+
+def value_of(attribute: Attribute, text: str, card: Mapping[str, str]) -> str | None:
+    """The value that a text has; None where neither the text nor its card tells."""
+    if is_measured(attribute):
+        return attribute.values[bisect_right(attribute.edges, len(text.split()))]
+    return card.get(attribute.name)
+
+
+def poor_fit_line(share: float, standard_error: float) -> str:
+    """What a noisy share of texts that are near to no topic says, with its margin of 95 percent.
+
+    Args:
+        share: the noisy share; outside [0, 1] it is moved to the nearer end.
+        standard_error: of its noise, as a share too.
+    """
+    seen = min(max(share, 0.0), 1.0)
+    margin = CONFIDENT * standard_error
+    line = (
+        f"About {seen:.0%} (± {margin:.0%}) of the texts fit no topic of this pack well, as far as the "
+        "embedder can tell."
+    )
+    if share - margin > MANY:
+        line += " Another pack, or one with more topics (rpsg propose), would describe them better."
+    return line
 
 
 def resolutions(pack: Pack, n: int, budget: Budget) -> Iterator[str]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Literal
 
+from rpsg.models.thoughts import without_thoughts
 from rpsg.protocols import Message, Request
 from rpsg.stages.clean_reply import tidy
 from rpsg.stages.prompts import fill
 from rpsg.stages.rng import text_seed
-from rpsg.stages.sanitize import plain, without_thoughts
+from rpsg.stages.sanitize import plain
 from rpsg.stages.sentiment_guard import Attempt
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Step 9, scrub: things that look like a person's identifiers are replaced in the synthetic text.
 
 A model can invent a telephone number that is somebody's. The patterns read only the synthetic text. In the
-methods that begin with private seeds the scrub goes further: titled names, what a recogniser finds, and
+methods that begin with private seeds the scrub goes further: titled names, what a recognizer finds, and
 amounts of money, of which only the order is kept.
 """
 
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from rpsg.protocols import Recogniser, Span
+    from rpsg.protocols import Recognizer, Span
     from rpsg.records import Pool
 
 
@@ -189,11 +189,11 @@ def scrub(pool: Pool) -> Pool:
     return _with_texts(pool, [scrub_text(c.text) for c in pool.alive()])
 
 
-def scrub_identities(pool: Pool, recogniser: Recogniser | None = None) -> Pool:
-    """The pool with every living text scrubbed of all that the patterns and the recogniser find."""
+def scrub_identities(pool: Pool, recognizer: Recognizer | None = None) -> Pool:
+    """The pool with every living text scrubbed of all that the patterns and the recognizer find."""
     texts = [c.text for c in pool.alive()]
-    if recogniser is not None:
-        texts = [cut(t, spans) for t, spans in zip(texts, recogniser.find(texts), strict=True)]
+    if recognizer is not None:
+        texts = [cut(t, spans) for t, spans in zip(texts, recognizer.find(texts), strict=True)]
     return _with_texts(pool, [generalise_amounts(scrub_text(_without_names(text))) for text in texts])
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from rpsg.stages.reading import words_of
+from rpsg.stages.sanitize import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

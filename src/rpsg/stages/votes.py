@@ -1,4 +1,4 @@
-"""Step 7, votes: every private record votes for its nearest candidates, and noisy counts come out.
+"""Step 7, votes: every private record votes for its nearest candidates, noisy counts come out, the best stay.
 
 The candidate list is the same on neighbouring data (it came from DP outputs and the public seed), so one
 person changes at most c rows of votes: the histogram's sensitivity is c*sqrt(k'), whatever the distance.
@@ -9,7 +9,8 @@ lost. Taking a share of each candidate's own mean similarity to its neighbours o
 cross-domain similarity local scaling, Conneau et al. 2018) gives the votes back to the edges. The
 correction reads only the candidates, so it costs no privacy.
 
-All comparisons are exact, on a lattice (``lattice.py``): a record's vote depends on that record alone.
+All comparisons are exact, on a lattice (``exact_similarity``): a record's vote depends on that record alone.
+Which candidates stay is post-processing of the noisy votes.
 """
 
 from __future__ import annotations
@@ -24,12 +25,16 @@ from rpsg.stages.exact_similarity import SQUARE, on_lattice
 from rpsg.storage.vectors import drop_pages
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rpsg.privacy.private import Private
+    from rpsg.records import Candidate, Pool
 
 Floats = npt.NDArray[np.float32]
 CHUNK = 2_048
 SCORES = 1 << 24  # similarities held at a time: 64 MiB at the most
 NEIGHBOURS = 10
+VOTE_FLOOR = 0
 
 
 def block_rows(candidates: int) -> int:
@@ -131,3 +136,47 @@ def _take_best(scores: Floats, out: npt.NDArray[np.int64]) -> None:
     for place in range(min(out.shape[1], scores.shape[1])):
         out[:, place] = best = scores.argmax(axis=1)
         scores[every, best] = -np.inf
+
+
+def select(pool: Pool, voted: Sequence[Candidate], size: int, label: str | None = None) -> Pool:
+    """The pool with only the ``size`` best of the candidates that stood in the vote.
+
+    Each candidate carries its noisy count as the score ``votes``. Below the floor nothing speaks for a
+    text; where all are below it, which takes very few people, the best of them stay. With a label the places
+    are shared out by the labels' noisy mass, so that the release keeps the private label shares. Ties go to
+    the lower id.
+    """
+    supported = [c for c in voted if c.scores["votes"] > VOTE_FLOOR] or list(voted)
+    winners: set[int] = set()
+    for group, places in _places(supported, size, label):
+        ranked = sorted(group, key=lambda c: (-c.scores["votes"], c.id))
+        winners |= {c.id for c in ranked[:places]}
+    supported_ids = {c.id for c in supported}
+    losers = {c.id: "not chosen by the votes" for c in voted if c.id in supported_ids - winners}
+    below = {c.id: "below the vote floor" for c in voted if c.id not in supported_ids}
+    return pool.drop("votes", {**losers, **below})
+
+
+def _places(
+    candidates: Sequence[Candidate], size: int, label: str | None
+) -> list[tuple[list[Candidate], int]]:
+    """Groups of candidates and how many places each has."""
+    if label is None:
+        return [(list(candidates), size)]
+    groups: dict[str, list[Candidate]] = {}
+    for candidate in candidates:
+        groups.setdefault(candidate.card.values[label], []).append(candidate)
+    names = sorted(groups)
+    mass = np.array([sum(c.scores["votes"] for c in groups[name]) for name in names], np.float64)
+    return [(groups[name], int(n)) for name, n in zip(names, shares(mass, size), strict=True)]
+
+
+def shares(mass: npt.NDArray[np.float64], size: int) -> npt.NDArray[np.int64]:
+    """Whole numbers that add up to ``size`` and follow ``mass`` by largest remainders."""
+    if not len(mass):
+        return np.zeros(0, np.int64)
+    exact = size * (mass / mass.sum() if mass.sum() > 0 else np.full(len(mass), 1 / len(mass)))
+    whole: npt.NDArray[np.int64] = np.floor(exact).astype(np.int64)
+    order = np.argsort(-(exact - whole), kind="stable")
+    whole[order[: size - int(whole.sum())]] += 1
+    return whole

@@ -33,17 +33,20 @@ class CachedWriter:
     A process that is killed loses at most the replies in flight. Equal requests in one batch are sent
     once. Failures are handed on and not stored, so the next run asks again.
 
-    meter: says how many requests may be sent; a batch that does not fit is sent in parts, each as large
-        as is sure to fit. LimitError when nothing more fits; what landed is kept.
-    stage: gives the name of the stage that asks, for the bill.
-    sending: called with the stage before the requests of a batch are sent, and with their number; None
-        in its place when the store is private.
-
-    at_once: how many requests a writer of another machine has on the way at the most, where it does not
-        say so itself; so many replies may be lost, and charged, when this process dies. Default: all.
-
     A store with a secret key makes this the writer of requests that hold private text. ``asked`` are the
     keys of all requests so far.
+
+    Args:
+        writer: who is asked for what is not in the store.
+        store: where replies are kept.
+        meter: limits the requests; a batch that does not fit is sent in parts, each as large as is sure to
+            fit. LimitError when nothing more fits; what landed is kept.
+        stage: returns the name of the stage that asks, for the bill.
+        sending: called before a batch is sent, with the stage and the number of requests (None when the
+            store is private).
+        at_once: the most requests that a writer on another machine has in flight, where it does not say so
+            itself: that many replies may be lost, and charged, when this process dies. Default: all.
+        clock: seconds, for the cap on time.
     """
 
     def __init__(
@@ -140,9 +143,9 @@ class CachedWriter:
         return number
 
     def _at_once(self, otherwise: int) -> int:
-        """How many requests somebody may charge for while nothing is written down here about them.
+        """The most requests that may be charged without a record of them here, if this process dies now.
 
-        Each slot of the writer has one on the way, and may have handed over another just before.
+        Each slot of the writer has one in flight, and may just have handed over another.
         """
         if is_here(self._writer):
             return 0

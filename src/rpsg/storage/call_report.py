@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.errors import RunError
 from rpsg.storage.call_tables import TABLES, Used, used_of
-from rpsg.storage.layout import CALLS
+from rpsg.storage.layout import CALLS, EVIDENCE, PRIVATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -55,7 +55,7 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
-class Callbook:
+class CallReport:
     """The calls of one store: every public one, or of a private store nothing but totals by finish."""
 
     used: Used
@@ -65,15 +65,15 @@ class Callbook:
     hosts: tuple[str, ...] = ()
 
 
-def read_public(run: Path) -> Callbook:
+def read_public_calls(run: Path) -> CallReport:
     """The calls of the run in the folder ``run``, in the order in which they came back.
 
     Raises:
         RunError: nothing was asked of a writer there, or the store is damaged or of another version.
     """
-    path = run / "evidence" / CALLS
-    if not path.is_file() and (run / "private" / CALLS).is_file():
-        return Callbook(Used(), {}, {})
+    path = run / EVIDENCE / CALLS
+    if not path.is_file() and (run / PRIVATE / CALLS).is_file():
+        return CallReport(Used(), {}, {})
     if not path.is_file():
         raise RunError(
             f"{run} holds no calls.", hint="Name the folder of a run, not its release: rpsg calls RUN"
@@ -82,16 +82,16 @@ def read_public(run: Path) -> Callbook:
         rows = connection.execute(_ROWS).fetchall()
         calls = tuple(Call(*row) for row in rows)
         failures = dict(connection.execute(_REASONS).fetchall())
-        return Callbook(used_of(connection), _finishes(connection), failures, calls, _hosts(connection))
+        return CallReport(used_of(connection), _finishes(connection), failures, calls, _hosts(connection))
 
 
-def read_private(run: Path) -> Callbook | None:
+def read_private_calls(run: Path) -> CallReport | None:
     """Totals of the calls that held private text; None when there are none."""
-    path = run / "private" / CALLS
+    path = run / PRIVATE / CALLS
     if not path.is_file():
         return None
     with _reading(path) as connection:
-        return Callbook(used_of(connection), _finishes(connection), {}, (), _hosts(connection))
+        return CallReport(used_of(connection), _finishes(connection), {}, (), _hosts(connection))
 
 
 @contextmanager

@@ -128,7 +128,7 @@ class CallStore:
         if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
             return RunError(
                 f"The disk is full: cannot write {self._path.name}. Nothing was left half-written.",
-                hint="Free some space and run the same command again; it goes on from here.",
+                hint="Free some space and run the same command again; it resumes where it stopped.",
             )
         return RunError(
             f"{self._path.name} cannot be used ({error.sqlite_errorname}).",

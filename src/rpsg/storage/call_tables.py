@@ -18,8 +18,8 @@ CREATE TABLE IF NOT EXISTS replies (
     completion_tokens INTEGER NOT NULL
 ) STRICT
 """,
-    # A batch: how many requests, how many of them the writer has on the way at the most, and what one of
-    # them may cost at the most. One that never ended may have lost that many replies.
+    # A batch: the number of requests, the most that the writer has in flight at a time, and the most that one
+    # of them may cost. A batch that never ended may have lost as many replies as were in flight.
     """
 CREATE TABLE IF NOT EXISTS batches (
     number INTEGER PRIMARY KEY,

@@ -1,7 +1,7 @@
-"""The shelf: what a stage made of private text, kept in the run's vault for when the run goes on.
+"""What each stage made of private text, kept in the vault so that a resumed run does not make it again.
 
-Each stage stands on it once, with how many went in and came out, why the others did not, and how long it
-took. Nothing of it is ever released.
+A stage is kept once, with how many texts went in and came out, why the others did not, and how long it took.
+Nothing of it is ever released.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ STAGES = "stages"
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """What a stage gives: ``value`` as JSON, and the counts of its line in the table."""
+class StageResult:
+    """The result of a stage: ``value`` as JSON, and the counts of its line in the table."""
 
     value: Any = field(repr=False)
     taken: int = 0
@@ -34,7 +34,7 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class StageLine:
     """One stage in the table: in, out, dropped by reason, seconds."""
 
     stage: str
@@ -44,15 +44,15 @@ class Line:
     seconds: float
 
 
-class Shelf:
+class StageCheckpoints:
     """The finished stages of a run, in its vault, in the order in which they were asked for."""
 
     def __init__(self, vault: Vault, clock: Callable[[], float] = time.monotonic) -> None:
         self._vault = vault
         self._clock = clock
-        self.lines: list[Line] = []
+        self.lines: list[StageLine] = []
 
-    def stage(self, name: str, make: Callable[[], Made]) -> Any:
+    def stage(self, name: str, make: Callable[[], StageResult]) -> Any:
         """The value of the stage called ``name``: as it was kept, or made now and kept.
 
         Raises:
@@ -63,19 +63,21 @@ class Shelf:
             return self._taken(name, file)
         since = self._clock()
         made = make()
-        line = Line(name, made.taken, made.given, dict(made.dropped), round(self._clock() - since, 2))
+        line = StageLine(name, made.taken, made.given, dict(made.dropped), round(self._clock() - since, 2))
         facts = {"taken": line.taken, "given": line.given, "dropped": line.dropped, "seconds": line.seconds}
         content = canonical_json({"facts": facts, "value": made.value})
         self._vault.write(file, content)
         self.lines.append(line)
-        # As it is read back, so that a run that goes on works with the very same value.
+        # As it is read back, so that a resumed run works with the very same value.
         return json.loads(content)["value"]
 
     def _taken(self, name: str, file: str) -> Any:
         try:
             kept = json.loads(self._vault.read(file))
             facts = kept["facts"]
-            self.lines.append(Line(name, facts["taken"], facts["given"], facts["dropped"], facts["seconds"]))
+            self.lines.append(
+                StageLine(name, facts["taken"], facts["given"], facts["dropped"], facts["seconds"])
+            )
             return kept["value"]
         except (ValueError, KeyError, TypeError):
             raise RunError(
@@ -84,7 +86,7 @@ class Shelf:
             ) from None
 
 
-def table(lines: list[Line]) -> str:
+def table(lines: list[StageLine]) -> str:
     """The stages as a Markdown table. For the operator: the counts depend on private texts."""
     rows = [
         f"| {line.stage} | {line.taken} | {line.given} | "

@@ -1,6 +1,6 @@
-"""A writer whose failures are final: a text that it failed to write once in a run has failed for good.
+"""A writer whose failures are final: a text that failed once in a run is not asked for again.
 
-Candidates that failed do not stand in the vote that follows. If a resume or a replay asked again and got a
+Candidates that failed take no part in the vote that follows. If a resume or a replay asked again and got a
 text, another list of candidates would meet the votes of the first one.
 """
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-#: So many failures and no text at all: the writer is down, and nothing is settled by that.
+#: With this many failures and not one text the writer is down, and no failure is made final.
 ALL_OF = 10
 
 
 class SettledWriter:
-    """Hands requests on to ``writer``, but for those whose keys ``file`` lists: they fail again, unasked.
+    """Passes requests to ``writer``, except those whose keys ``file`` lists: they fail again, unsent.
 
     ``key_of`` is that of the call store: a plain hash of a private prompt would confirm a guess.
     With ``later`` failures are final only once ``settle`` is called.
@@ -89,7 +89,7 @@ class SettledWriter:
         if len(failed) == asked >= ALL_OF:
             raise ModelError(
                 f"The writer {self.name} failed on every text.",
-                hint="See that it works, and run the same command again; it goes on from here.",
+                hint="See that it works, and run the same command again; it resumes where it stopped.",
             )
         self._failed |= set(failed)
         self.settle()

@@ -29,7 +29,7 @@ _AROUND_A_MESSAGE = 16
 _AROUND_A_PROMPT = 64
 #: The first batch under a cap on time; later ones are as large as the measured speed allows.
 _FIRST_BATCH = 16
-#: How much of the time that is left a batch may plan to use: texts differ in length.
+#: The share of the time left that a batch may plan to use: texts differ in length.
 _OF_THE_TIME = 0.8
 _KEPT = "Every text that came back is kept."
 
@@ -87,7 +87,7 @@ class Cap:
         return _reached(f"{said}, and the next text may take {_number(first)}", self.option, enough)
 
     def silent_error(self) -> LimitError:
-        """The same without a figure that a private text has a part in."""
+        """The same without any figure that depends on a private text."""
         return LimitError(
             f"The run stopped before its limit of {_number(self.size)} {self.unit}. {_KEPT}",
             hint=f"The same command goes on with a larger limit: {self.option}.",
@@ -125,7 +125,7 @@ class Meter:
         return admitted
 
     def _may_tell(self) -> bool:
-        """Whether figures may be told: how much was asked of private texts follows from them."""
+        """Whether errors may show figures: with a private store they depend on private texts."""
         return not any(store.is_private for store in self._stores)
 
     def seconds_left(self) -> float:
@@ -163,7 +163,7 @@ class Meter:
 
 
 def _stretched(most: Most, stretch: float) -> Most:
-    """``most`` for a writer that was seen to take ``stretch`` times of what was thought the most."""
+    """``most`` for a writer that was seen to take up to ``stretch`` times the expected maximum."""
     if stretch <= 1:
         return most
     return Most(math.ceil(most.prompt * stretch), math.ceil(most.completion * stretch))

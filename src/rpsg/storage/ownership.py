@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from rpsg.errors import PrivacyError, RunError
 from rpsg.files import create_private, private_dir, read_private
 from rpsg.privacy.odometer import state_folder
-from rpsg.storage.layout import PLAN, RUN
+from rpsg.storage.layout import PLAN, PRIVATE, RELEASE, RUN
 from rpsg.storage.untrusted import copied
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ MARK = "made-here"
 def mark_own(run: Path) -> None:
     """Note that a new run folder began here. Without a state folder that can be written there is no mark."""
     try:
-        create_private(run / "private" / MARK, _mark(run, _installation_key()))
+        create_private(run / PRIVATE / MARK, _mark(run, _installation_key()))
     except (OSError, RunError):
         return
 
@@ -43,7 +43,7 @@ def is_own(run: Path) -> bool:
     """Whether the run folder began here and its plan is still the one that it began with."""
     try:
         key = read_private(state_folder() / KEY)
-        return hmac.compare_digest(_read(run / "private" / MARK), _mark(run, key))
+        return hmac.compare_digest(_read(run / PRIVATE / MARK), _mark(run, key))
     except (OSError, PrivacyError):
         return False
 
@@ -51,7 +51,7 @@ def is_own(run: Path) -> bool:
 @contextmanager
 def readable(release: Path) -> Iterator[Path]:
     """The release, to be read: itself where its run began here, else a copy; errors as ``copy_release``."""
-    if release.name == "release" and is_own(release.absolute().parent):
+    if release.name == RELEASE and is_own(release.absolute().parent):
         yield release
     else:
         with copied(release) as copy:

@@ -1,4 +1,4 @@
-"""A run is a folder: the same command in the same folder goes on where it stopped.
+"""A run is a folder: the same command in the same folder resumes where it stopped.
 
     plan.toml        the plan as resolved, without secrets
     run.json         which run this is: its id and the fingerprint of its plan
@@ -36,7 +36,7 @@ from rpsg.files import (
 )
 from rpsg.json_text import canonical_json
 from rpsg.plan import NOT_IDENTITY
-from rpsg.storage.layout import PLAN, RUN
+from rpsg.storage.layout import EVIDENCE, PLAN, PRIVATE, RELEASE, RUN
 from rpsg.storage.ownership import mark_own
 from rpsg.storage.run_journal import Journal
 from rpsg.storage.vault import VAULT, Vault, VaultKey
@@ -142,15 +142,15 @@ class RunFolder:
 
     @property
     def private(self) -> Path:
-        return self.path / "private"
+        return self.path / PRIVATE
 
     @property
     def evidence(self) -> Path:
-        return self.path / "evidence"
+        return self.path / EVIDENCE
 
     @property
     def release(self) -> Path:
-        return self.path / "release"
+        return self.path / RELEASE
 
     @property
     def is_released(self) -> bool:
@@ -244,7 +244,7 @@ def _make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str) ->
     if about["plan_fingerprint"] == fingerprint:
         return ()
     stages, hint = charged(folder), "Set these back to go on with that run"
-    if not (folder / "release").exists():
+    if not (folder / RELEASE).exists():
         if questions and not stages and only_tried(folder):
             begin_anew(folder)
             return ()
@@ -323,25 +323,25 @@ def open_vault(run: Path) -> Vault:
     Raises:
         RunError: the run was purged, or its vault cannot be opened.
     """
-    if (run / "private" / PURGED).is_file():
+    if (run / PRIVATE / PURGED).is_file():
         raise RunError(
             "What was private in this run was destroyed with rpsg purge.",
             hint="Its release stays as it is: rpsg verify and rpsg report work on it.",
         )
-    return Vault.open(run / "private")
+    return Vault.open(run / PRIVATE)
 
 
 def _layout(folder: Path, plan_toml: str, key: VaultKey) -> Vault | None:
     """Make what is not there yet; gives the vault, but not of a released run, which may do without."""
     is_begun = (folder / "journal.jsonl").exists()
-    for part in (folder, private_dir(folder / "private"), private_dir(folder / "evidence")):
+    for part in (folder, private_dir(folder / PRIVATE), private_dir(folder / EVIDENCE)):
         remove_parts(part)
     if not (folder / PLAN).exists():
         write_atomic(folder / PLAN, plan_toml.encode())
-    if (folder / "release").is_dir():
+    if (folder / RELEASE).is_dir():
         return None
-    fresh = not is_begun and not os.path.lexists(folder / "private" / VAULT)
-    vault = Vault.create(folder / "private", key) if fresh else open_vault(folder)
+    fresh = not is_begun and not os.path.lexists(folder / PRIVATE / VAULT)
+    vault = Vault.create(folder / PRIVATE, key) if fresh else open_vault(folder)
     if key != "none" and not vault.is_sealed:
         raise RunError(
             "The plan wants private files encrypted, and private/vault.json says that they are not.",

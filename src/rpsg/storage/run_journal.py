@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import PrivacyError
-from rpsg.files import append_line, damaged_line, drop_torn_line, ensure_private, read_lines
+from rpsg.files import append_line, damaged_line, drop_torn_line, ensure_private, read_journal
 from rpsg.json_text import canonical_json
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Journal:
 
     def events(self, event: str | None = None) -> list[dict[str, Any]]:
         """Every event so far in order, or only those called ``event``; RunError for a damaged line."""
-        events = read_lines(self._path)
+        events = read_journal(self._path)
         for number, found in enumerate(events, start=1):
             if not isinstance(found.get("event"), str):
                 raise damaged_line(self._path, number)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rpsg.errors import VerificationError
-from rpsg.storage.layout import LEDGER
+from rpsg.storage.layout import LEDGER, RELEASE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +58,7 @@ def release_in(path: Path) -> Path:
     Raises:
         VerificationError: there is none.
     """
-    for folder in (path, path / "release"):
+    for folder in (path, path / RELEASE):
         if os.path.lexists(folder / LEDGER):
             return folder
     raise VerificationError(
@@ -70,7 +70,7 @@ def release_in(path: Path) -> Path:
 def copied(release: Path) -> Iterator[Path]:
     """A copy of the release in a folder that goes when the block ends; errors as ``copy_release``."""
     with tempfile.TemporaryDirectory(prefix="rpsg-release-") as scratch:
-        copy = Path(scratch) / "release"
+        copy = Path(scratch) / RELEASE
         copy_release(release, copy)
         yield copy
 

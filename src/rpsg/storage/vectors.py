@@ -1,7 +1,7 @@
-"""Embeddings of private texts, kept in the vault so that a run that goes on need not make them again.
+"""Embeddings of private texts, kept in the vault so that a resumed run need not compute them again.
 
-Sealed they are encrypted as they come and held in memory. Without encryption they are a file that is mapped:
-its room on the disk is taken before, because a mapped file that finds the disk full kills the process.
+Sealed, they are encrypted as they come and held in memory. Without encryption they are a memory-mapped file,
+and its space is allocated first, because a mapped file that finds the disk full kills the process.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A plan that was changed in a run folder: what may go on there, and what is put away for it.
+"""A plan that was changed in a run folder: whether the run may continue, and what is put away for it.
 
     nothing charged, nothing written but the trial      everything begins anew
-    charged, but not about texts, the same questions    goes on with the noisy answers that are paid for
+    charged, but not about texts, the same questions    continues with the noisy answers already paid for
     a sketch or a vote drawn, or other questions        refused
 
 Noisy answers depend on the data, the budget, the schema and the models that read private texts. Which writer
@@ -15,9 +15,9 @@ import json
 import shutil
 from typing import TYPE_CHECKING
 
-from rpsg.files import file_errors, read_lines, write_atomic
+from rpsg.files import file_errors, read_journal, write_atomic
 from rpsg.json_text import canonical_json
-from rpsg.storage.layout import ANSWERS, CHANGED, PLAN, RUN
+from rpsg.storage.layout import ANSWERS, CHANGED, EVIDENCE, PLAN, PRIVATE, RUN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ _FORMAT = "rpsg-changed/1"
 
 def charged(folder: Path) -> tuple[str, ...]:
     """The stages that a run has asked its private data about, in order; each may have been charged."""
-    events = read_lines(folder / "private" / ANSWERS)
+    events = read_journal(folder / PRIVATE / ANSWERS)
     queries = [event["query"] for event in events if isinstance(event.get("query"), dict)]
     return tuple(str(query.get("stage", "")) for query in queries)
 
@@ -75,7 +75,7 @@ def change_generation(folder: Path, after: Sequence[str]) -> None:
     What that writer said stays in the store of calls, for the bill; it is asked for again only if the new
     plan asks the same.
     """
-    write_atomic(folder / "evidence" / CHANGED, changed_after(after))
+    write_atomic(folder / EVIDENCE / CHANGED, changed_after(after))
     with file_errors("put away what the writer before wrote"):
         for part in ("private/stages", "evidence/pack"):
             shutil.rmtree(folder / part, ignore_errors=True)

@@ -84,7 +84,7 @@ def read_claimed(folder: Path, ledger: Mapping[str, Any], plugins: Collection[st
     """
     plan = _plan(folder / EVIDENCE / PLAN)
     name = plan.method.name
-    if name not in registry.BUILT_IN["methods"] and name not in plugins:
+    if name not in registry.built_in("methods") and name not in plugins:
         raise VerificationError(
             f"The release was made by the method {name[:60]!a}, which is not one of RPSG's own.",
             hint="If you trust the package that brings it, say so: --allow-plugin NAME",
@@ -208,7 +208,7 @@ def named_tools(claimed: Claimed) -> Tools:
 
 def _roles(claimed: Claimed) -> set[str]:
     """The models, but for the writer, that a run of this plan has sent texts to."""
-    sent = {way.role for way in claimed.method.ways_of(claimed.plan)} - {"writer", "mechanisms"}
+    sent = {way.role for way in claimed.method.egress_of(claimed.plan)} - {"writer", "mechanisms"}
     return sent if claimed.plan.models.scorer is not None else sent - {"scorer"}
 
 
@@ -252,7 +252,7 @@ def earlier_writers(claimed: Claimed) -> dict[tuple[str, str], int]:
 
 def check_ways(claimed: Claimed, tools: Tools) -> None:
     """See that nobody was sent what the method may not send there; PrivacyError otherwise."""
-    egress.check(claimed.method.ways_of(claimed.plan), roles(tools))
+    egress.check(claimed.method.egress_of(claimed.plan), roles(tools))
 
 
 def read_rows(claimed: Claimed) -> Pool:

@@ -27,6 +27,7 @@ from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.odometer import Odometer
 from rpsg.privacy.replay import OpeningKernel
 from rpsg.privacy.residuals import FALSE_ALARM
+from rpsg.privacy.sources import noisy_answers
 from rpsg.privacy.write_ahead_log import journal_steps
 from rpsg.results import Check
 from rpsg.storage.cached_writer import ReplayWriter
@@ -41,6 +42,7 @@ from rpsg.storage.layout import (
     PACK,
     PLAN,
     PRIVATE_LEDGER,
+    RELEASE,
     RUN,
     TEXTS,
 )
@@ -88,7 +90,7 @@ def open_run(run: Path, data: Path | None = None, progress: Progress | None = No
             hint="Name the folder that was given to rpsg run -o, not its release.",
         )
     plan = resolve(read_toml(run / PLAN))
-    ledger = strict_json((run / "release" / LEDGER).read_bytes())
+    ledger = strict_json((run / RELEASE / LEDGER).read_bytes())
     if not method_of(plan).reads_private:
         raise UsageError(
             "This run read no private data: there is nothing to open.", hint="Leave out --with-vault."
@@ -126,7 +128,7 @@ def _draws(folder: RunFolder, plan: Plan, ledger: Mapping[str, Any]) -> Check:
 
 
 def _differences(folder: RunFolder, plan: Plan, ledger: Mapping[str, Any]) -> Iterator[str]:
-    lines = [m for m in ledger["mechanisms"] if m["kind"] == "rounded_gaussian"]
+    lines = noisy_answers(ledger)
     steps = journal_steps(folder.private_path(ANSWERS))
     drawn = {draw for step in steps.values() for draw in step.draws}
     if sorted(steps) != list(range(len(lines))):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.errors import ModelError, UsageError, VerificationError
 from rpsg.methods.base import Job, Tools
-from rpsg.models.by_digest import KNOWN, check_known
+from rpsg.models.catalog import KNOWN, check_known
 from rpsg.pipeline.ledger_facts import sigma_told
 from rpsg.pipeline.made import Made
 from rpsg.pipeline.models_of_run import load_tools

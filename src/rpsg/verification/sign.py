@@ -19,7 +19,7 @@ from rpsg.pipeline.publish import build_release
 from rpsg.pipeline.release_files import PUBLIC_MODE
 from rpsg.privacy.facts import Free
 from rpsg.privacy.signing import SIGNATURE, private_key, signature_of, signer_of
-from rpsg.storage.layout import LEDGER, RUN
+from rpsg.storage.layout import LEDGER, RELEASE, RUN
 from rpsg.storage.run_folder import locked
 from rpsg.storage.untrusted import copied
 from rpsg.verification.claimed import read_claimed
@@ -55,7 +55,7 @@ def publish(
     if not (run / RUN).is_file():
         raise RunError(f"{run} is no run folder.", hint="Name the folder that was given to rpsg run -o.")
     with locked(run):
-        release = run / "release"
+        release = run / RELEASE
         _finish_exchange(run)
         found = verify(release, models=models, plugins=plugins, progress=progress)
         if not found.ok:
@@ -66,7 +66,7 @@ def publish(
             )
         signer = signer_of(key)
         with tempfile.TemporaryDirectory(prefix="rpsg-sign-") as scratch, copied(release) as copy:
-            built = Path(scratch) / "release"
+            built = Path(scratch) / RELEASE
             built.mkdir()
             _build(copy, release, built, signer, dict(models or {}), plugins, progress)
             content = (built / LEDGER).read_bytes()
@@ -97,8 +97,8 @@ def _exchange(run: Path, built: Path) -> None:
         partial = run / _NEW
         shutil.rmtree(partial, ignore_errors=True)
         shutil.copytree(built, private_dir(partial), dirs_exist_ok=True)
-        (run / "release").rename(run / _OLD)
-        partial.rename(run / "release")
+        (run / RELEASE).rename(run / _OLD)
+        partial.rename(run / RELEASE)
         sync_dir(run)
         shutil.rmtree(run / _OLD)
 
@@ -106,7 +106,7 @@ def _exchange(run: Path, built: Path) -> None:
 def _finish_exchange(run: Path) -> None:
     with file_errors("publish the release"):
         if (run / _OLD).is_dir():
-            if (run / "release").is_dir():
+            if (run / RELEASE).is_dir():
                 shutil.rmtree(run / _OLD)
             else:
-                (run / _OLD).rename(run / "release")
+                (run / _OLD).rename(run / RELEASE)

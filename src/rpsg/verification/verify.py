@@ -24,7 +24,7 @@ from rpsg.privacy.signing import SIGNATURE, is_signed, public_key
 from rpsg.privacy.verify import CANNOT_SHOW, verify_release
 from rpsg.results import Check, Verification
 from rpsg.storage.export import is_of_this_version, same_table
-from rpsg.storage.layout import CORPUS, EVIDENCE, LEDGER, PARQUET, PLAN
+from rpsg.storage.layout import CORPUS, EVIDENCE, LEDGER, PARQUET, PLAN, RELEASE
 from rpsg.storage.ownership import is_own
 from rpsg.storage.untrusted import copied, release_in
 from rpsg.verification.claimed import read_claimed
@@ -237,7 +237,7 @@ def _program(ledger: Mapping[str, Any]) -> tuple[Check, str]:
 def plan_to_open(release: Path, claimed: Claimed, models: dict[str, str]) -> Plan:
     """The plan whose models may be opened: that of a run which began here, else one without its server."""
     run = release.absolute().parent
-    if release.name == "release" and is_own(run):
+    if release.name == RELEASE and is_own(run):
         own = resolve(read_toml(run / PLAN))
         for role in ("writer", "embedder", "scorer", "sentiment"):
             if (name := getattr(own.models, role)) is not None:
@@ -252,7 +252,7 @@ def plan_to_open(release: Path, claimed: Claimed, models: dict[str, str]) -> Pla
 def _compared(claimed: Claimed, made: Made) -> Iterator[Check]:
     """Each file of the release beside the one that is made here; two trees with the same names, or not."""
     with tempfile.TemporaryDirectory(prefix="rpsg-verify-") as scratch:
-        again = Path(scratch) / "release"
+        again = Path(scratch) / RELEASE
         again.mkdir()
         parquet = parquet_of(claimed.folder, made)
         build_release(again, made, Free.of(claimed.ledger), parquet=parquet)

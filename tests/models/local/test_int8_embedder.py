@@ -17,7 +17,7 @@ pytest.importorskip("onnx", reason="needs the extra int8")
 from rpsg import registry
 from rpsg.errors import ModelError
 from rpsg.models.download import locate
-from rpsg.models.onnx.int8_embedder import Int8Embedder
+from rpsg.models.onnx.int8 import Int8Embedder
 from rpsg.models.sentiment import EmbeddingSentiment
 
 if TYPE_CHECKING:

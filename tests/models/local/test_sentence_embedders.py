@@ -15,8 +15,7 @@ from tests.models.local.tiny import causal_folder, encoder_folder
 
 from rpsg import registry
 from rpsg.errors import ModelError
-from rpsg.models.download import locate
-from rpsg.models.files import models_folder
+from rpsg.models.download import locate, models_folder
 from rpsg.models.llamacpp.embedder import GgufEmbedder
 from rpsg.models.onnx.embedder import OnnxEmbedder
 from rpsg.models.transformers.embedder import SentenceTransformersEmbedder

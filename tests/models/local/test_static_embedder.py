@@ -13,11 +13,9 @@ pytest.importorskip("safetensors", reason="needs the extra static")
 
 from rpsg import registry
 from rpsg.errors import ModelError
-from rpsg.models.distilling import distilled, on_principal_axes, ranks, weighed
-from rpsg.models.download import locate
+from rpsg.models.download import locate, models_folder
 from rpsg.models.fake import FakeEmbedder
-from rpsg.models.files import models_folder
-from rpsg.models.static import StaticEmbedder
+from rpsg.models.static import StaticEmbedder, distilled, on_principal_axes, ranks, weighed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,11 +16,8 @@ from tests.models.local.tiny import causal_folder, character_tokenizer
 
 from rpsg import registry
 from rpsg.errors import ModelError, UsageError
-from rpsg.models.transformers import kv_blocks as tiles
 from rpsg.models.transformers import writer as module
-from rpsg.models.transformers.kv_blocks import tiles_of
-from rpsg.models.transformers.prompts import prompt_of
-from rpsg.models.transformers.sampling_text import draw
+from rpsg.models.transformers.generation import draw, prompt_of, tiles_of, write_tile
 from rpsg.models.transformers.weights import find_weights
 from rpsg.models.transformers.writer import TransformersWriter
 from rpsg.protocols import Message, Reply, Request
@@ -118,7 +115,7 @@ def test_when_memory_runs_out_the_texts_are_written_in_halves(
     asks = [replace(ASK, seed=seed) for seed in range(8)]
     usual = writer.write(asks)
     widths: list[int] = []
-    real = tiles.write_tile
+    real = write_tile
 
     def greedy(model: Any, texts: Any, rows: int, *rest: Any) -> None:
         widths.append(rows)

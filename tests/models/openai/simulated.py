@@ -7,12 +7,12 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rpsg.models.openai.concurrency import Pace
+from rpsg.models.openai.rate_limit import ConcurrencyLimiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rpsg.models.openai.concurrency import Ticket
+    from rpsg.models.openai.rate_limit import Ticket
 
 
 @dataclass
@@ -93,7 +93,7 @@ def ask(
 ) -> Course:
     """Ask until ``count`` are answered; refused requests are asked again, after ``wait`` or half a second."""
     clock = [0.0]
-    pace = Pace(most, lambda: clock[0])
+    limiter = ConcurrencyLimiter(most, lambda: clock[0])
     course = Course()
     back: list[tuple[float, int, Ticket, bool]] = []
     again: list[float] = []
@@ -102,19 +102,19 @@ def ask(
     while course.answered < count:
         now = clock[0]
         due = 0.0 if fresh else (max(0.0, again[0] - now) if again else None)
-        ready = pace.ready()
+        ready = limiter.ready()
         wait_for = None if due is None or ready is None else max(due, ready)
         if wait_for == 0:
             if again and again[0] <= now:
                 heapq.heappop(again)
             else:
                 fresh -= 1
-            ticket = pace.send()
+            ticket = limiter.send()
             number += 1
-            no = refuses(now) or pace.under_way > slots
+            no = refuses(now) or limiter.under_way > slots
             takes = (refusal if no else latency) * jitter.uniform(0.9, 1.2)
             heapq.heappush(back, (now + takes, number, ticket, no))
-            course.at_once = max(course.at_once, pace.under_way)
+            course.at_once = max(course.at_once, limiter.under_way)
             continue
         soonest = back[0][0] if back else float("inf")
         clock[0] = min(soonest, now + wait_for) if wait_for is not None else soonest
@@ -124,10 +124,10 @@ def ask(
         if no:
             course.refused += 1
             asked = wait(clock[0]) if callable(wait) else wait
-            pace.refused(came, asked)
+            limiter.refused(came, asked)
             heapq.heappush(again, clock[0] + (asked if asked is not None else 0.5))
         else:
             course.answered += 1
-            pace.answered()
+            limiter.answered()
     course.seconds = clock[0]
     return course

@@ -150,6 +150,7 @@ def test_the_reply_of_a_server_that_cannot_is_taken_as_it_is() -> None:
     [
         ("<think>hm, hm</think>\n\nA text.", "A text."),
         ("hm, hm</think>A text.", "A text."),
+        ("[THINK]hm, hm[/THINK]A text.", "A text."),
         ("A text.<think>was that", "A text."),
         ("<thinking>a</thinking><think>b</think>A text.", "A text."),
     ],

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from tests.laws.test_embedder_laws import TEXTS
-from tests.laws.test_writer_laws import BATCH, WriterLaws, request
 from tests.models.openai.conftest import KEY
 
 from rpsg.errors import ModelError
 from rpsg.models.openai.embedder import ServerEmbedder
 from rpsg.models.openai.writer import ServerWriter
 from rpsg.protocols import Message, Request, Writer
+from rpsg.testing.laws.embedder import TEXTS
+from rpsg.testing.laws.writer import BATCH, WriterLaws, request
 
 if TYPE_CHECKING:
     from rpsg.plan import Server

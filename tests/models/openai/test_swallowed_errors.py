@@ -14,9 +14,9 @@ import pytest
 from tests.models.openai.asks import ASK
 from tests.models.openai.faulty import FaultyServer
 
-from rpsg.models.openai.exchange import Exchange
-from rpsg.models.openai.http_request import Client
-from rpsg.models.openai.retry import Asking
+from rpsg.models.openai.client import BatchClient
+from rpsg.models.openai.http_request import HttpClient
+from rpsg.models.openai.retry import RetryPolicy
 from rpsg.models.openai.writer import ServerWriter
 
 if TYPE_CHECKING:
@@ -34,10 +34,10 @@ def fails(*_: Any, **__: Any) -> Any:
 
 
 PLACES: dict[str, tuple[type, str]] = {
-    "opening the connections": (Client, "__init__"),
-    "sending": (Client, "post"),
-    "one attempt": (Asking, "attempt"),
-    "reading an answer": (Asking, "_read"),
+    "opening the connections": (HttpClient, "__init__"),
+    "sending": (HttpClient, "post"),
+    "one attempt": (RetryPolicy, "attempt"),
+    "reading an answer": (RetryPolicy, "_read"),
 }
 
 
@@ -53,20 +53,20 @@ def test_an_unexpected_error_reaches_whoever_waits_for_the_answers(
 
 
 def test_an_error_between_two_requests_reaches_whoever_waits_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Exchange, "_wait", fails)
+    monkeypatch.setattr(BatchClient, "_wait", fails)
     with FaultyServer() as server, pytest.RaisesGroup(OurOwnError):
         ServerWriter("m", server.settings()).write([ASK])
 
 
 def test_an_error_after_the_first_answers_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    read: Callable[..., Any] = Asking._read
+    read: Callable[..., Any] = RetryPolicy._read
     asked: list[int] = []
 
     def fails_at_the_third(self: Any, job: Any, *rest: Any) -> Any:
         asked.append(job.index)
         return read(self, job, *rest) if len(asked) < 3 else fails()
 
-    monkeypatch.setattr(Asking, "_read", fails_at_the_third)
+    monkeypatch.setattr(RetryPolicy, "_read", fails_at_the_third)
     with FaultyServer() as server:
         writer = ServerWriter("m", server.settings(concurrency=1))
         with pytest.raises(OurOwnError):

@@ -13,7 +13,7 @@ from tests.models.openai.asks import ASK
 
 from rpsg.errors import ModelError
 from rpsg.models.openai.endpoint import Address
-from rpsg.models.openai.http_request import Client, LostError, _wait
+from rpsg.models.openai.http_request import HttpClient, LostError, _wait
 from rpsg.models.openai.transport import target
 from rpsg.models.openai.writer import ServerWriter
 from rpsg.plan import Server
@@ -35,7 +35,7 @@ def posted(talk: Talk, *, url: str = "http", secure: ssl.SSLContext | None = Non
         server = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=secure)
         port = server.sockets[0].getsockname()[1]
         address = Address("", f"localhost:{port}", is_local=True)
-        async with server, Client(f"{url}://localhost:{port}/v1", {}, address, timeout=5) as client:
+        async with server, HttpClient(f"{url}://localhost:{port}/v1", {}, address, timeout=5) as client:
             return (await client.post(b"{}")).body
 
     return asyncio.run(run())

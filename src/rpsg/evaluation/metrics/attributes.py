@@ -4,7 +4,7 @@ Who disappears: the noisy counts a run paid for are laid beside what its corpus 
 
 Everything here is public: the counts are outputs of mechanisms that the ledger names. A value whose count
 is lost in the noise cannot be reproduced by anything that keeps the claim; this says which ones those are.
-Lengths are those of the texts, all other values those that the cards asked for (``stages.presence``).
+Lengths are those of the texts, all other values those that the cards asked for (``stages.resolution``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from rpsg.evaluation.inputs import UnavailableError
 from rpsg.evaluation.metrics.intervals import NORMAL, RESAMPLES, around, of_mean, of_share, resampled_means
-from rpsg.stages.presence import counted, is_seen
+from rpsg.stages.resolution import counted, is_seen
 from rpsg.stages.rng import stream
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from rpsg.evaluation.inputs import Inputs, Measure, NoisyCounts
+    from rpsg.evaluation.inputs import Inputs
+    from rpsg.release.coverage import NoisyCounts
+    from rpsg.results import Measure
 
     Floats = npt.NDArray[np.float64]
     from rpsg.evaluation.inputs import Texts

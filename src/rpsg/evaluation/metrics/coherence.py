@@ -32,8 +32,9 @@ from rpsg.textstats.words import WORD
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rpsg.evaluation.inputs import Inputs, Measure
+    from rpsg.evaluation.inputs import Inputs
     from rpsg.protocols import CountingScorer
+    from rpsg.results import Measure
 
 Floats = npt.NDArray[np.float64]
 #: Texts that are read at most, and words of each: minutes on two cores.

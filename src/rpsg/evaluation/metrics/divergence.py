@@ -22,7 +22,8 @@ from rpsg.textstats.words import encode, words
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rpsg.evaluation.inputs import Inputs, Measure
+    from rpsg.evaluation.inputs import Inputs
+    from rpsg.results import Measure
     from rpsg.textstats.words import Ints
 
     Distance = Callable[[npt.NDArray[np.float64], npt.NDArray[np.float64]], float]

@@ -16,7 +16,8 @@ from rpsg.textstats.self_bleu import scores_without
 from rpsg.textstats.words import encode, words
 
 if TYPE_CHECKING:
-    from rpsg.evaluation.inputs import Inputs, Measure, Texts
+    from rpsg.evaluation.inputs import Inputs, Texts
+    from rpsg.results import Measure
     from rpsg.textstats.words import Ints, Tokens
 
 VOWELS = re.compile(r"[aeiouy]+")

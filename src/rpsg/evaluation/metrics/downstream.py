@@ -17,7 +17,8 @@ from rpsg.evaluation.metrics.intervals import around_share, of_share, weights
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from rpsg.evaluation.inputs import Inputs, Measure, Texts
+    from rpsg.evaluation.inputs import Inputs, Texts
+    from rpsg.results import Measure
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

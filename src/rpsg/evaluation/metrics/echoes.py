@@ -13,7 +13,8 @@ from rpsg.textstats.echoes import all_echoes, has_placeholder
 from rpsg.textstats.repeats import OWN, SHARED, repeats
 
 if TYPE_CHECKING:
-    from rpsg.evaluation.inputs import Inputs, Measure
+    from rpsg.evaluation.inputs import Inputs
+    from rpsg.results import Measure
 
 MARKS = "marks of forms, instructions and chats"
 

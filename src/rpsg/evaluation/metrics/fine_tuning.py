@@ -15,15 +15,16 @@ import numpy as np
 
 from rpsg.errors import ModelError
 from rpsg.evaluation.inputs import Tested, UnavailableError
-from rpsg.models.transformers.loading import (
+from rpsg.models.transformers.weights import (
     as_model_errors,
+    find_weights,
     import_torch,
     import_transformers,
     load_model,
     load_tokenizer,
     quietly,
+    refuse_too_large,
 )
-from rpsg.models.transformers.weights import find_weights, refuse_too_large
 from rpsg.stages.rng import stream, text_seed
 
 if TYPE_CHECKING:

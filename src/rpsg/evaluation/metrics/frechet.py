@@ -16,7 +16,8 @@ from rpsg.evaluation.metrics.intervals import around_distance, from_jackknife, g
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rpsg.evaluation.inputs import Inputs, Measure, Texts
+    from rpsg.evaluation.inputs import Inputs, Texts
+    from rpsg.results import Measure
 
 Floats = npt.NDArray[np.float64]
 FEWEST_FOR_INTERVAL = 30

@@ -18,7 +18,7 @@ from rpsg.stages.rng import stream
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from rpsg.evaluation.inputs import Interval
+    from rpsg.results import Interval
 
 Floats = npt.NDArray[np.float64]
 RESAMPLES = 400

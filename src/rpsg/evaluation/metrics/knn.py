@@ -21,7 +21,8 @@ from rpsg.evaluation.metrics.intervals import STUDENT, around_share, from_jackkn
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from rpsg.evaluation.inputs import Inputs, Measure, Texts
+    from rpsg.evaluation.inputs import Inputs, Texts
+    from rpsg.results import Measure
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]

@@ -16,14 +16,15 @@ import numpy.typing as npt
 
 from rpsg.evaluation.inputs import Tested, UnavailableError
 from rpsg.evaluation.metrics.intervals import NORMAL, around, of_ratio
+from rpsg.evaluation.models import NGRAM
 from rpsg.textstats.words import Tokens, encode, word_marks
 
 if TYPE_CHECKING:
-    from rpsg.evaluation.inputs import Inputs, Measure
+    from rpsg.evaluation.inputs import Inputs
+    from rpsg.results import Measure
     from rpsg.textstats.words import Ints
 
 Floats = npt.NDArray[np.float64]
-NGRAM = "ngram"
 #: Unknown words share what discounting leaves over, as if the language had this many words, or as many as
 #: both corpora together where these have more: with fewer, the chances would sum to more than one.
 LANGUAGE = 65_536

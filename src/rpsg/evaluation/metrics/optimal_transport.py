@@ -11,7 +11,8 @@ from rpsg.evaluation.metrics.intervals import GROUPS, around, around_distance, g
 from rpsg.stages.rng import stream
 
 if TYPE_CHECKING:
-    from rpsg.evaluation.inputs import Inputs, Measure
+    from rpsg.evaluation.inputs import Inputs
+    from rpsg.results import Measure
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.floating]

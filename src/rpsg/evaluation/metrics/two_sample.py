@@ -25,7 +25,8 @@ from rpsg.textstats.words import word_marks
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rpsg.evaluation.inputs import Inputs, Measure
+    from rpsg.evaluation.inputs import Inputs
+    from rpsg.results import Measure
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

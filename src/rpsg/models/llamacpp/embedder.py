@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.errors import MissingExtraError, ModelError
-from rpsg.models.files import file_digest
+from rpsg.models.download import file_digest
 from rpsg.models.gguf import read_header
 from rpsg.models.hardware import available_memory, cores
 

@@ -1,8 +1,8 @@
-"""Keeps the slots of some servers full: who writes what, in which order, and with which shared prefix.
+"""Keeps the slots of some servers full: which slot writes what, in which order, and with which shared prefix.
 
-Requests that begin alike stand together, so that what they share is computed once, saved, and read into
-each slot in milliseconds. Among them the longest go first: the last ones to land are then short, and no
-slot stands idle for long. Private requests share nothing over the disk; those with the same prompt go to the
+Requests with the same beginning follow each other, so that their prefix is computed once, saved, and read
+into each slot in milliseconds. Among them the longest go first: the last ones to finish are then short, and
+no slot is idle for long. Private requests share nothing over the disk; those with the same prompt go to the
 same slot one after the other, whose memory still holds what they share.
 """
 
@@ -39,7 +39,7 @@ class SlotServer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class QueuedRequest:
     """One request, its place in the caller's list, and the beginning it shares (None: none worth it)."""
 
     index: int
@@ -47,29 +47,29 @@ class Job:
     shared: str | None
 
 
-def line_up(requests: Sequence[Request]) -> list[Job]:
-    """The requests in the order in which they should be written."""
+def in_order(requests: Sequence[Request]) -> list[QueuedRequest]:
+    """The requests in the order in which to write them."""
     groups: dict[Group, list[int]] = {}
     for index, request in enumerate(requests):
         groups.setdefault(request.messages[:-1], []).append(index)
-    jobs: list[Job] = []
+    queued: list[QueuedRequest] = []
     for members in groups.values():
         shared = _shared_beginning([requests[index] for index in members])
         longest_first = sorted(members, key=lambda index: -requests[index].max_tokens)
-        jobs += [Job(index, requests[index], shared) for index in longest_first]
-    return jobs
+        queued += [QueuedRequest(index, requests[index], shared) for index in longest_first]
+    return queued
 
 
-def bundles(jobs: Sequence[Job], most: int) -> list[list[Job]]:
-    """The jobs as what one slot takes at a time: one, or up to ``most`` private ones with the same prompt."""
-    taken: list[list[Job]] = []
-    for job in jobs:
+def batches(queued: Sequence[QueuedRequest], most: int) -> list[list[QueuedRequest]]:
+    """What one slot takes at a time: one request, or up to ``most`` private ones with the same prompt."""
+    taken: list[list[QueuedRequest]] = []
+    for one in queued:
         last = taken[-1] if taken else []
-        alike = bool(last) and job.request.private and job.request.messages == last[0].request.messages
+        alike = bool(last) and one.request.private and one.request.messages == last[0].request.messages
         if alike and len(last) < most:
-            last.append(job)
+            last.append(one)
         else:
-            taken.append([job])
+            taken.append([one])
     return taken
 
 
@@ -91,7 +91,7 @@ class _Prefix:
     saved: bool = False
 
 
-class Prefixes:
+class PrefixCache:
     """The shared beginnings saved so far. The first slot that needs one computes it, the others wait."""
 
     def __init__(self, folder: Path) -> None:
@@ -101,22 +101,24 @@ class Prefixes:
         self._lock = threading.Lock()
         self._count = 0
 
-    def provide(self, job: Job, server: SlotServer, place: tuple[int, int], stopped: threading.Event) -> None:
-        """See that the slot at ``place`` (server, slot) holds the beginning that ``job`` shares."""
-        if job.shared is None:
+    def provide(
+        self, request: QueuedRequest, server: SlotServer, place: tuple[int, int], stopped: threading.Event
+    ) -> None:
+        """See that the slot at ``place`` (server, slot) holds the beginning that ``request`` shares."""
+        if request.shared is None:
             self._held.pop(place, None)  # what it held makes room for this prompt
             return
-        if self._held.get(place) == job.shared:
+        if self._held.get(place) == request.shared:
             return
-        prefix, mine = self._enter(job.shared)
+        prefix, mine = self._enter(request.shared)
         if mine:
-            self._compute(prefix, job, server, place[1], stopped)
+            self._compute(prefix, request, server, place[1], stopped)
         else:
             while not prefix.ready.wait(0.1) and not stopped.is_set():
                 pass
             if prefix.saved:
                 server.restore(place[1], prefix.name)
-        self._held[place] = job.shared
+        self._held[place] = request.shared
 
     def _enter(self, shared: str) -> tuple[_Prefix, bool]:
         with self._lock:
@@ -130,10 +132,10 @@ class Prefixes:
             return prefix, True
 
     def _compute(
-        self, prefix: _Prefix, job: Job, server: SlotServer, slot: int, stopped: threading.Event
+        self, prefix: _Prefix, request: QueuedRequest, server: SlotServer, slot: int, stopped: threading.Event
     ) -> None:
         try:
-            first_token = replace(job.request, max_tokens=1)
+            first_token = replace(request.request, max_tokens=1)
             reply = server.reply(first_token, slot, stopped.is_set)
             prefix.saved = reply.finish != "error" and server.save(slot, prefix.name)
         finally:
@@ -143,10 +145,10 @@ class Prefixes:
             prefix.ready.set()
 
 
-class Crew:
-    """One worker a slot, all fed from one line. ``slots`` is the number of slots of each server."""
+class SlotScheduler:
+    """One worker a slot, all fed from one queue. ``slots`` is the number of slots of each server."""
 
-    def __init__(self, servers: Sequence[SlotServer], slots: int, prefixes: Prefixes) -> None:
+    def __init__(self, servers: Sequence[SlotServer], slots: int, prefixes: PrefixCache) -> None:
         self._servers = servers
         self._places = [(server, slot) for slot in range(slots) for server in range(len(servers))]
         self._prefixes = prefixes
@@ -156,11 +158,11 @@ class Crew:
 
         Leaving the loop early, by an error or Ctrl-C, stops every worker at its next token.
         """
-        line = deque(bundles(line_up(requests), max(1, len(requests) // len(self._places))))
+        queue = deque(batches(in_order(requests), max(1, len(requests) // len(self._places))))
         landed: SimpleQueue[tuple[int, Reply | ServerGoneError]] = SimpleQueue()
         stopped = threading.Event()
         workers = [
-            threading.Thread(target=self._write, args=(place, line, landed, stopped), daemon=True)
+            threading.Thread(target=self._write, args=(place, queue, landed, stopped), daemon=True)
             for place in self._places[: len(requests)]
         ]
         for worker in workers:
@@ -178,24 +180,24 @@ class Crew:
     def _write(
         self,
         place: tuple[int, int],
-        line: deque[list[Job]],
+        queue: deque[list[QueuedRequest]],
         landed: SimpleQueue[tuple[int, Reply | ServerGoneError]],
         stopped: threading.Event,
     ) -> None:
         server = self._servers[place[0]]
         while not stopped.is_set():
             try:
-                bundle = line.popleft()
+                batch = queue.popleft()
             except IndexError:
                 return
-            for job in bundle:
+            for request in batch:
                 if stopped.is_set():
                     return
                 try:
-                    self._prefixes.provide(job, server, place, stopped)
-                    landed.put((job.index, server.reply(job.request, place[1], stopped.is_set)))
+                    self._prefixes.provide(request, server, place, stopped)
+                    landed.put((request.index, server.reply(request.request, place[1], stopped.is_set)))
                 except ServerGoneError as error:
-                    landed.put((job.index, error))
+                    landed.put((request.index, error))
                     return
 
 

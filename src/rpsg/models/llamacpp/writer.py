@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal
 
 from rpsg.errors import ModelError, RpsgError
 from rpsg.models.documents import MARK
-from rpsg.models.files import file_digest
+from rpsg.models.download import file_digest
 from rpsg.models.gguf import GgufHeader, read_header
 from rpsg.models.hardware import available_memory, cores
-from rpsg.models.llamacpp.scheduler import Crew, Prefixes
+from rpsg.models.llamacpp.scheduler import PrefixCache, SlotScheduler
 from rpsg.models.llamacpp.server import NARROW, LlamaServer, ServerGoneError
 from rpsg.protocols import Reply
 
@@ -74,7 +74,7 @@ class LlamaCppWriter:
         self._threads = threads or cores()
         self._servers, self._slots = _fit(self._path, self._header, slots, self._threads, self._context)
         self._verbose = verbose
-        self._crew: Crew | None = None
+        self._scheduler: SlotScheduler | None = None
 
     @property
     def name(self) -> str:
@@ -108,12 +108,12 @@ class LlamaCppWriter:
 
     def close(self) -> None:
         """Free the weights; a later ``write`` loads them again."""
-        if self._crew is not None:
+        if self._scheduler is not None:
             self._release()
-            self._crew = None
+            self._scheduler = None
 
-    def _loaded(self) -> Crew:
-        if self._crew is None:
+    def _loaded(self) -> SlotScheduler:
+        if self._scheduler is None:
             state = tempfile.TemporaryDirectory(prefix="rpsg-", ignore_cleanup_errors=True)
             servers: list[LlamaServer] = []
             self._release = weakref.finalize(self, _release, servers, state)
@@ -122,8 +122,8 @@ class LlamaCppWriter:
             except RpsgError:
                 self._release()
                 raise
-            self._crew = Crew(servers, self._slots, Prefixes(Path(state.name)))
-        return self._crew
+            self._scheduler = SlotScheduler(servers, self._slots, PrefixCache(Path(state.name)))
+        return self._scheduler
 
     def _start(self, state: Path) -> LlamaServer:
         return LlamaServer(

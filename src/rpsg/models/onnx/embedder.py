@@ -18,14 +18,13 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rpsg.errors import ModelError
-from rpsg.models.files import file_digest
+from rpsg.errors import MissingExtraError, ModelError
+from rpsg.models.download import file_digest
 from rpsg.models.hardware import cores
 from rpsg.models.onnx.session import open_session
-from rpsg.models.tokens import open_tokenizer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import numpy as np
     import numpy.typing as npt
@@ -129,3 +128,21 @@ def _damaged(file: Path) -> ModelError:
         f"The embedder's file {file.name} is damaged.",
         hint="Check it with: rpsg models check minilm-onnx",
     )
+
+
+def open_tokenizer(file: Path, *, extra: str, damaged: Callable[[Path], ModelError]) -> Any:
+    """The tokenizer in ``file``, which neither pads nor cuts.
+
+    Raises MissingExtraError naming ``extra`` without the package; what ``damaged`` gives for a bad file.
+    """
+    try:
+        from tokenizers import Tokenizer  # noqa: PLC0415 - optional package
+    except ImportError:
+        raise MissingExtraError(extra, "tokenizers") from None
+    try:
+        tokenizer = Tokenizer.from_str(file.read_text(encoding="utf-8"))
+    except Exception as error:  # the package raises bare Exception for a bad file
+        raise damaged(file) from error
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer

@@ -1,5 +1,6 @@
-"""A BERT of floating-point weights as an ONNX graph that multiplies in whole numbers of 8 bits.
+"""The default embedder computed in whole numbers of 8 bits: over twice as fast on a processor.
 
+A BERT of floating-point weights becomes an ONNX graph that multiplies in whole numbers.
 For each text, what goes into a product is put on 256 steps between its own smallest and largest number, and
 each column of weights on steps of its own (dynamic quantization with weights per channel, as in Wu et al.,
 "Integer quantization for deep learning inference", 2020, sections 3 and 4). Attention, norms and sums stay
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rpsg.errors import MissingExtraError, ModelError
+from rpsg.models.onnx.embedder import OnnxEmbedder
+from rpsg.models.onnx.session import open_session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -178,3 +181,37 @@ def _damaged(file: Path) -> ModelError:
         f"The embedder's file {file.name} is damaged or not that of a BERT.",
         hint="Bring the default embedder's weights again with: rpsg models pull minilm-torch",
     )
+
+
+class Int8Embedder(OnnxEmbedder):
+    """Rows of a BERT in ``folder`` whose sentence vector is the mean over tokens, e.g. all-MiniLM-L6-v2.
+
+    The folder has ``model.safetensors``, ``tokenizer.json`` and ``config.json``. The rows are not those of
+    ``OnnxEmbedder`` but near them (cosine .99), so compare no figure of the one with one of the other.
+
+    Raises MissingExtraError without the packages, ModelError when files are missing, damaged or of a model
+    of another form.
+    """
+
+    _kind = "int8"
+    _files = (WEIGHTS, "tokenizer.json", CONFIG)
+    _asset = "minilm-torch"
+
+    def _open(self, max_tokens: int) -> tuple[Any, int]:
+        _refuse_other_pooling(self._folder)
+        graph, most = int8_model(self._folder)
+        damaged = ModelError(
+            f"onnxruntime cannot compute the graph made of {self._folder.name}.",
+            hint="Take --embedder minilm, or: pip install --upgrade onnxruntime",
+        )
+        return open_session(graph, damaged=damaged), min(max_tokens, most)
+
+
+def _refuse_other_pooling(folder: Path) -> None:
+    """ModelError when the folder says that a sentence is something else than the mean over its tokens."""
+    file = folder / "1_Pooling" / "config.json"
+    if file.is_file() and '"pooling_mode_mean_tokens": true' not in file.read_text(encoding="utf-8"):
+        raise ModelError(
+            f"The model in {folder} does not take the mean over tokens, which int8 does.",
+            hint=f"Take --embedder st:{folder}",
+        )

@@ -1,4 +1,7 @@
-"""A request in the words of the two APIs, and the check whether a server goes on from a beginning."""
+"""Requests for texts in the terms of the two APIs, how an answer is read, and a probe for continuation.
+
+An answer holds exactly one text, or there is a reason why it holds none.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +12,37 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.models.documents import document_of
 from rpsg.models.openai.capabilities import without
-from rpsg.models.openai.replies import UnusableError, read_reply
+from rpsg.models.thoughts import split_thoughts
+from rpsg.protocols import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rpsg.protocols import Reply, Request
+    from rpsg.protocols import Request
 
-# What every server can take as a seed: a positive 32-bit number.
+#: The answer ended before the model had finished thinking.
+CUT_WHILE_THINKING = "cut while thinking"
+#: What the server reports although its status says that all is well.
+AN_ERROR = "an error in place of an answer"
+_MALFORMED = "the answer is not as the API says"
+# What every server accepts as a seed: a positive 32-bit number.
 _SEEDS = 2**31 - 1
-# More stop sequences are refused by OpenAI; those left out are applied to what comes back.
-_MOST_STOPS = 4
-# How many answers are remembered to see one that is given twice.
+# OpenAI refuses more stop sequences; those left out are applied to the answer.
+_MAX_STOPS = 4
+# How many answers are remembered, to notice one that is given twice.
 _REMEMBERED = 10_000
 
 
-class Writing:
-    """The questions of one batch; ``continues``: the server goes on from an answer that has begun."""
+class UnusableError(Exception):
+    """An answer that holds no text. The reason never quotes the answer."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class ChatRequests:
+    """The requests of one batch. ``continues``: the server continues an answer that was begun for it."""
 
     def __init__(
         self,
@@ -35,7 +52,7 @@ class Writing:
         *,
         continues: bool,
     ) -> None:
-        # Of the completions API, documents: a prompt, and the stops that its form needs.
+        # For the completions API, documents: a prompt, and the stops that its form needs.
         self._requests = requests if api == "chat" else [document_of(request) for request in requests]
         self._model = model
         self._api = api
@@ -53,7 +70,7 @@ class Writing:
             "seed": request.seed % _SEEDS,
         }
         if request.stop:
-            question["stop"] = list(request.stop[:_MOST_STOPS])
+            question["stop"] = list(request.stop[:_MAX_STOPS])
         if self._api == "completions":
             return {**question, "prompt": request.messages[0].content}
         messages = [{"role": m.role, "content": m.content} for m in request.messages]
@@ -64,9 +81,9 @@ class Writing:
 
     def read(self, index: int, answer: dict[str, Any], changes: frozenset[str]) -> Reply:
         request = self._requests[index]
-        cuts = without("stop") in changes or len(request.stop) > _MOST_STOPS
+        cuts = without("stop") in changes or len(request.stop) > _MAX_STOPS
         reply = read_reply(answer, request, continues=self._continues, cuts=cuts)
-        self._refuse_again(answer.get("id"), reply.text, request)
+        self._refuse_repeated(answer.get("id"), reply.text, request)
         return reply
 
     def declined(self, index: int, refusal: bytes) -> Reply | None:  # noqa: ARG002 - a refusal is no reply
@@ -75,10 +92,10 @@ class Writing:
     def is_public(self, index: int) -> bool:
         return not self._requests[index].private
 
-    def _refuse_again(self, name: object, text: str, request: Request) -> None:
-        """An answer to another request, under its own id and word for word, is not an answer to this one.
+    def _refuse_repeated(self, name: object, text: str, request: Request) -> None:
+        """UnusableError for the answer to another request: one with the same id and the same text.
 
-        The id alone shows nothing: some servers draw it from a thousand numbers.
+        The id alone proves nothing: some servers draw it from a thousand numbers.
         """
         if not isinstance(name, str) or not name:
             return
@@ -90,11 +107,11 @@ class Writing:
             self._seen.pop(self._order.popleft(), None)
 
 
-class Probe:
-    """One question that only a server refuses which can go on from the beginning of an answer.
+class ContinuationProbe:
+    """One request that only a server refuses which can continue an answer that was begun for it.
 
-    Such a server knows two switches that exclude each other: begin a new answer, go on with the last one.
-    Asked for both, it says so, before anything is generated. Others do not know them, and refuse them as
+    Such a server knows two switches that exclude each other: begin a new answer, continue the last one.
+    Asked for both, it refuses before it generates anything. Others do not know them, and refuse them as
     unknown or answer with the one token that is asked for.
     """
 
@@ -121,3 +138,102 @@ class Probe:
 
     def is_public(self, index: int) -> bool:  # noqa: ARG002 - there is one
         return True
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """The JSON object in ``body``; UnusableError when there is none."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        start = body[:200].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+        if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+            reason = "a web page in place of an answer: base_url leads elsewhere"
+        elif start.startswith((b"data:", b"event:", b": ")):
+            reason = "a stream in place of one answer"
+        else:
+            reason = "the answer is not JSON"
+        raise UnusableError(reason) from None
+    if not isinstance(value, dict):
+        raise UnusableError(_MALFORMED)
+    return value
+
+
+def read_reply(answer: dict[str, Any], request: Request, *, continues: bool, cuts: bool) -> Reply:
+    """The reply in an answer of either API; UnusableError when there is none.
+
+    ``continues``: the server was asked to continue ``request.begins``; some repeat these words and some do
+    not, the reply holds them once. ``cuts``: the server knows no stop sequences, so they are applied here.
+    """
+    choice = _choice(answer)
+    finish = choice.get("finish_reason")
+    said = _text_of(choice)
+    text, _ = split_thoughts(said)
+    if text != said:
+        text = text.strip()
+    if not text.strip():
+        raise UnusableError(_why_empty(answer, choice, said, str(finish)))
+    if continues and request.begins:
+        repeated = text.lstrip()
+        text = repeated if repeated.startswith(request.begins.lstrip()) else request.begins + text
+    ended: Literal["stop", "length"] = "length" if finish == "length" else "stop"
+    start = len(request.begins) if text.startswith(request.begins) else 0
+    stops = [at for mark in request.stop if cuts and mark and (at := text.find(mark, start)) >= 0]
+    if stops:
+        text, ended = text[: min(stops)], "stop"
+    usage = answer.get("usage")
+    counts = (
+        (usage.get(name) for name in ("prompt_tokens", "completion_tokens"))
+        if isinstance(usage, dict)
+        else (0, 0)
+    )
+    prompt, completion = (count if type(count) is int and count > 0 else 0 for count in counts)
+    return Reply(text, ended, prompt, completion)
+
+
+def _choice(answer: dict[str, Any]) -> dict[str, Any]:
+    choices = answer.get("choices")
+    if not isinstance(choices, list):
+        raise UnusableError(AN_ERROR if "error" in answer else _MALFORMED)
+    if not choices:
+        raise UnusableError("an answer without choices")
+    choice = choices[0]
+    if not isinstance(choice, dict):
+        raise UnusableError(_MALFORMED)
+    if choice.get("finish_reason") == "content_filter":
+        raise UnusableError("the server's content filter")
+    if choice.get("finish_reason") in {"tool_calls", "function_call"}:
+        raise UnusableError("a call of a tool in place of a text")
+    return choice
+
+
+def _text_of(choice: dict[str, Any]) -> str:
+    """The text of a choice as it came."""
+    if "message" not in choice:
+        if not isinstance(choice.get("text"), str):
+            raise UnusableError(_MALFORMED)
+        return str(choice["text"])
+    message = choice["message"]
+    if not isinstance(message, dict):
+        raise UnusableError(_MALFORMED)
+    if message.get("refusal"):
+        raise UnusableError("the model refused")
+    content = message.get("content")
+    if isinstance(content, list):
+        content = "".join(
+            p["text"] for p in content if isinstance(p, dict) and isinstance(p.get("text"), str)
+        )
+    if content is not None and not isinstance(content, str):
+        raise UnusableError(_MALFORMED)
+    return content or ""
+
+
+def _why_empty(answer: dict[str, Any], choice: dict[str, Any], said: str, finish: str) -> str:
+    usage = answer.get("usage")
+    details = usage.get("completion_tokens_details") if isinstance(usage, dict) else None
+    counted = isinstance(details, dict) and bool(details.get("reasoning_tokens"))
+    message = choice.get("message")
+    apart = isinstance(message, dict) and bool(message.get("reasoning_content") or message.get("reasoning"))
+    thought = counted or apart or split_thoughts(said)[0] != said
+    if thought and (finish == "length" or said.strip()):
+        return CUT_WHILE_THINKING
+    return "only thoughts and no text" if thought else "an empty text"

@@ -1,32 +1,44 @@
-"""What a writer and an embedder of one server share: where it is, how fast it goes, what it cannot do."""
+"""What a writer and an embedder of one server share, and how a batch of requests is sent to it.
+
+A batch is sent on one event loop in a thread of its own, as many requests at once as the server can take,
+each until it is answered or has failed. Answers are handed to the calling thread, which may stop at any
+moment. An answer that has come and is not yet taken counts as under way, so what a killed process can lose
+is never more than ``concurrency``.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
-from typing import TYPE_CHECKING, TypeVar
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from rpsg.models.openai.concurrency import Pace
 from rpsg.models.openai.endpoint import address_of, headers_of, url_of
-from rpsg.models.openai.exchange import Exchange
-from rpsg.models.openai.http_request import Client
-from rpsg.models.openai.response_class import Asker
-from rpsg.models.openai.retry import Asking, Memory, Terms
+from rpsg.models.openai.http_request import HttpClient
+from rpsg.models.openai.rate_limit import ConcurrencyLimiter
+from rpsg.models.openai.response_class import RequestContext
+from rpsg.models.openai.retry import RequestQueue, RetryConfig, RetryPolicy, ServerState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from rpsg.models.openai.endpoint import Kind
-    from rpsg.models.openai.retry import Questions
+    from rpsg.models.openai.rate_limit import Ticket
+    from rpsg.models.openai.retry import Dropped, PendingRequest, Questions
     from rpsg.plan import Server
     from rpsg.protocols import Endpoint
 
 Read = TypeVar("Read")
 
 MIN_PATIENCE = 300.0
+# Seconds until the thread is left behind, and between two looks whether an answer was taken.
+_LEAVE_SECONDS = 5.0
+_LOOK_SECONDS = 0.002
 
 
-class Connection:
-    """One model on one server; kept for as long as it is asked. Errors as ``address_of``."""
+class ServerClient:
+    """One model on one server, and what was learned about it. Errors as ``address_of``."""
 
     def __init__(
         self, model: str, server: Server, kind: Kind, first_pause: float, concurrency: int | None = None
@@ -38,54 +50,154 @@ class Connection:
         self._kind = kind
         self._concurrency = concurrency or server.concurrency
         patience = max(MIN_PATIENCE, 2 * server.timeout)
-        self._terms = Terms(server.retries, patience, first_pause)
-        self._memory = Memory(Pace(self._concurrency, time.monotonic))
+        self._config = RetryConfig(server.retries, patience, first_pause)
+        self._state = ServerState(ConcurrencyLimiter(self._concurrency, time.monotonic))
 
     @property
     def learned(self) -> tuple[str, ...]:
-        return tuple(sorted(self._memory.capabilities.kept))
+        return tuple(sorted(self._state.capabilities.kept))
 
     def tell_trouble(self, note: Callable[[str], None]) -> None:
-        """Have ``note`` told, once, of the first failure of a server that has not answered yet."""
-        self._memory.note = note
+        """Have ``note`` called once, at the first failure of a server that has not answered yet."""
+        self._state.note = note
 
-    def exchange(self, questions: Questions[Read], task: str, count: int) -> Exchange[Read]:
+    def batch(self, questions: Questions[Read], task: str, count: int) -> BatchClient[Read]:
         """A batch of ``count`` questions for ``task``, as in "chat/completions"."""
-        asker = Asker(self.address.host, self._model, self._server.key_env)
-        asking = Asking(questions, lambda: self._client(task), asker, self._terms, self._memory)
-        return Exchange(asking, count, self._concurrency)
 
-    def _client(self, task: str) -> Client:
-        return Client(
-            url_of(self._kind, self.address, self._server, self._model, task),
-            headers_of(self._kind, self._server),
-            self.address,
-            timeout=self._server.timeout,
-        )
+        def connect() -> HttpClient:
+            return HttpClient(
+                url_of(self._kind, self.address, self._server, self._model, task),
+                headers_of(self._kind, self._server),
+                self.address,
+                timeout=self._server.timeout,
+            )
+
+        context = RequestContext(self.address.host, self._model, self._server.key_env)
+        policy = RetryPolicy(questions, connect, context, self._config, self._state)
+        return BatchClient(policy, count, self._concurrency)
 
 
-class Served:
+class ServerModel:
     """What is known of a model behind a server: its name, where it is, who sees what it is asked."""
 
-    _connection: Connection
+    _client: ServerClient
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name})"
 
     @property
     def name(self) -> str:
-        return self._connection.name
+        return self._client.name
 
     @property
     def endpoint(self) -> Endpoint:
-        return self._connection.address.endpoint
+        return self._client.address.endpoint
 
     @property
     def host(self) -> str:
         """Who sees the texts: the host, with its port if the address names one."""
-        return self._connection.address.host
+        return self._client.address.host
 
     @property
     def learned(self) -> tuple[str, ...]:
         """How requests are changed because the server refused them as they were."""
-        return self._connection.learned
+        return self._client.learned
+
+
+class BatchClient(Generic[Read]):
+    """One batch of ``count`` questions; ``results`` gives the answers as they come."""
+
+    def __init__(self, policy: RetryPolicy[Read], count: int, concurrency: int) -> None:
+        self._policy = policy
+        self._limiter = policy.limiter
+        self._concurrency = concurrency
+        self._queue = RequestQueue(count)
+        self._unfinished = count
+        self._landed: SimpleQueue[tuple[int, Read | Dropped] | BaseException | None] = SimpleQueue()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._main: asyncio.Task[None] | None = None
+        self._stopped = False
+
+    def results(self) -> Generator[tuple[int, Read | Dropped], None, None]:
+        """(index, what was read or why not), each index once.
+
+        To be closed: leaving the loop early, by an error or Ctrl-C, then drops what is under way at once.
+
+        Raises:
+            ModelError: no request can succeed, or the server was out of order for too long.
+        """
+        thread = threading.Thread(target=self._work, name="rpsg-server", daemon=True)
+        thread.start()
+        try:
+            while (landed := self._landed.get()) is not None:
+                if isinstance(landed, BaseException):
+                    raise landed
+                yield landed
+        finally:
+            self._stop()
+            thread.join(_LEAVE_SECONDS)
+
+    def _stop(self) -> None:
+        """Ask the thread to leave; it may have left already."""
+        self._stopped = True
+        loop, main = self._loop, self._main
+        if loop is None or main is None:
+            return
+        try:
+            loop.call_soon_threadsafe(main.cancel)
+        except RuntimeError:
+            return  # closed already
+
+    # -- the thread of the event loop ---------------------------------------------------------------------
+
+    def _work(self) -> None:
+        try:
+            asyncio.run(self._drive())
+        except asyncio.CancelledError:
+            return
+        except BaseException as error:  # noqa: BLE001 - raised again in the calling thread
+            self._landed.put(error)
+        finally:
+            self._limiter.forget()
+            self._landed.put(None)
+
+    async def _drive(self) -> None:
+        self._loop, self._main = asyncio.get_running_loop(), asyncio.current_task()
+        moved = asyncio.Event()
+        async with self._policy.connect() as client, asyncio.TaskGroup() as group:
+            while self._unfinished and not self._stopped:
+                wait = self._wait(self._loop.time())
+                if wait == 0:
+                    request = self._queue.take(self._loop.time())
+                    group.create_task(self._attempt(client, request, self._limiter.send(), moved))
+                    continue
+                moved.clear()
+                try:
+                    async with asyncio.timeout(wait):
+                        await moved.wait()
+                except TimeoutError:
+                    continue
+
+    def _wait(self, now: float) -> float | None:
+        """Seconds until a request can go out; None: not before another has come back."""
+        untaken = self._landed.qsize()
+        if untaken and self._limiter.under_way + untaken >= self._concurrency:
+            return _LOOK_SECONDS
+        due, ready = self._queue.due(now), self._limiter.ready()
+        return None if due is None or ready is None else max(due, ready)
+
+    async def _attempt(
+        self, client: HttpClient, request: PendingRequest, ticket: Ticket, moved: asyncio.Event
+    ) -> None:
+        try:
+            outcome = await self._policy.attempt(client, request, ticket)
+        except Exception as error:  # noqa: BLE001 - raised again in the calling thread
+            self._landed.put(error)
+        else:
+            if isinstance(outcome, float):
+                self._queue.put_back(request, asyncio.get_running_loop().time() + outcome)
+            else:
+                self._unfinished -= 1
+                self._landed.put((request.index, outcome))
+        finally:
+            moved.set()

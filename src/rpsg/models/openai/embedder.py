@@ -1,8 +1,8 @@
 """An embedder behind an OpenAI-compatible server (``/embeddings``).
 
-Where it is on this machine it may be given private texts, and a record's vote must then be a function of
-that record alone. Many servers compute a text a little differently in company, so a local one is asked for
-one text at a time, and one after the other; another one for many at once.
+A server on this machine may be given private texts, and a record's vote must be a function of that record
+alone. Many servers compute a text a little differently in a batch, so a local one gets one text at a time,
+one after the other. Any other server gets many at once.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rpsg.errors import ModelError
-from rpsg.models.openai.client import Connection, Served
-from rpsg.models.openai.replies import UnusableError
+from rpsg.models.openai.chat import UnusableError
+from rpsg.models.openai.client import ServerClient, ServerModel
 from rpsg.models.openai.retry import Dropped
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _BATCH = 64
 
 
-class ServerEmbedder(Served):
+class ServerEmbedder(ServerModel):
     """Rows from ``model`` on the server that the plan's section ``[server]`` describes.
 
     batch: texts in one request, concurrency: requests at once (default: 1 and 1 on this machine, else 64
@@ -49,11 +49,11 @@ class ServerEmbedder(Served):
         concurrency: int | None = None,
         first_pause: float = 0.5,
     ) -> None:
-        probe = Connection(model, server, kind, first_pause)
+        probe = ServerClient(model, server, kind, first_pause)
         alone = 1 if probe.address.is_local else None
         self._model = model
         self._batch = batch or alone or _BATCH
-        self._connection = Connection(model, server, kind, first_pause, concurrency or alone)
+        self._client = ServerClient(model, server, kind, first_pause, concurrency or alone)
         self._dim = 0
 
     @property
@@ -89,10 +89,10 @@ class ServerEmbedder(Served):
         return rows[0]
 
     def _rows(self, texts: Sequence[str]) -> list[Rows | None]:
-        """One row a text; None for one that the server has none for even when it was asked alone.
+        """One row a text; None where the server gives none even for the text alone.
 
-        That is no error: whether a run goes on must not hang on one record. The server itself is tried with
-        a public word.
+        That is no error: whether a run continues must not depend on one record. The server itself is tried
+        with a public word.
         """
         rows: list[Rows | None] = [None] * len(texts)
         batches = [
@@ -111,8 +111,8 @@ class ServerEmbedder(Served):
             return []
         declined = []
         questions = _Embedding(texts, batches, self._model)
-        exchange = self._connection.exchange(questions, "embeddings", len(batches))
-        with closing(exchange.results()) as results:
+        sent = self._client.batch(questions, "embeddings", len(batches))
+        with closing(sent.results()) as results:
             for number, landed in results:
                 if isinstance(landed, Dropped):
                     declined.append(batches[number])

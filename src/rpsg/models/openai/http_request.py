@@ -1,7 +1,7 @@
 """One question over HTTP: sent whole, answered whole, within one deadline and one size.
 
-What is not an answer is a ``LostError`` with a short reason. No message of the libraries below is passed on,
-for it may hold what was sent.
+A question without an answer is a ``LostError`` with a short reason. No message of the libraries below is
+passed on, because it may quote what was sent.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from types import ModuleType, TracebackType
 
     from rpsg.models.openai.endpoint import Address
-    from rpsg.models.openai.transport import Target, Wire
+    from rpsg.models.openai.transport import Connection, Target
 
 _CONNECT_SECONDS = 15.0
 
 
 class LostError(Exception):
-    """No answer came. ``overload``: the server may have too much to do; ``final``: asking again is no use."""
+    """No answer came. ``overload``: the server may have too much to do; ``final``: another try is no use."""
 
     def __init__(self, reason: str, *, overload: bool = False, final: bool = False) -> None:
         super().__init__(reason)
@@ -42,17 +42,17 @@ class Answer:
     wait: float | None = None
 
 
-class Client:
+class HttpClient:
     """Connections to ``url``, open within ``async with``. ``timeout``: seconds for one whole question."""
 
     def __init__(self, url: str, headers: Mapping[str, str], address: Address, *, timeout: float) -> None:
-        self._library = _wire()
+        self._library = _transport()
         # A proxy of the environment must not see what stays on this machine.
         self._target: Target = self._library.target(url, headers, proxies=not address.is_local)
         self._host = address.host
         self._timeout = timeout
-        self._wires: list[Wire] = []
-        self._free: list[Wire] = []
+        self._connections: list[Connection] = []
+        self._free: list[Connection] = []
 
     async def __aenter__(self) -> Self:
         return self
@@ -60,8 +60,8 @@ class Client:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for wire in self._wires:
-            wire.close()
+        for connection in self._connections:
+            connection.close()
         await asyncio.sleep(0)  # the sockets are closed in the next turn of the loop
 
     async def post(self, body: bytes) -> Answer:
@@ -71,10 +71,10 @@ class Client:
             LostError: none came whole.
             ModelError: the server could not show that it is who it should be.
         """
-        wire = self._free.pop() if self._free else self._another()
+        connection = self._free.pop() if self._free else self._connect()
         try:
             async with asyncio.timeout(self._timeout):
-                status, headers, received = await wire.ask(body)
+                status, headers, received = await connection.ask(body)
         except TimeoutError:
             raise LostError("no answer in time", overload=True) from None
         except self._library.UnreachableError as error:
@@ -87,21 +87,22 @@ class Client:
             most = self._library.MOST_BYTES // 10**6
             raise LostError(f"the answer is longer than {most} MB", final=True) from None
         finally:
-            self._free.append(wire)
+            self._free.append(connection)
         return Answer(status, received, _wait(headers))
 
-    def _another(self) -> Wire:
-        wire: Wire = self._library.Wire(self._target, min(_CONNECT_SECONDS, self._timeout))
-        self._wires.append(wire)
-        return wire
+    def _connect(self) -> Connection:
+        seconds = min(_CONNECT_SECONDS, self._timeout)
+        connection: Connection = self._library.Connection(self._target, seconds)
+        self._connections.append(connection)
+        return connection
 
 
-def _wire() -> ModuleType:
+def _transport() -> ModuleType:
     try:
-        from rpsg.models.openai import transport as wire  # noqa: PLC0415 - optional packages
+        from rpsg.models.openai import transport  # noqa: PLC0415 - optional packages
     except ImportError:
         raise MissingExtraError("server", "h11") from None
-    return wire
+    return transport
 
 
 def _wait(headers: Mapping[str, str]) -> float | None:

@@ -1,13 +1,17 @@
-"""How many requests a second a server takes, found out from its refusals (429).
+"""How fast to ask: how many requests at once, how many a second, and when to leave a server alone.
 
-A server that counts requests gives out tokens at some rate R. When it refuses, it has none left. Between two
-refusals it therefore answered just what it gave out: answered / time = R, exactly, however unevenly we
-asked. So the estimate gets better the longer we ask, each refusal only tells once more that the tokens are
-used up, and asking a little below the estimate and slowly more until the next refusal stays within a
-few per cent of R and has hardly any refusals.
+The number at once grows with every answer and shrinks when the server shows that it has too much to do
+(503, no answer in time, no connection). After several failures in a row and no answer between, nothing is
+sent for a while, then one request, which decides.
+
+The number a second is learned from refusals (429). A server that counts requests gives out tokens at some
+rate R. When it refuses, it has none left. Between two refusals it therefore answered just what it gave out:
+answered / time = R, exactly, however unevenly we asked. So the estimate gets better the longer we ask, and
+each refusal only says once more that the tokens are used up. Asking a little below the estimate, and slowly
+more until the next refusal, stays within a few per cent of R and meets hardly any refusals.
 
 Some servers refuse at random, however slowly they are asked. Slowing down for those would never end: when
-refusals go on below the estimate, they are not about the rate, and no rate is kept for a while.
+refusals continue below the estimate, they are not about the rate, and no rate is kept for a while.
 """
 
 from __future__ import annotations
@@ -15,41 +19,158 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-# Answers between two refusals that make an estimate, and for how many seconds refusals are remembered.
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# The number of requests at once, at first and at the least.
+_AT_FIRST = 8
+_AT_LEAST = 4
+# The number at once grows at most threefold in this time, however quickly the first answers come.
+_STEP, _GROWTH = 0.25, 3.0
+# What an overload takes off the number at once, and what an answer adds to it at the least.
+_SHRINK, _GROW = 0.5, 0.1
+_DOWN_AFTER = 10
+_LONGEST_PAUSE = 60.0
+# A wait the server asks for delays every request if it is at least this long, else the refused one alone.
+_CLOSED_FOR = 2.0
+
+# How many answers between two refusals make an estimate, and for how many seconds refusals are remembered.
 _ENOUGH = 5
 _MEMORY = 20.0
-# Below the estimate by this share, and the seconds in which the rate would double when nothing is refused.
+# How far below the estimate to ask, and in how many seconds the rate doubles when nothing is refused.
 _MARGIN = 0.03
 _SECONDS_TO_DOUBLE = 60.0
-# Refusals in a row, each one alone, below what was taken before: they show that it is not the rate.
+# This many isolated refusals in a row, at a rate that was accepted before, are not about the rate.
 _UNMOVED, _BELOW, _ISOLATED = 4, 0.94, 0.2
-# The share of refusals that shows that it is the rate after all.
+# Above this share of refusals they are about the rate after all.
 _STORM = 0.3
-# The first ones after the rate was lowered may still meet a server without a token.
+# The first requests after the rate was lowered may still meet a server without a token.
 _ECHO = 3
-# The share of what a server took at first that it may take for long, and how fast to find out, per second.
+# What share of its first rate a server can keep up, as a first guess, and how fast to raise that, per second.
 _FIRST, _CLIMB = 0.2, 2.0
-# So many answers make the time since the last refusal long enough; below this share it was a burst.
+# After this many answers the time since the last refusal is long enough for an estimate, unless the rate
+# over all the time known is below this share of it: then the answers came in a burst.
 _SURE, _BURSTS = 20, 0.6
-# Seconds in which we come back to the rate at which we were refused.
+# Seconds until we are back at the rate at which we were refused.
 _RETURN = 15.0
 _SHARE_OVER = 40
-# A timer that wakes late may make up for so many seconds at once.
+# How many seconds a timer that wakes late may catch up on.
 _LATE = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A request under way."""
+
+    number: int
+    sent_at: float
+
+
+class ConcurrencyLimiter:
+    """Decides when a request may go out. ``most``: how many at once at most; ``clock``: monotonic seconds."""
+
+    def __init__(self, most: int, clock: Callable[[], float]) -> None:
+        self._most = most
+        self._clock = clock
+        self._rate = RateLimiter()
+        self._under_way = 0
+        self._at_once = float(min(most, _AT_FIRST))
+        self._starting = True
+        self._ceiling, self._ceiling_until = self._at_once * _GROWTH, 0.0
+        self._misses = 0
+        self._pauses = 0
+        self._paused_until = 0.0
+        self._silent_since: float | None = None
+
+    @property
+    def under_way(self) -> int:
+        return self._under_way
+
+    @property
+    def is_down(self) -> bool:
+        """Whether the server seems out of order, so that a failure says nothing about the request."""
+        return self._misses >= _DOWN_AFTER
+
+    def silence(self) -> float:
+        """How many seconds have passed with nothing but refusals and failures."""
+        return self._clock() - self._silent_since if self._silent_since is not None else 0.0
+
+    def ready(self) -> float | None:
+        """Seconds until the next request may go out; None: not before another one has come back."""
+        now = self._clock()
+        at_once = 1 if self.is_down else int(self._at_once)
+        if self._under_way >= at_once:
+            return None
+        return max(0.0, self._paused_until - now, self._rate.ready(now))
+
+    def send(self) -> Ticket:
+        """A request goes out."""
+        now = self._clock()
+        self._under_way += 1
+        return Ticket(self._rate.send(now), now)
+
+    def forget(self) -> None:
+        """Nothing is under way any more: the batch has ended."""
+        self._under_way = 0
+
+    def answered(self) -> None:
+        """An answer came, whatever it says."""
+        used = 2 * self._under_way >= int(self._at_once)  # an unused limit says nothing about a higher one
+        self._under_way -= 1
+        self._misses = self._pauses = 0
+        self._silent_since = None
+        self._rate.accept()
+        if used:
+            self._grow()
+
+    def refused(self, ticket: Ticket, wait: float | None) -> None:
+        """The server has had too many requests (429, or 503 with a wait)."""
+        now = self._clock()
+        self._under_way -= 1
+        self._silent_since = now if self._silent_since is None else self._silent_since
+        news = self._rate.refuse(ticket.number, ticket.sent_at, now, wait or 0.0)
+        if wait is not None and wait >= _CLOSED_FOR:
+            self._paused_until = max(self._paused_until, now + wait)
+        elif news and self.silence() > 1.0:
+            self._pause(now)
+
+    def failed(self, *, overload: bool) -> None:
+        """No answer, or one that says that the server is in trouble."""
+        now = self._clock()
+        self._under_way -= 1
+        self._silent_since = now if self._silent_since is None else self._silent_since
+        self._misses += 1
+        if overload:
+            self._starting = False
+            self._at_once = max(min(self._most, _AT_LEAST), self._at_once - _SHRINK)
+        if self.is_down and now >= self._paused_until:
+            self._pause(now)
+
+    def _pause(self, now: float) -> None:
+        self._paused_until = max(self._paused_until, now + min(_LONGEST_PAUSE, 0.5 * 2**self._pauses))
+        self._pauses += 1
+
+    def _grow(self) -> None:
+        now = self._clock()
+        if now >= self._ceiling_until:
+            self._ceiling, self._ceiling_until = self._at_once * _GROWTH, now + _STEP
+        step = 2.0 if self._starting else max(1 / self._at_once, _GROW)
+        self._at_once = min(self._at_once + step, self._ceiling, self._most)
 
 
 @dataclass(slots=True)
 class _Dry:
-    """A moment when the server had no token left: when, after how many requests and how many answers."""
+    """A moment when the server had no token left: after how many requests and how many answers."""
 
     when: float
     sent: int
     taken: int
 
 
-class Rate:
-    """Says when the next request may go out. Every time is one of the same monotonic clock, in seconds."""
+class RateLimiter:
+    """Learns how many requests a second a server accepts. All times are seconds of one monotonic clock."""
 
     def __init__(self) -> None:
         self.sent = 0
@@ -92,7 +213,7 @@ class Rate:
         self._share -= self._share / _SHARE_OVER
 
     def refuse(self, number: int, sent_at: float, now: float, wait: float) -> bool:
-        """Request ``number`` was refused, with the advice to ``wait``. Whether this says something new.
+        """Request ``number`` was refused, with the advice to ``wait``. True if this says something new.
 
         Refusals of requests sent before, or just after, the rate was last lowered say nothing new.
         """
@@ -139,9 +260,9 @@ class Rate:
         self._set(guess, max(before / guess - 1, 0.0) / _RETURN + 0.2 / taken, now)
 
     def _estimate(self, number: int, sent_at: float) -> tuple[int, float]:
-        """(answers that it rests on, answers a second): since the last refusal, if enough came since.
+        """(answers counted, answers a second) since the last refusal, if enough came since.
 
-        A server that counts by the minute answers in bursts; for such a one only a long time tells.
+        A server that counts by the minute answers in bursts; its rate shows only over a long time.
         """
         found = [
             (number - self.refused - dry.taken, sent_at - dry.when) for dry in self._dry if sent_at > dry.when

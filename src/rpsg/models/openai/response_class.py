@@ -1,17 +1,25 @@
-"""What a status means: ask again, give up this request, or stop the run because no request can succeed."""
+"""What a status means: ask again, give up this request, or stop the run because no request can succeed.
+
+What a server says of its own error is shown only where the request was public, because a server may quote
+what it was sent: short, on one line, without the key.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.errors import ModelError
-from rpsg.models.openai.error_text import with_words
+from rpsg.storage.export import printable
 
 if TYPE_CHECKING:
     from rpsg.models.openai.http_request import Answer
 
+# The length of a quoted message, and where in the body of an error servers put it.
+_MAX_LENGTH = 200
+_NAMES = ("message", "detail", "error", "msg", "error_description")
 #: Statuses that are about the moment, not about the request.
 _LATER = {408, 409, 425}
 _STOPS: dict[int, tuple[str, str]] = {
@@ -21,7 +29,7 @@ _STOPS: dict[int, tuple[str, str]] = {
     ),
     402: (
         "wants to be paid first",
-        "See to the account, then run the same command again; it goes on from here.",
+        "Settle the account, then run the same command again; it continues from here.",
     ),
     403: (
         "does not let this key use the model {model}",
@@ -39,8 +47,8 @@ _STOPS: dict[int, tuple[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
-    """What a message may say about who was asked."""
+class RequestContext:
+    """What a message may say about the server that was asked."""
 
     host: str
     model: str
@@ -48,8 +56,8 @@ class Asker:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """``answered``: read the body. ``busy``: 429. ``broken``: ask again. ``refused``: perhaps another way.
+class ResponseClass:
+    """``answered``: read the body. ``busy``: 429. ``broken``: ask again. ``refused``: change the request.
     ``dropped``: this request has no answer. ``reason`` is made of the status, and of the server's own words
     where the request was public.
     """
@@ -59,8 +67,8 @@ class Verdict:
     overload: bool = False
 
 
-def judge(answer: Answer, asker: Asker, said: str = "") -> Verdict:
-    """What is to be done after this answer. ``said``: the server's words, if they may be shown.
+def classify_response(answer: Answer, context: RequestContext, said: str = "") -> ResponseClass:
+    """What to do after this answer. ``said``: the server's words, if they may be shown.
 
     Raises:
         ModelError: the same would happen to every request.
@@ -68,52 +76,43 @@ def judge(answer: Answer, asker: Asker, said: str = "") -> Verdict:
     status = answer.status
     reason = with_words(f"the server answered with HTTP {status}", said)
     if status == 200:
-        return Verdict("answered")
+        return ResponseClass("answered")
     if 300 <= status < 400:
         raise ModelError(
-            f"{asker.host} sends us on to another address (HTTP {status}); nothing was sent there.",
+            f"{context.host} redirects us to another address (HTTP {status}); nothing was sent there.",
             hint="Write the address where the server really is as base_url into the section [server].",
         )
     if status in _STOPS:
-        raise stopped(status, asker, said)
+        what, hint = _STOPS[status]
+        words = {"model": context.model, "key_env": context.key_env}
+        says = f' It says: "{said}"' if said else ""
+        raise ModelError(
+            f"{context.host} {what.format(**words)} (HTTP {status}).{says}", hint=hint.format(**words)
+        )
     if status == 429:
-        _check_quota(answer, asker)
-        return Verdict("busy", reason)
+        if _code(answer.body) in {"insufficient_quota", "billing_hard_limit_reached"}:
+            raise ModelError(
+                f"The account at {context.host} has no quota left.",
+                hint="Add quota to the account, then run the same command again; it continues from here.",
+            )
+        return ResponseClass("busy", reason)
     if status == 503 and answer.wait is not None:
-        return Verdict("busy", reason)
+        return ResponseClass("busy", reason)
     if status in _LATER or status >= 500:
-        return Verdict("broken", reason, overload=status in {503, 504, 529})
+        return ResponseClass("broken", reason, overload=status in {503, 504, 529})
     if status in {400, 422}:
         return _refused(answer, reason)
-    return Verdict("dropped", reason)
+    return ResponseClass("dropped", reason)
 
 
-def stopped(status: int, asker: Asker, said: str = "") -> ModelError:
-    """The error for a status that ends everything."""
-    what, hint = _STOPS[status]
-    words = {"model": asker.model, "key_env": asker.key_env}
-    says = f' It says: "{said}"' if said else ""
-    return ModelError(
-        f"{asker.host} {what.format(**words)} (HTTP {status}).{says}", hint=hint.format(**words)
-    )
-
-
-def _check_quota(answer: Answer, asker: Asker) -> None:
-    if _code(answer.body) in {"insufficient_quota", "billing_hard_limit_reached"}:
-        raise ModelError(
-            f"The account at {asker.host} has no quota left.",
-            hint="See to the account, then run the same command again; it goes on from here.",
-        )
-
-
-def _refused(answer: Answer, reason: str) -> Verdict:
-    """A refusal for the content or the length is final; one for a parameter may be met with another way."""
+def _refused(answer: Answer, reason: str) -> ResponseClass:
+    """A refusal for content or length is final; after one for a parameter the request may be changed."""
     code = _code(answer.body)
     if code in {"content_filter", "content_policy_violation", "moderation_blocked"}:
-        return Verdict("dropped", "the server's content filter")
+        return ResponseClass("dropped", "the server's content filter")
     if code in {"context_length_exceeded", "exceed_context_size_error"}:
-        return Verdict("dropped", "longer than the context of the model")
-    return Verdict("refused", reason)
+        return ResponseClass("dropped", "longer than the context of the model")
+    return ResponseClass("refused", reason)
 
 
 def _code(body: bytes) -> str:
@@ -127,3 +126,31 @@ def _code(body: bytes) -> str:
         return ""
     words = [error.get("code"), error.get("type")]
     return next((word for word in words if isinstance(word, str)), "")
+
+
+def server_words(body: bytes, key_env: str = "") -> str:
+    """The server's own message in the body of an error; "" when there is none that can be shown."""
+    try:
+        said = _message(json.loads(body))
+    except (ValueError, RecursionError):
+        return ""
+    line = " ".join(printable(said).split())
+    if key := os.environ.get(key_env, "").strip():
+        line = line.replace(key, "(the key)")
+    return line if len(line) <= _MAX_LENGTH else f"{line[:_MAX_LENGTH].rstrip()} ..."
+
+
+def with_words(reason: str, words: str) -> str:
+    """A reason with what the server said, if it said anything."""
+    return f'{reason}: "{words}"' if words else reason
+
+
+def _message(value: Any, depth: int = 0) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and value and depth < len(_NAMES):
+        return _message(value[0], depth + 1)
+    if isinstance(value, dict) and depth < len(_NAMES):
+        found = (_message(value[name], depth + 1) for name in _NAMES if name in value)
+        return next(filter(None, found), "")
+    return ""

@@ -1,35 +1,38 @@
-"""One request, asked once: what came of it, and whether it is worth asking again."""
+"""One attempt at one request, whether it is worth another, and the queue of requests still to be sent."""
 
 from __future__ import annotations
 
+import heapq
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from rpsg.errors import ModelError
 from rpsg.models.openai.capabilities import Capabilities, fit
-from rpsg.models.openai.error_text import server_words, with_words
+from rpsg.models.openai.chat import AN_ERROR, CUT_WHILE_THINKING, UnusableError, parse
 from rpsg.models.openai.http_request import LostError
-from rpsg.models.openai.replies import AN_ERROR, CUT_WHILE_THINKING, UnusableError, parse
-from rpsg.models.openai.response_class import judge
+from rpsg.models.openai.response_class import classify_response, server_words, with_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rpsg.models.openai.concurrency import Pace, Ticket
-    from rpsg.models.openai.http_request import Answer, Client
-    from rpsg.models.openai.request_queue import Job
-    from rpsg.models.openai.response_class import Asker, Verdict
+    from rpsg.models.openai.http_request import Answer, HttpClient
+    from rpsg.models.openai.rate_limit import ConcurrencyLimiter, Ticket
+    from rpsg.models.openai.response_class import RequestContext, ResponseClass
 
-#: Seconds before a request is asked again for the first time.
+#: Seconds before a request is sent again for the first time.
 FIRST_PAUSE = 0.5
-# 429 is about all requests; one that meets it as often as this has something of its own.
+# 429 is about all requests; for one that meets it as often as this, it is about the request itself.
 _MOST_REFUSALS = 30
 _MOST_CHANGES = 6
 #: Seconds without any answer before the run gives up on a server that never gave one.
 NEVER_CAME = 60.0
-# So many requests dropped and none ever answered: no other will be.
+# When as many requests as this were dropped and none was ever answered, no other will be.
 _HOPELESS = 20
+# A pause is never longer than this.
+_MAX_PAUSE = 30.0
+# Multiples of the golden ratio spread the pauses of neighbours evenly, without random numbers.
+_SPREAD = 0.618033988749895
 
 Read = TypeVar("Read")
 Told_co = TypeVar("Told_co", covariant=True)
@@ -59,8 +62,50 @@ class Dropped:
     refused: bool = False
 
 
+@dataclass(slots=True)
+class PendingRequest:
+    """One request and what happened to it so far."""
+
+    index: int
+    tries: int = 0
+    refusals: int = 0
+    changes: frozenset[str] = frozenset()
+
+    def pause(self, first: float) -> float:
+        """Seconds before it is sent again: twice as long each time, and not for all at the same moment."""
+        doubled = min(_MAX_PAUSE, first * 2 ** max(0, self.tries + self.refusals - 1))
+        return float(doubled * (0.75 + 0.5 * (self.index * _SPREAD % 1)))
+
+
+class RequestQueue:
+    """``count`` requests in order; one that is to be sent again comes first as soon as it is due."""
+
+    def __init__(self, count: int) -> None:
+        self._fresh = iter(range(count))
+        self._next = next(self._fresh, None)
+        self._back: list[tuple[float, int, PendingRequest]] = []
+
+    def due(self, now: float) -> float | None:
+        """Seconds until one can be taken; None: the queue is empty."""
+        if self._next is not None:
+            return 0.0
+        return max(0.0, self._back[0][0] - now) if self._back else None
+
+    def take(self, now: float) -> PendingRequest:
+        """The next one. Only when ``due`` says 0."""
+        if self._back and (self._next is None or self._back[0][0] <= now):
+            return heapq.heappop(self._back)[2]
+        if self._next is None:
+            raise IndexError("the queue is empty")
+        index, self._next = self._next, next(self._fresh, None)
+        return PendingRequest(index)
+
+    def put_back(self, request: PendingRequest, when: float) -> None:
+        heapq.heappush(self._back, (when, request.index, request))
+
+
 @dataclass(frozen=True, slots=True)
-class Terms:
+class RetryConfig:
     """``retries`` of one request; ``patience``: seconds without any answer before the run gives up."""
 
     retries: int
@@ -69,13 +114,13 @@ class Terms:
 
 
 @dataclass(slots=True)
-class Memory:
-    """What is kept from one batch to the next: how fast to ask, what the server cannot do, how it went.
+class ServerState:
+    """What is kept from one batch to the next: how fast to send, what the server cannot do, what it answered.
 
-    ``heard``: it has answered, if only to refuse. ``note`` is told, once, of the first failure before that.
+    ``heard``: it has answered, if only to refuse. ``note`` is called once, for the first failure before that.
     """
 
-    pace: Pace
+    limiter: ConcurrencyLimiter
     capabilities: Capabilities = field(default_factory=Capabilities)
     answers: int = 0
     drops: int = 0
@@ -83,148 +128,159 @@ class Memory:
     note: Callable[[str], None] | None = None
 
 
-class Asking(Generic[Read]):
-    """Asks ``questions`` one at a time; ``connect`` opens the connections for all of them."""
+class RetryPolicy(Generic[Read]):
+    """Sends ``questions`` one at a time; ``connect`` opens the connections for all of them."""
 
     def __init__(
         self,
         questions: Questions[Read],
-        connect: Callable[[], Client],
-        asker: Asker,
-        terms: Terms,
-        memory: Memory,
+        connect: Callable[[], HttpClient],
+        context: RequestContext,
+        config: RetryConfig,
+        state: ServerState,
     ) -> None:
         self.connect = connect
         self._questions = questions
-        self._asker = asker
-        self._terms = terms
-        self._memory = memory
+        self._context = context
+        self._config = config
+        self._state = state
 
     @property
-    def pace(self) -> Pace:
-        return self._memory.pace
+    def limiter(self) -> ConcurrencyLimiter:
+        return self._state.limiter
 
-    async def attempt(self, client: Client, job: Job, ticket: Ticket) -> Read | Dropped | float:
+    async def attempt(
+        self, client: HttpClient, request: PendingRequest, ticket: Ticket
+    ) -> Read | Dropped | float:
         """The answer; or why there is none; or the seconds after which to ask again.
 
         Raises:
             ModelError: no request can succeed, or nothing was answered for too long.
         """
-        question = self._questions.ask(job.index)
-        changes = job.changes | self._memory.capabilities.kept
+        question = self._questions.ask(request.index)
+        changes = request.changes | self._state.capabilities.kept
         try:
             answer = await client.post(json.dumps(fit(question, changes)).encode())
         except LostError as lost:
-            return self._lost(job, lost)
-        verdict = judge(answer, self._asker, self._said(job, answer))
-        if verdict.kind == "busy":
-            return self._busy(job, ticket, verdict, answer.wait)
-        if verdict.kind == "broken":
-            return self._broken(job, verdict.reason, answer.wait, overload=verdict.overload)
+            return self._lost(request, lost)
+        found = classify_response(answer, self._context, self._said(request, answer))
+        if found.kind == "busy":
+            return self._busy(request, ticket, found, answer.wait)
+        if found.kind == "broken":
+            return self._broken(request, found.reason, answer.wait, overload=found.overload)
         self._answered()
-        if verdict.kind == "answered":
-            return self._read(job, answer, question, changes)
-        return self._declined(job, verdict, answer, question, changes)
+        if found.kind == "answered":
+            return self._read(request, answer, question, changes)
+        return self._declined(request, found, answer, question, changes)
 
     def _read(
-        self, job: Job, answer: Answer, question: dict[str, Any], changes: frozenset[str]
+        self, request: PendingRequest, answer: Answer, question: dict[str, Any], changes: frozenset[str]
     ) -> Read | Dropped | float:
-        capabilities = self._memory.capabilities
+        capabilities = self._state.capabilities
         try:
-            read = self._questions.read(job.index, parse(answer.body), changes)
+            read = self._questions.read(request.index, parse(answer.body), changes)
         except UnusableError as error:
             change = capabilities.after_thoughts(question, changes)
             if error.reason == CUT_WHILE_THINKING and change:
-                job.changes |= {change}
+                request.changes |= {change}
                 return 0.0
-            said = self._said(job, answer) if error.reason == AN_ERROR else ""
+            said = self._said(request, answer) if error.reason == AN_ERROR else ""
             return self._drop(Dropped(with_words(error.reason, said)))
-        capabilities.keep(job.changes)
-        self._memory.answers += 1
+        capabilities.keep(request.changes)
+        self._state.answers += 1
         return read
 
     def _declined(
-        self, job: Job, verdict: Verdict, answer: Answer, question: dict[str, Any], changes: frozenset[str]
+        self,
+        request: PendingRequest,
+        found: ResponseClass,
+        answer: Answer,
+        question: dict[str, Any],
+        changes: frozenset[str],
     ) -> Read | Dropped | float:
-        told = self._questions.declined(job.index, answer.body)
+        told = self._questions.declined(request.index, answer.body)
         if told is not None:
             return told
-        if verdict.kind == "refused" and len(job.changes) < _MOST_CHANGES:
+        if found.kind == "refused" and len(request.changes) < _MOST_CHANGES:
             sent = fit(question, changes)
-            change = self._memory.capabilities.suggested(answer.body, sent, changes)
+            change = self._state.capabilities.suggested(answer.body, sent, changes)
             if change:
-                job.changes |= {change}
+                request.changes |= {change}
                 return 0.0
-        return self._drop(Dropped(verdict.reason, refused=True))
+        return self._drop(Dropped(found.reason, refused=True))
 
-    def _lost(self, job: Job, lost: LostError) -> Dropped | float:
+    def _lost(self, request: PendingRequest, lost: LostError) -> Dropped | float:
         if lost.final:
             self._answered()
             return self._drop(Dropped(lost.reason))
-        return self._broken(job, lost.reason, None, overload=lost.overload)
+        return self._broken(request, lost.reason, None, overload=lost.overload)
 
-    def _broken(self, job: Job, reason: str, wait: float | None, *, overload: bool) -> Dropped | float:
-        was_down = self.pace.is_down
-        self.pace.failed(overload=overload)
+    def _broken(
+        self, request: PendingRequest, reason: str, wait: float | None, *, overload: bool
+    ) -> Dropped | float:
+        was_down = self.limiter.is_down
+        self.limiter.failed(overload=overload)
         self._tell_trouble(reason)
-        self._lose_patience(reason, wait, self._terms.patience if self._memory.heard else NEVER_CAME)
+        self._lose_patience(reason, wait, self._config.patience if self._state.heard else NEVER_CAME)
         if was_down:
-            return 0.0  # it says nothing about this request; the pace lets the next one wait
-        job.tries += 1
-        if job.tries > self._terms.retries:
-            return self._drop(Dropped(f"{reason}, {job.tries} times" if job.tries > 1 else reason))
-        return max(job.pause(self._terms.first_pause), wait or 0.0)
+            return 0.0  # it says nothing about this request; the limiter delays the next one
+        request.tries += 1
+        if request.tries > self._config.retries:
+            return self._drop(Dropped(f"{reason}, {request.tries} times" if request.tries > 1 else reason))
+        return max(request.pause(self._config.first_pause), wait or 0.0)
 
-    def _busy(self, job: Job, ticket: Ticket, verdict: Verdict, wait: float | None) -> Dropped | float:
-        self.pace.refused(ticket, wait)
-        self._lose_patience(verdict.reason, wait, self._terms.patience)
-        job.refusals += 1
-        if job.refusals > _MOST_REFUSALS:
-            return self._drop(Dropped(f"{verdict.reason}, {job.refusals} times"))
-        return wait if wait is not None else job.pause(self._terms.first_pause)
+    def _busy(
+        self, request: PendingRequest, ticket: Ticket, found: ResponseClass, wait: float | None
+    ) -> Dropped | float:
+        self.limiter.refused(ticket, wait)
+        self._lose_patience(found.reason, wait, self._config.patience)
+        request.refusals += 1
+        if request.refusals > _MOST_REFUSALS:
+            return self._drop(Dropped(f"{found.reason}, {request.refusals} times"))
+        return wait if wait is not None else request.pause(self._config.first_pause)
 
     def _drop(self, dropped: Dropped) -> Dropped:
-        self._memory.drops += 1
-        if self._memory.answers == 0 and self._memory.drops >= _HOPELESS:
+        self._state.drops += 1
+        if self._state.answers == 0 and self._state.drops >= _HOPELESS:
             thinks = dropped.reason == CUT_WHILE_THINKING
             raise ModelError(
-                f"{self._asker.host} gave no text to any of the first {self._memory.drops} requests"
+                f"{self._context.host} gave no text to any of the first {self._state.drops} requests"
                 f" ({dropped.reason}).",
                 hint="Switch the model's thinking off, or take another model."
                 if thinks
-                else f"Try the model with: rpsg doctor; check the name {self._asker.model} and base_url.",
+                else f"Try the model with: rpsg doctor; check the name {self._context.model} and base_url.",
             )
         return dropped
 
     def _answered(self) -> None:
-        self._memory.heard = True
-        self.pace.answered()
+        self._state.heard = True
+        self.limiter.answered()
 
-    def _said(self, job: Job, answer: Answer) -> str:
+    def _said(self, request: PendingRequest, answer: Answer) -> str:
         """The server's own words about its error, where the question was public."""
-        public = self._questions.is_public(job.index)
-        return server_words(answer.body, self._asker.key_env) if public else ""
+        public = self._questions.is_public(request.index)
+        return server_words(answer.body, self._context.key_env) if public else ""
 
     def _tell_trouble(self, reason: str) -> None:
-        note, self._memory.note = self._memory.note, None
-        if note is not None and not self._memory.heard:
-            note(f"{self._asker.host} does not answer ({reason}). It is asked again for a while.")
+        note, self._state.note = self._state.note, None
+        if note is not None and not self._state.heard:
+            note(f"{self._context.host} does not answer ({reason}). It is asked again for a while.")
 
     def _lose_patience(self, reason: str, wait: float | None, patience: float) -> None:
-        silence = self.pace.silence()
-        if silence > patience and not self._memory.heard:
+        silence = self.limiter.silence()
+        if silence > patience and not self._state.heard:
             raise ModelError(
-                f"{self._asker.host} gave no answer in {silence:.0f} seconds ({reason}).",
+                f"{self._context.host} gave no answer in {silence:.0f} seconds ({reason}).",
                 hint="See that the server runs and that base_url in the section [server] leads to it: "
                 "rpsg doctor. Then run the same command again.",
             )
         if silence > patience:
             raise self._gave_up(f"has answered nothing for {silence / 60:.0f} minutes ({reason})")
-        if wait is not None and wait > self._terms.patience:
+        if wait is not None and wait > self._config.patience:
             raise self._gave_up(f"asks us to come back in {wait / 60:.0f} minutes")
 
     def _gave_up(self, what: str) -> ModelError:
         return ModelError(
-            f"{self._asker.host} {what}.",
-            hint="What was answered is kept. Run the same command again; it goes on from here.",
+            f"{self._context.host} {what}.",
+            hint="What was answered is kept. Run the same command again; it continues from here.",
         )

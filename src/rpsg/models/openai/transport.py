@@ -1,7 +1,7 @@
 """One connection that asks one question after the other, over HTTP/1.1.
 
-The protocol is h11's, the bytes go through asyncio's own streams. A client library around both takes five
-times as long for a question, and at hundreds a second that is a core.
+h11 speaks the protocol, asyncio's own streams carry the bytes. A client library around both takes five times
+as long for a question, which at hundreds a second is a whole core.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class UnreachableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where the questions go, what stands above each of them, and the proxy on the way, if any."""
+    """Where the questions go, the headers of each, and the proxy on the way, if any."""
 
     host: str
     port: int
@@ -76,8 +76,8 @@ def target(url: str, headers: Mapping[str, str], *, proxies: bool) -> Target:
     )
 
 
-class Wire:
-    """Opened when it is first asked, and again when it was closed; not for two questions at once."""
+class Connection:
+    """Opened at the first question, and again after it was closed; not for two questions at once."""
 
     def __init__(self, where: Target, connect_seconds: float) -> None:
         self._where = where

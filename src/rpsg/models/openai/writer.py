@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from rpsg.models.openai.chat import Probe, Writing
-from rpsg.models.openai.client import Connection, Served
+from rpsg.models.openai.chat import ChatRequests, ContinuationProbe
+from rpsg.models.openai.client import ServerClient, ServerModel
 from rpsg.models.openai.retry import Dropped
 from rpsg.protocols import Reply
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rpsg.protocols import OnReply, Request
 
 
-class ServerWriter(Served):
+class ServerWriter(ServerModel):
     """Texts from ``model`` on the server that the plan's section ``[server]`` describes.
 
     kind: "openai" for every server that speaks that API, "azure" where ``model`` is a deployment.
@@ -33,17 +33,17 @@ class ServerWriter(Served):
         self._model = model
         self._api = server.api
         self._at_once = server.concurrency
-        self._connection = Connection(model, server, kind, first_pause)
+        self._client = ServerClient(model, server, kind, first_pause)
         self._continues: bool | None = True if server.api == "completions" else None
 
     @property
     def at_once(self) -> int:
-        """How many requests may be under way: as many may be paid for and lost when the process is killed."""
+        """How many requests may be under way, and so be paid for and lost when the process is killed."""
         return self._at_once
 
     def tell_trouble(self, note: Callable[[str], None]) -> None:
         """As ``rpsg.protocols.TellsTrouble`` says; ``note`` is called from another thread."""
-        self._connection.tell_trouble(note)
+        self._client.tell_trouble(note)
 
     def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
         """Replies in the order of the requests; ``on_reply`` runs in the calling thread as each one lands.
@@ -59,19 +59,17 @@ class ServerWriter(Served):
             return replies
         if self._continues is None and any(request.begins for request in requests):
             self._continues = self._can_continue()
-        writing = Writing(requests, self._model, self._api, continues=bool(self._continues))
+        chat = ChatRequests(requests, self._model, self._api, continues=bool(self._continues))
         task = "chat/completions" if self._api == "chat" else "completions"
-        with closing(self._connection.exchange(writing, task, len(requests)).results()) as results:
+        with closing(self._client.batch(chat, task, len(requests)).results()) as results:
             for index, landed in results:
-                replies[index] = _failed(landed) if isinstance(landed, Dropped) else landed
+                replies[index] = (
+                    Reply("", "error", error=landed.reason) if isinstance(landed, Dropped) else landed
+                )
                 if on_reply is not None:
                     on_reply(index, replies[index])
         return replies
 
     def _can_continue(self) -> bool:
-        probing = self._connection.exchange(Probe(self._model), "chat/completions", 1)
-        return [landed is True for _, landed in probing.results()] == [True]
-
-
-def _failed(dropped: Dropped) -> Reply:
-    return Reply("", "error", error=dropped.reason)
+        probe = self._client.batch(ContinuationProbe(self._model), "chat/completions", 1)
+        return [landed is True for _, landed in probe.results()] == [True]

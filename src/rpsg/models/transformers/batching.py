@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from rpsg.models.transformers.loading import import_torch
+from rpsg.models.transformers.weights import import_torch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

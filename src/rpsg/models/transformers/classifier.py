@@ -10,15 +10,16 @@ from rpsg.errors import ModelError, UsageError
 from rpsg.models.hardware import cores
 from rpsg.models.sentiment import VALUES
 from rpsg.models.transformers.batching import in_lanes
-from rpsg.models.transformers.loading import (
+from rpsg.models.transformers.weights import (
     BYTES,
     best_device,
+    find_weights,
     import_torch,
     import_transformers,
     load_model,
     load_tokenizer,
+    refuse_too_large,
 )
-from rpsg.models.transformers.weights import find_weights, refuse_too_large
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

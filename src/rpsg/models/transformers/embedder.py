@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 from rpsg.errors import MissingExtraError, ModelError
 from rpsg.models.hardware import cores
 from rpsg.models.transformers.batching import in_lanes
-from rpsg.models.transformers.loading import (
+from rpsg.models.transformers.weights import (
     BYTES,
     as_model_errors,
     best_device,
+    find_weights,
     import_transformers,
     quietly,
+    refuse_too_large,
 )
-from rpsg.models.transformers.weights import find_weights, refuse_too_large
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

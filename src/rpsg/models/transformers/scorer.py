@@ -19,16 +19,17 @@ from typing import TYPE_CHECKING, Any
 from rpsg.errors import ModelError
 from rpsg.models.hardware import cores
 from rpsg.models.transformers.batching import in_lanes
-from rpsg.models.transformers.loading import (
+from rpsg.models.transformers.weights import (
     BYTES,
     Precision,
     best_device,
+    find_weights,
     import_torch,
     import_transformers,
     load_model,
     load_tokenizer,
+    refuse_too_large,
 )
-from rpsg.models.transformers.weights import find_weights, refuse_too_large
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,16 +11,17 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from rpsg.models.transformers.batching import one_thread_each
-from rpsg.models.transformers.loading import (
+from rpsg.models.transformers.weights import (
     BYTES,
     as_model_errors,
     best_device,
+    find_weights,
     import_torch,
     import_transformers,
     load_tokenizer,
     quietly,
+    refuse_too_large,
 )
-from rpsg.models.transformers.weights import find_weights, refuse_too_large
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,19 +13,25 @@ from rpsg.errors import ModelError
 from rpsg.models.documents import MARK
 from rpsg.models.hardware import cores
 from rpsg.models.transformers.batching import one_thread_each
-from rpsg.models.transformers.kv_blocks import tiles_of, write_tile
-from rpsg.models.transformers.loading import (
+from rpsg.models.transformers.generation import (
+    GrowingText,
+    Prompt,
+    has_template,
+    prompt_of,
+    tiles_of,
+    write_tile,
+)
+from rpsg.models.transformers.weights import (
     BYTES,
     Precision,
     best_device,
+    find_weights,
     import_torch,
     import_transformers,
     load_model,
     load_tokenizer,
+    refuse_too_large,
 )
-from rpsg.models.transformers.prompts import Prompt, has_template, prompt_of
-from rpsg.models.transformers.sampling_text import GrowingText
-from rpsg.models.transformers.weights import find_weights, refuse_too_large
 from rpsg.protocols import Reply
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 What may stop a run. One row never does: a row that cannot be used is left out by the plan's rule, which
 looks at that row alone, and how many there were stays in the private folder. A file does: one that does not
-exist, lacks a column, cannot be told apart into rows, or has no row that can be used. Such a message reaches
+exist, lacks a column, cannot be split into rows, or has no row that can be used. Such a message reaches
 only the operator's terminal, before any mechanism has run, and names a place in the file, never what is
 there; every claim says that it does not cover it. Readings that release nothing (an evaluation) stop at the
 first faulty row.
@@ -45,7 +45,7 @@ _SUFFIXES: dict[str, Format] = {
 }
 _PACKED = {".gz": "gunzip -k", ".bz2": "bunzip2 -k", ".xz": "unxz -k", ".zst": "unzstd", ".zip": "unzip"}
 _UNITS = {"txt": folder.UNIT, "parquet": "row"}
-#: How many numbers of rows are kept for a reason.
+#: The most row numbers that are kept for one reason.
 _FIRST, _EVERY = 20, sys.maxsize
 
 

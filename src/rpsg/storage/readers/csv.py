@@ -1,6 +1,6 @@
-"""CSV and TSV. The separator is told from the header line alone: comma, semicolon or tab.
+"""CSV and TSV. The header line alone decides the separator: comma, semicolon or tab.
 
-A row with too many or too few fields, or a huge one, is faulty alone. Where a quote is not closed, or
+A row with too many or too few fields, or a huge one, spoils no other. Where a quote is not closed, or
 something follows a closing one, nobody can say where the next row begins: that is a fault of the file, and so
 is an encoding other than UTF-8.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
-#: What stands between quotes and line ends; of it only the two ends change the state of a CSV parser.
+#: Text between quotes and line ends; only its first and last byte change the state of a CSV parser.
 _BETWEEN = re.compile(rb'[^"\r\n]{3,}')
 _NO_LIMIT = 2**31 - 1
 RAGGED = "the row has another number of fields than the header"

@@ -1,7 +1,8 @@
 """JSON Lines: one object a line. NaN reads as missing.
 
-Every line is a row of its own: one that cannot be parsed is faulty alone. The keys of a row are private, the
-names of columns that the plan asks for are not: so it is told that no row has a key, and not which there are.
+Every line is one row, and one that cannot be parsed spoils no other. The keys of a row are private; the
+columns that the plan names are not. So an error may say that no row has such a key, but not which keys there
+are.
 """
 
 from __future__ import annotations
@@ -35,10 +36,10 @@ def read_rows(
     """The rows of the file; a blank line is no row.
 
     ``strict``: the first object must have every column. ``tells``: an error may name the keys of an object,
-    which is for readings that stay with the operator.
+    for readings that only the operator sees.
 
     Raises:
-        DataError: a column stands in no row.
+        DataError: no row has a wanted column.
     """
     first: list[str] = []
     missing = dict.fromkeys(columns.wanted())

@@ -1,7 +1,7 @@
 """Parquet, if pyarrow is installed. Only the wanted columns are read, a batch at a time.
 
-What type a column has stands in the file's schema, which is no row's. A value that is not UTF-8 makes its
-own row faulty.
+The type of a column is in the schema of the file and depends on no row. A value that is not UTF-8 makes only
+its own row faulty.
 """
 
 from __future__ import annotations

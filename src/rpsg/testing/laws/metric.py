@@ -15,7 +15,8 @@ from rpsg.models.fake import FakeEmbedder
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rpsg.evaluation.inputs import Measure, Metric
+    from rpsg.evaluation.inputs import Metric
+    from rpsg.results import Measure
 
 WORDS = ("rose", "tulip", "hedge", "spade", "bloom", "soil", "bee", "moss", "fern", "the", "a", "and", "with")
 

@@ -1,7 +1,7 @@
-"""The quality line of a release: what can be said of its texts from the texts alone, in one sentence.
+"""The quality line of a release: one sentence about its texts, computed from the texts alone.
 
-It stands beside the claim, because a claim says nothing about whether the texts are worth reading. The same
-texts give the same line on every machine, so whoever checks a release gets the same bytes.
+It accompanies the claim, because a claim says nothing about whether the texts are worth reading. The same
+texts give the same line on every machine, so that verifying a release gives the same bytes.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from itertools import repeat
 import pytest
 from tests.models.openai.simulated import Bucket, Dice, Window, ask
 
-from rpsg.models.openai.concurrency import Pace
+from rpsg.models.openai.rate_limit import ConcurrencyLimiter
 
 
 @pytest.mark.parametrize("wait", [None, 1.0])
@@ -50,60 +50,60 @@ def test_a_server_that_refuses_nothing_is_used_to_the_full() -> None:
     assert course.rate > 0.95 * 64 / (0.2 * 1.05)
 
 
-def down(clock: list[float]) -> Pace:
-    """A pace that has just seen ten requests fail in a row."""
-    pace = Pace(64, lambda: clock[0])
+def down(clock: list[float]) -> ConcurrencyLimiter:
+    """A limiter that has just seen ten requests fail in a row."""
+    limiter = ConcurrencyLimiter(64, lambda: clock[0])
     for _ in repeat(None, 10):
-        pace.send()
-        pace.failed(overload=True)
-    return pace
+        limiter.send()
+        limiter.failed(overload=True)
+    return limiter
 
 
 def test_a_server_that_is_down_is_tried_with_one_request_after_growing_pauses() -> None:
     clock = [0.0]
-    pace = down(clock)
+    limiter = down(clock)
     pauses = []
     for _ in range(9):
-        pause = pace.ready()
+        pause = limiter.ready()
         assert pause is not None
         pauses.append(pause)
         clock[0] += pause
-        pace.send()
-        assert pace.ready() is None, "one alone decides"
-        pace.failed(overload=True)
+        limiter.send()
+        assert limiter.ready() is None, "one alone decides"
+        limiter.failed(overload=True)
     assert pauses == [0.5, 1, 2, 4, 8, 16, 32, 60, 60]
-    assert pace.silence() == clock[0]
+    assert limiter.silence() == clock[0]
 
 
 def test_one_answer_is_enough_to_go_on() -> None:
     clock = [0.0]
-    pace = down(clock)
-    clock[0] += pace.ready() or 0.0
-    pace.send()
-    pace.answered()
-    assert not pace.is_down
-    assert pace.silence() == 0
-    assert pace.ready() == 0
+    limiter = down(clock)
+    clock[0] += limiter.ready() or 0.0
+    limiter.send()
+    limiter.answered()
+    assert not limiter.is_down
+    assert limiter.silence() == 0
+    assert limiter.ready() == 0
 
 
 def test_a_wait_that_the_server_asks_for_is_everybodys() -> None:
     clock = [0.0]
-    pace = Pace(8, lambda: clock[0])
-    pace.refused(pace.send(), 30.0)
-    assert pace.ready() == 30
+    limiter = ConcurrencyLimiter(8, lambda: clock[0])
+    limiter.refused(limiter.send(), 30.0)
+    assert limiter.ready() == 30
 
 
 def test_overload_makes_fewer_at_once_and_answers_make_more() -> None:
     clock = [0.0]
-    pace = Pace(64, lambda: clock[0])
+    limiter = ConcurrencyLimiter(64, lambda: clock[0])
 
     def at_once() -> int:
         number = 0
-        while pace.ready() == 0:
-            pace.send()
+        while limiter.ready() == 0:
+            limiter.send()
             number += 1
         for _ in repeat(None, number):
-            pace.answered()
+            limiter.answered()
         return number
 
     for _ in repeat(None, 20):
@@ -111,11 +111,11 @@ def test_overload_makes_fewer_at_once_and_answers_make_more() -> None:
         at_once()
     assert at_once() == 64
     for _ in repeat(None, 60):
-        pace.send()
-        pace.failed(overload=True)
+        limiter.send()
+        limiter.failed(overload=True)
     clock[0] += 60
-    pace.send()
-    pace.answered()
+    limiter.send()
+    limiter.answered()
     assert at_once() < 40
     for _ in repeat(None, 60):
         clock[0] += 1

@@ -89,10 +89,10 @@ def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def summaries(folder: Path, texts: list[str], **how: Any) -> list[list[str]]:
-    from rpsg.models.transformers.summarizer import Seq2SeqSummariser
+    from rpsg.models.transformers.summarizer import Seq2SeqSummarizer
 
     settings = {"count": 5, "least": 6, "most": 12, "sampled": False, "seed": 0, **how}
-    return Seq2SeqSummariser(folder).summarise(texts, **settings)
+    return Seq2SeqSummarizer(folder).summarize(texts, **settings)
 
 
 def test_five_different_summaries_of_the_length_asked_for_come_out(bart: Path) -> None:
@@ -116,11 +116,10 @@ def test_one_group_without_diversity_is_beam_search_as_transformers_has_it(bart:
     import torch
     from transformers import AutoModelForSeq2SeqLM
 
-    from rpsg.models.transformers.decoding import Search
-    from rpsg.models.transformers.summarizer import Seq2SeqSummariser
+    from rpsg.models.transformers.summarizer import Search, Seq2SeqSummarizer
 
-    plain = Seq2SeqSummariser(bart, search=Search(beams=4, groups=1, diversity=0.0))
-    (ours,) = plain.summarise([SOURCE], count=4, least=6, most=12, sampled=False, seed=0)
+    plain = Seq2SeqSummarizer(bart, search=Search(beams=4, groups=1, diversity=0.0))
+    (ours,) = plain.summarize([SOURCE], count=4, least=6, most=12, sampled=False, seed=0)
     model, tokenizer = AutoModelForSeq2SeqLM.from_pretrained(bart), plain._load()[1]
     with torch.inference_mode():
         theirs = model.generate(
@@ -137,12 +136,11 @@ def test_one_group_without_diversity_is_beam_search_as_transformers_has_it(bart:
 
 
 def test_groups_that_pay_for_repeats_begin_otherwise(bart: Path) -> None:
-    from rpsg.models.transformers.decoding import Search
-    from rpsg.models.transformers.summarizer import Seq2SeqSummariser
+    from rpsg.models.transformers.summarizer import Search, Seq2SeqSummarizer
 
     def beginnings(diversity: float) -> int:
         search = Search(beams=4, groups=4, diversity=diversity)
-        found = Seq2SeqSummariser(bart, search=search).summarise(
+        found = Seq2SeqSummarizer(bart, search=search).summarize(
             [SOURCE], count=4, least=6, most=12, sampled=False, seed=0
         )
         return len({text.split()[0] for text in found[0]})
@@ -152,7 +150,7 @@ def test_groups_that_pay_for_repeats_begin_otherwise(bart: Path) -> None:
 
 
 def test_a_run_that_may_not_come_again_is_known() -> None:
-    from rpsg.models.transformers.decoding import repeated
+    from rpsg.models.transformers.summarizer import repeated
 
     assert repeated([1, 2, 3, 1, 2], 3) == {3}
     assert repeated([1, 2, 3], 3) == set()

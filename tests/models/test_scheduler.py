@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rpsg.models.llamacpp.scheduler import Crew, Prefixes, bundles, line_up
+from rpsg.models.llamacpp.scheduler import PrefixCache, SlotScheduler, batches, in_order
 from rpsg.models.llamacpp.server import ServerGoneError
 from rpsg.protocols import Message, Reply, Request
 
@@ -51,32 +51,35 @@ class Server:
 
 
 def test_requests_that_begin_alike_stand_together_the_longest_first() -> None:
-    line = line_up([ask("a", 5), ask("b", 9, OTHER), ask("c", 50), ask("d", 7, OTHER), ask("e", 20)])
-    assert [job.index for job in line] == [2, 4, 0, 1, 3]
+    line = in_order([ask("a", 5), ask("b", 9, OTHER), ask("c", 50), ask("d", 7, OTHER), ask("e", 20)])
+    assert [request.index for request in line] == [2, 4, 0, 1, 3]
     assert line[0].shared == line[2].shared != line[3].shared == line[4].shared
 
 
 def test_a_short_or_lonely_beginning_is_not_shared() -> None:
-    assert [job.shared for job in line_up([ask("a"), ask("b", head=OTHER)])] == [None, None]
-    assert [job.shared for job in line_up([ask("a", head=None), ask("b", head=None)])] == [None, None]
+    assert [one.shared for one in in_order([ask("a"), ask("b", head=OTHER)])] == [None, None]
+    assert [one.shared for one in in_order([ask("a", head=None), ask("b", head=None)])] == [
+        None,
+        None,
+    ]
 
 
 def test_a_beginning_inside_the_only_message_is_shared_too() -> None:
-    jobs = line_up([ask("x" * 500 + end, head=None) for end in "ab"])
-    assert jobs[0].shared is not None
-    assert jobs[0].shared.endswith("x" * 500)
+    queued = in_order([ask("x" * 500 + end, head=None) for end in "ab"])
+    assert queued[0].shared is not None
+    assert queued[0].shared.endswith("x" * 500)
 
 
 def test_what_is_private_is_never_shared_because_sharing_writes_it_to_the_disk() -> None:
     private = [replace(ask(content), private=True) for content in "ab"]
-    assert [job.shared for job in line_up(private)] == [None, None]
-    assert not any(job.shared for job in line_up([*private, ask("c"), ask("d")]))
+    assert [one.shared for one in in_order(private)] == [None, None]
+    assert not any(request.shared for request in in_order([*private, ask("c"), ask("d")]))
 
 
 def test_private_requests_with_the_same_prompt_go_to_one_slot_whose_memory_holds_it(tmp_path: Path) -> None:
     server = Server()
     private = [replace(ask(f"record {n // 3}"), private=True, seed=n) for n in range(12)]
-    landed = dict(Crew([server], 2, Prefixes(tmp_path)).work(private))
+    landed = dict(SlotScheduler([server], 2, PrefixCache(tmp_path)).work(private))
     assert len(landed) == 12
     slots = {
         record: {slot for slot, r in server.asked if r.messages[-1].content == record}
@@ -87,25 +90,25 @@ def test_private_requests_with_the_same_prompt_go_to_one_slot_whose_memory_holds
 
 
 def test_one_prompt_does_not_keep_all_slots_but_one_waiting() -> None:
-    jobs = line_up([replace(ask("the same"), private=True, seed=n) for n in range(8)])
-    assert [len(bundle) for bundle in bundles(jobs, most=2)] == [2, 2, 2, 2]
-    public = line_up([ask("the same") for _ in range(4)])
-    assert [len(bundle) for bundle in bundles(public, most=4)] == [1, 1, 1, 1]
+    queued = in_order([replace(ask("the same"), private=True, seed=n) for n in range(8)])
+    assert [len(batch) for batch in batches(queued, most=2)] == [2, 2, 2, 2]
+    public = in_order([ask("the same") for _ in range(4)])
+    assert [len(batch) for batch in batches(public, most=4)] == [1, 1, 1, 1]
 
 
 def test_a_slot_that_wrote_something_else_meanwhile_reads_the_beginning_again(tmp_path: Path) -> None:
     server = Server()
-    crew = Crew([server], 1, Prefixes(tmp_path))
+    scheduler = SlotScheduler([server], 1, PrefixCache(tmp_path))
     shared, private = [ask("a"), ask("b")], [replace(ask("secret"), private=True)]
     for requests in (shared, private, shared):
-        list(crew.work(requests))
+        list(scheduler.work(requests))
     assert (len(server.saved), len(server.restored)) == (1, 1)
 
 
 def test_all_replies_come_back_with_their_index(tmp_path: Path) -> None:
     servers = [Server(), Server()]
     requests = [ask(str(number), tokens=number + 1) for number in range(20)]
-    landed = dict(Crew(servers, 3, Prefixes(tmp_path)).work(requests))
+    landed = dict(SlotScheduler(servers, 3, PrefixCache(tmp_path)).work(requests))
     assert {index: reply.text for index, reply in landed.items()} == {n: str(n) for n in range(20)}
 
 
@@ -121,7 +124,7 @@ def test_a_shared_beginning_is_computed_once_and_read_by_every_other_slot(tmp_pa
             return reply
 
     servers = [Slow(), Slow()]
-    list(Crew(servers, 2, Prefixes(tmp_path)).work([ask(str(n)) for n in range(4)]))
+    list(SlotScheduler(servers, 2, PrefixCache(tmp_path)).work([ask(str(n)) for n in range(4)]))
     assert sum(len(server.saved) for server in servers) == 1
     assert sum(len(server.restored) for server in servers) == 3
     first_tokens = [request for server in servers for _, request in server.asked if request.max_tokens == 1]
@@ -130,16 +133,16 @@ def test_a_shared_beginning_is_computed_once_and_read_by_every_other_slot(tmp_pa
 
 def test_a_slot_that_holds_the_beginning_does_not_read_it_again(tmp_path: Path) -> None:
     server = Server()
-    crew = Crew([server], 1, Prefixes(tmp_path))
-    list(crew.work([ask(str(n)) for n in range(5)]))
-    list(crew.work([ask(str(n)) for n in range(5)]))
+    scheduler = SlotScheduler([server], 1, PrefixCache(tmp_path))
+    list(scheduler.work([ask(str(n)) for n in range(5)]))
+    list(scheduler.work([ask(str(n)) for n in range(5)]))
     assert (len(server.saved), len(server.restored)) == (1, 0)
 
 
 def test_a_beginning_that_could_not_be_saved_is_computed_in_each_slot(tmp_path: Path) -> None:
     server = Server()
     server.saving_works = False
-    replies = dict(Crew([server], 2, Prefixes(tmp_path)).work([ask(str(n)) for n in range(6)]))
+    replies = dict(SlotScheduler([server], 2, PrefixCache(tmp_path)).work([ask(str(n)) for n in range(6)]))
     assert len(replies) == 6
     assert server.restored == []
 
@@ -147,13 +150,15 @@ def test_a_beginning_that_could_not_be_saved_is_computed_in_each_slot(tmp_path: 
 def test_old_beginnings_are_forgotten_and_their_files_removed(tmp_path: Path) -> None:
     server = Server()
     heads = [Message("system", f"{number} " * 300) for number in range(18)]
-    list(Crew([server], 1, Prefixes(tmp_path)).work([ask(c, head=h) for h in heads for c in "ab"]))
+    list(
+        SlotScheduler([server], 1, PrefixCache(tmp_path)).work([ask(c, head=h) for h in heads for c in "ab"])
+    )
     assert len({name for _, name in server.saved}) == 18
 
 
 def test_a_lost_server_is_an_error_not_a_reply(tmp_path: Path) -> None:
     with pytest.raises(ServerGoneError):
-        list(Crew([Server()], 2, Prefixes(tmp_path)).work([ask("a"), ask("die"), ask("b")]))
+        list(SlotScheduler([Server()], 2, PrefixCache(tmp_path)).work([ask("a"), ask("die"), ask("b")]))
 
 
 def test_leaving_early_stops_the_others_at_their_next_token(tmp_path: Path) -> None:
@@ -167,7 +172,9 @@ def test_leaving_early_stops_the_others_at_their_next_token(tmp_path: Path) -> N
                 seen.set()
             return Reply("x", "stop")
 
-    work = Crew([Endless()], 3, Prefixes(tmp_path)).work([ask("quick", head=None), ask("slow", head=None)])
+    work = SlotScheduler([Endless()], 3, PrefixCache(tmp_path)).work(
+        [ask("quick", head=None), ask("slow", head=None)]
+    )
     next(work)
     work.close()  # type: ignore[attr-defined]  # it is a generator
     assert seen.is_set()

@@ -7,13 +7,12 @@ import socket
 import pytest
 
 from rpsg.errors import MissingExtraError, ModelError
-from rpsg.models.pii import PatternRecogniser, apart, passes_luhn, passes_mod_97
-from rpsg.models.presidio import PresidioRecogniser
-from rpsg.protocols import Recogniser, Span
+from rpsg.models.pii import PatternRecognizer, PresidioRecognizer, apart, passes_luhn, passes_mod_97
+from rpsg.protocols import Recognizer, Span
 
 
-def said(recogniser: Recogniser, text: str) -> list[tuple[str, str]]:
-    return [(text[span.start : span.end], span.kind) for span in recogniser.find([text])[0]]
+def said(recognizer: Recognizer, text: str) -> list[tuple[str, str]]:
+    return [(text[span.start : span.end], span.kind) for span in recognizer.find([text])[0]]
 
 
 @pytest.mark.parametrize(
@@ -35,7 +34,7 @@ def said(recogniser: Recogniser, text: str) -> list[tuple[str, str]]:
     ],
 )
 def test_patterns_find_what_has_a_shape(text: str, found: list[tuple[str, str]]) -> None:
-    assert said(PatternRecogniser(), text) == found
+    assert said(PatternRecognizer(), text) == found
 
 
 def test_check_digits_are_checked() -> None:
@@ -58,25 +57,25 @@ def test_presidio_finds_what_has_a_shape_and_asks_nobody(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    recogniser = PresidioRecogniser()
-    assert "blank" in recogniser.name
+    recognizer = PresidioRecognizer()
+    assert "blank" in recognizer.name
     text = "Write to jane.doe@mail.example.org or pay with 4111 1111 1111 1111."
-    assert said(recogniser, text) == [
+    assert said(recognizer, text) == [
         ("jane.doe@mail.example.org", "email"),
         ("4111 1111 1111 1111", "card"),
     ]
-    assert said(recogniser, "Anna Smith lives in Leeds.") == []
+    assert said(recognizer, "Anna Smith lives in Leeds.") == []
 
 
 def test_a_language_model_that_is_not_installed_is_told() -> None:
     pytest.importorskip("presidio_analyzer", reason="needs the extra pii")
     with pytest.raises(ModelError, match="no_such_model") as caught:
-        PresidioRecogniser("no_such_model")
+        PresidioRecognizer("no_such_model")
     assert "spacy download no_such_model" in caught.value.hint
 
 
 def test_without_presidio_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "presidio_analyzer", None)
     with pytest.raises(MissingExtraError, match="presidio") as caught:
-        PresidioRecogniser()
+        PresidioRecognizer()
     assert "rpsg[pii]" in caught.value.hint

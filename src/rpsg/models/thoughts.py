@@ -1,0 +1,36 @@
+"""What a reasoning model thinks aloud before it answers, in the marks that the families of models use."""
+
+from __future__ import annotations
+
+import re
+
+_THINKING = re.compile(
+    r"(?P<begins><(?:think|thinking|thought|thoughts|reasoning|reflection|seed:think)>|\[THINK\]"
+    r"|<\|channel\|>\s{0,9}(?:analysis|commentary)\b|<\|begin_of_thought\|>)"
+    r"|</(?:think|thinking|thought|thoughts|reasoning|reflection|seed:think)>|\[/THINK\]"
+    r"|<\|channel\|>\s{0,9}final\b|<\|end_of_thought\|>",
+    re.IGNORECASE,
+)
+
+
+def without_thoughts(text: str) -> str | None:
+    """The text without its thoughts; None if a thought is never closed."""
+    spoken, closed = split_thoughts(text)
+    return spoken if closed else None
+
+
+def split_thoughts(text: str) -> tuple[str, bool]:
+    """The text without its thoughts, and whether every thought is closed.
+
+    A chat template may open the first thought itself, in the prompt: what stands before a closing mark
+    without an opening one is a thought as well.
+    """
+    kept: list[str] = []
+    last, thinking = 0, False
+    for mark in _THINKING.finditer(text):
+        if mark["begins"] is None:
+            kept = kept if thinking else []
+        elif not thinking:
+            kept.append(text[last : mark.start()])
+        last, thinking = mark.end(), mark["begins"] is not None
+    return "".join(kept if thinking else [*kept, text[last:]]), not thinking

@@ -1,0 +1,252 @@
+"""From requests to texts: the tokens a model continues, sampling, and steps of several texts side by side.
+
+A request must give the same text alone and in any batch. The sums of a matrix product depend on the shape of
+the product, not on what is in the other rows (measured: bits are the same for every order of the rows, and
+differ between one row and two). So a step always has the same number of rows: free places repeat the first
+text, and nobody reads them. A prompt is padded on the left to a width that its own length decides, and only
+prompts of one width share a batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rpsg.models.documents import document_of, is_document
+from rpsg.models.transformers.weights import import_torch, state_name
+from rpsg.protocols import Message, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy.typing as npt
+
+    from rpsg.protocols import Request
+
+# Prompts are padded to the next multiple, so that few different shapes occur.
+_STEP = 64
+# Kept candidates before the nucleus is cut, as for llama.cpp.
+TOP_K = 1000
+# Tokens before a text that decide how its first one is spelt.
+_LEAD = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """The tokens of one request. ``index`` is the request's place in the caller's list.
+
+    ``width`` is the length that it is padded to: always more than its own, and decided by it alone.
+    """
+
+    index: int
+    request: Request
+    ids: list[int]
+
+    @property
+    def width(self) -> int:
+        return (len(self.ids) // _STEP + 1) * _STEP
+
+
+def has_template(tokenizer: Any) -> bool:
+    """Whether the weights came with a chat template."""
+    return bool(getattr(tokenizer, "chat_template", None))
+
+
+def prompt_of(index: int, request: Request, tokenizer: Any, *, documents: bool = False) -> Prompt:
+    """The request in the model's own chat template; in a model without one, a text to go on with.
+
+    ``documents``: what is a document is a text to go on with even where there is a template. The answer's
+    first words follow the template's mark of an answer, so the model goes on after them.
+    """
+    if has_template(tokenizer) and not (documents and is_document(request)):
+        text = _rendered(request.messages, tokenizer) + request.begins
+    else:
+        document = document_of(request)
+        request = replace(request, stop=document.stop)
+        text = f"{tokenizer.bos_token or ''}{document.messages[0].content}"
+    return Prompt(index, request, tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+
+
+def _rendered(messages: tuple[Message, ...], tokenizer: Any) -> str:
+    from jinja2 import TemplateError  # noqa: PLC0415 - comes with torch, which is optional
+
+    try:
+        return _apply(messages, tokenizer)
+    except TemplateError:  # some templates know no system message
+        return _apply(_without_system(messages), tokenizer)
+
+
+def _apply(messages: tuple[Message, ...], tokenizer: Any) -> str:
+    said = [{"role": message.role, "content": message.content} for message in messages]
+    text: str = tokenizer.apply_chat_template(
+        said, tokenize=False, add_generation_prompt=True, enable_thinking=False
+    )
+    return text
+
+
+def _without_system(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """The same messages, with what the system said at the head of what the user says first."""
+    if len(messages) < 2 or messages[0].role != "system":
+        return messages
+    first = Message(messages[1].role, f"{messages[0].content}\n\n{messages[1].content}")
+    return (first, *messages[2:])
+
+
+class GrowingText:
+    """The text of one prompt; ``room`` is how many tokens it may have.
+
+    The random stream depends on the request's seed only, so a text does not depend on its company.
+    """
+
+    def __init__(self, prompt: Prompt, tokenizer: Any, ends: frozenset[int], room: int) -> None:
+        self.prompt = prompt
+        self.ids: list[int] = []
+        self.reply: Reply | None = None
+        self._random = np.random.Generator(np.random.PCG64(prompt.request.seed))
+        self._tokenizer = tokenizer
+        self._ends = ends
+        self._room = room
+        self._lead = prompt.ids[-_LEAD:]
+        self._lead_text = self._decode([])
+
+    def take(self, values: npt.NDArray[np.float32], tokens: npt.NDArray[np.int64]) -> None:
+        """Choose the next token among ``tokens``, whose scores ``values`` are in falling order."""
+        if not np.isfinite(values[0]):
+            self.reply = Reply("", "error", error="transformers: the model gave no numbers")
+            return
+        token = int(tokens[draw(values, self.prompt.request, self._random)])
+        self.ids.append(token)
+        if token in self._ends:
+            self._end(self._text(self.ids[:-1]), complete=True)
+        else:
+            self._look_for_stop()
+
+    def _look_for_stop(self) -> None:
+        full = len(self.ids) >= self._room
+        if not full and not self.prompt.request.stop:
+            return
+        text = self._text(self.ids)
+        found = [place for stop in self.prompt.request.stop if (place := text.find(stop)) >= 0]
+        if found:
+            self._end(text[: min(found)], complete=True)
+        elif full:
+            self._end(text.rstrip("\ufffd"), complete=False)
+
+    def _end(self, text: str, *, complete: bool) -> None:
+        self.reply = Reply(
+            self.prompt.request.begins + text,
+            "stop" if complete else "length",
+            prompt_tokens=len(self.prompt.ids),
+            completion_tokens=len(self.ids),
+        )
+
+    def _text(self, ids: list[int]) -> str:
+        """The tokens as text. Behind the prompt's last ones: alone, some would lose their leading space."""
+        return self._decode(ids)[len(self._lead_text) :]
+
+    def _decode(self, ids: list[int]) -> str:
+        decoded: str = self._tokenizer.decode(
+            self._lead + ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+        return decoded
+
+
+def draw(values: npt.NDArray[np.float32], request: Any, random: np.random.Generator) -> int:
+    """The place of the chosen score in ``values`` (falling): temperature, then the nucleus of ``top_p``."""
+    if request.temperature <= 0:
+        return 0
+    scaled = values.astype(np.float64) / request.temperature
+    weights = np.exp(scaled - scaled[0])
+    sums = np.cumsum(weights)
+    last = int(np.searchsorted(sums, request.top_p * sums[-1]))
+    kept = sums[: min(last, len(sums) - 1) + 1]
+    return min(int(np.searchsorted(kept, random.random() * kept[-1], side="right")), len(kept) - 1)
+
+
+def tiles_of(prompts: Sequence[Prompt], rows: int) -> list[list[Prompt]]:
+    """The prompts in groups of ``rows`` at most: of one width, those that may grow longest first."""
+    ordered = sorted(prompts, key=lambda prompt: (-prompt.width, -prompt.request.max_tokens))
+    tiles: list[list[Prompt]] = []
+    for prompt in ordered:
+        if tiles and len(tiles[-1]) < rows and tiles[-1][0].width == prompt.width:
+            tiles[-1].append(prompt)
+        else:
+            tiles.append([prompt])
+    return tiles
+
+
+def write_tile(
+    model: Any,
+    texts: Sequence[GrowingText],
+    rows: int,
+    land: Callable[[GrowingText], None],
+    stopped: Callable[[], bool],
+) -> None:
+    """Write ``texts``, of one width, in ``rows`` places; ``land`` is called with each as it ends.
+
+    Stops at the next token once ``stopped()``; texts that did not end are then never told.
+    """
+    torch = import_torch()
+    with torch.inference_mode():
+        tile = _Tile(torch, model, texts, rows)
+        while not stopped():
+            for text, (values, tokens) in zip(texts, tile.best(), strict=False):
+                if text.reply is None:
+                    text.take(values, tokens)
+                    if text.reply is not None:
+                        land(text)
+            if all(text.reply is not None for text in texts):
+                return
+            tile.step([text.ids[-1] for text in texts])
+
+
+class _Tile:
+    """The state of the model in the middle of some texts."""
+
+    def __init__(self, torch: Any, model: Any, texts: Sequence[GrowingText], rows: int) -> None:
+        self._torch = torch
+        self._model = model
+        self._fill = [*range(len(texts)), *([0] * (rows - len(texts)))]
+        ids, mask = _padded(torch, model.device, [text.prompt for text in texts])
+        places = (mask.cumsum(1) - 1).clamp(min=0)
+        out = model(input_ids=ids, attention_mask=mask, position_ids=places, use_cache=True, logits_to_keep=1)
+        # Prompts are so wide that the number of their rows makes no difference: only texts are filled up.
+        index = torch.tensor(self._fill, device=model.device)
+        self._name = state_name(model)
+        self._cache = out[self._name]
+        self._cache.batch_select_indices(index)
+        self._mask, self._places = mask[index], places[index][:, -1:]
+        self._scores = out.logits[:, -1][index]
+
+    def best(self) -> list[tuple[Any, Any]]:
+        """For each row the highest scores in falling order, and their tokens."""
+        top = self._torch.topk(self._scores.float(), min(TOP_K, self._scores.shape[-1]), dim=-1)
+        return list(zip(top.values.cpu().numpy(), top.indices.cpu().numpy(), strict=True))
+
+    def step(self, chosen: Sequence[int]) -> None:
+        """Go on by one token in each row."""
+        torch = self._torch
+        ids = torch.tensor([[chosen[row]] for row in self._fill], device=self._mask.device)
+        self._mask = torch.cat([self._mask, torch.ones_like(ids)], dim=1)
+        self._places = self._places + 1
+        out = self._model(
+            input_ids=ids,
+            attention_mask=self._mask,
+            position_ids=self._places,
+            use_cache=True,
+            **{self._name: self._cache},
+        )
+        self._scores = out.logits[:, -1]
+
+
+def _padded(torch: Any, device: Any, prompts: Sequence[Prompt]) -> tuple[Any, Any]:
+    """Tokens and mask, shape (prompts, width), padded on the left."""
+    width = prompts[0].width
+    ids = torch.zeros((len(prompts), width), dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for row, prompt in enumerate(prompts):
+        ids[row, width - len(prompt.ids) :] = torch.tensor(prompt.ids)
+        mask[row, width - len(prompt.ids) :] = 1
+    return ids.to(device), mask.to(device)

@@ -1,0 +1,147 @@
+"""The paper's choices: the best summary of each seed, under Gaussian noise, and the texts with most votes.
+
+What is chosen among are functions of the private records themselves. So the noise bounds nothing that the
+release says about a record, no budget pays for it, and no claim is built on it; at best it hides which of a
+record's own candidates was taken.
+
+A summary's score says how like its source it is, in content and sentiment:
+
+    s = a * similarity + (1 - a) * agreement - penalty * (1 - agreement)       a = 0.75, penalty = 0.15
+
+Agreement is 1 when the classifier gives the summary the sentiment of its source, 0 when another, 0.5 when the
+source has none; the penalty counts only where there is a sentiment to agree with.
+
+sigma = sqrt(2 ln(1.25 / delta)) * sensitivity / epsilon with delta = 1 / (N ln N) is the formula of the
+paper's released code, N being the number of seeds. The scores of a seed are scaled to 0..1, and all of them
+can move when the record changes: their joint sensitivity is sqrt(candidates) (``sound``), not 1 (``paper``).
+
+In the AUG-PE step each record votes for its nearest text. With noise sigma > 0 the counts are clipped at
+0.5 sigma^1.5, which is then taken off, and those of highest count stay. Without noise every text stays. In
+the released code one number served as epsilon and as sigma, so that a larger "epsilon" made more noise; here
+they are two settings.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NewType
+
+import numpy as np
+
+from rpsg.stages.votes import nearest_candidates
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from rpsg.protocols import NoiseSource
+
+    Floats = npt.NDArray[np.float32]
+
+#: What the paper's formula is given, and what it gives: two things, and types tell them apart.
+NominalEpsilon = NewType("NominalEpsilon", float)
+Sigma = NewType("Sigma", float)
+
+#: The noise is drawn in whole steps: so many of them make one sigma.
+STEPS_A_SIGMA = 128
+NO_TARGET = 0.5
+
+
+def choice_sigma(
+    nominal: NominalEpsilon, seeds: int, candidates: int, sensitivity: Literal["paper", "sound"]
+) -> Sigma:
+    """The noise of the choice, in units of the range of scores; 0 when ``nominal`` is 0 or infinite."""
+    if nominal <= 0 or math.isinf(nominal):
+        return Sigma(0.0)
+    count = max(seeds, 2)
+    delta = 1.0 / (count * max(math.log(count), 1.0))
+    moved = 1.0 if sensitivity == "paper" else math.sqrt(candidates)
+    return Sigma(math.sqrt(2.0 * math.log(1.25 / delta)) * moved / nominal)
+
+
+def scaled(scores: Sequence[float]) -> list[float]:
+    """The scores moved and stretched to 0..1; all zero when they are equal."""
+    low, high = min(scores, default=0.0), max(scores, default=0.0)
+    return [(score - low) / (high - low) if high > low else 0.0 for score in scores]
+
+
+def noisy_argmax(all_scores: Sequence[Sequence[float]], sigma: Sigma, noise: NoiseSource | None) -> list[int]:
+    """For each seed the place of its best candidate under noise; -1 for a seed without any.
+
+    Independent rounded Gaussians of ``STEPS_A_SIGMA`` steps go on the scores in the same steps, so the
+    choice is that of the continuous mechanism up to 1/256 of sigma. Ties, which rounding makes possible,
+    are broken by the operating system's randomness. Without noise the first of the best is taken.
+    """
+    if sigma <= 0.0 or noise is None:
+        return [int(np.argmax(scores)) if scores else -1 for scores in all_scores]
+    flat = [score for scores in all_scores for score in scaled(scores)] if any(all_scores) else []
+    steps = np.rint(np.array(flat, np.float64) * (STEPS_A_SIGMA / sigma)).astype(np.int64)
+    noisy = steps + noise.draw(float(STEPS_A_SIGMA), len(steps))
+    chosen, start = [], 0
+    for scores in all_scores:
+        part = noisy[start : start + len(scores)]
+        start += len(scores)
+        best = np.flatnonzero(part == part.max()) if len(part) else part
+        chosen.append(int(best[secrets.randbelow(len(best))]) if len(best) else -1)
+    return chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is known about a candidate beside its text."""
+
+    similarity: float
+    agreement: float
+    confidence: float
+
+    def fits(self, least: float) -> bool:
+        """Whether it surely has the mood of its source."""
+        return self.agreement == 1.0 and self.confidence >= least
+
+
+def agreement(found: str, target: str) -> float:
+    """1, 0, or 0.5 without a target."""
+    if not target:
+        return NO_TARGET
+    return 1.0 if found == target else 0.0
+
+
+def score(judged: Judged, *, has_target: bool, weight: float, penalty: float) -> float:
+    """The score of one candidate."""
+    flipped = penalty * (1.0 - judged.agreement) if has_target else 0.0
+    return weight * judged.similarity + (1.0 - weight) * judged.agreement - flipped
+
+
+def considered(candidates: Sequence[Judged], least: float) -> list[int]:
+    """The places of those that stand for the choice: candidates that surely fit, or all when none does."""
+    fitting = [i for i, judged in enumerate(candidates) if judged.fits(least)]
+    return fitting or list(range(len(candidates)))
+
+
+def second_is_better(first: Judged, second: Judged) -> bool:
+    """Whether the pick of the second pass takes the place of the first one's."""
+    surer = second.agreement == 1.0 and second.confidence >= first.confidence
+    return surer or second.similarity > first.similarity
+
+
+def vote_counts(private: Floats, candidates: Floats) -> npt.NDArray[np.int64]:
+    """How many private rows are nearest to each candidate, shape (candidates,)."""
+    handicap = np.zeros(len(candidates), np.float32)
+    cells = nearest_candidates(private, candidates, handicap, 1)[:, 0]
+    return np.bincount(cells[cells >= 0], minlength=len(candidates)).astype(np.int64)
+
+
+def clipped(counts: npt.NDArray[np.int64], sigma: float, noise: NoiseSource) -> npt.NDArray[np.float64]:
+    """The counts with noise, less the threshold 0.5 sigma^1.5, nothing below 0."""
+    noisy = counts + noise.draw(sigma, len(counts))
+    left: npt.NDArray[np.float64] = np.maximum(noisy - 0.5 * sigma**1.5, 0.0)
+    return left
+
+
+def ranked(counts: npt.NDArray[np.float64], keep: int) -> list[int]:
+    """The places of the ``keep`` highest counts; of equals the first."""
+    order = np.argsort(-counts, kind="stable")
+    return sorted(int(i) for i in order[:keep])
