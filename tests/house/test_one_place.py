@@ -19,37 +19,25 @@ ROOT = Path(rpsg.__file__).parent
 #: The privacy package lies below storage, so the name of the signature is told there too.
 LAYOUT = sorted(value for name, value in vars(layout).items() if name.isupper() and "." in str(value))
 
-#: Modules that look for the noisy lines of a ledger by the name of their kind.
-NOISY_LINES = {
-    "evaluation.floor",
-    "privacy.checks",
-    "privacy.ledger",
-    "privacy.replay",
-    "privacy.second_opinion",
-    "privacy.sources",
-    "privacy.verify",
-    "release.reader",
-    "report.deployment",
-    "report.summary",
-    "verification.opening",
-}
-#: Modules that say the name of a method, or the same word for something else: a section of the plan
-#: ("paper", "split"), a row of the table of scores ("floor"), the strictness of a check ("strict").
+#: Where the name of a method is, and where the same word is something else. Beside them one module of today
+#: asks which method it is (cli.render, "split"): the lists may only get shorter.
 METHOD_NAMES = {
-    "strict": {"methods.strict", "registry", "methods", "plan.sections"},
+    "strict": {"methods", "methods.strict", "plan.sections"},
+    # A row and a column of the table of scores.
     "floor": {
-        *("methods.floor", "registry", "methods"),
-        *("cli.evaluate", "evaluation.floor", "evaluation.table", "report.scores"),
+        *("methods", "methods.floor"),
+        *("cli.evaluate", "evaluation.floor", "report.as_json", "report.scores", "results"),
     },
+    # A section of the plan, and how an evaluation splits its texts.
     "split": {
-        *("methods.split", "registry", "methods"),
-        *("methods.base", "methods.seeded", "release.public_plan"),
-        *("cli.render", "evaluation.table", "report.scores"),
+        *("methods", "methods.split"),
+        *("methods.seeded", "release.public_plan", "results"),
+        "cli.render",
     },
+    # A section of the plan, and the sensitivity as the paper has it.
     "paper": {
-        *("methods.paper", "registry", "methods"),
-        *("methods.base", "methods.split", "plan.paper", "release.public_plan"),
-        *("stages.noisy_argmax", "testing.lab"),
+        *("methods", "methods.paper"),
+        *("methods.split", "plan.paper", "release.public_plan", "stages.noisy_choice", "testing.lab"),
     },
 }
 
@@ -83,8 +71,8 @@ def test_there_are_names_of_files_to_look_for() -> None:
     assert {"corpus.jsonl", "ledger.json", "run.json", "timings.json"} <= set(LAYOUT)
 
 
-def test_no_more_modules_look_for_noisy_lines_by_their_kind() -> None:
-    assert saying("rounded_gaussian") - NOISY_LINES == set()
+def test_one_module_knows_the_noisy_lines_of_a_ledger_by_their_kind() -> None:
+    assert saying("rounded_gaussian") == {"privacy.sources"}
 
 
 @pytest.mark.parametrize("method", METHOD_NAMES)

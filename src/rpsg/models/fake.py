@@ -1,7 +1,7 @@
 """Models without weights, for tests: yours and ours.
 
-They keep the laws of the real ones (``tests/laws``): the same request gives the same text, a text's row
-depends on that text alone. What they write is no language.
+They keep the laws of the real ones (``rpsg.testing.laws``): the same request gives the same text, a text's
+row depends on that text alone. What they write is no language.
 """
 
 from __future__ import annotations
