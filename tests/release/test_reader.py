@@ -161,11 +161,6 @@ def python_sources() -> dict[str, str]:
     return {p.relative_to(SOURCES).as_posix(): p.read_text(encoding="utf-8") for p in SOURCES.rglob("*.py")}
 
 
-def test_the_kind_of_a_noisy_answer_is_written_once() -> None:
-    found = [name for name, source in python_sources().items() if '"rounded_gaussian"' in source]
-    assert found == ["privacy/seal.py"]
-
-
 def test_folders_of_runs_and_releases_are_named_by_their_layout_alone() -> None:
     part = re.compile(r"""/ ?["'](release|private|evidence)["']|["'](release|private|evidence)["'] ?/""")
     found = {name: part.findall(source) for name, source in python_sources().items()}

@@ -218,17 +218,17 @@ class Release:
         """The ledger's lines of noisy answers."""
         return noisy_answers(self.ledger)
 
-    @property
+    @_part
     def reads_private(self) -> bool:
         """Whether private texts were read at all."""
         return bool(self.claim["type"] != "no_private_data")
 
-    @property
+    @_part
     def is_seeded(self) -> bool:
         """Whether texts were made from private records, with no mechanism between."""
         return self.ledger["reads"] in {"donors", "records"}
 
-    @property
+    @_part
     def is_private(self) -> bool:
         """Whether a privacy guarantee is given; without one no figure of it may be printed."""
         return "epsilon" in self.claim
