@@ -22,6 +22,7 @@ from rpsg.plan import resolve
 from rpsg.privacy.mechanisms import clean_answer, noisy_selection
 from rpsg.privacy.replay import ReplayKernel
 from rpsg.stages.contributions import People
+from rpsg.storage.layout import EVIDENCE
 from rpsg.storage.readers import read_by_rule
 from rpsg.testing.noise import FixedNoise
 
@@ -160,7 +161,7 @@ class SameAnswers:
     """A kernel that reads private data as the real one does, and gives the answers of an earlier run."""
 
     def __init__(self, run: Run) -> None:
-        self.replay = ReplayKernel(run.path / "evidence", run.ledger)
+        self.replay = ReplayKernel(run.path / EVIDENCE, run.ledger)
 
     def release(self, query: Query, contributions: Callable[[], Private[Contributions]]) -> IntArray:
         clean_answer(query, contributions())
