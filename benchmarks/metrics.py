@@ -28,7 +28,8 @@ import rpsg
 from rpsg.evaluation.inputs import Measure
 from rpsg.evaluation.table import Line
 from rpsg.models.download import locate
-from rpsg.pipeline.execute import execute, load_tools
+from rpsg.pipeline.execute import execute
+from rpsg.pipeline.models_of_run import load_tools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

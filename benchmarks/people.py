@@ -40,7 +40,8 @@ from rpsg.errors import InfeasibleError
 from rpsg.evaluation.inputs import Inputs, Texts, UnavailableError
 from rpsg.evaluation.models import Models
 from rpsg.models.download import locate
-from rpsg.pipeline.execute import execute, load_tools
+from rpsg.pipeline.execute import execute
+from rpsg.pipeline.models_of_run import load_tools
 from rpsg.protocols import Reply
 from rpsg.stages.prompts import fields_of, fill
 
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rpsg.domains import Pack
-    from rpsg.methods.tools import Tools
+    from rpsg.methods.base import Tools
     from rpsg.protocols import OnReply, Request
 
     Found = dict[str, dict[str, float | None]]

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rpsg.domains import find_pack
-from rpsg.pipeline.execute import load_tools
+from rpsg.pipeline.models_of_run import load_tools
 from rpsg.plan import resolve
 from rpsg.protocols import Message
 from rpsg.stages.cards import CardModel
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rpsg.domains import Pack
-    from rpsg.methods.tools import Tools
+    from rpsg.methods.base import Tools
     from rpsg.plan import Plan
     from rpsg.protocols import Request
     from rpsg.records import Card

@@ -33,12 +33,13 @@ import numpy as np
 import rpsg
 from corpus_distance import frechet, precision_recall, self_similarity, word_distance
 from rpsg.models.download import locate
-from rpsg.pipeline.execute import execute, load_tools
+from rpsg.pipeline.execute import execute
+from rpsg.pipeline.models_of_run import load_tools
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rpsg.methods.tools import Tools
+    from rpsg.methods.base import Tools
     from rpsg.protocols import Embedder
 
 STUDENT = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}

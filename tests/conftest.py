@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rpsg.domains import read_pack
-from rpsg.methods.seeded import seed_tools
-from rpsg.methods.tools import Tools
+from rpsg.methods.base import Tools, method_of
 from rpsg.models.fake import FakeClassifier, FakeEmbedder, FakeWriter
 from rpsg.pipeline import execute as running
 from rpsg.plan import resolve
@@ -267,9 +266,8 @@ class Lab:
         progress: Progress | None = None,
     ) -> Run:
         light = plan.model_copy(update={"paper": plan.paper.model_copy(update={"abstracter": "writer"})})
-        tools = replace(
-            self.tools(writer, embedder), **seed_tools(light)
-        )  # as every run has, without weights
+        more: dict[str, Any] = {role: make() for role, make in method_of(light).models(light).items()}
+        tools = replace(self.tools(writer, embedder), **more)  # as every run has, without weights
         return running.execute(plan, self.folder / out, tools=tools, noise=noise, progress=progress)
 
 

@@ -187,10 +187,11 @@ def evaluate(
     ``Report.table()`` is ready for a data frame. The report of a corpus with ``real`` texts is internal: it
     must not be published with a release. Raises an RpsgError for what cannot be read and for an unknown name.
     """
-    from rpsg.evaluation.corpora import source_of  # noqa: PLC0415  # numpy, only when it is needed
-    from rpsg.evaluation.evaluate import Question, answer  # noqa: PLC0415  # numpy, only when it is needed
+    from rpsg.evaluation import evaluate as evaluation  # noqa: PLC0415  # numpy, only when it is needed
+    from rpsg.evaluation.config import EvaluationConfig  # noqa: PLC0415  # as above
+    from rpsg.evaluation.corpora import source_of  # noqa: PLC0415  # as above
 
-    asked = Question(
+    config = EvaluationConfig(
         corpus=source_of(corpus),
         real=None if real is None else source_of(real),
         train_real=None if train_real is None else source_of(train_real),
@@ -206,7 +207,7 @@ def evaluate(
         language_model=language_model,
         seed=seed,
     )
-    return answer(asked, progress)
+    return evaluation.evaluate(config, progress)
 
 
 def read_run(path: str | Path) -> Run:

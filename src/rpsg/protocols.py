@@ -1,4 +1,8 @@
-"""Every plug-in point on one page. Anything with these methods fits; nothing needs to be inherited.
+"""The plug-in points. Anything with these methods fits; nothing needs to be inherited.
+
+Models are on this page. Others are declared beside what they work with: a method is a
+``rpsg.methods.base.Method``, a metric a function as ``rpsg.evaluation.metrics`` has them, a domain pack a
+folder (``rpsg.domains.pack``), an attack a function as ``rpsg.audit`` has them.
 
 Each takes a batch and hides its own concurrency. Each has a ``name`` that identifies it in plans,
 ledgers and caches: the same name must mean the same weights and the same behaviour. Each model says by its
@@ -9,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,44 +21,6 @@ if TYPE_CHECKING:
 
 
 Reads = Literal["nothing", "noisy_answers", "donors", "records"]
-
-
-@dataclass(frozen=True, slots=True)
-class Method:
-    """A way to make a synthetic corpus, and what it declares about itself.
-
-    What ``reads`` says decides what the method is given and what its release may claim. It has no default:
-    a method that does not say what it reads is refused.
-
-        nothing          public inputs alone; it is given neither the data nor their path
-        noisy_answers    the kernel's noisy answers alone; the release claims differential privacy
-        donors           records of donors as seeds, and noisy answers about everybody else, the voters
-        records          private records themselves; the release claims nothing
-
-    ``synthesize`` maps a ``rpsg.methods.tools.Job`` to a ``rpsg.records.Pool``. ``budget`` maps a plan and a
-    pack to the ``rpsg.privacy.accounting.Budget`` of a run; methods that get noisy answers have one, and no
-    others do.
-
-    Raises:
-        ValueError: ``reads`` is none of these, or there is a budget without noisy answers, or none with them.
-    """
-
-    name: str
-    about: str
-    reads: Reads
-    synthesize: Callable[[Any], Any]
-    budget: Callable[[Any, Any], Any] | None = None
-
-    def __post_init__(self) -> None:
-        if self.reads not in {"nothing", "noisy_answers", "donors", "records"}:
-            raise ValueError(f"a method cannot read {self.reads!r}")
-        if (self.budget is not None) != (self.reads in {"noisy_answers", "donors"}):
-            raise ValueError("a method has a budget if it gets noisy answers, and only then")
-
-    @property
-    def has_seeds(self) -> bool:
-        """Whether private records, everybody's or those of donors, are its seeds."""
-        return self.reads in {"donors", "records"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.errors import UsageError
 from rpsg.models.scorer_check import check_scorer
-from rpsg.protocols import Method
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -128,20 +127,20 @@ BUILT_IN: Mapping[Kind, Mapping[str, tuple[str, str]]] = {
             "the same classifier's mean F1 over labels",
         ),
         "sentiment_distance": (
-            "rpsg.evaluation.metrics.sentiment:sentiment_distance",
+            "rpsg.evaluation.metrics.attributes:sentiment_distance",
             "total variation of sentiments; lower is better",
         ),
         "sentiment_agreement": (
-            "rpsg.evaluation.metrics.sentiment:sentiment_agreement",
+            "rpsg.evaluation.metrics.attributes:sentiment_agreement",
             "share of texts with the sentiment asked for",
         ),
         "length_distance": (
-            "rpsg.evaluation.metrics.lengths:length_distance",
+            "rpsg.evaluation.metrics.attributes:length_distance",
             "total variation of lengths; lower is better",
         ),
-        "length_mean": ("rpsg.evaluation.metrics.lengths:length_mean", "mean number of words"),
+        "length_mean": ("rpsg.evaluation.metrics.attributes:length_mean", "mean number of words"),
         "self_bleu": (
-            "rpsg.evaluation.metrics.self_bleu:self_bleu",
+            "rpsg.evaluation.metrics.diversity:self_bleu",
             "how well a text is foretold by the others",
         ),
         "self_similarity": ("rpsg.evaluation.metrics.frechet:self_similarity", "mean cosine of two texts"),
@@ -233,27 +232,6 @@ def _unloadable(name: str, where: str, why: str) -> UsageError:
     return UsageError(
         f"The metric {name!r} ({where}) {why}.", hint="Repair or remove the package that brings it."
     )
-
-
-def method(name: str) -> Method:
-    """The method called ``name``.
-
-    Raises:
-        UsageError: there is none, or one from another package does not declare what it reads.
-    """
-    found = find("methods", name)
-    if not isinstance(found, Method):
-        raise UsageError(
-            f"The method {name!r} does not declare what it reads, so nothing can be said about its release.",
-            hint="Its entry point must lead to a rpsg.protocols.Method, which has to name what it reads: "
-            '"nothing", "noisy_answers", "donors" or "records".',
-        )
-    if found.name != name:
-        raise UsageError(
-            f"The method {name!r} calls itself {found.name!r}, so its ledger would name another method.",
-            hint="Give its entry point and its Method the same name.",
-        )
-    return found
 
 
 def writer(

@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rpsg.methods.base import method_of
 from rpsg.pipeline.publish import build_release
 from rpsg.plan import resolve
 from rpsg.privacy.claims import claim_text
@@ -131,7 +132,8 @@ def in_plan(section: str, key: str, value: str) -> Change:
         last = next(rest, len(lines))
         kept = [line for line in lines[first:last] if not line.startswith(f"{key} = ")]
         told = [*lines[:first], f"{key} = {value}", *kept, *lines[last:]]
-        file.write_text(told_toml(resolve(tomllib.loads("\n".join(told)))), encoding="utf-8")
+        plan = resolve(tomllib.loads("\n".join(told)))
+        file.write_text(told_toml(plan, method_of(plan)), encoding="utf-8")
 
     return change
 

@@ -12,15 +12,16 @@ import pytest
 from rpsg import api, registry
 from rpsg.errors import RpsgError, UsageError
 from rpsg.methods import strict
+from rpsg.methods.base import Method
 from rpsg.methods.budget import strict_budget
 from rpsg.models.fake import FakeClassifier
-from rpsg.protocols import Method, Reads
 from rpsg.records import Candidate, Card, Pool
 
 if TYPE_CHECKING:
     from tests.conftest import Lab
 
-    from rpsg.methods.tools import Job
+    from rpsg.methods.base import Job
+    from rpsg.protocols import Reads
 
 
 def copies_five_texts(job: Job) -> Pool:

@@ -15,7 +15,7 @@ from rpsg import api, registry
 from rpsg.errors import InfeasibleError
 from rpsg.evaluation.floor import found_labels
 from rpsg.models.fake import FakeClassifier, FakeWriter
-from rpsg.pipeline.execute import Silent
+from rpsg.pipeline.progress import Silent
 from rpsg.privacy.odometer import Odometer, account_name
 
 if TYPE_CHECKING:

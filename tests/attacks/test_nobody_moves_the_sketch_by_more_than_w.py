@@ -98,7 +98,7 @@ def asked(lab: Lab, rows: Rows, name: str, sections: dict[str, Any]) -> Asked:
         fixed_random_names(),
     ):  # the same rows of each person are drawn
         patch.setattr("rpsg.privacy.kernel.noisy_histogram", histogram)
-        patch.setattr("rpsg.pipeline.execute.time.monotonic", lambda: 0.0)
+        patch.setattr("rpsg.pipeline.progress.time.monotonic", lambda: 0.0)
         lab.run(lab.plan(path, corpus={"size": 6}, **sections), name, embedder=OddEmbedder())
     (one,) = found
     return one

@@ -210,7 +210,7 @@ def test_the_command_ends_the_same_way_with_the_row_and_without_it(
     lab: Lab, retell: Retell, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(lab.folder)
-    monkeypatch.setattr("rpsg.pipeline.execute.time.monotonic", lambda: 0.0)
+    monkeypatch.setattr("rpsg.pipeline.progress.time.monotonic", lambda: 0.0)
     ends: list[tuple[int, str, str]] = []
     for extra in (None, JSONL["a label that is an object"]):
         path = in_jsonl(lab.folder, lab.rows(220), extra)

@@ -16,7 +16,7 @@ import pytest
 from rpsg import api
 from rpsg.errors import BudgetError, DataError
 from rpsg.models.fake import FakeWriter
-from rpsg.pipeline.execute import Silent
+from rpsg.pipeline.progress import Silent
 from rpsg.privacy.account import Account
 from rpsg.privacy.odometer import Odometer
 

@@ -21,7 +21,7 @@ import rpsg
 from rpsg import registry
 from rpsg.cli.console import Screen
 from rpsg.cli.progress import Live, Plain
-from rpsg.pipeline import public_times as times
+from rpsg.pipeline import progress as times
 
 if TYPE_CHECKING:
     from tests.conftest import Lab

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rpsg.errors import BudgetError
-from rpsg.pipeline.execute import Silent
+from rpsg.pipeline.progress import Silent
 from rpsg.privacy.odometer import Odometer, account_name
 from rpsg.storage.run_folder import open_vault
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from rpsg import api
 from rpsg.cli.app import app
 from rpsg.errors import BudgetError
-from rpsg.pipeline.execute import Silent
+from rpsg.pipeline.progress import Silent
 from rpsg.privacy.account import Cap
 from rpsg.privacy.odometer import Odometer
 from rpsg.privacy.units import Unit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,9 +11,11 @@ import pytest
 
 from rpsg import registry
 from rpsg.errors import ModelError
+from rpsg.methods import paper
 from rpsg.models.fake import FakeEmbedder, FakeWriter
 from rpsg.models.sentiment import NearestSentiment
-from rpsg.pipeline import doctor, doctor_models
+from rpsg.pipeline import doctor
+from rpsg.plan import resolve
 from rpsg.privacy.noise import RoundedGaussian
 
 if TYPE_CHECKING:
@@ -42,6 +45,7 @@ CHECKS = [
     "randomness",
     "noise",
     "keys",
+    "settings",
     "weights of the writer",
     "weights of the embedder",
     "embedder",
@@ -75,7 +79,7 @@ def test_one_broken_check_hides_none_of_the_others(rpsg: Rpsg, monkeypatch: pyte
     assert failed == {"packages", "disk", "noise", "embedder", "sentiment"}
     shown = rpsg(*FAKES)
     assert shown.code == 1
-    assert "5 of these must be mended" in shown.out
+    assert "5 of these must be fixed" in shown.out
     assert "private words" not in shown.out
 
 
@@ -244,9 +248,11 @@ def test_a_model_of_the_paper_s_method_that_is_not_here_is_found_with_its_fix(
     def missing(*_: object, **__: object) -> None:
         raise ModelError("It is not on this machine yet.", hint="hf download it")
 
-    monkeypatch.setattr(doctor_models, f"_{name}", missing)
     monkeypatch.setenv(f"RPSG_PAPER__{key.upper()}", value)
     assert name not in findings(rpsg), "strict mode needs none"
+    makers = paper.METHOD.models(resolve({"paper": {key: value}}))
+    broken = replace(paper.METHOD, models=lambda _plan: dict.fromkeys(makers, missing))
+    monkeypatch.setattr(paper, "METHOD", broken)
     monkeypatch.setenv("RPSG_METHOD__NAME", "paper")
     found = findings(rpsg)[name]
     assert (found["status"], found["fix"]) == ("fail", "hf download it")

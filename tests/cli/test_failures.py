@@ -82,7 +82,7 @@ def test_ctrl_c_in_a_run_says_how_to_go_on(fake: Api, rpsg: Rpsg) -> None:
     fake.error = KeyboardInterrupt()
     failed = rpsg("run", "-o", "runs", "--quiet")
     assert (failed.code, failed.out) == (130, "")
-    assert failed.err == "Stopped. The same command goes on where it stopped.\n"
+    assert failed.err == "Stopped. Run the same command again to resume.\n"
 
 
 def test_ctrl_c_elsewhere_does_not_promise_to_go_on(fake: Api, rpsg: Rpsg) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 import sys
+import tomllib
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import jsonschema
+import pytest
 import typer
 
 from rpsg.cli import init
-from rpsg.plan import Plan, read_toml, resolve
+from rpsg.plan import Plan, described, read_toml, resolve
 
 if TYPE_CHECKING:
-    import pytest
     from tests.cli.conftest import Api, Rpsg
 
 
@@ -100,3 +102,27 @@ def test_six_questions_are_asked_on_a_terminal(
 def test_what_an_option_answered_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(typer, "prompt", lambda *_, **__: "")
     assert init.ask({key: "given" for key, _ in init.QUESTIONS}) == {}
+
+
+def test_the_schema_knows_every_setting_with_its_default_and_description(fake: Api, rpsg: Rpsg) -> None:
+    schema = rpsg("init", "--schema").json
+    assert not Path("rpsg.toml").exists()
+    for setting in described(Plan):
+        node = schema
+        for part in setting.key.split("."):
+            node = node["properties"][part]
+            node = schema["$defs"][node["$ref"].rpartition("/")[2]] if "$ref" in node else node
+        assert node["description"] == setting.about
+        assert node["default"] == (list(setting.default) if setting.kind == "list" else setting.default)
+        allowed = node.get("enum") or next((n["enum"] for n in node.get("anyOf", ()) if "enum" in n), ())
+        assert tuple(allowed) == setting.choices
+
+
+def test_the_schema_takes_what_init_writes_and_refuses_what_a_plan_refuses(fake: Api, rpsg: Rpsg) -> None:
+    schema = rpsg("init", "--schema").json
+    rpsg("init", "--epsilon", "1", "--n-public", "500")
+    plan = tomllib.loads(Path("rpsg.toml").read_text())
+    jsonschema.validate(plan, schema)
+    for wrong in ({"privacy": {"epsilom": 1}}, {"privacy": {"epsilon": 0}}, {"method": {"select": "luck"}}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({**plan, **wrong}, schema)

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from rpsg.cli.console import Screen
-from rpsg.cli.progress import Live, Plain, Quiet, teller
+from rpsg.cli.progress import Live, Plain, Quiet, progress_for
 
 if TYPE_CHECKING:
     from rpsg.protocols import Progress
@@ -119,9 +119,9 @@ def test_on_a_terminal_finished_stages_stay_and_the_budget_stands_beside_the_nex
 
 
 def test_who_tells_depends_on_who_listens() -> None:
-    assert type(teller(quiet=True, as_json=False)) is Quiet
-    assert type(teller(quiet=False, as_json=False)) is Plain
-    assert type(teller(quiet=False, as_json=True)) is Plain
+    assert type(progress_for(quiet=True, as_json=False)) is Quiet
+    assert type(progress_for(quiet=False, as_json=False)) is Plain
+    assert type(progress_for(quiet=False, as_json=True)) is Plain
 
 
 def test_all_of_them_fit_the_protocol() -> None:

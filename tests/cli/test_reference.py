@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rpsg.cli.options import SETTINGS
-from rpsg.cli.reference import reference
+import pytest
 
-PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
+from rpsg.cli.reference import reference, settings_page
+from rpsg.plan import Plan, described
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 
-def test_the_page_is_current() -> None:
-    """If this fails: python -m rpsg.cli.reference > docs/cli.md."""
-    assert PAGE.read_text(encoding="utf-8") == reference()
+@pytest.mark.parametrize(
+    ("name", "page"), [("cli.md", reference), ("settings.md", settings_page)], ids=["commands", "settings"]
+)
+def test_the_page_is_current(name: str, page: Callable[[], str]) -> None:
+    """If this fails: python -m rpsg.cli.reference."""
+    assert (DOCS / name).read_text(encoding="utf-8") == page()
 
 
-def test_every_command_and_setting_is_on_the_page() -> None:
+def test_every_command_is_on_the_page() -> None:
     page = reference()
     for command in (
         "init",
@@ -29,7 +38,15 @@ def test_every_command_and_setting_is_on_the_page() -> None:
         "models check",
     ):
         assert f"## rpsg {command}\n" in page
-    assert all(setting.told in page for setting in SETTINGS)
+
+
+def test_every_setting_is_in_its_section_with_its_option() -> None:
+    sections = {part.partition("]")[0]: part for part in settings_page().split("## [")[1:]}
+    for setting in described(Plan):
+        section, _, name = setting.key.rpartition(".")
+        row = next(line for line in sections[section].splitlines() if line.startswith(f"| `{name}`"))
+        assert setting.about in row
+        assert setting.option in row
 
 
 def test_every_option_has_one_plain_line() -> None:

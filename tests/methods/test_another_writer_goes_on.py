@@ -12,7 +12,7 @@ from rpsg import api, registry
 from rpsg.errors import DataError, ModelError, RunError
 from rpsg.models.fake import FakeClassifier, FakeWriter
 from rpsg.models.openai.client import Connection
-from rpsg.pipeline.execute import Silent
+from rpsg.pipeline.progress import Silent
 from rpsg.privacy.odometer import Odometer, account_name
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rpsg.domains import read_pack
+from rpsg.methods.base import Job
 from rpsg.methods.dp_steps import public_filters
-from rpsg.methods.tools import Job
 from rpsg.models.fake import FakeWriter
-from rpsg.pipeline.execute import Silent
 from rpsg.pipeline.private_data import NoQuestions, nobody
+from rpsg.pipeline.progress import Silent
 from rpsg.records import Candidate, Card, Pool
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ from tests.methods.kept import MARKER, stages
 
 from rpsg import api
 from rpsg.errors import ModelError, PrivacyError, UsageError
-from rpsg.methods.tools import Tools
+from rpsg.methods.base import Tools
 from rpsg.models.fake import FakeClassifier, FakeEmbedder, FakeWriter
 from rpsg.pipeline import execute as running
+from rpsg.pipeline.progress import Silent
 from rpsg.privacy.testing import FixedNoise
 from rpsg.storage.call_store import request_key
 
@@ -94,7 +95,7 @@ def test_a_summariser_that_is_asked_for_must_be_there(lab: Lab) -> None:
         lab.run(plan)
 
 
-class Notes(running.Silent):
+class Notes(Silent):
     def __init__(self) -> None:
         self.told: list[str] = []
 
@@ -102,7 +103,7 @@ class Notes(running.Silent):
         self.told.append(message)
 
 
-class Stages(running.Silent):
+class Stages(Silent):
     def __init__(self) -> None:
         self.begun: list[str] = []
 

@@ -9,10 +9,11 @@ import pytest
 from tests.methods.kept import stages
 
 from rpsg.files import private_dir
+from rpsg.methods.base import Job, Seeding
 from rpsg.methods.paper_steps import agreement_step, filter_step, histogram_step
-from rpsg.methods.tools import Job, Seeding
 from rpsg.models.fake import FakeClassifier, FakeWriter
 from rpsg.pipeline import execute as running
+from rpsg.pipeline.progress import Silent
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.private import Private
 from rpsg.privacy.unprotected_reads import UnprotectedReads
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from tests.conftest import Lab
 
     from rpsg.domains import Pack
-    from rpsg.methods.tools import Tools
+    from rpsg.methods.base import Tools
     from rpsg.protocols import Scorer
 
 
@@ -71,7 +72,7 @@ def hired(lab: Lab, tiny: Pack, tmp_path: Path) -> Any:
         )
         plan = lab.plan(method={"name": "paper"}, paper=paper)
         nobody: Any = None  # these steps ask no voter
-        return Job(plan, tiny, None, nobody, nobody, tools, running.Silent(), b"k" * 32, seeding)
+        return Job(plan, tiny, None, nobody, nobody, tools, Silent(), b"k" * 32, seeding)
 
     return hire
 

@@ -10,8 +10,9 @@ from tests.methods.kept import SaysNothing
 
 from rpsg import api
 from rpsg.errors import InfeasibleError, ModelError, UsageError
-from rpsg.methods.budget import declared_voters, fewest_voters, split_budget
-from rpsg.pipeline.execute import Silent
+from rpsg.methods.base import find_method
+from rpsg.methods.budget import fewest_voters, split_budget, split_voters
+from rpsg.pipeline.progress import Silent
 from rpsg.privacy.odometer import Odometer, account_name
 from rpsg.records import Document
 from rpsg.stages.partition import by_draw
@@ -128,22 +129,22 @@ def test_the_plan_of_a_list_that_is_not_there_is_refused(lab: Lab) -> None:
 def test_a_declared_number_of_people_counts_donors_too(lab: Lab) -> None:
     """1000 people, each a donor with chance 0.2: 800 voters on average, 740 but once in a million."""
     plan = lab.plan(**SPLIT, privacy={"n_public": 1000})
-    assert declared_voters(plan) == 739
+    assert split_voters(plan) == 739
     people = [Document(i, "text", None, f"person-{i}") for i in range(1000)]
     voters = [1000 - sum(map(by_draw(bytes([key]) * 32, 0.2), people)) for key in range(40)]
     assert 739 < min(voters) < 800 < max(voters)
     listed = lab.plan(
         **SPLIT, privacy={"n_public": 1000}, split={"donor_list": listing(lab, ["a", "b", "b", "c"])}
     )
-    assert declared_voters(listed) == 997
-    assert declared_voters(lab.plan(privacy={"n_public": 1000})) == 1000
-    assert declared_voters(lab.plan(**SPLIT)) is None
+    assert split_voters(listed) == 997
+    assert find_method("strict").people(lab.plan(privacy={"n_public": 1000})) == 1000
+    assert split_voters(lab.plan(**SPLIT)) is None
 
 
 def test_the_plan_says_what_a_declared_number_means_and_reckons_with_voters(lab: Lab) -> None:
     plan = lab.plan(**SPLIT, privacy={"n_public": 300}, corpus={"size": 100}, split={"donors": 0.5})
     shown = api.preview(plan)
-    voters = declared_voters(plan)
+    voters = split_voters(plan)
     assert voters is not None
     assert shown.people == voters < 120
     assert shown.candidates == 300

@@ -132,8 +132,8 @@ def test_a_list_that_is_not_there_is_told(lab: Lab) -> None:
 
 
 def test_a_method_without_seeds_has_no_door(lab: Lab) -> None:
+    from rpsg.methods.base import Job
     from rpsg.methods.seed_steps import seeding
-    from rpsg.methods.tools import Job
 
     job = Job(lab.plan(), None, None, None, None, lab.tools(), None)  # type: ignore[arg-type]  # nothing of it is used
     with pytest.raises(PrivacyError, match="no door"):

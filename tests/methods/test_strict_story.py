@@ -10,12 +10,12 @@ import pytest
 from rpsg import api
 from rpsg.domains import read_pack
 from rpsg.errors import InfeasibleError, UsageError
+from rpsg.methods.base import Job
 from rpsg.methods.budget import strict_budget
 from rpsg.methods.dp_steps import find_labels
-from rpsg.methods.tools import Job
 from rpsg.methods.voting import places
 from rpsg.models.fake import FakeWriter
-from rpsg.pipeline.execute import Silent
+from rpsg.pipeline.progress import Silent
 from rpsg.privacy.mechanisms import noisy_selection
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.private import Private
@@ -233,8 +233,8 @@ def test_a_preview_of_labels_to_be_found_has_the_run_s_noise(lab: Lab) -> None:
     ("method", "warned"), [("strict", True), ("split", True), ("floor", False), ("paper", False)]
 )
 def test_a_plan_that_one_row_can_end_is_warned_of(lab: Lab, method: str, *, warned: bool) -> None:
-    from rpsg.methods.cautions import cautions
+    from rpsg.methods.base import cautions_of
 
     refusing = lab.plan(data={"unusable": "refuse"}, method={"name": method})
-    assert any("a single row decides" in line for line in cautions(refusing)) is warned
-    assert not any("a single row decides" in line for line in cautions(lab.plan(method={"name": method})))
+    assert any("a single row decides" in line for line in cautions_of(refusing)) is warned
+    assert not any("a single row decides" in line for line in cautions_of(lab.plan(method={"name": method})))

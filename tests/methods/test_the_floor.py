@@ -9,12 +9,12 @@ import pytest
 from rpsg import api, registry
 from rpsg.domains import read_pack
 from rpsg.errors import PrivacyError
+from rpsg.methods.base import Job
 from rpsg.methods.dp_steps import count_people
 from rpsg.methods.floor import synthesize
-from rpsg.methods.tools import Job
 from rpsg.models.fake import FakeClassifier, FakeWriter
-from rpsg.pipeline.execute import Silent
 from rpsg.pipeline.private_data import NoQuestions, nobody
+from rpsg.pipeline.progress import Silent
 
 if TYPE_CHECKING:
     from tests.conftest import Lab
@@ -72,6 +72,6 @@ def test_a_method_without_a_budget_gets_no_answer(lab: Lab) -> None:
     job = Job(plan, read_pack(lab.pack), None, nobody(tools, Silent()), NoQuestions(), tools, Silent())
     assert len(synthesize(job).alive()) == 20
     with pytest.raises(InfeasibleError, match="no privacy budget"):
-        count_people(job)
+        count_people(job, None)
     with pytest.raises(PrivacyError, match="replay asked for private data"):
         _ = job.people.rows

@@ -9,10 +9,10 @@ import pytest
 
 from rpsg import registry
 from rpsg.errors import ModelError, UsageError
+from rpsg.methods.base import Method, find_method
 from rpsg.models.fake import FakeEmbedder, FakeWriter
 from rpsg.models.llamacpp.writer import LlamaCppWriter
 from rpsg.models.sentiment import NearestSentiment
-from rpsg.protocols import Method
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,7 @@ def test_a_wrong_name_is_answered_with_the_right_ones() -> None:
     with pytest.raises(UsageError, match=r"no writer 'gpt'[\s\S]*smollm2-135m"):
         registry.writer("gpt")
     with pytest.raises(UsageError, match="strict, floor"):
-        registry.method("stric")
+        find_method("stric")
 
 
 def test_fakes_are_had_by_name() -> None:

@@ -10,7 +10,7 @@ import pytest
 from rpsg.domains import read_pack
 from rpsg.errors import BudgetError, RunError
 from rpsg.models.fake import FakeWriter
-from rpsg.pipeline.execute import Silent
+from rpsg.pipeline.progress import Silent
 from rpsg.privacy.odometer import Odometer
 
 if TYPE_CHECKING:

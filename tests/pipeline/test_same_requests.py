@@ -17,6 +17,8 @@ from rpsg.json_text import canonical_json
 from rpsg.models.download import locate
 from rpsg.models.fake import FILLER, FakeWriter
 from rpsg.pipeline import execute as running
+from rpsg.pipeline.models_of_run import load_tools, tell_learned
+from rpsg.pipeline.progress import Silent
 from rpsg.plan import Server
 from rpsg.privacy.mechanisms import clean_answer, noisy_histogram
 
@@ -110,7 +112,7 @@ def write_with(lab: Lab, writer: Writer, name: str, people: str) -> tuple[Run, b
     )  # a plan says where
     plan = lab.plan(lab.file(rows, f"{name}.jsonl"), corpus={"size": 6}, **served)
     recorder = Recorder(writer)
-    tools = running.load_tools(plan, writer=recorder)
+    tools = load_tools(plan, writer=recorder)
     return running.execute(plan, lab.folder / name, tools=tools), recorder.batches[0]
 
 
@@ -163,11 +165,11 @@ def test_llama_cpp_is_sent_the_same_bytes_as_a_fake_and_both_releases_verify(
 def test_settings_that_a_server_refused_are_told(learned: tuple[str, ...], said: list[str]) -> None:
     notes: list[str] = []
 
-    class Listening(running.Silent):
+    class Listening(Silent):
         def note(self, message: str) -> None:
             notes.append(message)
 
     writer = FakeWriter()
     writer.learned = learned  # type: ignore[attr-defined]  # as a served writer has it
-    running.tell_learned(writer, Listening())
+    tell_learned(writer, Listening())
     assert notes == said

@@ -10,6 +10,7 @@ import pytest
 
 from rpsg.models.fake import FakeWriter
 from rpsg.pipeline import execute as running
+from rpsg.pipeline.models_of_run import load_tools
 from rpsg.release.reader import read_story
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def _made(lab: Lab, name: str) -> Run:
     }
     writer = FakeWriter(hostile, name="<b>writer</b>") if name == "hostile" else None
     plan = lab.plan(file, **runs[name])
-    return running.execute(plan, lab.folder / name, tools=running.load_tools(plan, writer))
+    return running.execute(plan, lab.folder / name, tools=load_tools(plan, writer))
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rpsg.models.fake import FakeClassifier, FakeEmbedder
-from rpsg.pipeline.execute import Silent
+from rpsg.pipeline.progress import Silent
 from rpsg.privacy.private import Private, open_private
 from rpsg.records import Corpus, Document
 from rpsg.stages.annotate import Landmarks, annotate, describe, fits_none, nearest

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rpsg.errors import PrivacyError, RunError
 from rpsg.models.fake import FakeEmbedder
-from rpsg.pipeline.execute import Silent
+from rpsg.pipeline.progress import Silent
 from rpsg.privacy.private import Private, open_private
 from rpsg.records import Corpus, Document
 from rpsg.stages.contributions import People, bound, unit_numbers

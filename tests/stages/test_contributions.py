@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from rpsg.errors import PrivacyError
 from rpsg.models.fake import FakeClassifier, FakeEmbedder
-from rpsg.pipeline.execute import Silent
+from rpsg.pipeline.progress import Silent
 from rpsg.privacy.histogram import Query, RowCells, clean_histogram
 from rpsg.privacy.private import Private, open_private
 from rpsg.records import Corpus, Document

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rpsg.models.fake import FakeWriter
-from rpsg.pipeline.execute import Silent
+from rpsg.pipeline.progress import Silent
 from rpsg.plan import Plan
 from rpsg.records import Card
 from rpsg.stages.candidates import write_candidates

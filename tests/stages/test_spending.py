@@ -163,7 +163,7 @@ def test_a_declared_handful_is_refused_and_the_border_lies_between_60_and_100(na
     pack, plan = find_pack(name), resolve({"privacy": {"n_public": 50}})
     budget = strict_budget(plan, pack)
     with pytest.raises(InfeasibleError):
-        check_declared(plan, pack, budget)
+        check_declared(plan, pack, budget, 50)
     assert 60 < smallest_size(plan, pack, budget) < 100
 
 

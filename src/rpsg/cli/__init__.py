@@ -1,7 +1,8 @@
-"""The command line. ``main`` is what ``rpsg`` runs; nothing is imported before it is needed."""
+"""The command line. ``main`` is what ``rpsg`` runs; each import waits until it is needed."""
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,39 +13,35 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; gives its exit code. Every failure is a sentence, never a traceback."""
+    """Run one command and return its exit code. Every failure is a sentence, never a traceback."""
     forbid_core_dumps()
     given = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         if reconfigure := getattr(stream, "reconfigure", None):
-            reconfigure(errors="replace")  # a terminal without a sign shows "?" instead of failing
+            reconfigure(
+                errors="replace"
+            )  # a character that the terminal lacks becomes "?" instead of an error
     try:
         code = _call(given)
         sys.stdout.flush()
     except BrokenPipeError:
-        _forget_output()
+        # The reader of a pipe is gone: what is still buffered is dropped, without a complaint at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (SystemExit, GeneratorExit):
         raise
-    except BaseException as error:  # noqa: BLE001  # the last stop before a traceback; a panic of a library in Rust is no Exception
-        from rpsg.cli.errors import report  # noqa: PLC0415  # only when it is needed: the help must be quick
+    except BaseException as error:  # noqa: BLE001  # the last stop before a traceback; a panic in a Rust library is not an Exception
+        from rpsg.cli.errors import report
 
         return report(error, given)
     return code
 
 
 def _call(arguments: list[str]) -> int:
-    from rpsg.cli.app import app  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.app import app
 
     result = app(args=arguments, prog_name="rpsg", standalone_mode=False)
     code = result if isinstance(result, int) else 0
     if code == 130:  # the parser turns Ctrl-C into this number
         raise KeyboardInterrupt
     return code
-
-
-def _forget_output() -> None:
-    """The reader of a pipe went away: what is still buffered goes nowhere, without a word at exit."""
-    import os  # noqa: PLC0415  # only when it is needed: the help must be quick
-
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

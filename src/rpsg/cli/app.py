@@ -24,24 +24,24 @@ from rpsg.cli.purge import purge
 from rpsg.cli.report import report
 
 EXIT_CODES = (
-    (0, "all went well"),
+    (0, "success"),
     (1, "a bug in RPSG"),
     (2, "a wrong option, setting or name"),
     (3, "data that cannot be read"),
     (4, "schema, size and budget do not fit together"),
     (5, "the account of these data has no room, or cannot be read"),
     (6, "a model is missing, damaged or too large"),
-    (7, "the run folder is another plan's or cannot be written"),
+    (7, "the run folder belongs to another plan or cannot be written"),
     (8, "a claim does not hold (verify)"),
     (9, "an optional package is missing"),
-    (10, "something private was about to leave; nothing left"),
-    (11, "a limit of the plan is reached; a larger one goes on"),
+    (10, "something private was about to leave; it was stopped"),
+    (11, "a limit of the plan is reached; raise it to resume"),
     (130, "stopped with Ctrl-C"),
 )
 _EPILOG = "Exit codes: " + ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES) + "."
 
 app = typer.Typer(
-    help="A private text corpus in, a synthetic one and a checkable privacy claim out.",
+    help="From a private text corpus to a synthetic one with a privacy claim that can be checked.",
     epilog=_EPILOG,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -65,7 +65,7 @@ def start(
         ),
     ] = False,
 ) -> None:
-    """A private text corpus in, a synthetic one and a checkable privacy claim out."""
+    """From a private text corpus to a synthetic one with a privacy claim that can be checked."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 

@@ -1,4 +1,4 @@
-"""``rpsg budget``: what each account has paid over all runs, and for whom."""
+"""``rpsg budget``: what each account has spent over all its runs, and on whom."""
 
 from __future__ import annotations
 
@@ -18,26 +18,29 @@ if TYPE_CHECKING:
 
 def budget(
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="Private data whose account is named by their place.")
+        str,
+        typer.Argument(metavar="FILE", help="A file of private data, for the account that its path names."),
     ] = "",
     account: Annotated[
-        str, typer.Option("--account", metavar="NAME", help="An account by the name that plans declare.")
+        str, typer.Option("--account", metavar="NAME", help="An account, by the name that plans declare.")
     ] = "",
     give_back: Annotated[
         str,
         typer.Option(
-            "--give-back", metavar="RUN_ID", help="Release what a run that will not be finished has reserved."
+            "--give-back",
+            metavar="RUN_ID",
+            help="Release what a run has reserved that will never be finished.",
         ),
     ] = "",
     yes: Annotated[bool, typer.Option("--yes", metavar="", help="Give back without asking.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what accounts have paid, for whom, and what unfinished runs have reserved. No data is read.
+    """Show what accounts have spent, on whom, and what unfinished runs have reserved. No data is read.
 
     Without a file or a name all accounts are shown.
     """
-    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.privacy.odometer import Odometer, account_name  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.console import Screen, print_json
+    from rpsg.privacy.odometer import Odometer, account_name
 
     if file and account:
         raise UsageError("A file and --account name two accounts.", hint="Give one of them.")
@@ -45,12 +48,12 @@ def budget(
     if give_back:
         _give_back(book, give_back, yes=yes or as_json)
     wanted = [account_name(account, file)] if file or account else book.names() if book else []
-    told = [book.statement(name) for name in wanted] if book else []
+    statements = [book.statement(name) for name in wanted] if book else []
     if as_json:
-        print_json({"accounts": [statement.to_json() for statement in told]})
+        print_json({"accounts": [statement.to_json() for statement in statements]})
         return
     screen = Screen.stdout()
-    shown = [statement for statement in told if statement.totals or statement.unbounded]
+    shown = [statement for statement in statements if statement.totals or statement.unbounded]
     if not shown:
         one = file or account
         screen.line(
@@ -103,7 +106,7 @@ def _show(screen: Screen, statement: Statement) -> None:
 
 
 def _row(total: Total) -> tuple[str, ...]:
-    from rpsg.privacy.gaussian import rounded_up  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.privacy.gaussian import rounded_up
 
     return (
         total.unit.who,

@@ -1,4 +1,4 @@
-"""``rpsg calls``: what was asked of the writers of a run, and what it took."""
+"""``rpsg calls``: the requests to the writers of a run, and what they used."""
 
 from __future__ import annotations
 
@@ -21,23 +21,24 @@ LAST = 20
 def calls(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, finished or not.")],
     show: Annotated[
-        int, typer.Option("--show", min=0, metavar="N", help="Show prompt and text of the last N calls.")
+        int,
+        typer.Option("--show", min=0, metavar="N", help="Show the prompt and the reply of the last N calls."),
     ] = 0,
     every: Annotated[
-        bool, typer.Option("--all", metavar="", help="List every call, not only the last 20.")
+        bool, typer.Option("--all", metavar="", help="List all calls, not only the last 20.")
     ] = False,
     prices: Annotated[
-        str, typer.Option("--prices", metavar="FILE", help="Table of what models cost. Default: the run's.")
+        str, typer.Option("--prices", metavar="FILE", help="Table of prices of models. Default: the run's.")
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """List what was asked of the writers of a run: tokens, money, failures and their reasons.
+    """List the requests to the writers of a run: tokens, money, failures and their reasons.
 
-    Private text is never shown: of requests that held any, only totals are given.
+    Private text is never shown: requests that contained any appear only as totals.
     """
-    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.pipeline.bill import bill_of  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.storage.call_report import read_private_calls, read_public_calls  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.console import Screen, print_json
+    from rpsg.pipeline.cost import bill_of
+    from rpsg.storage.call_report import read_private_calls, read_public_calls
 
     public, private = read_public_calls(run), read_private_calls(run)
     bill = bill_of(run, public, private, prices)
@@ -55,7 +56,7 @@ def calls(
 
 
 def _facts(public: CallReport, private: CallReport | None, show: int) -> dict[str, Any]:
-    """JSON-ready facts: every call without its texts, and the last ``show`` with them."""
+    """JSON-ready facts: every call, the last ``show`` of them with their texts."""
     hidden = {"prompt", "text"}
     first = len(public.calls) - show
     return {
@@ -103,7 +104,7 @@ def _show_bill(screen: Screen, bill: Bill) -> None:
     ]
     if bill.lost or bill.unsure_tokens:
         lost = f"{bill.lost:,} requests were on the way when a process died; " if bill.lost else ""
-        facts.append(("besides", f"{lost}at most {bill.unsure_tokens:,} tokens that no reply told of"))
+        facts.append(("besides", f"{lost}at most {bill.unsure_tokens:,} tokens that no reply reported"))
     screen.facts(facts)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rpsg.cli.options import ABOUT_DATA, SETTINGS, AsJson, Config, takes_settings
+from rpsg.cli.options import SETTINGS, AsJson, Config, takes_settings
 from rpsg.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,25 +22,27 @@ SHOWN = 20
 PRIVATE = "This page is private: it counts rows without noise. Do not pass it on with a release."
 
 
-@functools.partial(takes_settings, settings=tuple(s for s in SETTINGS if s.panel == ABOUT_DATA))
+@functools.partial(
+    takes_settings, settings=tuple(s for s in SETTINGS if s.key.startswith(("data.", "vault.")))
+)
 def check(
     given: dict[str, Any],
     config: Config = None,
     every: Annotated[
-        bool, typer.Option("--all", metavar="", help="List every such row, not only the first 20.")
+        bool, typer.Option("--all", metavar="", help="List all such rows, not only the first 20.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the rows of DATA that a run cannot use, and why. What it prints is private, as the rows are.
+    """List the rows of DATA that a run cannot use, and why. The output is as private as the rows.
 
-    Rows are named by their number, never by what they hold. Nothing is spent. Exit code 3 when there is such
-    a row, or when the file cannot be read; a run itself leaves such rows out and says nothing of them.
+    Rows are identified by number, never by content. No budget is spent. The exit code is 3 if there is such a
+    row or the file cannot be read; a run leaves such rows out without reporting them.
     """
-    from rpsg import api  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli import settings as layers  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg import api
+    from rpsg.cli.console import Screen, print_json
+    from rpsg.cli.settings import gather, make_plan
 
-    plan = layers.make_plan(layers.gather(given, config, os.environ))
+    plan = make_plan(gather(given, config, os.environ))
     reading = api.check(plan)
     if as_json:
         print_json({"check": _facts(reading)})
@@ -62,7 +64,7 @@ def _facts(reading: Reading) -> dict[str, Any]:
 
 
 def _show(screen: Screen, reading: Reading, words: int, most: int | None) -> None:
-    from rpsg.stages.passages import passages  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.stages.passages import passages
 
     screen.line(PRIVATE, "yellow")
     facts = [("rows", f"{reading.rows:,}"), ("can be used", f"{len(reading.corpus):,}")]

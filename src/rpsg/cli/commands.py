@@ -19,31 +19,38 @@ def plan(
     config: Config = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="RUN", help="Folder that the run would get; nothing is written."),
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="RUN",
+            help="Folder of the run, for the command that is shown; nothing is written.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a run would claim, cost and send where. Nothing is spent, no private row is read."""
+    """Show what a run would claim, spend and send to whom. No budget is spent, no private row is read."""
     _show_plan(given, config, out, as_json=as_json)
 
 
 def _show_plan(given: dict[str, Any], config: Path | None, out: Path | None, *, as_json: bool) -> None:
     """The page of ``rpsg plan`` and of ``rpsg run --dry-run``."""
-    from rpsg import api  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli import render as pages  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli import settings as layers  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg import api
+    from rpsg.cli.console import Screen, print_json
+    from rpsg.cli.render import show_preview
+    from rpsg.cli.settings import gather, make_plan, origins, retyped, values_of
 
-    stack = layers.gather(given, config, os.environ)
-    resolved = layers.make_plan(stack)
-    preview, written = api.preview(resolved), layers.origins(stack)
+    layers = gather(given, config, os.environ)
+    resolved = make_plan(layers)
+    preview, written = api.preview(resolved), origins(layers)
     if as_json:
-        values = layers.settings(resolved)
-        settings = {key: {"value": v, "from": written.get(key, "default")} for key, v in values.items()}
+        settings = {
+            key: {"value": value, "from": written.get(key, "default")}
+            for key, value in values_of(resolved).items()
+        }
         print_json({"preview": preview, "settings": settings})
     else:
-        again = ["rpsg", "run", *layers.retyped(given, config), "-o", str(out or "RUN")]
-        pages.show_preview(Screen.stdout(), preview, resolved, written, again)
+        command = ["rpsg", "run", *retyped(given, config), "-o", str(out or "RUN")]
+        show_preview(Screen.stdout(), preview, resolved, written, command)
 
 
 @takes_settings
@@ -52,39 +59,39 @@ def run(
     out: Annotated[
         Path,
         typer.Option(
-            "--out", "-o", metavar="RUN", help="Folder of the run; an unfinished run in it is continued."
+            "--out", "-o", metavar="RUN", help="Folder of the run; an unfinished run in it is resumed."
         ),
     ],
     config: Config = None,
     as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="No progress.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Show no progress.")] = False,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", metavar="", help="Only show what `rpsg plan` shows: no model is asked."),
+        typer.Option("--dry-run", metavar="", help="Only show what `rpsg plan` shows; no model is called."),
     ] = False,
 ) -> None:
     """Write the synthetic corpus, its ledger and its evidence into a folder.
 
-    The same command goes on where a stopped run left off. RUN/release is the half that may be shared, but
-    for the method paper, whose release no guarantee covers, and split, which does not protect its donors.
+    If a run stops, the same command resumes it. RUN/release is made to be shared, with two exceptions: no
+    guarantee covers a release of the method paper, and the method split does not protect its donors.
     """
-    from rpsg import api  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli import render as pages  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli import settings as layers  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli.progress import teller  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.methods.cautions import cautions  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg import api
+    from rpsg.cli.console import Screen, print_json
+    from rpsg.cli.progress import progress_for
+    from rpsg.cli.render import run_facts, show_run
+    from rpsg.cli.settings import gather, make_plan
+    from rpsg.methods.base import cautions_of
 
     if dry_run:
         _show_plan(given, config, out, as_json=as_json)
         return
-    resolved = layers.make_plan(layers.gather(given, config, os.environ))
-    with teller(quiet=quiet, as_json=as_json) as progress:
+    resolved = make_plan(gather(given, config, os.environ))
+    with progress_for(quiet=quiet, as_json=as_json) as progress:
         finished = api.run(resolved, out, progress)
     if as_json:
-        print_json({"run": pages.run_facts(finished, cautions(resolved))})
+        print_json({"run": run_facts(finished, cautions_of(resolved))})
     else:
-        pages.show_run(Screen.stdout(), finished, cautions(resolved))
+        show_run(Screen.stdout(), finished, cautions_of(resolved))
 
 
 def verify(
@@ -94,7 +101,9 @@ def verify(
     regenerate: Annotated[
         bool,
         typer.Option(
-            "--regenerate", metavar="", help="Write all texts again with the same model and compare. Slow."
+            "--regenerate",
+            metavar="",
+            help="Write all texts again with the same model and compare them. Slow.",
         ),
     ] = False,
     model: Annotated[
@@ -102,7 +111,7 @@ def verify(
         typer.Option(
             "--model",
             metavar="ROLE=NAME",
-            help="Where a model is that the release cannot name, e.g. writer=mine.gguf. As often as needed.",
+            help="A model that the release cannot locate, such as writer=mine.gguf. May be repeated.",
         ),
     ] = None,
     plugins: Annotated[
@@ -110,16 +119,18 @@ def verify(
         typer.Option(
             "--allow-plugin",
             metavar="NAME",
-            help="A method or model of another package that may be loaded. As often as needed.",
+            help="A method or model of another package that may be loaded. May be repeated.",
         ),
     ] = None,
     key: Annotated[
         Path | None,
-        typer.Option("--key", metavar="PUB", help="The public key that must have signed the release."),
+        typer.Option("--key", metavar="PUB", help="The public key that the release must be signed with."),
     ] = None,
     second_opinion: Annotated[
         bool,
-        typer.Option("--second-opinion", metavar="", help="Every epsilon again by dp-accounting's PLD."),
+        typer.Option(
+            "--second-opinion", metavar="", help="Recompute every epsilon with dp-accounting's PLD."
+        ),
     ] = False,
     with_vault: Annotated[
         bool,
@@ -135,14 +146,14 @@ def verify(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check a release, also a stranger's: it is made again from its plan, pack and evidence, and compared.
+    """Check a release, anybody's: it is rebuilt from its plan, pack and evidence, and compared.
 
-    No private data is needed, and nothing that the release names is opened. Exit code 8 when a check fails.
+    This needs no private data and opens nothing that the release names. The exit code is 8 if a check fails.
     """
-    from rpsg import api  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli import render as pages  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli.progress import teller  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg import api
+    from rpsg.cli.console import Screen, print_json
+    from rpsg.cli.progress import progress_for
+    from rpsg.cli.render import show_verification
 
     if data is not None and not with_vault:
         raise UsageError("--data is read with --with-vault alone.", hint="Add --with-vault, or leave it out.")
@@ -153,7 +164,7 @@ def verify(
             hint = "For instance: --model writer=mine.gguf"
             raise UsageError(f"{given!r} does not name a model.", hint=hint)
         named[role] = name
-    with teller(quiet=not regenerate, as_json=as_json) as progress:
+    with progress_for(quiet=not regenerate, as_json=as_json) as progress:
         found = api.verify(
             release,
             regenerate=regenerate,
@@ -168,6 +179,6 @@ def verify(
     if as_json:
         print_json({"verification": {"ok": found.ok, **asdict(found)}})
     else:
-        pages.show_verification(Screen.stdout(), found, is_private=with_vault)
+        show_verification(Screen.stdout(), found, is_private=with_vault)
     if not found.ok:
         raise typer.Exit(VerificationError.exit_code)

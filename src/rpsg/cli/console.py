@@ -1,6 +1,6 @@
-"""Everything that is printed goes through here, so that no text can move, colour or hide anything.
+"""Everything that is printed goes through here, so that no text can control the terminal.
 
-Markup, highlighting and emoji codes are off: what a user, a model or a file says is shown as it is.
+Markup, highlighting and emoji codes are off: what a user, a model or a file says is shown literally.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FORMAT = "rpsg-cli/1"
 
 
 class Screen:
-    """Headings, lines, lists and tables on a stream; 80 columns wide where the stream has no width."""
+    """Headings, lines, lists and tables on a stream, 80 columns wide if the stream has no width."""
 
     def __init__(self, stream: IO[str]) -> None:
         self.console = Console(file=stream, markup=False, highlight=False, emoji=False)
@@ -48,11 +48,11 @@ class Screen:
         self.console.print(shown(text, style))
 
     def command(self, text: str) -> None:
-        """A command to type, on one line however long, so that it can be copied."""
+        """A command to type, always on one line so that it can be copied."""
         self.console.print(shown(f"  {text}", "cyan"), soft_wrap=True)
 
     def items(self, texts: Iterable[str], sign: str = "•", style: str = "") -> None:
-        """A list; second lines stand under the first."""
+        """A list; further lines of an item are indented like its first."""
         table = Table.grid(padding=(0, 1))
         for text in texts:
             table.add_row(shown(f"  {sign}", style), shown(text))
@@ -68,7 +68,7 @@ class Screen:
     def table(
         self, columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[str] = ()
     ) -> None:
-        """A table; the columns named in ``numbers`` are aligned right and never broken."""
+        """A table; the columns named in ``numbers`` are right-aligned and never wrapped."""
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
         for name in columns:
             number = name in numbers
@@ -80,28 +80,28 @@ class Screen:
         self.console.print(table)
 
     def markdown(self, text: str) -> None:
-        """Markdown, laid out on a terminal and as it is in a file or a pipe."""
+        """Markdown, rendered on a terminal and unchanged in a file or a pipe."""
         if not self.is_terminal:
             self.console.print(shown(text.rstrip()), soft_wrap=True)
             return
-        from rich.markdown import Markdown  # noqa: PLC0415  # only when it is needed: the help must be quick
+        from rich.markdown import Markdown
 
         self.console.print(Markdown(printable(text), hyperlinks=False))
 
 
 def shown(text: str, style: str = "") -> Text:
-    """``text`` as it may be shown: nothing in it is obeyed."""
+    """``text`` to be shown literally: none of it controls the terminal."""
     return Text(printable(text), style=style)
 
 
 def print_json(content: Mapping[str, Any]) -> None:
-    """One JSON object on stdout, in ASCII; a number that JSON cannot hold is null."""
+    """One JSON object on stdout, in ASCII; a number that JSON does not have is null."""
     body = json.dumps({"format": FORMAT, **plain(content)}, indent=2, allow_nan=False)
     sys.stdout.write(body + "\n")
 
 
 def plain(value: Any) -> Any:
-    """``value`` as JSON can hold it."""
+    """``value`` as JSON types."""
     if is_dataclass(value) and not isinstance(value, type):
         return plain(asdict(value))
     if isinstance(value, Mapping):
@@ -114,7 +114,7 @@ def plain(value: Any) -> Any:
 
 
 def seconds_in_words(seconds: float) -> str:
-    """A duration as one says it: "0.4 s", "42 s", "3 min 10 s", "2 h 5 min"."""
+    """A duration such as "0.4 s", "42 s", "3 min 10 s", "2 h 5 min"."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)

@@ -19,7 +19,8 @@ _SIGNS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red"
 
 def doctor(
     run: Annotated[
-        Path | None, typer.Argument(metavar="RUN", help="A run folder whose file modes are looked at.")
+        Path | None,
+        typer.Argument(metavar="RUN", help="A run folder whose file permissions are checked too."),
     ] = None,
     writer: Annotated[
         str | None, typer.Option("--writer", metavar="NAME", help="Model that writes. Default: the plan's.")
@@ -31,17 +32,17 @@ def doctor(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look at this machine: packages, weights, keys, file modes, randomness, and a token from the writer.
+    """Check this machine: packages, weights, keys, file permissions, randomness, a token from the writer.
 
-    Each line says what to do about it. No private text is read. Exit code 1 when something is broken.
+    Each problem comes with what to do about it. No private text is read. The exit code is 1 if there is one.
     """
-    from rpsg import api  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli import settings as layers  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg import api
+    from rpsg.cli.console import Screen, print_json
+    from rpsg.cli.settings import gather, make_plan
 
     named = {"models.writer": writer, "models.embedder": embedder}
     given = {key: value for key, value in named.items() if value is not None}
-    plan = layers.make_plan(layers.gather(given, config, os.environ))
+    plan = make_plan(gather(given, config, os.environ))
     screen, found = Screen.stdout(), []
     for finding in api.examine(plan, run):
         found.append(finding)
@@ -51,7 +52,11 @@ def doctor(
     if as_json:
         print_json({"doctor": {"ok": not broken, "findings": found}})
     else:
-        _show_answer(screen, len(broken))
+        screen.line()
+        if broken:
+            screen.line(f"{len(broken)} of these must be fixed before a run.", "red")
+        else:
+            screen.line("A run can begin.", "green")
     if broken:
         raise typer.Exit(1)
 
@@ -61,11 +66,3 @@ def _show(screen: Screen, finding: Finding) -> None:
     screen.items([f"{finding.name}: {finding.detail}"], sign, style)
     if finding.fix:
         screen.command(f"    {finding.fix}")
-
-
-def _show_answer(screen: Screen, broken: int) -> None:
-    screen.line()
-    if broken:
-        screen.line(f"{broken} of these must be mended before a run.", "red")
-    else:
-        screen.line("A run can begin.", "green")

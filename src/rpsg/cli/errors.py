@@ -1,7 +1,7 @@
-"""How a failure ends: one sentence, what to type next, and the exit code of the error's class.
+"""How a failure is shown: one sentence, what to type next, and the exit code of the error's class.
 
-The message of an error that RPSG did not raise on purpose is never shown, in no mode: it could quote a
-private text. Its class and its place in the program are shown instead.
+The message of an unexpected error is never shown, in any mode, because it could quote a private text; its
+class and its place in the program are.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Failure:
 
 
 def report(error: BaseException, arguments: Sequence[str]) -> int:
-    """Say what failed (as JSON on stdout when ``--json`` was asked for); gives the exit code."""
+    """Say what failed, as JSON on stdout if ``--json`` was given, and return the exit code."""
     failure = describe(error, arguments)
     if "--json" in arguments:
         print_json({"error": asdict(failure)})
@@ -54,20 +54,20 @@ def report(error: BaseException, arguments: Sequence[str]) -> int:
 
 
 def describe(error: BaseException, arguments: Sequence[str] = ()) -> Failure:
-    """The failure that ``error`` means to the user of a command with these arguments."""
+    """``error`` as the user of a command with these arguments sees it."""
     kind = type(error).__name__
     if isinstance(error, RpsgError):
         texts = [typed for typed in arguments if is_text(typed)]
         return Failure(kind, _unquoted(error.message, texts), _unquoted(error.hint, texts), error.exit_code)
     if isinstance(error, (KeyboardInterrupt, Abort)):
         resumes = "run" in arguments[:1]
-        message = "Stopped. The same command goes on where it stopped." if resumes else "Stopped."
+        message = "Stopped. Run the same command again to resume." if resumes else "Stopped."
         return Failure("Stopped", message, "", STOPPED)
     if isinstance(error, TyperException):
         return Failure("UsageError", _without_text(error, arguments), _hint(error), error.exit_code)
-    message = f"Something went wrong inside RPSG: {kind} at {_place(error)}."
+    message = f"Something went wrong inside RPSG: {kind} at {_location(error)}."
     hint = (
-        "This is a bug. Please report that line. RPSG_DEBUG=1 shows the way there, without any text of yours."
+        "This is a bug. Please report that line. RPSG_DEBUG=1 shows the traceback, without any text of yours."
     )
     return Failure(kind, message, hint, 1)
 
@@ -88,7 +88,7 @@ def _unquoted(message: str, texts: Sequence[str]) -> str:
 
 
 def _hint(error: TyperException) -> str:
-    """Where to read on after a mistyped command."""
+    """What to type after a mistyped command."""
     option = str(getattr(error, "option_name", ""))
     if any(word in option.lower() for word in _SECRETS):
         return "Keys are never options: process lists and shell histories show them. RPSG needs none."
@@ -96,8 +96,8 @@ def _hint(error: TyperException) -> str:
     return f"See: {path} --help"
 
 
-def _place(error: BaseException) -> str:
-    """File and line of the innermost frame inside RPSG, or else of the innermost frame."""
+def _location(error: BaseException) -> str:
+    """File and line of the innermost frame inside RPSG, or of the innermost one if none is."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if Path(f.filename).is_relative_to(_PACKAGE)]
     if not frames:
@@ -107,13 +107,13 @@ def _place(error: BaseException) -> str:
 
 
 def _short(file: str) -> str:
-    """A file's path from the package on: the rest is about the machine, not about the error."""
+    """A file's path within the package: the rest says something of the machine, not of the error."""
     path = Path(file)
     return path.relative_to(_PACKAGE.parent).as_posix() if path.is_relative_to(_PACKAGE) else path.name
 
 
 def _trace(error: BaseException | None) -> Iterator[str]:
-    """Frames and classes of the error and of what caused it; no messages, no values of variables."""
+    """Frames and classes of the error and its causes; no messages, no values of variables."""
     if error is None:
         return
     yield from _trace(error.__cause__ or (None if error.__suppress_context__ else error.__context__))

@@ -1,15 +1,17 @@
-"""``rpsg evaluate``: how good a synthetic corpus is, beside its floor and its ceiling."""
+"""``rpsg evaluate``: how good a synthetic corpus is, between its floor and its ceiling."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import functools
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
+from rpsg.cli.options import AsJson, Setting, takes_settings
 from rpsg.errors import RpsgError, UsageError
+from rpsg.evaluation.config import EvaluationConfig
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,138 +21,60 @@ if TYPE_CHECKING:
     from rpsg.evaluation.table import Line, Report
 
 
+#: Each field of the configuration that has an option; the corpus and its floor are named in their own ways.
+OPTIONS = tuple(
+    Setting(
+        key=field.name, default="" if field.default in (None, ()) else str(field.default), **field.metadata
+    )
+    for field in fields(EvaluationConfig)
+    if field.metadata
+)
+
+
+@functools.partial(takes_settings, settings=OPTIONS)
 def evaluate(
+    given: dict[str, Any],
     run: Annotated[
         Path | None,
-        typer.Argument(metavar="RUN", help="A finished run folder. Its floor is written if need be."),
+        typer.Argument(metavar="RUN", help="A finished run folder. Its floor is written if it has none."),
     ] = None,
     synthetic: Annotated[
         Path | None,
         typer.Option("--synthetic", metavar="FILE", help="Synthetic texts of any tool, instead of RUN."),
     ] = None,
-    real: Annotated[
-        Path | None, typer.Option("--real", metavar="FILE", help="Real texts to compare with.")
-    ] = None,
-    train_real: Annotated[
-        Path | None,
-        typer.Option(
-            "--train-real",
-            metavar="FILE",
-            help="Other real texts for the ceiling. Default: --real is split by person.",
-        ),
-    ] = None,
-    floor: Annotated[
-        Path | None,
-        typer.Option("--floor", metavar="FILE", help="Texts made without private data, to compare with."),
-    ] = None,
     no_floor: Annotated[
         bool, typer.Option("--no-floor", metavar="", help="Do not write a floor for RUN.")
     ] = False,
-    text: Annotated[
-        str | None, typer.Option("--text", metavar="COLUMN", help="Column that holds the text.")
-    ] = None,
-    synthetic_text: Annotated[
-        str | None,
-        typer.Option(
-            "--synthetic-text", metavar="COLUMN", help="The same in synthetic files, if it differs."
-        ),
-    ] = None,
-    label: Annotated[
-        str | None,
-        typer.Option("--label", metavar="COLUMN", help="Column that holds a label, for the downstream task."),
-    ] = None,
-    synthetic_label: Annotated[
-        str | None,
-        typer.Option(
-            "--synthetic-label", metavar="COLUMN", help="The same in synthetic files, if it differs."
-        ),
-    ] = None,
-    user: Annotated[
-        str | None,
-        typer.Option("--user", metavar="COLUMN", help="Column that says whose real text it is."),
-    ] = None,
-    metrics: Annotated[
-        str, typer.Option("--metrics", metavar="A,B,C", help="Only these. See: rpsg list metrics.")
-    ] = "",
-    embedder: Annotated[
-        str | None,
-        typer.Option("--embedder", metavar="NAME", help="The embedder. Default: the run's, or minilm."),
-    ] = None,
-    language_model: Annotated[
-        str,
-        typer.Option(
-            "--language-model",
-            metavar="NAME",
-            help="ngram, or weights to fine-tune: a folder or OWNER/REPO of a hub. Default: ngram.",
-        ),
-    ] = "ngram",
-    seed: Annotated[
-        int, typer.Option("--seed", metavar="N", help="Decides splits, draws and resamples. Default: 0.")
-    ] = 0,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", metavar="FILE", help="Write everything as JSON, for the owner only."),
     ] = None,
     as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="No progress.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Show no progress.")] = False,
 ) -> None:
     """Measure a synthetic corpus against real texts: utility, fidelity, diversity, coverage.
 
-    Every number has its floor (no private data) and its ceiling (real against real) beside it. What reads
-    real texts is internal: keep it, do not publish it. For a run it goes to RUN/private/evaluation.json.
+    Every number is shown with its floor (no private data) and its ceiling (real against real). Whatever read
+    real texts is internal: do not publish it. For a run it goes to RUN/private/evaluation.json.
     """
-    from rpsg import api  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli.errors import describe  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.cli.progress import teller  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.evaluation import output as keeping  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg import api
+    from rpsg.cli.console import Screen
+    from rpsg.cli.progress import progress_for
+    from rpsg.evaluation.output import place
 
     corpus = _corpus(run, synthetic)
-    target = keeping.place(corpus, out, real=real is not None, reads=(real, train_real, floor))
-    with teller(quiet=quiet, as_json=as_json) as progress:
-        report = api.evaluate(
-            corpus,
-            real,
-            train_real=train_real,
-            floor=floor,
-            text=text,
-            label=label,
-            user=user,
-            metrics=tuple(name.strip() for name in metrics.split(",") if name.strip()),
-            seed=seed,
-            progress=progress,
-            write_floor=not no_floor,
-            synthetic_text=synthetic_text,
-            synthetic_label=synthetic_label,
-            embedder=embedder,
-            language_model=language_model,
-        )
+    reads = [given.get(name) for name in ("real", "train_real", "floor")]
+    target = place(corpus, out, real="real" in given, reads=reads)
+    with progress_for(quiet=quiet, as_json=as_json) as progress:
+        report = api.evaluate(corpus, write_floor=not no_floor, progress=progress, **given)
     failed = _keep(report, target)
     kept = target if failed is None else None
     if as_json:
-        error = {} if failed is None else {"error": asdict(describe(failed))}
-        facts = report.to_dict()
-        if report.internal:
-            del facts["seconds"]  # of reading private texts: in the private file alone
-        print_json({"evaluation": facts, "file": kept, **error})
-        if failed is not None:
-            raise typer.Exit(failed.exit_code)
+        _print(report, kept, failed)
     else:
         show(Screen.stdout(), report, kept)
         if failed is not None:
             raise failed
-
-
-def _keep(report: Report, target: Path | None) -> RpsgError | None:
-    """Write the outcome; what failed is given back, for what was computed is shown all the same."""
-    from rpsg.evaluation import output as keeping  # noqa: PLC0415  # only when it is needed: the help must be quick
-
-    try:
-        if target is not None:
-            keeping.keep(report, target)
-    except RpsgError as error:
-        return error
-    return None
 
 
 def _corpus(run: Path | None, synthetic: Path | None) -> Path:
@@ -162,17 +86,41 @@ def _corpus(run: Path | None, synthetic: Path | None) -> Path:
     return run or synthetic or Path()
 
 
+def _keep(report: Report, target: Path | None) -> RpsgError | None:
+    """Write the report. A failure is returned, so that what was computed is shown all the same."""
+    from rpsg.evaluation.output import keep
+
+    try:
+        if target is not None:
+            keep(report, target)
+    except RpsgError as error:
+        return error
+    return None
+
+
+def _print(report: Report, kept: Path | None, failed: RpsgError | None) -> None:
+    from rpsg.cli.console import print_json
+    from rpsg.cli.errors import describe
+
+    error = {} if failed is None else {"error": asdict(describe(failed))}
+    facts = report.to_dict()
+    if report.internal:
+        del facts["seconds"]  # they depend on private texts, so only the private file has them
+    print_json({"evaluation": facts, "file": kept, **error})
+    if failed is not None:
+        raise typer.Exit(failed.exit_code)
+
+
 def show(screen: Screen, report: Report, target: Path | None) -> None:
-    """The table, what to read with it, and where everything was written."""
-    from rpsg.evaluation.table import INTERNAL  # noqa: PLC0415  # only when it is needed: the help must be quick
+    """The table, how to read it, and where everything was written."""
+    from rpsg.evaluation.table import INTERNAL
 
     against = f", against {report.n_real} real ones, split {report.split}" if report.n_real else ""
     screen.heading(f"{report.n} texts{against} (seed {report.seed}, embedder {report.embedder or 'none'})")
     rows = [_row(line) for line in report.lines if line.corpus.value is not None]
     columns = ("metric", "value", "floor", "ceiling", "score")
     screen.table(columns, rows, numbers=columns[1:])
-    others = _models(report)
-    if others:
+    if others := _measured_by(report):
         screen.heading("What measured what")
         screen.items(others)
     missing = [f"{line.name}: {line.corpus.reason}" for line in report.lines if line.corpus.value is None]
@@ -190,15 +138,15 @@ def show(screen: Screen, report: Report, target: Path | None) -> None:
 def _notes(screen: Screen, notes: Sequence[str]) -> None:
     screen.heading("How to read it")
     score = (
-        "score: 0 is the floor, 1 the ceiling; (=) floor and ceiling cannot be told apart, so it tells "
-        "nothing; (?) without their intervals nobody knows. ±: the longer side of the 95 % interval. Compare "
+        "score: 0 is the floor, 1 the ceiling; (=): floor and ceiling cannot be distinguished, so there is "
+        "none; (?): without their intervals nobody knows. ±: the longer side of the 95 % interval. Compare "
         "figures only at the same n, embedder and split."
     )
     screen.items([score, *notes])
 
 
-def _models(report: Report) -> list[str]:
-    """Each model or rule that measured something, and is more than the embedder, with its metrics."""
+def _measured_by(report: Report) -> list[str]:
+    """Each model or rule that measured something, other than the embedder, with its metrics."""
     by_model: dict[str, list[str]] = {}
     for line in report.lines:
         if line.corpus.value is not None and line.corpus.model not in ("", report.embedder):
@@ -216,14 +164,14 @@ def _row(line: Line) -> tuple[str, ...]:
 
 
 def _value(measure: Measure | None) -> str:
-    """The value and how far chance may have moved it."""
-    from rpsg.evaluation.table import reach  # noqa: PLC0415  # only when it is needed: the help must be quick
+    """The value, and by how much chance may have moved it."""
+    from rpsg.evaluation.table import reach
 
     if measure is None:
         return ""
     chance = reach(measure)
-    told = "" if chance is None else f" ± {chance:,.0f}" if chance >= 100 else f" ± {chance:.2g}"
-    return _number(measure.value) + told
+    interval = "" if chance is None else f" ± {chance:,.0f}" if chance >= 100 else f" ± {chance:.2g}"
+    return _number(measure.value) + interval
 
 
 def _number(value: float | None) -> str:

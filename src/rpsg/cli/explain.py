@@ -26,14 +26,14 @@ def explain(
         typer.Option(
             "--delta",
             metavar="D",
-            help="Chance that the promise may fail. Default: 1e-06.",
+            help="Probability that the guarantee fails. Default: 1e-06.",
             show_default=False,
         ),
     ] = 1e-6,
     as_json: AsJson = False,
 ) -> None:
-    """Say what epsilon and delta mean: how well the best possible attacker could do."""
-    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
+    """Say what epsilon and delta mean: how well the best possible attacker can do."""
+    from rpsg.cli.console import Screen, print_json
 
     facts = facts_of(epsilon, delta)
     if as_json:
@@ -48,7 +48,7 @@ def facts_of(epsilon: float, delta: float) -> dict[str, Any]:
     A group of g is g mu-GDP (Dong, Roth, Su, 2022). To replace one is to remove one and to add one, so it is
     at most 2 mu-GDP; where only counts are asked for, which are never negative, it is sqrt(2) mu-GDP.
     """
-    from rpsg.privacy.gaussian import attack_success, epsilon_of, mu_for  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.privacy.gaussian import attack_success, epsilon_of, mu_for
 
     if not (math.isfinite(epsilon) and 0 < epsilon <= 1000):
         raise UsageError("Epsilon must be above 0 and at most 1000.", hint="Try: rpsg explain --epsilon 2")
@@ -100,21 +100,21 @@ def _background(facts: dict[str, Any]) -> list[str]:
     replaced, counts = (_epsilon(facts[f"epsilon_replace_one{of}"]) for of in ("", "_in_counts"))
     seen = f"Whatever is seen is at most {odds:.3g} times as likely with a person as without them"
     if_replaced = "If one person is replaced by another, instead of added or removed"
-    noise = f"The noise is that of mu = {mu:.4g}: two bell curves {mu:.2g} standard deviations apart"
+    noise = f"In other words, mu = {mu:.4g}: an attacker has to tell apart two bell curves"
     return [
         f"{seen}, but for a chance of {delta:g}.",
-        f"{noise} are to be told from each other.",
+        f"{noise} that are {mu:.2g} standard deviations apart.",
         f"{if_replaced}: epsilon {replaced} at most, {counts} for counts alone, in between for a sketch.",
     ]
 
 
 def _epsilon(value: float) -> str:
-    from rpsg.privacy.gaussian import rounded_up  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.privacy.gaussian import rounded_up
 
     return rounded_up(value, 3) if math.isfinite(value) else "no bound worth the name"
 
 
 def _percent(share: float, decimals: int = 1) -> str:
-    from rpsg.privacy.gaussian import rounded_up  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.privacy.gaussian import rounded_up
 
     return f"{rounded_up(100 * share, decimals)}%"

@@ -1,4 +1,4 @@
-"""``rpsg list``: which names can be used where."""
+"""``rpsg list``: the names that a plan can use."""
 
 from __future__ import annotations
 
@@ -25,24 +25,19 @@ def list_names(
     as_json: AsJson = False,
 ) -> None:
     """List the names that a plan can use: domain packs, methods, models."""
-    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed
+    from rpsg.cli.console import Screen, print_json
+    from rpsg.domains import find_pack, pack_names
 
-    found = _packs() if kind == "domains" else _registered(kind)
+    found = {name: find_pack(name).title for name in pack_names()} if kind == "domains" else _registered(kind)
     if as_json:
         print_json({kind: [{"name": name, "about": about} for name, about in found.items()]})
     else:
         Screen.stdout().table(("name", "what it is"), list(found.items()))
 
 
-def _packs() -> Mapping[str, str]:
-    from rpsg.domains import find_pack, pack_names  # noqa: PLC0415  # only when it is needed
-
-    return {name: find_pack(name).title for name in pack_names()}
-
-
 def _registered(kind: Registered) -> Mapping[str, str]:
-    """By name, a line about it; nothing is loaded for that."""
-    from rpsg import registry  # noqa: PLC0415  # only when it is needed
+    """By name, a line about it; nothing is loaded."""
+    from rpsg import registry
 
     if kind == "metrics":
         return registry.names(kind)
@@ -50,13 +45,13 @@ def _registered(kind: Registered) -> Mapping[str, str]:
 
 
 def _about(kind: Registered, name: str) -> str:
-    from rpsg.models.catalog import CATALOGUE  # noqa: PLC0415  # only when it is needed
-    from rpsg.registry import BUILT_IN  # noqa: PLC0415  # only when it is needed
+    from rpsg.models.catalog import CATALOGUE
+    from rpsg.registry import BUILT_IN
 
     if name in CATALOGUE:
         return CATALOGUE[name].purpose
     if name == "fake":
-        return "Needs no weights; for tests and first tries."
+        return "Needs no weights; for tests and first steps."
     if name in BUILT_IN[kind]:
         return BUILT_IN[kind][name][1]
     return "Comes with another package."

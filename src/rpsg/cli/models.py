@@ -1,4 +1,4 @@
-"""``rpsg models``: which weights there are, bringing them, and checking what is on this machine."""
+"""``rpsg models``: list, download and check weights."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ models = typer.Typer()
 
 @models.callback(invoke_without_command=True)
 def start(context: typer.Context) -> None:
-    """List, bring and check the models and public data that RPSG knows by name."""
+    """List, download and check the models and public data that RPSG knows by name."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
 
 @models.command("list")
 def list_models(as_json: AsJson = False) -> None:
-    """List what can be brought by name: what it is for, its size and licence, and whether it is here."""
-    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed
-    from rpsg.models import download as assets  # noqa: PLC0415  # only when it is needed
+    """List what can be downloaded by name: its purpose, size and licence, and whether it is here."""
+    from rpsg.cli.console import Screen, print_json
+    from rpsg.models import download
 
-    rows = assets.listing()
+    rows = download.listing()
     if as_json:
         print_json({"models": rows})
         return
@@ -41,34 +41,33 @@ def list_models(as_json: AsJson = False) -> None:
 
 
 def _facts(row: AssetRow) -> list[tuple[str, str]]:
-    here = "yes" if row.present else f"no; bring it with: rpsg models pull {row.name}"
+    here = "yes" if row.present else f"no; get it with: rpsg models pull {row.name}"
     return [(row.kind, row.purpose), ("size", _size(row.size)), ("licence", row.licence), ("here", here)]
 
 
 @models.command("pull")
 def pull(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A name of the list, or hf:OWNER/REPO/FILE.gguf.")
+        str,
+        typer.Argument(metavar="NAME", help="A name from `rpsg models list`, or hf:OWNER/REPO/FILE.gguf."),
     ],
     as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="No progress.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Show no progress.")] = False,
     accept_licence: Annotated[
         bool,
-        typer.Option(
-            "--accept-licence", metavar="", help="Accept the terms of a model that has terms of use."
-        ),
+        typer.Option("--accept-licence", metavar="", help="Accept the terms of use of a model that has any."),
     ] = False,
 ) -> None:
-    """Bring a model or public data to this machine. A pull that stopped goes on where it stopped."""
-    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed
-    from rpsg.cli.progress import teller  # noqa: PLC0415  # only when it is needed
-    from rpsg.models import download as assets  # noqa: PLC0415  # only when it is needed
+    """Download a model or public data. The same command resumes a download that stopped."""
+    from rpsg.cli.console import Screen, print_json
+    from rpsg.cli.progress import progress_for
+    from rpsg.models import download
 
-    if (terms := assets.terms(name)) and not as_json and (accept_licence or _can_be_asked()):
+    if (terms := download.terms(name)) and not as_json and (accept_licence or _can_be_asked()):
         Screen.stdout().line(terms)
         accept_licence = accept_licence or typer.confirm("Do you accept these terms?")
-    with teller(quiet=quiet, as_json=as_json) as progress:
-        place = assets.pull(name, progress=progress, accepted=accept_licence)
+    with progress_for(quiet=quiet, as_json=as_json) as progress:
+        place = download.pull(name, progress=progress, accepted=accept_licence)
     if as_json:
         print_json({"pulled": {"name": name, "path": place}})
         return
@@ -85,15 +84,16 @@ def _can_be_asked() -> bool:
 @models.command("check")
 def check(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="A name of the list. Default: all that are here.")
+        str | None,
+        typer.Argument(metavar="NAME", help="A name from `rpsg models list`. Default: all that are here."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read models whole and compare them with their pinned digests. Exit code 6 when one is damaged."""
-    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed
-    from rpsg.models import download as assets  # noqa: PLC0415  # only when it is needed
+    """Read models in full and compare them with their digests. The exit code is 6 if one is damaged."""
+    from rpsg.cli.console import Screen, print_json
+    from rpsg.models import download
 
-    wanted = [name] if name else [row.name for row in assets.listing() if row.present]
+    wanted = [name] if name else [row.name for row in download.listing() if row.present]
     problems = {each: _problem(each) for each in wanted}
     if as_json:
         print_json(
@@ -106,10 +106,10 @@ def check(
 
 
 def _problem(name: str) -> ModelError | None:
-    from rpsg.models import download as assets  # noqa: PLC0415  # only when it is needed
+    from rpsg.models import download
 
     try:
-        assets.check(name)
+        download.check(name)
     except ModelError as error:
         return error
     return None
@@ -117,7 +117,7 @@ def _problem(name: str) -> ModelError | None:
 
 def _show_checked(screen: Screen, problems: dict[str, ModelError | None]) -> None:
     if not problems:
-        screen.line("No model of the list is on this machine yet. Bring the default writer with:")
+        screen.line("No model of the list is on this machine yet. Get the default writer with:")
         screen.command("rpsg models pull gemma-3-270m")
     for name, problem in problems.items():
         sign, style = ("✗", "red") if problem else ("✓", "green")

@@ -1,10 +1,9 @@
-"""What a run tells while it works: a live line on a terminal, plain lines elsewhere, or nothing.
+"""The progress of a run: a live line on a terminal, plain lines elsewhere, or nothing. It goes to stderr.
 
-All of it goes to stderr. Of a stage that may read private text no time is told, nor anything that would give
-one away: no rate, no time that is left, and no line that comes because time went by (see
-``rpsg.pipeline.public_times``).
+For a stage that may read private text no time is shown, nor anything that reveals one: no rate, no time
+left, and no line that appears because time has passed (see ``rpsg.pipeline.progress``).
 
-Stories call ``start`` when a stage begins and may leave out ``done``: the next ``start`` ends the stage too.
+Methods call ``start`` when a stage begins and may leave out ``done``: the next ``start`` ends the stage too.
 Facts with a known name (``written``, ``alive``, ``dropped``, ``epsilon_left``) are put into words; any other
 is shown as name and value.
 """
@@ -20,7 +19,7 @@ from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as Bars
 
 from rpsg.cli.console import Screen, seconds_in_words, shown
-from rpsg.pipeline.public_times import is_told
+from rpsg.pipeline.progress import is_told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
-EVERY = 5.0  # seconds between two plain lines of a stage whose time may be told
-QUARTERS = 4  # the other stages have a line at each quarter, however long it took
+EVERY = 5.0  # seconds between two plain lines of a stage whose time is public
+QUARTERS = 4  # any other stage has a line at each quarter, however long it takes
 _WORDS = {
     "written": "{} written",
     "alive": "{} alive",
@@ -37,7 +36,7 @@ _WORDS = {
     "epsilon_left": "epsilon left {}",
     "epsilon_spent": "epsilon spent {}",
 }
-_STANDING = {"alive", "dropped", "epsilon_left", "epsilon_spent"}
+_LASTING = {"alive", "dropped", "epsilon_left", "epsilon_spent"}
 
 
 @dataclass(slots=True)
@@ -52,7 +51,7 @@ class Stage:
     quarters: int = 0
 
     def state(self, now: float) -> str:
-        """How far, how fast, how long yet: "120 of 600, 85 tokens/s, about 4 min left"; or only "20 %"."""
+        """Such as "120 of 600, 85 tokens/s, about 4 min left"; only "20 %" if the time is private."""
         if not is_told(self.name):
             return f"{100 * self.count // self.total} %" if self.total and self.count else ""
         parts = [f"{self.count} of {self.total}" if self.total else f"{self.count}"] if self.count else []
@@ -64,27 +63,27 @@ class Stage:
         return ", ".join(parts)
 
     def new_quarters(self, upto: int) -> list[int]:
-        """The hundredths at which a line is due and was not given, up to that quarter."""
+        """The percentages, up to that quarter, whose line is due and was not shown yet."""
         new = list(range(self.quarters + 1, min(upto, QUARTERS - 1) + 1))
         self.quarters = max(self.quarters, upto)
         return [100 * quarter // QUARTERS for quarter in new]
 
     def end(self, now: float, facts: dict[str, object]) -> str:
-        """The last word on it: "writing candidates: done in 41 s, 598 written"; or "voting: done"."""
+        """Such as "writing candidates: done in 41 s, 598 written"; "voting: done" if the time is private."""
         took = f" in {seconds_in_words(now - self.started)}" if is_told(self.name) else ""
         parts = [f"done{took}", *in_words(facts)]
         return f"{self.name}: {', '.join(parts)}"
 
 
 def _roughly(seconds: float) -> str:
-    """A duration that is only guessed: no seconds once there are minutes, no tenths."""
+    """An estimated duration: no tenths, and no seconds once there are minutes."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def in_words(facts: dict[str, object]) -> list[str]:
-    """Facts as one says them."""
+    """Each fact as a phrase."""
     said = []
     for name, value in facts.items():
         number = f"{value:.3g}" if isinstance(value, float) else str(value)
@@ -111,8 +110,8 @@ class Quiet:
     def done(self, **facts: object) -> None: ...
 
 
-class Told(Quiet):
-    """What the two that speak share: the stage at work, under a lock, as replies land on any thread."""
+class Reporting(Quiet):
+    """What both kinds of shown progress share: the current stage, locked, as replies come on any thread."""
 
     def __init__(self, screen: Screen, clock: Callable[[], float] = time.monotonic) -> None:
         self.screen = screen
@@ -163,11 +162,11 @@ class Told(Quiet):
         self.screen.line(message)
 
 
-class Plain(Told):
+class Plain(Reporting):
     """One line when a stage starts and ends, and at most one every five seconds in between.
 
-    Of a stage whose time may not be told there are always the same lines, whatever it had to do: its start,
-    each quarter, its end.
+    A stage whose time is private always has the same lines, however much it had to do: its start, each
+    quarter, its end.
     """
 
     _last = 0.0
@@ -179,7 +178,7 @@ class Plain(Told):
 
     def _moved(self, stage: Stage) -> None:
         if not is_told(stage.name):
-            self._tell_quarters(stage, QUARTERS * stage.count // stage.total if stage.total else 0)
+            self._say_quarters(stage, QUARTERS * stage.count // stage.total if stage.total else 0)
             return
         now = self._clock()
         if now - self._last >= EVERY:
@@ -188,15 +187,15 @@ class Plain(Told):
 
     def _ended(self, stage: Stage) -> None:
         if stage.total and not is_told(stage.name):
-            self._tell_quarters(stage, QUARTERS)
+            self._say_quarters(stage, QUARTERS)
 
-    def _tell_quarters(self, stage: Stage, upto: int) -> None:
+    def _say_quarters(self, stage: Stage, upto: int) -> None:
         for hundredths in stage.new_quarters(upto):
             self._say(f"{stage.name}: {hundredths} %")
 
 
-class Live(Told):
-    """A line that moves for the stage at work, the last facts under it, finished stages above it."""
+class Live(Reporting):
+    """A moving line for the current stage, the latest facts below it, finished stages above it."""
 
     def __init__(self, screen: Screen, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(screen, clock)
@@ -221,8 +220,8 @@ class Live(Told):
 
     def done(self, **facts: object) -> None:
         with self._lock:
-            standing = {name: value for name, value in facts.items() if name in _STANDING}
-            self._bars.facts = self._bars.facts | standing  # a new one: another thread may be drawing
+            lasting = {name: value for name, value in facts.items() if name in _LASTING}
+            self._bars.facts = self._bars.facts | lasting  # a new one: another thread may be drawing
             for task in self._bars.task_ids:
                 self._bars.remove_task(task)
             super().done(**facts)
@@ -237,7 +236,7 @@ class Live(Told):
 
 
 class _Bars(Bars):
-    """Bars with the facts that stay true below them."""
+    """Bars, with the facts below them that stay true."""
 
     facts: dict[str, object]
 
@@ -251,7 +250,7 @@ class _Bars(Bars):
             yield shown("  " + ", ".join(in_words(self.facts)), "dim")
 
 
-def teller(*, quiet: bool, as_json: bool) -> Quiet:
+def progress_for(*, quiet: bool, as_json: bool) -> Quiet:
     """The progress that fits: nothing when quiet, a live line on a terminal, plain lines otherwise."""
     if quiet:
         return Quiet()

@@ -1,4 +1,4 @@
-"""``rpsg propose``: a domain pack from one public line, to read and to edit."""
+"""``rpsg propose``: a draft of a domain pack from one public line."""
 
 from __future__ import annotations
 
@@ -14,23 +14,28 @@ def propose(
     about: Annotated[str, typer.Option("--about", help="One public line about the texts.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="PACK", help="New folder for the pack.")],
     writer: Annotated[
-        str, typer.Option("--writer", help="Who proposes: a name, a GGUF file, or hf:OWNER/REPO/FILE.gguf.")
+        str,
+        typer.Option(
+            "--writer", help="The model that proposes: a name, a GGUF file, or hf:OWNER/REPO/FILE.gguf."
+        ),
     ] = "gemma-3-270m",
-    size: Annotated[int, typer.Option("--size", min=8, max=200, help="How many topics at the most.")] = 60,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed proposes other topics.")] = 0,
+    size: Annotated[int, typer.Option("--size", min=8, max=200, help="The most topics to propose.")] = 60,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="A different seed proposes different topics.")
+    ] = 0,
 ) -> None:
-    """Let the writer propose a schema from one public line. It sees that line and no private text.
+    """Let the writer propose a domain pack from one public line. It sees that line and no private text.
 
-    Read topics.txt in the folder and edit it before you look at the data; then use the folder as --domain.
+    Read and edit topics.txt in the folder before you look at the data; then use the folder as --domain.
     """
-    from rpsg.cli.console import Screen  # noqa: PLC0415  # only when it is needed
-    from rpsg.domains import pack_folder, read_pack  # noqa: PLC0415  # only when it is needed
-    from rpsg.pipeline.execute import load_tools  # noqa: PLC0415  # only when it is needed
-    from rpsg.plan import resolve  # noqa: PLC0415  # only when it is needed
-    from rpsg.stages.propose_schema import propose_topics, write_pack  # noqa: PLC0415  # only when it is needed
+    from rpsg.cli.console import Screen  # only when it is needed
+    from rpsg.domains import pack_folder, read_pack  # only when it is needed
+    from rpsg.pipeline.models_of_run import load_tools  # only when it is needed
+    from rpsg.plan import resolve  # only when it is needed
+    from rpsg.stages.propose_schema import propose_topics, write_pack  # only when it is needed
 
     if out.exists():
-        raise UsageError(f"{out} is already there.", hint="Choose a new folder with -o.")
+        raise UsageError(f"{out} exists already.", hint="Choose a new folder with -o.")
     tools = load_tools(resolve({"models": {"writer": writer}}))
     topics = propose_topics(about, tools.writer, tools.embedder, size=size, seed=seed)
     write_pack(pack_folder("generic"), out, out.name, about, topics)

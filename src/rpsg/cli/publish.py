@@ -1,4 +1,4 @@
-"""``rpsg publish`` and ``rpsg keygen``: releases that say who made them."""
+"""``rpsg publish`` and ``rpsg keygen``: sign a release, and make the keys for it."""
 
 from __future__ import annotations
 
@@ -16,47 +16,47 @@ def publish(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")],
     sign: Annotated[
         Path,
-        typer.Option("--sign", metavar="KEY", help="The private key, a PEM file; rpsg keygen makes one."),
+        typer.Option("--sign", metavar="KEY", help="The private key, a PEM file; `rpsg keygen` makes one."),
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Sign the release of a run, so that others can see who stands behind it.
+    """Sign the release of a run, so that others can see who vouches for it.
 
-    The release is checked first and then built again with the key's fingerprint in ledger, card and report.
-    Hand the file KEY.pub to your readers in another way than the release: rpsg verify RELEASE --key KEY.pub
+    The release is checked first and then rebuilt with the key's fingerprint in its ledger, card and report.
+    Send KEY.pub to your readers by another way than the release: rpsg verify RELEASE --key KEY.pub
     """
-    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.verification import sign as publishing  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.console import Screen, print_json
+    from rpsg.verification.sign import publish as sign_release
 
-    told = publishing.publish(run, sign)
+    fingerprint = sign_release(run, sign)
     if as_json:
-        print_json({"published": {"release": str(run / "release"), "fingerprint": told}})
+        print_json({"published": {"release": str(run / "release"), "fingerprint": fingerprint}})
     else:
         screen = Screen.stdout()
-        screen.facts((("signed", str(run / "release")), ("fingerprint", told)))
+        screen.facts((("signed", str(run / "release")), ("fingerprint", fingerprint)))
         screen.line("  Your readers check it with the public key of the pair:")
         screen.command("rpsg verify RELEASE --key KEY.pub")
 
 
 def keygen(
-    name: Annotated[Path, typer.Argument(metavar="NAME", help="Where the pair goes: NAME and NAME.pub.")],
+    name: Annotated[Path, typer.Argument(metavar="NAME", help="The files to write: NAME and NAME.pub.")],
     as_json: AsJson = False,
 ) -> None:
     """Make a pair of keys: NAME signs and stays with you, NAME.pub is for your readers.
 
-    With a passphrase in the variable RPSG_KEY_PASSPHRASE the private key is encrypted.
+    The private key is encrypted if the environment variable RPSG_KEY_PASSPHRASE holds a passphrase.
     """
-    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.privacy.signing import make_pair  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.console import Screen, print_json
+    from rpsg.privacy.signing import make_pair
 
     if not name.name:
         raise UsageError("The pair of keys needs a name.", hint="For instance: rpsg keygen publisher")
     public = name.with_name(f"{name.name}.pub")
-    told = make_pair(name, public)
+    fingerprint = make_pair(name, public)
     if as_json:
-        print_json({"keys": {"private": str(name), "public": str(public), "fingerprint": told}})
+        print_json({"keys": {"private": str(name), "public": str(public), "fingerprint": fingerprint}})
     else:
         screen = Screen.stdout()
-        screen.facts((("private key", str(name)), ("public key", str(public)), ("fingerprint", told)))
+        screen.facts((("private key", str(name)), ("public key", str(public)), ("fingerprint", fingerprint)))
         screen.line("  Sign a release with it:")
         screen.command(f"rpsg publish RUN --sign {shlex.quote(str(name))}")

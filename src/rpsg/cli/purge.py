@@ -1,4 +1,4 @@
-"""``rpsg purge``: destroys what was private in a published run."""
+"""``rpsg purge``: destroy the private half of a run."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def purge(
     The release, the commitment and the account stay. `rpsg verify` and `rpsg report` work as before;
     `rpsg verify --with-vault` and the private map of real texts need what was destroyed.
     """
-    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.pipeline import purge as purging  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.console import Screen, print_json
+    from rpsg.pipeline.purge import purge as purge_run
 
     if not yes:
         if not sys.stdin.isatty():
@@ -32,7 +32,7 @@ def purge(
                 "Nobody is there to be asked.", hint=f"To purge for good: rpsg purge {run} --yes"
             )
         typer.confirm(f"Destroy the private half of {run} for good?", abort=True)
-    done = purging.purge(run)
+    done = purge_run(run)
     if as_json:
         print_json({"purged": {**asdict(done), "path": str(done.path)}})
         return

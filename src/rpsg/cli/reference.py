@@ -1,41 +1,110 @@
-"""The manual of the command line, written from the commands themselves: ``python -m rpsg.cli.reference``."""
+"""Writes what is made from the commands and the plan: ``python -m rpsg.cli.reference``, in a checkout.
+
+These are the pages ``docs/cli.md`` and ``docs/settings.md``, and the table of options that the command line
+reads when it starts.
+"""
 
 from __future__ import annotations
 
-import sys
+import inspect
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from typer.main import get_command
 
 from rpsg.cli.app import EXIT_CODES, app
-from rpsg.cli.options import SETTINGS
+from rpsg.cli.options import FILE, SETTINGS
+from rpsg.plan import Plan, described, toml_value
+from rpsg.plan.setting import Section
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_HEAD = """\
+    from rpsg.plan import Described
+
+_DOCS = Path(__file__).parents[3] / "docs"
+_CLI = """\
 # The command line
 
 This page is written by `python -m rpsg.cli.reference`.
 
 Settings come from four places; later ones win: the defaults, a plan file (`rpsg.toml`), the environment
-(`RPSG_PRIVACY__EPSILON=2` sets `epsilon` in `[privacy]`: two underscores stand between section and key), and
-the options of the command. `rpsg plan` shows where each value was written. `NO_COLOR=1` turns colours off,
-`RPSG_DEBUG=1` shows the way to an unexpected error, without messages or values, and `RPSG_HOME` moves the
-folder in which models and the account of spent budgets are kept.
+(`RPSG_PRIVACY__EPSILON=2` sets `epsilon` in `[privacy]`: two underscores separate section and key), and the
+options of the command. `rpsg plan` shows where each value was written. `NO_COLOR=1` turns colours off,
+`RPSG_DEBUG=1` shows the traceback of an unexpected error, without messages or values, and `RPSG_HOME` moves
+the folder with the models and the accounts of spent budget.
+
+Where `[SETTINGS]` is written below, all options on [the page of settings](settings.md) can be given;
+`rpsg check` takes those of `[data]` and `[vault]`.
 
 With `--json` a command prints one object on stdout and nothing else; an error is
 `{"error": {"type", "message", "hint", "exit_code"}}`. Progress always goes to stderr. No option takes a key.
 """
+_SETTINGS = """\
+# Settings
+
+This page is written by `python -m rpsg.cli.reference`.
+
+Every setting of a plan. `rpsg init` writes them into `rpsg.toml`, with a comment on each. They can also
+be set in the environment (`RPSG_PRIVACY__EPSILON=2`), and many have an option. A setting marked * is not
+part of a run's identity: it may change when the run is resumed.
+
+`rpsg init --schema` prints a JSON Schema of `rpsg.toml`, with which editors can check the file and complete
+its keys.
+"""
 _STANDARD = {"--install-completion", "--show-completion", "--help"}
 
 
+def option_table() -> str:
+    """The settings that have an option, as JSON: what ``rpsg.cli.options`` reads."""
+    rows = [
+        {
+            "key": found.key,
+            "option": found.option,
+            "metavar": found.metavar,
+            "kind": found.kind,
+            "about": found.about,
+            "default": "" if found.default in (None, "", ()) else str(found.default),
+            "panel": found.panel,
+        }
+        for found in described(Plan)
+        if found.metavar
+    ]
+    return "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n"
+
+
+def settings_page() -> str:
+    """All settings, section by section, as Markdown."""
+    return "\n".join([_SETTINGS, *_sections("", Plan)])
+
+
+def _sections(prefix: str, section: type[Section]) -> Iterator[str]:
+    own = [found for found in described(section, prefix) if found.key.count(".") == prefix.count(".")]
+    if prefix:
+        yield f"## [{prefix[:-1]}]\n"
+        yield (inspect.getdoc(section) or "").replace("``", "`") + "\n"
+        yield "| setting | default | what it is | option |"
+        yield "|---|---|---|---|"
+        yield from (_row(found) for found in own)
+        yield ""
+    for name, field in section.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            yield from _sections(f"{prefix}{name}.", field.annotation)
+
+
+def _row(found: Described) -> str:
+    name = f"`{found.key.rpartition('.')[2]}`" + ("" if found.identity else " *")
+    default = "" if found.default is None else f"`{toml_value(found.default)}`"
+    option = f"`{' '.join(filter(None, (found.option, found.metavar)))}`" if found.metavar else ""
+    return f"| {name} | {default} | {_cell(found.about)} | {option} |"
+
+
 def reference() -> str:
-    """The whole page as Markdown."""
-    lines = [_HEAD]
+    """All commands with their options, as Markdown."""
+    lines = [_CLI]
     for path, command in _commands("rpsg", get_command(app)):
         lines += _command(path, command)
-    lines += _settings()
     lines += ["## Exit codes", "", "| code | meaning |", "|---|---|"]
     lines += [f"| {code} | {meaning} |" for code, meaning in EXIT_CODES]
     return "\n".join(lines) + "\n"
@@ -50,41 +119,22 @@ def _commands(path: str, command: Any) -> Iterator[tuple[str, Any]]:
         yield from _commands(f"{path} {name}", child)
 
 
-def _settings() -> list[str]:
-    """The options of the plan, once for all commands that take them."""
-    lines = [
-        "## Settings",
-        "",
-        "`rpsg init`, `rpsg plan` and `rpsg run` take all of these, `rpsg check` the first ones.",
-    ]
-    for panel in dict.fromkeys(setting.panel for setting in SETTINGS):
-        lines += ["", f"### {panel}", "", "| option | what it says | in `rpsg.toml` |", "|---|---|---|"]
-        for s in SETTINGS:
-            if s.panel == panel:
-                option = f"`{s.option}` `{s.value}`" if s.option else f"`{s.value}`"
-                lines.append(f"| {option} | {_cell(s.told)} | `{s.key}` |")
-    return [*lines, ""]
-
-
 def _command(path: str, command: Any) -> list[str]:
     settings = {setting.parameter for setting in SETTINGS}
     takes_settings = any(p.name in settings for p in command.params)
-    shown = [p for p in command.params if not _STANDARD & set(p.opts) and p.name not in settings]
-    arguments = [p for p in shown if p.param_type_name == "argument"]
-    options = [p for p in shown if p.param_type_name == "option"]
-    data = ["[DATA]", "[SETTINGS]"] if takes_settings else []
-    words = [path, *data, *(_argument(p) for p in arguments), *(["[OPTIONS]"] if options else [])]
+    own = [p for p in command.params if not _STANDARD & set(p.opts) and p.name not in settings]
+    shown = sorted(own, key=lambda p: p.param_type_name != "argument")
+    arguments = [
+        str(p.metavar) if p.required else f"[{p.metavar}]" for p in shown if p.param_type_name == "argument"
+    ]
+    options = ["[OPTIONS]"] if any(p.param_type_name == "option" for p in shown) else []
+    words = [path, *(["[DATA]", "[SETTINGS]"] if takes_settings else []), *arguments, *options]
     lines = [f"## {path}", "", f"`{' '.join(words)}`", "", command.help.strip(), ""]
     if shown:
         lines += ["| option | what it does |", "|---|---|"]
         lines += [f"| {_name(p)} | {_cell(p.help + (' Required.' if p.required else ''))} |" for p in shown]
         lines += [""]
     return lines
-
-
-def _argument(parameter: Any) -> str:
-    name = str(parameter.metavar)
-    return name if parameter.required else f"[{name}]"
 
 
 def _name(parameter: Any) -> str:
@@ -99,4 +149,6 @@ def _cell(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(reference())
+    FILE.write_text(option_table(), encoding="utf-8")
+    (_DOCS / "settings.md").write_text(settings_page(), encoding="utf-8")
+    (_DOCS / "cli.md").write_text(reference(), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What a preview, a finished run and a verification look like on a page."""
+"""A preview, a finished run and a verification, as pages on the screen."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.cli.console import Screen, seconds_in_words
 from rpsg.privacy.gaussian import rounded_up
+from rpsg.storage.layout import STAGE_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rpsg.plan import Plan
-    from rpsg.results import Forecast, Preview, Run, Verification
+    from rpsg.results import Preview, Run, Verification
 
 
 def show_preview(
     screen: Screen, preview: Preview, plan: Plan, origins: Mapping[str, str], again: Sequence[str]
 ) -> None:
-    """A page that answers: what is claimed, what it costs, what is sent where; ``again`` would run it."""
+    """What is claimed, what it costs, and what is sent where; the command ``again`` would run it."""
     _claim(screen, preview)
     _stages(screen, preview)
     _schema(screen, preview)
@@ -106,21 +107,21 @@ def _work(screen: Screen, preview: Preview) -> None:
 
 
 def _limits(screen: Screen, preview: Preview) -> None:
-    """What is used of everything that can be limited, when anything is limited or costs money."""
+    """What the run uses of all that can be limited; nothing if no limit is set and nothing costs money."""
     if not preview.prices and all(line.cap is None for line in preview.forecasts):
         return
     screen.heading("What it uses, and the limits")
     rows = [
-        (line.what, *(_figure(value, "not known") for value in (line.about, line.at_most)), _cap(line))
+        (
+            line.what,
+            *(_figure(value, "not known") for value in (line.about, line.at_most)),
+            _figure(line.cap, f"none ({line.option})"),
+        )
         for line in preview.forecasts
     ]
     screen.table(("of", "about", "at most", "limit"), rows, numbers=("about", "at most", "limit"))
     if preview.prices:
         screen.line(f"  Prices: {preview.prices}.")
-
-
-def _cap(line: Forecast) -> str:
-    return _figure(line.cap, f"none ({line.option})")
 
 
 def _figure(value: float | None, otherwise: str) -> str:
@@ -140,10 +141,10 @@ def _odometer(screen: Screen, preview: Preview) -> None:
 
 
 def _origins(screen: Screen, plan: Plan, origins: Mapping[str, str]) -> None:
-    """Every value that is not the default, and where it was written."""
-    from rpsg.cli.settings import settings  # noqa: PLC0415  # only when it is needed: the help must be quick
+    """Every setting that was given, and where it was written."""
+    from rpsg.cli.settings import values_of
 
-    values = settings(plan)
+    values = values_of(plan)
     rows = [(key, _value(values.get(key)), origin) for key, origin in origins.items()]
     if rows:
         screen.heading("Settings that are not left at their default")
@@ -155,9 +156,9 @@ def _value(value: Any) -> str:
 
 
 def show_run(screen: Screen, run: Run, cautions: Sequence[str] = ()) -> None:
-    """The summary, how long writing took, what to look at, and what to type next."""
+    """The summary, how long writing took, the warnings, and what to type next."""
     screen.markdown(run.summary)
-    stages = run.path / "private" / "stages.md"
+    stages = run.path / "private" / STAGE_TABLE
     if stages.is_file():
         screen.heading("The stages, with counts and times that depend on private texts: for your eyes")
         screen.command(str(stages))
@@ -202,9 +203,9 @@ def run_facts(run: Run, cautions: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def show_verification(screen: Screen, found: Verification, *, is_private: bool = False) -> None:
-    """Each check with its outcome, what cannot be shown, and the answer; ``is_private`` if it read the vault.
+    """Each check, what no check can show, and the verdict; ``is_private`` if it read the vault.
 
-    Files that passed for the same reason share one line: which ones failed must not drown among them.
+    Files that passed for the same reason share one line, so that a failure is easy to see.
     """
     if is_private:
         screen.line("This page is private: it tests noise against exact counts. Do not pass it on.", "yellow")

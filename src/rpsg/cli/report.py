@@ -1,4 +1,4 @@
-"""``rpsg report``: a finished run as one page, or as words on the terminal."""
+"""``rpsg report``: a finished run as one HTML page, or as a summary on the terminal."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def report(
             "--out",
             "-o",
             metavar="FILE",
-            help="Where to write it. Default: RUN/report.html, or RUN/private/report.html.",
+            help="The file to write. Default: RUN/report.html, or RUN/private/report.html.",
             show_default=False,
         ),
     ] = None,
     private: Annotated[
         bool,
         typer.Option(
-            "--private", metavar="", help="With internal metrics and a map of the real texts. Never share it."
+            "--private", metavar="", help="Add internal metrics and a map of the real texts. Never share it."
         ),
     ] = False,
     as_text: Annotated[
@@ -34,15 +34,15 @@ def report(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show a finished run to people: one HTML page that opens without a network, with pictures.
+    """Write a report of a finished run: one HTML page with pictures, which needs no network.
 
-    The public page holds only what the ledger paid for and what is public anyway; RUN/release has one from
-    the day of the release.
+    The public page shows only what the ledger paid for and what was public already; RUN/release contains the
+    one of the day of the release.
     """
-    from rpsg.cli.console import Screen, print_json  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.pipeline.publish import release_folder  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.report.as_json import facts_of  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.report.files import write_private, write_public  # noqa: PLC0415  # only when it is needed
+    from rpsg.cli.console import Screen, print_json
+    from rpsg.pipeline.publish import release_folder
+    from rpsg.report.as_json import facts_of
+    from rpsg.report.files import write_private, write_public
 
     release = release_folder(run)
     if as_text:
@@ -58,13 +58,13 @@ def report(
 
 
 def _print_summary(release: Path, *, out: Path | None, private: bool, as_json: bool) -> None:
-    from rpsg.cli.console import Screen  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.release.reader import read_any  # noqa: PLC0415  # only when it is needed: the help must be quick
-    from rpsg.report.summary import summary  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.cli.console import Screen
+    from rpsg.release.reader import read_any
+    from rpsg.report.summary import summary
 
     if out is not None or private or as_json:
         raise UsageError(
-            "--text prints the public summary and goes with no other option.",
+            "--text prints the public summary and cannot be combined with other options.",
             hint="Try: rpsg report RUN --text",
         )
     Screen.stdout().markdown(summary(read_any(release).facts))

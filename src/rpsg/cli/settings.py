@@ -1,7 +1,7 @@
-"""Where settings come from: defaults < plan file < ``RPSG_*`` environment < options. Later layers win.
+"""The layers of settings: defaults < plan file < ``RPSG_*`` environment < options. Later ones win.
 
-``RPSG_PRIVACY__EPSILON=2`` sets ``privacy.epsilon``: two underscores stand between section and key. An
-empty variable counts as not set.
+``RPSG_PRIVACY__EPSILON=2`` sets ``privacy.epsilon``: two underscores separate section and key. An empty
+variable counts as not set.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 DEFAULT_FILE = Path("rpsg.toml")
 PREFIX = "RPSG_"
-_LISTS = {"data.labels"}
+_BY_KEY = {setting.key: setting for setting in SETTINGS}
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Settings of one origin: nested values, and by key the words for where each was written."""
+    """Settings from one origin: nested values, and for each key where it was written."""
 
     values: Mapping[str, Any]
     origins: Mapping[str, str]
 
 
 def gather(given: Mapping[str, Any], config: Path | None, environment: Mapping[str, str]) -> list[Layer]:
-    """The layers above the defaults, lowest first.
+    """The layers above the defaults, weakest first.
 
     Raises:
         UsageError: no such plan file, not TOML, or a variable that is almost a setting.
@@ -41,14 +41,13 @@ def gather(given: Mapping[str, Any], config: Path | None, environment: Mapping[s
 
 def option_layer(given: Mapping[str, Any]) -> Layer:
     """The settings that were typed, by key."""
-    options = {s.key: f"option {s.option}" if s.option else "argument DATA" for s in SETTINGS}
-    values = {key: _value(key, value) for key, value in given.items()}
-    return Layer(_nested(values), {key: options[key] for key in given})
+    words = {s.key: f"option {s.option}" if s.option else f"argument {s.metavar}" for s in SETTINGS}
+    return Layer(_nested(given), {key: words[key] for key in given})
 
 
 def make_plan(layers: Sequence[Layer]) -> Plan:
     """The checked plan; a UsageError says where the wrong value was written."""
-    from rpsg import api  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg import api
 
     try:
         return api.make_plan(*(layer.values for layer in layers))
@@ -59,26 +58,27 @@ def make_plan(layers: Sequence[Layer]) -> Plan:
 
 
 def retyped(given: Mapping[str, Any], config: Path | None) -> list[str]:
-    """The words that give the same settings again."""
+    """The words to type for the same settings."""
     words = [str(given["data.path"])] if "data.path" in given else []
     for setting in SETTINGS:
         if setting.option and setting.key in given:
-            words += [setting.option, str(given[setting.key])]
+            value = given[setting.key]
+            words += [setting.option, ",".join(value) if setting.kind == "list" else str(value)]
     return [*words, *(["--config", str(config)] if config else [])]
 
 
 def origins(layers: Sequence[Layer]) -> dict[str, str]:
-    """By key, where the value that won was written; keys left at their default are not in it."""
+    """By key, where the value in force was written; settings left at their default are not included."""
     return {key: origin for layer in layers for key, origin in layer.origins.items()}
 
 
-def settings(plan: Plan) -> dict[str, Any]:
-    """The plan as flat keys and JSON-ready values."""
+def values_of(plan: Plan) -> dict[str, Any]:
+    """The plan by key, with JSON-ready values."""
     return dict(_flat(plan.model_dump(mode="json")))
 
 
 def _file_layer(config: Path | None) -> list[Layer]:
-    from rpsg.plan import read_toml  # noqa: PLC0415  # only when it is needed: the help must be quick
+    from rpsg.plan import read_toml
 
     if config is None and not DEFAULT_FILE.is_file():
         return []
@@ -90,7 +90,7 @@ def _file_layer(config: Path | None) -> list[Layer]:
     for name, section in values.items():
         if not isinstance(section, dict):
             raise UsageError(
-                f"{file}: {name} stands outside of any section.", hint="Sections look like: [privacy]"
+                f"{file}: {name} is outside of any section.", hint="Sections look like: [privacy]"
             )
     return [Layer(values, {key: f"file {file}" for key, _ in _flat(values)})]
 
@@ -104,24 +104,19 @@ def _environment_layer(environment: Mapping[str, str]) -> Layer:
         section, double, rest = name.removeprefix(PREFIX).lower().partition("__")
         if double:
             key = f"{section}.{rest.replace('__', '.')}"
-            flat[key], names[key] = _value(key, value), f"environment {name}"
+            setting = _BY_KEY.get(key)
+            flat[key] = setting.value(value) if setting else value
+            names[key] = f"environment {name}"
     return Layer(_nested(flat), names)
 
 
 def _refuse_near_miss(name: str) -> None:
-    """A setting written with one underscore would be passed over without a word."""
+    """A setting written with one underscore would be silently ignored."""
     for setting in SETTINGS:
         if name == setting.variable.replace("__", "_", 1):
             raise UsageError(
                 f"The environment variable {name} is not a setting.", hint=f"Did you mean {setting.variable}?"
             )
-
-
-def _value(key: str, value: Any) -> Any:
-    """A list is written with commas; everything else is read by the plan."""
-    if key in _LISTS and isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
 
 
 def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,10 +15,11 @@ from rpsg.evaluation.floor import FLOOR, has_floor_labels, is_own_data, is_run, 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rpsg.evaluation.config import EvaluationConfig
     from rpsg.evaluation.corpora import Source
     from rpsg.evaluation.floor import FinishedRun
     from rpsg.evaluation.inputs import NoisyCounts
-    from rpsg.protocols import Embedder, Progress
+    from rpsg.protocols import Progress
     from rpsg.textstats.echoes import Form
 
 CORPUS, CEILING, REAL = "corpus", "ceiling", "real"
@@ -27,31 +28,6 @@ OWN_DATA = (
     "These are the texts that the corpus was made from: figures on them say how much it copies, too. Hold "
     "some texts back before a run, and name those with --real."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked. ``corpus`` is a file of synthetic texts, a run folder, or rows; so is ``floor``.
-
-    Columns that are None are those of the run's plan, or "text" and none; the columns of synthetic files are
-    those of the real ones unless named. Without ``floor`` a run folder's own is written, unless
-    ``write_floor`` is false.
-    """
-
-    corpus: Source
-    real: Source | None = None
-    train_real: Source | None = None
-    floor: Source | None = None
-    write_floor: bool = True
-    text: str | None = None
-    label: str | None = None
-    user: str | None = None
-    synthetic_text: str | None = None
-    synthetic_label: str | None = None
-    metrics: tuple[str, ...] = ()
-    embedder: str | Embedder | None = None
-    language_model: str = "ngram"
-    seed: int = 0
 
 
 @dataclass
@@ -76,21 +52,21 @@ def read_run_of(corpus: Source) -> FinishedRun | None:
     return read_finished(corpus) if isinstance(corpus, Path) and is_run(corpus) else None
 
 
-def gather(question: Question, run: FinishedRun | None, progress: Progress | None) -> Corpora:
+def gather(config: EvaluationConfig, run: FinishedRun | None, progress: Progress | None) -> Corpora:
     """Read all corpora, split the real texts, have the floor written."""
-    _check(question)
-    columns = _columns(question, run)
-    theirs = Columns(question.synthetic_text or columns.text, question.synthetic_label or columns.label)
+    _check(config)
+    columns = _columns(config, run)
+    theirs = Columns(config.synthetic_text or columns.text, config.synthetic_label or columns.label)
     corpora = Corpora({}, counts=run.counts if run else None, form=run.form if run else None)
-    named = question.synthetic_label is not None
+    named = config.synthetic_label is not None
     corpora.rows[CORPUS] = (
-        _written(run, question.corpus) if run else _synthetic(question.corpus, CORPUS, theirs, corpora, named)
+        _written(run, config.corpus) if run else _synthetic(config.corpus, CORPUS, theirs, corpora, named)
     )
-    if question.real is not None:
-        if run and isinstance(question.real, Path) and is_own_data(run, question.real):
+    if config.real is not None:
+        if run and isinstance(config.real, Path) and is_own_data(run, config.real):
             corpora.notes.append(OWN_DATA)
-        _read_real(question.real, question, columns, corpora)
-    floor = _floor(question, run, theirs, corpora, progress)
+        _read_real(config.real, config, columns, corpora)
+    floor = _floor(config, run, theirs, corpora, progress)
     if floor:
         corpora.rows[FLOOR] = floor
     elif floor is not None:
@@ -98,12 +74,12 @@ def gather(question: Question, run: FinishedRun | None, progress: Progress | Non
     return corpora
 
 
-def _check(question: Question) -> None:
+def _check(config: EvaluationConfig) -> None:
     """UsageError for what does not go together, before anything is read."""
-    if question.real is None and question.train_real is not None:
+    if config.real is None and config.train_real is not None:
         raise UsageError("--train-real goes with --real.", hint="Name the held-out texts with --real FILE.")
-    in_memory = isinstance(question.real, Rows) or isinstance(question.train_real, Rows)
-    if in_memory and (question.label is not None or question.user is not None):
+    in_memory = isinstance(config.real, Rows) or isinstance(config.train_real, Rows)
+    if in_memory and (config.label is not None or config.user is not None):
         raise UsageError(
             "Real texts in memory have no columns for labels or users.",
             hint="Leave label and user out, or give the path of a file with these columns.",
@@ -158,23 +134,23 @@ def _written(run: FinishedRun, source: Source) -> Rows:
     return run.rows
 
 
-def _columns(question: Question, run: FinishedRun | None) -> Columns:
+def _columns(config: EvaluationConfig, run: FinishedRun | None) -> Columns:
     data = run.plan.data if run else None
     return Columns(
-        question.text or (data.text if data else "text"),
-        question.label or (data.label if data else None),
-        question.user or (data.user if data else None),
+        config.text or (data.text if data else "text"),
+        config.label or (data.label if data else None),
+        config.user or (data.user if data else None),
     )
 
 
-def _read_real(source: Source, question: Question, columns: Columns, corpora: Corpora) -> None:
+def _read_real(source: Source, config: EvaluationConfig, columns: Columns, corpora: Corpora) -> None:
     """The real texts to compare with, and those that stand for the corpus in the ceiling row."""
     real = read_rows(source, columns)
-    if question.train_real is None:
-        corpora.real, ceiling = halves(real, question.seed)
+    if config.train_real is None:
+        corpora.real, ceiling = halves(real, config.seed)
         corpora.split = "by person" if real.users else "by row: no --user column is named"
     else:
-        ceiling = without_people(read_rows(question.train_real, columns), real)
+        ceiling = without_people(read_rows(config.train_real, columns), real)
         corpora.real, corpora.split = real, "as given with --train-real"
     apart = without_texts(ceiling, corpora.real)
     if len(apart) < len(ceiling):
@@ -194,19 +170,19 @@ def _read_real(source: Source, question: Question, columns: Columns, corpora: Co
 
 
 def _floor(
-    question: Question,
+    config: EvaluationConfig,
     run: FinishedRun | None,
     columns: Columns,
     corpora: Corpora,
     progress: Progress | None,
 ) -> Rows | None:
     """The floor: the file that was given, else the run's own; None, with a note, where there is none."""
-    if question.floor is not None:
-        given, named = read_run_of(question.floor), question.synthetic_label is not None and run is not None
+    if config.floor is not None:
+        given, named = read_run_of(config.floor), config.synthetic_label is not None and run is not None
         if given:
-            return _written(given, question.floor)
-        return _synthetic(question.floor, FLOOR, columns, corpora, named)
-    if run is None or not question.write_floor:
+            return _written(given, config.floor)
+        return _synthetic(config.floor, FLOOR, columns, corpora, named)
+    if run is None or not config.write_floor:
         corpora.notes.append("There is no floor to compare with, so no score: give one with --floor FILE.")
         return None
     if run.plan.method.name == FLOOR:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rpsg.evaluation.corpora import drawn
-from rpsg.evaluation.data import CEILING, CORPUS, Question, gather, read_run_of
+from rpsg.evaluation.data import CEILING, CORPUS, gather, read_run_of
 from rpsg.evaluation.floor import FLOOR, embedder_of
 from rpsg.evaluation.inputs import Inputs, Texts
 from rpsg.evaluation.models import Models, check_names
@@ -21,38 +21,37 @@ from rpsg.hardening import forbid_core_dumps
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rpsg.evaluation.config import EvaluationConfig
     from rpsg.evaluation.corpora import Rows
     from rpsg.evaluation.data import Corpora
     from rpsg.evaluation.inputs import Measure
     from rpsg.protocols import Progress
 
-__all__ = ["Question", "answer"]
-
 CACHE = "evaluation"
 
 
-def answer(question: Question, progress: Progress | None = None) -> Report:
-    """Answer the question. Raises DataError, UsageError or RunError for what cannot be read.
+def evaluate(config: EvaluationConfig, progress: Progress | None = None) -> Report:
+    """The report. Raises DataError, UsageError or RunError for what cannot be read.
 
-    A metric that fails is a Measure without a value: nothing that was computed is lost for it.
+    A metric that fails is a Measure without a value: nothing else that was computed is lost.
     """
     forbid_core_dumps()
-    metrics = find_metrics(question.metrics)
-    check_names(question.embedder, question.language_model)
-    run = read_run_of(question.corpus)
-    corpora = gather(question, run, progress)
-    embedder = question.embedder or (embedder_of(run) if run else "minilm")
+    metrics = find_metrics(config.metrics)
+    check_names(config.embedder, config.language_model)
+    run = read_run_of(config.corpus)
+    corpora = gather(config, run, progress)
+    embedder = config.embedder or (embedder_of(run) if run else "minilm")
     models = Models(
         embedder,
         plan=run.plan if run else None,
-        language_model=question.language_model,
+        language_model=config.language_model,
         progress=progress,
         cache=run.private / CACHE if run and run.private else None,
     )
     n = min(len(rows) for rows in corpora.rows.values())
     if n < len(corpora.rows[CORPUS]):
         corpora.notes.append(_drawn_note(corpora, n))
-    inputs = _inputs(corpora, n, models, question.seed)
+    inputs = _inputs(corpora, n, models, config.seed)
     if progress:
         progress.start("measuring")
     seconds: dict[str, float] = {}
@@ -66,7 +65,7 @@ def answer(question: Question, progress: Progress | None = None) -> Report:
         sizes=corpora.sizes,
         split=corpora.split,
         embedder=models.used,
-        seed=question.seed,
+        seed=config.seed,
         notes=(*corpora.notes, *_uninformative(lines)),
         seconds=seconds,
     )

@@ -16,8 +16,9 @@ from rpsg.errors import RpsgError, RunError
 from rpsg.evaluation.corpora import Rows
 from rpsg.evaluation.inputs import NoisyCounts
 from rpsg.models.by_digest import check_known
-from rpsg.pipeline.execute import execute, fingerprint, load_tools
-from rpsg.pipeline.publish import EVIDENCE, PACK, PLAN, PRIVATE_LEDGER, read_release, release_folder
+from rpsg.pipeline.execute import execute
+from rpsg.pipeline.models_of_run import fingerprint, load_tools
+from rpsg.pipeline.publish import read_release, release_folder
 from rpsg.plan import Server, read_toml, resolve
 from rpsg.privacy.commitment import commit_to
 from rpsg.privacy.evidence import evidence_file, parse_evidence
@@ -25,6 +26,7 @@ from rpsg.report.files import own_models, own_run
 from rpsg.stages.cards import GROUPS
 from rpsg.stages.labels import labels_found
 from rpsg.stages.presence import is_measured, value_of
+from rpsg.storage.layout import EVIDENCE, LEDGER, PACK, PLAN, PRIVATE_LEDGER, RUN
 from rpsg.storage.ownership import readable
 from rpsg.storage.readers import read_by_rule
 from rpsg.storage.run_folder import open_vault
@@ -61,7 +63,7 @@ class FinishedRun:
 
 def is_run(path: Path) -> bool:
     """Whether a folder is a run, finished or not, or a release."""
-    return any((path / name).is_file() for name in ("run.json", "ledger.json"))
+    return any((path / name).is_file() for name in (RUN, LEDGER))
 
 
 def read_finished(path: Path) -> FinishedRun:
@@ -224,7 +226,7 @@ def has_floor_labels(run: FinishedRun) -> bool:
 
 
 def _refuse_stale(folder: Path, wanted: str) -> None:
-    about = folder / "run.json"
+    about = folder / RUN
     if about.is_file() and json.loads(about.read_bytes()).get("plan_fingerprint") != wanted:
         raise RunError(
             f"The floor in {folder} was written with another plan, other models or another version.",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.errors import PrivacyError, UsageError
 from rpsg.files import write_atomic
+from rpsg.storage.layout import LEDGER, PUBLIC_RESULTS, RESULTS, RUN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from rpsg.evaluation.table import Report
 
 #: What read real texts, and what did not: the report that anybody may see is made from the second alone.
-RESULTS, PUBLIC_RESULTS = "evaluation.json", "evaluation-public.json"
 #: A file that begins with this is an earlier outcome, and may be replaced.
 MARK, BEGINNING = b'"rpsg-evaluation/', 64
 
@@ -31,11 +31,11 @@ def place(corpus: Path, out: Path | None, *, real: bool, reads: Sequence[Path | 
         UsageError: writing there would destroy something that is read, or another file; or cannot work.
     """
     private, name = corpus / "private", RESULTS if real else PUBLIC_RESULTS
-    own = private / name if (corpus / "run.json").is_file() and private.is_dir() else None
+    own = private / name if (corpus / RUN).is_file() and private.is_dir() else None
     if out is None or (own is not None and out.resolve() == own.resolve()):
         return own
     whole = out.resolve()
-    if any((folder / "ledger.json").is_file() for folder in whole.parents):
+    if any((folder / LEDGER).is_file() for folder in whole.parents):
         raise PrivacyError(
             "An evaluation reads private text, so it is not written into a release.",
             hint="Leave --out out (a run keeps it in its private folder), or name a file elsewhere.",

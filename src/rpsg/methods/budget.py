@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from rpsg import registry
 from rpsg.errors import InfeasibleError, UsageError
 from rpsg.privacy.accounting import Budget, StagePlan, calibrate, max_candidates
 from rpsg.stages.levels import fewest_people
@@ -104,18 +103,18 @@ def safe_size(noisy: float, sigma: float) -> int:
     return max(0, math.floor(noisy - LOWER_END * sigma - 0.5))
 
 
-def declared_voters(plan: Plan) -> int | None:
-    """How many people can vote by the plan's ``n_public``; None where they are counted with noise.
+def split_voters(plan: Plan) -> int | None:
+    """How many people can vote in split mode by ``n_public``; None where they are counted with noise.
 
-    ``n_public`` counts everybody. In split mode some of them are donors: at the most those on the list, or
+    ``n_public`` counts everybody, and some of them are donors: at the most those on the list, or
     as many as a secret draw takes but once in a million.
 
     Raises:
         UsageError: the list of donors cannot be read.
     """
     people = plan.privacy.n_public
-    if people is None or registry.method(plan.method.name).reads != "donors":
-        return people
+    if people is None:
+        return None
     if plan.split.donor_list:
         return max(0, people - len(listed(plan)))
     share = plan.split.donors
@@ -176,8 +175,8 @@ def counts_cards(budget: Budget) -> bool:
     return any(release.stage == "cards" for release in budget.releases)
 
 
-def check_declared(plan: Plan, pack: Pack, budget: Budget | None) -> None:
-    """See, before anything is read or spent, that something can be learnt from a declared number of people.
+def check_declared(plan: Plan, pack: Pack, budget: Budget | None, n: int | None) -> None:
+    """See, before anything is read or spent, that something can be learnt from ``n`` people, as declared.
 
     Where people are counted with noise there is nothing to see yet, and a run with few of them still ends
     with a release.
@@ -185,7 +184,6 @@ def check_declared(plan: Plan, pack: Pack, budget: Budget | None) -> None:
     Raises:
         InfeasibleError: nothing can; it says what to do instead.
     """
-    n = declared_voters(plan) if budget is not None else None
     if budget is not None and n is not None:
         check_people(plan, pack.with_label(plan.data.label_values), n, budget)
 

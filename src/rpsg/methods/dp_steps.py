@@ -11,7 +11,6 @@ import numpy as np
 from rpsg.errors import InfeasibleError
 from rpsg.methods.budget import (
     counts_cards,
-    declared_voters,
     is_too_few,
     pool_size,
     safe_size,
@@ -29,7 +28,7 @@ from rpsg.stages.rng import stream
 
 if TYPE_CHECKING:
     from rpsg.domains import Pack
-    from rpsg.methods.tools import Job
+    from rpsg.methods.base import Job
     from rpsg.privacy.accounting import Budget
     from rpsg.privacy.private import Private
     from rpsg.records import Card, Pool
@@ -64,9 +63,8 @@ class Headcount:
     safe: int
 
 
-def count_people(job: Job) -> Headcount:
+def count_people(job: Job, declared: int | None) -> Headcount:
     """How many people are asked: as declared, or by a noisy count."""
-    declared = declared_voters(job.plan)
     if declared is not None:
         return Headcount(declared, declared)
     asked = ask(job, "size", "number of people (or rows, without a user column)", 1)

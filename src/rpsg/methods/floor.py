@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rpsg.methods.base import Method
 from rpsg.methods.dp_steps import draw_cards, public_filters
 from rpsg.methods.trial import try_writer
-from rpsg.protocols import Method
+from rpsg.methods.workload import card_workload
 from rpsg.stages.candidates import write_candidates
 from rpsg.stages.cards import CardModel
 from rpsg.stages.scrub import scrub
 
 if TYPE_CHECKING:
-    from rpsg.methods.tools import Job
+    from rpsg.methods.base import Job
+    from rpsg.plan import Plan
     from rpsg.records import Pool
 
 SPARE = 1.25  # filters drop some texts; more are written so that the size asked for is reached
@@ -26,11 +28,23 @@ def synthesize(job: Job) -> Pool:
     """The pool of texts from uniform cards; the first living ones, as many as the plan asks for, are kept."""
     try_writer(job)
     plan, pack = job.plan, job.pack.with_label(job.plan.data.label_values)
-    cards = draw_cards(job, pack, CardModel.uniform(pack), {}, int(plan.corpus.size * SPARE) + 1)
+    cards = draw_cards(job, pack, CardModel.uniform(pack), {}, candidates(plan))
     pool = write_candidates(cards, pack, plan, job.tools.writer, job.progress)
     pool = public_filters(job, pack, pool)
     surplus = {c.id: "more than were asked for" for c in pool.alive()[plan.corpus.size :]}
     return scrub(pool.drop("floor", surplus))
 
 
-METHOD = Method("floor", "the public pack alone, to compare with", "nothing", synthesize)
+def candidates(plan: Plan) -> int:
+    """How many texts are written."""
+    return int(plan.corpus.size * SPARE) + 1
+
+
+METHOD = Method(
+    name="floor",
+    about="the public pack alone, to compare with",
+    reads="nothing",
+    synthesize=synthesize,
+    workload=lambda plan, pack: card_workload(plan, pack, candidates(plan)),
+    untold=frozenset({"data.passage_words"}),
+)

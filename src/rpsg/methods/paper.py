@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rpsg.methods.base import Method
 from rpsg.methods.paper_steps import (
     agreement_step,
     filter_step,
@@ -21,11 +22,18 @@ from rpsg.methods.paper_steps import (
     some_texts,
 )
 from rpsg.methods.seed_steps import choose_abstracts, draw_seeds, seeds_wanted
+from rpsg.methods.seeded import (
+    check_paper,
+    paper_cautions,
+    paper_flows,
+    paper_models,
+    paper_ways,
+)
+from rpsg.methods.workload import paper_explained, paper_workload
 from rpsg.privacy.private import withheld
-from rpsg.protocols import Method
 
 if TYPE_CHECKING:
-    from rpsg.methods.tools import Job
+    from rpsg.methods.base import Job
     from rpsg.records import Pool
 
 
@@ -62,4 +70,18 @@ def _synthesize(job: Job) -> Pool:
     return pool
 
 
-METHOD = Method("paper", "the paper's method, from private seeds", "records", synthesize)
+METHOD = Method(
+    name="paper",
+    about="the paper's method, from private seeds",
+    reads="records",
+    synthesize=synthesize,
+    sections=frozenset({"paper"}),
+    untold=frozenset({"data.passage_words"}),
+    check=check_paper,
+    models=paper_models,
+    ways=paper_ways,
+    flows=paper_flows,
+    workload=paper_workload,
+    explain=paper_explained,
+    cautions=paper_cautions,
+)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from rpsg.methods.tools import Job
+    from rpsg.methods.base import Job
     from rpsg.plan import Plan
     from rpsg.stages.abstraction import Seed
     from rpsg.stages.rewriting import Rewrite

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from rpsg.methods.tools import Job, Seeding
+    from rpsg.methods.base import Job, Seeding
     from rpsg.plan import Plan
     from rpsg.protocols import Progress, Reply
     from rpsg.records import Document

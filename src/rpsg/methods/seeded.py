@@ -1,4 +1,4 @@
-"""Where the models of a method with private seeds may run, and what each of them is sent.
+"""What the methods with private seeds, paper and split, have in common beside their steps.
 
     embedder, sentiment, recogniser, summariser, surrogate    private texts    only on this machine
     writer                                                    records or abstracts of them, in every prompt
@@ -9,54 +9,66 @@ only rewrites what a summariser on this machine made of a record, "records" for 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from rpsg import registry
 from rpsg.domains import find_pack
-from rpsg.errors import PrivacyError, UsageError
+from rpsg.errors import UsageError
+from rpsg.methods.paper_steps import IN_PROMPTS, retained
+from rpsg.methods.seed_steps import CHOSEN, EMBEDDINGS, SEEN, SUMMED_UP, TEXTS
 from rpsg.privacy.checks import speaks_of_a_budget
-from rpsg.privacy.egress import EgressRecord, host_of, how_to_stay, is_here
-from rpsg.privacy.facts import Egress
+from rpsg.privacy.egress import EgressRule
+from rpsg.privacy.facts import Flow
+from rpsg.stages.partition import listed
+from rpsg.stages.surrogate import NgramRecipe
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator
 
-    from rpsg.domains import Pack
-    from rpsg.methods.tools import Tools
+    from rpsg.methods.base import Tools
     from rpsg.plan import Plan
     from rpsg.protocols import Recogniser
+    from rpsg.stages.abstraction import Summariser
+    from rpsg.stages.surrogate import Surrogate
 
-HERE = {
-    "embedder": "private texts, abstracts of them and synthetic texts",
-    "sentiment": "private texts, abstracts of them and synthetic texts",
-    "recogniser": "private texts, abstracts of them and synthetic texts",
-    "summariser": "private texts",
-    "surrogate": "synthetic texts, and private ones to score",
-    "scorer": "synthetic texts",
-}
+ALL_TEXTS = "private texts, abstracts of them and synthetic texts"
 ALLOWED = {"never": 0, "abstracts": 1, "records": 2}
-Carries = Literal["raw_private", "abstracted_private"]
+
+#: Settings without a meaning in the method paper, with the words a user knows them by.
+NO_BUDGET = {
+    ("data", "passage_words"): "--passage-words",
+    ("privacy", "epsilon"): "--epsilon",
+    ("privacy", "delta"): "--delta",
+    ("privacy", "adjacency"): "--adjacency",
+    ("privacy", "max_records_per_user"): "--max-records-per-user",
+    ("privacy", "n_public"): "--n-public",
+    ("privacy", "lifetime_epsilon"): "--lifetime-epsilon",
+    ("privacy", "shares"): "[privacy.shares]",
+    ("method", "rounds"): "--rounds",
+    ("method", "oversample"): "--oversample",
+    ("method", "votes_per_record"): "[method] votes_per_record",
+    ("method", "hub_correction"): "[method] hub_correction",
+    ("method", "uniform_mix"): "[method] uniform_mix",
+    ("method", "phrases_per_record"): "[method] phrases_per_record",
+    ("models", "scorer"): "[models] scorer",
+    ("split", "donors"): "[split] donors",
+    ("split", "donor_list"): "[split] donor_list",
+}
+
+# -- models -----------------------------------------------------------------------------------------------
 
 
-def seed_tools(plan: Plan) -> dict[str, Any]:
-    """The models that only methods with private seeds need, by the names of ``Tools``."""
-    method = registry.method(plan.method.name)
-    if not method.has_seeds:
-        return {}
-    from rpsg.stages.surrogate import NgramRecipe  # noqa: PLC0415  # numpy
-
-    made: dict[str, Any] = {"recogniser": _recogniser(plan)}
-    if method.reads == "records":
-        made["surrogate"] = NgramRecipe()
-    if method.reads == "records" and plan.paper.surrogate == "transformers":
-        from rpsg.models.transformers.surrogate import FineTuned  # noqa: PLC0415  # optional package
-
-        made["surrogate"] = FineTuned(plan.paper.surrogate_model, epochs=plan.paper.surrogate_epochs)
+def seed_models(plan: Plan) -> dict[str, Callable[[], Any]]:
+    """How to make each model that only methods with private seeds need, by the names of ``Tools``."""
+    makers: dict[str, Callable[[], Any]] = {"recogniser": partial(_recogniser, plan)}
     if plan.paper.abstracter == "summariser":
-        from rpsg.models.transformers.summarizer import Seq2SeqSummariser  # noqa: PLC0415  # optional package
+        makers["summariser"] = partial(_summariser, plan)
+    return makers
 
-        made["summariser"] = Seq2SeqSummariser(plan.paper.summariser)
-    return made
+
+def paper_models(plan: Plan) -> dict[str, Callable[[], Any]]:
+    """The same for the method paper, with the surrogate that scores texts for its filters."""
+    return {**seed_models(plan), "surrogate": partial(_surrogate, plan)}
 
 
 def _recogniser(plan: Plan) -> Recogniser:
@@ -69,45 +81,127 @@ def _recogniser(plan: Plan) -> Recogniser:
     return PatternRecogniser()
 
 
-def seed_names(pack: Pack, tools: Tools) -> dict[str, str]:
-    """The prompts as they are used, and the models that only these methods have, by name."""
-    models = {role: getattr(tools, role) for role in ("recogniser", "summariser", "surrogate")}
-    names = {role: model.name for role, model in models.items() if model is not None}
-    return {"prompts": pack.prompts_sha256, **names}
+def _summariser(plan: Plan) -> Summariser:
+    from rpsg.models.transformers.summarizer import Seq2SeqSummariser  # noqa: PLC0415  # optional package
+
+    return Seq2SeqSummariser(plan.paper.summariser)
 
 
-def carries(plan: Plan) -> Carries:
-    """What the prompts of the writer hold."""
-    return "raw_private" if plan.paper.abstracter == "writer" else "abstracted_private"
+def _surrogate(plan: Plan) -> Surrogate:
+    if plan.paper.surrogate != "transformers":
+        return NgramRecipe()
+    from rpsg.models.transformers.surrogate import FineTuned  # noqa: PLC0415  # optional package
+
+    return FineTuned(plan.paper.surrogate_model, epochs=plan.paper.surrogate_epochs)
 
 
-def check_settings(plan: Plan) -> None:
-    """See that the plan asks for nothing that its method does not do.
+# -- who is sent what -------------------------------------------------------------------------------------
+
+
+def split_ways(plan: Plan) -> tuple[EgressRule, ...]:
+    """Which model is sent what, and where it may run."""
+    return tuple(way for way in paper_ways(plan) if way.role != "surrogate")
+
+
+def paper_ways(plan: Plan) -> tuple[EgressRule, ...]:
+    """The same for the method paper."""
+    sees = {
+        "embedder": ALL_TEXTS,
+        "sentiment": ALL_TEXTS,
+        "recogniser": ALL_TEXTS,
+        "summariser": "private texts",
+        "surrogate": "synthetic texts, and private ones to score",
+        "scorer": "synthetic texts",
+    }
+    if sums_up(plan):
+        del sees["summariser"]
+    here = [
+        EgressRule("seeding", role, "private", "here", what, "raw_private") for role, what in sees.items()
+    ]
+    return (*here, _writer_way(plan))
+
+
+def _writer_way(plan: Plan) -> EgressRule:
+    if sums_up(plan):
+        needed, said = "records", "private texts, one in a prompt"
+    else:
+        needed, said = "abstracts", "abstracts, one in a prompt, with sentiment and length of the record"
+    return EgressRule(
+        "writing",
+        "writer",
+        "private",
+        "anywhere" if ALLOWED[plan.paper.remote] >= ALLOWED[needed] else "here",
+        said,
+        "raw_private" if sums_up(plan) else "abstracted_private",
+        f'Choose a writer of this machine, or allow it in the plan: [paper] remote = "{needed}".',
+    )
+
+
+def sums_up(plan: Plan) -> bool:
+    """Whether the writer sums up the records itself, so that its prompts hold them."""
+    return plan.paper.abstracter == "writer"
+
+
+def split_flows(plan: Plan, tools: Tools) -> tuple[Flow, ...]:
+    """The ways of private text without a mechanism that a finished run of this plan has gone, in order.
+
+    They are those that its door wrote down: which of them there are does not depend on the texts.
+    """
+    return _seed_flows(plan, tools, "records of donors")
+
+
+def paper_flows(plan: Plan, tools: Tools) -> tuple[Flow, ...]:
+    """The same for the method paper."""
+    records, paper = "records", plan.paper
+    found = list(_seed_flows(plan, tools, records))
+    if paper.histogram_sigma > 0:
+        found.append(Flow(records, "histogram of votes", EMBEDDINGS))
+    if retained(plan) < 1:
+        found.append(Flow(records, "cosine filter", EMBEDDINGS))
+    if paper.filters != "early":
+        found.append(Flow(records, f"nll filter under {(tools.surrogate or NgramRecipe()).name}", TEXTS))
+    return tuple(found)
+
+
+def _seed_flows(plan: Plan, tools: Tools, records: str) -> tuple[Flow, ...]:
+    reader = tools.writer if sums_up(plan) else tools.summariser
+    votes = (Flow(records, "votes for summaries", EMBEDDINGS),) if plan.paper.selection == "votes" else ()
+    return (
+        Flow(records, "seeds", SEEN),
+        Flow("seeds", "" if reader is None else reader.name, SUMMED_UP),
+        Flow("summaries of seeds", "choice", CHOSEN),
+        *votes,
+        Flow("abstracts of seeds", tools.writer.name, IN_PROMPTS),
+    )
+
+
+# -- settings ---------------------------------------------------------------------------------------------
+
+
+def check_paper(plan: Plan) -> None:
+    """See that the plan asks for nothing that the method paper does not do.
 
     Raises:
-        UsageError: split mode is asked to count what donors' records vote for, without a mechanism; or the
-            public words of a method without a guarantee name a budget; labels or donors are not as split
-            mode wants them; or the patterns are given a model.
+        UsageError: its public words name a budget, or the patterns are given a model.
     """
-    method = registry.method(plan.method.name)
-    if method.has_seeds and plan.paper.recogniser_model and plan.paper.recogniser == "patterns":
+    _check_recogniser(plan)
+    pack = find_pack(plan.corpus.domain)
+    if speaks_of_a_budget(f"{pack.name} {plan.corpus.about or pack.about}"):
         raise UsageError(
-            "A recogniser_model is named in [paper], and the recogniser is the patterns, which have none.",
-            hint='Set recogniser = "presidio" beside it, or leave recogniser_model out.',
+            "The method paper gives no guarantee, so its release may not name an epsilon, and the line "
+            "about the corpus does.",
+            hint="Say it in other words with --about.",
         )
-    if method.reads == "donors":
-        _check_split(plan)
-    elif method.reads == "records":
-        pack = find_pack(plan.corpus.domain)
-        if speaks_of_a_budget(f"{pack.name} {plan.corpus.about or pack.about}"):
-            raise UsageError(
-                "The method paper gives no guarantee, so its release may not name an epsilon, and the line "
-                "about the corpus does.",
-                hint="Say it in other words with --about.",
-            )
 
 
-def _check_split(plan: Plan) -> None:
+def check_split(plan: Plan) -> None:
+    """See that the plan asks for nothing that split mode does not do.
+
+    Raises:
+        UsageError: donors' records are to be counted without a mechanism; labels or donors are not as split
+            mode wants them; the list of donors cannot be read; or the patterns are given a model.
+    """
+    _check_recogniser(plan)
     if plan.data.label is not None and not plan.data.labels:
         raise UsageError(
             "In split mode the values of the label must be declared.", hint="Name them with --labels a,b,c."
@@ -126,60 +220,52 @@ def _check_split(plan: Plan) -> None:
             "Split mode has no histogram of its own: its votes are paid from the privacy budget.",
             hint="Leave [paper] histogram_sigma at 0; [privacy] epsilon sets the noise of the votes.",
         )
+    if plan.split.donor_list:
+        listed(plan)
 
 
-def check_places(plan: Plan, tools: Tools) -> None:
-    """See that the plan fits its method, and that nobody else is sent what the plan does not allow.
-
-    Raises:
-        PrivacyError: a model that is not on this machine would be sent private text.
-        UsageError: a summariser is asked for and there is none, or ``check_settings`` finds something.
-    """
-    check_settings(plan)
-    check_sent(plan, tools)
-    if plan.paper.abstracter == "summariser" and tools.summariser is None:
-        raise UsageError("The plan asks for a summariser, and there is none.")
-
-
-def check_sent(plan: Plan, tools: Tools) -> None:
-    """See that nobody else is sent what the plan does not allow; PrivacyError otherwise."""
-    for role, model in _models(tools).items():
-        if not is_here(model):
-            raise PrivacyError(
-                f"The {role} {model.name} runs on {host_of(model)}. It would be sent {HERE[role]}, "
-                "and those stay on this machine. Nothing was read.",
-                hint=how_to_stay(model),
-            )
-    needed = "records" if carries(plan) == "raw_private" else "abstracts"
-    if not is_here(tools.writer) and ALLOWED[plan.paper.remote] < ALLOWED[needed]:
-        raise PrivacyError(
-            f"The writer {tools.writer.name} runs on {host_of(tools.writer)} and would be sent "
-            f"{'private texts' if needed == 'records' else 'abstracts of private texts'}. Nothing was read.",
-            hint=f'Choose a writer of this machine, or allow it in the plan: [paper] remote = "{needed}".',
+def _check_recogniser(plan: Plan) -> None:
+    if plan.paper.recogniser_model and plan.paper.recogniser == "patterns":
+        raise UsageError(
+            "A recogniser_model is named in [paper], and the recogniser is the patterns, which have none.",
+            hint='Set recogniser = "presidio" beside it, or leave recogniser_model out.',
         )
 
 
-def _models(tools: Tools) -> Mapping[str, Any]:
-    """The models that must be on this machine, by role."""
-    found = {role: getattr(tools, role) for role in HERE}
-    return {role: model for role, model in found.items() if model is not None}
+def split_cautions(plan: Plan) -> tuple[str, ...]:
+    """A sentence for a plan whose guard and scrub do not know names of people; none where they do."""
+    if plan.paper.recogniser == "presidio" and plan.paper.recogniser_model:
+        return ()
+    told = (
+        "Guard and scrub know no names of people, so the corpus may hold some of the private records. For "
+        'texts with names set recogniser = "presidio" and recogniser_model = "en_core_web_sm", or another '
+        "spaCy model, in [paper] of the plan."
+    )
+    return (told,)
 
 
-def seen_places(plan: Plan, tools: Tools) -> list[EgressRecord]:
-    """Which host saw what. How many requests there were depends on private texts and is not told."""
-    said = {
-        "raw_private": "private texts, one in a prompt",
-        "abstracted_private": "abstracts, one in a prompt, with sentiment and length of the record",
-    }
-    lines = [
-        EgressRecord(host_of(model), role, model.name, "private", HERE[role])
-        for role, model in _models(tools).items()
-    ]
-    writer = tools.writer
-    return [*lines, EgressRecord(host_of(writer), "writer", writer.name, "private", said[carries(plan)])]
+def paper_cautions(plan: Plan) -> tuple[str, ...]:
+    """The same for the method paper, with a sentence about settings that it does not look at."""
+    return (*split_cautions(plan), *_without_effect(plan))
 
 
-def egress_of(plan: Plan, tools: Tools) -> tuple[Egress, ...]:
-    """The same for the ledger."""
-    mine = [Egress("local_model", "raw_private", model.name) for model in _models(tools).values()]
-    return (*mine, Egress(tools.writer.endpoint, carries(plan), tools.writer.name))
+def _without_effect(plan: Plan) -> Iterator[str]:
+    unheard = [words for (section, key), words in NO_BUDGET.items() if _is_set(plan, section, key)]
+    if unheard:
+        verb = "has" if len(unheard) == 1 else "have"
+        yield (
+            f"The method paper has no budget and gives no guarantee: {', '.join(unheard)} {verb} no effect. "
+            "The noise of its choices is set by [paper] nominal_epsilon and histogram_sigma, and bounds "
+            "nothing."
+        )
+    if plan.paper.seeds is not None and plan.paper.seeds != plan.corpus.size:
+        yield (
+            f"[paper] seeds = {plan.paper.seeds} says how many texts are written, so --size "
+            f"{plan.corpus.size} has no effect."
+        )
+
+
+def _is_set(plan: Plan, section: str, key: str) -> bool:
+    """Whether a setting is another one than its default: a plan file may write down the default too."""
+    part = getattr(plan, section)
+    return bool(getattr(part, key) != getattr(type(part)(), key))

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from rpsg.domains import Pack
+    from rpsg.methods.base import Job
     from rpsg.methods.dp_steps import Headcount
-    from rpsg.methods.tools import Job
     from rpsg.privacy.private import Private
     from rpsg.privacy.vector_sum import BoundedVectors
     from rpsg.records import Candidate, Pool

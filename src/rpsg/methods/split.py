@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rpsg.errors import PrivacyError, RunError, VerificationError
-from rpsg.methods.budget import split_budget
+from rpsg.methods.base import Method
+from rpsg.methods.budget import split_budget, split_voters
 from rpsg.methods.dp_steps import count_people, label_of, pool_wanted, public_filters, tell_few
 from rpsg.methods.paper_steps import (
     Task,
@@ -25,14 +26,16 @@ from rpsg.methods.paper_steps import (
     some_texts,
 )
 from rpsg.methods.seed_steps import choose_abstracts, draw_seeds, seeding, usable_rows
+from rpsg.methods.seeded import check_split, seed_models, split_cautions, split_flows, split_ways
 from rpsg.methods.voting import ask_votes, places, vote
+from rpsg.methods.workload import split_explained, split_workload
 from rpsg.privacy.private import withheld
-from rpsg.protocols import Method
 from rpsg.stages.selection import select
 
 if TYPE_CHECKING:
     from rpsg.domains import Pack
-    from rpsg.methods.tools import Job
+    from rpsg.methods.base import Job
+    from rpsg.plan import Plan
     from rpsg.privacy.private import Private
     from rpsg.privacy.replay import ReplayKernel
     from rpsg.records import Candidate, Pool
@@ -57,7 +60,7 @@ def _synthesize(job: Job) -> Pool:
     # How many voters there are says what their votes are worth. Counting them costs, so it is seen first that
     # there are donors.
     usable_rows(job)
-    n = count_people(job).safe
+    n = count_people(job, split_voters(job.plan)).safe
     tell_few(job, pack, n)
     wanted = pool_wanted(job)
 
@@ -145,7 +148,7 @@ def retell(job: Job, told: ReplayKernel, rows: int) -> None:
     Raises:
         VerificationError: more candidates stood than the plan has, or more texts are left than votes choose.
     """
-    count_people(job)
+    count_people(job, split_voters(job.plan))
     wanted, last = pool_wanted(job), job.plan.method.rounds - 1
     for round_number in range(last + 1):
         standing = told.next_cells
@@ -158,4 +161,45 @@ def _nobody_votes() -> Private[Any]:
     raise PrivacyError("A release has no voters to ask.")
 
 
-METHOD = Method("split", "donors give seeds, protected voters choose", "donors", synthesize, split_budget)
+def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:
+    """Who gives seeds and who votes, what a declared number of people means, and where figures come from."""
+    drawn = f"A secret draw makes {100 * plan.split.donors:g} of a hundred people donors"
+    line = "The list of donors says who gives seeds" if plan.split.donor_list else drawn
+    voters = split_voters(plan)
+    if voters is None:
+        return (f"{line}; all others vote.", *split_explained(plan, pack))
+    less = "those on the list" if plan.split.donor_list else "the most that the draw may take"
+    counted = (
+        f"{line}; all others vote. --n-public counts everybody: less {less}, at least {voters:,} of "
+        f"{plan.privacy.n_public:,} vote."
+    )
+    return (counted, *split_explained(plan, pack))
+
+
+METHOD = Method(
+    name="split",
+    about="donors give seeds, protected voters choose",
+    reads="donors",
+    synthesize=synthesize,
+    budget=split_budget,
+    sections=frozenset({"paper", "split"}),
+    #: Split mode lacks some steps of the paper, as it ends with votes.
+    untold=frozenset(
+        {
+            "data.passage_words",
+            *("paper.selection", "paper.histogram_sigma"),
+            *("paper.surrogate", "paper.surrogate_model", "paper.surrogate_epochs"),
+            *("paper.representatives", "paper.filters", "paper.cosine_retain"),
+            *("paper.nll_percentile", "paper.nll_distance"),
+        }
+    ),
+    check=check_split,
+    models=seed_models,
+    ways=split_ways,
+    flows=split_flows,
+    workload=split_workload,
+    people=split_voters,
+    explain=explain,
+    cautions=split_cautions,
+    retell=retell,
+)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from rpsg.methods.base import Method
 from rpsg.methods.budget import strict_budget
 from rpsg.methods.dp_steps import (
     count_people,
@@ -24,13 +25,13 @@ from rpsg.methods.dp_steps import (
 from rpsg.methods.sketching import choose_by_sketch
 from rpsg.methods.trial import try_writer
 from rpsg.methods.voting import choose_by_votes
-from rpsg.protocols import Method
+from rpsg.methods.workload import strict_workload
 from rpsg.stages.annotate import annotate, describe
 from rpsg.stages.candidates import write_candidates
 from rpsg.stages.scrub import scrub
 
 if TYPE_CHECKING:
-    from rpsg.methods.tools import Job
+    from rpsg.methods.base import Job
     from rpsg.records import Pool
 
 
@@ -42,7 +43,7 @@ def synthesize(job: Job) -> Pool:
     try_writer(job)
 
     # How many people there are, and which labels: from declarations, or with noise.
-    people = count_people(job)
+    people = count_people(job, plan.privacy.n_public)
     pack = job.pack.with_label(find_labels(job))
     pack = feasible(job, pack, people.safe)
 
@@ -67,4 +68,11 @@ def synthesize(job: Job) -> Pool:
     return scrub(expand(job, pack, pool))
 
 
-METHOD = Method("strict", "end-to-end differential privacy", "noisy_answers", synthesize, strict_budget)
+METHOD = Method(
+    name="strict",
+    about="end-to-end differential privacy",
+    reads="noisy_answers",
+    synthesize=synthesize,
+    budget=strict_budget,
+    workload=strict_workload,
+)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rpsg.domains import Pack
-    from rpsg.methods.tools import Job
+    from rpsg.methods.base import Job
     from rpsg.plan import Plan
     from rpsg.protocols import Classifier, Embedder, Reply, Request
 
@@ -82,15 +82,17 @@ class Trial:
         return "; ".join(f"{number} of {tried}: {reason}" for reason, number in self.reasons.most_common())
 
 
-def require_writer(job: Job) -> None:
+def require_writer(job: Job, *, from_examples: bool) -> None:
     """Nothing, when the writer gives usable texts to the public prompts; a note when it gives few.
+
+    ``from_examples``: the method rewrites records, so the invented examples of the pack are rewritten here.
 
     Raises:
         ModelError: fewer than ``LEAST`` of ``TEXTS`` can be used. It says why, and what to change.
     """
     job.progress.start(TRIAL, TEXTS)
     told = Trial()
-    if _from_examples(job.plan, job.pack):
+    if from_examples and job.pack.examples:
         _try_rewrites(job, told)
     else:
         pack = job.pack.with_label(job.plan.data.label_values)
@@ -150,16 +152,10 @@ def try_writer(job: Job) -> None:
     job.tools.writer.write(_requests(job, pack, _cards(job, pack)))
 
 
-def trial_texts(plan: Plan, pack: Pack) -> int:
-    """How many requests the trial takes."""
-    summed_up = _from_examples(plan, pack) and plan.paper.abstracter == "writer"
+def texts_of_examples(plan: Plan, pack: Pack) -> int:
+    """How many requests the trial takes that rewrites the examples of the pack."""
+    summed_up = bool(pack.examples) and plan.paper.abstracter == "writer"
     return 2 * TEXTS if summed_up else TEXTS
-
-
-def _from_examples(plan: Plan, pack: Pack) -> bool:
-    from rpsg import registry  # noqa: PLC0415  # the registry leads to the methods, which import this
-
-    return registry.method(plan.method.name).has_seeds and bool(pack.examples)
 
 
 def _cards(job: Job, pack: Pack) -> list[Card]:

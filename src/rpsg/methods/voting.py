@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from rpsg.domains import Pack
-    from rpsg.methods.tools import Job
+    from rpsg.methods.base import Job
     from rpsg.privacy.histogram import Query, RowCells
     from rpsg.privacy.private import Private
     from rpsg.records import Candidate, Pool

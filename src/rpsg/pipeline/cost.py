@@ -1,4 +1,4 @@
-"""The table of prices: a file that users edit, and the price of a writer in it.
+"""What a run costs: a table of prices that users edit, the price of a writer in it, and the bill of a run.
 
 RPSG ships a table without prices of providers: they change, and a wrong one is worse than none.
 """
@@ -10,13 +10,20 @@ from datetime import date  # noqa: TC003  # pydantic reads it at run time
 from fnmatch import fnmatchcase
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rpsg.errors import UsageError
+from rpsg.plan import read_toml, resolve
 from rpsg.privacy.egress import THIS_MACHINE
+from rpsg.results import Bill
+from rpsg.storage.call_tables import Used
+from rpsg.storage.layout import PLAN
 from rpsg.storage.limits import Price
+
+if TYPE_CHECKING:
+    from rpsg.storage.call_report import CallReport
 
 PACKAGED = "prices.toml"
 
@@ -120,4 +127,38 @@ def example(writer: str) -> str:
             "completion = ...  # for a million tokens that are written",
             "seen = YYYY-MM-DD  # the day you looked",
         )
+    )
+
+
+def bill_of(run: Path, public: CallReport, private: CallReport | None = None, prices: str = "") -> Bill:
+    """What the run in the folder ``run`` has used and what that costs.
+
+    ``prices`` is a table of prices to use in place of the one that the run's plan names.
+
+    Raises:
+        UsageError: the plan of the run or the table of prices cannot be read.
+    """
+    plan = resolve(read_toml(run / PLAN))
+    used = public.used + (private.used if private else Used())
+    table = read_prices(prices or plan.limits.prices)
+    # Where a call went is noted with it: a run stays on the machine, or goes to one server.
+    hosts = (*public.hosts, *(private.hosts if private else ()))
+    here = all(host.startswith(THIS_MACHINE) for host in hosts)
+    found = find_price(plan.models.writer, here=here, table=table)
+    known = here or found is not None
+    price = found.price if found else None
+    unsure = used.unsure_prompt + used.unsure_completion
+    cost = price.of(used.prompt_tokens, used.completion_tokens) if price else 0.0
+    more = price.of(used.unsure_prompt, used.unsure_completion) if price else 0.0
+    return Bill(
+        requests=used.requests,
+        lost=used.lost,
+        prompt_tokens=used.prompt_tokens,
+        completion_tokens=used.completion_tokens,
+        unsure_tokens=unsure,
+        seconds=None if private else used.seconds,
+        cost=cost if known else None,
+        at_most_cost=cost + more if known else None,
+        currency=table.currency,
+        prices=f"as seen on {found.seen}" if found else "",
     )

@@ -15,14 +15,14 @@ from contextlib import closing
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import TYPE_CHECKING
 
-from rpsg import registry
 from rpsg.errors import RpsgError
-from rpsg.methods.seeded import check_settings
+from rpsg.methods.base import method_of
 from rpsg.models.hardware import available_memory, cores
-from rpsg.pipeline import workload as forecasting
+from rpsg.pipeline import forecast
 from rpsg.pipeline.doctor_models import model_checks
 from rpsg.privacy.odometer import state_folder
 from rpsg.results import Finding
+from rpsg.storage.layout import RUN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,7 +51,7 @@ def examine(plan: Plan, run: Path | None = None) -> Iterator[Finding]:
         ("randomness", _randomness),
         ("noise", _noise),
         ("keys", lambda: _keys(plan)),
-        *((("settings", lambda: _settings(plan)),) if registry.method(plan.method.name).has_seeds else ()),
+        ("settings", lambda: _settings(plan)),
         *model_checks(plan),
     )
     for name, check in checks:
@@ -142,7 +142,7 @@ def modes(name: str, folder: Path, *, deep: bool) -> Finding:
 
 def run_modes(run: Path) -> Finding:
     """The modes of a run folder: itself, its evidence, and its private half to the last file."""
-    if not (run / "run.json").is_file():
+    if not (run / RUN).is_file():
         return Finding("run folder", "fail", "this is no run folder", "Name the folder after -o of rpsg run.")
     parts = (
         modes("run folder", run, deep=False),
@@ -202,16 +202,16 @@ def _noise() -> Finding:
 
 def _keys(plan: Plan) -> Finding:
     """Whether the key of a server is there, by the name of its variable."""
-    if plan.models.writer.partition(":")[0] not in forecasting.SERVED:
+    if plan.models.writer.partition(":")[0] not in forecast.SERVED:
         return Finding("keys", "ok", "none is needed: the writer runs on this machine")
     name = plan.server.key_env
     if os.environ.get(name):
         return Finding("keys", "ok", f"the environment holds {name}")
-    if forecasting.is_here(plan, "writer"):
+    if forecast.is_here(plan, "writer"):
         return Finding("keys", "ok", f"{name} is not set; a server on this machine may need none")
     return Finding("keys", "fail", f"the environment has no {name}", f"export {name}=...")
 
 
 def _settings(plan: Plan) -> Finding:
-    check_settings(plan)
+    method_of(plan).check(plan)
     return Finding("settings", "ok", f"the method {plan.method.name} does what the plan asks for")

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from rpsg import registry
+from rpsg.methods.base import method_of
 from rpsg.models import download as assets
 from rpsg.models.catalog import CATALOGUE
 from rpsg.models.scorer_check import check_scorer
@@ -34,8 +35,8 @@ def model_checks(plan: Plan) -> Iterator[tuple[str, Callable[[], Finding]]]:
     """A check and its name for each model that a run of the plan takes."""
     yield "weights of the writer", lambda: _weights("weights of the writer", plan.models.writer)
     yield "weights of the embedder", lambda: _weights("weights of the embedder", _embedder_asset(plan))
-    for name, make in seed_models(plan).items():
-        yield name, partial(_of_seeds, name, make)
+    for role, make in method_of(plan).models(plan).items():
+        yield role, partial(_is_makeable, role, make)
     yield "embedder", lambda: _embedder(plan)
     yield "sentiment", lambda: _sentiment(plan)
     yield "scorer", lambda: _scorer(plan)
@@ -60,41 +61,9 @@ def _weights(name: str, model: str) -> Finding:
     return Finding(name, "ok", f"{model} needs none that RPSG knows")
 
 
-def seed_models(plan: Plan) -> dict[str, Callable[[], Named]]:
-    """How each model is made that only methods with private seeds have, where the plan asks for weights."""
-    method, paper = registry.method(plan.method.name), plan.paper
-    wanted: dict[str, tuple[bool, Callable[[], Named]]] = {
-        "summariser": (paper.abstracter == "summariser", partial(_summariser, plan)),
-        "surrogate": (
-            method.reads == "records" and paper.surrogate == "transformers",
-            partial(_surrogate, plan),
-        ),
-        "recogniser": (paper.recogniser == "presidio", partial(_recogniser, plan)),
-    }
-    return {name: make for name, (is_wanted, make) in wanted.items() if is_wanted and method.has_seeds}
-
-
-def _of_seeds(name: str, make: Callable[[], Named]) -> Finding:
+def _is_makeable(name: str, make: Callable[[], Named]) -> Finding:
     """Making it finds what it needs: packages, weights in a safe form, room for them in memory."""
     return Finding(name, "ok", f"{make().name}: what it needs is here")
-
-
-def _summariser(plan: Plan) -> Named:
-    from rpsg.models.transformers.summarizer import Seq2SeqSummariser  # noqa: PLC0415  # optional package
-
-    return Seq2SeqSummariser(plan.paper.summariser)
-
-
-def _surrogate(plan: Plan) -> Named:
-    from rpsg.models.transformers.surrogate import FineTuned  # noqa: PLC0415  # optional package
-
-    return FineTuned(plan.paper.surrogate_model, epochs=plan.paper.surrogate_epochs)
-
-
-def _recogniser(plan: Plan) -> Named:
-    from rpsg.models.presidio import PresidioRecogniser  # noqa: PLC0415  # optional package
-
-    return PresidioRecogniser(plan.paper.recogniser_model or None)
 
 
 def _made_embedder(plan: Plan) -> Embedder:

@@ -2,146 +2,49 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rpsg import registry
 from rpsg.domains import Pack, files_of, find_pack, pack_folder, read_pack
 from rpsg.errors import ModelError, RunError
-from rpsg.files import write_atomic
 from rpsg.hardening import forbid_core_dumps
-from rpsg.json_text import canonical_json
+from rpsg.methods.base import Job, Tools, budget_of, cautions_of, method_of
 from rpsg.methods.budget import about_few_people, check_declared
-from rpsg.methods.cautions import cautions
-from rpsg.methods.seed_steps import ATTEMPT
-from rpsg.methods.seeded import check_places, seed_names, seed_tools
-from rpsg.methods.tools import Job, Tools
 from rpsg.methods.trial import require_readers, require_writer
 from rpsg.models.catalog import licence_of
-from rpsg.pipeline.cost import price_for
+from rpsg.pipeline.made import roles
+from rpsg.pipeline.models_of_run import (
+    failed_texts,
+    fingerprint,
+    load_tools,
+    open_calls,
+    price_of,
+    questions,
+    tell_learned,
+    writer_over,
+)
 from rpsg.pipeline.private_data import NoQuestions, check_data, check_room, nobody, open_side
-from rpsg.pipeline.public_times import told
-from rpsg.pipeline.publish import PACK, publish, read_release, roles
+from rpsg.pipeline.progress import Silent, Stopwatch, keep_timings, timings, told
+from rpsg.pipeline.publish import publish, read_release
 from rpsg.privacy import egress
 from rpsg.protocols import TellsTrouble
-from rpsg.storage.cached_writer import CachedWriter
-from rpsg.storage.call_store import CallStore
-from rpsg.storage.failed_requests import FAILED, SettledWriter
-from rpsg.storage.limits import Meter, Price
+from rpsg.storage.failed_requests import SettledWriter
+from rpsg.storage.layout import PACK, RUN
 from rpsg.storage.public_vectors import PublicVectors
 from rpsg.storage.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget
-    from rpsg.protocols import NoiseSource, Progress, Writer
+    from rpsg.protocols import NoiseSource, Progress
     from rpsg.results import Run
-
-TIMINGS = "timings.json"
-
-
-class Silent:
-    """Progress that nobody watches."""
-
-    def start(self, stage: str, total: int | None = None) -> None: ...
-
-    def advance(self, n: int = 1, *, tokens: int = 0) -> None: ...
-
-    def note(self, message: str) -> None: ...
-
-    def done(self, **facts: object) -> None: ...
-
-
-@dataclass
-class Stopwatch:
-    """Progress that passes everything on and keeps the seconds of each stage."""
-
-    progress: Progress
-    seconds: dict[str, float] = field(default_factory=dict)
-    _stage: str = ""
-    _since: float = field(default_factory=time.monotonic)
-
-    def start(self, stage: str, total: int | None = None) -> None:
-        self._lap(stage)
-        self.progress.start(stage, total)
-
-    def advance(self, n: int = 1, *, tokens: int = 0) -> None:
-        self.progress.advance(n, tokens=tokens)
-
-    def note(self, message: str) -> None:
-        self.progress.note(message)
-
-    def done(self, **facts: object) -> None:
-        self.progress.done(**facts)
-
-    def stop(self) -> None:
-        self._lap("")
-
-    @property
-    def stage(self) -> str:
-        """The stage at work."""
-        return self._stage
-
-    def _lap(self, stage: str) -> None:
-        now = time.monotonic()
-        if self._stage:
-            self.seconds[self._stage] = self.seconds.get(self._stage, 0.0) + now - self._since
-        self._stage, self._since = stage, now
-
-
-def load_tools(plan: Plan, writer: Writer | None = None) -> Tools:
-    """The models of a plan, by name, from the registry; ``writer`` stands in for the plan's."""
-    models = plan.models
-    embedder = registry.embedder(models.embedder, threads=models.threads, server=plan.server)
-    return Tools(
-        writer=writer
-        or registry.writer(
-            models.writer,
-            slots=models.slots,
-            threads=models.threads,
-            context=models.context,
-            form=models.form,
-            server=plan.server,
-        ),
-        embedder=embedder,
-        sentiment=registry.sentiment(embedder, models.sentiment, threads=models.threads),
-        scorer=registry.scorer(models.scorer, threads=models.threads) if models.scorer else None,
-        **seed_tools(plan),
-    )
-
-
-def budget_of(plan: Plan, pack: Pack) -> Budget | None:
-    """What the method spends; None for one that reads no private data, or claims nothing."""
-    method = registry.method(plan.method.name)
-    return None if method.budget is None else method.budget(plan, pack)
-
-
-def fingerprint(plan: Plan, pack: Pack, tools: Tools) -> str:
-    """What the run folder is bound to: the plan, the pack and the models, by content."""
-    mine = seed_names(pack, tools) if registry.method(plan.method.name).has_seeds else {}
-    return plan.fingerprint(
-        **mine,
-        pack=pack.sha256,
-        writer=tools.writer.name,
-        embedder=tools.embedder.name,
-        sentiment=tools.sentiment.name,
-        scorer=tools.scorer.name if tools.scorer else "",
-    )
-
-
-def questions(plan: Plan, pack: Pack, tools: Tools) -> str:
-    """What the noisy answers of a run depend on before votes are drawn: all but writer and prompts."""
-    return plan.questions(
-        schema=pack.schema_sha256, embedder=tools.embedder.name, sentiment=tools.sentiment.name
-    )
+    from rpsg.storage.call_store import CallStore
+    from rpsg.storage.limits import Price
 
 
 def execute(
@@ -159,13 +62,14 @@ def execute(
     """
     forbid_core_dumps()
     pack = find_pack(plan.corpus.domain)
-    method = registry.method(plan.method.name)
+    method = method_of(plan)
     budget = budget_of(plan, pack)
+    method.check(plan)
     tools = tools or load_tools(plan)
-    check_egress(plan, tools, private=budget is not None)
-    check_declared(plan, pack, budget)
+    egress.check(method.ways_of(plan), roles(tools))
+    check_declared(plan, pack, budget, method.people(plan))
     price = price_of(plan, tools.writer)
-    if not (out / "run.json").exists():
+    if not (out / RUN).exists():
         check_data(plan)  # before there is a folder: what is no path must not be written into its plan
     watch = Stopwatch(progress or Silent())
     bound_to = (fingerprint(plan, pack, tools), plan.to_toml())
@@ -176,7 +80,7 @@ def execute(
             keep_pack(folder, plan, pack)
             if licence := licence_of(plan.models.writer):
                 watch.note(f"The writer is {plan.models.writer}, under: {licence}.")
-            for warning in filter(None, (*cautions(plan), about_few_people(plan, pack, budget))):
+            for warning in filter(None, (*cautions_of(plan), about_few_people(plan, pack, budget))):
                 watch.note(warning)
             with (
                 open_tried(plan, pack, budget, folder, tools, price, watch) as calls,
@@ -225,74 +129,12 @@ def open_tried(
         try:
             trial = Job(plan.without_data(), pack, budget, *sides, watch)
             require_readers(trial)
-            require_writer(trial)
+            require_writer(trial, from_examples=method_of(plan).has_seeds)
         except ModelError:
             calls.forget(writer.asked)  # a server that was set right since is asked again
             raise
         settled.settle()
         yield calls
-
-
-def failed_texts(folder: RunFolder, calls: CallStore) -> Path:
-    """Where the keys of texts are kept that failed for good; beside the store of calls."""
-    return folder.private_path(FAILED) if calls.is_private else folder.evidence_path(FAILED)
-
-
-def writer_over(
-    plan: Plan, folder: RunFolder, tools: Tools, calls: CallStore, price: Price, watch: Stopwatch
-) -> CachedWriter:
-    """The writer behind the store of calls and the plan's limits."""
-    return CachedWriter(
-        tools.writer,
-        calls,
-        meter=Meter(plan.limits, [calls], price),
-        stage=lambda: watch.stage.partition(ATTEMPT)[0],  # how often is private
-        sending=partial(note_sending, folder, tools.writer),
-        at_once=plan.server.concurrency,
-    )
-
-
-def open_calls(plan: Plan, folder: RunFolder) -> CallStore:
-    """The store of what the writer said; in the private folder where prompts hold private text."""
-    if registry.method(plan.method.name).has_seeds:
-        vault = folder.vault
-        return CallStore(folder.private_path("calls.sqlite"), key=vault.run_key, seal=vault.texts("calls"))
-    return CallStore(folder.evidence_path("calls.sqlite"))
-
-
-def check_egress(plan: Plan, tools: Tools, *, private: bool) -> None:
-    """See that every model may be sent what the method sends it; PrivacyError otherwise."""
-    if registry.method(plan.method.name).has_seeds:
-        check_places(plan, tools)
-    else:
-        egress.check(roles(tools), private=private)
-
-
-def price_of(plan: Plan, writer: Writer) -> Price:
-    """What the writer costs; UsageError when the plan limits the cost and the price is not known."""
-    limits = plan.limits
-    return price_for(
-        plan.models.writer,
-        here=egress.is_here(writer),
-        prices=limits.prices,
-        needed=limits.cost is not None,
-    )
-
-
-def note_sending(folder: RunFolder, writer: Writer, stage: str, requests: int | None) -> None:
-    """Note in the journal who is about to be sent how many requests; private ones once a stage, uncounted."""
-    facts: dict[str, object] = {"stage": stage, "host": egress.host_of(writer), "model": writer.name}
-    if requests is None and any(facts.items() <= e.items() for e in folder.journal.events("sending")):
-        return
-    if requests is not None:
-        facts["requests"] = requests
-    folder.journal.append("sending", **facts)
-
-
-def tell_learned(writer: Writer, progress: Progress) -> None:
-    """Say what the writer's server refused, and was therefore asked without: settings that had no effect."""
-    if learned := getattr(writer, "learned", ()):
-        progress.note(f"The server refused some settings and was asked with: {'; '.join(learned)}.")
 
 
 def keep_pack(folder: RunFolder, plan: Plan, pack: Pack) -> None:
@@ -315,15 +157,3 @@ def keep_pack(folder: RunFolder, plan: Plan, pack: Pack) -> None:
             f"The domain pack {pack.name} was changed while it was read.",
             hint="Start a new run in another folder with -o.",
         )
-
-
-def keep_timings(folder: RunFolder, seconds: Mapping[str, float]) -> None:
-    """Keep where the time went in the private folder: reading takes as long as there are people."""
-    rounded = {stage: round(value, 2) for stage, value in seconds.items()}
-    write_atomic(folder.private_path(TIMINGS), canonical_json(rounded))
-
-
-def timings(folder: RunFolder) -> Mapping[str, float]:
-    """Where the time of a finished run went, private stages too."""
-    path = folder.private_path(TIMINGS)
-    return dict(json.loads(path.read_bytes())) if path.exists() else {}

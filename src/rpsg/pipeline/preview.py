@@ -4,30 +4,24 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from rpsg import registry
 from rpsg.domains import find_pack
 from rpsg.errors import BudgetError, RpsgError
+from rpsg.methods.base import budget_of, cautions_of, method_of
 from rpsg.methods.budget import (
     about_few_people,
     check_declared,
     counts_cards,
-    declared_voters,
     plans_votes,
-    pool_size,
     smallest_size,
     votes_stage,
 )
-from rpsg.methods.cautions import cautions
-from rpsg.methods.seeded import check_settings
-from rpsg.methods.trial import trial_texts
+from rpsg.methods.workload import strict_workload
 from rpsg.models.download import locate
-from rpsg.pipeline import workload as forecasting
-from rpsg.pipeline.execute import budget_of
+from rpsg.pipeline import forecast
 from rpsg.pipeline.private_data import account_of, unit_of
-from rpsg.pipeline.workload_seeds import counts, explanation, seeded_workload
 from rpsg.privacy.account import Cap, runs_that_fit
 from rpsg.privacy.claims import DONORS, replaced_mu
 from rpsg.privacy.gaussian import attack_success, epsilon_of
@@ -36,7 +30,6 @@ from rpsg.privacy.units import Total
 from rpsg.results import Flow, Preview, StageCost
 from rpsg.stages.cards import cells, in_words
 from rpsg.stages.levels import thinned
-from rpsg.stages.partition import listed
 from rpsg.stages.resolution import resolutions
 
 if TYPE_CHECKING:
@@ -45,6 +38,7 @@ if TYPE_CHECKING:
     from rpsg.domains import Pack
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget, PlannedRelease
+    from rpsg.privacy.facts import ClaimType
 
 BYTES_A_SECOND = 4.5e9  # weights read a second by one core with eight texts at once, measured on AVX2
 
@@ -65,80 +59,66 @@ def preview(plan: Plan) -> Preview:
         InfeasibleError: the declared number of people cannot carry it.
         UsageError: the run would refuse a setting, or could not read the list of donors.
     """
-    check_settings(plan)
-    if plan.method.name == "split" and plan.split.donor_list:
-        listed(plan)
+    method = method_of(plan)
+    method.check(plan)
     pack = find_pack(plan.corpus.domain)
     budget = budget_of(plan, pack)
     pack = pack.with_label(plan.data.label_values)
-    seeded = registry.method(plan.method.name).has_seeds
-    n = declared_voters(plan) if budget is not None else None
-    candidates = pool_size(plan)
+    n = method.people(plan) if budget is not None else None
     if budget is not None and n is not None:
-        check_declared(plan, find_pack(plan.corpus.domain), budget)
+        check_declared(plan, find_pack(plan.corpus.domain), budget, n)
         if counts_cards(budget):
             pack = thinned(pack, n, budget.release("cards").sigma)
-    work = (seeded_workload if seeded else forecasting.workload)(plan, pack, candidates)
-    if seeded:
-        tried = trial_texts(plan, pack)
-        work = replace(work, requests=work.requests + tried, most_requests=work.most_requests + tried)
+    work = (method.workload or strict_workload)(plan, pack)
     seconds = _seconds(plan, work.computed_prompt + work.completion)
-    forecasts = forecasting.forecasts(plan, work, seconds)
+    lines = forecast.forecasts(plan, work, seconds)
     account = _account(plan, budget)
     return Preview(
         method=plan.method.name,
-        claim=_claim(plan, budget),
+        claim=_claim(plan, method.claim),
         epsilon=budget.epsilon_spent if budget else None,
         delta=budget.delta if budget else None,
         epsilon_replace_one=_replaced(budget) if budget else None,
         attacker=asdict(attack_success(budget.mu, budget.delta_fail)) if budget else {},
         stages=tuple(_stage(release, budget) for release in budget.releases) if budget else (),
-        flows=_flows(plan, budget),
+        flows=_flows(plan),
         attributes=()
-        if seeded
+        if method.has_seeds
         else tuple((a.name, a.kind, len(a.values), a.values) for a in pack.attributes),
-        cells=0 if seeded else cells(pack),
+        cells=0 if method.has_seeds else cells(pack),
         smallest_people=smallest_size(plan, pack, budget) if budget else None,
         people=n,
-        candidates=_texts(plan, candidates),
+        candidates=work.candidates,
         llm_calls=work.requests,
         prompt_tokens=work.computed_prompt,
         new_tokens=work.completion,
         seconds=seconds,
         odometer=account.figures,
         is_refused=account.refuses,
-        explanations=(
-            *_explanations(plan, pack, budget),
-            *((explanation(plan, pack, candidates),) if seeded else ()),
-        ),
+        explanations=tuple(_explanations(plan, pack, budget)),
         warnings=(
             *account.lines,
             *_warnings(plan, budget),
             *filter(None, [about_few_people(plan, find_pack(plan.corpus.domain), budget)]),
-            *cautions(plan),
-            *forecasting.refusals(plan, private=budget is not None),
-            *forecasting.warnings(forecasts),
+            *cautions_of(plan),
+            *forecast.refusals(plan),
+            *forecast.warnings(lines),
         ),
-        forecasts=forecasts,
-        prices=forecasting.about_prices(plan),
+        forecasts=lines,
+        prices=forecast.about_prices(plan),
     )
 
 
-def _texts(plan: Plan, candidates: int) -> int:
-    return counts(plan, candidates).texts if registry.method(plan.method.name).has_seeds else candidates
-
-
-def _claim(plan: Plan, budget: Budget | None) -> str:
-    seeded = registry.method(plan.method.name).has_seeds
-    if budget is None and seeded:
+def _claim(plan: Plan, claim: ClaimType) -> str:
+    if claim == "no_formal_guarantee":
         return "Nothing: private texts go into prompts and decide what is released. There is no guarantee."
-    if budget is None:
+    if claim == "no_private_data":
         return "No private data is read, so nothing is spent and nothing needs to be claimed."
     who = (
         "one user with all rows" if plan.data.user else "one row (not one person: no --user column is named)"
     )
     verb = "Adding or removing" if plan.privacy.adjacency == "add_remove" else "Replacing"
-    if seeded:
+    if claim == "voters_only_dp":
         return (
             f"{verb} {who} among the voters changes what comes out by at most "
             f"(epsilon {plan.privacy.epsilon:g}, delta {plan.privacy.delta:g}): differential privacy for "
@@ -166,18 +146,18 @@ def _stage(release: PlannedRelease, budget: Budget) -> StageCost:
     )
 
 
-def _flows(plan: Plan, budget: Budget | None) -> tuple[Flow, ...]:
+def _flows(plan: Plan) -> tuple[Flow, ...]:
     """The table of egress, with the places that the plan names."""
     return tuple(
         Flow(way.role, place, way.sees)
-        for way in forecasting.ways_of(plan, private=budget is not None)
-        if (place := forecasting.place_of(plan, way.role))
+        for way in method_of(plan).ways_of(plan)
+        if (place := forecast.place_of(plan, way.role))
     )
 
 
 def _seconds(plan: Plan, tokens: int) -> float | None:
     """A guess at the writing time of a model on this machine: tokens times size over what a core does."""
-    if plan.models.writer.partition(":")[0] in forecasting.SERVED:
+    if plan.models.writer.partition(":")[0] in forecast.SERVED:
         return None
     try:
         size = locate(plan.models.writer).stat().st_size
@@ -197,7 +177,7 @@ class _Account(NamedTuple):
 
 def _account(plan: Plan, budget: Budget | None) -> _Account:
     """What the account of the plan has paid and has left, and what to look at; no row is read here."""
-    if registry.method(plan.method.name).reads == "nothing" or not (plan.data.path or plan.data.account):
+    if not method_of(plan).reads_private or not (plan.data.path or plan.data.account):
         return _Account({})
     account = account_of(plan, Odometer()) if Odometer.is_there() else None
     caution = account.statement().caution() if account is not None else ""
@@ -234,51 +214,37 @@ def _room(plan: Plan, budget: Budget, fit: int) -> Iterator[str]:
         )
 
 
-def _explanations(plan: Plan, pack: Pack, budget: Budget | None) -> tuple[str, ...]:
-    what = "prompts come" if registry.method(plan.method.name).has_seeds else "schema and the prompts come"
-    lines = [f"The {what} from the domain pack {pack.name}: {pack.title.lower()}."]
-    if budget is None:
-        if registry.method(plan.method.name).has_seeds:
-            lines.append("There is no budget: of [privacy] only the source of noise has an effect.")
-        return tuple(lines)
-    n = declared_voters(plan)
-    if plan.method.name == "split":
-        lines.append(_parting(plan, n))
-    if counts_cards(budget) and (words := plan.data.passage_words):
+def _explanations(plan: Plan, pack: Pack, budget: Budget | None) -> Iterator[str]:
+    method = method_of(plan)
+    what = "prompts come" if method.has_seeds else "schema and the prompts come"
+    yield f"The {what} from the domain pack {pack.name}: {pack.title.lower()}."
+    if budget is not None and counts_cards(budget):
+        yield from _counted(plan, pack, budget)
+    if budget is not None and plans_votes(budget):
+        sigma = budget.release(votes_stage(plan, 0)).sigma
+        yield f"With this noise the votes of n people tell n / {2 * sigma:.1f} candidates apart."
+    if budget is not None and counts_cards(budget) and not plan.privacy.shares.keyphrases:
+        yield "No budget goes to keyphrases: on a few thousand texts they buy nothing over a fine topic list."
+    if method.explain is not None:
+        yield from method.explain(plan, pack)
+
+
+def _counted(plan: Plan, pack: Pack, budget: Budget) -> Iterator[str]:
+    """What is counted, and what a number of people can resolve."""
+    n = plan.privacy.n_public
+    if words := plan.data.passage_words:
         whom = "each user" if plan.data.user else "each row"
         take = "takes" if plan.records_per_unit == 1 else "take"
-        lines.append(
+        yield (
             f"Texts of more than {1.5 * words:,.0f} words are read in passages of about {words:,}, cut at "
             f"ends of sentences; of {whom} at most {plan.records_per_unit}, drawn at random, {take} part."
         )
-    if counts_cards(budget):
-        few = "" if n is not None else " With few people, groups of values are counted in place of values."
-        lines.append(f"Counted: {in_words(pack)}.{few}")
-        people = n or smallest_size(plan, pack, budget)
-        if n is None:
-            lines.append(f"The next figures are for {people:,} people, the fewest that can carry this.")
-        lines += resolutions(pack, people, budget)
-    if plans_votes(budget):
-        sigma = budget.release(votes_stage(plan, 0)).sigma
-        lines.append(f"With this noise the votes of n people tell n / {2 * sigma:.1f} candidates apart.")
-    if counts_cards(budget) and not plan.privacy.shares.keyphrases:
-        lines.append(
-            "No budget goes to keyphrases: on a few thousand texts they buy nothing over a fine topic list."
-        )
-    return tuple(lines)
-
-
-def _parting(plan: Plan, voters: int | None) -> str:
-    """Who gives seeds and who votes, and what a declared number of people means there."""
-    drawn = f"A secret draw makes {100 * plan.split.donors:g} of a hundred people donors"
-    line = "The list of donors says who gives seeds" if plan.split.donor_list else drawn
-    if voters is None:
-        return f"{line}; all others vote."
-    less = "those on the list" if plan.split.donor_list else "the most that the draw may take"
-    return (
-        f"{line}; all others vote. --n-public counts everybody: less {less}, at least {voters:,} of "
-        f"{plan.privacy.n_public:,} vote."
-    )
+    few = "" if n is not None else " With few people, groups of values are counted in place of values."
+    yield f"Counted: {in_words(pack)}.{few}"
+    people = n or smallest_size(plan, pack, budget)
+    if n is None:
+        yield f"The next figures are for {people:,} people, the fewest that can carry this."
+    yield from resolutions(pack, people, budget)
 
 
 def _warnings(plan: Plan, budget: Budget | None) -> tuple[str, ...]:

@@ -8,11 +8,10 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from rpsg import registry
 from rpsg.errors import PrivacyError, RunError, UsageError
 from rpsg.files import write_atomic
 from rpsg.json_text import canonical_json
-from rpsg.methods.tools import Seeding
+from rpsg.methods.base import Seeding, method_of
 from rpsg.privacy.account import Account, Cap
 from rpsg.privacy.commitment import Commitment, commit_to, content_digest
 from rpsg.privacy.kernel import Kernel, Releases
@@ -23,6 +22,7 @@ from rpsg.privacy.unprotected_reads import UnprotectedReads
 from rpsg.stages.contributions import People
 from rpsg.stages.partition import by_draw, by_list, listed, parted
 from rpsg.storage.checkpoints import StageCheckpoints
+from rpsg.storage.layout import ANSWERS, DONORS, EMBEDDINGS, NOTES, ROWS
 from rpsg.storage.readers import check_place, read_by_rule
 from rpsg.storage.vectors import Vectors
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from rpsg.methods.tools import Tools
+    from rpsg.methods.base import Tools
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget
     from rpsg.privacy.evidence import Selected
@@ -43,10 +43,6 @@ if TYPE_CHECKING:
     from rpsg.storage.run_folder import RunFolder
 
 #: The embeddings of the people who are asked, and of those who give seeds, in the vault.
-EMBEDDINGS, DONORS = "embeddings.f32", "donors.f32"
-JOURNAL = "releases.jsonl"
-NOTES = "notes.md"
-ROWS = "rows.json"
 #: Said in every run, whatever the file holds.
 LEFT_OUT = f"Rows that cannot be used are treated as the plan says; their number is in private/{ROWS} alone."
 
@@ -105,7 +101,7 @@ def check_data(plan: Plan) -> None:
         UsageError: it names none.
         DataError: nothing is there, or nothing that can be read.
     """
-    if registry.method(plan.method.name).reads == "nothing":
+    if not method_of(plan).reads_private:
         return
     if not plan.data.path:
         raise UsageError(
@@ -127,8 +123,8 @@ def open_side(
     The account refuses before anything is read. All faults in the file show before anything is drawn, and
     what was reserved is given back.
     """
-    method = registry.method(plan.method.name)
-    if method.reads == "nothing":
+    method = method_of(plan)
+    if not method.reads_private:
         return PrivateSide(nobody(tools, progress), NoQuestions())
     check_data(plan)
     account = account_of(plan, Odometer())
@@ -146,7 +142,7 @@ def open_side(
             door = open_door(folder, everybody, source)
             return PrivateSide(nobody(tools, progress), NoQuestions(), account, commitment, door)
         seeding: Seeding | None = None
-        if method.reads == "donors":
+        if method.has_donors:
             donors, corpus = donors_and_voters(plan, folder, corpus)
             same_seeds(folder, donors)
             seeding = open_door(folder, gathered(donors, DONORS), source)
@@ -163,7 +159,7 @@ def check_room(plan: Plan, budget: Budget | None, folder: RunFolder) -> None:
     Raises:
         BudgetError: it has not, or holds charges for another unit.
     """
-    if budget is None or folder.private_path(JOURNAL).exists():
+    if budget is None or folder.private_path(ANSWERS).exists():
         return  # of a run that goes on, the kernel knows what is paid for already
     account = account_of(plan, Odometer())
     account.reserve(folder.run_id, budget.mu2, budget.delta_fail, budget.replaced_mu2)
@@ -195,7 +191,7 @@ def _kernel(
     budget: Budget, folder: RunFolder, noise: NoiseSource, account: Account, progress: Progress
 ) -> Kernel:
     return Kernel(
-        journal=folder.private_path(JOURNAL),
+        journal=folder.private_path(ANSWERS),
         evidence=folder.evidence,
         budget=budget,
         noise=noise,
@@ -272,11 +268,10 @@ def people_of(
 
     Only where nothing but noisy answers is read are long rows cut: all else works on whole records.
     """
-    whole = registry.method(plan.method.name).reads != "noisy_answers"
     return People(
         lambda: corpus,
         max_records=plan.records_per_unit if bounded else None,
-        passage_words=0 if whole else plan.data.passage_words,
+        passage_words=0 if method_of(plan).has_seeds else plan.data.passage_words,
         key=folder.key,
         embedder=tools.embedder,
         progress=progress,

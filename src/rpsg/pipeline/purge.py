@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from rpsg.errors import RunError
 from rpsg.files import file_errors, sync_dir, write_atomic
 from rpsg.json_text import canonical_json
+from rpsg.storage.layout import LEDGER, RUN
 from rpsg.storage.ownership import MARK
 from rpsg.storage.run_folder import PURGED, locked
 from rpsg.storage.vault import VAULT
@@ -49,9 +50,9 @@ def purge(run: Path) -> Purged:
     Raises:
         RunError: the folder holds no published run, or another process works in it.
     """
-    if not (run / "run.json").is_file():
+    if not (run / RUN).is_file():
         raise RunError(f"{run} is no run folder.", hint="Name the folder that was given to rpsg run -o.")
-    if not (run / "release" / "ledger.json").is_file():
+    if not (run / "release" / LEDGER).is_file():
         raise RunError(
             f"The run in {run} has not been published, and without its private half it never could be.",
             hint="Finish it first with the same rpsg run command, or delete the folder as a whole.",

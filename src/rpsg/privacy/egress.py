@@ -1,11 +1,4 @@
-"""Who may be sent what: one table, and the check that a run makes before it reads anything.
-
-    stage            role         what it is sent in a method that reads private texts
-    reading          embedder     private texts            only on this machine
-    describing       sentiment    private texts            only on this machine
-    counting         mechanisms   private counts           only on this machine
-    filtering        scorer       synthetic texts          only on this machine
-    writing          writer       prompts made from noisy counts and public words: anywhere
+"""Who may be sent what: the tables of the methods, and the check that a run makes before it reads anything.
 
 A model says itself where it runs: ``endpoint`` is "local_model" for one on this machine, and ``host`` names
 the server of one that is asked over a network. A model that says nothing counts as somewhere else.
@@ -24,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 Kind = Literal["public", "dp_outputs", "private"]
+Carries = Literal["public_only", "dp_outputs", "abstracted_private", "raw_private"]
 
 THIS_MACHINE = "this machine"
 UNNAMED = "a host that is not named"
@@ -37,32 +31,42 @@ _LAST_PORT = 65535
 
 @dataclass(frozen=True, slots=True)
 class EgressRule:
-    """One line of the table. ``place`` says where a model of this role may run."""
+    """One line of a method's table: what the model of a role is sent, and where it may run.
+
+    ``carries`` is the same in the words of a ledger, None for a model that ledgers do not list. ``way_out``
+    is said to whoever wants such a model elsewhere.
+    """
 
     stage: str
     role: str
     kind: Kind
     place: Literal["here", "anywhere"]
     sees: str
+    carries: Carries | None = None
+    way_out: str = ""
 
 
+_FROM_NOISE = "prompts of public words and noisy counts' outcomes"
 #: What is sent where by a method that reads private texts end to end through noise.
 STRICT: tuple[EgressRule, ...] = (
     EgressRule("reading", "embedder", "private", "here", "private texts, and the synthetic ones"),
     EgressRule("describing", "sentiment", "private", "here", "private texts"),
     EgressRule("counting", "mechanisms", "private", "here", "private counts; they let out noisy ones"),
-    # It is shown synthetic texts only. It is held to this machine all the same: which of them it is shown,
-    # and how often, nobody else needs to know.
+    # The scorer sees synthetic texts only. It is held to this machine all the same: which of them it is
+    # shown, and how often, is nobody else's business.
     EgressRule("filtering", "scorer", "dp_outputs", "here", "synthetic texts"),
-    EgressRule(
-        "writing", "writer", "dp_outputs", "anywhere", "prompts of public words and noisy counts' outcomes"
-    ),
+    EgressRule("writing", "writer", "dp_outputs", "anywhere", _FROM_NOISE, "dp_outputs"),
 )
 #: What is sent where by a method that reads no private text.
 PUBLIC: tuple[EgressRule, ...] = (
     EgressRule("filtering", "embedder", "public", "anywhere", "synthetic texts"),
     EgressRule("filtering", "scorer", "public", "anywhere", "synthetic texts"),
-    EgressRule("writing", "writer", "public", "anywhere", "public prompts"),
+    EgressRule("writing", "writer", "public", "anywhere", "public prompts", "public_only"),
+)
+#: For a method that reads private records and does not say who is sent what: nobody but this machine.
+NOWHERE: tuple[EgressRule, ...] = tuple(
+    EgressRule("reading", role, "private", "here", "private texts", "raw_private")
+    for role in ("embedder", "sentiment", "scorer", "writer")
 )
 
 
@@ -76,11 +80,6 @@ class EgressRecord:
     kind: Kind
     sees: str
     requests: int | None = None
-
-
-def rules(*, private: bool) -> tuple[EgressRule, ...]:
-    """The table of a method; ``private`` says whether it reads private texts."""
-    return STRICT if private else PUBLIC
 
 
 def is_loopback(host: str) -> bool:
@@ -115,23 +114,23 @@ def host_of(model: Any) -> str:
     return host or UNNAMED
 
 
-def check(models: Mapping[str, Any], *, private: bool) -> None:
+def check(rules: Iterable[EgressRule], models: Mapping[str, Any]) -> None:
     """See that every model may be sent what its role is sent.
 
     Args:
+        rules: the table of the method.
         models: the models by role; None where there is none.
-        private: whether the method reads private texts.
 
     Raises:
         PrivacyError: a model that must run on this machine does not, or does not say so.
     """
-    for rule in rules(private=private):
+    for rule in rules:
         model = models.get(rule.role)
         if rule.place == "here" and model is not None and not is_here(model):
             raise PrivacyError(
                 f"The {rule.role} {model.name} runs on {host_of(model)}. It would be sent {rule.sees}, "
                 "and those stay on this machine. Nothing was read.",
-                hint=f"{how_to_stay(model)} See: rpsg list {_listed(rule.role)}",
+                hint=rule.way_out or f"{how_to_stay(model)} See: rpsg list {_listed(rule.role)}",
             )
 
 
@@ -147,26 +146,27 @@ def _listed(role: str) -> str:
 
 
 def egress_table(
-    models: Mapping[str, Any], *, private: bool, sent: Mapping[tuple[str, str], int]
+    rules: Iterable[EgressRule],
+    models: Mapping[str, Any],
+    sent: Mapping[tuple[str, str], int] | None = None,
 ) -> list[EgressRecord]:
     """What each host saw, in the order of the table.
 
     Args:
+        rules: the table of the method.
         models: the models by role; None where there is none.
-        private: whether the method reads private texts.
-        sent: public requests that came back from a writer, by host and model.
+        sent: requests that came back from a writer, by host and model; None where their number is private.
     """
     table = []
-    for rule in rules(private=private):
-        if rule.role == "writer":
+    for rule in rules:
+        if rule.role == "mechanisms":
+            table.append(EgressRecord(THIS_MACHINE, rule.role, "", rule.kind, rule.sees))
+        elif rule.role == "writer" and sent is not None:
             table += [
                 EgressRecord(host, rule.role, model, rule.kind, rule.sees, number)
                 for (host, model), number in sorted(sent.items())
             ]
-        elif rule.role == "mechanisms":
-            table.append(EgressRecord(THIS_MACHINE, rule.role, "", rule.kind, rule.sees))
-        elif models.get(rule.role) is not None:
-            model = models[rule.role]
+        elif (model := models.get(rule.role)) is not None:
             table.append(EgressRecord(host_of(model), rule.role, model.name, rule.kind, rule.sees))
     return table
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-LIVES = "candidates.jsonl"
 PUBLIC_MODE = 0o644
 
 

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 from rpsg.plan import Limits, Server, Vault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from rpsg.domains import Pack
+    from rpsg.methods.base import Method
     from rpsg.plan import Plan
 
 PLACE = re.compile(r"[/~.]|[A-Za-z]:[/\\]")
@@ -23,48 +22,40 @@ _FORM = re.compile(r"([a-z][a-z0-9_-]+):(.+)", re.DOTALL)
 _HUB = re.compile(r"[\w.-]+/[\w.-]+(?:@[\w.-]+)?")
 #: Forms of names that hold no place on this machine.
 _ELSEWHERE = {"openai", "azure", "hf"}
-#: Sections of the plan that only some of our methods read.
-SECTIONS = {"paper", "split"}
-OWN: Mapping[str, set[str]] = {"strict": set(), "floor": set(), "paper": {"paper"}, "split": SECTIONS}
+#: Sections of the plan that only some methods read.
+SECTIONS = frozenset({"paper", "split"})
 #: Whose bill it is, and in which variable the key lies, is nobody's business either.
 ACCOUNT = {"organization": "", "project": "", "key_env": Server().key_env}
 #: It goes into a formula of the paper and bounds nothing: whoever read it would take it for a budget.
 NEVER = {"paper.nominal_epsilon"}
-#: Only strict mode cuts long texts; split mode lacks some steps of the paper, as it ends with votes.
-UNUSED: Mapping[str, set[str]] = {
-    "floor": {"data.passage_words"},
-    "paper": {"data.passage_words"},
-    "split": {
-        "data.passage_words",
-        *("paper.selection", "paper.histogram_sigma"),
-        *("paper.surrogate", "paper.surrogate_model", "paper.surrogate_epochs"),
-        *("paper.representatives", "paper.filters", "paper.cosine_retain"),
-        *("paper.nll_percentile", "paper.nll_distance"),
-    },
-}
 
 
-def is_told(method: str, section: str, key: str = "") -> bool:
-    """Whether a setting may be told of a run of this method; without a key, whether its section may."""
-    if section in SECTIONS - OWN.get(method, SECTIONS):
+def is_told(method: Method, section: str, key: str = "") -> bool:
+    """Whether a setting may be told of a run of this method; without a key, whether its section may.
+
+    Of a budget nothing is told where nothing is promised.
+    """
+    if section in SECTIONS - method.sections:
+        return False
+    if section == "privacy" and method.claim == "no_formal_guarantee":
         return False
     name = f"{section}.{key}"
-    return name not in NEVER and name not in UNUSED.get(method, ())
+    return name not in NEVER and name not in method.untold
 
 
-def public_toml(plan: Plan, pack: Pack, *, budget: bool = True) -> str:
-    """The plan as TOML for a release; without ``budget`` nothing of ``[privacy]`` is in it."""
-    return told_toml(_placeless(plan, pack), budget=budget)
+def public_toml(plan: Plan, pack: Pack, method: Method) -> str:
+    """The plan as TOML for a release of its method."""
+    return told_toml(_placeless(plan, pack), method)
 
 
-def told_toml(plan: Plan, *, budget: bool = True) -> str:
+def told_toml(plan: Plan, method: Method) -> str:
     """A plan without places as TOML; no setting is in it that may not be told of its method."""
     kept, section = [], ""
     for line in plan.to_toml().splitlines():
         is_head = line.startswith("[")
         section = line.strip("[]") if is_head else section
         top, key = section.partition(".")[0], "" if is_head else line.partition(" = ")[0]
-        if is_told(plan.method.name, top, key) and (budget or top != "privacy"):
+        if is_told(method, top, key):
             kept.append(line)
     return "\n".join(kept).strip() + "\n"
 

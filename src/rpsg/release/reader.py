@@ -15,8 +15,9 @@ from rpsg.privacy.egress import EgressRecord
 from rpsg.privacy.evidence import Evidence, parse_evidence
 from rpsg.records import Candidate, Card, Pool
 from rpsg.release.coverage import Coverage, Noisy, coverage, people, without_topic
-from rpsg.release.history import LIVES, read_lives
+from rpsg.release.history import read_lives
 from rpsg.report.summary import Facts
+from rpsg.storage.layout import CANDIDATES, CORPUS, EGRESS, EVIDENCE, LEDGER, PLAN, TEXTS
 from rpsg.storage.ownership import readable
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from rpsg.plan import Plan
 
-CORPUS, EVIDENCE, TEXTS, EGRESS = "corpus.jsonl", "evidence", "texts.jsonl", "egress.json"
 DAMAGED = "Check the release with: rpsg verify RUN"
 
 
@@ -114,8 +114,8 @@ def _name(error: FileNotFoundError) -> str:
 
 
 def _story(release: Path) -> Story:
-    ledger: Mapping[str, Any] = strict_json((release / "ledger.json").read_bytes())
-    plan = resolve(tomllib.loads((release / EVIDENCE / "plan.toml").read_text(encoding="utf-8")))
+    ledger: Mapping[str, Any] = strict_json((release / LEDGER).read_bytes())
+    plan = resolve(tomllib.loads((release / EVIDENCE / PLAN).read_text(encoding="utf-8")))
     pack = read_pack(release / EVIDENCE / "pack")
     pool, is_whole = _pool(release)
     evidence = {e.stage: e for e in _evidence(release / EVIDENCE)}
@@ -133,7 +133,7 @@ def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
 
 def _pool(release: Path) -> tuple[Pool, bool]:
     rows = list(_lines(release / CORPUS))
-    lives = release / EVIDENCE / LIVES
+    lives = release / EVIDENCE / CANDIDATES
     if lives.is_file():
         return read_lives(lives, {int(row["id"]): str(row["text"]) for row in rows}), True
     return Pool(tuple(Candidate(int(row["id"]), str(row["text"]), Card(_values(row))) for row in rows)), False

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.files import write_atomic
 from rpsg.report.fields import attribute, fields
+from rpsg.storage.layout import CORPUS, CROISSANT, PARQUET
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-CROISSANT = "croissant.json"
 CONFORMS_TO = "http://mlcommons.org/croissant/1.0"
 FORMATS = {
-    "corpus.jsonl": "application/jsonlines",
+    CORPUS: "application/jsonlines",
     "corpus.csv": "text/csv",
-    "corpus.parquet": "application/x-parquet",
+    PARQUET: "application/x-parquet",
 }
 PUBLIC_MODE = 0o644
 #: What the specification requires and a release does not know.
@@ -158,7 +158,7 @@ def _records(attributes: Sequence[str], *, label: bool, seeded: bool) -> dict[st
 def _field(name: str, kind: str, told: str, path: str = "") -> dict[str, Any]:
     """A field; ``path`` is where it stands within its column, if it is not all of it."""
     source: dict[str, Any] = {
-        "fileObject": {"@id": "corpus.jsonl"},
+        "fileObject": {"@id": CORPUS},
         "extract": {"column": name.partition("/")[0]},
     }
     if path:

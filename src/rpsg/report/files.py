@@ -9,8 +9,20 @@ from rpsg.errors import PrivacyError, RpsgError, RunError, UsageError
 from rpsg.files import write_atomic
 from rpsg.plan import read_toml, resolve
 from rpsg.release.reader import read_any, read_story
-from rpsg.report.page import REPORT, report
-from rpsg.report.scores import RESULTS, Scores, read_scores
+from rpsg.report.page import report
+from rpsg.report.scores import Scores, read_scores
+from rpsg.storage.layout import (
+    EMBEDDINGS,
+    LEDGER,
+    PLAN,
+    PRIVATE,
+    PUBLIC_RESULTS,
+    REPORT,
+    RESULTS,
+    RUN,
+    STAGE_TABLE,
+    TIMINGS,
+)
 from rpsg.storage.ownership import is_own
 from rpsg.storage.run_folder import open_vault
 
@@ -25,14 +37,8 @@ if TYPE_CHECKING:
     from rpsg.storage.vault import Vault
 
 PUBLIC_MODE, PRIVATE_MODE = 0o644, 0o600
-PRIVATE = "private"
 #: Where ``rpsg evaluate`` keeps what it measured without real texts; with them it is ``RESULTS``.
-PUBLIC_RESULTS = "evaluation-public.json"
-TIMINGS = "timings.json"
-EMBEDDINGS = "embeddings.f32"
 SEEDS = "stages/00-seeds.json"
-STAGES = "stages.md"
-PLAN = "plan.toml"
 
 
 def write_release_report(release: Path) -> str:
@@ -94,7 +100,7 @@ def write_private(release: Path, out: Path | None) -> tuple[Path, Story, Scores 
 def run_folder(release: Path) -> Path | None:
     """The run that a release lies in; None for a release that was handed on alone."""
     run = release.resolve().parent
-    return run if (run / "run.json").is_file() and (run / PRIVATE).is_dir() else None
+    return run if (run / RUN).is_file() and (run / PRIVATE).is_dir() else None
 
 
 def own_run(release: Path) -> Path | None:
@@ -110,13 +116,13 @@ def run_scores(run: Path | None, name: str) -> Scores | None:
 
 def _in_release(target: Path) -> bool:
     """Whether a file would come to lie in a release, however the way to it is written."""
-    return any((folder / "ledger.json").exists() for folder in target.resolve().parents)
+    return any((folder / LEDGER).exists() for folder in target.resolve().parents)
 
 
 def _private(run: Path, story: Story, scores: Scores | None) -> Private:
     from rpsg.report.private_page import Private  # noqa: PLC0415  # numpy
 
-    seconds, stages = _seconds(run / PRIVATE / TIMINGS), _stages(run / PRIVATE / STAGES)
+    seconds, stages = _seconds(run / PRIVATE / TIMINGS), _stages(run / PRIVATE / STAGE_TABLE)
     try:
         real, synthetic = _embeddings(run, story)
     except RpsgError as error:

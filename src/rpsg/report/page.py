@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from rpsg.report.private_page import Private
     from rpsg.report.scores import Scores
 
-REPORT = "report.html"
 PUBLIC = "No real text was read for these numbers."
 READERS = "For the engineer and the analyst."
 

@@ -6,11 +6,13 @@ import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from rpsg.methods.base import method_of
 from rpsg.release.coverage import CONFIDENT
-from rpsg.release.public_plan import OWN, PLACE, SECTIONS, is_told
+from rpsg.release.public_plan import PLACE, SECTIONS, is_told
 from rpsg.report.blocks import block, counted, figure, listed, paragraph, part, percent, table
 from rpsg.report.html import Html, foreign, joined, tag
 from rpsg.report.svg import bar, curve
+from rpsg.storage.layout import REPORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -170,8 +172,8 @@ def _settings(story: Story) -> Html:
     """The plan. What it says of a budget is left out where nothing is promised."""
     plan = story.facts.plan.model_dump(mode="json", exclude_none=True)
     hidden = {"limits", "server"} | (set() if story.is_private else {"privacy"})
-    method = plan["method"]["name"]
-    hidden |= SECTIONS - OWN.get(method, set())
+    method = method_of(story.facts.plan)
+    hidden |= SECTIONS - method.sections
     rows: list[tuple[Child, ...]] = []
     for section, values in plan.items():
         if section not in hidden:
@@ -200,7 +202,7 @@ def _files(story: Story) -> Html:
     rows = [
         (output["name"], tag("code", output["sha256"]))
         for output in story.facts.ledger["outputs"]
-        if output["name"] != "report.html"  # it cannot hold its own hash; the ledger does
+        if output["name"] != REPORT  # it cannot hold its own hash; the ledger does
     ]
     return block("Files", table("Files that the ledger names", ("file", "SHA-256"), rows))
 

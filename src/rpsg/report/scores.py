@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from rpsg.report.html import Child
 
-RESULTS = "evaluation.json"
 FORMAT = "rpsg-evaluation/1"
 #: Where a reader looks first.
 HEADLINES = ("next_word_accuracy", "mauve", "fid", "downstream_accuracy")

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from rpsg.errors import RunError
 from rpsg.storage.call_tables import TABLES, Used, used_of
+from rpsg.storage.layout import CALLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-CALLS = "calls.sqlite"
 _BY_FINISH = """
 SELECT finish, count(*), sum(prompt_tokens), sum(completion_tokens) FROM calls GROUP BY finish ORDER BY finish
 """

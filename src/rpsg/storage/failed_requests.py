@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-FAILED = "failed.txt"
 #: With this many failures and not one text the writer is down, and no failure is made final.
 ALL_OF = 10
 

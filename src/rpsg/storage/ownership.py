@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from rpsg.errors import PrivacyError, RunError
 from rpsg.files import create_private, private_dir, read_private
 from rpsg.privacy.odometer import state_folder
+from rpsg.storage.layout import PLAN, RUN
 from rpsg.storage.untrusted import copied
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def readable(release: Path) -> Iterator[Path]:
 
 
 def _mark(run: Path, installation: bytes) -> bytes:
-    about, plan = (hashlib.sha256(_read(run / name)).digest() for name in ("run.json", "plan.toml"))
+    about, plan = (hashlib.sha256(_read(run / name)).digest() for name in (RUN, PLAN))
     return hmac.digest(installation, b"rpsg-made-here/1\0" + about + plan, hashlib.sha256).hex().encode()
 
 

@@ -36,6 +36,7 @@ from rpsg.files import (
 )
 from rpsg.json_text import canonical_json
 from rpsg.plan import NOT_IDENTITY
+from rpsg.storage.layout import PLAN, RUN
 from rpsg.storage.ownership import mark_own
 from rpsg.storage.run_journal import Journal
 from rpsg.storage.vault import VAULT, Vault, VaultKey
@@ -210,7 +211,7 @@ def _refuse_strangers(folder: Path) -> None:
     """Leave a folder that is not ours exactly as it is: not even a lock or other rights."""
     with file_errors(f"open the folder {folder}"):
         names = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
-    if "run.json" in names:
+    if RUN in names:
         _about(folder)
     elif any(name != _LOCK and not name.startswith(PART) for name in names):
         raise RunError(
@@ -237,7 +238,7 @@ def _make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str) ->
     Raises:
         RunError: the folder holds a run of another plan, which is left as it is.
     """
-    if not (folder / "run.json").exists():
+    if not (folder / RUN).exists():
         return ()
     about = _about(folder)
     if about["plan_fingerprint"] == fingerprint:
@@ -263,7 +264,7 @@ def _make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str) ->
 
 def _run_id(folder: Path, fingerprint: str, questions: str) -> str:
     """The id of the run in the folder; a new 128-bit one is drawn and kept if the folder is empty."""
-    if (folder / "run.json").exists():
+    if (folder / RUN).exists():
         return str(_about(folder)["run_id"])
     run_id = secrets.token_hex(16)
     _keep_about(folder, run_id, fingerprint, questions)
@@ -272,12 +273,12 @@ def _run_id(folder: Path, fingerprint: str, questions: str) -> str:
 
 def _keep_about(folder: Path, run_id: str, fingerprint: str, questions: str) -> None:
     about = {"format": _FORMAT, "run_id": run_id, "plan_fingerprint": fingerprint, "questions": questions}
-    write_atomic(folder / "run.json", canonical_json(about) + b"\n")
+    write_atomic(folder / RUN, canonical_json(about) + b"\n")
 
 
 def _about(folder: Path) -> dict[str, Any]:
     with file_errors("read run.json"):
-        content = (folder / "run.json").read_bytes()
+        content = (folder / RUN).read_bytes()
     try:
         about = json.loads(content)
     except ValueError:
@@ -294,7 +295,7 @@ def _about(folder: Path) -> dict[str, Any]:
 def _differences(folder: Path, plan_toml: str) -> str:
     """Which keys of the two plans differ: names only, a plan may hold paths."""
     try:
-        before = _flat(tomllib.loads((folder / "plan.toml").read_text(encoding="utf-8")))
+        before = _flat(tomllib.loads((folder / PLAN).read_text(encoding="utf-8")))
         now = _flat(tomllib.loads(plan_toml))
     except (OSError, ValueError):
         return ""
@@ -335,8 +336,8 @@ def _layout(folder: Path, plan_toml: str, key: VaultKey) -> Vault | None:
     is_begun = (folder / "journal.jsonl").exists()
     for part in (folder, private_dir(folder / "private"), private_dir(folder / "evidence")):
         remove_parts(part)
-    if not (folder / "plan.toml").exists():
-        write_atomic(folder / "plan.toml", plan_toml.encode())
+    if not (folder / PLAN).exists():
+        write_atomic(folder / PLAN, plan_toml.encode())
     if (folder / "release").is_dir():
         return None
     fresh = not is_begun and not os.path.lexists(folder / "private" / VAULT)

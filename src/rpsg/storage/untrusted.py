@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rpsg.errors import VerificationError
+from rpsg.storage.layout import LEDGER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +59,7 @@ def release_in(path: Path) -> Path:
         VerificationError: there is none.
     """
     for folder in (path, path / "release"):
-        if os.path.lexists(folder / "ledger.json"):
+        if os.path.lexists(folder / LEDGER):
             return folder
     raise VerificationError(
         f"{path} holds no release.", hint="Name a run folder that is finished, or the release folder of one."

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.files import file_errors, read_journal, write_atomic
 from rpsg.json_text import canonical_json
+from rpsg.storage.layout import ANSWERS, CHANGED, PLAN, RUN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 #: The stage in which the writer is tried on public prompts.
 TRIAL = "trying the writer"
-#: In the evidence: after which noisy answers writer, prompts or settings of generation were changed.
-CHANGED = "changed.json"
 #: Stages whose question is about the texts that were written.
 ABOUT_TEXTS = ("sketch", "votes")
 _FORMAT = "rpsg-changed/1"
@@ -33,7 +32,7 @@ _FORMAT = "rpsg-changed/1"
 
 def charged(folder: Path) -> tuple[str, ...]:
     """The stages that a run has asked its private data about, in order; each may have been charged."""
-    events = read_journal(folder / "private" / "releases.jsonl")
+    events = read_journal(folder / "private" / ANSWERS)
     queries = [event["query"] for event in events if isinstance(event.get("query"), dict)]
     return tuple(str(query.get("stage", "")) for query in queries)
 
@@ -60,12 +59,12 @@ def begin_anew(folder: Path) -> None:
         (folder / "journal.jsonl").unlink(missing_ok=True)
         for part in ("private", "evidence"):
             shutil.rmtree(folder / part, ignore_errors=True)
-        for name in ("plan.toml", "run.json"):
+        for name in (PLAN, RUN):
             (folder / name).unlink(missing_ok=True)
 
 
 def changed_after(stages: Sequence[str]) -> bytes:
-    """What the evidence says of a change after the noisy answers of these stages."""
+    """What the evidence says of writer, prompts or settings changed after the noisy answers of these stages."""
     return canonical_json({"format": _FORMAT, "after": list(stages)}) + b"\n"
 
 
@@ -79,5 +78,5 @@ def change_generation(folder: Path, after: Sequence[str]) -> None:
     with file_errors("put away what the writer before wrote"):
         for part in ("private/stages", "evidence/pack"):
             shutil.rmtree(folder / part, ignore_errors=True)
-        for name in ("private/failed.txt", "evidence/failed.txt", "plan.toml"):
+        for name in ("private/failed.txt", "evidence/failed.txt", PLAN):
             (folder / name).unlink(missing_ok=True)

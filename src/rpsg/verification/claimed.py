@@ -7,7 +7,7 @@ asked: names of models stay names, and where the writer ran follows from the pla
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +15,10 @@ from rpsg import registry
 from rpsg.domains import files_of, read_pack
 from rpsg.errors import RpsgError, VerificationError
 from rpsg.json_text import strict_json
+from rpsg.methods.base import Tools, find_method
 from rpsg.methods.budget import pool_size
-from rpsg.methods.seeded import check_sent
-from rpsg.methods.tools import Tools
 from rpsg.models.openai.endpoint import address_of
-from rpsg.pipeline.publish import CORPUS, EGRESS, EVIDENCE, PACK, PLAN, roles, tells_budget
+from rpsg.pipeline.made import roles
 from rpsg.plan import Limits, Vault, resolve
 from rpsg.privacy import egress
 from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
@@ -27,16 +26,18 @@ from rpsg.privacy.sources import supports_claims
 from rpsg.records import Candidate, Card, Pool
 from rpsg.release.public_plan import ACCOUNT, PLACE, told_toml
 from rpsg.stages.cards import shapes
-from rpsg.storage.writer_changes import ABOUT_TEXTS, CHANGED, changed_after
+from rpsg.storage.layout import CHANGED, CORPUS, EGRESS, EVIDENCE, PACK, PLAN
+from rpsg.storage.writer_changes import ABOUT_TEXTS, changed_after
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from rpsg.domains import Pack
+    from rpsg.methods.base import Method
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget
-    from rpsg.protocols import Endpoint, Method
+    from rpsg.protocols import Endpoint
 
 #: More cells than any schema that people can fill; what asks for more asks for memory.
 MOST_CELLS = 1_000_000
@@ -88,12 +89,12 @@ def read_claimed(folder: Path, ledger: Mapping[str, Any], plugins: Collection[st
             f"The release was made by the method {name[:60]!a}, which is not one of RPSG's own.",
             hint="If you trust the package that brings it, say so: --allow-plugin NAME",
         )
-    method = registry.method(name)
-    _check_public(plan, folder / EVIDENCE / PLAN)
+    method = find_method(name)
+    _check_public(plan, method, folder / EVIDENCE / PLAN)
     pack = _pack(folder / EVIDENCE / PACK, plan)
     budget = None if method.budget is None else method.budget(plan, pack)
     _check_source(plan, ledger, method)
-    if ("private_commitment" in ledger) != (method.reads != "nothing"):
+    if ("private_commitment" in ledger) != method.reads_private:
         raise VerificationError("A run that reads private data commits to them, and no other run does.")
     return Claimed(folder, ledger, plan, pack, method, budget, _writer(plan, ledger))
 
@@ -105,13 +106,13 @@ def _plan(path: Path) -> Plan:
         raise VerificationError(f"The evidence holds no readable {path.name}.") from None
 
 
-def _check_public(plan: Plan, path: Path) -> None:
+def _check_public(plan: Plan, method: Method, path: Path) -> None:
     """The plan must be what a release tells: no place, no account, and in the very form it is written in."""
     own = plan.data.path or plan.data.account or plan.split.donor_list or plan.limits != Limits()
     own = own or plan.vault.key not in {"none", Vault().key} or any(map(PLACE.match, _names_of_models(plan)))
     if own or any(getattr(plan.server, key) != value for key, value in ACCOUNT.items()):
         raise VerificationError(f"{path.name} holds settings that no release tells.")
-    if told_toml(plan, budget=tells_budget(plan)).encode() != path.read_bytes():
+    if told_toml(plan, method).encode() != path.read_bytes():
         raise VerificationError(f"{path.name} is not in the form that a release has.")
 
 
@@ -144,9 +145,9 @@ def _pack(folder: Path, plan: Plan) -> Pack:
 def _check_source(plan: Plan, ledger: Mapping[str, Any], method: Method) -> None:
     """Noise comes from where the plan says, unless the run says of itself that it was a test."""
     source = ledger["rng"]["source"]
-    if method.reads == "nothing":
+    if not method.reads_private:
         fits = source == "none"
-    elif method.reads == "records":  # its plan tells nothing of the noise
+    elif method.claim == "no_formal_guarantee":  # its plan tells nothing of the noise
         fits = source in _SOURCES.values() or not supports_claims(source)
     else:
         fits = source == _SOURCES[plan.privacy.noise] or not supports_claims(source)
@@ -205,14 +206,9 @@ def named_tools(claimed: Claimed) -> Tools:
 
 
 def _roles(claimed: Claimed) -> set[str]:
-    """The models, but for the writer, that a run of this plan from private seeds has."""
-    plan = claimed.plan
-    also = {
-        "surrogate": claimed.method.reads == "records",
-        "summariser": plan.paper.abstracter == "summariser",
-        "scorer": plan.models.scorer is not None,
-    }
-    return {"embedder", "sentiment", "recogniser", *(role for role, has in also.items() if has)}
+    """The models, but for the writer, that a run of this plan has sent texts to."""
+    sent = {way.role for way in claimed.method.ways_of(claimed.plan)} - {"writer", "mechanisms"}
+    return sent if claimed.plan.models.scorer is not None else sent - {"scorer"}
 
 
 def check_changed(claimed: Claimed) -> bool:
@@ -255,10 +251,7 @@ def earlier_writers(claimed: Claimed) -> dict[tuple[str, str], int]:
 
 def check_ways(claimed: Claimed, tools: Tools) -> None:
     """See that nobody was sent what the method may not send there; PrivacyError otherwise."""
-    if claimed.method.has_seeds:
-        check_sent(claimed.plan, tools)
-    else:
-        egress.check(roles(replace(tools)), private=claimed.budget is not None)
+    egress.check(claimed.method.ways_of(claimed.plan), roles(tools))
 
 
 def read_rows(claimed: Claimed) -> Pool:

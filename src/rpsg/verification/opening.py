@@ -13,21 +13,13 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from rpsg import registry
 from rpsg.domains import read_pack
 from rpsg.errors import RpsgError, RunError, UsageError
 from rpsg.json_text import strict_json
-from rpsg.methods.tools import Job
-from rpsg.pipeline.execute import Silent, budget_of, load_tools
-from rpsg.pipeline.private_data import (
-    DONORS,
-    EMBEDDINGS,
-    account_of,
-    donors_and_voters,
-    open_door,
-    people_of,
-)
-from rpsg.pipeline.publish import EVIDENCE, LEDGER, PACK, PLAN, PRIVATE_LEDGER, TEXTS
+from rpsg.methods.base import Job, budget_of, method_of
+from rpsg.pipeline.models_of_run import load_tools
+from rpsg.pipeline.private_data import account_of, donors_and_voters, open_door, people_of
+from rpsg.pipeline.progress import Silent
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.commitment import commit_to
 from rpsg.privacy.evidence import evidence_file, parse_evidence
@@ -38,7 +30,20 @@ from rpsg.privacy.residuals import FALSE_ALARM
 from rpsg.privacy.write_ahead_log import journal_steps
 from rpsg.results import Check
 from rpsg.storage.cached_writer import ReplayWriter
-from rpsg.storage.failed_requests import FAILED, SettledWriter
+from rpsg.storage.failed_requests import SettledWriter
+from rpsg.storage.layout import (
+    ANSWERS,
+    DONORS,
+    EMBEDDINGS,
+    EVIDENCE,
+    FAILED,
+    LEDGER,
+    PACK,
+    PLAN,
+    PRIVATE_LEDGER,
+    RUN,
+    TEXTS,
+)
 from rpsg.storage.readers import read_by_rule
 from rpsg.storage.run_folder import RunFolder
 from rpsg.verification.replay import kept_vectors
@@ -47,7 +52,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from rpsg.methods.tools import Tools
+    from rpsg.methods.base import Tools
     from rpsg.plan import Plan
     from rpsg.privacy.private import Private
     from rpsg.privacy.residuals import Outcome
@@ -77,14 +82,14 @@ def open_run(run: Path, data: Path | None = None, progress: Progress | None = No
     Raises:
         RpsgError: the run folder, its key or the data cannot be read.
     """
-    if not (run / "run.json").is_file():
+    if not (run / RUN).is_file():
         raise UsageError(
             f"{run} is no run folder, and only there is the vault.",
             hint="Name the folder that was given to rpsg run -o, not its release.",
         )
     plan = resolve(read_toml(run / PLAN))
     ledger = strict_json((run / "release" / LEDGER).read_bytes())
-    if registry.method(plan.method.name).reads == "nothing":
+    if not method_of(plan).reads_private:
         raise UsageError(
             "This run read no private data: there is nothing to open.", hint="Leave out --with-vault."
         )
@@ -122,7 +127,7 @@ def _draws(folder: RunFolder, plan: Plan, ledger: Mapping[str, Any]) -> Check:
 
 def _differences(folder: RunFolder, plan: Plan, ledger: Mapping[str, Any]) -> Iterator[str]:
     lines = [m for m in ledger["mechanisms"] if m["kind"] == "rounded_gaussian"]
-    steps = journal_steps(folder.private_path("releases.jsonl"))
+    steps = journal_steps(folder.private_path(ANSWERS))
     drawn = {draw for step in steps.values() for draw in step.draws}
     if sorted(steps) != list(range(len(lines))):
         yield f"the journal has {len(steps)} releases and the ledger {len(lines)}"
@@ -162,11 +167,11 @@ def _tell_again(
     kernel: OpeningKernel,
     progress: Progress,
 ) -> None:
-    method = registry.method(plan.method.name)
+    method = method_of(plan)
     tools = _tools(folder, plan, ledger, has_seeds=method.has_seeds)
     gathered = partial(people_of, plan, folder, tools, progress)
     seeding = None
-    if method.reads == "donors":
+    if method.has_donors:
         donors, corpus = donors_and_voters(plan, folder, corpus)
         seeding = open_door(folder, gathered(donors, DONORS), RoundedGaussian())
     people = gathered(corpus, EMBEDDINGS)

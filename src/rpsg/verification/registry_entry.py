@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from rpsg.domains import read_pack
 from rpsg.errors import RpsgError, VerificationError
 from rpsg.json_text import strict_json
-from rpsg.pipeline.publish import EVIDENCE, LEDGER, PACK, PLAN
 from rpsg.plan import resolve
 from rpsg.privacy.schema import ledger_schema, violations
 from rpsg.report.deployment import deployment
+from rpsg.storage.layout import EVIDENCE, LEDGER, PACK, PLAN
 from rpsg.storage.untrusted import copied, release_in
 
 if TYPE_CHECKING:

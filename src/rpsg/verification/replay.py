@@ -11,19 +11,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rpsg.errors import ModelError, UsageError, VerificationError
-from rpsg.methods.flows import flows_of
-from rpsg.methods.split import retell
-from rpsg.methods.tools import Job, Tools
+from rpsg.methods.base import Job, Tools
 from rpsg.models.by_digest import KNOWN, check_known
-from rpsg.pipeline.execute import Silent, load_tools
+from rpsg.pipeline.ledger_facts import sigma_told
+from rpsg.pipeline.made import Made
+from rpsg.pipeline.models_of_run import load_tools
 from rpsg.pipeline.private_data import NoQuestions, nobody
-from rpsg.pipeline.publish import TEXTS, Made
-from rpsg.pipeline.seeded_release import sigma_told
+from rpsg.pipeline.progress import Silent
 from rpsg.privacy.facts import Flow
 from rpsg.privacy.replay import ReplayKernel
 from rpsg.storage.cached_writer import ReplayWriter
-from rpsg.storage.failed_requests import FAILED, SettledWriter
-from rpsg.storage.public_vectors import VECTORS, PublicVectors, read_vectors
+from rpsg.storage.failed_requests import SettledWriter
+from rpsg.storage.layout import FAILED, TEXTS, VECTORS
+from rpsg.storage.public_vectors import PublicVectors, read_vectors
 from rpsg.verification.claimed import (
     check_amount,
     check_changed,
@@ -115,14 +115,14 @@ def _from_rows(claimed: Claimed, told: Progress) -> Made:
     check_changed(claimed)
     check_ways(claimed, tools)
     ledger = claimed.ledger
-    expected = flows_of(claimed.plan, tools)
+    expected = claimed.method.flows(claimed.plan, tools)
     flows = tuple(Flow(f["from"], f["to"], f["what"]) for f in ledger["non_dp_flows"])
     if flows != expected:
         raise VerificationError("The ways of private text in the ledger are not those of this plan.")
     kernel = None
-    if claimed.budget is not None:
+    if claimed.method.retell is not None:
         kernel = ReplayKernel(claimed.evidence, ledger)
-        retell(_job(claimed, tools, kernel, told), kernel, len(pool))
+        claimed.method.retell(_job(claimed, tools, kernel, told), kernel, len(pool))
     return Made(
         claimed.plan,
         claimed.pack,

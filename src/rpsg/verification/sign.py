@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 from rpsg.errors import RunError, VerificationError
 from rpsg.files import file_errors, private_dir, sync_dir, write_atomic
 from rpsg.json_text import strict_json
-from rpsg.pipeline.publish import LEDGER, PUBLIC_MODE, build_release
+from rpsg.pipeline.publish import build_release
+from rpsg.pipeline.release_files import PUBLIC_MODE
 from rpsg.privacy.facts import Free
 from rpsg.privacy.signing import SIGNATURE, private_key, signature_of, signer_of
+from rpsg.storage.layout import LEDGER, RUN
 from rpsg.storage.run_folder import locked
 from rpsg.storage.untrusted import copied
 from rpsg.verification.claimed import read_claimed
@@ -50,7 +52,7 @@ def publish(
         VerificationError: the release does not follow from its evidence; nothing is signed.
     """
     key = private_key(key_file)
-    if not (run / "run.json").is_file():
+    if not (run / RUN).is_file():
         raise RunError(f"{run} is no run folder.", hint="Name the folder that was given to rpsg run -o.")
     with locked(run):
         release = run / "release"

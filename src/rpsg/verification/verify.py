@@ -13,18 +13,8 @@ from typing import TYPE_CHECKING, Any
 from rpsg.errors import RpsgError, UsageError, VerificationError
 from rpsg.files import file_sha256
 from rpsg.json_text import strict_json
-from rpsg.pipeline.publish import (
-    CORPUS,
-    EVIDENCE,
-    LEDGER,
-    PARQUET,
-    PLAN,
-    build_release,
-    rows_of,
-    synthetic_texts,
-    write_rows,
-)
-from rpsg.pipeline.seeded_release import short_claim
+from rpsg.pipeline.publish import build_release
+from rpsg.pipeline.release_files import rows_of, synthetic_texts, write_rows
 from rpsg.plan import Plan, Server, read_toml, resolve
 from rpsg.privacy.checks import makes_dp_claim
 from rpsg.privacy.facts import Free
@@ -34,6 +24,7 @@ from rpsg.privacy.signing import SIGNATURE, is_signed, public_key
 from rpsg.privacy.verify import CANNOT_SHOW, verify_release
 from rpsg.results import Check, Verification
 from rpsg.storage.export import is_of_this_version, same_table
+from rpsg.storage.layout import CORPUS, EVIDENCE, LEDGER, PARQUET, PLAN
 from rpsg.storage.ownership import is_own
 from rpsg.storage.untrusted import copied, release_in
 from rpsg.verification.claimed import read_claimed
@@ -42,7 +33,7 @@ from rpsg.verification.replay import check_roles, made_again, written_again
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from rpsg.pipeline.publish import Made
+    from rpsg.pipeline.made import Made
     from rpsg.protocols import Progress
     from rpsg.records import Pool
     from rpsg.verification.claimed import Claimed
@@ -167,7 +158,7 @@ def _of_copy(
                 hint="Leave out --regenerate: everything but the rows is checked.",
             )
         cannot_show += FROM_SEEDS if claimed.method.has_seeds else ()
-        cannot_show += FROM_VOTERS if claimed.method.reads == "donors" else ()
+        cannot_show += FROM_VOTERS if claimed.method.has_donors else ()
         opened = (plan_to_open(release, claimed, models), models, plugins, progress)
         checks += _made_again(claimed, regenerate, *opened)
         cannot_show += (OTHER_PARQUET,) if _is_other_parquet(copy) else ()
@@ -277,7 +268,7 @@ def parquet_of(folder: Path, made: Made) -> bytes | None:
     file = folder / PARQUET
     if not file.is_file():
         return b""
-    rows = rows_of(made, short_claim(made) if made.is_seeded else "")
+    rows = rows_of(made)
     content = file.read_bytes()
     return content if same_table(content, rows) else None
 

@@ -1,4 +1,6 @@
-"""Who disappears: the noisy counts a run paid for beside what its corpus holds, value by value.
+"""Sentiments, lengths and other values: those of the texts beside real ones, and beside the noisy counts.
+
+Who disappears: the noisy counts a run paid for are laid beside what its corpus holds, value by value.
 
 Everything here is public: the counts are outputs of mechanisms that the ledger names. A value whose count
 is lost in the noise cannot be reproduced by anything that keeps the claim; this says which ones those are.
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rpsg.evaluation.inputs import UnavailableError
-from rpsg.evaluation.metrics.intervals import NORMAL, RESAMPLES, around
+from rpsg.evaluation.metrics.intervals import NORMAL, RESAMPLES, around, of_mean, of_share, resampled_means
 from rpsg.stages.presence import counted, is_seen
 from rpsg.stages.rng import stream
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from rpsg.evaluation.inputs import Inputs, Measure, NoisyCounts
 
     Floats = npt.NDArray[np.float64]
+    from rpsg.evaluation.inputs import Texts
 
 
 def attribute_coverage(inputs: Inputs) -> Measure:
@@ -124,3 +127,98 @@ def _rows(counts: Mapping[str, float], held: Counter[str], sigma: float) -> list
         }
         for value, count in sorted(counts.items(), key=lambda item: -item[1])
     ]
+
+
+#: Upper ends of the buckets, each about a third longer than the one before; fixed, so corpora compare.
+EDGES = (5, 10, 15, 20, 30, 40, 55, 75, 100, 135, 180, 240, 320, 430, 580, 780, 1050)
+
+
+def word_counts(corpus: Texts) -> Floats:
+    """Words of each text, shape (texts,)."""
+    return corpus.once("lengths", lambda: np.array([len(t.split()) for t in corpus.texts], np.float64))
+
+
+def length_mean(inputs: Inputs) -> Measure:
+    """Mean number of words."""
+    value, interval = of_mean(word_counts(inputs.corpus), inputs.seed, "length", 0.0)
+    return inputs.measured("length_mean", value, better=None, interval=interval, real=False)
+
+
+def length_distance(inputs: Inputs) -> Measure:
+    """Total variation between the two histograms of lengths, in [0, 1]."""
+    first, second = _buckets(inputs.corpus), _buckets(inputs.real)
+    value = total_variation(first.mean(axis=0), second.mean(axis=0))
+    spread = variation_error(first, second, inputs.seed, "length")
+    details = {
+        "up to words": list(EDGES),
+        "corpus": first.mean(axis=0).tolist(),
+        "real": second.mean(axis=0).tolist(),
+    }
+    interval = around(value, NORMAL * spread, 0.0, 1.0)
+    return inputs.measured("length_distance", value, better=False, interval=interval, details=details)
+
+
+def _buckets(corpus: Texts) -> Floats:
+    """One row for each text with a one in its bucket, shape (texts, buckets)."""
+    place = np.searchsorted(np.array(EDGES), word_counts(corpus), side="left")
+    return np.eye(len(EDGES) + 1)[place]
+
+
+def total_variation(first: Floats, second: Floats) -> float:
+    """Half the sum of absolute differences of two distributions; in [0, 1]."""
+    return float(0.5 * np.abs(first - second).sum())
+
+
+def variation_error(first: Floats, second: Floats, seed: int, purpose: str) -> float:
+    """The bootstrap's standard error of the total variation between the column means of one-hot rows."""
+    a = resampled_means(first, seed, f"{purpose} corpus")
+    b = resampled_means(second, seed, f"{purpose} real")
+    return float((0.5 * np.abs(a - b).sum(axis=1)).std())
+
+
+ATTRIBUTE = "sentiment"
+
+
+def sentiment_distance(inputs: Inputs) -> Measure:
+    """Total variation between the two distributions of the classifier's answers, in [0, 1]."""
+    values = inputs.models.sentiment.values
+    first, second = (_one_hot(side.sentiments, values) for side in (inputs.corpus, inputs.real))
+    value = total_variation(first.mean(axis=0), second.mean(axis=0))
+    spread = variation_error(first, second, inputs.seed, "sentiment")
+    shares = {
+        name: [float(side.mean(axis=0)[i]) for side in (first, second)] for i, name in enumerate(values)
+    }
+    return inputs.measured(
+        "sentiment_distance",
+        value,
+        better=False,
+        interval=around(value, NORMAL * spread, 0.0, 1.0),
+        model=inputs.models.sentiment.name,
+        details={"corpus, real": shares},
+    )
+
+
+def _one_hot(said: Sequence[str], values: Sequence[str]) -> npt.NDArray[np.float64]:
+    index = {value: i for i, value in enumerate(values)}
+    return np.eye(len(values))[[index[value] for value in said]]
+
+
+def sentiment_agreement(inputs: Inputs) -> Measure:
+    """Share of texts with the sentiment that their card asked for, as the classifier sees it."""
+    asked = [card.get(ATTRIBUTE) for card in inputs.corpus.cards or ()]
+    if not any(asked):
+        raise UnavailableError("No text says which sentiment it was written for.")
+    known = set(inputs.models.sentiment.values)
+    pairs = zip(asked, inputs.corpus.sentiments, strict=True)
+    agrees = np.array([wanted == found for wanted, found in pairs if wanted in known], np.float64)
+    if not len(agrees):
+        raise UnavailableError("The classifier knows none of the sentiments that the texts were written for.")
+    value, interval = of_share(agrees)
+    return inputs.measured(
+        "sentiment_agreement",
+        value,
+        better=True,
+        interval=interval,
+        real=False,
+        model=inputs.models.sentiment.name,
+    )

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.evaluation.inputs import UnavailableError
+from rpsg.evaluation.metrics.attributes import total_variation
 from rpsg.evaluation.metrics.buckets import buckets
 from rpsg.evaluation.metrics.diversity import MODEL
 from rpsg.evaluation.metrics.intervals import GROUPS, around_distance, around_root, groups
-from rpsg.evaluation.metrics.lengths import total_variation
 from rpsg.textstats.words import encode, words
 
 if TYPE_CHECKING:

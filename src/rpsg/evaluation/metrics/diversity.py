@@ -1,4 +1,4 @@
-"""Lexical quality: how many different words and n-grams, how rich a text, how hard to read.
+"""Lexical quality: how many different words and n-grams, how rich a text, how hard to read, self-BLEU.
 
 What real texts have is the aim, not the largest number: gibberish is very diverse.
 """
@@ -12,6 +12,7 @@ import numpy as np
 
 from rpsg.evaluation.inputs import UnavailableError
 from rpsg.evaluation.metrics.intervals import from_jackknife, groups, jackknife_error, of_mean
+from rpsg.textstats.self_bleu import scores_without
 from rpsg.textstats.words import encode, words
 
 if TYPE_CHECKING:
@@ -119,3 +120,18 @@ def _syllables(word: str) -> int:
     if word.endswith("e") and not word.endswith(("le", "ee")) and count > 1:
         count -= 1
     return max(1, count)
+
+
+def self_bleu(inputs: Inputs) -> Measure:
+    """The mean over texts; lower is more diverse. Without a group, there are fewer references."""
+    inputs.need(2, real=False)
+    texts = inputs.corpus.texts
+    group = groups(len(texts), inputs.seed, "self-BLEU")
+    scores = scores_without(texts, group)
+    value, interval = float(scores[0].mean()), None
+    if len(texts) > 2:
+        left = (scores[g + 1, group != g].mean() for g in range(len(scores) - 1))
+        interval = from_jackknife(value, jackknife_error(left), low=0.0, high=1.0)
+    return inputs.measured(
+        "self_bleu", value, better=False, interval=interval, real=False, model="words between spaces, 4-gram"
+    )

@@ -2,79 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from rpsg import registry
-from rpsg.methods.seeded import ALLOWED, HERE, carries
-from rpsg.methods.trial import TEXTS
+from rpsg.methods.base import method_of
 from rpsg.pipeline.cost import find_price, price_for, read_prices
 from rpsg.privacy import egress
-from rpsg.privacy.egress import EgressRule
 from rpsg.results import Forecast
-from rpsg.stages.cards import CardModel
-from rpsg.stages.prompts import candidate_request
-from rpsg.stages.rng import stream
-from rpsg.storage.limits import most_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rpsg.domains import Pack
+    from rpsg.methods.base import Workload
     from rpsg.plan import Plan
-    from rpsg.protocols import Request
     from rpsg.registry import Kind
 
-CHARACTERS_A_TOKEN = 4.2
-WORDS_TO_TOKENS = 1.35
-SAMPLE = 200
 #: Beginnings of names of models that are asked over a network, at the address in ``[server]``.
 SERVED = ("openai", "azure")
 PROVIDER = "the provider's own address"
 UNKNOWN_PLACE = "wherever its package runs it"
-
-
-@dataclass(frozen=True, slots=True)
-class Workload:
-    """Requests to be made and their tokens. ``computed_prompt`` has what many prompts share only once.
-
-    ``most_tokens`` are those of prompts and of texts; None where prompts have no bound that is public.
-    """
-
-    requests: int
-    prompt: int
-    computed_prompt: int
-    completion: int
-    most_requests: int
-    most_tokens: tuple[int, int] | None
-
-
-def workload(plan: Plan, pack: Pack, candidates: int) -> Workload:
-    """What the trial and the candidates will take, estimated from requests of cards that are drawn evenly."""
-    cards = CardModel.uniform(pack).draw(min(candidates, SAMPLE), stream(plan.generation.seed, "preview"))
-    requests = [candidate_request(pack, plan, card, i) for i, card in enumerate(cards)]
-    candidates += TEXTS  # those of the trial are like them
-    share = candidates / max(len(requests), 1)
-    last = sum(len(request.messages[-1].content) for request in requests) * share
-    shared = sum({request.messages[:-1]: _shared_length(request) for request in requests}.values())
-    words = sum((request.max_tokens - 16) / 1.7 for request in requests) * share
-    most = [most_of(request) for request in requests]
-    return Workload(
-        requests=candidates,
-        prompt=round((sum(map(_shared_length, requests)) * share + last) / CHARACTERS_A_TOKEN),
-        computed_prompt=round((shared + last) / CHARACTERS_A_TOKEN),
-        completion=round(words * WORDS_TO_TOKENS),
-        most_requests=candidates,
-        most_tokens=(
-            round(sum(one.prompt for one in most) * share),
-            round(sum(one.completion for one in most) * share),
-        ),
-    )
-
-
-def _shared_length(request: Request) -> int:
-    return sum(len(message.content) for message in request.messages[:-1])
 
 
 def forecasts(plan: Plan, work: Workload, seconds: float | None) -> tuple[Forecast, ...]:
@@ -129,29 +76,9 @@ def about_prices(plan: Plan) -> str:
     )
 
 
-def ways_of(plan: Plan, *, private: bool) -> tuple[EgressRule, ...]:
-    """Who is sent what by the plan's method; ``private`` says whether it has a privacy budget."""
-    method = registry.method(plan.method.name)
-    if not method.has_seeds:
-        return egress.rules(private=private)
-    raw = carries(plan) == "raw_private"
-    allowed = ALLOWED[plan.paper.remote] >= ALLOWED["records" if raw else "abstracts"]
-    prompts = "private texts, one in a prompt" if raw else "abstracts of private texts, one in a prompt"
-    unused = {"summariser"} if plan.paper.abstracter == "writer" else set()
-    unused |= {"surrogate"} if method.reads == "donors" else set()
-    return (
-        *(
-            EgressRule("seeding", role, "private", "here", sees)
-            for role, sees in HERE.items()
-            if role not in unused
-        ),
-        EgressRule("writing", "writer", "private", "anywhere" if allowed else "here", prompts),
-    )
-
-
-def refusals(plan: Plan, *, private: bool) -> Iterator[str]:
+def refusals(plan: Plan) -> Iterator[str]:
     """A sentence for each model that the run will refuse, because of where it runs."""
-    for way in ways_of(plan, private=private):
+    for way in method_of(plan).ways_of(plan):
         if way.place == "here" and place_of(plan, way.role) and not is_here(plan, way.role):
             yield (
                 f"The {way.role} would be sent {way.sees} at {place_of(plan, way.role)}. "

@@ -1,0 +1,76 @@
+"""What an evaluation can be told, in one list: the options of ``rpsg evaluate`` are made from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rpsg.evaluation.corpora import Source
+    from rpsg.protocols import Embedder
+
+
+def _option(option: str, about: str, *, kind: str = "str") -> dict[str, str]:
+    """The option that sets a field, as ``--seed N``; ``kind`` is how its value is typed."""
+    option, metavar = option.split()
+    return {"option": option, "metavar": metavar, "about": about, "kind": kind}
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationConfig:
+    """``corpus`` is a file of synthetic texts, a run folder, or rows; so is ``floor``.
+
+    Columns that are None are those of the run's plan, or "text" and none; the columns of synthetic files are
+    those of the real ones unless named. Without ``floor`` a run folder's own is written, unless
+    ``write_floor`` is false.
+    """
+
+    corpus: Source
+    real: Source | None = field(
+        default=None, metadata=_option("--real FILE", "Real texts to compare with.", kind="path")
+    )
+    train_real: Source | None = field(
+        default=None,
+        metadata=_option(
+            "--train-real FILE",
+            "Other real texts, for the ceiling; by default --real is split by person.",
+            kind="path",
+        ),
+    )
+    floor: Source | None = field(
+        default=None,
+        metadata=_option("--floor FILE", "Texts made without private data, to compare with.", kind="path"),
+    )
+    write_floor: bool = True
+    text: str | None = field(default=None, metadata=_option("--text COLUMN", "Column that holds the text."))
+    label: str | None = field(
+        default=None,
+        metadata=_option("--label COLUMN", "Column that holds a label, for the downstream task."),
+    )
+    user: str | None = field(
+        default=None, metadata=_option("--user COLUMN", "Column that names the person of each real text.")
+    )
+    synthetic_text: str | None = field(
+        default=None,
+        metadata=_option("--synthetic-text COLUMN", "As --text, in synthetic files, if it differs there."),
+    )
+    synthetic_label: str | None = field(
+        default=None,
+        metadata=_option("--synthetic-label COLUMN", "As --label, in synthetic files, if it differs there."),
+    )
+    metrics: tuple[str, ...] = field(
+        default=(),
+        metadata=_option("--metrics A,B,C", "Only these metrics. See: rpsg list metrics.", kind="list"),
+    )
+    embedder: str | Embedder | None = field(
+        default=None, metadata=_option("--embedder NAME", "The embedder; by default the run's, or minilm.")
+    )
+    language_model: str = field(
+        default="ngram",
+        metadata=_option(
+            "--language-model NAME", "ngram, or weights to fine-tune: a folder, or OWNER/REPO of a hub."
+        ),
+    )
+    seed: int = field(
+        default=0, metadata=_option("--seed N", "Decides splits, draws and resamples.", kind="int")
+    )

@@ -1,0 +1,249 @@
+"""What a method is, what it is handed, and how one is found by its name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rpsg import registry
+from rpsg.errors import UsageError
+from rpsg.privacy import egress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from rpsg.domains import Pack
+    from rpsg.plan import Plan
+    from rpsg.privacy.accounting import Budget
+    from rpsg.privacy.egress import EgressRule
+    from rpsg.privacy.facts import ClaimType, Flow
+    from rpsg.privacy.kernel import Releases
+    from rpsg.privacy.replay import ReplayKernel
+    from rpsg.privacy.unprotected_reads import UnprotectedReads
+    from rpsg.protocols import Classifier, Embedder, NoiseSource, Progress, Reads, Recogniser, Scorer, Writer
+    from rpsg.records import Pool
+    from rpsg.stages.abstraction import Summariser
+    from rpsg.stages.contributions import People
+    from rpsg.stages.surrogate import Surrogate
+    from rpsg.storage.checkpoints import StageCheckpoints
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The models of a run. The last three are for methods with private seeds."""
+
+    writer: Writer
+    embedder: Embedder
+    sentiment: Classifier
+    scorer: Scorer | None = None
+    recogniser: Recogniser | None = None
+    summariser: Summariser | None = None
+    surrogate: Surrogate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seeding:
+    """What a method with private seeds is handed besides: a door to the people who give seeds, a place to
+    keep its stages, and the noise of its choices.
+    """
+
+    door: UnprotectedReads
+    shelf: StageCheckpoints
+    noise: NoiseSource
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run, as a method sees it. ``key`` orders a person's own rows and phrases; it is secret."""
+
+    plan: Plan
+    pack: Pack
+    budget: Budget | None
+    people: People
+    kernel: Releases
+    tools: Tools
+    progress: Progress
+    key: bytes = b""
+    seeding: Seeding | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """How much a run asks of its writer, to write ``candidates`` texts to choose from.
+
+    Tokens that many prompts begin with count once in ``computed_prompt``.
+
+    ``most_tokens`` are the most that prompts and texts can take; None where no public bound exists.
+    """
+
+    candidates: int
+    requests: int
+    prompt: int
+    computed_prompt: int
+    completion: int
+    most_requests: int
+    most_tokens: tuple[int, int] | None
+
+
+def _nothing_to_check(plan: Plan) -> None: ...
+
+
+def _no_models(plan: Plan) -> Mapping[str, Callable[[], Any]]:  # noqa: ARG001  # the signature of all such functions
+    return {}
+
+
+def _no_flows(plan: Plan, tools: Tools) -> tuple[Flow, ...]:  # noqa: ARG001  # as above
+    return ()
+
+
+def _no_words(plan: Plan) -> tuple[str, ...]:  # noqa: ARG001  # as above
+    return ()
+
+
+def _everybody(plan: Plan) -> int | None:
+    return plan.privacy.n_public
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A way to make a synthetic corpus, with all that the rest of RPSG has to know about it.
+
+    ``reads`` decides what the method is given and what its release may claim. It has no default: a method
+    that does not say what it reads is refused.
+
+        nothing          public inputs alone; it is given neither the data nor their path
+        noisy_answers    the kernel's noisy answers alone; the release claims differential privacy
+        donors           records of donors as seeds, and noisy answers about everybody else, the voters
+        records          private records themselves; the release claims nothing
+
+    Attributes:
+        name: what is typed after ``--method``.
+        about: one line about it.
+        reads: one of the four words above.
+        synthesize: the method itself.
+        budget: what a run spends; methods that get noisy answers have one, and no others do.
+        sections: sections of the plan that this method reads and most others do not: "paper", "split".
+        untold: settings ("section.key") that it does not read, so that its releases do not tell them.
+        check: raises UsageError for a plan that asks for something this method cannot do.
+        models: how to make the models it needs beside writer, embedder, sentiment and scorer, by the names
+            of ``Tools``.
+        ways: which model is sent what, and whether it must be on this machine. By default a method that
+            reads nothing may send its public prompts anywhere, one that gets noisy answers only prompts made
+            from them, and any other nothing at all.
+        flows: the ways by which private text reaches the release without a mechanism.
+        workload: how much a run will ask of its writer.
+        people: how many people can be asked, where the plan declares their number.
+        explain: sentences for ``rpsg plan`` about how this method works with the plan.
+        cautions: sentences about what is not guarded, or has no effect.
+        retell: asks again what was asked of the voters, from the evidence of a release with so many rows;
+            for methods with donors, whose texts nobody else can make again.
+
+    Raises:
+        ValueError: ``reads`` is none of the four, or there is a budget without noisy answers, or none with
+            them, or voters whose answers cannot be asked for again.
+    """
+
+    name: str
+    about: str
+    reads: Reads
+    synthesize: Callable[[Job], Pool]
+    budget: Callable[[Plan, Pack], Budget] | None = None
+    sections: frozenset[str] = frozenset()
+    untold: frozenset[str] = frozenset()
+    check: Callable[[Plan], None] = _nothing_to_check
+    models: Callable[[Plan], Mapping[str, Callable[[], Any]]] = _no_models
+    ways: Callable[[Plan], tuple[EgressRule, ...]] | None = None
+    flows: Callable[[Plan, Tools], tuple[Flow, ...]] = _no_flows
+    workload: Callable[[Plan, Pack], Workload] | None = None
+    people: Callable[[Plan], int | None] = _everybody
+    explain: Callable[[Plan, Pack], tuple[str, ...]] | None = None
+    cautions: Callable[[Plan], tuple[str, ...]] = _no_words
+    retell: Callable[[Job, ReplayKernel, int], None] | None = None
+
+    def __post_init__(self) -> None:
+        if self.reads not in {"nothing", "noisy_answers", "donors", "records"}:
+            raise ValueError(f"a method cannot read {self.reads!r}")
+        if (self.budget is not None) != (self.reads in {"noisy_answers", "donors"}):
+            raise ValueError("a method has a budget if it gets noisy answers, and only then")
+        if self.has_donors and self.retell is None:
+            raise ValueError("a method with donors says how its voters' answers are asked for again")
+
+    @property
+    def claim(self) -> ClaimType:
+        """What its releases claim."""
+        claims: Mapping[Reads, ClaimType] = {
+            "nothing": "no_private_data",
+            "noisy_answers": "end_to_end_dp",
+            "donors": "voters_only_dp",
+            "records": "no_formal_guarantee",
+        }
+        return claims[self.reads]
+
+    @property
+    def reads_private(self) -> bool:
+        """Whether it is given private data at all, be it through noise."""
+        return self.reads != "nothing"
+
+    @property
+    def has_seeds(self) -> bool:
+        """Whether private records, everybody's or those of donors, are its seeds."""
+        return self.reads in {"donors", "records"}
+
+    @property
+    def has_donors(self) -> bool:
+        """Whether people are parted into donors and voters before anything is read."""
+        return self.reads == "donors"
+
+    def ways_of(self, plan: Plan) -> tuple[EgressRule, ...]:
+        """Which model is sent what under this plan, in the order in which tables show it."""
+        if self.ways is not None:
+            return self.ways(plan)
+        defaults: Mapping[str, tuple[EgressRule, ...]] = {
+            "nothing": egress.PUBLIC,
+            "noisy_answers": egress.STRICT,
+        }
+        return defaults.get(self.reads, egress.NOWHERE)
+
+
+def find_method(name: str) -> Method:
+    """The method called ``name``.
+
+    Raises:
+        UsageError: there is none, or one from another package does not declare what it reads.
+    """
+    found = registry.find("methods", name)
+    if not isinstance(found, Method):
+        raise UsageError(
+            f"The method {name!r} does not declare what it reads, so nothing can be said about its release.",
+            hint="Its entry point must lead to a rpsg.methods.base.Method, which has to name what it reads: "
+            '"nothing", "noisy_answers", "donors" or "records".',
+        )
+    if found.name != name:
+        raise UsageError(
+            f"The method {name!r} calls itself {found.name!r}, so its ledger would name another method.",
+            hint="Give its entry point and its Method the same name.",
+        )
+    return found
+
+
+def cautions_of(plan: Plan) -> tuple[str, ...]:
+    """What somebody should know before a run of this plan: what is not guarded, and what has no effect."""
+    method = method_of(plan)
+    if method.budget is None or plan.data.unusable == "drop":
+        return method.cautions(plan)
+    one_row = (
+        'With [data] unusable = "refuse" a single row decides whether there is a release, and the claim says '
+        'that it does not cover this. "drop" leaves such rows out; `rpsg check` shows them to you alone.'
+    )
+    return (one_row, *method.cautions(plan))
+
+
+def method_of(plan: Plan) -> Method:
+    """The plan's method; errors as for ``find_method``."""
+    return find_method(plan.method.name)
+
+
+def budget_of(plan: Plan, pack: Pack) -> Budget | None:
+    """What the method spends; None for one that reads no private data, or claims nothing."""
+    budget = method_of(plan).budget
+    return None if budget is None else budget(plan, pack)

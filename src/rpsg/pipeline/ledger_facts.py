@@ -1,0 +1,117 @@
+"""What the ledger of a release says about it, besides what the kernel has charged.
+
+In a release that was made from private seeds no prompt and no reply is told, because all of that was made
+from private texts, so nobody but the operator can derive the corpus again. Every row carries the claim with
+it. How many texts are left is there to count; in split mode the ledger also tells how many candidates, all
+of them made from donors, the voters were asked about.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any, Literal
+
+from rpsg.methods.budget import noise_decides
+from rpsg.methods.seeded import sums_up
+from rpsg.models.catalog import licence_of
+from rpsg.pipeline.made import roles
+from rpsg.privacy.cautions import counted_units
+from rpsg.privacy.checks import row_claim
+from rpsg.privacy.claims import PrivacyUnit, paper_claim_text
+from rpsg.privacy.egress import host_of
+from rpsg.privacy.facts import Egress, Facts, Output, PublicInput
+from rpsg.privacy.sources import supports_claims
+from rpsg.storage.layout import CHANGED, EVIDENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from rpsg.pipeline.made import Made
+
+_SIGMA = re.compile(r"Gaussian noise of standard deviation ([0-9][0-9.e+-]{0,20}); this")
+
+
+def ledger_facts(made: Made, outputs: Mapping[str, str]) -> Facts:
+    """All that a ledger tells of a release; ``outputs`` are the SHA-256 of its files by name."""
+    plan, method = made.plan, made.method
+    texts, counted = len(made.pool.alive()), counted_units(made.performed, made.evidence)
+    return Facts(
+        reads=method.reads,
+        method=method.name,
+        claim=method.claim,
+        unit=PrivacyUnit(
+            plan.unit,
+            plan.privacy.adjacency,
+            plan.records_per_unit,
+            "none_asserted_by_user" if method.reads == "records" else "random_subset_csprng",
+            seed_units_disjoint_from_voters=True if method.has_donors else None,
+            unusable_rows=plan.data.unusable,
+        ),
+        outputs=tuple(Output(name, sha, texts) for name, sha in sorted(outputs.items())),
+        generation_seed=plan.generation.seed,
+        public_inputs=(*_public_inputs(made), *_changed_inputs(outputs)),
+        egress=tuple(_egress(made)),
+        flows=made.flows,
+        claim_words=_claim_words(made) if method.claim == "no_formal_guarantee" else "",
+        noise_source=made.noise,
+        in_the_clear=plan.vault.key == "none",
+        n_public=plan.privacy.n_public,
+        counted=counted,
+        noise_decides=noise_decides(plan, made.pack, made.budget, counted),
+    )
+
+
+def short_claim(made: Made) -> str:
+    """One sentence that goes with every row made from private seeds."""
+    claim: Any = made.method.claim
+    return row_claim(claim, testing=not supports_claims(made.noise))
+
+
+def _egress(made: Made) -> Iterator[Egress]:
+    """Which model was sent what; those that a ledger lists."""
+    models: Mapping[str, Any] = roles(made.tools)
+    for way in made.method.ways_of(made.plan):
+        model = models.get(way.role)
+        if way.carries is not None and model is not None:
+            yield Egress(model.endpoint, way.carries, model.name)
+
+
+def _claim_words(made: Made) -> str:
+    """The sentences of a run that claims nothing."""
+    where = f"{made.tools.writer.name} on {host_of(made.tools.writer)}"
+    sent: Literal["The text", "Abstracted text"] = "The text" if sums_up(made.plan) else "Abstracted text"
+    return paper_claim_text(made.sigma, where, "not run", sent)
+
+
+def _public_inputs(made: Made) -> Iterator[PublicInput]:
+    plan, pack, tools, method = made.plan, made.pack, made.tools, made.method
+    yield PublicInput(f"domain pack {pack.name}", "schema and prompts", pack.sha256)
+    if method.has_seeds:
+        yield PublicInput("prompts", "all prompts as they were used", pack.prompts_sha256)
+    yield PublicInput("about", "one line about the corpus, in the prompts")
+    budget = "" if method.claim == "no_formal_guarantee" else "epsilon, delta, "
+    yield PublicInput(f"{budget}size and method", "fixed in the plan, not computed from the data")
+    licence = licence_of(plan.models.writer) or "not known here"
+    yield PublicInput(tools.writer.name, f"writer; licence: {licence}", declared_by="plan")
+    embedder = "embedder" if method.has_seeds else "embedder of private texts and drafts"
+    yield PublicInput(tools.embedder.name, embedder, declared_by="plan")
+    yield PublicInput(tools.sentiment.name, "sentiment classifier", declared_by="plan")
+    if plan.data.labels:
+        yield PublicInput("labels", "declared label values")
+    if plan.privacy.n_public is not None:
+        yield PublicInput("n_public", "declared number of people")
+
+
+def _changed_inputs(outputs: Mapping[str, str]) -> Iterator[PublicInput]:
+    """A line where the evidence says that writer or prompts were changed after the first noisy answers."""
+    if f"{EVIDENCE}/{CHANGED}" in outputs:
+        role = "changed after the first noisy answers, before any vote, without looking at the private data"
+        yield PublicInput("writer, prompts or settings of generation", role)
+
+
+def sigma_told(words: str) -> float:
+    """The noise of the choice, as the words of a release that claims nothing tell it; 0 where they do not."""
+    found = _SIGMA.search(words)
+    value = float(found.group(1)) if found else 0.0
+    return value if math.isfinite(value) else 0.0

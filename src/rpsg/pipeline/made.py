@@ -1,0 +1,78 @@
+"""All that a release is built from, gathered by a run or derived from a release."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING
+
+from rpsg.methods.base import method_of
+from rpsg.plan import resolve
+from rpsg.privacy.egress import egress_table, host_of
+from rpsg.release.public_plan import public_toml
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+    from pathlib import Path
+
+    from rpsg.domains import Pack
+    from rpsg.methods.base import Method, Tools
+    from rpsg.plan import Plan
+    from rpsg.privacy.accounting import Budget
+    from rpsg.privacy.egress import EgressRecord
+    from rpsg.privacy.facts import Flow
+    from rpsg.privacy.kernel import Performed
+    from rpsg.protocols import Reply
+    from rpsg.records import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """All that a release is built from: public settings, models by name, and what a run made with them.
+
+    ``plan`` is the public plan, as ``evidence/plan.toml`` tells it. Of ``tools`` only names and places are
+    used. ``evidence`` is the folder with the noisy vectors and the pack; ``replies`` are those of the writer
+    that the corpus was made from, by their keys, ``failed`` the keys of texts that it could not write, and
+    ``vectors`` the rounded embeddings of its texts: all are empty where prompts held private text.
+    ``earlier`` are the requests, by host and model, to writers that were changed for this one. ``noise`` is
+    the source of noise, ``sigma`` the noise of a choice that bounds nothing, and ``flows`` the ways of
+    private text, for methods with private seeds.
+    """
+
+    plan: Plan
+    pack: Pack
+    budget: Budget | None
+    pool: Pool
+    tools: Tools
+    evidence: Path
+    performed: Performed | None = None
+    replies: Iterable[tuple[str, Reply]] = ()
+    vectors: bytes = b""
+    failed: Collection[str] = ()
+    asked: int = 0
+    earlier: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    noise: str = ""
+    sigma: float = 0.0
+    flows: tuple[Flow, ...] = ()
+
+    @property
+    def method(self) -> Method:
+        return method_of(self.plan)
+
+    @property
+    def seen(self) -> list[EgressRecord]:
+        """What each host saw. How many requests there were is private where they held private text."""
+        ways, models, writer = self.method.ways_of(self.plan), roles(self.tools), self.tools.writer
+        if self.method.has_seeds:
+            return egress_table(ways, models)
+        return egress_table(ways, models, {**self.earlier, (host_of(writer), writer.name): self.asked})
+
+
+def roles(tools: Tools) -> dict[str, object]:
+    """The models of a run by the roles that tables of who is sent what have for them."""
+    return {field.name: getattr(tools, field.name) for field in fields(tools)}
+
+
+def public_plan(plan: Plan, pack: Pack) -> Plan:
+    """The plan as a release tells it: without places, and without what its method does not read."""
+    return resolve(tomllib.loads(public_toml(plan, pack, method_of(plan))))

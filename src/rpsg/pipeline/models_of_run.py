@@ -1,0 +1,127 @@
+"""The models of a run: loaded by their names, and the writer behind the store of calls and the limits."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from rpsg import registry
+from rpsg.methods.base import Tools, method_of
+from rpsg.methods.seed_steps import ATTEMPT
+from rpsg.pipeline.cost import price_for
+from rpsg.privacy import egress
+from rpsg.storage.cached_writer import CachedWriter
+from rpsg.storage.call_store import CallStore
+from rpsg.storage.layout import CALLS, FAILED
+from rpsg.storage.limits import Meter, Price
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rpsg.domains import Pack
+    from rpsg.pipeline.progress import Stopwatch
+    from rpsg.plan import Plan
+    from rpsg.protocols import Progress, Writer
+    from rpsg.storage.run_folder import RunFolder
+
+
+def load_tools(plan: Plan, writer: Writer | None = None) -> Tools:
+    """The models of a plan, by name, from the registry; ``writer`` stands in for the plan's."""
+    models = plan.models
+    embedder = registry.embedder(models.embedder, threads=models.threads, server=plan.server)
+    return Tools(
+        writer=writer
+        or registry.writer(
+            models.writer,
+            slots=models.slots,
+            threads=models.threads,
+            context=models.context,
+            form=models.form,
+            server=plan.server,
+        ),
+        embedder=embedder,
+        sentiment=registry.sentiment(embedder, models.sentiment, threads=models.threads),
+        scorer=registry.scorer(models.scorer, threads=models.threads) if models.scorer else None,
+        **{role: make() for role, make in method_of(plan).models(plan).items()},
+    )
+
+
+def fingerprint(plan: Plan, pack: Pack, tools: Tools) -> str:
+    """What the run folder is bound to: the plan, the pack and the models, by content."""
+    more = (tools.recogniser, tools.summariser, tools.surrogate)
+    mine = {
+        role: model.name
+        for role, model in zip(("recogniser", "summariser", "surrogate"), more, strict=True)
+        if model is not None
+    }
+    if method_of(plan).has_seeds:
+        mine["prompts"] = pack.prompts_sha256
+    return plan.fingerprint(
+        **mine,
+        pack=pack.sha256,
+        writer=tools.writer.name,
+        embedder=tools.embedder.name,
+        sentiment=tools.sentiment.name,
+        scorer=tools.scorer.name if tools.scorer else "",
+    )
+
+
+def questions(plan: Plan, pack: Pack, tools: Tools) -> str:
+    """What the noisy answers of a run depend on before votes are drawn: all but writer and prompts."""
+    return plan.questions(
+        schema=pack.schema_sha256, embedder=tools.embedder.name, sentiment=tools.sentiment.name
+    )
+
+
+def failed_texts(folder: RunFolder, calls: CallStore) -> Path:
+    """Where the keys of texts are kept that failed for good; beside the store of calls."""
+    return folder.private_path(FAILED) if calls.is_private else folder.evidence_path(FAILED)
+
+
+def writer_over(
+    plan: Plan, folder: RunFolder, tools: Tools, calls: CallStore, price: Price, watch: Stopwatch
+) -> CachedWriter:
+    """The writer behind the store of calls and the plan's limits."""
+    return CachedWriter(
+        tools.writer,
+        calls,
+        meter=Meter(plan.limits, [calls], price),
+        stage=lambda: watch.stage.partition(ATTEMPT)[0],  # how often is private
+        sending=partial(note_sending, folder, tools.writer),
+        at_once=plan.server.concurrency,
+    )
+
+
+def open_calls(plan: Plan, folder: RunFolder) -> CallStore:
+    """The store of what the writer said; in the private folder where prompts hold private text."""
+    if method_of(plan).has_seeds:
+        vault = folder.vault
+        return CallStore(folder.private_path(CALLS), key=vault.run_key, seal=vault.texts("calls"))
+    return CallStore(folder.evidence_path(CALLS))
+
+
+def price_of(plan: Plan, writer: Writer) -> Price:
+    """What the writer costs; UsageError when the plan limits the cost and the price is not known."""
+    limits = plan.limits
+    return price_for(
+        plan.models.writer,
+        here=egress.is_here(writer),
+        prices=limits.prices,
+        needed=limits.cost is not None,
+    )
+
+
+def note_sending(folder: RunFolder, writer: Writer, stage: str, requests: int | None) -> None:
+    """Note in the journal who is about to be sent how many requests; private ones once a stage, uncounted."""
+    facts: dict[str, object] = {"stage": stage, "host": egress.host_of(writer), "model": writer.name}
+    if requests is None and any(facts.items() <= e.items() for e in folder.journal.events("sending")):
+        return
+    if requests is not None:
+        facts["requests"] = requests
+    folder.journal.append("sending", **facts)
+
+
+def tell_learned(writer: Writer, progress: Progress) -> None:
+    """Say what the writer's server refused, and was therefore asked without: settings that had no effect."""
+    if learned := getattr(writer, "learned", ()):
+        progress.note(f"The server refused some settings and was asked with: {'; '.join(learned)}.")

@@ -1,0 +1,136 @@
+"""The files of a release, each written from what it was made from: corpus, evidence, tables, words."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, replace
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from rpsg.files import file_sha256, write_atomic
+from rpsg.pipeline.ledger_facts import short_claim
+from rpsg.release.history import write_lives
+from rpsg.release.public_plan import told_toml
+from rpsg.report.croissant import FORMATS, croissant, write_croissant
+from rpsg.report.summary import Facts, card, summary
+from rpsg.storage.cached_writer import write_replies
+from rpsg.storage.export import SyntheticText, write_corpus
+from rpsg.storage.layout import (
+    CANDIDATES,
+    CARD,
+    CHANGED,
+    EGRESS,
+    EVIDENCE,
+    FAILED,
+    PACK,
+    PARQUET,
+    PLAN,
+    SUMMARY,
+    TEXTS,
+    VECTORS,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from rpsg.pipeline.made import Made
+    from rpsg.privacy.egress import EgressRecord
+    from rpsg.records import Candidate, Pool
+    from rpsg.storage.export import ExportFormat
+
+PUBLIC_MODE = 0o644
+
+
+def synthetic_texts(pool: Pool) -> list[SyntheticText]:
+    """The living texts as rows of the release: the label apart, the other card values as attributes."""
+    return [_row(candidate) for candidate in pool.alive()]
+
+
+def _row(candidate: Candidate) -> SyntheticText:
+    values = dict(candidate.card.values)
+    label = values.pop("label", None)
+    return SyntheticText(candidate.id, candidate.text, label, values)
+
+
+def rows_of(made: Made) -> list[SyntheticText]:
+    """The rows of the release. Those from private seeds carry the claim and are numbered anew: gaps in the
+    numbers would tell what was dropped.
+    """
+    rows = synthetic_texts(made.pool)
+    if not made.method.has_seeds:
+        return rows
+    claim = short_claim(made)
+    return [replace(row, id=place, claim=claim) for place, row in enumerate(rows)]
+
+
+def write_rows(folder: Path, rows: Sequence[SyntheticText], parquet: bytes | None = None) -> dict[str, str]:
+    """Write the corpus in every format that can be written here; SHA-256 by file name."""
+    formats: list[ExportFormat] = ["jsonl", "csv"]
+    if parquet is None and find_spec("pyarrow") is not None:
+        formats.append("parquet")
+    written = write_corpus(folder, rows, formats)
+    if parquet:
+        written[PARQUET] = write_atomic(folder / PARQUET, parquet)
+    return written
+
+
+def write_evidence(target: Path, made: Made) -> dict[str, str]:
+    """Write what a replay needs: noisy counts, plan, pack, the writer's replies, what failed, and the lives.
+
+    Gives SHA-256 by name of the files that the ledger does not name otherwise. Where texts were made from
+    private records, no reply and no life of a text is told.
+    """
+    target.mkdir()
+    for file in (*sorted(made.evidence.glob("release-*.json")), *made.evidence.glob(CHANGED)):
+        shutil.copyfile(file, target / file.name)
+    shutil.copytree(made.evidence / PACK, target / PACK)
+    told = told_toml(made.plan, made.method)
+    written = {PLAN: write_atomic(target / PLAN, told.encode(), PUBLIC_MODE)}
+    if not made.method.has_seeds:
+        written[TEXTS] = write_replies(target / TEXTS, made.replies)
+        written[VECTORS] = write_atomic(target / VECTORS, made.vectors, PUBLIC_MODE)
+        written[CANDIDATES] = write_lives(target / CANDIDATES, made.pool)
+    if made.failed:
+        written[FAILED] = write_atomic(
+            target / FAILED, "".join(f"{k}\n" for k in sorted(made.failed)).encode()
+        )
+    if (target / CHANGED).exists():
+        written[CHANGED] = file_sha256(target / CHANGED)
+    return {f"{EVIDENCE}/{name}": sha for name, sha in written.items()}
+
+
+def write_egress(folder: Path, seen: Sequence[EgressRecord]) -> str:
+    """Write which host saw what; gives the SHA-256 of the file."""
+    lines = [{k: v for k, v in asdict(line).items() if v not in (None, "")} for line in seen]
+    return write_atomic(folder / EGRESS, pretty_json({"format": "rpsg-egress/1", "seen": lines}), PUBLIC_MODE)
+
+
+def write_metadata(folder: Path, made: Made, outputs: Mapping[str, str]) -> str:
+    """Write what loaders read about the corpus; gives the SHA-256 of the file."""
+    files = {name: sha for name, sha in outputs.items() if name in FORMATS}
+    attributes = sorted({name for c in made.pool.alive() for name in c.card.values} - {"label"})
+    about = made.plan.corpus.about or made.pack.about
+    label, seeded = any("label" in c.card.values for c in made.pool.alive()), made.method.has_seeds
+    told = croissant(
+        about,
+        files,
+        attributes,
+        label=label,
+        seeded=seeded,
+        license_name=made.plan.corpus.license,
+        language=made.pack.language,
+    )
+    return write_croissant(folder, told)
+
+
+def write_words(folder: Path, facts: Facts) -> dict[str, str]:
+    """The summary and the data set's card; SHA-256 by file name."""
+    words = {SUMMARY: summary(facts), CARD: card(facts)}
+    return {name: write_atomic(folder / name, told.encode(), PUBLIC_MODE) for name, told in words.items()}
+
+
+def pretty_json(value: Mapping[str, Any]) -> bytes:
+    """JSON as the files of a release have it, one value a line."""
+    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()

@@ -1,0 +1,90 @@
+"""From layered settings to a checked plan: defaults < file < ``RPSG_*`` environment < options."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from rpsg.errors import UsageError
+from rpsg.plan.plan import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pydantic_core import ErrorDetails
+
+_WORD = re.compile(r"\w{1,40}")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The settings of an ``rpsg.toml``, not yet checked."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"There is no plan file {path}.", hint="Write one with: rpsg init") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not valid TOML: {error}") from None
+
+
+def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Later layers win, key by key; a None in a layer says nothing."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            if isinstance(value, Mapping):
+                merged[key] = merge(merged.get(key, {}), value)
+            elif value is not None:
+                merged[key] = value
+    return merged
+
+
+def resolve(*layers: Mapping[str, Any]) -> Plan:
+    """A checked plan from layered settings; UsageError names the key and what is allowed, never the value."""
+    for layer in layers:
+        if not isinstance(layer, Mapping):
+            raise UsageError(
+                f"Settings are given as a dictionary of sections, and this is a {type(layer).__name__}.",
+                hint='For instance: {"data": {"path": "notes.csv", "text": "note"}}',
+            )
+    try:
+        return Plan.model_validate(merge(*layers))
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+        problems = "; ".join(_problem(item) for item in details)
+    # Raised out here, so that the error does not lead to the other one, which holds all that was given.
+    raise UsageError(f"The plan does not hold together. {problems}.")
+
+
+def _problem(item: ErrorDetails) -> str:
+    where = ".".join(_key(part) for part in item["loc"]) or "plan"
+    if item["type"] == "extra_forbidden":
+        return f"{where}: there is no such setting; {_meant(item['loc'])}"
+    return f"{where}: {item['msg'].removeprefix('Value error, ').removesuffix('.')}"
+
+
+def _key(part: int | str) -> str:
+    """A key as it may be repeated: what is no word of a plan may be text that came to a wrong place."""
+    return str(part) if _WORD.fullmatch(str(part)) else "(something that is no name)"
+
+
+def _names_in(section: str) -> tuple[str, ...]:
+    """The settings of a section of the plan."""
+    return tuple(getattr(Plan.model_fields[section].annotation, "model_fields", ()))
+
+
+def _meant(path: Sequence[int | str]) -> str:
+    """The setting that was meant, or all there are beside it."""
+    if len(path) == 1 and (sections := [s for s in Plan.model_fields if path[0] in _names_in(s)]):
+        return f"perhaps {' or '.join(f'{section}.{path[0]}' for section in sections)} is meant"
+    section: Any = Plan
+    for part in path[:-1]:
+        section = section.model_fields[part].annotation
+    names = list(section.model_fields)
+    near = get_close_matches(str(path[-1]), names, n=1)
+    return f"perhaps {near[0]!r} is meant" if near else f"there are {', '.join(names)}"

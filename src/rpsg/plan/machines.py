@@ -1,0 +1,170 @@
+"""The sections of the plan about models, servers, limits, sampling and keys."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from rpsg.plan.setting import Name, Section, setting
+
+
+class Models(Section):
+    """Which models write and compare: by name, path or hub id.
+
+    On a server ``form`` decides which API is used, whatever ``api`` of ``[server]`` says.
+    """
+
+    panel: ClassVar[str] = "Models and speed"
+    writer: str = setting(
+        "gemma-3-270m",
+        "Model that writes: a name, or the path of its weights. See: rpsg list writers.",
+        option="--writer NAME",
+        only_generation=True,
+    )
+    embedder: str = setting(
+        "minilm", "Model that compares texts. See: rpsg list embedders.", option="--embedder NAME"
+    )
+    scorer: str | None = setting(
+        None, "Model that scores how natural a text is. See: rpsg list scorers.", only_generation=True
+    )
+    sentiment: str | None = setting(
+        None,
+        "Sentiment classifier; by default one that fits the embedder. See: rpsg list classifiers.",
+        option="--sentiment NAME",
+    )
+    slots: int | None = setting(
+        None,
+        "How many texts a local model writes at the same time.",
+        option="--slots N",
+        identity=False,
+        ge=1,
+        le=256,
+    )
+    threads: int | None = setting(
+        None, "Processor threads that local models use.", option="--threads N", identity=False, ge=1, le=256
+    )
+    context: int = setting(
+        2048,
+        "Tokens that a local writer can hold; a server has its own limit.",
+        only_generation=True,
+        ge=256,
+        le=131072,
+    )
+    form: Literal["auto", "chat", "text"] = setting(
+        "auto",
+        "How the writer is prompted: chat, text (a document to continue) or auto (as suits its weights).",
+        only_generation=True,
+    )
+
+
+class Server(Section):
+    """The server of a writer or embedder that is named openai:MODEL or azure:DEPLOYMENT.
+
+    The host of the server is part of the writer's name, and so of the run's identity.
+
+    A loopback address does not prove that a server runs on this machine: a tunnel or a proxy looks the same.
+    So without ``this_machine`` no private text is sent to it.
+    """
+
+    panel: ClassVar[str] = "Models and speed"
+    only_generation: ClassVar[bool] = True
+    base_url: str = setting(
+        "",
+        "Server of openai:MODEL, as in http://127.0.0.1:11434/v1. Empty: https://api.openai.com/v1.",
+        option="--base-url URL",
+        identity=False,
+    )
+    this_machine: bool = setting(
+        default=False,
+        about="Your word that the server runs here, not behind a tunnel or a proxy to another machine.",
+    )
+    key_env: str = setting(
+        "OPENAI_API_KEY",
+        "Environment variable that holds the key. The key itself is never written into a plan.",
+        identity=False,
+    )
+    api: Literal["chat", "completions"] = setting("chat", "Which API to use: chat or completions.")
+    api_version: str = setting("", "Version of the API, for Azure.")
+    organization: str = setting("", "Sent as the header OpenAI-Organization.", identity=False)
+    project: str = setting("", "Sent as the header OpenAI-Project.", identity=False)
+    concurrency: int = setting(
+        64, "The most requests at once; fewer while the server is slow.", identity=False, ge=1, le=4096
+    )
+    timeout: float = setting(300.0, "Seconds that one request may take.", identity=False, gt=0)
+    retries: int = setting(
+        6, "How often a request without an answer is sent again.", identity=False, ge=0, le=100
+    )
+
+
+class Limits(Section):
+    """Caps on what the writer may use. At a cap the run stops cleanly; raise the cap to resume it."""
+
+    panel: ClassVar[str] = "Limits (a run stops cleanly at one; raise it to resume)"
+    tokens: int | None = setting(
+        None,
+        "The most tokens that the writer may use, prompts and texts together.",
+        option="--max-tokens N",
+        identity=False,
+        ge=1,
+    )
+    requests: int | None = setting(
+        None,
+        "The most requests that the writer may be sent.",
+        option="--max-requests N",
+        identity=False,
+        ge=1,
+    )
+    cost: float | None = setting(
+        None,
+        "The most money that the writer may cost, in the currency of the table of prices.",
+        option="--max-cost X",
+        identity=False,
+        gt=0,
+    )
+    seconds: float | None = setting(
+        None, "The most seconds that writing may take.", option="--max-seconds S", identity=False, gt=0
+    )
+    prices: Name = setting(
+        "",
+        "A file with the prices of models. RPSG comes with no provider's prices.",
+        option="--prices FILE",
+        identity=False,
+    )
+
+
+class Generation(Section):
+    """The public random stream of prompts and sampling. It never touches the noise.
+
+    A prompt shows those of the pack's ``examples`` whose length is nearest to the wanted one, and fewer if
+    they would fill the context.
+    """
+
+    panel: ClassVar[str] = "The method"
+    only_generation: ClassVar[bool] = True
+    seed: int = setting(
+        0, "Seed of prompts and sampling; the noise never has one.", option="--seed N", ge=0, lt=2**63
+    )
+    temperature: float | None = setting(
+        None, "Sampling temperature; by default the pack's, or the paper's.", gt=0, le=2
+    )
+    top_p: float | None = setting(
+        None,
+        "Share of probability that sampling draws from; by default the pack's, or the paper's.",
+        gt=0,
+        le=1,
+    )
+    examples: int = setting(4, "How many of the pack's invented examples a prompt shows.", ge=0, le=20)
+
+
+class Vault(Section):
+    """How a run's private files are encrypted on this machine.
+
+    "file" is ``vault.key`` in the state folder, "env" the variable RPSG_VAULT_KEY, "keyring" the desktop's
+    keyring. "none" leaves the files unencrypted, which the release then says.
+    """
+
+    panel: ClassVar[str] = "The private texts"
+    key: Literal["file", "env", "keyring", "none"] = setting(
+        "file",
+        "Where the key of the run's private files is: file, env, keyring or none (not encrypted).",
+        option="--vault WHERE",
+    )

@@ -1,0 +1,52 @@
+"""The names of all files of a run folder and of a release, here and nowhere else.
+
+RUN/                 the run folder: only its owner can open it
+run.json           whose run this is; the plan as it was resolved is beside it
+private/           the vault: rows, embeddings, keys, private calls
+evidence/          noisy answers and the pack, while the run works
+release/           what may be shared
+evidence/        what lets anyone make the release again
+"""
+
+from __future__ import annotations
+
+RUN = "run.json"
+PLAN = "plan.toml"
+PRIVATE = "private"
+EVIDENCE = "evidence"
+RELEASE = "release"
+
+# -- in a release -----------------------------------------------------------------------------------------
+CORPUS = "corpus.jsonl"
+PARQUET = "corpus.parquet"
+LEDGER = "ledger.json"
+SIGNATURE = "ledger.sig"
+EGRESS = "egress.json"
+SUMMARY = "summary.md"
+CARD = "README.md"
+REPORT = "report.html"
+CROISSANT = "croissant.json"
+
+# -- in the evidence --------------------------------------------------------------------------------------
+PACK = "pack"
+TEXTS = "texts.jsonl"
+CANDIDATES = "candidates.jsonl"
+VECTORS = "vectors.bin"
+FAILED = "failed.txt"
+CHANGED = "changed.json"
+#: The writer's answers; in the private folder where prompts held private text.
+CALLS = "calls.sqlite"
+
+# -- in the private folder --------------------------------------------------------------------------------
+#: What opens the commitment of the release, and what its account has paid.
+PRIVATE_LEDGER = "ledger.private.json"
+ANSWERS = "releases.jsonl"
+STAGE_TABLE = "stages.md"
+TIMINGS = "timings.json"
+NOTES = "notes.md"
+ROWS = "rows.json"
+RESULTS = "evaluation.json"
+PUBLIC_RESULTS = "evaluation-public.json"
+#: Embeddings of the people who are asked, and of those who give seeds.
+EMBEDDINGS = "embeddings.f32"
+DONORS = "donors.f32"

@@ -1,0 +1,184 @@
+"""The identity of a plan, and the plan as it is written into releases, are what earlier versions computed.
+
+Releases made before must verify, and runs begun before must resume: these digests may never change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from rpsg.plan import GENERATION, NOT_IDENTITY, Plan, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MANY: dict[str, Any] = {
+    "data": {
+        "path": "a/b.csv",
+        "account": "reviews",
+        "text": "note",
+        "label": "kind",
+        "labels": ["good", "bad"],
+        "user": "who",
+        "format": "csv",
+        "unusable": "refuse",
+        "unlisted": "other",
+        "passage_words": 300,
+    },
+    "corpus": {
+        "about": 'tea \x7f "quoted" \u00fc',
+        "domain": "food-reviews",
+        "size": 321,
+        "license": "cc-by-4.0",
+    },
+    "privacy": {
+        "epsilon": 3.5,
+        "delta": 1e-7,
+        "adjacency": "replace_one",
+        "max_records_per_user": 4,
+        "n_public": 1234,
+        "lifetime_epsilon": 9.5,
+        "noise": "opendp",
+        "shares": {"size": 0.1, "labels": 0.2, "cards": 0.3, "keyphrases": 0.4, "sketch": 0.5, "votes": 0.7},
+    },
+    "method": {
+        "name": "split",
+        "select": "votes",
+        "diversity": 1.5,
+        "rounds": 3,
+        "oversample": 2.5,
+        "votes_per_record": 2,
+        "hub_correction": 0.25,
+        "uniform_mix": 0.5,
+        "phrases_per_record": 7,
+    },
+    "models": {
+        "writer": "fake",
+        "embedder": "fake",
+        "scorer": "ngram",
+        "sentiment": "vader",
+        "slots": 3,
+        "threads": 2,
+        "context": 4096,
+        "form": "chat",
+    },
+    "server": {
+        "base_url": "http://127.0.0.1:1/v1",
+        "this_machine": True,
+        "key_env": "KEY",
+        "api": "completions",
+        "api_version": "v",
+        "organization": "o",
+        "project": "p",
+        "concurrency": 8,
+        "timeout": 30.0,
+        "retries": 2,
+    },
+    "limits": {"tokens": 9, "requests": 8, "cost": 7.5, "seconds": 6.5, "prices": "p.toml"},
+    "paper": {
+        "seeds": 10,
+        "seed_words": 99,
+        "abstracter": "summariser",
+        "summariser": "x/y",
+        "candidates": 7,
+        "min_tokens": 20,
+        "max_tokens": 200,
+        "guard_words": 5,
+        "guard_characters": 25,
+        "recogniser": "presidio",
+        "recogniser_model": "m",
+        "similarity_weight": 0.5,
+        "flip_penalty": 0.25,
+        "min_confidence": 0.75,
+        "sensitivity": "sound",
+        "nominal_epsilon": 0.0,
+        "length": 1.5,
+        "sentiment_attempts": 2,
+        "surrogate": "transformers",
+        "surrogate_model": "s",
+        "surrogate_epochs": 4,
+        "representatives": 40,
+        "filters": "early",
+        "cosine_retain": 0.5,
+        "nll_percentile": 30.0,
+        "nll_distance": "min",
+        "remote": "records",
+    },
+    "split": {"donors": 0.4, "donor_list": "d.txt"},
+    "generation": {"seed": 77, "temperature": 0.5, "top_p": 0.25, "examples": 2},
+    "vault": {"key": "none"},
+}
+
+DIGESTS = {
+    "default": (
+        "f9f88d2a7e27b7edf1b06a3797daf85d3da1d672b838d4b5417a41c911820f66",
+        "8d3ed592727d632360c288293725432185fdcc0e71dd877aaec3ecb21b1cafda",
+        "0f3356a922586326723fd0ccd1e3d9a3ca89dc20bf84913fcb8a3e45b8ac5d78",
+        "0ca85af93e218dcefcad31a82a8760bc0725c8787b3582391c80d571b7eeaa2c",
+        "a20bccd55f21c5a8aca941c3be6b49057b31e4302154baa71246beccc1931b74",
+    ),
+    "many": (
+        "c24c546edca69add590e4daeb99631f3231456068e0bd10696020e30797f527f",
+        "cfb36dcaec06247515100799cd1622fff57136b9dbf74829c1ed681841ecf159",
+        "5182d204bd1022c8cd4bbcde4d19a05ba25bac34900ad647d81b9adf0607b202",
+        "065df14cabbdc60ac3925fab98d4476c36de323dd5152569a11c4687c4d80907",
+        "fbeb77f07bb5e6a9ca95ebc4c3b54570ea054aa7b74472c46f4592fbf8ef2dd0",
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "layer"), [("default", {}), ("many", MANY)], ids=["default", "many"])
+def test_a_plan_has_the_digests_and_the_toml_that_it_always_had(name: str, layer: dict[str, Any]) -> None:
+    plan = resolve(layer)
+    assert DIGESTS[name] == (
+        plan.fingerprint(),
+        plan.questions(),
+        plan.fingerprint(pack="p", writer="w"),
+        plan.questions(pack="p"),
+        hashlib.sha256(plan.to_toml().encode()).hexdigest(),
+    )
+
+
+def test_many_settings_are_all_of_them_but_the_two_that_exclude_others() -> None:
+    """So that a digest changes whenever any setting moves into or out of the identity."""
+    same = {key for key, value in flat(resolve(MANY)) if value == dict(flat(Plan()))[key]}
+    assert same == {"paper.selection", "paper.histogram_sigma"}
+
+
+def flat(plan: Plan) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+
+    def walk(prefix: str, table: Mapping[str, Any]) -> None:
+        for key, value in table.items():
+            if isinstance(value, dict):
+                walk(f"{prefix}{key}.", value)
+            else:
+                found.append((prefix + key, value))
+
+    walk("", plan.model_dump(mode="json"))
+    return found
+
+
+def test_what_is_outside_of_the_identity_and_what_only_generation_reads_is_what_it_was() -> None:
+    assert {
+        "data": {"path", "account"},
+        "corpus": {"domain"},
+        "models": {"slots", "threads"},
+        "privacy": {"lifetime_epsilon"},
+        "server": {"base_url", "key_env", "organization", "project", "concurrency", "timeout", "retries"},
+        "limits": {"tokens", "requests", "cost", "seconds", "prices"},
+        "split": {"donor_list"},
+    } == NOT_IDENTITY
+    wholly = {"server", "paper", "generation"}
+    assert {section: keys for section, keys in GENERATION.items() if section not in wholly} == {
+        "corpus": {"about", "size", "license"},
+        "method": {"oversample", "uniform_mix", "diversity"},
+        "models": {"writer", "scorer", "context", "form"},
+    }
+    plan = Plan().model_dump()
+    assert {section: GENERATION[section] for section in wholly} == {
+        section: set(plan[section]) for section in wholly
+    }
