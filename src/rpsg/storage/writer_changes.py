@@ -64,7 +64,7 @@ def begin_anew(folder: Path) -> None:
 
 
 def changed_after(stages: Sequence[str]) -> bytes:
-    """What the evidence says of writer, prompts or settings changed after the noisy answers of these stages."""
+    """What the evidence says of a writer or settings changed after the noisy answers of these stages."""
     return canonical_json({"format": _FORMAT, "after": list(stages)}) + b"\n"
 
 
