@@ -4,6 +4,8 @@ Which texts are chosen depends on their embeddings, and the last bits of an embe
 So a run rounds every embedding of a public text to a lattice and works with the rounded one, and its evidence
 keeps them. Whoever verifies the release computes the embeddings again, sees that they are the same but for
 the last bits, and works with those that are kept: the same texts are chosen on every machine.
+
+The file holds for each text its SHA-256 and its row, in the order of the hashes.
 """
 
 from __future__ import annotations
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
     Row = npt.NDArray[np.int16]
 
-#: In the evidence: for each text its SHA-256 and its row, in the order of the hashes.
 #: Steps in a unit length.
 STEPS = 4000
 #: How many steps a coordinate may differ by on another processor.

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 #: The stage in which the writer is tried on public prompts.
 TRIAL = "trying the writer"
-#: In the evidence: after which noisy answers writer, prompts or settings of generation were changed.
 #: Stages whose question is about the texts that were written.
 ABOUT_TEXTS = ("sketch", "votes")
 _FORMAT = "rpsg-changed/1"
@@ -65,7 +64,7 @@ def begin_anew(folder: Path) -> None:
 
 
 def changed_after(stages: Sequence[str]) -> bytes:
-    """What the evidence says of a change after the noisy answers of these stages."""
+    """What the evidence says of a writer or settings changed after the noisy answers of these stages."""
     return canonical_json({"format": _FORMAT, "after": list(stages)}) + b"\n"
 
 
