@@ -68,6 +68,7 @@ class Preview:
     cells: int
     smallest_people: int | None
     people: int | None
+    asked: Literal["people", "voters"]
     candidates: int | None
     llm_calls: int
     prompt_tokens: int

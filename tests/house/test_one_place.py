@@ -19,8 +19,8 @@ ROOT = Path(rpsg.__file__).parent
 #: The privacy package lies below storage, so the name of the signature is told there too.
 LAYOUT = sorted(value for name, value in vars(layout).items() if name.isupper() and "." in str(value))
 
-#: Where the name of a method is, and where the same word is something else. Beside them one module of today
-#: asks which method it is (cli.render, "split"): the lists may only get shorter.
+#: Where the name of a method is, and where the same word is something else. The lists may only
+#: get shorter.
 METHOD_NAMES = {
     "strict": {"methods", "methods.strict", "plan.sections"},
     # A row and a column of the table of scores.
@@ -32,7 +32,6 @@ METHOD_NAMES = {
     "split": {
         *("methods", "methods.split"),
         *("methods.seeded", "release.public_plan", "results"),
-        "cli.render",
     },
     # A section of the plan, and the sensitivity as the paper has it.
     "paper": {

@@ -92,8 +92,8 @@ def _schema(screen: Screen, preview: Preview) -> None:
 
 def _work(screen: Screen, preview: Preview) -> None:
     screen.heading("Size and work")
-    who = "voters" if preview.method == "split" else "people"
-    people = [(who, _number(preview.people, "counted with noise during the run"))]
+    who = preview.asked
+    people: list[tuple[str, str]] = [(who, _number(preview.people, "counted with noise during the run"))]
     if preview.smallest_people is not None:
         people.append((f"fewest {who} that can carry this", f"{preview.smallest_people:,}"))
     facts = [

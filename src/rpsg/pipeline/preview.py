@@ -88,6 +88,7 @@ def preview(plan: Plan) -> Preview:
         cells=0 if method.has_seeds else cells(pack),
         smallest_people=smallest_size(plan, pack, budget) if budget else None,
         people=n,
+        asked="voters" if method.has_donors else "people",
         candidates=work.candidates,
         llm_calls=work.requests,
         prompt_tokens=work.computed_prompt,

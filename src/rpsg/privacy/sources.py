@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 
 ROUNDED_GAUSSIAN = "rounded_gaussian/os_csprng"
 OPENDP = "opendp/discrete_gaussian_fine_lattice"
-TESTING_PREFIX = "testing:"
 
 LARGEST_SIGMA = 1e5
 

@@ -26,8 +26,6 @@ FORMATS = {
     PARQUET: "application/x-parquet",
 }
 PUBLIC_MODE = 0o644
-#: What the specification requires and a release does not know.
-LEFT_TO_THE_OWNER = ("url", "creator", "datePublished")
 #: Licences by their SPDX identifiers (spdx.org/licenses); hubs write them in small letters.
 SPDX = (
     *("CC0-1.0", "PDDL-1.0", "Unlicense", "MIT", "MIT-0", "0BSD", "ISC", "BSD-2-Clause", "BSD-3-Clause"),
