@@ -32,6 +32,7 @@ PREVIEW = Preview(
     attributes=(("topic", "nearest", 8, ("tea", "coffee", "snacks")),),
     cells=48,
     smallest_people=900,
+    asked="people",
     people=None,
     candidates=600,
     llm_calls=600,

@@ -155,7 +155,7 @@ def test_croissant_leaves_out_of_what_is_required_only_what_the_owner_must_say(r
             "url",
             "creator",
             "datePublished",
-        }  # what a release does not know
+        }
         assert found["@type"] == "sc:Dataset"
         assert found["conformsTo"] == "http://mlcommons.org/croissant/1.0"
         assert found["@context"]["@vocab"] == "https://schema.org/"
