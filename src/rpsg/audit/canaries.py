@@ -17,7 +17,7 @@ import numpy as np
 from rpsg.audit.bounds import extraction_epsilon, zero_of
 from rpsg.audit.finding import Finding, judged, of_people
 from rpsg.audit.subject import NotRunError
-from rpsg.audit.surrogate import Surrogate
+from rpsg.audit.surrogate import Surrogate, numbered
 from rpsg.errors import UsageError
 from rpsg.textstats.words import word_marks, words
 
@@ -201,7 +201,7 @@ def exposure(subject: Subject) -> Finding:
 
 
 def _log_chances(model: Surrogate, texts: Sequence[str]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    tokens = model.tokens([word_marks(text) for text in texts])
+    tokens = numbered([word_marks(text) for text in texts], model.numbers)
     return np.bincount(tokens.owner, weights=model.log_chances(tokens), minlength=len(texts))
 
 

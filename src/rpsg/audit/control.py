@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.evaluation.metrics.intervals import around_share
-from rpsg.evaluation.metrics.two_sample import WIDER, fitted, grams_of, wins
+from rpsg.evaluation.metrics.two_sample import WIDER, Grams, fitted, wins
 from rpsg.stages.rng import stream
+from rpsg.textstats.words import encode, word_marks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +29,8 @@ Floats = npt.NDArray[np.float64]
 FOLDS = 5
 #: Texts of each side that the baseline looks at, at most.
 MOST = 1500
+#: Texts that must have a word for it to be looked at.
+HELD = 4
 #: People of each side in the control of a corpus that is the members' own texts.
 PEOPLE = 2000
 #: The baseline's interval has 99 %: an honest split would else be called void in one of forty audits.
@@ -63,7 +66,7 @@ class Control:
 
 
 def blind_baseline(subject: Subject) -> Baseline:
-    """Logistic regression on words and spelling of the private texts alone, five folds, by person.
+    """Logistic regression on the words and pairs of words of the private texts alone, five folds, by person.
 
     After Das, Zhang & Tramer 2024 and Meeus et al. 2024: no attack is worth more than what it adds to this.
     """
@@ -71,20 +74,38 @@ def blind_baseline(subject: Subject) -> Baseline:
     inside = subject.is_in[subject.owner[rows]]
     people = stream(subject.seed, "baseline folds").permutation(np.arange(subject.people) % FOLDS)
     fold = people[subject.owner[rows]]
-    grams = grams_of([subject.texts[i] for i in rows])
+    grams = _features([subject.texts[i] for i in rows])
     scores = np.zeros(len(rows))
     for own in range(FOLDS):
         test = fold == own
-        used, place = np.unique(grams.cells, return_inverse=True)
-        small = type(grams)(place, grams.values, grams.lengths)
-        weight = fitted(small.rows(~test), np.where(inside[~test], 1.0, -1.0), len(used))
-        found = small.rows(test).times(weight[:-1]) + weight[-1]
+        weight = fitted(grams.rows(~test), np.where(inside[~test], 1.0, -1.0), int(grams.cells.max()) + 1)
+        found = grams.rows(test).times(weight[:-1]) + weight[-1]
         # Ranks, since the folds have scales of their own.
         scores[test] = np.argsort(np.argsort(found)) / max(int(test.sum()), 1)
     members, others = wins(scores[inside], scores[~inside])
     value = float(members.mean())
     error = WIDER * (members.var(ddof=1) / len(members) + others.var(ddof=1) / len(others)) ** 0.5
     return Baseline(value, around_share(value, float(error), len(rows) // 2, NORMAL), len(rows))
+
+
+def _features(texts: Sequence[str]) -> Grams:
+    """Words and marks, and pairs of them, that at least ``HELD`` texts have; tf-idf, rows of length one."""
+    tokens = encode(word_marks(text) for text in texts)
+    found, start = [], 0
+    for size in (1, 2):
+        grams, owner, count = tokens.ngrams(size)
+        found.append(np.unique(np.stack([owner, grams + start], axis=1), axis=0))
+        start += count
+    owner, cells = np.concatenate(found).T
+    held = np.bincount(cells)
+    kept = held[cells] >= HELD
+    owner, cells = owner[kept], cells[kept]
+    values = 1 + np.log((1 + len(texts)) / (1 + held[cells]))
+    order = np.argsort(owner, kind="stable")
+    owner, values = owner[order], values[order]
+    _, cells = np.unique(cells[order], return_inverse=True)
+    norms = np.sqrt(np.bincount(owner, weights=values**2, minlength=len(texts)))
+    return Grams(cells, values / norms[owner], np.bincount(owner, minlength=len(texts)))
 
 
 def _drawn(subject: Subject) -> npt.NDArray[np.int64]:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from rpsg.audit.bounds import clopper_pearson
 from rpsg.audit.finding import Match, of_hits, of_scores
-from rpsg.audit.phantom import hit_by_own_runs, texts_with
+from rpsg.audit.phantom import hit_by_own_runs, is_among, word_runs
 from rpsg.audit.surrogate import BLOCK, numbered, numbers_of
 from rpsg.textstats.words import words
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rpsg.audit.finding import Finding
-    from rpsg.audit.phantom import Runs
     from rpsg.audit.subject import Subject
 
-Floats = npt.NDArray[np.float64]
+Hashes = npt.NDArray[np.uint64]
+Ints = npt.NDArray[np.int64]
 #: Characters in a row that make a copy, and how many words do in the share that is told beside it.
 CHARACTERS, WORDS = 50, 8
 #: Words in a row that near copies are known by, and how many matches are kept for the owner's eyes.
@@ -34,15 +34,20 @@ def copies(subject: Subject) -> Finding:
     Case and white space do not count. Beside it the shares of members and of people held out who have eight
     words in a row in the corpus, common phrases too, with 95 % intervals.
     """
-    hit = hit_by_own_runs(subject, character_runs)
+    known = np.unique(character_runs(subject.synthetic)[0])
+    if subject.reference:
+        known = np.setdiff1d(known, character_runs(subject.reference)[0])
+    blocks = (
+        (start, *character_runs(subject.texts[start : start + BLOCK]))
+        for start in range(0, len(subject.texts), BLOCK)
+    )
+    hit = hit_by_own_runs(subject, known, blocks)
+    in_words, private = word_runs(subject, WORDS, with_public=True)
+    with_words = np.zeros(len(subject.texts), np.bool_)
+    for start, runs, owner in private:
+        with_words[start + owner[is_among(runs, in_words)]] = True
     inside = subject.is_in[subject.owner]
     shares = {}
-    with_words = np.concatenate(
-        [
-            texts_with(subject.texts[start : start + BLOCK], subject.synthetic, WORDS)
-            for start in range(0, len(subject.texts), BLOCK)
-        ]
-    )
     for side, own in (("members", inside), ("held out", ~inside)):
         count, total = int(with_words[own].sum()), int(own.sum())
         shares[side] = {
@@ -53,7 +58,7 @@ def copies(subject: Subject) -> Finding:
     return of_hits("copies", subject, hit, details=shares)
 
 
-def character_runs(texts: Sequence[str], length: int = CHARACTERS) -> Runs:
+def character_runs(texts: Sequence[str], length: int = CHARACTERS) -> tuple[Hashes, Ints]:
     """A 64-bit hash of each run of ``length`` characters within a text, and its text; by doubling."""
     plain = [" ".join(text.lower().split()) for text in texts]
     sizes = np.array([len(text) for text in plain], np.int64)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from rpsg.audit.finding import of_scores
 from rpsg.audit.subject import PARTS
-from rpsg.audit.surrogate import BLOCK, numbered, numbers_of
+from rpsg.audit.surrogate import Words, numbered, numbers_of
 from rpsg.textstats.words import words
 
 if TYPE_CHECKING:
@@ -57,15 +57,13 @@ def echo_pairs(subject: Subject) -> Finding:
     numbers = numbers_of(chain.from_iterable(rows))
     own, *references = (Pairs(numbered(part, numbers)) for part in rows)
     scores = []
-    for start in range(0, len(subject.texts), BLOCK):
-        texts = subject.texts[start : start + BLOCK]
-        keys, owner = _pairs(numbered([words(text) for text in texts], numbers))
+    for place, tokens in Words.of(subject, words).tokens(numbers):
+        keys, owner = _pairs(tokens)
         each = np.stack([model.log_chances(keys) for model in references], axis=1)
         if not subject.reference:
-            parts = subject.part[start : start + BLOCK]
-            each[parts[owner][:, None] == np.arange(PARTS)] = np.nan
+            each[subject.part[place][owner][:, None] == np.arange(PARTS)] = np.nan
         gains = own.log_chances(keys) - (np.nanmean(each, axis=1) if len(each) else np.zeros(0))
-        sums, counts = (np.bincount(owner, weights=w, minlength=len(texts)) for w in (gains, None))
+        sums, counts = (np.bincount(owner, weights=w, minlength=len(tokens.lengths)) for w in (gains, None))
         scores.append(sums / np.maximum(counts, 1))
     return of_scores("echo-pairs", subject, np.concatenate(scores))
 
@@ -77,18 +75,19 @@ def echo_similarity(subject: Subject) -> Finding:
     known = numbered(rows, numbers)
     order = np.argsort(known.codes, kind="stable")
     holders = known.owner[order]  # the texts that hold a word, word after word
-    ends = np.searchsorted(known.codes[order], np.arange(known.size), side="right")
-    starts = np.concatenate([[0], ends[:-1]])
+    stops = np.searchsorted(known.codes[order], np.arange(known.size), side="right")
+    starts = np.concatenate([[0], stops[:-1]])
     count, size = len(subject.synthetic), known.lengths
     nearest = min(NEAREST, count)
     scores = np.zeros(len(subject.texts))
-    for place, text in enumerate(subject.texts):  # one text at a time: no matrix of all pairs
-        own = set(words(text))
-        held = [holders[starts[c] : ends[c]] for c in map(numbers.get, own) if c is not None]
-        if not held:
-            continue
-        shared = np.bincount(np.concatenate(held), minlength=count)
-        similar = shared / np.maximum(size + len(own) - shared, 1)
-        scores[place] = np.partition(similar, count - nearest)[-nearest:].mean()
+    unknown = known.size - 1
+    for block, tokens in Words.of(subject, words).tokens(numbers):
+        ends = np.cumsum(tokens.lengths)
+        for place, end, length in zip(range(block.start, block.stop), ends, tokens.lengths, strict=True):
+            own = np.unique(tokens.codes[end - length : end])  # one text at a time: no matrix of all pairs
+            held = [holders[starts[code] : stops[code]] for code in own if code != unknown]
+            if held:
+                shared = np.bincount(np.concatenate(held), minlength=count)
+                similar = shared / np.maximum(size + len(own) - shared, 1)
+                scores[place] = np.partition(similar, count - nearest)[-nearest:].mean()
     return of_scores("echo-similarity", subject, scores)
-

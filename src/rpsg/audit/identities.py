@@ -33,7 +33,7 @@ def identities(subject: Subject) -> Finding:
         raise NotRunError("The corpus holds no e-mail address, number or account that has a known shape.")
     public = synthetic & set(_found(subject.reference))
     holders: dict[tuple[str, str], set[int]] = {}
-    for place, key in _placed(subject.texts):
+    for place, key in subject.of_private.once("identifiers", lambda: list(_placed(subject.texts))):
         if key in synthetic:
             holders.setdefault(key, set()).add(int(subject.owner[place]))
     counts = dict.fromkeys(("members", "held out", "both", "public", "invented"), 0)

@@ -8,7 +8,7 @@ texts of both sides taken together: who is in and who is out is looked at only w
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
@@ -113,10 +113,14 @@ class Subject:
     level: float = 0.05
     seed: int = 0
     notes: tuple[str, ...] = ()
+    of_private: Memory = field(default_factory=Memory, repr=False)
 
     @cached_property
     def memory(self) -> Memory:
-        """What several attacks need, computed once."""
+        """What several attacks need to know of the corpus, computed once.
+
+        ``of_private`` keeps what they need of the private texts alone, for the controls too.
+        """
         return Memory()
 
     @cached_property
@@ -168,6 +172,7 @@ class Subject:
             texts=tuple(self.texts[i] for i in kept),
             owner=place[self.owner[kept]],
             is_in=self.is_in[chosen],
+            of_private=Memory(),
         )
 
     def with_synthetic(self, synthetic: Sequence[str]) -> Subject:

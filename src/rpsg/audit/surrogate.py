@@ -20,7 +20,7 @@ from rpsg.stages.rng import stream
 from rpsg.textstats.words import Tokens, word_marks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from rpsg.audit.subject import Subject
     from rpsg.evaluation.metrics.language_model import Order
@@ -56,10 +56,6 @@ class Surrogate:
             raise NotRunError(error.message) from None
         return cls(numbers, orders, tokens.codes)
 
-    def tokens(self, rows: Sequence[Sequence[str]]) -> Tokens:
-        """Texts in the numbers of this model."""
-        return numbered(rows, self.numbers)
-
     def log_chances(self, tokens: Tokens) -> Floats:
         """The natural-log probability of each word of each text, given the two before it."""
         if not len(tokens.codes):
@@ -72,6 +68,42 @@ def numbers_of(rows: Iterable[Iterable[str]]) -> dict[str, int]:
     return {word: place for place, word in enumerate(dict.fromkeys(chain.from_iterable(rows)))}
 
 
+@dataclass(frozen=True)
+class Words:
+    """The words of all private texts, numbered once; ``tokens`` gives them in the numbers of a model."""
+
+    numbers: dict[str, int]
+    all: Tokens
+
+    @classmethod
+    def of(cls, subject: Subject, read: Callable[[str], list[str]]) -> Words:
+        """The words that ``read`` finds, kept with the subject."""
+
+        def made() -> Words:
+            known: dict[str, int] = {}
+            lengths, blocks = [], []
+            for start in range(0, len(subject.texts), BLOCK):
+                rows = [read(text) for text in subject.texts[start : start + BLOCK]]
+                lengths += [len(row) for row in rows]
+                codes = (known.setdefault(word, len(known)) for row in rows for word in row)
+                blocks.append(np.fromiter(codes, np.int32))
+            return cls(known, Tokens(np.concatenate(blocks), np.array(lengths, np.int64), len(known)))
+
+        return subject.of_private.once(f"words {read.__name__}", made)
+
+    def tokens(self, numbers: Mapping[str, int]) -> Iterator[tuple[slice, Tokens]]:
+        """Block by block the place of its texts and their words in other numbers.
+
+        Words that have none there share the number after the last.
+        """
+        known = np.fromiter((numbers.get(word, len(numbers)) for word in self.numbers), np.int64)
+        ends = np.concatenate([[0], np.cumsum(self.all.lengths)])
+        for start in range(0, len(self.all.lengths), BLOCK):
+            place = slice(start, min(start + BLOCK, len(self.all.lengths)))
+            codes = known[self.all.codes[ends[place.start] : ends[place.stop]]]
+            yield place, Tokens(codes, self.all.lengths[place], len(numbers) + 1)
+
+
 def numbered(rows: Sequence[Sequence[str]], numbers: Mapping[str, int]) -> Tokens:
     """Texts in given numbers; all words that have none share the number after the last."""
     get, unknown = numbers.get, len(numbers)
@@ -81,21 +113,34 @@ def numbered(rows: Sequence[Sequence[str]], numbers: Mapping[str, int]) -> Token
 
 
 @dataclass(frozen=True)
+class Expected:
+    """What the references make of the private texts.
+
+    ``each`` holds for each text the sum of log-chances under each reference, NaN for those that may hold
+    the text; shape (texts, PARTS). ``words`` holds the log-chance of each word under the mixture of the
+    others.
+    """
+
+    each: Floats
+    words: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class Signals:
     """For each private text: number of words, and sums over its words of log-chances; shape (texts,).
 
     ``under_corpus`` under the model of the synthetic corpus; ``under_reference`` under the mixture of the
-    references that do not hold the text; ``under_each``, shape (texts, PARTS), under each of them, NaN for
-    those that may hold it. ``neighbours`` is the mean of ``under_corpus`` over neighbours of the text.
-    ``passage`` is the largest sum over words in a row of how much likelier they are under the corpus.
+    references that do not hold the text, ``under_each`` as in ``Expected``. ``neighbours`` is the mean of
+    ``under_corpus`` over neighbours of the text. ``passage`` is the largest sum over words in a row of how
+    much likelier they are under the corpus.
     """
 
     words: Floats
     under_corpus: Floats
     under_reference: Floats
-    under_each: Floats
     neighbours: Floats
     passage: Floats
+    under_each: Floats
 
 
 def signals(subject: Subject) -> Signals:
@@ -105,44 +150,35 @@ def signals(subject: Subject) -> Signals:
 
 def _signals(subject: Subject) -> Signals:
     corpus = Surrogate.of(subject.synthetic)
+    expected = subject.of_private.once(f"expected {len(subject.synthetic)}", lambda: _expected(subject))
+    parts, at = [], 0
+    for place, tokens in Words.of(subject, word_marks).tokens(corpus.numbers):
+        own = corpus.log_chances(tokens)
+        mixed = expected.words[at : at + len(own)].astype(np.float64)
+        at += len(own)
+        draw = stream(subject.seed, "audit neighbours", place.start)
+        values = (own, mixed, _neighbours(corpus, tokens, draw))
+        sums = (np.bincount(tokens.owner, weights=v, minlength=len(tokens.lengths)) for v in values)
+        parts.append((tokens.lengths.astype(np.float64), *sums, best_passages(own - mixed - DRIFT, tokens)))
+    return Signals(*(np.concatenate(column) for column in zip(*parts, strict=True)), expected.each)
+
+
+def _expected(subject: Subject) -> Expected:
+    """What each reference says, and their mixture, without those that may hold the text."""
     references = [Surrogate.of(texts) for texts in subject.references]
-    parts = [
-        _of_block(subject, corpus, references, place, rows) for place, rows in _blocks(subject)
-    ]
-    return Signals(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-
-
-def _blocks(subject: Subject) -> Iterator[tuple[slice, list[list[str]]]]:
-    for start in range(0, len(subject.texts), BLOCK):
-        place = slice(start, min(start + BLOCK, len(subject.texts)))
-        yield place, [word_marks(text) for text in subject.texts[place]]
-
-
-def _of_block(
-    subject: Subject,
-    corpus: Surrogate,
-    references: Sequence[Surrogate],
-    place: slice,
-    rows: list[list[str]],
-) -> tuple[Floats, ...]:
-    tokens = corpus.tokens(rows)
-    own = corpus.log_chances(tokens)
-    each = np.stack([model.log_chances(model.tokens(rows)) for model in references], axis=1)
-    if not subject.reference:
-        each[subject.part[place][tokens.owner][:, None] == np.arange(PARTS)] = np.nan
-    mixed = np.log(np.nanmean(np.exp(each), axis=1)) if len(each) else np.zeros(0)
-
-    def summed(values: Floats) -> Floats:
-        return np.bincount(tokens.owner, weights=values, minlength=len(rows))
-
-    return (
-        tokens.lengths.astype(np.float64),
-        summed(own),
-        summed(mixed),
-        np.stack([summed(column) for column in each.T], axis=1),
-        summed(_neighbours(corpus, tokens, stream(subject.seed, "audit neighbours", place.start))),
-        best_passages(own - mixed - DRIFT, tokens),
-    )
+    private = Words.of(subject, word_marks)
+    sums, mixtures = [], []
+    for blocks in zip(*(private.tokens(model.numbers) for model in references), strict=True):
+        place, first = blocks[0]
+        each = np.stack(
+            [model.log_chances(t) for model, (_, t) in zip(references, blocks, strict=True)], axis=1
+        )
+        if not subject.reference:
+            each[subject.part[place][first.owner][:, None] == np.arange(PARTS)] = np.nan
+        size = len(first.lengths)
+        sums.append([np.bincount(first.owner, weights=column, minlength=size) for column in each.T])
+        mixtures.append(np.log(np.nanmean(np.exp(each), axis=1)) if len(each) else np.zeros(0))
+    return Expected(np.concatenate(sums, axis=1).T, np.concatenate(mixtures).astype(np.float32))
 
 
 def _neighbours(corpus: Surrogate, tokens: Tokens, draw: np.random.Generator) -> Floats:
