@@ -19,7 +19,10 @@ ATTACKS: Mapping[str, tuple[str, str]] = {
     "echo-similarity": ("rpsg.audit.echo:echo_similarity", "texts with the words of their 25 nearest"),
     "phantom": ("rpsg.audit.phantom:phantom", "words of one person alone that stand in the corpus"),
     "copies": ("rpsg.audit.copies:copies", "fifty characters in a row of one person alone"),
-    "near-copies": ("rpsg.audit.copies:near_copies", "texts that share most runs of three words with another"),
+    "near-copies": (
+        "rpsg.audit.copies:near_copies",
+        "texts that share most runs of three words with another",
+    ),
     "identities": ("rpsg.audit.identities:identities", "addresses, numbers and accounts of one person alone"),
     "extraction": ("rpsg.audit.canaries:extraction", "ends of planted canaries that stand in the corpus"),
     "exposure": ("rpsg.audit.canaries:exposure", "ends of planted canaries that the corpus makes likely"),

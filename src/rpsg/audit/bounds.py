@@ -27,7 +27,7 @@ _HALVINGS = 60
 
 @lru_cache(maxsize=64)
 def _log_choices(n: int) -> Floats:
-    """log C(n, k) for k = 0..n."""
+    """Log C(n, k) for k = 0..n."""
     logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1, dtype=np.float64)))])
     return np.asarray(logs[n] - logs - logs[::-1])
 
@@ -166,6 +166,7 @@ def extraction_p_value(chances: Sequence[float], epsilon: float, delta: float, h
 
 def extraction_epsilon(chances: Sequence[float], hits: int, *, delta: float, level: float = 0.05) -> float:
     """The largest epsilon that ``hits`` secrets in the corpus refute; 0 without a hit."""
+
     def is_refuted(epsilon: float) -> bool:
         return extraction_p_value(chances, epsilon, delta, hits) < level
 
@@ -175,7 +176,13 @@ def extraction_epsilon(chances: Sequence[float], hits: int, *, delta: float, lev
 
 
 def many_run_epsilon(
-    true_positives: int, runs_in: int, false_positives: int, runs_out: int, *, delta: float, level: float = 0.05
+    true_positives: int,
+    runs_in: int,
+    false_positives: int,
+    runs_out: int,
+    *,
+    delta: float,
+    level: float = 0.05,
 ) -> float:
     """The largest epsilon refuted by many runs with, and many without, one record.
 

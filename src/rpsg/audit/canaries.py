@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from rpsg.audit.bounds import extraction_epsilon, zero_of
 from rpsg.audit.finding import Finding, judged, of_people
@@ -32,10 +33,14 @@ END_WORDS, HIT_WORDS, LIST_SIZE = 6, 4, 8192
 CODE_SIGNS, CODE_LENGTH = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ", 9
 #: Other ends that an end is ranked among.
 ALTERNATIVES = 10_000
-_BEGIN = "b br d dr f fl g gl h j k kl l m n p pl r s sk sl sn st t tr v w y z zw".split()
-_MIDDLE = "a e i o u ai ea oo".split()
-_CLOSE = "b d f g k l m n p r s t v x z nd".split()
-_LAST = "o in".split()
+#: Sounds that words are put together from: 32 * 8 * 16 * 2 of them.
+_BEGIN = (
+    *("b", "br", "d", "dr", "f", "fl", "g", "gl", "h", "j", "k", "kl", "l", "m", "n", "p"),
+    *("pl", "r", "s", "sk", "sl", "sn", "st", "t", "tr", "v", "w", "y", "z", "zw", "ch", "th"),
+)
+_MIDDLE = ("a", "e", "i", "o", "u", "ai", "ea", "oo")
+_CLOSE = ("b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "x", "z", "nd")
+_LAST = ("o", "in")
 
 
 def word_list() -> tuple[str, ...]:
@@ -45,7 +50,7 @@ def word_list() -> tuple[str, ...]:
         for last in _LAST
         for close in _CLOSE
         for middle in _MIDDLE
-        for begin in (*_BEGIN, "ch", "th")
+        for begin in _BEGIN
     ]
     return tuple(found)
 
@@ -110,7 +115,7 @@ def stands_in(canary: Canary, runs: set[tuple[str, ...]], codes: str) -> bool:
     return canary.code.lower() in codes or any(end in runs for end in ends)
 
 
-def extracted(canaries: Canaries, synthetic: Sequence[str]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def extracted(canaries: Canaries, synthetic: Sequence[str]) -> npt.NDArray[np.bool_]:
     """Which canaries stand in the corpus, planted or not; shape (canaries,)."""
     rows = [words(text) for text in synthetic]
     runs = {tuple(row[i : i + HIT_WORDS]) for row in rows for i in range(len(row) - HIT_WORDS + 1)}
@@ -128,7 +133,7 @@ def chance_of_hit(synthetic: Sequence[str]) -> float:
     runs = sum(max(len(words(text)) - HIT_WORDS + 1, 0) for text in synthetic)
     places = sum(len(text) + 1 for text in synthetic)
     windows = END_WORDS - HIT_WORDS + 1
-    return windows * runs / LIST_SIZE**HIT_WORDS + places / len(CODE_SIGNS) ** CODE_LENGTH
+    return windows * runs * float(LIST_SIZE) ** -HIT_WORDS + places * float(len(CODE_SIGNS)) ** -CODE_LENGTH
 
 
 def extraction(subject: Subject) -> Finding:
@@ -200,9 +205,10 @@ def exposure(subject: Subject) -> Finding:
     return replace(finding, details={"mean exposure in bits": means})
 
 
-def _log_chances(model: Surrogate, texts: Sequence[str]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _log_chances(model: Surrogate, texts: Sequence[str]) -> npt.NDArray[np.float64]:
     tokens = numbered([word_marks(text) for text in texts], model.numbers)
-    return np.bincount(tokens.owner, weights=model.log_chances(tokens), minlength=len(texts))
+    found = np.bincount(tokens.owner, weights=model.log_chances(tokens), minlength=len(texts))
+    return found.astype(np.float64)
 
 
 def _canaries(subject: Subject) -> Canaries:

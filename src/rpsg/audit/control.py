@@ -164,6 +164,4 @@ def outcome_of(finding: Finding, *, needs_area: bool) -> Control:
         return Control(finding.name, "not tried", finding.auc, finding.epsilon_lower)
     is_area = not needs_area or finding.auc is None or finding.auc >= LEAST_AUC
     caught = is_area and finding.verdict == "refuted"
-    return Control(
-        finding.name, "caught" if caught else "missed", finding.auc, finding.epsilon_lower
-    )
+    return Control(finding.name, "caught" if caught else "missed", finding.auc, finding.epsilon_lower)

@@ -34,7 +34,7 @@ class Pairs:
         self._first = np.bincount(keys // self._base, minlength=self._base) + self._base
 
     def log_chances(self, keys: Ints) -> Floats:
-        """log (count(a b) + 1) / (count(a) + number of words) of each pair."""
+        """Log (count(a b) + 1) / (count(a) + number of words) of each pair."""
         place = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
         counts = np.where(self._keys[place] == keys, self._counts[place], 0) if len(self._keys) else 0
         return np.asarray(np.log(counts + 1) - np.log(self._first[keys // self._base]))

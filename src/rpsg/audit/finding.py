@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.audit.bounds import at_least, clopper_pearson, detection_limit, fewest_right, one_run_epsilon
+from rpsg.audit.bounds import clopper_pearson, detection_limit, fewest_right, one_run_epsilon
 from rpsg.evaluation.metrics.intervals import around_share
 from rpsg.evaluation.metrics.two_sample import wins
 from rpsg.stages.rng import stream
@@ -95,9 +95,7 @@ def of_scores(
     return replace(of_people(name, subject, people, subject.is_in), matches=matches)
 
 
-def of_people(
-    name: str, subject: Subject, scores: Floats, is_in: npt.NDArray[np.bool_]
-) -> Finding:
+def of_people(name: str, subject: Subject, scores: Floats, is_in: npt.NDArray[np.bool_]) -> Finding:
     """As ``of_scores``, for one score of each person, or of each canary."""
     units = len(is_in)
     order = stream(subject.seed, "audit ties").permutation(units)  # no tie is broken by which side came first
@@ -114,12 +112,14 @@ def of_people(
     epsilon, guesses, right = max(shown, key=lambda each: (each[0], each[2] / each[1]))
     limit = detection_limit(units, sizes, tested, delta=delta, level=level, by_chance=prior)
     members, others = scores[is_in], scores[~is_in]
+    auc, interval = _area(members, others)
     return judged(
         Finding(
             name,
             "no violation seen",
-            **dict(zip(("auc", "auc_interval"), _area(members, others), strict=True)),
-            rates=tuple(_rate(members, others, rate, subject.seed) for rate in FALSE_POSITIVE_RATES),
+            auc=auc,
+            auc_interval=interval,
+            rates=_rates(members, others, subject.seed),
             epsilon_lower=epsilon,
             # Of more guesses than there are members some must be wrong.
             epsilon_most=max(bound(size, min(size, int(is_in.sum()))) for size in sizes),
@@ -198,11 +198,15 @@ def judged(finding: Finding, subject: Subject) -> Finding:
     Only a lower bound above the claim refutes it. Where not even a perfect attack could have shown one, a
     quiet outcome would mean nothing, so the attack counts as not run.
     """
-    claim, most = subject.claim, finding.epsilon_most or 0.0
-    if (finding.epsilon_lower or 0.0) > claim.epsilon:
-        shown = f"it shows an epsilon of at least {math.floor(finding.epsilon_lower * 100) / 100:.2f}"  # type: ignore[operator]
-        against = f"; the claim is {claim.epsilon:.3g}" if claim.is_made else ""
-        return replace(finding, verdict="refuted", reason=f"Among those it names are more members than chance allows: {shown}{against}.")
+    claim, most, lower = subject.claim, finding.epsilon_most or 0.0, finding.epsilon_lower or 0.0
+    if lower > claim.epsilon:
+        shown = f"an epsilon of at least {math.floor(lower * 1000) / 1000:.3g}"
+        against = f"claimed is {claim.epsilon:.3g}" if claim.is_made else "no claim was made"
+        return replace(
+            finding,
+            verdict="refuted",
+            reason=f"It names more members than chance allows, which shows {shown}; {against}.",
+        )
     if most <= claim.epsilon:
         return replace(
             finding,
@@ -220,26 +224,33 @@ def _area(members: Floats, others: Floats) -> tuple[float, Interval]:
     return value, around_share(value, error, min(len(members), len(others)))
 
 
-def _rate(members: Floats, others: Floats, wanted: float, seed: int) -> Rate:
-    """The wider of the bootstrap's interval, which draws the threshold again, and Clopper and Pearson's."""
-    if len(others) * wanted < 1:
-        return Rate(wanted, None, reason=f"This needs {round(1 / wanted):,} people who were held out.")
-    value = _found(np.sort(members), np.sort(others), wanted)
-    draw = stream(seed, "audit rates", wanted)
+def _rates(members: Floats, others: Floats, seed: int) -> tuple[Rate, ...]:
+    """The share of members found at each false positive rate, with a 95 % interval.
+
+    The wider of the bootstrap's, which draws the threshold again, and Clopper and Pearson's.
+    """
+    draw = stream(seed, "audit rates")
     again = [
-        _found(np.sort(draw.choice(members, len(members))), np.sort(draw.choice(others, len(others))), wanted)
-        for _ in range(RESAMPLES)
+        _found(draw.choice(members, len(members)), draw.choice(others, len(others))) for _ in range(RESAMPLES)
     ]
-    low, high = clopper_pearson(round(value * len(members)), len(members), 0.025)
-    return Rate(
-        wanted, value, (min(low, float(np.quantile(again, 0.025))), max(high, float(np.quantile(again, 0.975))))
-    )
+    lows, highs = np.quantile(again, (0.025, 0.975), axis=0)
+    rates = []
+    for rate, value, low, high in zip(
+        FALSE_POSITIVE_RATES, _found(members, others), lows, highs, strict=True
+    ):
+        if len(others) * rate < 1:
+            rates.append(Rate(rate, None, reason=f"This needs {round(1 / rate):,} people who were held out."))
+            continue
+        least, most = clopper_pearson(round(value * len(members)), len(members), 0.025)
+        rates.append(Rate(rate, value, (min(least, float(low)), max(most, float(high)))))
+    return tuple(rates)
 
 
-def _found(members: Floats, others: Floats, wanted: float) -> float:
-    """The share of members above the threshold that so few others pass; both sorted."""
-    threshold = others[len(others) - 1 - math.floor(len(others) * wanted)]
-    return float(len(members) - np.searchsorted(members, threshold, side="right")) / len(members)
+def _found(members: Floats, others: Floats) -> list[float]:
+    """The share of members above the threshold that so few others pass, at each false positive rate."""
+    places = [len(others) - 1 - math.floor(len(others) * rate) for rate in FALSE_POSITIVE_RATES]
+    ordered = np.partition(others, places)
+    return [float((members > ordered[place]).mean()) for place in places]
 
 
 def _curve(ranked: npt.NDArray[np.bool_]) -> tuple[tuple[float, float], ...]:

@@ -65,7 +65,9 @@ def neighbours(subject: Subject) -> Finding:
 def compressed(subject: Subject) -> Finding:
     """s(x) = log-likelihood of x for each byte that zlib needs for it (Carlini et al. 2021)."""
     found = signals(subject)
-    sizes = np.array([len(zlib.compress(text.encode(errors="replace"))) for text in subject.texts], np.float64)
+    sizes = np.array(
+        [len(zlib.compress(text.encode(errors="replace"))) for text in subject.texts], np.float64
+    )
     return of_scores("zlib", subject, found.under_corpus / sizes)
 
 

@@ -29,6 +29,7 @@ Ints = npt.NDArray[np.int64]
 Runs = Iterable[tuple[int, Hashes, Ints]]
 #: Words in a row; each length is a test of its own.
 LENGTHS = (8, 6)
+FILTER_BITS = 23
 
 
 def phantom(subject: Subject) -> Finding:
@@ -74,8 +75,17 @@ def hit_by_own_runs(subject: Subject, known: Hashes, private: Runs) -> npt.NDArr
 
 
 def is_among(runs: Hashes, known: Hashes) -> npt.NDArray[np.bool_]:
-    """Which of the runs are in ``known``, which is sorted."""
-    if not len(known):
-        return np.zeros(len(runs), np.bool_)
-    place = np.minimum(np.searchsorted(known, runs), len(known) - 1)
-    return np.asarray(known[place] == runs)
+    """Which of the runs are in ``known``, which is sorted.
+
+    Most are told by their last bits alone to be none of them; only the others are looked up.
+    """
+    found = np.zeros(len(runs), np.bool_)
+    if not len(known) or not len(runs):
+        return found
+    ends = np.zeros(1 << FILTER_BITS, np.bool_)
+    last = np.uint64((1 << FILTER_BITS) - 1)
+    ends[known & last] = True
+    maybe = np.flatnonzero(ends[runs & last])
+    place = np.minimum(np.searchsorted(known, runs[maybe]), len(known) - 1)
+    found[maybe] = known[place] == runs[maybe]
+    return found

@@ -72,8 +72,8 @@ class AuditReport:
         if limits:
             share, name = min(limits)
             told.append(
-                f"At best, whole texts of {_percent(share)} of the members in the corpus would have been seen "
-                f"with 95 % ({name})."
+                f"If {_percent(share)} of the members stood out, {name} would have shown it in 95 of 100 "
+                "cases; the other attacks need more."
             )
         caught = [c.name for c in self.controls.get("leaky", ()) if c.outcome == "caught"]
         missed = [c.name for c in self.controls.get("leaky", ()) if c.outcome == "missed"]
@@ -97,5 +97,5 @@ def _percent(share: float) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """numpy's numbers as Python's."""
+    """A number of numpy as one of Python."""
     return value.item()

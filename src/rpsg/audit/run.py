@@ -74,9 +74,7 @@ def audit(
 def find_attacks(named: Sequence[str] = ()) -> dict[str, Attack]:
     """The attacks that were named, or all; UsageError lists those that there are."""
     if unknown := set(named) - ATTACKS.keys():
-        raise UsageError(
-            f"There is no attack {min(unknown)!r}.", hint=f"Use some of: {', '.join(ATTACKS)}."
-        )
+        raise UsageError(f"There is no attack {min(unknown)!r}.", hint=f"Use some of: {', '.join(ATTACKS)}.")
     found = {}
     for name in named or ATTACKS:
         module, _, attribute = ATTACKS[name][0].partition(":")
@@ -137,7 +135,7 @@ def _ask(subject: Subject, attacks: Mapping[str, Attack], progress: Progress | N
 
 
 def _found(name: str, attack: Attack, subject: Subject) -> Finding:
-    """What an attack says, or why it says nothing; a stranger's errors without their words, which may quote."""
+    """What an attack says, or why it says nothing; of an error only the kind, for its words may quote."""
     try:
         return replace(attack(subject), name=name)
     except RpsgError as error:
@@ -155,13 +153,11 @@ def _with_power(finding: Finding, control: Control) -> Finding:
     )
 
 
-def _verdict(
-    findings: Sequence[Finding], baseline: Baseline, leak: Sequence[Control]
-) -> tuple[Verdict, str]:
+def _verdict(findings: Sequence[Finding], baseline: Baseline, leak: Sequence[Control]) -> tuple[Verdict, str]:
     """The verdict on the corpus and its reason: void and powerless audits refute nothing."""
     if baseline.is_void:
         return "not run", (
-            "Members and people held out are told apart without the corpus, so they were not split by chance. "
+            "Members and people held out are told apart without the corpus, so chance did not split them. "
             "Hold people out at random before the run, and audit that."
         )
     refuted = [found for found in findings if found.verdict == "refuted"]

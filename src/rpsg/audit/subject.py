@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.audit.bounds import most_auc, most_true_positives
-from rpsg.evaluation.inputs import Memory
 from rpsg.errors import DataError, RpsgError, UsageError
+from rpsg.evaluation.inputs import Memory
 from rpsg.privacy.gaussian import attack_success, epsilon_of
 from rpsg.stages.rng import stream
 

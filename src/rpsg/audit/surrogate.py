@@ -160,7 +160,8 @@ def _signals(subject: Subject) -> Signals:
         values = (own, mixed, _neighbours(corpus, tokens, draw))
         sums = (np.bincount(tokens.owner, weights=v, minlength=len(tokens.lengths)) for v in values)
         parts.append((tokens.lengths.astype(np.float64), *sums, best_passages(own - mixed - DRIFT, tokens)))
-    return Signals(*(np.concatenate(column) for column in zip(*parts, strict=True)), expected.each)
+    length, under, reference, changed, passage = (np.concatenate(c) for c in zip(*parts, strict=True))
+    return Signals(length, under, reference, changed, passage, expected.each)
 
 
 def _expected(subject: Subject) -> Expected:
