@@ -103,13 +103,13 @@ class Subject:
     same kind, none of them private. ``level`` is the error that one attack may use up.
     """
 
-    synthetic: tuple[str, ...]
-    texts: tuple[str, ...]
-    owner: Ints
-    is_in: Flags
-    reference: tuple[str, ...] = ()
+    synthetic: tuple[str, ...] = field(repr=False)
+    texts: tuple[str, ...] = field(repr=False)
+    owner: Ints = field(repr=False)
+    is_in: Flags = field(repr=False)
+    reference: tuple[str, ...] = field(default=(), repr=False)
     claim: Claim = Claim()
-    canaries: Canaries | None = None
+    canaries: Canaries | None = field(default=None, repr=False)
     level: float = 0.05
     seed: int = 0
     notes: tuple[str, ...] = ()
