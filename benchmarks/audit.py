@@ -99,13 +99,19 @@ def found(case: Subject) -> dict[str, Finding]:
     return findings
 
 
-def power(people: int, size: int, seeds: int, canaries: int) -> list[dict[str, Any]]:
+def power(kinds: Sequence[str], people: int, size: int, seeds: int, canaries: int) -> list[dict[str, Any]]:
     """For each leak and attack: how many of the corpora were refuted, and the mean lower bound."""
     rows = []
-    for kind in KINDS:
+    for kind in kinds:
         for share in SHARES:
             all_of = [found(subject(seed, people, size, (share, kind), canaries)) for seed in range(seeds)]
-            row: dict[str, Any] = {"people": people, "corpus": size, "seeds": seeds, "leak": kind, "share": share}
+            row: dict[str, Any] = {
+                "people": people,
+                "corpus": size,
+                "seeds": seeds,
+                "leak": kind,
+                "share": share,
+            }
             row["any"] = sum(any(f.verdict == "refuted" for f in one.values()) for one in all_of)
             for name in find_attacks():
                 own = [one[name] for one in all_of if name in one]
@@ -129,7 +135,14 @@ def null(people: int, size: int, seeds: int) -> dict[str, Any]:
         alarms += max(bounds) > 0
         worst = max(worst, *bounds)
         void += blind_baseline(case).is_void
-    return {"people": people, "corpus": size, "seeds": seeds, "alarms": alarms, "void": void, "largest": worst}
+    return {
+        "people": people,
+        "corpus": size,
+        "seeds": seeds,
+        "alarms": alarms,
+        "void": void,
+        "largest": worst,
+    }
 
 
 def speed(repeat: int = 2) -> dict[str, Any]:
@@ -143,7 +156,13 @@ def speed(repeat: int = 2) -> dict[str, Any]:
     for _ in range(repeat):
         halves = [text.split() for text in rows]
         other = draw.permutation(len(halves))
-        many = [*many, *(" ".join(a[: len(a) // 2] + halves[b][len(halves[b]) // 2 :]) for a, b in zip(halves, other, strict=True))]
+        many = [
+            *many,
+            *(
+                " ".join(a[: len(a) // 2] + halves[b][len(halves[b]) // 2 :])
+                for a, b in zip(halves, other, strict=True)
+            ),
+        ]
     many = [many[i] for i in draw.permutation(len(many))]
     began, cpu = time.monotonic(), time.process_time()
     made = audit(many[:2000], many[2000:7000], many[7000:9500])
@@ -160,6 +179,7 @@ def main() -> None:
     """Measure one thing and add it to the file."""
     parser = argparse.ArgumentParser()
     parser.add_argument("what", choices=("power", "null", "speed"))
+    parser.add_argument("--kinds", nargs="*", choices=tuple(KINDS))
     parser.add_argument("--people", type=int, default=1000)
     parser.add_argument("--size", type=int, default=500)
     parser.add_argument("--seeds", type=int, default=10)
@@ -167,7 +187,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     if given.what == "power":
-        made: Any = power(given.people, given.size, given.seeds, given.canaries)
+        made: Any = power(given.kinds or list(KINDS), given.people, given.size, given.seeds, given.canaries)
     elif given.what == "null":
         made = null(given.people, given.size, given.seeds)
     else:

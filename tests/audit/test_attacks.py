@@ -10,7 +10,7 @@ from tests.audit.corpora import subject, texts
 
 from rpsg.audit import ATTACKS
 from rpsg.audit.copies import CHARACTERS, character_runs
-from rpsg.audit.membership import passage, refer
+from rpsg.audit.membership import passage
 from rpsg.audit.run import find_attacks
 from rpsg.audit.subject import NotRunError, subject_of
 from rpsg.audit.surrogate import BLOCK, best_passages, signals
@@ -51,11 +51,11 @@ class TestTheLawOfAttacks:
         assert attack(subject(leak=20)) == attack(subject(leak=20))
 
 
-def test_two_sentences_of_a_long_text_are_found_by_their_passage_better_than_by_the_mean() -> None:
+def test_two_sentences_of_a_long_text_are_found_by_their_passage() -> None:
     rows = [" ".join(texts(8, seed)) for seed in range(300)]
     leaked = [" ".join(row.split()[60:85]) for row in rows[:40]]
     case = subject_of([*rows[200:], *leaked], rows[:100], rows[100:200])
-    assert (passage(case).epsilon_lower or 0) > (refer(case).epsilon_lower or 0)
+    assert passage(case).verdict == "refuted"
 
 
 def test_an_average_hides_what_leaked_of_few_and_the_guesses_do_not() -> None:
@@ -86,9 +86,7 @@ def test_a_person_is_named_by_the_text_of_theirs_that_leaked() -> None:
     rows = texts(300, 7)
     units = [str(i % 50) for i in range(100)], [f"out {i % 50}" for i in range(100)]
     corpus = [*rows[:40], *rows[200:260]]
-    case = subject_of(
-        corpus, rows[:100], rows[100:200], member_units=units[0], nonmember_units=units[1]
-    )
+    case = subject_of(corpus, rows[:100], rows[100:200], member_units=units[0], nonmember_units=units[1])
     assert case.people == 100
     assert find_attacks(["near-copies"])["near-copies"](case).right == 25
 
@@ -163,13 +161,21 @@ def test_a_corpus_without_identifiers_is_not_attacked_by_them() -> None:
 
 
 def test_blocks_of_texts_give_what_one_block_gives(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = [find_attacks([name])[name](subject(leak=40)) for name in ("phantom", "copies", "echo-pairs", "lira")]
+    whole = [
+        find_attacks([name])[name](subject(leak=40)) for name in ("phantom", "copies", "echo-pairs", "lira")
+    ]
     for module in ("surrogate", "copies"):
         monkeypatch.setattr(f"rpsg.audit.{module}.BLOCK", 7)
-    parts = [find_attacks([name])[name](subject(leak=40)) for name in ("phantom", "copies", "echo-pairs", "lira")]
+    parts = [
+        find_attacks([name])[name](subject(leak=40)) for name in ("phantom", "copies", "echo-pairs", "lira")
+    ]
     assert BLOCK > 200
     for one, other in zip(whole, parts, strict=True):
-        assert (one.right, one.guesses, one.epsilon_lower) == (other.right, other.guesses, other.epsilon_lower)
+        assert (one.right, one.guesses, one.epsilon_lower) == (
+            other.right,
+            other.guesses,
+            other.epsilon_lower,
+        )
         assert one.auc == (None if other.auc is None else pytest.approx(other.auc))
 
 

@@ -1,7 +1,7 @@
 """Canaries: made-up texts of which a coin decides whether they go into the data, and what came of them.
 
 A canary begins like its surroundings, or a generator passes it over, and ends in words that nobody would
-write (Meeus et al. 2025): six words drawn from a list of 8,192 and a code of 45 bits. So the chance that its
+write (Meeus et al. 2025): six words drawn from a list of 8,192 and a code of 60 bits. So the chance that its
 end comes out of a run that never saw it is computed, not assumed.
 """
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 #: Words of an end, words in a row of them that make a hit, and the size of the list.
 END_WORDS, HIT_WORDS, LIST_SIZE = 6, 4, 8192
-#: Letters and digits that are not taken for one another; nine of them have 45 bits.
-CODE_SIGNS, CODE_LENGTH = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ", 9
+#: Letters and digits that are not taken for one another; twelve of them have 60 bits.
+CODE_SIGNS, CODE_LENGTH = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ", 12
 #: Other ends that an end is ranked among.
 ALTERNATIVES = 10_000
 #: Sounds that words are put together from: 32 * 8 * 16 * 2 of them.
@@ -127,7 +127,7 @@ def chance_of_hit(synthetic: Sequence[str]) -> float:
     """The chance that a canary that no run has seen stands in this corpus; a bound.
 
     Each of its three runs of four random words equals one of the corpus' runs with a chance of runs / 8192^4,
-    its code one of the corpus' rows of nine signs with rows / 32^9. No matter what the corpus says: the
+    its code one of the corpus' rows of twelve signs with rows / 32^12. No matter what the corpus says: the
     canary was drawn without it.
     """
     runs = sum(max(len(words(text)) - HIT_WORDS + 1, 0) for text in synthetic)

@@ -230,8 +230,9 @@ def _rates(members: Floats, others: Floats, seed: int) -> tuple[Rate, ...]:
     The wider of the bootstrap's, which draws the threshold again, and Clopper and Pearson's.
     """
     draw = stream(seed, "audit rates")
+    times = RESAMPLES if len(others) * max(FALSE_POSITIVE_RATES) >= 1 else 1
     again = [
-        _found(draw.choice(members, len(members)), draw.choice(others, len(others))) for _ in range(RESAMPLES)
+        _found(draw.choice(members, len(members)), draw.choice(others, len(others))) for _ in range(times)
     ]
     lows, highs = np.quantile(again, (0.025, 0.975), axis=0)
     rates = []
