@@ -162,6 +162,18 @@ def test_each_attack_gets_its_share_of_the_error_that_all_together_may_make() ->
     assert set(levels) == {0.05 / 4}
 
 
+def test_attacks_on_canaries_cost_the_others_nothing_where_there_are_none() -> None:
+    levels = []
+
+    def noted(given: Subject) -> Finding:
+        levels.append(given.level)
+        return blind(given)
+
+    found = find_attacks(["extraction", "exposure"])
+    audit(*_sides(people=40, size=40), attacks={**found, "a": noted, "b": noted})
+    assert set(levels) == {0.05 / 2}
+
+
 def test_every_attack_of_the_table_can_be_found() -> None:
     assert list(find_attacks()) == list(ATTACKS)
     assert all(callable(attack) for attack in find_attacks().values())

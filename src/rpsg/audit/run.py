@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
@@ -14,7 +15,7 @@ from rpsg.audit.subject import Claim, subject_of
 from rpsg.errors import RpsgError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from rpsg.audit.canaries import Canaries
     from rpsg.audit.control import Baseline, Control
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 #: What all tests of an audit together may get wrong.
 LEVEL = 0.05
+#: Attacks that say nothing without canaries.
+CANARIES = frozenset({"extraction", "exposure"})
 
 
 def audit(
@@ -56,7 +59,7 @@ def audit(
         DataError: a side is too small, or somebody is on both.
         UsageError: a claim that cannot be, or an attack that there is not.
     """
-    chosen = attacks if isinstance(attacks, dict) else find_attacks(cast("Sequence[str]", attacks))
+    chosen = dict(attacks) if isinstance(attacks, Mapping) and attacks else find_attacks(tuple(attacks))
     subject = subject_of(
         synthetic,
         members,
@@ -68,7 +71,9 @@ def audit(
         canaries=canaries,
         seed=seed,
     )
-    return audit_subject(replace(subject, level=LEVEL / len(chosen)), chosen, progress)
+    # Known before anything is read: attacks on canaries make no mistake where there are none.
+    able = len(chosen.keys() - (CANARIES if canaries is None else set()))
+    return audit_subject(replace(subject, level=LEVEL / max(able, 1)), chosen, progress)
 
 
 def find_attacks(named: Sequence[str] = ()) -> dict[str, Attack]:
