@@ -43,7 +43,7 @@ def test_two_sentences_are_two_of_the_text(benchmark: Any) -> None:
 
 
 def test_each_leak_has_a_row_with_what_each_attack_saw(benchmark: Any) -> None:
-    rows = benchmark.power(["verbatim"], 60, 50, 1, 40)
+    rows = benchmark.power(["verbatim"], benchmark.SHARES, 60, 50, 1, 40)
     assert [(row["leak"], row["share"]) for row in rows] == [("verbatim", s) for s in benchmark.SHARES]
     assert rows[2]["any"] == 1
     assert rows[2]["extraction"]["seen"] == 1
