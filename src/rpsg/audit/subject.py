@@ -7,7 +7,6 @@ texts of both sides taken together: who is in and who is out is looked at only w
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
@@ -222,7 +221,7 @@ def subject_of(
         )
     texts, units = (*members, *nonmembers), (*own, *others)
     shared = _shared(texts, units)
-    kept = [i for i, text in enumerate(texts) if text.strip() and _plain(text) not in shared]
+    kept = [i for i, text in enumerate(texts) if text.strip() and _hashed(text) not in shared]
     numbers = {unit: place for place, unit in enumerate(dict.fromkeys(units[i] for i in kept))}
     inside = set(own)
     is_in = np.array([unit in inside for unit in numbers], np.bool_)
@@ -254,14 +253,19 @@ def _units(texts: Sequence[str], units: Sequence[str] | None, side: str) -> tupl
     return tuple(map(str, units))
 
 
-def _shared(texts: Sequence[str], units: Sequence[str]) -> set[str]:
-    """The texts that more than one person has."""
-    people = Counter(text for text, _ in {(_plain(t), u) for t, u in zip(texts, units, strict=True)})
-    return {text for text, count in people.items() if count > 1}
+def _shared(texts: Sequence[str], units: Sequence[str]) -> set[int]:
+    """The hashes of texts that more than one person has; of a million texts no copy is kept."""
+    first: dict[int, str] = {}
+    return {
+        key
+        for key, unit in zip(map(_hashed, texts), units, strict=True)
+        if first.setdefault(key, unit) != unit
+    }
 
 
-def _plain(text: str) -> str:
-    return " ".join(text.lower().split())
+def _hashed(text: str) -> int:
+    """The same for texts that differ in case and white space alone."""
+    return hash(" ".join(text.lower().split()))
 
 
 def _check_sides(members: int, nonmembers: int) -> None:
