@@ -74,7 +74,7 @@ def compressed(subject: Subject) -> Finding:
 def passage(subject: Subject) -> Finding:
     """The passage of x that the corpus makes most likelier than the references do.
 
-    The largest sum, over words in a row, of log p(word) - log p_ref(word) - 1/2. It finds a leak of two
-    sentences, which a mean over the text thins out.
+    The largest sum, over words in a row, of log p(word) - log p_ref(word) - 1/2. A leak of few
+    sentences does not thin out in it as in a mean over the text.
     """
     return of_scores("passage", subject, signals(subject).passage)

@@ -63,20 +63,19 @@ class AuditReport:
         return [*told, *self.notes]
 
     def _limits(self) -> list[str]:
-        limits = [
-            (found.limit, found.name)
-            for found in self.findings
-            if found.limit is not None and found.verdict == "no violation seen"
-        ]
+        leak = self.controls.get("leaky", ())
+        caught = [control.name for control in leak if control.outcome == "caught"]
+        missed = [control.name for control in leak if control.outcome == "missed"]
+        # Only attacks that have shown their power on these texts are worth a promise.
+        limits = [(found.limit, found.name) for found in self.findings if found.name in caught]
+        known = [(share, name) for share, name in limits if share is not None]
         told = []
-        if limits:
-            share, name = min(limits)
+        if known:
+            share, name = min(known)
             told.append(
                 f"If {_percent(share)} of the members stood out, {name} would have shown it in 95 of 100 "
-                "cases; the other attacks need more."
+                "cases; whoever leaks less clearly is seen later."
             )
-        caught = [c.name for c in self.controls.get("leaky", ()) if c.outcome == "caught"]
-        missed = [c.name for c in self.controls.get("leaky", ()) if c.outcome == "missed"]
         told.append(
             "Of a corpus in which one text in twenty is a member's with a fifth of its words dropped, "
             f"{', '.join(caught) or 'no attack'} said so"
@@ -88,7 +87,7 @@ class AuditReport:
 _HEADINGS: Mapping[Verdict, str] = {
     "refuted": "The claim is refuted: the corpus tells more about who was in the data than it allows.",
     "no violation seen": "No violation was seen.",
-    "not run": "The audit does not count: it could not have seen a violation.",
+    "not run": "The audit does not count.",
 }
 
 
