@@ -67,7 +67,7 @@ def count_people(job: Job, declared: int | None) -> Headcount:
         return job.people.units.map(_one_each)
 
     noisy = job.kernel.release(asked, ballots)
-    tell_spent(job, asked.stage)
+    report_spent(job, asked.stage)
     return Headcount(max(1.0, float(noisy[0])), safe_size(float(noisy[0]), asked.sigma))
 
 
@@ -107,7 +107,7 @@ def _labels_of_people(rows: Sequence[object], limit: int) -> list[list[str]]:
     return [sorted(labels)[:limit] for labels in people.values()]
 
 
-def tell_spent(job: Job, stage: str) -> None:
+def report_spent(job: Job, stage: str) -> None:
     """Report how much of epsilon is spent after this stage."""
     budget, mu2 = paid(job), 0.0
     for release in budget.releases:
@@ -123,11 +123,11 @@ def _delta_fail(job: Job, asked: Query) -> float:
 
 def feasible(job: Job, pack: Pack, n: int) -> Pack:
     """The pack with a schema that ``n`` people can fill; a note says where the noise decides."""
-    tell_few(job, pack, n)
+    note_few_people(job, pack, n)
     return thinned(pack, n, paid(job).release("cards").sigma)
 
 
-def tell_few(job: Job, pack: Pack, n: int) -> None:
+def note_few_people(job: Job, pack: Pack, n: int) -> None:
     """Note that noise outweighs what the people say, if they are few. Their noisy number is public."""
     if is_too_few(job.plan, pack, n, paid(job)):
         who = "people" if counts_cards(paid(job)) else "voters"
@@ -142,7 +142,7 @@ def release_cards(job: Job, pack: Pack, traits: Callable[[], Private[Traits]], n
     asked = ask(job, "cards", f"histograms over the public schema: {in_words(pack)}", cells(pack))
     job.progress.start("counting cards")
     noisy = job.kernel.release(asked, lambda: card_ballots(traits(), job.people.units, pack))
-    tell_spent(job, asked.stage)
+    report_spent(job, asked.stage)
     rows = rows_counted(pack, noisy, n, asked.c)
     return CardModel.fit(pack, noisy, rows, asked.sigma, job.plan.method.uniform_mix)
 

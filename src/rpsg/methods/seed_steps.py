@@ -85,12 +85,6 @@ def records_of(job: Job) -> str:
     return "records" if job.budget is None else "records of donors"
 
 
-def guard_of(job: Job) -> Guard:
-    """The leakage guard with the plan's settings."""
-    settings = job.plan.paper
-    return Guard(settings.guard_words, settings.guard_characters, job.tools.recogniser)
-
-
 def sigma_of(plan: Plan, seeds: int) -> Sigma:
     """The noise of the choice, for the plan's number of seeds: public numbers only."""
     paper = plan.paper
@@ -100,11 +94,6 @@ def sigma_of(plan: Plan, seeds: int) -> Sigma:
 def seeds_wanted(plan: Plan) -> int:
     """How many records become seeds, unless there are fewer."""
     return plan.paper.seeds or plan.corpus.size
-
-
-def has_sentiment(job: Job) -> bool:
-    """Whether texts of this kind have a sentiment to keep."""
-    return any(attribute.kind == "sentiment" for attribute in job.pack.attributes)
 
 
 def usable_rows(job: Job) -> tuple[list[Document], int]:
@@ -152,7 +141,7 @@ def draw_seeds(job: Job, wanted: int) -> list[Seed]:
 
 
 def _sentiments(job: Job, texts: Sequence[str]) -> list[str]:
-    if not has_sentiment(job):
+    if not any(attribute.kind == "sentiment" for attribute in job.pack.attributes):
         return [""] * len(texts)
     return [found.value for found in judge(texts, job.tools.sentiment, job.tools.embedder)]
 
@@ -213,14 +202,15 @@ def _pass(job: Job, seeds: Sequence[Seed], *, second: bool) -> dict[int, tuple[s
 
 def _summaries(job: Job, seeds: Sequence[Seed], stage: str, *, second: bool) -> dict[int, list[Summary]]:
     """All summaries of each seed, each with the guard's objection or an empty string."""
-    side = seeding(job)
+    side, paper = seeding(job), job.plan.paper
 
     def make() -> StageResult:
         abstracter = _abstracter(job, stage, len(seeds))
         side.unprotected.note(Flow("seeds", abstracter.name, SUMMED_UP))
         texts = abstracter.abstracts(seeds, second)
         pairs = [(seed.text, text) for seed, own in zip(seeds, texts, strict=True) for text in own]
-        problems = iter(guard_of(job).problems(pairs))
+        guard = Guard(paper.guard_words, paper.guard_characters, job.tools.recogniser)
+        problems = iter(guard.problems(pairs))
         found = {
             str(seed.number): [(text, next(problems)) for text in own]
             for seed, own in zip(seeds, texts, strict=True)

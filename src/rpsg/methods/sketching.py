@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rpsg.errors import ModelError
-from rpsg.methods.dp_steps import ANOTHER_WRITER, ask, label_of, paid, tell_spent
+from rpsg.methods.dp_steps import ANOTHER_WRITER, ask, label_of, paid, report_spent
 from rpsg.records import Document
 from rpsg.stages.annotate import codes_of, fits_none
 from rpsg.stages.choose import Block, Objective, choose
@@ -123,7 +123,7 @@ def _measure(
         return sketch_vectors(*rows, features, without_topic, own, labels)
 
     noisy = job.kernel.release(asked, question)
-    tell_spent(job, asked.stage)
+    report_spent(job, asked.stage)
     return noisy.reshape(labels, features.dim)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from rpsg.errors import PrivacyError, RunError, VerificationError
 from rpsg.methods.base import Method
 from rpsg.methods.budget import pool_size, split_budget, split_voters
-from rpsg.methods.dp_steps import count_people, label_of, public_filters, tell_few
+from rpsg.methods.dp_steps import count_people, label_of, note_few_people, public_filters
 from rpsg.methods.paper_steps import (
     Task,
     agreement_step,
@@ -61,7 +61,7 @@ def _synthesize(job: Job) -> Pool:
     # there are donors.
     usable_rows(job)
     n = count_people(job, split_voters(job.plan)).safe
-    tell_few(job, pack, n)
+    note_few_people(job, pack, n)
     wanted = pool_size(job.plan)
 
     # Donors' records become seeds and are summarised, as in the paper's method.

@@ -12,7 +12,7 @@ import numpy as np
 
 from rpsg.errors import ModelError
 from rpsg.methods.budget import votes_stage
-from rpsg.methods.dp_steps import ANOTHER_WRITER, ask, label_of, public_filters, tell_spent
+from rpsg.methods.dp_steps import ANOTHER_WRITER, ask, label_of, public_filters, report_spent
 from rpsg.stages.candidates import write_variants
 from rpsg.stages.votes import select, vote_ballots
 
@@ -73,7 +73,7 @@ def vote(
         )
 
     noisy = job.kernel.release(asked, ballots)
-    tell_spent(job, asked.stage)
+    report_spent(job, asked.stage)
     pool = pool.score("votes", {c.id: float(v) for c, v in zip(candidates, noisy, strict=True)})
     voted = {c.id for c in candidates}
     return pool, [c for c in pool if c.id in voted]

@@ -22,11 +22,11 @@ from rpsg.pipeline.models_of_run import (
     open_calls,
     price_of,
     questions,
-    tell_learned,
+    report_refused_settings,
     writer_over,
 )
 from rpsg.pipeline.private_data import NoQuestions, check_data, check_room, nobody, open_side
-from rpsg.pipeline.progress import Silent, Stopwatch, keep_timings, timings, told
+from rpsg.pipeline.progress import Silent, Stopwatch, keep_timings, public_seconds, timings
 from rpsg.pipeline.publish import publish
 from rpsg.privacy import egress
 from rpsg.protocols import TellsTrouble
@@ -98,13 +98,13 @@ def execute(
                 job = Job(seen_plan, pack, budget, *sides, cached, watch, folder.key, private.seeding)
                 pool = method.synthesize(job)
                 calls.keep_only(writer.asked)
-                tell_learned(tools.writer, watch)
+                report_refused_settings(tools.writer, watch)
                 watch.start("release")
                 publish(folder, private, replace(job, tools=tools), pool, calls, settled, vectors)
             watch.stop()
             folder.journal.append("finished")
             keep_timings(folder, watch.seconds)
-        return read_run(folder.path, told(watch.seconds or timings(folder)))
+        return read_run(folder.path, public_seconds(watch.seconds or timings(folder)))
 
 
 @contextmanager

@@ -121,7 +121,7 @@ def note_sending(folder: RunFolder, writer: Writer, stage: str, requests: int | 
     folder.journal.append("sending", **facts)
 
 
-def tell_learned(writer: Writer, progress: Progress) -> None:
+def report_refused_settings(writer: Writer, progress: Progress) -> None:
     """Report settings that the writer's server refused and that were therefore left out."""
     if learned := getattr(writer, "learned", ()):
         progress.note(f"The server refused some settings and was asked with: {'; '.join(learned)}.")

@@ -125,7 +125,7 @@ def open_side(
         return PrivateSide(nobody(tools, progress), NoQuestions())
     check_data(plan)
     account = account_of(plan, Odometer())
-    tell_paid(account, progress)
+    report_paid(account, progress)
     source = noise or (OpenDPNoise() if plan.privacy.noise == "opendp" else RoundedGaussian())
     kernel = _kernel(budget, folder, source, account, progress) if budget is not None else None
     seeding: Seeding | None
@@ -175,7 +175,7 @@ def unit_of(plan: Plan) -> Unit:
     return Unit(plan.unit, plan.data.user or "", plan.privacy.adjacency, plan.records_per_unit)
 
 
-def tell_paid(account: Account, progress: Progress) -> None:
+def report_paid(account: Account, progress: Progress) -> None:
     """Report what the account has paid before this run."""
     statement = account.statement()
     if statement.totals:

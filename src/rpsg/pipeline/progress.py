@@ -34,7 +34,7 @@ def is_told(stage: str) -> bool:
     return stage in PUBLIC_STAGES or stage.startswith(_PUBLIC_BEGINNINGS)
 
 
-def told(seconds: Mapping[str, float]) -> dict[str, float]:
+def public_seconds(seconds: Mapping[str, float]) -> dict[str, float]:
     """The seconds of those stages whose time may be shown."""
     return {stage: value for stage, value in seconds.items() if is_told(stage)}
 

@@ -36,7 +36,7 @@ from rpsg.storage.layout import (
 from rpsg.storage.public_vectors import PublicVectors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from rpsg.methods.base import Job
@@ -107,24 +107,15 @@ def build_release(target: Path, made: Made, free: Free, *, parquet: bytes | None
     outputs |= write_evidence(target / EVIDENCE, made)
     outputs[EGRESS] = write_egress(target, made.seen)
     outputs[CROISSANT] = write_metadata(target, made, outputs)
-    return write_ledger(
-        target,
-        outputs,
-        lambda named: build_public_ledger(ledger_facts(made, named), made.performed, free=free),
-    )
 
+    def write_ledger(named: Mapping[str, str]) -> Mapping[str, Any]:
+        ledger = build_public_ledger(ledger_facts(made, named), made.performed, free=free)
+        write_atomic(target / LEDGER, pretty_json(ledger), PUBLIC_MODE)
+        return ledger
 
-def write_ledger(
-    folder: Path, outputs: Mapping[str, str], sealed: Callable[[Mapping[str, str]], Mapping[str, Any]]
-) -> Mapping[str, Any]:
-    """Write summary, card, report and ledger; ``sealed`` makes a ledger that names files with their SHA-256.
-
-    Words and report are made from the ledger, and the ledger names them by their hashes. So three ledgers are
-    written in turn: one for the words, one that names them, for the report, and one that names all.
-    """
-    write_atomic(folder / LEDGER, pretty_json(sealed(outputs)), PUBLIC_MODE)
-    outputs = {**outputs, **write_words(folder)}
-    write_atomic(folder / LEDGER, pretty_json(sealed(outputs)), PUBLIC_MODE)
-    ledger = sealed({**outputs, REPORT: write_release_report(folder)})
-    write_atomic(folder / LEDGER, pretty_json(ledger), PUBLIC_MODE)
-    return ledger
+    # Words and report are made from the ledger, and the ledger names them by their hashes. So three ledgers
+    # are written in turn: one for the words, one that names them, for the report, and one that names all.
+    write_ledger(outputs)
+    outputs |= write_words(target)
+    write_ledger(outputs)
+    return write_ledger({**outputs, REPORT: write_release_report(target)})
