@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import rpsg
+from rpsg import hardening as silence
 from rpsg import registry
-from rpsg import telemetry as silence
 from rpsg.errors import PrivacyError
 from rpsg.models.onnx import session as onnx_session
 

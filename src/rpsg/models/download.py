@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rpsg.errors import MissingExtraError, ModelError, UsageError
+from rpsg.hardening import go_online
 from rpsg.models.catalog import CATALOGUE, FREE_WRITER, Asset, AssetFile, Kind, Recipe
 from rpsg.models.gguf import is_gguf
 from rpsg.models.package_archive import Downloader, fine_foods, rated_snippets
-from rpsg.telemetry import go_online
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,6 +1,6 @@
 """The one place where onnxruntime is opened: silent, with one thread, on the processor.
 
-It reports to its maker by default, from the moment it is imported (``rpsg.telemetry``).
+It reports to its maker by default, from the moment it is imported (``rpsg.hardening``).
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import MissingExtraError, PrivacyError
-from rpsg.telemetry import came_too_late_for, switch_off
+from rpsg.hardening import came_too_late_for, switch_off_telemetry
 
 if TYPE_CHECKING:
     from rpsg.errors import ModelError
@@ -39,7 +39,7 @@ def open_session(model: str | bytes, *, damaged: ModelError) -> Any:
 
 def silent_onnxruntime() -> Any:
     """The package onnxruntime, which reports nothing. Raises as ``open_session`` does."""
-    switch_off()
+    switch_off_telemetry()
     if came_too_late_for("onnxruntime"):
         raise PrivacyError(
             "onnxruntime was imported before rpsg and may report to its maker how often it is called, which "

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.errors import MissingExtraError, ModelError, UsageError
+from rpsg.hardening import stay_offline
 from rpsg.models.catalog import CATALOGUE
 from rpsg.models.download import file_digest, locate
 from rpsg.models.gguf import read_header
 from rpsg.models.hardware import available_memory
-from rpsg.telemetry import stay_offline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
