@@ -78,9 +78,7 @@ def preview(plan: Plan) -> Preview:
         claim=_claim(plan, method.claim),
         epsilon=budget.epsilon_spent if budget else None,
         delta=budget.delta if budget else None,
-        epsilon_replace_one=epsilon_of(replaced_mu(budget.mu2, budget.replaced_mu2), budget.delta)
-        if budget
-        else None,
+        epsilon_replace_one=epsilon_if_replaced(budget) if budget else None,
         attacker=asdict(attack_success(budget.mu, budget.delta_fail)) if budget else {},
         stages=tuple(_stage(release, budget) for release in budget.releases) if budget else (),
         flows=_flows(plan),
@@ -131,6 +129,11 @@ def _claim(plan: Plan, claim: ClaimType) -> str:
         f"{verb} {who} changes what comes out, and what the language model is sent, by at most "
         f"(epsilon {plan.privacy.epsilon:g}, delta {plan.privacy.delta:g}): differential privacy, end to end."
     )
+
+
+def epsilon_if_replaced(budget: Budget) -> float:
+    """Epsilon for one unit that is replaced by another, at the delta of the budget."""
+    return epsilon_of(replaced_mu(budget.mu2, budget.replaced_mu2), budget.delta)
 
 
 def _stage(release: PlannedRelease, budget: Budget) -> StageCost:
