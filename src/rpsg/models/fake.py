@@ -67,7 +67,7 @@ class FakeWriter:
     def _reply(self, request: Request) -> Reply:
         self.requests.append(request)
         if self._fails(request):
-            return Reply("", "error", error="the fake was set to fail")
+            return Reply("", "error", error="the fake was told to fail")
         text = f"{request.begins} {self._answer(request)}".lstrip()
         return Reply(text, "stop", sum(len(m.content) // 4 for m in request.messages), len(text) // 4)
 
