@@ -91,7 +91,7 @@ _NAME = (  # Anna, van der Berg, O'Hara Lopez
     r"[A-Z][\w'\u2019-]{1,40}(?:\s{1,3}(?:(?:van|von|der|den|de|del|la|le|di|da)\s{1,3}){0,3}"
     r"[A-Z][\w'\u2019-]{1,40})?"
 )
-_NO_NAME = (  # what "my name is" goes on with in small letters, if not with a name
+_NO_NAME = (  # lower-case words after "my name is" that are no name
     r"(?:a|an|all|also|already|always|at|attached|being|below|called|common|different|even|everywhere|for|from"
     r"|hard|in|irrelevant|it|just|known|listed|misspelled|misspelt|mud|my|never|no|not|now|nowhere|of|on|only"
     r"|out|pronounced|put|really|so|spelled|spelt|still|that|the|there|too|under|unimportant|unique|unknown|up"
