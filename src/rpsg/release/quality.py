@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from rpsg.domains import Pack
     from rpsg.records import Candidate
 
-#: Self-BLEU grows with the number of texts; of more than these only as many are compared, evenly spaced.
+#: Self-BLEU grows with the number of texts, so at most this many are compared, evenly spaced.
 COMPARED = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """Figures of released texts. ``words`` is their mean number, ``self_bleu`` None for fewer than two texts.
+    """Figures of released texts. ``words`` is the mean length; ``self_bleu`` is None for less than two texts.
 
-    ``echoing`` texts hold words of their prompt, ``unfilled`` ones a placeholder such as [LINK], and
-    ``repeating`` ones the same words again or eight words in a row of another text. ``compared`` texts were
-    looked at for self-BLEU.
+    ``echoing``, ``unfilled`` and ``repeating`` count texts that contain words of their prompt, a placeholder
+    such as [LINK], or repetitions (of themselves, or of eight words in a row of another text). ``compared``
+    texts were used for self-BLEU.
     """
 
     texts: int
