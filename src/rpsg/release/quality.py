@@ -42,14 +42,16 @@ class Quality:
 
     @property
     def line(self) -> str:
-        """The figures as a sentence; empty where there is no text."""
+        """The figures as a sentence; empty if there is no text."""
         if not self.texts:
             return ""
+        own = "its" if self.echoing == 1 else "their"
+        selves = "itself" if self.repeating == 1 else "themselves"
         parts = [
             f"Texts: {self.texts:,}",
             f"{self.words:.0f} words on average",
-            f"{self.echoing:,} {_verb(self.echoing, 'hold')} words of {_own(self.echoing)} prompt",
-            f"{self.repeating:,} {_verb(self.repeating, 'repeat')} {_selves(self.repeating)} or another",
+            f"{self.echoing:,} {_verb(self.echoing, 'hold')} words of {own} prompt",
+            f"{self.repeating:,} {_verb(self.repeating, 'repeat')} {selves} or another",
         ]
         if self.unfilled:
             parts.append(f"{self.unfilled:,} {_verb(self.unfilled, 'hold')} a placeholder such as [LINK]")
@@ -61,14 +63,6 @@ class Quality:
 
 def _verb(count: int, verb: str) -> str:
     return f"{verb}s" if count == 1 else verb
-
-
-def _own(count: int) -> str:
-    return "its" if count == 1 else "their"
-
-
-def _selves(count: int) -> str:
-    return "itself" if count == 1 else "themselves"
 
 
 def quality_of(released: Sequence[Candidate], pack: Pack) -> Quality:

@@ -91,7 +91,7 @@ def text_and_card(text: Candidate) -> Html:
 
 
 def _covered(covered: Coverage, *, seeded: bool) -> Html:
-    ranked = sorted(covered.values, key=_rank)
+    ranked = sorted(covered.values, key=lambda v: (-v.noisy.count if v.noisy is not None else 0, -v.texts))
     shown, rest = ranked[:SHOWN], ranked[SHOWN:]
     return tag(
         "div",
@@ -102,10 +102,6 @@ def _covered(covered: Coverage, *, seeded: bool) -> Html:
         _hidden(covered),
         class_="block",
     )
-
-
-def _rank(value: Value) -> tuple[float, int]:
-    return (-value.noisy.count if value.noisy is not None else 0, -value.texts)
 
 
 def _how(covered: Coverage, *, seeded: bool) -> str:

@@ -166,15 +166,11 @@ def fitted(grams: Grams, sign: Floats, cells: int) -> Floats:
     def loss(point: Floats) -> tuple[float, Floats]:
         weight, start = point[:-1], point[-1]
         margin = sign * (grams.times(weight) + start)
-        pull = -C * sign * _chance(-margin)
+        pull = -C * sign * np.exp(-np.logaddexp(0, margin))
         value = C * float(np.logaddexp(0, -margin).sum()) + float(weight @ weight) / 2
         return value, np.append(grams.summed(pull, cells) + weight, pull.sum())
 
     return minimise(loss, np.zeros(cells + 1), STILL * C * len(sign))
-
-
-def _chance(scores: Floats) -> Floats:
-    return np.asarray(np.exp(-np.logaddexp(0, -scores)))
 
 
 def wins(real: Floats, corpus: Floats) -> tuple[Floats, Floats]:
