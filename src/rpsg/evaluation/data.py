@@ -98,7 +98,7 @@ def _synthetic(source: Source, row: str, columns: Columns, corpora: Corpora, nam
     if columns.label is not None and found.labels is None:
         corpora.notes.append(
             f"The {row} was read without labels: it has no column {columns.label!r}. What needs labels has "
-            "no value for it; if they stand elsewhere, name their column with --synthetic-label."
+            "no value for it; if they are in another column, name it with --synthetic-label."
         )
     return found
 
@@ -158,8 +158,8 @@ def _read_real(source: Source, config: EvaluationConfig, columns: Columns, corpo
     apart = without_texts(ceiling, corpora.real)
     if len(apart) < len(ceiling):
         corpora.notes.append(
-            f"{len(ceiling) - len(apart)} of {len(ceiling)} texts were left out of the ceiling: they stand "
-            "word for word among those it is compared with."
+            f"{len(ceiling) - len(apart)} of {len(ceiling)} texts were left out of the ceiling: they are "
+            "also among those it is compared with."
         )
     if len(apart):
         corpora.rows[CEILING] = apart

@@ -30,7 +30,7 @@ HIGHEST_DELTA = 1e-4
 class StagePlan:
     """One stage of a method: its share of mu^2, its contribution rule, its number of rounds.
 
-    ``selects`` marks partition selection (strings nobody listed beforehand). ``dim`` may stay 0 when the
+    ``selects`` marks partition selection (an open set of strings). ``dim`` may stay 0 when the
     number of cells is not known yet.
     """
 

@@ -169,7 +169,7 @@ class Kernel:
         for evidence in unknown:
             self._account.record(evidence.draw, self._run_id, evidence.stage, *self._cost(evidence.seq))
         if stages := ", ".join(e.stage for e in unknown):
-            told = f"The account {self._account.name!r} did not know noisy answers that lie in this folder"
+            told = f"The account {self._account.name!r} did not know noisy answers that are in this folder"
             self._tell(f"{told} ({stages}); they were charged to it now.")
 
     def _reserve(self, kept: Mapping[int, Evidence]) -> None:
@@ -247,7 +247,7 @@ class Kernel:
         seq = self._seq
         path = evidence_file(self._evidence, seq)
         if path.exists() and seq not in self._journal.steps:
-            early = f"The evidence of stage {query.stage} lies there before it was drawn."
+            early = f"There is evidence of stage {query.stage}, which was not drawn yet."
             raise RunError(early, hint=JOURNAL_GONE)
         step = self._journal.reserve(seq, query)
         if path.exists():

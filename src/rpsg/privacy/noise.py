@@ -7,7 +7,7 @@
 A 128-bit random number U gives the smallest k with U < C_k. Integer count + rounded Gaussian =
 rounded (count + Gaussian), so the noise is a post-processing of the continuous mechanism and the closed
 form of ``gaussian`` is exact, whatever the number of cells. No float ever touches a private count, and
-there is no rejection loop whose length would tell the size of the noise.
+there is no rejection loop whose length would reveal the size of the noise.
 
 The table is built in integers of 384 fraction bits, from the series with positive terms only
 

@@ -1,7 +1,7 @@
 """``Private[T]`` wraps a private value, so that it cannot be released by accident.
 
 It has no text form, length, truth value or order, and cannot be iterated, copied, pickled or put in JSON.
-``map`` computes inside the wrapper. Only the modules on the allow-list of ``tests/privacy/test_private.py``
+``map`` computes inside the wrapper. Only modules on the allow-list of ``tests/privacy/test_private_type.py``
 may use ``open_private``: mainly the mechanisms, which add noise.
 """
 

@@ -167,7 +167,7 @@ def total_for(unit: Unit, entries: Iterable[Entry], delta: float, name: str) -> 
         told = "; ".join(total.in_words() for total in totals(held))
         raise BudgetError(
             f"The account {name!r} holds {told}. A run for {unit.who} under {unit.adjacency} cannot be added "
-            "to that, so nobody could say what both cost together. Nothing was read.",
+            "to that, so their total cost would be unknown. Nothing was read.",
             hint="Run with the same user column and adjacency as before, or, if these are other people, name "
             "another account on purpose with --account NAME.",
         )

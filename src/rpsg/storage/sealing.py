@@ -24,7 +24,7 @@ _NONCE_BYTES = 12
 _HEAD_BYTES = len(MARK) + _ID_BYTES
 
 
-class SealBroken(Exception):  # noqa: N818  # not an error for users: whoever opens a file knows what to tell
+class SealBroken(Exception):  # noqa: N818  # not shown to users: callers turn it into a message
     """Sealed data was changed, truncated or moved, or has another key."""
 
 

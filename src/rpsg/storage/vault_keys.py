@@ -102,7 +102,7 @@ def _asked(question: Any) -> Any:
     try:
         return question()
     except Exception as error:
-        # Each backend of keyring has errors of its own.
+        # Each backend of keyring has its own errors.
         raise RunError(
             f"The keyring cannot be used ({type(error).__name__}).",
             hint='Unlock it, or keep the key elsewhere: [vault] key = "file" in a new run.',
