@@ -172,13 +172,14 @@ def phrase_items(
             if code >= 0:
                 words = set(WORD.findall(row.text.lower())) - COMMON
                 mine |= {f"{values[code]}{SEPARATOR}{word}" for word in words}
-
-        def order(item: str) -> bytes:
-            return hmac.digest(key, item.encode(), hashlib.sha256)
-
-        return [sorted(found, key=order)[:per_person] for found in people.values()]
+        return [few_of(found, per_person, key) for found in people.values()]
 
     return rows.zip(traits, items)
+
+
+def few_of(found: set[str], count: int, key: bytes) -> list[str]:
+    """``count`` of a person's items, the same after a resume; they depend on nobody else's data."""
+    return sorted(found, key=lambda item: hmac.digest(key, item.encode(), hashlib.sha256))[:count]
 
 
 def by_topic(released: Sequence[tuple[str, int]]) -> dict[str, list[tuple[str, int]]]:
