@@ -63,10 +63,10 @@ def count_people(job: Job, declared: int | None) -> Headcount:
         return Headcount(declared, declared)
     asked = ask(job, "size", "number of people (or rows, without a user column)", 1)
 
-    def ballots() -> Private[RowCells]:
+    def row_cells() -> Private[RowCells]:
         return job.people.units.map(_one_each)
 
-    noisy = job.kernel.release(asked, ballots)
+    noisy = job.kernel.release(asked, row_cells)
     report_spent(job, asked.stage)
     return Headcount(max(1.0, float(noisy[0])), safe_size(float(noisy[0]), asked.sigma))
 

@@ -60,7 +60,7 @@ def vote(
     vectors = job.tools.embedder.embed([c.text for c in candidates])
     labelled = label_of(pack) is not None
 
-    def ballots() -> Private[RowCells]:
+    def row_cells() -> Private[RowCells]:
         job.progress.start("voting")
         return vote_ballots(
             job.people.embeddings,
@@ -72,7 +72,7 @@ def vote(
             candidate_labels=_label_codes(pack, candidates) if labelled else None,
         )
 
-    noisy = job.kernel.release(asked, ballots)
+    noisy = job.kernel.release(asked, row_cells)
     report_spent(job, asked.stage)
     pool = pool.score("votes", {c.id: float(v) for c, v in zip(candidates, noisy, strict=True)})
     voted = {c.id for c in candidates}

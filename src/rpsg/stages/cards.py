@@ -71,7 +71,7 @@ def card_ballots(
 ) -> Private[RowCells]:
     """Each row's cell in each marginal, numbered over all marginals; -1 where the row lacks a value."""
 
-    def ballots(values: Traits, unit: npt.NDArray[np.int64]) -> RowCells:
+    def row_cells(values: Traits, unit: npt.NDArray[np.int64]) -> RowCells:
         columns, offset = [], 0
         for place, (group, shape) in enumerate(zip(pack.marginals, shapes(pack), strict=True)):
             missing = np.any([values[name] < 0 for name in group], axis=0)
@@ -81,7 +81,7 @@ def card_ballots(
             offset += prod(shape)
         return RowCells(units=unit, cells=np.stack(columns, axis=1).astype(np.int64))
 
-    return traits.zip(units, ballots)
+    return traits.zip(units, row_cells)
 
 
 def rows_counted(pack: Pack, noisy: npt.NDArray[np.int64], people: int, most: int) -> int:

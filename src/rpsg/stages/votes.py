@@ -76,7 +76,7 @@ def vote_ballots(
     """
     handicap = (hub_correction * hubness(candidates)).astype(np.float32)
 
-    def ballots(vectors: Floats, unit: npt.NDArray[np.int64]) -> RowCells:
+    def row_cells(vectors: Floats, unit: npt.NDArray[np.int64]) -> RowCells:
         return RowCells(units=unit, cells=nearest_candidates(vectors, candidates, handicap, votes))
 
     def within_label(own: npt.NDArray[np.int64], all_votes: tuple[Floats, npt.NDArray[np.int64]]) -> RowCells:
@@ -89,7 +89,7 @@ def vote_ballots(
         return RowCells(units=unit, cells=cells)
 
     if labels is None or candidate_labels is None:
-        return embeddings.zip(units, ballots)
+        return embeddings.zip(units, row_cells)
     return labels.zip(embeddings.zip(units, lambda vectors, unit: (vectors, unit)), within_label)
 
 
