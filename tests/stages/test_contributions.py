@@ -19,10 +19,10 @@ from rpsg.privacy.histogram import Query, RowCells, clean_histogram
 from rpsg.privacy.private import Private, open_private
 from rpsg.records import Corpus, Document
 from rpsg.stages.annotate import annotate, describe
-from rpsg.stages.cards import card_ballots, cells
+from rpsg.stages.cards import card_row_cells, cells
 from rpsg.stages.contributions import People
 from rpsg.stages.keyphrases import phrase_items
-from rpsg.stages.votes import vote_ballots
+from rpsg.stages.votes import vote_row_cells
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +74,9 @@ def test_of_the_cards(tiny: Pack, data: list[Row], user: str, c: int) -> None:
 
     def ballots(these: Sequence[Row]) -> Private[RowCells]:
         who = people(these, c)
-        return card_ballots(annotate(who, pack, describe(pack, EMBEDDER), FakeClassifier()), who.units, pack)
+        return card_row_cells(
+            annotate(who, pack, describe(pack, EMBEDDER), FakeClassifier()), who.units, pack
+        )
 
     assert moved(query, ballots(data), ballots(without(data, user))) <= query.sensitivity2("add_remove")
 
@@ -96,7 +98,7 @@ def test_of_the_votes(
             describe(tiny.with_label(("food", "drink")), EMBEDDER),
             FakeClassifier(),
         )
-        return vote_ballots(
+        return vote_row_cells(
             who.embeddings,
             who.units,
             pool,
@@ -134,7 +136,7 @@ def test_of_the_keyphrases(tiny: Pack, data: list[Row], user: str, c: int, k: in
 def test_the_bound_is_reached_so_the_property_is_not_empty(tiny: Pack) -> None:
     data: list[Row] = [("a", "green tea", "drink")] * 3
     who, query = people(data, 3), Query("cards", "", cells(tiny), "S2_one_cell", 1.0, k=2, c=3)
-    ballots = card_ballots(annotate(who, tiny, describe(tiny, EMBEDDER), FakeClassifier()), who.units, tiny)
+    ballots = card_row_cells(annotate(who, tiny, describe(tiny, EMBEDDER), FakeClassifier()), who.units, tiny)
     counts = clean_histogram(query, open_private(ballots))
     assert int(counts @ counts) == query.sensitivity2("add_remove") == 18
 
@@ -142,6 +144,6 @@ def test_the_bound_is_reached_so_the_property_is_not_empty(tiny: Pack) -> None:
 def test_rows_that_were_not_bounded_are_refused(tiny: Pack) -> None:
     data: list[Row] = [("a", "green tea", "drink")] * 3
     who, query = people(data, 3), Query("cards", "", cells(tiny), "S2_one_cell", 1.0, k=2, c=2)
-    ballots = card_ballots(annotate(who, tiny, describe(tiny, EMBEDDER), FakeClassifier()), who.units, tiny)
+    ballots = card_row_cells(annotate(who, tiny, describe(tiny, EMBEDDER), FakeClassifier()), who.units, tiny)
     with pytest.raises(PrivacyError, match="contribution rule"):
         clean_histogram(query, open_private(ballots))

@@ -13,7 +13,7 @@ from rpsg.methods.budget import counts_cards, is_too_few
 from rpsg.privacy.gaussian import epsilon_of
 from rpsg.privacy.histogram import Query, RowCells
 from rpsg.stages.candidates import write_variants
-from rpsg.stages.cards import CardModel, card_ballots, cells, in_words, rows_counted
+from rpsg.stages.cards import CardModel, card_row_cells, cells, in_words, rows_counted
 from rpsg.stages.cosine_filter import drop_copies, drop_near_duplicates
 from rpsg.stages.keyphrases import add_phrases, by_topic, labels_found, phrase_items
 from rpsg.stages.levels import safe_size, thinned
@@ -141,7 +141,7 @@ def release_cards(job: Job, pack: Pack, traits: Callable[[], Private[Traits]], n
     """The card model fitted to noisy marginals of the schema."""
     asked = ask(job, "cards", f"histograms over the public schema: {in_words(pack)}", cells(pack))
     job.progress.start("counting cards")
-    noisy = job.kernel.release(asked, lambda: card_ballots(traits(), job.people.units, pack))
+    noisy = job.kernel.release(asked, lambda: card_row_cells(traits(), job.people.units, pack))
     report_spent(job, asked.stage)
     rows = rows_counted(pack, noisy, n, asked.c)
     return CardModel.fit(pack, noisy, rows, asked.sigma, job.plan.method.uniform_mix)

@@ -14,7 +14,7 @@ from rpsg.errors import ModelError
 from rpsg.methods.budget import votes_stage
 from rpsg.methods.dp_steps import ANOTHER_WRITER, ask, label_of, public_filters, report_spent
 from rpsg.stages.candidates import write_variants
-from rpsg.stages.votes import select, vote_ballots
+from rpsg.stages.votes import select, vote_row_cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,7 +62,7 @@ def vote(
 
     def row_cells() -> Private[RowCells]:
         job.progress.start("voting")
-        return vote_ballots(
+        return vote_row_cells(
             job.people.embeddings,
             job.people.units,
             vectors,

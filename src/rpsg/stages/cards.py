@@ -66,7 +66,7 @@ def positions(pack: Pack, place: int, name: str) -> Codes:
     return np.array(attribute.group_codes if is_coarse(pack, place, name) else same, np.int64)
 
 
-def card_ballots(
+def card_row_cells(
     traits: Private[Traits], units: Private[npt.NDArray[np.int64]], pack: Pack
 ) -> Private[RowCells]:
     """Each row's cell in each marginal, numbered over all marginals; -1 where the row lacks a value."""

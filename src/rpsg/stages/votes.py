@@ -59,7 +59,7 @@ def hubness(candidates: Floats, neighbours: int = NEIGHBOURS) -> Floats:
     return out
 
 
-def vote_ballots(
+def vote_row_cells(
     embeddings: Private[Floats],
     units: Private[npt.NDArray[np.int64]],
     candidates: Floats,
