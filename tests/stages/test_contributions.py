@@ -72,13 +72,14 @@ def test_of_the_cards(tiny: Pack, data: list[Row], user: str, c: int) -> None:
     pack = tiny.with_label(("food", "drink"))
     query = Query("cards", "", cells(pack), "S2_one_cell", 1.0, k=len(pack.marginals), c=c)
 
-    def ballots(these: Sequence[Row]) -> Private[RowCells]:
+    def row_cells(these: Sequence[Row]) -> Private[RowCells]:
         who = people(these, c)
-        return card_row_cells(
+        traits = annotate(who, pack, describe(pack, EMBEDDER), FakeClassifier())
+        return card_row_cells(traits, who.units, pack)
             annotate(who, pack, describe(pack, EMBEDDER), FakeClassifier()), who.units, pack
         )
 
-    assert moved(query, ballots(data), ballots(without(data, user))) <= query.sensitivity2("add_remove")
+    assert moved(query, row_cells(data), row_cells(without(data, user))) <= query.sensitivity2("add_remove")
 
 
 @quickly
@@ -90,7 +91,7 @@ def test_of_the_votes(
     pool = EMBEDDER.embed([WORDS[i // 2] for i in range(candidates)])
     query = Query("votes", "", candidates, "S4_k_votes", 1.0, k=k, c=c)
 
-    def ballots(these: Sequence[Row]) -> Private[RowCells]:
+    def row_cells(these: Sequence[Row]) -> Private[RowCells]:
         who = people(these, c)
         traits = annotate(
             who,
@@ -108,7 +109,7 @@ def test_of_the_votes(
             candidate_labels=np.arange(candidates) % 2 if labelled else None,
         )
 
-    assert moved(query, ballots(data), ballots(without(data, user))) <= query.sensitivity2("add_remove")
+    assert moved(query, row_cells(data), row_cells(without(data, user))) <= query.sensitivity2("add_remove")
 
 
 @quickly
