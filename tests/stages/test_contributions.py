@@ -1,6 +1,6 @@
 """One person changes a histogram by no more than the sensitivity its noise was made for.
 
-The real stages make the ballots of random data with and without a person; the real counting counts them.
+The real stages make the row cells of random data with and without a person; the real counting counts them.
 """
 
 from __future__ import annotations
@@ -76,8 +76,6 @@ def test_of_the_cards(tiny: Pack, data: list[Row], user: str, c: int) -> None:
         who = people(these, c)
         traits = annotate(who, pack, describe(pack, EMBEDDER), FakeClassifier())
         return card_row_cells(traits, who.units, pack)
-            annotate(who, pack, describe(pack, EMBEDDER), FakeClassifier()), who.units, pack
-        )
 
     assert moved(query, row_cells(data), row_cells(without(data, user))) <= query.sensitivity2("add_remove")
 
@@ -137,14 +135,18 @@ def test_of_the_keyphrases(tiny: Pack, data: list[Row], user: str, c: int, k: in
 def test_the_bound_is_reached_so_the_property_is_not_empty(tiny: Pack) -> None:
     data: list[Row] = [("a", "green tea", "drink")] * 3
     who, query = people(data, 3), Query("cards", "", cells(tiny), "S2_one_cell", 1.0, k=2, c=3)
-    ballots = card_row_cells(annotate(who, tiny, describe(tiny, EMBEDDER), FakeClassifier()), who.units, tiny)
-    counts = clean_histogram(query, open_private(ballots))
+    row_cells = card_row_cells(
+        annotate(who, tiny, describe(tiny, EMBEDDER), FakeClassifier()), who.units, tiny
+    )
+    counts = clean_histogram(query, open_private(row_cells))
     assert int(counts @ counts) == query.sensitivity2("add_remove") == 18
 
 
 def test_rows_that_were_not_bounded_are_refused(tiny: Pack) -> None:
     data: list[Row] = [("a", "green tea", "drink")] * 3
     who, query = people(data, 3), Query("cards", "", cells(tiny), "S2_one_cell", 1.0, k=2, c=2)
-    ballots = card_row_cells(annotate(who, tiny, describe(tiny, EMBEDDER), FakeClassifier()), who.units, tiny)
+    row_cells = card_row_cells(
+        annotate(who, tiny, describe(tiny, EMBEDDER), FakeClassifier()), who.units, tiny
+    )
     with pytest.raises(PrivacyError, match="contribution rule"):
-        clean_histogram(query, open_private(ballots))
+        clean_histogram(query, open_private(row_cells))
