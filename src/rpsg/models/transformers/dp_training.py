@@ -1,0 +1,346 @@
+"""A causal language model trained by DP-SGD (Abadi et al., 2016), with whole people in place of examples.
+
+In each step every person takes part with the same probability, decided by the operating system's random
+numbers. The gradients of a person's texts are added up and clipped, the sums get Gaussian noise, and what is
+divided by is the expected number of people, never the real one. A step without anybody is noise alone.
+
+The noise is floating point, from a generator of torch with a secret seed. No claim can rest on that.
+Gradients of single examples come from Opacus.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from rpsg.errors import MissingExtraError, ModelError, RunError
+from rpsg.models.transformers.generation import GrowingText, Prompt, tiles_of, write_tile
+from rpsg.models.transformers.lora import add_adapters, merge, set_state, state_of
+from rpsg.models.transformers.weights import (
+    BYTES,
+    best_device,
+    find_weights,
+    import_torch,
+    import_transformers,
+    load_model,
+    load_tokenizer,
+    refuse_too_large,
+)
+from rpsg.models.transformers.writer import ROWS
+from rpsg.protocols import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from rpsg.protocols import Endpoint, OnReply, Request
+
+    People = npt.NDArray[np.int64]
+
+#: Weights, sums of gradients, gradients, and the two moments of the optimiser.
+TRAINING_COPIES = 5
+#: Bytes for gradients of single examples, and the most examples at once.
+GRADIENTS, MOST_ROWS = 512 << 20, 32
+DECAY = 0.01
+RATES = {"lora": 1e-3, "full": 1e-4}
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A private text behind its control codes, and whose it is. Only the text is learnt, not the codes."""
+
+    codes: str
+    text: str
+    person: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a model is trained, in public numbers; ``batch`` is the expected number of people in a step."""
+
+    tuning: Literal["lora", "full"] = "lora"
+    rank: int = 8
+    steps: int = 200
+    batch: int = 64
+    clip: float = 1.0
+    learning_rate: float | None = None
+    tokens: int = 192
+    seed: int = 0
+
+
+class Trainer:
+    """Weights that can be trained, by a name as for ``find_weights`` or ``transformers:NAME``.
+
+    It stands for the writer before there is a trained one, and writes nothing itself.
+
+    Raises:
+        MissingExtraError: torch, transformers or Opacus is not installed.
+        ModelError: weights are missing, damaged, in a form that could run code, or too large to be trained.
+    """
+
+    endpoint: Endpoint = "local_model"
+
+    def __init__(self, name: str | Path, recipe: Recipe) -> None:
+        import_transformers()
+        import_opacus()
+        self._weights = find_weights(str(name).removeprefix("transformers:"))
+        copies = 1 if recipe.tuning == "lora" else TRAINING_COPIES
+        refuse_too_large(self._weights, BYTES["float32"] * copies, GRADIENTS)
+        self._recipe = recipe
+
+    @property
+    def name(self) -> str:
+        return f"dp-trained:{self._weights.identity}:{self._recipe.tuning}"
+
+    def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:  # noqa: ARG002  # refused
+        raise RunError("This writer writes after it was trained, and it was not.")
+
+    def train(
+        self,
+        examples: Sequence[Example],
+        rate: float,
+        noise: float,
+        tell: Callable[[int], None] | None = None,
+    ) -> TrainedModel:
+        """A model trained on ``examples``.
+
+        Args:
+            examples: the texts of all people.
+            rate: the probability with which each person takes part in a step.
+            noise: the noise multiplier: standard deviation over clipping length.
+            tell: called with the number of each finished step, from 0.
+        """
+        recipe = self._recipe
+        model, tokenizer = self._prepared()
+        rows = [tokens_of(tokenizer, example, recipe.tokens) for example in examples]
+        people = np.unique([example.person for example in examples], return_inverse=True)[1]
+        with without_dropout(model):
+            fit(model, rows, people, recipe, rate, noise, tell or (lambda _: None))
+        state = state_of(model)
+        merge(model)
+        return TrainedModel(model.eval(), tokenizer, self.name, state)
+
+    def restored(self, state: bytes) -> TrainedModel:
+        """The model as ``TrainedModel.kept`` kept it."""
+        from safetensors.torch import load  # noqa: PLC0415  # comes with transformers
+
+        model, tokenizer = self._prepared()
+        set_state(model, load(state))
+        merge(model)
+        return TrainedModel(model.eval(), tokenizer, self.name, {})
+
+    def _prepared(self) -> tuple[Any, Any]:
+        model = load_model(self._weights, "causal", "float32", best_device())
+        tokenizer = load_tokenizer(self._weights)
+        if tokenizer.eos_token_id is None:
+            raise ModelError(
+                f"{self._weights.label} has no mark for the end of a text, so it cannot learn one.",
+                hint="Take another --writer.",
+            )
+        model.requires_grad_(True)  # noqa: FBT003  # torch's own face
+        if self._recipe.tuning == "lora":
+            add_adapters(model, self._recipe.rank, self._recipe.seed)
+        return model, tokenizer
+
+
+class TrainedModel:
+    """Writes texts from control codes: the only message of a request is what the text follows."""
+
+    endpoint: Endpoint = "local_model"
+
+    def __init__(self, model: Any, tokenizer: Any, name: str, state: dict[str, Any]) -> None:
+        self.model, self._tokenizer, self.name, self._state = model, tokenizer, name, state
+
+    def kept(self) -> bytes:
+        """The adapters that were trained, as bytes."""
+        from safetensors.torch import save  # noqa: PLC0415  # comes with transformers
+
+        return bytes(save(self._state))
+
+    def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
+        """Replies in the order of the requests; ``on_reply`` is called as each one lands."""
+        rows, ends = ROWS.get(best_device(), ROWS["cpu"]), frozenset({self._tokenizer.eos_token_id})
+        longest = int(getattr(self.model.config.get_text_config(), "max_position_embeddings", 2048))
+        replies = [Reply("", "error", error="no answer")] * len(requests)
+
+        def land(text: GrowingText) -> None:
+            replies[text.prompt.index] = text.reply or replies[text.prompt.index]
+            if on_reply is not None:
+                on_reply(text.prompt.index, replies[text.prompt.index])
+
+        prompts = [
+            Prompt(i, request, _codes(self._tokenizer, request.messages[0].content))
+            for i, request in enumerate(requests)
+        ]
+        for tile in tiles_of(prompts, rows):
+            texts = [
+                GrowingText(p, self._tokenizer, ends, min(p.request.max_tokens, longest - p.width))
+                for p in tile
+            ]
+            write_tile(self.model, texts, rows, land, lambda: False)
+        return replies
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The tokens of an example; those before ``start`` are given and not learnt."""
+
+    ids: list[int]
+    start: int
+
+
+def tokens_of(tokenizer: Any, example: Example, most: int) -> Row:
+    """The tokens of an example, at most ``most``. One that is cut has no mark of an end."""
+    codes = _codes(tokenizer, example.codes)[: most - 1]
+    text = tokenizer(example.text, add_special_tokens=False, verbose=False)["input_ids"]
+    return Row([*codes, *text, tokenizer.eos_token_id][:most], len(codes))
+
+
+def _codes(tokenizer: Any, codes: str) -> list[int]:
+    begin = "" if tokenizer.bos_token is None else str(tokenizer.bos_token)
+    found: list[int] = tokenizer(f"{begin}{codes}", add_special_tokens=False, verbose=False)["input_ids"]
+    return found
+
+
+@contextmanager
+def without_dropout(model: Any) -> Iterator[None]:
+    """The model in training, with every dropout switched off; ready to be asked, afterwards."""
+    dropouts = [(m, m.p) for m in model.modules() if isinstance(m, import_torch().nn.Dropout)]
+    model.train()
+    try:
+        for layer, _ in dropouts:
+            layer.p = 0.0
+        yield
+    finally:
+        for layer, share in dropouts:
+            layer.p = share
+        model.eval()
+
+
+def fit(
+    model: Any,
+    rows: Sequence[Row],
+    people: People,
+    recipe: Recipe,
+    rate: float,
+    noise: float,
+    tell: Callable[[int], None],
+) -> None:
+    """Train the model's trainable weights in place; ``people`` numbers the person of each row from 0."""
+    torch = import_torch()
+    weights = [p for p in model.parameters() if p.requires_grad]
+    speed = recipe.learning_rate or RATES[recipe.tuning]
+    optimiser = torch.optim.AdamW(weights, lr=speed, weight_decay=DECAY)
+    generator = torch.Generator(model.device).manual_seed(int.from_bytes(os.urandom(8)) >> 1)
+    count = int(people.max()) + 1 if len(people) else 0
+    held: list[list[Row]] = [[] for _ in range(count)]
+    for row, person in zip(rows, people, strict=True):
+        held[person].append(row)
+    gradients = ClippedGradients(model, weights, recipe.clip)
+    try:
+        for step in range(recipe.steps):
+            sums = gradients.of([held[i] for i in drawn(count, rate)])
+            for weight, total in zip(weights, sums, strict=True):
+                drawn_noise = torch.randn(total.shape, generator=generator, device=total.device)
+                weight.grad = (total + noise * recipe.clip * drawn_noise) / recipe.batch
+            optimiser.step()
+            tell(step)
+    finally:
+        gradients.close()
+
+
+def drawn(people: int, rate: float) -> list[int]:
+    """The people of one step: each with probability ``rate``, by the operating system's random numbers."""
+    lots = np.frombuffer(os.urandom(8 * people), dtype=np.uint64) >> np.uint64(11)
+    return [int(i) for i in np.flatnonzero(lots < rate * 2.0**53)]
+
+
+class ClippedGradients:
+    """Sums of clipped gradients, one for each person, for ``weights`` of ``model``."""
+
+    def __init__(self, model: Any, weights: Sequence[Any], clip: float) -> None:
+        self._torch, self._model, self._weights, self._clip = import_torch(), model, weights, clip
+        size = sum(w.numel() for w in weights) * BYTES["float32"]
+        self._most = max(1, min(MOST_ROWS, GRADIENTS // size))
+        self._hooked = import_opacus().GradSampleModule(model, loss_reduction="sum")
+
+    def close(self) -> None:
+        """Give the model back without hooks."""
+        self._hooked.to_standard_module()
+        for weight in self._weights:
+            weight.grad = None
+
+    def of(self, people: Sequence[Sequence[Row]]) -> list[Any]:
+        """For each weight the sum over people of their clipped gradients; zeros without people."""
+        sums = [self._torch.zeros_like(weight) for weight in self._weights]
+        waiting: list[tuple[int, Row]] = []
+        for person, rows in enumerate(people):
+            if waiting and len(waiting) + len(rows) > self._most:
+                self._add(waiting, sums)
+                waiting = []
+            waiting += [(person, row) for row in rows]
+        if waiting:
+            self._add(waiting, sums)
+        return sums
+
+    def _add(self, rows: Sequence[tuple[int, Row]], sums: Sequence[Any]) -> None:
+        """Add the clipped gradients of some people, each with all of its rows, to ``sums``."""
+        torch = self._torch
+        owners = torch.tensor(np.unique([person for person, _ in rows], return_inverse=True)[1])
+        count = int(owners.max()) + 1
+        each = [
+            torch.zeros(count, *weight.shape, device=weight.device, dtype=weight.dtype)
+            for weight in self._weights
+        ]
+        for start in range(0, len(rows), self._most):  # a person with more rows than fit takes several parts
+            part = slice(start, start + self._most)
+            self._backward([row for _, row in rows[part]])
+            for weight, total in zip(self._weights, each, strict=True):
+                total.index_add_(0, owners[part].to(total.device), weight.grad_sample)
+                weight.grad_sample = weight.grad = None
+        squares = sum(total.flatten(1).square().sum(dim=1) for total in each)
+        lengths = squares.sqrt()
+        factors = (self._clip / lengths.clamp(min=self._clip)).where(lengths.isfinite(), 0.0)
+        for total, summed in zip(each, sums, strict=True):
+            finite = total.nan_to_num(0.0, 0.0, 0.0)
+            summed.add_(torch.tensordot(factors, finite, dims=1))
+
+    def _backward(self, rows: Sequence[Row]) -> None:
+        """Per-example gradients of the mean loss of each row's own text."""
+        torch, device = self._torch, self._model.device
+        width = max(len(row.ids) for row in rows)
+        ids = torch.zeros(len(rows), width, dtype=torch.long)
+        mask, learnt = torch.zeros_like(ids), torch.zeros_like(ids)
+        for place, row in enumerate(rows):
+            ids[place, : len(row.ids)] = torch.tensor(row.ids)
+            mask[place, : len(row.ids)] = 1
+            learnt[place, row.start : len(row.ids)] = 1
+        # A row of places for each text: where they are shared, their gradients are not those of one text.
+        places = torch.arange(width).expand(len(rows), width)
+        given = {"input_ids": ids, "attention_mask": mask, "position_ids": places.contiguous()}
+        out = self._hooked(**{name: value.to(device) for name, value in given.items()}, use_cache=False)
+        losses = torch.nn.functional.cross_entropy(
+            out.logits[:, :-1].float().transpose(1, 2), ids[:, 1:].to(device), reduction="none"
+        )
+        wanted = learnt[:, 1:].to(device)
+        means = (losses * wanted).sum(dim=1) / wanted.sum(dim=1).clamp(min=1)
+        with warnings.catch_warnings():
+            # The first layers get tokens, or numbers that are not trained; their hooks work all the same.
+            warnings.filterwarnings("ignore", "Full backward hook is firing")
+            means.sum().backward()
+
+
+def import_opacus() -> Any:
+    """The package opacus; MissingExtraError without it."""
+    try:
+        import opacus  # noqa: PLC0415  # optional package
+    except ImportError:
+        raise MissingExtraError("dpsgd", "opacus") from None
+    return opacus
