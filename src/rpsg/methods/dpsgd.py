@@ -75,7 +75,7 @@ def synthesize(job: Job) -> Pool:
     """The pool of all texts that the trained model wrote; the living ones are the synthetic corpus.
 
     Raises:
-        InfeasibleError: no noise keeps the budget, there is no text to learn from, or none was left.
+        InfeasibleError: no noise keeps the budget, or no text was left.
     """
     return withheld(lambda: _synthesize(job))
 
@@ -108,20 +108,14 @@ def _synthesize(job: Job) -> Pool:
 # -- what is learnt from ----------------------------------------------------------------------------------
 
 
-def _read(job: Job, pack: Pack) -> tuple[list[Document], npt.NDArray[np.int64], Traits]:
+def _read(job: Job, pack: Pack) -> tuple[Sequence[Document], npt.NDArray[np.int64], Traits]:
     """The texts that take part, the person of each, and for each attribute the index of each one's value."""
     door, tools = seeding(job).door, job.tools
     flow = Flow(records_of(job), "training", TRAINED)
     everything = cast("Sequence[Document]", door.read("rows", flow))
     vectors = cast("npt.NDArray[np.float32]", door.read("embeddings", flow))
     places = {row.id: place for place, row in enumerate(everything)}
-    kept = [
-        row
-        for row in bound(Corpus(tuple(everything)), job.plan.records_per_unit, job.key)
-        if row.text.strip()
-    ]
-    if not kept:
-        raise InfeasibleError("No record has words, so nothing can be learnt.", hint="Look at --text.")
+    kept = bound(Corpus(tuple(everything)), job.plan.records_per_unit, job.key)
     own = vectors[[places[row.id] for row in kept]]
     landmarks, empty = describe(pack, tools.embedder), empty_rows(own)
     traits = {
@@ -129,7 +123,7 @@ def _read(job: Job, pack: Pack) -> tuple[list[Document], npt.NDArray[np.int64], 
         for a in pack.attributes
         if a.counted
     }
-    return kept, unit_numbers(tuple(kept)), traits
+    return kept, unit_numbers(kept), traits
 
 
 def _values(pack: Pack, traits: Traits, row: int) -> dict[str, str]:
@@ -278,7 +272,7 @@ METHOD = Method(
     reads="records",
     synthesize=synthesize,
     sections=frozenset({"dpsgd"}),
-    untold=frozenset({"data.passage_words", "dpsgd.noise_multiplier"}),
+    untold=frozenset({"data.passage_words"}),
     check=check,
     models=lambda plan: {"writer": partial(make_trainer, plan), "trainer": partial(make_trainer, plan)},
     tries_writer=False,

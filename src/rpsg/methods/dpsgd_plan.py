@@ -45,7 +45,7 @@ def make_trainer(plan: Plan) -> Trainer:
     recipe = Recipe(
         s.tuning, s.rank, s.steps, s.batch, s.clip, s.learning_rate, s.tokens, plan.generation.seed
     )
-    return Trainer(plan.models.writer, recipe)
+    return Trainer(plan.models.writer, recipe, threads=plan.models.threads)
 
 
 def check(plan: Plan) -> None:
@@ -86,7 +86,7 @@ def cautions(plan: Plan) -> tuple[str, ...]:
     by = (
         f"an accountant's epsilon {privacy.epsilon:g} at delta {privacy.delta:g}"
         if s.noise_multiplier is None
-        else "a noise multiplier that was given by hand"
+        else f"the multiplier {s.noise_multiplier:g}, given by hand"
     )
     noise = (
         f"DP-SGD with the noise of {by}. {RESEARCH} The release claims nothing, and the account notes that "
@@ -105,11 +105,15 @@ def cautions(plan: Plan) -> tuple[str, ...]:
 def claim_words(plan: Plan, tools: Tools) -> str:
     """The sentences of a release: what was done, without a figure of it."""
     what = "low-rank adapters" if plan.dpsgd.tuning == "lora" else "all of its weights"
+    noise = (
+        "No noise was added"
+        if plan.dpsgd.noise_multiplier == 0
+        else "The noise of the training was floating point and not from a secure source"
+    )
     return (
         f"{NO_GUARANTEE} A copy of a public model was trained on the private texts by DP-SGD ({what}; it is "
-        f"{tools.writer.name}) and wrote the corpus. The noise of the training was floating point and not "
-        "from a secure source, so this is for research, and nothing here bounds what the release reveals "
-        "about a record. Audit: not run."
+        f"{tools.writer.name}) and wrote the corpus. {noise}, so this is for research, and nothing here "
+        "bounds what the release reveals about a record. Audit: not run."
     )
 
 

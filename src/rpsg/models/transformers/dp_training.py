@@ -78,7 +78,8 @@ class Recipe:
 class Trainer:
     """Weights that can be trained, by a name as for ``find_weights`` or ``transformers:NAME``.
 
-    It stands for the writer before there is a trained one, and writes nothing itself.
+    It stands for the writer before there is a trained one, and writes nothing itself. ``threads`` are the
+    cores that a step uses; by default all. On a busy machine one is much faster than two that wait.
 
     Raises:
         MissingExtraError: torch, transformers or Opacus is not installed.
@@ -87,13 +88,13 @@ class Trainer:
 
     endpoint: Endpoint = "local_model"
 
-    def __init__(self, name: str | Path, recipe: Recipe) -> None:
+    def __init__(self, name: str | Path, recipe: Recipe, *, threads: int | None = None) -> None:
         import_transformers()
         import_opacus()
         self._weights = find_weights(str(name).removeprefix("transformers:"))
         copies = 1 if recipe.tuning == "lora" else TRAINING_COPIES
         refuse_too_large(self._weights, BYTES["float32"] * copies, GRADIENTS)
-        self._recipe = recipe
+        self._recipe, self._threads = recipe, threads
 
     @property
     def name(self) -> str:
@@ -121,11 +122,11 @@ class Trainer:
         model, tokenizer = self._prepared()
         rows = [tokens_of(tokenizer, example, recipe.tokens) for example in examples]
         people = np.unique([example.person for example in examples], return_inverse=True)[1]
-        with without_dropout(model):
+        with using(self._threads), without_dropout(model):
             fit(model, rows, people, recipe, rate, noise, tell or (lambda _: None))
         state = state_of(model)
         merge(model)
-        return TrainedModel(model.eval(), tokenizer, self.name, state)
+        return TrainedModel(model.eval(), tokenizer, self.name, state, self._threads)
 
     def restored(self, state: bytes) -> TrainedModel:
         """The model as ``TrainedModel.kept`` kept it."""
@@ -134,7 +135,7 @@ class Trainer:
         model, tokenizer = self._prepared()
         set_state(model, load(state))
         merge(model)
-        return TrainedModel(model.eval(), tokenizer, self.name, {})
+        return TrainedModel(model.eval(), tokenizer, self.name, {}, self._threads)
 
     def _prepared(self) -> tuple[Any, Any]:
         model = load_model(self._weights, "causal", "float32", best_device())
@@ -155,8 +156,11 @@ class TrainedModel:
 
     endpoint: Endpoint = "local_model"
 
-    def __init__(self, model: Any, tokenizer: Any, name: str, state: dict[str, Any]) -> None:
+    def __init__(
+        self, model: Any, tokenizer: Any, name: str, state: dict[str, Any], threads: int | None = None
+    ) -> None:
         self.model, self._tokenizer, self.name, self._state = model, tokenizer, name, state
+        self._threads = threads
 
     def kept(self) -> bytes:
         """The adapters that were trained, as bytes."""
@@ -184,7 +188,8 @@ class TrainedModel:
                 GrowingText(p, self._tokenizer, ends, min(p.request.max_tokens, longest - p.width))
                 for p in tile
             ]
-            write_tile(self.model, texts, rows, land, lambda: False)
+            with using(self._threads):
+                write_tile(self.model, texts, rows, land, lambda: False)
         return replies
 
 
@@ -207,6 +212,18 @@ def _codes(tokenizer: Any, codes: str) -> list[int]:
     begin = "" if tokenizer.bos_token is None else str(tokenizer.bos_token)
     found: list[int] = tokenizer(f"{begin}{codes}", add_special_tokens=False, verbose=False)["input_ids"]
     return found
+
+
+@contextmanager
+def using(threads: int | None) -> Iterator[None]:
+    """Inside, torch uses this number of cores for a step; None leaves it as it is."""
+    torch = import_torch()
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager
