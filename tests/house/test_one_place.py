@@ -41,7 +41,7 @@ METHOD_NAMES = {
     # A section of the plan, and the extra that brings its packages.
     "dpsgd": {
         *("methods", "methods.dpsgd"),
-        *("models.transformers.dp_training", "privacy.training_account", "release.public_plan"),
+        *("models.transformers.clipped_gradients", "privacy.training_account", "release.public_plan"),
     },
 }
 

@@ -10,11 +10,10 @@ from tests.models.local.tiny import causal_folder
 
 from rpsg.errors import ModelError, RunError
 from rpsg.models.transformers.batching import one_thread_each
+from rpsg.models.transformers.clipped_gradients import ClippedGradients, Row
 from rpsg.models.transformers.dp_training import (
-    ClippedGradients,
     Example,
     Recipe,
-    Row,
     Trainer,
     drawn,
     tokens_of,
