@@ -38,6 +38,11 @@ METHOD_NAMES = {
         *("methods", "methods.paper"),
         *("methods.split", "plan.paper", "release.public_plan", "stages.noisy_choice", "testing.lab"),
     },
+    # A section of the plan, and the extra that brings its packages.
+    "dpsgd": {
+        *("methods", "methods.dpsgd"),
+        *("models.transformers.clipped_gradients", "privacy.training_account", "release.public_plan"),
+    },
 }
 
 

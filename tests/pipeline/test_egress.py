@@ -57,7 +57,8 @@ def test_a_strict_run_refuses_a_reader_that_is_not_on_this_machine_before_it_rea
     lab: Lab, role: str, says: dict[str, Any]
 ) -> None:
     models = {"embedder": FakeEmbedder(), "sentiment": FakeClassifier(), "scorer": FakeScorer()}
-    tools = replace(lab.tools(), **{role: Somewhere(models[role], **says)})
+    elsewhere: dict[str, Any] = {role: Somewhere(models[role], **says)}
+    tools = replace(lab.tools(), **elsewhere)
     plan = lab.plan(lab.folder / "is-not-even-there.jsonl")
     with pytest.raises(PrivacyError, match=f"The {role} .* stay on this machine") as refused:
         running.execute(plan, lab.folder / "run", tools=tools)

@@ -6,6 +6,7 @@ Releases made before must verify, and runs begun before must resume: these diges
 from __future__ import annotations
 
 import hashlib
+import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -144,8 +145,22 @@ def test_a_plan_has_the_digests_and_the_toml_that_it_always_had(name: str, layer
 
 def test_many_settings_are_all_of_them_but_the_two_that_exclude_others() -> None:
     """So that a digest changes whenever any setting moves into or out of the identity."""
-    same = {key for key, value in flat(resolve(MANY)) if value == dict(flat(Plan()))[key]}
+    later = tuple(f"{name}." for name, section in Plan() if section.later)
+    settings = [(key, value) for key, value in flat(resolve(MANY)) if not key.startswith(later)]
+    same = {key for key, value in settings if value == dict(flat(Plan()))[key]}
     assert same == {"paper.selection", "paper.histogram_sigma"}
+
+
+def test_the_section_of_a_later_method_is_in_its_own_plans_and_where_it_was_changed() -> None:
+    own = resolve({"method": {"name": "dpsgd"}})
+    changed = resolve({"dpsgd": {"steps": 7}})
+    assert "[dpsgd]" not in Plan().to_toml()
+    assert "[dpsgd]" in own.to_toml()
+    assert "steps = 7" in changed.to_toml()
+    assert len({plan.fingerprint() for plan in (Plan(), changed)}) == 2
+    assert own.fingerprint() != resolve({"method": {"name": "dpsgd"}, "dpsgd": {"steps": 7}}).fingerprint()
+    for plan in (own, changed):
+        assert resolve(tomllib.loads(plan.to_toml())) == plan
 
 
 def flat(plan: Plan) -> list[tuple[str, Any]]:

@@ -14,4 +14,5 @@ METHODS: Mapping[str, tuple[str, str]] = {
     "floor": ("rpsg.methods.floor:METHOD", "no private data: the public pack alone, to compare with"),
     "split": ("rpsg.methods.split:METHOD", "donors give seeds, voters choose: voters are protected"),
     "paper": ("rpsg.methods.paper:METHOD", "the paper's method, from private seeds: no guarantee"),
+    "dpsgd": ("rpsg.methods.dpsgd:METHOD", "a model trained by DP-SGD, to compare with: no guarantee"),
 }

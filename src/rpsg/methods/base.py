@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg import registry
 from rpsg.errors import UsageError
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from rpsg.domains import Pack
+    from rpsg.models.transformers.dp_training import Trainer
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget
     from rpsg.privacy.egress import EgressRule
@@ -28,9 +29,12 @@ if TYPE_CHECKING:
     from rpsg.storage.checkpoints import StageCheckpoints
 
 
+def _keep_nothing(file: str, facts: Mapping[str, Any]) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The models of a run. The last three are for methods with private seeds."""
+    """The models of a run. Those after the scorer are for methods that read private records."""
 
     writer: Writer
     embedder: Embedder
@@ -39,17 +43,21 @@ class Tools:
     recogniser: Recognizer | None = None
     summariser: Summarizer | None = None
     surrogate: Surrogate | None = None
+    trainer: Trainer | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Seeding:
     """What a method with private seeds also gets: unprotected reads of the people who give seeds, checkpoints
-    of its stages, and the source of noise for its choices.
+    of its stages, and the source of noise for its choices. ``keep`` writes facts for the operator, as JSON,
+    into a file of the private folder.
+
     """
 
     unprotected: UnprotectedReads
     checkpoints: StageCheckpoints
     noise: NoiseSource
+    keep: Callable[[str, Mapping[str, Any]], None] = _keep_nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +113,15 @@ class Method:
         sections: sections of the plan that this method reads and most others do not: "paper", "split".
         untold: settings ("section.key") that it does not read, so that its releases leave them out.
         check: raises UsageError for a plan that asks for something this method cannot do.
-        models: how to make the models it needs beside writer, embedder, sentiment and scorer, by the names
-            of ``Tools``.
+        models: how to make the models it needs beside embedder, sentiment and scorer, by the names of
+            ``Tools``; a writer among them takes the place of the plan's.
+        tries_writer: whether the writer is tried on public prompts before anything private is read.
         egress: which model is sent what, and whether it must be on this machine. By default a method that
             reads nothing may send its public prompts anywhere, one that gets noisy answers only prompts made
             from them, and any other nothing.
+        status: "research_only" for a method whose mechanism is sound but whose randomness is not.
+        claim_words: the sentences of a release that claims nothing, from the public plan and the models'
+            names; by default those of the method paper.
         flows: how private text reaches the release without a mechanism.
         workload: how much a run will ask of its writer.
         people: how many people can be asked, where the plan declares their number.
@@ -119,7 +131,8 @@ class Method:
             methods with donors, whose texts only the operator can make again.
 
     Raises:
-        ValueError: ``reads`` is none of the four, or it does not match ``budget`` or ``retell``.
+        ValueError: ``reads`` is none of the four, or it does not match ``budget`` or ``retell``; or there is
+            a status or words of its own beside a guarantee.
     """
 
     name: str
@@ -131,7 +144,10 @@ class Method:
     untold: frozenset[str] = frozenset()
     check: Callable[[Plan], None] = lambda _: None
     models: Callable[[Plan], Mapping[str, Callable[[], Any]]] = lambda _: {}
+    tries_writer: bool = True
     egress: Callable[[Plan], tuple[EgressRule, ...]] | None = None
+    status: Literal["valid", "research_only"] = "valid"
+    claim_words: Callable[[Plan, Tools], str] | None = None
     flows: Callable[[Plan, Tools], tuple[Flow, ...]] = lambda _plan, _tools: ()
     workload: Callable[[Plan, Pack], Workload] | None = None
     people: Callable[[Plan], int | None] = lambda plan: plan.privacy.n_public
@@ -144,6 +160,8 @@ class Method:
             raise ValueError(f"a method cannot read {self.reads!r}")
         if (self.budget is not None) != (self.reads in {"noisy_answers", "donors"}):
             raise ValueError("a method has a budget if it gets noisy answers, and only then")
+        if self.claim != "no_formal_guarantee" and (self.status != "valid" or self.claim_words is not None):
+            raise ValueError("only a method without a guarantee has a status and words of its own")
         if self.has_donors and self.retell is None:
             raise ValueError("a method with donors says how its voters' answers are asked for again")
 

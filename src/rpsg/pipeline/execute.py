@@ -130,7 +130,8 @@ def open_tried(
         try:
             trial = Job(plan.without_data(), pack, budget, *sides, watch)
             require_readers(trial)
-            require_writer(trial, from_examples=method_of(plan).has_seeds)
+            if method_of(plan).tries_writer:
+                require_writer(trial, from_examples=method_of(plan).has_seeds)
         except ModelError:
             calls.forget(writer.asked)  # so that a repaired server is asked again
             raise

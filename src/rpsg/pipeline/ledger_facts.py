@@ -55,6 +55,7 @@ def ledger_facts(made: Made, outputs: Mapping[str, str]) -> Facts:
         flows=made.flows,
         claim_words=_claim_words(made) if method.claim == "no_formal_guarantee" else "",
         noise_source=made.noise,
+        status=method.status,
         in_the_clear=plan.vault.key == "none",
         n_public=plan.privacy.n_public,
         counted=counted,
@@ -79,6 +80,8 @@ def _egress(made: Made) -> Iterator[Egress]:
 
 def _claim_words(made: Made) -> str:
     """The sentences of a run that claims nothing."""
+    if made.method.claim_words is not None:
+        return made.method.claim_words(made.plan, made.tools)
     where = f"{made.tools.writer.name} on {host_of(made.tools.writer)}"
     sent: Literal["The text", "Abstracted text"] = "The text" if sums_up(made.plan) else "Abstracted text"
     return paper_claim_text(made.sigma, where, "not run", sent)

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 def load_tools(plan: Plan, writer: Writer | None = None) -> Tools:
     """The models that a plan names, from the registry; ``writer`` replaces the plan's."""
     models = plan.models
+    makers = dict(method_of(plan).models(plan))
+    make_writer = makers.pop("writer", None)
+    if writer is None and make_writer is not None:
+        writer = make_writer()
     embedder = registry.embedder(models.embedder, threads=models.threads, server=plan.server)
     return Tools(
         writer=writer
@@ -42,7 +46,7 @@ def load_tools(plan: Plan, writer: Writer | None = None) -> Tools:
         embedder=embedder,
         sentiment=registry.sentiment(embedder, models.sentiment, threads=models.threads),
         scorer=registry.scorer(models.scorer, threads=models.threads) if models.scorer else None,
-        **{role: make() for role, make in method_of(plan).models(plan).items()},
+        **{role: make() for role, make in makers.items()},
     )
 
 

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rpsg.domains import Pack
+    from rpsg.methods.base import Method
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget, PlannedRelease
-    from rpsg.privacy.facts import ClaimType
 
 BYTES_A_SECOND = 4.5e9  # weights that one core reads per second with eight texts at once, measured on AVX2
 
@@ -75,7 +75,7 @@ def preview(plan: Plan) -> Preview:
     account = _account(plan, budget)
     return Preview(
         method=plan.method.name,
-        claim=_claim(plan, method.claim),
+        claim=_claim(plan, method),
         epsilon=budget.epsilon_spent if budget else None,
         delta=budget.delta if budget else None,
         epsilon_replace_one=epsilon_if_replaced(budget) if budget else None,
@@ -110,7 +110,10 @@ def preview(plan: Plan) -> Preview:
     )
 
 
-def _claim(plan: Plan, claim: ClaimType) -> str:
+def _claim(plan: Plan, method: Method) -> str:
+    claim = method.claim
+    if method.status == "research_only":
+        return "Nothing: its noise is for research, and no claim can rest on it. There is no guarantee."
     if claim == "no_formal_guarantee":
         return "Nothing: private texts go into prompts and decide what is released. There is no guarantee."
     if claim == "no_private_data":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
@@ -27,7 +28,7 @@ from rpsg.storage.readers import check_place, read_by_rule
 from rpsg.storage.vectors import Vectors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from rpsg.methods.base import Tools
@@ -284,7 +285,13 @@ def open_seeding(folder: RunFolder, people: People, noise: NoiseSource) -> Seedi
         "embeddings": lambda: people.embeddings,
     }
     reads = UnprotectedReads(folder.private_path("disclosures.jsonl"), boxes)
-    return Seeding(reads, StageCheckpoints(folder.vault), noise)
+
+    def keep(file: str, facts: Mapping[str, Any]) -> None:
+        write_atomic(
+            folder.private_path(file), (json.dumps(facts, indent=1, allow_nan=False) + "\n").encode()
+        )
+
+    return Seeding(reads, StageCheckpoints(folder.vault), noise, keep)
 
 
 def donors_and_voters(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import model_validator
 
+from rpsg.plan.dpsgd import Dpsgd
 from rpsg.plan.machines import Generation, Limits, Models, Server, Vault
 from rpsg.plan.paper import Paper, Split
 from rpsg.plan.sections import Corpus, Data, Method, Privacy
@@ -30,6 +31,7 @@ class Plan(Section):
     limits: Limits = Limits()
     paper: Paper = Paper()
     split: Split = Split()
+    dpsgd: Dpsgd = Dpsgd()
     generation: Generation = Generation()
     vault: Vault = Vault()
 
@@ -65,7 +67,7 @@ class Plan(Section):
         return _sha256("rpsg-questions/1", settings, public)
 
     def _identity(self) -> dict[str, Any]:
-        settings = self.model_dump(mode="json")
+        settings = self._settings()
         for section, keys in NOT_IDENTITY.items():
             for key in keys:
                 settings[section].pop(key)
@@ -74,8 +76,19 @@ class Plan(Section):
     def to_toml(self) -> str:
         """The resolved plan as TOML, which reads back to the same plan."""
         lines: list[str] = []
-        _write_table(lines, "", self.model_dump(mode="json", exclude_none=True))
+        _write_table(lines, "", self._settings(exclude_none=True))
         return "\n".join(lines).strip() + "\n"
+
+    def _settings(self, *, exclude_none: bool = False) -> dict[str, Any]:
+        """All settings as JSON values, without the sections of other methods that earlier plans did not have.
+
+        Such a section has the name of its method. One that was changed is kept: it must not be lost.
+        """
+        settings = self.model_dump(mode="json", exclude_none=exclude_none)
+        for name, section in self:
+            if section.later and name != self.method.name and section == type(section)():
+                del settings[name]
+        return settings
 
 
 def _sha256(tag: str, settings: Mapping[str, Any], public: Mapping[str, str]) -> str:

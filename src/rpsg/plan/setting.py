@@ -35,12 +35,14 @@ class Section(BaseModel):
     """A section of the plan; a misspelt key is an error.
 
     The first paragraph of a section's docstring is shown to users. ``panel`` is the heading of its options;
-    ``only_generation`` says that no noisy answer before the votes depends on any of its settings.
+    ``only_generation`` says that no noisy answer before the votes depends on any of its settings. ``later``
+    marks the section of a method that came after the first release: plans of other methods do not show it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
     panel: ClassVar[str] = ""
     only_generation: ClassVar[bool] = False
+    later: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,8 @@ STAGE_TABLE = "stages.md"
 TIMINGS = "timings.json"
 NOTES = "notes.md"
 ROWS = "rows.json"
+#: How a model was trained on private texts, and what an accountant makes of it.
+TRAINING = "training.json"
 RESULTS = "evaluation.json"
 PUBLIC_RESULTS = "evaluation-public.json"
 #: Embeddings of the records that vote, and of those that are seeds.

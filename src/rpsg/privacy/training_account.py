@@ -1,0 +1,91 @@
+"""What DP-SGD costs by an accountant: a figure for research, on which no claim of a release is built.
+
+A step takes each person with the same probability (Poisson sampling), adds up clipped gradients and noise.
+Steps are composed by privacy-loss distributions (Koskela et al., 2020; Doroshenko et al., 2022), which
+dp-accounting computes, for adding or removing one person. The figure holds for exact Gaussian noise of a
+secure source, and for a number of people that is public; training on floating-point numbers has neither.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from rpsg.errors import InfeasibleError, MissingExtraError
+
+#: The noise multiplier is found to this relative precision, and is never below what the target needs.
+PRECISION = 1e-4
+_LEAST, _MOST = 0.05, 1e4
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """The public numbers of a training: how likely a person is in a step, how many steps there are.
+
+    ``counted`` is mu of a Gaussian mechanism that was asked of the same people besides; 0 where none was.
+    """
+
+    rate: float
+    steps: int
+    counted: float = 0.0
+
+
+def epsilon_of_training(training: Training, noise_multiplier: float, delta: float) -> float:
+    """Epsilon at ``delta`` of all steps with this noise over clipping length; infinite without noise.
+
+    Raises:
+        MissingExtraError: dp-accounting is not installed.
+    """
+    dp_accounting, pld = _accounting()
+    if noise_multiplier <= 0:
+        return math.inf
+    accountant = pld.PLDAccountant()
+    step = dp_accounting.GaussianDpEvent(noise_multiplier)
+    if training.rate < 1:
+        step = dp_accounting.PoissonSampledDpEvent(training.rate, step)
+    accountant.compose(step, training.steps)
+    if training.counted:
+        accountant.compose(dp_accounting.GaussianDpEvent(1 / training.counted))
+    return float(accountant.get_epsilon(delta))
+
+
+def noise_for(epsilon: float, delta: float, training: Training) -> float:
+    """The smallest noise multiplier, up to ``PRECISION``, whose cost is at most ``epsilon``; by bisection.
+
+    Raises:
+        InfeasibleError: no noise keeps the target, or hardly any is needed, so that it means nothing.
+        MissingExtraError: dp-accounting is not installed.
+    """
+
+    def keeps(noise: float) -> bool:
+        return epsilon_of_training(training, noise, delta) <= epsilon
+
+    low = high = 1.0
+    while not keeps(high):
+        low, high = high, 2 * high
+        if high > _MOST:
+            raise InfeasibleError(
+                "No noise keeps this budget for so many steps.",
+                hint="Raise --epsilon, or lower [dpsgd] steps, batch or cards.",
+            )
+    while low == high or keeps(low):
+        low, high = low / 2, low
+        if low < _LEAST:
+            raise InfeasibleError(
+                "At this epsilon hardly any noise is needed, which bounds nothing.",
+                hint="Lower --epsilon, or set [dpsgd] noise_multiplier = 0 for training without noise.",
+            )
+    while high - low > PRECISION * high:
+        middle = (low + high) / 2
+        low, high = (low, middle) if keeps(middle) else (middle, high)
+    return high
+
+
+def _accounting() -> tuple[Any, Any]:
+    try:
+        import dp_accounting  # noqa: PLC0415  # an optional package
+        from dp_accounting import pld  # noqa: PLC0415  # as above
+    except ModuleNotFoundError:
+        raise MissingExtraError("dpsgd", "dp-accounting") from None
+    return dp_accounting, pld
