@@ -155,6 +155,7 @@ METHODS: dict[str, dict[str, Any]] = {
         "corpus": {"size": 40},
         "privacy": {"epsilon": 6.0},
     },
+    "augpe": {"method": {"name": "augpe"}, "augpe": {"iterations": 2, "variations": 2}},
     "paper": {"method": {"name": "paper"}, "paper": {"nll_percentile": 0, "selection": "votes"}},
     "split": {"method": {"name": "split"}, "data": {"label": "label", "labels": ["food", "drink"]}},
 }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import model_validator
 
+from rpsg.plan.augpe import Augpe
 from rpsg.plan.machines import Generation, Limits, Models, Server, Vault
 from rpsg.plan.paper import Paper, Split
 from rpsg.plan.sections import Corpus, Data, Method, Privacy
@@ -30,6 +31,7 @@ class Plan(Section):
     limits: Limits = Limits()
     paper: Paper = Paper()
     split: Split = Split()
+    augpe: Augpe = Augpe()
     generation: Generation = Generation()
     vault: Vault = Vault()
 
@@ -61,20 +63,31 @@ class Plan(Section):
         """SHA-256 of what the noisy answers depend on before votes are drawn; ``public`` as above."""
         settings = self._identity()
         for section, keys in GENERATION.items():
-            settings[section] = {key: v for key, v in settings[section].items() if key not in keys}
+            if section in settings:
+                settings[section] = {key: v for key, v in settings[section].items() if key not in keys}
         return _sha256("rpsg-questions/1", settings, public)
 
     def _identity(self) -> dict[str, Any]:
-        settings = self.model_dump(mode="json")
-        for section, keys in NOT_IDENTITY.items():
-            for key in keys:
+        settings = self._written()
+        for section in settings.keys() & NOT_IDENTITY.keys():
+            for key in NOT_IDENTITY[section]:
                 settings[section].pop(key)
         return settings
+
+    def _written(self, *, exclude_none: bool = False) -> dict[str, Any]:
+        """All settings, without sections of other methods that hold only defaults (``Section.read_by``)."""
+        sections: dict[str, Section] = {name: getattr(self, name) for name in type(self).model_fields}
+        unread = {
+            name
+            for name, section in sections.items()
+            if section.read_by and self.method.name not in section.read_by and section == type(section)()
+        }
+        return self.model_dump(mode="json", exclude=unread, exclude_none=exclude_none)
 
     def to_toml(self) -> str:
         """The plan as it was resolved, as TOML that reads back to the same plan."""
         lines: list[str] = []
-        _write_table(lines, "", self.model_dump(mode="json", exclude_none=True))
+        _write_table(lines, "", self._written(exclude_none=True))
         return "\n".join(lines).strip() + "\n"
 
 

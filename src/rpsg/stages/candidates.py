@@ -29,7 +29,7 @@ def write_candidates(
     """One candidate from each card; ids count from 0."""
     requests = [candidate_request(pack, plan, card, i) for i, card in enumerate(cards)]
     progress.start("writing candidates", len(requests))
-    replies = _write(requests, writer, progress)
+    replies = replies_to(requests, writer, progress)
     return Pool(tuple(candidate_of(i, cards[i], replies[i], None, requests[i]) for i in range(len(cards))))
 
 
@@ -49,13 +49,14 @@ def write_variants(
         variant_request(pack, plan, parent.card, parent.text, first + i) for i, parent in enumerate(parents)
     ]
     progress.start("writing variants", len(requests))
-    replies = _write(requests, writer, progress)
+    replies = replies_to(requests, writer, progress)
     return pool.extend(
         [candidate_of(first + i, p.card, replies[i], p.id, requests[i]) for i, p in enumerate(parents)]
     )
 
 
-def _write(requests: Sequence[Request], writer: Writer, progress: Progress) -> dict[int, Reply]:
+def replies_to(requests: Sequence[Request], writer: Writer, progress: Progress) -> dict[int, Reply]:
+    """The reply to each request, by its place."""
     # Requests with the same shared beginning go one after the other: the server computes it once.
     order = by_prefix(requests)
     replies = writer.write([requests[i] for i in order], _report_to(progress))
