@@ -72,7 +72,8 @@ def test_a_base_model_is_shown_pairs_and_goes_on_after_the_last_header(
     said = document.messages[0].content
     assert said.count(head) == said.count(tail) == len(PAIRS) + 1
     assert said.endswith(tail)
-    assert all(pair.again in said for pair in PAIRS)
+    shown = [e.text for e in tiny.examples] if prompt == "fill_in_the_blanks" else [p.again for p in PAIRS]
+    assert all(again in said for again in shown)
     assert {"\n\n", "\nStyle:", "\nLength:", f"\n{tail}"} <= set(document.stop)
 
 
@@ -135,10 +136,14 @@ def test_there_is_always_a_blank() -> None:
     assert all("_" in blanked("good tea", 0.01, stream(i, "blanks")).split() for i in range(20))
 
 
-def test_the_pairs_that_are_shown_have_blanks_where_the_text_has_words() -> None:
-    for pair in PAIRS:
-        shown, hidden = pair.text.split(), pair.blanked.split()
-        assert all(b.strip(".,") in {"_", a.strip(".,")} for a, b in zip(shown, hidden, strict=True))
+def test_blanks_are_shown_filled_in_with_the_shortest_examples_of_the_pack(tiny: Pack) -> None:
+    messages = variation_request(tiny, plan_of(prompt="fill_in_the_blanks"), text(), 1).messages
+    shortest = sorted((example.text for example in tiny.examples), key=len)[:2]
+    assert [messages[4].content, messages[8].content] == shortest
+    for hidden, whole in ((messages[2], messages[4]), (messages[6], messages[8])):
+        words = list(zip(hidden.content.split(), whole.content.split(), strict=True))
+        assert all(blank in {"_", word} for blank, word in words)
+        assert 0 < sum(blank == "_" for blank, _ in words) < len(words)
 
 
 def test_parents_are_varied_in_turn_and_one_named_twice_twice(tiny: Pack) -> None:

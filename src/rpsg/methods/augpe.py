@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from rpsg.errors import ModelError, UsageError
 from rpsg.methods.base import Method, Workload
-from rpsg.methods.dp_steps import ANOTHER_WRITER, draw_cards, label_of, paid, tell_spent
+from rpsg.methods.dp_steps import ANOTHER_WRITER, label_of, paid, tell_spent
 from rpsg.methods.trial import TEXTS, try_writer
 from rpsg.methods.voting import label_codes, label_traits
 from rpsg.methods.workload import CHARACTERS_A_TOKEN, WORDS_TO_TOKENS, card_workload, typical_words
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     Rows = Mapping[int, npt.NDArray[np.float32]]
 
 
+#: How often random texts that cannot be used are replaced; a poor writer never gives enough of them.
+ATTEMPTS = 3
 #: Private texts are compared by their embeddings alone.
 NO_SENTIMENT = tuple(rule for rule in STRICT if rule.role != "sentiment")
 
@@ -62,8 +64,7 @@ def synthesize(job: Job) -> Pool:
     try_writer(job)
 
     # The first generation: random texts, from public values drawn evenly.
-    cards = draw_cards(job, pack, CardModel.uniform(pack), {}, plan.corpus.size)
-    pool = drop_copies(write_candidates(cards, pack, plan, tools.writer, progress), pack)
+    pool = _random_texts(job, pack)
     parents: Sequence[Candidate] = pool.alive()
 
     heard = np.zeros(len(_labels(pack)))
@@ -82,6 +83,19 @@ def synthesize(job: Job) -> Pool:
         pool = _keep(pool, standing, votes, parents)
 
     return scrub(pool)
+
+
+def _random_texts(job: Job, pack: Pack) -> Pool:
+    """As many usable texts as are wanted; what cannot be used is replaced, in ``ATTEMPTS`` attempts at most."""
+    plan, pool = job.plan, Pool()
+    for attempt in range(ATTEMPTS):
+        missing = plan.corpus.size - len(pool.alive())
+        if not missing:
+            break
+        cards = CardModel.uniform(pack).draw(missing, stream(plan.generation.seed, "random texts", attempt))
+        new = write_candidates(cards, pack, plan, job.tools.writer, job.progress, first=len(pool))
+        pool = drop_copies(pool.extend(new.candidates), pack)
+    return pool
 
 
 def _standing(pool: Pool) -> Sequence[Candidate]:
@@ -226,7 +240,7 @@ def workload(plan: Plan, pack: Pack) -> Workload:
         computed_prompt=random.computed_prompt
         + round((shown + parents * text + (varied + ahead) * header) / CHARACTERS_A_TOKEN),
         completion=random.completion + round((varied + ahead) * words * WORDS_TO_TOKENS),
-        most_requests=size + TEXTS + most_more,
+        most_requests=TEXTS + ATTEMPTS * size + most_more,
         most_tokens=None,  # a variation's prompt holds a text, and how many bytes that has nobody can bound
     )
 

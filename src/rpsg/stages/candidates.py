@@ -24,13 +24,15 @@ if TYPE_CHECKING:
 
 
 def write_candidates(
-    cards: Sequence[Card], pack: Pack, plan: Plan, writer: Writer, progress: Progress
+    cards: Sequence[Card], pack: Pack, plan: Plan, writer: Writer, progress: Progress, first: int = 0
 ) -> Pool:
-    """One candidate from each card; ids count from 0."""
-    requests = [candidate_request(pack, plan, card, i) for i, card in enumerate(cards)]
+    """One candidate from each card; ids count from ``first``."""
+    requests = [candidate_request(pack, plan, card, first + i) for i, card in enumerate(cards)]
     progress.start("writing candidates", len(requests))
     replies = replies_to(requests, writer, progress)
-    return Pool(tuple(candidate_of(i, cards[i], replies[i], None, requests[i]) for i in range(len(cards))))
+    return Pool(
+        tuple(candidate_of(first + i, cards[i], replies[i], None, requests[i]) for i in range(len(cards)))
+    )
 
 
 def write_variants(

@@ -1,6 +1,6 @@
 """Variations of a text, as AUG-PE asks for them: a paraphrase, or the text again with blanks filled in.
 
-Each request shows invented pairs first and then the text, every one under its own header, so that a base
+Each request shows two invented pairs first and then the text, every one under its own header, so that a base
 model continues the document and a chat model answers the last turn. The text is shown as a turn of the
 writer's own: then its lines ("Patient: ...") are no headers at which a writer would be stopped.
 
@@ -42,10 +42,9 @@ _WORD = re.compile(r"\S+")
 
 
 class Pair(NamedTuple):
-    """An invented text, the same with blanks, and how it reads once more."""
+    """An invented text, and the same in other words."""
 
     text: str
-    blanked: str
     again: str
     style: str
 
@@ -53,14 +52,12 @@ class Pair(NamedTuple):
 PAIRS = (
     Pair(
         "The library opens an hour later on Mondays now. Nobody had told us, so we waited in the rain.",
-        "The library _ an hour _ on _ now. _ had told us, _ we _ in the _.",
         "On Mondays the library has begun to open one hour later, and since we had not heard of it we stood "
         "outside in the rain.",
         "matter-of-fact",
     ),
     Pair(
         "I planted three rows of beans in May, and by August there was more than the two of us could eat.",
-        "I _ three _ of beans in _, _ by _ there was _ than _ two of us _ eat.",
         "Three rows of beans went into the ground in May; come August, we two could not keep up with eating "
         "them.",
         "conversational",
@@ -79,10 +76,8 @@ def variation_request(
     fills = augpe.prompt == "fill_in_the_blanks"
     shown = blanked(parent.text, augpe.blanks, draw) if fills else parent.text.strip()
     turns = [Message("system", _system(pack, plan, fills=fills))]
-    for pair in PAIRS[: plan.generation.examples]:
-        turns += _asked(
-            pack, pair.blanked if fills else pair.text, pair.style, len(pair.again.split()), fills
-        )
+    for pair in _pairs(pack, plan):
+        turns += _asked(pack, pair.text, pair.style, len(pair.again.split()), fills)
         turns.append(Message("assistant", pair.again))
     turns += _asked(pack, shown, style, words, fills)
     return Request(
@@ -92,6 +87,20 @@ def variation_request(
         temperature=plan.generation.temperature or pack.temperature,
         top_p=plan.generation.top_p or pack.top_p,
     )
+
+
+def _pairs(pack: Pack, plan: Plan) -> Sequence[Pair]:
+    """What is shown before the text, the same for all texts, so that a server computes it once.
+
+    A paraphrase has to be invented; a text with its blanks filled in is any example of the pack. The shortest
+    are shown, so that the text itself fits into the context of a small model too.
+    """
+    shown = min(len(PAIRS), plan.generation.examples)
+    if plan.augpe.prompt == "paraphrase":
+        return PAIRS[:shown]
+    draw = stream(plan.generation.seed, "blanked examples")
+    texts = sorted((example.text.strip() for example in pack.examples), key=len)[:shown]
+    return [Pair(blanked(text, plan.augpe.blanks, draw), text, STYLES[0]) for text in texts]
 
 
 def _system(pack: Pack, plan: Plan, *, fills: bool) -> str:
