@@ -89,9 +89,9 @@ def test_the_noise_is_that_of_the_golden_file(tiny: Pack, delta: str, iterations
 def test_more_votes_of_a_record_more_rows_of_a_user_and_replaced_ones_need_more_noise(tiny: Pack) -> None:
     alone = sigma_of(tiny, 2, 1e-6)
     assert sigma_of(tiny, 2, 1e-6, augpe={"neighbours": 4}) == pytest.approx(2 * alone, rel=1e-5)
-    users = {"data": {"user": "who"}, "privacy": {"max_records_per_user": 3}}
+    users: dict[str, Any] = {"data": {"user": "who"}, "privacy": {"max_records_per_user": 3}}
     assert sigma_of(tiny, 2, 1e-6, **users) == pytest.approx(3 * alone, rel=1e-5)
-    replaced = {"privacy": {"adjacency": "replace_one", "n_public": 900}}
+    replaced: dict[str, Any] = {"privacy": {"adjacency": "replace_one", "n_public": 900}}
     assert sigma_of(tiny, 2, 1e-6, **replaced) == pytest.approx(math.sqrt(2) * alone, rel=1e-5)
 
 
@@ -129,6 +129,7 @@ def test_a_run_never_asks_for_more_than_the_preview_says_at_the_most(lab: Lab, l
     plan = plan_of(lab, lookahead=lookahead)
     lab.run(plan, writer=writer)
     (requests,) = [line for line in api.preview(plan).forecasts if line.what == "requests"]
+    assert requests.at_most is not None
     assert len(writer.requests) <= requests.at_most
 
 

@@ -86,7 +86,7 @@ def synthesize(job: Job) -> Pool:
 
 
 def _random_texts(job: Job, pack: Pack) -> Pool:
-    """As many usable texts as are wanted; what cannot be used is replaced, in ``ATTEMPTS`` attempts at most."""
+    """``corpus.size`` usable texts; what cannot be used is replaced, as far as ``ATTEMPTS`` attempts go."""
     plan, pool = job.plan, Pool()
     for attempt in range(ATTEMPTS):
         missing = plan.corpus.size - len(pool.alive())
