@@ -11,6 +11,8 @@ VENV   ?= .venv
 EXTRAS ?= local,server,int8,static,vader,parquet,verify,opendp
 # The writer of the demo. The default has terms of use, which are shown before it is brought.
 WRITER ?= gemma-3-270m
+# How many tests run at the same time; 0 runs them one after another, in this process.
+WORKERS ?= auto
 # More words for pytest, as in: make test TESTS="tests/stages -x"
 TESTS  ?=
 # Tests with Gemma's weights skip unless its terms of use are accepted: make test ACCEPT=gemma-3-270m
@@ -75,7 +77,7 @@ weights: $(VENV)/.test
 
 pytest: weights
 	@$(call say,"pytest")
-	@$(BIN)/python -m pytest --durations=5 $(TESTS) || { $(call hint,"make pytest TESTS='FILE::TEST'"); }
+	@$(BIN)/python -m pytest --numprocesses=$(WORKERS) --durations=5 $(TESTS) || { $(call hint,"make pytest TESTS='FILE::TEST'"); }
 
 bench: $(VENV)/.test weights
 	@for file in votes noise memory writer server evaluation; do \

@@ -29,7 +29,7 @@ from rpsg.privacy.histogram import Query, clean_histogram
 from rpsg.privacy.private import Private, open_private
 from rpsg.records import Corpus, Document
 from rpsg.stages.contributions import People
-from rpsg.stages.votes import vote_ballots
+from rpsg.stages.votes import vote_row_cells
 from rpsg.storage.vault import Vault
 from rpsg.storage.vectors import Vectors
 
@@ -88,7 +88,7 @@ def count_votes(people: People, options: argparse.Namespace) -> npt.NDArray[np.i
     if options.labels:
         labels = people.units.map(lambda units: units % options.labels)
         pool_labels = np.arange(options.candidates, dtype=np.int64) % options.labels
-    ballots = vote_ballots(
+    ballots = vote_row_cells(
         people.embeddings,
         people.units,
         pool,

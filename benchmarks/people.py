@@ -65,6 +65,8 @@ METRICS = {
     "sentiment_distance": ("sentiment ↓", 3),
     "length_distance": ("lengths ↓", 3),
     "self_bleu": ("self-BLEU", 3),
+    "two_sample_auc": ("two-sample AUC ↓", 2),
+    "echo_rate": ("echoes ↓", 2),
 }
 #: What a field of a card is worth when a draft is looked for.
 WORTH = (4.0, 2.0, 1.0, 2.0)

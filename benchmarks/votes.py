@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from rpsg.privacy.histogram import Query, clean_histogram
 from rpsg.privacy.private import Private, open_private
-from rpsg.stages.votes import block_rows, hubness, nearest_candidates, vote_ballots
+from rpsg.stages.votes import block_rows, hubness, nearest_candidates, vote_row_cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -47,7 +47,7 @@ def product_in_blocks(records: Floats, candidates: Floats) -> None:
 def histogram(records: Floats, candidates: Floats, votes: int) -> npt.NDArray[np.int64]:
     """The whole stage as a run does it, up to the noise: hubs, votes, contribution guard, counts."""
     units = Private(np.arange(len(records), dtype=np.int64))
-    ballots = vote_ballots(Private(records), units, candidates, votes=votes, hub_correction=HUB_CORRECTION)
+    ballots = vote_row_cells(Private(records), units, candidates, votes=votes, hub_correction=HUB_CORRECTION)
     query = Query("votes", "nearest candidates", len(candidates), "S4_k_votes", 1.0, k=votes)
     return clean_histogram(query, open_private(ballots))
 

@@ -4,8 +4,8 @@ run = rpsg.synthesize("notes.csv", text="note", about="notes that nurses write",
 print(run.summary)
 rpsg.verify("RUN")
 
-Names are looked up when they are used, so that ``import rpsg`` stays light. One thing is done at once: the
-libraries under the models are told not to report to their makers.
+Names are imported when they are used, so that ``import rpsg`` stays light; it only switches off the telemetry
+of the libraries that run models.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from rpsg.telemetry import switch_off
+from rpsg.hardening import switch_off_telemetry
 from rpsg.version import VERSION
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ __all__ = [
     "synthesize",
     "verify",
 ]
-#: Names that are not in ``rpsg.api``: what ``evaluate`` gives.
+#: Names from ``rpsg.results``: what ``evaluate`` returns.
 _RESULTS = ("Line", "Measure", "Report")
 
-switch_off()
+switch_off_telemetry()
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""What ``import rpsg`` hands on: three lines from a private corpus to one that may be shared."""
+"""The functions of ``import rpsg``: make a synthetic corpus from a private one, check it and measure it."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def synthesize(
     """A synthetic corpus of ``size`` texts from the private file ``data``, in the run folder ``out``.
 
     ``about`` is one public line about the corpus; ``domain`` names a pack (``rpsg list domains``);
-    ``account`` is the public name of the account that pays, by default the place of the file. Other
-    sections of the plan can be given as keywords: ``models={"writer": "model.gguf"}``. The same call with
-    the same folder goes on with a run that stopped. Raises an RpsgError with what to do next; a UsageError
-    for data in memory (a frame, a list of texts), which have to be saved as a file first.
+    ``account`` is the public name of the privacy account that is charged, by default the path of the file.
+    Other sections of the plan can be given as keywords: ``models={"writer": "model.gguf"}``. The same call
+    with the same folder resumes a run that stopped. Raises an RpsgError with what to do next; a UsageError
+    for data in memory (a frame, a list of texts), which must be saved as a file first.
     """
     folder = path_of(out, "out")
     plan = make_plan(
@@ -69,7 +69,7 @@ def make_plan(*layers: Mapping[str, Any]) -> Plan:
 def preview(plan: Plan) -> Preview:
     """What a run of this plan would do and cost; nothing is spent, no private row is read.
 
-    Raises InfeasibleError when the declared number of people cannot carry the schema or the size.
+    Raises InfeasibleError when the declared number of people is too small for this schema and budget.
     """
     from rpsg.pipeline import preview as previewing  # noqa: PLC0415  # numpy, only when it is needed
 
@@ -77,9 +77,9 @@ def preview(plan: Plan) -> Preview:
 
 
 def check(plan: Plan) -> Reading:
-    """Which rows of the plan's data a run cannot use, and why; for the operator alone, it is private.
+    """Which rows of the plan's data a run cannot use, and why. The answer is private, for the operator only.
 
-    Nothing is spent, and nothing of it may go into a release or a log that others read. DataError when the
+    Nothing is spent, and the answer must not go into a release or a log that others read. DataError when the
     file cannot be read at all, UsageError when no data is named.
     """
     from rpsg.pipeline import check as checking  # noqa: PLC0415  # as above
@@ -88,7 +88,7 @@ def check(plan: Plan) -> Reading:
 
 
 def run(plan: Plan, out: str | Path, progress: Progress | None = None) -> Run:
-    """Run the plan in the folder ``out``, or go on with a run that stopped there."""
+    """Run the plan in the folder ``out``, or resume a run that stopped there."""
     from rpsg.pipeline import execute as running  # noqa: PLC0415  # numpy and models, only when they are needed
 
     return running.execute(plan, path_of(out, "out"), progress=progress)
@@ -106,16 +106,16 @@ def verify(
     with_vault: bool = False,
     data: str | Path | None = None,
 ) -> Verification:
-    """Check a release folder (or a run folder), which may be a stranger's.
+    """Check a release folder (or a run folder), which may come from somebody else.
 
-    The release is made again from its plan, pack and evidence, and compared byte for byte. Nothing that it
-    names is opened, beyond models whose weights are known here by their digest. ``models`` says where others
+    The release is rebuilt from its plan, pack and evidence, and compared byte for byte. Nothing that it
+    names is opened, except models whose weights are known here by their digest. ``models`` says where others
     are, by role ("writer", "embedder", "scorer", "sentiment"); ``plugins`` names methods and models of other
     packages that may be loaded. With ``regenerate`` the writer writes every text again. With ``key``, a file
     with a public key, the release must be signed by it. With ``second_opinion`` dp-accounting computes every
     epsilon again. With ``with_vault`` the operator of a run has its commitment opened and its noise tested on
-    the private ``data`` (default: where the plan says); these checks depend on private data and are not for
-    publication. VerificationError when there is no release, UsageError for another role.
+    the private ``data`` (default: where the plan says); these results depend on private data and are not for
+    publication. VerificationError when there is no release, UsageError for an unknown role.
     """
     from rpsg.verification import opening  # noqa: PLC0415  # as above
     from rpsg.verification import verify as verifying  # noqa: PLC0415  # as above
@@ -137,9 +137,9 @@ def verify(
 
 
 def examine(plan: Plan, folder: str | Path | None = None) -> Iterator[Finding]:
-    """What is in order on this machine for a run of this plan, and what is not; reads no private text.
+    """What this machine has and lacks for a run of this plan; reads no private text.
 
-    ``folder`` is a run folder whose file modes are looked at too.
+    ``folder`` is a run folder whose file modes are checked too.
     """
     from rpsg.pipeline import doctor  # noqa: PLC0415  # as above
 
@@ -174,17 +174,17 @@ def evaluate(
         write_floor: write the floor of a run folder when no ``floor`` is given.
         text: the column of texts in all files; that of the run's plan, or "text", when None.
         label: the column of labels, for the downstream task; that of the run's plan, or none.
-        user: the column that says whose real text it is; that of the run's plan, or none.
+        user: the column of user names, in real files; that of the run's plan, or none.
         synthetic_text: as ``text``, in synthetic files.
         synthetic_label: as ``label``, in synthetic files; those without it are read without labels.
         metrics: names, as ``rpsg list metrics`` shows them; all when empty.
         embedder: a name or an embedder itself; the run's own, or minilm, when None.
         language_model: "ngram", or weights to fine-tune.
         seed: decides splits, draws and resamples.
-        progress: is told how far it is.
+        progress: receives progress.
 
-    ``Report.table()`` is ready for a data frame. The report of a corpus with ``real`` texts is internal: it
-    must not be published with a release. Raises an RpsgError for what cannot be read and for an unknown name.
+    ``Report.table()`` is ready for a data frame. A report with ``real`` texts is internal: it must not be
+    published with a release. Raises an RpsgError for what cannot be read and for an unknown name.
     """
     from rpsg.evaluation import evaluate as evaluation  # noqa: PLC0415  # numpy, only when it is needed
     from rpsg.evaluation.config import EvaluationConfig  # noqa: PLC0415  # as above
@@ -210,7 +210,7 @@ def evaluate(
 
 
 def read_run(path: str | Path) -> Run:
-    """A finished run, read from its folder, which may be a stranger's: nothing that it names is opened.
+    """A finished run, read from its folder, which may come from somebody else: nothing it names is opened.
 
     RunError when there is no finished run or a file of it is damaged, VerificationError when its release
     holds what no release has.

@@ -1,7 +1,7 @@
-"""What a caller gives as a path, looked at by its type first: text is never taken for a path, nor repeated.
+"""Checks arguments that must be paths or names: private text is never taken for one, nor repeated.
 
-A data frame, a list of texts or a text itself turns into a string as willingly as a path does, and a path is
-written into the plan of a run and into messages.
+A data frame, a list of texts or a text itself would turn into a string as readily as a path does, and a path
+is written into the plan of a run and into messages.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def path_of(given: object, what: str) -> Path:
     """``given`` as a path.
 
     Raises:
-        UsageError: it is no string and no path, or a string that can only be text. The error tells its type
-            and how to save it as a file, and nothing of what it holds.
+        UsageError: it is no string and no path, or a string that can only be text. The error names its type
+            and says how to save it as a file, and repeats nothing of its content.
     """
     if not isinstance(given, str | os.PathLike):
         raise UsageError(
@@ -54,7 +54,7 @@ def name_of(given: object, what: str) -> str | None:
     """``given`` as a short name, of a column for instance, or None.
 
     Raises:
-        UsageError: it is something else, a column's own values perhaps. The error tells its type alone.
+        UsageError: it is something else, perhaps a column's values. The error names only its type.
     """
     if given is None or (isinstance(given, str) and not is_text(given)):
         return given
@@ -65,13 +65,13 @@ def name_of(given: object, what: str) -> str | None:
 
 
 def is_text(given: str) -> bool:
-    """Whether a string can be no path: it has lines, or is longer than a path or a name can be."""
+    """Whether a string cannot be a path: it has several lines, or is longer than a path or a name can be."""
     if _NOT_IN_A_LINE & set(given) or len(given.encode(errors="replace")) > _LONGEST_PATH:
         return True
     return any(len(name.encode(errors="replace")) > _LONGEST_NAME for name in Path(given).parts)
 
 
 def shown(path: Path) -> str:
-    """``path`` for a message that it leads nowhere; a short text in its place is not repeated."""
+    """``path`` for a message that it does not exist; what looks like a text is not repeated."""
     looks_like_text = any(sign.isspace() for sign in str(path)) and path.suffix.lower() not in _SUFFIXES
     return "The path that was given" if looks_like_text else str(path)

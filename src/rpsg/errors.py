@@ -10,17 +10,17 @@
     ├── VerificationError             8   the claim of a release does not hold
     ├── MissingExtraError             9   an optional package is needed
     ├── PrivacyError                 10   something private was about to leave; nothing left
-    └── LimitError                   11   a limit of the plan is reached; the run goes on with a larger one
+    └── LimitError                   11   a limit of the plan is reached; a larger one resumes the run
 
-Ctrl-C ends in exit code 130; the same command goes on where it stopped.
-No message carries private text: a place in a file, a count the user declared, an option; never content.
+Ctrl-C ends in exit code 130; the same command resumes. Messages hold places in a file, declared counts and
+options, never private text.
 """
 
 from __future__ import annotations
 
 
 class RpsgError(Exception):
-    """A sentence for the user, and in ``hint`` the command or the change that helps."""
+    """A sentence for the user, and in ``hint`` the next command or the change that helps."""
 
     exit_code = 1
 

@@ -1,4 +1,4 @@
-"""Durable files: whole or absent, on the disk when the call returns, and private ones closed to others.
+"""Durable files: whole or absent, on the disk when the call returns; private ones for their owner only.
 
 A file is written under another name, flushed to the disk and then renamed, so a crash, a kill or a full disk
 leaves the old file or none, never half of one. A journal grows by whole lines; a last line that a crash cut
@@ -33,10 +33,10 @@ _DEVICE_NAMES = re.compile(r"(?i)(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9
 
 @contextmanager
 def file_errors(doing: str) -> Iterator[None]:
-    """Turn what the operating system refuses inside the block into a RunError with a hint.
+    """Turn an OSError inside the block into a RunError with a hint.
 
     Args:
-        doing: what was tried, as the end of a sentence ("write journal.jsonl").
+        doing: what the block does, as the end of a sentence ("write journal.jsonl").
     """
     try:
         yield
@@ -91,9 +91,9 @@ def write_chunks(
     Args:
         path: where the file appears.
         chunks: its content.
-        mode: its rights, whatever the umask says.
+        mode: its mode, whatever the umask says.
         scratch: a folder on the same file system that holds the file while it is incomplete, so that a crash
-            leaves nothing where others look. Default: the folder of ``path``.
+            leaves nothing in the folder of ``path``, which is the default.
 
     Raises:
         RunError: the disk is full, the folder is not writable, or ``path`` is a link.
@@ -130,7 +130,7 @@ def _write_new(path: Path, chunks: Iterable[bytes], mode: int) -> str:
 
 
 def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Gather small chunks: one system call a megabyte instead of one a line."""
+    """Gather small chunks: one system call per megabyte instead of one per line."""
     waiting = bytearray()
     for chunk in chunks:
         waiting += chunk
@@ -148,7 +148,7 @@ def _write_all(descriptor: int, data: bytes) -> None:
 
 
 def create_private(path: Path, content: bytes) -> None:
-    """Make a new file of mode 0600. After a crash it may be there with part of its content.
+    """Make a new file of mode 0600. After a crash it may hold only part of its content.
 
     Raises:
         FileExistsError: something of that name, even a link, is there already.
@@ -159,7 +159,7 @@ def create_private(path: Path, content: bytes) -> None:
 
 
 def ensure_private(path: Path) -> None:
-    """See that there is a file ``path`` that only its owner may open; an empty one is made if there is none.
+    """Make ``path`` a file that only its owner may open; an empty one is made if there is none.
 
     Raises:
         RunError: the path is a link, or the file is another user's or cannot be made.
@@ -186,7 +186,7 @@ def read_private(path: Path) -> bytes:
 
 @contextmanager
 def _open_private(path: Path, flags: int) -> Iterator[int]:
-    """A descriptor of a private file that is no link and that nobody but its owner may open."""
+    """A descriptor of a file that is no link and that only its owner may open."""
     if path.is_symlink():
         raise PrivacyError(f"The private file {path.name} is a link; it is not followed.")
     descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -201,11 +201,11 @@ def _open_private(path: Path, flags: int) -> Iterator[int]:
 
 
 def append_line(path: Path, line: bytes) -> None:
-    """Add one line to the private file ``path``, made if need be; it is on the disk when this returns.
+    """Add one line to the private file ``path``, made if missing; it is on the disk when this returns.
 
     Raises:
         PrivacyError: the path is a link, or others may read the file.
-        RunError: the disk is full or refuses; the file is as it was before.
+        RunError: the disk is full or refuses; the file is unchanged.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     with file_errors(f"write {path.name}"), _open_private(path, flags) as descriptor:
@@ -220,7 +220,7 @@ def append_line(path: Path, line: bytes) -> None:
 
 
 def drop_torn_line(path: Path) -> None:
-    """Cut off a last line that a crash cut short, so that the next one does not grow on it."""
+    """Remove a last line that a crash cut short, so that the next one does not continue it."""
     with suppress(FileNotFoundError), _open_private(path, os.O_RDWR) as descriptor:
         content = path.read_bytes()
         whole = content.rfind(b"\n") + 1
@@ -230,7 +230,7 @@ def drop_torn_line(path: Path) -> None:
 
 
 def read_journal(path: Path) -> list[dict[str, Any]]:
-    """The JSON objects of a private journal, one a line, without a torn last line; [] if there is no file.
+    """The JSON objects of a private journal, one per line, without a torn last line; [] if there is no file.
 
     Raises:
         PrivacyError: the path is a link, or others may read the file.
@@ -254,7 +254,7 @@ def read_journal(path: Path) -> list[dict[str, Any]]:
 
 
 def damaged_line(path: Path, number: int) -> RunError:
-    """The error of a journal with a line that is not as it was written."""
+    """The error for a journal with a damaged line."""
     return RunError(
         f"{path}, line {number}: the journal is damaged.",
         hint="Restore the file from a backup, or begin a new run in another folder with -o.",
@@ -262,12 +262,12 @@ def damaged_line(path: Path, number: int) -> RunError:
 
 
 def hold_lock(path: Path, *, wait: bool = False) -> int:
-    """Lock the file ``path``, made if need be, for this process; returns the descriptor that holds the lock.
+    """Lock the file ``path``, which is made if missing; returns the descriptor that holds the lock.
 
-    The system takes the lock back when the descriptor is closed or the process ends, however it ends.
+    The lock is released when the descriptor is closed or the process ends, however it ends.
 
     Raises:
-        RunError: another process holds it (``wait``: waits for it instead), or it cannot be made.
+        RunError: another process holds it (with ``wait`` it waits instead), or it cannot be made.
     """
     with file_errors(f"lock the folder {path.parent}"):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -292,19 +292,19 @@ def file_sha256(path: Path) -> str:
 
 
 def sync_dir(path: Path) -> None:
-    """Make new names in ``path`` survive a power cut."""
+    """Flush the directory ``path``, so that new names in it survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in _NO_DIRECTORY_SYNC:  # some network disks cannot, and that is no fault
+        if error.errno not in _NO_DIRECTORY_SYNC:  # some network disks cannot
             raise
     finally:
         os.close(descriptor)
 
 
 def remove_parts(folder: Path) -> None:
-    """Remove what a killed process left unfinished in ``folder``. Call it only under the run's lock."""
+    """Remove unfinished files of a killed process from ``folder``. Call it only under the run's lock."""
     with file_errors(f"tidy {folder.name}"):
         for part in folder.glob(PART + "*"):
             part.unlink(missing_ok=True)

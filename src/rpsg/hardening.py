@@ -1,17 +1,64 @@
-"""No core dumps: a process that dies must not leave its memory, with private texts in it, on the disk."""
+"""What the process itself must not let out: core dumps, and reports of libraries to their makers.
+
+``import rpsg`` switches telemetry off, whatever is imported after it, and child processes inherit that. It
+has to be so early: onnxruntime (from 1.31 on) writes a device id and opens a queue of events when it is
+imported, so its own ``disable_telemetry_events`` comes too late. These events count calls, and an embedder is
+called once for each private text.
+"""
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 
-#: Linux takes no dump at all at a limit of one byte, not into a file and not into a program (``core_pattern``
-#: with a pipe), to which a limit of zero means nothing.
+#: The variables that switch reporting off, by the library that reads them.
+SWITCHES = {
+    "onnxruntime": {"ORT_DISABLE_TELEMETRY": "1"},
+    "huggingface_hub": {"HF_HUB_DISABLE_TELEMETRY": "1"},
+    # What some libraries read, and the convention among command-line tools.
+    "others": {"DO_NOT_TRACK": "1", "DISABLE_TELEMETRY": "1"},
+}
+#: At a limit of one byte Linux writes no dump, neither to a file nor to a program (``core_pattern`` with a
+#: pipe); a program would still get one at a limit of zero.
 _LEAST = 1 if sys.platform == "linux" else 0
+
+_opened_before: set[str] = set()
+_set_by_us: set[str] = set()
 
 
 def forbid_core_dumps() -> None:
-    """From now on neither this process nor a child of it leaves a core dump; that cannot be taken back."""
+    """Let neither this process nor a child of it leave a core dump, which would hold private texts.
+
+    This cannot be taken back.
+    """
     _, most = resource.getrlimit(resource.RLIMIT_CORE)
     limit = _LEAST if most == resource.RLIM_INFINITY else min(_LEAST, most)
     resource.setrlimit(resource.RLIMIT_CORE, (limit, limit))
+
+
+def switch_off_telemetry() -> None:
+    """Set every switch for this process and its children; remember which libraries were imported before."""
+    for library, variables in SWITCHES.items():
+        if library in sys.modules and any(os.environ.get(n) != value for n, value in variables.items()):
+            _opened_before.add(library)
+        os.environ.update(variables)
+
+
+def came_too_late_for(library: str) -> bool:
+    """Whether ``library`` was imported in this process before its switch was set."""
+    return library in _opened_before
+
+
+def stay_offline() -> None:
+    """Keep libraries of model hubs from looking anything up. A value that the user has set remains."""
+    if "HF_HUB_OFFLINE" not in os.environ:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+        _set_by_us.add("HF_HUB_OFFLINE")
+
+
+def go_online() -> None:
+    """Take back what ``stay_offline`` set, because a download was asked for."""
+    for name in _set_by_us:
+        os.environ.pop(name, None)
+    _set_by_us.clear()

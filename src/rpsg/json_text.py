@@ -1,11 +1,12 @@
-"""JSON with one spelling for each value, to be hashed and compared, and a reader that takes nothing doubtful.
+"""Canonical JSON, with one encoding for each value, to be hashed and compared, and a strict reader.
 
-There are two spellings, and hashes of both stand in releases and stores that must keep verifying:
+There are two encodings, and releases and stores that must keep verifying hold hashes of both:
 
     canonical_json          UTF-8    files of a run, replies, candidates, the corpus, keys of requests
     canonical_ascii_json    ASCII    what a ledger commits to: its seal, evidence, the commitment to the data
 
-They agree on printable ASCII text. In new code use ``canonical_json``, unless the bytes stand in a ledger.
+They agree on printable ASCII text. In new code use ``canonical_json``, unless a ledger holds a hash of the
+bytes.
 """
 
 from __future__ import annotations
@@ -16,27 +17,27 @@ from typing import Any, Never
 
 
 def canonical_json(value: Any) -> bytes:
-    """The UTF-8 spelling: keys sorted, no spaces, no escapes beyond the needed ones.
+    """UTF-8: keys sorted, no spaces, only the necessary escapes.
 
     Raises:
         ValueError: a NaN, an infinity or half a surrogate pair.
         TypeError: something that is no JSON value, or a key that is no string.
     """
-    return _spelled(value, ascii_only=False).encode()
+    return _encoded(value, ascii_only=False).encode()
 
 
 def canonical_ascii_json(value: Any) -> bytes:
-    r"""The ASCII spelling: as ``canonical_json``, but every other character is an escape such as ``\u00e9``.
+    r"""ASCII: as ``canonical_json``, but every other character is an escape such as ``\u00e9``.
 
-    It spells any string there is, half a surrogate pair too, so that a commitment to rows never fails on a
-    text. Errors else as ``canonical_json``.
+    It encodes any string, half a surrogate pair too, so that a commitment to rows never fails on a text.
+    Other errors as ``canonical_json``.
     """
-    return _spelled(value, ascii_only=True).encode("ascii")
+    return _encoded(value, ascii_only=True).encode("ascii")
 
 
-def _spelled(value: Any, *, ascii_only: bool) -> str:
-    # json.dumps would spell the keys 1 and "1" alike, and so give two values one hash. They are looked for
-    # without recursion: a foreign ledger may be nested deeper than Python calls may be.
+def _encoded(value: Any, *, ascii_only: bool) -> str:
+    # json.dumps writes the keys 1 and "1" alike, which would give two values one hash. The search is not
+    # recursive: a foreign ledger may be nested deeper than Python's call stack.
     to_check = [value]
     while to_check:
         inner = to_check.pop()

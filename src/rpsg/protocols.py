@@ -4,9 +4,9 @@ Models are on this page. Others are declared beside what they work with: a metho
 ``rpsg.methods.base.Method``, a metric a function as ``rpsg.evaluation.metrics`` has them, a domain pack a
 folder (``rpsg.domains.pack``), an attack a function as ``rpsg.audit`` has them.
 
-Each takes a batch and hides its own concurrency. Each has a ``name`` that identifies it in plans,
-ledgers and caches: the same name must mean the same weights and the same behaviour. Each model says by its
-``endpoint`` where the texts it is given go: nowhere beyond this machine, or to a server.
+Each takes a batch and hides its own concurrency. Its ``name`` identifies it in plans, ledgers and caches: the
+same name must mean the same weights and the same behaviour. Its ``endpoint`` says whether the texts it is
+given remain on this machine or go to a server.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Message:
 class Request:
     """One text to be written. The same request gives the same text, alone or in any batch.
 
-    ``begins`` is how the answer should begin. A writer that can go on from the start of an answer does so,
-    and its reply holds these words; for one that cannot, the last message asks for them.
-    ``private`` says that the messages hold private text: a writer keeps nothing of them outside its memory.
+    ``begins`` is how the answer should begin. A writer that can continue a given beginning does so, and its
+    reply holds these words; for one that cannot, the last message asks for them. ``private`` says that the
+    messages hold private text: a writer keeps nothing of them outside its memory.
     """
 
     messages: tuple[Message, ...]
@@ -81,10 +81,10 @@ class Writer(Protocol):
 
 @runtime_checkable
 class TellsTrouble(Protocol):
-    """A writer that says at once when the first request fails, instead of asking again in silence."""
+    """A writer that reports at once when the first request fails, instead of retrying silently."""
 
     def tell_trouble(self, note: Callable[[str], None]) -> None:
-        """Have ``note`` called with a sentence, once, when a public request fails and none was answered."""
+        """Call ``note`` with a sentence, once, when a public request fails before any was answered."""
         ...
 
 
@@ -105,7 +105,7 @@ class Scorer(Protocol):
 
 @runtime_checkable
 class CountingScorer(Scorer, Protocol):
-    """A scorer that can say from its tokenizer alone how many scores a text has."""
+    """A scorer whose tokenizer alone can say how many scores a text has."""
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]: ...
 
@@ -146,7 +146,7 @@ class Classifier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A place in a text, ``text[start:end]``, and what kind of thing stands there, e.g. "email"."""
+    """A part of a text, ``text[start:end]``, and its kind, e.g. "email"."""
 
     start: int
     end: int
@@ -179,7 +179,7 @@ class NoiseSource(Protocol):
 
 
 class Progress(Protocol):
-    """Told what happens; may show it. Never given private counts."""
+    """Receives what happens, and may show it. It is never given private counts."""
 
     def start(self, stage: str, total: int | None = None) -> None: ...
 

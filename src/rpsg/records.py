@@ -1,4 +1,4 @@
-"""The things that flow: a private Corpus in, a public Pool of candidates out."""
+"""What flows through a run: a private Corpus in, a public Pool of candidates out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-#: The label of a row whose own is missing or not declared, where the plan counts such rows.
+#: The label of a row whose label is missing or not declared, where the plan counts such rows.
 OTHER = "other"
 
 
@@ -24,7 +24,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """All rows that can be used. Always carried inside ``Private``."""
+    """All rows that can be used. Always wrapped in ``Private``."""
 
     documents: tuple[Document, ...]
 
@@ -53,7 +53,7 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One synthetic text on its way. A dropped one stays in the pool with its reason."""
+    """One synthetic text. A dropped one remains in the pool with its reason."""
 
     id: int
     text: str
@@ -65,7 +65,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """A frozen sequence of candidates: order and ids never change, each step gives a new Pool."""
+    """A frozen sequence of candidates: order and ids never change, each step makes a new Pool."""
 
     candidates: tuple[Candidate, ...] = ()
 
@@ -91,7 +91,7 @@ class Pool:
         )
 
     def drop(self, stage: str, reasons: Mapping[int, str]) -> Pool:
-        """Take the candidates with the ids in ``reasons`` out; those already out keep their first reason."""
+        """Drop the candidates with the ids in ``reasons``; those dropped before keep their first reason."""
         return Pool(
             tuple(
                 replace(c, dropped=Drop(stage, reasons[c.id])) if c.id in reasons and c.dropped is None else c
@@ -100,7 +100,7 @@ class Pool:
         )
 
     def drops(self) -> dict[tuple[str, str], int]:
-        """How many candidates left, by (stage, reason)."""
+        """How many candidates were dropped, by (stage, reason)."""
         counts: dict[tuple[str, str], int] = {}
         for c in self.candidates:
             if c.dropped is not None:

@@ -1,8 +1,8 @@
-"""Names become methods, models, metrics and attacks. Nothing is imported before it is asked for.
+"""Finds methods, models, metrics and attacks by name. Nothing is imported before it is asked for.
 
-Each package lists what it brings in a table of its own, and packages of others enter by the same door: an
-entry point in the group ``rpsg.<kind>`` (``rpsg.methods``, ``rpsg.writers``, ...) whose name is the name to
-type and whose value is what the tables hold, "module:attribute".
+RPSG's own are in a table of each package; those of other packages are entry points in the group
+``rpsg.<kind>`` (``rpsg.methods``, ``rpsg.writers``, ...). The name of an entry point is the name to type, and
+its value is what the tables hold: "module:attribute".
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["methods", "writers", "embedders", "classifiers", "scorers", "metrics", "attacks"]
 
-#: Where the tables are. They are found by name, because some of them are in layers above this one.
+#: Where the tables are: as strings, because some are in layers above this one.
 TABLES: Mapping[Kind, str] = {
     "methods": "rpsg.methods:METHODS",
     "writers": "rpsg.models.build:WRITERS",
@@ -43,18 +43,18 @@ def built_in(kind: Kind) -> Mapping[str, tuple[str, str]]:
 
 
 def plugins(kind: Kind) -> list[EntryPoint]:
-    """The entry points of other packages for a kind, in the order of their names."""
+    """The entry points of other packages for a kind, sorted by name."""
     return sorted(entry_points(group=f"rpsg.{kind}"), key=lambda entry: entry.name)
 
 
 def names(kind: Kind) -> dict[str, str]:
-    """What can be named, with a line about each; plug-ins come last."""
+    """All names of a kind, with a line about each; plug-ins come last."""
     known = {name: about for name, (_, about) in built_in(kind).items()}
     return known | {entry.name: f"from {entry.value.partition(':')[0]}" for entry in plugins(kind)}
 
 
 def find(kind: Kind, name: str) -> Any:
-    """The function or object behind a name; UsageError lists the names there are."""
+    """The function or object called ``name``; UsageError lists the known names."""
     if known := built_in(kind).get(name):
         return _load(known[0])
     for entry in plugins(kind):

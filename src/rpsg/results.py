@@ -86,9 +86,9 @@ class Preview:
 class Bill:
     """What a run has used so far. ``cost`` is None where no price is known.
 
-    ``lost`` requests were on the way when a process died; ``unsure_tokens`` are the most that these, and the
-    replies that did not tell, may have taken besides. ``seconds`` of writing are None where prompts held
-    private text.
+    ``lost`` requests were in flight when a process died; ``unsure_tokens`` is the most that these, and
+    replies without a count of tokens, may have used in addition. ``seconds`` of writing are None where
+    prompts held private text.
     """
 
     requests: int
@@ -108,8 +108,8 @@ class Run:
     """A finished run: ``path`` is its folder, ``release`` the folder that may be shared.
 
     ``records`` are the rows of the corpus, ``ledger`` is the public ledger, ``timings`` are the seconds of
-    the stages that wrote texts. How long a stage took that read private texts is private, and stands in the
-    private folder alone.
+    the stages that wrote texts. The time of stages that read private texts is private, and only in the
+    private folder.
     """
 
     path: Path
@@ -128,7 +128,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was checked, whether it held, and what was found."""
+    """One check, whether it passed, and what was found."""
 
     name: str
     ok: bool
@@ -149,8 +149,8 @@ class Finding:
 class Verification:
     """All checks of a release, and what no check can show.
 
-    ``claims`` says whether there is a differential-privacy claim that could hold; a release of the method
-    ``paper`` or ``floor`` can be whole and claim nothing.
+    ``claims`` says whether the release makes a differential-privacy claim; a release of the method ``paper``
+    or ``floor`` can pass every check and claim nothing.
     """
 
     path: Path
@@ -165,13 +165,13 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One number and everything that is needed to read it.
+    """The value of a metric and everything that is needed to interpret it.
 
-    ``interval`` aims to hold, for 95 of 100 draws of as many texts, the mean of what all such draws give; how
-    near each metric comes is measured in docs/evaluation.md. None where it is not known.
-    ``n_real`` is None for a metric that reads no real text: only such a measure is public.
-    ``higher_is_better`` is None where the real texts' own value is what a corpus should come near to.
-    ``model`` names what was used beside the texts; ``details`` holds tables and histograms for a report.
+    ``interval`` is meant as a 95 % confidence interval for the expected value over samples of this size; its
+    coverage is measured in docs/evaluation.md. None where it is not known. ``n_real`` is None for a metric
+    that reads no real text: only such a measure is public. ``higher_is_better`` is None where a corpus should
+    come near to the value of the real texts. ``model`` names the model that was used, if any; ``details``
+    holds tables and histograms for a report.
     """
 
     name: str
@@ -187,13 +187,13 @@ class Measure:
 
     @property
     def internal(self) -> bool:
-        """Whether real texts were read for it: then it must not be published with a release."""
+        """Whether it was computed from real texts: then it must not be published with a release."""
         return self.n_real is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One metric of three corpora of the same size; ``floor`` and ``ceiling`` may be missing."""
+    """One metric on three corpora of the same size; ``floor`` and ``ceiling`` may be missing."""
 
     name: str
     corpus: Measure
@@ -202,11 +202,11 @@ class Line:
 
     @property
     def score(self) -> float | None:
-        """How far from floor (0) to ceiling (1) the corpus is; None where one of the three is missing."""
+        """Where the corpus lies between floor (0) and ceiling (1); None where one of the three is missing."""
         return self.scaled(self.corpus.value)
 
     def scaled(self, value: float | None) -> float | None:
-        """Where ``value`` lies between floor (0) and ceiling (1); None where that cannot be said."""
+        """Where ``value`` lies between floor (0) and ceiling (1); None where that is undefined."""
         floor, ceiling = _value(self.floor), _value(self.ceiling)
         if floor is None or ceiling is None or value is None or math.isclose(floor, ceiling, abs_tol=1e-12):
             return None
@@ -216,8 +216,8 @@ class Line:
     def informative(self) -> bool | None:
         """Whether the ceiling is better than the floor by more than chance; None where it is not known.
 
-        A metric on which real texts do no better than the floor tells nothing about what lies between. What
-        chance can do is only known where both have an interval, which takes enough texts.
+        A metric on which real texts do no better than the floor says nothing about the corpus. Chance is
+        only known where both have an interval, which takes enough texts.
         """
         floor, ceiling = _value(self.floor), _value(self.ceiling)
         chance = (reach(self.floor), reach(self.ceiling))
@@ -236,7 +236,7 @@ class Line:
         return self.corpus.internal or _value(self.ceiling) is not None
 
     def to_dict(self) -> dict[str, Any]:
-        """The three measures with all they say, as JSON can hold it."""
+        """The three measures and their details, as plain JSON values."""
         found: dict[str, Any] = _plain(
             {**asdict(self), "score": self.score, "informative": self.informative, "internal": self.internal}
         )
@@ -274,9 +274,9 @@ def _value(measure: Measure | None) -> float | None:
 
 
 def reach(measure: Measure | None) -> float | None:
-    """How far the interval goes from the value, on its longer side; None where there is none.
+    """The distance from the value to the farther end of its interval; None where there is none.
 
-    The longer side, since an interval that ends at the end of a metric's range is short there.
+    The farther end, since an interval is short where it meets the end of a metric's range.
     """
     if measure is None or measure.value is None or measure.interval is None:
         return None
@@ -290,7 +290,7 @@ def _ends(measure: Measure | None) -> tuple[float | None, float | None]:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All lines of an evaluation and how it was made. ``notes`` are sentences to read with them.
+    """All lines of an evaluation and how it was made; ``notes`` are sentences for its reader.
 
     ``sizes`` holds the number of texts of each corpus as given; all lines use ``n`` of them.
     """
@@ -323,7 +323,7 @@ class Report:
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> Report:
-        """The report that ``to_dict`` gave.
+        """The report from the dictionary that ``to_dict`` returned.
 
         Raises:
             ValueError, KeyError, TypeError: it is no such dictionary, or one of another version.
@@ -349,7 +349,7 @@ class Report:
         return report
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as JSON can hold it, details too."""
+        """Everything, details too, as plain JSON values."""
         return {
             "format": FORMAT,
             "internal": INTERNAL if self.internal else False,

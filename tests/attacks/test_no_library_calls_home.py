@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import rpsg
+from rpsg import hardening as silence
 from rpsg import registry
-from rpsg import telemetry as silence
 from rpsg.errors import PrivacyError
 from rpsg.models.onnx import session as onnx_session
 
@@ -303,7 +303,7 @@ def test_only_one_module_opens_onnxruntime() -> None:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if any(name.split(".")[0] == "onnxruntime" for name in names_imported(node))
     }
-    assert found == {"models/onnx_session.py"}
+    assert found == {"models/onnx/session.py"}
 
 
 def names_imported(node: ast.AST) -> list[str]:

@@ -13,7 +13,7 @@ from rpsg import api
 from rpsg.errors import RunError, UsageError
 from rpsg.pipeline import execute as running
 from rpsg.privacy.noise import RoundedGaussian
-from rpsg.verification.opening import COMMITMENT, DRAWS, STORY, open_run
+from rpsg.verification.opening import COMMITMENT, DRAWS, REPEATED, open_run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,7 +118,7 @@ def test_evidence_that_was_put_in_its_place_is_found(lab: Lab) -> None:
     body = json.loads(file.read_text())
     body["values"][0] += 1
     file.write_text(json.dumps(body, sort_keys=True, separators=(",", ":")) + "\n")
-    assert set(failed(open_run(run))) >= {DRAWS, STORY}
+    assert set(failed(open_run(run))) >= {DRAWS, REPEATED}
 
 
 def test_only_a_run_folder_can_be_opened(lab: Lab) -> None:

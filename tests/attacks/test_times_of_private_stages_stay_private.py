@@ -71,8 +71,8 @@ always = lambda *_, **__: True
 slowed(rpsg.pipeline.private_data, "read_by_rule", always)
 slowed(rpsg.pipeline.private_data, "commit_to", always)
 slowed(rpsg.evaluation.corpora, "read_corpus", always)
-slowed(rpsg.methods.dp_steps, "card_ballots", always)
-slowed(rpsg.methods.voting, "vote_ballots", always)
+slowed(rpsg.methods.dp_steps, "card_row_cells", always)
+slowed(rpsg.methods.voting, "vote_row_cells", always)
 slowed(rpsg.privacy.mechanisms, "clean_sum", always)
 
 from rpsg.cli import main

@@ -89,7 +89,7 @@ def test_a_corpus_without_texts_is_refused_with_what_to_do(
     run = shutil.copytree(finished, tmp_path / "run")
     (run / "release" / "corpus.jsonl").write_text("")
     assert main(["evaluate", str(run), "--real", str(held_out), "-q"]) == 3
-    said = capsys.readouterr().err
+    said = " ".join(capsys.readouterr().err.split())
     assert "has no text" in said
     assert "rpsg report RUN" in said
 

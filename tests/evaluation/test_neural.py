@@ -74,7 +74,7 @@ def test_a_bert_becomes_causal_by_its_mask(bert: Path) -> None:
 
 def test_a_model_that_looks_ahead_is_refused(bert: Path) -> None:
     sees_all = transformers.BertForMaskedLM.from_pretrained(bert)
-    with pytest.raises(ModelError, match="sees the words that it is to foretell"):
+    with pytest.raises(ModelError, match="sees the words that it is to predict"):
         refuse_looking_ahead(sees_all, "tiny")
 
 

@@ -100,7 +100,7 @@ def test_the_share_with_the_mood_of_their_seed_is_counted_over_living_texts(lab:
     pool = pool.drop("nll filter", {4: "scored like a private text"})
     job = hired(["private"], tools)
     assert agreement_step(job, seeds, pool) == pytest.approx(2 / 3)
-    line = job.seeding.shelf.lines[-1]
+    line = job.seeding.checkpoints.lines[-1]
     assert (line.taken, line.given, line.dropped) == (3, 2, {"with another mood (kept)": 1})
 
 

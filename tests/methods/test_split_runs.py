@@ -136,7 +136,7 @@ def test_a_method_without_seeds_has_no_door(lab: Lab) -> None:
     from rpsg.methods.seed_steps import seeding
 
     job = Job(lab.plan(), None, None, None, None, lab.tools(), None)  # type: ignore[arg-type]  # nothing of it is used
-    with pytest.raises(PrivacyError, match="no door"):
+    with pytest.raises(PrivacyError, match="no access"):
         seeding(job)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from rpsg import telemetry as silence
+from rpsg import hardening as silence
 
 if TYPE_CHECKING:
     import pytest

@@ -17,7 +17,7 @@ from rpsg.json_text import canonical_json
 from rpsg.models.download import locate
 from rpsg.models.fake import FILLER, FakeWriter
 from rpsg.pipeline import execute as running
-from rpsg.pipeline.models_of_run import load_tools, tell_learned
+from rpsg.pipeline.models_of_run import load_tools, report_refused_settings
 from rpsg.pipeline.progress import Silent
 from rpsg.plan import Server
 from rpsg.privacy.mechanisms import clean_answer, noisy_histogram
@@ -171,5 +171,5 @@ def test_settings_that_a_server_refused_are_told(learned: tuple[str, ...], said:
 
     writer = FakeWriter()
     writer.learned = learned  # type: ignore[attr-defined]  # as a served writer has it
-    tell_learned(writer, Listening())
+    report_refused_settings(writer, Listening())
     assert notes == said

@@ -29,10 +29,10 @@ def keys_of_a_run(lab: Lab, monkeypatch: pytest.MonkeyPatch, out: str) -> tuple[
         used.add(key)
         return whole_some(found, count, key)
 
-    whole_bound, whole_some = seeds.bound, keyphrases._some
+    whole_bound, whole_some = seeds.bound, keyphrases.few_of
     with monkeypatch.context() as patch:
         patch.setattr(seeds, "bound", bound)
-        patch.setattr(keyphrases, "_some", some)
+        patch.setattr(keyphrases, "few_of", some)
         plan = lab.plan(
             lab.file(lab.rows(300, people=150)),
             privacy={"epsilon": 8.0, "shares": {"keyphrases": 0.2}},

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rpsg.errors import PrivacyError, VerificationError
-from rpsg.pipeline.preview import _replaced
+from rpsg.pipeline.preview import epsilon_if_replaced
 from rpsg.privacy.account import Cap
 from rpsg.privacy.accounting import Budget, StagePlan, calibrate
 from rpsg.privacy.evidence import parse_evidence
@@ -239,8 +239,8 @@ def test_a_plan_knows_what_replacing_costs_from_the_rules_of_its_releases(share:
 def test_the_page_of_a_plan_shows_what_replacing_costs_under_both_relations(share: float) -> None:
     budget, replacing = budget_of(share), budget_of(share, "replace_one")
     factor = 2.0 if share else math.sqrt(2)
-    assert _replaced(budget) == pytest.approx(epsilon_of(factor * budget.mu, 1e-6), rel=1e-5)
-    assert _replaced(replacing) == pytest.approx(replacing.epsilon_spent, rel=1e-5)
+    assert epsilon_if_replaced(budget) == pytest.approx(epsilon_of(factor * budget.mu, 1e-6), rel=1e-5)
+    assert epsilon_if_replaced(replacing) == pytest.approx(replacing.epsilon_spent, rel=1e-5)
 
 
 def test_another_accountant_agrees_on_vectors_and_notices_when_they_are_taken_for_counts(

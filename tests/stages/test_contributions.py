@@ -1,6 +1,6 @@
 """One person changes a histogram by no more than the sensitivity its noise was made for.
 
-The real stages make the ballots of random data with and without a person; the real counting counts them.
+The real stages make the row cells of random data with and without a person; the real counting counts them.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from rpsg.privacy.histogram import Query, RowCells, clean_histogram
 from rpsg.privacy.private import Private, open_private
 from rpsg.records import Corpus, Document
 from rpsg.stages.annotate import annotate, describe
-from rpsg.stages.cards import card_ballots, cells
+from rpsg.stages.cards import card_row_cells, cells
 from rpsg.stages.contributions import People
 from rpsg.stages.keyphrases import phrase_items
-from rpsg.stages.votes import vote_ballots
+from rpsg.stages.votes import vote_row_cells
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,11 +72,12 @@ def test_of_the_cards(tiny: Pack, data: list[Row], user: str, c: int) -> None:
     pack = tiny.with_label(("food", "drink"))
     query = Query("cards", "", cells(pack), "S2_one_cell", 1.0, k=len(pack.marginals), c=c)
 
-    def ballots(these: Sequence[Row]) -> Private[RowCells]:
+    def row_cells(these: Sequence[Row]) -> Private[RowCells]:
         who = people(these, c)
-        return card_ballots(annotate(who, pack, describe(pack, EMBEDDER), FakeClassifier()), who.units, pack)
+        traits = annotate(who, pack, describe(pack, EMBEDDER), FakeClassifier())
+        return card_row_cells(traits, who.units, pack)
 
-    assert moved(query, ballots(data), ballots(without(data, user))) <= query.sensitivity2("add_remove")
+    assert moved(query, row_cells(data), row_cells(without(data, user))) <= query.sensitivity2("add_remove")
 
 
 @quickly
@@ -88,7 +89,7 @@ def test_of_the_votes(
     pool = EMBEDDER.embed([WORDS[i // 2] for i in range(candidates)])
     query = Query("votes", "", candidates, "S4_k_votes", 1.0, k=k, c=c)
 
-    def ballots(these: Sequence[Row]) -> Private[RowCells]:
+    def row_cells(these: Sequence[Row]) -> Private[RowCells]:
         who = people(these, c)
         traits = annotate(
             who,
@@ -96,7 +97,7 @@ def test_of_the_votes(
             describe(tiny.with_label(("food", "drink")), EMBEDDER),
             FakeClassifier(),
         )
-        return vote_ballots(
+        return vote_row_cells(
             who.embeddings,
             who.units,
             pool,
@@ -106,7 +107,7 @@ def test_of_the_votes(
             candidate_labels=np.arange(candidates) % 2 if labelled else None,
         )
 
-    assert moved(query, ballots(data), ballots(without(data, user))) <= query.sensitivity2("add_remove")
+    assert moved(query, row_cells(data), row_cells(without(data, user))) <= query.sensitivity2("add_remove")
 
 
 @quickly
@@ -134,14 +135,18 @@ def test_of_the_keyphrases(tiny: Pack, data: list[Row], user: str, c: int, k: in
 def test_the_bound_is_reached_so_the_property_is_not_empty(tiny: Pack) -> None:
     data: list[Row] = [("a", "green tea", "drink")] * 3
     who, query = people(data, 3), Query("cards", "", cells(tiny), "S2_one_cell", 1.0, k=2, c=3)
-    ballots = card_ballots(annotate(who, tiny, describe(tiny, EMBEDDER), FakeClassifier()), who.units, tiny)
-    counts = clean_histogram(query, open_private(ballots))
+    row_cells = card_row_cells(
+        annotate(who, tiny, describe(tiny, EMBEDDER), FakeClassifier()), who.units, tiny
+    )
+    counts = clean_histogram(query, open_private(row_cells))
     assert int(counts @ counts) == query.sensitivity2("add_remove") == 18
 
 
 def test_rows_that_were_not_bounded_are_refused(tiny: Pack) -> None:
     data: list[Row] = [("a", "green tea", "drink")] * 3
     who, query = people(data, 3), Query("cards", "", cells(tiny), "S2_one_cell", 1.0, k=2, c=2)
-    ballots = card_ballots(annotate(who, tiny, describe(tiny, EMBEDDER), FakeClassifier()), who.units, tiny)
+    row_cells = card_row_cells(
+        annotate(who, tiny, describe(tiny, EMBEDDER), FakeClassifier()), who.units, tiny
+    )
     with pytest.raises(PrivacyError, match="contribution rule"):
-        clean_histogram(query, open_private(ballots))
+        clean_histogram(query, open_private(row_cells))

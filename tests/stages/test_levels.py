@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rpsg.domains import Attribute, Pack, find_pack, pack_names
 from rpsg.privacy.private import Private, open_private
-from rpsg.stages.cards import CardModel, card_ballots, cells, in_words, shapes
+from rpsg.stages.cards import CardModel, card_row_cells, cells, in_words, shapes
 from rpsg.stages.levels import PER_COMBINATION, PER_VALUE, fewest_people, thinned
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def test_a_row_adds_to_the_cell_of_its_group(drinks: Pack) -> None:
         "sentiment": np.array([1, 2, 0, 2, 1]),
     }
     units = np.arange(5, dtype=np.int64)
-    rows = open_private(card_ballots(Private(values), Private(units), coarse(drinks))).cells
+    rows = open_private(card_row_cells(Private(values), Private(units), coarse(drinks))).cells
     assert shapes(coarse(drinks)) == [(2, 3), (3,)]
     assert rows.tolist() == [[1, 7], [2, 8], [3, 6], [5, 8], [-1, 7]]
 

@@ -15,7 +15,7 @@ from rpsg.domains import find_pack
 from rpsg.privacy.private import Private, open_private
 from rpsg.stages.cards import (
     CardModel,
-    card_ballots,
+    card_row_cells,
     cells,
     rows_counted,
     shapes,
@@ -35,7 +35,7 @@ def traits(rng: np.random.Generator, rows: int) -> dict[str, Codes]:
 
 def ballots(pack: Pack, values: dict[str, Codes]) -> Codes:
     units = np.arange(len(values["topic"]), dtype=np.int64)
-    return open_private(card_ballots(Private(values), Private(units), pack)).cells
+    return open_private(card_row_cells(Private(values), Private(units), pack)).cells
 
 
 def histogram(pack: Pack, values: dict[str, Codes]) -> Codes:

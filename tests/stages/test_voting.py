@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rpsg.privacy.private import Private, open_private
-from rpsg.stages.votes import hubness, nearest_candidates, vote_ballots
+from rpsg.stages.votes import hubness, nearest_candidates, vote_row_cells
 
 if TYPE_CHECKING:
     from rpsg.privacy.histogram import RowCells
@@ -33,7 +33,7 @@ def voted(
     candidate_labels: list[int] | None = None,
 ) -> RowCells:
     return open_private(
-        vote_ballots(
+        vote_row_cells(
             Private(vectors),
             Private(np.arange(len(vectors), dtype=np.int64)),
             candidates,

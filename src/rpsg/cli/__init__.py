@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code. Every failure is a sentence, never a traceback."""
+    """Run one command and return its exit code. Failures are printed as sentences, never as tracebacks."""
     forbid_core_dumps()
     given = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):

@@ -1,4 +1,4 @@
-"""``rpsg check``: which rows a run cannot use, and why, for the operator alone."""
+"""``rpsg check``: which rows a run cannot use, and why, for the operator only."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def plan(
 
 
 def _show_plan(given: dict[str, Any], config: Path | None, out: Path | None, *, as_json: bool) -> None:
-    """The page of ``rpsg plan`` and of ``rpsg run --dry-run``."""
+    """The output of ``rpsg plan`` and ``rpsg run --dry-run``."""
     from rpsg import api
     from rpsg.cli.console import Screen, print_json
     from rpsg.cli.render import show_preview

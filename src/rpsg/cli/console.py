@@ -1,6 +1,6 @@
 """Everything that is printed goes through here, so that no text can control the terminal.
 
-Markup, highlighting and emoji codes are off: what a user, a model or a file says is shown literally.
+Markup, highlighting and emoji codes are off: text of a user, a model or a file is shown literally.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Screen:
 
 
 def shown(text: str, style: str = "") -> Text:
-    """``text`` to be shown literally: none of it controls the terminal."""
+    """``text`` without anything that controls the terminal."""
     return Text(printable(text), style=style)
 
 

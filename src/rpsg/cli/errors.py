@@ -1,7 +1,7 @@
 """How a failure is shown: one sentence, what to type next, and the exit code of the error's class.
 
-The message of an unexpected error is never shown, in any mode, because it could quote a private text; its
-class and its place in the program are.
+The message of an unexpected error is never shown, in any mode, because it could quote a private text; only
+its class and its location in the program are.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Failure:
 
 
 def report(error: BaseException, arguments: Sequence[str]) -> int:
-    """Say what failed, as JSON on stdout if ``--json`` was given, and return the exit code."""
+    """Print what failed, as JSON on stdout if ``--json`` was given, and return the exit code."""
     failure = describe(error, arguments)
     if "--json" in arguments:
         print_json({"error": asdict(failure)})
@@ -54,7 +54,7 @@ def report(error: BaseException, arguments: Sequence[str]) -> int:
 
 
 def describe(error: BaseException, arguments: Sequence[str] = ()) -> Failure:
-    """``error`` as the user of a command with these arguments sees it."""
+    """``error`` as it is shown to the user who typed these arguments."""
     kind = type(error).__name__
     if isinstance(error, RpsgError):
         texts = [typed for typed in arguments if is_text(typed)]
@@ -73,7 +73,7 @@ def describe(error: BaseException, arguments: Sequence[str] = ()) -> Failure:
 
 
 def _without_text(error: TyperException, arguments: Sequence[str]) -> str:
-    """The parser's message. It quotes what was typed, which may be private text."""
+    """The parser's message without what was typed, which may be private text."""
     message = error.format_message()
     if "unexpected extra argument" in message:
         return "There are more arguments than this command takes."
@@ -107,7 +107,7 @@ def _location(error: BaseException) -> str:
 
 
 def _short(file: str) -> str:
-    """A file's path within the package: the rest says something of the machine, not of the error."""
+    """A file's path within the package: the rest describes the machine, not the error."""
     path = Path(file)
     return path.relative_to(_PACKAGE.parent).as_posix() if path.is_relative_to(_PACKAGE) else path.name
 

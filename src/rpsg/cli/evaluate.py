@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rpsg.results import Line, Measure, Report
 
 
-#: Each field of the configuration that has an option; the corpus and its floor are named in their own ways.
+#: The fields of the configuration that have an option; the corpus and its floor have parameters below.
 OPTIONS = tuple(
     Setting(
         key=field.name, default="" if field.default in (None, ()) else str(field.default), **field.metadata
@@ -86,7 +86,7 @@ def _corpus(run: Path | None, synthetic: Path | None) -> Path:
 
 
 def _keep(report: Report, target: Path | None) -> RpsgError | None:
-    """Write the report. A failure is returned, so that what was computed is shown all the same."""
+    """Write the report. A failure is returned, so that the results are shown anyway."""
     from rpsg.evaluation.output import write_report
 
     try:
@@ -111,7 +111,7 @@ def _print(report: Report, kept: Path | None, failed: RpsgError | None) -> None:
 
 
 def show(screen: Screen, report: Report, target: Path | None) -> None:
-    """The table, how to read it, and where everything was written."""
+    """The table, how to read it, and where it was written."""
     from rpsg.results import INTERNAL
 
     against = f", against {report.n_real} real ones, split {report.split}" if report.n_real else ""
@@ -163,7 +163,7 @@ def _row(line: Line) -> tuple[str, ...]:
 
 
 def _value(measure: Measure | None) -> str:
-    """The value, and by how much chance may have moved it."""
+    """The value with its interval."""
     from rpsg.results import reach
 
     if measure is None:

@@ -78,7 +78,7 @@ def ask(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def commented(plan: Plan) -> str:
-    """The plan as TOML with a comment on each key; a setting without a value is itself a comment."""
+    """The plan as TOML with a comment on each key; settings without a value are commented out."""
     from rpsg.plan import described
 
     comments = {setting.key: setting.about for setting in described(type(plan))}

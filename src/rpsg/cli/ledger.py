@@ -1,4 +1,4 @@
-"""``rpsg ledger``: a ledger in the formats that others ask for."""
+"""``rpsg ledger``: a ledger in the formats of others."""
 
 from __future__ import annotations
 

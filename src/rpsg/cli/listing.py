@@ -37,7 +37,7 @@ def list_names(
 
 
 def _registered(kind: Registered) -> Mapping[str, str]:
-    """By name, a line about it; nothing is loaded."""
+    """One line about each name; nothing is loaded."""
     from rpsg import registry
 
     if kind == "metrics":
@@ -47,7 +47,7 @@ def _registered(kind: Registered) -> Mapping[str, str]:
 
 def _about(kind: Registered, name: str) -> str:
     from rpsg.models.catalog import CATALOGUE
-    from rpsg.registry import built_in  # only when it is needed
+    from rpsg.registry import built_in
 
     if name in CATALOGUE:
         return CATALOGUE[name].purpose

@@ -77,7 +77,7 @@ def pull(
 
 
 def _can_be_asked() -> bool:
-    """Whether somebody sits at a terminal."""
+    """Whether a question can be answered on a terminal."""
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 

@@ -1,7 +1,7 @@
 """Settings as command-line options.
 
-They are read from ``options.json``, which ``python -m rpsg.cli.reference`` writes from the plan's own
-descriptions: importing the plan itself would load pydantic, and the help must be quick.
+They are read from ``options.json``, which ``python -m rpsg.cli.reference`` generates from the plan: importing
+the plan itself would load pydantic, and ``--help`` must be fast.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Setting:
 
     @property
     def parameter(self) -> str:
-        """The name of the parameter it arrives in."""
+        """The name of its parameter in Python."""
         return self.key.replace(".", "__")
 
     @property
@@ -50,7 +50,7 @@ class Setting:
         return f"{self.about} Default: {self.default}." if self.default else self.about
 
     def value(self, typed: Any) -> Any:
-        """What was typed; a list is taken apart, everything else is read by whoever checks it."""
+        """What was typed; only lists are split here, other types are converted when the plan is checked."""
         if self.kind == "list" and isinstance(typed, str):
             return tuple(part.strip() for part in typed.split(",") if part.strip())
         return typed
@@ -84,7 +84,7 @@ AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON
 def takes_settings(
     command: Callable[..., None], settings: tuple[Setting, ...] = SETTINGS
 ) -> Callable[..., None]:
-    """``command`` with an option for each setting; those that were typed arrive in ``given``, by key."""
+    """``command`` with an option for each setting; those that were typed are passed as ``given``, by key."""
 
     @functools.wraps(command)
     def wrapper(**values: Any) -> None:

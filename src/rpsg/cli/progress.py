@@ -1,11 +1,11 @@
-"""The progress of a run: a live line on a terminal, plain lines elsewhere, or nothing. It goes to stderr.
+"""The progress of a run on stderr: a live line on a terminal, plain lines elsewhere, or nothing.
 
-For a stage that may read private text no time is shown, nor anything that reveals one: no rate, no time
-left, and no line that appears because time has passed (see ``rpsg.pipeline.progress``).
+A stage that may read private text shows no time and nothing that reveals it: no rate, no time left, and no
+line that depends on elapsed time (see ``rpsg.pipeline.progress``).
 
-Methods call ``start`` when a stage begins and may leave out ``done``: the next ``start`` ends the stage too.
-Facts with a known name (``written``, ``alive``, ``dropped``, ``epsilon_left``) are put into words; any other
-is shown as name and value.
+Methods call ``start`` when a stage begins and may omit ``done``: the next ``start`` ends the stage too. Facts
+with a known name (``written``, ``alive``, ``dropped``, ``epsilon_left``) are put into words; others are shown
+as name and value.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
-EVERY = 5.0  # seconds between two plain lines of a stage whose time is public
-QUARTERS = 4  # any other stage has a line at each quarter, however long it takes
+EVERY = 5.0  # seconds between plain lines of a stage whose time is public
+QUARTERS = 4  # plain lines of any other stage, however long it takes
 _WORDS = {
     "written": "{} written",
     "alive": "{} alive",
@@ -41,7 +41,7 @@ _LASTING = {"alive", "dropped", "epsilon_left", "epsilon_spent"}
 
 @dataclass(slots=True)
 class Stage:
-    """How far a stage is."""
+    """The state of a stage."""
 
     name: str
     total: int | None
@@ -51,7 +51,7 @@ class Stage:
     quarters: int = 0
 
     def state(self, now: float) -> str:
-        """Such as "120 of 600, 85 tokens/s, about 4 min left"; only "20 %" if the time is private."""
+        """For example "120 of 600, 85 tokens/s, about 4 min left"; only "20 %" if the time is private."""
         if not is_told(self.name):
             return f"{100 * self.count // self.total} %" if self.total and self.count else ""
         parts = [f"{self.count} of {self.total}" if self.total else f"{self.count}"] if self.count else []
@@ -63,13 +63,13 @@ class Stage:
         return ", ".join(parts)
 
     def new_quarters(self, upto: int) -> list[int]:
-        """The percentages, up to that quarter, whose line is due and was not shown yet."""
+        """The percentages up to the current quarter that were not shown yet."""
         new = list(range(self.quarters + 1, min(upto, QUARTERS - 1) + 1))
         self.quarters = max(self.quarters, upto)
         return [100 * quarter // QUARTERS for quarter in new]
 
     def end(self, now: float, facts: dict[str, object]) -> str:
-        """Such as "writing candidates: done in 41 s, 598 written"; "voting: done" if the time is private."""
+        """For example "writing: done in 41 s, 598 written"; "voting: done" if the time is private."""
         took = f" in {seconds_in_words(now - self.started)}" if is_told(self.name) else ""
         parts = [f"done{took}", *in_words(facts)]
         return f"{self.name}: {', '.join(parts)}"
@@ -111,7 +111,7 @@ class Quiet:
 
 
 class Reporting(Quiet):
-    """What both kinds of shown progress share: the current stage, locked, as replies come on any thread."""
+    """The current stage, for both kinds of output; locked, because replies arrive on any thread."""
 
     def __init__(self, screen: Screen, clock: Callable[[], float] = time.monotonic) -> None:
         self.screen = screen
@@ -165,8 +165,7 @@ class Reporting(Quiet):
 class Plain(Reporting):
     """One line when a stage starts and ends, and at most one every five seconds in between.
 
-    A stage whose time is private always has the same lines, however much it had to do: its start, each
-    quarter, its end.
+    A stage whose time is private always has the same lines: its start, each quarter, its end.
     """
 
     _last = 0.0
@@ -236,7 +235,7 @@ class Live(Reporting):
 
 
 class _Bars(Bars):
-    """Bars, with the facts below them that stay true."""
+    """Progress bars with the latest facts below them."""
 
     facts: dict[str, object]
 
@@ -251,7 +250,7 @@ class _Bars(Bars):
 
 
 def progress_for(*, quiet: bool, as_json: bool) -> Quiet:
-    """The progress that fits: nothing when quiet, a live line on a terminal, plain lines otherwise."""
+    """No progress if quiet, a live line on a terminal, plain lines otherwise."""
     if quiet:
         return Quiet()
     screen = Screen.stderr()

@@ -28,11 +28,11 @@ def propose(
 
     Read and edit topics.txt in the folder before you look at the data; then use the folder as --domain.
     """
-    from rpsg.cli.console import Screen  # only when it is needed
-    from rpsg.domains import pack_folder, read_pack  # only when it is needed
-    from rpsg.pipeline.models_of_run import load_tools  # only when it is needed
-    from rpsg.plan import resolve  # only when it is needed
-    from rpsg.stages.propose_schema import propose_topics, write_pack  # only when it is needed
+    from rpsg.cli.console import Screen
+    from rpsg.domains import pack_folder, read_pack
+    from rpsg.pipeline.models_of_run import load_tools
+    from rpsg.plan import resolve
+    from rpsg.stages.propose_schema import propose_topics, write_pack
 
     if out.exists():
         raise UsageError(f"{out} exists already.", hint="Choose a new folder with -o.")

@@ -1,7 +1,6 @@
-"""Writes what is made from the commands and the plan: ``python -m rpsg.cli.reference``, in a checkout.
+"""Generates files from the commands and the plan: ``python -m rpsg.cli.reference``, in a checkout.
 
-These are the pages ``docs/cli.md`` and ``docs/settings.md``, and the table of options that the command line
-reads when it starts.
+These are ``docs/cli.md``, ``docs/settings.md``, and the table of options that the command line loads.
 """
 
 from __future__ import annotations
@@ -111,7 +110,7 @@ def reference() -> str:
 
 
 def _commands(path: str, command: Any) -> Iterator[tuple[str, Any]]:
-    """The command and all below it that do something, with the words to type."""
+    """The command and its subcommands, leaves only, with the words to type."""
     children = getattr(command, "commands", {})
     if not children:
         yield path, command

@@ -1,4 +1,4 @@
-"""A preview, a finished run and a verification, as pages on the screen."""
+"""The output for a preview, a finished run and a verification."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def show_preview(
     screen: Screen, preview: Preview, plan: Plan, origins: Mapping[str, str], again: Sequence[str]
 ) -> None:
-    """What is claimed, what it costs, and what is sent where; the command ``again`` would run it."""
+    """What is claimed, what it costs, and what is sent where; ``again`` is the command that runs it."""
     _claim(screen, preview)
     _stages(screen, preview)
     _schema(screen, preview)
@@ -110,7 +110,7 @@ def _work(screen: Screen, preview: Preview) -> None:
 
 
 def _limits(screen: Screen, preview: Preview) -> None:
-    """What the run uses of all that can be limited; nothing if no limit is set and nothing costs money."""
+    """Estimated usage beside the limits; nothing if no limit is set and nothing costs money."""
     if not preview.prices and all(line.cap is None for line in preview.forecasts):
         return
     screen.heading("What it uses, and the limits")
@@ -144,7 +144,7 @@ def _odometer(screen: Screen, preview: Preview) -> None:
 
 
 def _origins(screen: Screen, plan: Plan, origins: Mapping[str, str]) -> None:
-    """Every setting that was given, and where it was written."""
+    """Every setting that was given, and its origin."""
     from rpsg.cli.settings import values_of
 
     values = values_of(plan)
@@ -159,7 +159,7 @@ def _value(value: Any) -> str:
 
 
 def show_run(screen: Screen, run: Run, cautions: Sequence[str] = ()) -> None:
-    """The summary, how long writing took, the warnings, and what to type next."""
+    """The summary, the time spent writing, the warnings, and what to type next."""
     screen.markdown(run.summary)
     stages = run.path / PRIVATE / STAGE_TABLE
     if stages.is_file():
@@ -208,7 +208,7 @@ def run_facts(run: Run, cautions: Sequence[str] = ()) -> dict[str, Any]:
 def show_verification(screen: Screen, found: Verification, *, is_private: bool = False) -> None:
     """Each check, what no check can show, and the verdict; ``is_private`` if it read the vault.
 
-    Files that passed for the same reason share one line, so that a failure is easy to see.
+    Files that passed the same check share one line, so that a failure is easy to see.
     """
     if is_private:
         screen.line("This page is private: it tests noise against exact counts. Do not pass it on.", "yellow")

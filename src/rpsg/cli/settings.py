@@ -24,7 +24,7 @@ _BY_KEY = {setting.key: setting for setting in SETTINGS}
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Settings from one origin: nested values, and for each key where it was written."""
+    """Settings from one origin: nested values, and the place where each key was set."""
 
     values: Mapping[str, Any]
     origins: Mapping[str, str]
@@ -46,7 +46,7 @@ def option_layer(given: Mapping[str, Any]) -> Layer:
 
 
 def make_plan(layers: Sequence[Layer]) -> Plan:
-    """The checked plan; a UsageError says where the wrong value was written."""
+    """The checked plan; a UsageError names the origin of the wrong value."""
     from rpsg import api
 
     try:
@@ -68,7 +68,7 @@ def retyped(given: Mapping[str, Any], config: Path | None) -> list[str]:
 
 
 def origins(layers: Sequence[Layer]) -> dict[str, str]:
-    """By key, where the value in force was written; settings left at their default are not included."""
+    """The origin of each setting by key, without those left at their default."""
     return {key: origin for layer in layers for key, origin in layer.origins.items()}
 
 

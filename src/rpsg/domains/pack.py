@@ -1,8 +1,8 @@
 """A domain pack: the public description of a kind of text, as files that anyone can read and replace.
 
-A pack is a folder with ``pack.toml`` (schema, what is counted together, invented examples) and two prompts:
-``system.txt``, and ``candidate.txt``, the header that a text follows. Everything in it is public: it must be
-fixed without looking at the private data, and its hash is part of the plan and of the ledger.
+A pack is a folder with ``pack.toml`` (schema, marginals, invented examples) and two prompts: ``system.txt``,
+and ``candidate.txt``, the header before a text. Everything in it is public: it must be written without
+looking at the private data, and its hash is part of the plan and of the ledger.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class Strict(BaseModel):
-    """A misspelt key is an error."""
+    """Refuses unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Attribute(Strict):
-    """One thing that such texts vary in.
+    """One property in which the texts differ.
 
     ``kind`` says how a private record gets its value, always by a public per-record rule: ``label`` (the
     declared column), ``nearest`` (closest description by embedding), ``sentiment`` (a classifier),
     ``words`` (word-count bucket). A ``free`` attribute is never read from private data: its values are
     drawn uniformly, only to vary the prompts. With ``by`` it has a group of values for each value of another
-    attribute, and is drawn from the group that fits: a happy customer opens otherwise than an angry one.
+    attribute: a happy customer begins otherwise than an angry one.
 
-    The values of a counted attribute may stand in ``groups`` (heading to values): its coarse level, which is
-    counted where there are too few people for the values themselves.
+    The values of a counted attribute may be arranged in ``groups`` (heading to values): its coarse level,
+    which is counted where there are too few people for the values themselves.
     """
 
     name: Name
@@ -104,7 +104,7 @@ class Attribute(Strict):
 
     @property
     def group_codes(self) -> tuple[int, ...]:
-        """For each value the position of its group; its own position where there are no groups."""
+        """For each value the index of its group; the index of the value where there are no groups."""
         if not self.has_levels:
             return tuple(range(len(self.values)))
         place = {heading: i for i, heading in enumerate(self.groups)}
@@ -117,12 +117,12 @@ class Attribute(Strict):
         return {value: heading for heading, group in named for value in group}
 
     def spoken(self, value: str) -> str:
-        """The words for a value in a prompt."""
+        """The wording of a value in a prompt."""
         return self.say.get(value, value)
 
 
 class Example(Strict):
-    """An invented text and the card it would have been written from."""
+    """An invented text and a card that it fits."""
 
     card: dict[str, str]
     text: str
@@ -131,8 +131,8 @@ class Example(Strict):
 class Pack(Strict):
     """A pack, read and checked. ``language`` is that of the texts, as an ISO 639 code; it may be missing.
 
-    A text whose closest topic has a cosine below ``poor_fit`` fits no topic of the pack. ``by_group`` holds
-    the positions of the marginals that are counted by groups of values: a run decides that, no file.
+    A text whose closest topic has a cosine below ``poor_fit`` fits no topic of the pack. ``by_group`` has the
+    indices of the marginals that are counted by groups of values; a run sets it, never a file.
     """
 
     name: str
@@ -153,13 +153,13 @@ class Pack(Strict):
 
     @property
     def prompts_sha256(self) -> str:
-        """SHA-256 over all prompts as they are used, those of the generic pack among them."""
+        """SHA-256 over all prompts in use, including those from the generic pack."""
         body = "".join(f"{name}\0{len(text)}\0{text}" for name, text in sorted(self.prompts.items()))
         return hashlib.sha256(b"rpsg-prompts/1\0" + body.encode()).hexdigest()
 
     @property
     def schema_sha256(self) -> str:
-        """SHA-256 over what private records are described by: not the prompts, nor their words."""
+        """SHA-256 over everything that decides how private records are counted; prompts do not."""
         counted = [
             [a.name, a.kind, a.values, a.describe, a.descriptions, a.edges, a.groups]
             for a in self.attributes
@@ -207,7 +207,7 @@ class Pack(Strict):
         return next(a for a in self.attributes if a.name == name)
 
     def with_label(self, labels: tuple[str, ...]) -> Pack:
-        """This pack with the label as one more attribute, counted with the sentiment if there is one."""
+        """This pack with the label as a further attribute, counted jointly with the sentiment, if any."""
         if not labels:
             return self
         label = Attribute(name="label", kind="label", values=labels)
@@ -221,10 +221,10 @@ class Pack(Strict):
 
 
 def _read_values(folder: Path, attribute: dict[str, object]) -> dict[str, object]:
-    """The attribute with the values (and descriptions, and groups) of its file, if it names one.
+    """The attribute with the values, descriptions and groups of its file, if it names one.
 
     A line "# Coffee and tea" is the heading of the lines below it; "##" begins a comment. A single heading
-    groups nothing: it is the title of the file.
+    is the title of the file and makes no group.
     """
     if not (file := attribute.get("file")):
         return attribute
@@ -251,7 +251,7 @@ def _read_values(folder: Path, attribute: dict[str, object]) -> dict[str, object
 
 
 def files_of(folder: Path, named: Iterable[str]) -> list[Path]:
-    """The files that a pack is read from: its own and those that its attributes name, no others."""
+    """The files of a pack: the standard ones and those named by its attributes."""
     own = ("pack.toml", *PROMPTS, *SEED_PROMPTS, *named)
     return sorted(path for name in set(own) if name and (path := folder / name).is_file())
 
@@ -284,7 +284,7 @@ def read_pack(folder: Path) -> Pack:
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is not valid TOML: {error}") from None
     except ValidationError as error:
-        # A misspelt key is also a missing one; the misspelling is what helps.
+        # A misspelt key is also a missing one; reporting the misspelling helps more.
         first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
         where = ".".join(str(part) for part in first["loc"])
         raise UsageError(f"{path}: {where or 'pack'}: {first['msg'].removeprefix('Value error, ')}") from None
@@ -293,12 +293,12 @@ def read_pack(folder: Path) -> Pack:
 
 
 def find_pack(name: str) -> Pack:
-    """The pack called ``name``: one that ships with RPSG, or a folder of the user's."""
+    """The pack ``name``: one that ships with RPSG, or a folder of the user."""
     return read_pack(pack_folder(name))
 
 
 def pack_folder(name: str) -> Path:
-    """Where the pack called ``name`` lies; UsageError lists those there are."""
+    """The folder of the pack ``name``; UsageError lists the packs that ship."""
     if (Path(name) / "pack.toml").is_file():
         return Path(name)
     if re.fullmatch(r"[a-z0-9-]+", name) and (PACKS / name / "pack.toml").is_file():

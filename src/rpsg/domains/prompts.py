@@ -1,8 +1,7 @@
-"""The prompt files of a pack: which there are, what may stand in them, and what must.
+"""The prompt files of a pack, and the fields that they may and must have.
 
-A prompt with a misspelt field would be sent with a hole in it, and what comes back would have nothing to do
-with the card or the record that it is said to be written from. So all fields are looked at when a pack is
-read.
+A prompt with a misspelt field would be sent without its value, and the reply would have nothing to do with
+the card or the record. So all fields are checked when a pack is read.
 """
 
 from __future__ import annotations
@@ -17,26 +16,26 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PROMPTS = ("system.txt", "candidate.txt")
-#: Prompts of the methods that begin with private seeds; a pack without one has that of the generic pack.
+#: Prompts of the methods that start from private seeds; a missing one is taken from the generic pack.
 SEED_PROMPTS = (
     *("abstract_system.txt", "abstract.txt"),
     *("rewrite_system.txt", "first_rewrite.txt", "second_rewrite.txt"),
 )
-#: A part in double brackets goes when a field of it is empty.
+#: A segment in double brackets is left out when one of its fields is empty.
 OPTIONAL = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)
 FIELD = re.compile(r"\{(\w+)\}")
-#: What a reader takes for a field; those that ``FIELD`` does not find would stay in the prompt as they are.
+#: What looks like a field; those that ``FIELD`` does not match would remain in the prompt unfilled.
 WRITTEN = re.compile(r"\{([ \t]*[\w-]+[ \t]*)\}")
 
 ABOUT = ("kind", "about")
 CARD = (*ABOUT, "words", "phrases", "label")
 SUMMARY = (*ABOUT, "tone", "words")
 REWRITE = (*ABOUT, "sentiment", "words", "fewest", "most", "paragraphs")
-#: The fields of each prompt beside a pack's attributes, which stand in those of ``OF_CARDS``.
+#: The fields of each prompt beside the pack's attributes, which only the prompts in ``OF_CARDS`` have.
 KNOWN = {
     "system.txt": ABOUT,
     "candidate.txt": CARD,
-    # No system prompt holds a record or a text: what they say is material, and there it would be an order.
+    # No system prompt contains a record or a text: there a model would take their words as instructions.
     "abstract_system.txt": SUMMARY,
     "abstract.txt": (*SUMMARY, "record"),
     "rewrite_system.txt": REWRITE,
@@ -44,7 +43,7 @@ KNOWN = {
     "second_rewrite.txt": (*REWRITE, "text"),
 }
 OF_CARDS = ("candidate.txt",)
-#: The one field without which a prompt asks for something else, and what it stands for.
+#: The required field of each prompt, and its meaning.
 NEEDED = {
     "abstract.txt": ("record", "the record that is summed up"),
     "first_rewrite.txt": ("text", "the summary that is rewritten"),
@@ -53,7 +52,7 @@ NEEDED = {
 
 
 def read_prompts(folder: Path, generic: Path) -> dict[str, str]:
-    """All prompts by file name; FileNotFoundError names the one that a pack cannot do without."""
+    """All prompts by file name; FileNotFoundError names a required one that is missing."""
     own = {name: folder / name for name in PROMPTS}
     seeded = {name: folder / name for name in SEED_PROMPTS}
     files = own | {name: path if path.is_file() else generic / name for name, path in seeded.items()}
@@ -63,13 +62,13 @@ def read_prompts(folder: Path, generic: Path) -> dict[str, str]:
 def check_prompts(
     folder: Path, prompts: Mapping[str, str], begins: str, attributes: Mapping[str, str]
 ) -> None:
-    """See that every field of the prompts is known, and that none is missing that cannot be done without.
+    """Check that every field of the prompts is known and that no required one is missing.
 
-    ``attributes`` are the pack's, by name, with their kinds. What is counted of private texts must be asked
-    for in ``candidate.txt`` or ``begins``, or budget would be spent on what no text is written from.
+    ``attributes`` maps the names of the pack's attributes to their kinds. Every counted attribute must be in
+    ``candidate.txt`` or ``begins``; otherwise budget would be spent on it without effect.
 
     Raises:
-        UsageError: it names the file, the field, and the fields that are known there.
+        UsageError: names the file, the field, and the fields that are known there.
     """
     for name, prompt in prompts.items():
         known = (*KNOWN[name], *(attributes if name in OF_CARDS else ()))
@@ -97,7 +96,7 @@ def _refuse_unknown(where: str, prompt: str, known: Iterable[str]) -> None:
 
 
 def _refuse_without(where: str, prompt: str, field: str, meaning: str, known: Iterable[str]) -> None:
-    """A part in double brackets may go, so it does not count."""
+    """A field in a segment in double brackets does not count, because the segment may be left out."""
     if field in FIELD.findall(OPTIONAL.sub("", prompt)):
         return
     goes = " outside of [[ ]], where it may go" if field in FIELD.findall(prompt) else ""

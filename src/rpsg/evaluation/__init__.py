@@ -1,1 +1,1 @@
-"""How good a synthetic corpus is, beside its floor and its ceiling."""
+"""Measures the quality of a synthetic corpus, between a floor and a ceiling."""

@@ -1,4 +1,4 @@
-"""What an evaluation can be told, in one list: the options of ``rpsg evaluate`` are made from it."""
+"""The settings of an evaluation, in one list: the options of ``rpsg evaluate`` are made from it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def _option(option: str, about: str, *, kind: str = "str") -> dict[str, str]:
 class EvaluationConfig:
     """``corpus`` is a file of synthetic texts, a run folder, or rows; so is ``floor``.
 
-    Columns that are None are those of the run's plan, or "text" and none; the columns of synthetic files are
-    those of the real ones unless named. Without ``floor`` a run folder's own is written, unless
-    ``write_floor`` is false.
+    A column that is None is taken from the run's plan; without a run, the text column is "text" and there is
+    no other. Synthetic files have the columns of the real ones unless named. A run folder without ``floor``
+    gets its own, which is generated unless ``write_floor`` is false.
     """
 
     corpus: Source

@@ -1,7 +1,7 @@
 """Rows of texts for an evaluation: read, split by person, drawn to the same size.
 
-Real texts are taken out of ``Private`` here, and nowhere else in an evaluation, without a mechanism: an
-evaluation is an internal reading. Its outcome is marked so, and is never written into a release.
+Only here does an evaluation take real texts out of ``Private``, without a mechanism: it is internal. Its
+result is marked so and never written into a release.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Texts with what is known of each. ``cards`` are the values a synthetic text was written for."""
+    """Texts and their columns. ``cards`` are the attribute values in the prompt of each synthetic text."""
 
     texts: tuple[str, ...]
     labels: tuple[str, ...] | None = None
@@ -79,10 +79,7 @@ def source_of(given: object) -> Source:
 
 
 def read_rows(path: Source, columns: Columns) -> Rows:
-    """The rows that have a text; DataError when there is none, or as the readers say.
-
-    Rows in memory are taken as they are.
-    """
+    """The rows that have a text; rows in memory as they are. DataError if there are none, or from readers."""
     if isinstance(path, Rows):
         if not path.texts:
             raise DataError("A list of texts has no text.", hint="Give at least one that is not empty.")
@@ -129,7 +126,7 @@ def halves(rows: Rows, seed: int) -> tuple[Rows, Rows]:
 
 
 def without_people(rows: Rows, others: Rows) -> Rows:
-    """The rows of people who have none among ``others``; all of them where no persons are named."""
+    """The rows of people who have no row in ``others``; all rows if either side names no people."""
     if rows.users is None or others.users is None:
         return rows
     there = set(others.users)
@@ -137,13 +134,13 @@ def without_people(rows: Rows, others: Rows) -> Rows:
 
 
 def is_copied(rows: Rows, others: Rows) -> list[bool]:
-    """For each row whether its text stands among ``others`` word for word, but for white space."""
+    """For each row whether its text is in ``others``, up to white space."""
     there = {_plain(text) for text in others.texts}
     return [_plain(text) in there for text in rows.texts]
 
 
 def without_texts(rows: Rows, others: Rows) -> Rows:
-    """The rows whose texts do not stand among ``others``."""
+    """The rows whose texts are not in ``others``."""
     return rows.take(i for i, copied in enumerate(is_copied(rows, others)) if not copied)
 
 
@@ -152,7 +149,7 @@ def _plain(text: str) -> str:
 
 
 def drawn(rows: Rows, size: int, seed: int, purpose: str) -> Rows:
-    """``size`` rows by chance, in their order; all of them when there are no more."""
+    """At most ``size`` rows, sampled without replacement, in their order."""
     if len(rows) <= size:
         return rows
     chosen = stream(seed, "evaluation", purpose).choice(len(rows), size=size, replace=False)

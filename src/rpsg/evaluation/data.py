@@ -1,4 +1,4 @@
-"""Loads the corpora of an evaluation: reads and splits them, and notes what a reader must know about them."""
+"""Loads the corpora of an evaluation: reads and splits them, and notes what readers must know about them."""
 
 from __future__ import annotations
 
@@ -90,15 +90,15 @@ def _check(config: EvaluationConfig) -> None:
 
 
 def _synthetic(source: Source, row: str, columns: Columns, corpora: Corpora, named: bool) -> Rows:
-    """Synthetic texts; without labels, and with a note, where they have none.
+    """Synthetic texts; if their label column is missing, without labels and with a note.
 
-    ``named``: their label column was named for them, so DataError when it is not there.
+    ``named``: the column was named for these texts, so DataError if it is missing.
     """
     found = _labelled(source, columns, named) if isinstance(source, Path) else read_rows(source, columns)
     if columns.label is not None and found.labels is None:
         corpora.notes.append(
             f"The {row} was read without labels: it has no column {columns.label!r}. What needs labels has "
-            "no value for it; if they stand elsewhere, name their column with --synthetic-label."
+            "no value for it; if they are in another column, name it with --synthetic-label."
         )
     return found
 
@@ -147,7 +147,7 @@ def _columns(config: EvaluationConfig, run: FinishedRun | None) -> Columns:
 
 
 def _read_real(source: Source, config: EvaluationConfig, columns: Columns, corpora: Corpora) -> None:
-    """Load the real texts to compare with, and those that take the corpus' place in the ceiling row."""
+    """Load the real texts to compare with, and those that replace the corpus in the ceiling row."""
     real = read_rows(source, columns)
     if config.train_real is None:
         corpora.real, ceiling = halves(real, config.seed)
@@ -158,8 +158,8 @@ def _read_real(source: Source, config: EvaluationConfig, columns: Columns, corpo
     apart = without_texts(ceiling, corpora.real)
     if len(apart) < len(ceiling):
         corpora.notes.append(
-            f"{len(ceiling) - len(apart)} of {len(ceiling)} texts were left out of the ceiling: they stand "
-            "word for word among those it is compared with."
+            f"{len(ceiling) - len(apart)} of {len(ceiling)} texts were left out of the ceiling: they are "
+            "also among those it is compared with."
         )
     if len(apart):
         corpora.rows[CEILING] = apart
@@ -179,7 +179,7 @@ def _floor(
     corpora: Corpora,
     progress: Progress | None,
 ) -> Rows | None:
-    """The floor: the file that was given, else the run's own; None, with a note, where there is none."""
+    """The floor: the given file, else the run's own; None, with a note, if there is neither."""
     if config.floor is not None:
         given, named = find_run(config.floor), config.synthetic_label is not None and run is not None
         if given:

@@ -1,8 +1,8 @@
 """An evaluation, step by step: load, split, draw to the same size, measure every row with every metric.
 
-Rows: the corpus; the floor (no private data: what lies above it is what the private data bought); the
-ceiling (real texts in the corpus' place). All have the same number of texts and meet the same real texts,
-which no row contains.
+Rows: the corpus; the floor (texts made without private data, so that the difference shows what the private
+data contributed); the ceiling (real texts in place of the corpus). All have the same number of texts and are
+compared with the same real texts, which are in none of them.
 """
 
 from __future__ import annotations
@@ -19,13 +19,12 @@ from rpsg.hardening import forbid_core_dumps
 from rpsg.results import Line, Report
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from rpsg.evaluation.config import EvaluationConfig
     from rpsg.evaluation.corpora import Rows
     from rpsg.evaluation.data import Corpora
     from rpsg.protocols import Progress
-    from rpsg.results import Measure
 
 CACHE = "evaluation"
 
@@ -33,7 +32,7 @@ CACHE = "evaluation"
 def evaluate(config: EvaluationConfig, progress: Progress | None = None) -> Report:
     """Evaluate a corpus. Raises DataError, UsageError or RunError for what cannot be read.
 
-    A metric that fails is a Measure without a value: nothing else that was computed is lost.
+    A metric that fails becomes a Measure without a value; the other metrics are not affected.
     """
     forbid_core_dumps()
     metrics = find_metrics(config.metrics)
@@ -55,7 +54,8 @@ def evaluate(config: EvaluationConfig, progress: Progress | None = None) -> Repo
     if progress:
         progress.start("measuring")
     seconds: dict[str, float] = {}
-    lines = tuple(_line(name, run_metric(name, metric, inputs, seconds)) for name, metric in metrics.items())
+    found = {name: run_metric(name, metric, inputs, seconds) for name, metric in metrics.items()}
+    lines = tuple(Line(name, row[CORPUS], row.get(FLOOR), row.get(CEILING)) for name, row in found.items())
     if progress:
         progress.done()
     return Report(
@@ -96,10 +96,6 @@ def _inputs(corpora: Corpora, n: int, models: Models, seed: int) -> dict[str, In
 
 def _texts(rows: Rows, models: Models, *, public: bool = False) -> Texts:
     return Texts(rows.texts, models, labels=rows.labels, cards=rows.cards, public=public)
-
-
-def _line(name: str, found: Mapping[str, Measure]) -> Line:
-    return Line(name, found[CORPUS], found.get(FLOOR), found.get(CEILING))
 
 
 def _uninformative(lines: Sequence[Line]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""A finished run that is evaluated, and its floor: the same writer's texts without private data."""
+"""The finished run to evaluate, and its floor: texts of the same writer without private data."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class FinishedRun:
 
     @property
     def private(self) -> Path | None:
-        """The private folder; None for a release alone, and for a run that began elsewhere."""
+        """The private folder; None for a release without its run, and for a run of another installation."""
         return self.release.own_run / PRIVATE if self.release.own_run else None
 
 
@@ -61,21 +61,21 @@ def read_finished(path: Path) -> FinishedRun:
 
 
 def _foreign(plan: Plan) -> Plan:
-    """A plan that somebody else may have written: no server and no unknown model of it is asked."""
+    """A plan that somebody else may have written, without its server; unknown models are refused."""
     check_known(plan, ("sentiment",))
     models = plan.models.model_copy(update={"slots": None, "threads": None})
     return plan.model_copy(update={"models": models, "server": Server()})
 
 
 def embedder_of(run: FinishedRun) -> str:
-    """The embedder of the run's plan; VerificationError for one that a foreign release may not name."""
+    """The embedder of the run's plan; VerificationError if a foreign release names an unknown one."""
     if run.private is None:
         check_known(run.plan, ("embedder",))
     return run.plan.models.embedder
 
 
 def rows_of(records: Sequence[Mapping[str, Any]], pack: Pack) -> Rows:
-    """The texts of a release with their labels and cards; what can be counted from a text is."""
+    """The texts of a release with labels and cards; attributes measurable on a text are measured."""
     labels = tuple(str(record.get("label") or "") for record in records)
     counted = [attribute for attribute in pack.attributes if is_measured(attribute)]
     cards = tuple(
@@ -90,12 +90,12 @@ def rows_of(records: Sequence[Mapping[str, Any]], pack: Pack) -> Rows:
 
 
 def write_floor(run: FinishedRun, progress: Progress | None) -> Rows:
-    """The floor of a run: same writer, pack, labels, size and seed, no private data; written once, then kept.
+    """The floor of a run: same writer, pack, labels, size and seed, no private data; generated once.
 
-    It lies in the run's private folder, though nothing in it is private: beside the run it belongs to.
+    It is kept in the run's private folder, although nothing in it is private.
 
     Raises:
-        RunError: this is a release alone, or another plan's floor lies there.
+        RunError: this is a release without its run, or the floor there was made with another plan.
     """
     if run.private is None:
         raise RunError(
@@ -110,7 +110,7 @@ def write_floor(run: FinishedRun, progress: Progress | None) -> Rows:
 
 
 def floor_plan(run: FinishedRun) -> Plan:
-    """The plan of a run's floor, with the labels that its release shows: these are public there."""
+    """The plan of a run's floor, with the labels that its release contains, since those are public."""
     data = {"path": "", "labels": run.release.labels if has_floor_labels(run) else ()}
     return run.plan.model_copy(
         update={
@@ -122,7 +122,7 @@ def floor_plan(run: FinishedRun) -> Plan:
 
 
 def has_floor_labels(run: FinishedRun) -> bool:
-    """Whether a floor can be written for the run's labels: a plan has none or at least two."""
+    """Whether a floor can use the run's labels: a plan has none or at least two."""
     return run.plan.data.label is not None and len(run.release.labels) >= 2
 
 
@@ -136,10 +136,10 @@ def _refuse_stale(folder: Path, wanted: str) -> None:
 
 
 def is_own_data(run: FinishedRun, file: Path) -> bool:
-    """Whether the run was made from the rows of ``file``, wherever that lies now.
+    """Whether the run was made from the rows of ``file``, even if the file was moved.
 
-    The private folder opens the run's commitment to its rows. Where it cannot, and where the file was changed
-    since, the place that the plan names tells. False where there is no private folder.
+    Decided by the run's commitment to its rows, whose nonce is in the private folder. If that fails, or the
+    file was changed since, by the path in the plan. False without a private folder.
     """
     if run.private is None:
         return False

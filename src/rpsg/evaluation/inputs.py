@@ -1,7 +1,7 @@
-"""A metric is one function from ``Inputs`` to a ``Measure``, whether it is ours or comes with a package.
+"""A metric is a function from ``Inputs`` to a ``Measure``.
 
-A package adds one with an entry point in the group ``rpsg.metrics``: its name is the name to type, its
-value the function. What cannot be computed is a Measure without a value and with a reason.
+Packages add metrics by entry points in the group ``rpsg.metrics``, which map a name to the function. What
+cannot be computed is a Measure with a reason in place of a value.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ T = TypeVar("T")
 
 
 class UnavailableError(RpsgError):
-    """A metric that has no value here; the message says why and becomes the reason."""
+    """A metric has no value for these inputs; the message becomes the reason in its Measure."""
 
 
 class Memory:
-    """Keeps what several metrics need, so that it is computed once."""
+    """A cache for what several metrics need."""
 
     def __init__(self) -> None:
         self._kept: dict[str, Any] = {}
 
     def once(self, key: str, make: Callable[[], T]) -> T:
-        """What ``make`` gives, computed at the first call with this key."""
+        """The result of ``make``, computed at the first call with this key."""
         if key not in self._kept:
             self._kept[key] = make()
         found: T = self._kept[key]
@@ -46,9 +46,9 @@ class Memory:
 
 
 class Texts(Memory):
-    """A corpus as metrics see it; embeddings and sentiments are computed when they are first asked for.
+    """A corpus as metrics see it; embeddings and sentiments are computed when first used.
 
-    ``labels`` and ``cards`` (the values each text was written for) are None where a corpus has none;
+    ``labels`` and ``cards`` (the attribute values each text was prompted with) are None if a corpus has none;
     ``public`` texts are those of a release or of its floor.
     """
 
@@ -78,13 +78,13 @@ class Texts(Memory):
 
     @cached_property
     def sentiments(self) -> tuple[str, ...]:
-        """The sentiment of each text, as the classifier says."""
+        """The sentiment of each text according to the classifier."""
         return tuple(self._models.classify(self.texts, self.vectors))
 
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """How a language model predicted each real text: the number of positions, how many of them were right,
+    """How well a language model predicted each real text: the number of positions, of correct predictions,
     and the sum of -log probability; each of shape (texts,).
     """
 
@@ -95,11 +95,11 @@ class Tested:
 
 
 class Inputs(Memory):
-    """What a metric may look at. ``real`` is None when no real texts were given.
+    """The inputs of a metric.
 
-    ``form`` is what the prompts of a run have in common; None for the texts of a file.
-    ``real`` raises UnavailableError then, so that a metric need not ask. ``has_read_real`` notes that it was
-    looked at, directly or through what ``once`` kept: such a measure is internal, whatever it says itself.
+    ``form`` is what the prompts of a run have in common; None for the texts of a file. ``real`` raises
+    UnavailableError if no real texts were given. ``has_read_real`` records that they were read, directly or
+    through a result kept by ``once``: the Measure is then internal, whatever it says itself.
     """
 
     def __init__(
@@ -131,11 +131,11 @@ class Inputs(Memory):
 
     @property
     def n_real_read(self) -> int | None:
-        """The number of real texts if they were read, else None."""
+        """The number of real texts if any were read, else None."""
         return len(self._real) if self.has_read_real and self._real is not None else None
 
     def once(self, key: str, make: Callable[[], T]) -> T:
-        """As ``Memory.once``; what was made from real texts counts as reading them each time it is used."""
+        """As ``Memory.once``; using a result computed from real texts counts as reading them."""
         before, self.has_read_real = self.has_read_real, False
         try:
             found = super().once(key, make)
@@ -176,9 +176,9 @@ class Inputs(Memory):
 
 
 class Metric(Protocol):
-    """A metric: a function that computes one number from the inputs.
+    """Computes one number from the inputs.
 
-    Raises UnavailableError when it has no value; other errors also become a reason, without their message.
+    Raises UnavailableError if there is none; any other error also becomes a reason, without its message.
     """
 
     def __call__(self, inputs: Inputs, /) -> Measure: ...

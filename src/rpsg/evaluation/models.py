@@ -1,4 +1,4 @@
-"""The models that metrics share: loaded when they are first needed, so words need no weights."""
+"""The models that metrics share, loaded when first used, so that word counts need no weights."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 
     from rpsg.protocols import Classifier, Embedder, Progress
 
-#: The language model that is made from the corpus alone.
+#: The language model that is trained on the corpus alone.
 NGRAM = "ngram"
 #: OWNER/REPO, perhaps with a revision; what begins with a dot is a folder.
 _HUB_NAME = re.compile(r"(?:hf:)?[\w-][\w.-]*/[\w.-]+(?:@[\w.-]+)?")
 BLOCK = 64
 HUNDREDTHS = 100
-#: Who judges coherence unless weights are named: the smallest model that every installation can have.
+#: The default language model for coherence: small, and available to every installation.
 JUDGE = "smollm2-135m"
 
 
 def check_names(embedder: str | Embedder | None, language_model: str) -> None:
-    """UsageError for a name that means nothing here, before anything is read or written.
+    """UsageError for an unknown model name, before anything is read or written.
 
-    What means something and is not on this machine is told later, by the metrics that need it.
+    A known model that is not on this machine is reported later, by the metrics that need it.
     """
     if isinstance(embedder, str):
         _check_embedder(embedder)
@@ -77,9 +77,9 @@ def _is_language_model(name: str) -> bool:
 class Models:
     """Embedder and sentiment classifier by name, and the name of the language model of ``next_word``.
 
-    ``embedder`` may also be the object itself. ``plan`` is that of the run that is measured, if it is one:
-    its server, threads and sentiment model are used. Rows of public texts are kept in the folder ``cache``,
-    if any: a run can then be measured again, against other real texts, without embedding its corpus again.
+    ``embedder`` may also be the object itself. ``plan`` is the plan of the evaluated run, if any: its server,
+    threads and sentiment model are used. Embeddings of public texts are kept in the folder ``cache``, if any,
+    so that a run can be compared with other real texts without embedding its corpus again.
     """
 
     def __init__(
@@ -116,24 +116,24 @@ class Models:
 
     @property
     def used(self) -> str:
-        """The embedder's name; empty when nothing was embedded, or its weights are not here."""
+        """The embedder's name; empty if nothing was embedded."""
         return self.embedder.name if "embedder" in vars(self) else ""
 
     @cached_property
     def sentiment(self) -> Classifier:
-        """The classifier of the run, or the default one; PrivacyError for one on a server."""
+        """The run's classifier, or the default one; PrivacyError for one on a server."""
         models = self._plan.models
         found = registry.sentiment(self.embedder, models.sentiment, threads=models.threads)
         if not is_here(found):
             raise PrivacyError(
-                "The sentiment of real texts is told on this machine only, and this model is on a server.",
+                "Real texts are classified on this machine only, and this model is on a server.",
                 hint="See: rpsg list classifiers",
             )
         return found
 
     @cached_property
     def judge(self) -> CountingScorer:
-        """The language model that judges coherence: the one that was named, or SmolLM2 beside ``ngram``.
+        """The language model that scores coherence: the one that was named, or SmolLM2 if that is ``ngram``.
 
         Raises MissingExtraError without PyTorch, ModelError without weights or for those of an encoder,
         PrivacyError for one on a server.
@@ -150,7 +150,7 @@ class Models:
         return found
 
     def embed(self, texts: Sequence[str], *, public: bool = False) -> npt.NDArray[np.float32]:
-        """Unit rows, shape (texts, dim); those of ``public`` texts come from the cache if they are there."""
+        """Unit rows, shape (texts, dim); those of ``public`` texts are cached."""
         if self._cache is None or not public:
             return self._embed(texts)
         file = self._cache / f"{tagged_sha256('embeddings', [self.embedder.name, *texts])[:24]}.npy"
@@ -164,7 +164,7 @@ class Models:
         return rows
 
     def _embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Block by block. How far it is, is told in hundredths: no count is shown."""
+        """Progress is reported in percent, so that no count is shown."""
         embedder, progress = self.embedder, self._progress
         rows = np.zeros((len(texts), embedder.dim), np.float32)
         if progress:

@@ -1,4 +1,4 @@
-"""Where the outcome of an evaluation is written: for its owner, never into a release or over its inputs."""
+"""Where an evaluation is written: for the owner of the data, never into a release or over its inputs."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ MARK, BEGINNING = b'"rpsg-evaluation/', 64
 def output_path(
     corpus: Path, out: Path | None, *, real: bool, reads: Sequence[Path | None] = ()
 ) -> Path | None:
-    """The file to write: ``out``, or one in the run's private folder; None where there is neither.
+    """The file to write: ``out``, or one in the run's private folder; None if there is neither.
 
-    There an evaluation with ``real`` texts and one without lie side by side. ``reads`` are the other files
-    and folders that the evaluation reads. Nothing is written here.
+    The private folder has one file for evaluations with ``real`` texts and one for those without. ``reads``
+    are the other files and folders that the evaluation reads. This function writes nothing.
 
     Raises:
-        PrivacyError: the place is inside a release.
-        UsageError: writing there would destroy something that is read, or another file; or cannot work.
+        PrivacyError: the file is inside a release.
+        UsageError: writing would overwrite an input or another file, or is impossible.
     """
     private, name = corpus / PRIVATE, RESULTS if real else PUBLIC_RESULTS
     own = private / name if (corpus / RUN).is_file() and private.is_dir() else None
@@ -49,7 +49,7 @@ def output_path(
 
 
 def _refuse_read(whole: Path, read: Path, out: Path) -> None:
-    """UsageError when ``whole`` is the file that is read, or lies in the folder that is."""
+    """UsageError if ``whole`` is ``read``, or inside it."""
     source = read.resolve()
     same = whole == source or (whole.exists() and source.exists() and whole.samefile(source))
     if same or (source.is_dir() and source in whole.parents):
@@ -61,7 +61,7 @@ def _refuse_read(whole: Path, read: Path, out: Path) -> None:
 
 
 def _refuse_unwritable(out: Path, whole: Path) -> None:
-    """UsageError when no file can be written there, or one would be replaced that is no evaluation."""
+    """UsageError if no file can be written there, or a file that is no evaluation would be replaced."""
     if whole.is_dir():
         raise UsageError(f"{out} is a folder.", hint=f"Name a file in it: --out {out / RESULTS}")
     if out.is_symlink():

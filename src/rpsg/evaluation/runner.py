@@ -1,7 +1,7 @@
-"""Runs a metric, ours or a plug-in's, for one row after another: whatever it does, a Measure comes out.
+"""Runs a metric, built in or third-party, for every row; a metric that fails gives a Measure with a reason.
 
-What a metric returns is checked and turned into plain values at once, so that a value that no table and no
-JSON can hold costs nothing that was computed before.
+What it returns is checked and converted to plain values at once, so that a value that JSON cannot hold does
+not spoil what was computed before.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def find_metrics(named: Sequence[str]) -> dict[str, Metric]:
     """The metrics that were named, or all of them.
 
-    One that cannot be loaded is a UsageError when it was named; else a metric that says so.
+    If one cannot be loaded, UsageError if it was named, else a metric without a value takes its place.
     """
     return {name: find_metric(name) for name in named} or {
         name: _found(name) for name in registry.names("metrics")
@@ -51,7 +51,7 @@ def _found(name: str) -> Metric:
 
 
 def find_metric(name: str) -> Metric:
-    """The metric called ``name``; UsageError when there is none, or that of a plug-in cannot be loaded."""
+    """The metric called ``name``; UsageError if there is none, or a plug-in cannot be loaded."""
     plugins = {entry.name: entry.value for entry in registry.plugins("metrics")}
     where = plugins.get(name, "")
     try:
@@ -76,7 +76,7 @@ def _unloadable(name: str, where: str, why: str) -> UsageError:
 def run_metric(
     name: str, metric: Metric, inputs: Mapping[str, Inputs], seconds: dict[str, float]
 ) -> dict[str, Measure]:
-    """The metric of every row. Whether higher is better is taken from any row that has a value."""
+    """The metric of every row. Whether higher is better comes from any row that has a value."""
     since = time.monotonic()
     found = {row: measure(name, metric, its) for row, its in inputs.items()}
     seconds[name] = time.monotonic() - since
@@ -88,10 +88,7 @@ def run_metric(
 
 
 def measure(name: str, metric: Metric, inputs: Inputs) -> Measure:
-    """What the metric returns, or a Measure with the reason why there is no value.
-
-    It is internal when real texts were read for it, whatever it says itself.
-    """
+    """What the metric returns, or a Measure with a reason; internal if the metric read real texts."""
     inputs.has_read_real = False
     try:
         found = _checked(name, metric(inputs), inputs)
@@ -102,7 +99,7 @@ def measure(name: str, metric: Metric, inputs: Inputs) -> Measure:
     if found.value is not None and not math.isfinite(found.value):
         return replace(found, value=None, interval=None, reason="The value is not a finite number.")
     if found.n_synthetic < 2 or (found.n_real is not None and found.n_real < 2):
-        return replace(found, interval=None)  # one text does not tell what another would have given
+        return replace(found, interval=None)  # one text shows no spread
     return found
 
 
@@ -127,7 +124,7 @@ def _location(error: Exception) -> str:
 
 
 def _checked(name: str, found: object, inputs: Inputs) -> Measure:
-    """The answer in plain values; UnavailableError for one that is no clean Measure. Quotes nothing of it."""
+    """The Measure in plain values; UnavailableError, which quotes nothing of it, for anything else."""
     if not isinstance(found, Measure):
         raise UnavailableError(f"It gives no Measure but something of the type {type(found).__name__}.")
     if found.name != name:
@@ -151,7 +148,7 @@ def _checked(name: str, found: object, inputs: Inputs) -> Measure:
 
 
 def plain(value: Any) -> Any:
-    """``value`` without numpy, as JSON can hold it but for NaN; UnavailableError where it cannot."""
+    """``value`` as JSON types (and NaN), without numpy; UnavailableError if that is impossible."""
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if value is None or isinstance(value, bool):

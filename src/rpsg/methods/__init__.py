@@ -1,4 +1,4 @@
-"""How synthetic texts are made. Each method is a ``protocols.Method`` in a file of its own, listed here."""
+"""The methods that make synthetic texts. Each is a ``methods.base.Method`` in its file, and listed here."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from rpsg.errors import ModelError, UsageError
 from rpsg.methods.base import Method, Workload
-from rpsg.methods.dp_steps import ANOTHER_WRITER, label_of, paid, tell_spent
+from rpsg.methods.dp_steps import ANOTHER_WRITER, label_of, paid, report_spent
 from rpsg.methods.trial import TEXTS, try_writer
 from rpsg.methods.voting import label_codes, label_traits
 from rpsg.methods.workload import CHARACTERS_A_TOKEN, WORDS_TO_TOKENS, card_workload, typical_words
@@ -30,7 +30,7 @@ from rpsg.stages.rng import stream
 from rpsg.stages.scrub import scrub
 from rpsg.stages.survival import places_of_labels, survivors
 from rpsg.stages.variations import look_ahead, variation_request, write_variations
-from rpsg.stages.votes import vote_ballots
+from rpsg.stages.votes import vote_row_cells
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -126,9 +126,9 @@ def _vote(job: Job, pack: Pack, standing: Sequence[Candidate], rows: Rows, itera
     vectors = np.stack([rows[c.id] for c in standing])
     labelled = label_of(pack) is not None
 
-    def ballots() -> Private[RowCells]:
+    def row_cells() -> Private[RowCells]:
         job.progress.start("voting")
-        return vote_ballots(
+        return vote_row_cells(
             job.people.embeddings,
             job.people.units,
             vectors,
@@ -138,8 +138,8 @@ def _vote(job: Job, pack: Pack, standing: Sequence[Candidate], rows: Rows, itera
             candidate_labels=label_codes(pack, standing) if labelled else None,
         )
 
-    noisy = job.kernel.release(asked, ballots)
-    tell_spent(job, asked.stage)
+    noisy = job.kernel.release(asked, row_cells)
+    report_spent(job, asked.stage)
     return noisy
 
 

@@ -1,4 +1,4 @@
-"""What a method is, what it is handed, and how one is found by its name."""
+"""What a method is, what it is given, and how it is found by name."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class Seeding:
-    """What a method with private seeds is handed besides: a door to the people who give seeds, a place to
-    keep its stages, and the noise of its choices.
+    """What a method with private seeds also gets: unprotected reads of the people who give seeds, checkpoints
+    of its stages, and the source of noise for its choices.
     """
 
-    door: UnprotectedReads
-    shelf: StageCheckpoints
+    unprotected: UnprotectedReads
+    checkpoints: StageCheckpoints
     noise: NoiseSource
 
 
@@ -69,11 +69,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """How much a run asks of its writer, to write ``candidates`` texts to choose from.
+    """How much a run asks of its writer to write ``candidates`` texts to choose from.
 
-    Tokens that many prompts begin with count once in ``computed_prompt``.
-
-    ``most_tokens`` are the most that prompts and texts can take; None where no public bound exists.
+    A prefix that many prompts share counts once in ``computed_prompt``. ``most_tokens`` bounds the tokens of
+    prompts and completions; None where there is no public bound.
     """
 
     candidates: int
@@ -85,25 +84,6 @@ class Workload:
     most_tokens: tuple[int, int] | None
 
 
-def _nothing_to_check(plan: Plan) -> None: ...
-
-
-def _no_models(plan: Plan) -> Mapping[str, Callable[[], Any]]:  # noqa: ARG001  # the signature of all such functions
-    return {}
-
-
-def _no_flows(plan: Plan, tools: Tools) -> tuple[Flow, ...]:  # noqa: ARG001  # as above
-    return ()
-
-
-def _no_words(plan: Plan) -> tuple[str, ...]:  # noqa: ARG001  # as above
-    return ()
-
-
-def _everybody(plan: Plan) -> int | None:
-    return plan.privacy.n_public
-
-
 @dataclass(frozen=True, slots=True)
 class Method:
     """A way to make a synthetic corpus, with all that the rest of RPSG has to know about it.
@@ -111,37 +91,36 @@ class Method:
     ``reads`` decides what the method is given and what its release may claim. It has no default: a method
     that does not say what it reads is refused.
 
-        nothing          public inputs alone; it is given neither the data nor their path
-        noisy_answers    the kernel's noisy answers alone; the release claims differential privacy
+        nothing          only public inputs; it is given neither the data nor their path
+        noisy_answers    only the kernel's noisy answers; the release claims differential privacy
         donors           records of donors as seeds, and noisy answers about everybody else, the voters
-        records          private records themselves; the release claims nothing
+        records          private records; the release claims nothing
 
     Attributes:
         name: what is typed after ``--method``.
         about: one line about it.
         reads: one of the four words above.
         synthesize: the method itself.
-        budget: what a run spends; methods that get noisy answers have one, and no others do.
+        budget: what a run spends; exactly the methods that get noisy answers have one.
         sections: sections of the plan that this method reads and most others do not: "paper", "split",
             "augpe".
-        untold: settings ("section.key") that it does not read, so that its releases do not tell them.
+        untold: settings ("section.key") that it does not read, so that its releases leave them out.
         check: raises UsageError for a plan that asks for something this method cannot do.
         models: how to make the models it needs beside writer, embedder, sentiment and scorer, by the names
             of ``Tools``.
         egress: which model is sent what, and whether it must be on this machine. By default a method that
             reads nothing may send its public prompts anywhere, one that gets noisy answers only prompts made
-            from them, and any other nothing at all.
-        flows: the ways by which private text reaches the release without a mechanism.
+            from them, and any other nothing.
+        flows: how private text reaches the release without a mechanism.
         workload: how much a run will ask of its writer.
         people: how many people can be asked, where the plan declares their number.
         explain: sentences for ``rpsg plan`` about how this method works with the plan.
-        cautions: sentences about what is not guarded, or has no effect.
-        retell: asks again what was asked of the voters, from the evidence of a release with so many rows;
-            for methods with donors, whose texts nobody else can make again.
+        cautions: sentences about what is not protected, or has no effect.
+        retell: repeats the queries to the voters, given the evidence of a release and its number of rows; for
+            methods with donors, whose texts only the operator can make again.
 
     Raises:
-        ValueError: ``reads`` is none of the four, or there is a budget without noisy answers, or none with
-            them, or voters whose answers cannot be asked for again.
+        ValueError: ``reads`` is none of the four, or it does not match ``budget`` or ``retell``.
     """
 
     name: str
@@ -151,14 +130,14 @@ class Method:
     budget: Callable[[Plan, Pack], Budget] | None = None
     sections: frozenset[str] = frozenset()
     untold: frozenset[str] = frozenset()
-    check: Callable[[Plan], None] = _nothing_to_check
-    models: Callable[[Plan], Mapping[str, Callable[[], Any]]] = _no_models
+    check: Callable[[Plan], None] = lambda _: None
+    models: Callable[[Plan], Mapping[str, Callable[[], Any]]] = lambda _: {}
     egress: Callable[[Plan], tuple[EgressRule, ...]] | None = None
-    flows: Callable[[Plan, Tools], tuple[Flow, ...]] = _no_flows
+    flows: Callable[[Plan, Tools], tuple[Flow, ...]] = lambda _plan, _tools: ()
     workload: Callable[[Plan, Pack], Workload] | None = None
-    people: Callable[[Plan], int | None] = _everybody
+    people: Callable[[Plan], int | None] = lambda plan: plan.privacy.n_public
     explain: Callable[[Plan, Pack], tuple[str, ...]] | None = None
-    cautions: Callable[[Plan], tuple[str, ...]] = _no_words
+    cautions: Callable[[Plan], tuple[str, ...]] = lambda _: ()
     retell: Callable[[Job, ReplayKernel, int], None] | None = None
 
     def __post_init__(self) -> None:
@@ -182,21 +161,21 @@ class Method:
 
     @property
     def reads_private(self) -> bool:
-        """Whether it is given private data at all, be it through noise."""
+        """Whether it is given private data at all, even if only through noise."""
         return self.reads != "nothing"
 
     @property
     def has_seeds(self) -> bool:
-        """Whether private records, everybody's or those of donors, are its seeds."""
+        """Whether its seeds are private records, of everybody or of donors."""
         return self.reads in {"donors", "records"}
 
     @property
     def has_donors(self) -> bool:
-        """Whether people are parted into donors and voters before anything is read."""
+        """Whether people are split into donors and voters before anything is read."""
         return self.reads == "donors"
 
     def egress_of(self, plan: Plan) -> tuple[EgressRule, ...]:
-        """Which model is sent what under this plan, in the order in which tables show it."""
+        """Which model is sent what under this plan, in the order that tables show."""
         if self.egress is not None:
             return self.egress(plan)
         defaults: Mapping[str, tuple[EgressRule, ...]] = {"nothing": PUBLIC, "noisy_answers": STRICT}
@@ -225,7 +204,7 @@ def find_method(name: str) -> Method:
 
 
 def cautions_of(plan: Plan) -> tuple[str, ...]:
-    """What somebody should know before a run of this plan: what is not guarded, and what has no effect."""
+    """What to know before a run of this plan: what is not protected, and what has no effect."""
     method = method_of(plan)
     if method.budget is None or plan.data.unusable == "drop":
         return method.cautions(plan)
@@ -242,6 +221,6 @@ def method_of(plan: Plan) -> Method:
 
 
 def budget_of(plan: Plan, pack: Pack) -> Budget | None:
-    """What the method spends; None for one that reads no private data, or claims nothing."""
+    """What the plan's method spends; None for one that reads no private data, or claims nothing."""
     budget = method_of(plan).budget
     return None if budget is None else budget(plan, pack)

@@ -1,4 +1,4 @@
-"""What strict and split mode will spend where, and whether that can work at all: public numbers only."""
+"""What each stage of strict and split mode spends, and whether that can work: public numbers only."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import PlannedRelease
 
-#: How far below its mean the number of people lies that a secret draw leaves to vote, in standard deviations:
+#: How far, in standard deviations, the number of voters after a secret draw may fall below its mean: further
 #: once in a million.
 FEWEST_DRAWN = 4.76
 #: Fewer candidates than this are not worth a vote.
@@ -31,7 +31,7 @@ def strict_stages(plan: Plan, pack: Pack) -> list[StagePlan]:
     stages = []
     if plan.privacy.n_public is None:
         stages.append(StagePlan("size", shares.size, "S1_unit_count", dim=1))
-    if _finds_labels(plan):
+    if plan.data.label is not None and not plan.data.labels:  # values that nobody declared must be found
         stages.append(StagePlan("labels", shares.labels, "S3_k_items_per_unit", k=c, selects=True))
     k_cards = len(pack.marginals) + (plan.data.label is not None)
     stages.append(StagePlan("cards", shares.cards, "S2_one_cell", k=k_cards, c=c))
@@ -48,7 +48,7 @@ def strict_stages(plan: Plan, pack: Pack) -> list[StagePlan]:
 
 
 def _sketch_of(plan: Plan) -> StagePlan:
-    """One sum of vectors: what a person adds is bounded by its length, however many rows there are."""
+    """One sum of vectors: the length bounds what a person adds, however many rows they have."""
     return StagePlan(
         "sketch", plan.privacy.shares.sketch, "S6_bounded_vector", w=LENGTH, c=plan.records_per_unit
     )
@@ -73,11 +73,6 @@ def split_stages(plan: Plan) -> list[StagePlan]:
     return _normalised([size, votes] if plan.privacy.n_public is None else [votes])
 
 
-def _finds_labels(plan: Plan) -> bool:
-    """Whether label values must be found in the data, because nobody declared them."""
-    return plan.data.label is not None and not plan.data.labels
-
-
 def _normalised(stages: Sequence[StagePlan]) -> list[StagePlan]:
     total = math.fsum(s.share for s in stages)
     return [
@@ -91,8 +86,8 @@ def strict_budget(plan: Plan, pack: Pack) -> Budget:
     return calibrate(privacy.epsilon, privacy.delta, strict_stages(plan, pack), adjacency=privacy.adjacency)
 
 
-def split_budget(plan: Plan, pack: Pack) -> Budget:  # noqa: ARG001  # the face of all budgets
-    """The noise of the questions to the voters, for at most the plan's (epsilon, delta) in all."""
+def split_budget(plan: Plan, pack: Pack) -> Budget:  # noqa: ARG001  # the signature of all budgets
+    """The noise of the queries to the voters, for at most the plan's (epsilon, delta) in total."""
     privacy = plan.privacy
     return calibrate(privacy.epsilon, privacy.delta, split_stages(plan), adjacency=privacy.adjacency)
 
@@ -100,8 +95,8 @@ def split_budget(plan: Plan, pack: Pack) -> Budget:  # noqa: ARG001  # the face 
 def split_voters(plan: Plan) -> int | None:
     """How many people can vote in split mode by ``n_public``; None where they are counted with noise.
 
-    ``n_public`` counts everybody, and some of them are donors: at the most those on the list, or
-    as many as a secret draw takes but once in a million.
+    ``n_public`` counts everybody. The donors are subtracted: those on the list, or the number that a secret
+    draw exceeds with a probability of one in a million.
 
     Raises:
         UsageError: the list of donors cannot be read.
@@ -121,7 +116,7 @@ def votes_stage(plan: Plan, round_number: int) -> str:
 
 
 def pool_size(plan: Plan) -> int:
-    """How many candidates to write. However few people there are, more to choose from is better."""
+    """How many candidates to write: more to choose from is better, however few people there are."""
     return math.ceil(plan.corpus.size * plan.method.oversample)
 
 
@@ -142,10 +137,10 @@ def voted_apart(plan: Plan, n: int, budget: Budget) -> int:
 
 
 def smallest_size(plan: Plan, pack: Pack, budget: Budget) -> int:
-    """The smallest number of people, in split mode of voters, from which something can be learnt.
+    """The smallest number of people (in split mode: of voters) from which something can be learnt.
 
-    People who are counted with noise must be more: what is used is the lower end of the count, which may lie
-    up to twice its margin below the truth.
+    Where they are counted with noise there must be more: the lower end of the count is used, which may lie up
+    to twice its margin below the truth.
     """
     if not _knows_its_people(budget):
         return 1
@@ -155,7 +150,7 @@ def smallest_size(plan: Plan, pack: Pack, budget: Budget) -> int:
 
 
 def _knows_its_people(budget: Budget) -> bool:
-    """Whether anything is asked of which it is known here how many people it needs."""
+    """Whether the budget has a query whose need for people is known here."""
     return counts_cards(budget) or plans_votes(budget)
 
 
@@ -180,18 +175,18 @@ def counts_people(budget: Budget) -> bool:
 
 
 def counts_cards(budget: Budget) -> bool:
-    """Whether the schema is counted: in split mode voters are asked for votes alone."""
+    """Whether the schema is counted: in split mode voters only vote."""
     return any(release.stage == "cards" for release in budget.releases)
 
 
 def check_declared(plan: Plan, pack: Pack, budget: Budget | None, n: int | None) -> None:
-    """See, before anything is read or spent, that something can be learnt from ``n`` people, as declared.
+    """Check, before anything is read or spent, that something can be learnt from ``n`` people, as declared.
 
-    Where people are counted with noise there is nothing to see yet, and a run with few of them still ends
-    with a release.
+    Where people are counted with noise nothing can be checked yet, and a run with few of them still ends with
+    a release.
 
     Raises:
-        InfeasibleError: nothing can; it says what to do instead.
+        InfeasibleError: nothing can be learnt; it says what to do instead.
     """
     if budget is not None and n is not None:
         check_people(plan, pack.with_label(plan.data.label_values), n, budget)
@@ -225,7 +220,7 @@ def _who(budget: Budget) -> str:
 
 
 def noise_decides(plan: Plan, pack: Pack, budget: Budget | None, counted: int | None) -> bool:
-    """Whether the noisy number of people, if there is one, is so small that noise outweighs what they say."""
+    """Whether noise outweighs what people say, by their noisy number; False without one."""
     size = next((r for r in budget.releases if r.stage == "size"), None) if budget is not None else None
     if budget is None or size is None or counted is None:
         return False
@@ -234,12 +229,10 @@ def noise_decides(plan: Plan, pack: Pack, budget: Budget | None, counted: int | 
 
 
 def about_few_people(plan: Plan, pack: Pack, budget: Budget | None) -> str:
-    """What to say before a run that counts its people with noise; empty for any other run, and for questions
-    of another method, of which nobody here knows how many people they need.
+    """What to say before a run that counts its people with noise; empty for any other run, and for a method
+    of another package, whose need for people is not known here.
     """
-    if budget is None or plan.privacy.n_public is not None:
-        return ""
-    if not _knows_its_people(budget):
+    if budget is None or plan.privacy.n_public is not None or not _knows_its_people(budget):
         return ""
     fewest = smallest_size(plan, pack.with_label(plan.data.label_values), budget)
     warned = (

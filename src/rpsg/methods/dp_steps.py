@@ -1,4 +1,4 @@
-"""The steps of the stories in which a mechanism, a stage and the plan come together."""
+"""Steps that methods share: each applies a stage or a mechanism as the plan says."""
 
 from __future__ import annotations
 
@@ -9,15 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rpsg.errors import InfeasibleError
-from rpsg.methods.budget import (
-    counts_cards,
-    is_too_few,
-    pool_size,
-)
+from rpsg.methods.budget import counts_cards, is_too_few
 from rpsg.privacy.gaussian import epsilon_of
 from rpsg.privacy.histogram import Query, RowCells
 from rpsg.stages.candidates import write_variants
-from rpsg.stages.cards import CardModel, card_ballots, cells, in_words, rows_counted
+from rpsg.stages.cards import CardModel, card_row_cells, cells, in_words, rows_counted
 from rpsg.stages.cosine_filter import drop_copies, drop_near_duplicates
 from rpsg.stages.keyphrases import add_phrases, by_topic, labels_found, phrase_items
 from rpsg.stages.levels import safe_size, thinned
@@ -33,7 +29,7 @@ if TYPE_CHECKING:
     from rpsg.stages.annotate import Codes, Traits
 
 Phrases = Mapping[str, Sequence[tuple[str, int]]]
-EXPAND_ATTEMPTS = 3  # filters drop some variants; asking again for ever would not end with a poor writer
+EXPAND_ATTEMPTS = 3  # filters drop some variants, and with a poor writer an unbounded loop would not end
 #: What to do when the writer fails after something was charged.
 ANOTHER_WRITER = (
     "Run the same command with another --writer or a larger [models] context, and the same -o: what was "
@@ -55,7 +51,7 @@ def ask(job: Job, stage: str, what: str, dim: int = 0) -> Query:
 
 @dataclass(frozen=True, slots=True)
 class Headcount:
-    """How many people there are: ``likely`` as counted; fewer than ``safe`` are there once in a million."""
+    """How many people there are: ``likely`` as counted; below ``safe`` once in a million runs."""
 
     likely: float
     safe: int
@@ -67,16 +63,17 @@ def count_people(job: Job, declared: int | None) -> Headcount:
         return Headcount(declared, declared)
     asked = ask(job, "size", "number of people (or rows, without a user column)", 1)
 
-    def ballots() -> Private[RowCells]:
-        return job.people.units.map(lambda units: RowCells(units=np.unique(units), cells=_zeros(units)))
+    def row_cells() -> Private[RowCells]:
+        return job.people.units.map(_one_each)
 
-    noisy = job.kernel.release(asked, ballots)
-    tell_spent(job, asked.stage)
+    noisy = job.kernel.release(asked, row_cells)
+    report_spent(job, asked.stage)
     return Headcount(max(1.0, float(noisy[0])), safe_size(float(noisy[0]), asked.sigma))
 
 
-def _zeros(units: Codes) -> Codes:
-    return np.zeros((len(np.unique(units)), 1), np.int64)
+def _one_each(units: Codes) -> RowCells:
+    people = np.unique(units)
+    return RowCells(units=people, cells=np.zeros((len(people), 1), np.int64))
 
 
 def find_labels(job: Job) -> tuple[str, ...]:
@@ -110,8 +107,8 @@ def _labels_of_people(rows: Sequence[object], limit: int) -> list[list[str]]:
     return [sorted(labels)[:limit] for labels in people.values()]
 
 
-def tell_spent(job: Job, stage: str) -> None:
-    """Tell whoever watches how much of epsilon is spent after this stage."""
+def report_spent(job: Job, stage: str) -> None:
+    """Report how much of epsilon is spent after this stage."""
     budget, mu2 = paid(job), 0.0
     for release in budget.releases:
         mu2 += release.mu2(budget.adjacency)
@@ -125,13 +122,13 @@ def _delta_fail(job: Job, asked: Query) -> float:
 
 
 def feasible(job: Job, pack: Pack, n: int) -> Pack:
-    """The pack as ``n`` people, however few, can fill it; a note says where the noise decides."""
-    tell_few(job, pack, n)
+    """The pack with a schema that ``n`` people can fill; a note says where the noise decides."""
+    note_few_people(job, pack, n)
     return thinned(pack, n, paid(job).release("cards").sigma)
 
 
-def tell_few(job: Job, pack: Pack, n: int) -> None:
-    """Note that so few people were counted that noise decides. What was counted is released: no secret."""
+def note_few_people(job: Job, pack: Pack, n: int) -> None:
+    """Note that noise outweighs what the people say, if they are few. Their noisy number is public."""
     if is_too_few(job.plan, pack, n, paid(job)):
         who = "people" if counts_cards(paid(job)) else "voters"
         job.progress.note(
@@ -140,17 +137,12 @@ def tell_few(job: Job, pack: Pack, n: int) -> None:
         )
 
 
-def pool_wanted(job: Job) -> int:
-    """How many candidates to write."""
-    return pool_size(job.plan)
-
-
 def release_cards(job: Job, pack: Pack, traits: Callable[[], Private[Traits]], n: int) -> CardModel:
-    """The noisy marginals of the schema, fitted."""
+    """The card model fitted to noisy marginals of the schema."""
     asked = ask(job, "cards", f"histograms over the public schema: {in_words(pack)}", cells(pack))
     job.progress.start("counting cards")
-    noisy = job.kernel.release(asked, lambda: card_ballots(traits(), job.people.units, pack))
-    tell_spent(job, asked.stage)
+    noisy = job.kernel.release(asked, lambda: card_row_cells(traits(), job.people.units, pack))
+    report_spent(job, asked.stage)
     rows = rows_counted(pack, noisy, n, asked.c)
     return CardModel.fit(pack, noisy, rows, asked.sigma, job.plan.method.uniform_mix)
 
@@ -180,13 +172,13 @@ def draw_cards(job: Job, pack: Pack, model: CardModel, phrases: Phrases, count: 
 def public_filters(job: Job, pack: Pack, pool: Pool) -> Pool:
     """NLL and cosine filters; they read the synthetic texts, the pack and a public model."""
     pool = kept_by_filters(job, pack, pool)
-    if job.seeding is None:  # made from donors' records, their number is not told
+    if job.seeding is None:  # of texts from donors' records the number is private
         job.progress.done(alive=len(pool.alive()), dropped=len(pool) - len(pool.alive()))
     return pool
 
 
 def kept_by_filters(job: Job, pack: Pack, pool: Pool) -> Pool:
-    """The pool after the public filters, of which nobody is told."""
+    """The pool after the public filters, without a report of what they dropped."""
     pool = nll_filter(drop_copies(pool, pack), job.tools.scorer)
     if not pool.alive():
         return pool
@@ -200,7 +192,7 @@ def label_of(pack: Pack) -> str | None:
 
 
 def expand(job: Job, pack: Pack, pool: Pool) -> Pool:
-    """The pool with variants of its living texts until there are as many as the plan asks for."""
+    """The pool with variants of its texts added, until the plan's size is reached."""
     winners = pool.alive()
     for _ in range(EXPAND_ATTEMPTS):
         missing = job.plan.corpus.size - len(pool.alive())

@@ -1,7 +1,6 @@
-"""The floor: the same writer and the same public pack, values drawn uniformly, no private data at all.
+"""The floor: the same writer and public pack, with values drawn uniformly and no private data.
 
-What a method reaches beyond this is what the private data bought. A comparison without this row says
-nothing about a method.
+What another method reaches beyond this comes from the private data, so every comparison needs this row.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ SPARE = 1.25  # filters drop some texts; more are written so that the size asked
 
 
 def synthesize(job: Job) -> Pool:
-    """The pool of texts from uniform cards; the first living ones, as many as the plan asks for, are kept."""
+    """The pool of texts from uniform cards; of those that pass the filters the first ``size`` are kept."""
     try_writer(job)
     plan, pack = job.plan, job.pack.with_label(job.plan.data.label_values)
     cards = draw_cards(job, pack, CardModel.uniform(pack), {}, candidates(plan))

@@ -1,8 +1,8 @@
 """The paper's method: private records become seeds, and language models write the corpus from them.
 
-It claims nothing. Abstraction, noisy choice, rewrites and filters make it hard to tell a seed from its text,
-and bound nothing: what a model keeps of a record reaches the corpus. Every reading of private text goes
-through a door that writes it into the ledger. For test data of one's own, and to compare with.
+It claims nothing. Abstraction, noisy choice, rewrites and filters make it hard to infer a seed from its text,
+but they bound nothing: what a model retains of a record reaches the corpus. Every read of private text is
+written into the ledger. Meant for your own test data, and for comparison.
 """
 
 from __future__ import annotations
@@ -38,8 +38,7 @@ if TYPE_CHECKING:
 
 
 def synthesize(job: Job) -> Pool:
-    """The pool of all texts of the second rewrite; the living ones, of which there is one at least, are the
-    synthetic corpus.
+    """The pool of all texts of the second rewrite; those not dropped, at least one, are the synthetic corpus.
 
     A text's ``parent`` is the number of its seed, through every stage.
 
@@ -51,20 +50,21 @@ def synthesize(job: Job) -> Pool:
 
 
 def _synthesize(job: Job) -> Pool:
-    # One private record, one seed, with its mood and the length to be asked for.
+    # One private record, one seed, with its sentiment and the length to ask for.
     seeds = draw_seeds(job, seeds_wanted(job.plan))
 
     # Five summaries of each record; a guard drops copies; one of the rest is chosen under noise.
     abstracts = some_abstracts(choose_abstracts(job, seeds))
 
-    # The writer makes a variant of each summary, again and again until it has the mood of its seed.
+    # The writer makes a variant of each summary, with retries until it has the sentiment of its seed.
     variants = some_texts(rewrite(job, "first", "first rewrite", first_tasks(seeds, abstracts)))
 
     # Votes of all records may thin the variants out; the writer rewrites those that stay; the scrub follows.
     chosen = histogram_step(job, seeds, abstracts, variants)
     pool = scrub_step(job, some_texts(rewrite(job, "second", "second rewrite", chosen)))
 
-    # What is too much like private texts goes: by cosine, and by likelihood under a model of the variants.
+    # Texts too similar to private ones are dropped, by cosine and by likelihood under a model of the
+    # variants.
     pool = some_left(filter_step(job, variants, pool))
     agreement_step(job, seeds, pool)
     return pool

@@ -42,7 +42,7 @@ IN_PROMPTS = "in prompts, one in a call, with sentiment and length"
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One text to write: its number in the pool, the seed it goes back to, and what it is made from."""
+    """One text to write: its number in the pool, its seed, and the text it is made from."""
 
     number: int
     seed: Seed
@@ -50,26 +50,26 @@ class Task:
 
 
 def rewrite(job: Job, which: Rewrite, stage: str, tasks: Sequence[Task]) -> Pool:
-    """Steps S5 and S7: one text for each task, written again while it misses the mood of its seed."""
+    """Steps S5 and S7: one text for each task, with retries while it misses the sentiment of its seed."""
     side = seeding(job)
 
     def make() -> StageResult:
         writer = job.tools.writer
-        side.door.note(Flow("abstracts of seeds", writer.name, IN_PROMPTS))
-        told = Hundredths(job.progress, stage)
+        side.unprotected.note(Flow("abstracts of seeds", writer.name, IN_PROMPTS))
+        hundredths = Hundredths(job.progress, stage)
 
         def write(places: Sequence[int], attempt: int) -> list[Attempt]:
             asked = [_request(job, which, tasks[place], attempt) for place in places]
-            return [attempt_of(reply) for reply in writer.write(asked, told.of(len(asked), attempt))]
+            return [attempt_of(reply) for reply in writer.write(asked, hundredths.of(len(asked), attempt))]
 
-        def moods(texts: Sequence[str]) -> Sequence[Sentiment]:
+        def sentiments(texts: Sequence[str]) -> Sequence[Sentiment]:
             return judge(texts, job.tools.sentiment, job.tools.embedder)
 
-        made = guarded([t.seed.mood for t in tasks], write, moods, job.plan.paper.sentiment_attempts)
+        made = guarded([t.seed.mood for t in tasks], write, sentiments, job.plan.paper.sentiment_attempts)
         pool = Pool(tuple(_candidate(t, a, stage) for t, (a, _) in zip(tasks, made, strict=True)))
         return made_of(pool, len(tasks))
 
-    return pool_of(side.shelf.stage(stage, make))
+    return pool_of(side.checkpoints.stage(stage, make))
 
 
 def _request(job: Job, which: Rewrite, task: Task, attempt: int) -> Any:
@@ -88,7 +88,7 @@ def _candidate(task: Task, attempt: Attempt, stage: str) -> Candidate:
 
 
 def made_of(pool: Pool, taken: int, before: Pool | None = None) -> StageResult:
-    """A pool for the shelf; the line counts what this stage dropped."""
+    """A pool as a checkpoint; its counts are of what this stage dropped."""
     earlier = before.drops() if before is not None else {}
     reasons = Counter(
         {
@@ -112,7 +112,7 @@ def made_of(pool: Pool, taken: int, before: Pool | None = None) -> StageResult:
 
 
 def pool_of(kept: Sequence[Mapping[str, Any]]) -> Pool:
-    """The pool that ``made_of`` put on the shelf."""
+    """The pool of a checkpoint that ``made_of`` made."""
     return Pool(
         tuple(
             Candidate(
@@ -136,11 +136,11 @@ def first_tasks(seeds: Sequence[Seed], abstracts: Mapping[int, str]) -> list[Tas
 def histogram_step(
     job: Job, seeds: Sequence[Seed], abstracts: Mapping[int, str], variants: Pool
 ) -> list[Task]:
-    """Step S6: what the second rewrite begins with, each with the seed it goes back to.
+    """Step S6: what the second rewrite begins with, each with its seed.
 
-    Without noise all variants go on. With noise abstracts and variants stand together, and of each mood as
-    many go on as nine in ten of its abstracts, by the noisy votes of all records: one at the least, never
-    more than there are seeds. Abstract and variant of one seed may both be among them, as in the paper.
+    Without noise all variants are kept. With noise, abstracts and variants compete for the noisy votes of all
+    records: of each sentiment 90 % of the number of its abstracts are kept, at least one, and never more than
+    there are seeds. Abstract and variant of one seed may both be kept, as in the paper.
     """
     by_number = {seed.number: seed for seed in seeds}
     tasks = [Task(c.id, by_number[c.parent or 0], c.text) for c in variants.alive()]
@@ -157,20 +157,20 @@ def histogram_step(
         noisy = clipped(counts, sigma, seeding(job).noise)
         kept: list[int] = []
         sizes = Counter(by_number[number].mood for number in abstracts)
-        for mood, size in sorted(sizes.items()):
-            places = [i for i, task in enumerate(tasks) if task.seed.mood == mood]
+        for sentiment, size in sorted(sizes.items()):
+            places = [i for i, task in enumerate(tasks) if task.seed.mood == sentiment]
             best = ranked(noisy[places], max(1, int(HISTOGRAM_SHARE * size)))
             kept += [places[i] for i in best]
         return StageResult(sorted(kept), len(tasks), len(kept), {"fewer votes": len(tasks) - len(kept)})
 
-    return [tasks[i] for i in seeding(job).shelf.stage("histogram", make)]
+    return [tasks[i] for i in seeding(job).checkpoints.stage("histogram", make)]
 
 
 def some_abstracts(abstracts: Mapping[int, str]) -> Mapping[int, str]:
-    """The abstracts, of which there must be one.
+    """The abstracts, at least one.
 
     Raises:
-        InfeasibleError: the guard, or the reading of them, left no abstract of any seed.
+        InfeasibleError: no abstract could be read and passed the guard.
     """
     if not abstracts:
         raise InfeasibleError(
@@ -182,14 +182,14 @@ def some_abstracts(abstracts: Mapping[int, str]) -> Mapping[int, str]:
 
 
 def some_texts(pool: Pool) -> Pool:
-    """The pool, in which a text must be alive.
+    """The pool, with at least one text that is not dropped.
 
     Raises:
         ModelError: the writer gave no text that can be used.
     """
     if not pool.alive():
         raise ModelError(
-            "No text that was written can be used, so there is nothing to go on with.",
+            "No text that was written can be used, so the run cannot continue.",
             hint="Take another --writer or a larger [models] context, with a new -o; in split mode with the "
             "same -o, where the voters that were counted are not counted again.",
         )
@@ -197,10 +197,10 @@ def some_texts(pool: Pool) -> Pool:
 
 
 def some_left(pool: Pool) -> Pool:
-    """The pool after the last filter, in which a text must be alive.
+    """The pool after the last filter, with at least one text that is not dropped.
 
     Raises:
-        InfeasibleError: the filters took every text.
+        InfeasibleError: the filters dropped every text.
     """
     if not pool.alive():
         raise InfeasibleError(
@@ -211,13 +211,13 @@ def some_left(pool: Pool) -> Pool:
 
 
 def scrub_step(job: Job, pool: Pool) -> Pool:
-    """Step S8: identities and amounts replaced in the texts."""
+    """Step S8: replace identities and amounts in the texts."""
 
     def make() -> StageResult:
         job.progress.start("scrub")
         return made_of(scrub_identities(pool, job.tools.recogniser), len(pool.alive()), pool)
 
-    return pool_of(seeding(job).shelf.stage("scrub", make))
+    return pool_of(seeding(job).checkpoints.stage("scrub", make))
 
 
 def filter_step(job: Job, variants: Pool, pool: Pool) -> Pool:
@@ -243,11 +243,11 @@ def filter_step(job: Job, variants: Pool, pool: Pool) -> Pool:
             filtered = drop_near_private(pool, scores, stand_ins, limit, distance, edge_stays=last)
         return made_of(filtered, len(pool.alive()), pool)
 
-    return pool_of(seeding(job).shelf.stage("nll filter", make))
+    return pool_of(seeding(job).checkpoints.stage("nll filter", make))
 
 
 def percentile(plan: Plan) -> float:
-    """The percentile of the NLL filter, as the version of the plan or the plan itself says."""
+    """The percentile of the NLL filter, from the plan or from the version that it names."""
     own = plan.paper.nll_percentile
     return VERSIONS[plan.paper.filters][1] if own is None else own
 
@@ -268,19 +268,19 @@ def _cosine_step(job: Job, pool: Pool) -> Pool:
         near = closest(vectors, private_vectors(job, "cosine filter"))
         return made_of(drop_closest_to_private(pool, near, share), len(pool.alive()), pool)
 
-    return pool_of(seeding(job).shelf.stage("cosine filter", make))
+    return pool_of(seeding(job).checkpoints.stage("cosine filter", make))
 
 
 def agreement_step(job: Job, seeds: Sequence[Seed], pool: Pool) -> float:
-    """Step S11: the share of living texts that have the mood of their seed; NaN when texts have none."""
+    """Step S11: the share of texts that have the sentiment of their seed; NaN when seeds have none."""
     by_number = {seed.number: seed.mood for seed in seeds if seed.mood}
     pairs = [(c.text, by_number[c.parent]) for c in pool.alive() if c.parent in by_number]
 
     def make() -> StageResult:
         job.progress.start("sentiment agreement")
         found = judge([text for text, _ in pairs], job.tools.sentiment, job.tools.embedder)
-        alike = sum(mood.value == target for mood, (_, target) in zip(found, pairs, strict=True))
+        alike = sum(one.value == target for one, (_, target) in zip(found, pairs, strict=True))
         return StageResult(alike, len(pairs), alike, {"with another mood (kept)": len(pairs) - alike})
 
-    alike = seeding(job).shelf.stage("sentiment agreement", make)
+    alike = seeding(job).checkpoints.stage("sentiment agreement", make)
     return alike / len(pairs) if pairs else float("nan")

@@ -1,8 +1,8 @@
-"""The first steps of the methods with private seeds: records drawn, summed up, guarded, one summary chosen.
+"""The first steps of the methods with private seeds: draw records, summarise them, guard, choose one summary.
 
-What a step makes stands on the run's shelf, so that a run that goes on takes it from there. Every reading
-of private text goes through the door, which writes it down first. Progress is told in hundredths: how many
-records there are, and how many were dropped, is private.
+Each step is a checkpoint of the run, which a resumed run takes up. Every read of private text is unprotected
+and is written down first. Progress is reported in hundredths: the numbers of records and of dropped ones are
+private.
 """
 
 from __future__ import annotations
@@ -51,72 +51,59 @@ CHOSEN = "one of each, under noise that bounds nothing"
 EMBEDDINGS, TEXTS = "their embeddings, without noise", "their texts, without noise"
 #: A summary of a seed and why it was dropped, if it was.
 Summary = tuple[str, str]
-
-
 ATTEMPT = ", attempt "
 
 
 class Hundredths:
-    """Tells a progress of replies without telling how many there are."""
+    """Reports the progress of replies without their number."""
 
     def __init__(self, progress: Progress, stage: str) -> None:
         self._progress, self._stage = progress, stage
         self._total = self._done = 0
 
     def of(self, total: int, attempt: int = 0) -> Callable[[int, Reply], None]:
-        """A listener for ``total`` more replies; attempts after the first, which is 0, go by their number."""
+        """A listener for ``total`` replies of an attempt; attempts after the first (0) show theirs."""
         self._progress.start(f"{self._stage}{ATTEMPT}{attempt + 1}" if attempt else self._stage, 100)
         self._total, self._done = total, 0
-        return self._tell
+        return self._advance
 
-    def _tell(self, _: int, reply: Reply) -> None:
+    def _advance(self, _: int, reply: Reply) -> None:
         before = 100 * self._done // self._total
         self._done += 1
         self._progress.advance(100 * self._done // self._total - before, tokens=reply.completion_tokens)
 
 
 def seeding(job: Job) -> Seeding:
-    """The seeds' side of a job."""
+    """The part of a job that only methods with private seeds have."""
     if job.seeding is None:
-        raise PrivacyError(f"The method {job.plan.method.name} was given no door to its seeds.")
+        raise PrivacyError(f"The method {job.plan.method.name} was given no access to its seeds.")
     return job.seeding
 
 
 def records_of(job: Job) -> str:
-    """Whose records lie behind the door, for the ledger: where there is a budget, voters' do not."""
+    """Whose records are read without protection, for the ledger: with a budget only donors'."""
     return "records" if job.budget is None else "records of donors"
 
 
-def guard_of(job: Job) -> Guard:
-    """The guard as the plan sets it."""
-    settings = job.plan.paper
-    return Guard(settings.guard_words, settings.guard_characters, job.tools.recogniser)
-
-
 def sigma_of(plan: Plan, seeds: int) -> Sigma:
-    """The noise of the choice for the number of seeds that the plan asks for: public numbers only."""
+    """The noise of the choice, for the plan's number of seeds: public numbers only."""
     paper = plan.paper
     return choice_sigma(NominalEpsilon(paper.nominal_epsilon), seeds, paper.candidates, paper.sensitivity)
 
 
 def seeds_wanted(plan: Plan) -> int:
-    """How many records become seeds, if there are as many."""
+    """How many records become seeds, unless there are fewer."""
     return plan.paper.seeds or plan.corpus.size
 
 
-def has_moods(job: Job) -> bool:
-    """Whether texts of this kind have a sentiment to keep."""
-    return any(attribute.kind == "sentiment" for attribute in job.pack.attributes)
-
-
 def usable_rows(job: Job) -> tuple[list[Document], int]:
-    """The records behind the door that hold words, and how many do not.
+    """The records that hold words, and how many do not.
 
     Raises:
-        InfeasibleError: none does.
+        InfeasibleError: no record holds words.
     """
     flow = Flow(records_of(job), "seeds", SEEN)
-    rows = cast("Sequence[Document]", seeding(job).door.read("rows", flow))
+    rows = cast("Sequence[Document]", seeding(job).unprotected.read("rows", flow))
     usable = [row for row in rows if row.text.strip()]
     if not usable and job.budget is not None:
         raise InfeasibleError(
@@ -129,36 +116,34 @@ def usable_rows(job: Job) -> tuple[list[Document], int]:
 
 
 def draw_seeds(job: Job, wanted: int) -> list[Seed]:
-    """Step S0 and S1: ``wanted`` records without replacement, each with its mood and the length asked for.
+    """Steps S0 and S1: ``wanted`` records without replacement, with sentiment and the length to ask for.
 
-    Records without words are left aside before the draw, so they take nobody's place.
-    The order is that of a keyed hash of the rows, so the order of the file plays no part in it.
+    Records without words are left out before the draw. The draw is by a keyed hash of the rows, so the order
+    of the file has no influence.
     """
 
     def make() -> StageResult:
         job.progress.start("drawing seeds")
         rows, empty = usable_rows(job)
         drawn = sorted(rows, key=lambda row: content_tag(job.key, "seed", row))[:wanted]
-        texts = [_shortened(row.text, job.plan.paper.seed_words) for row in drawn]
-        moods = _moods(job, texts)
+        texts = [row.text for row in drawn]
+        if (most := job.plan.paper.seed_words) is not None:
+            texts = [" ".join(text.split()[:most]) for text in texts]
+        sentiments = _sentiments(job, texts)
         seeds = [
-            Seed(i, text, moods[i], max(1, round(job.plan.paper.length * len(text.split()))), row.label)
+            Seed(i, text, sentiments[i], max(1, round(job.plan.paper.length * len(text.split()))), row.label)
             for i, (row, text) in enumerate(zip(drawn, texts, strict=True))
         ]
         kept = [asdict(seed) for seed in seeds]
         return StageResult(kept, len(rows) + empty, len(seeds), _counted("empty", empty))
 
-    return [Seed(**kept) for kept in seeding(job).shelf.stage("seeds", make)]
+    return [Seed(**kept) for kept in seeding(job).checkpoints.stage("seeds", make)]
 
 
-def _shortened(text: str, words: int | None) -> str:
-    return text if words is None else " ".join(text.split()[:words])
-
-
-def _moods(job: Job, texts: Sequence[str]) -> list[str]:
-    if not has_moods(job):
+def _sentiments(job: Job, texts: Sequence[str]) -> list[str]:
+    if not any(attribute.kind == "sentiment" for attribute in job.pack.attributes):
         return [""] * len(texts)
-    return [mood.value for mood in judge(texts, job.tools.sentiment, job.tools.embedder)]
+    return [found.value for found in judge(texts, job.tools.sentiment, job.tools.embedder)]
 
 
 def _counted(reason: str, count: int) -> dict[str, int]:
@@ -166,10 +151,11 @@ def _counted(reason: str, count: int) -> dict[str, int]:
 
 
 def choose_abstracts(job: Job, seeds: Sequence[Seed]) -> dict[int, str]:
-    """Steps S2 to S4: for each seed the summary that the noisy choice took, by the seed's number.
+    """Steps S2 to S4: the summary that the noisy choice took for each seed, by the seed's number.
 
-    Seeds without one are not in it. Those whose pick has not surely the mood of its source get a second
-    pass; its pick takes the place of the first one if it agrees at least as surely, or is more alike.
+    Seeds without a summary are missing. A seed whose summary does not have the sentiment of its source with
+    enough confidence gets a second pass; the second summary replaces the first if it agrees with at least the
+    same confidence, or is more similar.
     """
     first = _pass(job, seeds, second=False)
     unsure = [s for s in seeds if _unsure(job, s, first.get(s.number))]
@@ -191,39 +177,40 @@ def _unsure(job: Job, seed: Seed, pick: tuple[str, Judged] | None) -> bool:
 
 
 def _pass(job: Job, seeds: Sequence[Seed], *, second: bool) -> dict[int, tuple[str, Judged]]:
-    """One pass: summaries, guard, scores, noisy choice; the pick of each seed that has one."""
+    """One pass: summaries, guard, scores, noisy choice; the chosen summary of each seed that has one."""
     ordinal = "second " if second else ""
     summaries = _summaries(job, seeds, f"{ordinal}abstraction", second=second)
     side = seeding(job)
 
     def make() -> StageResult:
         job.progress.start(f"{ordinal}choice")
-        side.door.note(Flow("summaries of seeds", "choice", CHOSEN))
-        standing = [[text for text, problem in summaries[s.number] if not problem] for s in seeds]
-        judged = _judge(job, seeds, standing)
-        places = _choose(job, standing, judged)
+        side.unprotected.note(Flow("summaries of seeds", "choice", CHOSEN))
+        passed = [[text for text, problem in summaries[s.number] if not problem] for s in seeds]
+        judged = _judge(job, seeds, passed)
+        places = _choose(job, passed, judged)
         picks = {
             str(seed.number): (texts[place], asdict(found[place]))
-            for seed, texts, found, place in zip(seeds, standing, judged, places, strict=True)
+            for seed, texts, found, place in zip(seeds, passed, judged, places, strict=True)
             if place >= 0
         }
         lost = len(seeds) - len(picks)
         return StageResult(picks, len(seeds), len(picks), _counted("without a summary", lost))
 
-    kept = side.shelf.stage(f"{ordinal}choice", make)
+    kept = side.checkpoints.stage(f"{ordinal}choice", make)
     return {int(number): (text, Judged(**judged)) for number, (text, judged) in kept.items()}
 
 
 def _summaries(job: Job, seeds: Sequence[Seed], stage: str, *, second: bool) -> dict[int, list[Summary]]:
-    """All summaries of each seed, each with what the guard has against it."""
-    side = seeding(job)
+    """All summaries of each seed, each with the guard's objection or an empty string."""
+    side, paper = seeding(job), job.plan.paper
 
     def make() -> StageResult:
         abstracter = _abstracter(job, stage, len(seeds))
-        side.door.note(Flow("seeds", abstracter.name, SUMMED_UP))
+        side.unprotected.note(Flow("seeds", abstracter.name, SUMMED_UP))
         texts = abstracter.abstracts(seeds, second)
         pairs = [(seed.text, text) for seed, own in zip(seeds, texts, strict=True) for text in own]
-        problems = iter(guard_of(job).problems(pairs))
+        guard = Guard(paper.guard_words, paper.guard_characters, job.tools.recogniser)
+        problems = iter(guard.problems(pairs))
         found = {
             str(seed.number): [(text, next(problems)) for text in own]
             for seed, own in zip(seeds, texts, strict=True)
@@ -231,7 +218,7 @@ def _summaries(job: Job, seeds: Sequence[Seed], stage: str, *, second: bool) -> 
         reasons = Counter(problem for own in found.values() for _, problem in own if problem)
         return StageResult(found, len(pairs), len(pairs) - reasons.total(), reasons)
 
-    kept = side.shelf.stage(stage, make)
+    kept = side.checkpoints.stage(stage, make)
     return {int(number): [(text, problem) for text, problem in own] for number, own in kept.items()}
 
 
@@ -243,25 +230,25 @@ def _abstracter(job: Job, stage: str, seeds: int) -> Abstracter:
             raise UsageError("The plan asks for a summariser, and there is none.")
         job.progress.start(stage)
         return SummarizerAbstracter(tools.summariser, passes, job.plan.generation.seed)
-    told = Hundredths(job.progress, stage).of(seeds * paper.candidates)
-    return WriterAbstracter(tools.writer, job.pack, job.plan, passes, job.key, told)
+    on_reply = Hundredths(job.progress, stage).of(seeds * paper.candidates)
+    return WriterAbstracter(tools.writer, job.pack, job.plan, passes, job.key, on_reply)
 
 
-def _judge(job: Job, seeds: Sequence[Seed], standing: Sequence[Sequence[str]]) -> list[list[Judged]]:
-    """Likeness and mood of every summary beside its source."""
+def _judge(job: Job, seeds: Sequence[Seed], summaries: Sequence[Sequence[str]]) -> list[list[Judged]]:
+    """Similarity and sentiment of every summary compared to its source."""
     tools = job.tools
-    flat = [text for texts in standing for text in texts]
+    flat = [text for texts in summaries for text in texts]
     sources = _embedded(job, [toned(seed) for seed in seeds])
     vectors = _embedded(job, flat)
-    moods = judge([text[:JUDGED_CHARACTERS] for text in flat], tools.sentiment, tools.embedder)
+    sentiments = judge([text[:JUDGED_CHARACTERS] for text in flat], tools.sentiment, tools.embedder)
     judged, place = [], 0
-    for seed, source, texts in zip(seeds, sources, standing, strict=True):
+    for seed, source, texts in zip(seeds, sources, summaries, strict=True):
         part = slice(place, place + len(texts))
         place += len(texts)
         judged.append(
             [
-                Judged(float(vector @ source), agreement(mood.value, seed.mood), mood.confidence)
-                for vector, mood in zip(vectors[part], moods[part], strict=True)
+                Judged(float(vector @ source), agreement(found.value, seed.mood), found.confidence)
+                for vector, found in zip(vectors[part], sentiments[part], strict=True)
             ]
         )
     return judged
@@ -272,18 +259,18 @@ def _embedded(job: Job, texts: Sequence[str]) -> npt.NDArray[np.float32]:
     return embedder.embed(texts) if texts else np.zeros((0, embedder.dim), np.float32)
 
 
-def _choose(job: Job, standing: Sequence[Sequence[str]], judged: Sequence[Sequence[Judged]]) -> list[int]:
-    """The place of the summary chosen for each seed; -1 for none."""
+def _choose(job: Job, summaries: Sequence[Sequence[str]], judged: Sequence[Sequence[Judged]]) -> list[int]:
+    """The index of the summary chosen for each seed; -1 for none."""
     paper = job.plan.paper
-    stands = [considered(found, paper.min_confidence) if found else [] for found in judged]
+    eligible = [considered(found, paper.min_confidence) if found else [] for found in judged]
     if paper.selection == "votes":
-        values = _votes(job, standing)
+        values = _votes(job, summaries)
     else:
         values = [[_score(j, job.plan) for j in found] for found in judged]
-    scores = [[own[i] for i in places] for own, places in zip(values, stands, strict=True)]
+    scores = [[own[i] for i in places] for own, places in zip(values, eligible, strict=True)]
     sigma = sigma_of(job.plan, seeds_wanted(job.plan))
     picks = noisy_argmax(scores, sigma, seeding(job).noise)
-    return [places[pick] if pick >= 0 else -1 for places, pick in zip(stands, picks, strict=True)]
+    return [places[pick] if pick >= 0 else -1 for places, pick in zip(eligible, picks, strict=True)]
 
 
 def _score(judged: Judged, plan: Plan) -> float:
@@ -293,23 +280,23 @@ def _score(judged: Judged, plan: Plan) -> float:
     )
 
 
-def _votes(job: Job, standing: Sequence[Sequence[str]]) -> list[list[float]]:
-    """How many records are nearest to each summary, of all summaries of all seeds."""
-    flat = [text for texts in standing for text in texts]
+def _votes(job: Job, summaries: Sequence[Sequence[str]]) -> list[list[float]]:
+    """The number of records whose nearest summary, among those of all seeds, is each one."""
+    flat = [text for texts in summaries for text in texts]
     if not flat:
-        return [[] for _ in standing]
+        return [[] for _ in summaries]
     vectors = job.tools.embedder.embed(flat)
     counts = iter(vote_counts(private_vectors(job, "votes for summaries"), vectors).tolist())
-    return [[float(next(counts)) for _ in texts] for texts in standing]
+    return [[float(next(counts)) for _ in texts] for texts in summaries]
 
 
 def private_vectors(job: Job, why: str) -> npt.NDArray[np.float32]:
-    """The embeddings of all rows behind the door, for a use that is written down."""
+    """The embeddings of all rows, read without protection; ``why`` is written down."""
     flow = Flow(records_of(job), why, EMBEDDINGS)
-    return cast("npt.NDArray[np.float32]", seeding(job).door.read("embeddings", flow))
+    return cast("npt.NDArray[np.float32]", seeding(job).unprotected.read("embeddings", flow))
 
 
 def private_texts(job: Job, why: str) -> list[str]:
-    """All texts behind the door, for a use that is written down."""
+    """All texts, read without protection; ``why`` is written down."""
     flow = Flow(records_of(job), why, TEXTS)
-    return [row.text for row in cast("Sequence[Document]", seeding(job).door.read("rows", flow))]
+    return [row.text for row in cast("Sequence[Document]", seeding(job).unprotected.read("rows", flow))]

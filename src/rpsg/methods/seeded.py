@@ -1,10 +1,10 @@
-"""What the methods with private seeds, paper and split, have in common beside their steps.
+"""What the methods with private seeds, paper and split, share besides their steps.
 
     embedder, sentiment, recogniser, summariser, surrogate    private texts    only on this machine
     writer                                                    records or abstracts of them, in every prompt
 
-A writer on another machine is refused unless the plan allows it (``paper.remote``): "abstracts" for one that
-only rewrites what a summariser on this machine made of a record, "records" for one that sums up itself.
+A writer on another machine is refused unless the plan allows it (``paper.remote``): "abstracts" if it only
+rewrites what a summariser on this machine made of a record, "records" if it summarises records itself.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 ALL_TEXTS = "private texts, abstracts of them and synthetic texts"
 ALLOWED = {"never": 0, "abstracts": 1, "records": 2}
 
-#: Settings without a meaning in the method paper, with the words a user knows them by.
+#: Settings without effect in the method paper, and how a user writes them.
 NO_BUDGET = {
     ("data", "passage_words"): "--passage-words",
     ("privacy", "epsilon"): "--epsilon",
@@ -138,14 +138,14 @@ def _writer_way(plan: Plan) -> EgressRule:
 
 
 def sums_up(plan: Plan) -> bool:
-    """Whether the writer sums up the records itself, so that its prompts hold them."""
+    """Whether the writer summarises the records itself, so that its prompts hold them."""
     return plan.paper.abstracter == "writer"
 
 
 def split_flows(plan: Plan, tools: Tools) -> tuple[Flow, ...]:
-    """The ways of private text without a mechanism that a finished run of this plan has gone, in order.
+    """The unprotected reads of a finished run of this plan, in order, as its journal has them.
 
-    They are those that its door wrote down: which of them there are does not depend on the texts.
+    Which of them there are does not depend on the texts.
     """
     return _seed_flows(plan, tools, "records of donors")
 
@@ -179,10 +179,10 @@ def _seed_flows(plan: Plan, tools: Tools, records: str) -> tuple[Flow, ...]:
 
 
 def check_paper(plan: Plan) -> None:
-    """See that the plan asks for nothing that the method paper does not do.
+    """Check that the plan asks for nothing that the method paper does not do.
 
     Raises:
-        UsageError: its public words name a budget, or the patterns are given a model.
+        UsageError: its public words name a budget, or a model is named for the pattern recogniser.
     """
     _check_recogniser(plan)
     pack = find_pack(plan.corpus.domain)
@@ -195,11 +195,11 @@ def check_paper(plan: Plan) -> None:
 
 
 def check_split(plan: Plan) -> None:
-    """See that the plan asks for nothing that split mode does not do.
+    """Check that the plan asks for nothing that split mode does not do.
 
     Raises:
-        UsageError: donors' records are to be counted without a mechanism; labels or donors are not as split
-            mode wants them; the list of donors cannot be read; or the patterns are given a model.
+        UsageError: donors' records are to be counted without a mechanism; labels or donors are declared
+            wrongly; the list of donors cannot be read; or a model is named for the pattern recogniser.
     """
     _check_recogniser(plan)
     if plan.data.label is not None and not plan.data.labels:
@@ -217,7 +217,7 @@ def check_split(plan: Plan) -> None:
         )
     if plan.paper.histogram_sigma > 0:
         raise UsageError(
-            "Split mode has no histogram of its own: its votes are paid from the privacy budget.",
+            "Split mode has no histogram without a budget: its votes are paid from the privacy budget.",
             hint="Leave [paper] histogram_sigma at 0; [privacy] epsilon sets the noise of the votes.",
         )
     if plan.split.donor_list:
@@ -227,13 +227,13 @@ def check_split(plan: Plan) -> None:
 def _check_recogniser(plan: Plan) -> None:
     if plan.paper.recogniser_model and plan.paper.recogniser == "patterns":
         raise UsageError(
-            "A recogniser_model is named in [paper], and the recogniser is the patterns, which have none.",
+            '[paper] names a recogniser_model, but the recogniser "patterns" has no model.',
             hint='Set recogniser = "presidio" beside it, or leave recogniser_model out.',
         )
 
 
 def split_cautions(plan: Plan) -> tuple[str, ...]:
-    """A sentence for a plan whose guard and scrub do not know names of people; none where they do."""
+    """A sentence for a plan whose guard and scrub cannot recognise names of people; none where they can."""
     if plan.paper.recogniser == "presidio" and plan.paper.recogniser_model:
         return ()
     told = (
@@ -245,7 +245,7 @@ def split_cautions(plan: Plan) -> tuple[str, ...]:
 
 
 def paper_cautions(plan: Plan) -> tuple[str, ...]:
-    """The same for the method paper, with a sentence about settings that it does not look at."""
+    """The same for the method paper, with sentences about settings that have no effect."""
     return (*split_cautions(plan), *_without_effect(plan))
 
 
@@ -266,6 +266,6 @@ def _without_effect(plan: Plan) -> Iterator[str]:
 
 
 def _is_set(plan: Plan, section: str, key: str) -> bool:
-    """Whether a setting is another one than its default: a plan file may write down the default too."""
+    """Whether a setting differs from its default: a plan file may state the default too."""
     part = getattr(plan, section)
     return bool(getattr(part, key) != getattr(type(part)(), key))

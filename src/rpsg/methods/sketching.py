@@ -1,4 +1,4 @@
-"""Choosing by a sketch: one noisy sum says what the private texts are like, and the texts come near to it."""
+"""Choosing by a sketch: one noisy sum describes the private texts, and the texts nearest to it are chosen."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rpsg.errors import ModelError
-from rpsg.methods.dp_steps import ANOTHER_WRITER, ask, label_of, paid, tell_spent
+from rpsg.methods.dp_steps import ANOTHER_WRITER, ask, label_of, paid, report_spent
 from rpsg.records import Document
 from rpsg.stages.annotate import codes_of, fits_none
 from rpsg.stages.choose import Block, Objective, choose
@@ -41,10 +41,10 @@ if TYPE_CHECKING:
 
     Codes = npt.NDArray[np.int64]
 
-#: What the covariance weighs beside the mean at diversity 1. With less of it the choice reaches for texts on
-#: the edge, with more it keeps to the middle (``benchmarks/people.py``).
+#: The weight of the covariance relative to the mean at diversity 1. With less the choice prefers outlying
+#: texts, with more central ones (``benchmarks/people.py``).
 WEIGHT_OF_SPREAD = 16.0
-#: What shares of an attribute's values, and roots of the shares of words, weigh beside the mean.
+#: The same for the shares of an attribute's values, and for roots of the shares of words.
 WEIGHT_OF_SHARES, WEIGHT_OF_WORDS = 0.3, 1.0
 
 
@@ -59,7 +59,7 @@ def choose_by_sketch(
 ) -> Pool:
     """The pool with only those texts that together come nearest to the noisy sketch of the private ones.
 
-    With labels there is a sketch for each, and each has as many places as its noisy share says.
+    With labels there is a sketch for each, and each label gets places in proportion to its noisy share.
     """
     drafts = pool.alive()
     if not drafts:
@@ -103,7 +103,7 @@ def _measure(
     label: str | None,
     labels: int,
 ) -> npt.NDArray[np.int64]:
-    """The noisy sum, shape (labels, dim): asked once, charged before the noise is drawn."""
+    """The noisy sum, shape (labels, dim): one query, charged before the noise is drawn."""
     words = len(features.words)
     what = (
         f"sum of vectors of length {LENGTH}: {features.count} coordinates of the embedding, their products, "
@@ -123,7 +123,7 @@ def _measure(
         return sketch_vectors(*rows, features, without_topic, own, labels)
 
     noisy = job.kernel.release(asked, question)
-    tell_spent(job, asked.stage)
+    report_spent(job, asked.stage)
     return noisy.reshape(labels, features.dim)
 
 
@@ -134,7 +134,7 @@ def _shares_wanted(
     drafts: Sequence[Candidate],
     vectors: npt.NDArray[np.float32],
 ) -> tuple[Block, ...]:
-    """The noisy shares of sentiments and lengths, and what the same public models say of each draft."""
+    """The noisy shares of sentiments and lengths, and each draft's own by the same public models."""
     rows = [Document(c.id, c.text) for c in drafts]
     return tuple(
         Block.of_codes(
@@ -152,7 +152,7 @@ def _codes_of_label(drafts: Sequence[Candidate], label: str | None, values: Sequ
 
 
 def _scored(pool: Pool, drafts: Sequence[Candidate], mine: Codes, objective: Objective) -> Pool:
-    """The pool in which each text has its inner product with the target as a score."""
+    """The pool with each text's inner product with the target as a score."""
     return pool.score(
         "sketch", {drafts[i].id: float(value) for i, value in zip(mine, objective.towards, strict=True)}
     )

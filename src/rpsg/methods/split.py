@@ -1,8 +1,8 @@
 """Split mode: some people give seeds, the others vote. The voters are protected; the donors are not.
 
-People are parted before anything of theirs is used. Candidates come from donors' records alone, as in the
-paper's method; voters are asked through noisy counts alone, as in strict mode. For voters the corpus, and all
-that a model is sent, is differentially private.
+People are split into donors and voters before any of their records is used. Candidates come only from donors'
+records, as in the paper's method; voters only answer queries with noise, as in strict mode. For voters the
+corpus, and all that a model is sent, is differentially private.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import PrivacyError, RunError, VerificationError
 from rpsg.methods.base import Method
-from rpsg.methods.budget import split_budget, split_voters
-from rpsg.methods.dp_steps import count_people, label_of, pool_wanted, public_filters, tell_few
+from rpsg.methods.budget import pool_size, split_budget, split_voters
+from rpsg.methods.dp_steps import count_people, label_of, note_few_people, public_filters
 from rpsg.methods.paper_steps import (
     Task,
     agreement_step,
@@ -42,10 +42,10 @@ if TYPE_CHECKING:
 
 
 def synthesize(job: Job) -> Pool:
-    """The pool of all texts written from donors' seeds; the living ones are the synthetic corpus.
+    """The pool of all texts written from donors' seeds; those not dropped are the synthetic corpus.
 
     Raises:
-        InfeasibleError: no donor has a record with words, or the guard left no summary.
+        InfeasibleError: no donor has a record with words, or no summary passed the guard.
         ModelError: the writer gave no text that can be used.
     """
     return withheld(lambda: _synthesize(job))
@@ -54,20 +54,21 @@ def synthesize(job: Job) -> Pool:
 def _synthesize(job: Job) -> Pool:
     pack = job.pack.with_label(job.plan.data.label_values)
 
-    # How many voters there are says what their votes are worth. Counting them costs, so it is seen first that
+    # The number of voters decides how much their votes tell. Counting them is charged, so see first that
     # there are donors.
     usable_rows(job)
     n = count_people(job, split_voters(job.plan)).safe
-    tell_few(job, pack, n)
-    wanted = pool_wanted(job)
+    note_few_people(job, pack, n)
+    wanted = pool_size(job.plan)
 
-    # Donors' records become seeds and are summed up, as in the paper's method.
+    # Donors' records become seeds and are summarised, as in the paper's method.
     seeds = draw_seeds(job, job.plan.paper.seeds or wanted)
     abstracts = some_abstracts(choose_abstracts(job, seeds))
     with_one = [seed for seed in seeds if seed.number in abstracts]
 
-    # The writer makes the candidates; filters that read no voter tidy up.
-    tasks = [Task(i, s, abstracts[s.number]) for i, s in _in_turn(with_one, wanted)]
+    # The writer makes the candidates, from each seed in turn; filters that read no voter drop the bad ones.
+    in_turn = [with_one[i % len(with_one)] for i in range(wanted)]
+    tasks = [Task(i, seed, abstracts[seed.number]) for i, seed in enumerate(in_turn)]
     pool = some_texts(rewrite(job, "first", "first rewrite", tasks))
     pool = filters_step(job, pack, pool, "public filters")
 
@@ -89,14 +90,14 @@ def filters_step(job: Job, pack: Pack, pool: Pool, stage: str) -> Pool:
         job.progress.start(stage)
         return made_of(public_filters(job, pack, pool), len(pool.alive()), pool)
 
-    return pool_of(seeding(job).shelf.stage(stage, make))
+    return pool_of(seeding(job).checkpoints.stage(stage, make))
 
 
 def votes_step(job: Job, pack: Pack, pool: Pool, round_number: int) -> Pool:
     """The pool with the texts that the noisy votes keep.
 
-    Only what follows from the noisy votes stands on the shelf. The votes themselves are the kernel's, in a
-    run that goes on as well: it draws them once and gives them again from its evidence.
+    The checkpoint holds only what follows from the noisy votes. The votes come from the kernel, also in a
+    resumed run: it draws them once, and then returns them from its evidence.
     """
     scored, voted = vote(job, pack, lambda: label_traits(job, pack), pool, round_number)
 
@@ -105,16 +106,11 @@ def votes_step(job: Job, pack: Pack, pool: Pool, round_number: int) -> Pool:
         return made_of(kept, len(voted), scored)
 
     stage = f"votes {round_number}" if round_number else "votes"
-    return pool_of(seeding(job).shelf.stage(stage, make))
-
-
-def _in_turn(seeds: list[Seed], count: int) -> list[tuple[int, Seed]]:
-    """``count`` places, given to the seeds in turn."""
-    return [(i, seeds[i % len(seeds)]) for i in range(count)]
+    return pool_of(seeding(job).checkpoints.stage(stage, make))
 
 
 def _rewritten(job: Job, seeds: list[Seed], pool: Pool, wanted: int, round_number: int) -> Pool:
-    """The pool with rewrites of its winners, in turn, until there are as many as at first."""
+    """The pool with rewrites of its winners, in turn, until ``wanted`` texts are in it again."""
     by_number = {seed.number: seed for seed in seeds}
     winners, first = pool.alive(), len(pool)
     missing = max(0, wanted - len(winners))
@@ -125,33 +121,33 @@ def _rewritten(job: Job, seeds: list[Seed], pool: Pool, wanted: int, round_numbe
 
 
 def _seed_of(candidate: Candidate) -> int:
-    """The number of its seed, which every candidate of these methods has as its parent."""
+    """The number of its seed, which is the parent of every candidate of these methods."""
     if candidate.parent is None:
         raise RunError("A text has lost its seed.", hint="This is a bug; please report it.")
     return candidate.parent
 
 
-def retell(job: Job, told: ReplayKernel, rows: int) -> None:
-    """Ask again what a run asked its voters, of a release's evidence; ``rows`` texts are in the release.
+def retell(job: Job, kernel: ReplayKernel, rows: int) -> None:
+    """Repeat the queries of a run to its voters, given the evidence of a release with ``rows`` texts.
 
     Raises:
-        VerificationError: more candidates stood than the plan has, or more texts are left than votes choose.
+        VerificationError: there were more candidates than the plan has, or more texts than votes choose.
     """
     count_people(job, split_voters(job.plan))
-    wanted, last = pool_wanted(job), job.plan.method.rounds - 1
+    wanted, last = pool_size(job.plan), job.plan.method.rounds - 1
     for round_number in range(last + 1):
-        standing = told.next_cells
-        told.release(ask_votes(job, round_number, standing), _nobody_votes)
-        if standing > wanted or (round_number == last and rows > places(job, standing, last)):
+        candidates = kernel.next_cells
+        kernel.release(ask_votes(job, round_number, candidates), _no_voters)
+        if candidates > wanted or (round_number == last and rows > places(job, candidates, last)):
             raise VerificationError("The release has more texts than the votes of this plan can choose.")
 
 
-def _nobody_votes() -> Private[Any]:
+def _no_voters() -> Private[Any]:
     raise PrivacyError("A release has no voters to ask.")
 
 
 def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:
-    """Who gives seeds and who votes, what a declared number of people means, and where figures come from."""
+    """Who gives seeds and who votes, what a declared number of people means, and where figures are from."""
     drawn = f"A secret draw makes {100 * plan.split.donors:g} of a hundred people donors"
     line = "The list of donors says who gives seeds" if plan.split.donor_list else drawn
     voters = split_voters(plan)
@@ -172,7 +168,7 @@ METHOD = Method(
     synthesize=synthesize,
     budget=split_budget,
     sections=frozenset({"paper", "split"}),
-    #: Split mode lacks some steps of the paper, as it ends with votes.
+    #: Split mode ends with votes, in place of some steps of the paper.
     untold=frozenset(
         {
             "data.passage_words",

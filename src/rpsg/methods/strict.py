@@ -1,7 +1,7 @@
 """Strict mode: an end-to-end differentially private synthetic corpus.
 
-No private text enters a prompt. Private data is read by four mechanisms at most, each through the kernel,
-which writes the ledger before it draws the noise; everything else sees only what they released.
+No private text enters a prompt. Private data is read only by mechanisms of the kernel, which writes the
+ledger before it draws the noise; everything else sees only the noisy answers.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from rpsg.methods.base import Method
-from rpsg.methods.budget import strict_budget
+from rpsg.methods.budget import pool_size, strict_budget
 from rpsg.methods.dp_steps import (
     count_people,
     draw_cards,
     expand,
     feasible,
     find_labels,
-    pool_wanted,
     public_filters,
     release_cards,
     release_keyphrases,
@@ -36,10 +35,10 @@ if TYPE_CHECKING:
 
 
 def synthesize(job: Job) -> Pool:
-    """The pool of all texts that were written; the living ones are the synthetic corpus."""
+    """The pool of all texts that were written; those not dropped are the synthetic corpus."""
     plan, tools, progress = job.plan, job.tools, job.progress
 
-    # Before a private text is read and anything is spent: does the writer write?
+    # Before a private text is read and anything is spent: does the writer give usable texts?
     try_writer(job)
 
     # How many people there are, and which labels: from declarations, or with noise.
@@ -52,19 +51,19 @@ def synthesize(job: Job) -> Pool:
     traits = cache(lambda: annotate(job.people, pack, landmarks, tools.sentiment))
     model = release_cards(job, pack, traits, people.safe)
     phrases = release_keyphrases(job, pack, traits)
-    cards = draw_cards(job, pack, model, phrases, pool_wanted(job))
+    cards = draw_cards(job, pack, model, phrases, pool_size(plan))
 
-    # The LLM writes one text from each card; filters that read only public text tidy up.
+    # The LLM writes one text from each card; filters that read only public text drop the bad ones.
     pool = write_candidates(cards, pack, plan, tools.writer, progress)
     pool = public_filters(job, pack, pool)
 
-    # The private texts are asked once more: which of these texts are together most like them?
+    # One more query to the private texts: which of these texts are together most like them?
     if plan.method.select == "votes":
         pool = choose_by_votes(job, pack, traits, pool)
     else:
         pool = choose_by_sketch(job, pack, landmarks, traits, model, people, pool)
 
-    # Where more texts are wanted than were usable, variants of the chosen ones fill the places.
+    # Where too few texts were usable, variants of the chosen ones fill up the corpus.
     return scrub(expand(job, pack, pool))
 
 

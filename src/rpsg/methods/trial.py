@@ -1,7 +1,7 @@
 """The writer is tried on a few public prompts before a private file is opened and before anything is charged.
 
-The prompts go the whole public way: cards of the pack (or its invented examples) -> prompt -> writer ->
-cleaning -> filters. Nothing in them is private in any method, so what comes back may be shown.
+The trial runs all public steps: cards of the pack (or its invented examples) -> prompt -> writer -> cleaning
+-> filters. Nothing in it is private in any method, so the replies may be shown.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 TEXTS, LEAST = 8, 2
 NO_FORM = "no summary in the form that was asked for"
 _FIRST_WORDS, _LONGEST_REASON = 100, 300
-#: No secret: it marks invented examples, as the key of a run marks private records.
+#: Not secret: it marks invented examples, as the key of a run marks private records.
 _MARK_KEY = b"rpsg-trial"
 _HINTS = {
     "refused politely": "Take another --writer, or say with --about and [corpus] domain what the texts are "
@@ -49,8 +49,8 @@ _HINTS = {
     "talks about its task": "It is too weak for these prompts: take another --writer.",
     "cut in the middle": "Its texts do not end. Take another --writer, or a larger [models] context.",
     "repeats itself": "Take another --writer, or a higher [generation] temperature.",
-    "near-duplicate": "It always says the same: take another --writer, or a higher [generation] temperature.",
-    REPEATS: 'It says its prompt over. Take another --writer, or [models] form = "text" for a local one.',
+    "near-duplicate": "It always writes the same: take another --writer, or raise [generation] temperature.",
+    REPEATS: 'It repeats its prompt. Take another --writer, or [models] form = "text" for a local one.',
     "copies an example": "Set [generation] examples = 0, or take another --writer.",
     "cut while thinking": "It thinks longer than a text may be: switch that off, or take another model.",
     NO_FORM: 'Take another --writer, or a summariser of this machine with [paper] abstracter = "summariser".',
@@ -59,14 +59,14 @@ _HINTS = {
 
 @dataclass
 class Trial:
-    """What became of the trial texts: how many are usable, why the others are not, and what was said."""
+    """The outcome of the trial: how many texts are usable, why the others are not, and what was replied."""
 
     usable: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     said: dict[str, str] = field(default_factory=dict)
 
     def add(self, pool: Pool, replies: Sequence[Reply]) -> None:
-        """Count what became of the texts of ``pool``, each made from the reply beside it."""
+        """Count the usable texts of ``pool`` and the others by reason; each text was made from its reply."""
         for candidate, reply in zip(pool, replies, strict=True):
             if candidate.dropped is None:
                 self.usable += 1
@@ -83,7 +83,7 @@ class Trial:
 
 
 def require_writer(job: Job, *, from_examples: bool) -> None:
-    """Nothing, when the writer gives usable texts to the public prompts; a note when it gives few.
+    """Check that the writer gives usable texts for public prompts; a note says so when some are not.
 
     ``from_examples``: the method rewrites records, so the invented examples of the pack are rewritten here.
 
@@ -91,9 +91,9 @@ def require_writer(job: Job, *, from_examples: bool) -> None:
         ModelError: fewer than ``LEAST`` of ``TEXTS`` can be used. It says why, and what to change.
     """
     job.progress.start(TRIAL, TEXTS)
-    told = Trial()
+    trial = Trial()
     if from_examples and job.pack.examples:
-        _try_rewrites(job, told)
+        _try_rewrites(job, trial)
     else:
         pack = job.pack.with_label(job.plan.data.label_values)
         cards = _cards(job, pack)
@@ -102,25 +102,25 @@ def require_writer(job: Job, *, from_examples: bool) -> None:
         pool = Pool(
             tuple(candidate_of(i, cards[i], reply, None, asked[i]) for i, reply in enumerate(replies))
         )
-        told.add(kept_by_filters(job, pack, pool), replies)
+        trial.add(kept_by_filters(job, pack, pool), replies)
     name = job.tools.writer.name
-    if told.usable < LEAST:
-        raise _useless(name, told)
-    if told.reasons:
+    if trial.usable < LEAST:
+        raise _useless(name, trial)
+    if trial.reasons:
         job.progress.note(
-            f"The writer {name} was tried on {TEXTS} public prompts, and {told.usable} of its texts can be "
-            f"used. The others: {told.in_words()}."
+            f"The writer {name} was tried on {TEXTS} public prompts, and {trial.usable} of its texts can be "
+            f"used. The others: {trial.in_words()}."
         )
 
 
 def require_readers(job: Job) -> None:
-    """See that the models which will read private texts can read public ones: the pack's own words.
+    """Check the models that will read private texts on public ones: those of the pack.
 
-    On a private text they may fail without a word, because an error would tell of that text. So one that is
-    broken altogether has to be found here.
+    On private text they fail silently, because an error would reveal something about it. So a broken model
+    has to be found here.
 
     Raises:
-        ModelError: the embedder or the sentiment classifier fails, or rows are not of unit length.
+        ModelError: the embedder or the sentiment classifier fails, or no row has unit length.
     """
     texts = [example.text for example in job.pack.examples] or [job.pack.about]
     model: Named = job.tools.embedder
@@ -138,22 +138,22 @@ def require_readers(job: Job) -> None:
         ) from error
     if not np.any(on_lattice(vectors)):
         raise ModelError(
-            f"The embedder {job.tools.embedder.name} gives no rows of unit length, and others are of no use.",
+            f"The embedder {job.tools.embedder.name} gives no rows of unit length, which are needed.",
             hint="Have it divide each row by its length, or choose another with --embedder.",
         )
 
 
 def try_writer(job: Job) -> None:
-    """Ask the public prompts of ``require_writer``: the first line of a story whose replies are released.
+    """Ask the public prompts of ``require_writer``: the first step of a method whose replies are released.
 
-    In a run their replies are there already; a replay finds them among the replies of the release.
+    In a run their replies are in the cache already; a replay finds them among the replies of the release.
     """
     pack = job.pack.with_label(job.plan.data.label_values)
     job.tools.writer.write(_requests(job, pack, _cards(job, pack)))
 
 
 def texts_of_examples(plan: Plan, pack: Pack) -> int:
-    """How many requests the trial takes that rewrites the examples of the pack."""
+    """How many requests a trial takes that rewrites the examples of the pack."""
     summed_up = bool(pack.examples) and plan.paper.abstracter == "writer"
     return 2 * TEXTS if summed_up else TEXTS
 
@@ -173,13 +173,13 @@ def _write(job: Job, requests: Sequence[Request]) -> list[Reply]:
     )
 
 
-def _try_rewrites(job: Job, told: Trial) -> None:
-    """Sum up the pack's invented examples and rewrite the summaries, as records are."""
+def _try_rewrites(job: Job, trial: Trial) -> None:
+    """Summarise the pack's invented examples and rewrite the summaries, as is done with records."""
     seeds = [_seed(job, i) for i in range(TEXTS)]
     sources = [seed.text for seed in seeds]
     if job.plan.paper.abstracter == "writer":
         passes = Passes(most=job.plan.paper.max_tokens, least=job.plan.paper.min_tokens)
-        marks = [delimiter(_MARK_KEY, seed.number, False) for seed in seeds]  # noqa: FBT003  # its face
+        marks = [delimiter(_MARK_KEY, seed.number, False) for seed in seeds]  # noqa: FBT003  # its signature
         asked = [
             abstract_request(job.pack, job.plan, passes, seed, mark, 0, second=False)
             for seed, mark in zip(seeds, marks, strict=True)
@@ -187,7 +187,8 @@ def _try_rewrites(job: Job, told: Trial) -> None:
         replies = _write(job, asked)
         sources = [text for text in map(parsed, replies) if text]
         if not sources:
-            told.add(Pool(tuple(_unsummed(seed) for seed in seeds)), replies)
+            lost = (Candidate(s.number, "", Card({}), dropped=Drop(TRIAL, NO_FORM)) for s in seeds)
+            trial.add(Pool(tuple(lost)), replies)
             return
     sources = [sources[i % len(sources)] for i in range(TEXTS)]
     replies = _write(
@@ -197,17 +198,13 @@ def _try_rewrites(job: Job, told: Trial) -> None:
             for text, seed in zip(sources, seeds, strict=True)
         ],
     )
-    told.add(kept_by_filters(job, job.pack, Pool(tuple(map(_rewritten, seeds, replies)))), replies)
+    trial.add(kept_by_filters(job, job.pack, Pool(tuple(map(_rewritten, seeds, replies)))), replies)
 
 
 def _seed(job: Job, number: int) -> Seed:
     example = job.pack.examples[number % len(job.pack.examples)]
     words = max(1, round(job.plan.paper.length * len(example.text.split())))
     return Seed(number, example.text, example.card.get("sentiment", ""), words)
-
-
-def _unsummed(seed: Seed) -> Candidate:
-    return Candidate(seed.number, "", Card({}), dropped=Drop(TRIAL, NO_FORM))
 
 
 def _rewritten(seed: Seed, reply: Reply) -> Candidate:
@@ -217,18 +214,18 @@ def _rewritten(seed: Seed, reply: Reply) -> Candidate:
 
 
 def _first_words(text: str, most: int = _FIRST_WORDS) -> str:
-    """The beginning of a text on one line, without what could steer a terminal."""
+    """The beginning of a text on one line, without control characters."""
     line = " ".join(printable(text).split())
     return line if len(line) <= most else f"{line[:most].rstrip()} ..."
 
 
-def _useless(name: str, told: Trial) -> ModelError:
-    reason = told.reasons.most_common(1)[0][0]
-    shown = next((words for words in told.said.values() if words), "")
+def _useless(name: str, trial: Trial) -> ModelError:
+    reason = trial.reasons.most_common(1)[0][0]
+    shown = next((words for words in trial.said.values() if words), "")
     begins = f' One reply begins: "{shown}"' if shown else ""
-    usable = f"{told.usable} usable text" if told.usable == 1 else "no usable text"
+    usable = "1 usable text" if trial.usable else "no usable text"
     return ModelError(
-        f"The writer {name} was tried on {TEXTS} public prompts and gave {usable} ({told.in_words()})."
+        f"The writer {name} was tried on {TEXTS} public prompts and gave {usable} ({trial.in_words()})."
         f"{begins} This was found before anything private was read.",
         hint=f"{_HINTS.get(reason, 'Try it with: rpsg doctor; or take another --writer.')} "
         "The changed command may use the same -o.",

@@ -1,6 +1,7 @@
 """Choosing by votes: each private record votes for the nearest texts, and noisy counts decide which stay.
 
-The other way, for comparison and for methods of that family; by default a sketch decides (``sketching.py``).
+Split mode chooses like this. Strict mode does on request: by default it chooses by a sketch
+(``sketching.py``).
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ import numpy as np
 
 from rpsg.errors import ModelError
 from rpsg.methods.budget import votes_stage
-from rpsg.methods.dp_steps import ANOTHER_WRITER, ask, label_of, public_filters, tell_spent
+from rpsg.methods.dp_steps import ANOTHER_WRITER, ask, label_of, public_filters, report_spent
 from rpsg.stages.candidates import write_variants
-from rpsg.stages.votes import select, vote_ballots
+from rpsg.stages.votes import select, vote_row_cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def choose_by_votes(job: Job, pack: Pack, traits: Callable[[], Private[Traits]], pool: Pool) -> Pool:
-    """The pool with only the texts that the votes chose, in as many rounds as the plan pays for."""
+    """The pool with only the texts that the votes chose, after the plan's number of rounds."""
     wanted = len(pool)
     for round_number in range(job.plan.method.rounds):
         if round_number > 0:
@@ -39,61 +40,61 @@ def choose_by_votes(job: Job, pack: Pack, traits: Callable[[], Private[Traits]],
     return pool
 
 
-def ask_votes(job: Job, round_number: int, standing: int) -> Query:
-    """The query of a vote for ``standing`` candidates."""
+def ask_votes(job: Job, round_number: int, candidates: int) -> Query:
+    """The query of a vote among ``candidates`` texts."""
     what = f"votes for the {job.plan.method.votes_per_record} nearest candidates"
-    return ask(job, votes_stage(job.plan, round_number), what, standing)
+    return ask(job, votes_stage(job.plan, round_number), what, candidates)
 
 
 def vote(
     job: Job, pack: Pack, traits: Callable[[], Private[Traits]], pool: Pool, round_number: int
 ) -> tuple[Pool, Sequence[Candidate]]:
-    """The pool with noisy votes as scores, and the candidates that stood."""
-    method, standing = job.plan.method, pool.alive()
-    if not standing:
+    """The pool with noisy votes as scores, and the candidates of the vote."""
+    method, candidates = job.plan.method, pool.alive()
+    if not candidates:
         raise ModelError(
             "No text that was written can be used, so there is nothing to vote for.",
             hint=ANOTHER_WRITER,
         )
-    asked = ask_votes(job, round_number, len(standing))
-    vectors = job.tools.embedder.embed([c.text for c in standing])
+    asked = ask_votes(job, round_number, len(candidates))
+    vectors = job.tools.embedder.embed([c.text for c in candidates])
     labelled = label_of(pack) is not None
 
-    def ballots() -> Private[RowCells]:
+    def row_cells() -> Private[RowCells]:
         job.progress.start("voting")
-        return vote_ballots(
+        return vote_row_cells(
             job.people.embeddings,
             job.people.units,
             vectors,
             votes=method.votes_per_record,
             hub_correction=method.hub_correction,
             labels=traits().map(lambda values: values["label"]) if labelled else None,
-            candidate_labels=label_codes(pack, standing) if labelled else None,
+            candidate_labels=label_codes(pack, candidates) if labelled else None,
         )
 
-    noisy = job.kernel.release(asked, ballots)
-    tell_spent(job, asked.stage)
-    pool = pool.score("votes", {c.id: float(v) for c, v in zip(standing, noisy, strict=True)})
-    stood = {c.id for c in standing}
-    return pool, [c for c in pool if c.id in stood]
+    noisy = job.kernel.release(asked, row_cells)
+    report_spent(job, asked.stage)
+    pool = pool.score("votes", {c.id: float(v) for c, v in zip(candidates, noisy, strict=True)})
+    voted = {c.id for c in candidates}
+    return pool, [c for c in pool if c.id in voted]
 
 
 def label_codes(pack: Pack, candidates: Sequence[Candidate]) -> Codes:
-    """The label of each candidate, by its place in the pack."""
+    """The label of each candidate, as its index in the pack."""
     values = pack.attribute("label").values
     return np.array([values.index(c.card.values["label"]) for c in candidates], np.int64)
 
 
 def label_traits(job: Job, pack: Pack) -> Private[Traits]:
-    """The label of each voter's row, by its place in the pack."""
+    """The label of each voter's row, as its index in the pack."""
     values = {value: i for i, value in enumerate(pack.attribute("label").values)}
     return job.people.rows.map(
         lambda rows: {"label": np.array([values.get(row.label or "", -1) for row in rows], np.int64)}
     )
 
 
-def places(job: Job, standing: int, round_number: int) -> int:
-    """How many the votes choose: what is wanted, but never more than half of those that stand."""
+def places(job: Job, candidates: int, round_number: int) -> int:
+    """How many texts the votes choose: what is wanted, but never more than half of the candidates."""
     last = round_number == job.plan.method.rounds - 1
-    wanted = job.plan.corpus.size if last else standing // 2
-    return max(1, min(wanted, standing // 2))
+    wanted = job.plan.corpus.size if last else candidates // 2
+    return max(1, min(wanted, candidates // 2))

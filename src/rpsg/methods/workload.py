@@ -1,4 +1,4 @@
-"""How much a run will ask of its writer, before it asks: requests and tokens, guessed from public numbers."""
+"""How many requests and tokens a run will take, estimated from public numbers before anything is asked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 CHARACTERS_A_TOKEN = 4.2
 WORDS_TO_TOKENS = 1.35
 SAMPLE = 200
-#: As real runs had it: half of the seeds need a second pass, and every second text a second attempt.
+#: Observed in real runs: half of the seeds need a second pass, and every second text a second attempt.
 UNSURE, ATTEMPTS = 0.5, 1.5
 SUMMARY_WORDS = 75
 
@@ -31,15 +31,15 @@ SUMMARY_WORDS = 75
 
 
 def strict_workload(plan: Plan, pack: Pack) -> Workload:
-    """What the trial and the candidates of strict mode take."""
+    """The requests of the trial and the candidates of strict mode."""
     return card_workload(plan, pack, pool_size(plan))
 
 
 def card_workload(plan: Plan, pack: Pack, candidates: int) -> Workload:
-    """What the trial and the candidates take, estimated from requests of cards that are drawn evenly."""
+    """The requests of the trial and the candidates, estimated from cards that are drawn uniformly."""
     cards = CardModel.uniform(pack).draw(min(candidates, SAMPLE), stream(plan.generation.seed, "preview"))
     requests = [candidate_request(pack, plan, card, i) for i, card in enumerate(cards)]
-    written = candidates + TEXTS  # those of the trial are like them
+    written = candidates + TEXTS  # the requests of the trial are alike
     share = written / max(len(requests), 1)
     last = sum(len(request.messages[-1].content) for request in requests) * share
     shared = sum({request.messages[:-1]: _shared_length(request) for request in requests}.values())
@@ -63,22 +63,22 @@ def _shared_length(request: Request) -> int:
     return sum(len(message.content) for message in request.messages[:-1])
 
 
-# -- texts from private seeds: no record is read, a typical one stands in ----------------------------------
+# -- texts from private seeds: no record is read, so a typical one is assumed -----------------------------
 
 
 def paper_workload(plan: Plan, pack: Pack) -> Workload:
-    """A guess at what the method paper takes, with two rewrites of each text."""
+    """An estimate for the method paper, with two rewrites of each text."""
     return _seed_workload(plan, pack, seeds_wanted(plan), seeds_wanted(plan), rewrites=2)
 
 
 def split_workload(plan: Plan, pack: Pack) -> Workload:
-    """A guess at what split mode takes, with one rewrite of each candidate."""
+    """An estimate for split mode, with one rewrite of each candidate."""
     candidates = pool_size(plan)
     return _seed_workload(plan, pack, plan.paper.seeds or candidates, candidates, rewrites=1)
 
 
 def _seed_workload(plan: Plan, pack: Pack, seeds: int, texts: int, rewrites: int) -> Workload:
-    """At most ``most_requests`` requests; tokens of private records have no public bound."""
+    """Tokens have no bound here, because those of private records have no public one."""
     paper, words = plan.paper, typical_words(pack)
     typical = Seed(0, "word " * words, "positive", max(1, round(paper.length * words)))
     passes = Passes(paper.candidates, paper.min_tokens, paper.max_tokens)
@@ -112,7 +112,7 @@ def _tokens(request: Request) -> float:
 
 
 def typical_words(pack: Pack) -> int:
-    """Words of a record, as the pack expects them."""
+    """The number of words of a record that the pack expects."""
     lengths = [words for attribute in pack.attributes for words in attribute.words]
     return round(sum(lengths) / len(lengths)) if lengths else DEFAULT_WORDS
 
@@ -124,7 +124,7 @@ def paper_explained(plan: Plan, pack: Pack) -> tuple[str, ...]:
 
 
 def split_explained(plan: Plan, pack: Pack) -> tuple[str, ...]:
-    """Sentences for ``rpsg plan`` about split mode: where the figures come from."""
+    """Sentences for ``rpsg plan`` about split mode."""
     work = split_workload(plan, pack)
     return (_guessed(plan, pack, work, plan.paper.seeds or work.candidates, "once"),)
 

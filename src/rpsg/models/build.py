@@ -1,6 +1,6 @@
-"""The models that can be named, and how each is built. The registry reads the tables.
+"""The names of the models, and how each is built. The registry reads the tables.
 
-Nothing heavy is imported before a model is built: ``rpsg list`` reads the tables, and must answer at once.
+No large package is imported before a model is built, because ``rpsg list`` reads the tables too.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def llamacpp(
 ) -> LlamaCppWriter:
     """A GGUF file, by catalogue name, hub id or path, run by llama.cpp in this process.
 
-    ``form`` is "auto" for what the catalogue found to be best, else for what suits the weights.
+    With ``form`` "auto" the catalogue's setting is used, if it has one, else one that suits the weights.
     """
     from rpsg.models.llamacpp.writer import LlamaCppWriter
 
@@ -119,7 +119,7 @@ def server_embedder(name: str, server: Server | None) -> ServerEmbedder:
 
 
 def _on_server(name: str) -> tuple[Kind, str]:
-    """The kind of server, and its own name of the model; UsageError when no model is named."""
+    """The kind of server and its name for the model; UsageError when no model is named."""
     kind, _, model = name.partition(":")
     if not model or model in {"MODEL", "DEPLOYMENT"}:
         raise UsageError(
@@ -137,7 +137,7 @@ def minilm(name: str, *, threads: int | None) -> OnnxEmbedder:
 
 
 def int8(name: str, *, threads: int | None) -> Int8Embedder:
-    """``int8``: the default embedder's own weights; ``int8:FOLDER``: those of another BERT."""
+    """``int8``: the default embedder's original weights; ``int8:FOLDER``: those of another BERT."""
     from rpsg.models.onnx.int8 import Int8Embedder
 
     return Int8Embedder(_after_colon(name) or locate(INT8_ASSET), threads=threads)
@@ -163,7 +163,7 @@ def gguf_embedder(name: str, *, threads: int | None) -> GgufEmbedder:
 
 
 def sentence_transformers(name: str, *, threads: int | None) -> SentenceTransformersEmbedder:
-    """``st:NAME``: a folder, or a repository of a hub that is on this disk."""
+    """``st:NAME``: a folder, or a repository in the local hub cache."""
     from rpsg.models.transformers.embedder import (
         SentenceTransformersEmbedder,
     )
@@ -174,7 +174,7 @@ def sentence_transformers(name: str, *, threads: int | None) -> SentenceTransfor
 def transformers_writer(
     name: str, *, slots: int | None, threads: int | None, context: int | None, form: Form = "auto"
 ) -> TransformersWriter:
-    """``transformers:NAME``: a folder, a GGUF file, or a repository of a hub that is on this disk."""
+    """``transformers:NAME``: a folder, a GGUF file, or a repository in the local hub cache."""
     from rpsg.models.transformers.writer import TransformersWriter
 
     return TransformersWriter(_after_colon(name), slots, threads, context, form=form)
@@ -193,7 +193,7 @@ def transformers_sentiment(
     *,
     threads: int | None,
 ) -> TransformersSentiment:
-    """``transformers:NAME``: a folder, or a repository of a hub that is on this disk."""
+    """``transformers:NAME``: a folder, or a repository in the local hub cache."""
     from rpsg.models.transformers.classifier import TransformersSentiment
 
     return TransformersSentiment(_after_colon(name), threads=threads)
@@ -210,7 +210,7 @@ def _after_colon(name: str) -> str:
 
 
 def sentiment(embedder: Embedder, name: str = "sentiment", **_: int | None) -> Classifier:  # noqa: ARG001  # there is one
-    """The trained probe if it was trained on this embedder, else the nearest of three descriptions."""
+    """The probe if it was trained on this embedder, else the nearest of three descriptions."""
     from rpsg.models.sentiment import EmbeddingSentiment, NearestSentiment
 
     return EmbeddingSentiment() if EmbeddingSentiment.fits(embedder) else NearestSentiment(embedder)

@@ -1,11 +1,11 @@
-"""The weights and the public data that travel as packages, and the models that another's release may name.
+"""The weights and public data that come in packages, and the models that a foreign release may name.
 
-Each file is named by the packages it is made from, the member wanted inside each package, and the SHA-256
-of the finished file. Sizes are in bytes.
+Each file is specified by the packages it is made from, the member of each package, and the SHA-256 of the
+finished file. Sizes are in bytes.
 
-A release of somebody else may name only models whose weights are known here by digest. Any other name leads
-to a place that its author chose: a server, a folder, a repository of a hub, a plug-in. Whoever verifies names
-such a model himself.
+A foreign release may name only models whose weights are known here by digest. Any other name leads to
+something that its author chose: a server, a folder, a repository of a hub, a plug-in. Such models must be
+named by the person who verifies.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["writer", "embedder", "data"]
 Recipe = Literal["as it is", "fine foods", "rated snippets"]
-#: By role. The fakes have no weights; a vocabulary of static vectors is made from the default embedder.
+#: By role. The fakes have no weights; static vectors are made from the default embedder.
 KNOWN = {
     "writer": frozenset({"gemma-3-270m", "qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b", "smollm2-135m", "fake"}),
     "embedder": frozenset({"minilm", "int8", "static", "fake"}),
@@ -35,7 +35,7 @@ _SHOWN = 60
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One package, and the end of the path of the member wanted inside it."""
+    """One package, and the end of the path of the wanted member."""
 
     requirement: str
     member: str
@@ -44,7 +44,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class AssetFile:
-    """One finished file: its parts one after the other, turned by ``recipe`` into what we keep."""
+    """One finished file: its parts concatenated, each converted by ``recipe`` if there is one."""
 
     name: str
     parts: tuple[Part, ...]
@@ -55,10 +55,10 @@ class AssetFile:
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """Something to pull by its name. With one file its place is the file, with several their folder.
+    """Weights or data to pull by name. The result is a file, or a folder where there are several files.
 
-    ``form`` is what a writer should be given where it is not the one that its weights suggest. ``terms`` are
-    what has to be accepted before a pull, in plain words; most licences ask for nothing of the kind.
+    ``form`` is the best prompt form of a writer where the weights suggest another. ``terms`` summarises what
+    must be accepted before a pull; empty for most licences.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Asset:
         return sum(file.size for file in self.files)
 
 
-#: What may be had under Apache-2.0 in the place of a writer whose terms somebody does not want.
+#: A writer under Apache-2.0, for those who do not accept the terms of another.
 FREE_WRITER = "qwen2.5-coder-0.5b"
 
 GEMMA = Asset(
@@ -246,7 +246,7 @@ CATALOGUE: dict[str, Asset] = {
 
 
 def licence_of(writer: str) -> str:
-    """The licence of a writer, by its name in the plan; empty for one that is not in the catalogue."""
+    """The licence of a writer, by its name in the plan; empty if it is not in the catalogue."""
     asset = CATALOGUE.get(writer)
     return asset.licence if asset and asset.kind == "writer" else ""
 
@@ -254,7 +254,7 @@ def licence_of(writer: str) -> str:
 def check_known(
     plan: Plan, roles: Iterable[str], named: Collection[str] = (), plugins: Collection[str] = ()
 ) -> None:
-    """See that the models of a foreign plan may be opened.
+    """Check that the models of a foreign plan may be opened.
 
     Args:
         plan: the plan with the caller's own models in it.
@@ -263,7 +263,7 @@ def check_known(
         plugins: names of models from plug-ins that the caller allows.
 
     Raises:
-        VerificationError: the plan names another model; it says how to name one's own.
+        VerificationError: the plan names another model; the hint says how to name a local one.
     """
     for role in roles:
         name = getattr(plan.models, role)

@@ -1,8 +1,8 @@
 """A request as one document that a base model continues: header, text, blank line, header, text, ...
 
-A model that was never trained on chats does not follow instructions; it continues what it is given. So the
-examples of a request are set out as they would be in a file, and the text that is wanted is the next one.
-The system message is left out, because the examples show what it asks for.
+A model that was not trained on chats does not follow instructions; it continues its input. So the examples of
+a request are laid out as in a file, and the wanted text is the next one. The system message is left out,
+because the examples show what it asks for.
 """
 
 from __future__ import annotations
@@ -14,29 +14,30 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from rpsg.protocols import Request
 
-#: How a writer is given requests: by its chat template, as documents, or as suits its weights.
+#: The form of the prompts: the chat template, documents, or whichever suits the weights.
 Form = Literal["auto", "chat", "text"]
-#: What a name ends with whose weights have a chat template that is not used for documents.
+#: The end of a model's name if its weights have a chat template that is not used for documents.
 MARK = "+text"
 
 _BREAK = "\n\n"
 _BLANK_LINES = re.compile(r"[ \t]*\n\s*")
-# A line of a header begins with its field, such as "Topic:". A sentence is no field.
+# A line of a header begins with a field, such as "Topic:". Longer beginnings are sentences.
 _FIELD = re.compile(r"^[^\n:]{1,30}:", re.MULTILINE)
 
 
 def is_document(request: Request) -> bool:
-    """Whether the request shows examples, or ends with a header that a text follows."""
+    """Whether the request has examples, or ends with the header of a text."""
     shows = any(message.role == "assistant" for message in request.messages)
     return shows or request.messages[-1].content.rstrip().endswith(":")
 
 
 def document_of(request: Request) -> Request:
-    """The request with one message, the prompt, and with the stops that end a text in this form.
+    """The request with one message, the prompt, and with the stop sequences of this form.
 
-    The prompt ends with the words that the text begins with, or with the header: never with a blank, which
-    most tokenizers join to the next word. What two documents share is whole tokens, since a new document
-    begins on a new line. A request that is no document (an instruction) keeps its system message and stops.
+    The prompt ends with the prefilled words of the text, or with the header: never with a space, which most
+    tokenizers join to the next word. The shared prefix of two documents is whole tokens, because each
+    document begins on a new line. A request that is no document (an instruction) keeps its system message
+    and stop sequences.
     """
     first, *_ = request.messages
     if not is_document(request):
@@ -56,9 +57,10 @@ def document_of(request: Request) -> Request:
 
 
 def next_header(request: Request) -> list[str]:
-    """What begins a line of a header: the next one, or one within a text that continues in its form.
+    """Line beginnings that show that a text has ended: the fields of the next header.
 
-    A dialogue may have "Patient:" in its lines, and the header too: what the examples hold is no end.
+    Fields in the examples' texts do not count: a dialogue may have "Patient:" both in the header and in its
+    lines.
     """
     shown = "\n".join(m.content for m in request.messages if m.role == "assistant")
     lines = [f"\n{field}" for field in _FIELD.findall(request.messages[-1].content)]

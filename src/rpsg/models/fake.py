@@ -1,7 +1,7 @@
-"""Models without weights, for tests: yours and ours.
+"""Models without weights, for tests of RPSG and of its users.
 
 They keep the laws of the real ones (``rpsg.testing.laws``): the same request gives the same text, a text's
-row depends on that text alone. What they write is no language.
+row depends on that text alone.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ def _number(*parts: object) -> int:
 
 
 class FakeWriter:
-    """Writes words of the last message and filler, decided by the whole request.
+    """Writes words of the last message and filler, as a function of the whole request.
 
-    ``answer`` replaces that by any function of the request; ``fails`` says which requests end in an error.
-    ``requests`` keeps what was asked, in order.
+    ``answer`` replaces that function; ``fails`` says which requests end in an error. ``requests`` has all
+    requests, in order.
     """
 
     endpoint: Endpoint = "local_model"
@@ -83,7 +83,7 @@ def _words(request: Request) -> str:
 
 
 class FakeEmbedder:
-    """Each word has a fixed random direction; a text is the unit mean of its words."""
+    """Each word has a fixed random vector; a text's row is the unit mean of its words."""
 
     endpoint: Endpoint = "local_model"
 
@@ -106,7 +106,7 @@ class FakeEmbedder:
 
 
 class FakeClassifier:
-    """One of three values, decided by the text."""
+    """One of three values, as a function of the text."""
 
     endpoint: Endpoint = "local_model"
 
@@ -121,7 +121,7 @@ class FakeClassifier:
 
 
 class FakeScorer:
-    """Log-probabilities from how often a word stands in ``public``, with add-one smoothing."""
+    """Log-probabilities from the word frequencies of ``public``, with add-one smoothing."""
 
     endpoint: Endpoint = "local_model"
 
@@ -131,7 +131,7 @@ class FakeScorer:
         self._total = sum(self._counts.values()) + len(self._counts) + 1
 
     def score(self, texts: Sequence[str]) -> list[list[float]]:
-        return [[self._log_probability(w) for w in WORD.findall(text.lower())] for text in texts]
-
-    def _log_probability(self, word: str) -> float:
-        return math.log((self._counts[word] + 1) / self._total)
+        return [
+            [math.log((self._counts[word] + 1) / self._total) for word in WORD.findall(text.lower())]
+            for text in texts
+        ]

@@ -1,7 +1,7 @@
-"""The header of a GGUF file: enough to refuse a damaged one and to foretell the memory it takes.
+"""The header of a GGUF file: enough to refuse a damaged one and to predict its memory use.
 
-Layout (GGUF version 2 and 3, little-endian): magic, version, number of tensors, number of facts; the
-facts as key, type, value; for each tensor name, shape, type, offset; then the aligned tensor data.
+Layout (GGUF version 2 and 3, little-endian): magic, version, number of tensors, number of metadata entries;
+these as key, type, value; for each tensor name, shape, type, offset; then the aligned tensor data.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Fact = int | float | bool | str | list[int] | None
 
 @dataclass(frozen=True, slots=True)
 class GgufHeader:
-    """The facts of a file of weights. Long arrays (the vocabulary) are not kept.
+    """The metadata of a file of weights, without long arrays (the vocabulary).
 
     ``block_types``: the number formats of the tensors inside the layers, in ggml's numbering.
     """
@@ -43,14 +43,14 @@ class GgufHeader:
         return bool(self.facts.get("tokenizer.chat_template"))
 
     def number(self, key: str, default: int) -> int:
-        """A number of this architecture; of a list (one a layer), the largest."""
+        """A metadata number of this architecture; of a list with one for each layer, the largest."""
         value = self.facts.get(f"{self.architecture}.{key}")
         if isinstance(value, list):
             return max(value, default=default)
         return int(value) if isinstance(value, int | float) else default
 
     def cache_bytes_per_token(self, bytes_per_value: float) -> int:
-        """Size of one token's keys and values over all layers, for the cache of one text."""
+        """The size of one token's keys and values over all layers."""
         heads = self.number("attention.head_count", 1)
         width = self.number("embedding_length", 0) // max(heads, 1)
         key = self.number("attention.key_length", width)
@@ -69,10 +69,7 @@ def is_gguf(path: str | Path) -> bool:
 
 
 def read_header(path: str | Path) -> GgufHeader:
-    """The header of the file of weights at ``path``.
-
-    Raises ModelError when there is no file, when it is not GGUF, or when it ends before its data does.
-    """
+    """The header of the GGUF file at ``path``. Raises ModelError if it is missing, truncated or not GGUF."""
     file = Path(path)
     if not file.is_file():
         raise ModelError(

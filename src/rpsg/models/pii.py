@@ -1,12 +1,12 @@
-"""What may point to a person: found by its shape, or by Presidio.
+"""Personal identifiers, found by patterns or by Presidio.
 
-``PatternRecognizer`` finds addresses, numbers and accounts without weights or network. Numbers that carry a
-check (cards, IBANs) count only when the check holds. Names of people have no shape: ``PresidioRecognizer``
-finds them where a spaCy model is given, beside its own patterns with their checks.
+``PatternRecognizer`` finds addresses, numbers and accounts without weights or network. Numbers with check
+digits (cards, IBANs) count only if these are right. Names of people have no pattern: ``PresidioRecognizer``
+finds them if a spaCy model is given, beside its own patterns.
 
-Presidio's own engine fetches a spaCy model when it starts, and a list of internet suffixes when it meets an
-e-mail address. Neither happens here: the model is one that is installed, or blank, and the list is the one
-that its package carries.
+Presidio's default engine downloads a spaCy model when it starts, and a list of internet suffixes at the first
+e-mail address. Neither happens here: the model is an installed one, or blank, and the list is the one in its
+package.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from rpsg.protocols import Endpoint
 
 _LANGUAGE = "en"
-# Presidio's scores: a bare pattern of a telephone number has 0.4; what lies below is a guess.
+# Presidio gives a telephone number by its pattern alone 0.4; lower scores are guesses.
 _THRESHOLD = 0.4
-# Presidio's words for what the recognizer by patterns finds too.
+# Presidio's names of the kinds that the pattern recognizer finds too.
 _KINDS = {
     "EMAIL_ADDRESS": "email",
     "URL": "link",
@@ -56,7 +56,7 @@ def passes_mod_97(text: str) -> bool:
 
 
 def is_address(text: str) -> bool:
-    """Whether it is an address of the internet protocol."""
+    """Whether it is an IP address."""
     try:
         ipaddress.ip_address(text)
     except ValueError:
@@ -70,14 +70,14 @@ def _any(_: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Places that ``pattern`` finds and ``holds`` confirms are of this ``kind``."""
+    """A match of ``pattern`` that ``holds`` confirms is of this ``kind``."""
 
     kind: str
     pattern: re.Pattern[str]
     holds: Callable[[str], bool] = _any
 
 
-#: In order of rank: where two overlap, the one further up is taken.
+#: By priority: of two overlapping matches, that of the earlier shape is taken.
 SHAPES = (
     Shape("email", re.compile(r"(?<![\w.+%-])[\w.+%-]++@[\w-]++(?:\.[\w-]++)++")),
     Shape("link", re.compile(r"\b(?:https?://|www\.)[^\s<>\"]*[^\s<>\".,;:!?)\]]", re.IGNORECASE)),
@@ -128,27 +128,23 @@ class PatternRecognizer:
 
 
 def apart(spans: Iterable[Span]) -> list[Span]:
-    """The spans in order of their start, without those that overlap one named earlier."""
-    kept: list[Span] = []  # always in order, so that each is held against its neighbours alone
+    """The spans by their start, without those that overlap an earlier one of ``spans``."""
+    kept: list[Span] = []  # always sorted, so that each is compared with its neighbours only
     for span in spans:
-        place = bisect_left(kept, span.end, key=_start)
+        place = bisect_left(kept, span.end, key=lambda one: one.start)
         if span.start < span.end and (place == 0 or kept[place - 1].end <= span.start):
             kept.insert(place, span)
     return kept
-
-
-def _start(span: Span) -> int:
-    return span.start
 
 
 class PresidioRecognizer:
     """What Presidio finds in English text with a score of ``threshold`` or more.
 
     model: an installed spaCy package, e.g. en_core_web_sm, that finds names of people and places. Default:
-        none, so only what has a shape is found; ``name`` says which.
+        none, so that only patterns are found; ``name`` includes the model.
 
-    Kinds are Presidio's in small letters ("us_ssn", "person"), but those that ``PatternRecognizer`` knows
-    are called as it calls them. Where two overlap, the one with the higher score is taken. Raises
+    Kinds are Presidio's in lower case ("us_ssn", "person"), except for those of ``PatternRecognizer``, which
+    have the same names as there. Of two overlapping spans, the one with the higher score is taken. Raises
     MissingExtraError without the package, ModelError when the spaCy model is not installed.
     """
 
@@ -180,15 +176,12 @@ class PresidioRecognizer:
     def _spans(self, text: str) -> list[Span]:
         found = self._engine.analyze(text, language=_LANGUAGE, score_threshold=self._threshold)
         best_first = sorted(found, key=lambda hit: (-hit.score, hit.start, -hit.end, hit.entity_type))
-        return apart(Span(hit.start, hit.end, _kind(hit.entity_type)) for hit in best_first)
-
-
-def _kind(entity: str) -> str:
-    return _KINDS.get(entity, entity.lower())
+        kinds = [_KINDS.get(hit.entity_type, hit.entity_type.lower()) for hit in best_first]
+        return apart(Span(hit.start, hit.end, kind) for hit, kind in zip(best_first, kinds, strict=True))
 
 
 def _language(model: str | None) -> tuple[Any, str]:
-    """The spaCy pipeline, and what identifies it."""
+    """The spaCy pipeline, and its name with the version."""
     import spacy  # noqa: PLC0415 - comes with Presidio
 
     if model is None:
@@ -204,7 +197,7 @@ def _language(model: str | None) -> tuple[Any, str]:
 
 
 def _engine(presidio: Any, pipeline: Any) -> Any:
-    """Presidio's analyser around a pipeline that is there already."""
+    """Presidio's analyser with an existing pipeline."""
     from presidio_analyzer.nlp_engine import SpacyNlpEngine  # noqa: PLC0415 - optional package
 
     nlp = SpacyNlpEngine(models=[{"lang_code": _LANGUAGE, "model_name": "given"}])
@@ -219,7 +212,7 @@ def _engine(presidio: Any, pipeline: Any) -> Any:
 
 
 def _email_recognizer() -> Any:
-    """Presidio's own, with the list of suffixes that its package carries."""
+    """Presidio's recognizer of e-mail addresses, with the list of suffixes in its package."""
     import tldextract  # noqa: PLC0415 - comes with Presidio
     from presidio_analyzer.predefined_recognizers import EmailRecognizer  # noqa: PLC0415 - optional package
 

@@ -1,8 +1,8 @@
 """Sentiment from embeddings or from words: no record's sentiment depends on another record.
 
-A small linear probe for the rows of the default embedder, landmarks for those of any other, and VADER
-(Hutto and Gilbert, 2014), which counts words of a lexicon and needs no weights. Each is a function of one
-text, or its row, and of public parameters.
+A linear probe for the rows of the default embedder, nearest descriptions for those of any other, and VADER
+(Hutto and Gilbert, 2014), which uses a lexicon and needs no weights. Each is a function of one text, or its
+row, and of public parameters.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from rpsg.protocols import Embedder, Endpoint
 
 _PROBE = "sentiment-minilm.json"
-# The same weights in whole numbers (the embedder int8): on 500 reviews it says the same of 94 %, and is as
-# often right.
+# The same weights quantised (the embedder int8): on 500 reviews 94 % of the sentiments are equal, with the
+# same accuracy.
 _SAME_WEIGHTS = "04753b297d57"
 VALUES = ("positive", "mixed", "negative")
 _DESCRIPTIONS = {
@@ -45,15 +45,15 @@ _DESCRIPTIONS = {
         "Awful. This made everything worse.",
     ),
 }
-# The authors' own bounds for a text that leans to neither side.
+# The authors' threshold for a neutral text.
 _LEAN = 0.05
 
 
 class EmbeddingSentiment:
-    """Positive, mixed or negative, by a multinomial logistic regression over the default embedder's rows.
+    """Positive, mixed or negative, by a multinomial logistic regression on the default embedder's rows.
 
-    Trained on public human ratings (``benchmarks/train_sentiment.py``); ``facts`` says on what and how well.
-    Only for rows of the embedder it was trained on: ask ``fits`` first.
+    Trained on public human ratings (``benchmarks/train_sentiment.py``); ``facts`` has the data and the
+    accuracy. Only for rows of the embedder it was trained on: check with ``fits`` first.
     """
 
     endpoint: Endpoint = "local_model"
@@ -68,7 +68,7 @@ class EmbeddingSentiment:
 
     @staticmethod
     def fits(embedder: Embedder) -> bool:
-        """Whether the probe was trained on the rows of this embedder, or of its twin in whole numbers."""
+        """Whether the probe was trained on the rows of this embedder, or of the embedder int8."""
         trained_on: str = _probe()[1]["embedder"]
         return embedder.name.rpartition("@")[2] in {trained_on.rpartition("@")[2], _SAME_WEIGHTS}
 
@@ -100,10 +100,10 @@ class EmbeddingSentiment:
 
 
 class NearestClassifier:
-    """The value whose descriptions lie nearest, after taking away what all descriptions have in common.
+    """The value with the nearest descriptions, after subtracting the mean of all descriptions.
 
-    Works with any embedder, without training: less exact than a probe. ``descriptions`` gives each value a
-    few sentences that sound like it.
+    Works with any embedder, without training; less accurate than a probe. ``descriptions`` has a few typical
+    sentences for each value.
     """
 
     endpoint: Endpoint = "local_model"
@@ -148,7 +148,7 @@ def _probe() -> tuple[str, dict[str, Any]]:
 def _scores(
     embeddings: npt.NDArray[np.float32], weights: npt.NDArray[np.float64], bias: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """One score for each row and value. Not a matrix product: its sums depend on the number of rows."""
+    """One score for each row and value. Not by a matrix product, whose sums depend on the number of rows."""
     rows = np.ascontiguousarray(embeddings, dtype=np.float64)
     return np.asarray(np.einsum("rd,vd->rv", rows, weights, optimize=False) + bias)
 
@@ -165,8 +165,8 @@ class VaderSentiment:
     """Positive, mixed or negative by VADER's compound score, from -1 to 1.
 
     ``lean`` and above is positive, ``-lean`` and below negative, between them "mixed" (default 0.05, as its
-    authors advise). English. It calls nearly every long text positive or negative: the probe on embeddings
-    is better where an embedder is at hand. Raises MissingExtraError without vaderSentiment.
+    authors advise). English only. Nearly every long text becomes positive or negative: with the default
+    embedder the probe is better. Raises MissingExtraError without vaderSentiment.
     """
 
     endpoint: Endpoint = "local_model"
@@ -188,7 +188,7 @@ class VaderSentiment:
         return self._name
 
     def classify(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[str]:  # noqa: ARG002  # the protocol's face; this one reads the text
-        """The value of each text; ``embeddings`` are not looked at."""
+        """The value of each text; ``embeddings`` are ignored."""
         return [self._value(text) for text in texts]
 
     def _value(self, text: str) -> str:

@@ -1,19 +1,19 @@
 """Embeddings from a table of word vectors: the unit mean over a text's tokens. For millions of texts.
 
-Several hundred times faster than a transformer and less exact: the order of words does not count. The table
-is read from a folder as model2vec writes it; ``distilled`` makes one from any embedder, once, and keeps it in
-the models folder.
+Several hundred times faster than a transformer and less accurate, because the order of words is ignored. The
+table is read from a folder in the format of model2vec; ``distilled`` makes one from any embedder, once, and
+stores it in the models folder.
 
-After model2vec (Tulkens and van Dongen, 2024): each token of the vocabulary is embedded as a text of its
-own, the rows are centred and turned onto their principal axes, and each is weighed by how rare its token is,
-a / (a + p), the smooth inverse frequency of Arora, Liang and Ma (2017). Vocabularies are sorted by
-frequency, so p is taken from the rank by Zipf's law and no corpus is needed.
+After model2vec (Tulkens and van Dongen, 2024): each token of the vocabulary is embedded as a text, the rows
+are centred and projected onto their principal axes, and each is multiplied by a / (a + p), the smooth inverse
+frequency of Arora, Liang and Ma (2017). Vocabularies are sorted by frequency, so p comes from the rank by
+Zipf's law and no corpus is needed.
 
-Two things differ from model2vec. Vocabularies open with a block of single characters of all scripts: left
-there, they make "the" the 2,000th token and its weight nearly one, so characters beyond ASCII are ranked
-last. And the axes are shrunk by the fourth root of their variance, so that the few along which all tokens
-spread do not decide alone. On food reviews this brought the rank correlation with the cosines of the
-embedder from 0.23 to 0.50, and the shared part of the ten nearest texts from 0.15 to 0.29.
+Two things differ from model2vec. Vocabularies begin with single characters of all scripts, which would make
+"the" the 2,000th token with a weight near one, so characters beyond ASCII are ranked last. And the axes are
+divided by the fourth root of their variance, so that the first few do not dominate. On food reviews this
+raised the rank correlation with the cosines of the embedder from 0.23 to 0.50, and the overlap of the ten
+nearest texts from 0.15 to 0.29.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
     from rpsg.protocols import Embedder, Endpoint, Progress
 
 TABLE, TOKENIZER = "model.safetensors", "tokenizer.json"
-# Texts whose word vectors are held at once: about 25 MB for texts of 100 words.
+# Texts whose word vectors are in memory at once: about 25 MB for texts of 100 words.
 _CHUNK = 256
 DIM = 256
-# The constant a of the weights, and the power of each axis's standard deviation that is divided by.
+# The constant a of the weights, and the power of the standard deviation by which each axis is divided.
 _SMOOTH = 3e-5
 _SHRINK = 0.5
 _BLOCK = 1024
@@ -52,9 +52,9 @@ _VERSION = 1
 class StaticEmbedder:
     """Rows from ``model.safetensors`` and ``tokenizer.json`` in ``folder``.
 
-    The table has a tensor ``embeddings``, one row a token, and as model2vec has it perhaps ``weights``, a
-    factor a token, and ``mapping``, from tokens to rows. Tokens that the tokenizer does not know are left
-    out; a text without any known token is a zero row.
+    The table has a tensor ``embeddings``, one row for each token, and, as in model2vec, optionally
+    ``weights``, one factor for each token, and ``mapping``, from tokens to rows. Unknown tokens are left out;
+    a text without any known token is a zero row.
 
     Raises MissingExtraError without the packages, ModelError when files are missing or damaged.
     """
@@ -98,7 +98,7 @@ class StaticEmbedder:
             return
         ends = np.cumsum([len(ids) for ids in known if len(ids)])
         starts = np.concatenate([[0], ends[:-1]])
-        # Sums each text's rows one after the other: no sum depends on the texts beside it.
+        # Sums each text's rows separately, so no sum depends on the other texts.
         sums = np.add.reduceat(self._vectors[np.concatenate(known)], starts, axis=0, dtype=np.float64)
         norms = np.linalg.norm(sums, axis=1, keepdims=True)
         rows[full] = np.divide(sums, norms, out=np.zeros_like(sums), where=norms > 0)
@@ -125,7 +125,7 @@ def _read_table(file: Path) -> npt.NDArray[np.float32]:
 
 
 def _open_tokenizer(file: Path) -> tuple[Any, int]:
-    """The tokenizer, and the number of the token that stands for what it does not know (-1: none)."""
+    """The tokenizer, and the id of its unknown token (-1: none)."""
     tokenizer = open_tokenizer(file, extra="static", damaged=_damaged)
     unknown = getattr(tokenizer.model, "unk_token", None)
     number = None if unknown is None else tokenizer.token_to_id(unknown)
@@ -135,7 +135,7 @@ def _open_tokenizer(file: Path) -> tuple[Any, int]:
 def _damaged(file: Path) -> ModelError:
     return ModelError(
         f"The static embedder's file {file.name} is damaged.",
-        hint="Delete its folder; --embedder static makes it anew.",
+        hint="Delete its folder; --embedder static makes it again.",
     )
 
 
@@ -182,12 +182,12 @@ def _unreadable(tokenizer: Path) -> ModelError:
 
 
 def _tokens(tokenizer: Path) -> list[str]:
-    """The vocabulary in the order of its numbers, each token as it would be written."""
+    """The vocabulary by token id, each token as it is written in a text."""
     known = open_tokenizer(tokenizer, extra="static", damaged=_unreadable)
     size = known.get_vocab_size(with_added_tokens=True)
     marks = {mark.content for mark in known.get_added_tokens_decoder().values()}
     names = [known.id_to_token(number) or "" for number in range(size)]
-    # Marks of word pieces, word starts and unused places are no part of how a token is written.
+    # Special tokens, and the marks of word pieces and word starts, are not part of a text.
     return ["" if n in marks or n.startswith("[unused") else n.removeprefix("##").strip("▁Ġ") for n in names]
 
 
@@ -206,10 +206,10 @@ def _embedded(embedder: Embedder, tokens: list[str], progress: Progress | None) 
 
 
 def on_principal_axes(rows: npt.NDArray[np.float32], dim: int) -> npt.NDArray[np.float64]:
-    """The rows without their mean, along the ``dim`` directions in which they vary most, each shrunk.
+    """The centred rows along their first ``dim`` principal axes, partly whitened.
 
     Coordinate k is divided by the standard deviation along axis k to the power 0.5. Zero rows, of tokens
-    without a text, stay zero and do not count.
+    without a text, remain zero and are ignored.
     """
     full = rows.any(axis=1)
     centred = rows[full].astype(np.float64)
@@ -223,7 +223,7 @@ def on_principal_axes(rows: npt.NDArray[np.float32], dim: int) -> npt.NDArray[np
 
 
 def ranks(tokens: list[str]) -> npt.NDArray[np.int64]:
-    """The place of each token by frequency, from 0: ASCII characters, then longer tokens, then the rest."""
+    """The frequency rank of each token, from 0: ASCII characters, then longer tokens, then the rest."""
 
     def group(token: str) -> int:
         return 1 if len(token) > 1 else 0 if len(token) == 1 and token.isascii() else 2
@@ -235,7 +235,7 @@ def ranks(tokens: list[str]) -> npt.NDArray[np.int64]:
 
 
 def weighed(rows: npt.NDArray[np.float64], places: npt.NDArray[np.int64]) -> npt.NDArray[np.float16]:
-    """Each row times a / (a + p), p being the share of its place by Zipf's law."""
+    """Each row times a / (a + p), where p is the relative frequency of its rank by Zipf's law."""
     shares = 1 / (places + 2)
     shares /= shares.sum()
     return (rows * (_SMOOTH / (_SMOOTH + shares))[:, None]).astype(np.float16)

@@ -1,4 +1,4 @@
-"""What a reasoning model thinks aloud before it answers, in the marks that the families of models use."""
+"""Cuts the reasoning before an answer, by the tags of the families of reasoning models."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _THINKING = re.compile(
 
 
 def without_thoughts(text: str) -> str | None:
-    """The text without its thoughts; None if a thought is never closed."""
+    """The text without its reasoning; None if a reasoning tag is never closed."""
     spoken, closed = split_thoughts(text)
     return spoken if closed else None
 
 
 def split_thoughts(text: str) -> tuple[str, bool]:
-    """The text without its thoughts, and whether every thought is closed.
+    """The text without its reasoning, and whether every tag is closed.
 
-    A chat template may open the first thought itself, in the prompt: what stands before a closing mark
-    without an opening one is a thought as well.
+    A chat template may open the first tag in the prompt, so text before a closing tag without an opening one
+    is reasoning as well.
     """
     kept: list[str] = []
     last, thinking = 0, False

@@ -1,6 +1,6 @@
-"""Which rows of a private file a run would leave out, for the operator alone: an internal reading.
+"""Which rows of a private file a run would leave out, for the operator only.
 
-It opens the box without a mechanism, so what comes out of it is as private as the rows.
+Private data is opened without a mechanism, so the result is as private as the rows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def check(plan: Plan) -> Reading:
-    """The rows of the plan's data as a run reads them, with every one that it cannot use.
+    """The rows of the plan's data as a run reads them, and those that it cannot use.
 
     Raises:
         DataError: the file cannot be read at all.

@@ -1,6 +1,6 @@
-"""What runs cost: the table of prices, a file that users edit, and the bill of a run by it.
+"""What runs cost: the price table, a file that users edit, and the bill of a run.
 
-RPSG ships a table without prices of providers: they change, and a wrong one is worse than none.
+RPSG ships a table without the prices of providers: they change, and a wrong price is worse than none.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class PricedModel(BaseModel):
-    """One line: money for a million tokens of prompts and of texts, and the day somebody looked."""
+    """One line: the price of a million tokens of prompts and of completions, and the day it was looked up."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -46,7 +46,7 @@ class PricedModel(BaseModel):
 
 
 class PriceTable(BaseModel):
-    """A currency and lines; the first line whose name fits counts."""
+    """A currency and lines; the first line whose name matches counts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -65,7 +65,8 @@ def read_prices(path: str = "") -> PriceTable:
     """
     name = path or PACKAGED
     try:
-        text = Path(path).expanduser().read_text("utf-8") if path else _packaged()
+        file = Path(path).expanduser() if path else files("rpsg.models").joinpath(PACKAGED)
+        text = file.read_text("utf-8")
         return PriceTable.model_validate(tomllib.loads(text))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
@@ -79,22 +80,18 @@ def read_prices(path: str = "") -> PriceTable:
         ) from None
 
 
-def _packaged() -> str:
-    return files("rpsg.models").joinpath(PACKAGED).read_text("utf-8")
-
-
 def _problem(item: Any) -> str:
     where = ".".join(str(part + 1 if isinstance(part, int) else part) for part in item["loc"])
     return f"{where}: {item['msg'].removesuffix('.')}"
 
 
 def find_price(writer: str, *, here: bool, table: PriceTable) -> PricedModel | None:
-    """The line of a writer, by the name in the plan; None when nothing is known about its price."""
+    """The line of a writer, by its name in the plan; None when its price is not known."""
     return table.find(THIS_MACHINE if here else writer)
 
 
 def price_for(writer: str, *, here: bool, prices: str = "", needed: bool) -> Price:
-    """The price of a writer: zero for one of this machine that the table does not name.
+    """The price of a writer: zero if it runs on this machine and the table does not name it.
 
     Args:
         writer: its name in the plan.
@@ -118,7 +115,7 @@ def price_for(writer: str, *, here: bool, prices: str = "", needed: bool) -> Pri
 
 
 def example(writer: str) -> str:
-    """The lines of a price table for a writer, with the numbers to be filled in."""
+    """The lines of a price table for a writer, with the numbers left open."""
     return "\n".join(
         (
             "[[models]]",
@@ -133,8 +130,8 @@ def example(writer: str) -> str:
 def bill_of(run: Path, public: CallReport, private: CallReport | None = None, prices: str = "") -> Bill:
     """What the run in the folder ``run``, finished or not, has used so far, and what that costs.
 
-    ``public`` and ``private`` are what its two call stores hold; ``prices`` is a table of prices to use in
-    place of the one that the run's plan names.
+    ``public`` and ``private`` report its two call stores; ``prices`` is a price table that replaces the
+    plan's.
 
     Raises:
         UsageError: the plan of the run or the table of prices cannot be read.

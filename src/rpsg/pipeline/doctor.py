@@ -1,6 +1,6 @@
-"""What is in order on this machine and what is not, each with the fix. No private text is read.
+"""What works on this machine and what does not, each with the fix. No private text is read.
 
-Every check stands alone: one that fails, or breaks, hides none of the others.
+The checks are independent: one that fails, or breaks, hides none of the others.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _LEAST_DISK = 1 << 30
 _LEAST_MEMORY = 1 << 30
 _DRAWS = 20_000
 _SIGMA = 12.0
-#: Standard errors that a mean or a variance may be off: a healthy source fails once in 10^9 examinations.
+#: Standard errors that a mean or a variance may deviate: a correct source fails once in 10^9 examinations.
 _BOUND = 6.0
 
 
 def examine(plan: Plan, run: Path | None = None) -> Iterator[Finding]:
-    """One finding after the other, as they are made; ``run`` is a run folder whose file modes to look at."""
+    """The findings, one by one as they are made; ``run`` is a run folder whose file modes to check."""
     checks: tuple[tuple[str, Callable[[], Finding]], ...] = (
         ("Python", _python),
         ("packages", _packages),
@@ -60,7 +60,7 @@ def examine(plan: Plan, run: Path | None = None) -> Iterator[Finding]:
 
 
 def _isolated(name: str, check: Callable[[], Finding]) -> Finding:
-    """What the check found, or what became of the check. Messages of strangers' errors are not shown."""
+    """What the check found, or how it failed. Messages of errors that are not RPSG's are not shown."""
     try:
         return check()
     except RpsgError as error:
@@ -108,7 +108,7 @@ def _installed(package: str) -> bool:
 
 def _machine() -> Finding:
     memory = available_memory()
-    detail = f"{cores()} cores, " + ("memory not told" if memory is None else f"{memory >> 20:,} MB free")
+    detail = f"{cores()} cores, " + ("memory unknown" if memory is None else f"{memory >> 20:,} MB free")
     if memory is not None and memory < _LEAST_MEMORY:
         return Finding(
             "processor and memory", "warn", detail, "Close other programs, or take a smaller model."
@@ -128,7 +128,7 @@ def _disk() -> Finding:
 
 
 def modes(name: str, folder: Path, *, deep: bool) -> Finding:
-    """Whether only the owner can open a folder; with ``deep`` also every folder and file in it."""
+    """Whether only its owner can open a folder, and with ``deep`` everything in it."""
     if not folder.exists():
         return Finding(name, "ok", "not there yet; it is made for its owner alone")
     places = [folder, *(folder.rglob("*") if deep else ())]
@@ -142,7 +142,7 @@ def modes(name: str, folder: Path, *, deep: bool) -> Finding:
 
 
 def run_modes(run: Path) -> Finding:
-    """The modes of a run folder: itself, its evidence, and its private half to the last file."""
+    """The modes of a run folder, of its evidence, and of everything in its private folder."""
     if not (run / RUN).is_file():
         return Finding("run folder", "fail", "this is no run folder", "Name the folder after -o of rpsg run.")
     parts = (
@@ -154,7 +154,7 @@ def run_modes(run: Path) -> Finding:
 
 
 def _loopback() -> Finding:
-    """A byte through a socket of this machine, as llama.cpp in this process needs it."""
+    """Send a byte through a loopback socket, which llama.cpp in this process needs."""
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         server.settimeout(5)
         with closing(socket.create_connection(server.getsockname()[:2], timeout=5)) as client:
@@ -164,11 +164,11 @@ def _loopback() -> Finding:
                 came = other.recv(1) == b"x"
     if came:
         return Finding("loopback", "ok", "sockets of this machine work")
-    return Finding("loopback", "fail", "a byte was lost", "See that no firewall stands on 127.0.0.1.")
+    return Finding("loopback", "fail", "a byte was lost", "See that no firewall blocks 127.0.0.1.")
 
 
 def _randomness() -> Finding:
-    """The system's randomness answers at once and does not repeat itself."""
+    """Whether the system's randomness answers at once and does not repeat itself."""
     drawn = {_random_bytes() for _ in range(8)}
     if len(drawn) == 8:
         return Finding("randomness", "ok", "the operating system gives random bytes at once")
@@ -182,7 +182,7 @@ def _random_bytes() -> bytes:
 
 
 def _noise() -> Finding:
-    """Mean and variance of the noise of every claim, within six standard errors.
+    """Whether mean and variance of the noise are within six standard errors.
 
     A rounded normal has variance sigma^2 + 1/12; the sample variance of n draws has a relative standard
     error of sqrt(2 / n).
@@ -202,7 +202,7 @@ def _noise() -> Finding:
 
 
 def _keys(plan: Plan) -> Finding:
-    """Whether the key of a server is there, by the name of its variable."""
+    """Whether the environment has the key of the plan's server."""
     if plan.models.writer.partition(":")[0] not in forecast.SERVED:
         return Finding("keys", "ok", "none is needed: the writer runs on this machine")
     name = plan.server.key_env

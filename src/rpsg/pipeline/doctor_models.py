@@ -1,4 +1,4 @@
-"""The models of a plan, examined: are their weights here, and do they do what they should?"""
+"""Checks of a plan's models: are their weights here, and do they do what they should?"""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _GLAD, _ANGRY = "I love it, it is wonderful.", "I hate it, it is terrible."
 
 
 def model_checks(plan: Plan) -> Iterator[tuple[str, Callable[[], Finding]]]:
-    """A check and its name for each model that a run of the plan takes."""
+    """A check and its name for each model that a run of the plan uses."""
     yield "weights of the writer", lambda: _weights("weights of the writer", plan.models.writer)
     yield "weights of the embedder", lambda: _weights("weights of the embedder", _embedder_asset(plan))
     for role, make in method_of(plan).models(plan).items():
-        yield role, partial(_is_makeable, role, make)
+        yield role, partial(_made, role, make)
     yield "embedder", lambda: _embedder(plan)
     yield "sentiment", lambda: _sentiment(plan)
     yield "scorer", lambda: _scorer(plan)
@@ -51,7 +51,7 @@ def _embedder_asset(plan: Plan) -> str:
 
 
 def _weights(name: str, model: str) -> Finding:
-    """Whether the files of a model of the catalogue are here, with the pinned digests."""
+    """Whether the files of a model are here, with the pinned digests if it is in the catalogue."""
     if model in CATALOGUE:
         assets.check(model)
         return Finding(name, "ok", f"{model} is here, as its digest says")
@@ -61,8 +61,8 @@ def _weights(name: str, model: str) -> Finding:
     return Finding(name, "ok", f"{model} needs none that RPSG knows")
 
 
-def _is_makeable(name: str, make: Callable[[], Named]) -> Finding:
-    """Making it finds what it needs: packages, weights in a safe form, room for them in memory."""
+def _made(name: str, make: Callable[[], Named]) -> Finding:
+    """Make the model, which needs packages, weights in a safe format and memory for them."""
     return Finding(name, "ok", f"{make().name}: what it needs is here")
 
 
@@ -71,7 +71,7 @@ def _made_embedder(plan: Plan) -> Embedder:
 
 
 def _embedder(plan: Plan) -> Finding:
-    """Unit rows, the same for the same text, and alike texts nearer than others."""
+    """Whether rows have unit length, and similar texts are nearer than others."""
     began = time.monotonic()
     embedder = _made_embedder(plan)
     rows = embedder.embed(_SENTENCES)
@@ -82,38 +82,38 @@ def _embedder(plan: Plan) -> Finding:
     detail = f"{embedder.name}: unit rows of {embedder.dim} in {took:.1f} s"
     if near <= far:
         return Finding(
-            "embedder", "warn", f"{detail}, but alike texts are not near", "Try another --embedder."
+            "embedder", "warn", f"{detail}, but similar texts are not near", "Try another --embedder."
         )
     return Finding("embedder", "ok", detail)
 
 
 def _sentiment(plan: Plan) -> Finding:
-    """A glad sentence and an angry one are not of one mood."""
+    """Whether a happy sentence and an angry one get different sentiments."""
     embedder = _made_embedder(plan)
     classifier = registry.sentiment(embedder, plan.models.sentiment, threads=plan.models.threads)
     texts = (_GLAD, _ANGRY)
-    moods = classifier.classify(texts, embedder.embed(texts))
-    if moods[0] == moods[1]:
-        detail = f"{classifier.name} calls a glad sentence and an angry one both {moods[0]}"
+    found = classifier.classify(texts, embedder.embed(texts))
+    if found[0] == found[1]:
+        detail = f"{classifier.name} calls a happy sentence and an angry one both {found[0]}"
         return Finding("sentiment", "warn", detail, "Choose another --sentiment.")
-    return Finding("sentiment", "ok", f"{classifier.name}: tells a glad sentence from an angry one")
+    return Finding("sentiment", "ok", f"{classifier.name}: tells a happy sentence from an angry one")
 
 
 def _scorer(plan: Plan) -> Finding:
-    """The canary of a scorer: English is likelier than the same words in disorder."""
+    """Whether the scorer finds English likelier than the same words shuffled."""
     if plan.models.scorer is None:
         return Finding("scorer", "ok", "the plan names none")
     scorer = registry.scorer(plan.models.scorer, threads=plan.models.threads)
-    if plan.models.scorer == "fake":  # all others were tried when they were made
+    if plan.models.scorer == "fake":  # all others were checked when they were made
         check_scorer(scorer)
-    return Finding("scorer", "ok", f"{scorer.name}: its probabilities pass the canary")
+    return Finding("scorer", "ok", f"{scorer.name}: its probabilities pass the check")
 
 
 def _writer(plan: Plan) -> Finding:
-    """One token from the writer, from a prompt without any meaning."""
+    """Whether the writer writes one token, for a prompt without meaning."""
     began = time.monotonic()
     models = plan.models
-    # One thread: two wait for each other in a loop, which on a busy machine takes three times as long.
+    # One thread: two busy-wait for each other, which takes three times as long on a busy machine.
     writer = registry.writer(
         models.writer, slots=1, threads=1, context=models.context, form=models.form, server=plan.server
     )

@@ -1,4 +1,4 @@
-"""A plan becomes a run: models, folder, kernel, story, release. The same call goes on where it stopped."""
+"""A plan becomes a run: models, folder, kernel, method, release. The same call resumes a stopped run."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from rpsg.pipeline.models_of_run import (
     open_calls,
     price_of,
     questions,
-    tell_learned,
+    report_refused_settings,
     writer_over,
 )
 from rpsg.pipeline.private_data import NoQuestions, check_data, check_room, nobody, open_side
-from rpsg.pipeline.progress import Silent, Stopwatch, keep_timings, timings, told
+from rpsg.pipeline.progress import Silent, Stopwatch, keep_timings, public_seconds, timings
 from rpsg.pipeline.publish import publish
 from rpsg.privacy import egress
 from rpsg.protocols import TellsTrouble
@@ -56,10 +56,10 @@ def execute(
     tools: Tools | None = None,
     noise: NoiseSource | None = None,
 ) -> Run:
-    """Run the plan in ``out``, or go on with it, and give back the finished run.
+    """Run the plan in ``out``, or resume it, and return the finished run.
 
-    ``tools`` and ``noise`` replace what the plan names: fakes in tests. Test noise makes a run that says of
-    itself that it is not private.
+    ``tools`` and ``noise`` replace what the plan names, for tests. With test noise the release says that it
+    is not private.
     """
     forbid_core_dumps()
     pack = find_pack(plan.corpus.domain)
@@ -71,7 +71,7 @@ def execute(
     check_declared(plan, pack, budget, method.people(plan))
     price = price_of(plan, tools.writer)
     if not (out / RUN).exists():
-        check_data(plan)  # before there is a folder: what is no path must not be written into its plan
+        check_data(plan)  # before there is a folder: only a path may be written into its plan
     watch = Stopwatch(progress or Silent())
     bound_to = (fingerprint(plan, pack, tools), plan.to_toml())
     asks, key = questions(plan, pack, tools), plan.vault.key
@@ -94,17 +94,17 @@ def execute(
                 if not method.has_seeds:
                     cached = replace(cached, embedder=vectors)
                 sides = (private.people, private.kernel)
-                seen_plan = plan.without_data()  # the way to the data is the kernel, or a door that is noted
+                seen_plan = plan.without_data()  # methods reach the data only by kernel or recorded reads
                 job = Job(seen_plan, pack, budget, *sides, cached, watch, folder.key, private.seeding)
                 pool = method.synthesize(job)
                 calls.keep_only(writer.asked)
-                tell_learned(tools.writer, watch)
+                report_refused_settings(tools.writer, watch)
                 watch.start("release")
                 publish(folder, private, replace(job, tools=tools), pool, calls, settled, vectors)
             watch.stop()
             folder.journal.append("finished")
             keep_timings(folder, watch.seconds)
-        return read_run(folder.path, told(watch.seconds or timings(folder)))
+        return read_run(folder.path, public_seconds(watch.seconds or timings(folder)))
 
 
 @contextmanager
@@ -117,9 +117,9 @@ def open_tried(
     price: Price,
     watch: Stopwatch,
 ) -> Iterator[CallStore]:
-    """The store of calls, after the writer has shown on public prompts that it can be used.
+    """The call store, after a trial of the writer on public prompts, without private data or charges.
 
-    Nothing private is at hand then, and nothing is charged. Raises ModelError when it cannot be used.
+    Raises ModelError when the writer cannot be used.
     """
     with open_calls(plan, folder) as calls:
         if isinstance(tools.writer, TellsTrouble):
@@ -132,17 +132,17 @@ def open_tried(
             require_readers(trial)
             require_writer(trial, from_examples=method_of(plan).has_seeds)
         except ModelError:
-            calls.forget(writer.asked)  # a server that was set right since is asked again
+            calls.forget(writer.asked)  # so that a repaired server is asked again
             raise
         settled.settle()
         yield calls
 
 
 def keep_pack(folder: RunFolder, plan: Plan, pack: Pack) -> None:
-    """Copy the pack into the evidence before anything is done with it: the user may edit the original.
+    """Copy the pack into the evidence before it is used, because the user may edit the original.
 
     Raises:
-        RunError: the pack was changed in the moment between reading and copying it.
+        RunError: the pack was changed between reading and copying it.
     """
     kept = folder.evidence_path(PACK)
     if not kept.exists():

@@ -1,4 +1,4 @@
-"""How much a run will ask of its writer: requests, tokens, money and time, held against the plan's limits."""
+"""What a run will use, compared with the plan's limits: requests, tokens, money and time."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.registry import Kind
 
-#: Beginnings of names of models that are asked over a network, at the address in ``[server]``.
+#: Prefixes of the names of models that are asked over a network, at the address in ``[server]``.
 SERVED = ("openai", "azure")
 PROVIDER = "the provider's own address"
 UNKNOWN_PLACE = "wherever its package runs it"
 
 
 def forecasts(plan: Plan, work: Workload, seconds: float | None) -> tuple[Forecast, ...]:
-    """What will be used of everything that can be limited.
+    """The forecast of everything that can be limited.
 
     Raises:
         UsageError: the plan limits the cost of a writer whose price is not known.
@@ -49,21 +49,21 @@ def warnings(lines: Sequence[Forecast]) -> Iterator[str]:
     for line in lines:
         if line.cap is None or line.about is None:
             continue
-        goes_on = f"The run then stops cleanly, and goes on with a larger {line.option}."
+        then = f"The run then stops cleanly, and resumes with a larger {line.option}."
         if line.about > line.cap:
             yield (
                 f"The limit of {line.cap:,g} ({line.what}) will be reached: "
-                f"about {line.about:,.6g} are needed. {goes_on}"
+                f"about {line.about:,.6g} are needed. {then}"
             )
         elif line.at_most is not None and line.at_most > line.cap:
             yield (
                 f"The limit of {line.cap:,g} ({line.what}) may be reached: about {line.about:,.6g} are "
-                f"needed, {line.at_most:,.6g} at the most. {goes_on}"
+                f"needed, at most {line.at_most:,.6g}. {then}"
             )
 
 
 def about_prices(plan: Plan) -> str:
-    """Where the price of the writer comes from; empty for one that costs nothing."""
+    """The source of the writer's price; empty for one that costs nothing."""
     table, here = read_prices(plan.limits.prices), is_here(plan, "writer")
     found = find_price(plan.models.writer, here=here, table=table)
     if found is None:
@@ -87,7 +87,7 @@ def refusals(plan: Plan) -> Iterator[str]:
 
 
 def place_of(plan: Plan, role: str) -> str:
-    """Where the plan has the model of a role run, in words; empty when there is none."""
+    """Where the plan runs the model of a role, in words; empty when there is none."""
     names: dict[str, tuple[Kind, str | None]] = {
         "writer": ("writers", plan.models.writer),
         "embedder": ("embedders", plan.models.embedder),
@@ -95,7 +95,7 @@ def place_of(plan: Plan, role: str) -> str:
         "sentiment": ("classifiers", plan.models.sentiment or "sentiment"),
     }
     if role not in names:
-        return egress.THIS_MACHINE  # mechanisms, and what the methods with seeds have of their own
+        return egress.THIS_MACHINE  # mechanisms, and models that only methods with seeds have
     kind, name = names[role]
     return _place(plan, kind, name) if name else ""
 
@@ -113,5 +113,5 @@ def _place(plan: Plan, kind: Kind, name: str) -> str:
 
 
 def is_here(plan: Plan, role: str) -> bool:
-    """Whether the plan has the model of a role run on this machine, as far as its name tells."""
+    """Whether the plan runs the model of a role on this machine, as far as its name shows."""
     return place_of(plan, role).startswith(egress.THIS_MACHINE)

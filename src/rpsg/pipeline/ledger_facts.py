@@ -1,9 +1,9 @@
 """What the ledger of a release says about it, besides what the kernel has charged.
 
-In a release that was made from private seeds no prompt and no reply is told, because all of that was made
-from private texts, so nobody but the operator can derive the corpus again. Every row carries the claim with
-it. How many texts are left is there to count; in split mode the ledger also tells how many candidates, all
-of them made from donors, the voters were asked about.
+A release from private seeds holds no prompts and replies, because they were made from private texts, so only
+the operator can derive the corpus again. Each of its rows carries the claim. The number of its texts is
+public; in split mode the ledger also has the number of candidates, all made from donors, that the voters were
+asked about.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _SIGMA = re.compile(r"Gaussian noise of standard deviation ([0-9][0-9.e+-]{0,20}
 
 
 def ledger_facts(made: Made, outputs: Mapping[str, str]) -> Facts:
-    """All that a ledger tells of a release; ``outputs`` are the SHA-256 of its files by name."""
+    """All that a ledger states about a release; ``outputs`` are the SHA-256 of its files by name."""
     plan, method = made.plan, made.method
     texts, counted = len(made.pool.alive()), counted_units(made.performed, made.evidence)
     return Facts(
@@ -63,13 +63,13 @@ def ledger_facts(made: Made, outputs: Mapping[str, str]) -> Facts:
 
 
 def short_claim(made: Made) -> str:
-    """One sentence that goes with every row made from private seeds."""
+    """The sentence in every row that was made from private seeds."""
     claim: Any = made.method.claim
     return row_claim(claim, testing=not supports_claims(made.noise))
 
 
 def _egress(made: Made) -> Iterator[Egress]:
-    """Which model was sent what; those that a ledger lists."""
+    """Which model was sent what, where a ledger lists it."""
     models: Mapping[str, Any] = roles(made.tools)
     for way in made.method.egress_of(made.plan):
         model = models.get(way.role)
@@ -111,7 +111,7 @@ def _changed_inputs(outputs: Mapping[str, str]) -> Iterator[PublicInput]:
 
 
 def sigma_told(words: str) -> float:
-    """The noise of the choice, as the words of a release that claims nothing tell it; 0 where they do not."""
+    """The noise of the choice, read from the words of a release that claims nothing; 0 if it is not there."""
     found = _SIGMA.search(words)
     value = float(found.group(1)) if found else 0.0
     return value if math.isfinite(value) else 0.0

@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 class Made:
     """All that a release is built from: public settings, models by name, and what a run made with them.
 
-    ``plan`` is the public plan, as ``evidence/plan.toml`` tells it. Of ``tools`` only names and places are
-    used. ``evidence`` is the folder with the noisy vectors and the pack; ``replies`` are those of the writer
-    that the corpus was made from, by their keys, ``failed`` the keys of texts that it could not write, and
-    ``vectors`` the rounded embeddings of its texts: all are empty where prompts held private text.
-    ``earlier`` are the requests, by host and model, to writers that were changed for this one. ``noise`` is
-    the source of noise, ``sigma`` the noise of a choice that bounds nothing, and ``flows`` the ways of
-    private text, for methods with private seeds.
+    ``plan`` is the public plan, as in ``evidence/plan.toml``. Of ``tools`` only names and places are used.
+    ``evidence`` is the folder with the noisy answers and the pack; ``replies`` are the writer's replies that
+    the corpus was made from, by key, ``failed`` the keys of texts that it could not write, and ``vectors``
+    the rounded embeddings of its texts: all are empty where prompts held private text. ``earlier`` counts
+    requests to writers that were replaced by this one, by host and model. For methods with private seeds,
+    ``noise`` is the source of noise, ``sigma`` the noise of a choice that bounds nothing, and ``flows`` the
+    unprotected reads.
     """
 
     plan: Plan
@@ -61,7 +61,7 @@ class Made:
 
     @property
     def seen(self) -> list[EgressRecord]:
-        """What each host saw. How many requests there were is private where they held private text."""
+        """What each host saw. The number of requests is private where they held private text."""
         ways, models, writer = self.method.egress_of(self.plan), roles(self.tools), self.tools.writer
         if self.method.has_seeds:
             return egress_table(ways, models)
@@ -69,10 +69,10 @@ class Made:
 
 
 def roles(tools: Tools) -> dict[str, object]:
-    """The models of a run by the roles that tables of who is sent what have for them."""
+    """The models of a run by their roles in egress tables."""
     return {field.name: getattr(tools, field.name) for field in fields(tools)}
 
 
 def public_plan(plan: Plan, pack: Pack) -> Plan:
-    """The plan as a release tells it: without places, and without what its method does not read."""
+    """The plan as a release holds it: without places, and without what its method does not read."""
     return resolve(tomllib.loads(public_toml(plan, pack, method_of(plan))))

@@ -1,4 +1,4 @@
-"""The models of a run: loaded by their names, and the writer behind the store of calls and the limits."""
+"""The models of a run: loaded by name, with the call store and the limits in front of the writer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def load_tools(plan: Plan, writer: Writer | None = None) -> Tools:
-    """The models of a plan, by name, from the registry; ``writer`` stands in for the plan's."""
+    """The models that a plan names, from the registry; ``writer`` replaces the plan's."""
     models = plan.models
     embedder = registry.embedder(models.embedder, threads=models.threads, server=plan.server)
     return Tools(
@@ -47,7 +47,7 @@ def load_tools(plan: Plan, writer: Writer | None = None) -> Tools:
 
 
 def fingerprint(plan: Plan, pack: Pack, tools: Tools) -> str:
-    """What the run folder is bound to: the plan, the pack and the models, by content."""
+    """The hash that a run folder is bound to: of the plan, the pack and the models, by content."""
     more = (tools.recogniser, tools.summariser, tools.surrogate)
     mine = {
         role: model.name
@@ -67,33 +67,33 @@ def fingerprint(plan: Plan, pack: Pack, tools: Tools) -> str:
 
 
 def questions(plan: Plan, pack: Pack, tools: Tools) -> str:
-    """What the noisy answers of a run depend on before votes are drawn: all but writer and prompts."""
+    """The hash of what noisy answers before any vote depend on: everything but writer and prompts."""
     return plan.questions(
         schema=pack.schema_sha256, embedder=tools.embedder.name, sentiment=tools.sentiment.name
     )
 
 
 def failed_texts(folder: RunFolder, calls: CallStore) -> Path:
-    """Where the keys of texts are kept that failed for good; beside the store of calls."""
+    """The file with the keys of texts that failed for good; it is beside the call store."""
     return folder.private_path(FAILED) if calls.is_private else folder.evidence_path(FAILED)
 
 
 def writer_over(
     plan: Plan, folder: RunFolder, tools: Tools, calls: CallStore, price: Price, watch: Stopwatch
 ) -> CachedWriter:
-    """The writer behind the store of calls and the plan's limits."""
+    """The writer with the call store and the plan's limits in front of it."""
     return CachedWriter(
         tools.writer,
         calls,
         meter=Meter(plan.limits, [calls], price),
-        stage=lambda: watch.stage.partition(ATTEMPT)[0],  # how often is private
+        stage=lambda: watch.stage.partition(ATTEMPT)[0],  # the number of attempts is private
         sending=partial(note_sending, folder, tools.writer),
         at_once=plan.server.concurrency,
     )
 
 
 def open_calls(plan: Plan, folder: RunFolder) -> CallStore:
-    """The store of what the writer said; in the private folder where prompts hold private text."""
+    """The store of the writer's replies; in the private folder if prompts hold private text."""
     if method_of(plan).has_seeds:
         vault = folder.vault
         return CallStore(folder.private_path(CALLS), key=vault.run_key, seal=vault.texts("calls"))
@@ -101,7 +101,7 @@ def open_calls(plan: Plan, folder: RunFolder) -> CallStore:
 
 
 def price_of(plan: Plan, writer: Writer) -> Price:
-    """What the writer costs; UsageError when the plan limits the cost and the price is not known."""
+    """The writer's price; UsageError when the plan limits the cost and the price is not known."""
     limits = plan.limits
     return price_for(
         plan.models.writer,
@@ -112,7 +112,7 @@ def price_of(plan: Plan, writer: Writer) -> Price:
 
 
 def note_sending(folder: RunFolder, writer: Writer, stage: str, requests: int | None) -> None:
-    """Note in the journal who is about to be sent how many requests; private ones once a stage, uncounted."""
+    """Note in the journal which host is about to get how many requests; of private ones no number."""
     facts: dict[str, object] = {"stage": stage, "host": egress.host_of(writer), "model": writer.name}
     if requests is None and any(facts.items() <= e.items() for e in folder.journal.events("sending")):
         return
@@ -121,7 +121,7 @@ def note_sending(folder: RunFolder, writer: Writer, stage: str, requests: int | 
     folder.journal.append("sending", **facts)
 
 
-def tell_learned(writer: Writer, progress: Progress) -> None:
-    """Say what the writer's server refused, and was therefore asked without: settings that had no effect."""
+def report_refused_settings(writer: Writer, progress: Progress) -> None:
+    """Report settings that the writer's server refused and that were therefore left out."""
     if learned := getattr(writer, "learned", ()):
         progress.note(f"The server refused some settings and was asked with: {'; '.join(learned)}.")

@@ -1,4 +1,4 @@
-"""What a run would do, before it does it: public numbers only, nothing spent, no private row read."""
+"""What a run would do: public numbers only, nothing is spent, no private row is read."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from rpsg.privacy.accounting import Budget, PlannedRelease
     from rpsg.privacy.facts import ClaimType
 
-BYTES_A_SECOND = 4.5e9  # weights read a second by one core with eight texts at once, measured on AVX2
+BYTES_A_SECOND = 4.5e9  # weights that one core reads per second with eight texts at once, measured on AVX2
 
 IN_WORDS = {
     "size": "how many people there are",
@@ -56,7 +56,7 @@ def preview(plan: Plan) -> Preview:
     """The page of ``rpsg plan``.
 
     Raises:
-        InfeasibleError: the declared number of people cannot carry it.
+        InfeasibleError: the declared number of people is too small.
         UsageError: the run would refuse a setting, or could not read the list of donors.
     """
     method = method_of(plan)
@@ -78,7 +78,7 @@ def preview(plan: Plan) -> Preview:
         claim=_claim(plan, method.claim),
         epsilon=budget.epsilon_spent if budget else None,
         delta=budget.delta if budget else None,
-        epsilon_replace_one=_replaced(budget) if budget else None,
+        epsilon_replace_one=epsilon_if_replaced(budget) if budget else None,
         attacker=asdict(attack_success(budget.mu, budget.delta_fail)) if budget else {},
         stages=tuple(_stage(release, budget) for release in budget.releases) if budget else (),
         flows=_flows(plan),
@@ -131,7 +131,8 @@ def _claim(plan: Plan, claim: ClaimType) -> str:
     )
 
 
-def _replaced(budget: Budget) -> float:
+def epsilon_if_replaced(budget: Budget) -> float:
+    """Epsilon for one unit that is replaced by another, at the delta of the budget."""
     return epsilon_of(replaced_mu(budget.mu2, budget.replaced_mu2), budget.delta)
 
 
@@ -148,7 +149,7 @@ def _stage(release: PlannedRelease, budget: Budget) -> StageCost:
 
 
 def _flows(plan: Plan) -> tuple[Flow, ...]:
-    """The table of egress, with the places that the plan names."""
+    """The egress table, with the places that the plan names."""
     return tuple(
         Flow(way.role, place, way.sees)
         for way in method_of(plan).egress_of(plan)
@@ -157,7 +158,7 @@ def _flows(plan: Plan) -> tuple[Flow, ...]:
 
 
 def _seconds(plan: Plan, tokens: int) -> float | None:
-    """A guess at the writing time of a model on this machine: tokens times size over what a core does."""
+    """The estimated writing time on this machine: tokens times size of the weights, over the cores' speed."""
     if plan.models.writer.partition(":")[0] in forecast.SERVED:
         return None
     try:
@@ -169,7 +170,7 @@ def _seconds(plan: Plan, tokens: int) -> float | None:
 
 
 class _Account(NamedTuple):
-    """What the account of a plan says to it: figures, lines to look at, whether it would refuse the run."""
+    """What a plan's account says about a run: figures, cautions, and whether it would refuse the run."""
 
     figures: dict[str, float]
     lines: tuple[str, ...] = ()
@@ -177,7 +178,7 @@ class _Account(NamedTuple):
 
 
 def _account(plan: Plan, budget: Budget | None) -> _Account:
-    """What the account of the plan has paid and has left, and what to look at; no row is read here."""
+    """What the plan's account has paid and has left; no row is read."""
     if not method_of(plan).reads_private or not (plan.data.path or plan.data.account):
         return _Account({})
     account = account_of(plan, Odometer()) if Odometer.is_there() else None
@@ -255,7 +256,7 @@ def _warnings(plan: Plan, budget: Budget | None) -> tuple[str, ...]:
     if plan.data.user is None:
         lines.append("No --user column: what is protected is one row. Name it if people have several rows.")
     if plan.privacy.n_public is not None and plan.privacy.delta > 0.1 / plan.privacy.n_public:
-        lines.append("Delta is large for so many people: keep it below one tenth of one over their number.")
+        lines.append("Delta is large for this number n of people: keep it below 0.1 / n.")
     if any(release.stage == "labels" for release in budget.releases):
         lines.append("Label values are found with noise: rare ones vanish. Declare them with --labels.")
     if not plan.corpus.about:

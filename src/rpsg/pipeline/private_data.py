@@ -1,4 +1,4 @@
-"""The private side of a run: the rows behind their bound, the kernel, the account that pays."""
+"""The private side of a run: bounded rows, the kernel, and the account to charge."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ if TYPE_CHECKING:
     from rpsg.storage.readers import Reading
     from rpsg.storage.run_folder import RunFolder
 
-#: Said in every run, whatever the file holds.
+#: Noted in every run, whatever the file holds.
 LEFT_OUT = f"Rows that cannot be used are treated as the plan says; their number is in private/{ROWS} alone."
 
 
 @dataclass(frozen=True, slots=True)
 class PrivateSide:
-    """What a run holds of the private data: rows behind their bound, the kernel, the account that pays.
+    """What a run holds of the private data: bounded rows, the kernel, and the account to charge.
 
-    ``seeding`` is the other way in, of methods that begin with private records: it bounds nothing.
+    ``seeding`` is the unprotected access of methods with private seeds: it bounds nothing.
     """
 
     people: People
@@ -63,19 +63,17 @@ class PrivateSide:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give back the kernel's lock and what it has reserved: whoever keeps the error of a failed run keeps
-        the kernel alive.
-        """
+        """Close the kernel, which the traceback of a failed run would keep alive, with its lock."""
         if isinstance(self.kernel, Kernel):
             self.kernel.close()
 
     def paid(self) -> dict[str, Any]:
-        """What the account has paid over all runs, for the operator's ledger."""
+        """What the account has paid in all runs, for the operator's ledger."""
         return {} if self.account is None else {"paid": self.account.statement().to_json()}
 
 
 class NoQuestions:
-    """The kernel of a method that reads no private data: every question is refused."""
+    """The kernel of a method without a budget: every query is refused."""
 
     def release(
         self,
@@ -94,11 +92,11 @@ class NoQuestions:
 
 
 def check_data(plan: Plan) -> None:
-    """See that the plan of a method that reads private data names some; nothing is read.
+    """Check that the plan of a method that reads private data names some; nothing is read.
 
     Raises:
         UsageError: it names none.
-        DataError: nothing is there, or nothing that can be read.
+        DataError: the file is missing, or cannot be read.
     """
     if not method_of(plan).reads_private:
         return
@@ -119,17 +117,18 @@ def open_side(
 ) -> PrivateSide:
     """Reserve the budget, read the private file and open the kernel on it.
 
-    The account refuses before anything is read. All faults in the file show before anything is drawn, and
-    what was reserved is given back.
+    The account refuses before anything is read. All errors in the file show before noise is drawn, and then
+    the reservation is released.
     """
     method = method_of(plan)
     if not method.reads_private:
         return PrivateSide(nobody(tools, progress), NoQuestions())
     check_data(plan)
     account = account_of(plan, Odometer())
-    tell_paid(account, progress)
+    report_paid(account, progress)
     source = noise or (OpenDPNoise() if plan.privacy.noise == "opendp" else RoundedGaussian())
     kernel = _kernel(budget, folder, source, account, progress) if budget is not None else None
+    seeding: Seeding | None
     try:
         if method.has_seeds:
             account.read_without_bound(folder.run_id, method.name)
@@ -137,14 +136,14 @@ def open_side(
         gathered = partial(people_of, plan, folder, tools, progress)
         if kernel is None:
             same_seeds(folder, corpus)
-            everybody = gathered(corpus, EMBEDDINGS, bounded=False)  # nobody is protected by a bound
-            door = open_door(folder, everybody, source)
-            return PrivateSide(nobody(tools, progress), NoQuestions(), account, commitment, door)
-        seeding: Seeding | None = None
+            everybody = gathered(corpus, EMBEDDINGS, bounded=False)
+            seeding = open_seeding(folder, everybody, source)
+            return PrivateSide(nobody(tools, progress), NoQuestions(), account, commitment, seeding)
+        seeding = None
         if method.has_donors:
             donors, corpus = donors_and_voters(plan, folder, corpus)
             same_seeds(folder, donors)
-            seeding = open_door(folder, gathered(donors, DONORS), source)
+            seeding = open_seeding(folder, gathered(donors, DONORS), source)
         return PrivateSide(gathered(corpus, EMBEDDINGS), kernel, account, commitment, seeding)
     except BaseException:
         if kernel is not None:
@@ -153,36 +152,36 @@ def open_side(
 
 
 def check_room(plan: Plan, budget: Budget | None, folder: RunFolder) -> None:
-    """See that the account has room for a run that begins, before its writer is asked anything.
+    """Check that the account has room for a new run, before its writer is asked anything.
 
     Raises:
-        BudgetError: it has not, or holds charges for another unit.
+        BudgetError: it has no room, or holds charges for another privacy unit.
     """
     if budget is None or folder.private_path(ANSWERS).exists():
-        return  # of a run that goes on, the kernel knows what is paid for already
+        return  # a resumed run: the kernel knows what is paid for already
     account = account_of(plan, Odometer())
     account.reserve(folder.run_id, budget.mu2, budget.delta_fail, budget.replaced_mu2)
     account.give_back(folder.run_id)
 
 
 def account_of(plan: Plan, book: Odometer) -> Account:
-    """The account that the plan declares, as a run for the plan's unit sees it."""
+    """The account that the plan declares, for the plan's privacy unit."""
     name = account_name(plan.data.account, plan.data.path)
     return book.account(name, unit_of(plan), Cap(plan.privacy.lifetime_epsilon, plan.privacy.delta))
 
 
 def unit_of(plan: Plan) -> Unit:
-    """Whom a run of the plan protects, as the account book has it."""
+    """The plan's privacy unit, in the form of the account book."""
     return Unit(plan.unit, plan.data.user or "", plan.privacy.adjacency, plan.records_per_unit)
 
 
-def tell_paid(account: Account, progress: Progress) -> None:
-    """Say what the account has paid before anything is drawn."""
-    told = account.statement()
-    if told.totals:
-        paid = "; ".join(total.in_words() for total in told.totals)
-        progress.note(f"The account {told.name!r} has paid so far: {paid}.")
-    if caution := told.caution():
+def report_paid(account: Account, progress: Progress) -> None:
+    """Report what the account has paid before this run."""
+    statement = account.statement()
+    if statement.totals:
+        paid = "; ".join(total.in_words() for total in statement.totals)
+        progress.note(f"The account {statement.name!r} has paid so far: {paid}.")
+    if caution := statement.caution():
         progress.note(caution)
 
 
@@ -212,15 +211,15 @@ def _read(
     corpus = reading.map(lambda read: read.corpus)
     forget_other_rows(folder, corpus)
     keep_notes(folder, account, corpus)
-    # With a nonce of its own each time: two releases from one run folder, or from a copy of it, would
-    # otherwise tell whether they are of the same rows.
+    # With a new nonce each time: otherwise two releases from one run folder, or from a copy of it, would
+    # reveal whether their rows are the same.
     return corpus, commit_to(corpus)
 
 
 def keep_notes(folder: RunFolder, account: Account, corpus: Private[Corpus]) -> None:
-    """Tell the operator, in the private folder, whether other accounts have paid for the same rows.
+    """Note for the operator, in the private folder, whether other accounts have paid for the same rows.
 
-    The file is written whatever is in it: that there is one says nothing.
+    The file is always written, so that its existence reveals nothing.
     """
     file = folder.private_path(NOTES)
     account.same_content_elsewhere(content_digest(corpus)).map(
@@ -241,7 +240,7 @@ def _notes(account: str, others: list[str]) -> str:
 
 
 def _keep_rows(folder: RunFolder, reading: Reading) -> None:
-    """Keep for the operator which rows were left out, and why; it is as private as the rows."""
+    """Keep for the operator which rows were left out, and why; this is as private as the rows."""
     kept = {
         "format": "rpsg-rows/1",
         "numbers_are": reading.unit,
@@ -263,9 +262,9 @@ def people_of(
     *,
     bounded: bool = True,
 ) -> People:
-    """The people of a corpus, with the plan's bound on what each may add, or with all of their rows.
+    """The people of a corpus, with the plan's bound on the rows of each, or with all of their rows.
 
-    Only where nothing but noisy answers is read are long rows cut: all else works on whole records.
+    Long rows are cut into passages only where nothing but noisy answers is read; seeds are whole records.
     """
     return People(
         lambda: corpus,
@@ -278,24 +277,24 @@ def people_of(
     )
 
 
-def open_door(folder: RunFolder, people: People, noise: NoiseSource) -> Seeding:
-    """The door to these people, and to nobody else, and a shelf for what is made of their texts."""
+def open_seeding(folder: RunFolder, people: People, noise: NoiseSource) -> Seeding:
+    """Unprotected access to these people only, and checkpoints for what is made of their texts."""
     boxes: dict[str, Callable[[], Private[Any]]] = {
         "rows": lambda: people.rows,
         "embeddings": lambda: people.embeddings,
     }
-    door = UnprotectedReads(folder.private_path("disclosures.jsonl"), boxes)
-    return Seeding(door, StageCheckpoints(folder.vault), noise)
+    reads = UnprotectedReads(folder.private_path("disclosures.jsonl"), boxes)
+    return Seeding(reads, StageCheckpoints(folder.vault), noise)
 
 
 def donors_and_voters(
     plan: Plan, folder: RunFolder, corpus: Private[Corpus]
 ) -> tuple[Private[Corpus], Private[Corpus]]:
-    """The two halves of split mode, as the plan's list or the run's secret key parts them.
+    """The donors' rows and the voters', split by the plan's list or by the run's secret key.
 
     Raises:
         UsageError: a list is named and cannot be read.
-        RunError: the list is another one than when this run began.
+        RunError: the list has changed since this run began.
     """
     if plan.split.donor_list:
         users = listed(plan)
@@ -309,11 +308,11 @@ def donors_and_voters(
 
 
 def forget_other_rows(folder: RunFolder, corpus: Private[Corpus]) -> None:
-    """Keep a keyed hash of the rows of a run; where it held others before, what was kept of those goes.
+    """Keep a keyed hash of a run's rows; if they have changed, delete the embeddings of the earlier ones.
 
-    A run may go on with rows that have changed. Each noisy answer protects whoever is in the rows that it was
-    drawn from, so their prices add up for a person in any of them. An error instead would tell everybody
-    for certain whether the rows are the same. Only embeddings fit no other rows; they are made again.
+    A run may resume with changed rows. Each noisy answer protects the people in the rows that it was drawn
+    from, so the costs add up for a person in any of them. An error instead would reveal for certain whether
+    the rows are the same. Only embeddings cannot be used for other rows; they are made again.
     """
     nonce = hmac.digest(folder.key, b"rpsg-rows/1", hashlib.sha256)
     file, value = folder.private_path("rows"), commit_to(corpus, nonce).value.encode()
@@ -324,7 +323,7 @@ def forget_other_rows(folder: RunFolder, corpus: Private[Corpus]) -> None:
 
 
 def same_seeds(folder: RunFolder, seeds: Private[Corpus]) -> None:
-    """Refuse to go on with other seeds: stages that were kept fit no others, and seeds are not protected.
+    """Refuse to resume with other seeds: checkpoints fit no others, and seeds are not protected.
 
     Raises:
         RunError: the records that give seeds changed since the run began.
@@ -345,5 +344,5 @@ def _same(file: Path, value: str, what: str) -> None:
 
 
 def nobody(tools: Tools, progress: Progress) -> People:
-    """The people of a run that has no private data: whoever reads them gets an error."""
+    """The people of a run without private data: reading them is an error."""
     return People(None, max_records=1, key=b"", embedder=tools.embedder, progress=progress)

@@ -1,10 +1,9 @@
-"""Who watches a run, how long its stages took, and which of these times may be shown.
+"""Progress of a run, the time of its stages, and which of these times may be shown.
 
-A time may be shown where it follows from public settings and noisy answers. Every other stage may read
-private text, so how long it takes grows with the number and the length of private records: one long text
-more is seconds more. What is not named here counts as private. Its time is kept in the private folder of a
-run and shown nowhere: not on the screen, not in a log, not in JSON, not as a rate, and not as what is left to
-wait. So there is no total of a run either.
+A time may be shown if it follows from public settings and noisy answers. The time of any other stage depends
+on the number and length of private records. Stages that are not named here count as private: their times are
+kept in the private folder of a run and shown nowhere, neither on the screen, in a log or in JSON, nor as a
+rate or a remaining time. So there is no total either.
 """
 
 from __future__ import annotations
@@ -24,24 +23,24 @@ if TYPE_CHECKING:
     from rpsg.protocols import Progress
     from rpsg.storage.run_folder import RunFolder
 
-#: Stages that ask a writer for what public prompts say, and those that read no private data at all.
+#: Stages that send a writer public prompts, and those that read no private data.
 PUBLIC_STAGES = frozenset({"writing candidates", "writing variants", "make the table of word vectors"})
-#: Beginnings of the names of such stages, which go on with the name of a model.
+#: Prefixes of such stages; the name of a model follows.
 _PUBLIC_BEGINNINGS = ("pull ",)
 
 
 def is_told(stage: str) -> bool:
-    """Whether the time of the stage may be told."""
+    """Whether the time of the stage may be shown."""
     return stage in PUBLIC_STAGES or stage.startswith(_PUBLIC_BEGINNINGS)
 
 
-def told(seconds: Mapping[str, float]) -> dict[str, float]:
-    """The seconds by stage that may be told."""
+def public_seconds(seconds: Mapping[str, float]) -> dict[str, float]:
+    """The seconds of those stages whose time may be shown."""
     return {stage: value for stage, value in seconds.items() if is_told(stage)}
 
 
 class Silent:
-    """Progress that nobody watches."""
+    """Progress that shows nothing."""
 
     def start(self, stage: str, total: int | None = None) -> None: ...
 
@@ -54,7 +53,7 @@ class Silent:
 
 @dataclass
 class Stopwatch:
-    """Progress that passes everything on and keeps the seconds of each stage."""
+    """Progress that forwards everything and records the seconds of each stage."""
 
     progress: Progress
     seconds: dict[str, float] = field(default_factory=dict)
@@ -79,7 +78,7 @@ class Stopwatch:
 
     @property
     def stage(self) -> str:
-        """The stage at work."""
+        """The current stage."""
         return self._stage
 
     def _lap(self, stage: str) -> None:
@@ -90,12 +89,12 @@ class Stopwatch:
 
 
 def keep_timings(folder: RunFolder, seconds: Mapping[str, float]) -> None:
-    """Keep where the time went in the private folder: reading takes as long as there are people."""
+    """Keep the seconds of all stages in the private folder: they depend on the number of people."""
     rounded = {stage: round(value, 2) for stage, value in seconds.items()}
     write_atomic(folder.private_path(TIMINGS), canonical_json(rounded))
 
 
 def timings(folder: RunFolder) -> Mapping[str, float]:
-    """Where the time of a finished run went, private stages too."""
+    """The seconds by stage of a finished run, private stages too."""
     path = folder.private_path(TIMINGS)
     return dict(json.loads(path.read_bytes())) if path.exists() else {}

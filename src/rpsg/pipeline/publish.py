@@ -1,4 +1,4 @@
-"""What may leave: the corpus, the ledger, the words about it, and the evidence that lets anyone replay it."""
+"""Builds a release: corpus, ledger, words about it, and the evidence that lets anyone replay it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from rpsg.storage.layout import (
 from rpsg.storage.public_vectors import PublicVectors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from rpsg.methods.base import Job
@@ -58,10 +58,9 @@ def publish(
     writer: SettledWriter,
     vectors: PublicVectors,
 ) -> None:
-    """Assemble ``release/``; it appears whole or not at all. The operator's own ledger goes beside it.
+    """Assemble ``release/``, which appears whole or not at all, and the operator's private ledger.
 
-    ``job`` names the models as they are; ``writer`` knows what was asked of the job's, and ``vectors`` what
-    was embedded.
+    ``job`` has the models without caches; ``writer`` knows what was asked, and ``vectors`` what was embedded.
     """
     side = private.seeding
     made = Made(
@@ -74,19 +73,19 @@ def publish(
         private.kernel.performed if isinstance(private.kernel, Kernel) else None,
     )
     if side is None:
-        told = (host_of(job.tools.writer), job.tools.writer.name)
+        this = (host_of(job.tools.writer), job.tools.writer.name)
         made = replace(
             made,
             replies=calls.replies(writer.asked),
             vectors=vectors.to_bytes(),
             failed=writer.failed & writer.asked,
             asked=len(writer.asked),
-            earlier={who: n for who, n in calls.sent().items() if who != told},
+            earlier={who: n for who, n in calls.sent().items() if who != this},
         )
     else:
         sigma = sigma_of(job.plan, seeds_wanted(job.plan))
-        made = replace(made, noise=side.noise.name, sigma=sigma, flows=side.door.flows)
-        write_atomic(folder.private_path(STAGE_TABLE), (table(side.shelf.lines) + "\n").encode())
+        made = replace(made, noise=side.noise.name, sigma=sigma, flows=side.unprotected.flows)
+        write_atomic(folder.private_path(STAGE_TABLE), (table(side.checkpoints.lines) + "\n").encode())
     commitment = private.commitment
     with folder.assemble_release() as target:
         ledger = build_release(target, made, new_free(commitment))
@@ -97,35 +96,26 @@ def publish(
 
 
 def build_release(target: Path, made: Made, free: Free, *, parquet: bytes | None = None) -> Mapping[str, Any]:
-    """Fill the empty folder ``target`` with a release and give its public ledger. Nothing private is read.
+    """Write a release into the empty folder ``target`` and return its public ledger. Nothing private is read.
 
-    The same arguments give the same bytes, so whoever has a release can build it again and compare. What
-    does not follow from ``made`` is in ``free``. ``parquet`` stands in for the Parquet file that would be
-    written here, because another version of its library writes the same table in other bytes; with no bytes
-    in it, there is no such file.
+    The same arguments give the same bytes, so anyone with a release can build it again and compare. What does
+    not follow from ``made`` is in ``free``. ``parquet`` replaces the Parquet file that would be written here,
+    because other versions of its library write the same table as other bytes; if it is empty, there is no
+    such file.
     """
     outputs = write_rows(target, rows_of(made), parquet)
     outputs |= write_evidence(target / EVIDENCE, made)
     outputs[EGRESS] = write_egress(target, made.seen)
     outputs[CROISSANT] = write_metadata(target, made, outputs)
-    return write_ledger(
-        target,
-        outputs,
-        lambda named: build_public_ledger(ledger_facts(made, named), made.performed, free=free),
-    )
 
+    def write_ledger(named: Mapping[str, str]) -> Mapping[str, Any]:
+        ledger = build_public_ledger(ledger_facts(made, named), made.performed, free=free)
+        write_atomic(target / LEDGER, pretty_json(ledger), PUBLIC_MODE)
+        return ledger
 
-def write_ledger(
-    folder: Path, outputs: Mapping[str, str], sealed: Callable[[Mapping[str, str]], Mapping[str, Any]]
-) -> Mapping[str, Any]:
-    """Write summary, card, report and ledger; ``sealed`` makes a ledger that names files with their SHA-256.
-
-    Words and report tell what the ledger says, and the ledger names them by their hashes. So there are three
-    ledgers: one for the words, one that names these, for the report, and the last.
-    """
-    write_atomic(folder / LEDGER, pretty_json(sealed(outputs)), PUBLIC_MODE)
-    outputs = {**outputs, **write_words(folder)}
-    write_atomic(folder / LEDGER, pretty_json(sealed(outputs)), PUBLIC_MODE)
-    ledger = sealed({**outputs, REPORT: write_release_report(folder)})
-    write_atomic(folder / LEDGER, pretty_json(ledger), PUBLIC_MODE)
-    return ledger
+    # Words and report are made from the ledger, and the ledger names them by their hashes. So three ledgers
+    # are written in turn: one for the words, one that names them, for the report, and one that names all.
+    write_ledger(outputs)
+    outputs |= write_words(target)
+    write_ledger(outputs)
+    return write_ledger({**outputs, REPORT: write_release_report(target)})

@@ -1,7 +1,7 @@
-"""``rpsg purge``: destroys what was private in a published run; its claim and its release stay.
+"""``rpsg purge``: destroys what was private in a published run; its claim and its release remain.
 
-The key is destroyed first: without it nothing that was encrypted can be read, wherever copies of it are. The
-account book is not in the run folder and is not touched: what was spent stays spent.
+The key is destroyed first: without it nothing that was encrypted can be read, wherever copies are. The
+account book is not in the run folder and is not changed: what was spent remains spent.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from rpsg.storage.vault import VAULT
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: Stays in the private folder: the public value of the commitment, the mark of a run that began here, and the
-#: note that a purge was made.
+#: Remains in the private folder: the public value of the commitment, the mark of a run that began here, and
+#: the note of the purge.
 KEPT = ("commitment", MARK, PURGED)
 NOT_REACHED = (
     "copies and backups of the run folder: those that hold vault.json can still be opened",
@@ -37,7 +37,7 @@ NOT_REACHED = (
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """What was destroyed, by its names in the private folder, and what no purge reaches."""
+    """What was destroyed, as names in the private folder, and what no purge reaches."""
 
     path: Path
     destroyed: tuple[str, ...]
@@ -45,7 +45,7 @@ class Purged:
 
 
 def purge(run: Path) -> Purged:
-    """Destroy the private half of the published run in the folder ``run``. A purge cut short can be repeated.
+    """Destroy the private part of the published run in ``run``. An interrupted purge can be repeated.
 
     Raises:
         RunError: the folder holds no published run, or another process works in it.
@@ -54,13 +54,13 @@ def purge(run: Path) -> Purged:
         raise RunError(f"{run} is no run folder.", hint="Name the folder that was given to rpsg run -o.")
     if not (run / RELEASE / LEDGER).is_file():
         raise RunError(
-            f"The run in {run} has not been published, and without its private half it never could be.",
+            f"The run in {run} has not been published, and without its private part it never could be.",
             hint="Finish it first with the same rpsg run command, or delete the folder as a whole.",
         )
     private = run / PRIVATE
     if private.is_symlink():
         raise RunError(
-            f"{private} is a link: what lies where it leads may be no run's, so nothing was destroyed.",
+            f"{private} is a link, which may lead out of the run, so nothing was destroyed.",
             hint="Put the folder itself in its place, or delete by hand what belongs to the run.",
         )
     with locked(run), file_errors(f"purge {private}"):
@@ -85,7 +85,7 @@ def _was_sealed(private: Path) -> bool:
 
 
 def _destroy_key(file: Path) -> None:
-    """Overwrite the key in place, and then delete it."""
+    """Overwrite the key in place, then delete it."""
     if file.is_symlink() or not file.is_file():
         return
     descriptor = os.open(file, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)

@@ -1,4 +1,4 @@
-"""The files of a release, each written from what it was made from: corpus, evidence, tables, words."""
+"""Writes the files of a release: corpus, evidence, tables, words."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ PUBLIC_MODE = 0o644
 
 
 def synthetic_texts(pool: Pool) -> list[SyntheticText]:
-    """The living texts as rows of the release: the label apart, the other card values as attributes."""
+    """The texts that were not dropped as rows: the label, and the other card values as attributes."""
     return [_row(candidate) for candidate in pool.alive()]
 
 
@@ -56,8 +56,8 @@ def _row(candidate: Candidate) -> SyntheticText:
 
 
 def rows_of(made: Made) -> list[SyntheticText]:
-    """The rows of the release. Those from private seeds carry the claim and are numbered anew: gaps in the
-    numbers would tell what was dropped.
+    """The rows of the release. Those from private seeds carry the claim and are renumbered: gaps would show
+    what was dropped.
     """
     rows = synthetic_texts(made.pool)
     if not made.method.has_seeds:
@@ -67,7 +67,7 @@ def rows_of(made: Made) -> list[SyntheticText]:
 
 
 def write_rows(folder: Path, rows: Sequence[SyntheticText], parquet: bytes | None = None) -> dict[str, str]:
-    """Write the corpus in every format that can be written here; SHA-256 by file name."""
+    """Write the corpus in every format available here; returns SHA-256 by file name."""
     formats: list[ExportFormat] = ["jsonl", "csv"]
     if parquet is None and find_spec("pyarrow") is not None:
         formats.append("parquet")
@@ -78,17 +78,17 @@ def write_rows(folder: Path, rows: Sequence[SyntheticText], parquet: bytes | Non
 
 
 def write_evidence(target: Path, made: Made) -> dict[str, str]:
-    """Write what a replay needs: noisy counts, plan, pack, the writer's replies, what failed, and the lives.
+    """Write what a replay needs: noisy answers, plan, pack, replies, failures, and the candidates' history.
 
-    Gives SHA-256 by name of the files that the ledger does not name otherwise. Where texts were made from
-    private records, no reply and no life of a text is told.
+    Returns SHA-256 by name of the files that the ledger does not name elsewhere. Where texts were made from
+    private records, replies and history are left out.
     """
     target.mkdir()
     for file in (*sorted(made.evidence.glob("release-*.json")), *made.evidence.glob(CHANGED)):
         shutil.copyfile(file, target / file.name)
     shutil.copytree(made.evidence / PACK, target / PACK)
-    told = told_toml(made.plan, made.method)
-    written = {PLAN: write_atomic(target / PLAN, told.encode(), PUBLIC_MODE)}
+    public = told_toml(made.plan, made.method).encode()
+    written = {PLAN: write_atomic(target / PLAN, public, PUBLIC_MODE)}
     if not made.method.has_seeds:
         written[TEXTS] = write_replies(target / TEXTS, made.replies)
         written[VECTORS] = write_atomic(target / VECTORS, made.vectors, PUBLIC_MODE)
@@ -103,18 +103,18 @@ def write_evidence(target: Path, made: Made) -> dict[str, str]:
 
 
 def write_egress(folder: Path, seen: Sequence[EgressRecord]) -> str:
-    """Write which host saw what; gives the SHA-256 of the file."""
+    """Write which host saw what; returns the SHA-256 of the file."""
     lines = [{k: v for k, v in asdict(line).items() if v not in (None, "")} for line in seen]
     return write_atomic(folder / EGRESS, pretty_json({"format": "rpsg-egress/1", "seen": lines}), PUBLIC_MODE)
 
 
 def write_metadata(folder: Path, made: Made, outputs: Mapping[str, str]) -> str:
-    """Write what loaders read about the corpus; gives the SHA-256 of the file."""
+    """Write the metadata that loaders read; returns the SHA-256 of the file."""
     files = {name: sha for name, sha in outputs.items() if name in FORMATS}
     attributes = sorted({name for c in made.pool.alive() for name in c.card.values} - {"label"})
     about = made.plan.corpus.about or made.pack.about
     label, seeded = any("label" in c.card.values for c in made.pool.alive()), made.method.has_seeds
-    told = croissant(
+    metadata = croissant(
         about,
         files,
         attributes,
@@ -123,16 +123,16 @@ def write_metadata(folder: Path, made: Made, outputs: Mapping[str, str]) -> str:
         license_name=made.plan.corpus.license,
         language=made.pack.language,
     )
-    return write_croissant(folder, told)
+    return write_croissant(folder, metadata)
 
 
 def write_words(folder: Path) -> dict[str, str]:
-    """Write the summary and the data set's card of the release in ``folder``; SHA-256 by file name."""
+    """Write summary and data card of the release in ``folder``; returns SHA-256 by file name."""
     release = Release(folder, in_place=True)
     words = {SUMMARY: summary(release), CARD: card(release)}
-    return {name: write_atomic(folder / name, told.encode(), PUBLIC_MODE) for name, told in words.items()}
+    return {name: write_atomic(folder / name, text.encode(), PUBLIC_MODE) for name, text in words.items()}
 
 
 def pretty_json(value: Mapping[str, Any]) -> bytes:
-    """JSON as the files of a release have it, one value a line."""
+    """JSON in the format of a release, one value per line."""
     return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()

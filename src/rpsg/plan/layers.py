@@ -33,7 +33,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Later layers win, key by key; a None in a layer says nothing."""
+    """Later layers win, key by key; a None in a layer counts as not set."""
     merged: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():
@@ -57,7 +57,7 @@ def resolve(*layers: Mapping[str, Any]) -> Plan:
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
         problems = "; ".join(_problem(item) for item in details)
-    # Raised out here, so that the error does not lead to the other one, which holds all that was given.
+    # Raised out here, so that it is not chained to pydantic's error, which holds all the values.
     raise UsageError(f"The plan does not hold together. {problems}.")
 
 
@@ -69,7 +69,7 @@ def _problem(item: ErrorDetails) -> str:
 
 
 def _key(part: int | str) -> str:
-    """A key as it may be repeated: what is no word of a plan may be text that came to a wrong place."""
+    """A key for a message: an unknown one is not repeated, because it may be misplaced private text."""
     return str(part) if _WORD.fullmatch(str(part)) else "(something that is no name)"
 
 
@@ -79,7 +79,7 @@ def _names_in(section: str) -> tuple[str, ...]:
 
 
 def _meant(path: Sequence[int | str]) -> str:
-    """The setting that was meant, or all there are beside it."""
+    """The setting that was probably meant, or all settings of its section."""
     if len(path) == 1 and (sections := [s for s in Plan.model_fields if path[0] in _names_in(s)]):
         return f"perhaps {' or '.join(f'{section}.{path[0]}' for section in sections)} is meant"
     section: Any = Plan

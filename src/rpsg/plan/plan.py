@@ -1,4 +1,4 @@
-"""A whole plan: all sections, how it is written down, and the fingerprint that a run is bound to."""
+"""The whole plan: its sections, its TOML, and the fingerprint that a run is bound to."""
 
 from __future__ import annotations
 
@@ -52,15 +52,15 @@ class Plan(Section):
         return self.privacy.max_records_per_user if self.data.user else 1
 
     def without_data(self) -> Plan:
-        """The plan as a method sees it: where the private file lies, and who pays, is not in it."""
+        """The plan as a method sees it: without the path of the private file and the account."""
         return self.model_copy(update={"data": self.data.model_copy(update={"path": "", "account": ""})})
 
     def fingerprint(self, **public: str) -> str:
-        """SHA-256 of all that decides what comes out; ``public`` holds the hashes of pack and models."""
+        """SHA-256 of all that determines the output; ``public`` holds the hashes of pack and models."""
         return _sha256("rpsg-plan/1", self._identity(), public)
 
     def questions(self, **public: str) -> str:
-        """SHA-256 of what the noisy answers depend on before votes are drawn; ``public`` as above."""
+        """SHA-256 of what all noisy answers before the votes depend on; ``public`` as above."""
         settings = self._identity()
         for section, keys in GENERATION.items():
             if section in settings:
@@ -85,7 +85,7 @@ class Plan(Section):
         return self.model_dump(mode="json", exclude=unread, exclude_none=exclude_none)
 
     def to_toml(self) -> str:
-        """The plan as it was resolved, as TOML that reads back to the same plan."""
+        """The resolved plan as TOML, which reads back to the same plan."""
         lines: list[str] = []
         _write_table(lines, "", self._written(exclude_none=True))
         return "\n".join(lines).strip() + "\n"
@@ -108,7 +108,7 @@ def _write_table(lines: list[str], name: str, table: Mapping[str, Any]) -> None:
 
 
 def toml_value(value: Any) -> str:
-    """A JSON value as TOML: the same, but for one character that only TOML wants escaped."""
+    """A JSON value as TOML: the same, except for one character that only TOML escapes."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
@@ -120,7 +120,7 @@ def _by_section(keys: Iterator[str]) -> dict[str, set[str]]:
     return dict(found)
 
 
-#: Not part of a run's identity, by section: where things are and how fast they go, never what comes out.
+#: Not part of a run's identity, by section: locations and speed, never what determines the output.
 NOT_IDENTITY = _by_section(s.key for s in described(Plan) if not s.identity)
-#: What only generation depends on, beside the prompts of the pack, by section.
+#: What only generation depends on, apart from the prompts of the pack, by section.
 GENERATION = _by_section(s.key for s in described(Plan) if s.only_generation)

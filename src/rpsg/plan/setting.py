@@ -1,7 +1,7 @@
-"""How a setting is described: once, beside its type and default, for everything that shows it.
+"""Describes each setting once, next to its type and default.
 
 The options and their help, the comments of ``rpsg init``, the page of settings, the JSON Schema and the
-identity of a run all come from these descriptions.
+identity of a run are all derived from these descriptions.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 def _no_text(value: str) -> str:
-    """``value``, if it can be a path or the name of a column; a whole text is refused, and not repeated."""
+    """``value`` if it can be a path or a column's name; a whole text is refused and not repeated."""
     if is_text(value):
         raise ValueError("this is text, and a path or a short name of one line is wanted")
     return value
@@ -55,7 +55,7 @@ class _Traits:
     only_generation: bool
 
     def __call__(self, schema: dict[str, Any]) -> None:
-        """Add nothing: pydantic keeps these facts where it would keep more of a field's JSON Schema."""
+        """Add nothing; ``json_schema_extra`` is only where pydantic keeps these facts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +86,11 @@ def setting(
     """A field of a section.
 
     Args:
-        default: its value where nobody sets it.
+        default: its value if it is not set.
         about: one sentence for the user.
         option: its option and the name of the value, such as ``--size N``; for an argument only the latter.
-        identity: False for where things are and how fast they go, which never decides what comes out.
-        only_generation: nothing but the writing of texts depends on it: no noisy answer before the votes.
+        identity: False for locations and speed, which never determine the output.
+        only_generation: only the writing of texts depends on it, and no noisy answer before the votes.
         **rules: what pydantic checks, such as ``ge=1``.
     """
     traits = _Traits(option, identity, only_generation)
@@ -123,7 +123,7 @@ def described(section: type[Section], prefix: str = "") -> Iterator[Described]:
 def _kind(annotation: Any) -> tuple[str, tuple[str, ...]]:
     """The name of a setting's type (``str``, ``int``, ``float``, ``bool``, ``list``), and its choices."""
     origin, parts = get_origin(annotation), get_args(annotation)
-    if origin in (Union, types.UnionType, Annotated):  # a Union is always with None, which comes last
+    if origin in (Union, types.UnionType, Annotated):  # the only unions are with None, which comes last
         return _kind(parts[0])
     if origin is Literal:
         return "str", parts

@@ -1,4 +1,4 @@
-"""One account of the book: reserving, charging, and what it says of itself.
+"""One account of the book: reserving, charging, and its statement.
 
 Every method is one transaction that is on the disk when it returns.
 """
@@ -20,16 +20,13 @@ if TYPE_CHECKING:
 
     from rpsg.privacy.book import Book
 
-#: The unit of a charge of version 1, and the default delta of a plan: version 1 kept neither.
+#: Unit and delta of charges of version 1, which stored neither; this is the default delta of plans.
 OLD, OLD_DELTA = Unit("unknown", "", "add_remove"), 1e-6
 _ROUNDING = 1e-12
 
 
 def runs_left(held: float, each: float, limit: float) -> int | None:
-    """How many more runs fit whose threshold failures are ``each``; None where a run has none.
-
-    Their sum must stay below ``limit``.
-    """
+    """How many more runs with a threshold failure of ``each`` fit below ``limit``; None if ``each`` is 0."""
     if not each:
         return None
     count = 0
@@ -40,9 +37,9 @@ def runs_left(held: float, each: float, limit: float) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """What one account may pay over all runs: epsilon at ``delta``.
+    """The limit of an account over all runs: epsilon at ``delta``.
 
-    The threshold failures of all runs come on top of ``delta`` and are kept below another ``delta``.
+    The threshold failures of all runs come on top of ``delta``; their sum is kept below another ``delta``.
     """
 
     epsilon: float
@@ -54,7 +51,7 @@ class Cap:
 
 
 def runs_that_fit(total: Total, cap: Cap, mu2: float, delta_fail: float) -> int:
-    """How many more runs of this cost an account with that total has room for."""
+    """How many more runs of this cost an account with this total can pay for."""
     left = cap.mu2 * (1.0 + _ROUNDING) - total.mu2 - total.reserved_mu2
     by_noise = max(0, math.floor(left / mu2))
     by_thresholds = runs_left(total.delta_fail + total.reserved_delta_fail, delta_fail, cap.delta)
@@ -63,7 +60,7 @@ def runs_that_fit(total: Total, cap: Cap, mu2: float, delta_fail: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One account of one book, as a run for ``unit`` with the lifetime ``cap`` sees it."""
+    """One account of a book, for a run that protects ``unit`` and has the lifetime limit ``cap``."""
 
     book: Book
     id: int
@@ -72,7 +69,7 @@ class Account:
     cap: Cap
 
     def knows(self, draws: Iterable[str]) -> set[str]:
-        """Those of the draws that this account has paid for."""
+        """The subset of the draws that this account has paid for."""
         with self.book.transaction() as rows:
             query = "SELECT draw FROM charge WHERE account = ?"
             return {row[0] for row in rows.execute(query, (self.id,))} & set(draws)
@@ -84,9 +81,9 @@ class Account:
             return {row[0] for row in rows.execute(query, (self.id, run_id))}
 
     def reserve(self, run_id: str, mu2: float, delta_fail: float, replaced: float | None = None) -> None:
-        """Set aside what a run will draw. What the same run had reserved before is taken over, not doubled.
+        """Reserve the cost of a run; this replaces an earlier reservation of the same run.
 
-        ``replaced``, here and below, is the price under ``replace_one``: the most it can be when None.
+        ``replaced``, here and below, is the price under ``replace_one``; None means the largest possible.
 
         Raises:
             BudgetError: the account holds charges for another unit, or has no room; nothing is reserved.
@@ -104,10 +101,10 @@ class Account:
     def charge(
         self, draw: str, run_id: str, stage: str, mu2: float, delta_fail: float, replaced: float | None = None
     ) -> bool:
-        """Write down a draw before it is made. True if the account already had one for this stage of the run.
+        """Charge a draw before it is made. True if the account already had one for this stage of the run.
 
-        It is paid from what the run has reserved. Whatever exceeds that (of several copies of one folder only
-        the first draws are reserved) needs free room in the account.
+        It is paid from the run's reservation. What exceeds it needs free room in the account: several copies
+        of one run folder share one reservation.
 
         Raises:
             BudgetError: there is no room, or the account holds charges for another unit; nothing is charged.
@@ -127,7 +124,7 @@ class Account:
     def record(
         self, draw: str, run_id: str, stage: str, mu2: float, delta_fail: float, replaced: float | None = None
     ) -> None:
-        """Write down a draw that was made without this account, whether or not there is room for it.
+        """Charge a draw that was made without this account, whether or not there is room for it.
 
         Raises:
             BudgetError: the account holds charges for another unit.
@@ -139,29 +136,29 @@ class Account:
             rows.execute(_CHARGE_IF_NEW, self._line(draw, run_id, stage, mu2, delta_fail, replaced))
 
     def read_without_bound(self, run_id: str, method: str) -> None:
-        """Write down that a run is about to read records that no mechanism protects."""
+        """Record that a run is about to read records that no mechanism protects."""
         with self.book.transaction() as rows:
             rows.execute("INSERT OR IGNORE INTO unbounded VALUES (?, ?, ?)", (self.id, run_id, method))
 
     def give_back(self, run_id: str) -> None:
-        """End the run's reservation: what it has not drawn may be spent by others."""
+        """End the run's reservation, so that other runs can spend what it has not drawn."""
         with self.book.transaction() as rows:
             rows.execute(_END, (self.id, run_id))
 
     def statement(self) -> Statement:
-        """What the book says of this account."""
+        """The statement of this account."""
         with self.book.transaction() as rows:
             return statement_of(rows, self.id, self.name)
 
     def total(self) -> Total:
-        """What was paid, and what is reserved, in terms of this run's unit and delta."""
+        """What was paid and what is reserved, for this run's unit and delta."""
         with self.book.transaction() as rows:
             return total_for(self.unit, _entries(rows, self.id), self.cap.delta, self.name)
 
     def same_content_elsewhere(self, digest: Private[bytes]) -> Private[list[str]]:
-        """The other accounts under which these very rows were read; for the operator's eyes alone.
+        """The other accounts under which the same rows were read; for the operator only.
 
-        The book learns that this account has held them. Nothing else depends on it.
+        The book records the rows under this account too. Nothing else depends on it.
         """
         mark = self.book.mark(b"content", open_private(digest))
         with self.book.transaction() as rows:
@@ -174,7 +171,7 @@ class Account:
             return mu2
         if replaced is None:
             return at_most_replaced(mu2)
-        _require_amount(replaced - mu2, 0.0)  # whoever is replaced is also removed
+        _require_amount(replaced - mu2, 0.0)  # replacing includes removing
         return replaced
 
     def _reserved(self, rows: sqlite3.Connection, run_id: str) -> tuple[float, float, float]:
@@ -184,7 +181,7 @@ class Account:
     def _keep_reserved(
         self, rows: sqlite3.Connection, run_id: str, mu2: float, delta_fail: float, replaced: float
     ) -> None:
-        """Write down what is left of a reservation."""
+        """Store the rest of a reservation."""
         if self._is_something(mu2, delta_fail):
             rest = (max(0.0, mu2), max(0.0, delta_fail), max(0.0, mu2, replaced))
             rows.execute(_REST, (*rest, self.id, run_id))
@@ -192,7 +189,7 @@ class Account:
             rows.execute(_END, (self.id, run_id))
 
     def _is_something(self, mu2: float, delta_fail: float) -> bool:
-        """Whether a difference is more than rounding leaves of a sum: one part in 10^12 of the cap."""
+        """Whether a difference exceeds rounding errors: one part in 10^12 of the cap."""
         return mu2 > _ROUNDING * self.cap.mu2 or delta_fail > _ROUNDING * self.cap.delta
 
     def _line(
@@ -264,13 +261,13 @@ _RUNS = "SELECT run_id FROM reservation WHERE account = ? ORDER BY run_id"
 
 
 def old_charge(rows: sqlite3.Connection, account: int, draw: str, mu2: float, delta_fail: float) -> None:
-    """Take a charge of version 1 over, once, however often it is found."""
+    """Import a charge of version 1, unless it was imported before."""
     price = (mu2, delta_fail, OLD_DELTA, at_most_replaced(mu2))
     rows.execute(_CHARGE_IF_NEW, (account, draw, "", "", *_columns(OLD), *price))
 
 
 def statement_of(rows: sqlite3.Connection, account: int, name: str) -> Statement:
-    """What the book says of the account."""
+    """The statement of the account."""
     return Statement(
         name,
         tuple(totals(_entries(rows, account))),

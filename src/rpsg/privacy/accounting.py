@@ -1,8 +1,8 @@
-"""From a target (epsilon, delta) to the noise of every stage, and back to what that noise really costs.
+"""From a target (epsilon, delta) to the noise of every stage, and back to the exact cost of that noise.
 
-Stages read the same data one after the other: Gaussian mechanisms compose exactly, mu^2 = sum of
-sensitivity^2 / sigma^2, threshold failures add to delta (Dong, Roth, Su, 2022). Each stage gets a
-declared share of mu^2. Noise is rounded up, and epsilon is derived again from the rounded noise.
+All stages read the same data. Gaussian mechanisms compose exactly, mu^2 = sum of sensitivity^2 / sigma^2, and
+threshold failures add to delta (Dong, Roth, Su, 2022). Each stage gets a declared share of mu^2. Noise is
+rounded up, and epsilon is computed again from the rounded noise.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ HIGHEST_DELTA = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class StagePlan:
-    """One stage of a method: its share of mu^2, its contribution rule, how often it runs.
+    """One stage of a method: its share of mu^2, its contribution rule, its number of rounds.
 
-    ``selects`` marks partition selection (strings nobody listed beforehand). ``dim`` may stay 0 when the
+    ``selects`` marks partition selection (an open set of strings). ``dim`` may stay 0 when the
     number of cells is not known yet.
     """
 
@@ -67,7 +67,7 @@ class PlannedRelease:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The target, and the releases that keep it. ``epsilon_spent`` is what their noise costs in full."""
+    """The target, and the releases that meet it. ``epsilon_spent`` is the full cost of their noise."""
 
     epsilon: float
     delta: float
@@ -85,7 +85,7 @@ class Budget:
 
     @property
     def replaced_mu2(self) -> float:
-        """Mu squared when one unit is replaced by another, from what each release gives away then."""
+        """Mu squared when one unit is replaced by another."""
         return math.fsum(r.mu2("replace_one") for r in self.releases)
 
     @property
@@ -114,12 +114,12 @@ class Budget:
         }
 
     def sha256(self) -> str:
-        """The hash of the stage plan. Every evidence file carries it, so no stage can be dropped quietly."""
+        """The hash of the stage plan. Every evidence file holds it, so that a missing stage is noticed."""
         return plan_sha256(self.plan())
 
 
 def plan_sha256(plan: object) -> str:
-    """The hash of a stage plan, which ledger, evidence and journal carry."""
+    """The hash of a stage plan in ledger, evidence and journal."""
     return hashlib.sha256(canonical_ascii_json(plan)).hexdigest()
 
 
@@ -152,8 +152,8 @@ def calibrate(  # three by place, three by name
     delta, less the error of the noise ``source``, goes to the Gaussian part.
 
     Raises:
-        UsageError: a target or a share that cannot be.
-        InfeasibleError: the noise asked for is beyond what the sampler makes.
+        UsageError: a target or a share is invalid.
+        InfeasibleError: the noise exceeds the range of the sampler.
     """
     _check_target(epsilon, delta, stages)
     selecting = sum(s.rounds for s in stages if s.selects)

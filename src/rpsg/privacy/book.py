@@ -1,9 +1,9 @@
-"""The file of the account book: made once, refused when it is damaged, changed in durable transactions.
+"""The database of the account book: durable transactions, and an error if it is damaged or lost.
 
-Beside the database lies a key of 256 random bits. The book holds a mark made with the key, so that each of
-the two notices when the other is gone or is another one. The key gets its name only when the book that
-knows it is on the disk; therefore a key without a whole book means that charges were lost, and a new book in
-its place would count from zero. That is never done quietly.
+Next to the database is a file with a 256-bit random key. The book holds a keyed hash made with it, so that a
+missing or exchanged file is noticed. The key file gets its final name only after the book is on the disk;
+therefore a key without an intact book means that charges were lost. A new book would then count from zero, so
+it is never made silently.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 BOOK, KEY = "odometer.sqlite", "odometer.key"
 VERSION = 3
-_APPLICATION = 0x52505347  # "RPSG"; sqlite keeps such a number for whoever writes a database
+_APPLICATION = 0x52505347  # "RPSG", as SQLite's application id
 _TABLES = """
 CREATE TABLE IF NOT EXISTS key_check (mark BLOB PRIMARY KEY);
 CREATE TABLE account (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
@@ -42,9 +42,9 @@ CREATE TABLE unbounded (
     PRIMARY KEY (account, run_id, method));
 CREATE TABLE content (mark BLOB NOT NULL, account INTEGER NOT NULL, PRIMARY KEY (mark, account));
 """
-#: The tables of version 1, which did not say for whom a charge was. They are kept under another name.
+#: The tables of version 1, whose charges have no unit. They are kept under another name.
 _OLD_TABLES = ("account", "alias", "charge")
-#: Version 2 had no price for a replaced unit. It knew counts alone, for which mu squared is twice as large.
+#: Version 2 had no price for a replaced unit. It only had counts, for which mu squared is twice as large.
 _FROM_VERSION_2 = """
 ALTER TABLE {table} ADD COLUMN replaced_mu2 REAL NOT NULL DEFAULT 0;
 UPDATE {table} SET replaced_mu2 = CASE adjacency WHEN 'add_remove' THEN 2 * mu2 ELSE mu2 END
@@ -60,7 +60,7 @@ class Book:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = private_dir(folder.resolve())  # people keep it behind a link
+        self._folder = private_dir(folder.resolve())  # the folder may be a link
         self._database, key_file = self._folder / BOOK, self._folder / KEY
         if key_file.exists() and not self._database.exists():
             raise _lost("book")
@@ -69,14 +69,14 @@ class Book:
         with contextlib.suppress(FileExistsError):
             create_private(self._database, b"")
         read_private(self._database)  # refuses a link, and a file that others may read
-        with self.transaction() as rows:  # one at a time, so that two first runs cannot make two keys
+        with self.transaction() as rows:  # exclusive, so that two first runs cannot make two keys
             _bring_up_to_date(rows, self._folder)
             self.key = self._the_key(rows)
         self._name_the_key()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """One exclusive transaction, on the disk when the block ends well, undone when it does not.
+        """One exclusive transaction: on the disk if the block succeeds, rolled back if not.
 
         Raises:
             BudgetError: the book is damaged, cannot be written, or is in use for half a minute.
@@ -109,11 +109,11 @@ class Book:
             rows.close()
 
     def mark(self, kind: bytes, content: bytes) -> bytes:
-        """A keyed hash: without the key nobody can tell what it is of."""
+        """A keyed hash: without the key it does not confirm a guess."""
         return hmac.digest(self.key, kind + b"\0" + content, "sha256")
 
     def _the_key(self, rows: sqlite3.Connection) -> bytes:
-        """The key; a new one only for a new book, since nothing in a book fits another key."""
+        """The key; a new one only for a new book, since a book is useless with another key."""
         known = rows.execute("SELECT mark FROM key_check").fetchone()
         waiting = self._folder / f"{KEY}.new"
         if known is None:
@@ -132,16 +132,16 @@ class Book:
         raise _lost("key")
 
     def _name_the_key(self) -> None:
-        """Give a new key its name, now that its book is on the disk; another process may have done so."""
+        """Give a new key its final name, since its book is on the disk; another process may have done so."""
         with contextlib.suppress(FileNotFoundError):
             (self._folder / f"{KEY}.new").replace(self._folder / KEY)
             sync_dir(self._folder)
 
 
 def _bring_up_to_date(rows: sqlite3.Connection, folder: Path) -> None:
-    """Make the tables of a new book, or of one of version 1, whose charges are kept apart.
+    """Make the tables of a new book, or update those of version 1 or 2.
 
-    One of version 2 gets the column that it lacks.
+    The charges of version 1 are kept in separate tables.
     """
     tables = {row[0] for row in rows.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     application = rows.execute("PRAGMA application_id").fetchone()[0]
@@ -172,7 +172,7 @@ def _bring_up_to_date(rows: sqlite3.Connection, folder: Path) -> None:
 
 
 def _is_whole(rows: sqlite3.Connection, folder: Path) -> bool:
-    """Whether the pages fit together and none is cut short: sqlite reads what a page lacks as zeros."""
+    """Whether all pages are consistent and complete: SQLite reads missing parts of a page as zeros."""
     pages, size = (rows.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
     is_long_enough = bool((folder / BOOK).stat().st_size == pages * size)
     return is_long_enough and rows.execute("PRAGMA quick_check").fetchone()[0] == "ok"
@@ -196,13 +196,13 @@ def _damaged(folder: Path, how: str) -> BudgetError:
     )
 
 
-#: What sqlite says when the disk or another process is in the way, and not the content of the file.
+#: SQLite's errors that are caused by the disk or another process, not by the content of the file.
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _DISK = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 
 
 def _told(folder: Path, error: sqlite3.DatabaseError) -> BudgetError:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the higher bits say it more closely
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the higher bits are details
     if code in _BUSY:
         return BudgetError(
             f"Another process keeps the account book {folder / BOOK} busy.", hint="Try again in a minute."

@@ -1,7 +1,6 @@
-"""What the reader of a claim should know before relying on it: sentences printed beside the claim.
+"""Warnings printed next to a claim that is true but promises little.
 
-They follow from public settings and from the noisy number of people alone, so whoever checks a release can
-derive them again. A claim can be true and still promise little, and then it has to say so itself.
+They are derived from public settings and the noisy number of people, so that verification can recompute them.
 """
 
 from __future__ import annotations
@@ -32,14 +31,14 @@ def cautions(
     counted: int | None,
     noise_decides: bool = False,
 ) -> list[str]:
-    """Sentences about a differential-privacy claim; none when there is nothing to warn of.
+    """Warnings about a differential-privacy claim, if any.
 
     Args:
         claim: the claim of a ledger, with its numbers.
         unit: the privacy unit of a ledger.
         n_public: the declared number of units, if it was declared.
         counted: the noisy number of units, if it was counted.
-        noise_decides: whether that number is so small that noise outweighs what was counted.
+        noise_decides: whether that number is so small that noise dominates the counts.
     """
     few = f"So few {_units(unit)} were counted that noise decided the texts: {LIKE_FLOOR}"
     return [
@@ -51,7 +50,7 @@ def cautions(
 
 
 def counted_units(performed: Performed | None, evidence: Path) -> int | None:
-    """The noisy number of people, or of rows, that a run counted; None where it asked no such question."""
+    """The noisy number of people, or of rows, that a run counted; None if it did not."""
     for released in performed.releases if performed is not None else ():
         if released.query.rule == "S1_unit_count":
             file = evidence_file(evidence, released.seq)

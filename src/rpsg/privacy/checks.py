@@ -1,7 +1,7 @@
-"""The arithmetic of a public ledger, one check for each thing that must hold.
+"""The arithmetic checks of a public ledger, one for each property.
 
-Every check takes the parsed ledger (already of the right form) and gives the reasons why it fails; none
-when it holds. Nothing is taken from the ledger that can be computed from something else in it.
+Every check takes the parsed ledger, which matches the schema, and yields the reasons why it fails; none if it
+holds. Whatever can be computed from other parts of the ledger is computed, not read.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _threshold(before: Mapping[str, Any], line: Mapping[str, Any]) -> Iterator[s
 
 
 def plan_is_complete(ledger: Ledger) -> Iterator[str]:
-    """Dropping a mechanism, be it the last one, leaves the plan longer than the list."""
+    """A dropped mechanism, even the last one, leaves the plan longer than the list."""
     if not makes_dp_claim(ledger):
         return
     plan = ledger["stage_plan"]
@@ -150,7 +150,7 @@ def randomness(ledger: Ledger) -> Iterator[str]:
 
 
 def account(ledger: Ledger) -> Iterator[str]:
-    """Mu, delta_fail, epsilon and what follows from them, from the mechanisms alone."""
+    """Mu, delta_fail, epsilon and what is derived from them, recomputed from the mechanisms."""
     if not makes_dp_claim(ledger) or not supports_claims(ledger["rng"]["source"]):
         return
     claim = ledger["claim"]
@@ -203,7 +203,7 @@ def _mu2_under(ledger: Ledger, adjacency: Adjacency) -> float:
 
 
 def cost(ledger: Ledger) -> Iterator[str]:
-    """What the run says it has cost is what its mechanisms cost, neither less nor more."""
+    """The stated cost of the run is exactly that of its mechanisms."""
     told = ledger["cost"]
     if ledger["reads"] == "records":
         if any(value is not None for value in told.values()):
@@ -260,7 +260,7 @@ def row_claim(claim: str, *, testing: bool) -> str:
 
 
 def speaks_of_a_budget(text: str) -> bool:
-    """Whether a text has the name of the privacy budget in it, as a word or as a letter."""
+    """Whether a text names the privacy budget, by a word or by the letter epsilon."""
     return "epsilon" in text.lower() or bool(set(text) & BUDGET_LETTERS)
 
 

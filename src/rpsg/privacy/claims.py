@@ -1,7 +1,4 @@
-"""What a release may say about itself: the numbers of a claim, and its sentences.
-
-The sentences are built from the numbers alone, so that the verifier can build them again.
-"""
+"""The numbers of a claim, and its sentences, which are derived from the numbers to be verifiable."""
 
 from __future__ import annotations
 
@@ -33,7 +30,7 @@ IN_THE_CLEAR = "private files of the run, which lie without encryption on the ma
 
 @dataclass(frozen=True, slots=True)
 class PrivacyUnit:
-    """Who is protected: ``unit`` "user" or "record", under which neighbouring relation.
+    """The privacy unit, ``unit`` "user" or "record", and its neighbouring relation.
 
     ``unusable_rows`` says what the plan does with a row that cannot be used: leave it out, or end the run.
     """
@@ -51,7 +48,7 @@ class PrivacyUnit:
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """The selection part of the account: what a group of units may get past a threshold."""
+    """The selection part of the account: how likely strings of a group of units pass a threshold."""
 
     sigma: float
     k: int
@@ -59,9 +56,9 @@ class Threshold:
 
 
 def replaced_mu(mu2: float, replaced_mu2: float) -> float:
-    """Mu for a replaced unit, from the squares of mu under the claim's own relation and under replace-one.
+    """Mu for a replaced unit, from the squares of mu under the claim's relation and under replace-one.
 
-    Mu times the root of their ratio: where the ratio is 2 exactly, that is mu * sqrt(2) to the last bit.
+    Computed as mu times the root of their ratio, which for a ratio of 2 is mu * sqrt(2) to the last bit.
     """
     return math.sqrt(replaced_mu2 / mu2) * math.sqrt(mu2)
 
@@ -75,9 +72,9 @@ def claim_numbers(
 ) -> dict[str, Any]:
     """Every number that follows from the account. ``spent`` is (delta_fail, tv).
 
-    ``mu2`` is mu squared under the claim's own neighbouring relation, ``replaced_mu2`` under replace-one:
-    twice the first where all answers are counts, four times for a sum of vectors. A group of g units is g mu
-    exactly, and a string all of them share passes a threshold more easily, which is in ``delta_group``.
+    ``mu2`` is mu squared under the claim's neighbouring relation, ``replaced_mu2`` under replace-one: twice
+    as large for counts, four times for a sum of vectors. A group of g units has exactly g mu; that a string
+    shared by all of them passes a threshold more easily is included in ``delta_group``.
     """
     delta_fail, tv = spent
     mu, one = math.sqrt(mu2), replaced_mu(mu2, replaced_mu2)
@@ -142,7 +139,7 @@ def _wider(claim: Mapping[str, Any], unit: Mapping[str, Any]) -> str:
 
 
 def not_below(value: float) -> str:
-    """A figure of a claim, as short as it can be said without rounding down."""
+    """A figure of a claim in its shortest form that is not rounded down."""
     short = f"{value:g}"
     return short if float(short) >= value else repr(value)
 
@@ -161,7 +158,7 @@ def _up(value: float) -> str:
 def paper_claim_text(
     sigma: float, provider: str, audit: str, sent: Literal["Abstracted text", "The text"] = "Abstracted text"
 ) -> str:
-    """The words of paper mode. Noise may be told; a budget may not, because there is none."""
+    """The claim of paper mode, which mentions noise but no budget, because there is none."""
     chosen = (
         f"Candidate choice was randomised with Gaussian noise of standard deviation {sigma:g}; this"
         if sigma > 0
@@ -174,7 +171,7 @@ def paper_claim_text(
 
 
 def assumptions(unit: Mapping[str, Any]) -> list[dict[str, str]]:
-    """What the claim rests on that this program cannot see."""
+    """Assumptions of the claim that this program cannot check."""
     first = (
         {"id": "A1", "text": "the user column identifies the protected person", "checked_by": "operator"}
         if unit["unit"] == "user"
@@ -194,7 +191,7 @@ def assumptions(unit: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def not_covered(unit: Mapping[str, Any], *, claims: bool = True) -> list[str]:
-    """What the claim does not say, in every ledger; one that ``claims`` nothing covers nothing."""
+    """What the claim does not cover, for every ledger; unless it ``claims`` something, that is all."""
     who = unit["unit"]
     if not claims:
         return [

@@ -1,8 +1,8 @@
-"""Fingerprints of private rows: one that may be published because it hides, one that stays boxed.
+"""Fingerprints of private rows: a hiding commitment for publication, and a private digest.
 
-A plain hash of the data would tell anyone who holds a guess whether the guess is right. The published
-commitment is a hash over 256 secret random bits and the rows; the bits stay in the private folder, and
-with them the operator can later show which data it was.
+A plain hash of the data would confirm a guess of them. The published commitment is a hash over 256 secret
+random bits and the rows; the bits stay in the private folder, and with them the operator can prove later
+which data were used.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Commitment:
 
 
 def commit_to(corpus: Private[Corpus], nonce: bytes | None = None) -> Commitment:
-    """The hiding commitment to all rows in their order; with a known ``nonce`` the same one again."""
+    """The hiding commitment to all rows in their order; the same ``nonce`` gives the same commitment."""
     secret = secrets.token_bytes(32) if nonce is None else nonce
     if len(secret) != 32:
         raise ValueError("the nonce has 32 bytes")
@@ -49,7 +49,7 @@ def commit_to(corpus: Private[Corpus], nonce: bytes | None = None) -> Commitment
 
 
 def content_digest(corpus: Private[Corpus]) -> Private[bytes]:
-    """What the odometer knows the rows by, the same in whatever order they come. It never leaves its box."""
+    """The odometer's digest of the rows, independent of their order. It stays in ``Private``."""
     return corpus.map(_unordered_digest)
 
 

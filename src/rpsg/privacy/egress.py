@@ -1,7 +1,7 @@
-"""Who may be sent what: the tables of the methods, and the check that a run makes before it reads anything.
+"""Which models may be sent what: the tables of the methods, and the check before a run reads anything.
 
-A model says itself where it runs: ``endpoint`` is "local_model" for one on this machine, and ``host`` names
-the server of one that is asked over a network. A model that says nothing counts as somewhere else.
+A model states where it runs: ``endpoint`` is "local_model" for one on this machine, and ``host`` names the
+server of a remote one. A model that states nothing counts as remote.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Carries = Literal["public_only", "dp_outputs", "abstracted_private", "raw_privat
 
 THIS_MACHINE = "this machine"
 UNNAMED = "a host that is not named"
-#: A server's loopback address proves nothing; that it runs here is the operator's word.
+#: A loopback address proves nothing (it may be a tunnel): that a server runs here is the operator's claim.
 BY_THE_PLAN = "as the plan declares"
 _LOOPBACK = re.compile(
     r"(?:localhost|(?P<four>127[0-9.]+)|\[(?P<six>[0-9a-f:]+)\])(?::(?P<port>[0-9]{1,5}))?"
@@ -34,7 +34,7 @@ class EgressRule:
     """One line of a method's table: what the model of a role is sent, and where it may run.
 
     ``carries`` is the same in the words of a ledger, None for a model that ledgers do not list. ``way_out``
-    is said to whoever wants such a model elsewhere.
+    is the hint for a user who wants such a model elsewhere.
     """
 
     stage: str
@@ -47,23 +47,23 @@ class EgressRule:
 
 
 _FROM_NOISE = "prompts of public words and noisy counts' outcomes"
-#: What is sent where by a method that reads private texts end to end through noise.
+#: For a method that reads private texts only through mechanisms.
 STRICT: tuple[EgressRule, ...] = (
     EgressRule("reading", "embedder", "private", "here", "private texts, and the synthetic ones"),
     EgressRule("describing", "sentiment", "private", "here", "private texts"),
     EgressRule("counting", "mechanisms", "private", "here", "private counts; they let out noisy ones"),
-    # The scorer sees synthetic texts only. It is held to this machine all the same: which of them it is
-    # shown, and how often, is nobody else's business.
+    # The scorer sees synthetic texts only. It must still be local: which texts it scores, and how often,
+    # should not be visible elsewhere.
     EgressRule("filtering", "scorer", "dp_outputs", "here", "synthetic texts"),
     EgressRule("writing", "writer", "dp_outputs", "anywhere", _FROM_NOISE, "dp_outputs"),
 )
-#: What is sent where by a method that reads no private text.
+#: For a method that reads no private text.
 PUBLIC: tuple[EgressRule, ...] = (
     EgressRule("filtering", "embedder", "public", "anywhere", "synthetic texts"),
     EgressRule("filtering", "scorer", "public", "anywhere", "synthetic texts"),
     EgressRule("writing", "writer", "public", "anywhere", "public prompts", "public_only"),
 )
-#: For a method that reads private records and does not say who is sent what: nobody but this machine.
+#: For a method that reads private records and has no table: every model must be local.
 NOWHERE: tuple[EgressRule, ...] = tuple(
     EgressRule("reading", role, "private", "here", "private texts", "raw_private")
     for role in ("embedder", "sentiment", "scorer", "writer")
@@ -72,7 +72,7 @@ NOWHERE: tuple[EgressRule, ...] = tuple(
 
 @dataclass(frozen=True, slots=True)
 class EgressRecord:
-    """What a host saw in a run. ``requests`` is None where their number is not public."""
+    """What a host was sent in a run. ``requests`` is None if their number is not public."""
 
     host: str
     role: str
@@ -85,9 +85,9 @@ class EgressRecord:
 def is_loopback(host: str) -> bool:
     """Whether a host is this machine's own loopback.
 
-    A host is written as in an address: ``localhost``, an IPv4 address or an IPv6 address in brackets, each
-    with or without a port. Whatever else might lead here (a URL, a login before an ``@``, a short form like
-    ``127.1``, a name in capitals) is taken for another machine: this decides where private text may go.
+    Accepted are ``localhost``, an IPv4 address, or an IPv6 address in brackets, each with or without a port.
+    Anything else that might lead here (a URL, a login before an ``@``, a short form like ``127.1``, a name in
+    capitals) counts as another machine, because this decides where private text may go.
     """
     found = _LOOPBACK.fullmatch(host)
     if found is None or int(found["port"] or 0) > _LAST_PORT:
@@ -101,7 +101,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_here(model: Any) -> bool:
-    """Whether a model runs on this machine: it says so, and any host that it names is this machine's."""
+    """Whether a model runs on this machine: it says so, and its host, if it names one, is loopback."""
     host = getattr(model, "host", "")
     return getattr(model, "endpoint", None) == "local_model" and (not host or is_loopback(str(host)))
 
@@ -115,11 +115,11 @@ def host_of(model: Any) -> str:
 
 
 def check(rules: Iterable[EgressRule], models: Mapping[str, Any]) -> None:
-    """See that every model may be sent what its role is sent.
+    """Check that every model may be sent what its role is sent.
 
     Args:
         rules: the table of the method.
-        models: the models by role; None where there is none.
+        models: the models by role; None if there is none.
 
     Raises:
         PrivacyError: a model that must run on this machine does not, or does not say so.
@@ -135,7 +135,7 @@ def check(rules: Iterable[EgressRule], models: Mapping[str, Any]) -> None:
 
 
 def how_to_stay(model: Any) -> str:
-    """What to do about a model that is not on this machine, or whose server may be and was not declared."""
+    """A hint for a model that is not on this machine, or whose server was not declared to be."""
     if is_loopback(str(getattr(model, "host", ""))):
         return "If that server runs on this machine, say so in the plan: [server] this_machine = true."
     return "Choose one of this machine."
@@ -150,12 +150,12 @@ def egress_table(
     models: Mapping[str, Any],
     sent: Mapping[tuple[str, str], int] | None = None,
 ) -> list[EgressRecord]:
-    """What each host saw, in the order of the table.
+    """What each host was sent, in the order of the table.
 
     Args:
         rules: the table of the method.
-        models: the models by role; None where there is none.
-        sent: requests that came back from a writer, by host and model; None where their number is private.
+        models: the models by role; None if there is none.
+        sent: requests that returned from a writer, by host and model; None if their number is private.
     """
     table = []
     for rule in rules:

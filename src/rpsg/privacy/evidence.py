@@ -1,8 +1,7 @@
-"""The noisy vectors as files: one for each release, readable by anyone, named in the ledger by its hash.
+"""The noisy vectors as public files: one for each mechanism, with its hash in the ledger.
 
-Each carries the hash of the stage plan and its place in it, so that no file fits another run or another
-step, and the random id of its draw, by which the account book knows that it was paid for. They are DP
-outputs, and all a replay needs.
+Each holds the hash of the stage plan and its position in it, so that it fits no other run or step, and the
+random id of its draw, for which the account book has a charge. They are DP outputs, and all a replay needs.
 """
 
 from __future__ import annotations
@@ -77,10 +76,10 @@ def evidence_names(folder: Path) -> set[str]:
 
 
 def write_evidence(folder: Path, evidence: Evidence, scratch: Path) -> str:
-    """Put the file there, whole or not at all, and return its SHA-256; RunError when the disk refuses.
+    """Write the file atomically and return its SHA-256; RunError if the disk refuses.
 
-    ``scratch`` is a private folder on the same file system: a second vector for one answer must never lie,
-    not even in part, where others look.
+    It is first written to ``scratch``, a private folder on the same file system: a second vector for one
+    answer must never be visible to others, not even in part.
     """
     return write_atomic(evidence_file(folder, evidence.seq), evidence.to_bytes(), 0o644, scratch=scratch)
 
@@ -89,7 +88,7 @@ def parse_evidence(content: bytes) -> Evidence:
     """The evidence in a file's bytes.
 
     Raises:
-        ValueError: it is not what ``to_bytes`` writes.
+        ValueError: it was not written by ``to_bytes``.
     """
     body = strict_json(content)
     if not isinstance(body, dict) or body.get("schema") != SCHEMA:

@@ -1,4 +1,4 @@
-"""What a ledger tells about a run besides its mechanisms: who is protected, what came in, what went out."""
+"""The parts of a ledger besides its mechanisms: privacy unit, inputs, outputs and flows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class PublicInput:
-    """Something public the run was given. ``sha256`` where it is a file."""
+    """A public input of the run; ``sha256`` if it is a file."""
 
     name: str
     role: str
@@ -44,7 +44,7 @@ class Egress:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A way by which private data reached the release without a mechanism."""
+    """A flow of private data into the release without a mechanism."""
 
     origin: str
     to: str
@@ -53,13 +53,12 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything the ledger tells about a run besides its account.
+    """Everything in the ledger of a run besides its account.
 
-    ``claim_words`` is for methods without a formal claim, which say in their own words what they do.
-    ``noise_source`` names the source of noise that no mechanism of the ledger drew from. ``in_the_clear``
-    says that the run kept its private files without encryption. ``n_public`` is the declared number of
-    units, ``counted`` the noisy one, and ``noise_decides`` whether that is so small that noise
-    outweighs what was counted.
+    ``claim_words`` is for methods without a formal claim, which describe themselves. ``noise_source`` names a
+    noise source outside of the ledger's mechanisms. ``in_the_clear``: private files were not encrypted.
+    ``n_public`` is the declared number of units, ``counted`` the noisy one, and ``noise_decides`` whether
+    that is so small that noise dominates the counts.
     """
 
     reads: Reads
@@ -84,9 +83,9 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Free:
-    """What a public ledger says that follows from nothing else in its release.
+    """The parts of a public ledger that cannot be derived from the rest of its release.
 
-    ``code`` is what ``ledger.code_facts`` gives, and ``commitment`` the public half of the one to the data.
+    ``code`` comes from ``ledger.code_facts``; ``commitment`` is the public half of the data's commitment.
     """
 
     ledger_id: str
@@ -97,7 +96,7 @@ class Free:
 
     @classmethod
     def of(cls, ledger: Mapping[str, Any]) -> Self:
-        """The same as a ledger of the right form tells it."""
+        """The free facts in a ledger that matches the schema."""
         return cls(
             ledger["ledger_id"],
             ledger["code"],

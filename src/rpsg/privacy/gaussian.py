@@ -1,12 +1,12 @@
-"""Gaussian differential privacy in closed form: what noise costs, and how much noise a budget asks for.
+"""Gaussian differential privacy in closed form: the cost of noise, and the noise for a budget.
 
 A mechanism is mu-GDP when telling neighbouring inputs apart is no easier than telling N(0,1) from
 N(mu,1) (Dong, Roth, Su, 2022). Its privacy profile (Balle and Wang, 2018) is
 
     delta(epsilon) = Phi(mu/2 - epsilon/mu) - e^epsilon * Phi(-mu/2 - epsilon/mu)
 
-Every answer is rounded to the safe side: delta and epsilon up, mu and with it the budget down.
-Only the standard library is used, so that a third party can read and re-run all of it.
+Every result is rounded to the safe side: delta and epsilon up, mu and with it the budget down. Only the
+standard library is used, so that a third party can read and re-run all of it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 _SQRT2 = math.sqrt(2.0)
-_STEPS = 200  # halvings; a double is pinned down after about 60
-_LARGEST_EPSILON = 1e6  # beyond this the honest word is "infinite"
+_STEPS = 200  # bisections; about 60 determine a double
+_LARGEST_EPSILON = 1e6  # reported as infinite beyond this
 _ULP = 2.3e-16
-_LOG_FROM = 30.0  # from here on Phi is handled as a logarithm
+_LOG_FROM = 30.0  # above this, the logarithm of Phi is used
 _LOG_ROUNDING = 1e-9
 
 
@@ -72,10 +72,10 @@ def delta_of(mu: float, epsilon: float) -> float:
 
 
 def delta_total(mu: float, epsilon: float, delta_fail: float = 0.0, tv: float = 0.0) -> float:
-    """Delta at ``epsilon`` with everything in it.
+    """Delta at ``epsilon``, including all errors.
 
-    Threshold failures add ``delta_fail``. Noise whose law is within total variation ``tv`` of the exact
-    one adds (1 + e^epsilon) * tv.
+    Threshold failures add ``delta_fail``. Noise within total variation ``tv`` of the exact distribution adds
+    (1 + e^epsilon) * tv.
     """
     sampler = (1.0 + math.exp(min(epsilon, 700.0))) * tv if tv > 0.0 else 0.0
     return min(1.0, delta_of(mu, epsilon) + delta_fail + sampler)
@@ -127,7 +127,7 @@ def mu_for(epsilon: float, delta: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class AttackBound:
-    """The best any attacker can do who must tell whether one unit took part."""
+    """The optimal membership attack: deciding whether one unit took part."""
 
     auc: float
     tpr_at_fpr_1_percent: float

@@ -1,7 +1,7 @@
-"""What bounded rows add to a histogram, and the guard that they keep the contribution rule.
+"""The clean histogram of bounded rows, and the check that they satisfy the contribution rule.
 
-The clean histogram exists only between ``clean_histogram`` and the noise in ``mechanisms``. The guard is
-there for bugs: a row that breaks the rule stops the run, and the error names the rule, never the row.
+The clean histogram exists only between ``clean_histogram`` and the noise in ``mechanisms``. The check guards
+against bugs: a row that breaks the rule stops the run, and the error names the rule, never the row.
 """
 
 from __future__ import annotations
@@ -27,11 +27,10 @@ NO_ENTRY = -1
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One question to the private data. Everything in it is public.
+    """One query of the private data. Everything in it is public.
 
-    ``what`` says in words what is counted. ``dim`` is the number of cells or of entries of a vector, 0 for
-    strings nobody listed beforehand (``select``). ``rule``, ``k``, ``w`` and ``c`` are explained in
-    ``sensitivity``.
+    ``what`` says in words what is counted. ``dim`` is the number of cells or of vector entries, 0 for an open
+    set of strings (``select``). ``rule``, ``k``, ``w`` and ``c`` are explained in ``sensitivity``.
     """
 
     stage: str
@@ -59,14 +58,14 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class RowCells:
-    """``units`` (rows,): whose row it is. ``cells`` (rows, k): the cells it adds to, -1 for no entry."""
+    """``units`` (rows,): the unit of each row. ``cells`` (rows, k): the cells it adds to, -1 for no entry."""
 
     units: IntArray
     cells: IntArray
 
     @classmethod
     def join(cls, parts: Iterable[RowCells]) -> RowCells:
-        """The rows of all parts in one: for inputs read in pieces."""
+        """All parts as one, for inputs read in pieces."""
         held = list(parts)
         return cls(np.concatenate([p.units for p in held]), np.concatenate([p.cells for p in held]))
 
@@ -75,7 +74,7 @@ def clean_histogram(query: Query, rows: RowCells) -> IntArray:
     """The exact counts, shape (dim,), before any noise. Private: for ``mechanisms`` only.
 
     Raises:
-        PrivacyError: the rows do not keep the query's contribution rule.
+        PrivacyError: the rows break the query's contribution rule.
     """
     require_kept(query.rule != "S6_bounded_vector", query)
     units, cells = _shaped(query, rows)
@@ -103,7 +102,7 @@ def _shaped(query: Query, rows: RowCells) -> tuple[IntArray, IntArray]:
 
 
 def require_kept(kept: bool, query: Query) -> None:
-    """Stop where rows do not keep the contribution rule, naming the rule and never the row."""
+    """PrivacyError if rows break the contribution rule; it names the rule, never the row."""
     if not kept:
         raise PrivacyError(
             f"Stage {query.stage} broke its contribution rule {query.rule}; nothing was released.",
@@ -113,12 +112,12 @@ def require_kept(kept: bool, query: Query) -> None:
 
 def _count(query: Query, cells: IntArray) -> IntArray:
     flat = cells.ravel()
-    # One cell more, in front, takes the missing entries: no copy of the rows is made.
+    # An extra first cell takes the missing entries, so that the rows need not be copied.
     return np.bincount(flat + 1, minlength=query.dim + 1)[1:].astype(np.int64)
 
 
 def largest_group(units: IntArray) -> int:
-    """The number of rows of the unit that has most."""
+    """The largest number of rows of one unit."""
     if not len(units):
         return 0
     if int(units.min()) >= 0 and int(units.max()) < 8 * len(units) + 1024:
@@ -136,7 +135,7 @@ def _repeats_in_row(cells: IntArray) -> bool:
 
 
 def _pairs(query: Query, units: IntArray, cells: IntArray) -> tuple[IntArray, IntArray]:
-    """The (unit, cell) entries as one sorted key each, unit * dim + cell, and how often each occurs."""
+    """The sorted keys unit * dim + cell of all entries, and how often each occurs."""
     _, dense = np.unique(units, return_inverse=True)
     keys = dense.astype(np.int64)[:, None] * query.dim + cells
     distinct, counts = np.unique(keys[cells != NO_ENTRY], return_counts=True)
@@ -144,7 +143,7 @@ def _pairs(query: Query, units: IntArray, cells: IntArray) -> tuple[IntArray, In
 
 
 def _check_items(query: Query, units: IntArray, cells: IntArray) -> None:
-    if largest_group(units) <= 1:  # one row per unit: what holds in each row holds in each unit
+    if largest_group(units) <= 1:  # one row per unit: checking rows checks units
         require_kept(not _repeats_in_row(cells), query)
         return
     distinct, counts = _pairs(query, units, cells)
@@ -153,7 +152,7 @@ def _check_items(query: Query, units: IntArray, cells: IntArray) -> None:
 
 
 def _normalised(query: Query, units: IntArray, cells: IntArray) -> IntArray:
-    """Each unit's votes scaled to length w and floored to whole steps."""
+    """Each unit's votes, scaled to length w and rounded down to whole steps."""
     distinct, counts = _pairs(query, units, cells)
     owners, cell = distinct // query.dim, distinct % query.dim
     squares = np.zeros(int(owners.max()) + 1 if len(owners) else 0, dtype=np.int64)
@@ -165,7 +164,7 @@ def _normalised(query: Query, units: IntArray, cells: IntArray) -> IntArray:
 
 
 def _floor_root(numerator: IntArray, square: IntArray) -> IntArray:
-    """floor(numerator / sqrt(square)), exact: the float guess is set right in integers."""
+    """floor(numerator / sqrt(square)), exact: a float estimate is corrected in integers."""
     guess = np.floor(numerator / np.sqrt(square)).astype(np.int64) + 1
     for _ in range(2):
         guess -= guess * guess * square > numerator * numerator

@@ -1,21 +1,20 @@
-"""The only door from private to public, and its replay.
+"""The privacy kernel: the only way from private data to noisy answers.
 
-The whole plan is reserved in the account book when the kernel opens. Then for each release: fix the question
+The whole plan is reserved in the account book when the kernel opens. Then for each release: fix the query
 (journal) -> charge a new draw id (book) -> draw -> persist (evidence file) -> commit (journal). Only then is
-the value handed on.
+the value returned.
 
-A crash after *persist* costs nothing: the vector is read back, nothing private is asked again and no noise
-is drawn. A crash between *draw* and *persist* loses the vector, and the noise is drawn again. The first
-vector never left the process: it was not handed on, and half-written files lie in the private folder. So
-the run has released one vector for that step and its own claim holds, as long as the crash did not depend
-on the value drawn. Nobody can prove that it did not (a full disk could), and (crashed or not, second
-vector) is in any case a post-processing of both vectors. Therefore every draw is charged anew, under an id
-of its own: the book never under-counts, whatever the crash was.
+A crash after *persist* costs nothing: the vector is read back, and neither private data nor noise are needed.
+A crash between *draw* and *persist* loses the vector, and the noise is drawn again. The first vector never
+left the process: it was not returned, and partial files are in the private folder. So the run has released
+one vector for that step and its claim holds, provided that the crash did not depend on the value drawn. This
+cannot be proved (a full disk might depend on it), but (crashed or not, second vector) is a post-processing of
+both vectors. Therefore every draw is charged separately, under a new id, and the book never under-counts.
 
-Nor does it believe the folder. An id that was charged is used for one draw in one process and never again,
-so a folder that is copied, set back to an earlier state or robbed of its journal can only draw under new ids.
-And a vector that lies in the folder under an id that the account does not know (the book is another one, or
-the plan now names another account) is charged before anything else happens. One charge, one vector.
+The run folder is not trusted. A charged id is used for one draw in one process and never again, so a folder
+that was copied, restored to an earlier state or lost its journal can only draw under new ids. A vector in the
+folder whose id the account does not know (because of another book, or another account in the plan) is charged
+before anything else happens. One charge, one vector.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ if TYPE_CHECKING:
 
 
 class Releases(Protocol):
-    """What answers a method's private questions: the kernel in a run, the evidence in a replay."""
+    """Answers a method's private queries: the kernel in a run, the evidence in a replay."""
 
     def release(self, query: Query, contributions: Callable[[], Private[Contributions]], /) -> IntArray: ...
 
@@ -76,7 +75,7 @@ class Released:
 
 @dataclass(frozen=True, slots=True)
 class Performed:
-    """What a kernel did, for the ledger: the plan, the releases, and the name of the noise source."""
+    """The work of a kernel, for the ledger: the plan, the releases, and the name of the noise source."""
 
     budget: Budget
     releases: tuple[Released, ...]
@@ -85,7 +84,7 @@ class Performed:
 
 @dataclass(frozen=True, slots=True)
 class _MarkedNoise:
-    """A noise source that writes its draw down before it makes it."""
+    """A noise source that records each draw before making it."""
 
     source: NoiseSource
     before: Callable[[], None]
@@ -102,17 +101,17 @@ class _MarkedNoise:
 class Kernel:
     """Answers the planned queries of one run, each once, in the order of the plan.
 
-    ``journal`` is a file in the private folder of the run, ``evidence`` a folder for the noisy vectors.
-    With the same folders and plan it resumes where an earlier process stopped. ``tell`` receives a sentence,
-    without anything private, for whatever was charged beyond the plan.
+    ``journal`` is a file in the private folder of the run, ``evidence`` a folder for the noisy vectors. With
+    the same folders and plan it resumes where an earlier process stopped. ``tell`` receives a sentence,
+    without anything private, for each charge beyond the plan.
 
     Raises:
-        RunError: the folder belongs to another run or plan, its journal is gone, or another process works in
-            it.
+        RunError: the folder belongs to another run or plan, its journal is missing, or another process works
+            in it.
         BudgetError: the account has no room for the plan, or holds charges for another unit.
     """
 
-    def __init__(  # each is one thing a run is made of, all by name
+    def __init__(  # the parts of a run, all by name
         self,
         *,
         journal: Path,
@@ -137,22 +136,22 @@ class Kernel:
             self._journal = WriteAheadLog(journal, heading, begun=bool(evidence_names(evidence))).open()
             self._reserve(kept)
         except BaseException:
-            self._close()  # a kept error, as in a notebook, would keep this half-made kernel and its lock
+            self._close()  # an error that is kept, as in a notebook, would keep the lock
             raise
 
     def close(self) -> None:
-        """End the reservation, and let another process work in the run folder.
+        """End the reservation, and unlock the run folder.
 
-        When the kernel is only dropped, or its process is killed, the reservation stays until the run goes
-        on or `rpsg budget` gives it back.
+        If the kernel is not closed, or its process is killed, the reservation stays until the run is resumed
+        or `rpsg budget` gives it back.
         """
         if self._close.alive and self._account is not None:
-            with suppress(BudgetError):  # it stays reserved, which is the safe side
+            with suppress(BudgetError):  # it stays reserved, which is safe
                 self._account.give_back(self._run_id)
         self._close()
 
     def _kept(self) -> dict[int, Evidence]:
-        """The noisy vectors of this plan in the folder, by their place; damaged ones come up later."""
+        """The noisy vectors of this plan in the folder, by position; damaged ones are reported later."""
         kept = {}
         for seq in range(len(self._budget.releases)):
             with suppress(FileNotFoundError, ValueError):
@@ -162,7 +161,7 @@ class Kernel:
         return kept
 
     def _settle(self, kept: Mapping[int, Evidence]) -> None:
-        """Charge every vector in the folder whose draw the account does not know."""
+        """Charge each vector in the folder whose draw the account does not know."""
         if self._account is None:
             return
         known = self._account.knows(e.draw for e in kept.values())
@@ -170,7 +169,7 @@ class Kernel:
         for evidence in unknown:
             self._account.record(evidence.draw, self._run_id, evidence.stage, *self._cost(evidence.seq))
         if stages := ", ".join(e.stage for e in unknown):
-            told = f"The account {self._account.name!r} did not know noisy answers that lie in this folder"
+            told = f"The account {self._account.name!r} did not know noisy answers that are in this folder"
             self._tell(f"{told} ({stages}); they were charged to it now.")
 
     def _reserve(self, kept: Mapping[int, Evidence]) -> None:
@@ -180,7 +179,7 @@ class Kernel:
             self._account.reserve(self._run_id, *(math.fsum(cost[i] for cost in missing) for i in range(3)))
 
     def _cost(self, seq: int) -> tuple[float, float, float]:
-        """The price of a draw at this place: mu squared, delta_fail, and mu squared under replace-one."""
+        """The price of a draw at this position: mu squared, delta_fail, and mu squared under replace-one."""
         planned = self._budget.releases[seq]
         return planned.mu2(self._budget.adjacency), planned.delta_fail, planned.mu2("replace_one")
 
@@ -190,13 +189,13 @@ class Kernel:
         return Performed(self._budget, tuple(self._done), self._noise.name)
 
     def release(self, query: Query, contributions: Callable[[], Private[Contributions]]) -> IntArray:
-        """The noisy histogram, or of bounded vectors the noisy sum, int64 of shape (dim,).
+        """The noisy histogram, or the noisy sum of bounded vectors, int64 of shape (dim,).
 
         ``contributions`` is called only if the answer was not drawn before.
 
         Raises:
             RunError: the query is not the next one of the plan, or not the one reserved before.
-            PrivacyError: the rows break the contribution rule, or the plan's budget would be passed.
+            PrivacyError: the rows break the contribution rule, or the plan's budget would be exceeded.
         """
         planned = self._planned(query)
         _require(planned.threshold is None and query.dim >= 1, query)
@@ -248,7 +247,7 @@ class Kernel:
         seq = self._seq
         path = evidence_file(self._evidence, seq)
         if path.exists() and seq not in self._journal.steps:
-            early = f"The evidence of stage {query.stage} lies there before it was drawn."
+            early = f"There is evidence of stage {query.stage}, which was not drawn yet."
             raise RunError(early, hint=JOURNAL_GONE)
         step = self._journal.reserve(seq, query)
         if path.exists():

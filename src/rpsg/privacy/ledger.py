@@ -1,8 +1,8 @@
-"""The certificate: a public ledger that anyone can check, and a private one for the operator.
+"""The public ledger of a run, which anyone can check, and a private one for the operator.
 
-The public ledger holds public inputs, DP outputs by hash, and numbers that follow from them; nothing
-else computed from private data, no row count, no time, no plain hash, and nothing of other runs: it speaks of
-one run alone. Its form is ``ledger.schema.json``, version "rpsg-ledger/2".
+The public ledger holds public inputs, hashes of DP outputs, and numbers derived from them; nothing else
+computed from private data, no row count, no time, no plain hash, and nothing about other runs. Its schema is
+``ledger.schema.json``, version "rpsg-ledger/2".
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ def build_public_ledger(
 ) -> dict[str, Any]:
     """The sealed public ledger as JSON values.
 
-    ``performed`` is None for methods that asked no private question. ``free`` is what follows from nothing
-    else; that of a new ledger without commitment when None.
+    ``performed`` is None for methods without private queries. ``free`` are the facts that cannot be derived;
+    if None, those of a new ledger without commitment.
 
     Raises:
-        PrivacyError: the run does not bear the claim it asks for; no ledger is written.
+        PrivacyError: the run does not support the claim it asks for; no ledger is written.
     """
     drawn_from = performed.source if performed is not None else facts.noise_source
     testing = bool(drawn_from) and not supports_claims(drawn_from)
@@ -98,13 +98,13 @@ def build_public_ledger(
 
 
 def new_free(commitment: Commitment | None) -> Free:
-    """The free facts of a new ledger: a random id, and the program that runs here."""
+    """The free facts of a new ledger: a random id, and the version of this program."""
     told = None if commitment is None else commitment.to_json()
     return Free(secrets.token_hex(16), code_facts(), told)
 
 
 def claims_something(facts: Facts, testing: bool) -> bool:
-    """Whether a ledger of these facts will make a claim."""
+    """Whether a ledger with these facts makes a claim."""
     return not testing and facts.claim != "no_formal_guarantee"
 
 
@@ -238,7 +238,7 @@ def _audit(facts: Facts) -> dict[str, Any]:
 
 
 def _cost(facts: Facts, performed: Performed | None) -> dict[str, Any]:
-    """What this run alone has cost; null where it read records that nothing bounds."""
+    """The cost of this run alone; null if it read records without a bound."""
     if facts.reads == "records":
         return {"mu2": None, "delta_fail": None}
     adjacency = facts.unit.adjacency
@@ -254,7 +254,7 @@ def _without_empty(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _checked(ledger: dict[str, Any]) -> dict[str, Any]:
-    """The ledger, if it passes every check that its readers will make."""
+    """The ledger, if it passes every check of ``rpsg verify``."""
     for name, reasons in (("form", form), *CHECKS):
         broken = next(reasons(ledger), None)
         if broken is not None:

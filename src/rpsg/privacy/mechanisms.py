@@ -1,7 +1,7 @@
-"""Where private counts and sums become noisy ones. The clean ones live and die inside these functions.
+"""The mechanisms: private counts and sums become noisy ones, and the exact ones never leave these functions.
 
-The ``noise`` is anything with the ``NoiseSource`` face. A mechanism returns whole numbers only; whatever
-is done to them afterwards is post-processing.
+``noise`` is any ``NoiseSource``. A mechanism returns whole numbers only; whatever is done to them afterwards
+is post-processing.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ def noisy_histogram(query: Query, contributions: Private[Contributions], noise: 
     """The histogram of cells, or the sum of vectors, plus rounded Gaussian noise, int64 of shape (dim,).
 
     Raises:
-        PrivacyError: the rows do not keep the query's contribution rule, they could not be computed, or the
-            noise is not whole numbers.
+        PrivacyError: the rows break the query's contribution rule, they could not be computed, or the noise
+            is not whole numbers.
     """
     return clean_answer(query, contributions) + _drawn(noise, query.sigma, query.dim)
 
 
 def clean_answer(query: Query, contributions: Private[Contributions]) -> IntArray:
-    """What the noise is added to. Private."""
+    """The exact answer, before noise. Private."""
 
     def added_up(rows: Contributions) -> IntArray:
         return clean_histogram(query, rows) if isinstance(rows, RowCells) else clean_sum(query, rows)
 
-    # In the box, because vectors are computed only now, and what goes wrong there could quote a text.
+    # Inside ``Private``, because vectors are computed only now, and an error there could quote a text.
     return open_private(contributions.map(added_up))
 
 
@@ -49,10 +49,10 @@ def noisy_selection(
 ) -> list[tuple[str, int]]:
     """The strings whose noisy count reaches ``threshold``, with that count, in the order of the strings.
 
-    Noise goes on the strings that occur. Under add/remove (and replace-one) that is enough: strings both
-    neighbours hold are ordinary histogram cells, and one that only the differing unit holds passes with
-    probability at most delta_fail (Korolova et al., 2009; Gopi et al., 2020). The order of the input
-    leaves no trace: the noise is independent of it and the result is sorted.
+    Noise is added to the strings that occur. Under add/remove (and replace-one) that is enough: strings in
+    both neighbouring data sets are ordinary histogram cells, and one that only the differing unit holds
+    passes with probability at most delta_fail (Korolova et al., 2009; Gopi et al., 2020). The result does not
+    depend on the order of the input: the noise is independent of it and the result is sorted.
 
     Raises:
         PrivacyError: a unit holds more than k strings or one twice, or the noise is not whole numbers.

@@ -1,4 +1,4 @@
-"""Integer noise from the operating system's randomness. No seed goes in, no bit is kept.
+"""Integer noise from the operating system's randomness, without a seed or stored state.
 
 ``RoundedGaussian`` draws X = round(N(0, sigma^2)) by inverting a table of its distribution function:
 
@@ -7,25 +7,25 @@
 A 128-bit random number U gives the smallest k with U < C_k. Integer count + rounded Gaussian =
 rounded (count + Gaussian), so the noise is a post-processing of the continuous mechanism and the closed
 form of ``gaussian`` is exact, whatever the number of cells. No float ever touches a private count, and
-there is no rejection loop whose length would tell the size of the noise.
+there is no rejection loop whose length would reveal the size of the noise.
 
-The table is built in integers of 384 fraction bits from the series with positive terms only
+The table is built in integers of 384 fraction bits, from the series with positive terms only
 
     Phi(x) - 1/2 = phi(x) * (x + x^3/3 + x^5/(3*5) + x^7/(3*5*7) + ...)
 
 The sum stays below 2^185 for x <= 16 and phi is known to 2^-340, so each entry is right to 2^-150:
 the same integers as with decimals of 120 digits, several times faster.
 
-For a wide table that takes long. There the entries are a short step h = 1/sigma apart, and each follows from
-the one before, with x the place of that:
+For a wide table that is slow. There the entries are a short step h = 1/sigma apart, and each is computed from
+the one before, which is at x:
 
     Phi(x + h) = Phi(x) + phi(x) * h * (b_0 + b_1/2 + b_2/3 + ...),   e^(-x t - t^2/2) = sum b_n (t/h)^n
     b_0 = 1,   b_n = -(x h b_(n-1) + h^2 b_(n-2)) / n
 
 Terms below 2^-200 are left out, and all errors of 1.4 million steps together stay below 2^-170. So the two
-ways differ by less than 2^-149. An entry whose bits after the 128th come that close to all zeros or all ones,
-where the two might be cut to different integers, is computed by the first series after all: the table is the
-same to the last bit.
+methods differ by less than 2^-149. An entry whose bits after the 128th are that close to all zeros or all
+ones, where the two might be truncated differently, is computed by the first series: the table is the same to
+the last bit.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ _FRACTION = 384  # bits after the point while the table is built
 _ONE = 1 << _FRACTION
 _HALF = _ONE >> 1
 _NEGLIGIBLE = _FRACTION - 180  # terms below 2^-180 are left out
-_STEPS_FROM = 16.0  # from this sigma on, entries follow from each other; x stays below 14.1 there
+_STEPS_FROM = 16.0  # from this sigma on, entries are computed stepwise; x stays below 14.1 there
 _NEGLIGIBLE_IN_STEP = _FRACTION - 200
-_TOLD_APART = 1 << (_FRACTION - 148)  # closer than this to a whole number, only the first series decides
-_FAR = 16  # 1 - Phi(16) is below 2^-180: nothing is left to add up
+_TOLD_APART = 1 << (_FRACTION - 148)  # closer than this to a whole number, the first series is used
+_FAR = 16  # 1 - Phi(16) is below 2^-180 and neglected
 _DIGITS = 140
 _CHUNK = 1 << 16  # draws at a time: 1 MiB of random bytes
 
@@ -73,7 +73,7 @@ class NoiseTable:
 
 @lru_cache(maxsize=64)
 def noise_table(sigma: float) -> NoiseTable:
-    """The table for ``sigma``. Takes some 20 ms at sigma 12 and a second at sigma 4000.
+    """The table for ``sigma``. Takes about 20 ms at sigma 12 and a second at sigma 4000.
 
     Raises:
         ValueError: ``sigma`` is not in (0, 1e5].
@@ -97,7 +97,7 @@ def _by_series(sigma: float, reach: int) -> Iterator[int]:
 
 
 def _by_steps(sigma: float, reach: int) -> Iterator[int]:
-    """As ``_by_series``, each from the one before; cut to 128 bits they are the same."""
+    """As ``_by_series``, each from the one before; truncated to 128 bits they are equal."""
     step = 1 / Fraction(sigma)
     width, square = int(step * _ONE), int(step * step * _ONE)
     mask = (1 << (_FRACTION - _BITS)) - 1
@@ -175,7 +175,7 @@ def _arctangent(inverse: int, unit: int) -> int:
 def invert(
     table: NoiseTable, high: npt.NDArray[np.uint64], low: npt.NDArray[np.uint64]
 ) -> npt.NDArray[np.int64]:
-    """The noise that belongs to the 128-bit numbers ``high * 2^64 + low``."""
+    """The noise for the 128-bit numbers ``high * 2^64 + low``."""
     index = np.searchsorted(table.high, high, side="left")
     tied = np.flatnonzero(table.high[np.minimum(index, len(table.whole) - 1)] == high)
     for i in tied:  # about once in 2^56 draws: the top 64 bits do not decide
@@ -184,7 +184,7 @@ def invert(
 
 
 class _Sealed:
-    """Nothing about a noise source may be stored or shared."""
+    """A noise source must not be stored or copied."""
 
     __slots__ = ()
 
@@ -213,19 +213,19 @@ class RoundedGaussian(_Sealed):
         return noise
 
     def tv_bound(self, sigma: float, size: int) -> float:
-        """How far ``size`` draws can be from exact ones, in total variation."""
+        """The largest total variation between ``size`` draws and exact ones."""
         return tv_bound(self.name, sigma, size)
 
 
 class OpenDPNoise(_Sealed):
     """Noise drawn by OpenDP, for those who must have it (about 100 times slower).
 
-    OpenDP offers a *discrete* Gaussian, which is not a post-processing of the continuous one: taken on the
+    OpenDP offers a *discrete* Gaussian, which is not a post-processing of the continuous one: on the
     integers, the closed form would under-count. So it is drawn on a lattice of step 2^-s, as fine as 64-bit
-    integers allow, and then rounded to whole numbers, which again is post-processing. A cell of the rounded
-    law is then a Riemann sum of the normal density in place of its integral, off by at most the step times
-    the variation of the density in that cell; over all cells the total variation is at most
-    step * 0.4 / sigma for each draw. ``tv_bound`` hands that to the account.
+    integers allow, and then rounded to whole numbers, which again is post-processing. The probability of a
+    whole number is then a Riemann sum of the normal density in place of its integral, off by at most the step
+    times the variation of the density in that interval; the total variation is at most step * 0.4 / sigma for
+    each draw, as ``tv_bound`` computes it.
     """
 
     __slots__ = ()

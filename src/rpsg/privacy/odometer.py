@@ -1,14 +1,14 @@
-"""What is paid for private data over all runs, in an account book in the user's state folder.
+"""The privacy odometer: what was spent on private data over all runs, in an account book of the user.
 
-An account is found by the name that the plan declares for it (``[data] account``), and else by the place of
-the file; both are public. What the data contain decides nothing: no total, no refusal, no exit code. That
-the same rows are known under another account is a matter for the operator alone, and stays in its box.
+An account is identified by the name in the plan (``[data] account``), or else by the path of the file; both
+are public. No total, refusal or exit code depends on the data. Whether the same rows were read under another
+account is shown to the operator only, and stays in ``Private``.
 
-Each draw of noise has an id of its own, 128 random bits, which the book knows before the noise exists. The
-records of a run folder are not trusted: a folder that was copied or set back draws under new ids and pays
-again. The whole plan of a run is reserved when it begins, so that runs side by side cannot promise each
-other's budget; its draws take from the reservation, and what is left of it is given back when it ends.
-Charges and entries of unbounded reading are never taken back.
+Each draw of noise has a random 128-bit id, which the book records before the noise exists. The files of a run
+folder are not trusted: a folder that was copied or restored draws under new ids and pays again. A run
+reserves the cost of its whole plan when it begins, so that concurrent runs cannot spend the same budget; its
+draws are paid from the reservation, and the rest is returned when it ends. Charges and records of reads
+without a bound are never deleted.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def state_folder() -> Path:
 def account_name(declared: str, path: str | Path) -> str:
     """The name of the account: as declared, or the real path of the data.
 
-    What looks the same is the same: a letter with its accent in one character or in two, blanks around.
+    Names are equal up to surrounding blanks and Unicode composition.
     """
     if name := unicodedata.normalize("NFC", declared).strip():
         return name
@@ -62,12 +62,12 @@ class Odometer:
 
     @staticmethod
     def is_there(folder: Path | None = None) -> bool:
-        """Whether anything was ever written down; without that there is nothing to look at."""
+        """Whether there is an account book."""
         where = folder or state_folder()
         return (where / BOOK).exists() or (where / KEY).exists()
 
     def account(self, name: str, unit: Unit, cap: Cap) -> Account:
-        """The account of that name, made if need be, as a run for ``unit`` sees it."""
+        """The account of that name, made if necessary, for a run that protects ``unit``."""
         with self.book.transaction() as rows:
             rows.execute("INSERT OR IGNORE INTO account (name) VALUES (?)", (name,))
             number = int(rows.execute("SELECT id FROM account WHERE name = ?", (name,)).fetchone()[0])
@@ -75,7 +75,7 @@ class Odometer:
         return Account(self.book, number, name, unit, cap)
 
     def statement(self, name: str) -> Statement:
-        """What was ever written down for the account; nothing for one that the book does not know."""
+        """The statement of the account, which is empty for an unknown one."""
         with self.book.transaction() as rows:
             found = rows.execute("SELECT id FROM account WHERE name = ?", (name,)).fetchone()
             if found is None:
@@ -89,20 +89,20 @@ class Odometer:
             return [row[0] for row in rows.execute("SELECT name FROM account ORDER BY name")]
 
     def give_back(self, run_id: str) -> bool:
-        """Release what a run that will not go on has reserved; whether there was anything."""
+        """Return the reservation of a run that will not be resumed; whether there was one."""
         with self.book.transaction() as rows:
             return bool(rows.execute("DELETE FROM reservation WHERE run_id = ?", (run_id,)).rowcount)
 
     def _take_over_old_charges(self, rows: sqlite3.Connection, account: int, name: str) -> None:
-        """Charges of version 1 for the file at this place, which do not say for whom they were.
+        """Import charges of version 1 for the file at this path, which have no unit.
 
-        A draw of that version is known by the run, its place in it and the attempt.
+        A draw of that version is identified by the run, its position in it and the attempt.
         """
         for draw, mu2, fail in self._old_charges(rows, name):
             old_charge(rows, account, draw, mu2, fail)
 
     def has_old_charges(self) -> bool:
-        """Whether version 1 wrote charges into this book, whose accounts have no names."""
+        """Whether this book has charges of version 1, whose accounts have no names."""
         with self.book.transaction() as rows:
             return _has_old_tables(rows)
 

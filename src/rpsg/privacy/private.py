@@ -1,8 +1,8 @@
-"""The boundary is a type: ``Private[T]`` holds what must not leave, and gives it to no one by accident.
+"""``Private[T]`` wraps a private value, so that it cannot be released by accident.
 
-It has no text form, no length, no truth value and no order; it cannot be iterated, copied, pickled or
-put in JSON. ``map`` computes inside the box. Only the modules on the allow-list of
-``tests/privacy/test_private.py`` may use ``open_private``: the mechanisms, which add noise first.
+It has no text form, length, truth value or order, and cannot be iterated, copied, pickled or put in JSON.
+``map`` computes inside the wrapper. Only modules on the allow-list of ``tests/privacy/test_private_type.py``
+may use ``open_private``: mainly the mechanisms, which add noise.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ V = TypeVar("V")
 
 @final
 class Private(Generic[T_co]):
-    """A value that only a mechanism may read. Two boxes are equal only when they are the same box."""
+    """A value that only a mechanism may read. Two wrappers are equal only if they are the same object."""
 
     __slots__ = ("_private_content",)
 
@@ -31,19 +31,19 @@ class Private(Generic[T_co]):
         object.__setattr__(self, "_private_content", content)
 
     def map(self, function: Callable[[T_co], U]) -> Private[U]:
-        """``function`` of the content, in a new box.
+        """``function`` of the content, wrapped again.
 
-        For a claim to hold ``function`` must act on each record alone (be 1-stable: one unit fewer going in
-        changes at most that unit's part coming out), use public parameters only, and keep nothing.
+        For a claim to hold, ``function`` must be 1-stable (act on each record alone, so that removing a unit
+        changes only that unit's part of the result), use public parameters only, and keep nothing.
 
         Raises:
-            PrivacyError: ``function`` failed. Where is said, what about is not: the message of the first
-                error could hold private text, so that error is dropped altogether.
+            PrivacyError: ``function`` failed. Only the location of the error is reported, because its message
+                could quote private text.
         """
         return Private(withheld(function, open_private(self)))
 
     def zip(self, other: Private[U], function: Callable[[T_co, U], V]) -> Private[V]:
-        """``function`` of both contents, in a new box. The rule for ``map`` holds here too."""
+        """``function`` of both contents, wrapped again. It must satisfy the same rules as for ``map``."""
         return Private(withheld(function, open_private(self), open_private(other)))
 
     def __repr__(self) -> str:
@@ -67,21 +67,21 @@ class Private(Generic[T_co]):
     def __deepcopy__(self, memo: object) -> Never:
         raise PrivacyError("A private value cannot be pickled or copied.")
 
-    __iter__ = None  # also keeps "in", list() and unpacking out
+    __iter__ = None  # also disables "in", list() and unpacking
     __contains__ = None
 
 
 def open_private(box: Private[T]) -> T:
-    """The content of the box. Only for modules on the allow-list; an AST test watches it."""
-    content: T = box._private_content  # type: ignore[attr-defined]  # noqa: SLF001  # this is the door
+    """The private value. Only for modules on the allow-list, which a test enforces."""
+    content: T = box._private_content  # type: ignore[attr-defined]  # noqa: SLF001  # the only access
     return content
 
 
 def withheld(function: Callable[..., U], *contents: object) -> U:
-    """``function`` of the contents. An error in it may quote private text, so only its place is reported.
+    """``function`` of the contents. An error in it may quote private text, so only its location is reported.
 
     Raises:
-        PrivacyError: ``function`` failed with an error that is not one of ours.
+        PrivacyError: ``function`` failed with an error that is no RpsgError.
     """
     where = ""
     try:
@@ -95,7 +95,7 @@ def withheld(function: Callable[..., U], *contents: object) -> U:
 
 
 def _place(error: BaseException) -> str:
-    """Error type, file and line, and nothing of its message."""
+    """Error type, file and line, without the message."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

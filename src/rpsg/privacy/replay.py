@@ -1,8 +1,8 @@
-"""Two kernels that answer the same questions from a finished run's ledger and evidence, and draw nothing.
+"""Two kernels that answer queries from a finished run's ledger and evidence, and draw no noise.
 
-``ReplayKernel`` reads no private data. ``OpeningKernel`` (``rpsg verify --with-vault``) sets what was
-released beside the clean counts: those live in its methods, and its outcomes are tests of the noise, which
-depend on private data and are for the operator alone.
+``ReplayKernel`` reads no private data. ``OpeningKernel`` (``rpsg verify --with-vault``) compares the released
+values with the exact ones, which never leave its methods; its results are tests of the noise, which depend on
+private data and are for the operator only.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 
 class ReplayKernel:
-    """``Releases`` without private data: what the run released is handed out again, in the same order.
+    """``Releases`` without private data: returns what the run released, in the same order.
 
-    ``ledger`` is the public ledger as parsed JSON. The callbacks that would read private data are not called.
+    ``ledger`` is the public ledger as parsed JSON. Callbacks that would read private data are not called.
     """
 
     def __init__(self, evidence: Path, ledger: Mapping[str, Any]) -> None:
@@ -44,15 +44,15 @@ class ReplayKernel:
 
     @property
     def next_cells(self) -> int:
-        """The number of cells of the next answer; 1 for strings, and where there is none."""
+        """The number of cells of the next answer; 1 for strings, or if there is no next answer."""
         place = len(self._done)
         return int(self._lines[place]["dim"] or 1) if place < len(self._lines) else 1
 
     def performed(self, budget: Budget, source: str) -> Performed:
-        """What the run did, if it did what ``budget`` plans, all of it and nothing else.
+        """What the run did.
 
         Raises:
-            VerificationError: it did not.
+            VerificationError: it is not exactly what ``budget`` plans.
         """
         planned, done = budget.releases, self._done
         as_planned = len(planned) == len(done) == len(self._lines) and all(
@@ -71,8 +71,8 @@ class ReplayKernel:
         """The histogram or sum that the run released for this query.
 
         Raises:
-            RunError: the run asked another question at this place.
-            VerificationError: the evidence is missing or is not what the ledger names.
+            RunError: the run made another query at this position.
+            VerificationError: the evidence is missing or is not the one in the ledger.
         """
         counts = self._evidence(query).histogram()
         if len(counts) != query.dim:
@@ -141,7 +141,7 @@ class OpeningKernel:
         threshold = selection_threshold(query.sigma, query.k, delta_fail)
         passed = dict(noisy)
         if passed.keys() - counts.keys():
-            reason = "a string was released that nobody in the data holds"
+            reason = "a string was released that is not in the data"
             self.outcomes.append(Outcome(query.stage, len(passed), 0.0, 0.0, reason))
             return noisy
         intervals = [

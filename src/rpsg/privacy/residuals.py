@@ -1,10 +1,10 @@
-"""Is noisy minus clean the noise that the ledger names? For the operator, who has both.
+"""Tests whether noisy minus exact counts have the distribution in the ledger; for the operator, who has both.
 
-Each count becomes a number that is uniform when the noise is right: a random point between F(r - 1) and F(r),
-where F is the distribution of the rounded Gaussian and r the difference. A string that did not reach its
-threshold is only known to be below it: its point lies between 0 and F of that. So the points are exactly
-uniform and independent, whatever the counts are, and their normal scores z exactly normal: the sum of
-squares is chi-squared, the sum over sqrt n normal. Both are tested from both sides.
+Each count gives a number that is uniform if the noise is right: a random point between F(r - 1) and F(r),
+where F is the distribution function of the rounded Gaussian and r the difference. A string that did not reach
+its threshold is only known to be below it: its point is between 0 and F of that. So the points are exactly
+uniform and independent, whatever the counts are, and their normal scores z exactly normal: the sum of squares
+is chi-squared, the sum over sqrt n normal. Both tests are two-sided.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: The chance that correct noise is called wrong, over all tests of a run together.
+#: The probability that correct noise is rejected, over all tests of a run together.
 FALSE_ALARM = 1e-6
 _FARTHEST = 40.0
 
@@ -50,17 +50,17 @@ def outcome(stage: str, intervals: Sequence[tuple[float, float]]) -> Outcome:
 
 
 def seen(difference: int, sigma: float) -> tuple[float, float]:
-    """The interval of a count whose noise is known."""
+    """The interval of a count that was released."""
     return _at_most(difference - 1, sigma), _at_most(difference, sigma)
 
 
 def below_threshold(distance: int, sigma: float) -> tuple[float, float]:
-    """The interval of a count below its threshold, which lies ``distance`` above the clean count."""
+    """The interval of a count below its threshold, which is ``distance`` above the exact count."""
     return 0.0, _at_most(distance - 1, sigma)
 
 
 def _at_most(value: int, sigma: float) -> float:
-    """The chance that the rounded Gaussian is at most ``value``."""
+    """The probability that the rounded Gaussian is at most ``value``."""
     return 0.5 * math.erfc(-(value + 0.5) / (sigma * math.sqrt(2.0)))
 
 
@@ -71,7 +71,7 @@ def _score(point: float) -> float:
 
 
 def chi_squared_tails(value: float, degrees: int) -> tuple[float, float]:
-    """The chances that a chi-squared variable is below, and above ``value``.
+    """The probabilities that a chi-squared variable is below and above ``value``.
 
     The regularised incomplete gamma function by its series and its continued fraction (Numerical Recipes,
     6.2), which both converge in some multiple of sqrt(degrees) steps.

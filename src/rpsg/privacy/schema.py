@@ -1,7 +1,7 @@
-"""A JSON Schema validator for the part of draft 2020-12 that the ledger's schema uses, and no more.
+"""A JSON Schema validator for the part of draft 2020-12 that the ledger's schema uses.
 
-A keyword it does not know is an error of the schema, not a pass. Patterns must match somewhere in the
-text, as the standard has it; ours are anchored.
+An unknown keyword is an error of the schema and is not ignored. As in the standard, patterns may match
+anywhere in the text; ours are anchored.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def ledger_schema() -> dict[str, Any]:
 
 
 def violations(value: Any, schema: dict[str, Any], place: str = "ledger") -> Iterator[str]:
-    """What in ``value`` breaks ``schema``: one sentence for each, with its place; none when it is valid.
+    """The violations of ``schema`` in ``value``, one sentence with a location each; none if it is valid.
 
     Raises:
         ValueError: the schema uses a keyword this validator does not know.

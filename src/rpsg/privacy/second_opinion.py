@@ -1,8 +1,8 @@
-"""``rpsg verify --second-opinion``: every epsilon again by a library that shares no code with ours.
+"""``rpsg verify --second-opinion``: recomputes every epsilon with an independent library.
 
 The mechanisms are composed by dp-accounting's privacy-loss distributions (extra "verify"). Their epsilon is
-an upper bound on a grid, a little above the closed form; a figure that differs from it by more than
-``TOLERANCE`` is not confirmed. What the thresholds add to delta is computed by scipy, which comes with it.
+an upper bound on a grid, slightly above the closed form; a figure that differs by more than ``TOLERANCE`` is
+not confirmed. What the thresholds add to delta is computed with scipy, a dependency of dp-accounting.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from rpsg.privacy.sources import noisy_answers
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-#: Relative; the grid is fine enough for it, and it is far below what noise of another size would change.
+#: Relative; above the error of the grid, and far below the effect of any other noise multiplier.
 TOLERANCE = 1e-3
 
 
 def disagreements(ledger: Mapping[str, Any]) -> Iterator[str]:
-    """Where the claim of a ledger and the other accountant do not agree; its form must have been checked.
+    """Where the claim of a ledger and the other accountant disagree; the ledger must match the schema.
 
     Raises:
         MissingExtraError: dp-accounting is not installed.
@@ -66,7 +66,7 @@ def epsilon_by_pld(noise_multipliers: dict[float, int], delta: float) -> float:
 
 
 def _multipliers(lines: list[Any], group: int = 1, *, replaced: bool = False) -> dict[float, int]:
-    """Noise over sensitivity, for a group of that size, or where one unit is replaced by another.
+    """Noise multipliers for a group of that size, or for one unit replaced by another.
 
     Counts are never negative, so replacing doubles the squared sensitivity; vectors may point in opposite
     directions, which makes it four times as large.

@@ -1,4 +1,4 @@
-"""How far one unit can move a histogram, and the threshold that hides a unit's own strings.
+"""The sensitivity of histograms and vector sums, and the threshold that hides a unit's own strings.
 
     rule                 one unit adds                                     squared L2 (add/remove)
     S1_unit_count        1 to a single cell                                w^2
@@ -9,8 +9,8 @@
     S6_bounded_vector    whole numbers of either sign, L2 length at most w w^2
 
 ``w`` is what one entry adds; in S5 and S6 it is the length of a unit's whole contribution. All rows of a unit
-may agree, hence c^2; in S5 and S6 a unit is bounded after its rows are added up, so c does not matter.
-Replace-one doubles the square where what a unit adds is never negative: |a - b|^2 <= |a|^2 + |b|^2. In S6 two
+may be equal, hence c^2; in S5 and S6 a unit is bounded after its rows are added up, so c does not matter.
+Replace-one doubles the square if contributions are never negative: |a - b|^2 <= |a|^2 + |b|^2. In S6 two
 units may point in opposite directions, |a - b| <= |a| + |b|, and the square is four times as large.
 """
 
@@ -65,9 +65,9 @@ def sensitivity2(rule: Rule, k: int, w: int, c: int, adjacency: Adjacency) -> in
 def selection_threshold(sigma: float, k: int, delta_fail: float) -> int:
     """The smallest noisy count at which a string may be released.
 
-    A string only one unit holds has count 1 and passes with probability 1 - Phi((tau - 1.5) / sigma),
-    the 1.5 being that count and the half unit of rounding. With k such strings
-    tau = ceil(1.5 + sigma * Phi^-1((1 - delta_fail)^(1/k))) keeps all of them back but for ``delta_fail``.
+    A string that only one unit holds has count 1 and passes with probability 1 - Phi((tau - 1.5) / sigma),
+    where 1.5 is the count plus half a unit of rounding. With k such strings
+    tau = ceil(1.5 + sigma * Phi^-1((1 - delta_fail)^(1/k))) hides all of them except with ``delta_fail``.
 
     Raises:
         ValueError: ``sigma`` or ``k`` is not positive, or ``delta_fail`` not in (0, 1).
@@ -87,7 +87,7 @@ def _own_string_passes(sigma: float, k: int, threshold: int) -> float:
 
 
 def group_delta_fail(sigma: float, k: int, threshold: int, group: int) -> float:
-    """What the threshold fails to hide when ``group`` units act together.
+    """A bound on the probability that the threshold fails to hide the strings of ``group`` units.
 
     They hold at most group * k string uses; a string that j of them share passes with probability
     Q((threshold - j - 1/2) / sigma), so the sum over strings is at most group * k * max_j Q_j / j.

@@ -1,10 +1,10 @@
-"""What shows that a ledger was not changed: its seal, a hash within it, and its signature, a file beside it.
+"""The seal of a ledger, a hash within it, and its signature, in a separate file.
 
-The seal shows that a ledger was not edited by accident; anybody can compute it again.
+The seal only detects accidental edits, since anybody can compute it.
 
-Signatures are Ed25519 (RFC 8032), with keys as PEM files and the public key in the ledger itself. The
-signature is over the exact bytes of ``ledger.json``, which names every other file of the release by its hash.
-Anybody can sign with a key of their own: whose key it is must be known from elsewhere.
+Signatures are Ed25519 (RFC 8032), with keys as PEM files and the public key in the ledger. They sign the
+exact bytes of ``ledger.json``, which holds the hash of every other file of the release. Anybody can sign with
+some key: readers must know from elsewhere whose key it is.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 ALGORITHM = "Ed25519"
 SIGNATURE = "ledger.sig"
-#: Holds the passphrase of a private key, where it has one.
+#: The variable with the passphrase of a private key, if it has one.
 PASSPHRASE = "RPSG_KEY_PASSPHRASE"  # noqa: S105  # the name of a variable
 _MAKE = "Make a pair with: rpsg keygen NAME"
 _LARGEST_KEY = 1 << 16
 
 
 def entry_sha256(ledger: Mapping[str, Any]) -> str:
-    """The hash of a ledger without its chain, with the hash of the one before when there is one."""
+    """The hash of a ledger without its chain, with the hash of the previous one if there is one."""
     body = {k: v for k, v in ledger.items() if k != "chain"}
     previous = ledger.get("chain", {}).get("prev_sha256")
     if previous is not None:
@@ -55,7 +55,7 @@ def make_pair(private: Path, public: Path) -> str:
     The private key is encrypted when ``RPSG_KEY_PASSPHRASE`` is set.
 
     Raises:
-        UsageError: one of the files is there already.
+        UsageError: one of the files exists already.
     """
     from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415  # slow to import
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415  # as above
@@ -143,12 +143,12 @@ def fingerprint(raw: bytes) -> str:
 
 
 def signature_of(key: Ed25519PrivateKey, ledger: bytes) -> bytes:
-    """What ``ledger.sig`` holds for a ledger of these bytes."""
+    """The content of ``ledger.sig`` for a ledger of these bytes."""
     return base64.b64encode(key.sign(ledger)) + b"\n"
 
 
 def is_signed(signer: Mapping[str, Any], ledger: bytes, signature: bytes) -> bool:
-    """Whether the signature is that of the signer over these bytes, and the signer's block fits together."""
+    """Whether the signature is the signer's for these bytes, and the signer's block is consistent."""
     from cryptography.exceptions import InvalidSignature  # noqa: PLC0415  # slow to import
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415  # as above
 
@@ -157,7 +157,7 @@ def is_signed(signer: Mapping[str, Any], ledger: bytes, signature: bytes) -> boo
         if (signer["algorithm"], signer["fingerprint"]) != (ALGORITHM, fingerprint(raw)):
             return False
         content = base64.b64decode(signature.removesuffix(b"\n"), validate=True)
-        if base64.b64encode(content) + b"\n" != signature:  # nothing else has room in the file
+        if base64.b64encode(content) + b"\n" != signature:  # the file holds nothing else
             return False
         Ed25519PublicKey.from_public_bytes(raw).verify(content, ledger)
     except (InvalidSignature, ValueError, binascii.Error):

@@ -1,4 +1,4 @@
-"""The noise sources a claim can be built on, by name, and how far each is from exact rounded Gaussians."""
+"""The noise sources that support a claim, and how far each is from exact rounded Gaussians."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _BOUNDS = {ROUNDED_GAUSSIAN: table_tv, OPENDP: lattice_tv}
 
 
 def supports_claims(source: str) -> bool:
-    """Whether ``source`` is one of the two whose law is known. Test noise and strangers are not."""
+    """Whether ``source`` is one of the two with a known distribution; test and third-party noise is not."""
     return source in _BOUNDS
 
 
@@ -48,7 +48,7 @@ def tv_bound(source: str, sigma: float, size: int) -> float:
     """Total variation between ``size`` draws of ``source`` and exact rounded Gaussians.
 
     Raises:
-        ValueError: nothing is known about ``source``.
+        ValueError: the distribution of ``source`` is not known.
     """
     if source not in _BOUNDS:
         raise ValueError("no bound is known for this noise source")
@@ -65,7 +65,7 @@ def noisy_answers(ledger: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def sampler_tv(mechanisms: Sequence[Mapping[str, Any]], source: str) -> float:
-    """The total variation of all draws; of an open vocabulary only the 2k strings that can differ count."""
+    """The total variation of all draws; with an open vocabulary, of the 2k strings that can differ."""
     return math.fsum(
         tv_bound(source, m["sigma"], m["dim"] or 2 * m["sens"]["k"])
         for m in noisy_answers({"mechanisms": mechanisms})

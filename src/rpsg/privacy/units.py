@@ -1,15 +1,15 @@
-"""For whom a charge was paid, and what may be added up.
+"""The privacy unit of a charge, and which charges can be added up.
 
-What a charge costs is mu, and mu is how much one protected unit can move the answer: all rows of one person
-where there is a user column, one row where there is none. How many rows of a person are used (``c``) went
-into the noise when it was chosen, so charges for the same user column add up whatever their ``c``.
+A charge is a mu for one privacy unit: all rows of one person if there is a user column, else one row. The
+number of rows used per person (``c``) is already part of the noise, so charges for the same user column add
+up whatever their ``c``.
 
-Nothing else adds up. What ten rows of one person cost says nothing about that person, another column groups
-the rows otherwise, and a charge of an earlier version does not say for whom it was. Of the two neighbouring
-relations one contains the other: replacing a unit is removing one and adding one. So every charge under
-``add_remove`` also has a price under ``replace_one``, which is written down with it: mu squared is twice as
-large for counts, which are never negative, and four times for sums of vectors, the most it can ever be. There
-is no way back: what was paid under ``replace_one`` bounds nothing under ``add_remove``.
+Other charges do not add up: ten charges for single rows do not bound the loss of a person, another column
+groups rows differently, and charges of an earlier version have no unit. Of the two neighbouring relations one
+contains the other: replacing a unit is removing one and adding one. So every charge under ``add_remove`` also
+has a price under ``replace_one``, which is stored with it: mu squared is twice as large for counts, which are
+never negative, and four times, the largest possible, for sums of vectors. The converse does not hold: a
+charge under ``replace_one`` bounds nothing under ``add_remove``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Kind = Literal["user", "record", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Who is protected by a charge: a person by the user column ``column``, or one row."""
+    """The privacy unit of a charge: a person by the user column ``column``, or one row."""
 
     kind: Kind
     column: str
@@ -51,9 +51,9 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A charge (``drawn``) or a reservation; ``delta`` is that of the run it belongs to.
+    """A charge (``drawn``) or a reservation; ``delta`` is that of its run.
 
-    ``replaced_mu2`` is its mu squared under ``replace_one``; the most it can be where it is None.
+    ``replaced_mu2`` is its mu squared under ``replace_one``; None means the largest possible.
     """
 
     unit: Unit
@@ -101,9 +101,9 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What the book says of an account: a total for each unit, and who read it without a bound.
+    """The statement of an account: a total for each unit, and the runs that read it without a bound.
 
-    ``unbounded`` counts runs by method; ``waiting`` holds the runs that have something reserved.
+    ``unbounded`` counts those by method; ``waiting`` are the runs with a reservation.
     """
 
     name: str
@@ -112,7 +112,7 @@ class Statement:
     waiting: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, with epsilon worked out."""
+        """JSON values, with epsilon computed."""
         return {
             "account": self.name,
             "totals": [
@@ -129,7 +129,7 @@ class Statement:
         }
 
     def caution(self) -> str:
-        """The sentence that goes with every total of an account that was read without a bound."""
+        """A sentence for every total of an account that was read without a bound; else empty."""
         if not self.unbounded:
             return ""
         runs = " and ".join(
@@ -142,7 +142,7 @@ class Statement:
 
 
 def at_most_replaced(mu2: float) -> float:
-    """Mu squared of a replaced unit, whatever was asked: one removed and one added, a group of two."""
+    """The largest mu squared for a replaced unit under any mechanism: that of a group of two."""
     return 4.0 * mu2
 
 
@@ -151,13 +151,13 @@ def epsilon_at(mu2: float, delta: float) -> float:
 
 
 def totals(entries: Iterable[Entry]) -> list[Total]:
-    """A total for each unit. Where ``replace_one`` occurs, each ``add_remove`` has its price under that."""
+    """A total for each unit; if any charge is under ``replace_one``, the total is as well."""
     ordered = sorted(entries, key=lambda e: (e.unit.kind, e.unit.column))
     return [_total(list(group)) for _, group in groupby(ordered, lambda e: (e.unit.kind, e.unit.column))]
 
 
 def total_for(unit: Unit, entries: Iterable[Entry], delta: float, name: str) -> Total:
-    """The total in terms of ``unit``, at ``delta``.
+    """The total for ``unit``, at ``delta``.
 
     Raises:
         BudgetError: the account ``name`` holds something that cannot be added to a charge for ``unit``.
@@ -167,7 +167,7 @@ def total_for(unit: Unit, entries: Iterable[Entry], delta: float, name: str) -> 
         told = "; ".join(total.in_words() for total in totals(held))
         raise BudgetError(
             f"The account {name!r} holds {told}. A run for {unit.who} under {unit.adjacency} cannot be added "
-            "to that, so nobody could say what both cost together. Nothing was read.",
+            "to that, so their total cost would be unknown. Nothing was read.",
             hint="Run with the same user column and adjacency as before, or, if these are other people, name "
             "another account on purpose with --account NAME.",
         )

@@ -1,8 +1,8 @@
-"""How methods without a guarantee read private values: without noise, and each reading goes on record.
+"""Unprotected reads: methods without a guarantee read private values without noise, and that is recorded.
 
-A reading is written down before anything is handed out: which stage read what, and where it went. The lines
-are the ``non_dp_flows`` of the ledger, and a ledger that has one cannot claim end-to-end privacy. Only the
-boxes given at the start can be read: in split mode those of the donors, and nothing of the voters.
+A read is recorded before the value is returned: which stage read what, and where it went. The records become
+the ``non_dp_flows`` of the ledger, and a ledger that has one cannot claim end-to-end privacy. Only the values
+given at the start can be read: in split mode those of the donors, and none of the voters.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class UnprotectedReads:
-    """Reads ``boxes`` by name. ``journal`` is a file in the private folder of the run.
+    """Reads the private values in ``boxes`` by name; ``journal`` is in the private folder of the run.
 
     Raises:
         RunError: the journal is damaged.
@@ -34,14 +34,14 @@ class UnprotectedReads:
 
     @property
     def flows(self) -> tuple[Flow, ...]:
-        """All readings of the run so far, of this process and of those before it, each once."""
+        """All reads of the run so far, of this process and earlier ones, each once."""
         return tuple(self._flows)
 
     def read(self, name: str, flow: Flow) -> Any:
-        """The content of the box called ``name``, after ``flow`` is written down.
+        """The private value called ``name``, after ``flow`` is recorded.
 
         Raises:
-            PrivacyError: there is no box of that name.
+            PrivacyError: there is no value of that name.
         """
         if name not in self._boxes:
             raise PrivacyError(f"The {name} of these people may not be read without a mechanism.")
@@ -49,7 +49,7 @@ class UnprotectedReads:
         return open_private(self._boxes[name]())
 
     def note(self, flow: Flow) -> None:
-        """Write down a flow of what was read before."""
+        """Record another flow of a value that was read before."""
         if flow not in self._flows:
             append_line(self._journal, canonical_json(asdict(flow)))
             self._flows.append(flow)

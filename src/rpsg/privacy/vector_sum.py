@@ -1,12 +1,12 @@
-"""A sum of whole-number vectors, to which each unit adds one of length at most w, and the guard for it.
+"""A sum of integer vectors, to which each unit adds one of length at most w, and the check of that bound.
 
-How far one unit moves the sum is bounded only if no vector depends on another unit. A sum of floats does not
-promise that: its last bit may depend on where a row lies in memory and how many rows lie beside it. So
-``quantise`` lets floats meet elementwise operations alone, which IEEE 754 defines to the last bit, and
-maxima, which are the same in any order; every sum is one of 64-bit integers and does not overflow.
+The sensitivity is bounded only if no vector depends on another unit. A sum of floats does not guarantee that:
+its last bit may depend on the memory layout and on the number of rows. So ``quantise`` uses only elementwise
+float operations, which IEEE 754 defines to the last bit, and maxima, which are the same in any order; every
+sum is one of 64-bit integers and does not overflow.
 
-The vectors are asked for in blocks, so that a million rows of thousands of entries need no more memory than a
-few blocks. The clean sum exists only between ``clean_sum`` and the noise in ``mechanisms``.
+The vectors are computed in blocks, so that a million rows of thousands of entries need only the memory of a
+few blocks. The exact sum exists only between ``clean_sum`` and the noise in ``mechanisms``.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
 
     from rpsg.privacy.histogram import IntArray, Query
 
-#: Entries a row may have: with these all products below stay under 2^63.
+#: The most entries of a row: with these all products below stay under 2^63.
 MOST_ENTRIES = 1 << 20
 _CACHED = 1 << 16  # numbers worked on at a time, so that they stay in the processor's cache
 _FINE = 20  # bits after the point of a row before its length is taken
 _ROOT = 10  # bits after the point of the length of an integer row
-#: Entries of one block: 8 MiB of whole numbers. A unit with more rows than fit is a block of its own.
+#: Entries of one block: 8 MiB of whole numbers. A unit that does not fit is a separate block.
 BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class BoundedVectors:
-    """``units`` (rows,): whose row it is. ``vectors``: the vectors of some rows, each of length at most w.
+    """``units`` (rows,): the unit of each row. ``vectors``: the vectors of some rows, of length at most w.
 
-    ``vectors`` is given row numbers, an int64 array of shape (block,) in any order, and returns int32 or
-    int64 of shape (block, dim). For a claim to hold, each vector must follow from its own row and public
-    parameters alone, bit for bit, whichever other rows are asked for with it. ``quantise`` does not break
-    that; a product of float matrices before it does, unless its numbers are on a lattice.
+    ``vectors`` takes row numbers, an int64 array of shape (block,) in any order, and returns int32 or int64
+    of shape (block, dim). For a claim to hold, each vector must be a function of its own row and public
+    parameters alone, bit for bit, whatever other rows are in the block. ``quantise`` preserves that; a
+    product of float matrices breaks it, unless its numbers are on a lattice.
     """
 
     units: IntArray
@@ -51,8 +51,8 @@ class BoundedVectors:
 def clean_sum(query: Query, rows: BoundedVectors) -> IntArray:
     """The exact sum, shape (dim,), before any noise. Private: for ``mechanisms`` only.
 
-    The rows of each unit are added up, and where that is longer than w it is shortened to the nearest whole
-    numbers of length w or less, in exact integer arithmetic. Then the units are added up.
+    The rows of each unit are added up; a sum longer than w is shortened to the nearest whole numbers of
+    length w or less, in exact integer arithmetic. Then the units are added up.
 
     Raises:
         PrivacyError: the rows do not keep the query's contribution rule.
@@ -76,7 +76,7 @@ def clean_sum(query: Query, rows: BoundedVectors) -> IntArray:
 
 
 def _whole_units(ordered: IntArray, size: int) -> Iterator[tuple[int, int, IntArray]]:
-    """Blocks of about ``size`` rows that part no unit: from, to, and where in the block each unit begins."""
+    """Blocks of about ``size`` rows that split no unit: start, end, and the start of each unit in it."""
     begins = np.flatnonzero(np.diff(ordered, prepend=ordered[0] - 1))
     ends = np.append(begins[1:], len(ordered))
     first = 0
@@ -88,7 +88,7 @@ def _whole_units(ordered: IntArray, size: int) -> Iterator[tuple[int, int, IntAr
 
 
 def _block(query: Query, rows: BoundedVectors, which: IntArray) -> IntArray:
-    """The vectors of some rows, once they are known to keep the rule."""
+    """The vectors of some rows, checked against the rule."""
     vectors = rows.vectors(which)
     require_kept(vectors.dtype in (np.int32, np.int64) and vectors.shape == (len(which), query.dim), query)
     # Entries are bounded before they are squared, so nothing here can overflow and look small.
@@ -101,12 +101,12 @@ def _block(query: Query, rows: BoundedVectors, which: IntArray) -> IntArray:
 def quantise(vectors: npt.NDArray[np.float64], w: int) -> IntArray:
     """Vectors of length 1 or less as whole numbers of length ``w`` or less.
 
-    A longer vector is first shortened to length 1, a shorter one stays short; then it is multiplied by ``w``
-    and rounded to nearest. Where rounding makes it longer than ``w``, as many entries as necessary are
-    rounded toward zero, first those that gained most. A row with an entry that is not finite becomes zero.
+    A longer vector is first shortened to length 1; then it is multiplied by ``w`` and rounded to nearest. If
+    rounding makes it longer than ``w``, entries are rounded toward zero until it is not, beginning with those
+    that gained most. A row with an entry that is not finite becomes zero.
 
-    Each row of the result is a function of the same row of ``vectors`` alone, bit for bit, whatever stands
-    beside it and however the array lies in memory.
+    Each row of the result is a function of the same row of ``vectors`` alone, bit for bit, whatever the other
+    rows and the memory layout are.
 
     Args:
         vectors: float64 of shape (rows, dim).
@@ -141,7 +141,7 @@ def _quantised(vectors: npt.NDArray[np.float64], w: int) -> IntArray:
 
 
 def shortened(rows: IntArray, w: int) -> IntArray:
-    """The rows; those longer than ``w`` scaled to the nearest whole numbers of length ``w`` or less.
+    """The rows, with those longer than ``w`` scaled to the nearest whole numbers of length ``w`` or less.
 
     The sum of the squares of a row must be at most 2^40 (``w * c`` of the rule at most 2^20).
     """
@@ -155,7 +155,7 @@ def shortened(rows: IntArray, w: int) -> IntArray:
 
 
 def ceil_root(squares: IntArray) -> IntArray:
-    """The smallest whole number whose square is not below, for numbers up to 2^62."""
+    """The square root rounded up, for numbers up to 2^62."""
     # The root of a float is off by less than one, so this starts at or above the answer.
     guess = np.sqrt(squares.astype(np.float64)).astype(np.int64) + 2
     for _ in range(3):
@@ -170,7 +170,7 @@ def _squares(rows: IntArray) -> IntArray:
 
 
 def _nearest(numerators: IntArray, divisors: IntArray, w: int) -> IntArray:
-    """The numerators / divisors rounded to nearest, in each row toward zero where it would be longer than w.
+    """The quotients rounded to nearest; in rows that would be longer than w, some toward zero.
 
     The exact quotients of a row must not be longer than ``w``.
     """
@@ -184,13 +184,13 @@ def _nearest(numerators: IntArray, divisors: IntArray, w: int) -> IntArray:
 
 
 def _fewer_steps(whole: IntArray, gained: IntArray, w: int) -> IntArray:
-    """Take a step off the entries that gained most by rounding, of as few as bring each row to length w.
+    """Reduce the entries that gained most by rounding by one step, as few as bring each row to length w.
 
-    Entries that gained the same go in the order of their places. Taking a step off every entry that gained
-    leaves nothing above its exact quotient, so the bound is always reached.
+    Ties are broken by position. Reducing every entry that gained leaves none above its exact quotient, so the
+    bound is always reached.
     """
     dim = whole.shape[1]
-    # One number says how much an entry gained and which it is: no two are equal, so any way of sorting gives
+    # One number encodes gain and position; all are distinct, so every sorting algorithm gives
     # the same order.
     order = np.sort(np.arange(dim) - gained * dim, axis=1) % dim
     saved = np.cumsum(np.maximum(2 * np.take_along_axis(whole, order, axis=1) - 1, 0), axis=1)

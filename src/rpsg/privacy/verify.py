@@ -1,4 +1,4 @@
-"""``rpsg verify``, level 1: the arithmetic of a release, re-done from its public files by anyone."""
+"""``rpsg verify``, level 1: recomputes the arithmetic of a release from its public files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LARGEST_LEDGER = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at. ``ok`` is None when the files to look at were not given."""
+    """The result of one check. ``ok`` is None if the files for it were not given."""
 
     name: str
     ok: bool | None
@@ -36,10 +36,10 @@ class Check:
 
 
 def verify_release(ledger: Path, corpus: Path | None = None, evidence: Path | None = None) -> list[Check]:
-    """Every check of a public ledger file, with its corpus and its evidence folder where given.
+    """Every check of a public ledger file, with its corpus and its evidence folder if given.
 
-    A file that cannot be read or parsed is a failed check; nothing is raised for it. What no verifier can
-    see is in ``CANNOT_SHOW``.
+    A file that cannot be read or parsed is a failed check, not an error. What no verifier can show is in
+    ``CANNOT_SHOW``.
     """
     try:
         parsed = _read(ledger)
@@ -54,7 +54,7 @@ def verify_release(ledger: Path, corpus: Path | None = None, evidence: Path | No
 
 
 def verify_ledger(ledger: Mapping[str, Any]) -> list[Check]:
-    """The checks that need nothing but the parsed ledger. After a failed "form" the others are not made."""
+    """The checks that need only the parsed ledger. If "form" fails, the others are skipped."""
     checks = [_check("form", form(ledger))]
     if checks[0].ok:
         checks += [_check(name, found(ledger)) for name, found in CHECKS]
@@ -62,7 +62,7 @@ def verify_ledger(ledger: Mapping[str, Any]) -> list[Check]:
 
 
 def holds(checks: list[Check]) -> bool:
-    """Whether no check failed. Checks that were not made do not count."""
+    """Whether no check failed. Skipped checks do not count."""
     return all(c.ok is not False for c in checks)
 
 
@@ -81,7 +81,7 @@ def _reason(error: Exception) -> str:
 def _check(name: str, reasons: Iterator[str]) -> Check:
     try:
         found = list(reasons)
-    except (ArithmeticError, LookupError, TypeError, ValueError):  # absurd numbers, or parts that are missing
+    except (ArithmeticError, LookupError, TypeError, ValueError):  # absurd numbers or missing parts
         found = ["it cannot be computed from what the ledger holds"]
     return Check(name, ok=not found, detail="; ".join(found) if found else "holds")
 

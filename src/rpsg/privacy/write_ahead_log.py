@@ -1,13 +1,13 @@
-"""The kernel's write-ahead log: what is about to happen is on the disk before it happens.
+"""The kernel's write-ahead log: each step is on the disk before it happens.
 
     begin(run, plan, noise)          once
-    reserve(seq, query)              the question is fixed
-    draw(seq, draw)                  the next thing that happens is the noise, under this id
-    commit(seq, sha256)              the noisy vector lies in its evidence file
+    reserve(seq, query)              the query is fixed
+    draw(seq, draw)                  the noise is drawn next, under this id
+    commit(seq, sha256)              the noisy vector is in its evidence file
 
-Between ``draw`` and ``commit`` the evidence file appears, all at once. Every line is synced. The log
-lies in the private folder of the run and holds no count and no noise. It serves a run that is resumed. What
-was paid for is in the account book, which does not rely on it.
+Between ``draw`` and ``commit`` the evidence file appears atomically. Every line is synced. The log is in the
+private folder of the run and holds no counts and no noise. It serves to resume a run; charges are in the
+account book, which does not rely on it.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ JOURNAL_GONE = (
     "Restore the private folder of the run from the same backup as its evidence, or begin a new run in "
     "another folder with -o. What was drawn stays charged."
 )
-_NEW_FOLDER = "Use a new run folder, or go on with the plan this one was started with."
+_NEW_FOLDER = "Use a new run folder, or resume with the plan this one was started with."
 
 
 @dataclass(slots=True)
 class Step:
-    """What the journal holds of one release."""
+    """The journal's record of one release."""
 
     query: Mapping[str, Any]
     draws: list[str] = field(default_factory=list)
@@ -43,10 +43,10 @@ class Step:
 
 @dataclass(slots=True)
 class WriteAheadLog:
-    """The journal at ``path``, read back when it is there already.
+    """The journal at ``path``, read back if it exists.
 
-    ``begun`` says that the run has noisy answers already: without a journal nobody could tell how often they
-    were drawn, so none is begun.
+    ``begun`` says that the run has noisy answers already: then a missing journal is an error, because without
+    it the number of draws is unknown.
     """
 
     path: Path
@@ -55,10 +55,10 @@ class WriteAheadLog:
     steps: dict[int, Step] = field(default_factory=dict)
 
     def open(self) -> WriteAheadLog:
-        """Read what is there, or begin.
+        """Read the journal, or begin one.
 
         Raises:
-            RunError: the journal belongs to another run, plan or noise source, is damaged, or is gone.
+            RunError: the journal belongs to another run, plan or noise source, is damaged, or is missing.
         """
         events = read_journal(self.path)
         drop_torn_line(self.path)
@@ -76,7 +76,7 @@ class WriteAheadLog:
         return self
 
     def reserve(self, seq: int, query: Query) -> Step:
-        """The step at ``seq``, written down if it is new.
+        """The step at ``seq``, recorded if it is new.
 
         Raises:
             RunError: another query was reserved there.
@@ -113,7 +113,7 @@ class WriteAheadLog:
 
 
 def journal_steps(path: Path) -> dict[int, Step]:
-    """What the journal at ``path`` holds, for whoever only reads.
+    """The steps in the journal at ``path``, for reading only.
 
     Raises:
         RunError: it is damaged or is not there.

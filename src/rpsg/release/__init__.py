@@ -1,1 +1,1 @@
-"""A finished release as one object, and what follows from its files."""
+"""A finished release as one object, and what can be derived from its files."""

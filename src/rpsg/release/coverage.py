@@ -1,7 +1,7 @@
-"""Who is in the corpus: for each value of the public schema, its noisy count and the texts that have it.
+"""Coverage of the corpus: for each value of the public schema, its noisy count and its number of texts.
 
-The counts are the noisy answers that the ledger paid for, read from the evidence. A value whose count lies
-within its noise may be absent or common: noise hides the rare, and the report shows where.
+The counts are noisy answers from the evidence. A value whose count is within its noise may be absent or
+common: noise hides rare values, and the report shows which ones.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ class Noisy:
 
     @property
     def is_seen(self) -> bool:
-        """Whether the count is larger than its noise explains."""
+        """Whether the count is too large to be noise alone."""
         return resolution.is_seen(self.count, self.sigma)
 
 
 @dataclass(frozen=True)
 class NoisyCounts:
-    """What the budget bought: for each attribute the noisy count of each value, and its noise.
+    """For each attribute the noisy count of each value, and its noise.
 
-    ``sigma`` is the standard deviation of one such count. An attribute that was counted by groups of its
-    values has them in place of its values, and ``headings`` has the group of each value.
+    ``sigma`` is the standard deviation of one such count. An attribute counted by groups of values has the
+    groups in place of its values, and ``headings`` maps each value to its group.
     """
 
     counts: Mapping[str, Mapping[str, float]]
@@ -61,7 +61,7 @@ class NoisyCounts:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One value: its noisy count in the private data, None if not counted, and its released texts."""
+    """One value: its noisy count in the private data (None if not counted), and its number of texts."""
 
     name: str
     noisy: Noisy | None
@@ -70,9 +70,9 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """One attribute, by its values or, if these were counted in groups, by the groups.
+    """One attribute, by its values or by groups of values if those were counted.
 
-    ``measured``: texts were looked at; otherwise the card each was written from counts.
+    ``measured``: the value was measured on the texts; otherwise it is the one on their cards.
     """
 
     attribute: str
@@ -86,7 +86,7 @@ class Coverage:
 
     @property
     def counted(self) -> float | None:
-        """The sum of the noisy counts above zero, at least one; None where nothing was counted."""
+        """The sum of the positive noisy counts, at least one; None if nothing was counted."""
         counts = [value.noisy.count for value in self.values if value.noisy is not None]
         return resolution.counted(counts) if counts else None
 
@@ -97,9 +97,9 @@ class Coverage:
 
     @property
     def moved(self) -> tuple[float, float] | None:
-        """Total variation between the noisy shares and an even spread, and what noise alone would give.
+        """Total variation between the noisy shares and uniform ones, and its expectation under noise alone.
 
-        The mean of |N(0, sigma)| is sigma * sqrt(2 / pi); half the sum of it over all values, over the count.
+        The latter is half the mean of |N(0, sigma)|, sigma * sqrt(2 / pi), summed over values, per count.
         """
         total, even = self.counted, 1 / len(self.values)
         noisy = [value.noisy for value in self.values if value.noisy is not None]
@@ -111,18 +111,18 @@ class Coverage:
 
 
 def coverage(pack: Pack, counts: NoisyCounts | None, texts: Sequence[Candidate]) -> tuple[Coverage, ...]:
-    """Each counted attribute of the pack, which has the labels of the run; ``texts`` are those released."""
+    """Each counted attribute of the pack, which includes the run's labels; ``texts``: the released ones."""
     return tuple(_covered(a, counts, texts) for a in pack.attributes if a.counted)
 
 
 def people(evidence: Mapping[str, Evidence], ledger: Mapping[str, Any]) -> Noisy | None:
-    """The noisy number of people (or rows); None where it was not counted."""
+    """The noisy number of people (or rows); None if it was not counted."""
     found = evidence.get("size")
     return None if found is None or not found.values else Noisy(found.values[0], _sigma(ledger, "size"))
 
 
 def without_topic(plan: Plan, ledger: Mapping[str, Any], evidence: Mapping[str, Evidence]) -> str:
-    """What the sketch says of texts that fit no topic, in a sentence; empty where there is no sketch."""
+    """A sentence on the private texts that fit no topic, from the sketch; empty if there is none."""
     found, counted = evidence.get("sketch"), people(evidence, ledger)
     number = plan.privacy.n_public if counted is None else counted.count
     if found is None or found.values is None or number is None:
@@ -142,10 +142,10 @@ def labels_of(plan: Plan, evidence: Mapping[str, Evidence]) -> tuple[str, ...]:
 def noisy_counts(
     plan: Plan, pack: Pack, ledger: Mapping[str, Any], evidence: Mapping[str, Evidence]
 ) -> NoisyCounts | None:
-    """The noisy counts of each attribute of the pack, which has the labels of the run; None where none fit.
+    """The noisy counts of each attribute of the pack, which includes the run's labels; None if none fit.
 
-    An attribute that stands in several marginals has its counts from the one with the least noise. The counts
-    of a marginal are summed over its other attributes, and the variances of their noise with them.
+    An attribute in several marginals takes its counts from the one with the least noise. A marginal is summed
+    over its other attributes, and so are the variances of the noise.
     """
     if "cards" not in evidence:
         return None

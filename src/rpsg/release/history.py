@@ -1,7 +1,7 @@
-"""The history of every candidate as a file: its card, its scores, and why it was dropped, if it was.
+"""The history of every candidate as a file: its card, its scores, and the reason if it was dropped.
 
-All of it follows from noisy counts and the writer's replies, which are in the evidence anyway. The texts are
-not in it: those that were released are in the corpus.
+All of it is derived from noisy counts and the writer's replies, which are in the evidence anyway. It holds no
+texts: those that were released are in the corpus.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _line(candidate: Candidate) -> dict[str, Any]:
 
 
 def read_history(path: Path, texts: Mapping[int, str]) -> Pool:
-    """The pool again; released candidates have their text from ``texts``, the dropped ones have none.
+    """The candidate pool; released candidates get their text from ``texts``, dropped ones have none.
 
     Raises:
         RunError: the file is damaged.

@@ -33,7 +33,7 @@ NEVER = {"paper.nominal_epsilon"}
 def is_told(method: Method, section: str, key: str = "") -> bool:
     """Whether a setting is published for a run of this method; without a key, whether its section is.
 
-    Of a budget nothing is published where there is no guarantee.
+    Without a guarantee nothing about a budget is published.
     """
     if section in SECTIONS - method.sections:
         return False
@@ -49,7 +49,7 @@ def public_toml(plan: Plan, pack: Pack, method: Method) -> str:
 
 
 def told_toml(plan: Plan, method: Method) -> str:
-    """A plan that holds no path, as TOML, with the published settings of its method alone."""
+    """A plan without paths as TOML, with the published settings of its method only."""
     kept, section = [], ""
     for line in plan.to_toml().splitlines():
         is_head = line.startswith("[")

@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from rpsg.domains import Pack
     from rpsg.records import Candidate
 
-#: Self-BLEU grows with the number of texts; of more than these only as many are compared, evenly spaced.
+#: Self-BLEU grows with the number of texts, so at most this many are compared, evenly spaced.
 COMPARED = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """Figures of released texts. ``words`` is their mean number, ``self_bleu`` None for fewer than two texts.
+    """Figures of released texts. ``words`` is the mean length; ``self_bleu`` is None for less than two texts.
 
-    ``echoing`` texts hold words of their prompt, ``unfilled`` ones a placeholder such as [LINK], and
-    ``repeating`` ones the same words again or eight words in a row of another text. ``compared`` texts were
-    looked at for self-BLEU.
+    ``echoing``, ``unfilled`` and ``repeating`` count texts that contain words of their prompt, a placeholder
+    such as [LINK], or repetitions (of themselves, or of eight words in a row of another text). ``compared``
+    texts were used for self-BLEU.
     """
 
     texts: int
@@ -42,14 +42,16 @@ class Quality:
 
     @property
     def line(self) -> str:
-        """The figures as a sentence; empty where there is no text."""
+        """The figures as a sentence; empty if there is no text."""
         if not self.texts:
             return ""
+        own = "its" if self.echoing == 1 else "their"
+        selves = "itself" if self.repeating == 1 else "themselves"
         parts = [
             f"Texts: {self.texts:,}",
             f"{self.words:.0f} words on average",
-            f"{self.echoing:,} {_verb(self.echoing, 'hold')} words of {_own(self.echoing)} prompt",
-            f"{self.repeating:,} {_verb(self.repeating, 'repeat')} {_selves(self.repeating)} or another",
+            f"{self.echoing:,} {_verb(self.echoing, 'hold')} words of {own} prompt",
+            f"{self.repeating:,} {_verb(self.repeating, 'repeat')} {selves} or another",
         ]
         if self.unfilled:
             parts.append(f"{self.unfilled:,} {_verb(self.unfilled, 'hold')} a placeholder such as [LINK]")
@@ -61,14 +63,6 @@ class Quality:
 
 def _verb(count: int, verb: str) -> str:
     return f"{verb}s" if count == 1 else verb
-
-
-def _own(count: int) -> str:
-    return "its" if count == 1 else "their"
-
-
-def _selves(count: int) -> str:
-    return "itself" if count == 1 else "themselves"
 
 
 def quality_of(released: Sequence[Candidate], pack: Pack) -> Quality:

@@ -1,4 +1,4 @@
-"""A finished release as one object. Whoever reads a release, reads it through ``Release``."""
+"""A finished release as one object: all code that reads a release does so through ``Release``."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 CHECK_IT = "Check the release with: rpsg verify RUN"
-#: What a damaged or hostile file can make the code raise that reads it.
+#: The errors that reading a damaged or hostile file can cause.
 _BROKEN = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """What the writer was asked for: the replies that were kept, and the tokens read and written for them."""
+    """Usage of the writer: the number of stored replies, and their prompt and completion tokens."""
 
     replies: int
     prompt_tokens: int
@@ -76,7 +76,7 @@ def release_folder(path: Path) -> Path:
 
 
 def _part(read: Callable[[Release], T]) -> cached_property[T]:
-    """A part of a release: read when it is first asked for, and kept. A damaged file is a RunError."""
+    """A part of a release: read at first use, and kept. A damaged file is a RunError."""
 
     @wraps(read)
     def guarded(release: Release) -> T:
@@ -93,22 +93,22 @@ def _part(read: Callable[[Release], T]) -> cached_property[T]:
 
 
 class Release:
-    """A finished release, by its own folder or by that of its run; each part is read once, when needed.
+    """A finished release, by its own folder or that of its run; each part is read once, when needed.
 
-    A release may be a stranger's. Unless its run began on this installation, all of it is copied first, under
-    the rules of ``storage.untrusted``, and only the copy is read; the copy goes when the object does. Nothing
-    that a release names, such as a model or a server, is opened. The evidence is read as it stands: whether
-    it fits the ledger is for ``rpsg verify`` to say.
+    A release may be untrusted. Unless its run began on this installation, it is copied first, under the rules
+    of ``storage.untrusted``, and only the copy is read, which is deleted with this object. Nothing that a
+    release names, such as a model or a server, is opened. Only ``rpsg verify`` checks the evidence against
+    the ledger.
 
-    Each part raises RunError when its file is missing or damaged.
+    Each part raises RunError if its file is missing or damaged.
     """
 
     def __init__(self, path: Path, *, in_place: bool = False) -> None:
-        """``in_place``: the folder was written by this very process, and is read where it lies.
+        """``in_place``: this process wrote the folder, so it is read without a copy.
 
         Raises:
             RunError: there is no finished release.
-            VerificationError: the folder holds what no release has.
+            VerificationError: the folder holds a file that no release has.
         """
         self.path = release_folder(path)
         self._folder = self.path
@@ -117,20 +117,20 @@ class Release:
             self._folder = stack.enter_context(readable(self.path))
             weakref.finalize(self, stack.close)
 
-    # -- where it lies
+    # -- where it is
 
     @cached_property
     def run(self) -> Path | None:
-        """The folder of the run that the release lies in; None for a release that was handed on alone."""
+        """The run folder that contains the release; None for a release without its run."""
         run = self.path.resolve().parent
         return run if (run / RUN).is_file() and (run / PRIVATE).is_dir() else None
 
     @cached_property
     def own_run(self) -> Path | None:
-        """The folder of the run if it began on this installation; of others nothing private is read."""
+        """The run folder if the run began on this installation; only then private files are read."""
         return self.run if self.run and self.path.name == RELEASE and is_own(self.run) else None
 
-    # -- what its files say
+    # -- what its files contain
 
     @_part
     def ledger(self) -> Mapping[str, Any]:
@@ -139,7 +139,7 @@ class Release:
 
     @_part
     def plan(self) -> Plan:
-        """The public plan: without places, accounts and servers."""
+        """The public plan: without paths, accounts and servers."""
         return resolve(tomllib.loads((self._folder / EVIDENCE / PLAN).read_text(encoding="utf-8")))
 
     @_part
@@ -154,9 +154,7 @@ class Release:
 
     @_part
     def pool(self) -> Pool:
-        """All candidates, the dropped ones without their texts; only the released ones where ``is_whole`` is
-        False.
-        """
+        """All candidates, the dropped ones without texts; only the released ones unless ``is_whole``."""
         if self.is_whole:
             texts = {int(row["id"]): str(row["text"]) for row in self.records}
             return read_history(self._folder / EVIDENCE / CANDIDATES, texts)
@@ -164,18 +162,18 @@ class Release:
 
     @_part
     def is_whole(self) -> bool:
-        """Whether the history of all candidates is told: not where they were made from private records."""
+        """Whether the history of all candidates is published; not if they were made from private records."""
         return (self._folder / EVIDENCE / CANDIDATES).is_file()
 
     @_part
     def answers(self) -> Mapping[str, Evidence]:
-        """The noisy answers by the stage that asked for them."""
+        """The noisy answers by stage."""
         files = sorted((self._folder / EVIDENCE).glob("release-*.json"))
         return {evidence.stage: evidence for evidence in (parse_evidence(f.read_bytes()) for f in files)}
 
     @_part
     def egress(self) -> tuple[EgressRecord, ...]:
-        """Which host saw what; empty where that is not told."""
+        """Which host was sent what; empty if that is not published."""
         file = self._folder / EGRESS
         if not file.is_file():
             return ()
@@ -183,7 +181,7 @@ class Release:
 
     @_part
     def calls(self) -> Calls | None:
-        """What was asked of the writer; None where prompts were made from private texts."""
+        """Usage of the writer; None if prompts were made from private texts."""
         file = self._folder / EVIDENCE / TEXTS
         if not file.is_file():
             return None
@@ -197,11 +195,11 @@ class Release:
 
     @_part
     def timings(self) -> Mapping[str, float]:
-        """Seconds by stage, from the private folder: for the owner of the data alone. Empty for others."""
+        """Seconds by stage, from the private folder, for the owner of the data only; else empty."""
         file = self.own_run / PRIVATE / TIMINGS if self.own_run else None
         return dict(json.loads(file.read_bytes())) if file and file.is_file() else {}
 
-    # -- what follows from them
+    # -- what is derived from them
 
     @property
     def texts(self) -> Sequence[Candidate]:
@@ -210,7 +208,7 @@ class Release:
 
     @_part
     def claim(self) -> Mapping[str, Any]:
-        """The claim of the ledger: its type, its words, and its figures where a guarantee is given."""
+        """The claim of the ledger: its type, its words, and its figures if there is a guarantee."""
         return dict(self.ledger["claim"])
 
     @_part
@@ -220,61 +218,61 @@ class Release:
 
     @_part
     def reads_private(self) -> bool:
-        """Whether private texts were read at all."""
+        """Whether private texts were read."""
         return bool(self.claim["type"] != "no_private_data")
 
     @_part
     def is_seeded(self) -> bool:
-        """Whether texts were made from private records, with no mechanism between."""
+        """Whether texts were made from private records without a mechanism."""
         return self.ledger["reads"] in {"donors", "records"}
 
     @_part
     def is_private(self) -> bool:
-        """Whether a privacy guarantee is given; without one no figure of it may be printed."""
+        """Whether there is a privacy guarantee; without one no figures of a budget may be printed."""
         return "epsilon" in self.claim
 
     @_part
     def writer(self) -> str:
-        """The name of the writer, as the ledger has it."""
+        """The name of the writer in the ledger."""
         names = [str(line["model"]) for line in self.ledger["egress"] if line.get("model")]
         return names[-1] if names else self.plan.models.writer  # the writer is the last in the table
 
     @_part
     def embedder(self) -> str:
-        """The name of the embedder, as the ledger has it."""
+        """The name of the embedder in the ledger."""
         inputs = self.ledger["public_inputs"]
         names = [str(line["name"]) for line in inputs if line["role"].startswith("embedder")]
         return ", ".join(names) or self.plan.models.embedder
 
     @_part
     def labels(self) -> tuple[str, ...]:
-        """The labels that it shows: declared, found with noise, or carried by its texts."""
+        """The published labels: declared, selected with noise, or those of its texts."""
         carried = sorted({str(row.get("label") or "") for row in self.records})
         return labels_of(self.plan, self.answers) or tuple(label for label in carried if label.strip())
 
     @_part
     def people(self) -> Noisy | None:
-        """The noisy number of people (or rows), where that was asked for."""
+        """The noisy number of people (or rows); None if it was not counted."""
         return people(self.answers, self.ledger)
 
     @_part
     def noisy_counts(self) -> NoisyCounts | None:
-        """The noisy counts of every attribute; None where none were made."""
+        """The noisy counts of every attribute; None if there are none."""
         return noisy_counts(self.plan, self._labelled_pack, self.ledger, self.answers)
 
     @_part
     def coverage(self) -> tuple[Coverage, ...]:
-        """For each counted attribute its noisy counts beside the texts that have its values."""
+        """For each counted attribute its noisy counts and numbers of texts by value."""
         return coverage(self._labelled_pack, self.noisy_counts, self.texts)
 
     @_part
     def poor_fit(self) -> str:
-        """How many private texts fit no topic of the pack, in a sentence; empty where nobody asked."""
+        """A sentence on the private texts that fit no topic of the pack; empty if they were not counted."""
         return without_topic(self.plan, self.ledger, self.answers)
 
     @_part
     def quality(self) -> Quality:
-        """What can be said of the texts from the texts alone."""
+        """Quality figures that need the texts alone."""
         return quality_of(self.texts, self.pack)
 
     @property
@@ -282,24 +280,24 @@ class Release:
         return self.pack.with_label(labels_of(self.plan, self.answers))
 
     def evidence(self, stage: str) -> Evidence | None:
-        """The noisy answer that a stage asked for; None where it asked for none."""
+        """The noisy answer to a stage's query; None if it had none."""
         return self.answers.get(stage)
 
     def plan_with_models(self) -> Plan:
-        """The plan with the models of its run, whose paths no release tells, if the run is ours."""
+        """The plan; if the run is ours, with the models of its run, whose paths are not published."""
         if self.own_run is None:
             return self.plan
         return self.plan.model_copy(update={"models": resolve(read_toml(self.own_run / PLAN)).models})
 
 
 def read_run(path: Path, timings: Mapping[str, float] | None = None) -> Run:
-    """A finished run from its folder, or from its release folder alone; it may be a stranger's.
+    """A finished run from its folder, or from its release folder alone; it may be untrusted.
 
     ``timings`` are the public seconds of its stages.
 
     Raises:
         RunError: there is no finished release, or a file of it is missing or damaged.
-        VerificationError: the release holds what no release has.
+        VerificationError: the release holds a file that no release has.
     """
     release = Release(path)
     try:

@@ -1,1 +1,1 @@
-"""A release for people: the report page, the summary, the data card, and metadata for loaders."""
+"""The readable parts of a release: report page, summary, data card, and metadata for loaders."""

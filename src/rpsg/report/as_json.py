@@ -1,4 +1,4 @@
-"""The facts of a report as plain values for programs: the same facts that the page shows."""
+"""The facts of the report page as JSON values."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ def _asked(line: Mapping[str, Any], share: float) -> tuple[Child, ...]:
 
 
 def _hosts(release: Release) -> Html | None:
-    """Which host saw what. The number of private texts is not published."""
+    """Which host was sent what. The number of private texts is not published."""
     seen = release.egress
     if not seen:
         return None
@@ -202,7 +202,7 @@ def _rests_on(release: Release) -> Html:
 
 
 def _unprotected(release: Release) -> Html | None:
-    """The flows of private text without a mechanism between."""
+    """The flows of private text without a mechanism."""
     rows = [(flow["from"], flow["to"], foreign(flow["what"])) for flow in release.ledger["non_dp_flows"]]
     if not rows:
         return None
@@ -235,7 +235,7 @@ def _check(release: Release) -> Html:
 
 
 def _signer(release: Release) -> tuple[Html, ...]:
-    """Whose key signed the release, where it is signed."""
+    """The signer's key, if the release is signed."""
     signer = release.ledger.get("signer")
     if signer is None:
         return ()

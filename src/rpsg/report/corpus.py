@@ -71,7 +71,7 @@ def _fields(release: Release) -> Html:
 
 
 def _examples(texts: Sequence[Candidate]) -> Html:
-    """Some texts, evenly spaced from the first to the last, not chosen."""
+    """Some texts, evenly spaced from the first to the last."""
     count = min(EXAMPLES, len(texts))
     chosen = [texts[i * (len(texts) - 1) // max(count - 1, 1)] for i in range(count)]
     return block(
@@ -91,7 +91,7 @@ def text_and_card(text: Candidate) -> Html:
 
 
 def _covered(covered: Coverage, *, seeded: bool) -> Html:
-    ranked = sorted(covered.values, key=_rank)
+    ranked = sorted(covered.values, key=lambda v: (-v.noisy.count if v.noisy is not None else 0, -v.texts))
     shown, rest = ranked[:SHOWN], ranked[SHOWN:]
     return tag(
         "div",
@@ -102,10 +102,6 @@ def _covered(covered: Coverage, *, seeded: bool) -> Html:
         _hidden(covered),
         class_="block",
     )
-
-
-def _rank(value: Value) -> tuple[float, int]:
-    return (-value.noisy.count if value.noisy is not None else 0, -value.texts)
 
 
 def _how(covered: Coverage, *, seeded: bool) -> str:
@@ -132,7 +128,7 @@ def _table(covered: Coverage, values: Sequence[Value], which: str) -> Html:
 
 
 def _widest(covered: Coverage) -> float:
-    """The largest share in the table: it fills the width of the picture."""
+    """The largest share in the table, which is drawn at full width."""
     total, texts = covered.counted or 1.0, max(covered.texts, 1)
     shares = [v.texts / texts for v in covered.values]
     shares += [(v.noisy.count + CONFIDENT * v.noisy.sigma) / total for v in covered.values if v.noisy]
@@ -153,7 +149,7 @@ def _row(covered: Coverage, value: Value, widest: float) -> tuple[Child, ...]:
 
 
 def _hidden(covered: Coverage) -> Html | None:
-    """The values that the noise hides: noise hides the rare, and the report must say so."""
+    """The values that the noise hides."""
     if covered.counted is None:
         return None
     unseen = covered.unseen
@@ -191,14 +187,14 @@ def _uses(release: Release) -> Html:
     return block("What they are not good for", listed(lines))
 
 
-#: First and last number of words of a bin, and how many texts fall into it.
+#: First and last number of words of a bin, and its number of texts.
 Bin = tuple[int, int, int]
 
 
 def bins_of(words: Sequence[int]) -> list[Bin]:
-    """A histogram of whole numbers: bins of one width (1, 2, 5, 10, 20, ...), none left out between.
+    """A histogram of whole numbers, with adjacent bins of equal width (1, 2, 5, 10, 20, ...).
 
-    No more bins than twice the cube root of how many numbers there are (Rice's rule), within 6 to 20.
+    At most twice the cube root of the number of values (Rice's rule), clipped to 6 to 20.
     """
     most = min(max(round(2 * len(words) ** (1 / 3)), FEWEST_BINS), MOST_BINS)
     widths = (step * 10**power for power in count() for step in (1, 2, 5))
@@ -251,7 +247,7 @@ def _rows(names: Sequence[str], counts: Sequence[int]) -> list[tuple[Child, ...]
 
 
 def sentiments(release: Release) -> list[Html]:
-    """For each sentiment attribute, the texts by the sentiment that was asked for, not measured."""
+    """For each sentiment attribute, the texts by the sentiment on their card, which is not measured."""
     found = {a.name for a in release.pack.attributes if a.kind == "sentiment"}
     return [
         _sentiment(covered.attribute, covered.values, seeded=release.is_seeded)

@@ -1,9 +1,9 @@
 """The corpus described for machines: Croissant 1.0 metadata, JSON-LD (mlcommons.org/croissant/1.0).
 
-It names the files by hash and says what each field is, so that a loader can read the corpus as it is. Only
-what the release knows is in it, so three properties that the specification requires are left out, because
-only the owner knows them: ``url``, ``creator`` and ``datePublished``; and ``license`` where the plan names
-none. (A date would also be the only thing in a release that shows when it was made.)
+It names the files by hash and describes each field, so that a loader can read the corpus. Three properties
+that the specification requires are left out, because only the owner knows them: ``url``, ``creator`` and
+``datePublished``; so is ``license`` if the plan names none. (A date would also be the only thing in a release
+that shows when it was made.)
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def _records(attributes: Sequence[str], *, label: bool, seeded: bool) -> dict[st
 
 
 def _field(name: str, kind: str, told: str, path: str = "") -> dict[str, Any]:
-    """A field; ``path`` is its place within its column, if it is not the whole column."""
+    """A field; ``path`` is its JSON path within its column, if it is not the whole column."""
     source: dict[str, Any] = {
         "fileObject": {"@id": CORPUS},
         "extract": {"column": name.partition("/")[0]},

@@ -1,8 +1,8 @@
-"""The entry of a release in the public registry of differential-privacy deployments, as its ledger gives it.
+"""An entry for the public registry of differential-privacy deployments, derived from a release's ledger.
 
-The form is that of the registry's own files (github.com/opendp/deployments-registry-data, entries of 2026;
-arXiv:2509.13509 describes the schema). What a ledger cannot know, such as who publishes and why, is null: the
-publisher fills it in.
+It has the format of the registry's files (github.com/opendp/deployments-registry-data, entries of 2026;
+arXiv:2509.13509 describes the schema). What a ledger cannot know, such as who publishes and why, is null, for
+the publisher to fill in.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def deployment(release: Release) -> dict[str, Any]:
 
 
 def missing(entry: Any, place: str = "") -> Iterator[str]:
-    """The places of an entry that the publisher has to fill in."""
+    """The fields of an entry that the publisher has to fill in."""
     if entry is None:
         yield place
     elif isinstance(entry, dict):

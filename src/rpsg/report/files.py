@@ -46,7 +46,7 @@ def write_public(release: Release, out: Path | None) -> tuple[Path, Report | Non
 
     Raises:
         RunError: the release is damaged, or ``out`` lies in a release, which is never changed.
-        UsageError: nobody said where the report of a release without its run should go.
+        UsageError: the release has no run folder, and ``out`` is None.
     """
     if out is None and release.run is None:
         raise UsageError(

@@ -1,8 +1,8 @@
-"""HTML that its content cannot break, and what pages are made of: sections, tables, lists, numbers in words.
+"""Safe HTML, and the elements of pages: sections, tables, lists, formatted numbers.
 
-``tag`` builds an element. A ``str`` inside it is text, by its type, and comes out escaped, with characters
-that could hide or reorder something made visible; only what ``tag`` itself made is markup. What could run,
-load or lead away (event handlers, style attributes, addresses outside the page) is refused.
+``tag`` builds an element. A ``str`` inside it is text and gets escaped, with invisible and reordering
+characters written out; only results of ``tag`` are markup. Whatever could run or load something or lead away
+(event handlers, style attributes, addresses outside the page) is refused.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def joined(*children: Child) -> Html:
 
 
 def foreign(text: str) -> Html:
-    """Words from a model, a file or a person, isolated so that their text direction affects nothing else."""
+    """Foreign text (of a model, a file or a person), isolated so that its direction affects nothing else."""
     return tag("bdi", text, dir="auto")
 
 
@@ -94,7 +94,7 @@ def block(title: str, *children: Child) -> Html:
 def table(caption: str, columns: Sequence[str], rows: Iterable[Row], numbers: Sequence[str] = ()) -> Html:
     """A table; the first cell of a row is its name. On a narrow screen each row becomes a small list.
 
-    The roles are written out because folding takes them away from those who do not see the page.
+    The ARIA roles are explicit because the narrow layout would take them away from screen readers.
     """
     kinds = ["number" if column in numbers else None for column in columns]
     head = tag(

@@ -1,4 +1,4 @@
-"""The part for the owner of the data alone: internal metrics, a map of real and synthetic texts, times."""
+"""The part for the owner of the data only: internal metrics, a map of real and synthetic texts, times."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def private_mark() -> Html:
 
 
 def private_part(private: Private) -> Html:
-    """The section that must never leave the owner."""
+    """The section that only the owner of the data may see."""
     return part(
         "private",
         "Only for the owner of the data",
@@ -117,9 +117,9 @@ def _map(private: Private) -> Html:
 
 
 def flattened(real: Floats, synthetic: Floats) -> tuple[list[Point], list[Point], float]:
-    """Both clouds projected on their two joint principal directions, and the variance that these explain.
+    """Both sets of embeddings on their first two joint principal components, and the variance explained.
 
-    At most 1,500 dots of each, evenly from the first to the last row.
+    At most 1,500 rows of each, evenly spaced.
     """
     real, synthetic = _some(real), _some(synthetic)
     rows = np.concatenate([real, synthetic]).astype(np.float64)
@@ -134,13 +134,13 @@ def flattened(real: Floats, synthetic: Floats) -> tuple[list[Point], list[Point]
 
 
 def _some(rows: Floats) -> Floats:
-    """At most 1,500 finite rows; of a stored file only these are read."""
+    """At most 1,500 finite rows; only these are read from a stored file."""
     chosen = rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST_DOTS)).astype(int)]
     return np.asarray(chosen[np.isfinite(chosen).all(axis=1)], np.float32)
 
 
 def _squares(real: list[Point], synthetic: list[Point]) -> Html:
-    """The map as shares of the dots in squares, for readers who cannot see it."""
+    """The map as a table of shares by square, for readers who cannot see it."""
     first, second = _grid(real), _grid(synthetic)
     rows = [
         (f"column {x + 1}, row {y + 1} from below", percent(first[x, y]), percent(second[x, y]))

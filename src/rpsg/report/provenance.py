@@ -53,7 +53,7 @@ def provenance_part(release: Release) -> Html:
 
 
 def _life(release: Release) -> Html | None:
-    """One text from card to release: the one with the best score, or else the first."""
+    """The steps of one text from card to release: the text with the best score, or else the first."""
     if not release.texts:
         return None
     best = max(release.texts, key=lambda c: (c.scores.get("votes", c.scores.get("sketch", 0.0)), -c.id))
@@ -97,7 +97,7 @@ def _steps(release: Release, text: Candidate) -> Iterator[Child]:
 
 
 def _seeded_steps(release: Release, text: Candidate) -> Iterator[Child]:
-    """For a text that was made from a private record; which one is not published."""
+    """The steps of a text that was made from a private record; which one is not published."""
     whose = "a seed donor's record" if release.ledger["reads"] == "donors" else "a private record"
     values = [joined(foreign(name), ": ", foreign(value)) for name, value in sorted(text.card.values.items())]
     yield joined(tag("strong", "Record"), f": the values of {whose}, without noise.", listed(values))
@@ -182,7 +182,7 @@ def _ranks(votes: Sequence[float]) -> Html:
 
 
 def _settings(release: Release) -> Html:
-    """The plan, without what it says of a budget where there is no guarantee."""
+    """The plan; without a guarantee, also without its budget."""
     plan = release.plan.model_dump(mode="json", exclude_none=True)
     hidden = {"limits", "server"} | (set() if release.is_private else {"privacy"})
     method = method_of(release.plan)
@@ -202,7 +202,7 @@ def _settings(release: Release) -> Html:
 
 
 def _said(value: object) -> str:
-    """A setting in words; of a path only the last part, since paths of the operator's machine are private."""
+    """A setting in words; of a path only the last part, since paths of the operator are private."""
     if isinstance(value, dict):
         return ", ".join(f"{key} {inner}" for key, inner in value.items())
     if isinstance(value, list):

@@ -1,7 +1,7 @@
 """The scores of an evaluation, as a report shows them: a value beside its floor and its ceiling.
 
-An evaluation that was given real texts is private as a whole: the number of texts of each row, and so every
-figure, depends on how many real texts there are. Only an evaluation without real texts is public.
+An evaluation with real texts is private as a whole: the number of texts in each row, and so every figure,
+depends on the number of real texts. Only an evaluation without real texts is public.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ARROWS = {True: "higher is better", False: "lower is better", None: "nearer to r
 
 
 def gained(scores: Report) -> Iterator[str]:
-    """What was gained over the floor, in words, for the metrics that people look at first."""
+    """The gain over the floor in words, for the headline metrics."""
     by_name = {line.name: line for line in scores.lines}
     for name in HEADLINES:
         line = by_name.get(name)
@@ -37,7 +37,7 @@ def gained(scores: Report) -> Iterator[str]:
 
 
 def details(scores: Report, name: str) -> Mapping[str, Any]:
-    """The tables behind a metric of the corpus; none when it was not measured."""
+    """The tables behind a metric of the corpus; none if it was not measured."""
     return next((line.corpus.details for line in scores.lines if line.name == name), {})
 
 
@@ -48,7 +48,7 @@ def _way(share: float) -> str:
 
 
 def read_scores(path: Path) -> Report | None:
-    """The scores in a file that ``rpsg evaluate`` wrote; None when there is none.
+    """The scores in a file that ``rpsg evaluate`` wrote; None if there is none.
 
     Raises:
         RunError: the file is damaged or of another version.
@@ -64,7 +64,7 @@ def read_scores(path: Path) -> Report | None:
 
 
 def scores_block(scores: Report, title: str, told: str) -> Html:
-    """A row for each metric that has a value, with its interval; below, the metrics without one and why."""
+    """A row with an interval for each metric with a value; then the other metrics and their reasons."""
     columns = ("metric", "value", "95 % interval", "floor", "ceiling", "floor to ceiling", "model")
     rows = [_row(line) for line in scores.lines if line.corpus.value is not None]
     missing = [

@@ -1,4 +1,4 @@
-"""A release in words: its summary, and the card that goes with a data set. Nothing private is read."""
+"""The summary of a release, and its data card. Nothing private is read."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _spent(release: Release) -> str:
 
 
 def _who_saw(release: Release) -> str:
-    """Every host, and what was sent there. The number of private texts is not published."""
+    """What was sent to which host. The number of private texts is not published."""
     if not release.egress:
         return ""
     others = hosts(release.egress)
@@ -132,7 +132,7 @@ def _disclosed(release: Release) -> str:
 
 
 def _cautions(release: Release) -> str:
-    """What weakens the claim; it stands close to it."""
+    """What weakens the claim; printed next to it."""
     lines = [f"- {line}" for line in release.ledger["cautions"]]
     return "\n".join(["## Before you rely on it", "", *lines]) if lines else ""
 
@@ -153,7 +153,7 @@ def _signed(release: Release) -> str:
 
 
 def fields(*, label: bool, seeded: bool) -> list[tuple[str, str]]:
-    """Each field of ``corpus.jsonl`` with what it is; ``seeded`` rows were made from private records."""
+    """The fields of ``corpus.jsonl`` with their meaning; ``seeded`` rows were made from private records."""
     if seeded:
         return [
             ("id", "number of the row in this file"),
@@ -181,7 +181,7 @@ def attribute(name: str, *, seeded: bool) -> str:
 
 
 def card(release: Release) -> str:
-    """The data set's card: front matter as dataset hubs read it, then the summary and how to check it."""
+    """The data card: front matter for dataset hubs, then the summary and how to verify it."""
     plan, seeded = release.plan, release.is_seeded
     front = _front(release)
     held = [
@@ -207,7 +207,7 @@ def card(release: Release) -> str:
 
 
 def _front(release: Release) -> list[str]:
-    """The lines that dataset hubs read. The licence is the owner's to choose."""
+    """The front matter. The owner chooses the licence."""
     plan, tags = release.plan, ["synthetic"]
     if "epsilon" in release.claim:
         tags.append("differential-privacy")
@@ -230,7 +230,7 @@ def _front(release: Release) -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    """A string that YAML reads as it is: every JSON string in ASCII is one."""
+    """A YAML string: every JSON string in ASCII is one."""
     return json.dumps(" ".join(text.split())).replace("\x7f", "\\u007f")
 
 

@@ -1,8 +1,7 @@
-"""Pictures as SVG, drawn here: bars in the cells of a table; columns, curves and clouds that stand alone.
+"""SVG pictures: bars in table cells, and figures (columns, curves, scatter plots).
 
-Colours come from the page's style by class, so a picture follows light, dark and print. A bar in a table is
-decoration, since the number stands beside it; a picture that stands alone has a title, a description and a
-table of what it shows.
+Colours come from the page's style by class, so that pictures adapt to light, dark and print. A bar in a table
+is decoration, since its number is printed; a figure has a title, a description and a table of its data.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ LEFT, BOTTOM, TOP, RIGHT = 58.0, 40.0, 12.0, 22.0
 
 
 def bar(share: float, *, kind: str = "first") -> Html:
-    """A bar over a part of its cell, 0 to 1."""
+    """A bar that fills a share of its cell, 0 to 1."""
     return _in_cell(_rect(0.0, share, 0.0, 10.0, f"{kind} bar"))
 
 
@@ -37,7 +36,7 @@ def compared(share: float, other: float | None, low: float = 0.0, high: float = 
 
 
 def between(value: float, low: float, high: float) -> Html:
-    """Where a value lies between a floor (left) and a ceiling (right); the bar is its interval."""
+    """A value between its floor (left) and its ceiling (right); the bar is its interval."""
     track = _rect(0.0, 1.0, 4.0, 2.0, "band")
     width = max(min(high, 1.0) - max(low, 0.0), 0.0)
     interval = _rect(max(low, 0.0), width, 2.0, 6.0, "soft bar")
@@ -115,7 +114,7 @@ def columns(  # two by place, the rest by name
 
 
 def cloud(name: str, groups: Sequence[tuple[str, Sequence[Point]]], *, title: str, desc: str) -> Html:
-    """Points in the unit square, each group with a class; later groups lie on top."""
+    """A scatter plot in the unit square, each group with a class; later groups are on top."""
     dots = [
         tag("path", d="".join(f"M{_x(x):.1f} {_y(y):.1f}h0" for x, y in points), class_=f"dots {kind}")
         for kind, points in groups

@@ -1,7 +1,7 @@
-"""Abstraction: several short accounts of one record that leave out who, where, when and how many.
+"""Abstraction: several short summaries of one record that leave out who, where, when and how many.
 
-Two ways, one face: the language model that writes, asked with the domain pack's prompts (one record a call,
-contained, parse or drop), or a separate summarizer. What either gives goes through the guard.
+They come from the writer, with the domain pack's prompts (one record in one call; a reply that cannot be
+parsed is dropped), or from a separate summarizer. Either way they pass through the guard.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LONGEST = 1_200
 FEWEST_WORDS = 5
 TOKENS_BESIDE = 24
 STOPS = ('"}', '",')
-#: Of the writer's first pass, which replaces the beam search of a summarizer.
+#: Used in the writer's first pass, where a summarizer would use beam search.
 FIRST_TEMPERATURE = 0.5
 FORM = re.compile(r'(?:```(?:json)?\s*)?\{\s*"summary"\s*:\s*"')
 NUMBER_LIKE_A_MARK = re.compile(r"[0-9a-fA-F]{16,}")
@@ -38,10 +38,10 @@ TONES = {"positive": "Keep positive tone: ", "negative": "Keep negative tone: "}
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """One private record on its way. ``number`` is its place in the sample; every later stage carries it.
+    """One private record. ``number`` is its position in the sample and identifies it in all later stages.
 
-    ``mood`` is its sentiment, "" where texts have none (runs keep it under this name). ``words`` is how long
-    the synthetic text should be.
+    ``mood`` is its sentiment, "" where texts have none (runs are stored with this name). ``words`` is the
+    wanted length of the synthetic text.
     """
 
     number: int
@@ -53,7 +53,7 @@ class Seed:
 
 @dataclass(frozen=True, slots=True)
 class Passes:
-    """How the candidates of the second pass are drawn, and how many there are in each."""
+    """How many candidates each pass draws, of which length, and how the second pass samples."""
 
     candidates: int = 5
     least: int = 50
@@ -63,7 +63,7 @@ class Passes:
 
 
 class Abstracter(Protocol):
-    """Gives each seed a list of candidates; an empty text stands for one that failed."""
+    """Gives each seed a list of candidates; an empty text is one that failed."""
 
     @property
     def name(self) -> str: ...
@@ -72,7 +72,7 @@ class Abstracter(Protocol):
 
 
 class WriterAbstracter:
-    """The writer, asked with the pack's ``abstract.txt``: one record in one call, nothing of anybody else."""
+    """The writer, prompted with the pack's ``abstract.txt`` and one record in each call."""
 
     def __init__(
         self, writer: Writer, pack: Pack, plan: Plan, passes: Passes, key: bytes, on_reply: OnReply | None
@@ -92,14 +92,14 @@ class WriterAbstracter:
         return [texts[i : i + count] for i in range(0, len(texts), count)]
 
     def _requests(self, seed: Seed, second: bool) -> list[Request]:
-        # They differ in their seed alone; what the record costs to read is paid once.
+        # They differ only in their seed, so a server can compute the prompt once.
         first = self.request(seed, 0, second)
         seeds = (_drawn(self._plan, seed, i, second) for i in range(self._passes.candidates))
         return [replace(first, seed=number) for number in seeds]
 
     def request(self, seed: Seed, number: int, second: bool) -> Request:
         """The call for one candidate of one seed."""
-        # One mark for all calls of a record: they share what stands before the answer, and a server its work.
+        # One mark for all calls of a record, so that they share their whole prompt.
         mark = delimiter(self._key, seed.number, second)
         return abstract_request(self._pack, self._plan, self._passes, seed, mark, number, second=second)
 
@@ -107,7 +107,7 @@ class WriterAbstracter:
 def abstract_request(
     pack: Pack, plan: Plan, passes: Passes, seed: Seed, mark: str, number: int, *, second: bool
 ) -> Request:
-    """The call for one candidate of one seed, whose text stands between two lines with ``mark``."""
+    """The call for one candidate of one seed, whose text is put between two lines with ``mark``."""
     fields = {
         "kind": pack.text,
         "about": plan.corpus.about or pack.about,
@@ -136,11 +136,11 @@ def _drawn(plan: Plan, seed: Seed, number: int, second: bool) -> int:
 
 
 def parsed(reply: Reply) -> str:
-    """The summary in a reply of the agreed form; anything else is an empty text.
+    """The summary in a reply, or an empty text if the reply is cut off or not in the expected form.
 
-    The form is a JSON object that begins with its ``summary``, a text; what else is in it is not read. The
-    closing mark may be missing, because it ends the reply. A reply that was cut off does not count, nor one
-    that does not end to think aloud; what was thought before the end is cut out.
+    The form is a JSON object whose first key is ``summary``; other keys are ignored. The closing mark may be
+    missing, because it is a stop sequence. Reasoning in tags is cut out; a reply whose reasoning never ends
+    is unusable.
     """
     body = (without_thoughts(reply.text) or "").strip()
     form = FORM.match(body)
@@ -169,12 +169,12 @@ class Summarizer(Protocol):
     def summarize(
         self, texts: Sequence[str], *, count: int, least: int, most: int, sampled: bool, seed: int
     ) -> list[list[str]]:
-        """By diverse beam search, or (``sampled``) by sampling; lengths in tokens of the model."""
+        """By diverse beam search, or by sampling if ``sampled``; lengths in tokens of the model."""
         ...
 
 
 class SummarizerAbstracter:
-    """A separate summarizer, given the tone to keep as in the paper."""
+    """A separate summarizer, with the tone to keep in its input as in the paper."""
 
     def __init__(self, summarizer: Summarizer, passes: Passes, seed: int) -> None:
         self._summarizer, self._passes, self._seed = summarizer, passes, seed
@@ -196,5 +196,5 @@ class SummarizerAbstracter:
 
 
 def toned(seed: Seed) -> str:
-    """The record as the paper gives it to the summarizer: the tone before it, if there is one to keep."""
+    """The summarizer's input as in the paper: the record after the tone to keep, if there is one."""
     return TONES.get(seed.mood, "") + plain(seed.text)

@@ -1,7 +1,7 @@
 """Step 3, annotate: each private record gets its attribute values from local, public models.
 
-Per record, so removing one person changes only that person's values (1-stable), and nothing leaves the
-machine. A record whose text could not be embedded has no value (-1) and adds to no cell.
+Each record is annotated alone, so removing one person changes only that person's values (1-stable), and
+nothing leaves the machine. A record whose text could not be embedded has no value (-1) and is not counted.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CHUNK = 16_384
 
 @dataclass(frozen=True, slots=True)
 class Landmarks:
-    """Unit rows, one for each value, and each one's cosine with what all descriptions have in common."""
+    """One unit row for each value, and its inner product with the mean of all descriptions."""
 
     rows: npt.NDArray[np.float32]
     common: npt.NDArray[np.float32]
@@ -77,13 +77,16 @@ def codes_of(
 
 
 def describe(pack: Pack, embedder: Embedder) -> dict[str, Landmarks]:
-    """Where the values of each attribute of the kind "nearest" lie, by its name.
+    """The embedded values of each attribute of the kind "nearest", by the attribute's name.
 
-    What all descriptions of a pack have in common says what kind of text it is, and no more. A value whose
-    description says little beyond that would be near to everything: its closeness to that common part is
-    taken off its score.
+    The mean of all descriptions only says what kind of text it is. A value whose description says little
+    more would be near to every text, so each value's similarity to that mean is subtracted from its score.
     """
-    rows = {a.name: embedder.embed(_sentences(a)) for a in pack.attributes if a.kind == "nearest"}
+    rows = {
+        a.name: embedder.embed(a.descriptions or tuple(a.describe.format(value=v) for v in a.values))
+        for a in pack.attributes
+        if a.kind == "nearest"
+    }
     if not rows:
         return {}
     common = np.concatenate(list(rows.values())).mean(axis=0)
@@ -95,9 +98,8 @@ def fits_none(
 ) -> npt.NDArray[np.float32]:
     """1.0 for each row that is near to no value, 0.0 for every other; shape (rows,).
 
-    A row is near to none when its cosine with each description is below ``threshold``, a public number
-    (``Pack.poor_fit``). That is a judgement of the embedder, made in whole numbers and of each row alone. A
-    row without a direction could not be judged, and is 0.0.
+    A row is near to none when its cosine with every description is below ``threshold``, a public number
+    (``Pack.poor_fit``). Computed in whole numbers, for each row alone. A zero row gives 0.0.
     """
     exact, border = on_lattice(landmarks.rows).T, np.float32(np.rint(threshold * SQUARE))
     out = np.empty(len(vectors), np.float32)
@@ -108,12 +110,8 @@ def fits_none(
     return out
 
 
-def _sentences(attribute: Attribute) -> Sequence[str]:
-    return attribute.descriptions or tuple(attribute.describe.format(value=v) for v in attribute.values)
-
-
 def empty_rows(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """Which rows have no direction, shape (rows,); a mapped file is read in blocks and let go of."""
+    """Which rows are zero on the lattice, shape (rows,); a memory-mapped file is read in blocks."""
     out = np.empty(len(vectors), np.bool_)
     for start in range(0, len(vectors), CHUNK):
         out[start : start + CHUNK] = ~np.any(on_lattice(vectors[start : start + CHUNK]), axis=1)
@@ -122,7 +120,7 @@ def empty_rows(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
 
 
 def nearest(vectors: npt.NDArray[np.float32], landmarks: Landmarks) -> Codes:
-    """The index of the value with the highest score for each row (of equals the first), in blocks."""
+    """For each row the index of the value with the highest score; ties go to the first."""
     exact = on_lattice(landmarks.rows).T
     off = np.rint(landmarks.common * np.float32(SQUARE))
     out = np.empty(len(vectors), np.int64)

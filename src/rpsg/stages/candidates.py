@@ -1,7 +1,7 @@
 """Steps 6 and 8: the LLM writes candidates from cards, and variants of those that the votes chose.
 
-Every word of these prompts is public or a DP output. A reply that failed is a dropped candidate with its
-reason; it is never replaced by an input.
+Every word of these prompts is public or a DP output. A failed reply becomes a dropped candidate with a
+reason; an input never takes its place.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rpsg.stages.echo import REASON, echoes
 from rpsg.stages.prompts import by_prefix, candidate_request, variant_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from rpsg.domains import Pack
     from rpsg.plan import Plan
@@ -44,7 +44,7 @@ def write_variants(
     writer: Writer,
     progress: Progress,
 ) -> Pool:
-    """The pool with ``count`` variants of the winners, in turn; each remembers its parent."""
+    """The pool with ``count`` variants, of each winner in turn; each variant has its winner as parent."""
     parents = [winners[i % len(winners)] for i in range(count)] if winners else []
     first = len(pool)
     requests = [
@@ -58,20 +58,19 @@ def write_variants(
 
 
 def replies_to(requests: Sequence[Request], writer: Writer, progress: Progress) -> dict[int, Reply]:
-    """The reply to each request, by its place."""
-    # Requests with the same shared beginning go one after the other: the server computes it once.
+    """The reply to each request, by its index."""
+    # Requests with the same prefix follow each other, so that the server computes it once.
     order = by_prefix(requests)
-    replies = writer.write([requests[i] for i in order], _report_to(progress))
+    replies = writer.write(
+        [requests[i] for i in order],
+        lambda _, reply: progress.advance(1, tokens=reply.completion_tokens),
+    )
     progress.done(written=sum(reply.finish != "error" for reply in replies))
     return dict(zip(order, replies, strict=True))
 
 
-def _report_to(progress: Progress) -> Callable[[int, Reply], None]:
-    return lambda _, reply: progress.advance(1, tokens=reply.completion_tokens)
-
-
 def candidate_of(number: int, card: Card, reply: Reply, parent: int | None, request: Request) -> Candidate:
-    """The candidate that a reply to ``request`` becomes; one without use is dropped, with the reason."""
+    """The candidate made from a reply to ``request``; an unusable reply gives a dropped one with a reason."""
     if reply.finish == "error":
         return Candidate(number, "", card, parent, dropped=Drop("writing", "the writer failed"))
     cut, ends = reply.finish == "length", next_header(request)

@@ -1,9 +1,9 @@
 """Step 4, seed cards: noisy counts of the public schema, and cards drawn from them.
 
 The counts are a few marginals that form a tree over the attributes (topic x sentiment, sentiment x
-length, ...), not one big joint: a thousand cells would be noise at small n. One mechanism releases all
-of them at once: a row adds one to one cell of each marginal. Where there are few people a marginal is counted
-by groups of values. What is drawn from the fitted tree is post-processing.
+length, ...), not one large joint table, which would be mostly noise at small n. One mechanism releases all of
+them at once: a row adds one to one cell of each marginal. With few people a marginal is counted by groups of
+values. Fitting the tree and drawing from it are post-processing.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def shapes(pack: Pack) -> list[tuple[int, ...]]:
 
 
 def cells(pack: Pack) -> int:
-    """How many cells are counted in all."""
+    """The number of cells of all marginals."""
     return sum(prod(shape) for shape in shapes(pack))
 
 
 def in_words(pack: Pack) -> str:
-    """What is counted, as a ledger and a screen name it: "topic groups; sentiment x length"."""
+    """What is counted, as shown in the ledger and on the screen: "topic groups; sentiment x length"."""
     return "; ".join(
         " x ".join(f"{name}{GROUPS}" if is_coarse(pack, place, name) else name for name in group)
         for place, group in enumerate(pack.marginals)
@@ -60,18 +60,18 @@ def _width(pack: Pack, place: int, name: str) -> int:
 
 
 def positions(pack: Pack, place: int, name: str) -> Codes:
-    """For each value of an attribute its position along its axis of the marginal at ``place``."""
+    """For each value of an attribute its index along the attribute's axis of the marginal at ``place``."""
     attribute = pack.attribute(name)
     same = range(len(attribute.values))
     return np.array(attribute.group_codes if is_coarse(pack, place, name) else same, np.int64)
 
 
-def card_ballots(
+def card_row_cells(
     traits: Private[Traits], units: Private[npt.NDArray[np.int64]], pack: Pack
 ) -> Private[RowCells]:
-    """Each row's cell in each marginal (marginals laid end to end); a row without a value adds to none."""
+    """Each row's cell in each marginal, numbered over all marginals; -1 where the row lacks a value."""
 
-    def ballots(values: Traits, unit: npt.NDArray[np.int64]) -> RowCells:
+    def row_cells(values: Traits, unit: npt.NDArray[np.int64]) -> RowCells:
         columns, offset = [], 0
         for place, (group, shape) in enumerate(zip(pack.marginals, shapes(pack), strict=True)):
             missing = np.any([values[name] < 0 for name in group], axis=0)
@@ -81,14 +81,14 @@ def card_ballots(
             offset += prod(shape)
         return RowCells(units=unit, cells=np.stack(columns, axis=1).astype(np.int64))
 
-    return traits.zip(units, ballots)
+    return traits.zip(units, row_cells)
 
 
 def rows_counted(pack: Pack, noisy: npt.NDArray[np.int64], people: int, most: int) -> int:
-    """How many rows ``people`` people with one to ``most`` rows each brought, from the noisy counts.
+    """An estimate of the number of rows of ``people`` people with one to ``most`` rows each.
 
-    Every marginal counts every row, so each has the number as its sum; the one with the fewest cells has it
-    with the least noise. Taking ``most`` for everybody instead would fill the tables with rows nobody has.
+    Every marginal counts every row, so its sum estimates that number; the sum over the fewest cells has the
+    least noise. Assuming ``most`` rows for each person instead would overestimate it.
     """
     sizes = [prod(shape) for shape in shapes(pack)]
     least = sizes.index(min(sizes))
@@ -98,7 +98,7 @@ def rows_counted(pack: Pack, noisy: npt.NDArray[np.int64], people: int, most: in
 
 @dataclass(frozen=True, slots=True)
 class CardModel:
-    """Marginals fitted to noisy counts; ``draw`` gives cards. A uniform model is the floor's."""
+    """Marginals fitted to noisy counts, from which ``draw`` samples cards."""
 
     pack: Pack
     marginals: tuple[Floats, ...]
@@ -111,15 +111,15 @@ class CardModel:
     def fit(
         cls, pack: Pack, noisy: npt.NDArray[np.int64], n: float, sigma: float, uniform_mix: float
     ) -> CardModel:
-        """The marginals of the noisy counts, each a distribution as far as its noise lets it be known.
+        """The model with one distribution for each marginal, estimated from the noisy counts.
 
         Args:
             pack: says what was counted.
             noisy: the counts, marginals laid end to end.
-            n: how many rows were counted, as far as is known.
+            n: the (estimated) number of rows counted.
             sigma: the standard deviation of the noise in each cell.
-            uniform_mix: how much of what the noise explains is spread evenly over all cells. That keeps
-                values alive that the noise has taken to zero; whatever chooses texts decides about them.
+            uniform_mix: the share of the mass explained by noise that is spread evenly over all cells. It
+                keeps values possible that the noise has taken to zero; later selection decides about them.
         """
         tables, offset = [], 0
         for place, (group, shape) in enumerate(zip(pack.marginals, shapes(pack), strict=True)):
@@ -138,7 +138,7 @@ class CardModel:
         return told
 
     def draw(self, count: int, rng: np.random.Generator) -> list[Card]:
-        """``count`` cards: the first attribute evenly by its distribution, the others given what is known."""
+        """``count`` cards: the first attribute by systematic sampling, each other one given those before."""
         known: dict[str, Codes] = {}
         for place, (group, table) in enumerate(zip(self.pack.marginals, self.marginals, strict=True)):
             for axis, name in enumerate(group):
@@ -158,7 +158,7 @@ class CardModel:
         count: int,
         rng: np.random.Generator,
     ) -> npt.NDArray[np.int64]:
-        """Values of an attribute that is never counted, each as often as the others of its group."""
+        """Values of an attribute that is never counted, uniform within their group."""
         if not attribute.by:
             return _shuffled_evenly(len(attribute.values), count, rng)
         drawn = np.zeros(count, np.int64)
@@ -177,7 +177,7 @@ class CardModel:
         count: int,
         rng: np.random.Generator,
     ) -> Codes:
-        """Positions along one axis of a marginal, given the attributes of it that are known already."""
+        """Indices along one axis of a marginal, given the attributes of it that are drawn already."""
         group = self.pack.marginals[place]
         given = [i for i, name in enumerate(group) if name in known]
         others = tuple(i for i in range(len(group)) if i not in given and i != axis)
@@ -192,7 +192,7 @@ class CardModel:
         return np.asarray((points > edges).sum(axis=1), np.int64)
 
     def _values_at(self, place: int, name: str, drawn: Codes, rng: np.random.Generator) -> Codes:
-        """The values for positions along an axis; of a group of values each as often as the others."""
+        """The values for indices along an axis; within a group of values, uniform."""
         where = positions(self.pack, place, name)
         values = np.zeros(len(drawn), np.int64)
         for position in range(int(where.max()) + 1):
@@ -209,7 +209,7 @@ def _groups(pack: Pack, group: Sequence[str]) -> tuple[Codes | None, ...]:
 
 
 def systematic(weights: Floats, count: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """``count`` draws that follow the weights as evenly as whole numbers can, in random order."""
+    """``count`` draws by systematic sampling, in random order: counts are within one of the expected ones."""
     edges = np.cumsum(weights) / weights.sum()
     points = (np.arange(count) + rng.random()) / count
     return rng.permutation(np.minimum(np.searchsorted(edges, points, side="right"), len(weights) - 1))

@@ -1,9 +1,9 @@
-"""Step 6, choose: the texts whose mean comes nearest to what the sketch says (post-processing).
+"""Step 6, choose: the texts whose mean features come nearest to the sketch (post-processing).
 
-First one by one, each time the text that brings the mean of all chosen so far nearest to the target (kernel
-herding; Welling, 2009; Chen, Welling and Smola, 2010), then by exchanging a chosen text for another one as
-long as that helps. Products of coordinates are never written down: the inner product of two texts' products
-is the square of that of their coordinates. So the memory is one number for each text and axis.
+First greedily, each time the text that brings the mean of those chosen nearest to the target (kernel herding;
+Welling, 2009; Chen, Welling and Smola, 2010), then by exchanges of a chosen text for another while they
+help. Products of coordinates are never stored: the inner product of two texts' products is the square of that
+of their coordinates. So memory is one number for each text and axis.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
 
-#: How often all chosen texts are looked at for a better one.
+#: How often an exchange is tried for each chosen text.
 PASSES = 4
 BLOCK = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """More entries of each text whose mean should be near an aim: ``entries`` (texts, p), ``aim`` (p,)."""
+    """Further features whose mean has a target too: ``entries`` (texts, p), ``aim`` (p,)."""
 
     entries: Floats
     aim: Floats
@@ -37,7 +37,7 @@ class Block:
 
     @classmethod
     def of_codes(cls, codes: Numbers, shares: Floats, weight: float = 1.0) -> Block:
-        """Shares that values should have among the chosen: ``codes`` (texts,), -1 for none."""
+        """A block for the wanted shares of categorical values: ``codes`` (texts,), -1 for none."""
         entries = np.zeros((len(codes), len(shares)))
         known = np.flatnonzero(codes >= 0)
         entries[known, codes[known]] = 1.0
@@ -48,8 +48,8 @@ class Block:
 class Objective:
     """The squared distance of a mean from its target, as inner products between texts.
 
-    ``linear`` (texts, p) are entries whose mean counts as it is, ``z`` (texts, d) those whose products count
-    with the weight ``spread``. ``towards`` (texts,) is each text's inner product with the target.
+    ``linear`` (texts, p) are features used as they are, ``z`` (texts, d) those whose products are used, with
+    the weight ``spread``. ``towards`` (texts,) is each text's inner product with the target.
     """
 
     linear: Floats
@@ -59,7 +59,7 @@ class Objective:
 
     @classmethod
     def of(cls, z: Floats, target: Target, spread: float, blocks: Sequence[Block] = ()) -> Objective:
-        """The objective for texts at ``z``. ``spread`` weighs the covariance beside the mean."""
+        """The objective for texts at ``z``. ``spread`` is the weight of the covariance."""
         roots = [np.sqrt(block.weight) for block in blocks]
         linear = np.concatenate([z, *(r * b.entries for r, b in zip(roots, blocks, strict=True))], axis=1)
         aim = np.concatenate([target.mean, *(r * b.aim for r, b in zip(roots, blocks, strict=True))])
@@ -67,7 +67,7 @@ class Objective:
         return cls(linear, z, spread, linear @ aim + spread * quadratic)
 
     def columns(self, which: Numbers) -> Floats:
-        """The inner products of every text with those numbered ``which``, shape (texts, which)."""
+        """The inner products of every text with those at ``which``, shape (texts, len(which))."""
         out: Floats = self.linear @ self.linear[which].T
         out += self.spread * (self.z @ self.z[which].T) ** 2
         return out
@@ -79,9 +79,9 @@ class Objective:
 
 
 def choose(objective: Objective, size: int) -> Numbers:
-    """The numbers of ``size`` texts whose mean is near the target, in order; all where there are fewer.
+    """The indices of ``size`` texts whose mean is near the target, rising; all where there are fewer.
 
-    Of equally good texts the first is taken, so the same objective gives the same choice.
+    Ties go to the first text, so the choice is deterministic.
     """
     texts = len(objective.towards)
     if size >= texts:
@@ -108,7 +108,7 @@ def _exchange(
     squares: Floats,
     size: int,
 ) -> int:
-    """Exchange each chosen text for the best other one where that helps, in place; how many were."""
+    """Exchange, in place, each chosen text for the best other one where that helps; gives their number."""
     exchanged = 0
     tolerance = 1e-9 * size
     held = np.flatnonzero(chosen)
@@ -129,6 +129,6 @@ def _exchange(
 
 
 def distance(objective: Objective, chosen: Numbers) -> float:
-    """How far the mean of the chosen texts is from the target, less what all choices share."""
+    """The objective of the chosen texts, without the part that is the same for every choice."""
     columns = objective.columns(chosen)
     return float(columns[chosen].mean() - 2 * objective.towards[chosen].mean())

@@ -1,7 +1,7 @@
-"""A reply becomes a text, or a reason why it cannot: by rules on the reply alone, the same for every writer.
+"""Turns a reply into a text, or into a reason why it is unusable. The rules are the same for every writer.
 
-What is no text goes first: thoughts, marks of chat templates, characters that nobody sees. Then the wrapping
-(a greeting, a heading, quotes, a fence), and what follows the text in its form. Then the whole is judged.
+First reasoning, chat-template tokens and invisible characters are removed, then wrapping (a greeting, a
+heading, quotes, a fence) and what follows the text. Then the remaining text as a whole is checked.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MIN_WORDS = 5
-#: Sequences that colour or move things on a terminal (ECMA-48); without them their letters would stay.
+#: Terminal control sequences (ECMA-48): removed whole, because some of their characters are printable.
 ESCAPES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]{0,40}[ -/]{0,8}[@-~]|\x1b\][^\x07\x1b]{0,400}(?:\x07|\x1b\\)?|\x1b[@-Z\\^_=>]"
 )
-#: Where a model says that its turn begins, and where it says that it is over.
+#: Chat-template tokens at the start and at the end of a turn.
 TURN = re.compile(
     r"\A\s*(?:(?:<s>|<bos>|<\|begin_of_text\|>)\s*)?"
     r"(?:<\|(?:im_start|start|start_header_id)\|>|<start_of_turn>|\[/INST\])?\s*"
@@ -50,8 +50,8 @@ NOT_A_TEXT = re.compile(
     rf"(?:[\w-]+ ){{0,3}}{_TASKS}\b",
     re.IGNORECASE,
 )
-#: What a reply says that declines. What comes before must be no more than a word of regret, and what is
-#: declined must be the task: "I'm sorry, but the soup was cold" and "I can't help but love it" are texts.
+#: The words of a refusal. Only regret may come before them, and what is refused must be the task:
+#: "I'm sorry, but the soup was cold" and "I can't help but love it" are texts.
 _DECLINES = (
     r"i(?: can(?:['\u2019]?t|not| not)| won['\u2019]t| will not|(?: am|['\u2019]m) (?:unable|not able) to"
     r"| must decline| have to decline| (?:do not|don['\u2019]t) feel comfortable)"
@@ -69,7 +69,7 @@ REFUSAL = re.compile(
     re.IGNORECASE,
 )
 SENTENCE_END = re.compile(r"[.!?][\"')\]]*(?=\s|$)|[\u3002\uff01\uff1f]")
-#: Scripts that put no blanks between words: each of their characters counts as one.
+#: Scripts without spaces between words: each of their characters counts as a word.
 UNPARTED = (
     r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     r"\U00020000-\U0003ffff"
@@ -84,8 +84,8 @@ def tidy(reply: str, *, cut: bool, begins: str = "", ends: Sequence[str] = ()) -
     Args:
         reply: what the writer gave.
         cut: whether it was stopped in the middle.
-        begins: the words that the text was begun with; they are never taken for a greeting.
-        ends: what may stand behind the text, such as the next header's "\nTopic:"; the text ends before it.
+        begins: the prefilled words of the text; they are never taken for a greeting.
+        ends: what may follow the text, such as the next header's "\nTopic:"; the text ends before it.
     """
     spoken = without_thoughts(ESCAPES.sub("", reply))
     if spoken is None:
@@ -104,7 +104,7 @@ def tidy(reply: str, *, cut: bool, begins: str = "", ends: Sequence[str] = ()) -
 
 
 def _no_text(reply: str, begins: str) -> str:
-    """Why a reply, judged as a whole, is no text; empty if it may be one."""
+    """Why a whole reply is unusable; empty if it may be a text."""
     parts = [reply, reply[len(begins) :]] if begins and reply.startswith(begins) else [reply]
     if any(refuses(part) for part in parts):
         return "refused politely"
@@ -112,14 +112,14 @@ def _no_text(reply: str, begins: str) -> str:
 
 
 def _too_little(text: str) -> str:
-    """Why a text is too little to be one; empty if it is enough."""
+    """Why a text is too short; empty if it is long enough."""
     if len(words_of(text)) < MIN_WORDS:
         return "too short" if text else "empty"
     return "repeats itself" if repeats_itself(text) else ""
 
 
 def _turn_end(spoken: str) -> int:
-    """Where the marks end with which a turn begins."""
+    """The end of the chat-template tokens at the start of a turn."""
     found = TURN.match(spoken)
     return found.end() if found else 0
 
@@ -138,7 +138,7 @@ def _unwrapped(text: str, begins: str) -> str:
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text; of a script that does not part them, its characters."""
+    """The words of a text; in scripts without spaces, its characters."""
     return WORD.findall(text)
 
 
@@ -147,12 +147,12 @@ def refuses(text: str) -> bool:
     return REFUSAL.match(text[:400]) is not None
 
 
-#: Of 8,442 real texts (reviews, dialogues, abstracts) six have a lower share of different 4-grams.
+#: Six of 8,442 real texts (reviews, dialogues, abstracts) have a lower share of distinct 4-grams.
 LEAST_DIFFERENT = 0.8
 
 
 def repeats_itself(text: str) -> bool:
-    """Whether too few of the text's 4-grams are different ones; of real texts hardly one in a thousand."""
+    """Whether too few of the text's 4-grams are distinct; so are under one in a thousand of real texts."""
     words = words_of(text.lower())
     grams = [tuple(words[i : i + 4]) for i in range(len(words) - 3)]
     return len(grams) >= 8 and len(set(grams)) < LEAST_DIFFERENT * len(grams)

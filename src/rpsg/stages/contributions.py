@@ -1,9 +1,8 @@
 """Step 1, bound: the private rows, at most c of each person, read only when a mechanism asks for them.
 
-Long records are read in passages: pages of an interview become pieces of about the length of a text. A public
-rule cuts each text by itself: into as many passages as its length holds, each ending where a sentence ends if
-one does nearby. The bound on what a person adds is then a bound on passages, so no sensitivity changes; which
-passages stand for a person is drawn as rows are.
+Long records can be split into passages of about a given length. A public rule cuts each text by itself, at
+the end of a sentence where one is near. The contribution bound then applies to passages, which are drawn as
+rows are, so no sensitivity changes.
 """
 
 from __future__ import annotations
@@ -39,11 +38,11 @@ T = TypeVar("T")
 
 
 class People:
-    """The private corpus behind its contribution bound. Nothing is read before it is needed.
+    """The private corpus with bounded contributions. Nothing is read before it is needed.
 
-    ``max_records`` is the bound; None, for a method that protects nobody, bounds nothing. With
-    ``passage_words`` long rows are read in passages of about that many words, and the bound is on these. A
-    replay passes ``read=None``: then every use is an error, which proves that it needed no private data.
+    ``max_records`` is the bound; None, for a method without a claim, keeps every row. With ``passage_words``
+    long rows are split into passages of about that many words, and the bound applies to these. A replay
+    passes ``read=None``: then every use is an error, which proves that it needed no private data.
     """
 
     def __init__(
@@ -70,24 +69,23 @@ class People:
         """The rows (or passages) that take part: at most c of each person under a bound, in file order."""
         if self._read is None:
             raise PrivacyError("A replay asked for private data; the evidence of this run is not complete.")
-        return self._read().map(self._bound)
-
-    def _bound(self, corpus: Corpus) -> tuple[Document, ...]:
-        return bound(corpus, self._max_records, self._key, self._passage_words)
+        return self._read().map(
+            lambda corpus: bound(corpus, self._max_records, self._key, self._passage_words)
+        )
 
     @cached_property
     def units(self) -> Private[npt.NDArray[np.int64]]:
-        """For each row the number of its person, shape (rows,)."""
+        """For each row the index of its person, shape (rows,)."""
         return self.rows.map(unit_numbers)
 
     @cached_property
     def embeddings(self) -> Private[npt.NDArray[np.float32]]:
-        """Unit rows, shape (rows, dim); computed once and kept in the run's vault."""
+        """Unit rows, shape (rows, dim); computed once and stored in the run's vault."""
         return self.rows.map(self._embed)
 
     def _embed(self, rows: tuple[Document, ...]) -> npt.NDArray[np.float32]:
-        # In hundredths: how many rows there are is private, and progress ends up in logs. The stage is shown
-        # even if everything is kept already: in a resumed run its absence would tell that no row changed.
+        # In per cent, because the number of rows is private and progress ends up in logs. Shown even if all
+        # rows are stored already: in a resumed run its absence would reveal that no row changed.
         self._progress.start("reading the private texts", 100)
         if self._cache is None:
             blocks = [np.empty((0, self._embedder.dim), np.float32), *self._blocks(rows)]
@@ -97,14 +95,14 @@ class People:
             return self._cache.fill(len(rows), self._blocks(rows))
         if kept.shape != (len(rows), self._embedder.dim):
             raise RunError(
-                "The kept embeddings do not fit the rows of this run.",
+                "The stored embeddings do not match the rows of this run.",
                 hint="Start a new run in another folder with -o.",
             )
         return kept
 
     def _rows_of(self, texts: Sequence[str], part: slice) -> npt.NDArray[np.float32]:
         rows = self._embedder.embed(texts[part])
-        if not np.isfinite(rows).all():  # then each text is embedded alone: one must not spoil the others
+        if not np.isfinite(rows).all():  # then each text is embedded alone, so that one cannot spoil others
             raise ValueError("rows that are not finite")
         return rows
 
@@ -123,13 +121,13 @@ def bound(
 ) -> tuple[Document, ...]:
     """At most ``max_records`` rows of each person, chosen at random, in file order; None keeps every row.
 
-    The choice orders a person's rows by a keyed hash of what they hold, with a key that the operating
-    system's generator made for this run: no row is likelier than another, whatever it says, a resume keeps
-    the same ones, and neither other people's rows nor the order of the file play a part. Equal rows of a
-    person are told apart by how many of them came before; which of them is kept makes no difference.
+    A person's rows are ordered by a keyed hash of their content, with a key from the operating system's
+    generator for this run. So every row is equally likely, a resumed run keeps the same ones, and neither
+    other people's rows nor the order of the file matter. Equal rows of a person are numbered before hashing;
+    which of them is kept makes no difference.
 
-    With ``passage_words`` long rows are cut into passages, and the choice is among passages. A row of nobody
-    is a person of its own: one passage of it is chosen.
+    With ``passage_words`` long rows are cut into passages, and the choice is among passages. A row without a
+    user is a separate privacy unit: one passage of it is chosen.
     """
     if max_records is None:
         return corpus.documents
@@ -152,7 +150,7 @@ def bound(
 
 
 def _one_of(parts: Sequence[Document], key: bytes) -> int:
-    """The number of the passage that stands for a row of nobody, by what that row alone holds."""
+    """The index of the passage kept of a row without a user; it depends on that row alone."""
     if len(parts) == 1:
         return 0
     lots = [_lot(key, content_tag(key, "bound", part), i) for i, part in enumerate(parts)]
@@ -164,13 +162,13 @@ def _lot(key: bytes, same: bytes, nth: int) -> bytes:
 
 
 def _parts(row: Document, passage_words: int) -> Sequence[Document]:
-    """A row, or the passages it is cut into, each with all that the row has beside its text."""
+    """A row, or the passages it is cut into, each with the other fields of the row."""
     found = passages(row.text, passage_words)
     return (row,) if len(found) == 1 else [replace(row, text=text) for text in found]
 
 
 def unit_numbers(rows: tuple[Document, ...]) -> npt.NDArray[np.int64]:
-    """One number per person; a row without a person is its own."""
+    """The index of each row's person; a row without a user counts as a separate person."""
     numbers: dict[str, int] = {}
     out = np.empty(len(rows), np.int64)
     for i, row in enumerate(rows):
@@ -183,7 +181,7 @@ def passages(text: str, words: int) -> tuple[str, ...]:
 
     With ``words`` 0 nothing is cut. Every word is in exactly one passage.
     """
-    if not words or len(text) < 3 * words:  # fewer than 1.5 * words words, with a blank after each
+    if not words or len(text) < 3 * words:  # then it has fewer than 1.5 * words words
         return (text,)
     spans = [match.span() for match in _WORD.finditer(text)]
     pieces = int(len(spans) / words + 0.5)
@@ -196,7 +194,7 @@ def passages(text: str, words: int) -> tuple[str, ...]:
 
 
 def _sentence_ends(text: str, spans: list[tuple[int, int]]) -> list[int]:
-    """Numbers of words after which a sentence or a line ends, rising."""
+    """Numbers of words after which a sentence or a line ends, in rising order."""
     return [
         i + 1
         for i, (start, end) in enumerate(spans[:-1])
@@ -205,17 +203,17 @@ def _sentence_ends(text: str, spans: list[tuple[int, int]]) -> list[int]:
 
 
 def _cut(ends: list[int], wanted: int, reach: int) -> int:
-    """The end of a sentence nearest to a place, of equals the first; the place itself if none is in reach."""
+    """The sentence end nearest to ``wanted`` (ties: the first); ``wanted`` itself if none is in reach."""
     at = bisect_left(ends, wanted)
     near = [end for end in ends[max(at - 1, 0) : at + 1] if abs(end - wanted) < reach]
     return min(near, key=lambda end: (abs(end - wanted), end), default=wanted)
 
 
 def each_or_none(count: int, ask: Callable[[slice], Iterable[T]]) -> list[T | None]:
-    """What ``ask`` gives for the texts of a slice, one each; None for a text on which it fails even alone.
+    """One result of ``ask`` for each of ``count`` texts; None for a text on which it fails even alone.
 
     Raises:
-        RpsgError: ``ask`` says on purpose, and without looking at a text, that it cannot work.
+        RpsgError: as ``ask`` raises it, for a reason that does not depend on a text.
     """
     found = _asked(slice(0, count), ask)
     if found is not None:
@@ -228,6 +226,6 @@ def _asked(part: slice, ask: Callable[[slice], Iterable[T]]) -> list[T | None] |
         found: list[T | None] = list(ask(part))
     except (RpsgError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
-    except BaseException:  # noqa: BLE001  # a panic of a library in Rust is no Exception
+    except BaseException:  # noqa: BLE001  # a panic of a Rust library is no Exception
         return None
     return found if len(found) == part.stop - part.start else None

@@ -1,8 +1,8 @@
 """Step 9, cosine filter: near-duplicates inside the synthetic corpus, and copies of the pack's examples.
 
-For strict mode it compares synthetic texts with each other and with public text, never with a private one: a
-filter that surely removes what is close to one record cannot be differentially private. The paper's own
-filter does just that; it belongs to the methods that claim nothing (``drop_closest_to_private``).
+In strict mode it compares synthetic texts with each other and with public text, never with a private one: a
+filter that certainly removes what is close to a record cannot be differentially private. The paper's filter
+(``drop_closest_to_private``) does that, so it is only for methods without a claim.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ BLOCK = 2_048
 def drop_near_duplicates(pool: Pool, vectors: npt.NDArray[np.float32], threshold: float = DUPLICATE) -> Pool:
     """Of texts closer than ``threshold`` (cosine) the one with the lowest id stays.
 
-    ``vectors`` are the unit rows of ``pool.alive()``, in that order. Cosines are those of the lattice, so the
-    same texts go on every machine.
+    ``vectors`` are the unit rows of ``pool.alive()``, in that order. Cosines are computed on the lattice, so
+    every machine drops the same texts.
     """
     exact, limit = on_lattice(vectors), threshold * SQUARE
     stays = np.zeros(len(exact), np.bool_)
@@ -47,7 +47,7 @@ def drop_near_duplicates(pool: Pool, vectors: npt.NDArray[np.float32], threshold
 
 
 def drop_copies(pool: Pool, pack: Pack, words: int = COPIED_WORDS) -> Pool:
-    """Drop texts that repeat ``words`` words in a row of an example they were shown."""
+    """Drop texts that repeat ``words`` consecutive words of an example in their prompt."""
     shown = {gram for example in pack.examples for gram in _grams(example.text, words)}
     copied = {c.id: "copies an example" for c in pool.alive() if shown & _grams(c.text, words)}
     return pool.drop("cosine filter", copied)
@@ -56,8 +56,8 @@ def drop_copies(pool: Pool, pack: Pack, words: int = COPIED_WORDS) -> Pool:
 def drop_closest_to_private(pool: Pool, closeness: npt.NDArray[np.float64], retain: float) -> Pool:
     """The paper's cosine filter: the share ``retain`` of the texts least like any private one stays.
 
-    ``closeness`` is the highest cosine of each text of ``pool.alive()`` with a private one, in that order. Of
-    equals the lower id stays. It reads private data without a mechanism: for methods without a claim.
+    ``closeness`` is the highest cosine of each text of ``pool.alive()`` with a private one, in that order.
+    Ties keep the lower id. It reads private data without a mechanism: for methods without a claim.
     """
     alive = pool.alive()
     kept = round(retain * len(alive))

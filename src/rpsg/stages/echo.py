@@ -1,7 +1,7 @@
-"""Texts that repeat what their writer was shown: header, card, instruction or example. They are no texts.
+"""Texts that repeat their prompt: header, card, instruction or example.
 
-A small model often says its prompt over instead of going on from it. The rules read the text and public
-prompts only. ``echoes`` is also what an evaluation can count by.
+A small model often repeats its prompt instead of continuing it. The rules read the text and public prompts
+only.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 REASON = "repeats its prompt"
-#: So many words in a row of anything shown are no chance.
+#: This many consecutive words in common with the prompt are no coincidence.
 ROW = 8
-#: A text with this share of its runs of four words from one thing shown is a near-copy of it.
+#: A text with this share of its 4-grams from one part of the prompt is a near-copy of that part.
 NEAR = 0.5
 _RUN = 4
 _FEWEST_RUNS = 10
-#: A whole sentence of an instruction is an echo from this length on; "Answer now." may be anybody's.
+#: A whole sentence of an instruction is an echo from this length on; "Answer now." may be a coincidence.
 _SENTENCE = 4
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)?")
 _FIELD = re.compile(r"^([^\n:]{1,30}):", re.MULTILINE)
@@ -29,16 +29,16 @@ _SENTENCES = re.compile(r"(?<=[.!?:;])\s+|\n+")
 
 
 def echoes(text: str, shown: Sequence[str], begins: str = "") -> bool:
-    """Whether a text repeats something of ``shown``, or is nothing but the words it was begun with.
+    """Whether a text repeats something of ``shown``, or consists only of the words it was to begin with.
 
     Args:
         text: what was written, its beginning included.
-        shown: everything the writer was given: instructions, headers (they end with a colon), examples.
-        begins: the words that the text was to begin with; they are the card's, and no echo.
+        shown: all parts of the prompt: instructions, headers (they end with a colon), examples.
+        begins: the words that the text was to begin with; they come from the card and are no echo.
 
     An echo is a field of a header with its colon (unless an example has it in its lines, as dialogues do), a
-    length as it was asked for ("18 words"), a sentence of an instruction, eight words in a row of anything,
-    or half of all runs of four words where there are ten and more.
+    length as in the prompt ("18 words"), a sentence of an instruction, eight consecutive words of any part,
+    or half of all 4-grams of a text that has at least ten.
     """
     own = text[len(begins) :] if begins and text.startswith(begins) else text
     words = _words(own)
@@ -48,7 +48,7 @@ def echoes(text: str, shown: Sequence[str], begins: str = "") -> bool:
         return True
     headers = [part for part in shown if part.rstrip().endswith(":")]
     others = [part for part in shown if not part.rstrip().endswith(":")]
-    if any(_holds(own, field) for field in _fields(headers, others)):
+    if any(re.search(rf"(?<!\w){re.escape(field)}:", own) for field in _fields(headers, others)):
         return True
     if {length.lower() for part in shown for length in _LENGTH.findall(part)} & set(
         _LENGTH.findall(own.lower())
@@ -60,10 +60,6 @@ def echoes(text: str, shown: Sequence[str], begins: str = "") -> bool:
 def _fields(headers: Sequence[str], others: Sequence[str]) -> set[str]:
     ordinary = {field for part in others for field in _FIELD.findall(part)}
     return {field for part in headers for field in _FIELD.findall(part)} - ordinary
-
-
-def _holds(text: str, field: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(field)}:", text) is not None
 
 
 def _repeats(words: Sequence[str], shown: Sequence[str]) -> bool:
@@ -81,7 +77,7 @@ def _repeats(words: Sequence[str], shown: Sequence[str]) -> bool:
 
 
 def _instructions(sentences: Iterator[list[str]]) -> Iterator[list[str]]:
-    """Those that tell somebody to write or to answer, or what they are: other short ones may be chance."""
+    """Those that order to write or to answer: other short sentences may be a coincidence."""
     return (one for one in sentences if one and (one[0] in _ORDERS or one[:2] == ["you", "write"]))
 
 

@@ -1,9 +1,9 @@
 """Embeddings on a lattice of whole numbers, so that comparing them is exact.
 
-Which candidate or description a record is nearest to must depend on that record alone. With ordinary
-floating point it does not quite: a matrix product adds in an order that depends on how many rows stand
-beside it, so taking one person away may turn the last bit of another person's score, and with it, in a
-near-tie, that person's vote. The sensitivity of the count would then be wrong.
+Which candidate or description a record is nearest to must depend on that record alone. In floating point a
+matrix product adds in an order that depends on the number of rows, so removing one person may change the last
+bit of another person's score and, in a near-tie, that person's vote. The sensitivity of the count would then
+be wrong.
 
 Coordinates are therefore rounded to multiples of 1/STEPS and kept as whole numbers in float32. Every
 partial sum of a product of two such rows is a whole number below STEPS^2 (Cauchy-Schwarz), which float32
@@ -21,21 +21,21 @@ from rpsg.storage.public_vectors import STEPS as STEPS  # noqa: PLC0414  # other
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-#: Rounding moves a row by at most sqrt(dim) / 2 of these steps, for which room is left.
+#: Rounding moves a row by at most sqrt(dim) / 2 of these steps; the exact range leaves room for that.
 SQUARE = STEPS * STEPS
-#: A row whose squared length in steps reaches this would take products out of the exact range.
+#: A row whose squared length in steps reaches this would leave the exact range.
 TOO_LONG = 1 << 24
 
 
 def on_lattice(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Rows of at most unit length as whole numbers, same shape.
 
-    A row that is not finite, or is longer than an embedder may give, becomes zero: it has no direction.
+    A row that is not finite, or too long for a unit row, becomes zero.
     """
-    with np.errstate(all="ignore"):  # a warning would tell that there is such a row
+    with np.errstate(all="ignore"):  # a warning would reveal that there is such a row
         whole = np.asarray(rows, np.float32) * np.float32(STEPS)
         np.rint(whole, out=whole)
-        # Exact below the limit, and never below it by rounding: a partial sum that reaches 2^24 stays there.
+        # Exact below the limit; a partial sum that reaches 2^24 cannot be rounded back below it.
         squares = np.einsum("...i,...i->...", whole, whole)
         whole[~(squares < TOO_LONG)] = 0
     return whole

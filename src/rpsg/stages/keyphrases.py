@@ -2,11 +2,11 @@
 
 Each person contributes at most k distinct (topic, phrase) pairs. With a public vocabulary the noisy count
 of every pair is released; without one, only pairs above a threshold that hides any single person
-(partition selection). Measured on reviews, loose phrases buy nothing at a few thousand records, so the
-default share of the budget is zero; with many records, or a vocabulary that matters, give them one.
+(partition selection). On reviews, phrases did not help with a few thousand records, so their default share of
+the budget is zero; give them one with many records or an important vocabulary.
 
-Labels that the data were asked for come from the same mechanism: the run, its report and an evaluation derive
-them from one noisy answer with ``labels_found``, and must not differ.
+Unknown labels are released by the same mechanism. The run, its report and an evaluation all derive them from
+one noisy answer with ``labels_found``, so they agree.
 """
 
 from __future__ import annotations
@@ -159,7 +159,10 @@ def phrase_items(
     per_person: int,
     key: bytes,
 ) -> Private[list[list[str]]]:
-    """For each person at most ``per_person`` distinct "topic<TAB>word" items, words drawn by a keyed hash."""
+    """For each person at most ``per_person`` distinct "topic<TAB>word" items, chosen by a keyed hash.
+
+    A resumed run chooses the same items, whatever the data of others.
+    """
 
     def items(documents: tuple[Document, ...], codes: Traits) -> list[list[str]]:
         people: dict[object, set[str]] = {}
@@ -169,13 +172,13 @@ def phrase_items(
             if code >= 0:
                 words = set(WORD.findall(row.text.lower())) - COMMON
                 mine |= {f"{values[code]}{SEPARATOR}{word}" for word in words}
-        return [_some(found, per_person, key) for found in people.values()]
+        return [few_of(found, per_person, key) for found in people.values()]
 
     return rows.zip(traits, items)
 
 
-def _some(found: set[str], count: int, key: bytes) -> list[str]:
-    """A few of a person's items, the same after a resume; the order depends on nobody else's data."""
+def few_of(found: set[str], count: int, key: bytes) -> list[str]:
+    """``count`` of a person's items, the same after a resume; they depend on nobody else's data."""
     return sorted(found, key=lambda item: hmac.digest(key, item.encode(), hashlib.sha256))[:count]
 
 
@@ -195,7 +198,7 @@ def add_phrases(
     topic: str,
     rng: np.random.Generator,
 ) -> list[Card]:
-    """The cards, each with a few phrases of its own topic, drawn by their noisy counts."""
+    """The cards, each with a few phrases of its topic, drawn with weights from their noisy counts."""
     return [Card(card.values, _draw(phrases.get(card.values[topic], ()), rng)) for card in cards]
 
 
@@ -209,6 +212,6 @@ def _draw(choices: Sequence[tuple[str, int]], rng: np.random.Generator) -> tuple
 
 
 def labels_found(selected: Iterable[tuple[str, int]]) -> tuple[str, ...]:
-    """The values of a selection, in order; none where there are fewer than two, which tell nothing apart."""
+    """The values of a selection, in order; none where there are fewer than two."""
     found = tuple(sorted(value for value, _ in selected if value.strip()))
     return found if len(found) > 1 else ()

@@ -1,7 +1,7 @@
-"""The guard behind every abstraction: what still carries the source, or speaks to a model, is dropped.
+"""The guard after every abstraction: drops candidates that copy their source or instruct a model.
 
-It holds a candidate against the one record that it came from. It is a rule and no mechanism: it keeps
-copies and known identities back and proves nothing about what else may have been kept.
+It compares a candidate with the record it came from. It is a rule and not a DP mechanism: it stops copies and
+known identities, and proves nothing about other information of the record.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     from rpsg.protocols import Recognizer
 
-#: What a word of a name is looked for by; shorter ones, initials mostly, say too little by themselves.
+#: Words of names that are searched for; shorter ones are mostly initials.
 NAME_WORD = re.compile(r"[^\W\d_]{3,}")
-#: Kinds whose words each point to somebody or to some place.
+#: Kinds of which every word may identify a person or a place.
 NAMES = frozenset({"name", "person", "place", "location", "organisation", "organization"})
-#: Words of names that say nothing by themselves: titles, small words, what places and firms are called.
+#: Words of names that identify nothing by themselves: titles, function words, generic words of names.
 COMMON = frozenset(
     NAME_WORD.findall(
         "mrs miss mister doctor prof professor nurse sister brother father mother aunt uncle rabbi "
@@ -38,8 +38,8 @@ COMMON = frozenset(
         "foundation"
     )
 )
-#: An identity with at least 5 digits is looked for by its digits alone, in runs of up to 7 of them: a
-#: telephone number is the same with and without the code of its country.
+#: An identity with at least 5 digits is searched for by its digits alone, in runs of up to 7: a telephone
+#: number may be written with or without its country code.
 FEWEST_DIGITS, MOST_DIGITS = 5, 7
 ACTIVE = re.compile(
     r"https?://|www\.|</?[a-z][^>]{0,200}>|```|\]\(|<\||\|>|\[/?INST\]"
@@ -50,18 +50,17 @@ ACTIVE = re.compile(
 )
 
 
-#: A run of up to half of a short source may be repeated, and always one of up to this many characters.
+#: The limit on repeated characters, half of a short source, is never below this.
 FEWEST_CHARACTERS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Candidates may share fewer than ``words`` words in a row with their source (not all the words of a
-    shorter one) and no run of more than ``characters`` characters (nor than half of a short one), nothing of
-    an identity that ``recognizer`` or the patterns find in it, and hold nothing that acts (links, markup) or
-    gives a model orders.
+    """A candidate passes if it shares with its source fewer than ``words`` consecutive words (and not all
+    words of a shorter source), no run of more than ``characters`` characters (half of a short source), and no
+    identity that ``recognizer`` or the patterns find, and has no links, markup or instructions to a model.
 
-    Both are read as ``reading`` tells, so it does not matter with which characters a word is written.
+    Both are compared in all their ``readings``, so other characters that look the same do not hide a copy.
     """
 
     words: int = 6
@@ -99,7 +98,7 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class Traces:
-    """What copies of one source are known by: its runs of words, by their number, and of characters."""
+    """The runs of words (by their length) and of characters of one source by which copies are found."""
 
     words: dict[int, set[tuple[str, ...]]]
     characters: int
@@ -107,8 +106,8 @@ class Traces:
 
     @classmethod
     def of(cls, source: str, words: int, characters: int) -> Traces:
-        """Of a source: runs of ``words`` words, or of all if it has fewer, and of more than ``characters``
-        characters, or than half of what it has, but than eight at the least.
+        """The traces of a source: runs of ``words`` words, or of all if it has fewer, and runs of one
+        character more than ``characters`` or half of its length (at least ``FEWEST_CHARACTERS``).
         """
         ways = readings(source)
         shown = _strings(ways)
@@ -117,22 +116,22 @@ class Traces:
         return cls(_word_runs(ways, words), most, runs)
 
     def hold_words(self, candidate: Iterable[str]) -> bool:
-        """Whether one of the readings of a candidate holds one of the runs of words."""
+        """Whether a reading of a candidate contains one of the runs of words."""
         return _holds_words(self.words, candidate)
 
     def hold_characters(self, candidate: Iterable[str]) -> bool:
-        """Whether one of the readings of a candidate holds one of the runs of characters."""
+        """Whether a reading of a candidate contains one of the runs of characters."""
         size = self.characters + 1
         return any(not self.runs.isdisjoint(_runs(string, size)) for string in _strings(candidate))
 
 
 def grams(text: str, size: int) -> set[tuple[str, ...]]:
-    """All runs of ``size`` words, in whichever way the text is read."""
+    """All runs of ``size`` words in all readings of the text."""
     return {gram for reading in readings(text) for gram in _grams(words_in(reading), size)}
 
 
 def _word_runs(source: Iterable[str], size: int) -> dict[int, set[tuple[str, ...]]]:
-    """The runs of words that make a copy, by their length; the key 0 holds the only word of a source."""
+    """The runs of words that show a copy, by length; the key 0 has the word of a source of one word."""
     found: dict[int, set[tuple[str, ...]]] = {}
     for words in filter(None, map(words_in, source)):
         length = min(size, len(words))
@@ -155,17 +154,17 @@ def _grams(words: Sequence[str], size: int) -> Iterable[tuple[str, ...]]:
 
 
 def _strings(ways: Iterable[str]) -> list[str]:
-    """The words of each reading in a row: with a space between each two, and with none, wherever it was."""
+    """The words of each reading, joined with and without spaces."""
     rows = [words_in(way) for way in ways]
     return list(dict.fromkeys(between.join(words) for between in (" ", "") for words in rows))
 
 
 @dataclass(frozen=True, slots=True)
 class Identities:
-    """What points to somebody in one text, as it is looked for in others.
+    """The identities found in one text, in the form in which other texts are searched for them.
 
-    ``names`` are the words of names, ``digits`` runs of the digits of numbers, ``phrases`` whole identities
-    of whatever kind, word by word.
+    ``names`` are words of names, ``digits`` runs of the digits of numbers, ``phrases`` whole identities of
+    any kind, word by word.
     """
 
     names: frozenset[str] = frozenset()
@@ -174,7 +173,7 @@ class Identities:
 
     @classmethod
     def of(cls, found: Iterable[tuple[str, str]]) -> Identities:
-        """Of what was found, each with its kind."""
+        """The identities from (kind, text) pairs."""
         kinds = list(found)
         parts = [part for _, part in kinds]
         phrases = (tuple(words_of(part)) for part in parts)
@@ -186,10 +185,9 @@ class Identities:
 
 
 def identities(texts: Sequence[str], recognizer: Recognizer | None = None) -> list[Identities]:
-    """What points to a person in each text: by patterns, and by a recognizer if given.
+    """The identities in each text, found by patterns, and by a recognizer if given.
 
-    Both look at the text as it stands and at its ``readings``: a name with a hyphen that nobody sees is a
-    name.
+    Both search the text as it is and its ``readings``, so a name with an invisible hyphen is found.
     """
     ways = [_ways(text) for text in texts]
     found = [[hit for way in own for hit in found_by_pattern(way)] for own in ways]
@@ -206,11 +204,10 @@ def _ways(text: str) -> list[str]:
 
 
 def names_any(ways: Sequence[str], known: Identities) -> bool:
-    """Whether a text, as its ``readings``, holds one of the identities of another, in any case.
+    """Whether a text, given as its readings, contains one of the ``known`` identities in upper or lower case.
 
-    Of a name any word is enough, as a whole word: three letters or more, neither title nor ``COMMON``, with
-    or without accents. Of a number the digits count, whatever is between them. Everything else must be there
-    whole. The time is linear in the length of the text.
+    Of a name any whole word of three letters or more that is not in ``COMMON`` is enough. Of a number only
+    the digits are compared. Any other identity must be there whole. Takes linear time.
     """
     if known.names and not known.names.isdisjoint(_name_words(ways)):
         return True
@@ -240,5 +237,5 @@ def _runs(characters: str, size: int) -> set[str]:
 
 
 def _digits(way: str) -> str:
-    """The digits of a text as the usual ones, whatever script they are of."""
+    """The decimal digits of any script in a text, as ASCII digits."""
     return "".join(str(unicodedata.decimal(c)) for c in way if c.isdecimal())

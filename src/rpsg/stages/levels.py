@@ -1,11 +1,10 @@
-"""In how much detail the schema is counted: by values, by groups of values, together or alone.
+"""In how much detail the schema is counted: by values or by groups of values, jointly or separately.
 
-Read aloud: attributes are counted together if there are enough people for every combination of their
-values; else each is counted alone, by its values if there are enough people for those, else by its groups.
-"Enough" is measured in the standard deviation of the noise, and is the same for every pack. What it depends
-on is public or paid for, and the number of marginals never changes, so the plan of the budget holds.
-
-However few people there are, every attribute is counted: the fit (``shrinking``) gives up what noise made.
+Attributes are counted jointly if there are enough people for every combination of their values; otherwise
+each is counted separately, by its values if there are enough people for those, else by its groups. "Enough"
+is relative to the standard deviation of the noise and the same for every pack. It depends only on public
+numbers and DP outputs, and the number of marginals never changes, so the planned budget remains right. Every
+attribute is always counted; the fit (``shrinking``) discards what is only noise.
 """
 
 from __future__ import annotations
@@ -18,18 +17,17 @@ if TYPE_CHECKING:
 
     from rpsg.domains import Pack
 
-#: People for each value, and for each combination of values, in standard deviations of the noise: below that
-#: the coarser count came closer to the truth in simulations (``benchmarks/card_levels.py``).
+#: People for each value, and for each combination of values, in standard deviations of the noise. Below that
+#: the coarser count was nearer to the truth in simulations (``benchmarks/card_levels.py``).
 PER_VALUE, PER_COMBINATION = 0.25, 1.0
-#: How many groups a schema counts as having: the commonest values of a longer list are seen all the same.
+#: Bounds on the number of groups assumed: the commonest values of a longer list are still significant.
 LEAST_GROUPS, MOST_GROUPS = 8, 16
-#: How far below its true value a noisy count may lie, in standard deviations: once in a hundred. What is
-#: sized by it is a matter of quality, never of privacy.
+#: The one-sided 99 % quantile of the normal law. It affects the quality of what is sized by it, not privacy.
 LOWER_END = 2.33
 
 
 def safe_size(noisy: float, sigma: float) -> int:
-    """A lower bound for the number of units, from its noisy count (used for sizing, never for a claim)."""
+    """A 99 % lower bound for the number of units, from its noisy count; for sizing, never for a claim."""
     return max(0, math.floor(noisy - LOWER_END * sigma - 0.5))
 
 
@@ -49,16 +47,14 @@ def thinned(pack: Pack, n: int, sigma: float) -> Pack:
 
 
 def fewest_people(pack: Pack, sigma: float) -> int:
-    """Below this number noise outweighs what people write about: it moves the count of a group of topics by
-    more than there are people in an average one.
-    """
+    """With fewer people than this the noise of a group of topics exceeds the average count of a group."""
     root = pack.attribute(pack.marginals[0][0])
     groups = len(root.groups) if root.has_levels else len(root.values)
     return math.ceil(sigma * min(max(groups, LEAST_GROUPS), MOST_GROUPS))
 
 
 def _homes(pack: Pack) -> dict[str, int]:
-    """For each attribute the marginal that must keep it: one that it is the first of, else the smallest."""
+    """For each attribute the marginal that must keep it: one that begins with it, else the smallest."""
     homes: dict[str, int] = {}
     for place, group in enumerate(pack.marginals):
         homes.setdefault(group[0], place)

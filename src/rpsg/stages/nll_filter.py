@@ -1,11 +1,11 @@
 """Step 9, NLL filter: drop what a public language model finds far too likely or far too unlikely.
 
-Boilerplate and memorised text are too likely, gibberish is too unlikely. The band is the median of the
-pool's own scores plus and minus a multiple of their median absolute deviation: DP outputs and a public
-model, nothing else. A text's NLL is the mean over its tokens, each given those before it.
+Boilerplate and memorised text are too likely, gibberish is too unlikely. The band is the median of the pool's
+scores plus and minus a multiple of their median absolute deviation, so it depends only on DP outputs and a
+public model. A text's NLL is the mean over its tokens, each given those before it.
 
-The paper's NLL filter compares with private texts, of which 250 representative scores are kept. It belongs to
-the methods that claim nothing.
+The paper's NLL filter compares with 250 representative scores of private texts, so it is only for methods
+without a claim.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 WIDTH = 3.5
 TO_SIGMA = 1.4826  # median absolute deviation to standard deviation, for a normal law
-TOLERANCE = 1e-9  # equal distances go or stay together, whatever the last digit says
+TOLERANCE = 1e-9  # distances that differ by less are equal and are kept or dropped together
 BINS = 250
 
 
 def nll_filter(pool: Pool, scorer: Scorer | None, width: float = WIDTH) -> Pool:
     """The pool with a score ``nll`` (nats per token), without the texts outside the band.
 
-    Without a scorer the pool stays as it is.
+    Without a scorer the pool is unchanged.
     """
     alive = pool.alive()
     if scorer is None or not alive:
@@ -60,13 +60,13 @@ def drop_near_private(
     *,
     edge_stays: bool,
 ) -> Pool:
-    """The paper's NLL filter: texts scored like private ones go, as many as ``percentile`` of a hundred says.
+    """The paper's NLL filter: drops the ``percentile`` per cent of texts scored most like private ones.
 
     A text's gap is its distance to the farthest (``max``, as published) or the nearest (``min``) of the
-    ``private`` representatives; gaps above the given percentile of all gaps stay, those below it go. A gap
-    right at it stays if ``edge_stays``, as in the authors' last version, and goes otherwise, as in the one
-    before. Percentile 0 keeps all. ``nll`` belongs to ``pool.alive()``, in that order. With ``max`` only the
-    two extreme representatives count.
+    ``private`` representatives. Texts with gaps above the given percentile of all gaps are kept. A gap equal
+    to it is kept if ``edge_stays``, as in the authors' last version, and dropped otherwise, as in the one
+    before. Percentile 0 keeps all. ``nll`` has the scores of ``pool.alive()``, in that order. With ``max``
+    only the two extreme representatives matter.
     """
     alive = pool.alive()
     pool = _with_scores(pool, nll)
@@ -82,7 +82,7 @@ def drop_near_private(
 
 
 def drop_likeliest(pool: Pool, nll: npt.NDArray[np.float64], keep: float) -> Pool:
-    """The paper's first version: the share ``keep`` with the highest NLL stays, of equals the first."""
+    """The paper's first version: keeps the share ``keep`` with the highest NLL; ties go to the first."""
     alive = pool.alive()
     order = sorted(range(len(alive)), key=lambda i: (-np.nan_to_num(nll[i], nan=-np.inf), alive[i].id))
     gone = {alive[i].id: "among the likeliest" for i in order[round(keep * len(alive)) :]}

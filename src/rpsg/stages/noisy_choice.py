@@ -1,24 +1,24 @@
 """The paper's choices: the best summary of each seed, under Gaussian noise, and the texts with most votes.
 
-What is chosen among are functions of the private records themselves. So the noise bounds nothing that the
-release says about a record, no budget pays for it, and no claim is built on it; at best it hides which of a
-record's own candidates was taken.
+The candidates are themselves functions of the private records. So the noise does not bound what the release
+reveals about a record, it uses no budget, and no claim is based on it; at best it hides which of a record's
+candidates was chosen.
 
 A summary's score says how like its source it is, in content and sentiment:
 
     s = a * similarity + (1 - a) * agreement - penalty * (1 - agreement)       a = 0.75, penalty = 0.15
 
-Agreement is 1 when the classifier gives the summary the sentiment of its source, 0 when another, 0.5 when the
-source has none; the penalty counts only where there is a sentiment to agree with.
+Agreement is 1 when the classifier gives the summary the sentiment of its source, 0 when it gives another, 0.5
+when the source has none; the penalty applies only when the source has one.
 
 sigma = sqrt(2 ln(1.25 / delta)) * sensitivity / epsilon with delta = 1 / (N ln N) is the formula of the
-paper's released code, N being the number of seeds. The scores of a seed are scaled to 0..1, and all of them
-can move when the record changes: their joint sensitivity is sqrt(candidates) (``sound``), not 1 (``paper``).
+paper's released code, where N is the number of seeds. The scores of a seed are scaled to 0..1, and all of
+them can change with the record: their joint sensitivity is sqrt(candidates) (``sound``), not 1 (``paper``).
 
-In the AUG-PE step each record votes for its nearest text. With noise sigma > 0 the counts are clipped at
-0.5 sigma^1.5, which is then taken off, and those of highest count stay. Without noise every text stays. In
-the released code one number served as epsilon and as sigma, so that a larger "epsilon" made more noise; here
-they are two settings.
+In the AUG-PE step each record votes for its nearest text. With noise sigma > 0 the threshold 0.5 sigma^1.5 is
+subtracted from the counts, negative ones become 0, and the texts with the highest counts are kept. Without
+noise every text is kept. In the released code one number served as epsilon and as sigma, so that a larger
+"epsilon" made more noise; here they are two settings.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float32]
 
-#: What the paper's formula is given, and what it gives: two things, and types tell them apart.
+#: The input and the output of the paper's formula, as separate types so that they cannot be confused.
 NominalEpsilon = NewType("NominalEpsilon", float)
 Sigma = NewType("Sigma", float)
 
-#: The noise is drawn in whole steps, this many to one sigma.
+#: The noise is drawn in whole steps of sigma divided by this.
 STEPS_A_SIGMA = 128
 NO_TARGET = 0.5
 
@@ -53,7 +53,7 @@ NO_TARGET = 0.5
 def choice_sigma(
     nominal: NominalEpsilon, seeds: int, candidates: int, sensitivity: Literal["paper", "sound"]
 ) -> Sigma:
-    """The noise of the choice, in units of the range of scores; 0 when ``nominal`` is 0 or infinite."""
+    """The noise of the choice, relative to the range of scores; 0 when ``nominal`` is 0 or infinite."""
     if nominal <= 0 or math.isinf(nominal):
         return Sigma(0.0)
     count = max(seeds, 2)
@@ -63,17 +63,17 @@ def choice_sigma(
 
 
 def scaled(scores: Sequence[float]) -> list[float]:
-    """The scores moved and stretched to 0..1; all zero when they are equal."""
+    """The scores scaled to 0..1; all zero when they are equal."""
     low, high = min(scores, default=0.0), max(scores, default=0.0)
     return [(score - low) / (high - low) if high > low else 0.0 for score in scores]
 
 
 def noisy_argmax(all_scores: Sequence[Sequence[float]], sigma: Sigma, noise: NoiseSource | None) -> list[int]:
-    """For each seed the place of its best candidate under noise; -1 for a seed without any.
+    """For each seed the index of its best candidate under noise; -1 for a seed without any.
 
-    Independent rounded Gaussians of ``STEPS_A_SIGMA`` steps go on the scores in the same steps, so the
-    choice is that of the continuous mechanism up to 1/256 of sigma. Ties, which rounding makes possible,
-    are broken by the operating system's randomness. Without noise the first of the best is taken.
+    Scores are rounded to steps of sigma / ``STEPS_A_SIGMA`` and get independent rounded Gaussian noise in the
+    same steps, so the choice is that of the continuous mechanism up to 1/256 of sigma. Ties, which rounding
+    makes possible, are broken by the operating system's randomness. Without noise they go to the first.
     """
     if sigma <= 0.0 or noise is None:
         return [int(np.argmax(scores)) if scores else -1 for scores in all_scores]
@@ -91,7 +91,7 @@ def noisy_argmax(all_scores: Sequence[Sequence[float]], sigma: Sigma, noise: Noi
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What is known about a candidate beside its text."""
+    """What the choice reads of a candidate."""
 
     similarity: float
     agreement: float
@@ -116,13 +116,13 @@ def score(judged: Judged, *, has_target: bool, weight: float, penalty: float) ->
 
 
 def considered(candidates: Sequence[Judged], least: float) -> list[int]:
-    """The places of those that stand for the choice: candidates that surely fit, or all when none does."""
+    """The indices to choose from: candidates that surely fit, or all when none does."""
     fitting = [i for i, judged in enumerate(candidates) if judged.fits(least)]
     return fitting or list(range(len(candidates)))
 
 
 def second_is_better(first: Judged, second: Judged) -> bool:
-    """Whether the pick of the second pass takes the place of the first one's."""
+    """Whether the choice of the second pass replaces that of the first."""
     surer = second.agreement == 1.0 and second.confidence >= first.confidence
     return surer or second.similarity > first.similarity
 
@@ -135,13 +135,13 @@ def vote_counts(private: Floats, candidates: Floats) -> npt.NDArray[np.int64]:
 
 
 def clipped(counts: npt.NDArray[np.int64], sigma: float, noise: NoiseSource) -> npt.NDArray[np.float64]:
-    """The counts with noise, less the threshold 0.5 sigma^1.5, nothing below 0."""
+    """The noisy counts less the threshold 0.5 sigma^1.5, at least 0."""
     noisy = counts + noise.draw(sigma, len(counts))
     left: npt.NDArray[np.float64] = np.maximum(noisy - 0.5 * sigma**1.5, 0.0)
     return left
 
 
 def ranked(counts: npt.NDArray[np.float64], keep: int) -> list[int]:
-    """The places of the ``keep`` highest counts; of equals the first."""
+    """The indices of the ``keep`` highest counts; ties go to the first."""
     order = np.argsort(-counts, kind="stable")
     return sorted(int(i) for i in order[:keep])

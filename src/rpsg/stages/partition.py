@@ -1,8 +1,8 @@
-"""Who gives seeds and who votes: decided for each person alone, before anything of theirs is used.
+"""Divides people into donors of seeds and voters, each person alone, before their data are used.
 
-A person is a donor by a keyed hash of who they are (or of the row, where nobody says whose it is), with a key
-that the operating system's generator made for this run, or because a list names them. Nobody is both, and
-who somebody is does not depend on anybody else or on the order of the rows.
+A person is a donor because a list names them, or by a keyed hash of the user (of the row, where it names no
+user), with a key from the operating system's generator for this run. Nobody is both, and a person's part does
+not depend on other people or on the order of the rows.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def content_tag(key: bytes, purpose: str, row: Document) -> bytes:
-    """256 bits that depend on the row, the purpose and the key, not on where the row stands."""
+    """256 bits that depend on the row, the purpose and the key, not on the row's position."""
     parts = (purpose, row.user, row.label, row.text)
     message = b"".join(
         b"-" if part is None else b"%d:" % len(body) + body
@@ -34,7 +34,7 @@ def content_tag(key: bytes, purpose: str, row: Document) -> bytes:
 
 
 def by_draw(key: bytes, share: float) -> Callable[[Document], bool]:
-    """Says of a row whether its person is among ``share`` of all people."""
+    """A test whether a row's person was drawn; each is with probability ``share``."""
     limit = int(share * 2**64)
 
     def is_donor(row: Document) -> bool:
@@ -49,7 +49,7 @@ def by_draw(key: bytes, share: float) -> Callable[[Document], bool]:
 
 
 def listed(plan: Plan) -> frozenset[str]:
-    """The users that the plan's list of donors names, one a line; whoever is not in the data is ignored.
+    """The users in the plan's list of donors, one a line; those who are not in the data are ignored.
 
     Raises:
         UsageError: the list cannot be read.
@@ -62,7 +62,7 @@ def listed(plan: Plan) -> frozenset[str]:
 
 
 def by_list(users: Collection[str]) -> Callable[[Document], bool]:
-    """Says of a row whether its person is on the list; a row of nobody is not."""
+    """A test whether a row's user is on the list; a row without a user is not."""
     named = frozenset(users)
     return lambda row: row.user in named
 

@@ -1,4 +1,4 @@
-"""From a card to a prompt: the pack's words, its invented examples, and nothing private."""
+"""From a card to a prompt, made of the pack's templates and invented examples; nothing in it is private."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.records import Card
 
-#: How many sets of examples each length is written with, at the most, and for how many texts of a run there
-#: is one: more sets vary the texts, fewer share more work.
+#: The maximum number of example sets for each length, and the number of texts per set. More sets vary the
+#: texts; fewer let more requests share a prefix.
 PREFIXES, TEXTS_A_PREFIX = 4, 60
-#: No more words of examples than this, so that a prompt fits into the context of a small model.
+#: The maximum number of words of examples, so that a prompt fits into the context of a small model.
 SHOWN_WORDS = 640
 DEFAULT_WORDS = 80
 
 
 def fill(template: str, fields: dict[str, str]) -> str:
-    """The template with its fields; a ``[[segment]]`` goes when one of its fields is empty or unknown."""
+    """The filled template; a ``[[segment]]`` is left out when one of its fields is empty or unknown."""
 
     def segment(match: re.Match[str]) -> str:
         inner = match.group(1)
@@ -62,10 +62,10 @@ def fields_of(
 
 
 def prefix(pack: Pack, plan: Plan, values: Mapping[str, str], number: int) -> tuple[Message, ...]:
-    """The part that many requests share: the system prompt, then invented examples as turns of a chat.
+    """The shared part of many prompts: the system prompt, then invented examples as turns of a chat.
 
-    A small model writes about as much as the examples it is shown, so they are those whose length is nearest
-    to that in ``values``. Each length has up to ``PREFIXES`` different sets; ``number`` chooses among them.
+    A small model writes texts about as long as its examples, so those of the nearest length to that in
+    ``values`` are taken. Each length has up to ``PREFIXES`` different sets; ``number`` chooses among them.
     """
     texts = plan.corpus.size * plan.method.oversample
     sets = min(PREFIXES, max(1, int(texts // TEXTS_A_PREFIX)))
@@ -78,10 +78,10 @@ def prefix(pack: Pack, plan: Plan, values: Mapping[str, str], number: int) -> tu
 
 
 def _examples(pack: Pack, plan: Plan, values: Mapping[str, str], which: int) -> list[Example]:
-    """Set ``which`` of the examples that are shown for a text of these values.
+    """Example set ``which`` for a text of these values.
 
-    The nearest ones are dealt out like cards, dealt again in another order when there are not enough left
-    for a set: so all of them are shown, and each set has different ones.
+    The nearest examples are dealt out like cards, and again in another order when too few are left for a set.
+    So all are used, and the sets differ.
     """
     wanted = plan.generation.examples
     length = _bucket(pack, values)
@@ -103,7 +103,7 @@ def _words_attribute(pack: Pack) -> Attribute | None:
 
 
 def _bucket(pack: Pack, values: Mapping[str, str]) -> int:
-    """Which of the pack's lengths is wanted, counted from the shortest."""
+    """The index of the wanted length among the pack's lengths, from the shortest."""
     attribute = _words_attribute(pack)
     if attribute is None or (value := values.get(attribute.name)) not in attribute.values:
         return 0
@@ -111,7 +111,7 @@ def _bucket(pack: Pack, values: Mapping[str, str]) -> int:
 
 
 def _example_bucket(pack: Pack, example: Example) -> int:
-    """Which of the pack's lengths an example has: by its words, whatever its card says."""
+    """The index of an example's length, by its words and not by its card."""
     attribute = _words_attribute(pack)
     return bisect_right(attribute.edges, len(example.text.split())) if attribute else 0
 
@@ -123,7 +123,7 @@ def _turn(pack: Pack, values: Mapping[str, str], about: str, phrases: Sequence[s
 def candidate_request(
     pack: Pack, plan: Plan, card: Card, number: int, *, purpose: str = "candidate"
 ) -> Request:
-    """The request for candidate ``number``, from its card. Texts of another purpose have other seeds."""
+    """The request for candidate ``number``, from its card. Its seed depends on the number and the purpose."""
     values = dict(card.values)
     about = plan.corpus.about or pack.about
     shared = prefix(pack, plan, values, number)
@@ -132,9 +132,9 @@ def candidate_request(
 
 
 def variant_request(pack: Pack, plan: Plan, card: Card, text: str, number: int) -> Request:
-    """The request that asks for a new text in the manner of ``text``, a winner of the votes (a DP output).
+    """The request for a new text in the manner of ``text``, a winner of the votes (a DP output).
 
-    The winner is one more example, the one nearest to the new text, and the header is its own once more.
+    The winner is the last example, and the new text gets the same header.
     """
     values = dict(card.values)
     about = plan.corpus.about or pack.about
@@ -144,7 +144,7 @@ def variant_request(pack: Pack, plan: Plan, card: Card, text: str, number: int) 
 
 
 def by_prefix(requests: Sequence[Request]) -> list[int]:
-    """The places of the requests, those with the same shared part one after the other."""
+    """The indices of the requests, grouped by their shared prefix."""
     groups: dict[tuple[Message, ...], list[int]] = {}
     for place, request in enumerate(requests):
         groups.setdefault(request.messages[:-1], []).append(place)

@@ -1,7 +1,7 @@
 """Step 2, schema: topics proposed by the LLM from one public line, for the user to read and edit.
 
-The writer sees the line and nothing else, so this costs no privacy, whatever it proposes. What comes out
-is a domain pack in a folder of the user's: the generic pack with the proposed topics in place of its own.
+The writer sees only that line, so this costs no privacy. The result is a domain pack in a folder of the user:
+the generic pack with the proposed topics.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FEWEST = 8
 MOST_TOKENS = 120
 BULLET = re.compile(r"^\s*(?:[-*\u2022]|\(?\d{1,3}[.):])\s*")
 TOPIC = re.compile(r"[A-Za-z][\w ,'&/-]{2,49}")
-#: Public lines and lists of topics that show what is wanted; each request sees three, in another order.
+#: Example lines with their topics; each request has three, in a different order.
 SHOWN = (
     (
         "messages that guests send to a hotel",
@@ -54,7 +54,7 @@ SHOWN = (
 
 
 def proposal_requests(about: str, seed: int) -> list[Request]:
-    """Several requests for a list of topics: each sees three invented examples, and the public line."""
+    """Several requests for a list of topics, each with three invented examples and the public line."""
     requests = []
     for number in range(ASKS):
         order = stream(seed, "lists", number).permutation(len(SHOWN))[:3]
@@ -84,7 +84,7 @@ def propose_topics(about: str, writer: Writer, embedder: Embedder, *, size: int,
     """At most ``size`` topics for texts that are ``about``, no two of them nearly the same.
 
     Raises:
-        ModelError: the writer's replies hold too few topics to be of use.
+        ModelError: the writer's replies contain too few topics.
     """
     replies = writer.write(proposal_requests(about, seed))
     topics = _different(_fitting(_listed(replies), about, embedder), embedder)[:size]
@@ -97,12 +97,12 @@ def propose_topics(about: str, writer: Writer, embedder: Embedder, *, size: int,
 
 
 def _listed(replies: Sequence[Reply]) -> list[str]:
-    """The topics in the replies, each once, those that come most often first."""
+    """The distinct topics in the replies, the most frequent first."""
     shown = {topic for _, topics in SHOWN for topic in topics.split("; ")}
     found: Counter[str] = Counter()
     for reply in replies:
         lines = reply.text.splitlines()
-        marked = [line for line in lines if BULLET.match(line)]  # where some are marked, others are talk
+        marked = [line for line in lines if BULLET.match(line)]  # if some have bullets, others are no topics
         parts = [BULLET.sub("", part) for line in marked or lines for part in line.split(";")]
         topics = {part.strip(" .*\"'").lower() for part in parts}
         found.update(t for t in topics - shown if TOPIC.fullmatch(t) and len(t.split()) <= 6)
@@ -110,7 +110,7 @@ def _listed(replies: Sequence[Reply]) -> list[str]:
 
 
 def _fitting(topics: Sequence[str], about: str, embedder: Embedder) -> list[str]:
-    """The topics, those first that have most to do with the public line, as far as the embedder can tell."""
+    """The topics, nearest to the public line first, by the embedder's cosines."""
     if not topics:
         return []
     near = embedder.embed(topics) @ embedder.embed([about])[0]
@@ -118,7 +118,7 @@ def _fitting(topics: Sequence[str], about: str, embedder: Embedder) -> list[str]
 
 
 def _different(topics: Sequence[str], embedder: Embedder) -> list[str]:
-    """Those that say something else than the ones before them."""
+    """The topics that are not near-duplicates of earlier ones."""
     rows = embedder.embed(topics)
     kept: list[int] = []
     for i in range(len(topics)):
@@ -142,6 +142,6 @@ def write_pack(generic: Path, target: Path, name: str, about: str, topics: Seque
 def _named(pack: str, name: str, about: str) -> str:
     for key, value in (("name", name), ("about", about), ("title", about)):
         quoted = value.replace("\\", "\\\\").replace('"', '\\"')
-        line = f'{key} = "{quoted}"'.replace("\\", r"\\")  # a replacement reads its backslashes too
+        line = f'{key} = "{quoted}"'.replace("\\", r"\\")  # ``re.sub`` interprets backslashes
         pack = re.sub(rf'^{key} = ".*"$', line, pack, count=1, flags=re.MULTILINE)
     return pack

@@ -1,6 +1,6 @@
-"""What noisy counts can show: which values texts and a corpus have, and what a budget will let us see.
+"""What noisy counts can show: which values are significant, and how precise the results of a budget will be.
 
-The report, the evaluation and the preview all show these figures; here they are decided for all of them.
+The report, the evaluation and the preview take these figures from here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rpsg.privacy.accounting import Budget
 
 CONFIDENT = 1.96
-#: From this share on the pack is the wrong one, or lacks topics.
+#: From this share on the pack does not fit the corpus, or lacks topics.
 MANY = 0.25
 
 
@@ -29,27 +29,27 @@ def is_seen(count: float, sigma: float) -> bool:
 
 
 def counted(noisy: Iterable[float]) -> float:
-    """How many all noisy counts of an attribute are together, at least one: noise below zero is nobody."""
+    """The sum of an attribute's noisy counts, negative ones taken as 0; at least one."""
     return max(1.0, math.fsum(max(count, 0.0) for count in noisy))
 
 
 def is_measured(attribute: Attribute) -> bool:
-    """Whether the value of a text is counted from the text; all other values are what its card asked for."""
+    """Whether the value of a text is computed from the text; other values are taken from its card."""
     return attribute.kind == "words"
 
 
 def value_of(attribute: Attribute, text: str, card: Mapping[str, str]) -> str | None:
-    """The value that a text has; None where neither the text nor its card tells."""
+    """The value of a text; None where neither the text nor its card has one."""
     if is_measured(attribute):
         return attribute.values[bisect_right(attribute.edges, len(text.split()))]
     return card.get(attribute.name)
 
 
 def poor_fit_line(share: float, standard_error: float) -> str:
-    """What a noisy share of texts that are near to no topic says, with its margin of 95 percent.
+    """A sentence about a noisy share of texts that are near to no topic, with its 95 % margin.
 
     Args:
-        share: the noisy share; outside [0, 1] it is moved to the nearer end.
+        share: the noisy share; clipped to [0, 1].
         standard_error: of its noise, as a share too.
     """
     seen = min(max(share, 0.0), 1.0)
@@ -64,7 +64,7 @@ def poor_fit_line(share: float, standard_error: float) -> str:
 
 
 def resolutions(pack: Pack, n: int, budget: Budget) -> Iterator[str]:
-    """A sentence for each stage whose noise can be put in words: what ``n`` people will let it see."""
+    """For each stage whose noise has an intuitive meaning a sentence on its precision with ``n`` people."""
     for release in budget.releases:
         if release.stage == "size":
             yield (

@@ -1,7 +1,7 @@
 """The two rewrites of the paper: an abstraction becomes a variant, a variant becomes a text of the corpus.
 
-Both are asked with prompts of the domain pack (``first_rewrite.txt``, ``second_rewrite.txt``), which name the
-sentiment and the length wanted. Neither is shown more than one text, and neither a private one.
+Both use prompts of the domain pack (``first_rewrite.txt``, ``second_rewrite.txt``), which name the wanted
+sentiment and length. Each prompt has exactly one text, never a private one.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ SHORTEST, LONGEST = 0.85, 1.15
 LONG_TEXT = 240  # words from which two paragraphs are asked for
 TOKENS_A_WORD, TOKENS_BESIDE = 1.7, 32
 _TEXT = "text|passage|review|post|message|note|ticket|abstract|statement|summary|paragraph|version"
-#: How a writer begins to tell what it has done. "This version keeps the crunch" may be said of a biscuit, so
-#: what does not speak of a rewrite must go on to say what only a text has.
+#: The beginning of a remark on the rewrite. "This version keeps the crunch" may be about a biscuit, so where
+#: no rewrite is mentioned, a property that only a text has must follow.
 REMARK = re.compile(
     r"[*_(\[]{0,3}(?:note:?[*_]{0,2}\s{1,3})?(?:"
     r"(?:in )?this (?:rewrite|rewritten|rewording|reworded|rephras\w{2,3}|paraphrase\w?)\b"
@@ -51,7 +51,7 @@ REMARK = re.compile(
 def rewrite_request(
     pack: Pack, plan: Plan, which: Rewrite, source: str, sentiment: str, words: int, number: int, attempt: int
 ) -> Request:
-    """The request for the text with this number; each attempt draws anew."""
+    """The request for text ``number``; each attempt has another seed."""
     fields = {
         "kind": pack.text,
         "about": plan.corpus.about or pack.about,
@@ -76,7 +76,7 @@ def rewrite_request(
 
 
 def attempt_of(reply: Reply) -> Attempt:
-    """A reply as a text, or as the reason why it is none. What was sent never takes its place."""
+    """The text of a reply, or why it is unusable. The input never takes its place."""
     if reply.finish == "error":
         return Attempt("", "the writer failed")
     spoken = without_thoughts(reply.text)
@@ -87,7 +87,7 @@ def attempt_of(reply: Reply) -> Attempt:
 
 
 def without_remark(text: str) -> str:
-    """The text without a last paragraph in which the writer speaks of its rewrite; the only one stays."""
+    """The text without a last paragraph of remarks on the rewrite; an only paragraph is kept."""
     lines = text.rstrip().split("\n")
     blank = max((place for place, line in enumerate(lines) if not line.strip(" \t*_-")), default=-1)
     for first in (blank + 1, len(lines) - 1):

@@ -1,12 +1,11 @@
-"""Private text made safe to put into a prompt, and the one form in which texts are compared.
+"""Makes private text safe to put into a prompt, and brings texts into one form for comparison.
 
-A record can hold words that are meant for the model ("ignore what you were told ..."). One record goes into
-one call, between delimiters that its writer cannot guess, without the characters and tokens that structure a
-chat. What comes back is held to a form and a guard (``abstraction``, ``leak_guard``): parse or drop.
+A record can contain a prompt injection ("ignore your instructions ..."). Each call has one record, between
+delimiters that its author cannot guess, without the characters and tokens that structure a chat. The reply
+must have a fixed form and pass a guard (``abstraction``, ``leak_guard``), or it is dropped.
 
-Source and summary are compared as a model and a person read them, whatever characters they are written with.
-A soft hyphen in a name, a letter of full width, an accent as a character of its own or stars around a word
-change what a machine reads and nothing that anybody sees.
+Source and summary are compared as a person reads them: a soft hyphen in a name, a full-width letter, a
+combining accent or stars around a word do not matter.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import html
 import re
 import unicodedata
 
-#: Marks by which chat templates tell one turn from the next, of all families of models there are.
+#: Tokens that separate turns in the chat templates of the known families of models.
 TEMPLATE = re.compile(
     r"<\|[^<>|]{0,60}\|>|<\uff5c[^<>]{0,60}\uff5c>"
     r"|\[/?(?:INST|SYS|SYSTEM|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|THINK)\]|<</?SYS>>"
@@ -26,22 +25,22 @@ TEMPLATE = re.compile(
     r"|^[^\S\n]*#{1,6}\s*(?:instruction|response|system|assistant|user|human|input|output)s?\s*:?",
     re.IGNORECASE | re.MULTILINE,
 )
-#: Marks within marks are removed layer by layer, at most this often; then all characters of marks go.
-#: A record of a hundred thousand layers would otherwise cost the square of its length.
+#: Nested marks are removed layer by layer, at most this often; then all characters of marks are removed.
+#: Otherwise a record of a hundred thousand layers would take quadratic time.
 LAYERS = 8
 _MADE_OF = str.maketrans(dict.fromkeys("<>[]|#\uff5c", " "))
 KEPT_CONTROLS = "\n\t"
 _DOUBTFUL = re.compile(r"[^\n\t -~]")
-#: Letters and marks that nobody sees, although Unicode does not count them among the format characters.
+#: Invisible letters and marks that Unicode does not class as format characters.
 _UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
-#: Scripts that put no space between words: each character of theirs counts as a word.
+#: Scripts without spaces between words: each of their characters counts as a word.
 _SPACELESS = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _LETTER = rf"[^\W_{_SPACELESS}]"
 WORD = re.compile(rf"(?=[^\W_])[{_SPACELESS}]|{_LETTER}+(?:'{_LETTER}+)*")
-#: Bounded, because a long row of digits is no character and ``int`` refuses it.
+#: Bounded, because ``int`` refuses very long digit strings.
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]\w{1,31});")
 _MARKS = "_*~`"
 _BREAK = re.compile(r"</?(?:br|div|h[1-6]|hr|li|ol|p|table|td|tr|ul)\b[^<>]{0,200}>", re.IGNORECASE)
@@ -51,9 +50,10 @@ _GONE = str.maketrans(dict.fromkeys(_MARKS, ""))
 
 
 def plain(text: str) -> str:
-    """The text without control, bidirectional and invisible characters and without chat-template marks.
+    """The text without control, bidirectional and invisible characters and without chat-template tokens.
 
-    Controls that part lines or columns become a space; marks that appear when others are taken out go too.
+    Other control characters than ``KEPT_CONTROLS`` that are white space become a space. Tokens that appear
+    when others are removed are removed too.
     """
     if _DOUBTFUL.search(text):
         text = "".join(map(_readable, text.replace("\r\n", "\n")))
@@ -73,22 +73,22 @@ def _readable(character: str) -> str:
 
 
 def delimiter(key: bytes, *names: object) -> str:
-    """128 bits in hex for one call: the same in a resumed run, and unknown to who does not have ``key``."""
+    """128 bits in hex for one call: the same in a resumed run, and unpredictable without ``key``."""
     message = "\0".join(["rpsg-delimiter/1", *map(str, names)]).encode()
     return hmac.digest(key, message, hashlib.sha256).hex()[:32]
 
 
 def fenced(text: str, mark: str) -> str:
-    """The plain text between two lines of ``mark``, which does not stand in it."""
+    """The plain text between two lines of ``mark``, with any ``mark`` inside removed."""
     return f"<<{mark}>>\n{plain(text).replace(mark, ' ')}\n<</{mark}>>"
 
 
 def readings(text: str) -> list[str]:
-    """The ways to read a text, in its own case and the likeliest first: one, unless there is markup in it.
+    """The possible readings of a text, likeliest first, case preserved; only one without markup.
 
-    Hidden characters, accents and forms of letters that only look different are gone. Markup is read as a
-    space, as words of its own (or what a tag holds would escape every comparison), and as nothing at all,
-    as it is shown. The time is linear in the length of the text.
+    Hidden characters, accents and variant forms of letters are normalised. Markup is read as a space, as
+    words (so that the content of a tag is compared too), and as nothing, as it is displayed. Takes linear
+    time.
     """
     text = _compatible(text)
     shown = _TAG.sub("", _BREAK.sub(" ", text)).translate(_GONE)
@@ -96,25 +96,21 @@ def readings(text: str) -> list[str]:
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text as it is most likely read: without case, accents and punctuation."""
+    """The words of the likeliest reading of a text, without case, accents and punctuation."""
     return words_in(readings(text)[0])
 
 
 def words_in(reading: str) -> list[str]:
-    """The words of one of the ``readings`` of a text, without case."""
+    """The words of one of the ``readings`` of a text, in lower case."""
     return WORD.findall(reading.casefold())
 
 
 def _compatible(text: str) -> str:
-    bare = _without_marks(plain(_ENTITY.sub(_character, text)))
-    # Marks go first: to put a long row of them in order takes the square of its length.
+    bare = _without_marks(plain(_ENTITY.sub(lambda entity: html.unescape(entity.group()), text)))
+    # Combining marks are removed first, because normalisation sorts a long run of them in quadratic time.
     composed = unicodedata.normalize("NFC", _without_marks(unicodedata.normalize("NFKD", bare)))
     return plain(composed).replace("\u2019", "'")
 
 
 def _without_marks(text: str) -> str:
     return text if text.isascii() else "".join(c for c in text if unicodedata.category(c)[0] != "M")
-
-
-def _character(entity: re.Match[str]) -> str:
-    return html.unescape(entity.group())

@@ -1,8 +1,8 @@
 """Step 9, scrub: things that look like a person's identifiers are replaced in the synthetic text.
 
-A model can invent a telephone number that is somebody's. The patterns read only the synthetic text. In the
-methods that begin with private seeds the scrub goes further: titled names, what a recognizer finds, and
-amounts of money, of which only the order is kept.
+A model can invent a telephone number that exists. The patterns read only the synthetic text. Methods that
+start from private seeds also scrub titled names, what a recognizer finds, and amounts of money, of which only
+the order of magnitude is kept.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 def _is_account(found: str) -> bool:
-    """Whether it has the digits of a bank account: words in capitals have none."""
+    """Whether it contains a digit, as bank accounts do and words in capitals do not."""
     return sum(sign.isdigit() for sign in found) >= 10
 
 
 def _is_address(found: str) -> bool:
-    """Whether it is an address of the internet protocol and not a time, a version or a row of colons."""
+    """Whether it is an IP address and not a time, a version or a row of colons."""
     try:
         ip_address(found.partition("%")[0])
     except ValueError:
@@ -36,7 +36,7 @@ def _is_address(found: str) -> bool:
 
 
 def _is_number(found: str) -> bool:
-    """Whether it may be a telephone's or a card's: a row of small numbers that only rise is a list."""
+    """Whether it may be a telephone or card number: a rising sequence of small numbers is a list."""
     parts = found.split(" ")
     if len(parts) < 4 or not all(part.isdigit() and len(part) <= 3 for part in parts):
         return True
@@ -45,9 +45,8 @@ def _is_number(found: str) -> bool:
     return not rises or any(len(part) > 1 and part.startswith("0") for part in parts)
 
 
-#: What stands for each kind, where it is, and whether what is found is one. No pattern may begin within what
-#: it reads, and each repetition has a bound or cannot give back: tried from every letter of a long row, it
-#: would take its square.
+#: The replacement, the pattern and a test of each kind. No pattern may start inside its own match, and each
+#: repetition is bounded or possessive, so that none takes quadratic time on a long run of letters.
 PATTERNS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     ("[EMAIL]", re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)++"), bool),
     (
@@ -92,13 +91,13 @@ _NAME = (  # Anna, van der Berg, O'Hara Lopez
     r"[A-Z][\w'\u2019-]{1,40}(?:\s{1,3}(?:(?:van|von|der|den|de|del|la|le|di|da)\s{1,3}){0,3}"
     r"[A-Z][\w'\u2019-]{1,40})?"
 )
-_NO_NAME = (  # what "my name is" goes on with in small letters, if not with a name
+_NO_NAME = (  # lower-case words after "my name is" that are no name
     r"(?:a|an|all|also|already|always|at|attached|being|below|called|common|different|even|everywhere|for|from"
     r"|hard|in|irrelevant|it|just|known|listed|misspelled|misspelt|mud|my|never|no|not|now|nowhere|of|on|only"
     r"|out|pronounced|put|really|so|spelled|spelt|still|that|the|there|too|under|unimportant|unique|unknown|up"
     r"|used|very|what|whatever|with|written|wrong|your)\b"
 )
-#: What private seeds are scrubbed of besides. The first group is what goes; the words before it stay.
+#: What else is scrubbed in methods with private seeds. Only the first group of each pattern is replaced.
 NAMED = (
     (
         "[NAME]",
@@ -151,7 +150,7 @@ AMOUNT = re.compile(
     re.IGNORECASE,
 )
 _ONE = re.compile(rf"({_NUMBER}){_SCALE.format('scale')}", re.IGNORECASE)
-#: Amounts below the first of these are everyday prices and stay as they are.
+#: Amounts below the first of these are everyday prices and are kept.
 BUCKETS = (
     (100, "{0}100-{0}999"),
     (1_000, "{0}1K-{0}9K"),
@@ -172,8 +171,8 @@ SCALES = {"k": 1e3, "t": 1e3, "m": 1e6, "b": 1e9}  # by their first letter
 
 
 def scrub_text(text: str) -> str:
-    """The text without addresses of e-mail, of the internet and of devices, links, numbers of bank accounts,
-    passports and telephones (seven or more digits), and account names: each is replaced by its kind.
+    """The text with each identifier replaced by its kind: e-mail, IP and MAC addresses, links, bank accounts,
+    passport and telephone numbers (seven or more digits), and account names.
     """
     for tag, pattern, is_one in PATTERNS:
         text = pattern.sub(partial(_kind_of, tag, is_one), text)
@@ -190,7 +189,7 @@ def scrub(pool: Pool) -> Pool:
 
 
 def scrub_identities(pool: Pool, recognizer: Recognizer | None = None) -> Pool:
-    """The pool with every living text scrubbed of all that the patterns and the recognizer find."""
+    """The pool with every living text scrubbed of all identities that patterns and recognizer find."""
     texts = [c.text for c in pool.alive()]
     if recognizer is not None:
         texts = [cut(t, spans) for t, spans in zip(texts, recognizer.find(texts), strict=True)]
@@ -223,7 +222,10 @@ def _replaced(tag: str, match: re.Match[str]) -> str:
 
 
 def generalise_amounts(text: str) -> str:
-    """Amounts of money from 100 upwards as the order that they lie in; a range as that of its larger end."""
+    """The text with amounts of money from 100 upwards replaced by their order of magnitude.
+
+    A range of amounts gets that of its upper end.
+    """
     return AMOUNT.sub(_bucket, text)
 
 
@@ -242,7 +244,7 @@ def _factor(scale: str) -> float:
 
 
 def _value(number: str) -> float:
-    """A number as people write it: three digits behind a mark are thousands, any other count a fraction."""
+    """The value of a number as written: three digits after a mark are thousands, otherwise a fraction."""
     whole, *groups = re.split(r"\D", number)
     grouped = bool(groups) and len(groups[-1]) == 3 and len(whole) < 4 and not whole.startswith("0")
     fraction = "" if grouped or not groups else groups.pop()
@@ -250,7 +252,7 @@ def _value(number: str) -> float:
 
 
 def found_by_pattern(text: str) -> list[tuple[str, str]]:
-    """All that the patterns take for identifiers in a text, amounts apart, each after its kind ("name")."""
+    """(kind, text) of all identifiers that the patterns find in a text, without amounts of money."""
     whole = [
         (tag, match.group())
         for tag, pattern, is_one in PATTERNS

@@ -1,8 +1,8 @@
 """The sentiment guard: texts that miss the sentiment of their seed are written again, up to four times.
 
-A long text is judged by windows of 512 characters, one every 400. The sentiment of most windows is that of
-the text, and its confidence is the mean over these windows. All texts that are still to be written go to the
-writer together, one call for each attempt.
+A long text is classified by windows of 512 characters with a stride of 400. It gets the majority sentiment of
+its windows, with their mean confidence. All texts that are still to be written go to the writer as one batch
+for each attempt.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WINDOW, STRIDE = 512, 400
 
 @runtime_checkable
 class Confident(Protocol):
-    """A classifier that also tells how sure it is."""
+    """A classifier that also gives confidences."""
 
     def confidences(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[float]:
         """The probability of the value that ``classify`` gives, for each text."""
@@ -34,7 +34,7 @@ class Confident(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sentiment:
-    """What a text sounds like, and how sure that is (0 to 1)."""
+    """The sentiment of a text, and the confidence in it (0 to 1)."""
 
     value: str
     confidence: float
@@ -42,14 +42,14 @@ class Sentiment:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One text for one place; ``problem`` says why it cannot be used."""
+    """One text for one position; ``problem`` says why it cannot be used."""
 
     text: str
     problem: str = ""
 
 
 def windows(text: str, width: int = WINDOW, stride: int = STRIDE) -> list[str]:
-    """Overlapping pieces that cover the text; a short text is one piece."""
+    """Overlapping windows that cover the text; a short text is one window."""
     last = max(len(text) - width, 0)
     starts = [*range(0, last, stride), last] if last else [0]
     return [text[start : start + width] for start in starts]
@@ -71,7 +71,7 @@ def judge(texts: Sequence[str], classifier: Classifier, embedder: Embedder) -> l
 
 
 def _majority(found: Sequence[Sentiment], order: Sequence[str]) -> Sentiment:
-    """Without confidences of its windows a text is as sure as they are of one mind."""
+    """Without confidences of the windows, the confidence is the share of windows that agree."""
     counts = Counter(sentiment.value for sentiment in found)
     rank = {value: place for place, value in enumerate(order)}
     value = min(counts, key=lambda v: (-counts[v], rank.get(v, len(rank))))
@@ -86,13 +86,13 @@ def guarded(
     sentiments: Callable[[Sequence[str]], Sequence[Sentiment]],
     attempts: int,
 ) -> list[tuple[Attempt, Sentiment | None]]:
-    """For each place the text that surest has its sentiment; the surest of any sentiment when none has it.
+    """For each position the most confident text with the wanted sentiment, else the most confident of any.
 
     Args:
-        targets: the sentiment wanted at each place; "" for any, which the first usable text has.
-        write: ``write(places, attempt)`` gives a new text for each of these places.
-        sentiments: what texts sound like.
-        attempts: how often a place is written at most.
+        targets: the sentiment wanted at each position; "" for any, so that the first usable text is taken.
+        write: ``write(places, attempt)`` gives a new text for each of these positions.
+        sentiments: classifies texts.
+        attempts: the maximum number of attempts for one position.
     """
     best: list[tuple[Attempt, Sentiment | None]] = [(Attempt("", "not written"), None)] * len(targets)
     open_places = list(range(len(targets)))

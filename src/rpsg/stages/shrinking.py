@@ -1,11 +1,10 @@
-"""From noisy counts to distributions: as much of what was counted is kept as its noise lets be known.
+"""From noisy counts to distributions, by shrinkage that depends on the noise.
 
-Two estimates of a table are mixed. One is the closest table that counts can be: it follows the noisy counts,
-noise and all. The other is simpler and has less noise in it: the coarse level for a list of values, even
-counts for a list without one, independence for a table of two attributes. How much of each is taken is read
-off the noisy counts themselves, by Stein's unbiased estimate of the squared error (Stein, 1981): a table in
-which all differences are as large as noise alone makes them is given up for the simpler one. The noise is
-known, so nothing else is needed, and all of it is post-processing.
+Two estimates of a table are mixed. One is the noisy table projected onto possible counts, with most of its
+noise. The other is simpler and has less noise: the coarse level for a list of values, equal counts for a list
+without one, independence for a table of two attributes. The weights minimise Stein's unbiased estimate of the
+squared error (Stein, 1981) on the noisy counts: a table whose differences are no larger than the noise is
+replaced by the simpler one. The noise is known, so nothing else is needed, and all of it is post-processing.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ Codes = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class _Estimate:
-    """Counts, how many numbers were free when they were fitted, and which share of them stands for what could
-    not be told from noise: one for even counts, which tell nothing.
+    """Counts, their degrees of freedom, and the share of them that was not distinguishable from noise (one
+    for equal counts).
     """
 
     counts: Floats
@@ -41,15 +40,15 @@ def fitted(
     uniform_mix: float = 0.0,
     groups: Sequence[Codes | None] | None = None,
 ) -> Floats:
-    """The distribution behind noisy counts; same shape, not negative, sum one.
+    """The estimated distribution behind noisy counts; same shape, not negative, sum one.
 
     Args:
         noisy: counts with normal noise of standard deviation ``sigma`` in each cell.
-        total: how many were counted, at least one.
+        total: the sum of the true counts, at least one.
         sigma: see above.
-        uniform_mix: this share of what the noise explains is spread evenly over all cells. Noise may have
-            emptied a cell even where it explains nothing of the others, so it counts for ``sigma`` at least.
-        groups: for each axis the group of each position, or None for an axis without a coarse level.
+        uniform_mix: this share of the mass explained by noise is spread evenly over all cells. That mass is
+            at least ``sigma``, because noise may have emptied single cells.
+        groups: for each axis the group of each index, or None for an axis without a coarse level.
     """
     levels = groups or [None] * noisy.ndim
     found = _line(noisy, total, sigma, levels[0]) if noisy.ndim == 1 else _table(noisy, total, sigma, levels)
@@ -61,8 +60,7 @@ def fitted(
 def project(noisy: npt.NDArray[np.int64] | Floats, total: float) -> Floats:
     """The closest non-negative table with the given sum (Euclidean projection onto the simplex).
 
-    Noise that was added to empty cells is taken out again evenly, instead of being clipped at zero, which
-    would leave its positive half behind.
+    Clipping at zero instead would keep the positive half of the noise in empty cells.
     """
     flat = noisy.astype(np.float64).ravel()
     falling = np.sort(flat)[::-1]
@@ -73,7 +71,7 @@ def project(noisy: npt.NDArray[np.int64] | Floats, total: float) -> Floats:
 
 
 def _table(noisy: Floats, total: float, sigma: float, groups: Sequence[Codes | None]) -> _Estimate:
-    """Two or more attributes; the simpler estimate is the product of each one's own distribution."""
+    """For two or more attributes; the simpler estimate is the product of their distributions."""
     sides = []
     for axis, group in enumerate(groups):
         others = tuple(i for i in range(noisy.ndim) if i != axis)
@@ -88,7 +86,7 @@ def _table(noisy: Floats, total: float, sigma: float, groups: Sequence[Codes | N
 
 
 def _line(noisy: Floats, total: float, sigma: float, groups: Codes | None) -> _Estimate:
-    """One attribute; the simpler estimate is its coarse level, fitted in the same way, or even counts."""
+    """For one attribute; the simpler estimate is its coarse level, fitted alike, or equal counts."""
     even = np.full(len(noisy), total / len(noisy))
     if groups is None:
         return _mixed(noisy, _Estimate(even, 0.0, 1.0), total, sigma)
@@ -107,9 +105,9 @@ def _sums(groups: Codes, counts: Floats) -> Floats:
 def _mixed(noisy: Floats, simple: _Estimate, total: float, sigma: float) -> _Estimate:
     """The mixture of the projected counts and a simpler estimate with the least estimated squared error.
 
-    The error of w * projected + (1 - w) * simple is estimated by |noisy - mixture|^2 + 2 sigma^2 free(w) up
-    to a constant, with free(w) linear in w: the projection has one free number less than cells it left above
-    zero. The minimum is where the derivative is zero, within [0, 1].
+    The error of w * projected + (1 - w) * simple is estimated by |noisy - mixture|^2 + 2 sigma^2 df(w) up to
+    a constant, with df(w), the degrees of freedom, linear in w: the projection has one less than its positive
+    cells. The minimum is where the derivative is zero, clipped to [0, 1].
     """
     projected = project(noisy, total)
     apart = projected - simple.counts

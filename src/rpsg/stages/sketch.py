@@ -1,16 +1,15 @@
-"""Step 5, sketch: one noisy sum of feature vectors says what the private texts are like.
+"""Step 5, sketch: one noisy sum of feature vectors describes the private texts.
 
-Each text is a point in embedding space. Its features are its coordinates along the main axes of the drafts
-(the texts written so far) and the products of every two of them, so their mean over many texts holds where
-those texts lie and how they spread: the mean and the covariance. Beside them are the shares of common words
-(``word_roots.py``), because an embedding hardly says how a text is worded. Every person adds one such vector
-of length at most 1, and the sum is released once, with noise (a private mean embedding, as in Harder,
-Adamczewski and Park, 2021). Whatever is done with it afterwards reads no private data: a pool of any size,
-any number of rounds.
+The features of a text are the coordinates of its embedding along the principal axes of the drafts (the texts
+written so far) and the products of every two of them, so their mean over many texts gives the mean and the
+covariance. Further features are the shares of common words (``word_roots.py``), because an embedding says
+little about wording. Every person adds one such vector of length at most 1, and the sum is released once,
+with noise (a private mean embedding, as in Harder, Adamczewski and Park, 2021). Everything later is
+post-processing: a pool of any size, any number of rounds.
 
-Axes, centre and scale are fitted to the drafts alone, before the question is asked. They are whole numbers on
-a lattice, and so is every private embedding: the coordinates of a row are then exact, whichever rows lie
-beside it (``exact_similarity``), and everything after them is done entry by entry.
+Axes, centre and scale are fitted to the drafts alone, before the query. They are whole numbers on a lattice,
+and so is every private embedding: the coordinates of a row are then exact and independent of the other rows
+(``exact_similarity``), and everything after them is computed entry by entry.
 """
 
 from __future__ import annotations
@@ -40,28 +39,28 @@ Floats = npt.NDArray[np.float64]
 Vectors = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]
 
-#: The length of a person's vector, in steps: what the rule of the question calls w.
+#: The maximum length of a person's vector, in steps: w in the rule of the query.
 LENGTH = 128
-#: Main axes of the drafts that are looked at, and how many where each of several labels has a sum of its own.
+#: The number of principal axes, and that number where each of several labels has a separate sum.
 AXES, AXES_BY_LABEL = 128, 64
 FEW_LABELS = 4
-#: How much the products weigh beside the coordinates.
+#: The weight of the products relative to the coordinates.
 PRODUCTS = 2.0
-#: The share of drafts that are not longer than 1; what is longer is shortened.
+#: The share of drafts whose vector is not longer than 1; longer vectors are clipped.
 WHOLE = 0.95
-#: An axis along which the drafts spread less than this, in parts of the main one, is an error of rounding.
+#: Axes with a variance below this fraction of the first axis's are rounding errors.
 FLAT = 1e-9
-#: Steps of the means and of the scale. How a library adds up floats decides only what is finer than these.
+#: Means and scale are rounded to these steps, far above differences between libraries in floating-point sums.
 FINE_STEPS = 1 << 20
-#: What a text that fits no topic adds in the last entry, in parts of the length.
+#: The last entry of a text that fits no topic, as a fraction of the length.
 POOR_FIT = 0.25
-#: The part of the squared length that words may take, and what is left for the embedding.
+#: The fraction of the squared length for words; the rest is for the embedding.
 OF_WORDS = 0.3
 OF_EMBEDDING = 1 - OF_WORDS - POOR_FIT**2
 
 
 def axes_wanted(labels: int) -> int:
-    """How many axes are used when texts carry one of ``labels`` labels (0: none)."""
+    """The number of axes when texts have one of ``labels`` labels (0: no labels)."""
     if labels <= FEW_LABELS:
         return AXES
     room = MOST_ENTRIES // labels - words_wanted(labels)
@@ -69,18 +68,17 @@ def axes_wanted(labels: int) -> int:
 
 
 def words_wanted(labels: int) -> int:
-    """How many words are looked at: with thousands of labels fewer, because each label has its own sum."""
+    """The number of words: fewer with thousands of labels, because each label has a separate sum."""
     return min(WORDS, MOST_ENTRIES // (4 * max(labels, 1)))
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What a vector holds: public, and the same on neighbouring data.
+    """The feature map: public, and the same on neighbouring data sets.
 
     ``centre`` (dim,) and ``axes`` (dim, d) are whole numbers on the lattice. ``base`` is the mean of the
-    drafts' own coordinates and products and ``word_base`` that of their words' roots; both are taken off,
-    because what all share says nothing. ``scale`` and ``word_scale`` make most of what is left as long as it
-    may be.
+    drafts' coordinates and products and ``word_base`` that of their word roots; both are subtracted.
+    ``scale`` and ``word_scale`` then bring most vectors close to the maximum length.
     """
 
     centre: Floats
@@ -95,11 +93,11 @@ class Features:
     def fit(
         cls, drafts: Vectors, texts: Sequence[str], most_axes: int = AXES, most_words: int = WORDS
     ) -> Features:
-        """The features for ``drafts``, unit rows (m, dim): along their main axes, and of their words."""
+        """The features fitted to ``drafts``, unit rows (m, dim), and to their words."""
         exact = on_lattice(drafts).astype(np.float64)
         centre = np.rint(exact.mean(axis=0))
         off = exact - centre
-        # A sum of whole numbers is exact, so the axes do not depend on the order in which a library adds.
+        # Sums of whole numbers are exact, so the axes do not depend on the order of summation.
         values, vectors = np.linalg.eigh(off.T @ off)
         count = max(1, min(most_axes, len(drafts) - 1, int((values > FLAT * values[-1]).sum())))
         main = vectors[:, ::-1][:, :count]
@@ -114,7 +112,7 @@ class Features:
 
         z = plain.coordinates(drafts)
         mean, products = z.mean(axis=0), z.T @ z / len(z)
-        # The distance of a draft's features from their mean, without writing its products down.
+        # The distance of a draft's features from their mean, without computing its products.
         squares = (z**2).sum(axis=1)
         square = squares + (PRODUCTS * squares) ** 2 + mean @ mean + PRODUCTS**2 * (products**2).sum()
         square -= 2 * (z @ mean + PRODUCTS**2 * np.einsum("ij,ij->i", z @ products, z))
@@ -123,33 +121,33 @@ class Features:
 
     @property
     def count(self) -> int:
-        """How many axes there are."""
+        """The number of axes."""
         return int(self.axes.shape[1])
 
     @property
     def dim(self) -> int:
-        """How many entries a vector has: coordinates, products of two, words, and one for a poor fit."""
+        """The number of entries of a vector: coordinates, products of two, words, and one for a poor fit."""
         return len(self.base) + len(self.words) + 1
 
     def coordinates(self, vectors: Vectors) -> Floats:
-        """Where each of ``vectors`` lies along the axes, shape (rows, axes); exact but for one division."""
+        """The coordinates of ``vectors`` along the axes, shape (rows, axes); exact but for one division."""
         z: Floats = (on_lattice(vectors).astype(np.float64) - self.centre) @ self.axes / SQUARE
         return z
 
     @property
     def _pairs(self) -> tuple[Numbers, Numbers, Floats]:
-        """The two axes of each product, and its weight: one of two different axes counts twice."""
+        """The two axes of each product, and its weight: products of two different axes count twice."""
         one, two = np.triu_indices(self.count)
         return one, two, np.where(one == two, PRODUCTS, PRODUCTS * math.sqrt(2))
 
     def packed(self, products: Floats) -> Floats:
-        """A symmetric matrix of products (axes, axes) as the entries that ``raw`` has for it."""
+        """A symmetric matrix of products (axes, axes) as the entries of ``raw``."""
         one, two, weight = self._pairs
         told: Floats = products[one, two] * weight
         return told
 
     def unpacked(self, entries: Floats) -> Floats:
-        """The symmetric matrix that ``packed`` made these entries of."""
+        """The symmetric matrix of these entries; the inverse of ``packed``."""
         one, two, weight = self._pairs
         products = np.zeros((self.count, self.count))
         products[one, two] = products[two, one] = entries / weight
@@ -163,7 +161,7 @@ class Features:
     def of(self, vectors: Vectors, texts: Sequence[str], poor: Vectors) -> Floats:
         """Feature vectors, shape (rows, dim). ``poor`` (rows,) is 1 for a text that fits no topic, else 0.
 
-        A row without a direction, a text that could not be embedded, is zero.
+        A text that could not be embedded has a zero vector.
         """
         placed = (self.raw(self.coordinates(vectors)) - self.base) * self.scale
         worded = (word_roots(texts, self.words) - self.word_base) * self.word_scale
@@ -174,7 +172,7 @@ class Features:
 
 
 def _scale(squares: Floats, part: float) -> float:
-    """What makes most of these squared lengths at most ``part``."""
+    """The factor that brings the share ``WHOLE`` of these squared lengths to at most ``part``."""
     longest = float(np.quantile(np.sqrt(np.maximum(squares, 0.0)), WHOLE, method="higher"))
     return round(math.sqrt(part) / longest * FINE_STEPS) / FINE_STEPS if longest > 0 else 1.0
 
@@ -193,10 +191,10 @@ def sketch_vectors(
     labels: Private[Numbers] | None = None,
     label_count: int = 0,
 ) -> Private[BoundedVectors]:
-    """Each row's vector in steps, for a question under the rule ``S6_bounded_vector`` with w = ``LENGTH``.
+    """Each row's vector in steps, for a query under the rule ``S6_bounded_vector`` with w = ``LENGTH``.
 
-    The rows of a person share one length: each is divided by their number. With labels a row writes into the
-    entries of its own label, and one without a label (-1) into none.
+    Each row is divided by the number of its person's rows. With labels a row fills the entries of its label;
+    one without a label (-1) is zero.
     """
 
     def vectors(of_rows: _Rows, label: Numbers | None) -> BoundedVectors:
@@ -228,11 +226,11 @@ def _in_blocks(steps: Numbers, label: Numbers, count: int) -> Numbers:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What the mean of chosen texts should be: from a noisy sum, with the noise shrunk away.
+    """The target for the mean of chosen texts: a noisy mean after shrinkage.
 
     ``mean`` (d,) and ``products`` (d, d) are means of coordinates and of their products, in the units of
-    ``Features.raw`` (unweighted products), ``words`` (words,) that of the words' roots. ``trust`` holds how
-    much of coordinates, products and words was kept, 0 (noise alone) to 1.
+    ``Features.raw`` (unweighted products), ``words`` (words,) that of the words' roots. ``trust`` has the
+    shrinkage factors of coordinates, products and words, from 0 (only noise) to 1.
     """
 
     mean: Floats
@@ -242,11 +240,10 @@ class Target:
 
 
 def target_of(noisy: Numbers, features: Features, people: float, sigma: float) -> Target:
-    """The target that a noisy sum of ``people`` vectors says; ``sigma`` is the noise of an entry, in steps.
+    """The target from a noisy sum of ``people`` vectors; ``sigma`` is the noise of an entry, in steps.
 
-    The noisy mean is drawn toward the drafts' own mean by as much as noise explains of its distance from it
-    (James and Stein's positive-part estimator), coordinates, products and words apart: there are far more
-    products, so noise takes more of them.
+    The noisy mean is shrunk toward the drafts' mean by the James-Stein positive-part estimator, separately
+    for coordinates, products and words: there are far more products, so more of them is noise.
     """
     d, ends = features.count, len(features.base)
     told = noisy.astype(np.float64) / (LENGTH * max(people, 1.0))

@@ -1,8 +1,8 @@
-"""The surrogate: a small language model of the synthetic variants, under which texts are scored.
+"""The surrogate: a small language model trained on the synthetic variants, to score texts.
 
-The paper fine-tunes BERT-small as a causal model (``rpsg.models.surrogate``). Where that cannot be had an
-n-gram model of words stands in, under its own name: it tells rare turns of phrase from common ones, and
-knows nothing of grammar. Either is trained on variants alone, never on private text.
+The paper fine-tunes BERT-small as a causal model (``rpsg.models.transformers.surrogate``). Where that is not
+available, a word n-gram model replaces it, under a different name: it distinguishes rare phrases from common
+ones but knows no grammar. Both are trained on variants alone, never on private text.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ END = "</text>"
 
 
 class Surrogate(Protocol):
-    """A recipe for a scorer."""
+    """Trains a scorer."""
 
     @property
     def name(self) -> str: ...
@@ -41,20 +41,20 @@ class Surrogate(Protocol):
 
 
 class NgramRecipe:
-    """The recipe of the stand-in."""
+    """Trains the n-gram model."""
 
     name = "word-trigrams/1"
     endpoint: Endpoint = "local_model"
 
     def train(self, texts: Sequence[str], seed: int) -> Scorer:
-        del seed  # nothing is drawn
+        del seed  # training is deterministic
         return NgramScorer(texts)
 
 
 class NgramScorer:
     """Word trigrams with interpolated absolute discounting (Ney, Essen, Kneser 1994), discount 0.75.
 
-    Below the single words lies the uniform law over all words that were seen and one for all that were not.
+    Unigrams back off to the uniform distribution over all seen words and one unknown word.
     """
 
     endpoint: Endpoint = "local_model"
@@ -103,6 +103,6 @@ class NgramScorer:
 
 
 def mean_nll(scorer: Scorer, texts: Sequence[str]) -> npt.NDArray[np.float64]:
-    """Each text's own mean NLL per token (nats), shape (len(texts),); NaN for a text without tokens."""
+    """Each text's mean NLL per token (nats), shape (len(texts),); NaN for a text without tokens."""
     found = [-float(np.mean(tokens)) if tokens else math.nan for tokens in scorer.score(texts)]
     return np.array(found, np.float64)

@@ -1,16 +1,15 @@
-"""Step 7, votes: every private record votes for its nearest candidates, noisy counts come out, the best stay.
+"""Step 7, votes: every private record votes for its nearest candidates; noisy counts select the best.
 
-The candidate list is the same on neighbouring data (it came from DP outputs and the public seed), so one
-person changes at most c rows of votes: the histogram's sensitivity is c*sqrt(k'), whatever the distance.
+The candidate list is the same on neighbouring data sets (it depends on DP outputs and the public seed), so
+one person changes at most c rows of votes: the histogram's L2 sensitivity is c*sqrt(k'), for any distance.
 
-Nearest is measured with a correction for hubs. In high dimension a few candidates in the middle are the
-nearest of very many records; selecting by plain votes keeps those few, and the spread of the corpus is
-lost. Taking a share of each candidate's own mean similarity to its neighbours off the score (the idea of
-cross-domain similarity local scaling, Conneau et al. 2018) gives the votes back to the edges. The
-correction reads only the candidates, so it costs no privacy.
+Scores are corrected for hubs. In high dimension a few central candidates are nearest to very many records;
+selecting by plain votes keeps those few and loses the spread of the corpus. So a share of each candidate's
+mean similarity to its neighbours is subtracted (the idea of cross-domain similarity local scaling, Conneau et
+al. 2018). The correction reads only the candidates, so it costs no privacy.
 
 All comparisons are exact, on a lattice (``exact_similarity``): a record's vote depends on that record alone.
-Which candidates stay is post-processing of the noisy votes.
+The selection is post-processing of the noisy votes.
 """
 
 from __future__ import annotations
@@ -32,13 +31,13 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float32]
 CHUNK = 2_048
-SCORES = 1 << 24  # similarities held at a time: 64 MiB at most
+SCORES = 1 << 24  # similarities in memory at a time: 64 MiB at most
 NEIGHBOURS = 10
 VOTE_FLOOR = 0
 
 
 def block_rows(candidates: int) -> int:
-    """How many rows are compared with ``candidates`` candidates at a time: a power of two, 256 to 2,048."""
+    """The number of rows in a block for ``candidates`` candidates: a power of two, 256 to 2,048."""
     fitting = max(SCORES // max(candidates, 1), 256)
     return 1 << (min(fitting, CHUNK).bit_length() - 1)
 
@@ -60,7 +59,7 @@ def hubness(candidates: Floats, neighbours: int = NEIGHBOURS) -> Floats:
     return out
 
 
-def vote_ballots(
+def vote_row_cells(
     embeddings: Private[Floats],
     units: Private[npt.NDArray[np.int64]],
     candidates: Floats,
@@ -72,12 +71,12 @@ def vote_ballots(
 ) -> Private[RowCells]:
     """Each row's nearest candidates, ``votes`` different ones; an empty text votes for none.
 
-    With labels a record votes among the candidates that carry its own label: one joint histogram, in
-    which a record still has its one row of votes.
+    With labels a record votes among the candidates with its label. It is one joint histogram, so a record
+    still has one row of votes.
     """
     handicap = (hub_correction * hubness(candidates)).astype(np.float32)
 
-    def ballots(vectors: Floats, unit: npt.NDArray[np.int64]) -> RowCells:
+    def row_cells(vectors: Floats, unit: npt.NDArray[np.int64]) -> RowCells:
         return RowCells(units=unit, cells=nearest_candidates(vectors, candidates, handicap, votes))
 
     def within_label(own: npt.NDArray[np.int64], all_votes: tuple[Floats, npt.NDArray[np.int64]]) -> RowCells:
@@ -90,7 +89,7 @@ def vote_ballots(
         return RowCells(units=unit, cells=cells)
 
     if labels is None or candidate_labels is None:
-        return embeddings.zip(units, ballots)
+        return embeddings.zip(units, row_cells)
     return labels.zip(embeddings.zip(units, lambda vectors, unit: (vectors, unit)), within_label)
 
 
@@ -104,9 +103,9 @@ def nearest_candidates(
 ) -> npt.NDArray[np.int64]:
     """Indices of the ``votes`` best candidates by cosine less handicap, shape (rows, votes), best first.
 
-    Of equals the lowest index comes first. Columns beyond the number of candidates, and rows without a
-    direction, hold -1. With ``rows`` only those rows of ``vectors`` vote. Beside the answer it holds one
-    block of rows and its scores, also when ``vectors`` is a file.
+    Ties go to the lowest index. Columns beyond the number of candidates, and zero rows, are -1. With ``rows``
+    only those rows of ``vectors`` vote. Only one block of rows and its scores is in memory at a time, also
+    when ``vectors`` is memory-mapped.
     """
     number = len(vectors) if rows is None else len(rows)
     out = np.full((number, votes), -1, np.int64)
@@ -128,9 +127,9 @@ def nearest_candidates(
 
 
 def _take_best(scores: Floats, out: npt.NDArray[np.int64]) -> None:
-    """Write the places of the highest scores into the columns of ``out``; ``scores`` are used up.
+    """Write the indices of the highest scores into the columns of ``out``; overwrites ``scores``.
 
-    One pass for each place is several times faster than a partition of the whole row.
+    One ``argmax`` for each column is several times faster than a partition of the whole row.
     """
     every = np.arange(len(scores))
     for place in range(min(out.shape[1], scores.shape[1])):
@@ -139,12 +138,11 @@ def _take_best(scores: Floats, out: npt.NDArray[np.int64]) -> None:
 
 
 def select(pool: Pool, voted: Sequence[Candidate], size: int, label: str | None = None) -> Pool:
-    """The pool with only the ``size`` best of the candidates that stood in the vote.
+    """The pool with only the ``size`` best of the candidates in the vote.
 
-    Each candidate carries its noisy count as the score ``votes``. Below the floor nothing speaks for a
-    text; where all are below it, which takes very few people, the best of them stay. With a label the places
-    are shared out by the labels' noisy mass, so that the release keeps the private label shares. Ties go to
-    the lower id.
+    Each candidate has its noisy count as the score ``votes``. Candidates at or below the vote floor are
+    dropped, unless all are (with very few people). With a label each label gets a number of texts in
+    proportion to its noisy votes, so that the release keeps the private label shares. Ties: the lower id.
     """
     supported = [c for c in voted if c.scores["votes"] > VOTE_FLOOR] or list(voted)
     winners: set[int] = set()
@@ -160,7 +158,7 @@ def select(pool: Pool, voted: Sequence[Candidate], size: int, label: str | None 
 def _places(
     candidates: Sequence[Candidate], size: int, label: str | None
 ) -> list[tuple[list[Candidate], int]]:
-    """Groups of candidates and how many places each has."""
+    """Groups of candidates, each with the number to select."""
     if label is None:
         return [(list(candidates), size)]
     groups: dict[str, list[Candidate]] = {}
@@ -172,7 +170,7 @@ def _places(
 
 
 def shares(mass: npt.NDArray[np.float64], size: int) -> npt.NDArray[np.int64]:
-    """Whole numbers that add up to ``size`` and follow ``mass`` by largest remainders."""
+    """``size`` divided in proportion to ``mass`` into whole numbers, by largest remainders."""
     if not len(mass):
         return np.zeros(0, np.int64)
     exact = size * (mass / mass.sum() if mass.sum() > 0 else np.full(len(mass), 1 / len(mass)))

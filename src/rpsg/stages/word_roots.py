@@ -1,8 +1,8 @@
-"""Which common words a text uses, as numbers: the square roots of their shares.
+"""Word features of a text: the square roots of the shares of common words.
 
-The squares of a text's numbers are shares of its words, so their sum is at most 1 and the vector is never
-longer than 1, however long the text is. The words are those that the most drafts use: public, and found anew
-for each run, so any language with blanks between words will do.
+The squares are shares of its words, so the vector is never longer than 1, however long the text is. The words
+are those that most drafts use: public, and found for each run, so any language with spaces between words
+works.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: How many words are looked at. The commonest 256 make up three quarters of what English texts say.
+#: The commonest 256 words make up three quarters of English text.
 WORDS = 256
-#: A word that fewer drafts use is chance.
+#: Words in fewer drafts are ignored.
 LEAST_DRAFTS = 3
 WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 
 
 def words_in(text: str) -> list[str]:
-    """The words of a text in small letters, without numbers and marks."""
+    """The words of a text in lower case, without numbers and punctuation."""
     return WORD.findall(text.lower())
 
 
 def common_words(drafts: Sequence[str], most: int = WORDS) -> tuple[str, ...]:
-    """The words that the most drafts use, commonest first; of equally common ones by the alphabet."""
+    """The words in the most drafts, commonest first; ties in alphabetical order."""
     used = Counter(word for text in drafts for word in set(words_in(text)))
     known = [word for word, count in used.items() if count >= LEAST_DRAFTS]
     return tuple(sorted(known, key=lambda word: (-used[word], word))[:most])
 
 
 def word_roots(texts: Sequence[str], words: Sequence[str]) -> npt.NDArray[np.float64]:
-    """The root of each word's share of a text, shape (texts, words); each row from its text alone."""
+    """The square root of each word's share of a text, shape (texts, words); each row from its text alone."""
     place = {word: i for i, word in enumerate(words)}
     roots = np.zeros((len(texts), len(words)))
     for row, text in zip(roots, texts, strict=True):

@@ -1,4 +1,4 @@
-"""Two writers over the call store: one that asks only for what is missing, one that only replays."""
+"""Two writers over stored replies: one that sends only new requests, and one that only replays."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import math
 import time
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from rpsg.errors import MissingExtraError, ModelError, VerificationError
@@ -19,7 +18,7 @@ from rpsg.storage.export import whole
 from rpsg.storage.limits import most_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from rpsg.storage.limits import Meter
@@ -28,23 +27,23 @@ _FIELDS = {"key": str, "text": str, "finish": str, "prompt_tokens": int, "comple
 
 
 class CachedWriter:
-    """The given writer, asked once for each request: what it says is stored as it lands.
+    """A writer with a cache: each request is sent once, and each reply stored when it arrives.
 
     A process that is killed loses at most the replies in flight. Equal requests in one batch are sent
-    once. Failures are handed on and not stored, so the next run asks again.
+    once. Failures are returned and not stored, so that the next run sends them again.
 
-    A store with a secret key makes this the writer of requests that hold private text. ``asked`` are the
-    keys of all requests so far.
+    Requests that hold private text need a store with a secret key. ``asked`` are the keys of all requests
+    so far.
 
     Args:
-        writer: who is asked for what is not in the store.
-        store: where replies are kept.
+        writer: receives the requests whose replies are not in the store.
+        store: the cache.
         meter: limits the requests; a batch that does not fit is sent in parts, each as large as is sure to
-            fit. LimitError when nothing more fits; what landed is kept.
-        stage: returns the name of the stage that asks, for the bill.
-        sending: called before a batch is sent, with the stage and the number of requests (None when the
+            fit. LimitError if nothing more fits; replies that arrived are kept.
+        stage: returns the name of the current stage, for the bill.
+        sending: called before a batch is sent, with the stage and the number of requests (None if the
             store is private).
-        at_once: the most requests that a writer on another machine has in flight, where it does not say so
+        at_once: the most requests that a writer on another machine has in flight, if it does not say so
             itself: that many replies may be lost, and charged, when this process dies. Default: all.
         clock: seconds, for the cap on time.
     """
@@ -82,14 +81,18 @@ class CachedWriter:
         for index, request in enumerate(requests):
             places.setdefault(self._store.key_of(self.name, request), []).append(index)
         self.asked |= places.keys()
+
+        def told(key: str, reply: Reply) -> None:
+            _tell(on_reply, places[key], reply)
+
         replies = self._store.get_many(list(places))
         for key, reply in replies.items():
-            _tell(on_reply, places[key], reply)
+            told(key, reply)
         missing = [key for key in places if key not in replies]
         while missing:
             asked = [requests[places[key][0]] for key in missing]
             some = len(asked) if self._meter is None else self._meter.admit(asked)
-            told = partial(_tell_places, on_reply, places)
+
             replies |= self._ask(missing[:some], asked[:some], told)
             missing = missing[some:]
         by_index = {index: replies[key] for key, indices in places.items() for index in indices}
@@ -98,7 +101,7 @@ class CachedWriter:
     def _ask(
         self, keys: Sequence[str], requests: Sequence[Request], told: Callable[[str, Reply], None]
     ) -> dict[str, Reply]:
-        """The replies by key, each kept as it lands."""
+        """The replies by key, each stored when it arrives."""
         landed: dict[str, Reply] = {}
         most = [(worst.prompt, worst.completion) for worst in map(most_of, requests)]
         batch = self._begin(requests, most)
@@ -107,8 +110,9 @@ class CachedWriter:
 
         def keep(index: int, reply: Reply) -> None:
             key, after = keys[index], self._clock() - began
-            landed[key] = replace(reply, text=whole(reply.text))  # told exactly as it is stored
-            owed = most[index] if self._may_charge(reply) else (0, 0)
+            landed[key] = replace(reply, text=whole(reply.text))  # exactly as it is stored
+            is_free = reply.finish == "error" and is_here(self._writer)  # a failure of this machine
+            owed = (0, 0) if is_free else most[index]
             self._store.land(batch, key, requests[index], landed[key], most=owed, seconds=after)
             told(key, landed[key])
             if self._meter is not None and after >= deadline and len(landed) < len(keys):
@@ -117,17 +121,17 @@ class CachedWriter:
         try:
             replies = self._writer.write(requests, keep)
         except (ModelError, MissingExtraError):
-            if not landed:  # the writer says that none can succeed: nothing is on the way
+            if not landed:  # no request can succeed: nothing is in flight
                 self._store.end(batch)
             raise
         for index, (key, reply) in enumerate(zip(keys, replies, strict=True)):
-            if key not in landed:  # a writer may tell of a reply only at the end
+            if key not in landed:  # a writer may call back only at the end
                 keep(index, reply)
         self._store.end(batch)
         return landed
 
     def _begin(self, requests: Sequence[Request], most: Sequence[tuple[int, int]]) -> int:
-        """Note what is about to be sent, in the store and to whoever keeps the journal."""
+        """Record what is about to be sent, in the store and by the callback ``sending``."""
         stage = self._stage()
         batch = Batch(
             stage,
@@ -143,24 +147,14 @@ class CachedWriter:
         return number
 
     def _at_once(self, otherwise: int) -> int:
-        """The most requests that may be charged without a record of them here, if this process dies now.
+        """The most requests that may be charged without being stored, if this process dies now.
 
-        Each slot of the writer has one in flight, and may just have handed over another.
+        Each slot of the writer has one in flight, and may just have returned another.
         """
         if is_here(self._writer):
             return 0
         told = getattr(self._writer, "at_once", self._most_at_once)
         return 2 * told if isinstance(told, int) else otherwise
-
-    def _may_charge(self, reply: Reply) -> bool:
-        """Whether a reply that does not say what it took may be charged: not a failure of this machine."""
-        return reply.finish != "error" or not is_here(self._writer)
-
-
-def _tell_places(
-    on_reply: OnReply | None, places: Mapping[str, Sequence[int]], key: str, reply: Reply
-) -> None:
-    _tell(on_reply, places[key], reply)
 
 
 def _tell(on_reply: OnReply | None, indices: Sequence[int], reply: Reply) -> None:
@@ -180,7 +174,7 @@ class ReplayWriter:
         self._replies = dict(read_replies(path))
 
     def __len__(self) -> int:
-        """How many replies there are."""
+        """The number of replies."""
         return len(self._replies)
 
     def some(self, keys: Collection[str]) -> Iterator[tuple[str, Reply]]:
@@ -216,7 +210,7 @@ def read_replies(path: Path) -> Iterator[tuple[str, Reply]]:
     """The (key, reply) pairs of a file that ``CallStore.export_jsonl`` wrote.
 
     Raises:
-        VerificationError: the file cannot be read, or a line is not as it was written (says which).
+        VerificationError: the file cannot be read, or a line (which is named) is not as it was written.
     """
     previous = ""
     for number, line in enumerate(_lines(path), start=1):

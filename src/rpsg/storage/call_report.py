@@ -1,4 +1,4 @@
-"""What was asked of a run's writers, read from its call stores: for people, without private text."""
+"""The requests to a run's writers, read from its call stores for display, without private text."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """How many requests ended in one way, and their tokens."""
+    """The number of requests that ended in one way, and their tokens."""
 
     requests: int
     prompt_tokens: int
@@ -56,7 +56,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class CallReport:
-    """The calls of one store: every public one, or of a private store nothing but totals by finish."""
+    """The calls of one store: all of a public store, or only totals by finish of a private one."""
 
     used: Used
     finishes: Mapping[str, Finished]
@@ -66,10 +66,10 @@ class CallReport:
 
 
 def read_public_calls(run: Path) -> CallReport:
-    """The calls of the run in the folder ``run``, in the order in which they came back.
+    """The calls of the run in the folder ``run``, in the order in which replies arrived.
 
     Raises:
-        RunError: nothing was asked of a writer there, or the store is damaged or of another version.
+        RunError: no request was sent there, or the store is damaged or of another version.
     """
     path = run / EVIDENCE / CALLS
     if not path.is_file() and (run / PRIVATE / CALLS).is_file():
@@ -96,10 +96,10 @@ def read_private_calls(run: Path) -> CallReport | None:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that cannot write, so a run at work is not disturbed.
+    """A read-only connection, which does not disturb a running process.
 
-    The folder may be a stranger's. A database can hold views and triggers in place of tables, which compute
-    whatever they like while they are read; only one that holds our tables and nothing else is read.
+    The folder may be untrusted. A database can hold views and triggers in place of tables, which run code of
+    their author while they are read; only one that holds exactly our tables is read.
     """
     if path.is_symlink():
         raise RunError(
@@ -114,7 +114,7 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
     except sqlite3.Error as error:
         raise RunError(
             f"{path.name} cannot be read ({error.sqlite_errorname}).",
-            hint="If an earlier version of RPSG wrote it, go on with the run: that brings it up to date.",
+            hint="If an earlier version of RPSG wrote it, resume the run: that brings it up to date.",
         ) from error
 
 

@@ -1,8 +1,8 @@
-"""The call store: every text a writer gave, by what was asked, so that nothing is generated twice.
+"""The call store: every reply of a writer by its request, so that nothing is generated twice.
 
-One commit a reply. In SQLite's write-ahead mode with synchronous=NORMAL a killed process loses nothing
-committed; a power cut may lose the last commits and never damages the file. What is lost is only asked
-for again: replies are drawn after the noise, so asking twice costs time and no privacy.
+Each reply is one commit. In SQLite's write-ahead mode with synchronous=NORMAL a killed process loses nothing
+committed; a power cut may lose the last commits but never damages the file. Lost replies are requested again,
+which costs time and no privacy, since the noise is already drawn.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ class CallStore:
         self._path = path
         self._key, self._seal = key, seal
         self._lock = threading.Lock()
-        self._day = "" if self.is_private else _today()
+        # Taken before private records are read: the date of a call could reveal how long they took.
+        self._day = "" if self.is_private else datetime.now(UTC).date().isoformat()
         ensure_private(path)  # SQLite would make the file with the umask's mode and would follow a link
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
@@ -136,7 +137,7 @@ class CallStore:
         )
 
     def get_many(self, keys: Sequence[str]) -> dict[str, Reply]:
-        """The replies that are there, by key."""
+        """The stored replies, by key."""
         found: dict[str, Reply] = {}
         for start in range(0, len(keys), _KEYS_A_QUERY):
             some = keys[start : start + _KEYS_A_QUERY]
@@ -147,7 +148,7 @@ class CallStore:
         return found
 
     def put(self, key: str, reply: Reply) -> None:
-        """Keep a reply for good: the first one for a key stays. A failure is not kept: it is asked again."""
+        """Store a reply; the first one for a key stays. A failure is not stored, so it is requested again."""
         if reply.finish == "error":
             return
         with self._database() as connection:
@@ -156,7 +157,7 @@ class CallStore:
             )
 
     def _kept(self, key: str, reply: Reply) -> str:
-        """The text as it lies in the file."""
+        """The text as it is stored."""
         text = whole(reply.text)
         return text if self._seal is None else self._seal.close(key, text)
 
@@ -172,7 +173,7 @@ class CallStore:
             ) from None
 
     def begin(self, batch: Batch) -> int:
-        """Note a batch before the first of it is sent; gives its number."""
+        """Record a batch before its first request is sent; gives its number."""
         with self._database() as connection:
             cursor = connection.execute(
                 BEGIN,
@@ -193,10 +194,10 @@ class CallStore:
         most: tuple[int, int] = (0, 0),
         seconds: float = 0.0,
     ) -> None:
-        """Note that a request of a batch came back, ``seconds`` after its beginning, and keep the reply.
+        """Record that a request of a batch returned ``seconds`` after its beginning, and store the reply.
 
-        One transaction: there is no reply without its line in the bill. ``most`` are the tokens of prompt
-        and completion that are charged if the reply does not say.
+        One transaction, so that no reply is missing from the bill. ``most`` are the prompt and completion
+        tokens that are charged if the reply does not say.
         """
         shown = ("", "", "") if self.is_private else _shown(request, reply, self._day)
         counts = (reply.prompt_tokens, reply.completion_tokens)
@@ -210,7 +211,7 @@ class CallStore:
                 connection.execute(PUT, (key, self._kept(key, reply), reply.finish, *counts))
 
     def end(self, batch: int) -> None:
-        """Note that nothing of a batch is on the way any more."""
+        """Record that no request of a batch is in flight any more."""
         with self._database() as connection:
             connection.execute("UPDATE batches SET ended = 1 WHERE number = ?", (batch,))
 
@@ -220,22 +221,22 @@ class CallStore:
             return used_of(connection)
 
     def sent(self) -> dict[tuple[str, str], int]:
-        """How many requests came back from each host and model, failures among them."""
+        """The number of requests that returned from each host and model, failures included."""
         with self._database() as connection:
             rows = connection.execute(SENT).fetchall()
         return {(host, model): number for host, model, number in rows}
 
     def keep_only(self, asked: Collection[str]) -> None:
-        """Forget the replies whose keys are not in ``asked``: those of a plan that was changed since.
+        """Delete the replies whose keys are not in ``asked``, left by an earlier version of the plan.
 
-        What they took stays in the bill.
+        Their usage stays in the bill.
         """
         with self._database() as connection:
             keys = {row[0] for row in connection.execute("SELECT key FROM replies")}
         self.forget(keys - set(asked))
 
     def forget(self, keys: Collection[str]) -> None:
-        """Forget the replies with these keys: they are asked for again. The bill keeps what they took."""
+        """Delete the replies with these keys, to request them again. Their usage stays in the bill."""
         with self._database() as connection, _transaction(connection):
             connection.executemany("DELETE FROM replies WHERE key = ?", [(key,) for key in sorted(keys)])
 
@@ -281,7 +282,7 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if connection.in_transaction:  # a full disk has rolled back by itself
+        if connection.in_transaction:  # a full disk rolls back by itself
             connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
@@ -291,11 +292,3 @@ def _shown(request: Request, reply: Reply, day: str) -> tuple[str, str, str]:
     """Reason, day and last message of a public call, as ``rpsg calls`` shows them."""
     asked = request.messages[-1].content if request.messages else ""
     return whole(reply.error)[:_LONGEST_REASON], day, whole(asked)
-
-
-def _today() -> str:
-    """The day, taken when a store is opened: before private records are read.
-
-    The time of a call itself would tell how long they took, if only by the midnight that went by.
-    """
-    return datetime.now(UTC).date().isoformat()

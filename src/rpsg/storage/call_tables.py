@@ -1,4 +1,4 @@
-"""The tables of a call store, in SQL, and what is read from them as plain records."""
+"""The SQL tables of a call store, and the records read from them."""
 
 from __future__ import annotations
 
@@ -89,11 +89,11 @@ SENT = "SELECT host, model, sum(landed) FROM batches GROUP BY host, model"
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What a run has used. Tokens as the writer counted them, and seconds of writing.
+    """What a run has used: tokens as counted by the writer, and seconds of writing.
 
-    ``lost`` requests were on the way when a process died: their replies never came, and may have been
-    charged. ``unsure_prompt`` and ``unsure_completion`` are the most tokens that these took, and those whose
-    replies did not say. ``stretch`` is the largest ratio of tokens taken to the most that was expected.
+    ``lost`` requests were in flight when a process died: their replies never arrived, but may have been
+    charged. ``unsure_prompt`` and ``unsure_completion`` bound the tokens of these requests, and of those
+    whose replies did not say. ``stretch`` is the largest ratio of actual tokens to their expected maximum.
     """
 
     requests: int = 0
@@ -120,9 +120,9 @@ class Used:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What is handed to a writer at once. ``most_prompt`` and ``most_completion`` are of one request.
+    """The requests of one call to a writer; ``most_prompt`` and ``most_completion`` bound the tokens of each.
 
-    ``at_once`` is how many of the requests can be on the way, and charged for, when a process dies.
+    ``at_once`` is how many of the requests can be in flight, and charged, when a process dies.
     """
 
     stage: str
@@ -135,7 +135,7 @@ class Batch:
 
 
 def used_of(connection: sqlite3.Connection) -> Used:
-    """What the batches in an open store have used."""
+    """The usage of all batches in an open store."""
     requests, prompt, completion, *unsure, stretch = connection.execute(USED).fetchone()
     seconds, lost, *gone = connection.execute(LOST).fetchone()
     return Used(

@@ -1,7 +1,7 @@
-"""What each stage made of private text, kept in the vault so that a resumed run does not make it again.
+"""Results of stages on private text, kept in the vault so that a resumed run does not compute them again.
 
-A stage is kept once, with how many texts went in and came out, why the others did not, and how long it took.
-Nothing of it is ever released.
+A stage is kept with its numbers of texts in and out, the reasons for dropped ones, and its duration. None of
+it is ever released.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class StageLine:
 
 
 class StageCheckpoints:
-    """The finished stages of a run, in its vault, in the order in which they were asked for."""
+    """The finished stages of a run, in its vault, in the order in which they ran."""
 
     def __init__(self, vault: Vault, clock: Callable[[], float] = time.monotonic) -> None:
         self._vault = vault
@@ -53,10 +53,10 @@ class StageCheckpoints:
         self.lines: list[StageLine] = []
 
     def stage(self, name: str, make: Callable[[], StageResult]) -> Any:
-        """The value of the stage called ``name``: as it was kept, or made now and kept.
+        """The value of the stage called ``name``: the stored one, or computed and stored now.
 
         Raises:
-            RunError: what was kept cannot be read.
+            RunError: the stored one cannot be read.
         """
         file = f"{STAGES}/{len(self.lines):02d}-{name.replace(' ', '-')}.json"
         if self._vault.exists(file):
@@ -68,7 +68,7 @@ class StageCheckpoints:
         content = canonical_json({"facts": facts, "value": made.value})
         self._vault.write(file, content)
         self.lines.append(line)
-        # As it is read back, so that a resumed run works with the very same value.
+        # Read back, so that a resumed run gets exactly the same value.
         return json.loads(content)["value"]
 
     def _taken(self, name: str, file: str) -> Any:

@@ -1,4 +1,4 @@
-"""Release writers: the synthetic corpus as JSON Lines, CSV and Parquet, the same bytes every time.
+"""Writes the synthetic corpus as JSON Lines, CSV and Parquet, with the same bytes every time.
 
 JSON Lines is the canonical file and loses nothing. CSV is made safe to open in a spreadsheet, which
 changes cells that would run as a formula. Every text shown on a terminal goes through ``printable``.
@@ -31,7 +31,7 @@ _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class SyntheticText:
-    """One row of a release: only what came out of the mechanisms, or ``claim`` says what it is not."""
+    """One row of a release; a row that is not an output of mechanisms says so in ``claim``."""
 
     id: int
     text: str
@@ -130,10 +130,10 @@ def write_parquet(path: Path, rows: Sequence[SyntheticText]) -> str:
 
 
 def same_table(content: bytes, rows: Sequence[SyntheticText]) -> bool:
-    """Whether a Parquet file is the one that would be written of these rows, or its like.
+    """Whether a Parquet file holds exactly these rows.
 
-    A file of another version of pyarrow must have the same columns, rows and metadata. One that says it is of
-    this version must have the same bytes, so it is not even opened further. Raises MissingExtraError.
+    A file of another version of pyarrow must have the same columns, rows and metadata. A file of this version
+    must have the same bytes, so it is not parsed at all. Raises MissingExtraError.
     """
     made, table = _parquet(rows)
     if content == made:
@@ -154,7 +154,7 @@ def same_table(content: bytes, rows: Sequence[SyntheticText]) -> bool:
             and told.metadata == kept.metadata
             and 0 <= sizes[0] <= 2 * sizes[1] + _CHUNK
             and theirs.schema_arrow.equals(ours.schema_arrow, check_metadata=True)
-            and _summed_up(told) == _summed_up(kept)  # readers skip rows by these, without a look at them
+            and _summed_up(told) == _summed_up(kept)  # readers use these to skip rows
             and len(content) <= 2 * len(made) + _CHUNK
         )
         return bool(alike and theirs.read().equals(table, check_metadata=True))
@@ -163,7 +163,7 @@ def same_table(content: bytes, rows: Sequence[SyntheticText]) -> bool:
 
 
 def is_of_this_version(content: bytes) -> bool:
-    """Whether a Parquet file was written by the version of pyarrow that is here, as its last bytes tell."""
+    """Whether a Parquet file was written by the installed version of pyarrow, according to its footer."""
     import pyarrow as pa  # noqa: PLC0415 -- heavy and optional
 
     size = int.from_bytes(content[-8:-4], "little")
@@ -171,7 +171,7 @@ def is_of_this_version(content: bytes) -> bool:
 
 
 def _summed_up(metadata: Any) -> list[Any]:
-    """What a Parquet file says of its row groups: rows, smallest and largest values, empty cells."""
+    """The statistics of a Parquet file's row groups: rows, smallest and largest values, nulls."""
     groups = (metadata.row_group(i) for i in range(metadata.num_row_groups))
     return [
         (

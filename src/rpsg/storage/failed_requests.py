@@ -1,7 +1,7 @@
-"""A writer whose failures are final: a text that failed once in a run is not asked for again.
+"""A writer whose failures are final: a request that failed once in a run is not sent again.
 
-Candidates that failed take no part in the vote that follows. If a resume or a replay asked again and got a
-text, another list of candidates would meet the votes of the first one.
+Failed candidates take no part in the vote. If a resume or a replay sent the request again and got a text, the
+list of candidates would no longer be the one that was voted on.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-#: With this many failures and not one text the writer is down, and no failure is made final.
+#: If this many requests fail and none succeeds, the writer is down, and the failures are not final.
 ALL_OF = 10
 
 
 class SettledWriter:
-    """Passes requests to ``writer``, except those whose keys ``file`` lists: they fail again, unsent.
+    """Passes requests to ``writer``, except those whose keys ``file`` lists, which fail without being sent.
 
     ``key_of`` is that of the call store: a plain hash of a private prompt would confirm a guess.
-    With ``later`` failures are final only once ``settle`` is called.
+    With ``later`` failures become final only when ``settle`` is called.
 
     Raises:
-        ModelError: every one of ten texts or more failed; they are asked for again next time.
+        ModelError: ten requests or more failed and none succeeded; they are sent again next time.
         VerificationError: the list cannot be read.
     """
 
@@ -49,7 +49,7 @@ class SettledWriter:
 
     @property
     def asked(self) -> frozenset[str]:
-        """The keys of all requests so far, those that failed before among them."""
+        """The keys of all requests so far, including those that failed before."""
         return frozenset(self._asked)
 
     @property
@@ -95,7 +95,7 @@ class SettledWriter:
         self.settle()
 
     def settle(self) -> None:
-        """Keep what failed so far: it is not asked for again."""
+        """Make all failures so far final."""
         if self._failed:
             write_atomic(self._file, "".join(f"{key}\n" for key in sorted(self._failed)).encode())
 

@@ -38,7 +38,7 @@ CHANGED = "changed.json"
 CALLS = "calls.sqlite"
 
 # -- in the private folder --------------------------------------------------------------------------------
-#: What opens the commitment of the release, and what its account has paid.
+#: The nonce of the commitment, and what the account has paid.
 PRIVATE_LEDGER = "ledger.private.json"
 ANSWERS = "releases.jsonl"
 STAGE_TABLE = "stages.md"
@@ -47,6 +47,6 @@ NOTES = "notes.md"
 ROWS = "rows.json"
 RESULTS = "evaluation.json"
 PUBLIC_RESULTS = "evaluation-public.json"
-#: Embeddings of the people who are asked, and of those who give seeds.
+#: Embeddings of the records that vote, and of those that are seeds.
 EMBEDDINGS = "embeddings.f32"
 DONORS = "donors.f32"

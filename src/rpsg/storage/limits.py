@@ -1,8 +1,8 @@
 """Caps on what a run may use, checked before a request is sent.
 
-A request is let through when everything still fits under the caps if it, and all that go with it, cost the
-most they can: as many tokens as its prompt has bytes, and all the tokens it may write. What is used is read
-from the call store, so a process that was killed cannot make it forget anything.
+A request is sent only if the caps hold in the worst case for it and for all requests sent with it: as many
+tokens as its prompt has bytes, and all the tokens it may write. Usage is read from the call store, so that
+nothing is forgotten when a process is killed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _KEPT = "Every text that came back is kept."
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Money for a million tokens of prompts, and for a million tokens of texts."""
+    """Money for a million prompt tokens, and for a million completion tokens."""
 
     prompt: float = 0.0
     completion: float = 0.0
@@ -66,7 +66,7 @@ def most_of(request: Request) -> Most:
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """One cap: its option, what is used of it, and what a request can take of it at the most."""
+    """One cap: its option, what is used of it, and the most that a request can take of it."""
 
     unit: str
     option: str
@@ -75,7 +75,7 @@ class Cap:
     takes: Callable[[Most], float]
 
     def fitting(self, worst: Sequence[Most]) -> int:
-        """How many of the first requests fit, whatever they cost."""
+        """How many of the first requests fit in the worst case."""
         left = self.size - self.used
         return sum(total <= left for total in accumulate(self.takes(most) for most in worst))
 
@@ -87,10 +87,10 @@ class Cap:
         return _reached(f"{said}, and the next text may take {_number(first)}", self.option, enough)
 
     def silent_error(self) -> LimitError:
-        """The same without any figure that depends on a private text."""
+        """The same error without figures that depend on private texts."""
         return LimitError(
             f"The run stopped before its limit of {_number(self.size)} {self.unit}. {_KEPT}",
-            hint=f"The same command goes on with a larger limit: {self.option}.",
+            hint=f"The same command resumes it with a larger limit: {self.option}.",
         )
 
 
@@ -120,13 +120,10 @@ class Meter:
         for cap in self._caps(used):
             fitting = cap.fitting(worst)
             if fitting == 0:
-                raise cap.error(worst) if self._may_tell() else cap.silent_error()
+                is_private = any(store.is_private for store in self._stores)
+                raise cap.silent_error() if is_private else cap.error(worst)
             admitted = min(admitted, fitting)
         return admitted
-
-    def _may_tell(self) -> bool:
-        """Whether errors may show figures: with a private store they depend on private texts."""
-        return not any(store.is_private for store in self._stores)
 
     def seconds_left(self) -> float:
         """Seconds of writing that are left; infinite without a cap on them."""
@@ -139,7 +136,7 @@ class Meter:
         return _reached(f"{cap:g} seconds of writing", "--max-seconds", _rounded_up(2 * cap))
 
     def _in_time(self, used: Used) -> int:
-        """How many requests are done in the time that is left, by the speed so far."""
+        """How many requests fit into the time that is left, by the speed so far."""
         cap = self._limits.seconds
         if cap is None:
             return sys.maxsize
@@ -172,7 +169,7 @@ def _stretched(most: Most, stretch: float) -> Most:
 def _reached(what: str, option: str, enough: float) -> LimitError:
     return LimitError(
         f"The run stopped before its limit of {what}. {_KEPT}",
-        hint=f"The same command goes on with a larger limit: {option} {enough:.15g} is enough for this step.",
+        hint=f"The same command resumes it with a larger limit: {option} {enough:.15g} covers this step.",
     )
 
 
@@ -181,7 +178,7 @@ def _number(value: float) -> str:
 
 
 def _rounded_up(value: float) -> float:
-    """The next number of two digits and zeros."""
+    """``value`` rounded up to two significant digits."""
     if value <= 0:
         return 1.0
     unit = 10.0 ** (math.floor(math.log10(value)) - 1)

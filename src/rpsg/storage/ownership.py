@@ -1,9 +1,8 @@
 """Which run folders this installation made itself.
 
-A run's own plan may name models by path, servers and the variables that hold their keys. Those are opened for
-a folder that began here, and for no other: a folder can be handed on whole, with a plan that somebody else
-wrote. The mark in the private folder binds the run's id and its plan under a key of this installation, which
-nobody else has.
+A run's plan may name models by path, servers, and the variables that hold their keys. These are used only if
+the folder was created here: a whole run folder can come from somebody else, with a plan that they wrote. The
+mark in the private folder is a keyed hash of the run's id and plan, under a secret key of this installation.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ MARK = "made-here"
 
 
 def mark_own(run: Path) -> None:
-    """Note that a new run folder began here. Without a state folder that can be written there is no mark."""
+    """Mark a new run folder as created here; no mark is made if the state folder cannot be written."""
     try:
         create_private(run / PRIVATE / MARK, _mark(run, _installation_key()))
     except (OSError, RunError):
@@ -40,7 +39,7 @@ def mark_own(run: Path) -> None:
 
 
 def is_own(run: Path) -> bool:
-    """Whether the run folder began here and its plan is still the one that it began with."""
+    """Whether the run folder was created here, with the plan that it has now."""
     try:
         key = read_private(state_folder() / KEY)
         return hmac.compare_digest(_read(run / PRIVATE / MARK), _mark(run, key))
@@ -50,7 +49,7 @@ def is_own(run: Path) -> bool:
 
 @contextmanager
 def readable(release: Path) -> Iterator[Path]:
-    """The release, to be read: itself where its run began here, else a copy; errors as ``copy_release``."""
+    """The release itself if its run was created here, else a copy; errors as ``copy_release``."""
     if release.name == RELEASE and is_own(release.absolute().parent):
         yield release
     else:
@@ -64,7 +63,7 @@ def _mark(run: Path, installation: bytes) -> bytes:
 
 
 def _read(path: Path) -> bytes:
-    """A small plain file of a folder that may be a stranger's; OSError for anything else."""
+    """A small regular file of a folder that may be untrusted; OSError for anything else."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

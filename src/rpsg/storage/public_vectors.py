@@ -1,9 +1,9 @@
-"""The embeddings of the texts that a release was made from, kept with it as whole numbers.
+"""The embeddings of a release's candidate texts, stored in its evidence as integers.
 
-Which texts are chosen depends on their embeddings, and the last bits of an embedding depend on the processor.
-So a run rounds every embedding of a public text to a lattice and works with the rounded one, and its evidence
-keeps them. Whoever verifies the release computes the embeddings again, sees that they are the same but for
-the last bits, and works with those that are kept: the same texts are chosen on every machine.
+Selection depends on embeddings, whose last bits depend on the processor. So a run rounds every embedding of a
+public text to a lattice, uses the rounded one, and stores it in the evidence. Verification computes the
+embeddings again, checks that they agree up to ``TOLERANCE``, and uses the stored ones, so that every machine
+selects the same texts.
 
 The file holds for each text its SHA-256 and its row, in the order of the hashes.
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 #: Steps in a unit length.
 STEPS = 4000
-#: How many steps a coordinate may differ by on another processor.
+#: How far a coordinate may differ on another processor, in steps.
 TOLERANCE = 8
 _HASH = 32
 
@@ -36,7 +36,7 @@ _HASH = 32
 class PublicVectors:
     """An embedder whose rows are multiples of 1/STEPS, and which remembers them.
 
-    With ``kept``, rows by the SHA-256 of their text, these are returned for the texts they are of.
+    With ``kept``, rows by the SHA-256 of their text, these are returned.
     """
 
     def __init__(self, embedder: Embedder, kept: dict[bytes, Row] | None = None) -> None:
@@ -60,7 +60,7 @@ class PublicVectors:
         """Rows of about unit length, shape (len(texts), dim); each text is embedded once.
 
         Raises:
-            VerificationError: there are kept rows, and that of a text is missing or is not this embedder's.
+            VerificationError: ``kept`` has no row for a text, or one that is not this embedder's.
         """
         keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._rows}
@@ -81,12 +81,12 @@ class PublicVectors:
         return kept
 
     def to_bytes(self) -> bytes:
-        """All rows that were asked for."""
+        """All rows so far, as the file's bytes."""
         return b"".join(key + self._rows[key].astype("<i2").tobytes() for key in sorted(self._rows))
 
 
 def _rounded(rows: npt.NDArray[np.float32]) -> Row:
-    """Rows as whole steps; one that is not finite is zero, because no two processors agree on another."""
+    """Rows as whole steps; one that is not finite becomes zero, since processors disagree about such rows."""
     sound = np.isfinite(rows).all(axis=1, keepdims=True)
     return np.rint(np.clip(np.where(sound, rows, 0), -1, 1) * np.float32(STEPS)).astype(np.int16)
 

@@ -1,14 +1,14 @@
 """A run is a folder: the same command in the same folder resumes where it stopped.
 
     plan.toml        the plan as resolved, without secrets
-    run.json         which run this is: its id and the fingerprint of its plan
-    journal.jsonl    stage by stage what happened, no private text
-    private/         what never leaves: 0700, and encrypted by the run's vault
-    evidence/        outputs of mechanisms and texts generated from them
-    release/         what may leave; appears whole, at the end
+    run.json         the id of the run and the fingerprint of its plan
+    journal.jsonl    what happened in each stage, without private text
+    private/         never published: mode 0700, and encrypted by the run's vault
+    evidence/        outputs of mechanisms, and texts generated from them
+    release/         may be published; appears at the end, as a whole
 
-Creation writes run.json first and the journal last, so a folder whose creation was cut short is finished
-by the next call instead of being refused.
+Creation writes run.json first and the journal last, so that a creation that was interrupted is completed by
+the next call.
 """
 
 from __future__ import annotations
@@ -77,11 +77,11 @@ class RunFolder:
 
         Args:
             path: the folder, made if it is not there.
-            plan_fingerprint: what identifies the plan; another one in the folder is refused, but for what
+            plan_fingerprint: identifies the plan; a run of another one is refused, except for changes that
                 ``rpsg.storage.writer_changes`` allows.
             plan_toml: the plan as resolved, kept in ``plan.toml``.
-            command: what was typed, noted in the journal.
-            questions: what identifies the part of the plan that the noisy answers depend on; "" for unknown.
+            command: the command line, for the journal.
+            questions: identifies the part of the plan that noisy answers depend on; "" for unknown.
             vault: where the key of a new run's private files is.
 
         Raises:
@@ -111,7 +111,7 @@ class RunFolder:
 
     @classmethod
     def finished(cls, path: Path) -> Self:
-        """Open a published run to look at; nothing in it changes.
+        """Open a published run for reading.
 
         Raises:
             RunError: it is in use, damaged or purged, or its key is not there.
@@ -126,7 +126,7 @@ class RunFolder:
 
     @property
     def vault(self) -> Vault:
-        """What is kept of private data. Of a released run it is opened when it is asked for.
+        """The private files; those of a released run are opened at first use.
 
         Raises:
             RunError: the run was purged, or its key is not there.
@@ -164,7 +164,7 @@ class RunFolder:
 
     @contextmanager
     def assemble_release(self) -> Iterator[Path]:
-        """A new empty folder to fill; it becomes ``release/`` if the block ends well, and goes otherwise.
+        """A new empty folder to fill; it becomes ``release/`` if the block succeeds, else it is deleted.
 
         Raises:
             RunError: this run has already been released, or the disk refuses.
@@ -190,7 +190,7 @@ class RunFolder:
             raise
 
     def close(self) -> None:
-        """Let another process have the folder. A second call does nothing."""
+        """Unlock the folder. A second call does nothing."""
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
@@ -208,7 +208,7 @@ class RunFolder:
 
 
 def _refuse_strangers(folder: Path) -> None:
-    """Leave a folder that is not ours exactly as it is: not even a lock or other rights."""
+    """RunError for a folder that is no run folder, which is not touched: no lock, no other mode."""
     with file_errors(f"open the folder {folder}"):
         names = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
     if RUN in names:
@@ -222,7 +222,7 @@ def _refuse_strangers(folder: Path) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep the run folder for this process in the block; RunError when another one works in it."""
+    """Lock the run folder for this block; RunError if another process works in it."""
     lock = hold_lock(folder / _LOCK)
     try:
         yield
@@ -231,9 +231,9 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def _make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str) -> tuple[str, ...]:
-    """See that the folder may hold a run of this plan, and put away what is in the way of a changed one.
+    """Check that the folder can hold a run of this plan, and put away files of a plan that was changed.
 
-    Gives the stages that were charged before writer or prompts were changed.
+    Returns the stages that were charged before the writer or its prompts were changed.
 
     Raises:
         RunError: the folder holds a run of another plan, which is left as it is.
@@ -243,7 +243,7 @@ def _make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str) ->
     about = _about(folder)
     if about["plan_fingerprint"] == fingerprint:
         return ()
-    stages, hint = charged(folder), "Set these back to go on with that run"
+    stages, hint = charged(folder), "Set these back to resume that run"
     if not (folder / RELEASE).exists():
         if questions and not stages and only_tried(folder):
             begin_anew(folder)
@@ -293,7 +293,7 @@ def _about(folder: Path) -> dict[str, Any]:
 
 
 def _differences(folder: Path, plan_toml: str) -> str:
-    """Which keys of the two plans differ: names only, a plan may hold paths."""
+    """Which keys of the two plans differ; names only, since values may be paths."""
     try:
         before = _flat(tomllib.loads((folder / PLAN).read_text(encoding="utf-8")))
         now = _flat(tomllib.loads(plan_toml))
@@ -318,7 +318,7 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def open_vault(run: Path) -> Vault:
-    """The vault of the run in the folder ``run``, for whoever only reads.
+    """The vault of the run in the folder ``run``, for reading.
 
     Raises:
         RunError: the run was purged, or its vault cannot be opened.
@@ -332,7 +332,7 @@ def open_vault(run: Path) -> Vault:
 
 
 def _layout(folder: Path, plan_toml: str, key: VaultKey) -> Vault | None:
-    """Make what is not there yet; gives the vault, but not of a released run, which may do without."""
+    """Make missing folders and files; gives the vault, or None for a released run, which may lack it."""
     is_begun = (folder / "journal.jsonl").exists()
     for part in (folder, private_dir(folder / PRIVATE), private_dir(folder / EVIDENCE)):
         remove_parts(part)

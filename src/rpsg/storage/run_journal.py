@@ -1,4 +1,4 @@
-"""The journal of a run: one JSON object a line, on the disk before the next step begins."""
+"""The journal of a run: one JSON object a line, synced before the next step begins."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Journal:
-    """Append-only. A last line that a crash cut short is taken off when the journal is opened."""
+    """Append-only. A last line that a crash cut short is removed when the journal is opened."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -23,11 +23,9 @@ class Journal:
     def append(self, event: str, **facts: object) -> None:
         """Write one event; it is on the disk when this returns.
 
-        No event has a time: the time between two of them would tell how long private records took, which
-        grows with their number and length.
-
-        Facts are names, public settings and outputs of mechanisms, never anything counted or copied
-        from the private corpus.
+        Events have no time: differences would reveal how long private records took, and so their number
+        and length. Facts are names, public settings and outputs of mechanisms, never anything counted or
+        copied from the private corpus.
 
         Raises:
             PrivacyError: a fact is no plain JSON value (a ``Private`` is none).

@@ -1,8 +1,8 @@
-"""Encryption of files and rows: AES-256-GCM, so that whatever is changed, cut off or exchanged is an error.
+"""Encryption of files and rows with AES-256-GCM; changed, truncated or swapped data is an error.
 
-A sealed file is a mark, 16 random bytes (its id) and chunks of 1 MiB. Each file has a key of its own, derived
-from the run's data key and the id by HKDF-SHA256; the nonce is the number of the chunk. What is authenticated
-with a chunk besides: the file's name, the chunk's number and whether it is the last one.
+A sealed file is a mark, 16 random bytes (its id) and chunks of 1 MiB. Each file has a separate key, derived
+from the run's data key and the id by HKDF-SHA256; the nonce is the number of the chunk. The associated data
+of a chunk are the file's name, the chunk's number and whether it is the last one.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _NONCE_BYTES = 12
 _HEAD_BYTES = len(MARK) + _ID_BYTES
 
 
-class SealBroken(Exception):  # noqa: N818  # not an error for users: whoever opens a file knows what to tell
-    """What was sealed was changed, is cut off or belongs elsewhere, or this is not its key."""
+class SealBroken(Exception):  # noqa: N818  # not shown to users: callers turn it into a message
+    """Sealed data was changed, truncated or moved, or has another key."""
 
 
 def derived_key(key: bytes, purpose: bytes, salt: bytes = b"") -> bytes:
@@ -37,7 +37,7 @@ def derived_key(key: bytes, purpose: bytes, salt: bytes = b"") -> bytes:
 
 
 def sealed(data_key: bytes, name: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The bytes of a sealed file with the content of ``pieces``, as they come."""
+    """The bytes of a sealed file with the content of ``pieces``, as a stream."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415  # slow to import
 
     file_id = secrets.token_bytes(_ID_BYTES)
@@ -55,10 +55,10 @@ def sealed(data_key: bytes, name: str, pieces: Iterable[bytes]) -> Iterator[byte
 
 
 def unsealed(data_key: bytes, name: str, file: BinaryIO) -> Iterator[bytes]:
-    """The content of a sealed file, piece by piece. Only after the last piece is it known to be whole.
+    """The content of a sealed file, piece by piece; known to be complete only after the last piece.
 
     Raises:
-        SealBroken: a chunk is not what was written at this place of this file.
+        SealBroken: a chunk is not the one that was written there.
     """
     from cryptography.exceptions import InvalidTag  # noqa: PLC0415  # slow to import
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415  # as above
@@ -96,15 +96,15 @@ class TextSeal:
         self._cipher = AESGCM(derived_key(data_key, b"rpsg-rows/1 " + table.encode()))
 
     def close(self, row: str, text: str) -> str:
-        """The text as it may lie in the row called ``row``."""
+        """The encrypted text for the row called ``row``."""
         nonce = os.urandom(_NONCE_BYTES)
         return base64.b64encode(nonce + self._cipher.encrypt(nonce, text.encode(), row.encode())).decode()
 
     def open(self, row: str, kept: str) -> str:
-        """The text again.
+        """The decrypted text.
 
         Raises:
-            SealBroken: it was changed, or lay in another row.
+            SealBroken: it was changed, or belongs to another row.
         """
         from cryptography.exceptions import InvalidTag  # noqa: PLC0415  # slow to import
 

@@ -1,8 +1,8 @@
-"""A release of somebody else, taken into a folder of our own before anything in it is read.
+"""Copies an untrusted release before anything in it is read.
 
-Whoever made the folder may mean harm: a link leads to a file of ours, a pipe never ends, a file grows while
-it is read or is another one the second time. So every file is opened once, without following links, copied up
-to a limit that its name sets, and from then on only the copy counts. Names that no release has are refused.
+The folder may be hostile: links can lead to files of the reader, pipes never end, files grow or change
+between reads. So every file is opened once, without following links, and copied up to a size limit for its
+name; only the copy is used. Names that no release has are refused.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _KIB, _MIB = 1 << 10, 1 << 20
-#: The names that a release may have, each with the most bytes that are read of it.
+#: The names that a release may have, each with its maximum size in bytes.
 NAMES: tuple[tuple[re.Pattern[str], int], ...] = (
     (re.compile(r"ledger\.json"), 16 * _MIB),
     (re.compile(r"ledger\.sig"), _KIB),
@@ -40,20 +40,20 @@ NAMES: tuple[tuple[re.Pattern[str], int], ...] = (
     (re.compile(r"evidence/pack/[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\.(toml|txt)"), 4 * _MIB),
 )
 FOLDERS = frozenset({"evidence", "evidence/pack"})
-#: A release has a few dozen files; more than this is not one.
+#: A release has a few dozen files.
 MOST_FILES = 500
-#: A key with thousands of dots takes a TOML reader the square of that in memory.
+#: The memory of a TOML reader is quadratic in the dots of a key.
 MOST_DOTS = 300
 _BETWEEN_DOTS = re.compile(rb"[=\n,{}\[\]]")
 _CHUNK = 1 << 20
-#: A line is read into memory as a whole.
+#: Each line is read into memory as a whole.
 MOST_OF_A_LINE = 16 * _MIB
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def release_in(path: Path) -> Path:
-    """Where the release is: ``path`` itself, or the folder ``release`` in it. No file is opened.
+    """The release folder: ``path`` itself, or ``release`` in it. No file is opened.
 
     Raises:
         VerificationError: there is none.
@@ -68,7 +68,7 @@ def release_in(path: Path) -> Path:
 
 @contextmanager
 def copied(release: Path) -> Iterator[Path]:
-    """A copy of the release in a folder that goes when the block ends; errors as ``copy_release``."""
+    """A copy of the release in a temporary folder; errors as ``copy_release``."""
     with tempfile.TemporaryDirectory(prefix="rpsg-release-") as scratch:
         copy = Path(scratch) / RELEASE
         copy_release(release, copy)
@@ -79,8 +79,8 @@ def copy_release(release: Path, into: Path) -> None:
     """Copy every file of the folder ``release`` into the new folder ``into``.
 
     Raises:
-        VerificationError: there is a link, something that is no plain file, a name that no release has, or a
-            file that is too large; or the folder cannot be read.
+        VerificationError: there is a link, something that is no regular file, a name that no release has, or
+            a file that is too large; or the folder cannot be read.
     """
     into.mkdir()
     try:
@@ -164,5 +164,5 @@ def _refused(what: str) -> VerificationError:
 
 
 def _shown(name: str) -> str:
-    """A foreign name, so that it can do nothing on a terminal, and not too long."""
+    """A foreign name, shortened, without characters that control a terminal."""
     return ascii(name if len(name) <= 100 else f"{name[:100]}...")

@@ -1,10 +1,10 @@
-"""The vault: what a run keeps of private data lies encrypted in its private folder.
+"""The vault: the encrypted files in a run's private folder.
 
     private/vault.json     the run's random data key, wrapped by a key that is not in the run folder
-    private/NAME.sealed    whatever was put in under NAME
+    private/NAME.sealed    the file NAME
 
-With ``[vault] key = "none"`` there is no encryption: ``vault.json`` holds the data key in the clear, a file
-lies under its plain name with a tag beside it, and the ledger says so.
+With ``[vault] key = "none"`` nothing is encrypted: ``vault.json`` holds the data key in the clear, files have
+their plain names and a tag, and the ledger says so.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ class Vault:
 
     @classmethod
     def create(cls, folder: Path, key: VaultKey) -> Self:
-        """A new vault in ``folder``; nothing is there under its name yet.
+        """A new vault in ``folder``, which has none yet.
 
         Raises:
-            RpsgError: the key that wraps cannot be had, or the disk refuses.
+            RpsgError: the wrapping key is not available, or the disk refuses.
         """
         data_key = secrets.token_bytes(KEY_BYTES)
         about: dict[str, Any] = {"format": _FORMAT, "key": key}
@@ -82,22 +82,22 @@ class Vault:
 
     @property
     def run_key(self) -> bytes:
-        """32 secret bytes for the keyed hashes of the run: orders of rows, draws of donors, the nonce."""
+        """32 secret bytes for the run's keyed hashes: the order of rows, the choice of donors, the nonce."""
         return derived_key(self._data_key, b"rpsg-run-key/1")
 
     def exists(self, name: str) -> bool:
         return self.path(name).is_file()
 
     def path(self, name: str) -> Path:
-        """Where what is called ``name`` lies."""
+        """The path of the file called ``name``."""
         return safe_join(self.folder, name + SEALED if self.is_sealed else name)
 
     def write(self, name: str, content: bytes) -> None:
-        """Keep ``content`` under ``name``, all of it or nothing. Errors as ``write_pieces``."""
+        """Write ``content`` to the file ``name`` atomically. Errors as ``write_pieces``."""
         self.write_pieces(name, (content,))
 
     def write_pieces(self, name: str, pieces: Iterable[bytes]) -> None:
-        """Keep what ``pieces`` hold together; none of it lies on the disk in the clear before or after.
+        """Write the concatenated ``pieces``; nothing is on the disk in the clear at any time.
 
         Raises:
             RunError: the disk is full or refuses.
@@ -113,14 +113,14 @@ class Vault:
             self.write_tag(name, tag.hexdigest())
 
     def read(self, name: str) -> bytes:
-        """What was kept under ``name``. Errors as ``pieces``."""
+        """The content of the file ``name``. Errors as ``pieces``."""
         return b"".join(self.pieces(name))
 
     def pieces(self, name: str) -> Iterator[bytes]:
-        """What was kept under ``name``, piece by piece; whole and unchanged once the last piece is given.
+        """The content of the file ``name``, piece by piece; verified as a whole after the last piece.
 
         Raises:
-            RunError: it is not there, or not as it was kept.
+            RunError: it is missing or was changed.
         """
         with file_errors(f"read private/{name}"):
             descriptor = os.open(self.path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -137,12 +137,12 @@ class Vault:
             raise broken(name)
 
     def size(self, name: str) -> int:
-        """How many bytes are kept under ``name``."""
+        """The size of the content of ``name`` in bytes."""
         size = self.path(name).stat().st_size
         return content_size(size) if self.is_sealed else size
 
     def write_tag(self, name: str, tag: str) -> None:
-        """Without encryption: the keyed hash of a file's content, by which a change is noticed."""
+        """Without encryption: write the keyed hash of a file's content, which shows later changes."""
         write_atomic(safe_join(self.folder, name + TAG), tag.encode())
 
     def _tag(self, name: str) -> str:
@@ -150,7 +150,7 @@ class Vault:
             return safe_join(self.folder, name + TAG).read_text(encoding="ascii", errors="replace")
 
     def texts(self, table: str) -> TextSeal | None:
-        """What seals the rows of a table; None without encryption."""
+        """The encryption of the rows of a table; None without encryption."""
         return TextSeal(self._data_key, table) if self.is_sealed else None
 
     def __repr__(self) -> str:

@@ -1,6 +1,6 @@
-"""Where the key is that opens the private files of runs: never in a run folder.
+"""The key that opens the private files of runs; it is never in a run folder.
 
-By default it is a file in the state folder, made once. ``[vault] key`` names another place: the environment,
+By default it is a file in the state folder, made once. ``[vault] key`` selects another place: the environment
 or the keyring of the desktop.
 """
 
@@ -28,11 +28,11 @@ _OTHERWISE = "Without it nothing that the run kept can be read: start a new run 
 
 
 def vault_key(place: KeyPlace, *, make: bool) -> bytes:
-    """The 32 bytes that wrap the data keys of runs; with ``make`` a new key where there is none yet.
+    """The 32 bytes that wrap the data keys of runs; with ``make`` a new key if there is none yet.
 
     Raises:
-        RunError: the key is not there and may not be made, or cannot be read.
-        UsageError: the variable of the environment is not set or holds no key.
+        RunError: the key is missing and may not be made, or cannot be read.
+        UsageError: the environment variable is not set or holds no key.
         MissingExtraError: the package keyring is not installed.
     """
     if place == "env":
@@ -61,7 +61,7 @@ def _from_file(*, make: bool) -> bytes:
 
 
 def _make(file: Path) -> None:
-    """A new key file, whole or not at all. Of two first runs at once the second finds the first one's."""
+    """A new key file, made atomically: of two concurrent first runs, the second finds the first one's."""
     lock = hold_lock(file.with_suffix(".lock"), wait=True)
     try:
         if not os.path.lexists(file):
@@ -102,7 +102,7 @@ def _asked(question: Any) -> Any:
     try:
         return question()
     except Exception as error:
-        # Each backend of keyring has errors of its own.
+        # Each backend of keyring has its own errors.
         raise RunError(
             f"The keyring cannot be used ({type(error).__name__}).",
             hint='Unlock it, or keep the key elsewhere: [vault] key = "file" in a new run.',

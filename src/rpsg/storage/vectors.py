@@ -1,7 +1,7 @@
 """Embeddings of private texts, kept in the vault so that a resumed run need not compute them again.
 
-Sealed, they are encrypted as they come and held in memory. Without encryption they are a memory-mapped file,
-and its space is allocated first, because a mapped file that finds the disk full kills the process.
+With encryption, they are encrypted as a stream and held in memory. Without it, they are a memory-mapped file,
+whose space is allocated first, because a mapped file on a full disk kills the process.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class Vectors:
         self._vault, self._name, self._dim = vault, name, dim
 
     def load(self) -> Floats | None:
-        """What was kept, float32 of shape (rows, dim); None if there is nothing yet.
+        """The stored vectors, float32 of shape (rows, dim); None if there are none yet.
 
         Raises:
-            RunError: it is not as it was kept.
+            RunError: they were changed.
         """
         if not self._vault.exists(self._name):
             return None
@@ -54,7 +54,7 @@ class Vectors:
         return _mapped(self._vault.path(self._name), shape, "r")
 
     def fill(self, rows: int, blocks: Iterable[Floats]) -> Floats:
-        """The rows of all ``blocks``, of which there are ``rows``, kept for good; as ``load`` gives them.
+        """Store all ``blocks``, ``rows`` rows together; returns them as ``load`` does.
 
         Raises:
             RunError: the disk is full or refuses; nothing half-written is left under the name.
@@ -107,7 +107,7 @@ class Vectors:
 
 
 def _copied(blocks: Iterable[Floats], vectors: Floats) -> Iterator[Floats]:
-    """Each block's place in ``vectors``, after it was copied there."""
+    """Copies each block into ``vectors`` and yields its slice."""
     start = 0
     for block in blocks:
         vectors[start : start + len(block)] = block
@@ -116,7 +116,7 @@ def _copied(blocks: Iterable[Floats], vectors: Floats) -> Iterator[Floats]:
 
 
 def _take_room(file: Path, size: int) -> None:
-    """A new file of ``size`` zeros that the disk has room for; OSError when it has not."""
+    """A new file of ``size`` zeros with its space allocated; OSError if the disk is full."""
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(file, flags, 0o600)
     try:
@@ -131,17 +131,17 @@ def _take_room(file: Path, size: int) -> None:
 
 
 def _mapped(file: Path, shape: tuple[int, int], mode: Literal["r", "r+"]) -> Floats:
-    if 0 in shape:  # nothing cannot be mapped
+    if 0 in shape:  # an empty file cannot be mapped
         return np.empty(shape, np.float32)
     mapped: Floats = np.memmap(file, _ROW, mode, shape=shape)
     return mapped
 
 
 def drop_pages(vectors: npt.NDArray[np.float32]) -> None:
-    """Take what was read or written of a mapped file out of this process; the system still has it.
+    """Drop the pages of a mapped file from this process; the system's cache keeps them.
 
-    Without that a pass over the rows ends with the whole file counted as memory of the process, which is
-    what container limits go by. An array in memory, or a system without the call, is left as it is.
+    Otherwise a pass over the rows would leave the whole file counted as memory of the process, to which
+    container limits apply. Does nothing for an array in memory, or on a system without the call.
     """
     if isinstance(vectors.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
         vectors.base.madvise(mmap.MADV_DONTNEED)

@@ -1,12 +1,11 @@
-"""A plan that was changed in a run folder: whether the run may continue, and what is put away for it.
+"""A plan that was changed in a run folder: whether the run may continue, and which files are put away.
 
-    nothing charged, nothing written but the trial      everything begins anew
-    charged, but not about texts, the same questions    continues with the noisy answers already paid for
-    a sketch or a vote drawn, or other questions        refused
+    nothing charged, only trial prompts sent             starts over
+    charged, no question about texts, same questions     continues with the noisy answers already paid for
+    a sketch or votes charged, or other questions        refused
 
-Noisy answers depend on the data, the budget, the schema and the models that read private texts. Which writer
-is asked with which prompts comes after them, until a sketch or votes are drawn: those are about the texts
-that were written.
+Noisy answers depend on the data, the budget, the schema and the models that read private texts, but not on
+the writer and its prompts; except for a sketch and votes, which are about the texts that were written.
 """
 
 from __future__ import annotations
@@ -25,20 +24,20 @@ if TYPE_CHECKING:
 
 #: The stage in which the writer is tried on public prompts.
 TRIAL = "trying the writer"
-#: Stages whose question is about the texts that were written.
+#: Stages whose queries are about the texts that were written.
 ABOUT_TEXTS = ("sketch", "votes")
 _FORMAT = "rpsg-changed/1"
 
 
 def charged(folder: Path) -> tuple[str, ...]:
-    """The stages that a run has asked its private data about, in order; each may have been charged."""
+    """The stages that a run has queried private data for, in order; each may have been charged."""
     events = read_journal(folder / PRIVATE / ANSWERS)
     queries = [event["query"] for event in events if isinstance(event.get("query"), dict)]
     return tuple(str(query.get("stage", "")) for query in queries)
 
 
 def only_tried(folder: Path) -> bool:
-    """Whether no writer was sent anything in this run but the prompts of the trial."""
+    """Whether writers were sent nothing but the prompts of the trial in this run."""
     with file_errors("read the journal"):
         file = folder / "journal.jsonl"
         lines = file.read_bytes().splitlines() if file.exists() else []
@@ -49,12 +48,12 @@ def _sends_more(line: bytes) -> bool:
     try:
         event = json.loads(line)
     except ValueError:
-        return True  # damaged: nothing is taken away
+        return True  # damaged: nothing is removed
     return not isinstance(event, dict) or (event.get("event") == "sending" and event.get("stage") != TRIAL)
 
 
 def begin_anew(folder: Path) -> None:
-    """Take away all that the run left, its id last: it is as if it had never begun."""
+    """Remove all files of the run, its id last."""
     with file_errors("begin the run anew"):
         (folder / "journal.jsonl").unlink(missing_ok=True)
         for part in ("private", "evidence"):
@@ -64,15 +63,14 @@ def begin_anew(folder: Path) -> None:
 
 
 def changed_after(stages: Sequence[str]) -> bytes:
-    """What the evidence says of a writer or settings changed after the noisy answers of these stages."""
+    """The note in the evidence that writer or settings changed after the noisy answers of these stages."""
     return canonical_json({"format": _FORMAT, "after": list(stages)}) + b"\n"
 
 
 def change_generation(folder: Path, after: Sequence[str]) -> None:
-    """Put away what was made with the writer or the prompts before, and keep that they were changed.
+    """Put away what was made with the earlier writer or prompts, and record that they were changed.
 
-    What that writer said stays in the store of calls, for the bill; it is asked for again only if the new
-    plan asks the same.
+    Replies stay in the call store, for the bill; they are used again only for equal requests.
     """
     write_atomic(folder / EVIDENCE / CHANGED, changed_after(after))
     with file_errors("put away what the writer before wrote"):

@@ -1,4 +1,4 @@
-"""What a package that extends RPSG needs for its own tests.
+"""Tools for testing packages that extend RPSG.
 
 rpsg.testing             models without weights, noise without privacy
 rpsg.testing.lab         a tiny pack, invented rows, and runs of them with these models

@@ -1,4 +1,4 @@
-"""A laboratory for tests: a tiny public pack, invented rows, and runs of them without weights."""
+"""Test fixtures: a tiny public pack, invented rows, and runs of them without model weights."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Rows = list[dict[str, Any]]
 #: A domain pack: reviews of five topics, with three sentiments and three lengths.
 TINY = Path(__file__).parent / "tiny"
 TOPICS = ("green tea", "dark coffee", "dog biscuits", "olive oil", "corn crisps")
-#: Two vocabularies that share no word with each other, with the pack or with what the fake writer fills in.
+#: Two vocabularies that share no word with each other, the pack or the fake writer.
 APPLE = (
     *("apricot", "barrel", "copper", "dungeon", "elbow", "falcon"),
     *("gravel", "harbour", "igloo", "jasmine", "kettle", "lantern"),
@@ -72,7 +72,7 @@ def invented(count: int, *, words: Sequence[str] = APPLE, seed: int = 0, people:
 
 @dataclass(frozen=True)
 class Lab:
-    """Makes files, plans and runs in a folder of the test's own."""
+    """Makes files, plans and runs in the test's own folder."""
 
     folder: Path
     pack: Path = TINY
@@ -94,7 +94,7 @@ class Lab:
         return path
 
     def plan(self, path: Path | str = "", **sections: Mapping[str, Any]) -> Plan:
-        """20 texts at epsilon 4 from the tiny pack, with the sections changed as said."""
+        """A plan for 20 texts at epsilon 4 from the tiny pack, updated with ``sections``."""
         return resolve(
             {
                 "data": {"path": str(path), "user": "user"},
@@ -106,7 +106,7 @@ class Lab:
         )
 
     def tools(self, writer: Writer | None = None, embedder: Embedder | None = None) -> Tools:
-        """Models without weights, but for those that are given."""
+        """Fake models in place of those that are not given."""
         return Tools(
             writer=writer or FakeWriter(),
             embedder=embedder or FakeEmbedder(),
@@ -132,12 +132,12 @@ class Lab:
     def answered_as(
         self, run: Run, plan: Plan, *, writer: Writer | None = None, progress: Progress | None = None
     ) -> Pool:
-        """What the plan's method makes of the plan's data when it gets the noisy answers of ``run``.
+        """The pool of the plan's method on the plan's data, given the noisy answers of ``run``.
 
-        The data are read and counted as in a run. So two private files can meet the very same answers.
+        The data are read and counted as in a run, so that two private files can be given the same answers.
 
         Raises:
-            VerificationError: the method did not ask what its budget plans, all of it and nothing else.
+            VerificationError: the queries of the method are not exactly those of its budget.
         """
         method, pack = method_of(plan), find_pack(plan.corpus.domain)
         if method.budget is None:
@@ -158,7 +158,7 @@ class Lab:
 
 
 class SameAnswers:
-    """A kernel that reads private data as the real one does, and gives the answers of an earlier run."""
+    """A kernel that reads private data as the real one does, but returns the answers of an earlier run."""
 
     def __init__(self, run: Run) -> None:
         self.replay = ReplayKernel(run.path / EVIDENCE, run.ledger)
@@ -174,7 +174,7 @@ class SameAnswers:
 
 @dataclass
 class Witness:
-    """Progress that keeps all that it is told, in order."""
+    """Progress that records its calls, in order."""
 
     told: list[tuple[object, ...]] = field(default_factory=list)
 
@@ -192,9 +192,9 @@ class Witness:
 
 
 def install(folder: Path, entry_points: Mapping[str, Mapping[str, str]], name: str = "a-plugin") -> None:
-    """Make ``folder``, once it is on ``sys.path``, hold an installed package with these entry points.
+    """Install a package with these entry points into ``folder``, which then belongs on ``sys.path``.
 
-    ``entry_points`` maps groups, as "rpsg.methods", to names and the places ("module:object") they lead to.
+    ``entry_points`` maps groups, such as "rpsg.methods", to names and their objects ("module:object").
     """
     info = folder / f"{name.replace('-', '_')}-1.0.dist-info"
     info.mkdir()
@@ -205,13 +205,13 @@ def install(folder: Path, entry_points: Mapping[str, Mapping[str, str]], name: s
     (info / "entry_points.txt").write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
-#: What ``plugged`` lends: an entry point leads to a name in a module.
+#: Holds the objects of ``plugged``, because an entry point needs a name in a module.
 lent = SimpleNamespace()
 
 
 @contextmanager
 def plugged(kind: Kind, things: Mapping[str, object]) -> Iterator[None]:
-    """Have ``things`` found by their names, as those of an installed package are."""
+    """Register ``things`` by name, like those of an installed package."""
     with tempfile.TemporaryDirectory() as folder:
         places = {name: f"{__name__}:lent.thing_{id(thing)}" for name, thing in things.items()}
         for thing in things.values():

@@ -1,4 +1,4 @@
-"""Noise for tests. Its name begins with "testing:", and a ledger that meets it makes no claim."""
+"""Noise for tests. Its name begins with "testing:", and a ledger with such noise makes no claim."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What can be read off texts alone, without a model: words, sameness, echoes, repetition."""
+"""Statistics of texts without a model: words, similarity, prompt echoes, repetition."""

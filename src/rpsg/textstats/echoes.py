@@ -1,9 +1,9 @@
-"""Words of the form in a text: what a writer copied of its prompt where it should have written.
+"""Prompt echoes: words of the prompt that a writer copied into its text.
 
 A small model asked for "a review of tea, 18 words, beginning with: I love" may answer with "18 words" in it.
-What is looked for without knowing the prompt are the marks of forms, instructions and chats that no ordinary
-text has. With the pack of a run its own headers, sentences and examples are looked for too, and with the
-card of a text the long values that stood on it. Only public things are read.
+Without the prompt, the search is for phrases of forms, instructions and chats that no ordinary text has. With
+the pack of a run it covers the pack's headers, sentences and examples, and with the card of a text the card's
+long values. Only public data are read.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from rpsg.domains import Pack
 
-#: Words in a row that a text and a prompt share by more than chance, and those of a whole example.
+#: Consecutive words that a text shares with a prompt, or with an example, by more than coincidence.
 RUN, LONG_RUN = 5, 8
-#: Words from which on a value of a card is a phrase of the form and no longer a topic.
+#: Values of a card with at least this many words are phrases of the prompt and not topics.
 LONG_VALUE = 4
 _SENTENCE = r"(?:^|[\n.!?][\"')\]]*)[ \t>*#_-]*"
 _KINDS = (
@@ -53,14 +53,14 @@ GENERIC = {
         re.IGNORECASE | re.MULTILINE,
     ),
 }
-#: One of these stands, in lower case, in every text that the pattern finds: most texts need no pattern.
+#: Every text that the pattern matches contains one of these in lower case: a fast test before the pattern.
 _HINTS = {
     "header": (":",),
     "instruction": ("ning with", "ns with", "ting with", "ts with", " words", "write ", "answer with"),
     "chat": ("as an ai", "language model", "d be happy", "d be glad", "would you like", "here"),
     "token": ("<", "[", "##"),
 }
-#: What was to be replaced by a name or an address: no echo, and counted apart.
+#: Placeholders for names, addresses and the like; no echo, counted separately.
 PLACEHOLDER = re.compile(
     r"\[[A-Z][A-Z _]{2,30}\]|\[(?i:your|insert|enter) [^\]\n]{1,40}\]|\{\{?[a-z_]{2,30}\}\}?"
 )
@@ -69,9 +69,9 @@ _HEADER = re.compile(r"^[ \t]*([A-Z][A-Za-z ]{1,23}):", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What all prompts of a pack have in common: headers, runs of words, and those of the examples.
+    """What all prompts of a pack have in common: headers, runs of words, and runs of the examples.
 
-    ``said`` holds the words for the values of each attribute that a card may bring.
+    ``said`` has the prompt's words for the values of each attribute.
     """
 
     headers: re.Pattern[str] | None
@@ -80,7 +80,7 @@ class Form:
     said: Mapping[str, Mapping[str, str]]
 
     def phrases(self, card: Mapping[str, str]) -> list[tuple[str, ...]]:
-        """The long values of a card as its prompt spoke them; what a text begins with is none of them."""
+        """The long values of a card in the words of its prompt, without the beginning of the text."""
         spoken = (
             tuple(words(self.said[name].get(value, value)))
             for name, value in card.items()
@@ -90,7 +90,7 @@ class Form:
 
 
 def form_of(pack: Pack) -> Form:
-    """The form that texts of a pack were asked for with."""
+    """The common parts of the prompts of a pack."""
     templates = [OPTIONAL.sub(r"\1", prompt) for prompt in pack.prompts.values()]
     headers = {name.strip() for template in templates for name in _HEADER.findall(template)}
     pieces = (words(piece) for template in templates for piece in FIELD.sub("\n\n", template).split("\n\n"))
@@ -106,12 +106,12 @@ def form_of(pack: Pack) -> Form:
 
 
 def runs_of(found: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:
-    """All runs of ``length`` words in a row."""
+    """All runs of ``length`` consecutive words."""
     return zip(*(found[start:] for start in range(length)), strict=False)
 
 
 def echoes(text: str, form: Form | None = None, card: Mapping[str, str] | None = None) -> frozenset[str]:
-    """Which kinds of words of the form stand in a text: none for a text as it should be.
+    """The kinds of prompt echoes in a text; empty for a proper text.
 
     Kinds: header, instruction, chat, token; with ``form`` also prompt and example, with ``card`` also card.
     """
@@ -138,7 +138,7 @@ def echoes(text: str, form: Form | None = None, card: Mapping[str, str] | None =
 def all_echoes(
     texts: Iterable[str], form: Form | None = None, cards: Sequence[Mapping[str, str]] | None = None
 ) -> list[frozenset[str]]:
-    """``echoes`` of each text; ``cards`` belong to the texts, in their order."""
+    """``echoes`` of each text; ``cards`` are those of the texts, in the same order."""
     if cards is None:
         return [echoes(text, form) for text in texts]
     return [echoes(text, form, card) for text, card in zip(texts, cards, strict=True)]

@@ -1,7 +1,7 @@
-"""Texts that say the same twice, or what another text of the corpus says in the same words.
+"""Texts that repeat themselves, or the words of another text of the corpus.
 
-Runs of words are numbered, and texts that hold the same number found by sorting: no pair of texts is
-compared, so time grows with the words of the corpus and hardly faster.
+Runs of words are hashed, and texts with the same hash are found by sorting: no pairs of texts are compared,
+so time is nearly linear in the words of the corpus.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from rpsg.textstats.words import Tokens
 
 Flags = npt.NDArray[np.bool_]
-#: Words in a row that two texts share by more than chance.
+#: Consecutive words that two texts share by more than coincidence.
 SHARED = 8
-#: A text repeats itself when more than this share of its runs of four words stood in it before.
+#: A text repeats itself when more than this share of its 4-grams occurred in it before.
 OWN, MOST_OWN = 4, 0.1
 
 
-#: Odd 64-bit numbers that spread the numbers of words: halves of the golden ratio's and of pi's digits.
+#: Odd 64-bit multipliers for the hash: digits of the golden ratio and of pi.
 _MIX, _STEP = np.uint64(0x9E3779B97F4A7C15), np.uint64(0x243F6A8885A308D3)
 
 
@@ -36,7 +36,7 @@ def repeats(texts: Sequence[str]) -> tuple[Flags, Flags]:
 
 
 def repeating_itself(tokens: Tokens) -> Flags:
-    """Whether over a tenth of a text's runs of four words stood in it before."""
+    """Whether over a tenth of a text's 4-grams occurred in it before."""
     runs, owner = hashed_runs(tokens, OWN)
     order = np.lexsort((runs, owner))
     runs, owner = runs[order], owner[order]
@@ -47,14 +47,14 @@ def repeating_itself(tokens: Tokens) -> Flags:
 
 
 def repeating_another(tokens: Tokens) -> Flags:
-    """Whether eight words in a row stand in another text too; both of the two do."""
+    """Whether eight consecutive words occur in another text too; flags both texts."""
     runs, owner = hashed_runs(tokens, SHARED)
     order = np.argsort(runs, kind="stable")
     runs, owner = runs[order], owner[order]
     edges = np.flatnonzero(np.append(True, runs[1:] != runs[:-1]))
     found = np.zeros(len(tokens.lengths), np.bool_)
     if len(runs):
-        # Stable: within equal runs the texts rise, so they are several where the last is not the first.
+        # A stable sort: texts rise within equal runs, so there are several if the last is not the first.
         ends = np.append(edges[1:], len(runs))
         shared = owner[edges] != owner[ends - 1]
         found[owner[np.repeat(shared, ends - edges)]] = True
@@ -62,9 +62,9 @@ def repeating_another(tokens: Tokens) -> Flags:
 
 
 def hashed_runs(tokens: Tokens, length: int) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
-    """A 64-bit hash and the text of each run of ``length`` words that stays within its text.
+    """A 64-bit hash and the text index of each run of ``length`` words within a text.
 
-    Two of ten million different runs have one hash with a chance of three in a million.
+    The chance of any collision among ten million different runs is three in a million.
     """
     ends = np.repeat(np.cumsum(tokens.lengths), tokens.lengths)
     starts = np.flatnonzero(np.arange(len(tokens.codes)) + length <= ends)

@@ -1,9 +1,9 @@
-"""Self-BLEU: how well each text is foretold by all the others (Zhu et al. 2018, "Texygen").
+"""Self-BLEU: the BLEU of each text against all the others (Zhu et al. 2018, "Texygen").
 
 BLEU of a text against many references needs, of each n-gram, only the largest count in any one reference,
-and the reference length nearest to its own. With the two largest counts of each n-gram over all texts, and
-which text has the largest, the largest among *the others* is known for every text at once: no pair of
-texts is ever compared. Equal to NLTK's ``sentence_bleu`` with ``method1`` smoothing, on white-space tokens.
+and the reference length nearest to its own. The two largest counts of each n-gram over all texts, and the
+text with the largest, give the largest count among *the others* for every text: no pairs of texts are
+compared. Equal to NLTK's ``sentence_bleu`` with ``method1`` smoothing, on white-space tokens.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def self_bleu_scores(texts: Sequence[str]) -> Floats:
 
 
 def scores_without(texts: Sequence[str], group: Ints | None) -> Floats:
-    """The same against all the others but one group, shape (1 + groups, texts); the first row is against all.
+    """The same without one group of references, shape (1 + groups, texts); the first row is against all.
 
-    What a row says of the texts of its own group means nothing.
+    A row has no meaning for the texts of the group left out.
     """
     tokens = encode(text.split() for text in texts)
     ways = 1 if group is None else int(group.max()) + 2
@@ -55,7 +55,7 @@ def scores_without(texts: Sequence[str], group: Ints | None) -> Floats:
 
 
 def _matches(tokens: Tokens, n: int, group: Ints | None, ways: int) -> tuple[Ints, Ints]:
-    """For each text how many of its n-grams another text has, in each way, and how many n-grams it has."""
+    """Each text's matched n-grams, shape (ways, texts), rows as in ``scores_without``; all its n-grams."""
     texts = len(tokens.lengths)
     grams, owner, _ = tokens.ngrams(n)
     pairs, counts = np.unique(grams * texts + owner, return_counts=True)
@@ -76,7 +76,7 @@ def _most_elsewhere(gram: Ints, counts: Ints, group: Ints) -> tuple[Ints, Ints, 
     text's group, and the largest count in another text outside that group.
     """
     order = np.lexsort((-counts, gram))
-    # One more at the end, of no gram, no group and with no count: what is looked up beyond a gram is zero.
+    # One sentinel at the end, without gram, group and count: looking beyond the last gram gives zero.
     grams, sizes, groups_of = (
         np.append(values[order], end) for values, end in ((gram, -1), (counts, 0), (group, -1))
     )
@@ -86,9 +86,9 @@ def _most_elsewhere(gram: Ints, counts: Ints, group: Ints) -> tuple[Ints, Ints, 
     place[order] = np.arange(last)
     runs = np.flatnonzero(np.append(True, (np.diff(grams) != 0) | (np.diff(groups_of) != 0)))
     after = np.append(runs[1:], last)[np.searchsorted(runs, np.arange(last + 1), side="right") - 1]
-    best = np.where(place == first, first + 1, first)  # the fullest text that is not this one
+    best = np.where(place == first, first + 1, first)  # the other text with the largest count
     other = after[np.minimum(best, last)]
-    mine = other == place  # the next one outside the group is this text itself: look behind it
+    mine = other == place  # the next one outside the group is this text itself: take the one after it
     behind = np.minimum(place + 1, last)
     behind = np.where(groups_of[behind] == groups_of[best], after[behind], behind)
     other = np.where(mine, behind, other)
@@ -100,7 +100,7 @@ def _most_elsewhere(gram: Ints, counts: Ints, group: Ints) -> tuple[Ints, Ints, 
 
 
 def _brevity(lengths: Ints) -> Floats:
-    """The brevity penalty of each text; of two reference lengths equally near the shorter one counts."""
+    """The brevity penalty of each text, by the nearest other length; ties go to the shorter one."""
     different, place, times = np.unique(lengths, return_inverse=True, return_counts=True)
     below = different[np.maximum(place - 1, 0)]
     above = different[np.minimum(place + 1, len(different) - 1)]

@@ -1,4 +1,4 @@
-"""Texts as words, words as numbers, and the n-grams of many texts at once."""
+"""Tokenisation, and the n-grams of a whole corpus at once."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def word_marks(text: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Tokens:
-    """All tokens of a corpus, text after text: which word, and in which text.
+    """The word numbers of all tokens of a corpus, text after text.
 
-    ``lengths`` holds the number of tokens of each text, ``size`` the number of different words.
+    ``lengths`` has the number of tokens of each text, ``size`` is the number of different words.
     """
 
     codes: Ints
@@ -41,7 +41,7 @@ class Tokens:
 
     @cached_property
     def owner(self) -> Ints:
-        """The text of each token."""
+        """The index of the text of each token."""
         return np.repeat(np.arange(len(self.lengths)), self.lengths)
 
     def ngrams(self, n: int) -> tuple[Ints, Ints, int]:
@@ -64,7 +64,7 @@ class Tokens:
         )
 
     def _starts(self, n: int) -> Ints:
-        """The places of tokens at which an n-gram begins that stays within its text."""
+        """The indices of tokens at which an n-gram within one text begins."""
         ends = np.repeat(np.cumsum(self.lengths), self.lengths)
         return np.flatnonzero(np.arange(len(self.codes)) + n <= ends)
 

@@ -1,7 +1,7 @@
-"""What a release of somebody else says of itself, read strictly, before anything is made of it.
+"""What a release of somebody else claims about itself, read strictly, before anything is made from it.
 
-All of it is read from a copy that ``store.foreign`` took. Nothing that is read here is opened, loaded or
-asked: names of models stay names, and where the writer ran follows from the plan without a connection.
+It is read from a copy (``storage.untrusted``). Nothing that it names is opened, loaded or asked: names of
+models remain names, and where the writer ran follows from the plan without a connection.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ if TYPE_CHECKING:
     from rpsg.privacy.accounting import Budget
     from rpsg.protocols import Endpoint
 
-#: More cells than any schema that people can fill; what asks for more asks for memory.
+#: More cells than any schema that people can fill; a larger schema would only exhaust memory.
 MOST_CELLS = 1_000_000
-#: The most texts times values of an attribute, each of which takes a number in memory while cards are drawn.
+#: The limit for texts times values of an attribute: drawing cards holds a number in memory for each.
 MOST_DRAWN = 300_000_000
-#: Letters of a sentence that quotes a foreign file.
-MOST_TOLD = 400
+#: The length of a message that quotes an untrusted file.
+MOST_QUOTED = 400
 _SOURCES = {"os": RoundedGaussian.name, "opendp": OpenDPNoise.name}
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A model by its name, and where it ran; there is nothing behind it."""
+    """The name of a model and where it ran, in place of the model."""
 
     name: str
     endpoint: Endpoint = "local_model"
@@ -67,7 +67,7 @@ class Claimed:
     pack: Pack
     method: Method
     budget: Budget | None
-    writer: Any  # a ``Named``: it stands where models stand, and nobody calls it
+    writer: Any  # a ``Named`` in place of a writer; it is never called
 
     @property
     def evidence(self) -> Path:
@@ -75,9 +75,9 @@ class Claimed:
 
 
 def read_claimed(folder: Path, ledger: Mapping[str, Any], plugins: Collection[str] = ()) -> Claimed:
-    """The claim of the release in ``folder``; ``ledger`` is its public ledger, which has the right form.
+    """The claim of the release in ``folder``; ``ledger`` is its public ledger, whose form was checked.
 
-    ``plugins`` names the strangers' methods that may be loaded.
+    ``plugins`` names the third-party methods that may be loaded.
 
     Raises:
         VerificationError: plan, pack and ledger do not belong together, or ask for what no release has.
@@ -107,7 +107,7 @@ def _plan(path: Path) -> Plan:
 
 
 def _check_public(plan: Plan, method: Method, path: Path) -> None:
-    """The plan must be what a release tells: no place, no account, and in the very form it is written in."""
+    """Check that the plan is one of a release: no path, no account, and exactly the written form."""
     own = plan.data.path or plan.data.account or plan.split.donor_list or plan.limits != Limits()
     own = own or plan.vault.key not in {"none", Vault().key} or any(map(PLACE.match, _names_of_models(plan)))
     if own or any(getattr(plan.server, key) != value for key, value in ACCOUNT.items()):
@@ -118,8 +118,8 @@ def _check_public(plan: Plan, method: Method, path: Path) -> None:
 
 def _names_of_models(plan: Plan) -> list[str]:
     models, paper = plan.models, plan.paper
-    told = (models.writer, models.embedder, models.scorer, models.sentiment)
-    names = (*told, paper.summariser, paper.surrogate_model, paper.recogniser_model)
+    named = (models.writer, models.embedder, models.scorer, models.sentiment)
+    names = (*named, paper.summariser, paper.surrogate_model, paper.recogniser_model)
     return [name for name in names if name]
 
 
@@ -127,8 +127,8 @@ def _pack(folder: Path, plan: Plan) -> Pack:
     try:
         pack = read_pack(folder)
     except RpsgError as error:
-        told = error.message.replace(str(folder), f"{EVIDENCE}/{PACK}")
-        raise VerificationError(told[:MOST_TOLD]) from None
+        message = error.message.replace(str(folder), f"{EVIDENCE}/{PACK}")
+        raise VerificationError(message[:MOST_QUOTED]) from None
     except (OSError, ValueError, RecursionError, TypeError, AttributeError, LookupError):
         raise VerificationError("The domain pack of the evidence cannot be read.") from None
     if len(files_of(folder, [a.file for a in pack.attributes])) != len(list(folder.iterdir())):
@@ -143,11 +143,11 @@ def _pack(folder: Path, plan: Plan) -> Pack:
 
 
 def _check_source(plan: Plan, ledger: Mapping[str, Any], method: Method) -> None:
-    """Noise comes from where the plan says, unless the run says of itself that it was a test."""
+    """Check that noise came from the plan's source, unless the release says that the run was a test."""
     source = ledger["rng"]["source"]
     if not method.reads_private:
         fits = source == "none"
-    elif method.claim == "no_formal_guarantee":  # its plan tells nothing of the noise
+    elif method.claim == "no_formal_guarantee":  # its plan does not hold the source
         fits = source in _SOURCES.values() or not supports_claims(source)
     else:
         fits = source == _SOURCES[plan.privacy.noise] or not supports_claims(source)
@@ -156,7 +156,7 @@ def _check_source(plan: Plan, ledger: Mapping[str, Any], method: Method) -> None
 
 
 def _writer(plan: Plan, ledger: Mapping[str, Any]) -> Named:
-    """The writer, which stands last among those who were sent something, and where the plan has it run."""
+    """The writer, which is the last line of the ledger's egress, and where the plan ran it."""
     name = str(ledger["egress"][-1].get("model", "")) if ledger["egress"] else ""
     kind, _, model = plan.models.writer.partition(":")
     if kind not in {"openai", "azure"} or not model:
@@ -173,9 +173,9 @@ def _writer(plan: Plan, ledger: Mapping[str, Any]) -> Named:
 
 
 def check_amount(claimed: Claimed, texts: int) -> None:
-    """See that the plan asks for no more texts than the release holds replies and failures for.
+    """Check that the plan asks for no more texts than the release holds replies and failures for.
 
-    Nothing is drawn or asked before this: a plan could ask for millions.
+    This comes before anything is drawn or asked, because a plan could ask for millions.
     """
     plan = claimed.plan
     writes_pool = claimed.budget is not None and "method.oversample" not in claimed.method.untold
@@ -191,7 +191,7 @@ def check_amount(claimed: Claimed, texts: int) -> None:
 
 
 def named_tools(claimed: Claimed) -> Tools:
-    """The models of a release from private seeds, by the names in its table of who saw what.
+    """The models of a release from private seeds, by the names in its egress table.
 
     Raises:
         VerificationError: the table cannot be read, or names no embedder or no sentiment classifier.
@@ -201,23 +201,21 @@ def named_tools(claimed: Claimed) -> Tools:
         found = {str(line["role"]): Named(str(line["model"])) for line in table}
     except (OSError, ValueError, LookupError, TypeError):
         raise VerificationError(f"{EGRESS} cannot be read.") from None
-    if found.keys() != {*(needed := _roles(claimed)), "writer"}:
+    # Every model but the writer that a run of this plan has sent texts to.
+    needed = {way.role for way in claimed.method.egress_of(claimed.plan)} - {"writer", "mechanisms"}
+    if claimed.plan.models.scorer is None:
+        needed.discard("scorer")
+    if found.keys() != {*needed, "writer"}:
         raise VerificationError(f"{EGRESS} does not name the models that this plan has read texts.")
     models: dict[str, Any] = {role: found[role] for role in needed}
     return Tools(writer=claimed.writer, **models)
 
 
-def _roles(claimed: Claimed) -> set[str]:
-    """The models, but for the writer, that a run of this plan has sent texts to."""
-    sent = {way.role for way in claimed.method.egress_of(claimed.plan)} - {"writer", "mechanisms"}
-    return sent if claimed.plan.models.scorer is not None else sent - {"scorer"}
-
-
 def check_changed(claimed: Claimed) -> bool:
-    """Whether writer or prompts were changed in the run, after which noisy answers; votes come after it.
+    """Whether writer or prompts were changed in the run, which can only be before any vote.
 
     Raises:
-        VerificationError: the file that says so says something else.
+        VerificationError: the file about the change is not one that a run of this plan writes.
     """
     file = claimed.evidence / CHANGED
     if not file.is_file():
@@ -230,10 +228,10 @@ def check_changed(claimed: Claimed) -> bool:
 
 
 def earlier_writers(claimed: Claimed) -> dict[tuple[str, str], int]:
-    """The other places and writers that were asked, and how often, as the release tells.
+    """The number of requests to other hosts and writers, as the release states it.
 
-    Another place is the same writer's, on another port of this machine; another writer is one that was
-    changed.
+    Another host is the same writer's, on another port of this machine; another writer was replaced by this
+    one.
 
     Raises:
         VerificationError: the table cannot be read, or names another writer though none was changed.
@@ -252,12 +250,12 @@ def earlier_writers(claimed: Claimed) -> dict[tuple[str, str], int]:
 
 
 def check_ways(claimed: Claimed, tools: Tools) -> None:
-    """See that nobody was sent what the method may not send there; PrivacyError otherwise."""
+    """Check that no model was sent what the method may not send there; PrivacyError otherwise."""
     egress.check(claimed.method.egress_of(claimed.plan), roles(tools))
 
 
 def read_rows(claimed: Claimed) -> Pool:
-    """The texts of a release from private seeds, as its rows tell them: they cannot be derived.
+    """The texts of a release from private seeds, from its rows: they cannot be derived.
 
     Raises:
         VerificationError: a row is not one of such a release.

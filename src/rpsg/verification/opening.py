@@ -1,8 +1,8 @@
-"""``rpsg verify --with-vault``: what only the operator can check, because it takes the private data.
+"""``rpsg verify --with-vault``: what only the operator can check, because it needs the private data.
 
-The commitment is opened, the run is told again from its evidence with the private rows beside it, and the
-noise of every answer is tested; run folder, account book and ledger must name the same draws. What comes out
-depends on private data: it is shown to the operator and written nowhere.
+The commitment is opened, the run is repeated from its evidence with the private rows, and the noise of every
+answer is tested; run folder, account book and ledger must name the same draws. The result depends on private
+data: it is shown to the operator and written nowhere.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rpsg.errors import RpsgError, RunError, UsageError
 from rpsg.json_text import strict_json
 from rpsg.methods.base import Job, budget_of, method_of
 from rpsg.pipeline.models_of_run import load_tools
-from rpsg.pipeline.private_data import account_of, donors_and_voters, open_door, people_of
+from rpsg.pipeline.private_data import account_of, donors_and_voters, open_seeding, people_of
 from rpsg.pipeline.progress import Silent
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.commitment import commit_to
@@ -63,11 +63,11 @@ if TYPE_CHECKING:
 
 COMMITMENT = "the commitment opens on these data"
 DRAWS = "run folder, account book and ledger name the same draws"
-STORY = "the run can be repeated with its private data"
+REPEATED = "the run can be repeated with its private data"
 
 
 class WritesNothing:
-    """The writer of a method whose texts are on the shelf: a new one would not be the run's."""
+    """The writer of a method whose texts are checkpoints: a new text would not be the run's."""
 
     endpoint: Endpoint = "local_model"
 
@@ -79,7 +79,7 @@ class WritesNothing:
 
 
 def open_run(run: Path, data: Path | None = None, progress: Progress | None = None) -> list[Check]:
-    """The checks of a published run that its vault and its private data allow; ``data`` says where these are.
+    """The checks of a published run that need its vault and its private data, which are in ``data``.
 
     Raises:
         RpsgError: the run folder, its key or the data cannot be read.
@@ -96,35 +96,25 @@ def open_run(run: Path, data: Path | None = None, progress: Progress | None = No
             "This run read no private data: there is nothing to open.", hint="Leave out --with-vault."
         )
     with RunFolder.finished(run) as folder:
-        found = plan if data is None else plan.model_copy(update={"data": _at(plan, data)})
-        corpus = _corpus(found)
+        found = plan
+        if data is not None:
+            moved = plan.data.model_copy(update={"path": str(data)})
+            found = plan.model_copy(update={"data": moved})
+        corpus = read_by_rule(found.data).map(lambda reading: reading.corpus)
         checks = [_commitment(folder, corpus, ledger)]
         if checks[0].ok and ledger.get("stage_plan"):
-            checks.append(_draws(folder, plan, ledger))
+            wrong = "; ".join(_differences(folder, plan, ledger))
+            checks.append(Check(DRAWS, ok=not wrong, detail=wrong or "each once, under the same id"))
             checks += _noise(folder, found, corpus, ledger, progress or Silent())
         return checks
-
-
-def _at(plan: Plan, data: Path) -> Any:
-    return plan.data.model_copy(update={"path": str(data)})
-
-
-def _corpus(plan: Plan) -> Private[Corpus]:
-    return read_by_rule(plan.data).map(lambda reading: reading.corpus)
 
 
 def _commitment(folder: RunFolder, corpus: Private[Corpus], ledger: Mapping[str, Any]) -> Check:
     kept = json.loads(folder.vault.read(PRIVATE_LEDGER))["commitment"]
     nonce = bytes.fromhex(kept["nonce"])
-    told = ledger.get("private_commitment", {}).get("value")
-    if commit_to(corpus, nonce).value == told:
+    if commit_to(corpus, nonce).value == ledger.get("private_commitment", {}).get("value"):
         return Check(COMMITMENT, ok=True, detail="these rows, in this order, with the nonce of the vault")
     return Check(COMMITMENT, ok=False, detail="the ledger's commitment is to other rows, or another run's")
-
-
-def _draws(folder: RunFolder, plan: Plan, ledger: Mapping[str, Any]) -> Check:
-    reasons = list(_differences(folder, plan, ledger))
-    return Check(DRAWS, ok=not reasons, detail="; ".join(reasons) or "each once, under the same id")
 
 
 def _differences(folder: RunFolder, plan: Plan, ledger: Mapping[str, Any]) -> Iterator[str]:
@@ -155,13 +145,13 @@ def _noise(
 ) -> list[Check]:
     kernel = OpeningKernel(folder.evidence, ledger)
     try:
-        _tell_again(folder, plan, corpus, ledger, kernel, progress)
+        _run_again(folder, plan, corpus, ledger, kernel, progress)
     except RpsgError as error:
-        return [*_verdicts(kernel.outcomes), Check(STORY, ok=False, detail=error.message)]
+        return [*_verdicts(kernel.outcomes), Check(REPEATED, ok=False, detail=error.message)]
     return _verdicts(kernel.outcomes)
 
 
-def _tell_again(
+def _run_again(
     folder: RunFolder,
     plan: Plan,
     corpus: Private[Corpus],
@@ -175,7 +165,7 @@ def _tell_again(
     seeding = None
     if method.has_donors:
         donors, corpus = donors_and_voters(plan, folder, corpus)
-        seeding = open_door(folder, gathered(donors, DONORS), RoundedGaussian())
+        seeding = open_seeding(folder, gathered(donors, DONORS), RoundedGaussian())
     people = gathered(corpus, EMBEDDINGS)
     pack = read_pack(folder.evidence / PACK)
     budget = budget_of(plan, pack)

@@ -1,8 +1,8 @@
-"""A release made again, from a release alone: noisy counts, plan, pack, replies and public models.
+"""Makes a release again, from the release alone: noisy answers, plan, pack, replies and public models.
 
-No private data is there to be read: the people of a replay have none, and asking them is an error. What
-comes out must be the release, byte for byte. Where texts were made from private records, nobody else can
-derive them, so the rows are taken as they are and all the rest is made from them, plan, pack and evidence.
+There is no private data: the people of a replay have none, and reading them is an error. The result must
+equal the release, byte for byte. Where texts were made from private records, only the operator can derive
+them, so the rows are taken as they are, and everything else is made from them, plan, pack and evidence.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ ROLES = tuple(KNOWN)
 
 
 def check_roles(models: Mapping[str, str]) -> None:
-    """UsageError for a model of a role that a replay does not have."""
+    """Raise UsageError if ``models`` names a role that a replay does not have."""
     if strangers := sorted(set(models) - set(ROLES)):
         raise UsageError(
             f"A replay has no model called {strangers[0]!r}.", hint=f"There are: {', '.join(ROLES)}."
@@ -61,28 +61,27 @@ def made_again(
     plugins: Collection[str],
     progress: Progress | None,
 ) -> Made:
-    """What the release was made from, all of it derived but for what its ledger alone can say.
+    """What the release was made from, derived except for what only its ledger can say.
 
     Args:
         claimed: the release.
         plan: its plan, with the models that may be opened here.
         models: the models that the caller named, by role.
-        plugins: names of strangers' models that the caller allows.
-        progress: is told how far it is.
+        plugins: names of third-party models that the caller allows.
+        progress: receives progress.
 
     Raises:
         RpsgError: something does not follow; the sentence says what.
     """
-    told = progress or Silent()
     if claimed.method.has_seeds:
-        return _from_rows(claimed, told)
-    return _from_replies(claimed, plan, models, plugins, told)
+        return _from_rows(claimed, progress or Silent())
+    return _from_replies(claimed, plan, models, plugins, progress or Silent())
 
 
 def _from_replies(
-    claimed: Claimed, plan: Plan, models: Mapping[str, str], plugins: Collection[str], told: Progress
+    claimed: Claimed, plan: Plan, models: Mapping[str, str], plugins: Collection[str], progress: Progress
 ) -> Made:
-    """The story told again, with the noisy answers and the replies of the evidence."""
+    """Run the method again, with the noisy answers and the replies of the evidence."""
     replies = ReplayWriter(claimed.evidence / TEXTS, name=claimed.writer.name)
     settled = SettledWriter(replies, claimed.evidence / FAILED)
     check_amount(claimed, len(replies) + len(settled.failed))
@@ -91,7 +90,7 @@ def _from_replies(
     check_ways(claimed, replace(tools, writer=claimed.writer))
     kernel = None if claimed.budget is None else ReplayKernel(claimed.evidence, claimed.ledger)
     vectors = kept_vectors(claimed.evidence, tools)
-    job = _job(claimed, replace(tools, writer=settled, embedder=vectors), kernel, told)
+    job = _job(claimed, replace(tools, writer=settled, embedder=vectors), kernel, progress)
     pool = claimed.method.synthesize(job)
     return Made(
         claimed.plan,
@@ -109,8 +108,8 @@ def _from_replies(
     )
 
 
-def _from_rows(claimed: Claimed, told: Progress) -> Made:
-    """The rows as they are; what was asked of voters, told again."""
+def _from_rows(claimed: Claimed, progress: Progress) -> Made:
+    """Take the rows as they are, and repeat the queries to voters."""
     tools, pool = named_tools(claimed), read_rows(claimed)
     check_changed(claimed)
     check_ways(claimed, tools)
@@ -122,7 +121,7 @@ def _from_rows(claimed: Claimed, told: Progress) -> Made:
     kernel = None
     if claimed.method.retell is not None:
         kernel = ReplayKernel(claimed.evidence, ledger)
-        claimed.method.retell(_job(claimed, tools, kernel, told), kernel, len(pool))
+        claimed.method.retell(_job(claimed, tools, kernel, progress), kernel, len(pool))
     return Made(
         claimed.plan,
         claimed.pack,
@@ -144,28 +143,27 @@ def written_again(
     plugins: Collection[str],
     progress: Progress | None,
 ) -> Pool:
-    """The pool as the writer writes it anew; arguments and errors as for ``made_again``."""
+    """The pool with texts that the writer writes again; arguments and errors as for ``made_again``."""
     tools = load_known(plan, models, plugins, None)
     if tools.writer.name != claimed.writer.name:
         raise VerificationError(
             f"The writer here is {tools.writer.name}, the ledger names {claimed.writer.name}."
         )
     settled = SettledWriter(tools.writer, claimed.evidence / FAILED)
-    told = progress or Silent()
     kernel = None if claimed.budget is None else ReplayKernel(claimed.evidence, claimed.ledger)
     tools = replace(tools, writer=settled, embedder=kept_vectors(claimed.evidence, tools))
-    pool: Pool = claimed.method.synthesize(_job(claimed, tools, kernel, told))
+    pool: Pool = claimed.method.synthesize(_job(claimed, tools, kernel, progress or Silent()))
     return pool
 
 
 def kept_vectors(evidence: Path, tools: Tools) -> PublicVectors:
-    """The embedder, with the rounded embeddings that the run kept in place of its own."""
+    """The embedder, but with the rounded embeddings that the run kept."""
     return PublicVectors(tools.embedder, read_vectors(evidence / VECTORS, tools.embedder.dim))
 
 
-def _job(claimed: Claimed, tools: Tools, kernel: ReplayKernel | None, told: Progress) -> Job:
-    people = nobody(tools, told)
-    return Job(claimed.plan, claimed.pack, claimed.budget, people, kernel or NoQuestions(), tools, told)
+def _job(claimed: Claimed, tools: Tools, kernel: ReplayKernel | None, progress: Progress) -> Job:
+    people = nobody(tools, progress)
+    return Job(claimed.plan, claimed.pack, claimed.budget, people, kernel or NoQuestions(), tools, progress)
 
 
 def _performed(claimed: Claimed, kernel: ReplayKernel | None) -> Performed | None:
@@ -177,7 +175,7 @@ def _performed(claimed: Claimed, kernel: ReplayKernel | None) -> Performed | Non
 def load_known(
     plan: Plan, models: Mapping[str, str], plugins: Collection[str], writer: Writer | None
 ) -> Tools:
-    """The models of a plan, those of ``models`` in their place; ``writer`` stands in for the plan's.
+    """The models of a plan; ``models`` replaces some by role, and ``writer`` the plan's writer.
 
     Raises:
         VerificationError: the plan names a model that may not be opened, or that is not here.
@@ -196,7 +194,7 @@ def load_known(
 
 
 def _same_models(claimed: Claimed, tools: Tools) -> None:
-    """Another embedder would choose other texts: that says nothing about the release."""
+    """Refuse other models: that another embedder chooses other texts says nothing about the release."""
     named = {line["name"] for line in claimed.ledger["public_inputs"]}
     for model in (tools.embedder, tools.sentiment):
         if model.name not in named:

@@ -1,7 +1,7 @@
-"""``rpsg publish``: the release of a run, signed. It is built again with the key's name in it, and exchanged.
+"""``rpsg publish``: signs the release of a run, by building it again with the signer in it.
 
-Nothing but the signer changes: the ledger is that of the run, built by the one builder of releases from the
-run's own plan, pack and evidence. A release that does not follow from them is not signed.
+Only the signer changes: the ledger is built like that of the run, from its plan, pack and evidence. A release
+that does not follow from them is not signed.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ def publish(
     plugins: Collection[str] = (),
     progress: Progress | None = None,
 ) -> str:
-    """Sign the release of the finished run in the folder ``run``; gives the fingerprint of the key.
+    """Sign the release of the finished run in the folder ``run``; returns the fingerprint of the key.
 
-    A release that was signed before is signed anew. ``models`` and ``plugins`` as for ``verifying.verify``.
+    A release that was signed before is signed anew. ``models`` and ``plugins`` as for ``verify``.
 
     Raises:
         RunError: there is no finished run.
@@ -92,7 +92,7 @@ def _build(
 
 
 def _exchange(run: Path, built: Path) -> None:
-    """Put ``built`` in the place of the release. A crash in between is finished by the next call."""
+    """Replace the release by ``built``. After a crash in between the next call completes this."""
     with file_errors("publish the release"):
         partial = run / _NEW
         shutil.rmtree(partial, ignore_errors=True)

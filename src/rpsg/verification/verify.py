@@ -1,4 +1,4 @@
-"""``rpsg verify``: a release is copied, checked, made again from its evidence, and compared byte for byte."""
+"""``rpsg verify``: copies a release, makes it again from its evidence, and compares byte for byte."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ FROM_SEEDS = (
 )
 OTHER_PARQUET = f"that {PARQUET}, written by another version of pyarrow, holds no bytes beside its table"
 FROM_VOTERS = ("that the voters' noisy answers are those that were drawn: rows do not follow from them",)
-#: What damaged or hostile files can bring a story to raise, besides our own errors.
+#: What damaged or hostile files can make a method raise, besides our own errors.
 _BROKEN = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError, OSError)
 
 
@@ -66,12 +66,12 @@ def verify(
     key: Path | None = None,
     second_opinion: bool = False,
 ) -> Verification:
-    """Check the release in ``path``, or in the run folder ``path``; it may be a stranger's.
+    """Check the release in ``path``, or in the run folder ``path``; it may come from somebody else.
 
-    Nothing that the release names is opened: no model but those known here by digest and those that the
-    caller names by role in ``models``, no server, no place outside its folder, no plug-in but ``plugins``.
-    The first thing about its form that is wrong ends the check. With ``key`` the release must be signed by
-    that public key; with ``second_opinion`` another accountant computes every epsilon again.
+    Nothing that the release names is opened: no model except those known here by digest and those that the
+    caller names by role in ``models``, no server, no path outside its folder, no plug-in except ``plugins``.
+    The first error in its form ends the check. With ``key`` the release must be signed by that public key;
+    with ``second_opinion`` another accountant computes every epsilon again.
 
     Raises:
         VerificationError: there is no release.
@@ -91,7 +91,7 @@ def verify(
 def _with_opinions(
     found: Verification, copy: Path, key: bytes | None, *, second_opinion: bool
 ) -> Verification:
-    """The verification with who signed it and what another accountant says, once the form is right."""
+    """Add who signed the release and what another accountant says, if its form is right."""
     form = next((check for check in found.checks if check.name == "form"), None)
     if form is None or not form.ok:
         return found
@@ -161,12 +161,14 @@ def _of_copy(
         cannot_show += FROM_VOTERS if claimed.method.has_donors else ()
         opened = (plan_to_open(release, claimed, models), models, plugins, progress)
         checks += _made_again(claimed, regenerate, *opened)
-        cannot_show += (OTHER_PARQUET,) if _is_other_parquet(copy) else ()
+        file = copy / PARQUET
+        if file.is_file() and find_spec("pyarrow") is not None and not is_of_this_version(file.read_bytes()):
+            cannot_show += (OTHER_PARQUET,)
     return Verification(release, tuple(checks), cannot_show, makes_dp_claim(ledger))
 
 
 def _changed(copy: Path, ledger: Mapping[str, Any]) -> Iterator[Check]:
-    """The files that are not those that the ledger names: a look at their hashes, before anything is made."""
+    """The files whose hashes are not those in the ledger; checked before anything is made."""
     here = _names(copy)
     if len({output["name"] for output in ledger["outputs"]}) != len(ledger["outputs"]):
         # Each is read once: a ledger of a few megabytes could ask for the same file a hundred thousand times.
@@ -189,7 +191,7 @@ def _made_again(
     plugins: Collection[str],
     progress: Progress | None,
 ) -> list[Check]:
-    """The files of the release as they follow, or the one thing that does not."""
+    """A check for each file of the release, or one for what cannot be made."""
     try:
         made = made_again(claimed, plan, models, plugins, progress)
         checks = list(_compared(claimed, made))
@@ -208,7 +210,7 @@ def _made_again(
 
 
 def _followed(claimed: Claimed, files: list[Check]) -> Check:
-    """The answer over all files."""
+    """The result over all files."""
     other = sum(not check.ok for check in files)
     if other:
         version, here = str(claimed.ledger["code"]["version"])[:40], code_facts()["version"]
@@ -220,22 +222,22 @@ def _followed(claimed: Claimed, files: list[Check]) -> Check:
 
 def _program(ledger: Mapping[str, Any]) -> tuple[Check, str]:
     """Whether the ledger names this program, and what cannot be shown where it names another version."""
-    told, here = ledger["code"], code_facts()
-    if told["source_sha256"] == here["source_sha256"]:
+    theirs, here = ledger["code"], code_facts()
+    if theirs["source_sha256"] == here["source_sha256"]:
         return Check(PROGRAM, ok=True, detail="is the one that checks it, byte for byte"), ""
-    if told["version"] == here["version"]:
+    if theirs["version"] == here["version"]:
         detail = (
             f"calls itself rpsg {here['version']} as this one does, and has other sources: check it with "
-            f"those, whose digest begins with {ascii(str(told['source_sha256'])[:12])[1:-1]}"
+            f"those, whose digest begins with {ascii(str(theirs['source_sha256'])[:12])[1:-1]}"
         )
         return Check(PROGRAM, ok=False, detail=detail), ""
-    version = ascii(str(told["version"])[:40])
+    version = ascii(str(theirs["version"])[:40])
     note = f"that version {version} of rpsg, which made it, does what this one ({here['version']}) does"
     return Check(PROGRAM, ok=True, detail=f"is another version ({version}); this one derives the same"), note
 
 
 def plan_to_open(release: Path, claimed: Claimed, models: dict[str, str]) -> Plan:
-    """The plan whose models may be opened: that of a run which began here, else one without its server."""
+    """The plan whose models may be opened: of a run that began here its own, else one without a server."""
     run = release.absolute().parent
     if release.name == RELEASE and is_own(run):
         own = resolve(read_toml(run / PLAN))
@@ -250,7 +252,7 @@ def plan_to_open(release: Path, claimed: Claimed, models: dict[str, str]) -> Pla
 
 
 def _compared(claimed: Claimed, made: Made) -> Iterator[Check]:
-    """Each file of the release beside the one that is made here; two trees with the same names, or not."""
+    """Each file of the release compared to the one that is made here, in both directions."""
     with tempfile.TemporaryDirectory(prefix="rpsg-verify-") as scratch:
         again = Path(scratch) / RELEASE
         again.mkdir()
@@ -258,25 +260,18 @@ def _compared(claimed: Claimed, made: Made) -> Iterator[Check]:
         build_release(again, made, Free.of(claimed.ledger), parquet=parquet)
         theirs, ours = _names(claimed.folder), _names(again)
         if "signer" in claimed.ledger:
-            theirs.discard(SIGNATURE)  # nobody else can make it; ``_signed`` looks at it
+            theirs.discard(SIGNATURE)  # only the holder of the key can make it; ``_signed`` checks it
         for name in sorted(theirs | ours):
             yield _same_file(name, claimed.folder / name, again / name)
 
 
 def parquet_of(folder: Path, made: Made) -> bytes | None:
-    """The foreign Parquet file if it holds the table of the rows; None if another; no bytes if none."""
+    """The release's Parquet file if it holds the rows; None if it holds others; b"" if there is none."""
     file = folder / PARQUET
     if not file.is_file():
         return b""
-    rows = rows_of(made)
     content = file.read_bytes()
-    return content if same_table(content, rows) else None
-
-
-def _is_other_parquet(copy: Path) -> bool:
-    """Whether there is a Parquet file whose maker cannot make the same bytes here."""
-    file = copy / PARQUET
-    return file.is_file() and find_spec("pyarrow") is not None and not is_of_this_version(file.read_bytes())
+    return content if same_table(content, rows_of(made)) else None
 
 
 def _names(folder: Path) -> set[str]:
@@ -288,37 +283,37 @@ def _same_file(name: str, theirs: Path, ours: Path) -> Check:
         return Check(name, ok=False, detail="is missing, and belongs to this release")
     if not ours.is_file():
         return Check(name, ok=False, detail="does not belong to this release")
-    told, made = theirs.read_bytes(), ours.read_bytes()
-    if told == made:
+    found, made = theirs.read_bytes(), ours.read_bytes()
+    if found == made:
         return Check(name, ok=True, detail="as it follows from plan, pack and evidence")
-    return Check(name, ok=False, detail=f"differs from what follows{_where(name, told, made)}")
+    return Check(name, ok=False, detail=f"differs from what follows{_where(name, found, made)}")
 
 
-def _where(name: str, told: bytes, made: bytes) -> str:
-    """Where two files first differ: a key of a JSON file, else a line."""
+def _where(name: str, found: bytes, made: bytes) -> str:
+    """Where two files first differ: at a key of JSON files, else in a line."""
     if name.endswith(".json"):
         try:
-            return f", first at {_first_key(strict_json(told), strict_json(made)) or 'its spelling'}"
+            return f", first at {_first_key(strict_json(found), strict_json(made)) or 'its spelling'}"
         except ValueError:
             return " and is no JSON"
-    lines = zip(io.BytesIO(told), io.BytesIO(made), strict=False)
+    lines = zip(io.BytesIO(found), io.BytesIO(made), strict=False)
     number = next((i for i, (a, b) in enumerate(lines, start=1) if a != b), 0)
     return f", first in line {number}" if number else ", at its end"
 
 
-def _first_key(told: Any, made: Any, place: str = "") -> str:
-    if isinstance(told, dict) and isinstance(made, dict):
-        for key in made | told:
+def _first_key(found: Any, made: Any, place: str = "") -> str:
+    if isinstance(found, dict) and isinstance(made, dict):
+        for key in made | found:
             inner = f"{place}.{key}" if place else str(key)
-            if key not in told or key not in made:
+            if key not in found or key not in made:
                 return inner
-            if found := _first_key(told[key], made[key], inner):
-                return found
+            if first := _first_key(found[key], made[key], inner):
+                return first
         return ""
-    if isinstance(told, list) and isinstance(made, list) and len(told) == len(made):
-        pairs = enumerate(zip(told, made, strict=True))
+    if isinstance(found, list) and isinstance(made, list) and len(found) == len(made):
+        pairs = enumerate(zip(found, made, strict=True))
         return next((f for i, (a, b) in pairs if (f := _first_key(a, b, f"{place}[{i}]"))), "")
-    return "" if json.dumps(told) == json.dumps(made) else place or "its whole"
+    return "" if json.dumps(found) == json.dumps(made) else place or "its whole"
 
 
 def _corpus_of(pool: Pool) -> bytes:

@@ -1,4 +1,4 @@
-"""The metrics, one family a file, listed here by name.
+"""The metrics by name; each file holds one family.
 
 A metric is a function ``metric(inputs: Inputs) -> Measure`` (``rpsg.evaluation.inputs``).
 """

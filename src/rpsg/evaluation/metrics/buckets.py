@@ -1,7 +1,7 @@
-"""Both corpora in shared buckets: principal components, then k-means. MAUVE and its relatives stand on it.
+"""Both corpora in shared buckets, by PCA and k-means: the basis of MAUVE and related metrics.
 
-As in MAUVE (Pillutla et al. 2021, with the authors' defaults): unit rows, as many principal components as
-hold 90 % of the variance, n / 10 buckets, the best of five k-means runs.
+As in MAUVE (Pillutla et al. 2021, with the authors' defaults): unit rows, the principal components that hold
+90 % of the variance, n / 10 buckets, the best of five k-means runs.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MOST_STEPS = 100
 
 @dataclass(frozen=True, slots=True)
 class Buckets:
-    """How many texts of each corpus fell into each bucket; both of shape (buckets,)."""
+    """The number of texts of each corpus by bucket; both of shape (buckets,)."""
 
     corpus: Ints
     real: Ints
@@ -45,7 +45,7 @@ def buckets(inputs: Inputs) -> Buckets:
 
 
 def bucketed(corpus: npt.NDArray[np.floating], real: npt.NDArray[np.floating], seed: int) -> Buckets:
-    """Cluster the rows of both and count them; each has ten rows or more."""
+    """Cluster the rows of both corpora, at least ten each, and count them by bucket."""
     count = max(2, round(min(len(corpus), len(real)) / 10))
     rows = principal(np.concatenate([real, corpus]))
     labels = k_means(rows, count, seed)
@@ -68,7 +68,7 @@ def principal(rows: npt.NDArray[np.floating]) -> Single:
 
 
 def k_means(rows: Single, count: int, seed: int) -> Ints:
-    """The bucket of each row: Lloyd's steps from random rows, the best of several runs (least squares)."""
+    """The bucket of each row: Lloyd's algorithm from random rows, the best of several runs."""
     best, least = np.zeros(len(rows), np.int64), np.inf
     for run in range(RUNS):
         start = stream(seed, "k-means", run).choice(len(rows), size=min(count, len(rows)), replace=False)

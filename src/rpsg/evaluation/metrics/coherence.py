@@ -1,18 +1,17 @@
-"""Whether a text hangs together: what its beginning tells a language model of its end.
+"""Coherence of texts: how much their beginning helps a language model to predict their end.
 
-The likelihood of a text does not say it: real texts surprise a model as much as nonsense. Two comparisons of
-a text with itself do, and both are zero where there is nothing to find:
+The likelihood of a text does not measure this: real texts surprise a model as much as nonsense. Two
+comparisons of a text with itself do; both are zero for incoherent text:
 
-``coherence``: log p(second half | own first half) - log p(second half | the first half of another text of
-the corpus), over words that the own first half lacks, in nats for each word of the second half. Without the
-restriction a text that repeats its topic over and over would be the most coherent of all.
+``coherence``: log p(second half | own first half) - log p(second half | first half of another text), over
+words that are not in the text's first half, in nats per word of the second half. If repeated words counted, a
+text that repeats its topic over and over would be the most coherent of all.
 
-``word_order``: log p(text) - log p(the same words, shuffled in windows of four), in nats for each word.
+``word_order``: log p(text) - log p(the same words, shuffled in windows of four), in nats per word.
 
-The first sees halves and sentences of other texts and what is put together word by word, and words that are
-shuffled only a little; the second sees shuffled words, and other texts' sentences hardly. What the judge
-itself wrote it finds as coherent as real text: a model cannot see its own nonsense.
-docs/evaluation.md has the figures.
+The first detects mixed halves or sentences of several texts and chains of words, but hardly shuffled words;
+the second detects shuffled words, but hardly mixed sentences. Neither detects nonsense that the judge itself
+wrote. docs/evaluation.md has the figures.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from rpsg.results import Measure
 
 Floats = npt.NDArray[np.float64]
-#: Texts that are read at most, and words of each: minutes on two cores.
+#: The largest number of texts, and of words of each, that are read: minutes on two cores.
 MOST, LONGEST = 100, 120
 #: The fewest texts with two halves, and the fewest words of a half.
 LEAST, SHORTEST = 10, 6
@@ -60,9 +59,9 @@ class Halves:
 
 @dataclass(frozen=True)
 class Judged:
-    """What the judge said: nats a word gained from the own beginning and from the order, shape (texts,).
+    """Nats per word gained by the own beginning, and by the word order; both of shape (texts,).
 
-    ``left_out`` texts had no two halves, or their tokens could not be told apart by words.
+    ``left_out`` texts could not be halved, or their tokens cross the borders of words.
     """
 
     context: Floats
@@ -72,12 +71,12 @@ class Judged:
 
 
 def coherence(inputs: Inputs) -> Measure:
-    """The mean over texts of what their beginning tells of the new words of their end; 0 is none."""
+    """Mean over texts of what their beginning tells about the new words of their end; 0 is nothing."""
     return _measure(inputs, "coherence", "context", f"first {LONGEST} words")
 
 
 def word_order(inputs: Inputs) -> Measure:
-    """The mean over texts of how much likelier their words are in order than shuffled in windows of four."""
+    """Mean over texts of how much likelier their words are in order than shuffled in windows of four."""
     return _measure(inputs, "word_order", "order", f"first {LONGEST} words, windows of {WINDOW}")
 
 
@@ -98,7 +97,7 @@ def _measure(inputs: Inputs, name: str, which: str, how: str) -> Measure:
 def judge(inputs: Inputs) -> Judged:
     """Have the judge read up to a hundred texts, drawn by chance.
 
-    Raises UnavailableError when too few have two halves; what the judge raises when it is not to be had.
+    Raises UnavailableError if too few can be halved, and the errors of loading the judge.
     """
     texts = inputs.corpus.texts
     drawn = stream(inputs.seed, "coherence").permutation(len(texts))[:MOST]
@@ -131,7 +130,7 @@ def judge(inputs: Inputs) -> Judged:
 
 
 def halves(text: str) -> Halves | None:
-    """A text cut at the end of a sentence nearest its middle; None where no half would be long enough."""
+    """A text cut at the sentence end nearest its middle; None if a half would be too short."""
     found = tuple(_MARKUP.sub(" ", text).split())[:LONGEST]
     ends = [
         place for place in range(SHORTEST, len(found) - SHORTEST + 1) if SENTENCE_END.search(found[place - 1])
@@ -143,7 +142,7 @@ def halves(text: str) -> Halves | None:
 
 
 def _new(found: Halves) -> npt.NDArray[np.bool_]:
-    """Which words of the second half the first one lacks."""
+    """Which words of the second half are not in the first."""
     known = {_bare(word) for word in found.first}
     return np.array([_bare(word) not in known for word in found.second])
 
@@ -160,10 +159,10 @@ def _shuffled(words: Sequence[str], seed: int, place: int) -> tuple[str, ...]:
 
 
 def _by_word(scorer: CountingScorer, asked: Sequence[Sequence[str]]) -> list[Floats | None]:
-    """The log-probability of each word of each row; None where tokens and words do not fit together.
+    """The log-probability of each word of each row; None for a row whose tokens cross the borders of words.
 
-    Tokenizers of language models put the space before a word into the word's own first token, so a word
-    has as many tokens in a text as it has after a space alone.
+    Tokenizers of language models put the space before a word into its first token, so a word has the same
+    number of tokens within a text as after a lone space.
     """
     known = sorted({word for words in asked for word in words})
     after_space = dict(zip(known, scorer.count_tokens([f" {word}" for word in known]), strict=True))

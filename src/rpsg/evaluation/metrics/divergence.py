@@ -1,8 +1,8 @@
-"""Distances of two histograms over the same buckets: MAUVE, KL, total variation, Wasserstein; and of words.
+"""Divergences of two histograms, of shared buckets or of words: MAUVE, KL, total variation, Wasserstein.
 
-KL and Wasserstein are computed as in the AUG-PE and RPSG evaluations, so that figures can be laid beside
-theirs: empty buckets count 1e-8, and Wasserstein compares the *sorted heights* of the two histograms, not
-where the buckets lie. ``sliced_wasserstein`` and ``sinkhorn`` look at where the texts lie.
+KL and Wasserstein are computed as in the AUG-PE and RPSG evaluations, so that figures can be compared: empty
+buckets count as 1e-8, and Wasserstein compares the *sorted heights* of the two histograms and ignores where
+the buckets are. ``sliced_wasserstein`` and ``sinkhorn`` use the positions of the texts.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ EMPTY = 1e-8
 
 
 def mauve(inputs: Inputs) -> Measure:
-    """MAUVE (Pillutla et al. 2021) on the embedder's rows; 1 for the same distribution."""
+    """MAUVE (Pillutla et al. 2021) on embeddings; 1 for equal distributions."""
     value, without, model = _of_buckets(inputs, mauve_score)
     low, high = around_root(1 - value, ([1 - left for left in side] for side in without))
     interval = max(1 - high, 0.0), 1 - low
@@ -58,16 +58,16 @@ def tv(inputs: Inputs) -> Measure:
 
 
 def wasserstein(inputs: Inputs) -> Measure:
-    """1-Wasserstein distance between the sorted heights of the two histograms, as published elsewhere."""
+    """1-Wasserstein distance between the sorted heights of the two histograms, as in AUG-PE."""
     value, without, model = _of_buckets(inputs, heights_distance)
     interval = around_distance(value, without)
     return inputs.measured("wasserstein", value, better=False, interval=interval, model=model)
 
 
 def _of_buckets(inputs: Inputs, distance: Distance) -> tuple[float, Without, str]:
-    """A distance of the shared buckets: its value, those without each group of texts, and the model's name.
+    """A distance over the shared buckets: its value, the values without each group, and the model's name.
 
-    The buckets stay as they are. Texts of a bucket are alike here, so groups are drawn from the counts.
+    The buckets stay fixed, and texts of one bucket are interchangeable, so groups are drawn from the counts.
     """
     found = buckets(inputs)
     corpus, real = (
@@ -83,14 +83,14 @@ def _of_buckets(inputs: Inputs, distance: Distance) -> tuple[float, Without, str
 
 
 def _in_groups(counts: Ints, group: Ints) -> Floats:
-    """How many texts of each group a bucket has, shape (groups, buckets)."""
+    """The number of texts by group and bucket, shape (groups, buckets)."""
     cells = group * len(counts) + np.repeat(np.arange(len(counts)), counts)
     wide = (int(group.max()) + 1) * len(counts)
     return np.bincount(cells, minlength=wide).reshape(-1, len(counts)).astype(np.float64)
 
 
 def _apart(distance: Distance, corpus: Floats, real: Floats) -> tuple[float, Without]:
-    """A distance of two tables' sums over groups, and those without each group of one or the other."""
+    """The distance of two tables summed over groups, and the distances without each group of either table."""
     first, second = corpus.sum(axis=0), real.sum(axis=0)
     return distance(first, second), (
         [distance(first - part, second) for part in corpus],
@@ -102,8 +102,8 @@ def mauve_score(p: Floats, q: Floats) -> float:
     """The area under the divergence curve of two histograms with sum 1.
 
     For mixtures r = w p + (1 - w) q the curve holds (exp(-c KL(q|r)), exp(-c KL(p|r))), c = 5, from (1, 0)
-    to (0, 1); the area is the mean of those over both axes. As the authors' package, but for points with the
-    same abscissa, which it takes in any order: two equal histograms are 1 here.
+    to (0, 1); the result is the mean of the areas over both axes. The authors' package leaves the order of
+    points with equal abscissa open; here they are sorted, so that equal histograms give exactly 1.
     """
     share = np.linspace(1e-6, 1 - 1e-6, POINTS)[:, None]
     mixed = share * p + (1 - share) * q
@@ -124,7 +124,7 @@ def _area(x: Floats, y: Floats) -> float:
 
 
 def kl_divergence(p: Floats, q: Floats) -> float:
-    """The sum of p log(p / q) - p + q, with 1e-8 in the place of zero."""
+    """The sum of p log(p / q) - p + q, with 1e-8 in place of zero."""
     a, b = np.where(p > 0, p, EMPTY), np.where(q > 0, q, EMPTY)
     return float((a * np.log(a / b) - a + b).sum())
 
@@ -149,7 +149,7 @@ def _variation(first: Floats, second: Floats) -> float:
 
 
 def _word_tables(inputs: Inputs) -> tuple[Floats, Floats]:
-    """How often each word of both corpora stands in each group of texts; shapes (groups, words)."""
+    """Word counts by group of texts for both corpora; shapes (groups, words)."""
     corpus, real = inputs.corpus.texts, inputs.real.texts
     both = encode(words(text) for text in (*corpus, *real))
     group = np.concatenate(

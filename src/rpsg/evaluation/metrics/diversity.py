@@ -1,6 +1,6 @@
 """Lexical quality: how many different words and n-grams, how rich a text, how hard to read, self-BLEU.
 
-What real texts have is the aim, not the largest number: gibberish is very diverse.
+The goal is the figure of real texts, not the largest one: gibberish is very diverse.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def word_tokens(corpus: Texts) -> Tokens:
 
 
 def distinct_1(inputs: Inputs) -> Measure:
-    """Different words over all words. It falls as a corpus grows: compare only like amounts of text."""
+    """Different words over all words. It falls with the size of a corpus: compare corpora of equal size."""
     return _distinct(inputs, "distinct_1", 1)
 
 
@@ -70,7 +70,7 @@ def _distinct(inputs: Inputs, name: str, n: int) -> Measure:
 
 
 def _without_each_group(inputs: Inputs, grams: Ints, owner: Ints, count: int) -> tuple[Ints, Ints]:
-    """How many different grams, and how many in all, are left without each group of texts."""
+    """The numbers of different n-grams and of all n-grams without each group of texts."""
     group = groups(len(inputs.corpus), inputs.seed, "words")[owner]
     first, last = np.full(count, np.iinfo(np.int64).max), np.full(count, -1)
     np.minimum.at(first, grams, group)
@@ -94,8 +94,8 @@ def type_token_ratio(inputs: Inputs) -> Measure:
 def readability(inputs: Inputs) -> Measure:
     """Flesch's reading ease, mean over texts: 100 is easy, 0 is hard. For English.
 
-    206.835 - 1.015 words/sentences - 84.6 syllables/words (Flesch 1948); syllables are counted as groups of
-    vowels, a silent e at the end left out.
+    206.835 - 1.015 words/sentences - 84.6 syllables/words (Flesch 1948); syllables are groups of vowels, less
+    a silent e at the end.
     """
     scores = [score for text in inputs.corpus.texts if (score := reading_ease(text)) is not None]
     if not scores:
@@ -124,7 +124,7 @@ def _syllables(word: str) -> int:
 
 
 def self_bleu(inputs: Inputs) -> Measure:
-    """The mean over texts; lower is more diverse. Without a group, there are fewer references."""
+    """The mean self-BLEU over texts; lower is more diverse. The jackknife also removes references."""
     inputs.need(2, real=False)
     texts = inputs.corpus.texts
     group = groups(len(texts), inputs.seed, "self-BLEU")

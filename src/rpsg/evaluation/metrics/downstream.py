@@ -1,7 +1,6 @@
-"""The task of an analyst: train a classifier on the corpus' labels, test it on real texts.
+"""Train on synthetic, test on real: a logistic regression on embeddings predicts labels.
 
-The ceiling row of the same metric trains on real texts, the floor row on the floor's. The classifier is a
-logistic regression on embeddings.
+The ceiling row trains on real texts, the floor row on the floor's.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ MODEL = "logistic regression (C = 1) on {}"
 
 
 def downstream_accuracy(inputs: Inputs) -> Measure:
-    """Share of labelled real texts whose label is found; the interval is that of another draw of them."""
+    """Share of labelled real texts whose label is predicted; the interval is for another sample of them."""
     told, truth, names = _tested(inputs)
     value, interval = of_share((told == truth).astype(np.float64))
     return inputs.measured(
@@ -42,7 +41,7 @@ def downstream_accuracy(inputs: Inputs) -> Measure:
 
 
 def downstream_f1(inputs: Inputs) -> Measure:
-    """F1 of each label, mean over the labels of the real texts: a rare label counts like a common one."""
+    """Macro F1 over the labels of the real texts."""
     told, truth, names = _tested(inputs)
     present = np.unique(truth)
     once = np.ones((1, len(truth)))
@@ -62,21 +61,21 @@ def downstream_f1(inputs: Inputs) -> Measure:
 
 
 def _f1(told: Ints, truth: Ints, labels: Ints, drawn: Floats) -> Floats:
-    """F1 of each label in each resample: 2 right / (told + true); shape (resamples, labels)."""
+    """F1 of each label in each resample: 2 right / (predicted + true); shape (resamples, labels)."""
     is_told, is_true = told[:, None] == labels, truth[:, None] == labels
     right = drawn @ (is_told & is_true)
     return np.asarray(2 * right / np.maximum(drawn @ is_told + drawn @ is_true, 1e-12))
 
 
 def _tested(inputs: Inputs) -> tuple[Ints, Ints, tuple[str, ...]]:
-    """What was told and what is true for each labelled real text, and the names of the labels."""
+    """Predicted and true label of each labelled real text, and the names of the labels."""
     return inputs.once("downstream", lambda: _train_and_test(inputs))
 
 
 def _train_and_test(inputs: Inputs) -> tuple[Ints, Ints, tuple[str, ...]]:
-    """Fits only the labels that the corpus has: a class without a row would bend the penalty of the others.
+    """Fits only the labels that the corpus has: an empty class would change the penalty of the others.
 
-    A label of the real texts that the corpus lacks is never told.
+    A label that only real texts have is never predicted.
     """
     train, train_labels = _labelled(inputs.corpus, "the corpus")
     test, test_labels = _labelled(inputs.real, "the real texts")
@@ -101,8 +100,8 @@ def _labelled(texts: Texts, whose: str) -> tuple[Floats, list[str]]:
 def logistic(rows: Floats, labels: Ints, classes: int, c: float = 1.0) -> Floats:
     """Multinomial logistic regression; weights of shape (dim + 1, classes), the last row the intercepts.
 
-    Minimises C * sum of -log p(label) + |weights|^2 / 2, intercepts free. With two classes the weights are
-    one direction taken twice, so their penalty counts twice. Convex, so no random start is needed.
+    Minimises C * sum of -log p(label) + |weights|^2 / 2, intercepts not penalised. With two classes the
+    weights are opposite, so the penalty counts twice. Convex, so no random start is needed.
     """
     x = np.concatenate([rows, np.ones((len(rows), 1))], axis=1)
     target = np.eye(classes)[labels]
@@ -122,9 +121,10 @@ def logistic(rows: Floats, labels: Ints, classes: int, c: float = 1.0) -> Floats
 
 
 def minimise(loss: Callable[[Floats], tuple[float, Floats]], start: Floats, still: float) -> Floats:
-    """The minimum of a smooth convex function that gives its value and slope.
+    """The minimum of a smooth convex function that returns its value and gradient.
 
-    L-BFGS (Nocedal & Wright 2006, algorithm 7.5) with backtracking; ends when no slope exceeds ``still``.
+    L-BFGS (Nocedal & Wright 2006, algorithm 7.5) with backtracking; ends when no partial derivative exceeds
+    ``still``.
     """
     point, (value, slope) = start, loss(start)
     pairs: list[tuple[Floats, Floats]] = []
@@ -146,7 +146,7 @@ def minimise(loss: Callable[[Floats], tuple[float, Floats]], start: Floats, stil
 
 
 def _against_curvature(slope: Floats, pairs: Sequence[tuple[Floats, Floats]]) -> Floats:
-    """The slope times the inverse Hessian, as far as the last steps tell it."""
+    """The gradient times the inverse Hessian as estimated from the last steps."""
     way, taken = slope.copy(), []
     for moved, turned in reversed(pairs):
         part = float(moved @ way) / float(moved @ turned)

@@ -1,4 +1,4 @@
-"""Shares of texts that no reader would keep: with words of their prompt, or the same words again."""
+"""Shares of defective texts: with words of their prompt, or repeating themselves or another text."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ MARKS = "marks of forms, instructions and chats"
 
 
 def echo_rate(inputs: Inputs) -> Measure:
-    """Share of texts that hold words of their prompt, card or form. Which kinds, the details say.
+    """Share of texts that contain words of their prompt, card or form, with details by kind.
 
-    Of a file nothing but marks of forms, instructions and chats is known; of a run also the pack's own
-    headers, sentences and examples, and the card of each text. Placeholders such as [LINK] are counted in
-    the details, and in the rate they are not: they come from habit and from no prompt.
+    Texts of a file are searched for marks of forms, instructions and chats only; those of a run also for the
+    pack's headers, sentences and examples, and for the card of each text. Placeholders such as [LINK] are in
+    the details but not in the rate, since no prompt contains them.
     """
     corpus = inputs.corpus
     if not len(corpus):
@@ -49,7 +49,7 @@ def echo_rate(inputs: Inputs) -> Measure:
 def repetition_rate(inputs: Inputs) -> Measure:
     """Share of texts that repeat themselves or share eight words in a row with another text of the corpus.
 
-    It rises with the number of texts: compare only as many.
+    It rises with the number of texts: compare corpora of equal size.
     """
     if not len(inputs.corpus):
         raise UnavailableError("There is no text.")

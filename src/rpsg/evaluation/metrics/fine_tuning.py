@@ -1,9 +1,9 @@
 """Next-word prediction by a fine-tuned neural language model, with PyTorch and transformers.
 
 Settings of the AUG-PE and RPSG evaluations: a small model (theirs is ``prajjwal1/bert-small``) is trained as
-a causal language model on the corpus, three epochs, learning rate 3e-4, weight decay .01, batches of 32; then
-it foretells real texts. Accuracy counts all positions that are not padding. A BERT becomes causal by its
-mask only, so the mask is tried before any training: changing a word must not change what comes before it.
+a causal language model on the corpus, three epochs, learning rate 3e-4, weight decay .01, batches of 32, and
+tested on real texts. Accuracy counts all positions that are not padding. Only its mask makes a BERT causal:
+before training it is checked that changing a word does not change the predictions before it.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 
     from rpsg.models.transformers.weights import Weights
 
-BYTES_TO_TRAIN = 16  # weights, slopes and two moments, four bytes each
+BYTES_TO_TRAIN = 16  # weights, gradients and two moments, four bytes each
 IGNORED = -100
-TESTED_AT_ONCE = 8  # scores of a whole vocabulary for each word: many texts together would take gigabytes
+TESTED_AT_ONCE = 8  # logits of a whole vocabulary for each token: large batches would take gigabytes
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """How the model is fine-tuned; texts are cut at ``tokens``."""
+    """Hyperparameters; texts are cut at ``tokens``."""
 
     epochs: int = 3
     learning_rate: float = 3e-4
@@ -51,10 +51,10 @@ class Training:
 def train_and_test(
     name: str, train: Sequence[str], test: Sequence[str], seed: int, training: Training | None = None
 ) -> Tested:
-    """Fine-tune the weights called ``name`` on ``train``, foretell ``test``.
+    """Fine-tune the weights called ``name`` on ``train``, test on ``test``.
 
-    Raises MissingExtraError without the packages, ModelError when the weights cannot be had or do not make a
-    causal model, UnavailableError when no text has two tokens.
+    Raises MissingExtraError without the packages, ModelError if the weights are missing or do not make a
+    causal model, UnavailableError if no text has two tokens.
     """
     how, torch = training or Training(), import_torch()
     weights = find_weights(name)
@@ -62,17 +62,17 @@ def train_and_test(
     with torch.random.fork_rng():
         torch.manual_seed(text_seed(seed, "language model"))  # the new head's first weights, and dropout
         model, tokenizer = causal_model(weights)
-        learn, foretell = (_tokenised(tokenizer, texts, how.tokens) for texts in (train, test))
-        if not any(len(ids) > 1 for ids in learn) or not any(len(ids) > 1 for ids in foretell):
+        learn, test_ids = (_tokenised(tokenizer, texts, how.tokens) for texts in (train, test))
+        if not any(len(ids) > 1 for ids in learn) or not any(len(ids) > 1 for ids in test_ids):
             raise UnavailableError("No text has two tokens.")
         _train(model, learn, how, seed)
-        positions, right, surprise = _test(model, foretell)
+        positions, right, surprise = _test(model, test_ids)
     about = f"{weights.identity}, fine-tuned {how.epochs} epochs, {how.tokens} tokens a text"
     return Tested(positions, right, surprise, about)
 
 
 def causal_model(weights: Weights) -> tuple[Any, Any]:
-    """Model and tokenizer; ModelError when the model can see what comes later."""
+    """Model and tokenizer; ModelError if the model sees later tokens."""
     torch, transformers = import_torch(), import_transformers()
     tokenizer = load_tokenizer(weights)
     if weights.gguf:
@@ -84,7 +84,7 @@ def causal_model(weights: Weights) -> tuple[Any, Any]:
 
 
 def _as_decoder(weights: Weights, transformers: Any, torch: Any) -> Any:
-    """The weights as a causal language model; those of an encoder get the mask and a head of a decoder."""
+    """The weights as a causal language model; an encoder gets a causal mask and a decoder's head."""
     safely = {"local_files_only": True, "trust_remote_code": False}
     with quietly(transformers), as_model_errors(weights):
         config = transformers.AutoConfig.from_pretrained(weights.folder, **safely)
@@ -96,7 +96,7 @@ def _as_decoder(weights: Weights, transformers: Any, torch: Any) -> Any:
 
 
 def refuse_looking_ahead(model: Any, label: str) -> None:
-    """ModelError unless a changed last word leaves all that is said before it as it was."""
+    """ModelError if changing the last token changes the logits before it."""
     torch = import_torch()
     ids = torch.arange(5, 13)[None] % model.config.vocab_size
     other = ids.clone()
@@ -106,7 +106,7 @@ def refuse_looking_ahead(model: Any, label: str) -> None:
         first, second = (model(input_ids=i, attention_mask=torch.ones_like(i)).logits for i in (ids, other))
     if not torch.allclose(first[:, :-1], second[:, :-1], atol=1e-4):
         raise ModelError(
-            f"{label} sees the words that it is to foretell, so its figures would mean nothing.",
+            f"{label} sees the words that it is to predict, so its figures would mean nothing.",
             hint="Take a causal language model, such as SmolLM2, or a BERT.",
         )
 
@@ -116,7 +116,7 @@ def _tokenised(tokenizer: Any, texts: Sequence[str], most: int) -> list[list[int
 
 
 def _train(model: Any, texts: Sequence[Sequence[int]], how: Training, seed: int) -> None:
-    """AdamW with a learning rate that falls to zero; slopes are cut at length one."""
+    """AdamW with a learning rate that falls to zero; gradients are clipped to norm one."""
     torch = import_torch()
     model.train()
     optimiser = torch.optim.AdamW(model.parameters(), lr=how.learning_rate, weight_decay=how.weight_decay)
@@ -138,7 +138,7 @@ def _train(model: Any, texts: Sequence[Sequence[int]], how: Training, seed: int)
 
 
 def _test(model: Any, texts: Sequence[Sequence[int]]) -> tuple[Any, Any, Any]:
-    """For each text: positions, those foretold rightly, and the sum of -log probability."""
+    """For each text: positions, those predicted correctly, and the sum of -log probability."""
     torch = import_torch()
     model.eval()
     found: list[Any] = []
@@ -154,7 +154,7 @@ def _test(model: Any, texts: Sequence[Sequence[int]]) -> tuple[Any, Any, Any]:
 
 
 def _batches(texts: Sequence[Sequence[int]], size: int) -> Iterator[tuple[Any, Any]]:
-    """(ids, mask) of ``size`` texts, padded at the end to the longest of them."""
+    """(ids, mask) of ``size`` texts, padded on the right."""
     torch = import_torch()
     for start in range(0, len(texts), size):
         block = texts[start : start + size]

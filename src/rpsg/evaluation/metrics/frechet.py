@@ -1,6 +1,6 @@
 """How near two clouds of embeddings are: Frechet distance, self-similarity.
 
-All figures depend on the embedder and on the number of texts: compare only figures with the same of both.
+All figures depend on the embedder and on the number of texts: compare them only if both are equal.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FEWEST_FOR_INTERVAL = 30
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Number, sum and sum of products of rows: what a Gaussian fit needs; they can be taken apart."""
+    """Number, sum and sum of products of rows: sufficient for a Gaussian fit, and additive over texts."""
 
     count: int
     total: Floats
@@ -64,7 +64,7 @@ def _root(covariance: Floats) -> Floats:
 
 
 def _distance(first: Moments, root: Floats, second: Moments) -> float:
-    """The same with the root of the first covariance known: symmetric products keep it real."""
+    """``frechet_distance``, given the root of the first covariance; symmetric products keep it real."""
     c2 = second.covariance
     shared = np.sqrt(np.clip(np.linalg.eigvalsh(root @ c2 @ root), 0, None)).sum()
     gap = first.mean - second.mean
@@ -120,5 +120,5 @@ def self_similarity(inputs: Inputs) -> Measure:
 
 
 def mean_cosine(total: Floats, squares: float, n: int) -> float:
-    """The mean product of two different rows, from the sum of the rows and of their squared lengths."""
+    """The mean product of two different rows, from the sum of the rows and that of their squared lengths."""
     return float((total @ total - squares) / (n * (n - 1)))

@@ -1,9 +1,8 @@
-"""95 % intervals: what other draws of as many texts would have given.
+"""95 % confidence intervals over the sampling of texts.
 
-Means over texts: the bootstrap, all resamples in one matrix product. Shares of texts: Wilson's interval, so
-that none of 50 is not taken for none at all. What is not a mean but can be taken apart into groups of texts:
-the delete-a-group jackknife. Resampling shifts distances (a text drawn twice is a bad copy of a population),
-so intervals are centred on the value, but for shares, and only their width is resampled.
+Means over texts use the bootstrap, and shares Wilson's interval, which has a width even for 0 of 50. Other
+figures use the delete-a-group jackknife. Resampling biases distances, because a resample holds duplicates; so
+only the width comes from resampling, and the interval is centred on the value (except for shares).
 """
 
 from __future__ import annotations
@@ -28,9 +27,7 @@ STUDENT = 2.262157  # 97.5 % of Student's t with nine degrees of freedom: ten gr
 
 
 def weights(n: int, seed: int, purpose: str, most_cells: int = 4_000_000) -> Iterator[Floats]:
-    """How often each of ``n`` texts is drawn, for all resamples, in blocks of shape (resamples, n) with at
-    most ``most_cells`` numbers.
-    """
+    """Bootstrap weights of ``n`` texts, in blocks of shape (resamples, n) of ``most_cells`` cells or less."""
     draw = stream(seed, "bootstrap", purpose)
     block = max(1, min(RESAMPLES, most_cells // max(n, 1)))
     for start in range(0, RESAMPLES, block):
@@ -45,7 +42,7 @@ def resampled_means(values: Floats, seed: int, purpose: str) -> Floats:
 
 
 def around(value: float, spread: float, low: float = -np.inf, high: float = np.inf) -> Interval:
-    """``value`` plus and minus ``spread``, kept within what the metric can be."""
+    """``value`` plus and minus ``spread``, clipped to the range of the metric."""
     return float(max(value - spread, low)), float(min(value + spread, high))
 
 
@@ -59,15 +56,15 @@ def of_mean(
 
 
 def of_share(values: Floats) -> tuple[float, Interval]:
-    """The mean of values that are 0 or 1, one for each text, and Wilson's interval of it."""
+    """The mean of per-text values that are 0 or 1, and its Wilson interval."""
     value = float(np.mean(values))
     return value, around_share(value, 0.0, len(values))
 
 
 def around_share(value: float, error: float, texts: int, normal: float = NORMAL) -> Interval:
-    """The interval of something between 0 and 1 with a standard error: Wilson 1927, never without width.
+    """The interval of a value in [0, 1] with a standard error: Wilson 1927, which never has width zero.
 
-    ``value`` is taken for a share of as many texts as give it that error, but of no more than there are.
+    ``value`` is treated as a share of the number of texts that would give it this error, at most ``texts``.
     """
     own = value * (1 - value)
     n = max(1.0, min(float(texts), own / error**2)) if error > 0 and own > 0 else float(texts)
@@ -78,19 +75,19 @@ def around_share(value: float, error: float, texts: int, normal: float = NORMAL)
 
 
 def of_ratio(above: Floats, below: Floats, seed: int, purpose: str) -> tuple[float, float]:
-    """sum(above) / sum(below) over texts, and the standard error of it."""
+    """sum(above) / sum(below) over texts, and its standard error."""
     sums = resampled_means(np.stack([above, below], axis=1), seed, purpose)
     spread = (sums[:, 0] / np.maximum(sums[:, 1], 1e-12)).std()
     return float(above.sum() / below.sum()), float(spread)
 
 
 def groups(n: int, seed: int, purpose: str) -> npt.NDArray[np.int64]:
-    """A group, 0 to GROUPS - 1, for each of ``n`` texts, by chance and of like size."""
+    """A random group, 0 to GROUPS - 1, for each of ``n`` texts; group sizes differ by at most one."""
     return stream(seed, "jackknife", purpose).permutation(np.arange(n) % GROUPS)
 
 
 def jackknife_error(without: Iterable[float]) -> float:
-    """The standard error of a figure from its values without one group of texts each.
+    """The standard error of a figure from its values without each group of texts.
 
     sqrt((g - 1) / g * sum of squared deviations): Kunsch 1989's delete-a-group jackknife.
     """
@@ -100,7 +97,7 @@ def jackknife_error(without: Iterable[float]) -> float:
 
 
 def from_jackknife(value: float, *errors: float, low: float = -np.inf, high: float = np.inf) -> Interval:
-    """The interval of a value with the standard errors of its independent sides."""
+    """The interval of a value, given the standard errors from its independent samples."""
     return around(value, STUDENT * float(np.sqrt(np.square(errors).sum())), low, high)
 
 
@@ -112,12 +109,12 @@ def around_distance(
     *,
     is_root: bool = False,
 ) -> Interval:
-    """The interval of a distance of two samples from its values without each group of one side or the other.
+    """The interval of a distance between two samples from its values without each group of either sample.
 
-    Where both come from one population the distance is all chance: a quadratic form in the samples' errors,
-    whose pairs of texts the jackknife counts twice (Efron & Stein 1981). How much of the distance is chance
-    the jackknife tells too, by its estimate of the bias; of that part half the variance is taken.
-    ``is_root``: the square of the distance is that form.
+    If both come from one population, the distance is only sampling error: a quadratic form, whose variance
+    the jackknife doubles (Efron & Stein 1981). The jackknife's bias estimate gives the share of the distance
+    that is sampling error, and the variance of that part is halved. ``is_root``: the square of the distance
+    is the quadratic form.
     """
     left = [np.asarray(values, np.float64) for values in without]
     error = float(np.sqrt(sum(jackknife_error(values) ** 2 for values in left)))
@@ -129,9 +126,9 @@ def around_distance(
 
 
 def around_root(value: float, without: Iterable[Sequence[float]]) -> Interval:
-    """The interval of a divergence near zero, from its values without each group of one side or the other.
+    """The interval of a divergence near zero from its values without each group of either sample.
 
-    It spreads the more the larger it is, by its root; the root spreads evenly, so the jackknife is of that.
+    Its standard error grows with its square root; that of the root is constant, so the root is jackknifed.
     """
     roots = [np.sqrt(np.maximum(values, 0.0)) for values in without]
     root = float(np.sqrt(max(value, 0.0)))

@@ -1,11 +1,10 @@
-"""Nearest neighbours in embedding space: is each text among real ones, and is each real one reached?
+"""Precision, recall, density and coverage in embedding space, by nearest neighbours.
 
-A ball reaches from a row to its k-th nearest other row of the same corpus. Precision and recall:
-Kynkaanniemi et al. 2019; density and coverage: Naeem et al. 2020. Distances are computed in blocks of rows,
-so memory stays small. Intervals are jackknives over ten groups of texts on each side: without a group the
-balls of the others are larger, and what lay in a ball of the group may lie in none. Whether one text lies in
-another's ball is up to both, and a jackknife counts what is up to two texts twice (Efron & Stein 1981): so
-half of its variance is taken, but no less than that of the mean over the texts that are counted.
+The ball of a row has the radius of its k-th nearest other row in the same corpus. Precision and recall:
+Kynkaanniemi et al. 2019; density and coverage: Naeem et al. 2020. Distances are computed in blocks of rows to
+save memory. Intervals come from a jackknife over ten groups of each corpus, with all balls recomputed. It
+doubles the variance of what depends on pairs of texts, as balls do (Efron & Stein 1981): so its variance is
+halved, but never taken below that of a mean over the texts that are counted.
 """
 
 from __future__ import annotations
@@ -29,8 +28,8 @@ Flags = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.floating]
 K = 3
-#: So many neighbours of a row are known. With a group of a tenth gone, all but K - 1 of these are gone for
-#: one row of 10^11; such a row's ball then reaches to the last that is known.
+#: Neighbours kept for each row. When a group is left out, fewer than K of them remain for one row in 10^11;
+#: its radius is then the distance to the last one kept.
 NEAR = 16
 BLOCK = 1024
 OUT = -1.0
@@ -38,9 +37,10 @@ OUT = -1.0
 
 @dataclass(frozen=True, slots=True)
 class Balls:
-    """For each measured text: in how many real balls, over k. For each real text: is it in a ball of the
-    measured texts, and is a measured text in its own ball. Shapes (ways, corpus), (ways, real), (ways, real):
-    each way leaves other texts out.
+    """``crowd``: the number of real balls that each corpus text is in, over k; shape (ways, corpus).
+
+    ``reached``: whether each real text is in a ball of a corpus text. ``covered``: whether its own ball
+    contains a corpus text. Both of shape (ways, real). Each way leaves other texts out.
     """
 
     crowd: Floats
@@ -49,15 +49,15 @@ class Balls:
 
     @property
     def inside(self) -> Flags:
-        """For each measured text: is it in a real ball; shape (ways, corpus)."""
+        """Whether each corpus text is in a real ball; shape (ways, corpus)."""
         return self.crowd > 0
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Balls in all ways: with all texts, without each group of the corpus, without each of the real ones.
+    """Balls in all ways: with all texts, without each group of the corpus, without each of the real texts.
 
-    ``corpus`` and ``real`` tell who is there in each way.
+    ``corpus`` and ``real`` mark the texts that each way includes.
     """
 
     balls: Balls
@@ -66,7 +66,7 @@ class Found:
     sides: tuple[int, int]
 
     def error(self, figures: Floats, least: float = 0.0) -> float:
-        """The standard error from a figure in each way; ``least`` is that of a mean over texts."""
+        """The standard error of a figure from its value in each way, at least ``least``."""
         of_corpus, of_real = figures[1 : self.sides[0] + 1], figures[self.sides[0] + 1 :]
         both = np.hypot(jackknife_error(of_corpus), jackknife_error(of_real))
         return max(float(both / np.sqrt(2)), least)
@@ -85,7 +85,7 @@ def squared_distances(first: Rows, second: Rows) -> Iterator[tuple[slice, Floats
 def radii(rows: Rows, group: Ints | None = None, k: int = K) -> Floats:
     """The squared distance of each row to its k-th nearest other row, shape (ways, rows).
 
-    The first way has all rows; each other leaves one group out, whose own rows then have the radius -1.
+    The first way includes all rows; every other one leaves out a group, whose rows get the radius -1.
     """
     near, group_of = nearest_others(rows, group)
     ways = [near[:, k - 1]]
@@ -97,7 +97,7 @@ def radii(rows: Rows, group: Ints | None = None, k: int = K) -> Floats:
 
 
 def nearest_others(rows: Rows, group: Ints | None = None, count: int = NEAR) -> tuple[Floats, Ints]:
-    """The squared distances to the nearest other rows, rising, and the groups of these; (rows, count)."""
+    """The squared distances to the nearest other rows, ascending, and the groups of those; (rows, count)."""
     count = min(count, len(rows) - 1)
     near, who = np.empty((len(rows), count)), np.empty((len(rows), count), np.int64)
     for block, far in squared_distances(rows, rows):
@@ -111,9 +111,9 @@ def nearest_others(rows: Rows, group: Ints | None = None, count: int = NEAR) -> 
 
 
 def balls(corpus: Rows, real: Rows, of_corpus: Floats, of_real: Floats, k: int = K) -> Balls:
-    """Who lies in whose ball, from the rows and their squared radii, shapes (ways, corpus) and (ways, real).
+    """Balls from rows and their squared radii, shapes (ways, corpus) and (ways, real).
 
-    A row with a negative radius is not there: it has no ball, and no ball is the fuller for it.
+    A row with a negative radius is left out: it has no ball and is in none.
     """
     ways = len(of_corpus)
     found = Balls(
@@ -135,7 +135,7 @@ def balls(corpus: Rows, real: Rows, of_corpus: Floats, of_real: Floats, k: int =
 def _add(
     found: Balls, way: int, row: Ints, column: Ints, far: Floats, of_corpus: Floats, of_real: Floats
 ) -> None:
-    """Count the pairs of a measured and a real text that are there, one in the other's ball."""
+    """Add one way: pairs of a corpus text and a real text, both included, one in the other's ball."""
     within = (far <= of_real) & (of_corpus > OUT)
     found.crowd[way] += np.bincount(row[within], minlength=found.crowd.shape[1])
     found.covered[way, column[within]] = True
@@ -161,7 +161,7 @@ def _in_all_ways(inputs: Inputs) -> Found:
 
 
 def _means(values: Floats | Flags, there: Flags) -> Floats:
-    """The mean over those who are there, in each way."""
+    """The mean over the texts that each way includes."""
     return np.asarray((values * there).sum(axis=1) / there.sum(axis=1))
 
 
@@ -174,7 +174,7 @@ def _recall(found: Found) -> Floats:
 
 
 def _share(inputs: Inputs, name: str, figure: Callable[[Found], Floats], texts: int) -> Measure:
-    """A share of ``texts`` texts, and its interval; Wilson's counts no more than so many of them."""
+    """A share of ``texts`` texts with its interval."""
     found = _found(inputs)
     figures = figure(found)
     value = float(figures[0])
@@ -192,12 +192,12 @@ def knn_precision(inputs: Inputs) -> Measure:
 
 
 def knn_recall(inputs: Inputs) -> Measure:
-    """Share of real texts that lie in the ball of a measured one."""
+    """Share of real texts that lie in the ball of a corpus text."""
     return _share(inputs, "knn_recall", _recall, len(inputs.real))
 
 
 def density(inputs: Inputs) -> Measure:
-    """In how many real balls a text lies, over k, mean; can be above 1."""
+    """Mean number of real balls that a text lies in, over k; can exceed 1."""
     found = _found(inputs)
     figures = _means(found.balls.crowd, found.corpus)
     value = float(figures[0])
@@ -207,7 +207,7 @@ def density(inputs: Inputs) -> Measure:
 
 
 def coverage(inputs: Inputs) -> Measure:
-    """Share of real texts with a measured one in their ball."""
+    """Share of real texts with a corpus text in their ball."""
     return _share(inputs, "coverage", lambda found: _means(found.balls.covered, found.real), len(inputs.real))
 
 

@@ -1,8 +1,7 @@
 """Next-word accuracy and perplexity: train a language model on a corpus, test it on real texts.
 
-The default is a small model made from nothing but the corpus: an interpolated Kneser-Ney trigram model
-(Chen & Goodman 1999), called so in every Measure. A neural model is named with ``--language-model``.
-Figures of different models are different metrics.
+The default is an interpolated Kneser-Ney trigram model (Chen & Goodman 1999), trained on the corpus alone;
+``--language-model`` names a neural one. Figures of different models cannot be compared.
 """
 
 from __future__ import annotations
@@ -25,15 +24,15 @@ if TYPE_CHECKING:
     from rpsg.textstats.words import Ints
 
 Floats = npt.NDArray[np.float64]
-#: Unknown words share what discounting leaves over, as if the language had this many words, or as many as
-#: both corpora together where these have more: with fewer, the chances would sum to more than one.
+#: Assumed size of the vocabulary, over which discounted probability is spread. Both corpora together may have
+#: a larger one, which is then used: otherwise probabilities would sum to more than one.
 LANGUAGE = 65_536
-#: A discount outside comes from too few counts; without any, an unknown word would be impossible.
+#: Bounds of the discount, for estimates from few counts; at 0 an unknown word would be impossible.
 DISCOUNTS = (0.1, 0.95)
 
 
 def next_word_accuracy(inputs: Inputs) -> Measure:
-    """Share of positions in real texts at which the likeliest next word is the one that stands there."""
+    """Share of positions in real texts at which the likeliest next word is the actual one."""
     found = _tested(inputs)
     value, error = of_ratio(found.right, found.positions, inputs.seed, "next word")
     interval = around(value, NORMAL * error, 0.0, 1.0)
@@ -41,7 +40,7 @@ def next_word_accuracy(inputs: Inputs) -> Measure:
 
 
 def perplexity(inputs: Inputs) -> Measure:
-    """The exponential of the mean -log probability of each word of real texts; lower is better."""
+    """The exponential of the mean -log probability of the words of real texts; lower is better."""
     found = _tested(inputs)
     mean, error = of_ratio(found.surprise, found.positions, inputs.seed, "perplexity")
     interval = (math.exp(mean - NORMAL * error), math.exp(mean + NORMAL * error))
@@ -80,7 +79,7 @@ def ngram_model(train: Tokens, test: Tokens) -> Tested:
 
 
 def _by_text(values: npt.NDArray[np.generic], test: Tokens) -> Floats:
-    """The sums over each text of what stands at its positions."""
+    """The sum of ``values`` over the positions of each text."""
     return np.bincount(test.owner, weights=values, minlength=len(test.lengths)).astype(np.float64)
 
 
@@ -88,8 +87,8 @@ def _by_text(values: npt.NDArray[np.generic], test: Tokens) -> Floats:
 class Order:
     """The n-grams of one order. ``keys`` and ``contexts`` are sorted; words are digits of the keys.
 
-    ``share`` is each n-gram's discounted part of its context, ``left`` what a context hands down to the
-    order below, ``best`` the likeliest word that was seen in a context and ``best_chance`` its probability.
+    ``share`` is the discounted probability of each n-gram in its context, ``left`` the interpolation weight
+    of the order below, ``best`` the likeliest word seen in a context and ``best_chance`` its probability.
     """
 
     keys: Ints
@@ -101,7 +100,7 @@ class Order:
 
 
 def fit(train: Tokens) -> tuple[Order, ...]:
-    """Unigrams, bigrams and trigrams; the lower two count in how many contexts a word is new."""
+    """Unigrams, bigrams and trigrams; the lower two orders use continuation counts."""
     base = _base(train)
     first, second = _histories(train)
     trigrams, counts = np.unique((first * base + second) * base + train.codes, return_counts=True)
@@ -119,7 +118,7 @@ def fit(train: Tokens) -> tuple[Order, ...]:
 
 
 def _base(tokens: Tokens) -> int:
-    """One digit for each word and one for what stands before a text; three of them are a trigram's key."""
+    """The base of n-gram keys: a digit for each word, and one for the start of a text."""
     base = tokens.size + 1
     if base**3 >= 2**63:
         raise UnavailableError("There are too many different words for a trigram to fit into 64 bits.")
@@ -127,7 +126,7 @@ def _base(tokens: Tokens) -> int:
 
 
 def _histories(tokens: Tokens) -> tuple[Ints, Ints]:
-    """The word before last and the last word before each position; one more "word" before a text begins."""
+    """The last word but one and the last word before each position; a start symbol at the start of a text."""
     mark, n = tokens.size, len(tokens.codes)
     starts = np.concatenate([[0], np.cumsum(tokens.lengths)[:-1]])
     place = np.arange(n) - np.repeat(starts, tokens.lengths)
@@ -138,7 +137,7 @@ def _histories(tokens: Tokens) -> tuple[Ints, Ints]:
 
 
 def _order(keys: Ints, counts: Ints, base: int, below: Floats) -> tuple[Order, Floats]:
-    """An order from its sorted keys, and the whole probability of each; ``below`` is the lower order's."""
+    """An order from its sorted keys, and their interpolated probabilities; ``below``: the lower order's."""
     once, twice = int((counts == 1).sum()), int((counts == 2).sum())
     discount = float(np.clip(once / max(once + 2 * twice, 1), *DISCOUNTS))
     contexts, place, types = np.unique(keys // base, return_inverse=True, return_counts=True)
@@ -152,7 +151,7 @@ def _order(keys: Ints, counts: Ints, base: int, below: Floats) -> tuple[Order, F
 
 
 def foretell(model: tuple[Order, ...], test: Tokens) -> tuple[Floats, Ints]:
-    """At each position of ``test`` the probability of its word, and the likeliest word."""
+    """The probability of the word at each position of ``test``, and the likeliest word there."""
     base = _base(test)
     first, second = _histories(test)
     chance = np.full(len(test.codes), 1 / max(LANGUAGE, test.size))

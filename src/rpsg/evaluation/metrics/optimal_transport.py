@@ -25,7 +25,7 @@ DRAWS = 5
 
 
 def sliced_wasserstein(inputs: Inputs) -> Measure:
-    """2-Wasserstein distance, root mean square over 128 random directions (Bonneel et al. 2015)."""
+    """Sliced 2-Wasserstein distance: root mean square over 128 random directions (Bonneel et al. 2015)."""
     inputs.need(20)
     a, b = (np.asarray(side.vectors, np.float64) for side in (inputs.corpus, inputs.real))
     directions = random_directions(a.shape[1], DIRECTIONS, inputs.seed)
@@ -63,8 +63,8 @@ def sliced(first: Floats, second: Floats) -> float:
 def sinkhorn(inputs: Inputs) -> Measure:
     """Debiased Sinkhorn divergence with cost |x - y|^2 / 2 and blur .05 (Feydy et al. 2019).
 
-    Quadratic in the texts, so at most 1,000 of each corpus, drawn by chance. The interval comes from five
-    disjoint parts of the texts.
+    Quadratic in the number of texts, so at most 1,000 of each corpus are sampled. The interval comes from
+    five disjoint parts of them.
     """
     inputs.need(20)
     a = _some(inputs.corpus.vectors, inputs.seed, "sinkhorn corpus")
@@ -91,10 +91,10 @@ def _divergence(a: Rows, b: Rows) -> float:
 
 
 def transport_cost(a: Rows, b: Rows, blur: float = BLUR) -> float:
-    """The entropic cost of moving the rows of ``a``, all of like weight, onto those of ``b``.
+    """The entropic cost of moving the rows of ``a``, with equal weights, onto those of ``b``.
 
-    Sinkhorn's steps on the dual potentials in the log domain, with the blur falling by halves from the
-    diameter; what comes out is the dual value <f> + <g>. Computed in the precision of the rows.
+    Sinkhorn iterations on the dual potentials in the log domain, with the blur halved from the diameter down;
+    the result is the dual value <f> + <g>. Computed in the precision of the rows.
     """
     squares = np.square(a).sum(axis=1)[:, None] + np.square(b).sum(axis=1)
     cost = np.maximum(squares / 2 - a @ b.T, 0)
@@ -114,9 +114,9 @@ def transport_cost(a: Rows, b: Rows, blur: float = BLUR) -> float:
 
 
 def _step(cost: Rows, f: Rows, g: Rows, temperature: float) -> tuple[Rows, Rows]:
-    """Both potentials once, each half the way: together they go faster than in turns (Feydy 2020).
+    """One averaged update of both potentials, which converges faster than alternating ones (Feydy 2020).
 
-    Between a cloud and itself, told by one and the same array, there is only one potential.
+    If both are the same array, a cloud is compared with itself and there is only one potential.
     """
     new_f = _soft_min(cost - g, temperature, 1)
     if f is g:

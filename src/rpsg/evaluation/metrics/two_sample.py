@@ -1,8 +1,8 @@
 """How well a simple classifier tells the corpus from real texts by their words and spelling.
 
-A classifier two-sample test (Lopez-Paz & Oquab 2017): as many texts of each side, a logistic regression on
-hashed n-grams, fitted on four fifths of the texts and asked about the last fifth, five times. The area under
-its curve is the chance that of one text of each side the right one is taken for the real one.
+A classifier two-sample test (Lopez-Paz & Oquab 2017): equal numbers of texts from both sides, and a logistic
+regression on hashed n-grams in five-fold cross-validation. Its AUC is the probability that of a real text and
+a corpus text the real one gets the higher score.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 FOLDS = 5
-#: Texts of each side, at least and at most.
+#: The least and the largest number of texts of each side.
 LEAST, MOST = 10, 1000
 CELLS = 1 << 18
-#: Strength of the fit: rows have length one, so a text moves its score by little; measured on public texts.
+#: Inverse regularisation strength, tuned on public texts.
 C = 10.0
 STILL = 1e-3
-#: The folds share what they learn from, so their mean varies more than their texts alone would have it: by
-#: 1/k + 1/(k - 1) in the place of 1/k (Nadeau & Bengio 2003).
+#: Folds share training texts, so the variance of their mean has the factor 1/k + 1/(k - 1) in place of 1/k
+#: (Nadeau & Bengio 2003).
 WIDER = (1 + FOLDS / (FOLDS - 1)) ** 0.5
 MODEL = f"logistic regression (C = {C:g}) on hashed words, pairs of words and runs of 3 and 4 characters"
 
 
 @dataclass(frozen=True)
 class Grams:
-    """A sparse matrix, row after row: the cells of each text and what stands in them."""
+    """A sparse matrix in row order: the cells of each text and their values."""
 
     cells: Ints
     values: Floats
@@ -62,18 +62,18 @@ class Grams:
         return Grams(self.cells[kept], self.values[kept], self.lengths[chosen])
 
     def times(self, weight: Floats) -> Floats:
-        """The product with one number for each cell; shape (texts,)."""
+        """The product with a vector of cell weights; shape (texts,)."""
         sums = np.bincount(self.owner, weights=self.values * weight[self.cells], minlength=len(self.lengths))
         return np.asarray(sums, np.float64)
 
     def summed(self, weight: Floats, cells: int) -> Floats:
-        """The rows summed with one number for each; shape (cells,)."""
+        """The weighted sum of the rows; shape (cells,)."""
         spread = self.values * weight[self.owner]
         return np.asarray(np.bincount(self.cells, weights=spread, minlength=cells), np.float64)
 
 
 def two_sample_auc(inputs: Inputs) -> Measure:
-    """The mean over the folds of the area under the curve; 0.5 where the two cannot be told apart."""
+    """The mean AUC over the folds; 0.5 if the two sides cannot be told apart."""
     inputs.need(LEAST)
     corpus, real = _matched(inputs)
     texts = [*corpus, *real]
@@ -108,7 +108,7 @@ def two_sample_auc(inputs: Inputs) -> Measure:
 
 
 def _matched(inputs: Inputs) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """As many texts of both sides, a thousand at most; where a side has more, some by chance."""
+    """Equally many texts of both sides, at most a thousand, sampled from a larger side."""
     sides = inputs.corpus.texts, inputs.real.texts
     least = min(MOST, *map(len, sides))
     draw = stream(inputs.seed, "two samples")
@@ -117,20 +117,14 @@ def _matched(inputs: Inputs) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def folds(texts: Sequence[str], seed: int) -> Ints:
-    """A fold for each text, by chance and of like size; texts of the same words share one.
-
-    Otherwise a text would be recognised by its twin among those that the classifier learnt from.
-    """
+    """A random fold for each text; texts with the same words share one, lest a test text was trained on."""
     _, same = np.unique([" ".join(text.lower().split()) for text in texts], return_inverse=True)
     groups = int(same.max()) + 1
     return np.asarray(stream(seed, "two-sample folds").permutation(np.arange(groups) % FOLDS)[same])
 
 
 def grams_of(texts: Sequence[str]) -> Grams:
-    """Rows of length one: counts by their logarithm, each cell the less the more texts have it (tf-idf).
-
-    What stands in one text alone is left out: nothing can be learnt from it about another.
-    """
+    """Tf-idf rows of length one, with logarithmic counts; n-grams of one text alone are left out."""
     found = [np.unique(_cells(text), return_counts=True) for text in texts]
     owner = np.repeat(np.arange(len(texts)), [len(cells) for cells, _ in found])
     cells, counts = (np.concatenate(parts) for parts in zip(*found, strict=True))
@@ -146,7 +140,7 @@ def _cells(text: str) -> Ints:
 
 
 def _grams(text: str) -> Iterator[str]:
-    """Words and marks, pairs of them, and runs of characters as they are written."""
+    """Words and punctuation marks, pairs of them, and character n-grams."""
     tokens = word_marks(text)
     yield from (f"w {token}" for token in tokens)
     yield from (f"p {first} {second}" for first, second in pairwise(tokens))
@@ -156,7 +150,7 @@ def _grams(text: str) -> Iterator[str]:
 
 
 def _fitted_scores(grams: Grams, is_real: npt.NDArray[np.bool_], test: npt.NDArray[np.bool_]) -> Floats:
-    """What the classifier of the other texts says of the tested ones; higher is more like real text."""
+    """Scores of the tested texts by a classifier trained on the others; higher is more like real text."""
     used, place = np.unique(grams.cells, return_inverse=True)
     small = Grams(place, grams.values, grams.lengths)
     weight = fitted(small.rows(~test), np.where(is_real[~test], 1.0, -1.0), len(used))
@@ -166,28 +160,24 @@ def _fitted_scores(grams: Grams, is_real: npt.NDArray[np.bool_], test: npt.NDArr
 def fitted(grams: Grams, sign: Floats, cells: int) -> Floats:
     """Logistic regression: weights of the cells, then the intercept.
 
-    Minimises C * sum of log(1 + exp(-sign * score)) + |weights|^2 / 2, the intercept free.
+    Minimises C * sum of log(1 + exp(-sign * score)) + |weights|^2 / 2; the intercept is not penalised.
     """
 
     def loss(point: Floats) -> tuple[float, Floats]:
         weight, start = point[:-1], point[-1]
         margin = sign * (grams.times(weight) + start)
-        pull = -C * sign * _chance(-margin)
+        pull = -C * sign * np.exp(-np.logaddexp(0, margin))
         value = C * float(np.logaddexp(0, -margin).sum()) + float(weight @ weight) / 2
         return value, np.append(grams.summed(pull, cells) + weight, pull.sum())
 
     return minimise(loss, np.zeros(cells + 1), STILL * C * len(sign))
 
 
-def _chance(scores: Floats) -> Floats:
-    return np.asarray(np.exp(-np.logaddexp(0, -scores)))
-
-
 def wins(real: Floats, corpus: Floats) -> tuple[Floats, Floats]:
-    """For each real text the share of the corpus' that score lower, for each of these that of higher real.
+    """The share of corpus texts below each real text, and of real texts above each corpus text, by score.
 
-    Equal scores count half. Both have the area under the curve as mean; from how they vary follows its
-    error (DeLong, DeLong & Clarke-Pearson 1988). By sorting, not pair by pair.
+    Ties count half. The mean of both is the AUC, and their variances give its standard error (DeLong, DeLong
+    & Clarke-Pearson 1988). Computed by sorting.
     """
     return _below(real, corpus), 1 - _below(corpus, real)
 

@@ -1,7 +1,7 @@
 """An embedder from a GGUF file, with llama.cpp in this process.
 
 As with the ONNX embedder, each text is computed alone, so that a record's row is a function of that record:
-one server a core, one thread and one text each.
+one server for each core, with one thread and one text.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ _TOO_LONG = re.compile(r"input \((\d+) tokens\) is too large")
 class GgufEmbedder:
     """Unit-length rows by llama.cpp from the GGUF file at ``path``, e.g. of nomic-embed-text or bge-small.
 
-    threads: how many cores to use (default: all this process may use).
-    max_tokens: a text of more is cut, a little before them (default: 512, or what the model was made for).
-    pooling: how tokens become one row; by default as the file says, and the mean where it does not.
+    threads: the number of cores to use (default: all this process may use).
+    max_tokens: longer texts are truncated to slightly less (default: 512, or the context of the model).
+    pooling: how tokens become one row (default: as in the file, else the mean).
 
-    A text of nothing but white space is a zero row. Raises MissingExtraError without xllamacpp; ModelError
-    when the file is missing, damaged, too large for this machine, or gives no embeddings.
+    A text of white space only is a zero row. Raises MissingExtraError without xllamacpp; ModelError when the
+    file is missing, damaged, too large for this machine, or gives no embeddings.
     """
 
     endpoint: Endpoint = "local_model"
@@ -112,14 +112,14 @@ class GgufEmbedder:
         try:
             row = np.array(answer["data"][0]["embedding"], dtype=np.float64)
         except (ValueError, TypeError, KeyError, IndexError):
-            row = np.zeros(0)  # told below; what the server said may hold the text
+            row = np.zeros(0)  # handled below; the server's message may contain the text, so it is not shown
         norm = float(np.linalg.norm(row)) if row.shape == (self._dim,) else 0.0
-        if not np.isfinite(norm) or norm == 0:  # no error: no run may end because of one record
+        if not np.isfinite(norm) or norm == 0:  # no error: a single record must not end the run
             return np.zeros(self._dim, dtype=np.float32)
         return (row / norm).astype(np.float32)
 
     def _refuse_useless(self) -> None:
-        """ModelError when the model has no row even for a public word."""
+        """Raise ModelError if the model has no row even for a public word."""
         if not self._row(self._servers[0], "dimension").any():
             raise ModelError(
                 f"llama.cpp gave no embedding with {self._path.name}.",
@@ -138,7 +138,7 @@ class GgufEmbedder:
             kind = f"LLAMA_POOLING_TYPE_{self._pooling.upper()}"
             parameters.pooling_type = getattr(xllamacpp.llama_pooling_type, kind)
         parameters.n_parallel = 1
-        # A text is read in one step, else words at its beginning would not see those at its end.
+        # A text is read in one step; otherwise its first tokens could not attend to its last ones.
         parameters.n_ctx = parameters.n_batch = parameters.n_ubatch = self._max_tokens
         parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = 1
         parameters.n_gpu_layers = 0
@@ -160,18 +160,18 @@ def _ask(server: Any, text: str) -> dict[str, Any]:
     try:
         answer = server.handle_embeddings({"input": text})
     except (ValueError, RuntimeError, TypeError):
-        return {}  # told by the caller; what the server said may hold the text
+        return {}  # handled by the caller; the server's message may contain the text, so it is not shown
     return answer if isinstance(answer, dict) else {}
 
 
 def _too_many(answer: dict[str, Any]) -> int:
-    """How many tokens a text has that was refused for its length; 0 for any other answer."""
+    """The number of tokens of a text that was refused for its length; 0 for any other answer."""
     said = _TOO_LONG.search(str(answer.get("error", "")))
     return int(said[1]) if said else 0
 
 
 def _fit(path: Path, cache: int, servers: int) -> int:
-    """How many servers fit into memory; ModelError when not even one does."""
+    """The number of servers that fit into memory; ModelError if none does."""
     memory, each = available_memory(), path.stat().st_size + cache + _WORKING_MEMORY
     if memory is None:
         return servers

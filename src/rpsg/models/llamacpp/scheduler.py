@@ -1,9 +1,9 @@
-"""Keeps the slots of some servers full: which slot writes what, in which order, and with which shared prefix.
+"""Assigns requests to the slots of several servers: in which order, and with which shared prefix.
 
-Requests with the same beginning follow each other, so that their prefix is computed once, saved, and read
-into each slot in milliseconds. Among them the longest go first: the last ones to finish are then short, and
-no slot is idle for long. Private requests share nothing over the disk; those with the same prompt go to the
-same slot one after the other, whose memory still holds what they share.
+Requests with the same prefix follow each other, so that it is computed once, saved, and loaded into each slot
+in milliseconds. Among them the longest are first, so that no slot is idle for long at the end. Prefixes of
+private requests are never saved to disk; private requests with the same prompt follow each other in one slot,
+whose cache still has the prompt.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-# Below this length a shared beginning is cheaper to compute in each slot than to save and to read.
+# A shorter prefix (in characters) is cheaper to compute in each slot than to save and to load.
 _WORTH_SHARING = 400
 _KEPT_PREFIXES = 16
 _PATIENCE = 5.0
@@ -40,7 +40,7 @@ class SlotServer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class QueuedRequest:
-    """One request, its place in the caller's list, and the beginning it shares (None: none worth it)."""
+    """One request, its index in the caller's list, and its shared prefix (None: none worth saving)."""
 
     index: int
     request: Request
@@ -61,7 +61,7 @@ def in_order(requests: Sequence[Request]) -> list[QueuedRequest]:
 
 
 def batches(queued: Sequence[QueuedRequest], most: int) -> list[list[QueuedRequest]]:
-    """What one slot takes at a time: one request, or up to ``most`` private ones with the same prompt."""
+    """The requests that a slot takes at a time: one, or up to ``most`` private ones with the same prompt."""
     taken: list[list[QueuedRequest]] = []
     for one in queued:
         last = taken[-1] if taken else []
@@ -74,11 +74,11 @@ def batches(queued: Sequence[QueuedRequest], most: int) -> list[list[QueuedReque
 
 
 def _shared_beginning(requests: Sequence[Request]) -> str | None:
-    # A slot is saved with all that it holds: of private text nothing may be on the disk.
+    # Saving a slot writes its whole cache, and no private text may be on disk.
     if len(requests) < 2 or any(request.private for request in requests):
         return None
     texts = ["\x1e".join(f"{m.role}\x1f{m.content}" for m in request.messages) for request in requests]
-    # What the first and the last in alphabetical order share, all share.
+    # The common prefix of the first and the last in sorted order is that of all.
     first, last = min(texts), max(texts)
     same = next((k for k, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
     return first[:same] if same >= _WORTH_SHARING else None
@@ -92,7 +92,7 @@ class _Prefix:
 
 
 class PrefixCache:
-    """The shared beginnings saved so far. The first slot that needs one computes it, the others wait."""
+    """The shared prefixes saved so far. The first slot that needs one computes it, the others wait."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -104,9 +104,9 @@ class PrefixCache:
     def provide(
         self, request: QueuedRequest, server: SlotServer, place: tuple[int, int], stopped: threading.Event
     ) -> None:
-        """See that the slot at ``place`` (server, slot) holds the beginning that ``request`` shares."""
+        """Load the shared prefix of ``request`` into the slot at ``place`` (server, slot)."""
         if request.shared is None:
-            self._held.pop(place, None)  # what it held makes room for this prompt
+            self._held.pop(place, None)  # this prompt replaces the slot's cache
             return
         if self._held.get(place) == request.shared:
             return
@@ -146,7 +146,7 @@ class PrefixCache:
 
 
 class SlotScheduler:
-    """One worker a slot, all fed from one queue. ``slots`` is the number of slots of each server."""
+    """One worker thread for each slot, with one queue. ``slots`` is the number of slots of each server."""
 
     def __init__(self, servers: Sequence[SlotServer], slots: int, prefixes: PrefixCache) -> None:
         self._servers = servers
@@ -154,7 +154,7 @@ class SlotScheduler:
         self._prefixes = prefixes
 
     def work(self, requests: Sequence[Request]) -> Iterator[tuple[int, Reply]]:
-        """(index, reply) as each one lands. Raises ServerGoneError when a server is lost.
+        """(index, reply) as each one is done. Raises ServerGoneError when a server is lost.
 
         Leaving the loop early, by an error or Ctrl-C, stops every worker at its next token.
         """
@@ -202,7 +202,7 @@ class SlotScheduler:
 
 
 def _join(workers: Sequence[threading.Thread]) -> None:
-    """Wait for the workers, but not for one that is in the middle of a long prompt."""
+    """Wait for the workers, but not longer than ``_PATIENCE``: one may be in the middle of a long prompt."""
     deadline = time.monotonic() + _PATIENCE
     for worker in workers:
         worker.join(max(0.0, deadline - time.monotonic()))

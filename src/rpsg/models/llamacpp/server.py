@@ -1,18 +1,17 @@
-"""One llama.cpp server inside this process: started, asked, and its slots filled from a file.
+"""One llama.cpp server inside this process: requests, and slot caches saved to and loaded from files.
 
-Why the settings are as they are. A request must give the same text alone and in any batch, else a run
-cannot be repeated. llama.cpp computes attention over an F16 or F32 cache in tiles whose sums depend on how
-prompts were cut together; over other kinds it goes row by row, so the answer does not depend on the
-company. That path is taken with flash attention on and a BF16 cache, which is also the fastest (Q8_0
-costs 20 % more).
+A request must give the same text alone and in any batch, or a run is not reproducible. llama.cpp computes
+attention over an F16 or F32 cache in tiles whose sums depend on how prompts were batched; over other types it
+works row by row, so the result does not depend on the batch. It does so with flash attention and a BF16
+cache, which is also the fastest (Q8_0 is 20 % slower).
 
-Weights matter too. Tensors of Q4_1 give the same bits in a batch of any width. For others (seen with Q5_0
-and the K formats) llama.cpp takes another path from 8 tokens a step on, and repacked weights yet another:
-such a model is run with ``narrow`` steps of 7 tokens at most, and without repacking.
+Weights matter too. Tensors of Q4_1 give the same bits at any batch width. For others (seen with Q5_0 and the
+K formats) llama.cpp uses another kernel from 8 tokens a step on, and yet another for repacked weights: such a
+model runs with ``narrow`` steps of at most 7 tokens, and without repacking.
 
-A slot's cache can be written to a file and read into another slot. The examples at the head of a prompt
-are then computed once, not once a slot. Slot files are reached over the server's own port on the loopback
-interface only; a random key keeps other users of the machine out of it.
+A slot's cache can be saved to a file and loaded into another slot, so the examples at the head of a prompt
+are computed once and not once for each slot. That needs the server's HTTP port, on the loopback interface
+only; a random key keeps out other users of the machine.
 """
 
 from __future__ import annotations
@@ -33,22 +32,22 @@ if TYPE_CHECKING:
 
     from rpsg.protocols import Request
 
-# Kept candidates before the nucleus is cut: a full sort of the vocabulary would cost 15 % of the speed.
+# Top-k before top-p: sorting the whole vocabulary would cost 15 % of the speed.
 TOP_K = 1000
-# The largest 32-bit number means "take any seed" to llama.cpp.
+# llama.cpp takes the largest 32-bit number for a random seed.
 _SEEDS = 0xFFFFFFFF
-# The widest step whose results were found to be those of a step of one token.
+# The widest step whose results were measured to be those of a step of one token.
 NARROW = 7
 
 
 class ServerGoneError(Exception):
-    """The server does not answer any more; no further request can succeed."""
+    """The server no longer answers; no further request can succeed."""
 
 
 class LlamaServer:
-    """``slots`` texts at a time, ``context`` tokens each, on ``threads`` cores.
+    """Writes ``slots`` texts at a time, of ``context`` tokens each, on ``threads`` cores.
 
-    ``chat``: the weights have a chat template. ``documents``: what is a document is not put into it.
+    ``chat``: the weights have a chat template. ``documents``: requests that are documents do not use it.
 
     Raises MissingExtraError without xllamacpp, ModelError when the weights cannot be loaded.
     """
@@ -79,9 +78,9 @@ class LlamaServer:
         self._host, self._port = address.hostname or "127.0.0.1", address.port or 0
 
     def reply(self, request: Request, slot: int, stopped: Callable[[], bool]) -> Reply:
-        """The answer to ``request`` in ``slot``; cut short with finish "error" once ``stopped()``.
+        """The reply to ``request`` in ``slot``; cut short with finish "error" once ``stopped()``.
 
-        Raises ServerGoneError when there is no server to answer.
+        Raises ServerGoneError when the server is lost.
         """
         answer = _Answer(stopped, request.begins)
         chat = self._chat and not (self._documents and is_document(request))
@@ -93,11 +92,11 @@ class LlamaServer:
         return answer.reply()
 
     def save(self, slot: int, name: str) -> bool:
-        """Write the cache of ``slot`` to the file ``name`` of the state folder. Whether it worked."""
+        """Save the cache of ``slot`` to the file ``name`` of the state folder; True if that worked."""
         return self._slot(slot, "save", name)
 
     def restore(self, slot: int, name: str) -> bool:
-        """Fill ``slot`` from a file. Whether it worked; when not, the prompt is computed as usual."""
+        """Load ``slot`` from a file; True if that worked, otherwise the prompt is computed as usual."""
         return self._slot(slot, "restore", name)
 
     def close(self) -> None:
@@ -111,23 +110,23 @@ class LlamaServer:
             connection.request("POST", f"/slots/{slot}?action={action}", body, headers)
             return connection.getresponse().status == http.HTTPStatus.OK
         except (OSError, http.client.HTTPException):
-            return False  # costs time, never a wrong text: the prompt is then computed in this slot
+            return False  # costs only time: the prompt is then computed in this slot
         finally:
             connection.close()
 
 
 class _Answer:
-    """Takes the pieces of one streamed answer. Streaming is what lets Ctrl-C stop it at the next token."""
+    """Collects one streamed answer. Streaming lets Ctrl-C stop it at the next token."""
 
     def __init__(self, stopped: Callable[[], bool], begins: str) -> None:
         self._stopped = stopped
-        self._pieces = [begins]  # streamed pieces do not repeat the beginning that they go on from
+        self._pieces = [begins]  # the stream does not repeat the prefilled beginning
         self._finish = ""
         self._error: dict[str, Any] | None = None
         self._usage: dict[str, int] = {}
 
     def take(self, chunk: Any) -> bool:
-        """Add one piece; True tells the server to stop."""
+        """Add one chunk; True makes the server stop."""
         for part in chunk if isinstance(chunk, list) else [chunk]:
             self._add(part)
         return self._stopped()
@@ -156,7 +155,7 @@ class _Answer:
 
 
 def _payload(request: Request, slot: int, *, chat: bool) -> dict[str, Any]:
-    """The request in the server's words. Every sampler is named, so that no default adds its own."""
+    """The request as the server's parameters. Every sampler is listed, so that no default is added."""
     if not chat:
         request = document_of(request)
     payload: dict[str, Any] = {
@@ -199,7 +198,7 @@ def _parameters(path: Path, slots: int, context: int, threads: int, state: Path,
     parameters.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_ENABLED
     parameters.cache_type_k = parameters.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_BF16
     parameters.kv_unified = False
-    # Else a slot filled from a file lacks what a model with a sliding window (Gemma) has let slide out of it,
+    # Otherwise a slot loaded from a file lacks the tokens outside the sliding window (of Gemma, for example),
     # and the whole prompt is computed again.
     parameters.swa_full = True
     parameters.cache_ram_mib = 0

@@ -35,14 +35,14 @@ _WORKING_MEMORY = 200 << 20
 class LlamaCppWriter:
     """Texts from the GGUF file at ``path``; the same request gives the same text, alone or in any batch.
 
-    slots: how many texts are written at once over all servers (default: 8 for each core, 7 for
-        weights that need narrow steps, see ``llama_server``).
-    threads: how many cores to use (default: all this process may use). One server a core with one thread
-        each beats one server with many threads, which wait for each other in a loop that burns the core.
-    context: tokens of prompt and text together for one text (default: 2048, or what the model was made for).
-    form: "chat" puts each request into the weights' chat template; "text" writes requests with examples as
-        one document to go on with, and instructions still as a chat if there is a template; "auto" is "chat"
-        for weights with a template. Without a template all is text, and "chat" is refused.
+    slots: the number of texts written at once over all servers (default: 8 for each core, 7 for weights that
+        need narrow steps, see ``rpsg.models.llamacpp.server``).
+    threads: the number of cores to use (default: all this process may use). One server for each core with
+        one thread is faster than one server with many threads, which wait for each other in a busy loop.
+    context: tokens of prompt and text together (default: 2048, or the context of the model).
+    form: "chat" uses the chat template of the weights; "text" lays out requests with examples as one document
+        to continue, and uses a template, if there is one, only for instructions; "auto" is "chat" for weights
+        with a template. Without a template every request is text, and "chat" is refused.
 
     Sampling is temperature, then top_p, over the 1000 likeliest tokens. The weights are loaded at the first
     ``write``. Raises MissingExtraError without xllamacpp; ModelError when the file is missing, damaged, or
@@ -65,7 +65,7 @@ class LlamaCppWriter:
         self._header = read_header(self._path)
         if form == "chat" and not self._header.has_chat_template:
             raise ModelError(
-                f"{self._path.name} has no chat template: it goes on with text and cannot chat.",
+                f"{self._path.name} has no chat template: it continues text and cannot chat.",
                 hint='Leave form at "auto" in the section [models] of the plan.',
             )
         self._documents = form == "text"
@@ -83,11 +83,11 @@ class LlamaCppWriter:
 
     @property
     def slots(self) -> int:
-        """How many texts are written at once."""
+        """The number of texts written at once."""
         return self._servers * self._slots
 
     def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
-        """Replies in the order of the requests; ``on_reply`` runs in the calling thread as each one lands.
+        """Replies in the order of the requests; ``on_reply`` runs in the calling thread as each is done.
 
         A request that fails gives a Reply with finish "error". Raises ModelError when the server is lost.
         """
@@ -146,7 +146,7 @@ def _release(servers: list[LlamaServer], state: tempfile.TemporaryDirectory[str]
 
 
 def _fit(path: Path, header: GgufHeader, slots: int | None, threads: int, context: int) -> tuple[int, int]:
-    """(servers, slots of each). Defaults shrink until they fit into memory; what was asked for does not."""
+    """(servers, slots of each). Defaults are reduced until they fit into memory; explicit numbers are not."""
     servers = min(threads, _MOST_SERVERS, slots or _MOST_SERVERS)
     usual = NARROW if _is_narrow(header) else _SLOTS_PER_SERVER
     each = -(-slots // servers) if slots else usual
@@ -166,7 +166,7 @@ def _fit(path: Path, header: GgufHeader, slots: int | None, threads: int, contex
 
 
 def _is_narrow(header: GgufHeader) -> bool:
-    """Whether texts could depend on their company in steps of 8 tokens and more."""
+    """Whether a text could depend on its batch in steps of 8 tokens and more."""
     return not header.block_types <= _WIDE_FORMATS
 
 

@@ -1,13 +1,12 @@
 """A sentence embedder that needs onnxruntime and tokenizers only: mean-pooled transformer states.
 
-Privacy needs more of an embedder than speed: a record's row must depend on that record alone, else one
-person's text moves another person's vote and the sensitivity of the count is wrong. So each text is a
-session run of its own, with no padding and no neighbours, and cores are used by running several texts
-at once. On a CPU that is also the fastest way (measured: 33 reviews per core-second alone, 31 in batches
-of 8 of like length, 25 in batches of 32).
+A record's row must depend on that record alone; otherwise one person's text could change another person's
+vote, and the sensitivity of the count would be wrong. So each text is a separate session run without padding,
+and several texts run at once on several cores. On a CPU that is also the fastest way (measured: 33 reviews
+per core-second alone, 31 in batches of 8 of similar length, 25 in batches of 32).
 
-The rows are the same bits each time on one machine. Another processor generation may round the last bits
-in another way; a release keeps its noisy counts, so that is never drawn twice.
+Rows are bit-identical on one machine. Another processor generation may round the last bits differently; a
+release stores its noisy counts, so these are never drawn again.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ _CHUNK = 4096
 class OnnxEmbedder:
     """Rows of ``model.onnx`` and ``tokenizer.json`` in ``folder``, e.g. all-MiniLM-L6-v2.
 
-    A text is cut at ``max_tokens`` tokens; a text without any token of its own is a zero row.
+    A text is truncated to ``max_tokens`` tokens; one without tokens besides the special ones is a zero row.
 
     Raises MissingExtraError without the packages, ModelError when files are missing or damaged.
     """
@@ -95,7 +94,7 @@ class OnnxEmbedder:
                 yield np.stack(list(pool.map(self._row, [encoding.ids for encoding in encodings])))
 
     def _open(self, max_tokens: int) -> tuple[Any, int]:
-        """What computes the states of a text, and how many tokens it may have."""
+        """The session that computes the states of a text, and the maximum number of tokens."""
         model = self._folder / "model.onnx"
         return open_session(str(model), damaged=_damaged(model)), max_tokens
 
@@ -103,7 +102,7 @@ class OnnxEmbedder:
         import numpy as np  # noqa: PLC0415 - late, so that the command line starts without it
 
         row = np.zeros(self._dim, dtype=np.float32)
-        if len(ids) <= 2:  # only the two marks that the tokenizer puts around every text
+        if len(ids) <= 2:  # only the two special tokens around every text
             return row
         tokens = np.array([ids], dtype=np.int64)
         all_of_it, one_segment = np.ones_like(tokens), np.zeros_like(tokens)
@@ -131,9 +130,9 @@ def _damaged(file: Path) -> ModelError:
 
 
 def open_tokenizer(file: Path, *, extra: str, damaged: Callable[[Path], ModelError]) -> Any:
-    """The tokenizer in ``file``, which neither pads nor cuts.
+    """The tokenizer in ``file``, without padding and truncation.
 
-    Raises MissingExtraError naming ``extra`` without the package; what ``damaged`` gives for a bad file.
+    Raises MissingExtraError naming ``extra`` without the package; ``damaged(file)`` for a bad file.
     """
     try:
         from tokenizers import Tokenizer  # noqa: PLC0415 - optional package

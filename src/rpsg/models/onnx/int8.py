@@ -1,10 +1,9 @@
-"""The default embedder computed in whole numbers of 8 bits: over twice as fast on a processor.
+"""The default embedder with 8-bit integer matrix products: over twice as fast on a CPU.
 
-A BERT of floating-point weights becomes an ONNX graph that multiplies in whole numbers.
-For each text, what goes into a product is put on 256 steps between its own smallest and largest number, and
-each column of weights on steps of its own (dynamic quantization with weights per channel, as in Wu et al.,
-"Integer quantization for deep learning inference", 2020, sections 3 and 4). Attention, norms and sums stay
-floating point. One text is one run of the graph, so the steps of a text depend on no other text.
+Builds an ONNX graph from a BERT with floating-point weights. Activations are quantised to 256 steps between
+their minimum and maximum, and weights per channel (dynamic quantization, as in Wu et al., "Integer
+quantization for deep learning inference", 2020, sections 3 and 4). Attention, norms and sums remain floating
+point. Each text is a separate run of the graph, so its quantisation depends on no other text.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
-# Seven bits of the eight: processors without VNNI add two products in 16 bits, which eight would overflow.
+# Seven of eight bits: processors without VNNI add two products in 16 bits, which eight bits would overflow.
 _STEPS = 63
 _FUSED = "com.microsoft"
 _OPSET = 18
@@ -33,11 +32,11 @@ _ATTENTION = ("query", "key", "value")
 
 
 def int8_model(folder: Path) -> tuple[bytes, int]:
-    """The graph from ``config.json`` and ``model.safetensors`` of ``folder``, and how many tokens it takes.
+    """The graph from ``config.json`` and ``model.safetensors`` of ``folder``, and its maximum of tokens.
 
-    In: ``input_ids``, whole numbers of shape (1, tokens). Out: the last states, (1, tokens, hidden size).
+    Input: ``input_ids``, integers of shape (1, tokens). Output: the last states, (1, tokens, hidden size).
 
-    Raises MissingExtraError without the packages; ModelError when files are damaged or hold another model.
+    Raises MissingExtraError without the packages; ModelError for damaged files or another kind of model.
     """
     settings, weights = _settings(folder / CONFIG), _weights(folder / WEIGHTS)
     graph = _Graph(weights, float(settings.get("layer_norm_eps", 1e-12)))
@@ -51,7 +50,7 @@ def int8_model(folder: Path) -> tuple[bytes, int]:
 
 
 class _Graph:
-    """Nodes and weights as they come; each function adds some and says the name of what comes out."""
+    """Collects nodes and weights; each method adds some and gives the name of their output."""
 
     def __init__(self, weights: Mapping[str, npt.NDArray[np.float32]], epsilon: float) -> None:
         try:
@@ -65,7 +64,7 @@ class _Graph:
         self._constants: list[Any] = []
 
     def embeddings(self) -> str:
-        """Words, places and the first segment, summed and normed."""
+        """Word, position and segment embeddings, summed and normalised."""
         words = self._constant(self._weights["embeddings.word_embeddings.weight"])
         places = (
             self._weights["embeddings.position_embeddings.weight"]
@@ -78,7 +77,7 @@ class _Graph:
         return self._normed("embeddings.", both)
 
     def layer(self, name: str, states: str, heads: int) -> str:
-        """Attention and the two dense steps, each added to what it came from and normed."""
+        """Attention and the feed-forward layers, each with residual connection and layer norm."""
         asked = [self._dense_weights(f"{name}attention.self.{part}.") for part in _ATTENTION]
         together = self._product(
             states, np.concatenate([w for w, _ in asked]), np.concatenate([b for _, b in asked])
@@ -92,7 +91,7 @@ class _Graph:
         return self._added(f"{name}output.", self._dense(f"{name}output.", wide), states)
 
     def model(self, states: str, hidden: int) -> bytes:
-        """The whole, whose output is ``states``."""
+        """The serialised model with the output ``states``."""
         helper, kinds = self._onnx.helper, self._onnx.TensorProto
         taken = helper.make_tensor_value_info("input_ids", kinds.INT64, [1, "tokens"])
         given = helper.make_tensor_value_info(states, kinds.FLOAT, [1, "tokens", hidden])
@@ -108,7 +107,7 @@ class _Graph:
         return self._product(states, *self._dense_weights(f"{name}dense."))
 
     def _product(self, states: str, weight: npt.NDArray[np.float32], bias: npt.NDArray[np.float32]) -> str:
-        """``states`` times the transposed ``weight``, plus ``bias``, in whole numbers."""
+        """``states`` times the transposed ``weight``, plus ``bias``, with an integer matrix product."""
         largest = np.abs(weight).max(axis=1)
         step = np.where(largest > 0, largest, 1).astype(np.float32) / np.float32(_STEPS)
         whole = np.rint(weight / step[:, None]).astype(np.int8).T
@@ -141,7 +140,7 @@ class _Graph:
 
 
 def _settings(file: Path) -> dict[str, Any]:
-    """What the graph must know; ModelError for a model of another form."""
+    """The settings of the model; ModelError if it is not a BERT of the supported form."""
     try:
         settings: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         fits = (
@@ -162,7 +161,7 @@ def _settings(file: Path) -> dict[str, Any]:
 
 
 def _weights(file: Path) -> dict[str, npt.NDArray[np.float32]]:
-    """All tensors by their names in a bare BERT."""
+    """All tensors by their names in a BERT without a head."""
     try:
         from safetensors import SafetensorError  # noqa: PLC0415 - optional package
         from safetensors.numpy import load_file  # noqa: PLC0415 - optional package
@@ -186,11 +185,11 @@ def _damaged(file: Path) -> ModelError:
 class Int8Embedder(OnnxEmbedder):
     """Rows of a BERT in ``folder`` whose sentence vector is the mean over tokens, e.g. all-MiniLM-L6-v2.
 
-    The folder has ``model.safetensors``, ``tokenizer.json`` and ``config.json``. The rows are not those of
-    ``OnnxEmbedder`` but near them (cosine .99), so compare no figure of the one with one of the other.
+    The folder has ``model.safetensors``, ``tokenizer.json`` and ``config.json``. The rows are near those of
+    ``OnnxEmbedder`` but not equal (cosine .99), so results with the two are not comparable.
 
-    Raises MissingExtraError without the packages, ModelError when files are missing, damaged or of a model
-    of another form.
+    Raises MissingExtraError without the packages, ModelError when files are missing, damaged or of another
+    kind of model.
     """
 
     _kind = "int8"
@@ -208,7 +207,7 @@ class Int8Embedder(OnnxEmbedder):
 
 
 def _refuse_other_pooling(folder: Path) -> None:
-    """ModelError when the folder says that a sentence is something else than the mean over its tokens."""
+    """Raise ModelError if the folder's settings have another pooling than the mean over tokens."""
     file = folder / "1_Pooling" / "config.json"
     if file.is_file() and '"pooling_mode_mean_tokens": true' not in file.read_text(encoding="utf-8"):
         raise ModelError(

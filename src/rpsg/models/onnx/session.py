@@ -1,6 +1,6 @@
-"""The one place where onnxruntime is opened: silent, with one thread, on the processor.
+"""The only place where onnxruntime is used: without telemetry, with one thread, on the CPU.
 
-It reports to its maker by default, from the moment it is imported (``rpsg.telemetry``).
+By default it sends telemetry from the moment it is imported (``rpsg.hardening``).
 """
 
 from __future__ import annotations
@@ -8,21 +8,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import MissingExtraError, PrivacyError
-from rpsg.telemetry import came_too_late_for, switch_off
+from rpsg.hardening import came_too_late_for, switch_off_telemetry
 
 if TYPE_CHECKING:
     from rpsg.errors import ModelError
 
-# It joins a sum and the norm after it to one step, which here takes five times as long as the two.
+# It fuses a sum and the layer norm after it, which takes five times as long here as the two.
 _SLOWER = ["SkipLayerNormFusion"]
 
 
 def open_session(model: str | bytes, *, damaged: ModelError) -> Any:
-    """A session of one thread for the file at a path or the graph in memory; else raises ``damaged``.
+    """A session of one thread for a model file or a graph in memory; raises ``damaged`` if that fails.
 
     Raises:
         MissingExtraError: onnxruntime is not installed.
-        PrivacyError: something imported it before RPSG could switch its reporting off.
+        PrivacyError: it was imported before RPSG could switch its telemetry off.
     """
     onnxruntime = silent_onnxruntime()
     options = onnxruntime.SessionOptions()
@@ -38,8 +38,8 @@ def open_session(model: str | bytes, *, damaged: ModelError) -> Any:
 
 
 def silent_onnxruntime() -> Any:
-    """The package onnxruntime, which reports nothing. Raises as ``open_session`` does."""
-    switch_off()
+    """The package onnxruntime without telemetry. Raises as ``open_session`` does."""
+    switch_off_telemetry()
     if came_too_late_for("onnxruntime"):
         raise PrivacyError(
             "onnxruntime was imported before rpsg and may report to its maker how often it is called, which "

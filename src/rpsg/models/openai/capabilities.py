@@ -1,7 +1,7 @@
-"""What a server cannot do, learned from its own refusals and never from the name of a model.
+"""What a server cannot do, learned from its refusals and never from the name of a model.
 
-A refusal suggests a change of the question. It is tried with that question, and kept for all later ones only
-when the question is then answered: a refusal that merely quotes a word cannot take a parameter from us.
+A refusal suggests a change of the request. The change is tried with that request, and kept for all later ones
+only if it is then answered: a refusal that merely quotes a word does not remove a parameter for good.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LIMIT = "max_completion_tokens in place of max_tokens"
 NO_SYSTEM = "system message within the first user message"
 QUIET = "asked not to think"
 ROOM = "room for thoughts"
-#: More tokens for a model that thinks before it writes, on top of those for the text.
+#: Additional tokens for a model that thinks before it writes.
 THOUGHTS = 4096
 _LEAVABLE = ("seed", "stop", "top_p", "temperature", "chat_template_kwargs", "encoding_format")
 _REFUSAL = re.compile(
@@ -32,7 +32,7 @@ def without(parameter: str) -> str:
 
 
 def fit(question: dict[str, Any], changes: Collection[str]) -> dict[str, Any]:
-    """The question with the changes made."""
+    """The request with the changes."""
     fitted = dict(question)
     if ROOM in changes:
         fitted["max_tokens"] += THOUGHTS
@@ -49,7 +49,7 @@ def fit(question: dict[str, Any], changes: Collection[str]) -> dict[str, Any]:
 
 
 def _joined(messages: list[dict[str, str]]) -> list[dict[str, str]]:
-    """The messages with those of the system put before the first one of the user."""
+    """The messages with the system messages moved into the first user message."""
     system = [m["content"] for m in messages if m["role"] == "system"]
     others = [dict(m) for m in messages if m["role"] != "system"]
     first = next((m for m in others if m["role"] == "user"), None)
@@ -70,7 +70,7 @@ class Capabilities:
         return frozenset(self._kept)
 
     def keep(self, changes: Iterable[str]) -> None:
-        """A question with these changes was answered."""
+        """Record that a request with these changes was answered."""
         self._kept.update(changes)
 
     def suggested(self, refusal: bytes, question: dict[str, Any], changes: Collection[str]) -> str | None:
@@ -86,14 +86,14 @@ class Capabilities:
         return None
 
     def after_thoughts(self, question: dict[str, Any], changes: Collection[str]) -> str | None:
-        """What to change when the answer was cut while thinking: first ask not to, then give it room."""
+        """What to change when the answer was cut while thinking: first disable it, then add tokens."""
         if "messages" in question and QUIET not in changes:
             return QUIET
         return ROOM if ROOM not in changes and "messages" in question else None
 
 
 def _options(question: dict[str, Any]) -> list[tuple[str, str]]:
-    """(change, parameter) for each parameter of the question that a refusal may be about."""
+    """(change, parameter) for each parameter of the request that a refusal may be about."""
     limits = [(LIMIT, "max_tokens")] if "max_tokens" in question else []
     return limits + [(without(name), name) for name in _LEAVABLE if name in question]
 
@@ -103,7 +103,7 @@ def _names(words: str, parameter: str) -> bool:
 
 
 def _complaint(refusal: bytes) -> tuple[str, str]:
-    """(the parameter that it is said to be about, all of its words in small letters)."""
+    """(the parameter that the server names, the whole message in lower case)."""
     try:
         value = json.loads(refusal)
     except (ValueError, RecursionError):

@@ -1,6 +1,6 @@
-"""Requests for texts in the terms of the two APIs, how an answer is read, and a probe for continuation.
+"""Requests for texts in the formats of the two APIs, how answers are parsed, and a probe for continuation.
 
-An answer holds exactly one text, or there is a reason why it holds none.
+An answer has exactly one text, or there is a reason why it has none.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
 #: The answer ended before the model had finished thinking.
 CUT_WHILE_THINKING = "cut while thinking"
-#: What the server reports although its status says that all is well.
+#: The server reports an error with a status of success.
 AN_ERROR = "an error in place of an answer"
 _MALFORMED = "the answer is not as the API says"
 # What every server accepts as a seed: a positive 32-bit number.
 _SEEDS = 2**31 - 1
-# OpenAI refuses more stop sequences; those left out are applied to the answer.
+# OpenAI refuses more stop sequences; the others are applied to the answer here.
 _MAX_STOPS = 4
-# How many answers are remembered, to notice one that is given twice.
+# The number of answers remembered to detect repeated ones.
 _REMEMBERED = 10_000
 
 
 class UnusableError(Exception):
-    """An answer that holds no text. The reason never quotes the answer."""
+    """An answer without a usable text. The reason never quotes the answer."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -42,7 +42,7 @@ class UnusableError(Exception):
 
 
 class ChatRequests:
-    """The requests of one batch. ``continues``: the server continues an answer that was begun for it."""
+    """The requests of one batch. ``continues``: the server can continue a prefilled answer."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class ChatRequests:
         *,
         continues: bool,
     ) -> None:
-        # For the completions API, documents: a prompt, and the stops that its form needs.
+        # The completions API gets documents: a prompt, and the stop sequences of that form.
         self._requests = requests if api == "chat" else [document_of(request) for request in requests]
         self._model = model
         self._api = api
@@ -93,9 +93,9 @@ class ChatRequests:
         return not self._requests[index].private
 
     def _refuse_repeated(self, name: object, text: str, request: Request) -> None:
-        """UnusableError for the answer to another request: one with the same id and the same text.
+        """Raise UnusableError for the answer to another request: the same id and the same text.
 
-        The id alone proves nothing: some servers draw it from a thousand numbers.
+        The id alone proves nothing: some servers draw it from only a thousand numbers.
         """
         if not isinstance(name, str) or not name:
             return
@@ -108,11 +108,11 @@ class ChatRequests:
 
 
 class ContinuationProbe:
-    """One request that only a server refuses which can continue an answer that was begun for it.
+    """One request that shows whether a server can continue a prefilled answer.
 
-    Such a server knows two switches that exclude each other: begin a new answer, continue the last one.
-    Asked for both, it refuses before it generates anything. Others do not know them, and refuse them as
-    unknown or answer with the one token that is asked for.
+    Such a server has two options that exclude each other: begin a new answer, continue the last one. It
+    refuses a request with both before it generates anything. Other servers refuse them as unknown, or ignore
+    them and generate one token.
     """
 
     def __init__(self, model: str) -> None:
@@ -131,7 +131,7 @@ class ContinuationProbe:
         return False
 
     def declined(self, index: int, refusal: bytes) -> bool | None:  # noqa: ARG002 - there is one
-        """True when the server knows the switches; None: it was about something else."""
+        """True when the server knows both options; None if the refusal was about something else."""
         words = json.dumps(refusal.decode(errors="replace")).lower()
         known = all(word in words for word in ("add_generation_prompt", "continue_final_message", "both"))
         return True if known else None
@@ -141,7 +141,7 @@ class ContinuationProbe:
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """The JSON object in ``body``; UnusableError when there is none."""
+    """The JSON object in ``body``; UnusableError if there is none."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
@@ -159,10 +159,10 @@ def parse(body: bytes) -> dict[str, Any]:
 
 
 def read_reply(answer: dict[str, Any], request: Request, *, continues: bool, cuts: bool) -> Reply:
-    """The reply in an answer of either API; UnusableError when there is none.
+    """The reply in an answer of either API; UnusableError if there is none.
 
-    ``continues``: the server was asked to continue ``request.begins``; some repeat these words and some do
-    not, the reply holds them once. ``cuts``: the server knows no stop sequences, so they are applied here.
+    ``continues``: the server was to continue ``request.begins``; some servers repeat these words, but the
+    reply has them once. ``cuts``: the server has no stop sequences, so they are applied here.
     """
     choice = _choice(answer)
     finish = choice.get("finish_reason")
@@ -207,7 +207,7 @@ def _choice(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def _text_of(choice: dict[str, Any]) -> str:
-    """The text of a choice as it came."""
+    """The unprocessed text of a choice."""
     if "message" not in choice:
         if not isinstance(choice.get("text"), str):
             raise UnusableError(_MALFORMED)

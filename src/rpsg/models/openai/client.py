@@ -1,9 +1,8 @@
 """What a writer and an embedder of one server share, and how a batch of requests is sent to it.
 
-A batch is sent on one event loop in a thread of its own, as many requests at once as the server can take,
-each until it is answered or has failed. Answers are handed to the calling thread, which may stop at any
-moment. An answer that has come and is not yet taken counts as under way, so what a killed process can lose
-is never more than ``concurrency``.
+A batch runs on an event loop in a separate thread, with as many requests at once as the server can take. Each
+is sent until it is answered or has failed. Answers go to the calling thread, which may stop at any moment. An
+answer that is not yet taken counts as in flight, so a killed process loses at most ``concurrency`` answers.
 """
 
 from __future__ import annotations
@@ -32,13 +31,13 @@ if TYPE_CHECKING:
 Read = TypeVar("Read")
 
 MIN_PATIENCE = 300.0
-# Seconds until the thread is left behind, and between two looks whether an answer was taken.
+# Seconds to wait for the thread to end, and between two checks whether an answer was taken.
 _LEAVE_SECONDS = 5.0
 _LOOK_SECONDS = 0.002
 
 
 class ServerClient:
-    """One model on one server, and what was learned about it. Errors as ``address_of``."""
+    """One model on one server, and what was learned about it. Raises as ``address_of`` does."""
 
     def __init__(
         self, model: str, server: Server, kind: Kind, first_pause: float, concurrency: int | None = None
@@ -58,11 +57,11 @@ class ServerClient:
         return tuple(sorted(self._state.capabilities.kept))
 
     def tell_trouble(self, note: Callable[[str], None]) -> None:
-        """Have ``note`` called once, at the first failure of a server that has not answered yet."""
+        """Call ``note`` once, at the first failure of a server that has not answered yet."""
         self._state.note = note
 
     def batch(self, questions: Questions[Read], task: str, count: int) -> BatchClient[Read]:
-        """A batch of ``count`` questions for ``task``, as in "chat/completions"."""
+        """A batch of ``count`` requests for ``task``, such as "chat/completions"."""
 
         def connect() -> HttpClient:
             return HttpClient(
@@ -78,7 +77,7 @@ class ServerClient:
 
 
 class ServerModel:
-    """What is known of a model behind a server: its name, where it is, who sees what it is asked."""
+    """A model behind a server: its name, where it is, and who sees the requests."""
 
     _client: ServerClient
 
@@ -95,17 +94,17 @@ class ServerModel:
 
     @property
     def host(self) -> str:
-        """Who sees the texts: the host, with its port if the address names one."""
+        """The host that sees the texts, with its port if the address has one."""
         return self._client.address.host
 
     @property
     def learned(self) -> tuple[str, ...]:
-        """How requests are changed because the server refused them as they were."""
+        """The changes to requests after refusals of the server."""
         return self._client.learned
 
 
 class BatchClient(Generic[Read]):
-    """One batch of ``count`` questions; ``results`` gives the answers as they come."""
+    """One batch of ``count`` requests; ``results`` gives the answers as they arrive."""
 
     def __init__(self, policy: RetryPolicy[Read], count: int, concurrency: int) -> None:
         self._policy = policy
@@ -119,9 +118,9 @@ class BatchClient(Generic[Read]):
         self._stopped = False
 
     def results(self) -> Generator[tuple[int, Read | Dropped], None, None]:
-        """(index, what was read or why not), each index once.
+        """(index, parsed answer or reason), each index once.
 
-        To be closed: leaving the loop early, by an error or Ctrl-C, then drops what is under way at once.
+        Close it after use: leaving the loop early, by an error or Ctrl-C, then cancels requests in flight.
 
         Raises:
             ModelError: no request can succeed, or the server was out of order for too long.
@@ -138,7 +137,7 @@ class BatchClient(Generic[Read]):
             thread.join(_LEAVE_SECONDS)
 
     def _stop(self) -> None:
-        """Ask the thread to leave; it may have left already."""
+        """Make the thread end; it may have ended already."""
         self._stopped = True
         loop, main = self._loop, self._main
         if loop is None or main is None:
@@ -179,7 +178,7 @@ class BatchClient(Generic[Read]):
                     continue
 
     def _wait(self, now: float) -> float | None:
-        """Seconds until a request can go out; None: not before another has come back."""
+        """Seconds until a request can be sent; None: not before another one is done."""
         untaken = self._landed.qsize()
         if untaken and self._limiter.under_way + untaken >= self._concurrency:
             return _LOOK_SECONDS

@@ -1,8 +1,8 @@
 """An embedder behind an OpenAI-compatible server (``/embeddings``).
 
-A server on this machine may be given private texts, and a record's vote must be a function of that record
-alone. Many servers compute a text a little differently in a batch, so a local one gets one text at a time,
-one after the other. Any other server gets many at once.
+A server on this machine may receive private texts, and a record's vote must be a function of that record
+alone. On many servers a row depends slightly on the batch, so a local server gets one text at a time. Other
+servers get many at once.
 """
 
 from __future__ import annotations
@@ -63,8 +63,7 @@ class ServerEmbedder(ServerModel):
         return self._dim
 
     def embed(self, texts: Sequence[str]) -> Rows:
-        """Unit-length rows, shape (len(texts), dim); a zero row for a text that
-        is empty or that the server has no row for.
+        """Unit-length rows, shape (len(texts), dim); zero for an empty text or one without an answer.
 
         Raises:
             ModelError: the server is out of order, or gives no row for a plain word.
@@ -78,7 +77,7 @@ class ServerEmbedder(ServerModel):
         return rows
 
     def _probe(self) -> Rows:
-        """The row of a public word; ModelError when the server has none even for that."""
+        """The row of a public word; ModelError if the server has none even for that."""
         rows: list[Rows | None] = [None]
         self._ask(["dimension"], [range(1)], rows)
         if rows[0] is None:
@@ -89,10 +88,10 @@ class ServerEmbedder(ServerModel):
         return rows[0]
 
     def _rows(self, texts: Sequence[str]) -> list[Rows | None]:
-        """One row a text; None where the server gives none even for the text alone.
+        """One row for each text; None where the server gives none even for the text alone.
 
-        That is no error: whether a run continues must not depend on one record. The server itself is tried
-        with a public word.
+        That is no error: whether a run continues must not depend on one record. A public word shows whether
+        the server itself works.
         """
         rows: list[Rows | None] = [None] * len(texts)
         batches = [
@@ -106,7 +105,7 @@ class ServerEmbedder(ServerModel):
         return rows
 
     def _ask(self, texts: Sequence[str], batches: Sequence[range], rows: list[Rows | None]) -> list[range]:
-        """Fill in ``rows``; gives the batches that the server had no rows for."""
+        """Fill in ``rows``; returns the batches without an answer."""
         if not batches:
             return []
         declined = []
@@ -123,7 +122,7 @@ class ServerEmbedder(ServerModel):
 
 
 class _Embedding:
-    """The questions: one batch of texts each."""
+    """The requests, one for each batch of texts."""
 
     def __init__(self, texts: Sequence[str], batches: Sequence[range], model: str) -> None:
         self._texts = texts
@@ -153,11 +152,11 @@ class _Embedding:
         return None
 
     def is_public(self, index: int) -> bool:  # noqa: ARG002 - all are alike
-        return False  # an embedder may be given private texts
+        return False  # an embedder may receive private texts
 
 
 def _unit(values: object) -> Rows:
-    """The values as a row of length one."""
+    """The values as a unit row."""
     try:
         row = np.asarray(values, np.float64)
     except (TypeError, ValueError):

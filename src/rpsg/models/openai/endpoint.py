@@ -1,7 +1,7 @@
-"""Where a server is, whether that is this machine, and what identifies us there.
+"""The address of a server, whether it is this machine, and the credentials.
 
-Keys come from one environment variable and go into one header of one host. They are in no name, no message
-and no ``repr``.
+A key comes from one environment variable and goes into one header for one host. It appears in no name, no
+message and no ``repr``.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ if TYPE_CHECKING:
 Kind = Literal["openai", "azure"]
 
 OPENAI = "https://api.openai.com/v1"
-_SECTION = "Look into the section [server] of the plan."
+_SECTION = "Check the section [server] of the plan."
 _EXAMPLE = 'Write it as in base_url = "http://localhost:8000/v1", in the section [server] of the plan.'
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """``root`` is the URL without a slash at its end; ``host`` is the host with its port, if it names one.
+    """``root`` is the URL without a final slash; ``host`` includes the port, if there is one.
 
-    ``is_local``: the bytes go to this machine's loopback. ``declared``: the operator says they end there.
+    ``is_local``: requests go to this machine's loopback interface. ``declared``: the operator declares that
+    the server itself is on this machine.
     """
 
     root: str
@@ -39,17 +40,14 @@ class Address:
 
     @property
     def endpoint(self) -> Endpoint:
-        """On this machine only where the address and the operator say so: a tunnel's end looks the same."""
+        """Local only if address and operator agree: a tunnel to another machine has a local address too."""
         return "local_model" if self.is_local and self.declared else "remote_llm"
 
     @property
     def host_as_name(self) -> str:
-        """The host in the name of a model: on this machine without its port, which every start may change."""
-        return self.host.rpartition(":")[0] if self.is_local and self._has_port else self.host
-
-    @property
-    def _has_port(self) -> bool:
-        return self.host.rpartition(":")[2].isdigit() and not self.host.endswith("]")
+        """The host in the name of a model: on this machine without the port, which may change."""
+        name, _, port = self.host.rpartition(":")
+        return name if self.is_local and port.isdigit() else self.host
 
 
 def parse_address(base_url: str) -> Address:
@@ -82,7 +80,7 @@ def parse_address(base_url: str) -> Address:
 
 
 def address_of(kind: Kind, server: Server) -> Address:
-    """Where the plan says that the server is; UsageError when it must say so and does not."""
+    """The address of the server in the plan; UsageError if it is required and missing."""
     if server.base_url:
         found = parse_address(server.base_url if kind == "openai" else _azure_root(server.base_url))
         return replace(found, declared=server.this_machine)
@@ -95,13 +93,13 @@ def address_of(kind: Kind, server: Server) -> Address:
 
 
 def _azure_root(base_url: str) -> str:
-    """The resource's URL, to which paths are added, whichever of its pages was copied."""
+    """The root URL of the Azure resource, from the URL of any of its endpoints."""
     root = base_url.strip().rstrip("/").removesuffix("/v1").removesuffix("/openai")
     return f"{root}/openai"
 
 
 def url_of(kind: Kind, address: Address, server: Server, model: str, task: str) -> str:
-    """Where to ask for ``task``, as in "chat/completions"."""
+    """The URL of ``task``, such as "chat/completions"."""
     if kind == "openai":
         return f"{address.root}/{task}"
     if not server.api_version:
@@ -111,11 +109,11 @@ def url_of(kind: Kind, address: Address, server: Server, model: str, task: str) 
 
 
 def headers_of(kind: Kind, server: Server) -> dict[str, str]:
-    """The headers that say who asks. Read from the environment each time, kept nowhere.
+    """The headers with the credentials, read from the environment at each call and stored nowhere.
 
     Raises:
-        ModelError: what should be a key cannot be one.
-        UsageError: the name of the organization or the project cannot be one.
+        ModelError: the value cannot be a key.
+        UsageError: the organization or the project is not a valid name.
     """
     if not all(_is_plain(name) for name in (server.organization, server.project)):
         raise UsageError("The organization or the project of the server is not a plain name.", hint=_SECTION)
@@ -134,5 +132,5 @@ def headers_of(kind: Kind, server: Server) -> dict[str, str]:
 
 
 def _is_plain(value: str) -> bool:
-    """Whether it can stand in a header as it is."""
+    """Whether it can be the value of a header."""
     return value.isascii() and value.isprintable() and " " not in value

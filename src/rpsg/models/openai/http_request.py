@@ -1,7 +1,7 @@
-"""One question over HTTP: sent whole, answered whole, within one deadline and one size.
+"""One HTTP request with one deadline and a maximum size of the answer.
 
-A question without an answer is a ``LostError`` with a short reason. No message of the libraries below is
-passed on, because it may quote what was sent.
+A request without an answer raises ``LostError`` with a short reason. Messages of the libraries used are not
+passed on, because they may quote the request.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CONNECT_SECONDS = 15.0
 
 
 class LostError(Exception):
-    """No answer came. ``overload``: the server may have too much to do; ``final``: another try is no use."""
+    """No answer came. ``overload``: the server may be overloaded; ``final``: another try is useless."""
 
     def __init__(self, reason: str, *, overload: bool = False, final: bool = False) -> None:
         super().__init__(reason)
@@ -35,7 +35,7 @@ class LostError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back; ``wait`` is how many seconds the server asked us to wait."""
+    """An HTTP response; ``wait`` is the number of seconds that the server asks us to wait."""
 
     status: int
     body: bytes
@@ -43,11 +43,11 @@ class Answer:
 
 
 class HttpClient:
-    """Connections to ``url``, open within ``async with``. ``timeout``: seconds for one whole question."""
+    """Connections to ``url``, open within ``async with``. ``timeout``: seconds for a whole request."""
 
     def __init__(self, url: str, headers: Mapping[str, str], address: Address, *, timeout: float) -> None:
         self._library = _transport()
-        # A proxy of the environment must not see what stays on this machine.
+        # A proxy from the environment must not see what is meant for this machine.
         self._target: Target = self._library.target(url, headers, proxies=not address.is_local)
         self._host = address.host
         self._timeout = timeout
@@ -62,14 +62,14 @@ class HttpClient:
     ) -> None:
         for connection in self._connections:
             connection.close()
-        await asyncio.sleep(0)  # the sockets are closed in the next turn of the loop
+        await asyncio.sleep(0)  # the sockets are closed in the next iteration of the event loop
 
     async def post(self, body: bytes) -> Answer:
         """The answer to ``body``, whatever its status.
 
         Raises:
-            LostError: none came whole.
-            ModelError: the server could not show that it is who it should be.
+            LostError: no complete answer came.
+            ModelError: the certificate of the server is not trusted.
         """
         connection = self._free.pop() if self._free else self._connect()
         try:
@@ -106,7 +106,7 @@ def _transport() -> ModuleType:
 
 
 def _wait(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait as the server said it: milliseconds, seconds, or a date on its own clock."""
+    """Seconds to wait from the headers, which have milliseconds, seconds, or a date on the server's clock."""
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         said = headers.get(name, "").strip()
         if said.isascii() and said.replace(".", "", 1).isdigit():

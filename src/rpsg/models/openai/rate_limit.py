@@ -1,17 +1,16 @@
-"""How fast to ask: how many requests at once, how many a second, and when to leave a server alone.
+"""Limits the requests in flight and the requests per second, and pauses when a server is down.
 
-The number at once grows with every answer and shrinks when the server shows that it has too much to do
-(503, no answer in time, no connection). After several failures in a row and no answer between, nothing is
-sent for a while, then one request, which decides.
+The limit of requests in flight grows with every answer and shrinks when the server seems overloaded (503,
+timeout, no connection). After several failures in a row nothing is sent for a while, then one request, which
+decides.
 
-The number a second is learned from refusals (429). A server that counts requests gives out tokens at some
-rate R. When it refuses, it has none left. Between two refusals it therefore answered just what it gave out:
-answered / time = R, exactly, however unevenly we asked. So the estimate gets better the longer we ask, and
-each refusal only says once more that the tokens are used up. Asking a little below the estimate, and slowly
-more until the next refusal, stays within a few per cent of R and meets hardly any refusals.
+The rate is learned from refusals (429). A rate limit is a token bucket with some rate R, which is empty at a
+refusal. So between two refusals the server answered exactly as many requests as it added tokens: answered /
+time = R, however uneven our requests were. The estimate therefore improves over time. Sending slightly below
+it, and slowly faster until the next refusal, stays within a few per cent of R with hardly any refusals.
 
-Some servers refuse at random, however slowly they are asked. Slowing down for those would never end: when
-refusals continue below the estimate, they are not about the rate, and no rate is kept for a while.
+Some servers refuse at random, at any rate. Slowing down would not help: when refusals continue below the
+estimate, they do not depend on the rate, and no rate limit is kept for a while.
 """
 
 from __future__ import annotations
@@ -24,52 +23,52 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# The number of requests at once, at first and at the least.
+# The initial and the smallest limit of requests in flight.
 _AT_FIRST = 8
 _AT_LEAST = 4
-# The number at once grows at most threefold in this time, however quickly the first answers come.
+# The limit grows at most threefold in this many seconds, however quickly the first answers come.
 _STEP, _GROWTH = 0.25, 3.0
-# What an overload takes off the number at once, and what an answer adds to it at the least.
+# The factor on the limit at an overload, and the least increase at an answer.
 _SHRINK, _GROW = 0.5, 0.1
 _DOWN_AFTER = 10
 _LONGEST_PAUSE = 60.0
-# A wait the server asks for delays every request if it is at least this long, else the refused one alone.
+# A wait requested by the server delays all requests if it is at least this long, else only the refused one.
 _CLOSED_FOR = 2.0
 
-# How many answers between two refusals make an estimate, and for how many seconds refusals are remembered.
+# Answers between two refusals needed for an estimate, and seconds for which refusals are remembered.
 _ENOUGH = 5
 _MEMORY = 20.0
-# How far below the estimate to ask, and in how many seconds the rate doubles when nothing is refused.
+# How far to stay below the estimate, and the seconds in which the rate doubles without refusals.
 _MARGIN = 0.03
 _SECONDS_TO_DOUBLE = 60.0
-# This many isolated refusals in a row, at a rate that was accepted before, are not about the rate.
+# This many isolated refusals in a row, at a rate that was accepted before, do not depend on the rate.
 _UNMOVED, _BELOW, _ISOLATED = 4, 0.94, 0.2
-# Above this share of refusals they are about the rate after all.
+# Above this share of refusals they depend on the rate after all.
 _STORM = 0.3
-# The first requests after the rate was lowered may still meet a server without a token.
+# The first requests after the rate was lowered may still meet an empty bucket.
 _ECHO = 3
-# What share of its first rate a server can keep up, as a first guess, and how fast to raise that, per second.
+# A first guess of the sustainable share of a server's initial rate, and how fast to raise it, per second.
 _FIRST, _CLIMB = 0.2, 2.0
-# After this many answers the time since the last refusal is long enough for an estimate, unless the rate
-# over all the time known is below this share of it: then the answers came in a burst.
+# This many answers since the last refusal are enough for an estimate, unless the rate over the whole time is
+# below this share of it: then the answers came in a burst.
 _SURE, _BURSTS = 20, 0.6
-# Seconds until we are back at the rate at which we were refused.
+# Seconds to return to the rate at which a request was refused.
 _RETURN = 15.0
 _SHARE_OVER = 40
-# How many seconds a timer that wakes late may catch up on.
+# Seconds that a late timer may make up for.
 _LATE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A request under way."""
+    """A request in flight."""
 
     number: int
     sent_at: float
 
 
 class ConcurrencyLimiter:
-    """Decides when a request may go out. ``most``: how many at once at most; ``clock``: monotonic seconds."""
+    """Decides when a request may be sent. ``most``: maximum in flight; ``clock``: monotonic seconds."""
 
     def __init__(self, most: int, clock: Callable[[], float]) -> None:
         self._most = most
@@ -90,15 +89,15 @@ class ConcurrencyLimiter:
 
     @property
     def is_down(self) -> bool:
-        """Whether the server seems out of order, so that a failure says nothing about the request."""
+        """Whether the server seems down, so that a failure says nothing about the request."""
         return self._misses >= _DOWN_AFTER
 
     def silence(self) -> float:
-        """How many seconds have passed with nothing but refusals and failures."""
+        """Seconds since the last answer, with only refusals and failures."""
         return self._clock() - self._silent_since if self._silent_since is not None else 0.0
 
     def ready(self) -> float | None:
-        """Seconds until the next request may go out; None: not before another one has come back."""
+        """Seconds until the next request may be sent; None: not before another one is done."""
         now = self._clock()
         at_once = 1 if self.is_down else int(self._at_once)
         if self._under_way >= at_once:
@@ -112,12 +111,12 @@ class ConcurrencyLimiter:
         return Ticket(self._rate.send(now), now)
 
     def forget(self) -> None:
-        """Nothing is under way any more: the batch has ended."""
+        """The batch has ended: nothing is in flight any more."""
         self._under_way = 0
 
     def answered(self) -> None:
         """An answer came, whatever it says."""
-        used = 2 * self._under_way >= int(self._at_once)  # an unused limit says nothing about a higher one
+        used = 2 * self._under_way >= int(self._at_once)  # an unused limit is no reason to raise it
         self._under_way -= 1
         self._misses = self._pauses = 0
         self._silent_since = None
@@ -126,7 +125,7 @@ class ConcurrencyLimiter:
             self._grow()
 
     def refused(self, ticket: Ticket, wait: float | None) -> None:
-        """The server has had too many requests (429, or 503 with a wait)."""
+        """The server refused because of too many requests (429, or 503 with a wait)."""
         now = self._clock()
         self._under_way -= 1
         self._silent_since = now if self._silent_since is None else self._silent_since
@@ -137,7 +136,7 @@ class ConcurrencyLimiter:
             self._pause(now)
 
     def failed(self, *, overload: bool) -> None:
-        """No answer, or one that says that the server is in trouble."""
+        """No answer came, or one that reports an error of the server."""
         now = self._clock()
         self._under_way -= 1
         self._silent_since = now if self._silent_since is None else self._silent_since
@@ -162,7 +161,7 @@ class ConcurrencyLimiter:
 
 @dataclass(slots=True)
 class _Dry:
-    """A moment when the server had no token left: after how many requests and how many answers."""
+    """A moment with an empty bucket, and the numbers of requests and answers until then."""
 
     when: float
     sent: int
@@ -170,7 +169,7 @@ class _Dry:
 
 
 class RateLimiter:
-    """Learns how many requests a second a server accepts. All times are seconds of one monotonic clock."""
+    """Learns the number of requests per second that a server accepts. Times are from one monotonic clock."""
 
     def __init__(self) -> None:
         self.sent = 0
@@ -189,18 +188,18 @@ class RateLimiter:
         self._share = 0.0
 
     def current(self, now: float) -> float | None:
-        """Requests a second now; None: no limit is known."""
+        """Requests per second now; None: no limit is known."""
         if self._rate is None or self._noise:
             return None
         passed = max(0.0, now - self._since)
         return self._rate * (1 + self._climb * passed + (passed / self._slowly) ** 2)
 
     def ready(self, now: float) -> float:
-        """Seconds until the next request may go out."""
+        """Seconds until the next request may be sent."""
         return max(0.0, self._next - now) if self.current(now) is not None else 0.0
 
     def send(self, now: float) -> int:
-        """A request goes out; gives its number."""
+        """A request is sent; returns its number."""
         self._first = self._first if self.sent else now
         self.sent += 1
         rate = self.current(now)
@@ -213,9 +212,9 @@ class RateLimiter:
         self._share -= self._share / _SHARE_OVER
 
     def refuse(self, number: int, sent_at: float, now: float, wait: float) -> bool:
-        """Request ``number`` was refused, with the advice to ``wait``. True if this says something new.
+        """Request ``number`` was refused, with the advice to ``wait``. True if this is new information.
 
-        Refusals of requests sent before, or just after, the rate was last lowered say nothing new.
+        Refusals of requests sent before, or just after, the rate was last lowered are not.
         """
         self.refused += 1
         self._share += (1 - self._share) / _SHARE_OVER
@@ -250,19 +249,19 @@ class RateLimiter:
             self._unmoved, self._noise, self._rate = 0, True, None
             self._estimates.clear()
             return
-        # A refusal costs its wait at worst: the longer that is, the more rarely one is risked.
+        # A refusal costs at most its wait: the longer that is, the more slowly the rate is raised.
         self._slowly = max(_SECONDS_TO_DOUBLE, 40 * wait)
-        # A server that saves few tokens lost some while we asked for less than R. R lies between the
-        # estimate and the rate at which we were refused, unless it had none left all the while; too high
-        # a guess is corrected at once.
+        # A server with a small bucket lost tokens while we sent less than R. So R is between the estimate
+        # and the rate at which we were refused, unless the bucket was always empty; too high a guess is
+        # corrected at once.
         upper = estimate if self._echoes > 1 else min(max(before, estimate), 4 * estimate)
         guess = math.sqrt(estimate * upper) * (1 - _MARGIN)
         self._set(guess, max(before / guess - 1, 0.0) / _RETURN + 0.2 / taken, now)
 
     def _estimate(self, number: int, sent_at: float) -> tuple[int, float]:
-        """(answers counted, answers a second) since the last refusal, if enough came since.
+        """(answers counted, answers per second) since the last refusal, if enough came since.
 
-        A server that counts by the minute answers in bursts; its rate shows only over a long time.
+        A server that counts by the minute answers in bursts, so its rate is visible only over a long time.
         """
         found = [
             (number - self.refused - dry.taken, sent_at - dry.when) for dry in self._dry if sent_at > dry.when

@@ -1,7 +1,7 @@
-"""What a status means: ask again, give up this request, or stop the run because no request can succeed.
+"""What a status means: try again, give up this request, or stop the run because no request can succeed.
 
-What a server says of its own error is shown only where the request was public, because a server may quote
-what it was sent: short, on one line, without the key.
+A server's error message is shown only if the request was public, because it may quote the request: shortened,
+on one line, without the key.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from rpsg.storage.export import printable
 if TYPE_CHECKING:
     from rpsg.models.openai.http_request import Answer
 
-# The length of a quoted message, and where in the body of an error servers put it.
+# The maximum length of a quoted message, and its usual keys in the body of an error.
 _MAX_LENGTH = 200
 _NAMES = ("message", "detail", "error", "msg", "error_description")
-#: Statuses that are about the moment, not about the request.
+#: Temporary statuses, which do not depend on the request.
 _LATER = {408, 409, 425}
 _STOPS: dict[int, tuple[str, str]] = {
     401: (
@@ -48,7 +48,7 @@ _STOPS: dict[int, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """What a message may say about the server that was asked."""
+    """What a message may say about the server."""
 
     host: str
     model: str
@@ -57,9 +57,9 @@ class RequestContext:
 
 @dataclass(frozen=True, slots=True)
 class ResponseClass:
-    """``answered``: read the body. ``busy``: 429. ``broken``: ask again. ``refused``: change the request.
-    ``dropped``: this request has no answer. ``reason`` is made of the status, and of the server's own words
-    where the request was public.
+    """``answered``: read the body. ``busy``: 429. ``broken``: try again. ``refused``: change the request.
+    ``dropped``: this request has no answer. ``reason`` has the status, and the server's message if the
+    request was public.
     """
 
     kind: Literal["answered", "busy", "broken", "refused", "dropped"]
@@ -68,7 +68,7 @@ class ResponseClass:
 
 
 def classify_response(answer: Answer, context: RequestContext, said: str = "") -> ResponseClass:
-    """What to do after this answer. ``said``: the server's words, if they may be shown.
+    """What to do after this answer. ``said``: the server's message, if it may be shown.
 
     Raises:
         ModelError: the same would happen to every request.
@@ -79,8 +79,8 @@ def classify_response(answer: Answer, context: RequestContext, said: str = "") -
         return ResponseClass("answered")
     if 300 <= status < 400:
         raise ModelError(
-            f"{context.host} redirects us to another address (HTTP {status}); nothing was sent there.",
-            hint="Write the address where the server really is as base_url into the section [server].",
+            f"{context.host} redirects to another address (HTTP {status}); nothing was sent there.",
+            hint="Write the final address of the server as base_url into the section [server].",
         )
     if status in _STOPS:
         what, hint = _STOPS[status]
@@ -106,7 +106,7 @@ def classify_response(answer: Answer, context: RequestContext, said: str = "") -
 
 
 def _refused(answer: Answer, reason: str) -> ResponseClass:
-    """A refusal for content or length is final; after one for a parameter the request may be changed."""
+    """Refusals for content or length are final; after other refusals the request may be changed."""
     code = _code(answer.body)
     if code in {"content_filter", "content_policy_violation", "moderation_blocked"}:
         return ResponseClass("dropped", "the server's content filter")
@@ -116,7 +116,7 @@ def _refused(answer: Answer, reason: str) -> ResponseClass:
 
 
 def _code(body: bytes) -> str:
-    """The word by which a server names its error; "" when there is none."""
+    """The error code in the body; "" if there is none."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
@@ -129,7 +129,7 @@ def _code(body: bytes) -> str:
 
 
 def server_words(body: bytes, key_env: str = "") -> str:
-    """The server's own message in the body of an error; "" when there is none that can be shown."""
+    """The server's message in the body of an error; "" if there is none that can be shown."""
     try:
         said = _message(json.loads(body))
     except (ValueError, RecursionError):
@@ -141,7 +141,7 @@ def server_words(body: bytes, key_env: str = "") -> str:
 
 
 def with_words(reason: str, words: str) -> str:
-    """A reason with what the server said, if it said anything."""
+    """A reason with the server's message, if there is one."""
     return f'{reason}: "{words}"' if words else reason
 
 

@@ -1,4 +1,4 @@
-"""One attempt at one request, whether it is worth another, and the queue of requests still to be sent."""
+"""One attempt at one request, whether to try again, and the queue of requests still to be sent."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from rpsg.models.openai.rate_limit import ConcurrencyLimiter, Ticket
     from rpsg.models.openai.response_class import RequestContext, ResponseClass
 
-#: Seconds before a request is sent again for the first time.
+#: Seconds before the first retry of a request.
 FIRST_PAUSE = 0.5
-# 429 is about all requests; for one that meets it as often as this, it is about the request itself.
+# A 429 concerns all requests; after this many for one request, it concerns that request.
 _MOST_REFUSALS = 30
 _MOST_CHANGES = 6
-#: Seconds without any answer before the run gives up on a server that never gave one.
+#: Seconds before the run gives up on a server that has never answered.
 NEVER_CAME = 60.0
-# When as many requests as this were dropped and none was ever answered, no other will be.
+# When this many requests were dropped and none was ever answered, none will be.
 _HOPELESS = 20
-# A pause is never longer than this.
+# The longest pause in seconds.
 _MAX_PAUSE = 30.0
-# Multiples of the golden ratio spread the pauses of neighbours evenly, without random numbers.
+# Multiples of the golden ratio spread the pauses of successive requests evenly, without random numbers.
 _SPREAD = 0.618033988749895
 
 Read = TypeVar("Read")
@@ -39,24 +39,24 @@ Told_co = TypeVar("Told_co", covariant=True)
 
 
 class Questions(Protocol[Told_co]):
-    """What is asked, by index, and how an answer to it is read (UnusableError: it holds none)."""
+    """The requests by index, and how an answer is parsed (UnusableError: it has no usable result)."""
 
     def ask(self, index: int) -> dict[str, Any]: ...
 
     def read(self, index: int, answer: dict[str, Any], changes: frozenset[str]) -> Told_co: ...
 
     def declined(self, index: int, refusal: bytes) -> Told_co | None:
-        """What a refusal says, where that is an answer too."""
+        """The result that a refusal means; None if it is only a refusal."""
         ...
 
     def is_public(self, index: int) -> bool:
-        """Whether a question holds no private text, so that what a server says of it may be shown."""
+        """Whether a request has no private text, so that the server's messages about it may be shown."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """There is no answer, and why. ``refused``: the server understood the question and declined it."""
+    """Why there is no answer. ``refused``: the server understood the request and declined it."""
 
     reason: str
     refused: bool = False
@@ -64,7 +64,7 @@ class Dropped:
 
 @dataclass(slots=True)
 class PendingRequest:
-    """One request and what happened to it so far."""
+    """One request and its history."""
 
     index: int
     tries: int = 0
@@ -72,13 +72,13 @@ class PendingRequest:
     changes: frozenset[str] = frozenset()
 
     def pause(self, first: float) -> float:
-        """Seconds before it is sent again: twice as long each time, and not for all at the same moment."""
+        """Seconds before the next attempt: doubled each time, and different for each request."""
         doubled = min(_MAX_PAUSE, first * 2 ** max(0, self.tries + self.refusals - 1))
         return float(doubled * (0.75 + 0.5 * (self.index * _SPREAD % 1)))
 
 
 class RequestQueue:
-    """``count`` requests in order; one that is to be sent again comes first as soon as it is due."""
+    """``count`` requests in order; a retry comes first as soon as it is due."""
 
     def __init__(self, count: int) -> None:
         self._fresh = iter(range(count))
@@ -86,13 +86,13 @@ class RequestQueue:
         self._back: list[tuple[float, int, PendingRequest]] = []
 
     def due(self, now: float) -> float | None:
-        """Seconds until one can be taken; None: the queue is empty."""
+        """Seconds until a request can be taken; None: the queue is empty."""
         if self._next is not None:
             return 0.0
         return max(0.0, self._back[0][0] - now) if self._back else None
 
     def take(self, now: float) -> PendingRequest:
-        """The next one. Only when ``due`` says 0."""
+        """The next request. Only when ``due`` gives 0."""
         if self._back and (self._next is None or self._back[0][0] <= now):
             return heapq.heappop(self._back)[2]
         if self._next is None:
@@ -106,7 +106,7 @@ class RequestQueue:
 
 @dataclass(frozen=True, slots=True)
 class RetryConfig:
-    """``retries`` of one request; ``patience``: seconds without any answer before the run gives up."""
+    """``retries``: the maximum per request; ``patience``: seconds without answers before the run gives up."""
 
     retries: int
     patience: float
@@ -115,9 +115,10 @@ class RetryConfig:
 
 @dataclass(slots=True)
 class ServerState:
-    """What is kept from one batch to the next: how fast to send, what the server cannot do, what it answered.
+    """State shared by all batches: rate limits, capabilities, answers so far.
 
-    ``heard``: it has answered, if only to refuse. ``note`` is called once, for the first failure before that.
+    ``heard``: the server has answered, if only with a refusal. ``note`` is called once, for the first failure
+    before that.
     """
 
     limiter: ConcurrencyLimiter
@@ -129,7 +130,7 @@ class ServerState:
 
 
 class RetryPolicy(Generic[Read]):
-    """Sends ``questions`` one at a time; ``connect`` opens the connections for all of them."""
+    """Sends single requests of ``questions``; ``connect`` opens the connections for all of them."""
 
     def __init__(
         self,
@@ -152,7 +153,7 @@ class RetryPolicy(Generic[Read]):
     async def attempt(
         self, client: HttpClient, request: PendingRequest, ticket: Ticket
     ) -> Read | Dropped | float:
-        """The answer; or why there is none; or the seconds after which to ask again.
+        """The parsed answer, or why there is none, or the seconds before the next attempt.
 
         Raises:
             ModelError: no request can succeed, or nothing was answered for too long.
@@ -223,7 +224,7 @@ class RetryPolicy(Generic[Read]):
         self._tell_trouble(reason)
         self._lose_patience(reason, wait, self._config.patience if self._state.heard else NEVER_CAME)
         if was_down:
-            return 0.0  # it says nothing about this request; the limiter delays the next one
+            return 0.0  # not due to this request; the limiter delays the next one
         request.tries += 1
         if request.tries > self._config.retries:
             return self._drop(Dropped(f"{reason}, {request.tries} times" if request.tries > 1 else reason))
@@ -257,7 +258,7 @@ class RetryPolicy(Generic[Read]):
         self.limiter.answered()
 
     def _said(self, request: PendingRequest, answer: Answer) -> str:
-        """The server's own words about its error, where the question was public."""
+        """The server's error message, if the request was public."""
         public = self._questions.is_public(request.index)
         return server_words(answer.body, self._context.key_env) if public else ""
 

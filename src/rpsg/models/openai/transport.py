@@ -1,7 +1,7 @@
-"""One connection that asks one question after the other, over HTTP/1.1.
+"""One HTTP/1.1 connection for successive requests.
 
-h11 speaks the protocol, asyncio's own streams carry the bytes. A client library around both takes five times
-as long for a question, which at hundreds a second is a whole core.
+h11 implements the protocol, asyncio's streams carry the bytes. A client library around both takes five times
+as long for a request, which at hundreds per second is a whole core.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from urllib.parse import SplitResult
 
-#: An answer longer than this is cut off while it comes in.
+#: Longer answers are abandoned while they arrive.
 MOST_BYTES = 10_000_000
 # Many servers close a connection after five idle seconds.
 _KEPT_SECONDS = 4.0
@@ -34,11 +34,11 @@ class TooLongError(Exception):
 
 
 class CutError(Exception):
-    """The connection ended, or what came over it is not HTTP."""
+    """The connection ended early, or the answer is not HTTP."""
 
 
 class UnreachableError(Exception):
-    """No connection. ``distrusted`` when the other side could not show who it is."""
+    """No connection. ``distrusted``: the certificate of the server is not trusted."""
 
     def __init__(self, *, distrusted: bool = False) -> None:
         super().__init__("no connection")
@@ -47,7 +47,7 @@ class UnreachableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where the questions go, the headers of each, and the proxy on the way, if any."""
+    """The address of the requests, their headers, and the proxy, if any."""
 
     host: str
     port: int
@@ -58,12 +58,12 @@ class Target:
 
 
 def target(url: str, headers: Mapping[str, str], *, proxies: bool) -> Target:
-    """What ``url`` says; ``proxies``: whether the environment may name one for it."""
+    """The target for ``url``; ``proxies``: whether to use a proxy from the environment."""
     parts = urlsplit(url)
     secure = parts.scheme == "https"
     host = parts.hostname or ""
     path = f"{parts.path}?{parts.query}" if parts.query else parts.path
-    # Uncompressed, so that a small body cannot become a large one here.
+    # Uncompressed, so that a small body cannot expand to a large one.
     always = {"Host": parts.netloc, "Content-Type": "application/json", "Accept-Encoding": "identity"}
     named = proxies and secure and not proxy_bypass(host)
     return Target(
@@ -77,7 +77,7 @@ def target(url: str, headers: Mapping[str, str], *, proxies: bool) -> Target:
 
 
 class Connection:
-    """Opened at the first question, and again after it was closed; not for two questions at once."""
+    """Opened at the first request, and again after it was closed; for one request at a time."""
 
     def __init__(self, where: Target, connect_seconds: float) -> None:
         self._where = where
@@ -88,7 +88,7 @@ class Connection:
         self._used = 0.0
 
     async def ask(self, body: bytes) -> tuple[int, Mapping[str, str], bytes]:
-        """(status, headers in small letters, body). The connection is closed by whatever goes wrong.
+        """(status, headers in lower case, body). Any error closes the connection.
 
         Raises:
             UnreachableError: no connection, or none to be trusted.
@@ -177,7 +177,7 @@ class Connection:
 async def _pass_through(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, to: str, more: Sequence[tuple[str, str]]
 ) -> None:
-    """Ask a proxy for a way through; what follows is between us and the other side."""
+    """Ask a proxy for a tunnel to the server; TLS through it is with the server."""
     http = h11.Connection(h11.CLIENT)
     head = h11.Request(method="CONNECT", target=to, headers=[("Host", to), *more])
     writer.write(http.send(head) or b"")

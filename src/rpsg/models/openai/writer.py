@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class ServerWriter(ServerModel):
     """Texts from ``model`` on the server that the plan's section ``[server]`` describes.
 
-    kind: "openai" for every server that speaks that API, "azure" where ``model`` is a deployment.
-    first_pause: seconds before a failed request is sent again for the first time.
+    kind: "openai" for every server with that API, "azure" if ``model`` is a deployment on Azure.
+    first_pause: seconds before the first retry of a failed request.
 
     Nothing is sent before the first ``write``. Raises UsageError for an address that cannot be used.
     """
@@ -38,7 +38,7 @@ class ServerWriter(ServerModel):
 
     @property
     def at_once(self) -> int:
-        """How many requests may be under way, and so be paid for and lost when the process is killed."""
+        """The maximum of requests in flight, which are paid for and lost when the process is killed."""
         return self._at_once
 
     def tell_trouble(self, note: Callable[[str], None]) -> None:
@@ -46,12 +46,12 @@ class ServerWriter(ServerModel):
         self._client.tell_trouble(note)
 
     def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
-        """Replies in the order of the requests; ``on_reply`` runs in the calling thread as each one lands.
+        """Replies in the order of the requests; ``on_reply`` runs in the calling thread as each is done.
 
         A request without an answer gives a Reply with finish "error" and a reason that quotes nothing.
 
         Raises:
-            ModelError: no request can succeed (key, model, address), or the server is out of order.
+            ModelError: no request can succeed (key, model, address), or the server is down.
             MissingExtraError: h11 or truststore is not installed.
         """
         replies = [Reply("", "error", error="not written")] * len(requests)

@@ -1,8 +1,8 @@
 """Work on several cores with one thread of torch each.
 
 The threads of one matrix product wait for each other in a busy loop: on two busy cores a step with two
-threads was ten times slower than with one. Several texts at once, each on one core, need no such waiting,
-and a result does not depend on the number of cores.
+threads was ten times slower than with one. Several texts at once, each on one core, avoid that, and results
+do not depend on the number of cores.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _before = 1
 
 @contextmanager
 def one_thread_each() -> Iterator[None]:
-    """Inside, torch uses one thread for each operation; it is a setting of the whole process."""
+    """Within it torch uses one thread for each operation; the setting applies to the whole process."""
     global _busy, _before  # noqa: PLW0603 - the setting is the process's, so its owner is too
     torch = import_torch()
     with _lock:
@@ -45,7 +45,7 @@ def one_thread_each() -> Iterator[None]:
 
 
 def in_lanes(do: Callable[[Thing], Made], things: Iterable[Thing], lanes: int) -> list[Made]:
-    """``do`` of each thing, in order, ``lanes`` at a time. The first error ends it."""
+    """``do`` of each thing, in order, ``lanes`` at a time. The first error is raised."""
     torch = import_torch()
 
     def guarded(thing: Thing) -> Made:

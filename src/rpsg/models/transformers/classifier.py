@@ -39,15 +39,15 @@ _WORDS = {
 
 
 class TransformersSentiment:
-    """Positive, mixed or negative by a classifier's probabilities; a text's value depends on it alone.
+    """Positive, mixed or negative by a classifier's probabilities; a text's value depends on that text alone.
 
     name: a folder of weights, or OWNER/REPO of a hub that was downloaded before.
-    labels: what the model's labels mean, e.g. ``{"LABEL_0": "negative"}``, where their names do not say.
-    certainty: with P(positive) and P(negative) summed over the labels that mean them, the value is the
-        likelier of the two if it has at least this share of both, else "mixed"; and "mixed" if the labels
-        that mean it (neutral, 3 stars) are likelier than each of the two. Default 0.8.
+    labels: the meaning of the model's labels, e.g. ``{"LABEL_0": "negative"}``, if their names do not say.
+    certainty: with P(positive) and P(negative) summed over the labels of that meaning, the value is the
+        likelier of the two if it has at least this share of their sum, else "mixed"; also "mixed" if the
+        neutral labels (neutral, 3 stars) are likelier than each of the two. Default 0.8.
 
-    Each text is read alone, its first 512 tokens (or what the model was made for), so that a private
+    Each text is classified alone, by its first 512 tokens (or the context of the model), so that a private
     record's value is a function of that record. Raises MissingExtraError without the packages; ModelError
     when weights are missing, damaged, in a form that could run code, or too large for this machine.
     """
@@ -65,7 +65,7 @@ class TransformersSentiment:
     ) -> None:
         import_transformers()
         if not 0.5 <= certainty <= 1:
-            raise UsageError("The certainty of a sentiment lies between 0.5 and 1.")
+            raise UsageError("The certainty of a sentiment must be between 0.5 and 1.")
         self._weights = find_weights(str(name))
         refuse_too_large(self._weights, BYTES["float32"])
         self._labels = dict(labels or {})
@@ -82,15 +82,15 @@ class TransformersSentiment:
         return f"transformers:{self._weights.identity}:{self._certainty}{said}"
 
     def classify(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[str]:  # noqa: ARG002  # the protocol's face; this one reads the text
-        """The value of each text; ``embeddings`` are not looked at."""
+        """The value of each text; ``embeddings`` are ignored."""
         return [value for value, _ in self._judged(texts)]
 
     def confidences(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[float]:  # noqa: ARG002  # as above
-        """How sure the value of each text is: its share, or for "mixed" also what is missing to be clear."""
+        """The confidence in each text's value: its share, or for "mixed" also the distance to certainty."""
         return [confidence for _, confidence in self._judged(texts)]
 
     def _judged(self, texts: Sequence[str]) -> list[tuple[str, float]]:
-        """Value and confidence of each text; what was asked last is not computed again."""
+        """Value and confidence of each text; the last call is cached."""
         if not texts:
             return []
         if self._last[0] == tuple(texts):
@@ -139,6 +139,6 @@ class TransformersSentiment:
 
 
 def _made_for(model: Any, tokenizer: Any) -> int:
-    """The tokens that the model was made for. Some count two places more than they can use."""
+    """The maximum number of tokens. Some models' position embeddings have two more than they can use."""
     places = int(getattr(model.config, "max_position_embeddings", _MOST_TOKENS))
     return min(int(tokenizer.model_max_length), places)

@@ -1,7 +1,7 @@
 """The embedder that runs weights with sentence-transformers, e.g. sentence-t5-base as in the papers.
 
 As with the ONNX embedder, each text is computed alone, so that a record's row is a function of that record:
-no padding, no neighbours, one core a text.
+no padding, no batches, one core for each text.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 
 
 class SentenceTransformersEmbedder:
-    """Unit-length rows by sentence-transformers, each of its own text only, bit for bit on one machine.
+    """Unit-length rows by sentence-transformers, each of its text only, bit-identical on one machine.
 
     name: a folder of weights, or OWNER/REPO of a hub that was downloaded before; a plain name is looked for
         under ``sentence-transformers/``. A folder without modules.json gives the mean over tokens.
-    max_tokens: where a text is cut (default: where the model's own settings cut it, 256 without any).
+    max_tokens: where a text is truncated (default: by the settings of the model, else 256).
 
-    A text without any token of its own is a zero row. Raises MissingExtraError without the packages;
-    ModelError when weights are missing, damaged, in a form that could run code, or too large.
+    A text without tokens besides the special ones is a zero row. Raises MissingExtraError without the
+    packages; ModelError when weights are missing, damaged, in a form that could run code, or too large.
     """
 
     endpoint: Endpoint = "local_model"
@@ -55,7 +55,7 @@ class SentenceTransformersEmbedder:
         self._device = best_device()
         self._lanes = (threads or cores()) if self._device == "cpu" else 1
         self._model = self._open()
-        # Some models were trained with words before each text; their settings say which.
+        # Some models were trained with a prompt before each text; their settings have it.
         self._prompt: str = (self._model.prompts or {}).get(self._model.default_prompt_name or "") or ""
         self._tokenizing = threading.Lock()
 
@@ -80,7 +80,7 @@ class SentenceTransformersEmbedder:
         import numpy as np  # noqa: PLC0415 - late, so that the command line starts without it
 
         row = np.zeros(self.dim, dtype=np.float32)
-        with self._tokenizing:  # a tokenizer must not be asked by two threads at once
+        with self._tokenizing:  # a tokenizer is not thread-safe
             if not self._model.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]:
                 return row
             features = self._model.preprocess([self._prompt + text])
@@ -96,7 +96,7 @@ class SentenceTransformersEmbedder:
         transformers = import_transformers()
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of packages that it looks for and we do not use
+                warnings.simplefilter("ignore")  # about optional packages that are not needed here
                 from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - optional package
         except ImportError:
             raise MissingExtraError("hf", "sentence-transformers") from None

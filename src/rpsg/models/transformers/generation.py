@@ -1,10 +1,10 @@
-"""From requests to texts: the tokens a model continues, sampling, and steps of several texts side by side.
+"""From requests to texts: prompt tokens, sampling, and batched generation steps.
 
-A request must give the same text alone and in any batch. The sums of a matrix product depend on the shape of
-the product, not on what is in the other rows (measured: bits are the same for every order of the rows, and
-differ between one row and two). So a step always has the same number of rows: free places repeat the first
-text, and nobody reads them. A prompt is padded on the left to a width that its own length decides, and only
-prompts of one width share a batch.
+A request must give the same text alone and in any batch. The sums of a matrix product depend on its shape and
+not on the content of other rows (measured: the bits are the same for every order of the rows, and differ
+between one row and two). So a step always has the same number of rows: unused rows repeat the first text and
+are ignored. A prompt is padded on the left to a width that depends on its length only, and only prompts of
+one width share a batch.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 
     from rpsg.protocols import Request
 
-# Prompts are padded to the next multiple, so that few different shapes occur.
+# Prompts are padded to the next multiple, so that there are few different shapes.
 _STEP = 64
-# Kept candidates before the nucleus is cut, as for llama.cpp.
+# Top-k before top-p, as for llama.cpp.
 TOP_K = 1000
-# Tokens before a text that decide how its first one is spelt.
+# Tokens before a text that are decoded with it, because they affect how its first token is spelt.
 _LEAD = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """The tokens of one request. ``index`` is the request's place in the caller's list.
+    """The tokens of one request. ``index`` is the request's index in the caller's list.
 
-    ``width`` is the length that it is padded to: always more than its own, and decided by it alone.
+    ``width`` is its padded length: always more than its own length, and a function of that alone.
     """
 
     index: int
@@ -50,15 +50,15 @@ class Prompt:
 
 
 def has_template(tokenizer: Any) -> bool:
-    """Whether the weights came with a chat template."""
+    """Whether the weights have a chat template."""
     return bool(getattr(tokenizer, "chat_template", None))
 
 
 def prompt_of(index: int, request: Request, tokenizer: Any, *, documents: bool = False) -> Prompt:
-    """The request in the model's own chat template; in a model without one, a text to go on with.
+    """The request in the model's chat template; for a model without one, text to continue.
 
-    ``documents``: what is a document is a text to go on with even where there is a template. The answer's
-    first words follow the template's mark of an answer, so the model continues after them.
+    ``documents``: a request that is a document is text to continue even if there is a template. The prefilled
+    words of the answer follow the template's start of an answer, so that the model continues after them.
     """
     if has_template(tokenizer) and not (documents and is_document(request)):
         text = _rendered(request.messages, tokenizer) + request.begins
@@ -74,7 +74,7 @@ def _rendered(messages: tuple[Message, ...], tokenizer: Any) -> str:
 
     try:
         return _apply(messages, tokenizer)
-    except TemplateError:  # some templates know no system message
+    except TemplateError:  # some templates refuse system messages
         return _apply(_without_system(messages), tokenizer)
 
 
@@ -87,7 +87,7 @@ def _apply(messages: tuple[Message, ...], tokenizer: Any) -> str:
 
 
 def _without_system(messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    """The same messages, with what the system said at the head of what the user says first."""
+    """The same messages, with the system message at the head of the first user message."""
     if len(messages) < 2 or messages[0].role != "system":
         return messages
     first = Message(messages[1].role, f"{messages[0].content}\n\n{messages[1].content}")
@@ -95,9 +95,9 @@ def _without_system(messages: tuple[Message, ...]) -> tuple[Message, ...]:
 
 
 class GrowingText:
-    """The text of one prompt; ``room`` is how many tokens it may have.
+    """The text of one prompt; ``room`` is the maximum number of tokens.
 
-    The random stream depends on the request's seed only, so a text does not depend on its company.
+    The random stream depends on the request's seed only, so a text does not depend on its batch.
     """
 
     def __init__(self, prompt: Prompt, tokenizer: Any, ends: frozenset[int], room: int) -> None:
@@ -112,7 +112,7 @@ class GrowingText:
         self._lead_text = self._decode([])
 
     def take(self, values: npt.NDArray[np.float32], tokens: npt.NDArray[np.int64]) -> None:
-        """Choose the next token among ``tokens``, whose scores ``values`` are in falling order."""
+        """Choose the next token among ``tokens``, whose scores ``values`` are in descending order."""
         if not np.isfinite(values[0]):
             self.reply = Reply("", "error", error="transformers: the model gave no numbers")
             return
@@ -143,7 +143,7 @@ class GrowingText:
         )
 
     def _text(self, ids: list[int]) -> str:
-        """The tokens as text. Behind the prompt's last ones: alone, some would lose their leading space."""
+        """The tokens as text, decoded after the prompt's last ones, or some would lose a leading space."""
         return self._decode(ids)[len(self._lead_text) :]
 
     def _decode(self, ids: list[int]) -> str:
@@ -154,7 +154,7 @@ class GrowingText:
 
 
 def draw(values: npt.NDArray[np.float32], request: Any, random: np.random.Generator) -> int:
-    """The place of the chosen score in ``values`` (falling): temperature, then the nucleus of ``top_p``."""
+    """The index of the token drawn from ``values`` (descending): temperature, then ``top_p``."""
     if request.temperature <= 0:
         return 0
     scaled = values.astype(np.float64) / request.temperature
@@ -166,7 +166,7 @@ def draw(values: npt.NDArray[np.float32], request: Any, random: np.random.Genera
 
 
 def tiles_of(prompts: Sequence[Prompt], rows: int) -> list[list[Prompt]]:
-    """The prompts in groups of ``rows`` at most: of one width, those that may grow longest first."""
+    """The prompts in groups of at most ``rows`` and of one width, the longest possible texts first."""
     ordered = sorted(prompts, key=lambda prompt: (-prompt.width, -prompt.request.max_tokens))
     tiles: list[list[Prompt]] = []
     for prompt in ordered:
@@ -184,9 +184,9 @@ def write_tile(
     land: Callable[[GrowingText], None],
     stopped: Callable[[], bool],
 ) -> None:
-    """Write ``texts``, of one width, in ``rows`` places; ``land`` is called with each as it ends.
+    """Write ``texts``, of one width, in a batch of ``rows``; ``land`` is called with each as it ends.
 
-    Stops at the next token once ``stopped()``; texts that did not end are then never told.
+    Stops at the next token once ``stopped()``; ``land`` is then not called for the unfinished texts.
     """
     torch = import_torch()
     with torch.inference_mode():
@@ -203,7 +203,7 @@ def write_tile(
 
 
 class _Tile:
-    """The state of the model in the middle of some texts."""
+    """The cache of the model for a batch of unfinished texts."""
 
     def __init__(self, torch: Any, model: Any, texts: Sequence[GrowingText], rows: int) -> None:
         self._torch = torch
@@ -212,7 +212,8 @@ class _Tile:
         ids, mask = _padded(torch, model.device, [text.prompt for text in texts])
         places = (mask.cumsum(1) - 1).clamp(min=0)
         out = model(input_ids=ids, attention_mask=mask, position_ids=places, use_cache=True, logits_to_keep=1)
-        # Prompts are so wide that the number of their rows makes no difference: only texts are filled up.
+        # In a step as wide as a prompt the number of rows does not affect results, so only later ones are
+        # filled up to the fixed number.
         index = torch.tensor(self._fill, device=model.device)
         self._name = state_name(model)
         self._cache = out[self._name]
@@ -221,12 +222,12 @@ class _Tile:
         self._scores = out.logits[:, -1][index]
 
     def best(self) -> list[tuple[Any, Any]]:
-        """For each row the highest scores in falling order, and their tokens."""
+        """For each row the highest scores in descending order, and their tokens."""
         top = self._torch.topk(self._scores.float(), min(TOP_K, self._scores.shape[-1]), dim=-1)
         return list(zip(top.values.cpu().numpy(), top.indices.cpu().numpy(), strict=True))
 
     def step(self, chosen: Sequence[int]) -> None:
-        """Go on by one token in each row."""
+        """Append one token to each row."""
         torch = self._torch
         ids = torch.tensor([[chosen[row]] for row in self._fill], device=self._mask.device)
         self._mask = torch.cat([self._mask, torch.ones_like(ids)], dim=1)

@@ -1,12 +1,11 @@
-"""How likely a language model finds given text, token by token.
+"""Log-probabilities of given text under a language model, token by token.
 
-For tokens x_1 ... x_n the scores are log p(x_i | start, x_1 ... x_{i-1}), i = 1 ... n, in nats: the model's
-output at place i-1 read for the token at place i. ``start`` is the tokenizer's mark of a beginning, or, in
-a model without one, its mark of an end, which is what stood between texts when it was trained. So the first
-token is scored too, and n tokens give n numbers.
+For tokens x_1 ... x_n the scores are log p(x_i | start, x_1 ... x_{i-1}), i = 1 ... n, in nats. ``start`` is
+the tokenizer's beginning-of-text token, or, without one, its end-of-text token, which separated texts in
+training. So the first token is scored too, and n tokens give n numbers.
 
-A text longer than the window is read in windows that overlap by half; a token is scored in the first
-window that holds it, so after at least half a window of what precedes it.
+A text longer than the window is split into windows that overlap by half; a token is scored in the first
+window that contains it, so with at least half a window of context.
 """
 
 from __future__ import annotations
@@ -39,13 +38,13 @@ if TYPE_CHECKING:
 
 _WINDOW = 1024
 _STEP = 32
-# Texts read at once. One on a processor: as fast as more (measured), and nothing needs padding.
+# Windows per batch. One on a CPU: as fast as more (measured), and without padding.
 _ROWS = {"cpu": 1, "cuda": 16}
 
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """Some tokens of text ``index``, up to its place ``end``; the last ``wanted`` of them are scored."""
+    """Some tokens of text ``index``, up to position ``end``; the last ``wanted`` of them are scored."""
 
     index: int
     end: int
@@ -57,9 +56,9 @@ class TransformersScorer:
     """Log-probabilities of given text by transformers; a text's scores depend on that text only.
 
     name: a folder of weights, a GGUF file, or OWNER/REPO of a hub that was downloaded before.
-    rows: how many windows are read at once (default: 1 on a processor, 16 on an accelerator). Windows read
-        together are padded on the right and agree with those read alone to 1e-4; alone, bit for bit.
-    window: tokens that are read together at most (default: 1024, or what the model was made for).
+    rows: windows per batch (default: 1 on a CPU, 16 on an accelerator). With several, windows are padded on
+        the right and the scores differ from those of single windows by up to 1e-4.
+    window: the maximum number of tokens of a window (default: 1024, or the context of the model).
 
     The weights are loaded at the first ``score``. Raises MissingExtraError without the packages; ModelError
     when weights are missing, damaged, in a form that could run code, or too large for this machine.
@@ -108,7 +107,7 @@ class TransformersScorer:
         return [[value for end in sorted(own) for value in own[end]] for own in found]
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """How many numbers ``score`` gives for each text, from the tokenizer alone."""
+        """The number of scores of each text, from the tokenizer alone."""
         return [len(ids) for ids in self._tokens(texts)]
 
     def close(self) -> None:
@@ -127,7 +126,7 @@ class TransformersScorer:
                 start = tokenizer.eos_token_id if start is None else start
                 if start is None:
                     raise ModelError(
-                        f"{self._weights.label} has no mark that a text can begin with.",
+                        f"{self._weights.label} has no token for the beginning or the end of a text.",
                         hint="Take a causal language model as scorer.",
                     )
                 model = load_model(self._weights, "causal", self._precision, self._device)
@@ -140,7 +139,7 @@ class TransformersScorer:
 
 
 def _windows(index: int, ids: list[int], start: int, size: int) -> list[_Window]:
-    """The windows of one text, ``size`` tokens each with the start, in which every token is scored once."""
+    """The windows of one text, of ``size`` tokens each with the start; every token is scored once."""
     whole = [start, *ids]
     if len(whole) <= size:
         return [_Window(index, len(whole), whole, len(ids))] if ids else []
@@ -154,7 +153,7 @@ def _windows(index: int, ids: list[int], start: int, size: int) -> list[_Window]
 
 
 def _batches(windows: list[_Window], rows: int) -> list[list[_Window]]:
-    """Groups of like length, longest first: an overfull memory shows at once, and little is padded."""
+    """Batches of similar length, for little padding; longest first, to show a lack of memory at once."""
     ordered = sorted(windows, key=lambda window: -len(window.ids))
     return [ordered[start : start + rows] for start in range(0, len(ordered), rows)]
 
@@ -169,7 +168,7 @@ def _scores(model: Any, windows: Sequence[_Window]) -> list[list[float]]:
     for row, window in enumerate(windows):
         last = len(window.ids)
         first = last - window.wanted
-        # The output at place i says what it expects at place i + 1.
+        # The output at position i predicts the token at position i + 1.
         said = torch.log_softmax(logits[row, first - 1 : last - 1].double(), dim=-1)
         values = said.gather(1, ids[row, first:last, None])[:, 0]
         found.append([min(value, 0.0) for value in values.tolist()])
@@ -177,7 +176,7 @@ def _scores(model: Any, windows: Sequence[_Window]) -> list[list[float]]:
 
 
 def _padded(torch: Any, windows: Sequence[_Window]) -> tuple[Any, Any]:
-    """Tokens and mask, padded on the right; a window that is alone is not padded."""
+    """Tokens and mask, padded on the right; a single window is not padded."""
     longest = max(len(window.ids) for window in windows)
     width = longest if len(windows) == 1 else -(-longest // _STEP) * _STEP
     ids = torch.zeros((len(windows), width), dtype=torch.long)

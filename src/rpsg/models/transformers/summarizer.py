@@ -1,9 +1,9 @@
 """Summaries by any seq2seq model of transformers; the paper's is facebook/bart-large-cnn.
 
 Several different outputs for one text come from diverse beam search (Vijayakumar et al., 2016) or sampling.
-In diverse beam search the beams are divided into groups that take turns at each step, and a group pays
-``diversity`` for each time that an earlier group has just chosen the same token. transformers no longer has
-it, hence the code below. One text at a time: its outputs depend on that text alone.
+In diverse beam search the beams are divided into groups that take turns at each step, and a group's score for
+a token is reduced by ``diversity`` for each earlier group's beam that has just chosen it. transformers no
+longer has it. Texts are processed one at a time, so outputs depend on that text alone.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ NEVER = float("-inf")
 
 
 class Seq2SeqSummarizer:
-    """Several different summaries of each text, each a function of that text and of the seed alone.
+    """Several different summaries of each text, as a function of that text and of the seed alone.
 
     name: a folder of weights, or OWNER/REPO of a hub that was downloaded before.
-    search: how they are looked for; length penalty and repeats as the model's own settings say.
+    search: the settings of the search (default: the paper's, with the model's rules on length and repeats).
 
-    Texts are cut after 512 tokens, as in the paper. The weights are loaded at the first use. Raises
+    Texts are truncated to 512 tokens, as in the paper. The weights are loaded at the first use. Raises
     MissingExtraError without the packages; ModelError when weights are missing, damaged, in a form that could
     run code, or too large for this machine.
     """
@@ -67,7 +67,7 @@ class Seq2SeqSummarizer:
     ) -> list[list[str]]:
         """``count`` summaries of each text (fewer when fewer different ones are found).
 
-        By diverse beam search, or drawn when ``sampled``; of ``least`` to ``most`` tokens.
+        By diverse beam search, or by sampling if ``sampled``; of ``least`` to ``most`` tokens.
         """
         with import_torch().inference_mode(), one_thread_each():
             return [
@@ -109,7 +109,7 @@ class Seq2SeqSummarizer:
 
 
 def _own(model: Any) -> Search:
-    """The paper's search, with the model's own length penalty and rule against repeats."""
+    """The paper's search, with the model's length penalty and n-gram blocking."""
     own = model.generation_config
     penalty = own.length_penalty if own.length_penalty is not None else 1.0
     return replace(Search(), length_penalty=float(penalty), no_repeat=int(own.no_repeat_ngram_size or 0))
@@ -117,7 +117,7 @@ def _own(model: Any) -> Search:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """How outputs are looked for. The defaults are the paper's."""
+    """The settings of the search. The defaults are the paper's."""
 
     beams: int = 8
     groups: int = 4
@@ -129,13 +129,13 @@ class Search:
     no_repeat: int = 0
 
     def beams_for(self, count: int) -> int:
-        """Enough beams for ``count`` outputs, the same number in each group."""
+        """The number of beams for ``count`` outputs, with the same number in each group."""
         wanted = max(self.beams, count)
         return -(-wanted // self.groups) * self.groups
 
 
 class Decoder:
-    """The next token's log-probabilities for ``rows`` beginnings of an output to one source."""
+    """The next token's log-probabilities for ``rows`` prefixes of outputs for one source."""
 
     def __init__(
         self, model: Any, source: list[int], rows: int, *, least: int, most: int, no_repeat: int
@@ -153,7 +153,7 @@ class Decoder:
         self._name = state_name(model)
 
     def step(self, prefixes: list[list[int]]) -> Any:
-        """Log-probabilities, (rows, vocabulary), of what follows each prefix; prefixes grow by one a step."""
+        """Log-probabilities, (rows, vocabulary), after each prefix; prefixes grow by one token per step."""
         torch = import_torch()
         last = torch.tensor([[prefix[-1] if prefix else self.start] for prefix in prefixes])
         answer = self.model(
@@ -168,7 +168,7 @@ class Decoder:
         return self._allowed(scores, prefixes)
 
     def reorder(self, rows: list[int]) -> None:
-        """Go on with these rows in place of those there were."""
+        """Replace the rows of the cache by these."""
         torch = import_torch()
         self._past.reorder_cache(torch.tensor(rows, device=self._states.device))
 
@@ -198,7 +198,7 @@ def _only(scores: Any, token: int) -> Any:
 
 
 def repeated(prefix: list[int], size: int) -> set[int]:
-    """The tokens that would complete a run of ``size`` tokens that the prefix already contains."""
+    """The tokens that would repeat a run of ``size`` tokens of the prefix."""
     if size < 1 or len(prefix) + 1 < size:
         return set()
     tail = prefix[len(prefix) - size + 1 :]
@@ -208,7 +208,7 @@ def repeated(prefix: list[int], size: int) -> set[int]:
 
 @dataclass
 class _Group:
-    """One group of beams: places of its rows, scores, and what is finished."""
+    """One group of beams: the indices of its rows, scores, and finished outputs."""
 
     first: int
     scores: list[float]
@@ -246,7 +246,7 @@ def _advance(
     decoder: Decoder,
     search: Search,
 ) -> list[tuple[int, int, float]]:
-    """The next (row, token, score) of each beam of a group; ended beams are put aside."""
+    """The next (row, token, score) of each beam of a group; finished beams are set aside."""
     torch, size = import_torch(), len(group.scores)
     mine = scores[group.first : group.first + size].clone()
     for token, times in used.items():
@@ -287,7 +287,7 @@ def _best(groups: list[_Group], prefixes: list[list[int]], search: Search, count
 
 
 def samples(decoder: Decoder, search: Search, generator: Any) -> list[list[int]]:
-    """One drawn output for each row of the decoder (top-k, then top-p, at a temperature)."""
+    """One sampled output for each row of the decoder (temperature, top-k, then top-p)."""
     prefixes: list[list[int]] = [[] for _ in range(decoder.rows)]
     for _ in range(decoder.most):
         drawn = _drawn(decoder.step(prefixes) / search.temperature, search, generator)

@@ -1,8 +1,8 @@
 """The paper's surrogate: a small model fine-tuned as a causal language model on the synthetic variants.
 
-BERT-small in the paper, with its mask set so that a token sees only those before it; any causal model will
-do. What it scores are a text's own tokens, each given those before it, without padding and one text at a
-time: the published code had one loss for a batch of 32, counted its padding, and did not shift the labels.
+The paper uses BERT-small with a causal mask; any causal model will do. A text's score is the log-probability
+of each token given those before it, without padding and one text at a time: the published code had one loss
+for a batch of 32, counted its padding, and did not shift the labels.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ TRAINING_COPIES = 4  # weights, gradients and the two moments of the optimiser
 
 
 class FineTuned:
-    """The recipe: what is trained, and how; the paper's numbers by default.
+    """The model to train and the training settings, by default those of the paper.
 
     name: a folder of weights, or OWNER/REPO of a hub that was downloaded before. Raises MissingExtraError
     without the packages; ModelError when weights are missing, damaged, in a form that could run code, or too
@@ -66,13 +66,13 @@ class FineTuned:
         return f"fine-tuned:{self._weights.identity}:{'-'.join(f'{value:g}' for value in how)}"
 
     def train(self, texts: Sequence[str], seed: int) -> FineTunedScorer:
-        """A scorer trained on ``texts``, in an order (and with a dropout) that ``seed`` decides."""
+        """A scorer trained on ``texts``; ``seed`` decides their order and the dropout."""
         torch = import_torch()
         tokenizer = load_tokenizer(self._weights)
         rows = [ids for ids in map(_tokens(tokenizer), texts) if len(ids) > 1]
         devices = list(range(torch.cuda.device_count()))
         with torch.random.fork_rng(devices=devices), one_thread_each():
-            # Dropout, and a head that weights lack, know no other source. What was there before comes back.
+            # Dropout and new heads use the global random state only. The previous state is restored.
             torch.manual_seed(seed)
             model = load_causal(self._weights)
             self._fit(model, rows)
@@ -100,7 +100,7 @@ def load_causal(weights: Weights) -> Any:
     safely = {"local_files_only": True, "trust_remote_code": False}
     with quietly(transformers), as_model_errors(weights):
         config = transformers.AutoConfig.from_pretrained(weights.folder, **safely)
-        config.is_decoder = True  # BERT looks both ways otherwise
+        config.is_decoder = True  # otherwise BERT's attention is bidirectional
         auto = transformers.AutoModelForCausalLM
         kind = {"config": config, "dtype": torch.float32, "use_safetensors": True}
         return auto.from_pretrained(weights.folder, **kind, **safely).to(best_device())
@@ -111,7 +111,7 @@ def _tokens(tokenizer: Any) -> Any:
 
 
 def mean_log_probability(model: Any, rows: Sequence[list[int]]) -> Any:
-    """The mean of log p(token | those before it) over all tokens of all rows but each row's first."""
+    """The mean of log p(token | those before it) over all tokens except the first of each row."""
     torch = import_torch()
     width = max(map(len, rows))
     ids = torch.zeros(len(rows), width, dtype=torch.long)
@@ -133,7 +133,7 @@ def log_probabilities(model: Any, ids: Any, mask: Any) -> Any:
 
 
 class FineTunedScorer:
-    """The trained surrogate. A text's scores depend on that text alone: each is read by itself."""
+    """The trained surrogate. A text's scores depend on that text alone."""
 
     endpoint: Endpoint = "local_model"
 

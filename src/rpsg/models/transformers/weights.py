@@ -1,8 +1,8 @@
-"""Where weights lie on this disk, what identifies them, how much memory they take, and how they are loaded.
+"""Finds weights on this disk, identifies them by digest, estimates their memory, and loads them.
 
-A name is a folder in the layout of a hub, a GGUF file, a name of our catalogue, or ``OWNER/REPO`` of a hub
-whose files were brought before: nothing is fetched here. Weights are safetensors or GGUF; a pickle can run
-code when it is opened, so it never is, and no code that came with weights is run.
+A name is a folder in the layout of a hub, a GGUF file, a name of the catalogue, or ``OWNER/REPO`` of a hub in
+the local cache: nothing is downloaded here. Weights are safetensors or GGUF; a pickle is never opened,
+because it can run code, and no code that came with weights is run.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.errors import MissingExtraError, ModelError, UsageError
+from rpsg.hardening import stay_offline
 from rpsg.models.catalog import CATALOGUE
 from rpsg.models.download import file_digest, locate
 from rpsg.models.gguf import read_header
 from rpsg.models.hardware import available_memory
-from rpsg.telemetry import stay_offline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +42,7 @@ BYTES: dict[Precision, int] = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A folder of weights, or the file ``gguf`` in it. ``digest`` identifies their content."""
+    """A folder of weights, or the file ``gguf`` in it. ``digest`` is that of their content."""
 
     folder: Path
     label: str
@@ -54,7 +54,7 @@ class Weights:
         return f"{self.label}@{self.digest[:12]}"
 
     def parameters(self) -> int:
-        """About how many numbers the weights are."""
+        """The approximate number of parameters."""
         if self.gguf is None:
             return sum(_numbers_in(file) for file in self.folder.glob("*.safetensors"))
         file = self.folder / self.gguf
@@ -62,7 +62,7 @@ class Weights:
         return int(file.stat().st_size * 8 / bits)
 
     def cache_bytes_per_token(self, bytes_per_number: int) -> int:
-        """Size of one token's keys and values over all layers; 0 where the settings do not say."""
+        """The size of one token's keys and values over all layers; 0 if the settings lack it."""
         if self.gguf:
             return read_header(self.folder / self.gguf).cache_bytes_per_token(bytes_per_number)
         facts = _settings(self.folder)
@@ -73,10 +73,10 @@ class Weights:
 
 
 def find_weights(name: str) -> Weights:
-    """The weights called ``name``.
+    """The weights ``name``.
 
-    Raises UsageError for a name that is nothing here, ModelError when weights are missing, damaged, or in a
-    form that could run code.
+    Raises UsageError for an unknown name, ModelError when weights are missing, damaged, or in a form that
+    could run code.
     """
     if name in CATALOGUE or name.endswith(".gguf"):
         place = locate(name)
@@ -93,9 +93,9 @@ def find_weights(name: str) -> Weights:
 
 
 def refuse_too_large(weights: Weights, bytes_per_number: int, extra: int = 0) -> None:
-    """ModelError when the weights, and ``extra`` bytes beside them, do not fit into this machine's memory.
+    """Raise ModelError if the weights and ``extra`` bytes do not fit into this machine's memory.
 
-    A GGUF file is held twice while it is loaded: as it was unpacked, and in the model.
+    A GGUF file is in memory twice while it is loaded: unpacked, and in the model.
     """
     copies = 2 if weights.gguf else 1
     needed = weights.parameters() * bytes_per_number * copies + extra + _WORKING_MEMORY
@@ -136,7 +136,7 @@ def _without_safetensors(folder: Path, label: str) -> ModelError:
 
 
 def _digest(folder: Path) -> str:
-    """SHA-256 of all files that decide what comes out, by their names and digests."""
+    """SHA-256 over names and digests of all files that affect the output."""
     files = sorted(
         file.relative_to(folder).as_posix()
         for file in folder.rglob("*")
@@ -146,7 +146,7 @@ def _digest(folder: Path) -> str:
 
 
 def _from_hub(name: str) -> Weights:
-    """The snapshot of ``OWNER/REPO`` or ``OWNER/REPO@REVISION`` in the hub's own folder on this disk."""
+    """The snapshot of ``OWNER/REPO`` or ``OWNER/REPO@REVISION`` in the local hub cache."""
     stay_offline()
     try:
         from huggingface_hub import snapshot_download  # noqa: PLC0415 - optional package
@@ -179,7 +179,7 @@ def _number(facts: dict[str, Any], key: str) -> int:
 
 
 def _numbers_in(file: Path) -> int:
-    """How many numbers a safetensors file holds. Layout: length of a JSON header, the header, the data."""
+    """The number of parameters of a safetensors file, which is a header length, a JSON header, and data."""
     try:
         with file.open("rb") as source:
             length = int.from_bytes(source.read(8), "little")
@@ -201,7 +201,7 @@ def import_torch() -> Any:
 
 
 def state_name(model: Any) -> str:
-    """What transformers calls the state from which a model continues: ``cache``, once ``past_key_values``."""
+    """The model's name for its cache: ``cache``, or ``past_key_values`` in older ones."""
     return "cache" if "cache" in signature(model.forward).parameters else "past_key_values"
 
 
@@ -222,14 +222,14 @@ def best_device() -> str:
 
 
 def load_tokenizer(weights: Weights) -> Any:
-    """The tokenizer beside the weights. Raises ModelError when it cannot be read."""
+    """The tokenizer of the weights. Raises ModelError when it cannot be read."""
     transformers = import_transformers()
     with quietly(transformers), as_model_errors(weights):
         return transformers.AutoTokenizer.from_pretrained(weights.folder, **_safely(weights))
 
 
 def load_model(weights: Weights, task: Task, precision: Precision, device: str) -> Any:
-    """The model, ready to be asked, on ``device``. Raises ModelError when the weights do not make one."""
+    """The model on ``device``, in evaluation mode. Raises ModelError if it cannot be loaded."""
     torch, transformers = import_torch(), import_transformers()
     face = "AutoModelForCausalLM" if task == "causal" else "AutoModelForSequenceClassification"
     auto = getattr(transformers, face)
@@ -243,9 +243,9 @@ def load_model(weights: Weights, task: Task, precision: Precision, device: str) 
 
 
 def _unpacked(weights: Weights, auto: Any, transformers: Any) -> Any:
-    """A model with the numbers of a GGUF file, each turned back from its packed form.
+    """A model with the dequantised weights of a GGUF file.
 
-    Not by ``from_pretrained``: it wants one package more and leaves the model marked as quantised.
+    Not by ``from_pretrained``, which needs another package and leaves the model marked as quantised.
     """
     try:
         import gguf  # noqa: F401, PLC0415 - optional package, used by the next one
@@ -285,7 +285,7 @@ def as_model_errors(weights: Weights) -> Iterator[None]:
 
 @contextmanager
 def quietly(transformers: Any) -> Iterator[None]:
-    """Without bars and remarks on the screen; as it was before, afterwards."""
+    """Without progress bars and messages of transformers; the previous settings are restored."""
     logging = transformers.utils.logging
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()

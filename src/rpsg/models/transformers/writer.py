@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from rpsg.models.documents import Form
     from rpsg.protocols import Endpoint, OnReply, Request
 
-# Rows of one step. Not a setting: the last bits of a step depend on it, and so may a text.
+# The batch size of a step. Not a setting: the last bits of a step, and so texts, may depend on it.
 ROWS = {"cpu": 8, "cuda": 32}
 _CONTEXT = 2048
 
@@ -52,14 +52,14 @@ class TransformersWriter:
     """Texts from weights by transformers; the same request gives the same text, alone or in any batch.
 
     name: a folder of weights, a GGUF file, or OWNER/REPO of a hub that was downloaded before.
-    slots: how many texts are written at once at most (default: 8 for each core; on an accelerator, 32).
-    threads: how many cores to use (default: all this process may use).
-    context: tokens of prompt and text together for one text (default: 2048, or what the model was made for).
+    slots: the maximum of texts written at once (default: 8 for each core; on an accelerator, 32).
+    threads: the number of cores to use (default: all this process may use).
+    context: tokens of prompt and text together (default: 2048, or the context of the model).
     form: as for ``LlamaCppWriter``.
 
-    That a text does not depend on its company was measured for float32 on x86 processors, bit for bit. One
-    case is left: when memory runs out, a group of texts is written again in two halves, and a step of
-    another shape may round the last bit in another way.
+    That a text does not depend on its batch was measured for float32 on x86 processors, bit for bit. There is
+    one exception: when memory runs out, a batch is written again in two halves, and a step of another shape
+    may round the last bit differently.
 
     Sampling is temperature, then top_p, over the 1000 likeliest tokens. The weights are loaded at the first
     ``write``. Raises MissingExtraError without the packages; ModelError when weights are missing, damaged,
@@ -98,11 +98,11 @@ class TransformersWriter:
 
     @property
     def slots(self) -> int:
-        """How many texts are written at once."""
+        """The number of texts written at once."""
         return self._lanes * self._rows
 
     def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
-        """Replies in the order of the requests; ``on_reply`` runs in the calling thread as each one lands.
+        """Replies in the order of the requests; ``on_reply`` runs in the calling thread as each is done.
 
         A request that fails gives a Reply with finish "error". Leaving early, by an error or Ctrl-C, stops
         all texts at their next token.
@@ -127,7 +127,7 @@ class TransformersWriter:
                 tokenizer = load_tokenizer(self._weights)
                 if self._form == "chat" and not has_template(tokenizer):
                     raise ModelError(
-                        f"{self._weights.label} has no chat template: it goes on with text and cannot chat.",
+                        f"{self._weights.label} has no chat template: it continues text and cannot chat.",
                         hint='Leave form at "auto" in the section [models] of the plan.',
                     )
                 self._loaded = load_model(self._weights, "causal", self._precision, self._device), tokenizer
@@ -156,7 +156,7 @@ class TransformersWriter:
                 stopped.set()
 
     def _lane(self, line: deque[list[Prompt]], landed: Landed, stopped: threading.Event) -> None:
-        """One core's work: tile after tile until there is none left."""
+        """The work of one core: tile after tile until none is left."""
         while not stopped.is_set():
             try:
                 prompts = line.popleft()
@@ -169,7 +169,7 @@ class TransformersWriter:
                 return
 
     def _tile(self, prompts: list[Prompt], rows: int, landed: Landed, stopped: threading.Event) -> None:
-        """Write one group of texts; in halves, and halves of halves, where memory does not suffice."""
+        """Write one group of texts, repeatedly divided in halves if memory does not suffice."""
         model, tokenizer = self._load()
         ends = _ends(model, tokenizer)
         told: set[int] = set()
@@ -229,6 +229,6 @@ def _ends(model: Any, tokenizer: Any) -> frozenset[int]:
 
 
 def _is_memory(error: Exception) -> bool:
-    """Whether it says that memory ran out: on a processor torch has no error of its own for that."""
+    """Whether memory ran out: on a CPU torch has no separate error for that."""
     out_of_memory = import_torch().OutOfMemoryError
     return isinstance(error, (MemoryError, out_of_memory)) or "can't allocate memory" in str(error)

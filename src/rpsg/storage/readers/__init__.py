@@ -1,11 +1,10 @@
-"""The private corpus comes in here: JSON Lines, CSV, TSV, Parquet or a folder of .txt files.
+"""Reads the private corpus: JSON Lines, CSV, TSV, Parquet or a folder of .txt files.
 
-What may stop a run. One row never does: a row that cannot be used is left out by the plan's rule, which
-looks at that row alone, and how many there were stays in the private folder. A file does: one that does not
-exist, lacks a column, cannot be split into rows, or has no row that can be used. Such a message reaches
-only the operator's terminal, before any mechanism has run, and names a place in the file, never what is
-there; every claim says that it does not cover it. Readings that release nothing (an evaluation) stop at the
-first faulty row.
+A single row never stops a run: a row that cannot be used is left out by the plan's rule, which depends on
+that row alone, and the number of such rows stays in the private folder. A file stops it if it does not exist,
+lacks a column, cannot be split into rows, or has no usable row. That message reaches only the operator's
+terminal, before any mechanism has run, and names a place in the file, never its content; every claim says
+that it does not cover this. Reads that release nothing (an evaluation) stop at the first faulty row.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ _SUFFIXES: dict[str, Format] = {
 }
 _PACKED = {".gz": "gunzip -k", ".bz2": "bunzip2 -k", ".xz": "unxz -k", ".zst": "unzstd", ".zip": "unzip"}
 _UNITS = {"txt": folder.UNIT, "parquet": "row"}
-#: The most row numbers that are kept for one reason.
+#: The most row numbers that are kept for each reason.
 _FIRST, _EVERY = 20, sys.maxsize
 
 
@@ -66,7 +65,7 @@ def read_corpus(
         label: the column with the label, if any.
         user: the column that says whose row it is, if any.
         format: how to read it, if the name does not end in .jsonl, .csv, .tsv or .parquet.
-        labels: every label that may occur; another one in the file is a fault.
+        labels: every label that may occur; any other in the file is a fault.
 
     Raises:
         DataError: the file or a row cannot be read; says where and what to do, never what the file holds.
@@ -78,22 +77,22 @@ def read_corpus(
 
 
 def check_place(path: Path | str, format: Format | None = None) -> None:  # noqa: A002 -- as above
-    """See that there is something to read; raises as ``read_corpus`` does, and opens nothing."""
+    """Check that there is something to read, without opening it; errors as ``read_corpus``."""
     _format(Path(path), format)
 
 
 def read_by_rule(data: Data, rules: Rules | None = None, *, tells: bool = False) -> Private[Reading]:
-    """Read what a plan names, as its rule says, or another; rows that cannot be used are counted by reason.
+    """Read a plan's corpus by its rules, or by others; rows that cannot be used are counted by reason.
 
-    ``tells`` is for readings whose outcome stays with the operator: an error may name keys that rows have,
-    every row that is left out keeps its number, and a file without a usable row is no error.
+    ``tells`` is for reads whose result only the operator sees: errors may name keys of rows, the number of
+    every row that is left out is kept, and a file without a usable row is no error.
 
     Raises:
         DataError: the file cannot be read, or the rule refuses a row.
         UsageError: the options do not fit together.
         MissingExtraError: Parquet without pyarrow.
     """
-    return Private(data).map(  # within the box: an error that nobody foresaw could quote a row
+    return Private(data).map(  # inside ``Private``: an unexpected error could quote a row
         lambda named: _read(
             Path(named.path),
             Columns(named.text, named.label, named.user),

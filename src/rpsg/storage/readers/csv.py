@@ -1,8 +1,8 @@
 """CSV and TSV. The header line alone decides the separator: comma, semicolon or tab.
 
-A row with too many or too few fields, or a huge one, spoils no other. Where a quote is not closed, or
-something follows a closing one, nobody can say where the next row begins: that is a fault of the file, and so
-is an encoding other than UTF-8.
+A row with too many or too few fields, or a huge one, does not affect other rows. If a quote is not closed, or
+something follows a closing one, the start of the next row is unknown: that is a fault of the file, and so is
+an encoding other than UTF-8.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def read_rows(path: Path, columns: Columns, *, separator: str | None = None) -> 
     """The rows under the header; a blank line is no row.
 
     Raises:
-        DataError: the file cannot be told apart into rows; says the line, never what is in it.
+        DataError: the file cannot be split into rows; names the line, never its content.
     """
     with _long_fields():
         source = _Source(path)
@@ -51,7 +51,8 @@ def read_rows(path: Path, columns: Columns, *, separator: str | None = None) -> 
         reader = csv.reader(chain((first,), source), delimiter=separator, strict=True)
         header = [name.strip() for _, name_row in _numbered(path, reader, source, 1) for name in name_row]
         check_header(path, header, columns)
-        places = [header.index(name) if name is not None else None for name in _names(columns)]
+        wanted = (columns.text, columns.label, columns.user)
+        places = [header.index(name) if name is not None else None for name in wanted]
         for number, fields in _numbered(path, reader, source):
             if source.is_long:
                 yield _too_long(path, number)
@@ -64,8 +65,7 @@ def read_rows(path: Path, columns: Columns, *, separator: str | None = None) -> 
 class _Source:
     """The lines of a file for the CSV parser, which may join several to one row.
 
-    Of a row over the limit the parser gets only the skeleton: it finds the row's end, and holds little more
-    of it than its quotes.
+    Of a row over the limit the parser gets little more than the quotes, which suffice to find its end.
     """
 
     def __init__(self, path: Path) -> None:
@@ -75,7 +75,7 @@ class _Source:
 
     @property
     def is_long(self) -> bool:
-        """Whether the row that the parser is at is over the limit."""
+        """Whether the parser's current row is over the limit."""
         return self._size > lines.MAX_LINE_BYTES
 
     def begin_row(self) -> None:
@@ -102,16 +102,12 @@ class _Source:
 
 
 def _ends(between: re.Match[bytes]) -> bytes:
-    """The two ends: a separator as it is, a letter for anything else."""
+    """The first and the last byte, with anything but a separator replaced by a letter."""
     return bytes(c if c in b",;\t" else 0x78 for c in (between[0][0], between[0][-1]))
 
 
-def _names(columns: Columns) -> tuple[str | None, ...]:
-    return (columns.text, columns.label, columns.user)
-
-
 def _separator(first: str, columns: Columns) -> str:
-    """The separator that finds most of the wanted columns; among equals the one that finds most columns."""
+    """The separator that gives most of the wanted columns; on a tie, the one that gives most columns."""
 
     def found(separator: str) -> tuple[int, int]:
         try:
@@ -147,7 +143,7 @@ def _numbered(
 
 @contextmanager
 def _long_fields() -> Iterator[None]:
-    """The csv module's limit on a field is one for the whole process, and ends the reading of the file."""
+    """Raises the csv module's limit on field sizes, which is global and would stop the whole file."""
     before = csv.field_size_limit(_NO_LIMIT)
     try:
         yield

@@ -1,7 +1,7 @@
 """A folder of .txt files: one document a file, in the order of their names.
 
 A file's name may be a person's, so messages give its number in that order and not its name. A file that
-cannot be read is faulty alone.
+cannot be read does not affect the others.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ def _is_document(entry: Path) -> bool:
         return False
     try:
         return not entry.is_dir()
-    except OSError:  # a link that leads nowhere it may look: faulty alone, below
+    except OSError:  # an inaccessible link: reported below
         return True
 
 
 def _row(folder: Path, number: int, file: Path) -> Row | Fault:
     try:
-        if not file.is_file():  # a link to nowhere, or something that would be waited on for ever
+        if not file.is_file():  # a broken link, or a pipe that would block
             return _fault(folder, number, UNREADABLE)
         with file.open("rb") as source:
             content = source.read(lines.MAX_LINE_BYTES + 1)

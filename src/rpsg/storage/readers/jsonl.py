@@ -1,8 +1,8 @@
 """JSON Lines: one object a line. NaN reads as missing.
 
-Every line is one row, and one that cannot be parsed spoils no other. The keys of a row are private; the
-columns that the plan names are not. So an error may say that no row has such a key, but not which keys there
-are.
+Every line is one row, and one that cannot be parsed does not affect the others. The keys of a row are
+private; the columns that the plan names are not. So an error may say that no row has such a key, but not
+which keys there are.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NO_KEY = "the object has no key for the text"
 
 
 class _DuplicateKeyError(Exception):
-    """Carries nothing: a key of a row may be private."""
+    """Has no message, because a key of a row may be private."""
 
 
 def read_rows(
@@ -36,7 +36,7 @@ def read_rows(
     """The rows of the file; a blank line is no row.
 
     ``strict``: the first object must have every column. ``tells``: an error may name the keys of an object,
-    for readings that only the operator sees.
+    for reads whose result only the operator sees.
 
     Raises:
         DataError: no row has a wanted column.
@@ -100,7 +100,7 @@ def _object(path: Path, number: int, line: str | Problem) -> dict[str, Any] | Fa
 
 
 def _parse(line: str) -> Any:
-    """The JSON value, or why there is none. The parser's own errors carry the line, so they end here."""
+    """The JSON value, or why there is none. The parser's errors hold the line, so they are not passed on."""
     try:
         return _DECODER.decode(line)
     except _DuplicateKeyError:

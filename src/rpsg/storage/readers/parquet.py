@@ -69,7 +69,7 @@ def _check_text_type(path: Path, file: Any, columns: Columns) -> None:
 
 
 def _batches(path: Path, file: Any, columns: Columns) -> Iterator[tuple[Any, Any, Any]]:
-    """(texts, labels, users) of each batch; a column nobody asked for is an endless None."""
+    """(texts, labels, users) of each batch; an unwanted column is an infinite iterator of None."""
     import pyarrow as pa  # noqa: PLC0415 -- heavy and optional
 
     source = file.iter_batches(batch_size=BATCH_ROWS, columns=list(columns.wanted()))
@@ -92,10 +92,10 @@ def _batches(path: Path, file: Any, columns: Columns) -> Iterator[tuple[Any, Any
 
 
 def _values(column: Any) -> list[Any]:
-    """The values of a column as Python has them; no single value can make this fail.
+    """The values of a column as Python objects; no single value can make this fail.
 
-    Times are text: Python does not have their nanoseconds, nor all of their years. Of lists and objects an
-    empty list is left, for nothing is read from them.
+    Times become text, because Python lacks their nanoseconds and some of their years. Lists and objects
+    become empty lists, because nothing is read from them.
     """
     import pyarrow as pa  # noqa: PLC0415 -- heavy and optional
     import pyarrow.types as kinds  # noqa: PLC0415 -- heavy and optional

@@ -1,10 +1,10 @@
 """Raw values to Documents: the rules for one row, the same for every format.
 
-A row that cannot be used never decides what becomes of the others. In a run the plan's rule leaves it out
-(or counts its label as "other"), looking at that row alone, so that one row more or less changes one row of
-the corpus. How many rows that were, and why, is private.
+A row that cannot be used never affects the others. In a run the plan's rule leaves it out (or counts its
+label as "other"), depending on that row alone, so that one row more or less changes one row of the corpus.
+The number of such rows, and the reasons, are private.
 
-One thing has one spelling: 12, 12.0, "12" and "12.0" are the same label and the same person, in every file
+Equal values have one spelling: 12, 12.0, "12" and "12.0" are the same label and the same person in every file
 format, and so are true, "true" and "True".
 """
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _NOT_PRINTED = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
-#: Whole numbers as a file may write them: 12.0, and 1.2e+17, as Python and pandas write a large float. What
-#: has more digits than any float is a name: Python refuses to write such numbers out, or takes hours for it.
+#: Whole numbers as files write them: 12.0, and 1.2e+17, as Python and pandas write a large float. Longer ones
+#: than any float are names: Python refuses to convert such numbers, or takes hours.
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,400})\.0{1,400}|-?[1-9](?:\.[0-9]{1,400})?[eE]\+[0-9]{2,3}")
 _TRUTHS = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
 
@@ -57,7 +57,7 @@ class Row(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """A row that cannot be used. ``reason`` fits every such row; ``error`` says where this one is."""
+    """A row that cannot be used. ``reason`` is the same for all such rows; ``error`` locates this one."""
 
     number: int
     reason: str
@@ -66,7 +66,7 @@ class Fault(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What becomes of rows that cannot be used: public, a part of the plan.
+    """What happens to rows that cannot be used; public, part of the plan.
 
     ``unusable`` is for rows without a text, without a user where one is asked for, or broken in themselves;
     ``unlisted`` for labels that are missing or not declared.
@@ -78,7 +78,7 @@ class Rules:
 
 @dataclass(slots=True)
 class Places:
-    """How many rows, and the numbers of the first of them."""
+    """The number of rows, and the numbers of the first ones."""
 
     rows: int = 0
     first: list[int] = field(default_factory=list)
@@ -88,7 +88,7 @@ class Places:
 class Reading:
     """A file as it was read. ``left_out`` and ``as_other`` are by reason; all of it is private.
 
-    ``unit`` is what the numbers count ("line"); ``hints`` says by reason how such rows can be mended.
+    ``unit`` is what row numbers count ("line"); ``hints`` says by reason how to repair such rows.
     """
 
     corpus: Corpus
@@ -101,10 +101,10 @@ class Reading:
 
 @dataclass(slots=True)
 class DocumentMaker:
-    """Turns rows into Documents, one at a time, and keeps count of those that it cannot use.
+    """Turns rows into Documents, one at a time, and counts those that it cannot use.
 
-    Without ``rules`` nothing is released: the first faulty row is an error, only empty texts are left out.
-    ``unit`` is what the numbers count ("line"); ``shown`` is how many numbers are kept for a reason.
+    Without ``rules``, for reads that release nothing, the first faulty row is an error, and only empty texts
+    are left out. ``unit`` is what row numbers count ("line"); ``shown`` is how many are kept for each reason.
     """
 
     path: Path
@@ -121,7 +121,7 @@ class DocumentMaker:
     _shared: dict[str, str] = field(default_factory=dict)
 
     def documents(self, rows: Iterable[Row | Fault]) -> Iterator[Document]:
-        """The rows that can be used; DataError for another one where the rules refuse it."""
+        """The rows that can be used; DataError for any other if the rules refuse it."""
         position = 0
         for row in rows:
             self.rows += 1
@@ -197,7 +197,7 @@ class DocumentMaker:
             return self._shared.setdefault(label, label)
         fault = self._unlabelled(row, name)
         if self.rules is None:
-            # A reading that releases nothing takes a row without a label as it is, where none is declared.
+            # A read that releases nothing accepts a row without a label, unless labels are declared.
             return None if self.labels is None and fault.reason == NO_LABEL else fault
         if self.rules.unlisted == "other" and self.labels is not None:
             self._note(self.as_other, fault)
@@ -232,7 +232,7 @@ class DocumentMaker:
 
 
 def fault(path: Path, unit: str, number: int, reason: str, hint: str, *, detail: str = "") -> Fault:
-    """A fault of the row ``number``; ``detail`` says in its message what holds for this one alone."""
+    """A fault of the row ``number``; ``detail`` is added to the message of this row."""
     return Fault(number, reason, DataError(f"{path}, {unit} {number}: {detail or reason}.", hint=hint))
 
 
@@ -241,10 +241,10 @@ def is_missing(value: object) -> bool:
 
 
 def spelled(value: object) -> str | None:
-    """The one spelling of a value, whatever type a file gives it; None where it says nothing.
+    """The one spelling of a value, whatever its type in the file; None for an empty one.
 
-    Whole numbers have no decimal point and no exponent, truths are "true" and "false", composed and
-    decomposed letters are the same. Lists and objects have no spelling. It depends on the value alone.
+    Whole numbers have no decimal point and no exponent, booleans are "true" and "false", Unicode is composed.
+    Lists and objects have no spelling.
     """
     if isinstance(value, str | bool):
         return _spelled_text(str(value))
@@ -287,7 +287,7 @@ def _spelled_bytes(value: bytes) -> str | None:
 
 
 def clean(text: str) -> str:
-    """Text as it is worked with: no NUL, line feeds only, no broken characters; "" for white space."""
+    """Normalised text: no NUL, line feeds only, no broken characters; "" for white space."""
     if "\r" in text or "\0" in text:
         text = text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
     if not text.isascii() and _HALF_PAIR.search(text):

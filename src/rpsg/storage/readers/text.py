@@ -18,7 +18,7 @@ NOT_UTF8 = "the line is not UTF-8 text"
 
 
 class Problem(NamedTuple):
-    """What is wrong with a line: the reason, the same for all such lines, and what holds for this one."""
+    """What is wrong with a line: the reason, the same for all such lines, and details of this one."""
 
     reason: str
     detail: str
@@ -26,9 +26,9 @@ class Problem(NamedTuple):
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str | Problem]]:
-    """The lines of a UTF-8 file with their numbers and line ends; a byte order mark is taken off the first.
+    """The lines of a UTF-8 file with their numbers and line ends, without a byte order mark.
 
-    A line over 64 MiB is passed over without being held in memory.
+    A line over 64 MiB is skipped without being held in memory.
 
     Raises:
         DataError: the file is empty or cannot be opened.
@@ -43,7 +43,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str | Problem]]:
 
 
 def raw_lines(path: Path, squeezed: Callable[[bytes], bytes]) -> Iterator[tuple[bytes, int]]:
-    """Each line with its size in bytes. Of one over 64 MiB only what ``squeezed`` makes of its pieces.
+    """Each line with its size in bytes; of a line over 64 MiB only the output of ``squeezed`` for its pieces.
 
     Raises:
         DataError: the file is empty or cannot be opened.
@@ -83,13 +83,13 @@ def too_long() -> Problem:
 
 
 def decoded(path: Path, line: bytes, *, number: int, place: int) -> str | Problem:
-    """One line as text, or why it is none. ``place`` is the offset of its first byte in the file."""
+    """One line as text, or why it is not text. ``place`` is the offset of its first byte in the file."""
     if number == 1:
         line = line.removeprefix(codecs.BOM_UTF8)
     try:
         return line.decode()
     except UnicodeDecodeError as error:
-        wrong_byte = error.start  # the error itself carries the line: it must not travel on as a cause
+        wrong_byte = error.start  # the error itself holds the line, so it must not become a cause
     encoding = "UTF-16" if number == 1 and line.startswith(_UTF_16) else "WINDOWS-1252"
     guess = "It looks like UTF-16" if encoding == "UTF-16" else "If it came from Windows"
     return Problem(

@@ -1,4 +1,4 @@
-"""What everything that is plugged into RPSG must keep, as classes of tests to be subclassed.
+"""Laws that plug-ins must satisfy, as test classes to subclass.
 
 from rpsg.testing.laws import WriterLaws
 

@@ -1,4 +1,4 @@
-"""What every classifier must keep. Subclass ``ClassifierLaws``; give it a classifier and an embedder."""
+"""Laws for every classifier. Subclass ``ClassifierLaws``; give it a classifier and an embedder."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ClassifierLaws:
 
 
 class SentimentLaws(ClassifierLaws):
-    """For those that truly read the mood of a text."""
+    """For classifiers that really detect sentiment."""
 
     def test_clear_praise_and_clear_complaint_are_told_apart(
         self, classifier: Classifier, embedder: Embedder

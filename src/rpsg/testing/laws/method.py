@@ -1,4 +1,4 @@
-"""What every method must keep. Subclass ``MethodLaws`` and give it a method."""
+"""Laws for every method. Subclass ``MethodLaws`` and give it a method."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class MethodLaws:
-    """``sections`` holds what the method needs of a plan beside its name, e.g. ``{"privacy": {...}}``.
+    """``sections`` holds the settings that the method needs, e.g. ``{"privacy": {...}}``.
 
     Each law runs the method with fake models on invented reviews by 300 people.
     """
@@ -111,9 +111,9 @@ class MethodLaws:
     def seen_with(
         self, run: Run, lab: Lab, method: Method, rows: Rows
     ) -> tuple[tuple[str, ...], object, object, object]:
-        """The texts, all candidates, all requests and all that is told, with the noisy answers of ``run``.
+        """The texts, candidates, requests and progress lines, given the noisy answers of ``run``.
 
-        But for how a bar advances: that is for the operator's eyes, and is kept nowhere.
+        Advances of a progress bar are left out: only the operator sees them, and they are not kept.
         """
         writer, witness = FakeWriter(), Witness()
         plan = self.plan(lab, method, lab.file(rows, "others.jsonl"))

@@ -1,4 +1,4 @@
-"""What every metric must keep. Subclass ``MetricLaws``; give it the metric and its name."""
+"""Laws for every metric. Subclass ``MetricLaws``; give it the metric and its name."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class MetricLaws:
         raise NotImplementedError
 
     def measured(self, metric: Metric, corpus: Sequence[str], real: Sequence[str] | None = None) -> Measure:
-        """What the metric says, as ``rpsg evaluate`` takes it: what is no clean Measure is a reason."""
+        """The metric as ``rpsg evaluate`` runs it: anything but a valid Measure becomes a reason."""
         models = Models(FakeEmbedder())
         other = None if real is None else Texts(real, models)
         return measure(self.name, metric, Inputs(Texts(corpus, models), other, models, seed=3))
@@ -58,7 +58,7 @@ class MetricLaws:
         assert self.measured(metric, CORPUS, REAL) == self.measured(metric, CORPUS, REAL)
 
     def test_only_a_metric_that_compares_reads_real_texts(self, metric: Metric) -> None:
-        """What read them is internal and never leaves with a release."""
+        """A Measure that read them is internal and never part of a release."""
         assert self.measured(metric, CORPUS, REAL).internal is self.needs_real
         alone = self.measured(metric, CORPUS)
         assert not alone.internal

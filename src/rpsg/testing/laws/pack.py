@@ -1,4 +1,4 @@
-"""What every domain pack must keep. Subclass ``PackLaws`` and give it the pack's folder."""
+"""Laws for every domain pack. Subclass ``PackLaws`` and give it the pack's folder."""
 
 from __future__ import annotations
 

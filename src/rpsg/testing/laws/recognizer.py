@@ -1,4 +1,4 @@
-"""What every recognizer of personal data must keep. Subclass ``RecognizerLaws`` and give it one."""
+"""Laws for every recognizer of personal data. Subclass ``RecognizerLaws`` and give it one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every scorer must keep. Subclass ``ScorerLaws``, or ``ContextLaws``, and give it a scorer."""
+"""Laws for every scorer. Subclass ``ScorerLaws``, or ``ContextLaws``, and give it a scorer."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ScorerLaws:
 
 
 class ContextLaws(ScorerLaws):
-    """For those that read a token in the light of those before it."""
+    """For scorers whose token probabilities depend on the preceding tokens."""
 
     def test_it_passes_the_trial_that_every_scorer_goes_through_before_it_is_used(
         self, scorer: Scorer

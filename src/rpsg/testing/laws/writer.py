@@ -1,4 +1,4 @@
-"""What every writer must keep. Subclass ``WriterLaws`` and give it a writer."""
+"""Laws for every writer. Subclass ``WriterLaws`` and give it a writer."""
 
 from __future__ import annotations
 

@@ -1,0 +1,235 @@
+"""What the outcome of an attack proves about epsilon, and what a claim would have allowed.
+
+Every lower bound holds with confidence 1 - ``level``. Nothing here reads a text: counts go in, figures come
+out. Where several tests are made, ``level`` is divided by their number (Bonferroni) by whoever makes them.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+Floats = npt.NDArray[np.float64]
+#: Beyond this no number of people can show a bound, and e^epsilon is no longer a useful number.
+LARGEST = 40.0
+#: What a detection limit promises.
+POWER = 0.95
+_HALVINGS = 60
+
+
+@lru_cache(maxsize=64)
+def _log_choices(n: int) -> Floats:
+    """Log C(n, k) for k = 0..n."""
+    logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1, dtype=np.float64)))])
+    return np.asarray(logs[n] - logs - logs[::-1])
+
+
+def binomial(n: int, share: float) -> Floats:
+    """P[Bin(n, share) = k] for k = 0..n."""
+    if share <= 0.0 or share >= 1.0:
+        found = np.zeros(n + 1)
+        found[0 if share <= 0.0 else n] = 1.0
+        return found
+    k = np.arange(n + 1)
+    return np.asarray(np.exp(_log_choices(n) + k * math.log(share) + (n - k) * math.log1p(-share)))
+
+
+def at_least(n: int, share: float, k: int) -> float:
+    """P[Bin(n, share) >= k]."""
+    return 1.0 if k <= 0 else min(1.0, float(binomial(n, share)[k:].sum()))
+
+
+def _root(is_below: Callable[[float], bool], low: float, high: float) -> float:
+    """Where ``is_below`` changes from true to false between ``low`` and ``high``; the true side of it."""
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if is_below(middle) else (low, middle)
+    return low
+
+
+def clopper_pearson(k: int, n: int, level: float = 0.05) -> tuple[float, float]:
+    """One-sided bounds of a share of which ``k`` of ``n`` were seen, each with confidence 1 - ``level``.
+
+    Together they hold with 1 - 2 * ``level`` (Clopper & Pearson 1934).
+    """
+    if not 0 <= k <= n or n < 1:
+        raise ValueError("k must lie between 0 and n, and n be at least 1")
+    low = 0.0 if k == 0 else _root(lambda p: at_least(n, p, k) < level, 0.0, 1.0)
+    high = 1.0 if k == n else 1 - _root(lambda p: at_least(n, p, n - k) < level, 0.0, 1.0)
+    return low, high
+
+
+def zero_of(n: int, level: float = 0.05) -> float:
+    """How often something may still happen that was seen in none of ``n`` independent trials."""
+    return 1 - float(level ** (1 / n))
+
+
+def one_run_p_value(
+    units: int, guesses: int, right: int, epsilon: float, delta: float = 0.0, by_chance: float = 0.5
+) -> float:
+    """The chance of at least ``right`` right guesses of ``guesses`` if one run is (epsilon, delta)-DP.
+
+    ``units`` people were put in or held out by independent coins. The attacker names ``guesses`` of them and
+    keeps silent about the others; a guess is right with chance ``by_chance`` at most before the output is
+    seen. p = P[Bin(r, q) >= v] + 2 m delta max_i P[v - i <= Bin(r, q) < v] / i, where q has e^epsilon times
+    the odds of ``by_chance`` (Steinke, Nasr & Jagielski 2023, theorem 5.2).
+
+    Raises:
+        ValueError: not 0 <= right <= guesses <= units, or ``by_chance`` is not strictly between 0 and 1.
+    """
+    if not 0 <= right <= guesses <= units or not 0.0 < by_chance < 1.0:
+        raise ValueError("0 <= right <= guesses <= units and 0 < by_chance < 1 must hold")
+    chances = binomial(guesses, by_chance / (by_chance + (1 - by_chance) * math.exp(-epsilon)))
+    tail = float(chances[right:].sum())
+    if delta <= 0.0 or right == 0:
+        return min(1.0, tail)
+    below = np.cumsum(chances[:right][::-1]) / np.arange(1, right + 1)
+    return min(1.0, tail + 2 * units * delta * float(below.max()))
+
+
+def one_run_epsilon(
+    units: int,
+    guesses: int,
+    right: int,
+    *,
+    delta: float = 0.0,
+    level: float = 0.05,
+    by_chance: float = 0.5,
+) -> float:
+    """The largest epsilon that the guesses refute with confidence 1 - ``level``; 0 where they refute none."""
+
+    def is_refuted(epsilon: float) -> bool:
+        return one_run_p_value(units, guesses, right, epsilon, delta, by_chance) < level
+
+    if guesses == 0 or not is_refuted(0.0):
+        return 0.0
+    return _root(is_refuted, 0.0, LARGEST)
+
+
+def fewest_right(
+    units: int, guesses: int, epsilon: float, *, delta: float, level: float, by_chance: float
+) -> int | None:
+    """The fewest right guesses of ``guesses`` that refute ``epsilon``; None where not even all do."""
+
+    def refutes(right: int) -> bool:
+        return one_run_p_value(units, guesses, right, epsilon, delta, by_chance) < level
+
+    if not refutes(guesses):
+        return None
+    low, high = 0, guesses
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if refutes(middle) else (middle, high)
+    return high
+
+
+def detection_limit(
+    units: int, guess_sets: Sequence[int], epsilon: float, *, delta: float, level: float, by_chance: float
+) -> int | None:
+    """How many members must have leaked for one of the tests to refute ``epsilon`` in 95 of 100 cases.
+
+    The best case: a leaked member outranks everybody else, and all others are ranked by chance. An attack
+    that sees a leak less clearly needs more of it. None where no number is enough.
+    """
+    found = []
+    for guesses in guess_sets:
+        needed = fewest_right(units, guesses, epsilon, delta=delta, level=level, by_chance=by_chance)
+        if needed is None:
+            continue
+        low, high = -1, needed  # so many leaked are enough, whatever the others do
+        while high - low > 1:
+            leaked = (low + high) // 2
+            is_enough = at_least(guesses - leaked, by_chance, needed - leaked) >= POWER
+            low, high = (low, leaked) if is_enough else (leaked, high)
+        found.append(high)
+    return min(found, default=None)
+
+
+def extraction_p_value(chances: Sequence[float], epsilon: float, delta: float, hits: int = 1) -> float:
+    """The chance that ``hits`` of the secrets or more come out of an (epsilon, delta)-DP run.
+
+    ``chances`` has for each secret the chance that it comes out of a run that never saw it. By the union
+    bound, and Markov's inequality for more than one: sum(e^epsilon q_i + delta) / hits. Each secret is its
+    own neighbour, so the epsilon of groups does not come in.
+    """
+    total = math.fsum(min(1.0, math.exp(min(epsilon, 700.0)) * q + delta) for q in chances)
+    return min(1.0, total / max(hits, 1))
+
+
+def extraction_epsilon(chances: Sequence[float], hits: int, *, delta: float, level: float = 0.05) -> float:
+    """The largest epsilon that ``hits`` secrets in the corpus refute; 0 without a hit."""
+
+    def is_refuted(epsilon: float) -> bool:
+        return extraction_p_value(chances, epsilon, delta, hits) < level
+
+    if hits < 1 or not is_refuted(0.0):
+        return 0.0
+    return _root(is_refuted, 0.0, LARGEST)
+
+
+def many_run_epsilon(
+    true_positives: int,
+    runs_in: int,
+    false_positives: int,
+    runs_out: int,
+    *,
+    delta: float,
+    level: float = 0.05,
+) -> float:
+    """The largest epsilon refuted by many runs with, and many without, one record.
+
+    log((TPR - delta) / FPR) and log((1 - FPR - delta) / (1 - TPR)), the larger, from one-sided
+    Clopper-Pearson bounds that share ``level`` (Jagielski, Ullman & Oprea 2020).
+    """
+    hit_low, _ = clopper_pearson(true_positives, runs_in, level / 2)
+    _, false_high = clopper_pearson(false_positives, runs_out, level / 2)
+    found = [0.0]
+    if hit_low > delta:
+        found.append(math.log((hit_low - delta) / false_high))
+    if 1 - false_high > delta and hit_low < 1:
+        found.append(math.log((1 - false_high - delta) / (1 - hit_low)))
+    return max(found)
+
+
+def gaussian_audit(
+    true_positives: int, runs_in: int, false_positives: int, runs_out: int, level: float = 0.05
+) -> float:
+    """A lower bound on mu of a Gaussian mechanism: z(TPR, low) - z(FPR, high), not below 0.
+
+    z is the inverse of Phi (Nasr et al. 2023); the two Clopper-Pearson bounds share ``level``.
+    """
+    hit_low, _ = clopper_pearson(true_positives, runs_in, level / 2)
+    _, false_high = clopper_pearson(false_positives, runs_out, level / 2)
+    if hit_low <= 0.0 or false_high >= 1.0:
+        return 0.0
+    inverse = NormalDist().inv_cdf
+    return max(0.0, inverse(min(hit_low, 1 - 1e-16)) - inverse(max(false_high, 1e-300)))
+
+
+def most_true_positives(epsilon: float, delta: float, false_positive_rate: float) -> float:
+    """The highest TPR that (epsilon, delta)-DP allows at a FPR, for one person who is in or not.
+
+    min(e^epsilon FPR + delta, 1 - e^-epsilon (1 - delta - FPR)) (Kairouz, Oh & Viswanath 2015).
+    """
+    low = math.exp(min(epsilon, 700.0)) * false_positive_rate + delta
+    high = 1 - math.exp(-epsilon) * (1 - delta - false_positive_rate)
+    return max(0.0, min(1.0, low, high))
+
+
+def most_auc(epsilon: float, delta: float) -> float:
+    """The largest area under the curve that (epsilon, delta)-DP allows, for one person who is in or not.
+
+    The area under ``most_true_positives``, whose two lines meet at FPR = (1 - delta) / (1 + e^epsilon).
+    """
+    knee = (1 - delta) / (1 + math.exp(min(epsilon, 700.0)))
+    height = min(1.0, 1 - knee)
+    full = 1 - delta  # from here on the second line is at 1
+    return float(knee * (delta + height) / 2 + (full - knee) * (height + 1) / 2 + (1 - full))

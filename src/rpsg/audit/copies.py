@@ -1,0 +1,119 @@
+"""Copies: what stands in the corpus as a member wrote it, or nearly so, against people who were held out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from rpsg.audit.bounds import clopper_pearson
+from rpsg.audit.finding import Match, of_hits, of_scores
+from rpsg.audit.phantom import hit_by_own_runs, is_among, word_runs
+from rpsg.audit.surrogate import BLOCK, numbered, numbers_of
+from rpsg.textstats.words import words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rpsg.audit.finding import Finding
+    from rpsg.audit.subject import Subject
+
+Hashes = npt.NDArray[np.uint64]
+Ints = npt.NDArray[np.int64]
+#: Characters in a row that make a copy, and how many words do in the share that is told beside it.
+CHARACTERS, WORDS = 50, 8
+#: Words in a row that near copies are known by, and how many matches are kept for the owner's eyes.
+SHINGLE, WORST = 3, 20
+_MIX, _STEP = np.uint64(0x9E3779B97F4A7C15), np.uint64(0x243F6A8885A308D3)
+
+
+def copies(subject: Subject) -> Finding:
+    """People with fifty characters in a row that stand in the corpus and that nobody else wrote.
+
+    Case and white space do not count. Beside it the shares of members and of people held out who have eight
+    words in a row in the corpus, common phrases too, with 95 % intervals.
+    """
+    known = np.unique(character_runs(subject.synthetic)[0])
+    if subject.reference:
+        known = np.setdiff1d(known, character_runs(subject.reference)[0])
+    blocks = (
+        (start, *character_runs(subject.texts[start : start + BLOCK]))
+        for start in range(0, len(subject.texts), BLOCK)
+    )
+    hit = hit_by_own_runs(subject, known, blocks)
+    in_words, private = word_runs(subject, WORDS, with_public=True)
+    with_words = np.zeros(len(subject.texts), np.bool_)
+    for start, runs, owner in private:
+        with_words[start + owner[is_among(runs, in_words)]] = True
+    inside = subject.is_in[subject.owner]
+    shares = {}
+    for side, own in (("members", inside), ("held out", ~inside)):
+        count, total = int(with_words[own].sum()), int(own.sum())
+        shares[side] = {
+            "texts": total,
+            "share with eight words in a row": count / total,
+            "interval": clopper_pearson(count, total, 0.025),
+        }
+    return of_hits("copies", subject, hit, details=shares)
+
+
+def character_runs(texts: Sequence[str], length: int = CHARACTERS) -> tuple[Hashes, Ints]:
+    """A 64-bit hash of each run of ``length`` characters within a text, and its text; by doubling."""
+    plain = [" ".join(text.lower().split()) for text in texts]
+    sizes = np.array([len(text) for text in plain], np.int64)
+    joined = "".join(plain).encode("utf-32-le", errors="surrogatepass")
+    hashes = (np.frombuffer(joined, np.uint32).astype(np.uint64) + np.uint64(1)) * _MIX
+    ends = np.repeat(np.cumsum(sizes), sizes)
+    starts = np.flatnonzero(np.arange(len(hashes)) + length <= ends)
+    owner = np.repeat(np.arange(len(plain)), sizes)[starts]
+    if not len(starts):
+        return np.zeros(0, np.uint64), owner
+    # The binary digits of the length: runs of 32, 16 and 2 characters end to end are one of 50.
+    found, place, size = np.zeros(len(starts), np.uint64), starts.copy(), 1
+    while size <= length:
+        if length & size:
+            found = _joined(found, hashes[place])
+            place = np.minimum(place + size, len(hashes) - 1)
+        size *= 2
+        if size <= length:
+            hashes = _joined(hashes, np.roll(hashes, -size // 2))
+    return found, owner
+
+
+def _joined(first: npt.NDArray[np.uint64], second: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    mixed = (first ^ (second >> np.uint64(31)) ^ (second * _STEP)) * _MIX
+    return np.asarray(mixed ^ (mixed >> np.uint64(32)))
+
+
+def near_copies(subject: Subject) -> Finding:
+    """Each text by its largest similarity to a synthetic text: Jaccard, of runs of three words.
+
+    Exact and without a matrix of all pairs: for each text only those synthetic texts are looked at that share
+    a run with it. The twenty most similar pairs of members are kept for the owner's eyes.
+    """
+    rows = [words(text) for text in subject.synthetic]
+    shingles = [_shingles(row) for row in rows]
+    numbers = numbers_of(sorted(own) for own in shingles)
+    known = numbered([sorted(own) for own in shingles], numbers)
+    order = np.argsort(known.codes, kind="stable")
+    holders = known.owner[order]
+    ends = np.searchsorted(known.codes[order], np.arange(known.size), side="right")
+    starts = np.concatenate([[0], ends[:-1]])
+    scores = np.zeros(len(subject.texts))
+    nearest = np.full(len(subject.texts), -1)
+    for place, text in enumerate(subject.texts):
+        own = _shingles(words(text))
+        held = [holders[starts[code] : ends[code]] for code in map(numbers.get, own) if code is not None]
+        if held:
+            found, shared = np.unique(np.concatenate(held), return_counts=True)
+            similar = shared / (known.lengths[found] + len(own) - shared)
+            best = int(similar.argmax())
+            scores[place], nearest[place] = similar[best], found[best]
+    worst = np.argsort(-np.where(subject.is_in[subject.owner], scores, -1.0), kind="stable")[:WORST]
+    matches = tuple(Match(int(nearest[i]), int(i), float(scores[i])) for i in worst if scores[i] > 0)
+    return of_scores("near-copies", subject, scores, matches=matches)
+
+
+def _shingles(row: Sequence[str]) -> set[str]:
+    return {" ".join(row[i : i + SHINGLE]) for i in range(len(row) - SHINGLE + 1)}

@@ -1,0 +1,271 @@
+"""What an attack found: its curve, what that proves about epsilon, and what it could have seen."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from rpsg.audit.bounds import clopper_pearson, detection_limit, fewest_right, one_run_epsilon
+from rpsg.evaluation.metrics.intervals import around_share
+from rpsg.evaluation.metrics.two_sample import wins
+from rpsg.stages.rng import stream
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rpsg.audit.subject import Subject
+
+Floats = npt.NDArray[np.float64]
+Verdict = Literal["refuted", "no violation seen", "not run"]
+Interval = tuple[float, float]
+#: How many people an attack names as members, besides half of all; each size is a test of its own.
+GUESSES = (25, 100, 400, 1600)
+RESAMPLES = 200
+FALSE_POSITIVE_RATES = (0.01, 0.001)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A synthetic text and a private text that hold the same, by their places. Private."""
+
+    synthetic: int
+    private: int
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """The share of members found where so few of those held out are taken for members; a 95 % interval."""
+
+    false_positive_rate: float
+    value: float | None
+    interval: Interval | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The outcome of one attack. All of it was read from private texts: it is internal.
+
+    ``epsilon_lower`` holds for all attacks of the audit together with 95 %; it is the best of the guesses
+    ``right`` of ``guesses``. ``epsilon_most`` is what a perfect attack would have shown with as many people.
+    ``limit`` is the share of members whose leak the tests would have seen in 95 of 100 cases if leaked
+    members stood out from all others, as they do where whole texts are copied; None where there is no such
+    share. ``details`` hold counts; ``matches`` are for the eyes of the data's owner alone.
+    """
+
+    name: str
+    verdict: Verdict
+    reason: str = ""
+    auc: float | None = None
+    auc_interval: Interval | None = None
+    rates: tuple[Rate, ...] = ()
+    epsilon_lower: float | None = None
+    epsilon_most: float | None = None
+    guesses: int | None = None
+    right: int | None = None
+    limit: float | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+    matches: tuple[Match, ...] = ()
+    curve: tuple[tuple[float, float], ...] = ()
+
+
+def not_run(name: str, reason: str) -> Finding:
+    """An attack that said nothing, and why."""
+    return Finding(name, "not run", reason)
+
+
+def of_scores(
+    name: str,
+    subject: Subject,
+    scores: Floats,
+    *,
+    matches: tuple[Match, ...] = (),
+) -> Finding:
+    """The finding of an attack that gives each private text a score; higher is more like a member.
+
+    A person has the largest score of their texts. The highest are named as members: 25, 100, 400, 1,600 and
+    half of all, as far as there are so many, each as a test of its own at its part of the level.
+    """
+    people = subject.by_person(np.nan_to_num(scores, nan=-np.inf))
+    return replace(of_people(name, subject, people, subject.is_in), matches=matches)
+
+
+def of_people(name: str, subject: Subject, scores: Floats, is_in: npt.NDArray[np.bool_]) -> Finding:
+    """As ``of_scores``, for one score of each person, or of each canary."""
+    units = len(is_in)
+    order = stream(subject.seed, "audit ties").permutation(units)  # no tie is broken by which side came first
+    ranked = is_in[order][np.argsort(-scores[order], kind="stable")]
+    sizes = sorted({size for size in GUESSES if size < units // 2} | {units // 2})
+    level, prior = subject.level / len(sizes), float(is_in.mean())
+    delta, tested = subject.claim.delta, subject.claim.epsilon
+
+    def bound(guesses: int, right: int) -> float:
+        return one_run_epsilon(units, guesses, right, delta=delta, level=level, by_chance=prior)
+
+    hits = np.cumsum(ranked)
+    shown = [(bound(size, int(hits[size - 1])), size, int(hits[size - 1])) for size in sizes]
+    epsilon, guesses, right = max(shown, key=lambda each: (each[0], each[2] / each[1]))
+    limit = detection_limit(units, sizes, tested, delta=delta, level=level, by_chance=prior)
+    members, others = scores[is_in], scores[~is_in]
+    auc, interval = _area(members, others)
+    return judged(
+        Finding(
+            name,
+            "no violation seen",
+            auc=auc,
+            auc_interval=interval,
+            rates=_rates(members, others, subject.seed),
+            epsilon_lower=epsilon,
+            # Of more guesses than there are members some must be wrong.
+            epsilon_most=max(bound(size, min(size, int(is_in.sum()))) for size in sizes),
+            guesses=guesses,
+            right=right,
+            limit=None if limit is None or limit > is_in.sum() else limit / int(is_in.sum()),
+            curve=_curve(ranked),
+        ),
+        subject,
+    )
+
+
+def of_hits(
+    name: str,
+    subject: Subject,
+    hit: npt.NDArray[np.bool_],
+    *,
+    tests: int = 1,
+    details: Mapping[str, Any] | None = None,
+    matches: tuple[Match, ...] = (),
+) -> Finding:
+    """The finding of an attack that names some people as members and keeps silent about all others.
+
+    ``tests``: how many of its kind are made, among which the level is divided.
+    """
+    guesses, right = int(hit.sum()), int((hit & subject.is_in).sum())
+    members, level = int(subject.is_in.sum()), subject.level / tests
+    delta, prior = subject.claim.delta, subject.prior
+
+    def bound(named: int, true: int) -> float:
+        return one_run_epsilon(subject.people, named, true, delta=delta, level=level, by_chance=prior)
+
+    return judged(
+        Finding(
+            name,
+            "no violation seen",
+            epsilon_lower=bound(guesses, right),
+            epsilon_most=bound(members, members),
+            guesses=guesses,
+            right=right,
+            limit=_fewest_hits(subject, level, guesses - right),
+            details=details or {},
+            matches=matches,
+        ),
+        subject,
+    )
+
+
+def _fewest_hits(subject: Subject, level: float, false: int) -> float | None:
+    """The share of members whose hits would refute the claim, beside the false hits that there were."""
+    members = int(subject.is_in.sum())
+
+    def is_enough(hits: int) -> bool:
+        needed = fewest_right(
+            subject.people,
+            hits + false,
+            subject.claim.epsilon,
+            delta=subject.claim.delta,
+            level=level,
+            by_chance=subject.prior,
+        )
+        return needed is not None and needed <= hits
+
+    if not is_enough(members):
+        return None
+    low, high = 0, members
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_enough(middle) else (middle, high)
+    return high / members
+
+
+def judged(finding: Finding, subject: Subject) -> Finding:
+    """The finding with its verdict.
+
+    Only a lower bound above the claim refutes it. Where not even a perfect attack could have shown one, a
+    quiet outcome would mean nothing, so the attack counts as not run.
+    """
+    claim, most, lower = subject.claim, finding.epsilon_most or 0.0, finding.epsilon_lower or 0.0
+    if lower > claim.epsilon:
+        shown = f"an epsilon of at least {math.floor(lower * 1000) / 1000:.3g}"
+        against = f"claimed is {claim.epsilon:.3g}" if claim.is_made else "no claim was made"
+        return replace(
+            finding,
+            verdict="refuted",
+            reason=f"It names more members than chance allows, which shows {shown}; {against}.",
+        )
+    if most <= claim.epsilon:
+        return replace(
+            finding,
+            verdict="not run",
+            reason=f"With so few people even a perfect attack shows no more than epsilon {most:.2f}.",
+        )
+    return finding
+
+
+def _area(members: Floats, others: Floats) -> tuple[float, Interval]:
+    """The area under the curve and its 95 % interval, from DeLong's error."""
+    for_members, for_others = wins(members, others)
+    value = float(for_members.mean())
+    error = math.sqrt(for_members.var(ddof=1) / len(members) + for_others.var(ddof=1) / len(others))
+    return value, around_share(value, error, min(len(members), len(others)))
+
+
+def _rates(members: Floats, others: Floats, seed: int) -> tuple[Rate, ...]:
+    """The share of members found at each false positive rate, with a 95 % interval.
+
+    The wider of the bootstrap's, which draws the threshold again, and Clopper and Pearson's.
+    """
+    draw = stream(seed, "audit rates")
+    times = RESAMPLES if len(others) * max(FALSE_POSITIVE_RATES) >= 1 else 1
+    again = [
+        _found(draw.choice(members, len(members)), draw.choice(others, len(others))) for _ in range(times)
+    ]
+    lows, highs = np.quantile(again, (0.025, 0.975), axis=0)
+    rates = []
+    for rate, value, low, high in zip(
+        FALSE_POSITIVE_RATES, _found(members, others), lows, highs, strict=True
+    ):
+        if len(others) * rate < 1:
+            rates.append(Rate(rate, None, reason=f"This needs {round(1 / rate):,} people who were held out."))
+            continue
+        least, most = clopper_pearson(round(value * len(members)), len(members), 0.025)
+        rates.append(Rate(rate, value, (min(least, float(low)), max(most, float(high)))))
+    return tuple(rates)
+
+
+def _found(members: Floats, others: Floats) -> list[float]:
+    """The share of members above the threshold that so few others pass, at each false positive rate."""
+    places = [len(others) - 1 - math.floor(len(others) * rate) for rate in FALSE_POSITIVE_RATES]
+    ordered = np.partition(others, places)
+    return [float((members > ordered[place]).mean()) for place in places]
+
+
+def _curve(ranked: npt.NDArray[np.bool_]) -> tuple[tuple[float, float], ...]:
+    """The ROC curve at forty false positive rates that are even on a log axis."""
+    hits, false = np.cumsum(ranked), np.cumsum(~ranked)
+    rates = np.unique(np.geomspace(1 / max(int(false[-1]), 1), 1.0, 40))
+    places = np.searchsorted(false, np.floor(rates * false[-1] + 1e-9), side="right") - 1
+    return tuple(
+        (float(rate), float(hits[place] / hits[-1]) if place >= 0 else 0.0)
+        for rate, place in zip(rates, places, strict=True)
+    )
+
+
+class Attack(Protocol):
+    """An attack: raises NotRunError where it cannot say anything; the message becomes the reason."""
+
+    def __call__(self, subject: Subject, /) -> Finding: ...

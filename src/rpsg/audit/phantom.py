@@ -1,0 +1,91 @@
+"""Words of one person alone that stand in the corpus: of members, against those of people held out.
+
+A run of words that a single person of both sides wrote, and no public reference, can stand in the corpus by
+chance: a phantom. Chance is as kind to those held out as to members, so more hits of members than of others
+are a leak (after Amin et al. 2026, arXiv 2606.16952). Runs of the reference are left out, for common turns
+of phrase would drown everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from rpsg.audit.finding import of_hits
+from rpsg.audit.surrogate import Words, numbered, numbers_of
+from rpsg.textstats.repeats import hashed_runs
+from rpsg.textstats.words import words
+
+if TYPE_CHECKING:
+    from rpsg.audit.finding import Finding
+    from rpsg.audit.subject import Subject
+
+Hashes = npt.NDArray[np.uint64]
+Ints = npt.NDArray[np.int64]
+#: Block by block: the first text, hashes of the runs in the texts, and the text of each within the block.
+Runs = Iterable[tuple[int, Hashes, Ints]]
+#: Words in a row; each length is a test of its own.
+LENGTHS = (8, 6)
+FILTER_BITS = 23
+
+
+def phantom(subject: Subject) -> Finding:
+    """People with eight words in a row, or six, that nobody else has and that stand in the corpus."""
+    found = []
+    for length in LENGTHS:
+        known, private = word_runs(subject, length)
+        hit = hit_by_own_runs(subject, known, private)
+        members = int((hit & subject.is_in).sum())
+        details = {"words": length, "members": members, "held out": int(hit.sum()) - members}
+        found.append(of_hits("phantom", subject, hit, tests=len(LENGTHS), details=details))
+    return max(found, key=lambda each: (each.verdict == "refuted", each.epsilon_lower or 0.0))
+
+
+def word_runs(subject: Subject, length: int, *, with_public: bool = False) -> tuple[Hashes, Runs]:
+    """The runs of words of the corpus, sorted and without those of the reference, and the private runs."""
+    rows = [words(text) for text in subject.synthetic]
+    numbers = numbers_of(rows)
+    known = np.unique(hashed_runs(numbered(rows, numbers), length)[0])
+    if subject.reference and not with_public:
+        public = hashed_runs(numbered([words(text) for text in subject.reference], numbers), length)[0]
+        known = np.setdiff1d(known, public[is_among(public, known)])
+    blocks = Words.of(subject, words).tokens(numbers)
+    return known, ((place.start, *hashed_runs(tokens, length)) for place, tokens in blocks)
+
+
+def hit_by_own_runs(subject: Subject, known: Hashes, private: Runs) -> npt.NDArray[np.bool_]:
+    """The people with a known run that nobody else has.
+
+    Of the private runs only known ones are kept, so memory grows with the corpus.
+    """
+    held = []
+    for start, runs, owner in private:
+        kept = is_among(runs, known)
+        held.append((runs[kept], subject.owner[start + owner[kept]]))
+    runs, people = (np.concatenate(column) for column in zip(*held, strict=True))
+    pairs = np.unique(np.stack([runs, people.astype(np.uint64)], axis=1), axis=0)
+    different, counts = np.unique(pairs[:, 0], return_counts=True)
+    own = counts[np.searchsorted(different, pairs[:, 0])] == 1
+    hit = np.zeros(subject.people, np.bool_)
+    hit[pairs[own, 1].astype(np.int64)] = True
+    return hit
+
+
+def is_among(runs: Hashes, known: Hashes) -> npt.NDArray[np.bool_]:
+    """Which of the runs are in ``known``, which is sorted.
+
+    Most are told by their last bits alone to be none of them; only the others are looked up.
+    """
+    found = np.zeros(len(runs), np.bool_)
+    if not len(known) or not len(runs):
+        return found
+    ends = np.zeros(1 << FILTER_BITS, np.bool_)
+    last = np.uint64((1 << FILTER_BITS) - 1)
+    ends[known & last] = True
+    maybe = np.flatnonzero(ends[runs & last])
+    place = np.minimum(np.searchsorted(known, runs[maybe]), len(known) - 1)
+    found[maybe] = known[place] == runs[maybe]
+    return found

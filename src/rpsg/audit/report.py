@@ -1,0 +1,100 @@
+"""The outcome of an audit as data, and in plain words. All of it was read from private texts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rpsg.audit.control import Baseline, Control
+    from rpsg.audit.finding import Finding, Verdict
+    from rpsg.audit.subject import Claim
+
+FORM = "rpsg-audit/1"
+#: Said with every outcome that refutes nothing.
+NO_PROOF = (
+    "That nothing was seen is no proof: another attack, or one that knows more, may see what these did not."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """What was claimed, what the attacks found, and whether they could have found anything.
+
+    ``allowed`` is the best that the claim allows against one person, to read the curves by; a curve above it
+    refutes nothing by itself, since the people of one corpus are not independent. ``controls`` has what each
+    attack made of a corpus that leaks. ``counts`` are private.
+    """
+
+    verdict: Verdict
+    reason: str
+    claim: Claim
+    allowed: Mapping[str, float]
+    findings: tuple[Finding, ...]
+    baseline: Baseline
+    controls: Mapping[str, tuple[Control, ...]]
+    counts: Mapping[str, int]
+    seed: int
+    notes: tuple[str, ...] = ()
+
+    def finding(self, name: str) -> Finding:
+        """The finding of one attack; KeyError where it was not asked for."""
+        return {found.name: found for found in self.findings}[name]
+
+    def to_json(self, *, with_matches: bool = False) -> str:
+        """The whole report as JSON; the places of the worst matches only where they are asked for."""
+        found = {"form": FORM, **asdict(self), "words": self.words()}
+        if not with_matches:
+            for each in found["findings"]:
+                del each["matches"]
+        return json.dumps(found, ensure_ascii=False, indent=1, default=_plain) + "\n"
+
+    def words(self) -> list[str]:
+        """The outcome in sentences, for somebody who reads no statistics."""
+        told = [_HEADINGS[self.verdict], self.reason]
+        if self.verdict == "no violation seen":
+            told += [*self._limits(), NO_PROOF]
+        silent = [found.name for found in self.findings if found.verdict == "not run"]
+        if silent:
+            told.append(f"Not run, so they count for nothing: {', '.join(silent)}.")
+        return [*told, *self.notes]
+
+    def _limits(self) -> list[str]:
+        leak = self.controls.get("leaky", ())
+        caught = [control.name for control in leak if control.outcome == "caught"]
+        missed = [control.name for control in leak if control.outcome == "missed"]
+        # Only attacks that have shown their power on these texts are worth a promise.
+        limits = [(found.limit, found.name) for found in self.findings if found.name in caught]
+        known = [(share, name) for share, name in limits if share is not None]
+        told = []
+        if known:
+            share, name = min(known)
+            told.append(
+                f"If {_percent(share)} of the members stood out, {name} would have shown it in 95 of 100 "
+                "cases; whoever leaks less clearly is seen later."
+            )
+        told.append(
+            "Of a corpus in which one text in twenty is a member's with a fifth of its words dropped, "
+            f"{', '.join(caught) or 'no attack'} said so"
+            + (f"; {', '.join(missed)} did not." if missed else ".")
+        )
+        return told
+
+
+_HEADINGS: Mapping[Verdict, str] = {
+    "refuted": "The claim is refuted: the corpus tells more about who was in the data than it allows.",
+    "no violation seen": "No violation was seen.",
+    "not run": "The audit does not count.",
+}
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %"
+
+
+def _plain(value: Any) -> Any:
+    """A number of numpy as one of Python."""
+    return value.item()

@@ -1,0 +1,170 @@
+"""The whole audit: blind baseline, attacks, and the same attacks on corpora that leak for certain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from rpsg import registry
+from rpsg.audit import ATTACKS
+from rpsg.audit.control import blind_baseline, fitted_on_members, leaky, outcome_of
+from rpsg.audit.finding import not_run
+from rpsg.audit.report import AuditReport
+from rpsg.audit.subject import Claim, subject_of
+from rpsg.errors import RpsgError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rpsg.audit.control import Baseline, Control
+    from rpsg.audit.finding import Attack, Finding, Verdict
+    from rpsg.audit.subject import Canaries, Subject
+    from rpsg.protocols import Progress
+
+#: What all tests of an audit together may get wrong.
+LEVEL = 0.05
+#: Attacks that say nothing without canaries.
+CANARIES = frozenset({"extraction", "exposure"})
+
+
+def audit(
+    synthetic: Sequence[str],
+    members: Sequence[str],
+    nonmembers: Sequence[str],
+    *,
+    reference: Sequence[str] | None = None,
+    member_units: Sequence[str] | None = None,
+    nonmember_units: Sequence[str] | None = None,
+    epsilon: float | None = None,
+    delta: float | None = None,
+    mu: float | None = None,
+    canaries: Canaries | None = None,
+    attacks: Sequence[str] | Mapping[str, Attack] = (),
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> AuditReport:
+    """Attack a synthetic corpus and say what follows.
+
+    ``members`` were in its data and ``nonmembers`` were held out before; who is which must have been decided
+    by chance, person by person. ``reference`` are public texts of the same kind. Without a claim (epsilon
+    with delta, or mu) what is tested is that nobody can tell who was in the data. ``attacks`` are names, all
+    of ``ATTACKS`` by default, or functions by their names; how many there are decides how sure each has to
+    be, so they have to be chosen before anything is known of the corpus.
+
+    The canaries' coins must be those of the run that made the corpus.
+
+    Raises:
+        DataError: a side is too small, or somebody is on both.
+        UsageError: a claim that cannot be, or an attack that there is not.
+    """
+    chosen = dict(attacks) if isinstance(attacks, Mapping) and attacks else find_attacks(tuple(attacks))
+    subject = subject_of(
+        synthetic,
+        members,
+        nonmembers,
+        reference=reference,
+        member_units=member_units,
+        nonmember_units=nonmember_units,
+        claim=Claim.of(epsilon, delta, mu),
+        canaries=canaries,
+        seed=seed,
+    )
+    # Known before anything is read: attacks on canaries make no mistake where there are none.
+    able = len(chosen.keys() - (CANARIES if canaries is None else set()))
+    return audit_subject(replace(subject, level=LEVEL / max(able, 1)), chosen, progress)
+
+
+def find_attacks(named: Sequence[str] = ()) -> dict[str, Attack]:
+    """The attacks that were named, or all of RPSG's own; UsageError lists those that there are."""
+    return {name: registry.find("attacks", name) for name in named or ATTACKS}
+
+
+def audit_subject(
+    subject: Subject, attacks: Mapping[str, Attack], progress: Progress | None = None
+) -> AuditReport:
+    """The audit of a checked subject, whose ``level`` is what each of the attacks may get wrong."""
+    if progress is not None:
+        progress.start("audit", 1 + 3 * len(attacks))
+    baseline = blind_baseline(subject)
+    if progress is not None:
+        progress.advance()
+    findings = _ask(subject, attacks, progress)
+    planted = {"fitted on members": fitted_on_members, "leaky": leaky}
+    controls = {
+        name: tuple(
+            outcome_of(found, needs_area=name != "leaky")
+            for found in _ask(change(subject), attacks, progress)
+        )
+        for name, change in planted.items()
+    }
+    if progress is not None:
+        progress.done()
+    powered = tuple(map(_with_power, findings, controls["fitted on members"]))
+    verdict, reason = _verdict(powered, baseline, controls["leaky"])
+    members = int(subject.is_in.sum())
+    return AuditReport(
+        verdict,
+        reason,
+        subject.claim,
+        subject.claim.allows(),
+        powered,
+        baseline,
+        controls,
+        {
+            "synthetic texts": len(subject.synthetic),
+            "private texts": len(subject.texts),
+            "members": members,
+            "held out": subject.people - members,
+            "reference texts": len(subject.reference),
+        },
+        subject.seed,
+        subject.notes,
+    )
+
+
+def _ask(subject: Subject, attacks: Mapping[str, Attack], progress: Progress | None) -> list[Finding]:
+    findings = []
+    for name, attack in attacks.items():
+        findings.append(_found(name, attack, subject))
+        if progress is not None:
+            progress.advance()
+    return findings
+
+
+def _found(name: str, attack: Attack, subject: Subject) -> Finding:
+    """What an attack says, or why it says nothing; of an error only the kind, for its words may quote."""
+    try:
+        return replace(attack(subject), name=name)
+    except RpsgError as error:
+        return not_run(name, error.message)
+    except Exception as error:  # noqa: BLE001  # one attack that fails must not end the others
+        return not_run(name, f"It failed: {type(error).__name__}.")
+
+
+def _with_power(finding: Finding, control: Control) -> Finding:
+    """The finding, or "not run" where the attack did not find the members' own texts."""
+    if finding.verdict != "no violation seen" or control.outcome == "caught":
+        return finding
+    return replace(
+        finding, verdict="not run", reason="It did not find the members in a corpus of their own texts."
+    )
+
+
+def _verdict(findings: Sequence[Finding], baseline: Baseline, leak: Sequence[Control]) -> tuple[Verdict, str]:
+    """The verdict on the corpus and its reason: void and powerless audits refute nothing."""
+    if baseline.is_void:
+        return "not run", (
+            "Members and people held out are told apart without the corpus, so chance did not split them. "
+            "Hold people out at random before the run, and audit that."
+        )
+    refuted = [found for found in findings if found.verdict == "refuted"]
+    if refuted:
+        best = max(refuted, key=lambda found: found.epsilon_lower or 0.0)
+        return "refuted", f"{best.reason} ({best.name})"
+    quiet = {found.name for found in findings if found.verdict == "no violation seen"}
+    if not quiet:
+        return "not run", "No attack could be run with power; each says why."
+    if not any(control.outcome == "caught" for control in leak if control.name in quiet):
+        return "not run", "A corpus in which one text in twenty is a member's would have passed unseen."
+    return "no violation seen", "No attack names more members than the claim allows to chance."

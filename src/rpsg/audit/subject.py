@@ -1,0 +1,294 @@
+"""What an audit looks at: the synthetic texts, who was in the data, who was held out, and the claim.
+
+An attack is a function from a ``Subject`` to a ``Finding``; a package adds one with an entry point in the
+group ``rpsg.attacks``. All that an attack says must follow from the synthetic texts, the reference and the
+texts of both sides taken together: who is in and who is out is looked at only when its guesses are marked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from rpsg.audit.bounds import most_auc, most_true_positives
+from rpsg.errors import DataError, RpsgError, UsageError
+from rpsg.evaluation.inputs import Memory
+from rpsg.privacy.gaussian import attack_success, epsilon_of
+from rpsg.stages.rng import stream
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+#: People of each side, at least: with fewer no attack could show anything at the 95 % that an audit keeps.
+FEWEST = 30
+#: At which delta a claim in terms of mu is tested.
+DELTA_OF_MU = 1e-6
+#: Texts of both sides are compared with references made of as many parts; a text never with its own part.
+PARTS = 4
+
+
+class NotRunError(RpsgError):
+    """An attack that cannot say anything here; the message says why and becomes the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """One made-up text: ``beginning`` from public texts, then ``end``, then ``code``."""
+
+    beginning: str
+    end: tuple[str, ...]
+    code: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.beginning} {' '.join(self.end)}, ref {self.code}."
+
+
+@dataclass(frozen=True, slots=True)
+class Canaries:
+    """All canaries, and which of them a coin put into the data. Private until the corpus is gone."""
+
+    canaries: tuple[Canary, ...]
+    is_in: tuple[bool, ...]
+
+    @property
+    def planted(self) -> tuple[str, ...]:
+        """The texts that go into the data; each is a person of its own."""
+        return tuple(c.text for c, inside in zip(self.canaries, self.is_in, strict=True) if inside)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What the corpus is said to keep: (epsilon, delta), or mu; without either, that it tells nothing at all.
+
+    ``epsilon`` and ``delta`` are what is tested: for a claim of mu the pair that follows from it.
+    """
+
+    epsilon: float = 0.0
+    delta: float = 0.0
+    mu: float | None = None
+    is_made: bool = False
+
+    @classmethod
+    def of(cls, epsilon: float | None, delta: float | None, mu: float | None) -> Claim:
+        """The claim as it was given.
+
+        Raises:
+            UsageError: it has two forms at once, or figures that no claim can have.
+        """
+        if mu is not None:
+            if epsilon is not None or not 0.0 < mu < 50.0:
+                raise UsageError(
+                    "A claim is either mu, which is positive, or epsilon with delta.",
+                    hint="Give mu alone, or epsilon and delta.",
+                )
+            return cls(epsilon_of(mu, DELTA_OF_MU), DELTA_OF_MU, mu, is_made=True)
+        if epsilon is None:
+            if delta is not None:
+                raise UsageError("A delta alone claims nothing.", hint="Give epsilon too, or neither.")
+            return cls()
+        if not (0.0 <= epsilon < 1e6 and 0.0 <= (delta or 0.0) < 1.0):
+            raise UsageError(
+                "A claim needs an epsilon that is not negative, and a delta from 0 to below 1.",
+                hint="Give for example epsilon=2, delta=1e-6.",
+            )
+        return cls(epsilon, delta or 0.0, is_made=True)
+
+    def allows(self) -> dict[str, float]:
+        """The best that anybody can do against one person: AUC, and TPR at FPR 1 % and 0.1 %."""
+        if self.mu is not None:
+            best = attack_success(self.mu)
+            return {
+                "auc": best.auc,
+                "tpr at fpr 1 %": best.tpr_at_fpr_1_percent,
+                "tpr at fpr 0.1 %": best.tpr_at_fpr_01_percent,
+            }
+        return {
+            "auc": most_auc(self.epsilon, self.delta),
+            "tpr at fpr 1 %": most_true_positives(self.epsilon, self.delta, 0.01),
+            "tpr at fpr 0.1 %": most_true_positives(self.epsilon, self.delta, 0.001),
+        }
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The frozen inputs of an audit.
+
+    ``texts`` are the private texts of both sides, ``owner`` the person of each, and ``is_in`` says of each
+    person whether their texts were in the data of the synthetic corpus. ``reference`` are public texts of the
+    same kind, none of them private. ``level`` is the error that one attack may use up.
+    """
+
+    synthetic: tuple[str, ...] = field(repr=False)
+    texts: tuple[str, ...] = field(repr=False)
+    owner: Ints = field(repr=False)
+    is_in: Flags = field(repr=False)
+    reference: tuple[str, ...] = field(default=(), repr=False)
+    claim: Claim = Claim()
+    canaries: Canaries | None = field(default=None, repr=False)
+    level: float = 0.05
+    seed: int = 0
+    notes: tuple[str, ...] = ()
+    of_private: Memory = field(default_factory=Memory, repr=False)
+
+    @cached_property
+    def memory(self) -> Memory:
+        """What several attacks need to know of the corpus, computed once.
+
+        ``of_private`` keeps what they need of the private texts alone, for the controls too.
+        """
+        return Memory()
+
+    @cached_property
+    def prior(self) -> float:
+        """The share of people who are in."""
+        return float(self.is_in.mean())
+
+    @property
+    def people(self) -> int:
+        return len(self.is_in)
+
+    @cached_property
+    def part(self) -> Ints:
+        """One of ``PARTS`` parts for each private text; all texts of a person are in one, drawn by chance."""
+        people = stream(self.seed, "audit parts").permutation(np.arange(self.people) % PARTS)
+        return np.asarray(people[self.owner])
+
+    @cached_property
+    def references(self) -> tuple[tuple[str, ...], ...]:
+        """``PARTS`` disjoint sets of texts to compare with, each of no more texts than the corpus.
+
+        Parts of the reference if there is one; else of the private texts of both sides together, which tells
+        nothing about who is in.
+        """
+        most = max(len(self.synthetic), 200)
+        draw = stream(self.seed, "audit references")
+        if self.reference:
+            order = draw.permutation(len(self.reference))[: most * PARTS]
+            return tuple(tuple(self.reference[i] for i in order[k::PARTS]) for k in range(PARTS))
+        sets = []
+        for k in range(PARTS):
+            own = draw.permutation(np.flatnonzero(self.part == k))[:most]
+            sets.append(tuple(self.texts[i] for i in own))
+        return tuple(sets)
+
+    def by_person(self, of_texts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The largest value among each person's texts; shape (people,)."""
+        found = np.full(self.people, -np.inf)
+        np.maximum.at(found, self.owner, of_texts)
+        return found
+
+    def of_people(self, chosen: Ints) -> Subject:
+        """The same question about some of the people; ``chosen`` are their numbers, in order."""
+        place = np.full(self.people, -1)
+        place[chosen] = np.arange(len(chosen))
+        kept = np.flatnonzero(place[self.owner] >= 0)
+        return replace(
+            self,
+            texts=tuple(self.texts[i] for i in kept),
+            owner=place[self.owner[kept]],
+            is_in=self.is_in[chosen],
+            of_private=Memory(),
+        )
+
+    def with_synthetic(self, synthetic: Sequence[str]) -> Subject:
+        """The same question about another corpus, for a control."""
+        return replace(self, synthetic=tuple(synthetic))
+
+
+def subject_of(
+    synthetic: Sequence[str],
+    members: Sequence[str],
+    nonmembers: Sequence[str],
+    *,
+    reference: Sequence[str] | None = None,
+    member_units: Sequence[str] | None = None,
+    nonmember_units: Sequence[str] | None = None,
+    claim: Claim | None = None,
+    canaries: Canaries | None = None,
+    seed: int = 0,
+) -> Subject:
+    """The checked inputs of an audit. Without units every text is a person of its own.
+
+    A text that two people wrote, word for word, belongs to neither side and is left out, whichever sides
+    they are on: to leave it out only where it stands on both would tell who is in.
+
+    Raises:
+        DataError: a side is empty or too small, or somebody is on both.
+    """
+    if not synthetic or not any(text.strip() for text in synthetic):
+        raise DataError("The synthetic corpus has no text.", hint="Name the file that was released.")
+    if (member_units is None) != (nonmember_units is None):
+        raise UsageError(
+            "The person is named for one side and not for the other.",
+            hint="Name the column of the person for both files, or for none.",
+        )
+    own = _units(members, member_units, "in")
+    others = _units(nonmembers, nonmember_units, "out")
+    if not set(own).isdisjoint(others):
+        raise DataError(
+            "Some people are among the members and among the non-members.",
+            hint="Split by person, before the run: all texts of a person go to one side.",
+        )
+    texts, units = (*members, *nonmembers), (*own, *others)
+    shared = _shared(texts, units)
+    kept = [i for i, text in enumerate(texts) if text.strip() and _hashed(text) not in shared]
+    numbers = {unit: place for place, unit in enumerate(dict.fromkeys(units[i] for i in kept))}
+    inside = set(own)
+    is_in = np.array([unit in inside for unit in numbers], np.bool_)
+    _check_sides(int(is_in.sum()), int((~is_in).sum()))
+    left_out = len(texts) - len(kept)
+    return Subject(
+        synthetic=tuple(synthetic),
+        texts=tuple(texts[i] for i in kept),
+        owner=np.array([numbers[units[i]] for i in kept], np.int64),
+        is_in=is_in,
+        reference=tuple(reference or ()),
+        claim=claim or Claim(),
+        canaries=canaries,
+        seed=seed,
+        notes=(f"{left_out} private texts are empty or those of two people, and were left out.",)
+        if left_out
+        else (),
+    )
+
+
+def _units(texts: Sequence[str], units: Sequence[str] | None, side: str) -> tuple[str, ...]:
+    if units is None:
+        return tuple(f"{side} {place}" for place in range(len(texts)))
+    if len(units) != len(texts):
+        raise UsageError(
+            "There are not as many people named as there are texts.",
+            hint="Name the person of each text, in the order of the texts.",
+        )
+    return tuple(map(str, units))
+
+
+def _shared(texts: Sequence[str], units: Sequence[str]) -> set[int]:
+    """The hashes of texts that more than one person has; of a million texts no copy is kept."""
+    first: dict[int, str] = {}
+    return {
+        key
+        for key, unit in zip(map(_hashed, texts), units, strict=True)
+        if first.setdefault(key, unit) != unit
+    }
+
+
+def _hashed(text: str) -> int:
+    """The same for texts that differ in case and white space alone."""
+    return hash(" ".join(text.lower().split()))
+
+
+def _check_sides(members: int, nonmembers: int) -> None:
+    if min(members, nonmembers) < FEWEST:
+        raise DataError(
+            f"An audit needs {FEWEST} people on each side who have texts of their own.",
+            hint="Hold people out before the run, at random, and name their texts as non-members.",
+        )

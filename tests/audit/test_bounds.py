@@ -1,0 +1,192 @@
+"""What counts prove about epsilon: golden figures, and the laws that every bound keeps."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from rpsg.audit.bounds import (
+    at_least,
+    clopper_pearson,
+    detection_limit,
+    extraction_epsilon,
+    extraction_p_value,
+    gaussian_audit,
+    many_run_epsilon,
+    most_auc,
+    most_true_positives,
+    one_run_epsilon,
+    one_run_p_value,
+    zero_of,
+)
+from rpsg.privacy.gaussian import attack_success, mu_for
+
+
+@pytest.mark.parametrize(
+    ("units", "guesses", "right", "epsilon"),
+    [
+        (100, 100, 100, 3.4902),
+        (200, 200, 180, 1.7984),
+        (1000, 1000, 600, 0.2972),
+        (200, 20, 20, 1.8165),
+        (1000, 50, 45, 1.3854),
+        (20, 20, 20, 1.822),
+        (50, 50, 50, 2.783),
+        (500, 500, 500, 5.101),
+        (1000, 1000, 1000, 5.782),
+    ],
+)
+def test_one_run_bounds_epsilon_as_its_authors_do(
+    units: int, guesses: int, right: int, epsilon: float
+) -> None:
+    assert one_run_epsilon(units, guesses, right, delta=1e-5) == pytest.approx(epsilon, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("units", "guesses", "right", "epsilon", "delta", "p"),
+    [
+        (100, 100, 75, 0.0, 0.0, 2.818141017102701e-07),
+        (100, 100, 75, 1.0, 0.0, 0.38272186725513024),
+        (1000, 20, 20, 2.0, 1e-5, 0.0838662712733169),
+    ],
+)
+def test_the_p_value_of_one_run(
+    units: int, guesses: int, right: int, epsilon: float, delta: float, p: float
+) -> None:
+    assert one_run_p_value(units, guesses, right, epsilon, delta) == pytest.approx(p, rel=1e-9)
+
+
+def test_coins_that_favour_members_make_a_right_guess_worth_less() -> None:
+    fair, loaded = (one_run_epsilon(400, 50, 50, by_chance=chance) for chance in (0.5, 0.8))
+    assert loaded == pytest.approx(fair - math.log(4), abs=1e-6)
+
+
+def test_guesses_by_chance_show_an_epsilon_in_five_of_a_hundred_cases_at_most() -> None:
+    right = np.random.default_rng(1).binomial(200, 0.5, 1000)
+    alarms = sum(one_run_epsilon(200, 200, int(count)) > 0 for count in right)
+    assert alarms <= 65
+
+
+@pytest.mark.parametrize("counts", [(10, 11, 5), (10, 5, 6), (10, 5, -1)])
+def test_impossible_counts_are_refused(counts: tuple[int, int, int]) -> None:
+    with pytest.raises(ValueError, match="must hold"):
+        one_run_p_value(*counts, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("k", "n", "low", "high"),
+    [
+        (0, 200, 0.0, 0.014867039231272054),
+        (5, 1000, 0.001972153141805247, 0.010484076911415651),
+        (12, 1000, 0.00693838804786669, 0.019370199285059248),
+        (64, 72, 0.8084396472224679, 0.9434978759306546),
+    ],
+)
+def test_the_bounds_of_a_share(k: int, n: int, low: float, high: float) -> None:
+    assert clopper_pearson(k, n) == pytest.approx((low, high), rel=1e-9)
+
+
+def test_the_bounds_of_a_share_agree_with_the_beta_distribution() -> None:
+    for k, n in ((0, 7), (3, 7), (7, 7), (499, 50_000)):
+        low, high = clopper_pearson(k, n, 0.025)
+        assert low == pytest.approx(stats.beta.ppf(0.025, k, n - k + 1) if k else 0.0, rel=1e-7)
+        assert high == pytest.approx(stats.beta.ppf(0.975, k + 1, n - k) if k < n else 1.0, rel=1e-7)
+
+
+def test_none_of_so_many_leaves_room_for_some() -> None:
+    left = [zero_of(n) for n in (50, 100, 200, 500, 1000)]
+    assert left == pytest.approx([0.058, 0.030, 0.015, 0.006, 0.003], abs=5e-4)
+
+
+@pytest.mark.parametrize(
+    ("secrets", "epsilon", "delta", "bits", "p"),
+    [
+        (200, 1, 1e-6, 40, 0.0002000004944525842),
+        (200, 4, 1e-6, 40, 0.00020000993134563632),
+        (1000, 8, 1e-5, 40, 0.010002711165495424),
+        (200, 4, 1e-5, 20, 0.012413770681980942),
+    ],
+)
+def test_a_secret_comes_out_by_chance_as_rarely_as_its_bits_say(
+    secrets: int, epsilon: float, delta: float, bits: int, p: float
+) -> None:
+    assert extraction_p_value([2.0**-bits] * secrets, epsilon, delta) == pytest.approx(p, rel=1e-9)
+
+
+def test_one_extracted_secret_refutes_a_large_epsilon_and_none_refutes_nothing() -> None:
+    chances = [1.3e-10] * 200
+    assert extraction_epsilon(chances, 0, delta=1e-6) == 0.0
+    assert extraction_epsilon(chances, 1, delta=1e-6) > 8
+    assert extraction_epsilon([0.1] * 200, 1, delta=1e-6) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("found", "runs", "epsilon"), [(50, 1000, 2.3), (200, 1000, 3.9), (1000, 1000, 5.6), (100, 100, 3.3)]
+)
+def test_many_runs_bound_epsilon(found: int, runs: int, epsilon: float) -> None:
+    assert many_run_epsilon(found, runs, 0, runs, delta=0.0) == pytest.approx(epsilon, abs=0.06)
+
+
+def test_many_runs_that_never_find_it_bound_nothing() -> None:
+    assert many_run_epsilon(0, 100, 0, 100, delta=1e-6) == 0.0
+    assert many_run_epsilon(50, 100, 50, 100, delta=1e-6) == 0.0
+
+
+def _gaussian_bound(mu: float, draws: int, seed: int) -> float:
+    draw = np.random.default_rng(seed)
+    threshold = mu / 2
+    found, false = (int((draw.normal(at, 1.0, draws) > threshold).sum()) for at in (mu, 0.0))
+    return gaussian_audit(found, draws, false, draws)
+
+
+def test_noise_that_is_short_by_a_root_of_two_is_seen_with_ten_thousand_draws() -> None:
+    claimed = 1.0
+    assert all(_gaussian_bound(claimed * 2**0.5, 10_000, seed) > claimed for seed in range(10))
+
+
+def test_noise_that_is_short_by_a_fifth_is_seen_with_fifty_thousand_draws() -> None:
+    claimed = 1.0
+    assert all(_gaussian_bound(claimed * 1.25, 50_000, seed) > claimed for seed in range(10))
+
+
+def test_noise_as_claimed_is_never_called_short() -> None:
+    assert all(_gaussian_bound(1.0, 10_000, seed) <= 1.0 for seed in range(20))
+
+
+def test_a_gaussian_audit_without_a_hit_bounds_nothing() -> None:
+    assert gaussian_audit(0, 100, 0, 100) == 0.0
+
+
+@pytest.mark.parametrize(("epsilon", "delta"), [(0.0, 0.0), (1.0, 0.0), (2.0, 1e-6), (0.5, 0.1), (8.0, 1e-5)])
+def test_the_largest_area_is_that_under_the_largest_rates(epsilon: float, delta: float) -> None:
+    rates = np.linspace(0, 1, 200_001)
+    curve = [most_true_positives(epsilon, delta, float(rate)) for rate in rates]
+    assert most_auc(epsilon, delta) == pytest.approx(np.trapezoid(curve, rates), abs=1e-5)
+
+
+def test_a_gaussian_claim_allows_less_than_its_pair_of_epsilon_and_delta() -> None:
+    best = attack_success(mu_for(1.0, 1e-6))
+    assert 0.5 < best.auc < most_auc(1.0, 1e-6)
+
+
+def test_the_detection_limit_is_kept() -> None:
+    units, guesses, level = 400, (25, 100), 0.005
+    limit = detection_limit(units, guesses, 0.0, delta=0.0, level=level, by_chance=0.5)
+    assert limit is not None
+    draw = np.random.default_rng(3)
+    seen = 0
+    for _ in range(400):
+        right = {r: min(limit, r) + draw.binomial(max(r - limit, 0), 0.5) for r in guesses}
+        seen += any(one_run_epsilon(units, r, int(v), level=level) > 0 for r, v in right.items())
+    assert seen >= 0.93 * 400
+
+
+def test_there_is_no_detection_limit_where_not_even_everybody_would_be_enough() -> None:
+    assert detection_limit(60, (25, 30), 8.0, delta=1e-6, level=0.005, by_chance=0.5) is None
+
+
+def test_a_tail_of_the_binomial_is_that_of_scipy() -> None:
+    assert at_least(1000, 0.3, 320) == pytest.approx(stats.binom.sf(319, 1000, 0.3), rel=1e-9)

@@ -1,0 +1,179 @@
+"""An audit is void where the sides differ without the corpus, and no audit where it finds no planted leak."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.audit.corpora import WORDS, subject, texts
+
+from rpsg.audit import ATTACKS, control
+from rpsg.audit.canaries import make_canaries
+from rpsg.audit.control import blind_baseline, fitted_on_members, leaky, with_words_dropped
+from rpsg.audit.finding import Finding, of_scores
+from rpsg.audit.run import audit, audit_subject, find_attacks
+from rpsg.audit.subject import NotRunError, Subject, subject_of
+from rpsg.errors import UsageError
+
+
+def test_sides_that_were_split_by_chance_cannot_be_told_apart_blindly() -> None:
+    void = sum(blind_baseline(subject(people=60, seed=seed)).is_void for seed in range(20))
+    assert void <= 1
+
+
+def test_members_of_another_time_make_the_audit_void() -> None:
+    """A shift of words between the sides: a quarter of the members' words are in fashion later."""
+    rows, later = texts(400, 1), texts(200, 2, WORDS[::-1])
+    mixed = [" ".join([*a.split()[:20], *b.split()[:6]]) for a, b in zip(rows[:200], later, strict=True)]
+    found = audit(texts(60, 3), mixed, rows[200:], attacks=["refer", "phantom"])
+    assert found.verdict == "not run"
+    assert found.baseline.is_void
+    assert "without the corpus" in found.reason
+
+
+def test_held_out_texts_that_a_model_rewrote_make_the_audit_void() -> None:
+    draw = np.random.default_rng(1)
+    rows = texts(400, 1)
+    rewritten = [with_words_dropped(text, draw, 0.2).replace(".", "!") for text in rows[200:]]
+    assert blind_baseline(subject_of(texts(60, 3), rows[:200], rewritten)).is_void
+
+
+def test_sides_that_were_filtered_by_their_words_make_the_audit_void() -> None:
+    rows = texts(900, 1)
+    word = WORDS[8]
+    members = [text for text in rows if word in text.split()][:100]
+    others = [text for text in rows if word not in text.split()][:100]
+    assert blind_baseline(subject_of(texts(60, 3), members, others)).is_void
+
+
+def test_the_blind_baseline_never_sees_the_corpus() -> None:
+    assert "synthetic" not in inspect.getsource(control.blind_baseline)
+    one, other = (replace(subject(leak=n), seed=1) for n in (0, 100))
+    assert blind_baseline(one) == blind_baseline(other)
+
+
+def test_the_first_control_is_the_members_own_texts_and_the_planted_canaries() -> None:
+    case = subject(people=60, canaries=make_canaries(20, texts(50, 9)))
+    inside = case.is_in[case.owner]
+    own = {text for text, is_in in zip(case.texts, inside, strict=True) if is_in}
+    assert case.canaries is not None
+    assert set(fitted_on_members(case).synthetic) == own | set(case.canaries.planted)
+
+
+def test_the_first_control_takes_some_people_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "PEOPLE", 30)
+    few = fitted_on_members(subject(people=60))
+    assert (few.people, int(few.is_in.sum()), len(few.synthetic)) == (60, 30, 30)
+    assert all(text in few.texts for text in few.synthetic)
+
+
+def test_the_second_control_leaks_one_text_in_twenty_with_words_dropped() -> None:
+    case = subject(size=200)
+    made = leaky(case).synthetic
+    new = [text for text in made if text not in set(case.synthetic)]
+    assert len(made) == 200
+    assert len(new) == 10
+    members = [set(text.split()) for text, o in zip(case.texts, case.owner, strict=True) if case.is_in[o]]
+    assert all(any(set(text.split()) <= own for own in members) for text in new)
+
+
+def blind(given: Subject) -> Finding:
+    """An attack with no power: its scores are noise."""
+    return of_scores("blind", given, np.random.default_rng(0).normal(size=len(given.texts)))
+
+
+def test_an_attack_that_finds_no_planted_leak_counts_as_not_run() -> None:
+    found = audit_subject(subject(size=200), {"blind": blind, "near-copies": find_attacks()["near-copies"]})
+    assert found.finding("blind").verdict == "not run"
+    assert "did not find the members" in found.finding("blind").reason
+    assert found.finding("near-copies").verdict == "no violation seen"
+
+
+def test_an_audit_of_attacks_without_power_is_not_run() -> None:
+    found = audit_subject(subject(), {"blind": blind})
+    assert found.verdict == "not run"
+
+
+def test_an_audit_that_would_have_missed_one_leaked_text_in_twenty_is_not_run() -> None:
+    found = audit(*_sides(people=40, size=40), attacks=["near-copies"])
+    assert found.finding("near-copies").verdict == "no violation seen"
+    assert found.controls["leaky"][0].outcome == "missed"
+    assert found.verdict == "not run"
+    assert "one text in twenty" in found.reason
+
+
+def _sides(people: int, size: int, leak: int = 0, seed: int = 4) -> tuple[list[str], list[str], list[str]]:
+    rows = texts(2 * people + size, seed)
+    members = rows[:people]
+    return [*members[:leak], *rows[2 * people + leak :]], members, rows[people : 2 * people]
+
+
+def test_a_corpus_that_learnt_nothing_passes_with_its_limits_told() -> None:
+    found = audit(*_sides(people=300, size=800), attacks=["refer", "near-copies", "phantom"])
+    assert found.verdict == "no violation seen"
+    told = " ".join(found.words())
+    assert "no proof" in told
+    assert "one text in twenty" in told
+    assert "95 of 100" in told
+
+
+def test_a_leaking_corpus_is_refuted_and_the_bound_is_told() -> None:
+    found = audit(
+        *_sides(people=300, size=300, leak=120), attacks=["refer", "near-copies"], epsilon=1, delta=1e-6
+    )
+    assert found.verdict == "refuted"
+    assert "claimed is 1" in found.reason
+    assert max(f.epsilon_lower or 0 for f in found.findings) > 1
+
+
+def test_an_attack_that_fails_is_named_without_its_words_and_ends_no_other() -> None:
+    def broken(_: Subject) -> Finding:
+        raise RuntimeError("a private text")
+
+    def refuses(_: Subject) -> Finding:
+        raise NotRunError("There is nothing to attack.")
+
+    case = subject(size=200)
+    found = audit_subject(
+        case, {"broken": broken, "refuses": refuses, "near-copies": find_attacks()["near-copies"]}
+    )
+    assert found.finding("broken").reason == "It failed: RuntimeError."
+    assert found.finding("refuses").reason == "There is nothing to attack."
+    assert "a private text" not in found.to_json()
+    assert found.finding("near-copies").verdict == "no violation seen"
+
+
+def test_an_unknown_attack_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(UsageError, match="no attack 'magic'") as told:
+        audit(*_sides(people=40, size=40), attacks=["magic"])
+    assert "phantom" in told.value.hint
+
+
+def test_each_attack_gets_its_share_of_the_error_that_all_together_may_make() -> None:
+    levels = []
+
+    def noted(given: Subject) -> Finding:
+        levels.append(given.level)
+        return blind(given)
+
+    audit(*_sides(people=40, size=40), attacks={"a": noted, "b": noted, "c": noted, "d": noted})
+    assert set(levels) == {0.05 / 4}
+
+
+def test_attacks_on_canaries_cost_the_others_nothing_where_there_are_none() -> None:
+    levels = []
+
+    def noted(given: Subject) -> Finding:
+        levels.append(given.level)
+        return blind(given)
+
+    found = find_attacks(["extraction", "exposure"])
+    audit(*_sides(people=40, size=40), attacks={**found, "a": noted, "b": noted})
+    assert set(levels) == {0.05 / 2}
+
+
+def test_every_attack_of_the_table_can_be_found() -> None:
+    assert list(find_attacks()) == list(ATTACKS)
+    assert all(callable(attack) for attack in find_attacks().values())

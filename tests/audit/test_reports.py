@@ -1,0 +1,82 @@
+"""The report as data: whole, plain, and without a promise."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.audit.corpora import subject
+
+import rpsg.audit
+from rpsg.audit.run import audit_subject, find_attacks
+
+if TYPE_CHECKING:
+    from rpsg.audit.report import AuditReport
+
+
+@pytest.fixture(scope="module")
+def reports() -> list[AuditReport]:
+    attacks = find_attacks(["refer", "near-copies", "copies", "extraction"])
+    return [audit_subject(subject(people=100, size=200, leak=leak), attacks) for leak in (0, 60)]
+
+
+def test_a_report_is_json_and_holds_no_private_text(reports: list[AuditReport]) -> None:
+    for report in reports:
+        told = report.to_json(with_matches=True)
+        assert json.loads(told)["form"] == "rpsg-audit/1"
+        assert not any(text in told for text in subject(people=100, size=200).texts)
+
+
+def test_matches_are_told_only_where_they_are_asked_for(reports: list[AuditReport]) -> None:
+    without, with_them = (json.loads(reports[1].to_json(with_matches=flag)) for flag in (False, True))
+    assert all("matches" not in finding for finding in without["findings"])
+    assert any(finding["matches"] for finding in with_them["findings"])
+
+
+def test_the_word_safe_does_not_occur(reports: list[AuditReport]) -> None:
+    assert all("safe" not in report.to_json().lower() for report in reports)
+    sources = Path(rpsg.audit.__path__[0]).glob("*.py")
+    assert all("safe" not in source.read_text("utf-8").lower() for source in sources)
+
+
+def test_attacks_that_were_not_run_are_named(reports: list[AuditReport]) -> None:
+    assert any("extraction" in line and "count for nothing" in line for line in reports[0].words())
+
+
+def test_a_refuted_claim_is_said_first(reports: list[AuditReport]) -> None:
+    assert reports[1].words()[0].startswith("The claim is refuted")
+
+
+def test_the_report_says_what_was_compared(reports: list[AuditReport]) -> None:
+    assert dict(reports[0].counts) == {
+        "synthetic texts": 200,
+        "private texts": 200,
+        "members": 100,
+        "held out": 100,
+        "reference texts": 0,
+    }
+    assert reports[0].allowed["auc"] == 0.5
+
+
+def test_progress_tells_how_far_it_is_and_no_private_count() -> None:
+    class Heard:
+        def __init__(self) -> None:
+            self.told: list[object] = []
+
+        def start(self, stage: str, total: int | None = None) -> None:
+            self.told.append((stage, total))
+
+        def advance(self, n: int = 1, *, tokens: int = 0) -> None:
+            self.told.append(n)
+
+        def note(self, message: str) -> None:
+            self.told.append(message)
+
+        def done(self, **facts: object) -> None:
+            self.told.append(facts)
+
+    heard = Heard()
+    audit_subject(subject(), find_attacks(["near-copies", "copies"]), heard)
+    assert heard.told == [("audit", 7), *[1] * 7, {}]

@@ -1,0 +1,88 @@
+"""The inputs of an audit are checked before anything is computed from them."""
+
+from __future__ import annotations
+
+import pytest
+from tests.audit.corpora import texts
+
+from rpsg.audit.subject import FEWEST, Claim, subject_of
+from rpsg.errors import DataError, UsageError
+from rpsg.privacy.gaussian import attack_success, epsilon_of
+
+
+def test_a_text_of_two_people_is_left_out_whichever_sides_they_are_on() -> None:
+    rows = texts(200, 1)
+    members = [*rows[:98], "Good.", "good. "]
+    others = [*rows[100:198], "Fine.", rows[3]]
+    case = subject_of(texts(20, 2), members, others)
+    assert {"Good.", "good. ", rows[3]}.isdisjoint(case.texts)
+    assert "Fine." in case.texts
+    assert case.notes == ("4 private texts are empty or those of two people, and were left out.",)
+
+
+def test_somebody_on_both_sides_is_refused() -> None:
+    rows = texts(100, 1)
+    people = [str(i) for i in range(50)]
+    with pytest.raises(DataError, match="among the members and among the non-members") as told:
+        subject_of(rows, rows[:50], rows[50:], member_units=people, nonmember_units=["7", *people[1:]])
+    assert "Split by person" in told.value.hint
+
+
+@pytest.mark.parametrize("sides", [(FEWEST - 1, 100), (100, FEWEST - 1), (0, 100)])
+def test_too_few_people_on_a_side_are_refused(sides: tuple[int, int]) -> None:
+    rows = texts(200, 1)
+    with pytest.raises(DataError, match=f"needs {FEWEST} people on each side"):
+        subject_of(rows, rows[: sides[0]], rows[100 : 100 + sides[1]])
+
+
+@pytest.mark.parametrize("corpus", [[], ["", "  "]])
+def test_a_corpus_without_text_is_refused(corpus: list[str]) -> None:
+    rows = texts(100, 1)
+    with pytest.raises(DataError, match="no text"):
+        subject_of(corpus, rows[:50], rows[50:])
+
+
+def test_people_named_for_one_side_alone_are_refused() -> None:
+    rows = texts(100, 1)
+    with pytest.raises(UsageError, match="one side and not for the other"):
+        subject_of(rows, rows[:50], rows[50:], member_units=[str(i) for i in range(50)])
+
+
+def test_as_many_people_must_be_named_as_there_are_texts() -> None:
+    rows = texts(100, 1)
+    with pytest.raises(UsageError, match="not as many people"):
+        subject_of(rows, rows[:50], rows[50:], member_units=["a"], nonmember_units=["b"] * 50)
+
+
+def test_an_error_holds_no_private_text() -> None:
+    with pytest.raises(DataError) as told:
+        subject_of(["a"], ["my secret"] * 40, ["my secret"] * 40)
+    assert "secret" not in str(told.value)
+
+
+def test_a_subject_shows_no_private_text() -> None:
+    rows = texts(100, 1)
+    shown = repr(subject_of(texts(20, 2), rows[:50], rows[50:]))
+    assert rows[0] not in shown
+    assert "synthetic" not in shown
+
+
+def test_a_claim_of_mu_is_tested_by_the_epsilon_that_follows_from_it() -> None:
+    claim = Claim.of(None, None, 0.5)
+    assert (claim.epsilon, claim.delta) == (epsilon_of(0.5, 1e-6), 1e-6)
+    assert claim.allows()["auc"] == attack_success(0.5).auc
+
+
+def test_without_a_claim_nobody_may_be_told_apart() -> None:
+    claim = Claim.of(None, None, None)
+    assert not claim.is_made
+    assert claim.allows() == {"auc": 0.5, "tpr at fpr 1 %": 0.01, "tpr at fpr 0.1 %": 0.001}
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [(None, 1e-6, None), (1.0, None, 0.5), (-1.0, None, None), (1.0, 1.0, None), (None, None, 0.0)],
+)
+def test_a_claim_that_cannot_be_is_refused(claim: tuple[float | None, float | None, float | None]) -> None:
+    with pytest.raises(UsageError):
+        Claim.of(*claim)
