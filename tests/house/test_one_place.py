@@ -33,6 +33,7 @@ METHOD_NAMES = {
         *("methods", "methods.split"),
         *("methods.seeded", "release.public_plan", "results"),
     },
+    "augpe": {"methods", "methods.augpe", "plan.augpe", "release.public_plan"},
     # A section of the plan, and the sensitivity as the paper has it.
     "paper": {
         *("methods", "methods.paper"),

@@ -46,6 +46,17 @@ class TestSplit(MethodLaws):
         return find_method("split")
 
 
+class TestAugpe(MethodLaws):
+    sections: ClassVar = {
+        "augpe": {"iterations": 2, "variations": 3, "lookahead": 1, "selection": "sample"},
+        "data": {"label": "label", "labels": ["food", "drink"]},
+    }
+
+    @pytest.fixture
+    def method(self) -> Method:
+        return find_method("augpe")
+
+
 class TestPaper(MethodLaws):
     @pytest.fixture
     def method(self) -> Method:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rpsg.plan import GENERATION, NOT_IDENTITY, Plan, resolve
+from rpsg.plan.augpe import Augpe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,6 +114,21 @@ MANY: dict[str, Any] = {
     "vault": {"key": "none"},
 }
 
+AUGPE: dict[str, Any] = {
+    "method": {"name": "augpe"},
+    "augpe": {
+        "iterations": 4,
+        "variations": 3,
+        "lookahead": 2,
+        "neighbours": 5,
+        "selection": "sample",
+        "threshold": 1.5,
+        "prompt": "fill_in_the_blanks",
+        "blanks": 0.75,
+        "length_spread": 0.5,
+    },
+}
+
 DIGESTS = {
     "default": (
         "f9f88d2a7e27b7edf1b06a3797daf85d3da1d672b838d4b5417a41c911820f66",
@@ -145,22 +161,37 @@ def test_a_plan_has_the_digests_and_the_toml_that_it_always_had(name: str, layer
 
 def test_many_settings_are_all_of_them_but_the_two_that_exclude_others() -> None:
     """So that a digest changes whenever any setting moves into or out of the identity."""
-    later = tuple(f"{name}." for name, section in Plan() if section.later)
-    settings = [(key, value) for key, value in flat(resolve(MANY)) if not key.startswith(later)]
-    same = {key for key, value in settings if value == dict(flat(Plan()))[key]}
+    many, augpe, unset = dict(flat(resolve(MANY))), dict(flat(resolve(AUGPE))), dict(flat(Plan()))
+    later = tuple(f"{name}." for name, section in Plan() if section.read_by and name != "augpe")
+    same = {k for k, value in unset.items() if many[k] == augpe[k] == value and not k.startswith(later)}
     assert same == {"paper.selection", "paper.histogram_sigma"}
 
 
-def test_the_section_of_a_later_method_is_in_its_own_plans_and_where_it_was_changed() -> None:
-    own = resolve({"method": {"name": "dpsgd"}})
-    changed = resolve({"dpsgd": {"steps": 7}})
-    assert "[dpsgd]" not in Plan().to_toml()
-    assert "[dpsgd]" in own.to_toml()
-    assert "steps = 7" in changed.to_toml()
-    assert len({plan.fingerprint() for plan in (Plan(), changed)}) == 2
-    assert own.fingerprint() != resolve({"method": {"name": "dpsgd"}, "dpsgd": {"steps": 7}}).fingerprint()
-    for plan in (own, changed):
-        assert resolve(tomllib.loads(plan.to_toml())) == plan
+@pytest.mark.parametrize("method", ["strict", "split", "floor", "paper", "dpsgd-of-a-package"])
+def test_a_section_of_another_method_is_not_in_a_plan_while_it_holds_its_defaults(method: str) -> None:
+    written = resolve({"method": {"name": method}}).to_toml()
+    assert not {"[augpe]", "[dpsgd]"} & set(written.splitlines())
+
+
+def test_a_section_that_was_added_later_is_written_out_for_its_own_method() -> None:
+    """Releases tell every value that was used, so that a later default changes none of them."""
+    told = resolve({"method": {"name": "augpe"}}).to_toml()
+    assert tomllib.loads(told)["augpe"] == Augpe().model_dump()
+
+
+def test_a_section_with_a_changed_setting_is_part_of_every_plan() -> None:
+    plan, changed = Plan(), resolve({"augpe": {"iterations": 4}})
+    assert "[augpe]" in changed.to_toml()
+    assert (changed.fingerprint(), changed.questions()) != (plan.fingerprint(), plan.questions())
+    assert resolve(tomllib.loads(changed.to_toml())) == changed
+
+
+def test_a_plan_of_augpe_keeps_its_digests_too() -> None:
+    plan = resolve(AUGPE)
+    assert (plan.fingerprint(), plan.questions()) == (
+        "e725a44f6b1b301c57714df0527d3038eba39c5bc729673261c14ab3445272a2",
+        "db72d158cf32747e445784a949810096e8bc36ac492f8e9bbbae79d110091b55",
+    )
 
 
 def flat(plan: Plan) -> list[tuple[str, Any]]:

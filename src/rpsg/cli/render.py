@@ -81,7 +81,8 @@ def _stages(screen: Screen, preview: Preview) -> None:
 def _schema(screen: Screen, preview: Preview) -> None:
     if not preview.attributes:
         return
-    counted = f"{preview.cells} noisy counts" if preview.stages else "drawn evenly: nothing is counted"
+    is_counted = preview.stages and preview.cells
+    counted = f"{preview.cells} noisy counts" if is_counted else "drawn evenly: nothing is counted"
     screen.heading(f"What a text is described by ({counted})")
     rows = [
         (name, kind, str(number), ", ".join(values[:6]) + (", ..." if number > 6 else ""))
@@ -93,7 +94,9 @@ def _schema(screen: Screen, preview: Preview) -> None:
 def _work(screen: Screen, preview: Preview) -> None:
     screen.heading("Size and work")
     who = preview.asked
-    people: list[tuple[str, str]] = [(who, _number(preview.people, "counted with noise during the run"))]
+    counts = any(stage.stage == "size" for stage in preview.stages)
+    unknown = "counted with noise during the run" if counts else "not asked"
+    people: list[tuple[str, str]] = [(who, _number(preview.people, unknown))]
     if preview.smallest_people is not None:
         people.append((f"fewest {who} that can carry this", f"{preview.smallest_people:,}"))
     facts = [

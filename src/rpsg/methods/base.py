@@ -110,7 +110,8 @@ class Method:
         reads: one of the four words above.
         synthesize: the method itself.
         budget: what a run spends; exactly the methods that get noisy answers have one.
-        sections: sections of the plan that this method reads and most others do not: "paper", "split".
+        sections: sections of the plan that this method reads and most others do not: "paper", "split",
+            "augpe".
         untold: settings ("section.key") that it does not read, so that its releases leave them out.
         check: raises UsageError for a plan that asks for something this method cannot do.
         models: how to make the models it needs beside embedder, sentiment and scorer, by the names of

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from rpsg.domains import Pack
     from rpsg.plan import Plan
+    from rpsg.privacy.accounting import PlannedRelease
 
 #: How far, in standard deviations, the number of voters after a secret draw may fall below its mean: further
 #: once in a million.
@@ -124,10 +125,15 @@ def plans_votes(budget: Budget) -> bool:
     return any(release.stage.partition("[")[0] == "votes" for release in budget.releases)
 
 
+def first_votes(budget: Budget) -> PlannedRelease:
+    """The first vote of a budget with votes; the others have the same noise."""
+    return next(r for r in budget.releases if r.stage.partition("[")[0] == "votes")
+
+
 def voted_apart(plan: Plan, n: int, budget: Budget) -> int:
     """How many of the candidates n votes can tell apart, for a budget with votes; 0 for too few people."""
-    sigma = budget.release(votes_stage(plan, 0)).sigma
-    return min(pool_size(plan), max_candidates(n * plan.method.votes_per_record, sigma))
+    votes = first_votes(budget)
+    return min(pool_size(plan), max_candidates(n * votes.k, votes.sigma))
 
 
 def smallest_size(plan: Plan, pack: Pack, budget: Budget) -> int:
@@ -140,7 +146,7 @@ def smallest_size(plan: Plan, pack: Pack, budget: Budget) -> int:
         return 1
     cards = fewest_people(pack, budget.release("cards").sigma) if counts_cards(budget) else 1
     votes = fewest_voters(plan, budget) if plans_votes(budget) else 1
-    return max(cards + _counting_margin(plan, budget), votes)
+    return max(cards + _counting_margin(budget), votes)
 
 
 def _knows_its_people(budget: Budget) -> bool:
@@ -150,19 +156,22 @@ def _knows_its_people(budget: Budget) -> bool:
 
 def fewest_voters(plan: Plan, budget: Budget) -> int:
     """The smallest number of voters whose votes tell a useful number of candidates apart."""
-    wanted, sigma = _least_pool(plan), budget.release(votes_stage(plan, 0)).sigma
-    votes = math.ceil(2 * wanted * sigma / plan.method.votes_per_record)
-    return votes + 1 + _counting_margin(plan, budget)
+    vote = first_votes(budget)
+    return math.ceil(2 * _least_pool(plan) * vote.sigma / vote.k) + 1 + _counting_margin(budget)
 
 
-def _counting_margin(plan: Plan, budget: Budget) -> int:
-    counted = plan.privacy.n_public is None
-    return math.ceil(2 * LOWER_END * budget.release("size").sigma) + 1 if counted else 0
+def _counting_margin(budget: Budget) -> int:
+    return math.ceil(2 * LOWER_END * budget.release("size").sigma) + 1 if counts_people(budget) else 0
 
 
 def _least_pool(plan: Plan) -> int:
     """The fewest candidates that are worth a vote."""
     return min(MINIMUM_POOL, plan.corpus.size)
+
+
+def counts_people(budget: Budget) -> bool:
+    """Whether the people are counted with noise: not where their number is declared, or is not needed."""
+    return any(release.stage == "size" for release in budget.releases)
 
 
 def counts_cards(budget: Budget) -> bool:
@@ -226,9 +235,14 @@ def about_few_people(plan: Plan, pack: Pack, budget: Budget | None) -> str:
     if budget is None or plan.privacy.n_public is not None or not _knows_its_people(budget):
         return ""
     fewest = smallest_size(plan, pack.with_label(plan.data.label_values), budget)
-    return (
+    warned = (
         f"With fewer than {fewest:,} {_who(budget)} the noise outweighs what they say: the budget is spent "
         "on texts about as good as those of --method floor, which costs nothing. Wait for more, pool your "
-        "data with others', or raise --epsilon. If their number is public, give it with --n-public: a plan "
-        "that cannot work is then refused before anything is spent."
+        "data with others', or raise --epsilon."
+    )
+    if not counts_people(budget):
+        return warned
+    return (
+        f"{warned} If their number is public, give it with --n-public: a plan that cannot work is then "
+        "refused before anything is spent."
     )

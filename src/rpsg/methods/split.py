@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from rpsg.errors import PrivacyError, RunError, VerificationError
 from rpsg.methods.base import Method
 from rpsg.methods.budget import pool_size, split_budget, split_voters
@@ -27,7 +25,7 @@ from rpsg.methods.paper_steps import (
 )
 from rpsg.methods.seed_steps import choose_abstracts, draw_seeds, seeding, usable_rows
 from rpsg.methods.seeded import check_split, seed_models, split_cautions, split_egress, split_flows
-from rpsg.methods.voting import ask_votes, places, vote
+from rpsg.methods.voting import ask_votes, label_traits, places, vote
 from rpsg.methods.workload import split_explained, split_workload
 from rpsg.privacy.private import withheld
 from rpsg.stages.votes import select
@@ -40,7 +38,6 @@ if TYPE_CHECKING:
     from rpsg.privacy.replay import ReplayKernel
     from rpsg.records import Candidate, Pool
     from rpsg.stages.abstraction import Seed
-    from rpsg.stages.annotate import Traits
     from rpsg.storage.checkpoints import StageResult
 
 
@@ -128,14 +125,6 @@ def _seed_of(candidate: Candidate) -> int:
     if candidate.parent is None:
         raise RunError("A text has lost its seed.", hint="This is a bug; please report it.")
     return candidate.parent
-
-
-def label_traits(job: Job, pack: Pack) -> Private[Traits]:
-    """The label of each voter's row, as its index in the pack."""
-    values = {value: i for i, value in enumerate(pack.attribute("label").values)}
-    return job.people.rows.map(
-        lambda rows: {"label": np.array([values.get(row.label or "", -1) for row in rows], np.int64)}
-    )
 
 
 def retell(job: Job, kernel: ReplayKernel, rows: int) -> None:

@@ -69,7 +69,7 @@ def vote(
             votes=method.votes_per_record,
             hub_correction=method.hub_correction,
             labels=traits().map(lambda values: values["label"]) if labelled else None,
-            candidate_labels=_label_codes(pack, candidates) if labelled else None,
+            candidate_labels=label_codes(pack, candidates) if labelled else None,
         )
 
     noisy = job.kernel.release(asked, row_cells)
@@ -79,9 +79,18 @@ def vote(
     return pool, [c for c in pool if c.id in voted]
 
 
-def _label_codes(pack: Pack, candidates: Sequence[Candidate]) -> Codes:
+def label_codes(pack: Pack, candidates: Sequence[Candidate]) -> Codes:
+    """The label of each candidate, as its index in the pack."""
     values = pack.attribute("label").values
     return np.array([values.index(c.card.values["label"]) for c in candidates], np.int64)
+
+
+def label_traits(job: Job, pack: Pack) -> Private[Traits]:
+    """The label of each voter's row, as its index in the pack."""
+    values = {value: i for i, value in enumerate(pack.attribute("label").values)}
+    return job.people.rows.map(
+        lambda rows: {"label": np.array([values.get(row.label or "", -1) for row in rows], np.int64)}
+    )
 
 
 def places(job: Job, candidates: int, round_number: int) -> int:

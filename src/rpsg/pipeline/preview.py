@@ -14,9 +14,9 @@ from rpsg.methods.budget import (
     about_few_people,
     check_declared,
     counts_cards,
+    first_votes,
     plans_votes,
     smallest_size,
-    votes_stage,
 )
 from rpsg.methods.workload import strict_workload
 from rpsg.models.download import locate
@@ -85,7 +85,7 @@ def preview(plan: Plan) -> Preview:
         attributes=()
         if method.has_seeds
         else tuple((a.name, a.kind, len(a.values), a.values) for a in pack.attributes),
-        cells=0 if method.has_seeds else cells(pack),
+        cells=0 if method.has_seeds or (budget is not None and not counts_cards(budget)) else cells(pack),
         smallest_people=smallest_size(plan, pack, budget) if budget else None,
         people=n,
         asked="voters" if method.has_donors else "people",
@@ -226,8 +226,8 @@ def _explanations(plan: Plan, pack: Pack, budget: Budget | None) -> Iterator[str
     if budget is not None and counts_cards(budget):
         yield from _counted(plan, pack, budget)
     if budget is not None and plans_votes(budget):
-        sigma = budget.release(votes_stage(plan, 0)).sigma
-        yield f"With this noise the votes of n people tell n / {2 * sigma:.1f} candidates apart."
+        apart = 2 * first_votes(budget).sigma
+        yield f"With this noise the votes of n people tell n / {apart:.1f} candidates apart."
     if budget is not None and counts_cards(budget) and not plan.privacy.shares.keyphrases:
         yield "No budget goes to keyphrases: on a few thousand texts they buy nothing over a fine topic list."
     if method.explain is not None:

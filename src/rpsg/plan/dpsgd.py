@@ -14,7 +14,8 @@ class Dpsgd(Section):
     ``delta``, unless ``noise_multiplier`` is given. The figure is for research: the release claims nothing.
     """
 
-    later: ClassVar[bool] = True
+    read_by: ClassVar[frozenset[str]] = frozenset({"dpsgd"})
+
     tuning: Literal["lora", "full"] = setting(
         "lora", "Which weights are trained: lora (small matrices beside the attention) or full (all)."
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import model_validator
 
+from rpsg.plan.augpe import Augpe
 from rpsg.plan.dpsgd import Dpsgd
 from rpsg.plan.machines import Generation, Limits, Models, Server, Vault
 from rpsg.plan.paper import Paper, Split
@@ -32,6 +33,7 @@ class Plan(Section):
     paper: Paper = Paper()
     split: Split = Split()
     dpsgd: Dpsgd = Dpsgd()
+    augpe: Augpe = Augpe()
     generation: Generation = Generation()
     vault: Vault = Vault()
 
@@ -63,32 +65,32 @@ class Plan(Section):
         """SHA-256 of what all noisy answers before the votes depend on; ``public`` as above."""
         settings = self._identity()
         for section, keys in GENERATION.items():
-            settings[section] = {key: v for key, v in settings[section].items() if key not in keys}
+            if section in settings:
+                settings[section] = {key: v for key, v in settings[section].items() if key not in keys}
         return _sha256("rpsg-questions/1", settings, public)
 
     def _identity(self) -> dict[str, Any]:
-        settings = self._settings()
-        for section, keys in NOT_IDENTITY.items():
-            for key in keys:
+        settings = self._written()
+        for section in settings.keys() & NOT_IDENTITY.keys():
+            for key in NOT_IDENTITY[section]:
                 settings[section].pop(key)
         return settings
+
+    def _written(self, *, exclude_none: bool = False) -> dict[str, Any]:
+        """All settings, without sections of other methods that hold only defaults (``Section.read_by``)."""
+        sections: dict[str, Section] = {name: getattr(self, name) for name in type(self).model_fields}
+        unread = {
+            name
+            for name, section in sections.items()
+            if section.read_by and self.method.name not in section.read_by and section == type(section)()
+        }
+        return self.model_dump(mode="json", exclude=unread, exclude_none=exclude_none)
 
     def to_toml(self) -> str:
         """The resolved plan as TOML, which reads back to the same plan."""
         lines: list[str] = []
-        _write_table(lines, "", self._settings(exclude_none=True))
+        _write_table(lines, "", self._written(exclude_none=True))
         return "\n".join(lines).strip() + "\n"
-
-    def _settings(self, *, exclude_none: bool = False) -> dict[str, Any]:
-        """All settings as JSON values, without the sections of other methods that earlier plans did not have.
-
-        Such a section has the name of its method. One that was changed is kept: it must not be lost.
-        """
-        settings = self.model_dump(mode="json", exclude_none=exclude_none)
-        for name, section in self:
-            if section.later and name != self.method.name and section == type(section)():
-                del settings[name]
-        return settings
 
 
 def _sha256(tag: str, settings: Mapping[str, Any], public: Mapping[str, str]) -> str:

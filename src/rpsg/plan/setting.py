@@ -35,14 +35,17 @@ class Section(BaseModel):
     """A section of the plan; a misspelt key is an error.
 
     The first paragraph of a section's docstring is shown to users. ``panel`` is the heading of its options;
-    ``only_generation`` says that no noisy answer before the votes depends on any of its settings. ``later``
-    marks the section of a method that came after the first release: plans of other methods do not show it.
+    ``only_generation`` says that no noisy answer before the votes depends on any of its settings.
+
+    ``read_by`` names the methods for which alone a section exists that was added later. In the plan of any
+    other method it is neither written down nor part of the identity while it holds its defaults, so plans
+    made before it are what they were. Empty: the section is in every plan.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
     panel: ClassVar[str] = ""
     only_generation: ClassVar[bool] = False
-    later: ClassVar[bool] = False
+    read_by: ClassVar[frozenset[str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

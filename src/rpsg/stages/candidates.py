@@ -24,13 +24,15 @@ if TYPE_CHECKING:
 
 
 def write_candidates(
-    cards: Sequence[Card], pack: Pack, plan: Plan, writer: Writer, progress: Progress
+    cards: Sequence[Card], pack: Pack, plan: Plan, writer: Writer, progress: Progress, first: int = 0
 ) -> Pool:
-    """One candidate from each card; ids count from 0."""
-    requests = [candidate_request(pack, plan, card, i) for i, card in enumerate(cards)]
+    """One candidate from each card; ids count from ``first``."""
+    requests = [candidate_request(pack, plan, card, first + i) for i, card in enumerate(cards)]
     progress.start("writing candidates", len(requests))
-    replies = _write(requests, writer, progress)
-    return Pool(tuple(candidate_of(i, cards[i], replies[i], None, requests[i]) for i in range(len(cards))))
+    replies = replies_to(requests, writer, progress)
+    return Pool(
+        tuple(candidate_of(first + i, cards[i], replies[i], None, requests[i]) for i in range(len(cards)))
+    )
 
 
 def write_variants(
@@ -49,13 +51,14 @@ def write_variants(
         variant_request(pack, plan, parent.card, parent.text, first + i) for i, parent in enumerate(parents)
     ]
     progress.start("writing variants", len(requests))
-    replies = _write(requests, writer, progress)
+    replies = replies_to(requests, writer, progress)
     return pool.extend(
         [candidate_of(first + i, p.card, replies[i], p.id, requests[i]) for i, p in enumerate(parents)]
     )
 
 
-def _write(requests: Sequence[Request], writer: Writer, progress: Progress) -> dict[int, Reply]:
+def replies_to(requests: Sequence[Request], writer: Writer, progress: Progress) -> dict[int, Reply]:
+    """The reply to each request, by its index."""
     # Requests with the same prefix follow each other, so that the server computes it once.
     order = by_prefix(requests)
     replies = writer.write(

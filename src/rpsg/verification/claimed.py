@@ -178,7 +178,8 @@ def check_amount(claimed: Claimed, texts: int) -> None:
     This comes before anything is drawn or asked, because a plan could ask for millions.
     """
     plan = claimed.plan
-    wanted = plan.corpus.size if claimed.budget is None else max(plan.corpus.size, pool_size(plan))
+    writes_pool = claimed.budget is not None and "method.oversample" not in claimed.method.untold
+    wanted = max(plan.corpus.size, pool_size(plan)) if writes_pool else plan.corpus.size
     # A method of another package may write no more texts than are wanted in the end.
     if (plan.corpus.size if claimed.method.workload is None else wanted) > texts:
         raise VerificationError("The plan asks for more texts than the evidence has replies for.")

@@ -1,0 +1,61 @@
+"""Which texts of a generation stay, as AUG-PE decides it from noisy votes: post-processing throughout."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from rpsg.stages.votes import shares
+
+if TYPE_CHECKING:
+    Codes = npt.NDArray[np.int64]
+
+Selection = Literal["rank", "sample"]
+
+
+def survivors(
+    votes: Codes,
+    places: int,
+    selection: Selection,
+    threshold: float,
+    draw: np.random.Generator,
+    *,
+    last: bool,
+) -> list[int]:
+    """The positions of the texts that stay.
+
+    With "rank" they are the ``places`` with most votes, of equals the first. With "sample" each is drawn with
+    probability max(votes, threshold) - threshold over the sum of these. A text may be drawn several times,
+    and is then varied as often; the ``last`` draw is the release, so there each text is drawn once, and those
+    with most votes fill the places that no text with votes above the threshold is left for.
+    """
+    best = np.argsort(-votes, kind="stable")
+    weights = np.maximum(votes - threshold, 0.0)
+    if selection == "rank" or not weights.any():
+        return [int(i) for i in best[:places]]
+    edges = np.cumsum(weights)
+    if not last:
+        points = draw.random(places) * edges[-1]
+        return [int(i) for i in np.minimum(np.searchsorted(edges, points, side="right"), len(votes) - 1)]
+    # The first of exponential clocks with these rates: successive draws without replacement.
+    lots = -np.log1p(-draw.random(len(votes)))
+    clocks = np.where(weights > 0, lots / np.where(weights > 0, weights, 1.0), np.inf)
+    drawn = [int(i) for i in np.argsort(clocks, kind="stable") if weights[i] > 0][:places]
+    rest = [int(i) for i in best if weights[i] == 0]
+    return drawn + rest[: places - len(drawn)]
+
+
+def places_of_labels(heard: npt.NDArray[np.float64], size: int) -> Codes:
+    """``size`` places shared out by the noisy votes of each label, at least one for each if there are enough.
+
+    ``heard`` are the sums of all votes so far; a label that lost all its places would never be voted for
+    again, and a negative sum counts as none.
+    """
+    found = shares(np.maximum(heard, 0.0), size)
+    if size >= len(found):
+        while (found == 0).any():
+            found[int(found.argmax())] -= 1
+            found[int(found.argmin())] += 1
+    return found
