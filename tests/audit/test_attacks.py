@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests.audit.corpora import subject, texts
 
-from rpsg.audit import ATTACKS
+from rpsg.audit.attacks import ATTACKS
 from rpsg.audit.copies import CHARACTERS, character_runs
 from rpsg.audit.membership import passage
 from rpsg.audit.run import find_attacks

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from tests.audit.corpora import WORDS, subject, texts
 
-from rpsg.audit import ATTACKS, control
+from rpsg.audit import control
+from rpsg.audit.attacks import ATTACKS
 from rpsg.audit.canaries import make_canaries
 from rpsg.audit.control import blind_baseline, fitted_on_members, leaky, with_words_dropped
 from rpsg.audit.finding import Finding, of_scores
