@@ -19,6 +19,7 @@ from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.odometer import Odometer, account_name
 from rpsg.privacy.units import Unit
 from rpsg.privacy.unprotected_reads import UnprotectedReads
+from rpsg.records import Corpus
 from rpsg.stages.contributions import People
 from rpsg.stages.partition import by_draw, by_list, listed, parted
 from rpsg.storage.checkpoints import StageCheckpoints
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from rpsg.privacy.mechanisms import Contributions, UnitItems
     from rpsg.privacy.private import Private
     from rpsg.protocols import NoiseSource, Progress
-    from rpsg.records import Corpus
     from rpsg.storage.readers import Reading
     from rpsg.storage.run_folder import RunFolder
 
@@ -134,6 +134,7 @@ def open_side(
         if method.has_seeds:
             account.read_without_bound(folder.run_id, method.name)
         corpus, commitment = _read(plan, folder, account, progress)
+        _, corpus = held_out_and_used(plan, folder, corpus)
         gathered = partial(people_of, plan, folder, tools, progress)
         if kernel is None:
             same_seeds(folder, corpus)
@@ -286,6 +287,20 @@ def open_door(folder: RunFolder, people: People, noise: NoiseSource) -> Seeding:
     }
     door = UnprotectedReads(folder.private_path("disclosures.jsonl"), boxes)
     return Seeding(door, StageCheckpoints(folder.vault), noise)
+
+
+def held_out_and_used(
+    plan: Plan, folder: RunFolder, corpus: Private[Corpus]
+) -> tuple[Private[Corpus], Private[Corpus]]:
+    """The rows of people whom the run's secret key holds out for an audit, and those that the run uses.
+
+    The commitment is to both, so whoever audits the run can show that neither was changed since.
+    """
+    share = plan.data.audit_holdout
+    if not share:
+        return corpus.map(lambda _: Corpus(())), corpus
+    both = corpus.map(lambda rows: parted(rows, by_draw(folder.key, share, "audit")))
+    return both.map(lambda halves: halves[0]), both.map(lambda halves: halves[1])
 
 
 def donors_and_voters(

@@ -41,6 +41,15 @@ class Plan(Section):
             raise ValueError("a setting holds half a character; write it in UTF-8") from None
         return self
 
+    @model_validator(mode="after")
+    def _who_is_left_is_not_public(self) -> Self:
+        if self.data.audit_holdout and self.privacy.n_public is not None:
+            raise ValueError(
+                "data.audit_holdout holds out a secret number of people, so how many are left is not public: "
+                "leave privacy.n_public out, and they are counted with noise"
+            )
+        return self
+
     @property
     def unit(self) -> Literal["user", "record"]:
         return "user" if self.data.user else "record"
@@ -65,16 +74,25 @@ class Plan(Section):
         return _sha256("rpsg-questions/1", settings, public)
 
     def _identity(self) -> dict[str, Any]:
-        settings = self.model_dump(mode="json")
+        settings = self.written()
         for section, keys in NOT_IDENTITY.items():
             for key in keys:
                 settings[section].pop(key)
         return settings
 
+    def written(self) -> dict[str, Any]:
+        """The settings by section as JSON values, as they are written down and hashed."""
+        settings = self.model_dump(mode="json")
+        for section, keys in ADDED_LATER.items():
+            for key in keys:
+                if getattr(self, section).is_default(key):
+                    settings[section].pop(key)
+        return settings
+
     def to_toml(self) -> str:
         """The plan as it was resolved, as TOML that reads back to the same plan."""
         lines: list[str] = []
-        _write_table(lines, "", self.model_dump(mode="json", exclude_none=True))
+        _write_table(lines, "", self.written())
         return "\n".join(lines).strip() + "\n"
 
 
@@ -85,7 +103,7 @@ def _sha256(tag: str, settings: Mapping[str, Any], public: Mapping[str, str]) ->
 
 def _write_table(lines: list[str], name: str, table: Mapping[str, Any]) -> None:
     """Append ``table`` as TOML: plain keys first, sub-tables after (JSON scalars are TOML scalars)."""
-    plain = {k: v for k, v in table.items() if not isinstance(v, dict)}
+    plain = {k: v for k, v in table.items() if not isinstance(v, dict) and v is not None}
     if name and plain:
         lines += ["", f"[{name}]"]
     lines += [f"{key} = {toml_value(value)}" for key, value in plain.items()]
@@ -109,5 +127,7 @@ def _by_section(keys: Iterator[str]) -> dict[str, set[str]]:
 
 #: Not part of a run's identity, by section: where things are and how fast they go, never what comes out.
 NOT_IDENTITY = _by_section(s.key for s in described(Plan) if not s.identity)
+#: Settings that are written down only where they differ from their default, by section.
+ADDED_LATER = _by_section(s.key for s in described(Plan) if s.added_later)
 #: What only generation depends on, beside the prompts of the pack, by section.
 GENERATION = _by_section(s.key for s in described(Plan) if s.only_generation)

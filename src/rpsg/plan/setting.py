@@ -42,12 +42,17 @@ class Section(BaseModel):
     panel: ClassVar[str] = ""
     only_generation: ClassVar[bool] = False
 
+    def is_default(self, key: str) -> bool:
+        """Whether a setting has the value that it has where nobody sets it."""
+        return bool(getattr(self, key) == type(self).model_fields[key].default)
+
 
 @dataclass(frozen=True, slots=True)
 class _Traits:
     option: str
     identity: bool
     only_generation: bool
+    added_later: bool
 
     def __call__(self, schema: dict[str, Any]) -> None:
         """Add nothing: pydantic keeps these facts where it would keep more of a field's JSON Schema."""
@@ -67,6 +72,7 @@ class Described:
     panel: str
     identity: bool
     only_generation: bool
+    added_later: bool
 
 
 def setting(
@@ -76,6 +82,7 @@ def setting(
     option: str = "",
     identity: bool = True,
     only_generation: bool = False,
+    added_later: bool = False,
     **rules: Any,
 ) -> T:
     """A field of a section.
@@ -86,9 +93,11 @@ def setting(
         option: its option and the name of the value, such as ``--size N``; for an argument only the latter.
         identity: False for where things are and how fast they go, which never decides what comes out.
         only_generation: nothing but the writing of texts depends on it: no noisy answer before the votes.
+        added_later: runs were made before it existed, so at its default it is not written down and is no part
+            of an identity: their digests and releases stay what they were.
         **rules: what pydantic checks, such as ``ge=1``.
     """
-    traits = _Traits(option, identity, only_generation)
+    traits = _Traits(option, identity, only_generation, added_later)
     field: T = Field(default, description=about, json_schema_extra=traits, **rules)
     return field
 
@@ -112,6 +121,7 @@ def described(section: type[Section], prefix: str = "") -> Iterator[Described]:
                 panel=section.panel,
                 identity=traits.identity,
                 only_generation=traits.only_generation or section.only_generation,
+                added_later=traits.added_later,
             )
 
 

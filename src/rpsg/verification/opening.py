@@ -18,7 +18,13 @@ from rpsg.errors import RpsgError, RunError, UsageError
 from rpsg.json_text import strict_json
 from rpsg.methods.base import Job, budget_of, method_of
 from rpsg.pipeline.models_of_run import load_tools
-from rpsg.pipeline.private_data import account_of, donors_and_voters, open_door, people_of
+from rpsg.pipeline.private_data import (
+    account_of,
+    donors_and_voters,
+    held_out_and_used,
+    open_door,
+    people_of,
+)
 from rpsg.pipeline.progress import Silent
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.commitment import commit_to
@@ -173,6 +179,7 @@ def _tell_again(
     tools = _tools(folder, plan, ledger, has_seeds=method.has_seeds)
     gathered = partial(people_of, plan, folder, tools, progress)
     seeding = None
+    _, corpus = held_out_and_used(plan, folder, corpus)
     if method.has_donors:
         donors, corpus = donors_and_voters(plan, folder, corpus)
         seeding = open_door(folder, gathered(donors, DONORS), RoundedGaussian())
