@@ -14,12 +14,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rpsg.audit.of_run import audit_run
     from rpsg.audit.run import audit
 
-__all__ = ["audit"]
+__all__ = ["audit", "audit_run"]
+_PLACES = {"audit": "rpsg.audit.run", "audit_run": "rpsg.audit.of_run"}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "audit":
-        return import_module("rpsg.audit.run").audit
+    if name in _PLACES:
+        return getattr(import_module(_PLACES[name]), name)
     raise AttributeError(f"module 'rpsg.audit' has no attribute {name!r}")

@@ -13,7 +13,7 @@ from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
 from rpsg.errors import RpsgError, UsageError, VerificationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rpsg.audit.finding import Finding, Interval
     from rpsg.audit.report import AuditReport
@@ -21,14 +21,25 @@ if TYPE_CHECKING:
 
 #: The exit code where nothing could have been found: a script must not take silence for an outcome.
 NOT_RUN = 12
-FILE = "audit.json"
 PRIVATE = "This page is private: it tells of private texts, without noise. Do not pass it on with a release."
 
 
 def audit(
+    run: Annotated[
+        Path | None,
+        typer.Argument(metavar="RUN", help="A finished run that held people out: --audit-holdout."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="FILE", help="With RUN: where its private texts are now."),
+    ] = None,
+    donors: Annotated[
+        bool,
+        typer.Option("--donors", metavar="", help="With RUN in split mode: test donors, who have no claim."),
+    ] = False,
     synthetic: Annotated[
         Path | None,
-        typer.Option("--synthetic", metavar="FILE", help="The synthetic texts, of any tool."),
+        typer.Option("--synthetic", metavar="FILE", help="Synthetic texts of any tool, instead of RUN."),
     ] = None,
     members: Annotated[
         Path | None,
@@ -47,8 +58,9 @@ def audit(
         typer.Option("--reference", metavar="FILE", help="Public texts of the same kind, to compare with."),
     ] = None,
     text: Annotated[
-        str, typer.Option("--text", metavar="COLUMN", help="Column that holds the text.")
-    ] = "text",
+        str | None,
+        typer.Option("--text", metavar="COLUMN", help="Column that holds the text. Default: text."),
+    ] = None,
     synthetic_text: Annotated[
         str | None,
         typer.Option(
@@ -90,44 +102,58 @@ def audit(
 ) -> None:
     """Attack a synthetic corpus: does it tell who was in its data? The output is as private as the data.
 
-    Without a claim what is tested is that nobody can be told apart. The exit code is 8 if the claim is
-    refuted, and 12 if the audit could not have found a leak, so that it says nothing.
+    A run is tested against the claim of its ledger, and the outcome is kept in RUN/private. For other corpora
+    give the claim; without one what is tested is that nobody can be told apart. The exit code is 8 if the
+    claim is refuted, and 12 if the audit could not have found a leak, so that it says nothing.
     """
-    from rpsg.audit import audit as run_audit
+    from rpsg import audit as attacking
     from rpsg.cli.progress import progress_for
 
-    if synthetic is None or members is None or nonmembers is None:
-        raise UsageError(
-            "An audit needs a synthetic corpus, the texts it was made from, and texts that were held out.",
-            hint="Try: rpsg audit --synthetic FILE --members FILE --nonmembers FILE",
-        )
-    target = _target(out, [synthetic, members, nonmembers, reference])
+    files = {"synthetic": synthetic, "members": members, "nonmembers": nonmembers}
+    about = {"text": text, "synthetic_text": synthetic_text, "user": user}
+    claim = {"epsilon": epsilon, "delta": delta, "mu": mu}
+    given: dict[str, Any] = {
+        name: value for name, value in {**files, **about, **claim}.items() if value is not None
+    }
+    _refuse(run, given, of_run=data is not None or donors)
+    target = _target(run, out, [*files.values(), reference, data])
+    more: dict[str, Any] = {
+        "reference": reference,
+        "attacks": [name.strip() for name in (attacks or "").split(",") if name.strip()],
+        "seed": seed,
+    }
     with progress_for(quiet=quiet, as_json=as_json) as progress:
-        report = run_audit(
-            synthetic,
-            members,
-            nonmembers,
-            reference=reference,
-            text=text,
-            user=user,
-            synthetic_text=synthetic_text,
-            epsilon=epsilon,
-            delta=delta,
-            mu=mu,
-            attacks=[name.strip() for name in (attacks or "").split(",") if name.strip()],
-            seed=seed,
-            progress=progress,
-        )
+        if run is not None:
+            report = attacking.audit_run(run, data=data, donors=donors, progress=progress, **more)
+        else:
+            report = attacking.audit(**given, progress=progress, **more)
     _tell(report, target, as_json=as_json)
 
 
-def _target(out: Path | None, reads: list[Path | None]) -> Path | None:
+def _refuse(run: Path | None, given: Mapping[str, Any], *, of_run: bool) -> None:
+    """UsageError for options that do not go together."""
+    if run is not None and given:
+        raise UsageError(
+            f"A run brings its own texts, people and claim: --{min(given).replace('_', '-')} is not for it.",
+            hint="Try: rpsg audit RUN",
+        )
+    if run is None and of_run:
+        raise UsageError("--data and --donors go with a run.", hint="Try: rpsg audit RUN --data FILE")
+    if run is None and not {"synthetic", "members", "nonmembers"} <= given.keys():
+        raise UsageError(
+            "An audit needs a synthetic corpus, the texts it was made from, and texts that were held out.",
+            hint="Try: rpsg audit RUN, or rpsg audit --synthetic FILE --members FILE --nonmembers FILE",
+        )
+
+
+def _target(run: Path | None, out: Path | None, reads: Sequence[Path | None]) -> Path | None:
     """The file to write, which is known to be allowed before anything private is read."""
     from rpsg.evaluation.output import check_output
+    from rpsg.storage.layout import AUDIT, PRIVATE
 
     if out is None:
-        return None
-    target = out / FILE if out.is_dir() else out
+        return None if run is None else run / PRIVATE / AUDIT
+    target = out / AUDIT if out.is_dir() else out
     check_output(target, reads, "audit")
     return target
 

@@ -264,19 +264,26 @@ def people_of(
     *,
     bounded: bool = True,
 ) -> People:
-    """The people of a corpus, with the plan's bound on what each may add, or with all of their rows.
-
-    Only where nothing but noisy answers is read are long rows cut: all else works on whole records.
-    """
+    """The people of a corpus, with the plan's bound on what each may add, or with all of their rows."""
+    max_records, passage_words = bounds_of(plan, bounded=bounded)
     return People(
         lambda: corpus,
-        max_records=plan.records_per_unit if bounded else None,
-        passage_words=0 if method_of(plan).has_seeds else plan.data.passage_words,
+        max_records=max_records,
+        passage_words=passage_words,
         key=folder.key,
         embedder=tools.embedder,
         progress=progress,
         cache=Vectors(folder.vault, cache, tools.embedder.dim),
     )
+
+
+def bounds_of(plan: Plan, *, bounded: bool) -> tuple[int | None, int]:
+    """The most rows of a person, None for all, and the words of a passage that long rows are cut into.
+
+    Only where nothing but noisy answers is read are long rows cut: all else works on whole records.
+    """
+    words = 0 if method_of(plan).has_seeds else plan.data.passage_words
+    return plan.records_per_unit if bounded else None, words
 
 
 def open_door(folder: RunFolder, people: People, noise: NoiseSource) -> Seeding:

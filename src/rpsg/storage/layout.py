@@ -47,6 +47,7 @@ NOTES = "notes.md"
 ROWS = "rows.json"
 RESULTS = "evaluation.json"
 PUBLIC_RESULTS = "evaluation-public.json"
+AUDIT = "audit.json"
 #: Embeddings of the people who are asked, and of those who give seeds.
 EMBEDDINGS = "embeddings.f32"
 DONORS = "donors.f32"

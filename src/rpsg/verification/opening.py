@@ -104,7 +104,7 @@ def open_run(run: Path, data: Path | None = None, progress: Progress | None = No
     with RunFolder.finished(run) as folder:
         found = plan if data is None else plan.model_copy(update={"data": _at(plan, data)})
         corpus = _corpus(found)
-        checks = [_commitment(folder, corpus, ledger)]
+        checks = [check_commitment(folder, corpus, ledger)]
         if checks[0].ok and ledger.get("stage_plan"):
             checks.append(_draws(folder, plan, ledger))
             checks += _noise(folder, found, corpus, ledger, progress or Silent())
@@ -119,7 +119,8 @@ def _corpus(plan: Plan) -> Private[Corpus]:
     return read_by_rule(plan.data).map(lambda reading: reading.corpus)
 
 
-def _commitment(folder: RunFolder, corpus: Private[Corpus], ledger: Mapping[str, Any]) -> Check:
+def check_commitment(folder: RunFolder, corpus: Private[Corpus], ledger: Mapping[str, Any]) -> Check:
+    """Whether the ledger's commitment, opened with the nonce of the vault, is to these rows."""
     kept = json.loads(folder.vault.read(PRIVATE_LEDGER))["commitment"]
     nonce = bytes.fromhex(kept["nonce"])
     told = ledger.get("private_commitment", {}).get("value")
