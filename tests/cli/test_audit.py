@@ -6,9 +6,9 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.audit.corpora import texts
 
 from rpsg.audit import audit
+from rpsg.testing.planted import texts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
