@@ -11,14 +11,25 @@ from rpsg import api
 from rpsg.audit import audit_run, of_run
 from rpsg.cli import main
 from rpsg.errors import DataError, RunError, UsageError
+from rpsg.methods.base import Method
+from rpsg.methods.dp_steps import count_people
 from rpsg.pipeline.purge import purge
+from rpsg.privacy.accounting import StagePlan, calibrate
+from rpsg.privacy.private import open_private
+from rpsg.records import Candidate, Card, Pool
+from rpsg.testing.lab import plugged
+from rpsg.testing.planted import texts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.conftest import Lab
 
     from rpsg.audit.report import AuditReport
+    from rpsg.methods.base import Job
+    from rpsg.plan import Plan
+    from rpsg.privacy.accounting import Budget
 
 FEW = ("near-copies", "copies", "refer")
 
@@ -150,3 +161,42 @@ def test_what_a_run_brings_itself_cannot_be_given_too(
 ) -> None:
     assert main(["audit", str(lab.folder), *more]) == UsageError.exit_code
     assert more[0] in capsys.readouterr().err
+
+
+def release_of(lab: Lab, corpus: Callable[[Job], list[str]]) -> AuditReport:
+    """The audit of a run at epsilon 1 whose method pays for one count and releases ``corpus(job)``."""
+    stage = StagePlan("size", share=1.0, rule="S1_unit_count", dim=1)
+
+    def synthesize(job: Job) -> Pool:
+        count_people(job, None)
+        return Pool(tuple(Candidate(i, text, Card({})) for i, text in enumerate(corpus(job))))
+
+    def budget(plan: Plan, _: object) -> Budget:
+        return calibrate(plan.privacy.epsilon, plan.privacy.delta, [stage], adjacency="add_remove")
+
+    method = Method("one-count", "a count", "noisy_answers", synthesize, budget)
+    rows = [{"text": text, "user": f"person-{i}"} for i, text in enumerate(texts(300, 1))]
+    plan = lab.plan(
+        lab.file(rows),
+        method={"name": "one-count"},
+        data={"audit_holdout": 0.5},
+        privacy={"epsilon": 1.0},
+    )
+    with plugged("methods", {"one-count": method}):
+        return audit_run(api.run(plan, lab.folder / "run").path, attacks=FEW)
+
+
+def test_a_method_that_copies_its_people_behind_its_claim_is_refuted(lab: Lab) -> None:
+    def copied(job: Job) -> list[str]:
+        stolen = [row.text for row in open_private(job.people.rows)]
+        return [*stolen[:60], *texts(240, 2)]
+
+    report = release_of(lab, copied)
+    assert (report.verdict, report.claim.epsilon) == ("refuted", 1.0)
+    assert any(found.epsilon_lower and found.epsilon_lower > 1.0 for found in report.findings)
+
+
+def test_an_honest_method_shows_no_violation(lab: Lab) -> None:
+    report = release_of(lab, lambda _: texts(600, 2))
+    assert report.verdict == "no violation seen"
+    assert all(not found.epsilon_lower for found in report.findings)
