@@ -124,6 +124,7 @@ SETTINGS: Sequence[Sequence[str]] = (
     ("--user", "user", "--n-public", "900", "--epsilon", "6"),
     ("--user", "user", "--passage-words", "4", "--max-records-per-user", "2"),
     ("--user", "user", "--label", "label", "--labels", "food,drink", "--config", VOTES),
+    ("--user", "user", "--audit-holdout", "0.4"),
 )
 
 
