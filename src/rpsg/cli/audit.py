@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path  # noqa: TC003  # typer reads it at run time
 from typing import TYPE_CHECKING, Annotated, Any
@@ -242,7 +243,7 @@ def _row(found: Finding) -> tuple[str, ...]:
         found.name,
         "" if found.auc is None else _with_reach(found.auc, found.auc_interval),
         "" if rate is None or rate.value is None else _with_reach(rate.value, rate.interval, percent=True),
-        "" if found.epsilon_lower is None else f"≥ {found.epsilon_lower:.2f}",
+        "" if found.epsilon_lower is None else f"≥ {math.floor(100 * found.epsilon_lower) / 100:.2f}",
         "" if found.limit is None else f"{100 * found.limit:.2g} %",
         found.verdict,
     )
