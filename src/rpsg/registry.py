@@ -32,7 +32,7 @@ TABLES: Mapping[Kind, str] = {
     "classifiers": "rpsg.models.build:CLASSIFIERS",
     "scorers": "rpsg.models.build:SCORERS",
     "metrics": "rpsg.evaluation.metrics:METRICS",
-    "attacks": "rpsg.audit:ATTACKS",
+    "attacks": "rpsg.audit.attacks:ATTACKS",
 }
 
 

@@ -125,6 +125,7 @@ SETTINGS: Sequence[Sequence[str]] = (
     ("--user", "user", "--passage-words", "4", "--max-records-per-user", "2"),
     ("--user", "user", "--label", "label", "--labels", "food,drink", "--config", VOTES),
     ("--user", "user", "--label", "label", "--labels", "food,drink", "--config", AUGPE),
+    ("--user", "user", "--audit-holdout", "0.4"),
 )
 
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.audit.corpora import subject, texts
 
 from rpsg.audit.canaries import (
     CODE_LENGTH,
@@ -22,6 +21,7 @@ from rpsg.audit.canaries import (
 )
 from rpsg.audit.subject import Canaries, Claim, NotRunError, Subject
 from rpsg.errors import UsageError
+from rpsg.testing.planted import subject, texts
 from rpsg.textstats.words import words
 
 BEGINNINGS = texts(300, 99)

@@ -7,15 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.audit.corpora import WORDS, subject, texts
 
-from rpsg.audit import ATTACKS, control
+from rpsg.audit import control
+from rpsg.audit.attacks import ATTACKS
 from rpsg.audit.canaries import make_canaries
 from rpsg.audit.control import blind_baseline, fitted_on_members, leaky, with_words_dropped
 from rpsg.audit.finding import Finding, of_scores
 from rpsg.audit.run import audit, audit_subject, find_attacks
 from rpsg.audit.subject import NotRunError, Subject, subject_of
 from rpsg.errors import UsageError
+from rpsg.testing.planted import WORDS, subject, texts
 
 
 def test_sides_that_were_split_by_chance_cannot_be_told_apart_blindly() -> None:

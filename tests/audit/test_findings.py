@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.audit.corpora import subject
 
 from rpsg.audit.finding import of_hits, of_scores
 from rpsg.audit.subject import Claim
+from rpsg.testing.planted import subject
 
 
 def test_scores_of_pure_noise_show_no_epsilon_in_95_of_100_cases() -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.audit.corpora import subject
 
 from rpsg.audit.run import find_attacks
 from rpsg.audit.subject import NotRunError
+from rpsg.testing.planted import subject
 
 CASES = 100
 

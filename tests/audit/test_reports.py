@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.audit.corpora import subject
 
 import rpsg.audit
 from rpsg.audit.run import audit_subject, find_attacks
+from rpsg.testing.planted import subject
 
 if TYPE_CHECKING:
     from rpsg.audit.report import AuditReport

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.audit.corpora import texts
 
 from rpsg.audit.subject import FEWEST, Claim, subject_of
 from rpsg.errors import DataError, UsageError
 from rpsg.privacy.gaussian import attack_success, epsilon_of
+from rpsg.testing.planted import texts
 
 
 def test_a_text_of_two_people_is_left_out_whichever_sides_they_are_on() -> None:

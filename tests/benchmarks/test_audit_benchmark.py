@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.audit.corpora import texts
+
+from rpsg.testing.planted import texts
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "audit.py"
 

@@ -15,14 +15,16 @@ from pathlib import Path
 import pytest
 
 import rpsg
+from rpsg.audit import audit
 from rpsg.cli import main
 from rpsg.testing.lab import install, invented
+from rpsg.testing.planted import texts
 
 PAGE = Path(__file__).parents[2] / "docs" / "extending.md"
 FILE = re.compile(r"^`([\w/.]+)`:\n\n```\w+\n(.*?)^```", re.DOTALL | re.MULTILINE)
 TOML = re.compile(r"^In `pyproject\.toml`:\n\n```toml\n(.*?)^```", re.DOTALL | re.MULTILINE)
 CONSOLE = re.compile(r"^```console\n(.*?)^```", re.DOTALL | re.MULTILINE)
-SECTIONS = ("A method", "A metric", "A writer", "A domain pack")
+SECTIONS = ("A method", "A metric", "An attack", "A writer", "A domain pack")
 
 
 def section(title: str) -> str:
@@ -89,7 +91,7 @@ def test_each_example_keeps_its_laws(plugin: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    for kind in ("TestLengths", "TestQuestionRate", "TestListWriter", "TestClinic"):
+    for kind in ("TestLengths", "TestQuestionRate", "TestRarePairs", "TestListWriter", "TestClinic"):
         assert f"{kind}::test_" in done.stdout
 
 
@@ -99,6 +101,16 @@ def test_the_commands_of_a_section_work_as_printed(title: str, capsys: pytest.Ca
     for line in "".join(CONSOLE.findall(section(title))).splitlines():
         code, said = typed(line, capsys)
         assert code == 0, (line, said)
+
+
+@pytest.mark.usefixtures("there")
+def test_the_attack_of_the_page_is_found_by_its_name_and_finds_a_leak() -> None:
+    rows = texts(600, 0)
+    members, others, corpus = rows[:100], rows[100:200], rows[200:]
+    found = audit([*members[:50], *corpus[50:]], members, others, attacks=["rare-pairs", "copies"])
+    assert found.verdict == "refuted"
+    assert found.finding("rare-pairs").verdict == "refuted"
+    assert audit(corpus, members, others, attacks=["rare-pairs", "copies"]).verdict == "no violation seen"
 
 
 def test_the_method_of_the_page_is_accounted_and_sealed_under_its_own_name(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rpsg.errors import UsageError
 from rpsg.plan import GENERATION, NOT_IDENTITY, Plan, resolve
 from rpsg.plan.augpe import Augpe
 
@@ -159,12 +160,26 @@ def test_a_plan_has_the_digests_and_the_toml_that_it_always_had(name: str, layer
     )
 
 
-def test_many_settings_are_all_of_them_but_the_two_that_exclude_others() -> None:
+def test_many_settings_are_all_of_them_but_those_that_exclude_others() -> None:
     """So that a digest changes whenever any setting moves into or out of the identity."""
     many, augpe, unset = dict(flat(resolve(MANY))), dict(flat(resolve(AUGPE))), dict(flat(Plan()))
     later = tuple(f"{name}." for name, section in Plan() if section.read_by and name != "augpe")
     same = {k for k, value in unset.items() if many[k] == augpe[k] == value and not k.startswith(later)}
-    assert same == {"paper.selection", "paper.histogram_sigma"}
+    assert same == {"paper.selection", "paper.histogram_sigma", "data.audit_holdout"}
+
+
+def test_a_setting_that_came_later_is_written_and_hashed_only_where_it_is_set() -> None:
+    plan, held = Plan(), resolve({"data": {"audit_holdout": 0.25}})
+    assert "audit_holdout" not in plan.to_toml()
+    assert "audit_holdout = 0.25\n" in held.to_toml()
+    assert held.fingerprint() != plan.fingerprint()
+    assert held.questions() != plan.questions()
+    assert resolve(tomllib.loads(held.to_toml())) == held
+
+
+def test_nobody_is_held_out_of_a_number_of_people_that_is_public() -> None:
+    with pytest.raises(UsageError, match="n_public"):
+        resolve({"data": {"audit_holdout": 0.25}, "privacy": {"n_public": 1000}})
 
 
 @pytest.mark.parametrize("method", ["strict", "split", "floor", "paper", "dpsgd-of-a-package"])

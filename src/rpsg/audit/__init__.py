@@ -1,30 +1,27 @@
-"""Attacks on a synthetic corpus, ours or any other tool's, and what their outcome proves."""
+"""Attacks on a synthetic corpus, ours or any other tool's, and what their outcome proves.
+
+from rpsg.audit import audit
+
+report = audit("synthetic.jsonl", "members.csv", "held-out.csv", epsilon=2, delta=1e-6)
+print(report.verdict, report.reason)
+
+Names are looked up when they are used, so that naming an attack loads nothing else.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from rpsg.audit.of_run import audit_run
+    from rpsg.audit.run import audit
 
-#: name -> ("module:attribute", a line about it). An attack maps a ``Subject`` to a ``Finding``; those of
-#: other packages come from the entry points ``rpsg.attacks``.
-ATTACKS: Mapping[str, tuple[str, str]] = {
-    "ppl": ("rpsg.audit.membership:ppl", "texts that are likely under a model of the corpus"),
-    "refer": ("rpsg.audit.membership:refer", "the same, compared with what is likely anyhow"),
-    "lira": ("rpsg.audit.membership:lira", "likelihood ratios, ranked among those of other texts"),
-    "neighbours": ("rpsg.audit.membership:neighbours", "texts that are likelier than slightly changed ones"),
-    "zlib": ("rpsg.audit.membership:compressed", "texts that are likely for how well they compress"),
-    "passage": ("rpsg.audit.membership:passage", "texts with a passage that only the corpus makes likely"),
-    "echo-pairs": ("rpsg.audit.echo:echo_pairs", "texts whose pairs of words are frequent in the corpus"),
-    "echo-similarity": ("rpsg.audit.echo:echo_similarity", "texts with the words of their 25 nearest"),
-    "phantom": ("rpsg.audit.phantom:phantom", "words of one person alone that stand in the corpus"),
-    "copies": ("rpsg.audit.copies:copies", "fifty characters in a row of one person alone"),
-    "near-copies": (
-        "rpsg.audit.copies:near_copies",
-        "texts that share most runs of three words with another",
-    ),
-    "identities": ("rpsg.audit.identities:identities", "addresses, numbers and accounts of one person alone"),
-    "extraction": ("rpsg.audit.canaries:extraction", "ends of planted canaries that stand in the corpus"),
-    "exposure": ("rpsg.audit.canaries:exposure", "ends of planted canaries that the corpus makes likely"),
-}
+__all__ = ["audit", "audit_run"]
+_PLACES = {"audit": "rpsg.audit.run", "audit_run": "rpsg.audit.of_run"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PLACES:
+        return getattr(import_module(_PLACES[name]), name)
+    raise AttributeError(f"module 'rpsg.audit' has no attribute {name!r}")

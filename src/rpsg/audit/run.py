@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rpsg import registry
-from rpsg.audit import ATTACKS
+from rpsg.audit.attacks import ATTACKS
 from rpsg.audit.control import blind_baseline, fitted_on_members, leaky, outcome_of
 from rpsg.audit.finding import not_run
+from rpsg.audit.inputs import read_synthetic, read_texts
 from rpsg.audit.report import AuditReport
 from rpsg.audit.subject import Claim, subject_of
 from rpsg.errors import RpsgError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from rpsg.audit.control import Baseline, Control
     from rpsg.audit.finding import Attack, Finding, Verdict
+    from rpsg.audit.inputs import Given
     from rpsg.audit.subject import Canaries, Subject
     from rpsg.protocols import Progress
 
@@ -29,11 +31,14 @@ CANARIES = frozenset({"extraction", "exposure"})
 
 
 def audit(
-    synthetic: Sequence[str],
-    members: Sequence[str],
-    nonmembers: Sequence[str],
+    synthetic: Given,
+    members: Given,
+    nonmembers: Given,
     *,
-    reference: Sequence[str] | None = None,
+    reference: Given | None = None,
+    text: str = "text",
+    user: str | None = None,
+    synthetic_text: str | None = None,
     member_units: Sequence[str] | None = None,
     nonmember_units: Sequence[str] | None = None,
     epsilon: float | None = None,
@@ -46,6 +51,10 @@ def audit(
 ) -> AuditReport:
     """Attack a synthetic corpus and say what follows.
 
+    Texts are given as lists, or as paths of files: ``text`` is the column of texts, ``user`` that of their
+    authors, ``synthetic_text`` that of the synthetic file if it has another name. The authors of lists are in
+    ``member_units`` and ``nonmember_units``. Where no author is named, each text is a person.
+
     ``members`` were in its data and ``nonmembers`` were held out before; who is which must have been decided
     by chance, person by person. ``reference`` are public texts of the same kind. Without a claim (epsilon
     with delta, or mu) what is tested is that nobody can tell who was in the data. ``attacks`` are names, all
@@ -55,18 +64,22 @@ def audit(
     The canaries' coins must be those of the run that made the corpus.
 
     Raises:
-        DataError: a side is too small, or somebody is on both.
+        DataError: a file cannot be read, a side is too small, or somebody is on both.
         UsageError: a claim that cannot be, or an attack that there is not.
     """
     chosen = dict(attacks) if isinstance(attacks, Mapping) and attacks else find_attacks(tuple(attacks))
+    claim = Claim.of(epsilon, delta, mu)
+    if progress is not None:
+        progress.start("reading the texts")
+    own, others = (read_texts(given, text, user) for given in (members, nonmembers))
     subject = subject_of(
-        synthetic,
-        members,
-        nonmembers,
-        reference=reference,
-        member_units=member_units,
-        nonmember_units=nonmember_units,
-        claim=Claim.of(epsilon, delta, mu),
+        read_synthetic(synthetic, synthetic_text or text),
+        own.texts,
+        others.texts,
+        reference=None if reference is None else read_texts(reference, text).texts,
+        member_units=own.users if member_units is None else member_units,
+        nonmember_units=others.users if nonmember_units is None else nonmember_units,
+        claim=claim,
         canaries=canaries,
         seed=seed,
     )

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from rpsg import __version__
+from rpsg.cli.audit import NOT_RUN, audit
 from rpsg.cli.budget import budget
 from rpsg.cli.calls import calls
 from rpsg.cli.check import check
@@ -32,10 +33,11 @@ EXIT_CODES = (
     (5, "the account of these data has no room, or cannot be read"),
     (6, "a model is missing, damaged or too large"),
     (7, "the run folder belongs to another plan or cannot be written"),
-    (8, "a claim does not hold (verify)"),
+    (8, "a claim does not hold (verify), or is refuted (audit)"),
     (9, "an optional package is missing"),
     (10, "something private was about to leave; it was stopped"),
     (11, "a limit of the plan is reached; raise it to resume"),
+    (NOT_RUN, "the audit could have found no leak, so it says nothing (audit)"),
     (130, "stopped with Ctrl-C"),
 )
 _EPILOG = "Exit codes: " + ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES) + "."
@@ -76,6 +78,7 @@ app.command("check")(check)
 app.command("run")(run)
 app.command("verify")(verify)
 app.command("evaluate")(evaluate)
+app.command("audit")(audit)
 app.command("report")(report)
 app.command("calls")(calls)
 app.command("publish")(publish)

@@ -106,7 +106,7 @@ def _synthetic(source: Source, row: str, columns: Columns, corpora: Corpora, nam
 def _labelled(path: Path, columns: Columns, named: bool) -> Rows:
     """The rows of a file, without labels if it does not have their column."""
     bare = replace(columns, label=None)
-    with _synthetic_options():
+    with synthetic_options():
         if columns.label is None or (path.is_dir() and not named):
             return read_rows(path, bare)
         try:
@@ -118,7 +118,7 @@ def _labelled(path: Path, columns: Columns, named: bool) -> Rows:
 
 
 @contextmanager
-def _synthetic_options() -> Iterator[None]:
+def synthetic_options() -> Iterator[None]:
     """Errors of the readers, with the options that name columns of synthetic files."""
     try:
         yield

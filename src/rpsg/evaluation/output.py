@@ -1,9 +1,9 @@
-"""Where an evaluation is written: for the owner of the data, never into a release or over its inputs."""
+"""Where the outcome of an evaluation or an audit is written: never into a release or over its inputs."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rpsg.errors import PrivacyError, UsageError
 from rpsg.files import write_atomic
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
     from rpsg.results import Report
 
-#: A file that begins with this is an earlier evaluation, and may be replaced.
-MARK, BEGINNING = b'"rpsg-evaluation/', 64
+#: What reads private texts and writes a report about them.
+Reading = Literal["evaluation", "audit"]
+#: A file that has ``"rpsg-evaluation/`` in so many bytes is an earlier evaluation, and may be replaced.
+BEGINNING = 64
 
 
 def output_path(
@@ -28,42 +30,51 @@ def output_path(
     are the other files and folders that the evaluation reads. This function writes nothing.
 
     Raises:
-        PrivacyError: the file is inside a release.
-        UsageError: writing would overwrite an input or another file, or is impossible.
+        PrivacyError, UsageError: as ``check_output`` does.
     """
     private, name = corpus / PRIVATE, RESULTS if real else PUBLIC_RESULTS
     own = private / name if (corpus / RUN).is_file() and private.is_dir() else None
     if out is None or (own is not None and out.resolve() == own.resolve()):
         return own
-    whole = out.resolve()
-    if any((folder / LEDGER).is_file() for folder in whole.parents):
-        raise PrivacyError(
-            "An evaluation reads private text, so it is not written into a release.",
-            hint="Leave --out out (a run keeps it in its private folder), or name a file elsewhere.",
-        )
-    for read in (corpus, *reads):
-        if read is not None:
-            _refuse_read(whole, read, out)
-    _refuse_unwritable(out, whole)
+    check_output(out, (corpus, *reads), "evaluation")
     return out
 
 
-def _refuse_read(whole: Path, read: Path, out: Path) -> None:
-    """UsageError if ``whole`` is ``read``, or inside it."""
+def check_output(out: Path, reads: Sequence[Path | None], what: Reading) -> None:
+    """See that a report on private texts may be written to ``out``; nothing is written here.
+
+    Raises:
+        PrivacyError: the place is inside a release.
+        UsageError: it is or lies in what is read, is there and no earlier report, or cannot be written.
+    """
+    whole = out.resolve()
+    if any((folder / LEDGER).is_file() for folder in whole.parents):
+        raise PrivacyError(
+            f"An {what} reads private text, so it is not written into a release.",
+            hint="Leave --out out (a run keeps it in its private folder), or name a file elsewhere.",
+        )
+    for read in reads:
+        if read is not None:
+            _refuse_read(whole, read, out, what)
+    _refuse_unwritable(out, whole, what)
+
+
+def _refuse_read(whole: Path, read: Path, out: Path, what: Reading) -> None:
+    """UsageError when ``whole`` is the file that is read, or lies in the folder that is."""
     source = read.resolve()
     same = whole == source or (whole.exists() and source.exists() and whole.samefile(source))
     if same or (source.is_dir() and source in whole.parents):
         where = "is" if same else "lies inside"
         raise UsageError(
-            f"{out} {where} what this evaluation reads ({read}), which --out must leave as it is.",
+            f"{out} {where} what this {what} reads ({read}), which --out must leave as it is.",
             hint="Name another file with --out, in a folder that is not read.",
         )
 
 
-def _refuse_unwritable(out: Path, whole: Path) -> None:
-    """UsageError if no file can be written there, or a file that is no evaluation would be replaced."""
+def _refuse_unwritable(out: Path, whole: Path, what: Reading) -> None:
+    """UsageError when no file can be written there, or one would be replaced that is no earlier report."""
     if whole.is_dir():
-        raise UsageError(f"{out} is a folder.", hint=f"Name a file in it: --out {out / RESULTS}")
+        raise UsageError(f"{out} is a folder.", hint=f"Name a file in it: --out {out / what}.json")
     if out.is_symlink():
         raise UsageError(f"{out} is a link, and links are not followed here.", hint="Name a file with --out.")
     folder = out.parent
@@ -75,20 +86,20 @@ def _refuse_unwritable(out: Path, whole: Path) -> None:
         raise UsageError(
             f"The folder {folder} is not writable.", hint="Name a file in another folder with --out."
         )
-    if whole.exists() and not _may_be_replaced(whole):
+    if whole.exists() and not _may_be_replaced(whole, what):
         raise UsageError(
-            f"{out} is there already, and is not an evaluation.",
+            f"{out} is there already, and is not an {what}.",
             hint="Name another file with --out, or remove that one first.",
         )
 
 
-def _may_be_replaced(file: Path) -> bool:
-    """Whether the file is empty, or an earlier evaluation."""
+def _may_be_replaced(file: Path, what: Reading) -> bool:
+    """Whether the file is empty, or an earlier report of its kind."""
     if not file.is_file() or not os.access(file, os.R_OK):
         return False
     with file.open("rb") as source:
         beginning = source.read(BEGINNING)
-    return not beginning or MARK in beginning
+    return not beginning or f'"rpsg-{what}/'.encode() in beginning
 
 
 def write_report(report: Report, target: Path) -> None:

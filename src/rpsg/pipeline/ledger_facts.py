@@ -102,6 +102,9 @@ def _public_inputs(made: Made) -> Iterator[PublicInput]:
     yield PublicInput(tools.sentiment.name, "sentiment classifier", declared_by="plan")
     if plan.data.labels:
         yield PublicInput("labels", "declared label values")
+    if plan.data.audit_holdout and method.reads_private:
+        role = f"share of the people, drawn in secret, whom the run never used: {plan.data.audit_holdout:g}"
+        yield PublicInput("audit_holdout", role)
     if plan.privacy.n_public is not None:
         yield PublicInput("n_public", "declared number of people")
 

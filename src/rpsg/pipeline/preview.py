@@ -230,6 +230,11 @@ def _explanations(plan: Plan, pack: Pack, budget: Budget | None) -> Iterator[str
         yield f"With this noise the votes of n people tell n / {apart:.1f} candidates apart."
     if budget is not None and counts_cards(budget) and not plan.privacy.shares.keyphrases:
         yield "No budget goes to keyphrases: on a few thousand texts they buy nothing over a fine topic list."
+    if plan.data.audit_holdout and method.reads_private:
+        yield (
+            f"A secret draw holds out about {100 * plan.data.audit_holdout:g} of a hundred people, for "
+            "`rpsg audit`: the run uses nothing of theirs. Count on as many fewer."
+        )
     if method.explain is not None:
         yield from method.explain(plan, pack)
 

@@ -20,6 +20,7 @@ from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.odometer import Odometer, account_name
 from rpsg.privacy.units import Unit
 from rpsg.privacy.unprotected_reads import UnprotectedReads
+from rpsg.records import Corpus
 from rpsg.stages.contributions import People
 from rpsg.stages.partition import by_draw, by_list, listed, parted
 from rpsg.storage.checkpoints import StageCheckpoints
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from rpsg.privacy.mechanisms import Contributions, UnitItems
     from rpsg.privacy.private import Private
     from rpsg.protocols import NoiseSource, Progress
-    from rpsg.records import Corpus
     from rpsg.storage.readers import Reading
     from rpsg.storage.run_folder import RunFolder
 
@@ -134,6 +134,7 @@ def open_side(
         if method.has_seeds:
             account.read_without_bound(folder.run_id, method.name)
         corpus, commitment = _read(plan, folder, account, progress)
+        _, corpus = held_out_and_used(plan, folder, corpus)
         gathered = partial(people_of, plan, folder, tools, progress)
         if kernel is None:
             same_seeds(folder, corpus)
@@ -263,19 +264,26 @@ def people_of(
     *,
     bounded: bool = True,
 ) -> People:
-    """The people of a corpus, with the plan's bound on the rows of each, or with all of their rows.
-
-    Long rows are cut into passages only where nothing but noisy answers is read; seeds are whole records.
-    """
+    """The people of a corpus, with the plan's bound on the rows of each, or with all of their rows."""
+    max_records, passage_words = bounds_of(plan, bounded=bounded)
     return People(
         lambda: corpus,
-        max_records=plan.records_per_unit if bounded else None,
-        passage_words=0 if method_of(plan).has_seeds else plan.data.passage_words,
+        max_records=max_records,
+        passage_words=passage_words,
         key=folder.key,
         embedder=tools.embedder,
         progress=progress,
         cache=Vectors(folder.vault, cache, tools.embedder.dim),
     )
+
+
+def bounds_of(plan: Plan, *, bounded: bool) -> tuple[int | None, int]:
+    """The most rows of a person, None for all, and the words of a passage that long rows are cut into.
+
+    Long rows are cut into passages only where nothing but noisy answers is read; seeds are whole records.
+    """
+    words = 0 if method_of(plan).has_seeds else plan.data.passage_words
+    return plan.records_per_unit if bounded else None, words
 
 
 def open_seeding(folder: RunFolder, people: People, noise: NoiseSource) -> Seeding:
@@ -292,6 +300,20 @@ def open_seeding(folder: RunFolder, people: People, noise: NoiseSource) -> Seedi
         )
 
     return Seeding(reads, StageCheckpoints(folder.vault), noise, keep)
+
+
+def held_out_and_used(
+    plan: Plan, folder: RunFolder, corpus: Private[Corpus]
+) -> tuple[Private[Corpus], Private[Corpus]]:
+    """The rows of people whom the run's secret key holds out for an audit, and those that the run uses.
+
+    The commitment is to both, so whoever audits the run can show that neither was changed since.
+    """
+    share = plan.data.audit_holdout
+    if not share:
+        return corpus.map(lambda _: Corpus(())), corpus
+    both = corpus.map(lambda rows: parted(rows, by_draw(folder.key, share, "audit")))
+    return both.map(lambda halves: halves[0]), both.map(lambda halves: halves[1])
 
 
 def donors_and_voters(

@@ -45,6 +45,15 @@ class Plan(Section):
             raise ValueError("a setting holds half a character; write it in UTF-8") from None
         return self
 
+    @model_validator(mode="after")
+    def _who_is_left_is_not_public(self) -> Self:
+        if self.data.audit_holdout and self.privacy.n_public is not None:
+            raise ValueError(
+                "data.audit_holdout holds out a secret number of people, so how many are left is not public: "
+                "leave privacy.n_public out, and they are counted with noise"
+            )
+        return self
+
     @property
     def unit(self) -> Literal["user", "record"]:
         return "user" if self.data.user else "record"
@@ -70,26 +79,35 @@ class Plan(Section):
         return _sha256("rpsg-questions/1", settings, public)
 
     def _identity(self) -> dict[str, Any]:
-        settings = self._written()
+        settings = self.written()
         for section in settings.keys() & NOT_IDENTITY.keys():
             for key in NOT_IDENTITY[section]:
                 settings[section].pop(key)
         return settings
 
-    def _written(self, *, exclude_none: bool = False) -> dict[str, Any]:
-        """All settings, without sections of other methods that hold only defaults (``Section.read_by``)."""
+    def written(self, *, exclude_none: bool = False) -> dict[str, Any]:
+        """The settings by section as JSON values, as they are written down and hashed.
+
+        Left out, as long as they hold their defaults, are sections of other methods (``Section.read_by``) and
+        settings that were added later (``ADDED_LATER``).
+        """
         sections: dict[str, Section] = {name: getattr(self, name) for name in type(self).model_fields}
         unread = {
             name
             for name, section in sections.items()
             if section.read_by and self.method.name not in section.read_by and section == type(section)()
         }
-        return self.model_dump(mode="json", exclude=unread, exclude_none=exclude_none)
+        settings = self.model_dump(mode="json", exclude=unread, exclude_none=exclude_none)
+        for section, keys in ADDED_LATER.items():
+            for key in keys:
+                if getattr(self, section).is_default(key):
+                    settings[section].pop(key)
+        return settings
 
     def to_toml(self) -> str:
         """The resolved plan as TOML, which reads back to the same plan."""
         lines: list[str] = []
-        _write_table(lines, "", self._written(exclude_none=True))
+        _write_table(lines, "", self.written(exclude_none=True))
         return "\n".join(lines).strip() + "\n"
 
 
@@ -100,7 +118,7 @@ def _sha256(tag: str, settings: Mapping[str, Any], public: Mapping[str, str]) ->
 
 def _write_table(lines: list[str], name: str, table: Mapping[str, Any]) -> None:
     """Append ``table`` as TOML: plain keys first, sub-tables after (JSON scalars are TOML scalars)."""
-    plain = {k: v for k, v in table.items() if not isinstance(v, dict)}
+    plain = {k: v for k, v in table.items() if not isinstance(v, dict) and v is not None}
     if name and plain:
         lines += ["", f"[{name}]"]
     lines += [f"{key} = {toml_value(value)}" for key, value in plain.items()]
@@ -124,5 +142,7 @@ def _by_section(keys: Iterator[str]) -> dict[str, set[str]]:
 
 #: Not part of a run's identity, by section: locations and speed, never what determines the output.
 NOT_IDENTITY = _by_section(s.key for s in described(Plan) if not s.identity)
+#: Settings that are written down only where they differ from their default, by section.
+ADDED_LATER = _by_section(s.key for s in described(Plan) if s.added_later)
 #: What only generation depends on, apart from the prompts of the pack, by section.
 GENERATION = _by_section(s.key for s in described(Plan) if s.only_generation)

@@ -22,6 +22,9 @@ class Data(Section):
 
     ``passage_words`` cuts texts that are more than one and a half times as long. Each passage then counts as
     a row, and each person still contributes only as many rows as the plan allows.
+
+    ``audit_holdout`` is decided for each person by a keyed hash, before anything of theirs is used. A claim
+    holds for everybody in the file: whoever is held out was not used at all.
     """
 
     panel: ClassVar[str] = "The private texts"
@@ -71,6 +74,15 @@ class Data(Section):
         option="--passage-words N",
         ge=0,
         le=100_000,
+    )
+
+    audit_holdout: float = setting(
+        0.0,
+        "Share of the people, drawn in secret, whom the run never uses, for rpsg audit RUN; 0: nobody.",
+        option="--audit-holdout SHARE",
+        added_later=True,
+        ge=0,
+        lt=1,
     )
 
     @model_validator(mode="after")

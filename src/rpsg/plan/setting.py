@@ -47,12 +47,17 @@ class Section(BaseModel):
     only_generation: ClassVar[bool] = False
     read_by: ClassVar[frozenset[str]] = frozenset()
 
+    def is_default(self, key: str) -> bool:
+        """Whether a setting has the value that it has where nobody sets it."""
+        return bool(getattr(self, key) == type(self).model_fields[key].default)
+
 
 @dataclass(frozen=True, slots=True)
 class _Traits:
     option: str
     identity: bool
     only_generation: bool
+    added_later: bool
 
     def __call__(self, schema: dict[str, Any]) -> None:
         """Add nothing; ``json_schema_extra`` is only where pydantic keeps these facts."""
@@ -72,6 +77,7 @@ class Described:
     panel: str
     identity: bool
     only_generation: bool
+    added_later: bool
 
 
 def setting(
@@ -81,6 +87,7 @@ def setting(
     option: str = "",
     identity: bool = True,
     only_generation: bool = False,
+    added_later: bool = False,
     **rules: Any,
 ) -> T:
     """A field of a section.
@@ -91,9 +98,11 @@ def setting(
         option: its option and the name of the value, such as ``--size N``; for an argument only the latter.
         identity: False for locations and speed, which never determine the output.
         only_generation: only the writing of texts depends on it, and no noisy answer before the votes.
+        added_later: runs were made before it existed, so at its default it is not written down and is no part
+            of an identity: their digests and releases stay what they were.
         **rules: what pydantic checks, such as ``ge=1``.
     """
-    traits = _Traits(option, identity, only_generation)
+    traits = _Traits(option, identity, only_generation, added_later)
     field: T = Field(default, description=about, json_schema_extra=traits, **rules)
     return field
 
@@ -117,6 +126,7 @@ def described(section: type[Section], prefix: str = "") -> Iterator[Described]:
                 panel=section.panel,
                 identity=traits.identity,
                 only_generation=traits.only_generation or section.only_generation,
+                added_later=traits.added_later,
             )
 
 

@@ -183,7 +183,7 @@ def _ranks(votes: Sequence[float]) -> Html:
 
 def _settings(release: Release) -> Html:
     """The plan; without a guarantee, also without its budget."""
-    plan = release.plan.model_dump(mode="json", exclude_none=True)
+    plan = release.plan.written(exclude_none=True)
     hidden = {"limits", "server"} | (set() if release.is_private else {"privacy"})
     method = method_of(release.plan)
     hidden |= SECTIONS - method.sections
@@ -192,7 +192,7 @@ def _settings(release: Release) -> Html:
         if section not in hidden:
             for key, value in values.items():
                 told = is_told(method, section, key) and (release.is_private or not BUDGET.search(key))
-                if told and value not in ("", [], {}):
+                if told and value not in (None, "", [], {}):
                     rows.append((f"{section}.{key}", foreign(_said(value))))
     models = [
         joined("Embedder: ", foreign(release.embedder)),

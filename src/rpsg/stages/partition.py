@@ -1,8 +1,8 @@
-"""Divides people into donors of seeds and voters, each person alone, before their data are used.
+"""Divides people into donors of seeds, voters, and people held out, each person alone, before data are used.
 
-A person is a donor because a list names them, or by a keyed hash of the user (of the row, where it names no
-user), with a key from the operating system's generator for this run. Nobody is both, and a person's part does
-not depend on other people or on the order of the rows.
+A person is a donor, or held out, by a keyed hash of the user (of the row, where it names no user), with a key
+from the operating system's generator for this run; or a donor because a list names them. Nobody is both donor
+and voter, and a person's part does not depend on other people or on the order of the rows.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ def content_tag(key: bytes, purpose: str, row: Document) -> bytes:
     return hmac.digest(key, b"rpsg-row/1\0" + message, hashlib.sha256)
 
 
-def by_draw(key: bytes, share: float) -> Callable[[Document], bool]:
-    """A test whether a row's person was drawn; each is with probability ``share``."""
+def by_draw(key: bytes, share: float, purpose: str = "donor") -> Callable[[Document], bool]:
+    """A test whether a row's person was drawn, with probability ``share``; each purpose has its own draw."""
     limit = int(share * 2**64)
 
-    def is_donor(row: Document) -> bool:
+    def is_drawn(row: Document) -> bool:
         if row.user is None:
-            tag = content_tag(key, "donor", row)
+            tag = content_tag(key, purpose, row)
         else:
             who = row.user.encode(errors="surrogatepass")
-            tag = hmac.digest(key, b"rpsg-donor/1\0" + who, hashlib.sha256)
+            tag = hmac.digest(key, f"rpsg-{purpose}/1\0".encode() + who, hashlib.sha256)
         return int.from_bytes(tag[:8], "big") < limit
 
-    return is_donor
+    return is_drawn
 
 
 def listed(plan: Plan) -> frozenset[str]:
@@ -67,8 +67,8 @@ def by_list(users: Collection[str]) -> Callable[[Document], bool]:
     return lambda row: row.user in named
 
 
-def parted(corpus: Corpus, is_donor: Callable[[Document], bool]) -> tuple[Corpus, Corpus]:
-    """The rows of donors and those of voters, each in file order."""
-    donors = tuple(row for row in corpus if is_donor(row))
-    voters = tuple(row for row in corpus if not is_donor(row))
-    return Corpus(donors), Corpus(voters)
+def parted(corpus: Corpus, is_drawn: Callable[[Document], bool]) -> tuple[Corpus, Corpus]:
+    """The rows of those drawn (donors, or people held out) and of all others, each in file order."""
+    drawn = tuple(row for row in corpus if is_drawn(row))
+    others = tuple(row for row in corpus if not is_drawn(row))
+    return Corpus(drawn), Corpus(others)

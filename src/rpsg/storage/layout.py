@@ -49,6 +49,7 @@ ROWS = "rows.json"
 TRAINING = "training.json"
 RESULTS = "evaluation.json"
 PUBLIC_RESULTS = "evaluation-public.json"
+AUDIT = "audit.json"
 #: Embeddings of the records that vote, and of those that are seeds.
 EMBEDDINGS = "embeddings.f32"
 DONORS = "donors.f32"

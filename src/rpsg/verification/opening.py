@@ -18,7 +18,13 @@ from rpsg.errors import RpsgError, RunError, UsageError
 from rpsg.json_text import strict_json
 from rpsg.methods.base import Job, budget_of, method_of
 from rpsg.pipeline.models_of_run import load_tools
-from rpsg.pipeline.private_data import account_of, donors_and_voters, open_seeding, people_of
+from rpsg.pipeline.private_data import (
+    account_of,
+    donors_and_voters,
+    held_out_and_used,
+    open_seeding,
+    people_of,
+)
 from rpsg.pipeline.progress import Silent
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.commitment import commit_to
@@ -101,7 +107,7 @@ def open_run(run: Path, data: Path | None = None, progress: Progress | None = No
             moved = plan.data.model_copy(update={"path": str(data)})
             found = plan.model_copy(update={"data": moved})
         corpus = read_by_rule(found.data).map(lambda reading: reading.corpus)
-        checks = [_commitment(folder, corpus, ledger)]
+        checks = [check_commitment(folder, corpus, ledger)]
         if checks[0].ok and ledger.get("stage_plan"):
             wrong = "; ".join(_differences(folder, plan, ledger))
             checks.append(Check(DRAWS, ok=not wrong, detail=wrong or "each once, under the same id"))
@@ -109,7 +115,8 @@ def open_run(run: Path, data: Path | None = None, progress: Progress | None = No
         return checks
 
 
-def _commitment(folder: RunFolder, corpus: Private[Corpus], ledger: Mapping[str, Any]) -> Check:
+def check_commitment(folder: RunFolder, corpus: Private[Corpus], ledger: Mapping[str, Any]) -> Check:
+    """Whether the ledger's commitment, opened with the nonce of the vault, is to these rows."""
     kept = json.loads(folder.vault.read(PRIVATE_LEDGER))["commitment"]
     nonce = bytes.fromhex(kept["nonce"])
     if commit_to(corpus, nonce).value == ledger.get("private_commitment", {}).get("value"):
@@ -163,6 +170,7 @@ def _run_again(
     tools = _tools(folder, plan, ledger, has_seeds=method.has_seeds)
     gathered = partial(people_of, plan, folder, tools, progress)
     seeding = None
+    _, corpus = held_out_and_used(plan, folder, corpus)
     if method.has_donors:
         donors, corpus = donors_and_voters(plan, folder, corpus)
         seeding = open_seeding(folder, gathered(donors, DONORS), RoundedGaussian())

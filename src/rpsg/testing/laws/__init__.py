@@ -17,10 +17,11 @@ except ModuleNotFoundError as error:
 
 pytest.register_assert_rewrite(
     *(f"{__name__}.{kind}" for kind in ("writer", "embedder", "scorer", "classifier", "recognizer")),
-    *(f"{__name__}.{kind}" for kind in ("method", "metric", "pack")),
+    *(f"{__name__}.{kind}" for kind in ("method", "metric", "pack", "attack")),
 )
 
-from rpsg.testing.laws.classifier import ClassifierLaws, SentimentLaws  # noqa: E402  # after the line above, or a failed law would not show its values
+from rpsg.testing.laws.attack import AttackLaws  # noqa: E402  # after the line above, or a failed law would not show its values
+from rpsg.testing.laws.classifier import ClassifierLaws, SentimentLaws  # noqa: E402  # as above
 from rpsg.testing.laws.embedder import EmbedderLaws  # noqa: E402  # as above
 from rpsg.testing.laws.method import MethodLaws  # noqa: E402  # as above
 from rpsg.testing.laws.metric import MetricLaws  # noqa: E402  # as above
@@ -30,6 +31,7 @@ from rpsg.testing.laws.scorer import ContextLaws, ScorerLaws  # noqa: E402  # as
 from rpsg.testing.laws.writer import WriterLaws  # noqa: E402  # as above
 
 __all__ = [
+    "AttackLaws",
     "ClassifierLaws",
     "ContextLaws",
     "EmbedderLaws",

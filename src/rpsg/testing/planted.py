@@ -1,4 +1,7 @@
-"""Invented texts: words as frequent as words are, and habits in which of them follow each other."""
+"""Invented texts for audits, and corpora that know some of their members word for word.
+
+Words are as frequent as words are, and have habits in which of them follow each other.
+"""
 
 from __future__ import annotations
 

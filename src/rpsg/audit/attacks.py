@@ -1,0 +1,30 @@
+"""The names of RPSG's own attacks, and where they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: name -> ("module:attribute", a line about it). An attack maps a ``Subject`` to a ``Finding``; those of
+#: other packages come from the entry points ``rpsg.attacks``.
+ATTACKS: Mapping[str, tuple[str, str]] = {
+    "ppl": ("rpsg.audit.membership:ppl", "texts that are likely under a model of the corpus"),
+    "refer": ("rpsg.audit.membership:refer", "the same, compared with what is likely anyhow"),
+    "lira": ("rpsg.audit.membership:lira", "likelihood ratios, ranked among those of other texts"),
+    "neighbours": ("rpsg.audit.membership:neighbours", "texts that are likelier than slightly changed ones"),
+    "zlib": ("rpsg.audit.membership:compressed", "texts that are likely for how well they compress"),
+    "passage": ("rpsg.audit.membership:passage", "texts with a passage that only the corpus makes likely"),
+    "echo-pairs": ("rpsg.audit.echo:echo_pairs", "texts whose pairs of words are frequent in the corpus"),
+    "echo-similarity": ("rpsg.audit.echo:echo_similarity", "texts with the words of their 25 nearest"),
+    "phantom": ("rpsg.audit.phantom:phantom", "words of one person alone that stand in the corpus"),
+    "copies": ("rpsg.audit.copies:copies", "fifty characters in a row of one person alone"),
+    "near-copies": (
+        "rpsg.audit.copies:near_copies",
+        "texts that share most runs of three words with another",
+    ),
+    "identities": ("rpsg.audit.identities:identities", "addresses, numbers and accounts of one person alone"),
+    "extraction": ("rpsg.audit.canaries:extraction", "ends of planted canaries that stand in the corpus"),
+    "exposure": ("rpsg.audit.canaries:exposure", "ends of planted canaries that the corpus makes likely"),
+}

@@ -1,0 +1,42 @@
+"""The texts of an audit: from files of any tool, or from memory.
+
+Private texts are taken out of ``Private`` as an evaluation does it: an audit is an internal reading too, and
+its outcome is never written into a release.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+
+from rpsg.arguments import name_of
+from rpsg.evaluation.corpora import Columns, Rows, read_rows, source_of
+from rpsg.evaluation.data import synthetic_options
+
+#: A file or folder, or a list of texts.
+Given = str | PathLike[str] | Sequence[str]
+
+
+def read_texts(given: Given, text: str, user: str | None = None) -> Rows:
+    """The texts that are not empty, with the person of each where their column is named.
+
+    A list stays as it is, so that it goes with a list of people.
+
+    Raises:
+        DataError: a file cannot be read, or holds no text.
+        UsageError: this is neither the path of a file nor a list of strings.
+    """
+    source = source_of(given)
+    if isinstance(source, Rows):
+        return Rows(tuple(given) if isinstance(given, Sequence) else source.texts)
+    return read_rows(source, Columns(name_of(text, "text") or "text", None, name_of(user, "user")))
+
+
+def read_synthetic(given: Given, text: str) -> tuple[str, ...]:
+    """The synthetic texts; a list without any is for ``subject_of`` to refuse.
+
+    Raises:
+        DataError, UsageError: as ``read_texts`` does; the hint names ``--synthetic-text``.
+    """
+    with synthetic_options():
+        return read_texts(given, text).texts

@@ -1,0 +1,270 @@
+"""``rpsg audit``: attack a synthetic corpus, and say what the attacks could have seen."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path  # noqa: TC003  # typer reads it at run time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
+from rpsg.errors import RpsgError, UsageError, VerificationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rpsg.audit.finding import Finding, Interval
+    from rpsg.audit.report import AuditReport
+    from rpsg.cli.console import Screen
+
+#: The exit code where nothing could have been found: a script must not take silence for an outcome.
+NOT_RUN = 12
+PRIVATE = "This page is private: it tells of private texts, without noise. Do not pass it on with a release."
+
+
+def audit(
+    run: Annotated[
+        Path | None,
+        typer.Argument(metavar="RUN", help="A finished run that held people out: --audit-holdout."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="FILE", help="With RUN: where its private texts are now."),
+    ] = None,
+    donors: Annotated[
+        bool,
+        typer.Option("--donors", metavar="", help="With RUN in split mode: test donors, who have no claim."),
+    ] = False,
+    synthetic: Annotated[
+        Path | None,
+        typer.Option("--synthetic", metavar="FILE", help="Synthetic texts of any tool, instead of RUN."),
+    ] = None,
+    members: Annotated[
+        Path | None,
+        typer.Option("--members", metavar="FILE", help="The private texts that the corpus was made from."),
+    ] = None,
+    nonmembers: Annotated[
+        Path | None,
+        typer.Option(
+            "--nonmembers",
+            metavar="FILE",
+            help="Private texts of people who were held out at random, before the corpus was made.",
+        ),
+    ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option("--reference", metavar="FILE", help="Public texts of the same kind, to compare with."),
+    ] = None,
+    text: Annotated[
+        str | None,
+        typer.Option("--text", metavar="COLUMN", help="Column that holds the text. Default: text."),
+    ] = None,
+    synthetic_text: Annotated[
+        str | None,
+        typer.Option(
+            "--synthetic-text",
+            metavar="COLUMN",
+            help="As --text, in the synthetic file, if it differs there.",
+        ),
+    ] = None,
+    user: Annotated[
+        str | None,
+        typer.Option(
+            "--user", metavar="COLUMN", help="Column that names the person; else each text is a person."
+        ),
+    ] = None,
+    epsilon: Annotated[
+        float | None, typer.Option("--epsilon", metavar="E", help="The claim to test, with --delta.")
+    ] = None,
+    delta: Annotated[
+        float | None, typer.Option("--delta", metavar="D", help="The delta of that claim. Default: 0.")
+    ] = None,
+    mu: Annotated[
+        float | None, typer.Option("--mu", metavar="M", help="The claim to test, as Gaussian DP states it.")
+    ] = None,
+    attacks: Annotated[
+        str | None,
+        typer.Option(
+            "--attacks", metavar="A,B", help="Only these. Choose before you see any. See: rpsg list attacks."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Decides draws and resamples.")] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="Write everything as JSON, for the owner only; or a folder."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Show no progress.")] = False,
+) -> None:
+    """Attack a synthetic corpus: does it tell who was in its data? The output is as private as the data.
+
+    A run is tested against the claim of its ledger, and the outcome is kept in RUN/private. For other corpora
+    give the claim; without one what is tested is that nobody can be told apart. The exit code is 8 if the
+    claim is refuted, and 12 if the audit could not have found a leak, so that it says nothing.
+    """
+    from rpsg import audit as attacking
+    from rpsg.cli.progress import progress_for
+
+    files = {"synthetic": synthetic, "members": members, "nonmembers": nonmembers}
+    about = {"text": text, "synthetic_text": synthetic_text, "user": user}
+    claim = {"epsilon": epsilon, "delta": delta, "mu": mu}
+    given: dict[str, Any] = {
+        name: value for name, value in {**files, **about, **claim}.items() if value is not None
+    }
+    _refuse(run, given, of_run=data is not None or donors)
+    target = _target(run, out, [*files.values(), reference, data])
+    more: dict[str, Any] = {
+        "reference": reference,
+        "attacks": [name.strip() for name in (attacks or "").split(",") if name.strip()],
+        "seed": seed,
+    }
+    with progress_for(quiet=quiet, as_json=as_json) as progress:
+        if run is not None:
+            report = attacking.audit_run(run, data=data, donors=donors, progress=progress, **more)
+        else:
+            report = attacking.audit(**given, progress=progress, **more)
+    _tell(report, target, as_json=as_json)
+
+
+def _refuse(run: Path | None, given: Mapping[str, Any], *, of_run: bool) -> None:
+    """UsageError for options that do not go together."""
+    if run is not None and given:
+        raise UsageError(
+            f"A run brings its own texts, people and claim: --{min(given).replace('_', '-')} is not for it.",
+            hint="Try: rpsg audit RUN",
+        )
+    if run is None and of_run:
+        raise UsageError("--data and --donors go with a run.", hint="Try: rpsg audit RUN --data FILE")
+    if run is None and not {"synthetic", "members", "nonmembers"} <= given.keys():
+        raise UsageError(
+            "An audit needs a synthetic corpus, the texts it was made from, and texts that were held out.",
+            hint="Try: rpsg audit RUN, or rpsg audit --synthetic FILE --members FILE --nonmembers FILE",
+        )
+
+
+def _target(run: Path | None, out: Path | None, reads: Sequence[Path | None]) -> Path | None:
+    """The file to write, which is known to be allowed before anything private is read."""
+    from rpsg.evaluation.output import check_output
+    from rpsg.storage.layout import AUDIT, PRIVATE
+
+    if out is None:
+        return None if run is None else run / PRIVATE / AUDIT
+    target = out / AUDIT if out.is_dir() else out
+    check_output(target, reads, "audit")
+    return target
+
+
+def _tell(report: AuditReport, target: Path | None, *, as_json: bool) -> None:
+    """Keep the report, show it, and end in the exit code of its verdict."""
+    from rpsg.cli.console import Screen
+
+    failed = _keep(report, target)
+    kept = target if failed is None else None
+    if as_json:
+        _print(report, kept, failed)
+    else:
+        show(Screen.stdout(), report, kept)
+    if failed is not None:
+        raise typer.Exit(failed.exit_code) if as_json else failed
+    if report.verdict != "no violation seen":
+        raise typer.Exit(VerificationError.exit_code if report.verdict == "refuted" else NOT_RUN)
+
+
+def _keep(report: AuditReport, target: Path | None) -> RpsgError | None:
+    """Write the report, with the places of its matches; a failure is returned, so that it is shown anyway."""
+    from rpsg.files import write_atomic
+
+    try:
+        if target is not None:
+            write_atomic(target, report.to_json(with_matches=True).encode())
+    except RpsgError as error:
+        return error
+    return None
+
+
+def _print(report: AuditReport, kept: Path | None, failed: RpsgError | None) -> None:
+    from rpsg.cli.console import print_json
+    from rpsg.cli.errors import describe
+
+    found: dict[str, Any] = {"private": True, **json.loads(report.to_json())}
+    print_json(
+        {"audit": found, "file": kept, **({} if failed is None else {"error": asdict(describe(failed))})}
+    )
+
+
+def show(screen: Screen, report: AuditReport, kept: Path | None) -> None:
+    """The verdict and why, then the attacks one by one, what the claim allows, and what was compared."""
+    verdict, *reasons = report.words()
+    screen.line(PRIVATE, "yellow")
+    screen.heading(verdict)
+    screen.items(reasons)
+    _show_attacks(screen, report)
+    screen.heading("What the claim allows against one person")
+    screen.facts(_allowed(report))
+    screen.heading("What was compared")
+    base = report.baseline
+    apart = f"AUC {_with_reach(base.auc, base.interval)} (by chance 0.5)"
+    counts = [(name, f"{count:,}") for name, count in report.counts.items()]
+    screen.facts([*counts, ("told apart without the corpus", apart)])
+    silent = [f"{found.name}: {found.reason}" for found in report.findings if found.verdict == "not run"]
+    if silent:
+        screen.heading("Not run, and why")
+        screen.items(silent)
+    if kept is not None:
+        screen.line()
+        screen.line("Everything, with the places of the worst matches (private):")
+        screen.command(str(kept))
+
+
+def _show_attacks(screen: Screen, report: AuditReport) -> None:
+    columns = ("attack", "AUC", "found at 1 %", "epsilon", "sees", "verdict")
+    screen.heading("The attacks")
+    screen.table(columns, [_row(found) for found in report.findings], numbers=columns[1:5])
+    screen.line()
+    screen.items(
+        [
+            "AUC: 0.5 is chance. An average over all people: a few who leaked completely do not move it.",
+            "found at 1 %: the members found where 1 % of the people held out are accused.",
+            "epsilon: at least this large, with 95 % for all attacks together. It alone decides.",
+            "sees: the share of members that had to stand out to refute the claim in 95 of 100 cases.",
+            "±: the longer side of the 95 % interval.",
+        ]
+    )
+
+
+def _row(found: Finding) -> tuple[str, ...]:
+    rate = found.rates[0] if found.rates else None
+    return (
+        found.name,
+        "" if found.auc is None else _with_reach(found.auc, found.auc_interval),
+        "" if rate is None or rate.value is None else _with_reach(rate.value, rate.interval, percent=True),
+        "" if found.epsilon_lower is None else f"≥ {math.floor(100 * found.epsilon_lower) / 100:.2f}",
+        "" if found.limit is None else f"{100 * found.limit:.2g} %",
+        found.verdict,
+    )
+
+
+def _with_reach(value: float, interval: Interval | None, *, percent: bool = False) -> str:
+    times, digits = (100, 1) if percent else (1, 2)
+    reach = (
+        "" if interval is None else f" ±{times * max(value - interval[0], interval[1] - value):.{digits}f}"
+    )
+    return f"{times * value:.{digits}f}{reach}" + (" %" if percent else "")
+
+
+def _allowed(report: AuditReport) -> Iterator[tuple[str, str]]:
+    claim, allowed = report.claim, report.allowed
+    if not claim.is_made:
+        yield "claimed", "nothing; tested is that nobody can be told apart"
+    elif claim.mu is not None:
+        yield "claimed", f"mu {claim.mu:g}, tested as epsilon {claim.epsilon:.3g} at delta {claim.delta:g}"
+    else:
+        yield "claimed", f"epsilon {claim.epsilon:g}, delta {claim.delta:g}"
+    yield "best AUC", f"{allowed['auc']:.3f}"
+    yield "best found at 1 %", f"{100 * allowed['tpr at fpr 1 %']:.1f} %"
+    yield "best found at 0.1 %", f"{100 * allowed['tpr at fpr 0.1 %']:.2f} %"
