@@ -159,10 +159,7 @@ def phrase_items(
     per_person: int,
     key: bytes,
 ) -> Private[list[list[str]]]:
-    """For each person at most ``per_person`` distinct "topic<TAB>word" items, chosen by a keyed hash.
-
-    A resumed run chooses the same items, whatever the data of others.
-    """
+    """For each person at most ``per_person`` distinct "topic<TAB>word" items, chosen by a keyed hash."""
 
     def items(documents: tuple[Document, ...], codes: Traits) -> list[list[str]]:
         people: dict[object, set[str]] = {}
@@ -172,13 +169,14 @@ def phrase_items(
             if code >= 0:
                 words = set(WORD.findall(row.text.lower())) - COMMON
                 mine |= {f"{values[code]}{SEPARATOR}{word}" for word in words}
-
-        def order(item: str) -> bytes:
-            return hmac.digest(key, item.encode(), hashlib.sha256)
-
-        return [sorted(found, key=order)[:per_person] for found in people.values()]
+        return [_some(found, per_person, key) for found in people.values()]
 
     return rows.zip(traits, items)
+
+
+def _some(found: set[str], count: int, key: bytes) -> list[str]:
+    """``count`` of a person's items, the same in a resumed run and whatever the data of others."""
+    return sorted(found, key=lambda item: hmac.digest(key, item.encode(), hashlib.sha256))[:count]
 
 
 def by_topic(released: Sequence[tuple[str, int]]) -> dict[str, list[tuple[str, int]]]:
