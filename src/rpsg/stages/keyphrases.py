@@ -169,22 +169,13 @@ def phrase_items(
             if code >= 0:
                 words = set(WORD.findall(row.text.lower())) - COMMON
                 mine |= {f"{values[code]}{SEPARATOR}{word}" for word in words}
-<<<<<<< HEAD
         return [few_of(found, per_person, key) for found in people.values()]
-=======
-        return [_some(found, per_person, key) for found in people.values()]
->>>>>>> h-wb
 
     return rows.zip(traits, items)
 
 
-<<<<<<< HEAD
 def few_of(found: set[str], count: int, key: bytes) -> list[str]:
     """``count`` of a person's items, the same after a resume; they depend on nobody else's data."""
-=======
-def _some(found: set[str], count: int, key: bytes) -> list[str]:
-    """``count`` of a person's items, the same in a resumed run and whatever the data of others."""
->>>>>>> h-wb
     return sorted(found, key=lambda item: hmac.digest(key, item.encode(), hashlib.sha256))[:count]
 
 
