@@ -173,11 +173,14 @@ def interval(values: Sequence[float | None], digits: int) -> str:
 def table(seeds: Sequence[Found]) -> str:
     """The result as Markdown, as it stands in the documentation."""
     names = ["floor", *(name for name in seeds[0] if name not in {"floor", "ceiling"}), "ceiling"]
-    heads = ["", *(head for head, _ in METRICS.values())]
+    known = {
+        m: METRICS[m] for m in METRICS if any(row.get(m) is not None for s in seeds for row in s.values())
+    }
+    heads = ["", *(head for head, _ in known.values())]
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for name in names:
         held = [seed[name] for seed in seeds if name in seed]
-        cells = [interval([one.get(m) for one in held], digits) for m, (_, digits) in METRICS.items()]
+        cells = [interval([one.get(m) for one in held], digits) for m, (_, digits) in known.items()]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

@@ -160,7 +160,7 @@ def test_embeddings_cut_short_are_made_anew(tmp_path: Path) -> None:
 def test_embeddings_of_other_rows_are_refused(tmp_path: Path) -> None:
     cache = Vectors(Vault.create(tmp_path, "file"), "embeddings", 32)
     _ = people([*"abc"], FakeEmbedder(), cache).embeddings
-    with pytest.raises(RunError, match="do not fit the rows"):
+    with pytest.raises(RunError, match="do not match the rows"):
         _ = people([*"ab"], FakeEmbedder(), cache).embeddings
 
 

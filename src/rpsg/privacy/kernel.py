@@ -247,7 +247,7 @@ class Kernel:
         seq = self._seq
         path = evidence_file(self._evidence, seq)
         if path.exists() and seq not in self._journal.steps:
-            early = f"There is evidence of stage {query.stage}, which was not drawn yet."
+            early = f"The evidence of stage {query.stage} was there before it was drawn."
             raise RunError(early, hint=JOURNAL_GONE)
         step = self._journal.reserve(seq, query)
         if path.exists():

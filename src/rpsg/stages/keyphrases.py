@@ -159,10 +159,7 @@ def phrase_items(
     per_person: int,
     key: bytes,
 ) -> Private[list[list[str]]]:
-    """For each person at most ``per_person`` distinct "topic<TAB>word" items, chosen by a keyed hash.
-
-    A resumed run chooses the same items, whatever the data of others.
-    """
+    """For each person at most ``per_person`` distinct "topic<TAB>word" items, chosen by a keyed hash."""
 
     def items(documents: tuple[Document, ...], codes: Traits) -> list[list[str]]:
         people: dict[object, set[str]] = {}

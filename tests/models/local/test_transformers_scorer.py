@@ -115,5 +115,5 @@ def test_without_any_mark_a_model_cannot_score(tmp_path: Path) -> None:
     tokenizer = character_tokenizer()
     tokenizer.bos_token = tokenizer.eos_token = None
     tokenizer.save_pretrained(folder)
-    with pytest.raises(ModelError, match="no mark"):
+    with pytest.raises(ModelError, match="no token for the beginning"):
         TransformersScorer(folder).score(["tea"])

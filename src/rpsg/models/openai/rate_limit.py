@@ -28,7 +28,7 @@ _AT_FIRST = 8
 _AT_LEAST = 4
 # The limit grows at most threefold in this many seconds, however quickly the first answers come.
 _STEP, _GROWTH = 0.25, 3.0
-# The factor on the limit at an overload, and the least increase at an answer.
+# What an overload subtracts from the limit, and the least that an answer adds to it.
 _SHRINK, _GROW = 0.5, 0.1
 _DOWN_AFTER = 10
 _LONGEST_PAUSE = 60.0
