@@ -59,7 +59,14 @@ def find(kind: Kind, name: str) -> Any:
         return _load(known[0])
     for entry in plugins(kind):
         if entry.name == name:
-            return entry.load()
+            try:
+                return entry.load()
+            except (Exception, SystemExit) as error:
+                raise UsageError(
+                    f"The {kind.removesuffix('s')} {name!r} ({entry.value}) cannot be loaded: "
+                    f"{type(error).__name__}.",
+                    hint="Repair or remove the package that brings it.",
+                ) from error
     raise UsageError(
         f"There is no {kind.removesuffix('s')} {name!r}.", hint=f"Use one of: {', '.join(names(kind))}."
     )

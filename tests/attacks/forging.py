@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rpsg.methods.base import method_of
+from rpsg.methods.named import method_of
 from rpsg.pipeline.publish import build_release
 from rpsg.plan import resolve
 from rpsg.privacy.claims import claim_text

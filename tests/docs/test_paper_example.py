@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rpsg.cli import main
-from rpsg.methods.base import method_of
+from rpsg.methods.named import method_of
 from rpsg.plan import read_toml, resolve
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "paper"

@@ -10,8 +10,9 @@ import pytest
 
 from rpsg.errors import RpsgError
 from rpsg.methods import floor, strict
-from rpsg.methods.base import Method, find_method
+from rpsg.methods.base import Method
 from rpsg.methods.budget import strict_budget
+from rpsg.methods.named import find_method
 from rpsg.records import Candidate, Card, Pool
 from rpsg.testing.lab import Lab, plugged
 from rpsg.testing.laws import MethodLaws

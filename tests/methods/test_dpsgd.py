@@ -17,8 +17,8 @@ from tests.models.local.tiny import causal_folder
 
 from rpsg import api
 from rpsg.errors import UsageError
-from rpsg.methods.base import method_of
 from rpsg.methods.dpsgd import account
+from rpsg.methods.named import method_of
 from rpsg.models.fake import FakeWriter
 from rpsg.pipeline.execute import execute
 from rpsg.privacy.claims import NO_GUARANTEE

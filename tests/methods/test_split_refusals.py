@@ -10,8 +10,8 @@ from tests.methods.kept import SaysNothing
 
 from rpsg import api
 from rpsg.errors import InfeasibleError, ModelError, UsageError
-from rpsg.methods.base import find_method
 from rpsg.methods.budget import fewest_voters, split_budget, split_voters
+from rpsg.methods.named import find_method
 from rpsg.pipeline.progress import Silent
 from rpsg.privacy.odometer import Odometer, account_name
 from rpsg.records import Document

@@ -233,7 +233,7 @@ def test_a_preview_of_labels_to_be_found_has_the_run_s_noise(lab: Lab) -> None:
     ("method", "warned"), [("strict", True), ("split", True), ("floor", False), ("paper", False)]
 )
 def test_a_plan_that_one_row_can_end_is_warned_of(lab: Lab, method: str, *, warned: bool) -> None:
-    from rpsg.methods.base import cautions_of
+    from rpsg.methods.named import cautions_of
 
     refusing = lab.plan(data={"unusable": "refuse"}, method={"name": method})
     assert any("a single row decides" in line for line in cautions_of(refusing)) is warned

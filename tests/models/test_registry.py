@@ -9,7 +9,8 @@ import pytest
 
 from rpsg import registry
 from rpsg.errors import ModelError, UsageError
-from rpsg.methods.base import Method, find_method
+from rpsg.methods.base import Method
+from rpsg.methods.named import find_method
 from rpsg.models.fake import FakeEmbedder, FakeScorer, FakeWriter
 from rpsg.models.llamacpp.writer import LlamaCppWriter
 from rpsg.models.sentiment import NearestSentiment

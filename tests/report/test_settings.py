@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rpsg.methods.base import find_method
+from rpsg.methods.named import find_method
 from rpsg.plan import resolve
 from rpsg.release.public_plan import public_toml, without_place
 

@@ -80,7 +80,7 @@ def run(
     from rpsg.cli.progress import progress_for
     from rpsg.cli.render import run_facts, show_run
     from rpsg.cli.settings import gather, make_plan
-    from rpsg.methods.base import cautions_of
+    from rpsg.methods.named import cautions_of
 
     if dry_run:
         _show_plan(given, config, out, as_json=as_json)

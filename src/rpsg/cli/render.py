@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.cli.console import Screen, seconds_in_words
 from rpsg.privacy.gaussian import rounded_up
+from rpsg.registry import built_in
 from rpsg.storage.layout import PRIVATE, STAGE_TABLE
 
 if TYPE_CHECKING:
@@ -173,7 +174,9 @@ def show_run(screen: Screen, run: Run, cautions: Sequence[str] = ()) -> None:
         screen.items(cautions, sign="!", style="yellow")
     screen.heading("Next")
     screen.line("  Check it as anyone can who has the release:")
-    screen.command(shlex.join(["rpsg", "verify", str(run.path)]))
+    method = str(run.ledger.get("method", ""))
+    allowed = [] if method in built_in("methods") else ["--allow-plugin", method]
+    screen.command(shlex.join(["rpsg", "verify", str(run.path), *allowed]))
     screen.line(f"  {_sharing(run)}")
     screen.command(str(run.release))
 

@@ -1,12 +1,10 @@
-"""What a method is, what it is given, and how it is found by name."""
+"""What a method is, and what it is given."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from rpsg import registry
-from rpsg.errors import UsageError
 from rpsg.privacy.egress import NOWHERE, PUBLIC, STRICT
 
 if TYPE_CHECKING:
@@ -124,6 +122,7 @@ class Method:
         claim_words: the sentences of a release that claims nothing, from the public plan and the models'
             names; by default those of the method paper.
         flows: how private text reaches the release without a mechanism.
+        choice_sigma: standard deviation of the noise that a choice has without a mechanism; bounds nothing.
         workload: how much a run will ask of its writer.
         people: how many people can be asked, where the plan declares their number.
         explain: sentences for ``rpsg plan`` about how this method works with the plan.
@@ -150,6 +149,7 @@ class Method:
     status: Literal["valid", "research_only"] = "valid"
     claim_words: Callable[[Plan, Tools], str] | None = None
     flows: Callable[[Plan, Tools], tuple[Flow, ...]] = lambda _plan, _tools: ()
+    choice_sigma: Callable[[Plan], float] = lambda _: 0.0
     workload: Callable[[Plan, Pack], Workload] | None = None
     people: Callable[[Plan], int | None] = lambda plan: plan.privacy.n_public
     explain: Callable[[Plan, Pack], tuple[str, ...]] | None = None
@@ -198,47 +198,3 @@ class Method:
             return self.egress(plan)
         defaults: Mapping[str, tuple[EgressRule, ...]] = {"nothing": PUBLIC, "noisy_answers": STRICT}
         return defaults.get(self.reads, NOWHERE)
-
-
-def find_method(name: str) -> Method:
-    """The method called ``name``.
-
-    Raises:
-        UsageError: there is none, or one from another package does not declare what it reads.
-    """
-    found = registry.find("methods", name)
-    if not isinstance(found, Method):
-        raise UsageError(
-            f"The method {name!r} does not declare what it reads, so nothing can be said about its release.",
-            hint="Its entry point must lead to a rpsg.methods.base.Method, which has to name what it reads: "
-            '"nothing", "noisy_answers", "donors" or "records".',
-        )
-    if found.name != name:
-        raise UsageError(
-            f"The method {name!r} calls itself {found.name!r}, so its ledger would name another method.",
-            hint="Give its entry point and its Method the same name.",
-        )
-    return found
-
-
-def cautions_of(plan: Plan) -> tuple[str, ...]:
-    """What to know before a run of this plan: what is not protected, and what has no effect."""
-    method = method_of(plan)
-    if method.budget is None or plan.data.unusable == "drop":
-        return method.cautions(plan)
-    one_row = (
-        'With [data] unusable = "refuse" a single row decides whether there is a release, and the claim says '
-        'that it does not cover this. "drop" leaves such rows out; `rpsg check` shows them to you alone.'
-    )
-    return (one_row, *method.cautions(plan))
-
-
-def method_of(plan: Plan) -> Method:
-    """The plan's method; errors as for ``find_method``."""
-    return find_method(plan.method.name)
-
-
-def budget_of(plan: Plan, pack: Pack) -> Budget | None:
-    """What the plan's method spends; None for one that reads no private data, or claims nothing."""
-    budget = method_of(plan).budget
-    return None if budget is None else budget(plan, pack)

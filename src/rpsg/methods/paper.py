@@ -21,7 +21,7 @@ from rpsg.methods.paper_steps import (
     some_left,
     some_texts,
 )
-from rpsg.methods.seed_steps import choose_abstracts, draw_seeds, seeds_wanted
+from rpsg.methods.seed_steps import choice_noise, choose_abstracts, draw_seeds, seeds_wanted
 from rpsg.methods.seeded import (
     check_paper,
     paper_cautions,
@@ -81,6 +81,7 @@ METHOD = Method(
     models=paper_models,
     egress=paper_egress,
     flows=paper_flows,
+    choice_sigma=choice_noise,
     workload=paper_workload,
     explain=paper_explained,
     cautions=paper_cautions,

@@ -91,6 +91,11 @@ def sigma_of(plan: Plan, seeds: int) -> Sigma:
     return choice_sigma(NominalEpsilon(paper.nominal_epsilon), seeds, paper.candidates, paper.sensitivity)
 
 
+def choice_noise(plan: Plan) -> float:
+    """The standard deviation of the noise of the choice: public numbers only."""
+    return float(sigma_of(plan, seeds_wanted(plan)))
+
+
 def seeds_wanted(plan: Plan) -> int:
     """How many records become seeds, unless there are fewer."""
     return plan.paper.seeds or plan.corpus.size

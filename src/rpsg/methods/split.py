@@ -23,7 +23,7 @@ from rpsg.methods.paper_steps import (
     some_abstracts,
     some_texts,
 )
-from rpsg.methods.seed_steps import choose_abstracts, draw_seeds, seeding, usable_rows
+from rpsg.methods.seed_steps import choice_noise, choose_abstracts, draw_seeds, seeding, usable_rows
 from rpsg.methods.seeded import check_split, seed_models, split_cautions, split_egress, split_flows
 from rpsg.methods.voting import ask_votes, label_traits, places, vote
 from rpsg.methods.workload import split_explained, split_workload
@@ -182,6 +182,7 @@ METHOD = Method(
     models=seed_models,
     egress=split_egress,
     flows=split_flows,
+    choice_sigma=choice_noise,
     workload=split_workload,
     people=split_voters,
     explain=explain,

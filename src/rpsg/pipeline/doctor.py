@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from typing import TYPE_CHECKING
 
 from rpsg.errors import RpsgError
-from rpsg.methods.base import method_of
+from rpsg.methods.named import method_of
 from rpsg.models.hardware import available_memory, cores
 from rpsg.pipeline import forecast
 from rpsg.pipeline.doctor_models import model_checks

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from rpsg import registry
-from rpsg.methods.base import method_of
+from rpsg.methods.named import method_of
 from rpsg.models import download as assets
 from rpsg.models.catalog import CATALOGUE
 from rpsg.models.scorer_check import check_scorer

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from rpsg.domains import Pack, files_of, find_pack, pack_folder, read_pack
 from rpsg.errors import ModelError, RunError
 from rpsg.hardening import forbid_core_dumps
-from rpsg.methods.base import Job, Tools, budget_of, cautions_of, method_of
+from rpsg.methods.base import Job, Tools
 from rpsg.methods.budget import about_few_people, check_declared
+from rpsg.methods.named import budget_of, cautions_of, method_of
 from rpsg.methods.trial import require_readers, require_writer
 from rpsg.models.catalog import licence_of
 from rpsg.pipeline.made import roles
@@ -67,7 +68,7 @@ def execute(
     budget = budget_of(plan, pack)
     method.check(plan)
     tools = tools or load_tools(plan)
-    egress.check(method.egress_of(plan), roles(tools))
+    egress.check(method.egress_of(plan), roles(tools), private=method.reads_private)
     check_declared(plan, pack, budget, method.people(plan))
     price = price_of(plan, tools.writer)
     if not (out / RUN).exists():

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from rpsg import registry
-from rpsg.methods.base import method_of
+from rpsg.methods.named import method_of
 from rpsg.pipeline.cost import find_price, price_for, read_prices
 from rpsg.privacy import egress
 from rpsg.results import Forecast

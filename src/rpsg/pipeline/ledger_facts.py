@@ -13,7 +13,6 @@ import re
 from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.methods.budget import noise_decides
-from rpsg.methods.seeded import sums_up
 from rpsg.models.catalog import licence_of
 from rpsg.pipeline.made import roles
 from rpsg.privacy.cautions import counted_units
@@ -83,7 +82,8 @@ def _claim_words(made: Made) -> str:
     if made.method.claim_words is not None:
         return made.method.claim_words(made.plan, made.tools)
     where = f"{made.tools.writer.name} on {host_of(made.tools.writer)}"
-    sent: Literal["The text", "Abstracted text"] = "The text" if sums_up(made.plan) else "Abstracted text"
+    raw = any(r.role == "writer" and r.carries == "raw_private" for r in made.method.egress_of(made.plan))
+    sent: Literal["The text", "Abstracted text"] = "The text" if raw else "Abstracted text"
     return paper_claim_text(made.sigma, where, "not run", sent)
 
 

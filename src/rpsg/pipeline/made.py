@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
-from rpsg.methods.base import method_of
+from rpsg.methods.named import method_of
 from rpsg.plan import resolve
 from rpsg.privacy.egress import egress_table, host_of
 from rpsg.release.public_plan import public_toml

@@ -6,7 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rpsg import registry
-from rpsg.methods.base import Tools, method_of
+from rpsg.methods.base import Tools
+from rpsg.methods.named import method_of
 from rpsg.methods.seed_steps import ATTEMPT
 from rpsg.pipeline.cost import price_for
 from rpsg.privacy import egress

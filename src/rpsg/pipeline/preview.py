@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rpsg.domains import find_pack
 from rpsg.errors import BudgetError, RpsgError
-from rpsg.methods.base import budget_of, cautions_of, method_of
 from rpsg.methods.budget import (
     about_few_people,
     check_declared,
@@ -18,6 +17,7 @@ from rpsg.methods.budget import (
     plans_votes,
     smallest_size,
 )
+from rpsg.methods.named import budget_of, cautions_of, method_of
 from rpsg.methods.workload import strict_workload
 from rpsg.models.download import locate
 from rpsg.pipeline import forecast

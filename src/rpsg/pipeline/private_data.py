@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 from rpsg.errors import PrivacyError, RunError, UsageError
 from rpsg.files import write_atomic
 from rpsg.json_text import canonical_json
-from rpsg.methods.base import Seeding, method_of
+from rpsg.methods.base import Seeding
+from rpsg.methods.named import method_of
 from rpsg.privacy.account import Account, Cap
 from rpsg.privacy.commitment import Commitment, commit_to, content_digest
 from rpsg.privacy.kernel import Kernel, Releases

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from rpsg.errors import PrivacyError
 from rpsg.files import write_atomic
-from rpsg.methods.seed_steps import seeds_wanted, sigma_of
 from rpsg.pipeline.ledger_facts import ledger_facts
 from rpsg.pipeline.made import Made, public_plan
 from rpsg.pipeline.release_files import (
@@ -83,8 +83,14 @@ def publish(
             earlier={who: n for who, n in calls.sent().items() if who != this},
         )
     else:
-        sigma = sigma_of(job.plan, seeds_wanted(job.plan))
-        made = replace(made, noise=side.noise.name, sigma=sigma, flows=side.unprotected.flows)
+        sigma, flows = made.method.choice_sigma(job.plan), side.unprotected.flows
+        if flows != tuple(made.method.flows(made.plan, made.tools)):
+            raise PrivacyError(
+                f"The method {made.method.name!r} read private text in other ways than it declares. "
+                "Nothing was released.",
+                hint="Its flows must list every unprotected read, in order.",
+            )
+        made = replace(made, noise=side.noise.name, sigma=sigma, flows=flows)
         write_atomic(folder.private_path(STAGE_TABLE), (table(side.checkpoints.lines) + "\n").encode())
     commitment = private.commitment
     with folder.assemble_release() as target:

@@ -114,17 +114,21 @@ def host_of(model: Any) -> str:
     return host or UNNAMED
 
 
-def check(rules: Iterable[EgressRule], models: Mapping[str, Any]) -> None:
+def check(rules: Iterable[EgressRule], models: Mapping[str, Any], *, private: bool = False) -> None:
     """Check that every model may be sent what its role is sent.
 
     Args:
         rules: the table of the method.
         models: the models by role; None if there is none.
+        private: whether the method reads private text: a model that the table does not name must then run on
+            this machine too.
 
     Raises:
         PrivacyError: a model that must run on this machine does not, or does not say so.
     """
-    for rule in rules:
+    rules = tuple(rules)
+    unnamed = models.keys() - {rule.role for rule in rules} if private else ()
+    for rule in (*rules, *(EgressRule("", role, "private", "here", "private texts") for role in unnamed)):
         model = models.get(rule.role)
         if rule.place == "here" and model is not None and not is_here(model):
             raise PrivacyError(

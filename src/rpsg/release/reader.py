@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 CHECK_IT = "Check the release with: rpsg verify RUN"
 #: The errors that reading a damaged or hostile file can cause.
-_BROKEN = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
+_BROKEN = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError, StopIteration)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,11 @@ def release_folder(path: Path) -> Path:
     for folder in (path, path / RELEASE):
         if (folder / LEDGER).is_file():
             return folder
-    raise RunError(f"{path} holds no finished run.", hint="Go on with it: the same `rpsg run` command again.")
+    if (path / RUN).is_file():
+        hint = "Go on with it: the same `rpsg run` command again."
+    else:
+        hint = "Name the folder that was given to rpsg run -o, or its release."
+    raise RunError(f"{path} holds no finished run.", hint=hint)
 
 
 def _part(read: Callable[[Release], T]) -> cached_property[T]:

@@ -6,7 +6,7 @@ import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from rpsg.methods.base import method_of
+from rpsg.methods.named import method_of
 from rpsg.release.coverage import CONFIDENT
 from rpsg.release.public_plan import PLACE, SECTIONS, is_told
 from rpsg.report.html import (

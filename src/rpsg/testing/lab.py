@@ -14,7 +14,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from rpsg.domains import find_pack, read_pack
-from rpsg.methods.base import Job, Tools, method_of
+from rpsg.methods.base import Job, Tools
+from rpsg.methods.named import method_of
 from rpsg.models.fake import FakeClassifier, FakeEmbedder, FakeWriter
 from rpsg.pipeline.execute import execute
 from rpsg.pipeline.models_of_run import load_tools

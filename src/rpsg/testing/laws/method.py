@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 import rpsg
-from rpsg.methods.base import Method, find_method
+from rpsg.methods.base import Method
+from rpsg.methods.named import find_method
 from rpsg.models.fake import FakeWriter
 from rpsg.testing.lab import Lab, Witness, plugged
 

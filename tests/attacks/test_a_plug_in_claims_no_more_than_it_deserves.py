@@ -1,0 +1,161 @@
+"""What a method of another package says of itself is checked before anything is read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.pipeline.test_egress import Somewhere
+
+from rpsg import api
+from rpsg.errors import PrivacyError, RpsgError, UsageError
+from rpsg.methods import strict
+from rpsg.methods.base import Method
+from rpsg.methods.named import find_method
+from rpsg.models.fake import FakeEmbedder, FakeWriter
+from rpsg.pipeline.execute import execute
+from rpsg.privacy.egress import PUBLIC, STRICT
+from rpsg.records import Candidate, Card, Pool
+from rpsg.testing.lab import plugged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.conftest import Lab
+
+    from rpsg.domains import Pack
+    from rpsg.methods.base import Job
+    from rpsg.plan import Plan
+    from rpsg.privacy.accounting import Budget
+
+SEEN: list[str] = []
+FAR: dict[str, Any] = {"endpoint": "remote_llm", "host": "far.example.com"}
+WRITER_ALONE = (STRICT[-1],)
+
+
+def texts(job: Job) -> Pool:
+    return Pool(tuple(Candidate(i, f"Text number {i} about {job.pack.about}.", Card({})) for i in range(3)))
+
+
+def one_id(_: Job) -> Pool:
+    return Pool((Candidate(0, "A text of tea.", Card({})), Candidate(0, "A text of oil.", Card({}))))
+
+
+def three_times(plan: Plan, pack: Pack) -> Budget:
+    rich = plan.model_copy(update={"privacy": plan.privacy.model_copy(update={"epsilon": 6.0})})
+    return strict.METHOD.budget(rich, pack)  # type: ignore[misc]  # strict has one
+
+
+def less_noise(plan: Plan, pack: Pack) -> Budget:
+    honest = strict.METHOD.budget(plan, pack)  # type: ignore[misc]  # strict has one
+    return replace(honest, releases=tuple(replace(r, sigma=r.sigma / 10) for r in honest.releases))
+
+
+def notes_the_place(plan: Plan) -> None:
+    SEEN.append(plan.data.path)
+
+
+def fails(*_: object) -> Any:
+    raise ZeroDivisionError("private words may be in here")
+
+
+def named(name: str, **changes: Any) -> Method:
+    return replace(strict.METHOD, name=name, **changes)
+
+
+def reading(name: str, reads: Any, **changes: Any) -> Method:
+    return Method(name, "a plug-in", reads, texts, **changes)
+
+
+METHODS = [
+    named("unlisted", egress=lambda _: WRITER_ALONE),
+    named("public", egress=lambda _: PUBLIC),
+    named("tighter", egress=lambda _: (*STRICT[:-1], replace(STRICT[-1], place="here"))),
+    named("rich", budget=three_times),
+    named("quiet", budget=less_noise),
+    named("failing", check=fails),
+    reading("silent", "records", egress=lambda _: ()),
+    reading("as-public", "records", egress=lambda _: PUBLIC),
+    reading("curious", "nothing", check=notes_the_place),
+    reading("other-role", "nothing", models=lambda _: {"oracle": FakeWriter}),
+    Method("one-id", "a plug-in", "nothing", one_id),
+    Method("crashing", "a plug-in", "nothing", fails),
+]
+
+
+class Sly(Method):
+    """Says one thing when it is asked, and does another."""
+
+    claim = "end_to_end_dp"
+
+
+@pytest.fixture(autouse=True)
+def installed() -> Iterator[None]:
+    SEEN.clear()
+    sly = Sly("sly", "a plug-in", "records", texts)
+    with plugged("methods", {**{method.name: method for method in METHODS}, "sly": sly, "broken": 7}):
+        yield
+
+
+def plan_of(lab: Lab, name: str) -> Plan:
+    return lab.plan(lab.file(lab.rows(60)), method={"name": name})
+
+
+@pytest.mark.parametrize("name", ["unlisted", "public"])
+def test_a_method_cannot_let_private_texts_go_to_an_embedder_elsewhere(lab: Lab, name: str) -> None:
+    tools = replace(lab.tools(), embedder=Somewhere(FakeEmbedder(), **FAR))
+    with pytest.raises(PrivacyError, match="embedder"):
+        execute(plan_of(lab, name), lab.folder / "run", tools=tools)
+    with pytest.raises(PrivacyError, match="embedder"):
+        api.preview(plan_of(lab, name))
+
+
+@pytest.mark.parametrize("name", ["silent", "as-public"])
+def test_a_method_that_reads_records_says_who_is_sent_them(lab: Lab, name: str) -> None:
+    with pytest.raises(PrivacyError, match="does not say, or not as it is"):
+        lab.run(plan_of(lab, name))
+    assert not (lab.folder / "run" / "release").exists()
+
+
+def test_a_method_may_keep_more_on_this_machine_than_it_has_to(lab: Lab) -> None:
+    plan = plan_of(lab, "tighter")
+    assert [rule.place for rule in find_method("tighter").egress_of(plan)] == ["here"] * len(STRICT)
+
+
+@pytest.mark.parametrize("name", ["rich", "quiet"])
+def test_a_budget_that_is_not_the_plan_s_is_refused_by_plan_and_run(lab: Lab, name: str) -> None:
+    for refused in (api.preview, lab.run):
+        with pytest.raises(UsageError, match="budget"):
+            refused(plan_of(lab, name))
+
+
+def test_no_function_of_a_plug_in_is_shown_where_the_data_are(lab: Lab) -> None:
+    lab.run(plan_of(lab, "curious"))
+    assert SEEN
+    assert set(SEEN) == {""}
+
+
+@pytest.mark.parametrize("name", ["failing", "crashing", "one-id", "other-role"])
+def test_a_plug_in_that_fails_is_named_in_a_sentence_without_its_own_words(lab: Lab, name: str) -> None:
+    with pytest.raises(UsageError, match=name) as told:
+        lab.run(plan_of(lab, name))
+    assert "private words" not in f"{told.value} {told.value.hint}"
+    assert not (lab.folder / "run" / "release").exists()
+
+
+@pytest.mark.parametrize("name", ["sly", "broken"])
+def test_only_a_method_itself_is_one(name: str) -> None:
+    with pytest.raises(UsageError, match="does not declare what it reads"):
+        find_method(name)
+
+
+def test_a_model_that_no_rule_names_stays_on_this_machine(lab: Lab) -> None:
+    method = named("more-models", models=lambda _: {"summariser": lambda: Somewhere(FakeWriter(), **FAR)})
+    with plugged("methods", {"more-models": method}), pytest.raises(RpsgError, match="summariser"):
+        execute(plan_of(lab, "more-models"), lab.folder / "run", tools=_with_models(lab, method))
+
+
+def _with_models(lab: Lab, method: Method) -> Any:
+    more: dict[str, Any] = {role: make() for role, make in method.models(lab.plan()).items()}
+    return replace(lab.tools(), **more)
