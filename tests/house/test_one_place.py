@@ -42,7 +42,12 @@ METHOD_NAMES = {
     # A section of the plan, and the extra that brings its packages.
     "dpsgd": {
         *("methods", "methods.dpsgd"),
-        *("models.transformers.clipped_gradients", "privacy.training_account", "release.public_plan"),
+        *(
+            "models.transformers.clipped_gradients",
+            "plan.dpsgd",
+            "privacy.training_account",
+            "release.public_plan",
+        ),
     },
 }
 
