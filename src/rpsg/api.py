@@ -71,7 +71,7 @@ def preview(plan: Plan) -> Preview:
 
     Raises InfeasibleError when the declared number of people is too small for this schema and budget.
     """
-    from rpsg.pipeline import preview as previewing  # noqa: PLC0415  # numpy, only when it is needed
+    from rpsg.pipeline import preview as previewing  # numpy, only when it is needed
 
     return previewing.preview(plan)
 
@@ -82,14 +82,14 @@ def check(plan: Plan) -> Reading:
     Nothing is spent, and the answer must not go into a release or a log that others read. DataError when the
     file cannot be read at all, UsageError when no data is named.
     """
-    from rpsg.pipeline import check as checking  # noqa: PLC0415  # as above
+    from rpsg.pipeline import check as checking  # as above
 
     return checking.check(plan)
 
 
 def run(plan: Plan, out: str | Path, progress: Progress | None = None) -> Run:
     """Run the plan in the folder ``out``, or resume a run that stopped there."""
-    from rpsg.pipeline import execute as running  # noqa: PLC0415  # numpy and models, only when they are needed
+    from rpsg.pipeline import execute as running  # numpy and models, only when they are needed
 
     return running.execute(plan, path_of(out, "out"), progress=progress)
 
@@ -117,8 +117,8 @@ def verify(
     the private ``data`` (default: where the plan says); these results depend on private data and are not for
     publication. VerificationError when there is no release, UsageError for an unknown role.
     """
-    from rpsg.verification import opening  # noqa: PLC0415  # as above
-    from rpsg.verification import verify as verifying  # noqa: PLC0415  # as above
+    from rpsg.verification import opening  # as above
+    from rpsg.verification import verify as verifying  # as above
 
     found = verifying.verify(
         path_of(release, "release"),
@@ -141,7 +141,7 @@ def examine(plan: Plan, folder: str | Path | None = None) -> Iterator[Finding]:
 
     ``folder`` is a run folder whose file modes are checked too.
     """
-    from rpsg.pipeline import doctor  # noqa: PLC0415  # as above
+    from rpsg.pipeline import doctor  # as above
 
     return doctor.examine(plan, None if folder is None else path_of(folder, "folder"))
 
@@ -186,9 +186,9 @@ def evaluate(
     ``Report.table()`` is ready for a data frame. A report with ``real`` texts is internal: it must not be
     published with a release. Raises an RpsgError for what cannot be read and for an unknown name.
     """
-    from rpsg.evaluation import evaluate as evaluation  # noqa: PLC0415  # numpy, only when it is needed
-    from rpsg.evaluation.config import EvaluationConfig  # noqa: PLC0415  # as above
-    from rpsg.evaluation.corpora import source_of  # noqa: PLC0415  # as above
+    from rpsg.evaluation import evaluate as evaluation  # numpy, only when it is needed
+    from rpsg.evaluation.config import EvaluationConfig  # as above
+    from rpsg.evaluation.corpora import source_of  # as above
 
     config = EvaluationConfig(
         corpus=source_of(corpus),
@@ -215,6 +215,6 @@ def read_run(path: str | Path) -> Run:
     RunError when there is no finished run or a file of it is damaged, VerificationError when its release
     holds what no release has.
     """
-    from rpsg.release import reader  # noqa: PLC0415  # as above
+    from rpsg.release import reader  # as above
 
     return reader.read_run(path_of(path, "path"))

@@ -92,7 +92,7 @@ class FakeEmbedder:
         self.dim = dim
 
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        import numpy as np  # noqa: PLC0415  # so that importing the fakes is light
+        import numpy as np  # so that importing the fakes is light
 
         rows = np.zeros((len(texts), self.dim), np.float32)
         for i, text in enumerate(texts):

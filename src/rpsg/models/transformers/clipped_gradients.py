@@ -108,7 +108,7 @@ class ClippedGradients:
 def import_opacus() -> Any:
     """The package opacus; MissingExtraError without it."""
     try:
-        import opacus  # noqa: PLC0415  # optional package
+        import opacus  # optional package
     except ImportError:
         raise MissingExtraError("dpsgd", "opacus") from None
     return opacus

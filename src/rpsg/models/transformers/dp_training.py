@@ -127,7 +127,7 @@ class Trainer:
 
     def restored(self, state: bytes) -> TrainedModel:
         """The model as ``TrainedModel.kept`` kept it."""
-        from safetensors.torch import load  # noqa: PLC0415  # comes with transformers
+        from safetensors.torch import load  # comes with transformers
 
         model, tokenizer = self._prepared()
         set_state(model, load(state))
@@ -161,7 +161,7 @@ class TrainedModel:
 
     def kept(self) -> bytes:
         """The adapters that were trained, as bytes."""
-        from safetensors.torch import save  # noqa: PLC0415  # comes with transformers
+        from safetensors.torch import save  # comes with transformers
 
         return bytes(save(self._state))
 
