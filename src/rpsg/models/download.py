@@ -256,8 +256,8 @@ def _pull_from_hub(identity: str, home: Path) -> Path:
         return folder / file
     go_online()
     try:
-        import huggingface_hub  # noqa: PLC0415 - optional package
-        from huggingface_hub.errors import HfHubHTTPError  # noqa: PLC0415 - optional package
+        import huggingface_hub
+        from huggingface_hub.errors import HfHubHTTPError
     except ImportError:
         raise MissingExtraError("hf", "huggingface_hub") from None
     try:

@@ -152,10 +152,10 @@ class PresidioRecognizer:
 
     def __init__(self, model: str | None = None, *, threshold: float = _THRESHOLD) -> None:
         try:
-            import presidio_analyzer  # noqa: PLC0415 - optional package
+            import presidio_analyzer
         except ImportError:
             raise MissingExtraError("pii", "presidio-analyzer") from None
-        from importlib.metadata import version  # noqa: PLC0415 - only for the name
+        from importlib.metadata import version
 
         logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)
         language, which = _language(model)
@@ -182,7 +182,7 @@ class PresidioRecognizer:
 
 def _language(model: str | None) -> tuple[Any, str]:
     """The spaCy pipeline, and its name with the version."""
-    import spacy  # noqa: PLC0415 - comes with Presidio
+    import spacy
 
     if model is None:
         return spacy.blank(_LANGUAGE), "blank"
@@ -198,7 +198,7 @@ def _language(model: str | None) -> tuple[Any, str]:
 
 def _engine(presidio: Any, pipeline: Any) -> Any:
     """Presidio's analyser with an existing pipeline."""
-    from presidio_analyzer.nlp_engine import SpacyNlpEngine  # noqa: PLC0415 - optional package
+    from presidio_analyzer.nlp_engine import SpacyNlpEngine
 
     nlp = SpacyNlpEngine(models=[{"lang_code": _LANGUAGE, "model_name": "given"}])
     nlp.nlp = {_LANGUAGE: pipeline}
@@ -213,8 +213,8 @@ def _engine(presidio: Any, pipeline: Any) -> Any:
 
 def _email_recognizer() -> Any:
     """Presidio's recognizer of e-mail addresses, with the list of suffixes in its package."""
-    import tldextract  # noqa: PLC0415 - comes with Presidio
-    from presidio_analyzer.predefined_recognizers import EmailRecognizer  # noqa: PLC0415 - optional package
+    import tldextract
+    from presidio_analyzer.predefined_recognizers import EmailRecognizer
 
     suffixes = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=(), fallback_to_snapshot=True)
 

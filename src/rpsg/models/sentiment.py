@@ -174,10 +174,10 @@ class VaderSentiment:
 
     def __init__(self, lean: float = _LEAN) -> None:
         try:
-            from vaderSentiment import vaderSentiment  # noqa: PLC0415 - optional package
+            from vaderSentiment import vaderSentiment
         except ImportError:
             raise MissingExtraError("vader", "vaderSentiment") from None
-        from importlib.metadata import version  # noqa: PLC0415 - only for the name
+        from importlib.metadata import version
 
         self._analyser = vaderSentiment.SentimentIntensityAnalyzer()
         self._lean = lean

@@ -106,8 +106,8 @@ class StaticEmbedder:
 
 def _read_table(file: Path) -> npt.NDArray[np.float32]:
     try:
-        from safetensors import SafetensorError  # noqa: PLC0415 - optional package
-        from safetensors.numpy import load_file  # noqa: PLC0415 - optional package
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
     except ImportError:
         raise MissingExtraError("static", "safetensors") from None
     try:
@@ -243,7 +243,7 @@ def weighed(rows: npt.NDArray[np.float64], places: npt.NDArray[np.int64]) -> npt
 
 def _save(vectors: npt.NDArray[np.float16], file: Path) -> None:
     try:
-        from safetensors.numpy import save_file  # noqa: PLC0415 - optional package
+        from safetensors.numpy import save_file
     except ImportError:
         raise MissingExtraError("static", "safetensors") from None
     tensors: dict[str, Any] = {"embeddings": vectors}

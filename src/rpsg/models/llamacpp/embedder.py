@@ -78,7 +78,7 @@ class GgufEmbedder:
 
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Unit-length float32 rows, shape (len(texts), dim); each a function of its own text only."""
-        import numpy as np  # noqa: PLC0415 - late, so that the command line starts without it
+        import numpy as np
 
         rows = np.zeros((len(texts), self._dim), dtype=np.float32)
         free: SimpleQueue[Any] = SimpleQueue()
@@ -101,7 +101,7 @@ class GgufEmbedder:
         self._finalizer()
 
     def _row(self, server: Any, text: str) -> npt.NDArray[np.float32]:
-        import numpy as np  # noqa: PLC0415 - late, so that the command line starts without it
+        import numpy as np
 
         if not text.strip():
             return np.zeros(self._dim, dtype=np.float32)
@@ -128,7 +128,7 @@ class GgufEmbedder:
 
     def _start(self) -> Any:
         try:
-            import xllamacpp  # noqa: PLC0415 - optional package
+            import xllamacpp
         except ImportError:
             raise MissingExtraError("local", "xllamacpp") from None
         parameters = xllamacpp.CommonParams()

@@ -185,7 +185,7 @@ def _payload(request: Request, slot: int, *, chat: bool) -> dict[str, Any]:
 
 def _parameters(path: Path, slots: int, context: int, threads: int, state: Path, *, verbose: bool) -> Any:
     try:
-        import xllamacpp  # noqa: PLC0415 - optional package
+        import xllamacpp
     except ImportError:
         raise MissingExtraError("local", "xllamacpp") from None
     parameters = xllamacpp.CommonParams()
@@ -212,7 +212,7 @@ def _parameters(path: Path, slots: int, context: int, threads: int, state: Path,
 
 
 def _start(parameters: Any, path: Path) -> Any:
-    import xllamacpp  # noqa: PLC0415 - optional package
+    import xllamacpp
 
     try:
         return xllamacpp.Server(parameters)

@@ -75,7 +75,7 @@ class OnnxEmbedder:
 
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Unit-length float32 rows, shape (len(texts), dim); each a function of its own text only."""
-        import numpy as np  # noqa: PLC0415 - late, so that the command line starts without it
+        import numpy as np
 
         rows = np.zeros((len(texts), self._dim), dtype=np.float32)
         start = 0
@@ -86,7 +86,7 @@ class OnnxEmbedder:
 
     def embed_stream(self, texts: Iterable[str], chunk: int = _CHUNK) -> Iterator[npt.NDArray[np.float32]]:
         """The same rows in blocks of ``chunk`` texts, for more texts than memory should hold."""
-        import numpy as np  # noqa: PLC0415 - late, so that the command line starts without it
+        import numpy as np
 
         with ThreadPoolExecutor(self._threads) as pool:
             for block in _batches(texts, chunk):
@@ -99,7 +99,7 @@ class OnnxEmbedder:
         return open_session(str(model), damaged=_damaged(model)), max_tokens
 
     def _row(self, ids: list[int]) -> npt.NDArray[np.float32]:
-        import numpy as np  # noqa: PLC0415 - late, so that the command line starts without it
+        import numpy as np
 
         row = np.zeros(self._dim, dtype=np.float32)
         if len(ids) <= 2:  # only the two special tokens around every text
@@ -135,7 +135,7 @@ def open_tokenizer(file: Path, *, extra: str, damaged: Callable[[Path], ModelErr
     Raises MissingExtraError naming ``extra`` without the package; ``damaged(file)`` for a bad file.
     """
     try:
-        from tokenizers import Tokenizer  # noqa: PLC0415 - optional package
+        from tokenizers import Tokenizer
     except ImportError:
         raise MissingExtraError(extra, "tokenizers") from None
     try:

@@ -54,7 +54,7 @@ class _Graph:
 
     def __init__(self, weights: Mapping[str, npt.NDArray[np.float32]], epsilon: float) -> None:
         try:
-            import onnx  # noqa: PLC0415 - optional package
+            import onnx
         except ImportError:
             raise MissingExtraError("int8", "onnx") from None
         self._onnx = onnx
@@ -163,8 +163,8 @@ def _settings(file: Path) -> dict[str, Any]:
 def _weights(file: Path) -> dict[str, npt.NDArray[np.float32]]:
     """All tensors by their names in a BERT without a head."""
     try:
-        from safetensors import SafetensorError  # noqa: PLC0415 - optional package
-        from safetensors.numpy import load_file  # noqa: PLC0415 - optional package
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
     except ImportError:
         raise MissingExtraError("int8", "safetensors") from None
     try:

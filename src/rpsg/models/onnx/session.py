@@ -47,7 +47,7 @@ def silent_onnxruntime() -> Any:
             hint="Import rpsg first, or start Python with ORT_DISABLE_TELEMETRY=1.",
         )
     try:
-        import onnxruntime  # noqa: PLC0415 - optional package
+        import onnxruntime
     except ImportError:
         raise MissingExtraError("local", "onnxruntime") from None
     onnxruntime.disable_telemetry_events()  # for builds that do not read the variable

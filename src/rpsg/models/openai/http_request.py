@@ -99,7 +99,7 @@ class HttpClient:
 
 def _transport() -> ModuleType:
     try:
-        from rpsg.models.openai import transport  # noqa: PLC0415 - optional packages
+        from rpsg.models.openai import transport
     except ImportError:
         raise MissingExtraError("server", "h11") from None
     return transport

@@ -69,7 +69,7 @@ class SentenceTransformersEmbedder:
 
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Unit-length float32 rows, shape (len(texts), dim); each a function of its own text only."""
-        import numpy as np  # noqa: PLC0415 - late, so that the command line starts without it
+        import numpy as np
 
         rows = np.zeros((len(texts), self.dim), dtype=np.float32)
         if texts:
@@ -77,7 +77,7 @@ class SentenceTransformersEmbedder:
         return rows
 
     def _row(self, text: str) -> npt.NDArray[np.float32]:
-        import numpy as np  # noqa: PLC0415 - late, so that the command line starts without it
+        import numpy as np
 
         row = np.zeros(self.dim, dtype=np.float32)
         with self._tokenizing:  # a tokenizer is not thread-safe
@@ -97,7 +97,7 @@ class SentenceTransformersEmbedder:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about optional packages that are not needed here
-                from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - optional package
+                from sentence_transformers import SentenceTransformer
         except ImportError:
             raise MissingExtraError("hf", "sentence-transformers") from None
         if self._weights.gguf:

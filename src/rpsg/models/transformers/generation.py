@@ -70,7 +70,7 @@ def prompt_of(index: int, request: Request, tokenizer: Any, *, documents: bool =
 
 
 def _rendered(messages: tuple[Message, ...], tokenizer: Any) -> str:
-    from jinja2 import TemplateError  # noqa: PLC0415 - comes with torch, which is optional
+    from jinja2 import TemplateError
 
     try:
         return _apply(messages, tokenizer)

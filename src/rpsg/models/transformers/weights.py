@@ -149,8 +149,8 @@ def _from_hub(name: str) -> Weights:
     """The snapshot of ``OWNER/REPO`` or ``OWNER/REPO@REVISION`` in the local hub cache."""
     stay_offline()
     try:
-        from huggingface_hub import snapshot_download  # noqa: PLC0415 - optional package
-        from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError  # noqa: PLC0415 - as above
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
     except ImportError:
         raise MissingExtraError("hf", "huggingface_hub") from None
     repository, _, revision = name.partition("@")
@@ -194,7 +194,7 @@ def _numbers_in(file: Path) -> int:
 def import_torch() -> Any:
     """The package torch; MissingExtraError without it."""
     try:
-        import torch  # noqa: PLC0415 - optional package
+        import torch
     except ImportError:
         raise MissingExtraError("hf", "torch") from None
     return torch
@@ -210,7 +210,7 @@ def import_transformers() -> Any:
     import_torch()
     stay_offline()
     try:
-        import transformers  # noqa: PLC0415 - optional package
+        import transformers
     except ImportError:
         raise MissingExtraError("hf", "transformers") from None
     return transformers
@@ -248,10 +248,10 @@ def _unpacked(weights: Weights, auto: Any, transformers: Any) -> Any:
     Not by ``from_pretrained``, which needs another package and leaves the model marked as quantised.
     """
     try:
-        import gguf  # noqa: F401, PLC0415 - optional package, used by the next one
+        import gguf  # noqa: F401 - optional package, used by the next one
     except ImportError:
         raise MissingExtraError("hf", "gguf") from None
-    from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint  # noqa: PLC0415 - optional
+    from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
 
     config = transformers.AutoConfig.from_pretrained(weights.folder, **_safely(weights))
     model = auto.from_config(config, trust_remote_code=False)

@@ -44,8 +44,8 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Row | Fault]:
 
 def _open(path: Path) -> Any:
     try:
-        import pyarrow as pa  # noqa: PLC0415 -- heavy and optional
-        import pyarrow.parquet as pq  # noqa: PLC0415 -- heavy and optional
+        import pyarrow as pa
+        import pyarrow.parquet as pq
     except ImportError:
         raise MissingExtraError("parquet", "pyarrow") from None
     try:
@@ -57,7 +57,7 @@ def _open(path: Path) -> Any:
 
 
 def _check_text_type(path: Path, file: Any, columns: Columns) -> None:
-    import pyarrow.types as kinds  # noqa: PLC0415 -- heavy and optional
+    import pyarrow.types as kinds
 
     kind = file.schema_arrow.field(columns.text).type
     inner = kind.value_type if kinds.is_dictionary(kind) else kind
@@ -70,7 +70,7 @@ def _check_text_type(path: Path, file: Any, columns: Columns) -> None:
 
 def _batches(path: Path, file: Any, columns: Columns) -> Iterator[tuple[Any, Any, Any]]:
     """(texts, labels, users) of each batch; an unwanted column is an infinite iterator of None."""
-    import pyarrow as pa  # noqa: PLC0415 -- heavy and optional
+    import pyarrow as pa
 
     source = file.iter_batches(batch_size=BATCH_ROWS, columns=list(columns.wanted()))
     while True:
@@ -97,8 +97,8 @@ def _values(column: Any) -> list[Any]:
     Times become text, because Python lacks their nanoseconds and some of their years. Lists and objects
     become empty lists, because nothing is read from them.
     """
-    import pyarrow as pa  # noqa: PLC0415 -- heavy and optional
-    import pyarrow.types as kinds  # noqa: PLC0415 -- heavy and optional
+    import pyarrow as pa
+    import pyarrow.types as kinds
 
     if kinds.is_dictionary(column.type):
         column = column.dictionary_decode()
