@@ -208,7 +208,7 @@ def _keys(plan: Plan) -> Finding:
     name = plan.server.key_env
     if os.environ.get(name):
         return Finding("keys", "ok", f"the environment holds {name}")
-    if forecast.is_here(plan, "writer"):
+    if forecast.runs_here(plan, "writer"):
         return Finding("keys", "ok", f"{name} is not set; a server on this machine may need none")
     return Finding("keys", "fail", f"the environment has no {name}", f"export {name}=...")
 

@@ -30,7 +30,7 @@ def forecasts(plan: Plan, work: Workload, seconds: float | None) -> tuple[Foreca
     Raises:
         UsageError: the plan limits the cost of a writer whose price is not known.
     """
-    limits, here = plan.limits, is_here(plan, "writer")
+    limits, here = plan.limits, runs_here(plan, "writer")
     price = price_for(plan.models.writer, here=here, prices=limits.prices, needed=limits.cost is not None)
     known = here or find_price(plan.models.writer, here=here, table=read_prices(limits.prices)) is not None
     cost = price.of(work.prompt, work.completion) if known else None
@@ -64,7 +64,7 @@ def warnings(lines: Sequence[Forecast]) -> Iterator[str]:
 
 def about_prices(plan: Plan) -> str:
     """The source of the writer's price; empty for one that costs nothing."""
-    table, here = read_prices(plan.limits.prices), is_here(plan, "writer")
+    table, here = read_prices(plan.limits.prices), runs_here(plan, "writer")
     found = find_price(plan.models.writer, here=here, table=table)
     if found is None:
         return "" if here else "no table of prices names this writer; see --prices"
@@ -79,7 +79,7 @@ def about_prices(plan: Plan) -> str:
 def refusals(plan: Plan) -> Iterator[str]:
     """A sentence for each model that the run will refuse, because of where it runs."""
     for way in method_of(plan).egress_of(plan):
-        if way.place == "here" and place_of(plan, way.role) and not is_here(plan, way.role):
+        if way.place == "here" and place_of(plan, way.role) and not runs_here(plan, way.role):
             yield (
                 f"The {way.role} would be sent {way.sees} at {place_of(plan, way.role)}. "
                 "The run will refuse that: choose one that runs on this machine."
@@ -112,6 +112,6 @@ def _place(plan: Plan, kind: Kind, name: str) -> str:
     return egress.THIS_MACHINE if built_in or name.endswith(".gguf") else UNKNOWN_PLACE
 
 
-def is_here(plan: Plan, role: str) -> bool:
+def runs_here(plan: Plan, role: str) -> bool:
     """Whether the plan runs the model of a role on this machine, as far as its name shows."""
     return place_of(plan, role).startswith(egress.THIS_MACHINE)
