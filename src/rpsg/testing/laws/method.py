@@ -53,7 +53,9 @@ class MethodLaws:
         assert isinstance(method, Method)
         assert method.name
         assert method.about
-        assert find_method(method.name) is method
+        found = find_method(method.name)
+        declared = (found.name, found.about, found.reads, found.sections, found.untold)
+        assert declared == (method.name, method.about, method.reads, method.sections, method.untold)
 
     def test_its_release_says_what_it_read_and_claims_what_follows_from_that(
         self, laboratory: Lab, method: Method
