@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import rpsg
 from rpsg import api, registry
 from rpsg.errors import DataError, ModelError, RunError
 from rpsg.models.fake import FakeClassifier, FakeWriter
@@ -177,6 +178,7 @@ def test_in_split_mode_too_the_voters_are_not_counted_again(lab: Lab) -> None:
     run = lab.run(plan, writer=FakeWriter(name="another"))
     assert before.items() <= evidence(run.path).items()
     assert [line for line in run.ledger["public_inputs"] if line["name"] == CHANGED]
+    assert [check for check in rpsg.verify(run.path).checks if not check.ok] == []
 
 
 def test_a_server_of_this_machine_may_come_back_on_another_port() -> None:
