@@ -28,13 +28,13 @@ from rpsg.evaluation.inputs import Inputs, Texts
 from rpsg.evaluation.metrics.coherence import halves, judge
 from rpsg.evaluation.metrics.intervals import of_mean
 from rpsg.evaluation.metrics.two_sample import wins
-from rpsg.evaluation.models import Models
+from rpsg.evaluation.models import EvaluationModels
 from rpsg.models.download import locate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rpsg.evaluation.metrics.coherence import Judged
+    from rpsg.evaluation.metrics.coherence import CoherenceGains
 
 LONGEST, SHORTEST = 80, 25
 SENTENCE = re.compile(r"(?<=[.!?])\s+")
@@ -47,7 +47,7 @@ def main(given: Sequence[str] | None = None) -> None:
     if options.show:
         print(shown(json.loads(options.show.read_text("utf-8"))))
         return
-    models = Models("fake", language_model=options.judge)
+    models = EvaluationModels("fake", language_model=options.judge)
     found: dict[str, Any] = {"judge": options.judge, "texts of each set": options.size, "corpora": {}}
     earlier = json.loads(options.out.read_text("utf-8")) if options.out and options.out.is_file() else {}
     if {key: earlier.get(key) for key in found} == {**found, "corpora": earlier.get("corpora")}:
@@ -156,7 +156,7 @@ def _chains(texts: Sequence[str], size: int, rng: random.Random) -> list[str]:
     return found
 
 
-def _figures(judged: dict[str, Judged]) -> dict[str, Any]:
+def _figures(judged: dict[str, CoherenceGains]) -> dict[str, Any]:
     """For each set the mean, its interval, and the AUC of a text's own value against those of real texts."""
     found: dict[str, Any] = {}
     for of, own in judged.items():

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from rpsg import registry
 from rpsg.evaluation.inputs import Inputs, Texts
-from rpsg.evaluation.models import Models
+from rpsg.evaluation.models import EvaluationModels
 from rpsg.evaluation.runner import find_metric, measure
 from rpsg.models.download import locate
 
@@ -69,7 +69,7 @@ def main() -> None:
         else [name for name in registry.names("metrics") if name not in JUDGED]
     )
     texts, labels = rows()
-    models = Models(args.embedder)
+    models = EvaluationModels(args.embedder)
     found: dict[str, list[tuple[float, ...]]] = {name: [] for name in names}
     for draw, places in enumerate(draws(texts, args.draws, other=args.other)):
         corpus, real = (

@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from rpsg.privacy.histogram import Query, clean_histogram
 from rpsg.privacy.private import Private, open_private
-from rpsg.records import Corpus, Document
+from rpsg.records import Document, PrivateCorpus
 from rpsg.stages.contributions import People
 from rpsg.stages.votes import vote_row_cells
 from rpsg.storage.vault import Vault
@@ -71,10 +71,10 @@ class Silent:
     def done(self, **facts: object) -> None: ...
 
 
-def corpus(records: int, characters: int) -> Private[Corpus]:
+def corpus(records: int, characters: int) -> Private[PrivateCorpus]:
     """Each record of a person of its own, with a text of ``characters`` characters."""
     rows = (Document(i, f"{i:<{characters}}", user=f"person-{i}") for i in range(records))
-    return Private(Corpus(tuple(rows)))
+    return Private(PrivateCorpus(tuple(rows)))
 
 
 def peak() -> float:

@@ -37,7 +37,7 @@ from quality import STUDENT, Remembering, read_texts
 from rpsg.domains import find_pack
 from rpsg.errors import InfeasibleError
 from rpsg.evaluation.inputs import Inputs, Texts, UnavailableError
-from rpsg.evaluation.models import Models
+from rpsg.evaluation.models import EvaluationModels
 from rpsg.evaluation.runner import find_metric
 from rpsg.models.download import locate
 from rpsg.pipeline.execute import execute
@@ -100,7 +100,9 @@ class DraftWriter:
         return replies
 
 
-def measured(texts: Sequence[str], held_out: Texts, models: Models, seed: int) -> dict[str, float | None]:
+def measured(
+    texts: Sequence[str], held_out: Texts, models: EvaluationModels, seed: int
+) -> dict[str, float | None]:
     """Every metric of a corpus; None for one that has no value."""
     inputs = Inputs(Texts(texts, models), held_out, models, seed=seed)
     found: dict[str, float | None] = {"texts": len(texts)}
@@ -119,7 +121,7 @@ def one_seed(
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(texts))
     private = [texts[i] for i in order[args.held_out :]]
-    models, pack = Models(tools.embedder), find_pack(args.domain)
+    models, pack = EvaluationModels(tools.embedder), find_pack(args.domain)
     held_out = Texts([texts[i] for i in order[: args.held_out]], models)
     by_chance = [drafts[i]["text"] for i in rng.permutation(len(drafts))[: args.size]]
     found = {

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from rpsg.models.openai.writer import ServerWriter
-from rpsg.plan import Server
+from rpsg.plan import ServerSection
 from rpsg.protocols import Message, Request
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def measure(limits: Limits, count: int) -> dict[str, float]:
     """Requests a second over the best that the limits allow; the share of them that was refused."""
     requests = [Request((Message("user", "Write a review. " * 60),), 90, seed) for seed in range(count)]
     with running(limits) as url:
-        writer = ServerWriter("m", Server(base_url=url, concurrency=64))
+        writer = ServerWriter("m", ServerSection(base_url=url, concurrency=64))
         began = time.perf_counter()
         replies = writer.write(requests)
         seconds = time.perf_counter() - began

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rpsg.protocols import Embedder, Progress
-    from rpsg.results import Finding, Preview, Report, Run, Verification
+    from rpsg.results import Diagnosis, Preview, Report, Run, Verification
     from rpsg.storage.readers import Reading
 
 
@@ -136,7 +136,7 @@ def verify(
     return replace(found, checks=(*found.checks, *opened))
 
 
-def examine(plan: Plan, folder: str | Path | None = None) -> Iterator[Finding]:
+def examine(plan: Plan, folder: str | Path | None = None) -> Iterator[Diagnosis]:
     """What this machine has and lacks for a run of this plan; reads no private text.
 
     ``folder`` is a run folder whose file modes are checked too.

@@ -23,7 +23,7 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
-class Corpus:
+class PrivateCorpus:
     """All rows that can be used. Always wrapped in ``Private``."""
 
     documents: tuple[Document, ...]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
     from rpsg.models.documents import Form
-    from rpsg.plan import Server
+    from rpsg.plan import ServerSection
     from rpsg.protocols import Classifier, Embedder, Scorer, Writer
 
 Kind = Literal["methods", "writers", "embedders", "classifiers", "scorers", "metrics", "attacks"]
@@ -84,7 +84,7 @@ def writer(
     threads: int | None = None,
     context: int | None = None,
     form: Form = "auto",
-    server: Server | None = None,
+    server: ServerSection | None = None,
 ) -> Writer:
     """The writer called ``name``; a path or a hub id of a GGUF file is run with llama.cpp.
 
@@ -117,7 +117,7 @@ def _formed(kind: Kind, name: str) -> str | None:
     return next(known, None)
 
 
-def embedder(name: str, *, threads: int | None = None, server: Server | None = None) -> Embedder:
+def embedder(name: str, *, threads: int | None = None, server: ServerSection | None = None) -> Embedder:
     """The embedder called ``name``; the folder of an ONNX embedder is run with onnxruntime.
 
     ``openai:MODEL`` and ``azure:DEPLOYMENT`` are models of ``server``.

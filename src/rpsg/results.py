@@ -136,7 +136,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Diagnosis:
     """What the doctor found about one thing, and what to do about it."""
 
     name: str

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from rpsg import api
 from rpsg.cli.app import app
 from rpsg.errors import BudgetError
-from rpsg.privacy.account import Account, Cap
+from rpsg.privacy.account import Account, LifetimeCap
 from rpsg.privacy.odometer import Odometer, account_name, state_folder
 from rpsg.privacy.units import Unit
 
@@ -32,7 +32,7 @@ PEOPLE = Unit("user", "user", "add_remove")
 
 
 def opened(folder: Path, name: str = "reviews") -> Account:
-    return Odometer(folder).account(name, PEOPLE, Cap(4.0, 1e-6))
+    return Odometer(folder).account(name, PEOPLE, LifetimeCap(4.0, 1e-6))
 
 
 @pytest.fixture
@@ -277,7 +277,7 @@ def test_a_book_of_the_second_version_gets_the_prices_of_its_charges_for_replace
     before = opened(state).total()
     replacing = Unit("user", "user", "replace_one")
     for _ in range(2):  # once is enough, and the second time changes nothing
-        after = Odometer(state).account("reviews", replacing, Cap(4.0, 1e-6)).total()
+        after = Odometer(state).account("reviews", replacing, LifetimeCap(4.0, 1e-6)).total()
         assert after.mu2 == pytest.approx(2 * before.mu2)
         assert after.reserved_mu2 == pytest.approx(2 * before.reserved_mu2) == pytest.approx(0.4)
     assert before.mu2 > 0

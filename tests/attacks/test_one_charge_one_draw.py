@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from rpsg.errors import BudgetError, RunError
-from rpsg.privacy.account import Account, Cap
+from rpsg.privacy.account import Account, LifetimeCap
 from rpsg.privacy.accounting import StagePlan, calibrate
 from rpsg.privacy.histogram import Query, RowCells
 from rpsg.privacy.kernel import Kernel
@@ -41,7 +41,7 @@ class Clinic:
 
     def account(self, book: str = "book", name: str = "clinic") -> Account:
         unit = Unit("user", "user", "add_remove")
-        return Odometer(self.folder / book).account(name, unit, Cap(self.lifetime, 1e-6))
+        return Odometer(self.folder / book).account(name, unit, LifetimeCap(self.lifetime, 1e-6))
 
     def kernel(self, run: str, book: str = "book", name: str = "clinic") -> Kernel:
         return Kernel(

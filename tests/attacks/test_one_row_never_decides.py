@@ -21,7 +21,7 @@ from rpsg.api import read_run
 from rpsg.cli import main
 from rpsg.errors import DataError
 from rpsg.pipeline.private_data import LEFT_OUT
-from rpsg.plan import Data, resolve
+from rpsg.plan import DataSection, resolve
 from rpsg.privacy.claims import REFUSED, UNREADABLE
 from rpsg.privacy.private import open_private
 from rpsg.privacy.verify import verify_ledger
@@ -178,7 +178,7 @@ def test_no_row_at_all_ends_the_reading_or_changes_another(
         "labels": ("food", "drink"),
         "unlisted": rule,
     }
-    data = Data(path=str(in_jsonl(folder, rows, extra)), **columns)
+    data = DataSection(path=str(in_jsonl(folder, rows, extra)), **columns)
     found = [content(row) for row in open_private(read_by_rule(data)).corpus]
     assert found[-2:] == [("tea", "food", "a"), ("oil", "drink", "b")]
     assert len(found) <= 3
@@ -287,7 +287,7 @@ def test_an_over_long_line_is_passed_over_without_being_held(
         path = tmp_path / name
         path.write_bytes(body)
         tracemalloc.start()
-        found = open_private(read_by_rule(Data(path=str(path))))
+        found = open_private(read_by_rule(DataSection(path=str(path))))
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert len(found.corpus) == 1

@@ -17,7 +17,7 @@ from rpsg import api
 from rpsg.cli.app import app
 from rpsg.errors import BudgetError
 from rpsg.pipeline.progress import Silent
-from rpsg.privacy.account import Cap
+from rpsg.privacy.account import LifetimeCap
 from rpsg.privacy.odometer import Odometer
 from rpsg.privacy.units import Unit
 from rpsg.storage.run_folder import open_vault
@@ -47,8 +47,8 @@ def adds_up(held: Unit, new: Unit) -> bool:
 @pytest.mark.parametrize("new", UNITS, ids=lambda u: f"{u.column or u.kind}-{u.adjacency}")
 def test_only_what_protects_the_same_people_is_added(tmp_path: Path, held: Unit, new: Unit) -> None:
     book = Odometer(tmp_path / "state")
-    book.account("reviews", held, Cap(8.0, 1e-6)).charge("a" * 32, "one", "votes", 0.1, 0.0)
-    account = book.account("reviews", new, Cap(8.0, 1e-6))
+    book.account("reviews", held, LifetimeCap(8.0, 1e-6)).charge("a" * 32, "one", "votes", 0.1, 0.0)
+    account = book.account("reviews", new, LifetimeCap(8.0, 1e-6))
     if adds_up(held, new):
         account.reserve("two", 0.1, 0.0)
         account.charge("b" * 32, "two", "votes", 0.1, 0.0)
@@ -73,7 +73,7 @@ def test_only_what_protects_the_same_people_is_added(tmp_path: Path, held: Unit,
 @pytest.mark.parametrize("told", [0.2, 0.31, 0.4])
 def test_what_was_paid_for_adding_has_its_own_price_for_replacing(tmp_path: Path, told: float) -> None:
     book = Odometer(tmp_path / "state")
-    adding, replacing = (book.account("reviews", unit, Cap(8.0, 1e-6)) for unit in UNITS[:2])
+    adding, replacing = (book.account("reviews", unit, LifetimeCap(8.0, 1e-6)) for unit in UNITS[:2])
     adding.reserve("one", 0.3, 0.0, 3 * told)
     adding.charge("a" * 32, "one", "sketch", 0.1, 0.0, told)
     adding.record("b" * 32, "two", "sketch", 0.1, 0.0, told)
@@ -86,14 +86,14 @@ def test_what_was_paid_for_adding_has_its_own_price_for_replacing(tmp_path: Path
 
 def test_reservations_of_another_unit_are_held_apart_too(tmp_path: Path) -> None:
     book = Odometer(tmp_path / "state")
-    book.account("reviews", UNITS[0], Cap(8.0, 1e-6)).reserve("one", 0.1, 0.0)
+    book.account("reviews", UNITS[0], LifetimeCap(8.0, 1e-6)).reserve("one", 0.1, 0.0)
     with pytest.raises(BudgetError, match="cannot be added"):
-        book.account("reviews", UNITS[4], Cap(8.0, 1e-6)).reserve("two", 0.1, 0.0)
+        book.account("reviews", UNITS[4], LifetimeCap(8.0, 1e-6)).reserve("two", 0.1, 0.0)
 
 
 def test_what_a_run_has_reserved_it_may_draw_though_another_adjacency_came_in_between(tmp_path: Path) -> None:
     book = Odometer(tmp_path / "state")
-    adding, replacing = (book.account("reviews", unit, Cap(8.0, 1e-6)) for unit in UNITS[:2])
+    adding, replacing = (book.account("reviews", unit, LifetimeCap(8.0, 1e-6)) for unit in UNITS[:2])
     adding.reserve("one", 0.1 + 0.2 + 0.1 + 0.3, 0.0, 1.4)
     replacing.reserve("two", 0.1, 0.0)
     for number, mu2 in enumerate((0.1, 0.2, 0.1, 0.3)):  # their rounded sums leave a little more or less
@@ -109,7 +109,7 @@ def test_the_same_people_add_up_however_many_of_their_rows_are_used(tmp_path: Pa
     book = Odometer(tmp_path / "state")
     for c in (1, 3, 10):
         unit = Unit("user", "author", "add_remove", c)
-        book.account("reviews", unit, Cap(8.0, 1e-6)).charge(f"{c}", f"run-{c}", "votes", 0.1, 0.0)
+        book.account("reviews", unit, LifetimeCap(8.0, 1e-6)).charge(f"{c}", f"run-{c}", "votes", 0.1, 0.0)
     (total,) = book.statement("reviews").totals
     assert total.mu2 == pytest.approx(0.3)
 
@@ -142,7 +142,7 @@ def test_figures_of_unlike_units_that_are_there_all_the_same_are_shown_apart(tmp
     """An old book, or two accounts that a careless hand has put together."""
     book = Odometer(tmp_path / "state")
     for number, unit in enumerate(UNITS):
-        account = book.account(f"account {number}", unit, Cap(8.0, 1e-6))
+        account = book.account(f"account {number}", unit, LifetimeCap(8.0, 1e-6))
         account.charge(f"{number}", "run", "votes", 0.1, 0.0)
     with book.book.transaction() as rows:
         rows.execute("UPDATE charge SET account = 1")

@@ -78,10 +78,10 @@ def test_too_few_texts_are_refused(texts: list[str], monkeypatch: pytest.MonkeyP
 def test_the_table_has_means_and_areas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     from coherence import _figures, shown
-    from rpsg.evaluation.metrics.coherence import Judged
+    from rpsg.evaluation.metrics.coherence import CoherenceGains
 
     real, planted = np.arange(10.0), np.arange(10.0) - 20
-    judged = {"real": Judged(real, real, 0, "j"), "halves": Judged(planted, planted, 0, "j")}
+    judged = {"real": CoherenceGains(real, real, 0, "j"), "halves": CoherenceGains(planted, planted, 0, "j")}
     table = shown({"corpora": {"reviews": _figures(judged)}})
     assert "| reviews | real | 4.50 ± " in table
     assert "| reviews | halves | -15.50 ± " in table

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rpsg.privacy.account import Account, Cap
+from rpsg.privacy.account import Account, LifetimeCap
 from rpsg.privacy.odometer import Odometer, state_folder
 from rpsg.privacy.units import Unit
 
@@ -19,7 +19,7 @@ PEOPLE = Unit("user", "author", "add_remove")
 
 
 def account(name: str = "reviews", unit: Unit = PEOPLE) -> Account:
-    return Odometer().account(name, unit, Cap(8.0, 1e-6))
+    return Odometer().account(name, unit, LifetimeCap(8.0, 1e-6))
 
 
 def test_with_no_book_nothing_is_shown_and_none_is_made(rpsg: Rpsg) -> None:

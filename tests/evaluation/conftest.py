@@ -9,7 +9,7 @@ import pytest
 
 from rpsg import registry
 from rpsg.evaluation.inputs import Inputs, Texts
-from rpsg.evaluation.models import Models
+from rpsg.evaluation.models import EvaluationModels
 from rpsg.models.fake import FakeEmbedder
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def inputs_of(
     cards: Sequence[Mapping[str, str]] | None = None,
     seed: int = 0,
 ) -> Inputs:
-    models = Models(FakeEmbedder())
+    models = EvaluationModels(FakeEmbedder())
     side = Texts(corpus, models, labels=labels, cards=cards)
     other = None if real is None else Texts(real, models, labels=real_labels)
     return Inputs(side, other, models, seed=seed)

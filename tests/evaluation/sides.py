@@ -13,7 +13,7 @@ import pytest
 
 from rpsg import registry
 from rpsg.evaluation.inputs import Inputs, Texts
-from rpsg.evaluation.models import Models
+from rpsg.evaluation.models import EvaluationModels
 from rpsg.models.download import locate
 from rpsg.models.fake import FakeEmbedder
 from rpsg.release.coverage import NoisyCounts
@@ -58,7 +58,7 @@ class Sides:
 @cache
 def sides_of(kind: str, counts: tuple[int, int] = FEW) -> Sides:
     """Texts of a kind with labels, cards and noisy counts; all of them the same at every call."""
-    models = Models("minilm") if kind == "reviews" else Models(FakeEmbedder())
+    models = EvaluationModels("minilm") if kind == "reviews" else EvaluationModels(FakeEmbedder())
     made = [
         _reviews(kind_of, n) if kind == "reviews" else _random(kind_of, n) for kind_of, n in _both(counts)
     ]

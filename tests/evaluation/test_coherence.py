@@ -13,7 +13,7 @@ from rpsg import registry
 from rpsg.errors import ModelError, PrivacyError
 from rpsg.evaluation.inputs import Inputs, Texts, UnavailableError
 from rpsg.evaluation.metrics.coherence import MOST, halves, judge
-from rpsg.evaluation.models import Models
+from rpsg.evaluation.models import EvaluationModels
 from rpsg.evaluation.runner import find_metric, measure
 from rpsg.models.download import locate
 from rpsg.models.fake import FakeEmbedder, FakeScorer
@@ -73,7 +73,7 @@ def joined(texts: Sequence[str]) -> list[str]:
 
 
 def inputs(texts: Sequence[str], reader: object, *, seed: int = 0) -> Inputs:
-    models = Models(FakeEmbedder())
+    models = EvaluationModels(FakeEmbedder())
     models.__dict__["judge"] = reader
     return Inputs(Texts(texts, models), None, models, seed=seed)
 
@@ -184,7 +184,7 @@ def test_the_figure_is_public_and_names_its_judge() -> None:
 
 @pytest.mark.parametrize("name", ["coherence", "word_order"])
 def test_without_weights_there_is_a_reason_and_no_value(name: str) -> None:
-    models = Models(FakeEmbedder())
+    models = EvaluationModels(FakeEmbedder())
     found = measure(name, find_metric(name), Inputs(Texts(stories(), models), None, models))
     assert found.value is None
     assert found.reason
@@ -199,7 +199,7 @@ def test_the_judge_is_the_language_model_that_was_named(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(registry, "scorer", scorer)
     for name in ("ngram", "smollm2-135m", "owner/name"):
-        assert isinstance(Models(FakeEmbedder(), language_model=name).judge, Reader)
+        assert isinstance(EvaluationModels(FakeEmbedder(), language_model=name).judge, Reader)
     assert asked_for == ["smollm2-135m", "smollm2-135m", "transformers:owner/name"]
 
 
@@ -209,10 +209,10 @@ def test_a_judge_elsewhere_or_one_that_cannot_count_is_refused(monkeypatch: pyte
 
     monkeypatch.setattr(registry, "scorer", lambda _, **__: Away())
     with pytest.raises(PrivacyError, match="on this machine only"):
-        _ = Models(FakeEmbedder()).judge
+        _ = EvaluationModels(FakeEmbedder()).judge
     monkeypatch.setattr(registry, "scorer", lambda _, **__: FakeScorer())
     with pytest.raises(ModelError, match="cannot count"):
-        _ = Models(FakeEmbedder()).judge
+        _ = EvaluationModels(FakeEmbedder()).judge
 
 
 @pytest.mark.weights
@@ -226,7 +226,7 @@ def test_the_default_judge_tells_shuffled_words_from_reviews() -> None:
     rng = random.Random(0)
     loose = [" ".join(rng.sample(words := text.split(), len(words))) for text in real]
     loose = [f"{' '.join(text.split()[:12])}. {' '.join(text.split()[12:])}" for text in loose]
-    models = Models(FakeEmbedder())
+    models = EvaluationModels(FakeEmbedder())
     both = [judge(Inputs(Texts(side, models), None, models)).order for side in (real, loose)]
     assert min(both[0]) > max(both[1])
     assert math.isfinite(float(both[0].sum()))

@@ -12,7 +12,7 @@ from tests.evaluation.conftest import GARDEN, HARBOUR, sentences
 from rpsg.evaluation.inputs import Inputs, Texts, UnavailableError
 from rpsg.evaluation.metrics import downstream
 from rpsg.evaluation.metrics.downstream import _train_and_test, logistic, minimise
-from rpsg.evaluation.models import Models
+from rpsg.evaluation.models import EvaluationModels
 from rpsg.models.fake import FakeEmbedder
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Rows(Texts):
     """Labelled rows that were embedded before."""
 
-    def __init__(self, rows: np.ndarray, labels: Sequence[str], models: Models) -> None:
+    def __init__(self, rows: np.ndarray, labels: Sequence[str], models: EvaluationModels) -> None:
         super().__init__([""] * len(rows), models, labels=labels)
         self.rows = np.asarray(rows, np.float32)
 
@@ -32,7 +32,7 @@ class Rows(Texts):
 
 
 def asked(train: np.ndarray, labels: Sequence[str], test: np.ndarray, truth: Sequence[str]) -> Inputs:
-    models = Models(FakeEmbedder())
+    models = EvaluationModels(FakeEmbedder())
     return Inputs(Rows(train, labels, models), Rows(test, truth, models), models)
 
 

@@ -11,7 +11,7 @@ import rpsg
 from rpsg.domains import find_pack
 from rpsg.evaluation.inputs import Inputs, Texts
 from rpsg.evaluation.metrics.echoes import echo_rate
-from rpsg.evaluation.models import Models
+from rpsg.evaluation.models import EvaluationModels
 from rpsg.models.fake import FakeEmbedder
 from rpsg.textstats.echoes import form_of
 
@@ -37,7 +37,7 @@ def test_no_echo_has_an_interval_above_none(measured: Measured) -> None:
 
 
 def test_of_a_run_the_pack_s_words_and_the_cards_are_known_too() -> None:
-    pack, models = find_pack("food-reviews"), Models(FakeEmbedder())
+    pack, models = find_pack("food-reviews"), EvaluationModels(FakeEmbedder())
     angle = next(v for v in pack.attribute("angle").values if len(v.split()) >= 4)
     copied = " ".join(pack.examples[0].text.split()[:10])
     texts = (f"We thought of {angle} a lot.", f"Now: {copied} indeed", "The tea was as cold as the cup.")

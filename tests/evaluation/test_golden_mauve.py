@@ -17,7 +17,7 @@ from tests.evaluation.sides import Sides
 from rpsg.evaluation.inputs import Inputs, Texts
 from rpsg.evaluation.metrics.buckets import bucketed
 from rpsg.evaluation.metrics.divergence import mauve_score
-from rpsg.evaluation.models import Models
+from rpsg.evaluation.models import EvaluationModels
 from rpsg.models.fake import FakeEmbedder
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent / "golden" / "mauve.json").read_text())
@@ -48,7 +48,7 @@ def test_embeddings_fall_into_the_kept_buckets(case: dict[str, Any]) -> None:
 
 @FEATURES
 def test_mauve_from_embeddings_to_figure_is_the_kept_one(case: dict[str, Any]) -> None:
-    models = Models(FakeEmbedder())
+    models = EvaluationModels(FakeEmbedder())
     corpus, real = (Texts([""] * len(rows), models) for rows in features(case))
     corpus.vectors, real.vectors = features(case)
     assert Sides(Inputs(corpus, real, models)).value("mauve") == pytest.approx(case["mauve"], abs=1e-6)

@@ -12,7 +12,7 @@ from rpsg.errors import ModelError
 torch = pytest.importorskip("torch", reason="needs the extra 'hf'")
 transformers = pytest.importorskip("transformers", reason="needs the extra 'hf'")
 
-from rpsg.evaluation.metrics.fine_tuning import Training, causal_model, refuse_looking_ahead, train_and_test  # noqa: E402
+from rpsg.evaluation.metrics.fine_tuning import FineTuning, causal_model, refuse_looking_ahead, train_and_test  # noqa: E402
 from rpsg.models.transformers.weights import find_weights  # noqa: E402
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", ".", *GARDEN, *HARBOUR]
-QUICK = Training(epochs=4, learning_rate=1e-2, batch=8, tokens=16)
+QUICK = FineTuning(epochs=4, learning_rate=1e-2, batch=8, tokens=16)
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +92,7 @@ def test_training_on_the_same_language_foretells_better(bert: Path) -> None:
 
 def test_the_same_seed_gives_the_same_figures(bert: Path) -> None:
     texts = sentences(24, seed=1)
-    quick = Training(epochs=1, batch=8, tokens=16)
+    quick = FineTuning(epochs=1, batch=8, tokens=16)
     first, again = (train_and_test(str(bert), texts, texts, 3, quick) for _ in range(2))
     assert first.surprise.tolist() == again.surprise.tolist()
     assert first.right.tolist() == again.right.tolist()
@@ -100,7 +100,7 @@ def test_the_same_seed_gives_the_same_figures(bert: Path) -> None:
 
 def test_padding_changes_no_figure(bert: Path) -> None:
     texts = [*sentences(8, seed=1, most=6), *sentences(8, seed=2, most=18)]
-    untrained = Training(epochs=0, tokens=32)
+    untrained = FineTuning(epochs=0, tokens=32)
     padded = train_and_test(str(bert), texts, texts, 0, untrained)
     alone = [train_and_test(str(bert), texts, [text], 0, untrained) for text in texts]
     assert padded.positions.tolist() == [float(one.positions[0]) for one in alone]
@@ -110,10 +110,10 @@ def test_padding_changes_no_figure(bert: Path) -> None:
 def test_figures_come_from_the_command_s_metric(bert: Path) -> None:
     from rpsg.evaluation.inputs import Inputs, Texts
     from rpsg.evaluation.metrics.language_model import perplexity
-    from rpsg.evaluation.models import Models
+    from rpsg.evaluation.models import EvaluationModels
     from rpsg.models.fake import FakeEmbedder
 
-    models = Models(FakeEmbedder(), language_model=str(bert))
+    models = EvaluationModels(FakeEmbedder(), language_model=str(bert))
     texts = sentences(20, seed=1)
     found = perplexity(Inputs(Texts(texts, models), Texts(texts, models), models))
     assert found.value is not None

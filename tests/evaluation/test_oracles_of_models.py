@@ -17,7 +17,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from tests.evaluation.sides import KINDS, MANY, Sides, sides_of
 
 from rpsg.evaluation.inputs import Inputs, Texts
-from rpsg.evaluation.models import Models
+from rpsg.evaluation.models import EvaluationModels
 from rpsg.models.fake import FakeEmbedder
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def labelled(request: pytest.FixtureRequest, sides: Sides) -> Sides:
 def test_a_label_that_only_real_texts_have_does_not_change_what_is_learnt() -> None:
     """There is nothing to learn of it, so all other texts are told as scikit-learn tells them."""
     rng = np.random.default_rng(14)
-    models = Models(FakeEmbedder())
+    models = EvaluationModels(FakeEmbedder())
     corpus, real = (Texts([""] * count, models) for count in (80, 200))
     for side in (corpus, real):
         side.vectors = rng.normal(size=(len(side), 32)).astype(np.float32)

@@ -14,14 +14,14 @@ from rpsg.stages.rng import stream
 torch = pytest.importorskip("torch", reason="needs the extra 'hf'")
 transformers = pytest.importorskip("transformers", reason="needs the extra 'hf'")
 
-from rpsg.evaluation.metrics.fine_tuning import Training, train_and_test  # noqa: E402
+from rpsg.evaluation.metrics.fine_tuning import FineTuning, train_and_test  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 SEED = 5
-TRAINED = Training(epochs=2, learning_rate=3e-3, weight_decay=0.1, batch=16, tokens=24)
+TRAINED = FineTuning(epochs=2, learning_rate=3e-3, weight_decay=0.1, batch=16, tokens=24)
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +62,7 @@ def weights(texts: tuple[Sequence[str], Sequence[str]], tmp_path: Path) -> Path:
     return tmp_path
 
 
-def trained(weights: Path, texts: Sequence[str], how: Training) -> tuple[Any, Any]:
+def trained(weights: Path, texts: Sequence[str], how: FineTuning) -> tuple[Any, Any]:
     """transformers' loss of labels, with -100 for padding, its linear schedule, AdamW, slopes cut."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(weights)
     model = transformers.AutoModelForCausalLM.from_pretrained(weights).train()
@@ -100,9 +100,9 @@ def foretold(model: Any, tokenizer: Any, text: str, most: int) -> tuple[int, int
     return ids.shape[1] - 1, right, float(found.loss) * (ids.shape[1] - 1)
 
 
-@pytest.mark.parametrize("how", [Training(epochs=0, tokens=24), TRAINED], ids=["untrained", "trained"])
+@pytest.mark.parametrize("how", [FineTuning(epochs=0, tokens=24), TRAINED], ids=["untrained", "trained"])
 def test_every_text_has_the_loss_and_hits_of_transformers(
-    how: Training, weights: Path, texts: tuple[Sequence[str], Sequence[str]]
+    how: FineTuning, weights: Path, texts: tuple[Sequence[str], Sequence[str]]
 ) -> None:
     model, tokenizer = trained(weights, texts[0], how)
     wanted = np.array([foretold(model, tokenizer, text, how.tokens) for text in texts[1]])

@@ -182,10 +182,10 @@ def test_in_split_mode_too_the_voters_are_not_counted_again(lab: Lab) -> None:
 
 
 def test_a_server_of_this_machine_may_come_back_on_another_port() -> None:
-    from rpsg.plan import Server
+    from rpsg.plan import ServerSection
 
     def name(url: str) -> str:
-        return ServerClient("m", Server(base_url=url), "openai", 0.5).name
+        return ServerClient("m", ServerSection(base_url=url), "openai", 0.5).name
 
     assert name("http://127.0.0.1:8000/v1") == name("http://127.0.0.1:8123/v1") == "openai:m@127.0.0.1"
     assert name("http://[::1]:8000/v1") == "openai:m@[::1]" == name("http://[::1]/v1")

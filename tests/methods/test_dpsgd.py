@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Lab
 
-    from rpsg.models.transformers.dp_training import Example
+    from rpsg.models.transformers.dp_training import TrainingExample
     from rpsg.plan import Plan
     from rpsg.protocols import Reply, Request
     from rpsg.results import Run
@@ -64,14 +64,14 @@ class Trained:
     """A trainer that keeps what it is given."""
 
     fails: bool = False
-    examples: list[Example] = field(default_factory=list)
+    examples: list[TrainingExample] = field(default_factory=list)
     asked: list[Request] = field(default_factory=list)
     trainings: list[tuple[float, float]] = field(default_factory=list)
     restorings: int = 0
     name: str = "dp-trained:stand-in"
     endpoint: str = "local_model"
 
-    def train(self, examples: Sequence[Example], rate: float, noise: float, tell: Any) -> Model:
+    def train(self, examples: Sequence[TrainingExample], rate: float, noise: float, tell: Any) -> Model:
         self.examples = list(examples)
         self.trainings.append((rate, noise))
         tell(0)

@@ -19,7 +19,7 @@ from rpsg.pipeline.progress import Silent
 from rpsg.privacy.mechanisms import noisy_selection
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.private import Private
-from rpsg.records import Corpus, Document
+from rpsg.records import Document, PrivateCorpus
 from rpsg.stages.contributions import People
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def labels_found(lab: Lab, labels: Sequence[str | None], **sections: dict[str, A
     pack, tools = read_pack(lab.pack), lab.tools()
     documents = tuple(Document(i, "text", label, f"p{i}") for i, label in enumerate(labels))
     people = People(
-        lambda: Private(Corpus(documents)),
+        lambda: Private(PrivateCorpus(documents)),
         max_records=plan.records_per_unit,
         key=b"k" * 32,
         embedder=tools.embedder,

@@ -12,7 +12,7 @@ from rpsg.errors import PrivacyError
 from rpsg.models.fake import FakeClassifier, FakeEmbedder, FakeScorer, FakeWriter
 from rpsg.models.openai.embedder import ServerEmbedder
 from rpsg.pipeline import execute as running
-from rpsg.plan import Server
+from rpsg.plan import ServerSection
 from rpsg.privacy import egress
 
 if TYPE_CHECKING:
@@ -76,12 +76,12 @@ def test_a_server_on_the_loopback_of_this_machine_may_read() -> None:
 def test_a_server_of_this_machine_that_was_not_declared_is_refused_with_the_words_that_declare_it(
     lab: Lab,
 ) -> None:
-    server = Server(base_url="http://127.0.0.1:9/v1")
+    server = ServerSection(base_url="http://127.0.0.1:9/v1")
     tools = replace(lab.tools(), embedder=ServerEmbedder("e", server))
     with pytest.raises(PrivacyError, match=r"127\.0\.0\.1:9") as refused:
         running.execute(lab.plan(lab.folder / "is-not-even-there.jsonl"), lab.folder / "run", tools=tools)
     assert "this_machine = true" in refused.value.hint
-    assert egress.is_here(ServerEmbedder("e", Server(base_url=server.base_url, this_machine=True)))
+    assert egress.is_here(ServerEmbedder("e", ServerSection(base_url=server.base_url, this_machine=True)))
 
 
 def test_a_method_without_private_data_may_use_any_host(lab: Lab) -> None:

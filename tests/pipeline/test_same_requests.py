@@ -19,7 +19,7 @@ from rpsg.models.fake import FILLER, FakeWriter
 from rpsg.pipeline import execute as running
 from rpsg.pipeline.models_of_run import load_tools, report_refused_settings
 from rpsg.pipeline.progress import Silent
-from rpsg.plan import Server
+from rpsg.plan import ServerSection
 from rpsg.privacy.mechanisms import clean_answer, noisy_histogram
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def test_a_server_is_sent_the_same_bytes_as_a_fake_and_both_releases_verify(
     writers = pytest.importorskip("rpsg.models.openai.writer")
     with a_server() as url:
         runs = the_same_from_all(
-            lab, monkeypatch, {"server": lambda: writers.ServerWriter("some", Server(base_url=url))}
+            lab, monkeypatch, {"server": lambda: writers.ServerWriter("some", ServerSection(base_url=url))}
         )
     assert "127.0.0.1" in runs[1].summary
 

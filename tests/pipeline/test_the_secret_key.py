@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pytest
     from tests.conftest import Lab
 
-    from rpsg.records import Corpus, Document
+    from rpsg.records import Document, PrivateCorpus
     from rpsg.results import Run
 
 
@@ -21,7 +21,7 @@ def keys_of_a_run(lab: Lab, monkeypatch: pytest.MonkeyPatch, out: str) -> tuple[
     """A run, and every key with which it chose among a person's rows or words."""
     used: set[bytes] = set()
 
-    def bound(corpus: Corpus, most: int | None, key: bytes, passage_words: int) -> Sequence[Document]:
+    def bound(corpus: PrivateCorpus, most: int | None, key: bytes, passage_words: int) -> Sequence[Document]:
         used.add(key)
         return whole_bound(corpus, most, key, passage_words)
 

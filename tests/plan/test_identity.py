@@ -13,7 +13,7 @@ import pytest
 
 from rpsg.errors import UsageError
 from rpsg.plan import GENERATION, NOT_IDENTITY, Plan, resolve
-from rpsg.plan.augpe import Augpe
+from rpsg.plan.augpe import AugpeSection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -191,7 +191,7 @@ def test_a_section_of_another_method_is_not_in_a_plan_while_it_holds_its_default
 def test_a_section_that_was_added_later_is_written_out_for_its_own_method() -> None:
     """Releases tell every value that was used, so that a later default changes none of them."""
     told = resolve({"method": {"name": "augpe"}}).to_toml()
-    assert tomllib.loads(told)["augpe"] == Augpe().model_dump()
+    assert tomllib.loads(told)["augpe"] == AugpeSection().model_dump()
 
 
 def test_a_section_with_a_changed_setting_is_part_of_every_plan() -> None:

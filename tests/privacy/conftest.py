@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from rpsg.privacy.account import Account, Cap
+from rpsg.privacy.account import Account, LifetimeCap
 from rpsg.privacy.accounting import Budget, StagePlan, calibrate
 from rpsg.privacy.claims import PrivacyUnit
 from rpsg.privacy.facts import Facts, Output
@@ -122,7 +122,7 @@ def odometer(tmp_path: Path) -> Odometer:
 
 @pytest.fixture
 def account(odometer: Odometer) -> Account:
-    return odometer.account("reviews", PEOPLE, Cap(4.0, 1e-6))
+    return odometer.account("reviews", PEOPLE, LifetimeCap(4.0, 1e-6))
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ import pytest
 from rpsg.errors import PrivacyError
 from rpsg.privacy.claims import NOT_PRIVATE, PrivacyUnit, assumptions, claim_text, paper_claim_text
 from rpsg.privacy.commitment import commit_to, content_digest
-from rpsg.privacy.facts import Egress, Facts, Flow, Output, PublicInput
+from rpsg.privacy.facts import Egress, Facts, Output, PublicInput, UnprotectedFlow
 from rpsg.privacy.gaussian import epsilon_of
 from rpsg.privacy.ledger import build_private_ledger, build_public_ledger, new_free
 from rpsg.privacy.private import Private, open_private
 from rpsg.privacy.signing import entry_sha256, seal
 from rpsg.privacy.verify import holds, verify_ledger
-from rpsg.records import Corpus, Document
+from rpsg.records import Document, PrivateCorpus
 from rpsg.testing.noise import FixedNoise, SeededNoise
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def test_noise_for_tests_makes_no_claim(run: Run, facts: Facts, noise: NoiseSour
 @pytest.mark.parametrize(
     "change",
     [
-        {"flows": (Flow("records", "prompt", "abstracts"),)},
+        {"flows": (UnprotectedFlow("records", "prompt", "abstracts"),)},
         {"egress": (Egress("remote_llm", "abstracted_private"),)},
         {"unit": PrivacyUnit("user", "replace_one", 1, "random_subset_csprng")},
         {"unit": PrivacyUnit("user", "add_remove", 5, "random_subset_csprng")},
@@ -163,7 +163,7 @@ def test_paper_mode_prints_no_epsilon_anywhere(facts: Facts) -> None:
         reads="records",
         claim="no_formal_guarantee",
         claim_words=words,
-        flows=(Flow("records", "prompt", "abstracts"),),
+        flows=(UnprotectedFlow("records", "prompt", "abstracts"),),
         egress=(Egress("remote_llm", "abstracted_private", "example"),),
     )
     ledger = build_public_ledger(paper, None)
@@ -223,14 +223,14 @@ def test_nothing_of_the_private_side_is_in_the_public_ledger(run: Run, facts: Fa
     assert all(300 not in m.values() for m in ledger["mechanisms"])
 
 
-ROWS = Corpus((Document(0, "first text", user="a"), Document(1, "second text", label="x", user="b")))
+ROWS = PrivateCorpus((Document(0, "first text", user="a"), Document(1, "second text", label="x", user="b")))
 
 
 def test_a_commitment_hides_and_binds() -> None:
     first, second = commit_to(Private(ROWS)), commit_to(Private(ROWS))
     assert first.value != second.value
     assert commit_to(Private(ROWS), first.nonce).value == first.value
-    other = Corpus((ROWS.documents[0],))
+    other = PrivateCorpus((ROWS.documents[0],))
     assert commit_to(Private(other), first.nonce).value != first.value
     assert first.nonce.hex() not in repr(first)
     with pytest.raises(ValueError):
@@ -239,7 +239,9 @@ def test_a_commitment_hides_and_binds() -> None:
 
 def test_the_digest_stays_boxed_and_does_not_depend_on_the_order() -> None:
     digest = content_digest(Private(ROWS))
-    turned = Corpus(tuple(Document(1 - d.id, d.text, d.label, d.user) for d in reversed(ROWS.documents)))
+    turned = PrivateCorpus(
+        tuple(Document(1 - d.id, d.text, d.label, d.user) for d in reversed(ROWS.documents))
+    )
     assert isinstance(digest, Private)
     assert open_private(digest) == open_private(content_digest(Private(turned)))
 

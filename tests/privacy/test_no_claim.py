@@ -10,7 +10,7 @@ import pytest
 
 from rpsg.errors import PrivacyError, RunError
 from rpsg.privacy.claims import NO_GUARANTEE, NOT_PRIVATE, PrivacyUnit, paper_claim_text
-from rpsg.privacy.facts import Egress, Facts, Flow, Output
+from rpsg.privacy.facts import Egress, Facts, Output, UnprotectedFlow
 from rpsg.privacy.ledger import build_public_ledger
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.private import Private, withheld
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Ledger = dict[str, Any]
-FLOW = Flow("records", "seeds", "their texts")
+FLOW = UnprotectedFlow("records", "seeds", "their texts")
 
 
 def facts(**changes: Any) -> Facts:
@@ -142,8 +142,8 @@ def test_what_an_earlier_process_read_is_still_told_and_nothing_twice(tmp_path: 
     door(tmp_path).read("rows", FLOW)
     again = door(tmp_path)
     again.read("rows", FLOW)
-    again.note(Flow("seeds", "writer", "one in a call"))
-    assert door(tmp_path).flows == (FLOW, Flow("seeds", "writer", "one in a call"))
+    again.note(UnprotectedFlow("seeds", "writer", "one in a call"))
+    assert door(tmp_path).flows == (FLOW, UnprotectedFlow("seeds", "writer", "one in a call"))
 
 
 def test_a_reading_that_fails_is_told_all_the_same(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from tests.privacy.conftest import PEOPLE
 
 from rpsg.errors import BudgetError, PrivacyError
-from rpsg.privacy.account import Account, Cap, runs_left, runs_that_fit
+from rpsg.privacy.account import Account, LifetimeCap, runs_left, runs_that_fit
 from rpsg.privacy.gaussian import epsilon_of, mu_for
 from rpsg.privacy.odometer import Odometer, account_name, state_folder
 from rpsg.privacy.private import Private, open_private
@@ -24,7 +24,7 @@ from rpsg.privacy.units import Entry, Total, totals
 if TYPE_CHECKING:
     from pathlib import Path
 
-CAP = Cap(4.0, 1e-6)
+CAP = LifetimeCap(4.0, 1e-6)
 
 
 def opened(folder: Path, name: str = "reviews") -> Account:

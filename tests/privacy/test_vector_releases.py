@@ -11,7 +11,7 @@ import pytest
 
 from rpsg.errors import PrivacyError, VerificationError
 from rpsg.pipeline.preview import epsilon_if_replaced
-from rpsg.privacy.account import Cap
+from rpsg.privacy.account import LifetimeCap
 from rpsg.privacy.accounting import Budget, StagePlan, calibrate
 from rpsg.privacy.evidence import parse_evidence
 from rpsg.privacy.gaussian import epsilon_of
@@ -209,7 +209,9 @@ def test_the_account_prices_a_replaced_person_at_four_times_the_square(
 ) -> None:
     finished(sketching, facts)
     paid = sketching.account.total().mu2
-    replacing = odometer.account("reviews", Unit("user", "user", "replace_one"), Cap(9.0, 1e-6)).total()
+    replacing = odometer.account(
+        "reviews", Unit("user", "user", "replace_one"), LifetimeCap(9.0, 1e-6)
+    ).total()
     assert paid == pytest.approx(sketching.budget.mu2)
     assert replacing.mu2 == pytest.approx((2 * 0.05 + 4 * 0.95) * paid, rel=1e-5)
     assert replacing.reserved_mu2 == 0.0

@@ -10,7 +10,7 @@ import pytest
 from rpsg.privacy.accounting import plan_sha256
 from rpsg.privacy.claims import claim_text
 from rpsg.privacy.signing import seal
-from rpsg.privacy.verify import CANNOT_SHOW, Check, holds, verify_ledger, verify_release
+from rpsg.privacy.verify import CANNOT_SHOW, LedgerCheck, holds, verify_ledger, verify_release
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 Ledger = dict[str, Any]
 
 
-def verified(release: Release, **changed: Path | None) -> list[Check]:
+def verified(release: Release, **changed: Path | None) -> list[LedgerCheck]:
     given: dict[str, Any] = {"corpus": release.corpus, "evidence": release.evidence, **changed}
     return verify_release(release.ledger_file, **given)
 
 
-def failed(checks: list[Check]) -> set[str]:
+def failed(checks: list[LedgerCheck]) -> set[str]:
     return {c.name for c in checks if c.ok is False}
 
 

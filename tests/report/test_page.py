@@ -14,7 +14,7 @@ from rpsg.privacy.claims import claim_text
 from rpsg.records import Pool
 from rpsg.report.html import power
 from rpsg.report.page import report
-from rpsg.report.private_page import Private
+from rpsg.report.private_page import PrivateExtras
 from rpsg.report.summary import card, summary
 from rpsg.results import Line, Measure, Report
 
@@ -54,9 +54,9 @@ SCORES = Report(
 )
 
 
-def private(rows: int = 30) -> Private:
+def private(rows: int = 30) -> PrivateExtras:
     cloud = np.random.default_rng(0).standard_normal((rows, 8)).astype(np.float32)
-    return Private(SCORES, {"reading <texts>": 3.5, "voting": 0.5}, cloud, cloud[:10] + 0.5)
+    return PrivateExtras(SCORES, {"reading <texts>": 3.5, "voting": 0.5}, cloud, cloud[:10] + 0.5)
 
 
 def pages(release_of: Releases, name: str) -> list[str]:
@@ -327,7 +327,7 @@ def test_metrics_stand_between_floor_and_ceiling_or_say_why_not(release_of: Rele
 
 
 def test_a_map_without_embeddings_says_why(release_of: Releases) -> None:
-    page = report(release_of("strict"), None, Private(no_map="There is no map: nobody <drew> it."))
+    page = report(release_of("strict"), None, PrivateExtras(no_map="There is no map: nobody <drew> it."))
     assert "There is no map: nobody <drew> it." in section(read_page(page), "private").text
 
 

@@ -10,7 +10,7 @@ import pytest
 from rpsg.models.fake import FakeClassifier, FakeEmbedder
 from rpsg.pipeline.progress import Silent
 from rpsg.privacy.private import Private, open_private
-from rpsg.records import Corpus, Document
+from rpsg.records import Document, PrivateCorpus
 from rpsg.stages.annotate import Landmarks, annotate, describe, fits_none, nearest
 from rpsg.stages.contributions import People
 
@@ -33,7 +33,7 @@ TEXTS = [
 def codes(pack: Pack, texts: Sequence[str], labels: Sequence[str | None] = ()) -> dict[str, Codes]:
     documents = tuple(Document(i, text, label=labels[i] if labels else None) for i, text in enumerate(texts))
     people = People(
-        lambda: Private(Corpus(documents)),
+        lambda: Private(PrivateCorpus(documents)),
         max_records=1,
         key=b"k" * 32,
         embedder=FakeEmbedder(),

@@ -14,7 +14,7 @@ from rpsg.errors import PrivacyError, RunError
 from rpsg.models.fake import FakeEmbedder
 from rpsg.pipeline.progress import Silent
 from rpsg.privacy.private import Private, open_private
-from rpsg.records import Corpus, Document
+from rpsg.records import Document, PrivateCorpus
 from rpsg.stages.contributions import People, bound, unit_numbers
 from rpsg.storage.vault import Vault
 from rpsg.storage.vectors import Vectors
@@ -30,12 +30,12 @@ KEY = b"k" * 32
 users = st.lists(st.sampled_from([*"abcde", None]), max_size=30)
 
 
-def corpus(owners: Sequence[str | None]) -> Corpus:
-    return Corpus(tuple(Document(i, f"text {i}", user=owner) for i, owner in enumerate(owners)))
+def corpus(owners: Sequence[str | None]) -> PrivateCorpus:
+    return PrivateCorpus(tuple(Document(i, f"text {i}", user=owner) for i, owner in enumerate(owners)))
 
 
-def corpus_of(rows: Sequence[tuple[str, str]]) -> Corpus:
-    return Corpus(tuple(Document(i, text, user=user) for i, (user, text) in enumerate(rows)))
+def corpus_of(rows: Sequence[tuple[str, str]]) -> PrivateCorpus:
+    return PrivateCorpus(tuple(Document(i, text, user=user) for i, (user, text) in enumerate(rows)))
 
 
 @given(users, st.integers(1, 4))
@@ -50,7 +50,7 @@ def test_taking_a_person_away_takes_only_that_person_s_rows_away(
     owners: list[str | None], c: int, gone: str
 ) -> None:
     whole = corpus(owners)
-    without = Corpus(tuple(row for row in whole if row.user != gone))
+    without = PrivateCorpus(tuple(row for row in whole if row.user != gone))
     assert bound(without, c, KEY) == tuple(row for row in bound(whole, c, KEY) if row.user != gone)
 
 
@@ -70,7 +70,7 @@ def test_another_key_keeps_other_rows_and_each_row_has_its_chance() -> None:
 
 def test_the_choice_does_not_look_at_the_text() -> None:
     """Each of five rows has the same chance, however long it is: chi-square over keys, 4 degrees."""
-    longer = Corpus(tuple(Document(i, "x" * 1000 * i, user="a") for i in range(5)))
+    longer = PrivateCorpus(tuple(Document(i, "x" * 1000 * i, user="a") for i in range(5)))
     kept = Counter(row.id for i in range(1000) for row in bound(longer, 2, i.to_bytes(32, "big")))
     assert kept.total() == 2000
     assert sum((kept[i] - 400) ** 2 / 400 for i in range(5)) < 23.5

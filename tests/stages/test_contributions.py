@@ -17,7 +17,7 @@ from rpsg.models.fake import FakeClassifier, FakeEmbedder
 from rpsg.pipeline.progress import Silent
 from rpsg.privacy.histogram import Query, RowCells, clean_histogram
 from rpsg.privacy.private import Private, open_private
-from rpsg.records import Corpus, Document
+from rpsg.records import Document, PrivateCorpus
 from rpsg.stages.annotate import annotate, describe
 from rpsg.stages.cards import card_row_cells, cells
 from rpsg.stages.contributions import People
@@ -49,7 +49,7 @@ EMBEDDER = FakeEmbedder(8)
 def people(data: Sequence[Row], c: int) -> People:
     documents = tuple(Document(i, text, label, user) for i, (user, text, label) in enumerate(data))
     return People(
-        lambda: Private(Corpus(documents)),
+        lambda: Private(PrivateCorpus(documents)),
         max_records=c,
         key=b"k" * 32,
         embedder=EMBEDDER,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rpsg.records import Corpus, Document
+from rpsg.records import Document, PrivateCorpus
 from rpsg.stages.partition import by_draw, by_list, content_tag, parted
 
 ROWS = st.lists(
@@ -19,8 +19,8 @@ ROWS = st.lists(
 KEYS = st.binary(min_size=32, max_size=32)
 
 
-def corpus_of(rows: list[tuple[str, str | None, str | None]]) -> Corpus:
-    return Corpus(tuple(Document(i, text, label, user) for i, (text, label, user) in enumerate(rows)))
+def corpus_of(rows: list[tuple[str, str | None, str | None]]) -> PrivateCorpus:
+    return PrivateCorpus(tuple(Document(i, text, label, user) for i, (text, label, user) in enumerate(rows)))
 
 
 @given(ROWS, KEYS, st.floats(0.01, 0.99))

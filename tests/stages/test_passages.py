@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rpsg.records import Corpus, Document
+from rpsg.records import Document, PrivateCorpus
 from rpsg.stages.contributions import bound, passages, unit_numbers
 
 KEY = b"k" * 32
@@ -82,7 +82,7 @@ def long(user: str | None, sentences: int = 30, tag: str = "") -> Document:
 def test_a_person_keeps_as_many_passages_as_rows_are_allowed_and_a_row_of_nobody_one(
     owners: list[tuple[str | None, int]], c: int
 ) -> None:
-    kept = bound(Corpus(tuple(long(user, size) for user, size in owners)), c, KEY, 50)
+    kept = bound(PrivateCorpus(tuple(long(user, size) for user, size in owners)), c, KEY, 50)
     units = Counter(unit_numbers(kept).tolist())
     assert all(count <= (c if unit >= 0 else 1) for unit, count in units.items())
     assert sum(unit < 0 for unit in units) == sum(user is None for user, _ in owners)
@@ -98,19 +98,19 @@ def test_a_person_keeps_as_many_passages_as_rows_are_allowed_and_a_row_of_nobody
 def test_taking_a_person_away_takes_only_that_person_s_passages_away(
     owners: list[tuple[str, int]], c: int, gone: str
 ) -> None:
-    whole = Corpus(tuple(long(user, size) for user, size in owners))
-    without = Corpus(tuple(row for row in whole if row.user != gone))
+    whole = PrivateCorpus(tuple(long(user, size) for user, size in owners))
+    without = PrivateCorpus(tuple(row for row in whole if row.user != gone))
     assert bound(without, c, KEY, 50) == tuple(r for r in bound(whole, c, KEY, 50) if r.user != gone)
 
 
 def test_taking_a_row_of_nobody_away_leaves_equal_rows_as_they_were() -> None:
-    same = Corpus((long(None), long(None), long(None)))
-    assert bound(Corpus(same.documents[1:]), 1, KEY, 50) == bound(same, 1, KEY, 50)[1:]
+    same = PrivateCorpus((long(None), long(None), long(None)))
+    assert bound(PrivateCorpus(same.documents[1:]), 1, KEY, 50) == bound(same, 1, KEY, 50)[1:]
 
 
 def test_each_passage_has_its_chance() -> None:
     chosen = Counter(
-        bound(Corpus((long("a", 25),)), 1, i.to_bytes(32, "big"), 50)[0].text for i in range(600)
+        bound(PrivateCorpus((long("a", 25),)), 1, i.to_bytes(32, "big"), 50)[0].text for i in range(600)
     )
     assert len(chosen) == 6
     assert sum((count - 100) ** 2 / 100 for count in chosen.values()) < 25
@@ -118,13 +118,13 @@ def test_each_passage_has_its_chance() -> None:
 
 @pytest.mark.parametrize("user", ["a", None])
 def test_short_rows_are_chosen_as_if_nothing_could_be_cut(user: str | None) -> None:
-    rows = Corpus(tuple(Document(i, f"text {i}.", "label", user) for i in range(6)))
+    rows = PrivateCorpus(tuple(Document(i, f"text {i}.", "label", user) for i in range(6)))
     assert bound(rows, 2, KEY, 50) == bound(rows, 2, KEY)
 
 
 def test_a_passage_has_the_label_and_the_user_of_its_row() -> None:
     row = Document(7, long("a").text, "food", "a")
-    for part in bound(Corpus((row,)), 3, KEY, 50):
+    for part in bound(PrivateCorpus((row,)), 3, KEY, 50):
         assert (part.id, part.label, part.user) == (7, "food", "a")
         assert part.text != row.text
         assert part.text in row.text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from rpsg.plan import Limits
+from rpsg.plan import LimitsSection
 from rpsg.protocols import Message, Reply, Request
 from rpsg.storage.cached_writer import CachedWriter
 from rpsg.storage.limits import Meter, Price
@@ -56,7 +56,7 @@ class Shop:
 
 
 def limited(shop: Any, store: CallStore, price: Price | None = None, **caps: Any) -> CachedWriter:
-    return CachedWriter(shop, store, meter=Meter(Limits(**caps), [store], price))
+    return CachedWriter(shop, store, meter=Meter(LimitsSection(**caps), [store], price))
 
 
 REQUESTS = [ask(n) for n in range(40)]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.storage.shop import REQUESTS, Shop, ask, limited
 
 from rpsg.errors import LimitError, ModelError
-from rpsg.plan import Limits
+from rpsg.plan import LimitsSection
 from rpsg.storage.cached_writer import CachedWriter
 from rpsg.storage.call_store import CallStore
 from rpsg.storage.call_tables import Used
@@ -162,7 +162,7 @@ def test_several_stores_are_one_bill(tmp_path: Path) -> None:
         CallStore(tmp_path / "calls.sqlite") as public,
         CallStore(tmp_path / "private" / "calls.sqlite", key=b"k" * 32) as private,
     ):
-        meter = Meter(Limits(requests=15), [public, private])
+        meter = Meter(LimitsSection(requests=15), [public, private])
         CachedWriter(Shop(), private, meter=meter).write(REQUESTS[:10])
         with pytest.raises(LimitError):
             CachedWriter(Shop(), public, meter=meter).write(REQUESTS)
@@ -177,7 +177,7 @@ class Clock:
 
 
 def timed(shop: Shop, store: CallStore, clock: Clock, seconds: float) -> CachedWriter:
-    return CachedWriter(shop, store, meter=Meter(Limits(seconds=seconds), [store]), clock=clock)
+    return CachedWriter(shop, store, meter=Meter(LimitsSection(seconds=seconds), [store]), clock=clock)
 
 
 def test_a_limit_of_time_is_kept_and_goes_on_with_a_larger_one(store: CallStore) -> None:

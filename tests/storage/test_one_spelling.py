@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rpsg.errors import UsageError
-from rpsg.plan import Data, resolve
+from rpsg.plan import DataSection, resolve
 from rpsg.privacy.private import open_private
 from rpsg.storage.readers import read_by_rule
 from rpsg.storage.readers.csv import _Source
@@ -65,7 +65,7 @@ def test_a_spelling_is_spelled_as_it_is(value: Any) -> None:
 
 
 def read(path: Path, **data: Any) -> list[Document]:
-    return list(open_private(read_by_rule(Data(path=str(path), **data))).corpus)
+    return list(open_private(read_by_rule(DataSection(path=str(path), **data))).corpus)
 
 
 def test_a_csv_that_a_data_frame_wrote_twice_has_each_person_once(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_lists_and_objects_are_nobody(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     days = pa.array([[2**31 - 1], None], pa.list_(pa.date32()))
     pq.write_table(pa.table({"text": ["tea", "oil"], "user": days}), path)
-    reading = open_private(read_by_rule(Data(path=str(path), user="user"), tells=True))
+    reading = open_private(read_by_rule(DataSection(path=str(path), user="user"), tells=True))
     assert {reason: places.first for reason, places in reading.left_out.items()} == {
         "the user is a list or an object": [1],
         "the user is missing": [2],

@@ -17,7 +17,7 @@ from rpsg.privacy.evidence import Evidence, parse_evidence
 from rpsg.privacy.private import Private, open_private
 from rpsg.privacy.signing import entry_sha256, seal
 from rpsg.protocols import Message, Reply, Request
-from rpsg.records import Candidate, Card, Corpus, Document, Pool
+from rpsg.records import Candidate, Card, Document, Pool, PrivateCorpus
 from rpsg.release.history import write_history
 from rpsg.storage.call_store import CallStore, reply_line, request_key
 
@@ -45,7 +45,7 @@ def test_the_seal_of_a_ledger_with_other_letters_is_the_one_it_was(
 
 
 def test_the_commitment_to_a_corpus_with_other_letters_is_the_one_it_was() -> None:
-    corpus = Private(Corpus((Document(1, WORDS, "größe", "Zoë"), Document(2, "lone \ud800"))))
+    corpus = Private(PrivateCorpus((Document(1, WORDS, "größe", "Zoë"), Document(2, "lone \ud800"))))
     assert (
         commit_to(corpus, b"n" * 32).value
         == "4a86fde5d91d2bb7c50f9cb325d097a0bccdcc842b51f8889545c3100e861d43"

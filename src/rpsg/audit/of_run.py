@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.privacy.private import Private
     from rpsg.protocols import Progress
-    from rpsg.records import Corpus, Document
+    from rpsg.records import Document, PrivateCorpus
 
 OF_VOTERS = "Members are voters, whom the claim protects. Donors are not protected, and were not looked at."
 OF_DONORS = "Members are donors, whom no claim protects."
@@ -134,6 +134,6 @@ def _sides(
     return _bounded(plan, folder.key, used), _bounded(plan, folder.key, held)
 
 
-def _bounded(plan: Plan, key: bytes, corpus: Private[Corpus]) -> tuple[Document, ...]:
+def _bounded(plan: Plan, key: bytes, corpus: Private[PrivateCorpus]) -> tuple[Document, ...]:
     most, words = bounds_of(plan, bounded=method_of(plan).budget is not None)
     return open_private(corpus.map(partial(bound, max_records=most, key=key, passage_words=words)))

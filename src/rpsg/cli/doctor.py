@@ -12,7 +12,7 @@ from rpsg.cli.options import AsJson, Config  # noqa: TC001  # typer reads them a
 
 if TYPE_CHECKING:
     from rpsg.cli.console import Screen
-    from rpsg.results import Finding
+    from rpsg.results import Diagnosis
 
 _SIGNS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red")}
 
@@ -61,7 +61,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _show(screen: Screen, finding: Finding) -> None:
+def _show(screen: Screen, finding: Diagnosis) -> None:
     sign, style = _SIGNS[finding.status]
     screen.items([f"{finding.name}: {finding.detail}"], sign, style)
     if finding.fix:

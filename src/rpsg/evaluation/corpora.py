@@ -58,7 +58,7 @@ Source = Path | Rows
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class CorpusColumns:
     """The columns of text, label and person in a file."""
 
     text: str = "text"
@@ -78,7 +78,7 @@ def source_of(given: object) -> Source:
     return Rows(tuple(text for text in map(clean, given) if text))
 
 
-def read_rows(path: Source, columns: Columns) -> Rows:
+def read_rows(path: Source, columns: CorpusColumns) -> Rows:
     """The rows that have a text; rows in memory as they are. DataError if there are none, or from readers."""
     if isinstance(path, Rows):
         if not path.texts:

@@ -13,7 +13,7 @@ from rpsg.evaluation.corpora import drawn
 from rpsg.evaluation.data import CEILING, CORPUS, find_run, load_corpora
 from rpsg.evaluation.floor import FLOOR, embedder_of
 from rpsg.evaluation.inputs import Inputs, Texts
-from rpsg.evaluation.models import Models, check_names
+from rpsg.evaluation.models import EvaluationModels, check_names
 from rpsg.evaluation.runner import find_metrics, run_metric
 from rpsg.hardening import forbid_core_dumps
 from rpsg.results import Line, Report
@@ -40,7 +40,7 @@ def evaluate(config: EvaluationConfig, progress: Progress | None = None) -> Repo
     run = find_run(config.corpus)
     corpora = load_corpora(config, run, progress)
     embedder = config.embedder or (embedder_of(run) if run else "minilm")
-    models = Models(
+    models = EvaluationModels(
         embedder,
         plan=run.plan if run else None,
         language_model=config.language_model,
@@ -79,7 +79,7 @@ def _drawn_note(corpora: Corpora, n: int) -> str:
     )
 
 
-def _inputs(corpora: Corpora, n: int, models: Models, seed: int) -> dict[str, Inputs]:
+def _inputs(corpora: Corpora, n: int, models: EvaluationModels, seed: int) -> dict[str, Inputs]:
     real = _texts(corpora.real, models) if corpora.real else None
     return {
         name: Inputs(
@@ -94,7 +94,7 @@ def _inputs(corpora: Corpora, n: int, models: Models, seed: int) -> dict[str, In
     }
 
 
-def _texts(rows: Rows, models: Models, *, public: bool = False) -> Texts:
+def _texts(rows: Rows, models: EvaluationModels, *, public: bool = False) -> Texts:
     return Texts(rows.texts, models, labels=rows.labels, cards=rows.cards, public=public)
 
 

@@ -13,7 +13,7 @@ from rpsg.evaluation.corpora import Rows
 from rpsg.models.catalog import check_known
 from rpsg.pipeline.execute import execute
 from rpsg.pipeline.models_of_run import fingerprint, load_tools
-from rpsg.plan import Server, read_toml, resolve
+from rpsg.plan import ServerSection, read_toml, resolve
 from rpsg.privacy.commitment import commit_to
 from rpsg.release.reader import CHECK_IT, Release
 from rpsg.stages.resolution import is_measured, value_of
@@ -64,7 +64,7 @@ def _foreign(plan: Plan) -> Plan:
     """A plan that somebody else may have written, without its server; unknown models are refused."""
     check_known(plan, ("sentiment",))
     models = plan.models.model_copy(update={"slots": None, "threads": None})
-    return plan.model_copy(update={"models": models, "server": Server()})
+    return plan.model_copy(update={"models": models, "server": ServerSection()})
 
 
 def embedder_of(run: FinishedRun) -> str:

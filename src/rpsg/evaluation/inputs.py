@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from rpsg.evaluation.models import Models
+    from rpsg.evaluation.models import EvaluationModels
     from rpsg.release.coverage import NoisyCounts
     from rpsg.results import Interval
     from rpsg.textstats.echoes import Form
@@ -55,7 +55,7 @@ class Texts(Memory):
     def __init__(
         self,
         texts: Sequence[str],
-        models: Models,
+        models: EvaluationModels,
         *,
         labels: Sequence[str] | None = None,
         cards: Sequence[Mapping[str, str]] | None = None,
@@ -106,7 +106,7 @@ class Inputs(Memory):
         self,
         corpus: Texts,
         real: Texts | None,
-        models: Models,
+        models: EvaluationModels,
         *,
         seed: int = 0,
         counts: NoisyCounts | None = None,

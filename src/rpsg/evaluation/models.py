@@ -74,7 +74,7 @@ def _is_language_model(name: str) -> bool:
     return _HUB_NAME.fullmatch(name) is not None or bool(name and there.is_dir())
 
 
-class Models:
+class EvaluationModels:
     """Embedder and sentiment classifier by name, and the name of the language model of ``next_word``.
 
     ``embedder`` may also be the object itself. ``plan`` is the plan of the evaluated run, if any: its server,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget
     from rpsg.privacy.egress import EgressRule
-    from rpsg.privacy.facts import ClaimType, Flow
+    from rpsg.privacy.facts import ClaimType, UnprotectedFlow
     from rpsg.privacy.kernel import Releases
     from rpsg.privacy.replay import ReplayKernel
     from rpsg.privacy.unprotected_reads import UnprotectedReads
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rpsg.records import Pool
     from rpsg.stages.abstraction import Summarizer
     from rpsg.stages.contributions import People
-    from rpsg.stages.surrogate import Surrogate
+    from rpsg.stages.surrogate import SurrogateTrainer
     from rpsg.storage.checkpoints import StageCheckpoints
 
 
@@ -40,7 +40,7 @@ class Tools:
     scorer: Scorer | None = None
     recogniser: Recognizer | None = None
     summariser: Summarizer | None = None
-    surrogate: Surrogate | None = None
+    surrogate: SurrogateTrainer | None = None
     trainer: Trainer | None = None
 
 
@@ -148,7 +148,7 @@ class Method:
     egress: Callable[[Plan], tuple[EgressRule, ...]] | None = None
     status: Literal["valid", "research_only"] = "valid"
     claim_words: Callable[[Plan, Tools], str] | None = None
-    flows: Callable[[Plan, Tools], tuple[Flow, ...]] = lambda _plan, _tools: ()
+    flows: Callable[[Plan, Tools], tuple[UnprotectedFlow, ...]] = lambda _plan, _tools: ()
     choice_sigma: Callable[[Plan], float] = lambda _: 0.0
     workload: Callable[[Plan, Pack], Workload] | None = None
     people: Callable[[Plan], int | None] = lambda plan: plan.privacy.n_public

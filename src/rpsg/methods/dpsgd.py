@@ -36,9 +36,9 @@ from rpsg.methods.dpsgd_plan import (
 )
 from rpsg.methods.paper_steps import made_of, pool_of
 from rpsg.methods.seed_steps import Hundredths, records_of, seeding
-from rpsg.models.transformers.dp_training import Example, TrainedModel, Trainer
+from rpsg.models.transformers.dp_training import TrainedModel, Trainer, TrainingExample
 from rpsg.privacy.accounting import PlannedRelease, sigma_for
-from rpsg.privacy.facts import Flow
+from rpsg.privacy.facts import UnprotectedFlow
 from rpsg.privacy.gaussian import mu_for
 from rpsg.privacy.histogram import Query
 from rpsg.privacy.mechanisms import noisy_histogram
@@ -46,7 +46,7 @@ from rpsg.privacy.private import Private, withheld
 from rpsg.privacy.sensitivity import sensitivity2
 from rpsg.privacy.training_account import Training, epsilon_of_training, noise_for
 from rpsg.protocols import Message, Request
-from rpsg.records import Card, Corpus, Pool
+from rpsg.records import Card, Pool, PrivateCorpus
 from rpsg.stages.annotate import codes_of, describe, empty_rows
 from rpsg.stages.candidates import candidate_of
 from rpsg.stages.cards import CardModel, card_row_cells, cells, in_words, rows_counted
@@ -86,7 +86,7 @@ def _synthesize(job: Job) -> Pool:
     # Each record gets its values of the schema, and of each person a bounded number takes part.
     rows, units, traits = _read(job, pack)
     examples = [
-        Example(codes_in_words(pack, _values(pack, traits, i)), row.text, int(units[i]))
+        TrainingExample(codes_in_words(pack, _values(pack, traits, i)), row.text, int(units[i]))
         for i, row in enumerate(rows)
     ]
 
@@ -111,11 +111,11 @@ def _synthesize(job: Job) -> Pool:
 def _read(job: Job, pack: Pack) -> tuple[Sequence[Document], npt.NDArray[np.int64], Traits]:
     """The texts that take part, the person of each, and for each attribute the index of each one's value."""
     door, tools = seeding(job).unprotected, job.tools
-    flow = Flow(records_of(job), "training", TRAINED)
+    flow = UnprotectedFlow(records_of(job), "training", TRAINED)
     everything = cast("Sequence[Document]", door.read("rows", flow))
     vectors = cast("npt.NDArray[np.float32]", door.read("embeddings", flow))
     places = {row.id: place for place, row in enumerate(everything)}
-    kept = bound(Corpus(tuple(everything)), job.plan.records_per_unit, job.key)
+    kept = bound(PrivateCorpus(tuple(everything)), job.plan.records_per_unit, job.key)
     own = vectors[[places[row.id] for row in kept]]
     landmarks, empty = describe(pack, tools.embedder), empty_rows(own)
     traits = {
@@ -176,7 +176,7 @@ def _count_cards(job: Job, pack: Pack, units: npt.NDArray[np.int64], traits: Tra
     query = Query.of(planned, f"histograms over the public schema: {in_words(pack)}", cells(pack))
 
     def make() -> StageResult:
-        side.unprotected.note(Flow(records_of(job), "cards", COUNTED))
+        side.unprotected.note(UnprotectedFlow(records_of(job), "cards", COUNTED))
         ballots = card_row_cells(Private(traits), Private(units), pack)
         return StageResult(noisy_histogram(query, ballots, side.noise).tolist())
 
@@ -188,7 +188,7 @@ def _count_cards(job: Job, pack: Pack, units: npt.NDArray[np.int64], traits: Tra
 # -- training and writing ---------------------------------------------------------------------------------
 
 
-def _train_and_write(job: Job, pack: Pack, examples: Sequence[Example], cards: CardModel) -> Pool:
+def _train_and_write(job: Job, pack: Pack, examples: Sequence[TrainingExample], cards: CardModel) -> Pool:
     """All texts of one trained model: a run that goes on never writes with two.
 
     Adapters are kept as soon as they are trained. All weights are too many to keep: where the run stops
@@ -219,7 +219,7 @@ def trainer_of(job: Job) -> Trainer:
     return job.tools.trainer
 
 
-def _train(job: Job, examples: Sequence[Example]) -> TrainedModel:
+def _train(job: Job, examples: Sequence[TrainingExample]) -> TrainedModel:
     steps, figures = job.plan.dpsgd.steps, account(job.plan, len({e.person for e in examples}))
     seeding(job).keep(TRAINING, figures)
     job.progress.start("training", 100)

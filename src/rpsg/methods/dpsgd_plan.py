@@ -12,7 +12,7 @@ from rpsg.models.transformers.dp_training import Recipe, Trainer
 from rpsg.privacy.checks import speaks_of_a_budget
 from rpsg.privacy.claims import NO_GUARANTEE
 from rpsg.privacy.egress import EgressRule
-from rpsg.privacy.facts import Flow
+from rpsg.privacy.facts import UnprotectedFlow
 from rpsg.stages.cards import CardModel
 from rpsg.stages.prompts import words_asked
 from rpsg.stages.rng import stream
@@ -125,10 +125,10 @@ EGRESS = (
 )
 
 
-def flows(plan: Plan, tools: Tools) -> tuple[Flow, ...]:  # noqa: ARG001  # the face of all such functions
+def flows(plan: Plan, tools: Tools) -> tuple[UnprotectedFlow, ...]:  # noqa: ARG001  # the face of all such functions
     """The ways of private text that a finished run has gone, in order."""
-    counted = (Flow("records", "cards", COUNTED),) if plan.dpsgd.cards else ()
-    return (Flow("records", "training", TRAINED), *counted)
+    counted = (UnprotectedFlow("records", "cards", COUNTED),) if plan.dpsgd.cards else ()
+    return (UnprotectedFlow("records", "training", TRAINED), *counted)
 
 
 def workload(plan: Plan, pack: Pack) -> Workload:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.errors import InfeasibleError, ModelError
 from rpsg.methods.seed_steps import Hundredths, private_texts, private_vectors, seeding
-from rpsg.privacy.facts import Flow
+from rpsg.privacy.facts import UnprotectedFlow
 from rpsg.records import Candidate, Card, Drop, Pool
 from rpsg.stages.cosine_filter import closest, drop_closest_to_private
 from rpsg.stages.nll_filter import drop_likeliest, drop_near_private, representatives
@@ -55,7 +55,7 @@ def rewrite(job: Job, which: Rewrite, stage: str, tasks: Sequence[Task]) -> Pool
 
     def make() -> StageResult:
         writer = job.tools.writer
-        side.unprotected.note(Flow("abstracts of seeds", writer.name, IN_PROMPTS))
+        side.unprotected.note(UnprotectedFlow("abstracts of seeds", writer.name, IN_PROMPTS))
         hundredths = Hundredths(job.progress, stage)
 
         def write(places: Sequence[int], attempt: int) -> list[Attempt]:

@@ -17,7 +17,7 @@ from rpsg.methods.base import Method, Tools, Workload
 from rpsg.plan import Plan
 from rpsg.privacy.accounting import Budget
 from rpsg.privacy.egress import NOWHERE, STRICT, EgressRule
-from rpsg.privacy.facts import Flow
+from rpsg.privacy.facts import UnprotectedFlow
 from rpsg.privacy.gaussian import epsilon_of
 from rpsg.records import Pool
 
@@ -116,7 +116,7 @@ _FITS: dict[str, Callable[..., bool]] = {
     "check": lambda *_: True,
     "models": _are_models,
     "egress": _are_rules,
-    "flows": lambda _, result, *__: _are(Flow, result),
+    "flows": lambda _, result, *__: _are(UnprotectedFlow, result),
     "choice_sigma": lambda _, result, *__: isinstance(result, float) and 0 <= result < 1e300,
     "workload": lambda _, result, *__: isinstance(result, Workload),
     "people": lambda _, result, *__: result is None or (type(result) is int and result >= 0),

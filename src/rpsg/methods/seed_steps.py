@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from rpsg.errors import InfeasibleError, PrivacyError, UsageError
-from rpsg.privacy.facts import Flow
+from rpsg.privacy.facts import UnprotectedFlow
 from rpsg.stages.abstraction import Passes, Seed, SummarizerAbstracter, WriterAbstracter, toned
 from rpsg.stages.leak_guard import Guard
 from rpsg.stages.noisy_choice import (
@@ -107,7 +107,7 @@ def usable_rows(job: Job) -> tuple[list[Document], int]:
     Raises:
         InfeasibleError: no record holds words.
     """
-    flow = Flow(records_of(job), "seeds", SEEN)
+    flow = UnprotectedFlow(records_of(job), "seeds", SEEN)
     rows = cast("Sequence[Document]", seeding(job).unprotected.read("rows", flow))
     usable = [row for row in rows if row.text.strip()]
     if not usable and job.budget is not None:
@@ -189,7 +189,7 @@ def _pass(job: Job, seeds: Sequence[Seed], *, second: bool) -> dict[int, tuple[s
 
     def make() -> StageResult:
         job.progress.start(f"{ordinal}choice")
-        side.unprotected.note(Flow("summaries of seeds", "choice", CHOSEN))
+        side.unprotected.note(UnprotectedFlow("summaries of seeds", "choice", CHOSEN))
         passed = [[text for text, problem in summaries[s.number] if not problem] for s in seeds]
         judged = _judge(job, seeds, passed)
         places = _choose(job, passed, judged)
@@ -211,7 +211,7 @@ def _summaries(job: Job, seeds: Sequence[Seed], stage: str, *, second: bool) -> 
 
     def make() -> StageResult:
         abstracter = _abstracter(job, stage, len(seeds))
-        side.unprotected.note(Flow("seeds", abstracter.name, SUMMED_UP))
+        side.unprotected.note(UnprotectedFlow("seeds", abstracter.name, SUMMED_UP))
         texts = abstracter.abstracts(seeds, second)
         pairs = [(seed.text, text) for seed, own in zip(seeds, texts, strict=True) for text in own]
         guard = Guard(paper.guard_words, paper.guard_characters, job.tools.recogniser)
@@ -297,11 +297,11 @@ def _votes(job: Job, summaries: Sequence[Sequence[str]]) -> list[list[float]]:
 
 def private_vectors(job: Job, why: str) -> npt.NDArray[np.float32]:
     """The embeddings of all rows, read without protection; ``why`` is written down."""
-    flow = Flow(records_of(job), why, EMBEDDINGS)
+    flow = UnprotectedFlow(records_of(job), why, EMBEDDINGS)
     return cast("npt.NDArray[np.float32]", seeding(job).unprotected.read("embeddings", flow))
 
 
 def private_texts(job: Job, why: str) -> list[str]:
     """All texts, read without protection; ``why`` is written down."""
-    flow = Flow(records_of(job), why, TEXTS)
+    flow = UnprotectedFlow(records_of(job), why, TEXTS)
     return [row.text for row in cast("Sequence[Document]", seeding(job).unprotected.read("rows", flow))]

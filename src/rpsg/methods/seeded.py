@@ -18,7 +18,7 @@ from rpsg.methods.paper_steps import IN_PROMPTS, retained
 from rpsg.methods.seed_steps import CHOSEN, EMBEDDINGS, SEEN, SUMMED_UP, TEXTS
 from rpsg.privacy.checks import speaks_of_a_budget
 from rpsg.privacy.egress import EgressRule
-from rpsg.privacy.facts import Flow
+from rpsg.privacy.facts import UnprotectedFlow
 from rpsg.stages.partition import listed
 from rpsg.stages.surrogate import NgramRecipe
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.protocols import Recognizer
     from rpsg.stages.abstraction import Summarizer
-    from rpsg.stages.surrogate import Surrogate
+    from rpsg.stages.surrogate import SurrogateTrainer
 
 ALL_TEXTS = "private texts, abstracts of them and synthetic texts"
 ALLOWED = {"never": 0, "abstracts": 1, "records": 2}
@@ -87,7 +87,7 @@ def _summariser(plan: Plan) -> Summarizer:
     return Seq2SeqSummarizer(plan.paper.summariser)
 
 
-def _surrogate(plan: Plan) -> Surrogate:
+def _surrogate(plan: Plan) -> SurrogateTrainer:
     if plan.paper.surrogate != "transformers":
         return NgramRecipe()
     from rpsg.models.transformers.surrogate import FineTuned  # noqa: PLC0415  # optional package
@@ -142,7 +142,7 @@ def sums_up(plan: Plan) -> bool:
     return plan.paper.abstracter == "writer"
 
 
-def split_flows(plan: Plan, tools: Tools) -> tuple[Flow, ...]:
+def split_flows(plan: Plan, tools: Tools) -> tuple[UnprotectedFlow, ...]:
     """The unprotected reads of a finished run of this plan, in order, as its journal has them.
 
     Which of them there are does not depend on the texts.
@@ -150,28 +150,34 @@ def split_flows(plan: Plan, tools: Tools) -> tuple[Flow, ...]:
     return _seed_flows(plan, tools, "records of donors")
 
 
-def paper_flows(plan: Plan, tools: Tools) -> tuple[Flow, ...]:
+def paper_flows(plan: Plan, tools: Tools) -> tuple[UnprotectedFlow, ...]:
     """The same for the method paper."""
     records, paper = "records", plan.paper
     found = list(_seed_flows(plan, tools, records))
     if paper.histogram_sigma > 0:
-        found.append(Flow(records, "histogram of votes", EMBEDDINGS))
+        found.append(UnprotectedFlow(records, "histogram of votes", EMBEDDINGS))
     if retained(plan) < 1:
-        found.append(Flow(records, "cosine filter", EMBEDDINGS))
+        found.append(UnprotectedFlow(records, "cosine filter", EMBEDDINGS))
     if paper.filters != "early":
-        found.append(Flow(records, f"nll filter under {(tools.surrogate or NgramRecipe()).name}", TEXTS))
+        found.append(
+            UnprotectedFlow(records, f"nll filter under {(tools.surrogate or NgramRecipe()).name}", TEXTS)
+        )
     return tuple(found)
 
 
-def _seed_flows(plan: Plan, tools: Tools, records: str) -> tuple[Flow, ...]:
+def _seed_flows(plan: Plan, tools: Tools, records: str) -> tuple[UnprotectedFlow, ...]:
     reader = tools.writer if sums_up(plan) else tools.summariser
-    votes = (Flow(records, "votes for summaries", EMBEDDINGS),) if plan.paper.selection == "votes" else ()
+    votes = (
+        (UnprotectedFlow(records, "votes for summaries", EMBEDDINGS),)
+        if plan.paper.selection == "votes"
+        else ()
+    )
     return (
-        Flow(records, "seeds", SEEN),
-        Flow("seeds", "" if reader is None else reader.name, SUMMED_UP),
-        Flow("summaries of seeds", "choice", CHOSEN),
+        UnprotectedFlow(records, "seeds", SEEN),
+        UnprotectedFlow("seeds", "" if reader is None else reader.name, SUMMED_UP),
+        UnprotectedFlow("summaries of seeds", "choice", CHOSEN),
         *votes,
-        Flow("abstracts of seeds", tools.writer.name, IN_PROMPTS),
+        UnprotectedFlow("abstracts of seeds", tools.writer.name, IN_PROMPTS),
     )
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rpsg.models.transformers.embedder import SentenceTransformersEmbedder
     from rpsg.models.transformers.scorer import TransformersScorer
     from rpsg.models.transformers.writer import TransformersWriter
-    from rpsg.plan import Server
+    from rpsg.plan import ServerSection
     from rpsg.protocols import Classifier, Embedder
 
 #: name -> ("module:function that builds it", a line about it).
@@ -100,22 +100,22 @@ def llamacpp(
     return LlamaCppWriter(locate(name), slots, threads, context, form=form)
 
 
-def server_writer(name: str, server: Server | None) -> ServerWriter:
+def server_writer(name: str, server: ServerSection | None) -> ServerWriter:
     """``openai:MODEL`` or ``azure:DEPLOYMENT`` on ``server``; without one, on the provider's own."""
     from rpsg.models.openai.writer import ServerWriter  # optional package
-    from rpsg.plan import Server  # pydantic
+    from rpsg.plan import ServerSection  # pydantic
 
     kind, model = _on_server(name)
-    return ServerWriter(model, server or Server(), kind=kind)
+    return ServerWriter(model, server or ServerSection(), kind=kind)
 
 
-def server_embedder(name: str, server: Server | None) -> ServerEmbedder:
+def server_embedder(name: str, server: ServerSection | None) -> ServerEmbedder:
     """``openai:MODEL`` or ``azure:DEPLOYMENT`` on ``server``; without one, on the provider's own."""
     from rpsg.models.openai.embedder import ServerEmbedder  # numpy
-    from rpsg.plan import Server  # pydantic
+    from rpsg.plan import ServerSection  # pydantic
 
     kind, model = _on_server(name)
-    return ServerEmbedder(model, server or Server(), kind=kind)
+    return ServerEmbedder(model, server or ServerSection(), kind=kind)
 
 
 def _on_server(name: str) -> tuple[Kind, str]:

@@ -21,7 +21,7 @@ from rpsg.models.hardware import available_memory, cores
 from rpsg.pipeline import forecast
 from rpsg.pipeline.doctor_models import model_checks
 from rpsg.privacy.odometer import state_folder
-from rpsg.results import Finding
+from rpsg.results import Diagnosis
 from rpsg.storage.layout import EVIDENCE, PRIVATE, RUN
 from rpsg.version import VERSION
 
@@ -39,9 +39,9 @@ _SIGMA = 12.0
 _BOUND = 6.0
 
 
-def examine(plan: Plan, run: Path | None = None) -> Iterator[Finding]:
+def examine(plan: Plan, run: Path | None = None) -> Iterator[Diagnosis]:
     """The findings, one by one as they are made; ``run`` is a run folder whose file modes to check."""
-    checks: tuple[tuple[str, Callable[[], Finding]], ...] = (
+    checks: tuple[tuple[str, Callable[[], Diagnosis]], ...] = (
         ("Python", _python),
         ("packages", _packages),
         ("processor and memory", _machine),
@@ -59,24 +59,24 @@ def examine(plan: Plan, run: Path | None = None) -> Iterator[Finding]:
         yield _isolated(name, check)
 
 
-def _isolated(name: str, check: Callable[[], Finding]) -> Finding:
+def _isolated(name: str, check: Callable[[], Diagnosis]) -> Diagnosis:
     """What the check found, or how it failed. Messages of errors that are not RPSG's are not shown."""
     try:
         return check()
     except RpsgError as error:
-        return Finding(name, "fail", error.message, error.hint)
+        return Diagnosis(name, "fail", error.message, error.hint)
     except OSError as error:
-        return Finding(name, "fail", f"The system refused: {error.strerror or type(error).__name__}.")
+        return Diagnosis(name, "fail", f"The system refused: {error.strerror or type(error).__name__}.")
     except Exception as error:  # noqa: BLE001  # one broken check must not hide the others
-        return Finding(name, "fail", f"The check broke: {type(error).__name__}.", "Please report this.")
+        return Diagnosis(name, "fail", f"The check broke: {type(error).__name__}.", "Please report this.")
 
 
-def _python() -> Finding:
+def _python() -> Diagnosis:
     detail = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
-    return Finding("Python", "ok", detail)
+    return Diagnosis("Python", "ok", detail)
 
 
-def _packages() -> Finding:
+def _packages() -> Diagnosis:
     """The version of RPSG and which extras are installed whole."""
     missing: dict[str, list[str]] = {}
     for line in requires("rpsg") or ():
@@ -86,7 +86,7 @@ def _packages() -> Finding:
         missing.setdefault(extra, []).extend([] if _installed(package) else [package])
     core = missing.pop("", [])
     if core:
-        return Finding(
+        return Diagnosis(
             "packages", "fail", f"missing: {', '.join(core)}", "pip install --force-reinstall rpsg"
         )
     here = [extra for extra, packages in missing.items() if not packages]
@@ -95,8 +95,8 @@ def _packages() -> Finding:
     if not_here:
         detail += f"; not here, and needed only if you ask for them: {', '.join(not_here)}"
     if "local" in not_here:
-        return Finding("packages", "warn", detail, "For models on this machine: pip install 'rpsg[local]'")
-    return Finding("packages", "ok", detail)
+        return Diagnosis("packages", "warn", detail, "For models on this machine: pip install 'rpsg[local]'")
+    return Diagnosis("packages", "ok", detail)
 
 
 def _installed(package: str) -> bool:
@@ -106,45 +106,47 @@ def _installed(package: str) -> bool:
         return False
 
 
-def _machine() -> Finding:
+def _machine() -> Diagnosis:
     memory = available_memory()
     detail = f"{cores()} cores, " + ("memory unknown" if memory is None else f"{memory >> 20:,} MB free")
     if memory is not None and memory < _LEAST_MEMORY:
-        return Finding(
+        return Diagnosis(
             "processor and memory", "warn", detail, "Close other programs, or take a smaller model."
         )
-    return Finding("processor and memory", "ok", detail)
+    return Diagnosis("processor and memory", "ok", detail)
 
 
-def _disk() -> Finding:
+def _disk() -> Diagnosis:
     place = state_folder()
     while not place.exists():
         place = place.parent
     free = shutil.disk_usage(place).free
     detail = f"{free >> 20:,} MB free where RPSG keeps its state"
     if free < _LEAST_DISK:
-        return Finding("disk", "warn", detail, "Free some space, or move the folder with RPSG_HOME.")
-    return Finding("disk", "ok", detail)
+        return Diagnosis("disk", "warn", detail, "Free some space, or move the folder with RPSG_HOME.")
+    return Diagnosis("disk", "ok", detail)
 
 
-def modes(name: str, folder: Path, *, deep: bool) -> Finding:
+def modes(name: str, folder: Path, *, deep: bool) -> Diagnosis:
     """Whether only its owner can open a folder, and with ``deep`` everything in it."""
     if not folder.exists():
-        return Finding(name, "ok", "not there yet; it is made for its owner alone")
+        return Diagnosis(name, "ok", "not there yet; it is made for its owner alone")
     places = [folder, *(folder.rglob("*") if deep else ())]
     loose = [
         place for place in places if not place.is_symlink() and stat.S_IMODE(place.stat().st_mode) & 0o077
     ]
     if loose:
         detail = f"others than its owner can open {'parts of it' if folder not in loose else 'it'}"
-        return Finding(name, "fail", detail, f"chmod -R go= {folder}")
-    return Finding(name, "ok", "opens only for its owner")
+        return Diagnosis(name, "fail", detail, f"chmod -R go= {folder}")
+    return Diagnosis(name, "ok", "opens only for its owner")
 
 
-def run_modes(run: Path) -> Finding:
+def run_modes(run: Path) -> Diagnosis:
     """The modes of a run folder, of its evidence, and of everything in its private folder."""
     if not (run / RUN).is_file():
-        return Finding("run folder", "fail", "this is no run folder", "Name the folder after -o of rpsg run.")
+        return Diagnosis(
+            "run folder", "fail", "this is no run folder", "Name the folder after -o of rpsg run."
+        )
     parts = (
         modes("run folder", run, deep=False),
         modes("run folder", run / EVIDENCE, deep=False),
@@ -153,7 +155,7 @@ def run_modes(run: Path) -> Finding:
     return next((part for part in parts if part.status != "ok"), parts[0])
 
 
-def _loopback() -> Finding:
+def _loopback() -> Diagnosis:
     """Send a byte through a loopback socket, which llama.cpp in this process needs."""
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         server.settimeout(5)
@@ -163,16 +165,16 @@ def _loopback() -> Finding:
                 client.sendall(b"x")
                 came = other.recv(1) == b"x"
     if came:
-        return Finding("loopback", "ok", "sockets of this machine work")
-    return Finding("loopback", "fail", "a byte was lost", "See that no firewall blocks 127.0.0.1.")
+        return Diagnosis("loopback", "ok", "sockets of this machine work")
+    return Diagnosis("loopback", "fail", "a byte was lost", "See that no firewall blocks 127.0.0.1.")
 
 
-def _randomness() -> Finding:
+def _randomness() -> Diagnosis:
     """Whether the system's randomness answers at once and does not repeat itself."""
     drawn = {_random_bytes() for _ in range(8)}
     if len(drawn) == 8:
-        return Finding("randomness", "ok", "the operating system gives random bytes at once")
-    return Finding("randomness", "fail", "random bytes came twice", "Do not run anything private here.")
+        return Diagnosis("randomness", "ok", "the operating system gives random bytes at once")
+    return Diagnosis("randomness", "fail", "random bytes came twice", "Do not run anything private here.")
 
 
 def _random_bytes() -> bytes:
@@ -181,7 +183,7 @@ def _random_bytes() -> bytes:
     return os.urandom(32)
 
 
-def _noise() -> Finding:
+def _noise() -> Diagnosis:
     """Whether mean and variance of the noise are within six standard errors.
 
     A rounded normal has variance sigma^2 + 1/12; the sample variance of n draws has a relative standard
@@ -195,24 +197,24 @@ def _noise() -> Finding:
     spread = abs(float(drawn.var()) / variance - 1) / math.sqrt(2 / _DRAWS)
     if max(off, spread) <= _BOUND:
         detail = f"mean and variance of {_DRAWS:,} draws are as they should be"
-        return Finding("noise", "ok", detail)
-    return Finding(
+        return Diagnosis("noise", "ok", detail)
+    return Diagnosis(
         "noise", "fail", "the noise is not normal", "Do not run anything private here; report this."
     )
 
 
-def _keys(plan: Plan) -> Finding:
+def _keys(plan: Plan) -> Diagnosis:
     """Whether the environment has the key of the plan's server."""
     if plan.models.writer.partition(":")[0] not in forecast.SERVED:
-        return Finding("keys", "ok", "none is needed: the writer runs on this machine")
+        return Diagnosis("keys", "ok", "none is needed: the writer runs on this machine")
     name = plan.server.key_env
     if os.environ.get(name):
-        return Finding("keys", "ok", f"the environment holds {name}")
+        return Diagnosis("keys", "ok", f"the environment holds {name}")
     if forecast.runs_here(plan, "writer"):
-        return Finding("keys", "ok", f"{name} is not set; a server on this machine may need none")
-    return Finding("keys", "fail", f"the environment has no {name}", f"export {name}=...")
+        return Diagnosis("keys", "ok", f"{name} is not set; a server on this machine may need none")
+    return Diagnosis("keys", "fail", f"the environment has no {name}", f"export {name}=...")
 
 
-def _settings(plan: Plan) -> Finding:
+def _settings(plan: Plan) -> Diagnosis:
     method_of(plan).check(plan)
-    return Finding("settings", "ok", f"the method {plan.method.name} does what the plan asks for")
+    return Diagnosis("settings", "ok", f"the method {plan.method.name} does what the plan asks for")

@@ -12,7 +12,7 @@ from rpsg.models import download as assets
 from rpsg.models.catalog import CATALOGUE
 from rpsg.models.scorer_check import check_scorer
 from rpsg.protocols import Message, Request
-from rpsg.results import Finding
+from rpsg.results import Diagnosis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ _SENTENCES = ("The tea was warm and sweet.", "A cup of hot tea.", "The engine lo
 _GLAD, _ANGRY = "I love it, it is wonderful.", "I hate it, it is terrible."
 
 
-def model_checks(plan: Plan) -> Iterator[tuple[str, Callable[[], Finding]]]:
+def model_checks(plan: Plan) -> Iterator[tuple[str, Callable[[], Diagnosis]]]:
     """A check and its name for each model that a run of the plan uses."""
     yield "weights of the writer", lambda: _weights("weights of the writer", plan.models.writer)
     yield "weights of the embedder", lambda: _weights("weights of the embedder", _embedder_asset(plan))
@@ -50,44 +50,44 @@ def _embedder_asset(plan: Plan) -> str:
     return assets_of.get(plan.models.embedder, plan.models.embedder)
 
 
-def _weights(name: str, model: str) -> Finding:
+def _weights(name: str, model: str) -> Diagnosis:
     """Whether the files of a model are here, with the pinned digests if it is in the catalogue."""
     if model in CATALOGUE:
         assets.check(model)
-        return Finding(name, "ok", f"{model} is here, as its digest says")
+        return Diagnosis(name, "ok", f"{model} is here, as its digest says")
     if model.endswith(".gguf"):
         assets.locate(model)
-        return Finding(name, "ok", "the file is here; no digest is pinned for it")
-    return Finding(name, "ok", f"{model} needs none that RPSG knows")
+        return Diagnosis(name, "ok", "the file is here; no digest is pinned for it")
+    return Diagnosis(name, "ok", f"{model} needs none that RPSG knows")
 
 
-def _made(name: str, make: Callable[[], Named]) -> Finding:
+def _made(name: str, make: Callable[[], Named]) -> Diagnosis:
     """Make the model, which needs packages, weights in a safe format and memory for them."""
-    return Finding(name, "ok", f"{make().name}: what it needs is here")
+    return Diagnosis(name, "ok", f"{make().name}: what it needs is here")
 
 
 def _made_embedder(plan: Plan) -> Embedder:
     return registry.embedder(plan.models.embedder, threads=plan.models.threads, server=plan.server)
 
 
-def _embedder(plan: Plan) -> Finding:
+def _embedder(plan: Plan) -> Diagnosis:
     """Whether rows have unit length, and similar texts are nearer than others."""
     began = time.monotonic()
     embedder = _made_embedder(plan)
     rows = embedder.embed(_SENTENCES)
     took = time.monotonic() - began
     if rows.shape != (len(_SENTENCES), embedder.dim) or abs((rows**2).sum(axis=1) - 1).max() > 1e-3:
-        return Finding("embedder", "fail", "its rows are not of unit length", "Choose another --embedder.")
+        return Diagnosis("embedder", "fail", "its rows are not of unit length", "Choose another --embedder.")
     near, far = float(rows[0] @ rows[1]), float(rows[0] @ rows[2])
     detail = f"{embedder.name}: unit rows of {embedder.dim} in {took:.1f} s"
     if near <= far:
-        return Finding(
+        return Diagnosis(
             "embedder", "warn", f"{detail}, but similar texts are not near", "Try another --embedder."
         )
-    return Finding("embedder", "ok", detail)
+    return Diagnosis("embedder", "ok", detail)
 
 
-def _sentiment(plan: Plan) -> Finding:
+def _sentiment(plan: Plan) -> Diagnosis:
     """Whether a happy sentence and an angry one get different sentiments."""
     embedder = _made_embedder(plan)
     classifier = registry.sentiment(embedder, plan.models.sentiment, threads=plan.models.threads)
@@ -95,21 +95,21 @@ def _sentiment(plan: Plan) -> Finding:
     found = classifier.classify(texts, embedder.embed(texts))
     if found[0] == found[1]:
         detail = f"{classifier.name} calls a happy sentence and an angry one both {found[0]}"
-        return Finding("sentiment", "warn", detail, "Choose another --sentiment.")
-    return Finding("sentiment", "ok", f"{classifier.name}: tells a happy sentence from an angry one")
+        return Diagnosis("sentiment", "warn", detail, "Choose another --sentiment.")
+    return Diagnosis("sentiment", "ok", f"{classifier.name}: tells a happy sentence from an angry one")
 
 
-def _scorer(plan: Plan) -> Finding:
+def _scorer(plan: Plan) -> Diagnosis:
     """Whether the scorer finds English likelier than the same words shuffled."""
     if plan.models.scorer is None:
-        return Finding("scorer", "ok", "the plan names none")
+        return Diagnosis("scorer", "ok", "the plan names none")
     scorer = registry.scorer(plan.models.scorer, threads=plan.models.threads)
     if plan.models.scorer == "fake":  # all others were checked when they were made
         check_scorer(scorer)
-    return Finding("scorer", "ok", f"{scorer.name}: its probabilities pass the check")
+    return Diagnosis("scorer", "ok", f"{scorer.name}: its probabilities pass the check")
 
 
-def _writer(plan: Plan) -> Finding:
+def _writer(plan: Plan) -> Diagnosis:
     """Whether the writer writes one token, for a prompt without meaning."""
     began = time.monotonic()
     models = plan.models
@@ -122,5 +122,5 @@ def _writer(plan: Plan) -> Finding:
     took = time.monotonic() - began
     if reply.finish == "error":
         reason = reply.error or "no reason was given"
-        return Finding("writer", "fail", f"{writer.name} failed: {reason}", "Choose another --writer.")
-    return Finding("writer", "ok", f"{writer.name}: the first token after {took:.1f} s")
+        return Diagnosis("writer", "fail", f"{writer.name} failed: {reason}", "Choose another --writer.")
+    return Diagnosis("writer", "ok", f"{writer.name}: the first token after {took:.1f} s")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget
     from rpsg.privacy.egress import EgressRecord
-    from rpsg.privacy.facts import Flow
+    from rpsg.privacy.facts import UnprotectedFlow
     from rpsg.privacy.kernel import Performed
     from rpsg.protocols import Reply
     from rpsg.records import Pool
@@ -53,7 +53,7 @@ class Made:
     earlier: Mapping[tuple[str, str], int] = field(default_factory=dict)
     noise: str = ""
     sigma: float = 0.0
-    flows: tuple[Flow, ...] = ()
+    flows: tuple[UnprotectedFlow, ...] = ()
 
     @property
     def method(self) -> Method:

@@ -22,7 +22,7 @@ from rpsg.methods.workload import strict_workload
 from rpsg.models.download import locate
 from rpsg.pipeline import forecast
 from rpsg.pipeline.private_data import account_of, unit_of
-from rpsg.privacy.account import Cap, runs_that_fit
+from rpsg.privacy.account import LifetimeCap, runs_that_fit
 from rpsg.privacy.claims import DONORS, replaced_mu
 from rpsg.privacy.gaussian import attack_success, epsilon_of
 from rpsg.privacy.odometer import Odometer
@@ -194,7 +194,7 @@ def _account(plan: Plan, budget: Budget | None) -> _Account:
         total = account.total() if account is not None else Total(unit_of(plan))
     except BudgetError as error:
         return _Account({}, (f"This run would be refused. {error}", *lines), refuses=True)
-    cap = Cap(plan.privacy.lifetime_epsilon, plan.privacy.delta)
+    cap = LifetimeCap(plan.privacy.lifetime_epsilon, plan.privacy.delta)
     fit = runs_that_fit(total, cap, budget.mu2, budget.delta_fail)
     figures = {
         "epsilon paid so far": total.epsilon,

@@ -14,14 +14,14 @@ from rpsg.files import write_atomic
 from rpsg.json_text import canonical_json
 from rpsg.methods.base import Seeding
 from rpsg.methods.named import method_of
-from rpsg.privacy.account import Account, Cap
+from rpsg.privacy.account import Account, LifetimeCap
 from rpsg.privacy.commitment import Commitment, commit_to, content_digest
 from rpsg.privacy.kernel import Kernel, Releases
 from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.odometer import Odometer, account_name
 from rpsg.privacy.units import Unit
 from rpsg.privacy.unprotected_reads import UnprotectedReads
-from rpsg.records import Corpus
+from rpsg.records import PrivateCorpus
 from rpsg.stages.contributions import People
 from rpsg.stages.partition import by_draw, by_list, listed, parted
 from rpsg.storage.checkpoints import StageCheckpoints
@@ -170,7 +170,7 @@ def check_room(plan: Plan, budget: Budget | None, folder: RunFolder) -> None:
 def account_of(plan: Plan, book: Odometer) -> Account:
     """The account that the plan declares, for the plan's privacy unit."""
     name = account_name(plan.data.account, plan.data.path)
-    return book.account(name, unit_of(plan), Cap(plan.privacy.lifetime_epsilon, plan.privacy.delta))
+    return book.account(name, unit_of(plan), LifetimeCap(plan.privacy.lifetime_epsilon, plan.privacy.delta))
 
 
 def unit_of(plan: Plan) -> Unit:
@@ -204,7 +204,7 @@ def _kernel(
 
 def _read(
     plan: Plan, folder: RunFolder, account: Account, progress: Progress
-) -> tuple[Private[Corpus], Commitment]:
+) -> tuple[Private[PrivateCorpus], Commitment]:
     """The private file and the commitment to it."""
     data = plan.data
     progress.start("reading the file")
@@ -219,7 +219,7 @@ def _read(
     return corpus, commit_to(corpus)
 
 
-def keep_notes(folder: RunFolder, account: Account, corpus: Private[Corpus]) -> None:
+def keep_notes(folder: RunFolder, account: Account, corpus: Private[PrivateCorpus]) -> None:
     """Note for the operator, in the private folder, whether other accounts have paid for the same rows.
 
     The file is always written, so that its existence reveals nothing.
@@ -260,7 +260,7 @@ def people_of(
     folder: RunFolder,
     tools: Tools,
     progress: Progress,
-    corpus: Private[Corpus],
+    corpus: Private[PrivateCorpus],
     cache: str,
     *,
     bounded: bool = True,
@@ -304,22 +304,22 @@ def open_seeding(folder: RunFolder, people: People, noise: NoiseSource) -> Seedi
 
 
 def held_out_and_used(
-    plan: Plan, folder: RunFolder, corpus: Private[Corpus]
-) -> tuple[Private[Corpus], Private[Corpus]]:
+    plan: Plan, folder: RunFolder, corpus: Private[PrivateCorpus]
+) -> tuple[Private[PrivateCorpus], Private[PrivateCorpus]]:
     """The rows of people whom the run's secret key holds out for an audit, and those that the run uses.
 
     The commitment is to both, so whoever audits the run can show that neither was changed since.
     """
     share = plan.data.audit_holdout
     if not share:
-        return corpus.map(lambda _: Corpus(())), corpus
+        return corpus.map(lambda _: PrivateCorpus(())), corpus
     both = corpus.map(lambda rows: parted(rows, by_draw(folder.key, share, "audit")))
     return both.map(lambda halves: halves[0]), both.map(lambda halves: halves[1])
 
 
 def donors_and_voters(
-    plan: Plan, folder: RunFolder, corpus: Private[Corpus]
-) -> tuple[Private[Corpus], Private[Corpus]]:
+    plan: Plan, folder: RunFolder, corpus: Private[PrivateCorpus]
+) -> tuple[Private[PrivateCorpus], Private[PrivateCorpus]]:
     """The donors' rows and the voters', split by the plan's list or by the run's secret key.
 
     Raises:
@@ -337,7 +337,7 @@ def donors_and_voters(
     return both.map(lambda halves: halves[0]), both.map(lambda halves: halves[1])
 
 
-def forget_other_rows(folder: RunFolder, corpus: Private[Corpus]) -> None:
+def forget_other_rows(folder: RunFolder, corpus: Private[PrivateCorpus]) -> None:
     """Keep a keyed hash of a run's rows; if they have changed, delete the embeddings of the earlier ones.
 
     A run may resume with changed rows. Each noisy answer protects the people in the rows that it was drawn
@@ -352,7 +352,7 @@ def forget_other_rows(folder: RunFolder, corpus: Private[Corpus]) -> None:
     write_atomic(file, value)
 
 
-def same_seeds(folder: RunFolder, seeds: Private[Corpus]) -> None:
+def same_seeds(folder: RunFolder, seeds: Private[PrivateCorpus]) -> None:
     """Refuse to resume with other seeds: checkpoints fit no others, and seeds are not protected.
 
     Raises:

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from rpsg.plan.setting import Section, setting
 
 
-class Augpe(Section):
+class AugpeSection(Section):
     """The method augpe: the hyperparameters of AUG-PE, with its published values.
 
     The writer is asked for ``corpus.size`` texts, and then, ``iterations`` times, for ``variations - 1``

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from rpsg.plan.setting import Section, setting
 
 
-class Dpsgd(Section):
+class DpsgdSection(Section):
     """The method dpsgd: how a copy of the writer is trained on the private texts.
 
     ``[models] writer`` names the weights that are trained. The noise is set by ``[privacy] epsilon`` and

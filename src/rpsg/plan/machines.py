@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from rpsg.plan.setting import Name, Section, setting
 
 
-class Models(Section):
+class ModelsSection(Section):
     """Which models write and compare: by name, path or hub id.
 
     On a server ``form`` decides which API is used, whatever ``api`` of ``[server]`` says.
@@ -56,7 +56,7 @@ class Models(Section):
     )
 
 
-class Server(Section):
+class ServerSection(Section):
     """The server of a writer or embedder that is named openai:MODEL or azure:DEPLOYMENT.
 
     The host of the server is part of the writer's name, and so of the run's identity.
@@ -95,7 +95,7 @@ class Server(Section):
     )
 
 
-class Limits(Section):
+class LimitsSection(Section):
     """Caps on what the writer may use. At a cap the run stops cleanly; raise the cap to resume it."""
 
     panel: ClassVar[str] = "Limits (a run stops cleanly at one; raise it to resume)"
@@ -131,7 +131,7 @@ class Limits(Section):
     )
 
 
-class Generation(Section):
+class GenerationSection(Section):
     """The public random stream of prompts and sampling. It never touches the noise.
 
     A prompt shows those of the pack's ``examples`` whose length is nearest to the wanted one, and fewer if
@@ -155,7 +155,7 @@ class Generation(Section):
     examples: int = setting(4, "How many of the pack's invented examples a prompt shows.", ge=0, le=20)
 
 
-class Vault(Section):
+class VaultSection(Section):
     """How a run's private files are encrypted on this machine.
 
     "file" is ``vault.key`` in the state folder, "env" the variable RPSG_VAULT_KEY, "keyring" the desktop's

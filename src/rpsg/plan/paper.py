@@ -9,7 +9,7 @@ from pydantic import model_validator
 from rpsg.plan.setting import Name, Section, setting
 
 
-class Paper(Section):
+class PaperSection(Section):
     """The methods paper and split: the paper's hyperparameters, with its values.
 
     Split uses the settings of seeds, summaries and the first rewrite; then private voters choose, as in
@@ -103,7 +103,7 @@ class Paper(Section):
         return self
 
 
-class Split(Section):
+class SplitSection(Section):
     """The method split: who gives seeds (not protected) and who votes (protected)."""
 
     donors: float = setting(0.2, "Share of the people who give seeds, drawn in secret.", gt=0, lt=1)

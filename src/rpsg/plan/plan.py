@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import model_validator
 
-from rpsg.plan.augpe import Augpe
-from rpsg.plan.dpsgd import Dpsgd
-from rpsg.plan.machines import Generation, Limits, Models, Server, Vault
-from rpsg.plan.paper import Paper, Split
-from rpsg.plan.sections import Corpus, Data, Method, Privacy
+from rpsg.plan.augpe import AugpeSection
+from rpsg.plan.dpsgd import DpsgdSection
+from rpsg.plan.machines import GenerationSection, LimitsSection, ModelsSection, ServerSection, VaultSection
+from rpsg.plan.paper import PaperSection, SplitSection
+from rpsg.plan.sections import CorpusSection, DataSection, MethodSection, PrivacySection
 from rpsg.plan.setting import Section, described
 
 if TYPE_CHECKING:
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 class Plan(Section):
     """The plan of a run. Everything in it is public, and is fixed before anyone looks at the private data."""
 
-    data: Data = Data()
-    corpus: Corpus = Corpus()
-    privacy: Privacy = Privacy()
-    method: Method = Method()
-    models: Models = Models()
-    server: Server = Server()
-    limits: Limits = Limits()
-    paper: Paper = Paper()
-    split: Split = Split()
-    dpsgd: Dpsgd = Dpsgd()
-    augpe: Augpe = Augpe()
-    generation: Generation = Generation()
-    vault: Vault = Vault()
+    data: DataSection = DataSection()
+    corpus: CorpusSection = CorpusSection()
+    privacy: PrivacySection = PrivacySection()
+    method: MethodSection = MethodSection()
+    models: ModelsSection = ModelsSection()
+    server: ServerSection = ServerSection()
+    limits: LimitsSection = LimitsSection()
+    paper: PaperSection = PaperSection()
+    split: SplitSection = SplitSection()
+    dpsgd: DpsgdSection = DpsgdSection()
+    augpe: AugpeSection = AugpeSection()
+    generation: GenerationSection = GenerationSection()
+    vault: VaultSection = VaultSection()
 
     @model_validator(mode="after")
     def _can_be_written_down(self) -> Self:

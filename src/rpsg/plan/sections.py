@@ -12,7 +12,7 @@ from rpsg.records import OTHER
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Data(Section):
+class DataSection(Section):
     """Where the private texts are and how to read them. A plan never contains any of them.
 
     All runs on the same people must share one ``account``, wherever the files are; the operator declares it.
@@ -108,7 +108,7 @@ class Data(Section):
         return (*self.labels, OTHER) if more else self.labels
 
 
-class Corpus(Section):
+class CorpusSection(Section):
     """The synthetic corpus that is wanted."""
 
     panel: ClassVar[str] = "The synthetic corpus"
@@ -140,7 +140,7 @@ class Corpus(Section):
     )
 
 
-class Shares(Section):
+class SharesSection(Section):
     """How the budget is divided, as shares of mu squared. Unused shares go to the others in proportion."""
 
     size: Share = setting(0.05, "Counting the people; unused if n_public is set.")
@@ -151,7 +151,7 @@ class Shares(Section):
     votes: Share = setting(0.60, "Votes of the private texts for candidates (select = votes).")
 
 
-class Privacy(Section):
+class PrivacySection(Section):
     """What is promised, to whom, and at what cost. Fix it before you look at the data."""
 
     panel: ClassVar[str] = "The privacy guarantee"
@@ -194,7 +194,7 @@ class Privacy(Section):
     noise: Literal["os", "opendp"] = setting(
         "os", "Source of the noise: os (this machine's secure random numbers) or opendp."
     )
-    shares: Shares = Shares()
+    shares: SharesSection = SharesSection()
 
     @model_validator(mode="after")
     def _replace_one_knows_n(self) -> Self:
@@ -203,7 +203,7 @@ class Privacy(Section):
         return self
 
 
-class Method(Section):
+class MethodSection(Section):
     """The method and its settings."""
 
     panel: ClassVar[str] = "The method"

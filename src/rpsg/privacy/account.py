@@ -36,7 +36,7 @@ def runs_left(held: float, each: float, limit: float) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Cap:
+class LifetimeCap:
     """The limit of an account over all runs: epsilon at ``delta``.
 
     The threshold failures of all runs come on top of ``delta``; their sum is kept below another ``delta``.
@@ -50,7 +50,7 @@ class Cap:
         return mu_for(self.epsilon, self.delta) ** 2
 
 
-def runs_that_fit(total: Total, cap: Cap, mu2: float, delta_fail: float) -> int:
+def runs_that_fit(total: Total, cap: LifetimeCap, mu2: float, delta_fail: float) -> int:
     """How many more runs of this cost an account with this total can pay for."""
     left = cap.mu2 * (1.0 + _ROUNDING) - total.mu2 - total.reserved_mu2
     by_noise = max(0, math.floor(left / mu2))
@@ -66,7 +66,7 @@ class Account:
     id: int
     name: str
     unit: Unit
-    cap: Cap
+    cap: LifetimeCap
 
     def knows(self, draws: Iterable[str]) -> set[str]:
         """The subset of the draws that this account has paid for."""

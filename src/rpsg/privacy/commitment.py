@@ -18,7 +18,7 @@ from rpsg.privacy.private import Private, open_private
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rpsg.records import Corpus, Document
+    from rpsg.records import Document, PrivateCorpus
 
 SCHEME = "sha256(nonce256||canonical_jsonl)"
 
@@ -37,7 +37,7 @@ class Commitment:
         return {"scheme": SCHEME, "value": self.value}
 
 
-def commit_to(corpus: Private[Corpus], nonce: bytes | None = None) -> Commitment:
+def commit_to(corpus: Private[PrivateCorpus], nonce: bytes | None = None) -> Commitment:
     """The hiding commitment to all rows in their order; the same ``nonce`` gives the same commitment."""
     secret = secrets.token_bytes(32) if nonce is None else nonce
     if len(secret) != 32:
@@ -48,17 +48,17 @@ def commit_to(corpus: Private[Corpus], nonce: bytes | None = None) -> Commitment
     return Commitment(secret, digest.hexdigest())
 
 
-def content_digest(corpus: Private[Corpus]) -> Private[bytes]:
+def content_digest(corpus: Private[PrivateCorpus]) -> Private[bytes]:
     """The odometer's digest of the rows, independent of their order. It stays in ``Private``."""
     return corpus.map(_unordered_digest)
 
 
-def _unordered_digest(corpus: Corpus) -> bytes:
+def _unordered_digest(corpus: PrivateCorpus) -> bytes:
     rows = sorted(hashlib.sha256(_content(d)).digest() for d in corpus)
     return hashlib.sha256(b"".join(rows)).digest()
 
 
-def _rows(corpus: Corpus) -> Iterator[bytes]:
+def _rows(corpus: PrivateCorpus) -> Iterator[bytes]:
     for document in corpus:
         yield _content(document)
 

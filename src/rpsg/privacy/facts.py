@@ -43,7 +43,7 @@ class Egress:
 
 
 @dataclass(frozen=True, slots=True)
-class Flow:
+class UnprotectedFlow:
     """A flow of private data into the release without a mechanism."""
 
     origin: str
@@ -69,7 +69,7 @@ class Facts:
     generation_seed: int | None
     public_inputs: tuple[PublicInput, ...] = ()
     egress: tuple[Egress, ...] = ()
-    flows: tuple[Flow, ...] = ()
+    flows: tuple[UnprotectedFlow, ...] = ()
     audit_verdict: Literal["no_violation_found", "violation", "not_run"] = "not_run"
     claim_words: str = ""
     noise_source: str = ""

@@ -18,7 +18,7 @@ import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rpsg.privacy.account import OLD, OLD_DELTA, Account, Cap, old_charge, statement_of
+from rpsg.privacy.account import OLD, OLD_DELTA, Account, LifetimeCap, old_charge, statement_of
 from rpsg.privacy.book import BOOK, KEY, Book
 from rpsg.privacy.units import Entry, Statement, Unit, totals
 
@@ -66,7 +66,7 @@ class Odometer:
         where = folder or state_folder()
         return (where / BOOK).exists() or (where / KEY).exists()
 
-    def account(self, name: str, unit: Unit, cap: Cap) -> Account:
+    def account(self, name: str, unit: Unit, cap: LifetimeCap) -> Account:
         """The account of that name, made if necessary, for a run that protects ``unit``."""
         with self.book.transaction() as rows:
             rows.execute("INSERT OR IGNORE INTO account (name) VALUES (?)", (name,))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rpsg.errors import PrivacyError, RunError
 from rpsg.files import append_line, read_journal
 from rpsg.json_text import canonical_json
-from rpsg.privacy.facts import Flow
+from rpsg.privacy.facts import UnprotectedFlow
 from rpsg.privacy.private import Private, open_private
 
 if TYPE_CHECKING:
@@ -33,11 +33,11 @@ class UnprotectedReads:
         self._flows = [_flow(line) for line in read_journal(journal)]
 
     @property
-    def flows(self) -> tuple[Flow, ...]:
+    def flows(self) -> tuple[UnprotectedFlow, ...]:
         """All reads of the run so far, of this process and earlier ones, each once."""
         return tuple(self._flows)
 
-    def read(self, name: str, flow: Flow) -> Any:
+    def read(self, name: str, flow: UnprotectedFlow) -> Any:
         """The private value called ``name``, after ``flow`` is recorded.
 
         Raises:
@@ -48,15 +48,15 @@ class UnprotectedReads:
         self.note(flow)
         return open_private(self._boxes[name]())
 
-    def note(self, flow: Flow) -> None:
+    def note(self, flow: UnprotectedFlow) -> None:
         """Record another flow of a value that was read before."""
         if flow not in self._flows:
             append_line(self._journal, canonical_json(asdict(flow)))
             self._flows.append(flow)
 
 
-def _flow(line: Mapping[str, Any]) -> Flow:
+def _flow(line: Mapping[str, Any]) -> UnprotectedFlow:
     try:
-        return Flow(**line)
+        return UnprotectedFlow(**line)
     except TypeError:
         raise RunError("The journal of disclosures is damaged.", hint="Start a new run folder.") from None

@@ -27,7 +27,7 @@ _LARGEST_LEDGER = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class LedgerCheck:
     """The result of one check. ``ok`` is None if the files for it were not given."""
 
     name: str
@@ -35,7 +35,9 @@ class Check:
     detail: str
 
 
-def verify_release(ledger: Path, corpus: Path | None = None, evidence: Path | None = None) -> list[Check]:
+def verify_release(
+    ledger: Path, corpus: Path | None = None, evidence: Path | None = None
+) -> list[LedgerCheck]:
     """Every check of a public ledger file, with its corpus and its evidence folder if given.
 
     A file that cannot be read or parsed is a failed check, not an error. What no verifier can show is in
@@ -44,8 +46,11 @@ def verify_release(ledger: Path, corpus: Path | None = None, evidence: Path | No
     try:
         parsed = _read(ledger)
     except (OSError, ValueError) as error:
-        return [Check("file", ok=False, detail=f"the ledger cannot be read: {_reason(error)}")]
-    checks = [Check("file", ok=True, detail="strict JSON, no key twice, no NaN"), *verify_ledger(parsed)]
+        return [LedgerCheck("file", ok=False, detail=f"the ledger cannot be read: {_reason(error)}")]
+    checks = [
+        LedgerCheck("file", ok=True, detail="strict JSON, no key twice, no NaN"),
+        *verify_ledger(parsed),
+    ]
     if not checks[1].ok:
         return checks
     checks.append(_run("corpus", corpus, lambda path: _corpus(parsed, path)))
@@ -53,7 +58,7 @@ def verify_release(ledger: Path, corpus: Path | None = None, evidence: Path | No
     return checks
 
 
-def verify_ledger(ledger: Mapping[str, Any]) -> list[Check]:
+def verify_ledger(ledger: Mapping[str, Any]) -> list[LedgerCheck]:
     """The checks that need only the parsed ledger. If "form" fails, the others are skipped."""
     checks = [_check("form", form(ledger))]
     if checks[0].ok:
@@ -61,7 +66,7 @@ def verify_ledger(ledger: Mapping[str, Any]) -> list[Check]:
     return checks
 
 
-def holds(checks: list[Check]) -> bool:
+def holds(checks: list[LedgerCheck]) -> bool:
     """Whether no check failed. Skipped checks do not count."""
     return all(c.ok is not False for c in checks)
 
@@ -78,21 +83,21 @@ def _reason(error: Exception) -> str:
     return error.strerror or "no such file" if isinstance(error, OSError) else str(error)
 
 
-def _check(name: str, reasons: Iterator[str]) -> Check:
+def _check(name: str, reasons: Iterator[str]) -> LedgerCheck:
     try:
         found = list(reasons)
     except (ArithmeticError, LookupError, TypeError, ValueError):  # absurd numbers or missing parts
         found = ["it cannot be computed from what the ledger holds"]
-    return Check(name, ok=not found, detail="; ".join(found) if found else "holds")
+    return LedgerCheck(name, ok=not found, detail="; ".join(found) if found else "holds")
 
 
-def _run(name: str, path: Path | None, found: Callable[[Path], Iterator[str]]) -> Check:
+def _run(name: str, path: Path | None, found: Callable[[Path], Iterator[str]]) -> LedgerCheck:
     if path is None:
-        return Check(name, ok=None, detail="not given, not checked")
+        return LedgerCheck(name, ok=None, detail="not given, not checked")
     try:
         return _check(name, found(path))
     except (OSError, ValueError) as error:
-        return Check(name, ok=False, detail=f"cannot be read: {_reason(error)}")
+        return LedgerCheck(name, ok=False, detail=f"cannot be read: {_reason(error)}")
 
 
 def _corpus(ledger: Mapping[str, Any], path: Path) -> Iterator[str]:

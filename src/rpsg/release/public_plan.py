@@ -10,7 +10,7 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from rpsg.plan import Limits, Server, Vault
+from rpsg.plan import LimitsSection, ServerSection, VaultSection
 
 if TYPE_CHECKING:
     from rpsg.domains import Pack
@@ -25,7 +25,7 @@ _ELSEWHERE = {"openai", "azure", "hf"}
 #: Sections of the plan that only some methods read.
 SECTIONS = frozenset({"paper", "split", "augpe", "dpsgd"})
 #: The account at the provider, and the variable that holds its key, are private too.
-ACCOUNT = {"organization": "", "project": "", "key_env": Server().key_env}
+ACCOUNT = {"organization": "", "project": "", "key_env": ServerSection().key_env}
 #: A number in a formula of the paper that bounds nothing: readers would take it for a budget.
 NEVER = {"paper.nominal_epsilon"}
 
@@ -77,10 +77,10 @@ def _placeless(plan: Plan, pack: Pack) -> Plan:
             "corpus": plan.corpus.model_copy(update={"domain": pack.name}),
             "models": plan.models.model_copy(update=models),
             "server": plan.server.model_copy(update=ACCOUNT),
-            "limits": Limits(),
+            "limits": LimitsSection(),
             "paper": plan.paper.model_copy(update=paper),
             "split": plan.split.model_copy(update={"donor_list": ""}),
-            "vault": plan.vault if plan.vault.key == "none" else Vault(),
+            "vault": plan.vault if plan.vault.key == "none" else VaultSection(),
         }
     )
 

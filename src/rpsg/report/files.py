@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rpsg.protocols import Embedder
-    from rpsg.report.private_page import Floats, Private
+    from rpsg.report.private_page import Floats, PrivateExtras
     from rpsg.results import Report
     from rpsg.storage.vault import Vault
 
@@ -96,15 +96,17 @@ def _in_release(target: Path) -> bool:
     return any((folder / LEDGER).exists() for folder in target.resolve().parents)
 
 
-def _private(run: Path, release: Release, scores: Report | None) -> Private:
-    from rpsg.report.private_page import Private  # noqa: PLC0415  # numpy
+def _private(run: Path, release: Release, scores: Report | None) -> PrivateExtras:
+    from rpsg.report.private_page import PrivateExtras  # noqa: PLC0415  # numpy
 
     stages = _stages(run / PRIVATE / STAGE_TABLE)
     try:
         real, synthetic = _embeddings(run, release)
     except RpsgError as error:
-        return Private(scores, release.timings, no_map=f"There is no map: {error.message}", stages=stages)
-    return Private(scores, release.timings, real, synthetic, stages=stages)
+        return PrivateExtras(
+            scores, release.timings, no_map=f"There is no map: {error.message}", stages=stages
+        )
+    return PrivateExtras(scores, release.timings, real, synthetic, stages=stages)
 
 
 def _stages(file: Path) -> list[list[str]]:

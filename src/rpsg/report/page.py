@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
     from rpsg.release.reader import Release
     from rpsg.report.html import Child
-    from rpsg.report.private_page import Private
+    from rpsg.report.private_page import PrivateExtras
     from rpsg.results import Report
 
 PUBLIC = "No real text was read for these numbers."
 READERS = "For the engineer and the analyst."
 
 
-def report(release: Release, scores: Report | None = None, private: Private | None = None) -> str:
+def report(release: Release, scores: Report | None = None, private: PrivateExtras | None = None) -> str:
     """The page of a release; with ``private`` the page for its owner alone, marked as such.
 
     ``scores`` are shown only if no real texts were read for them.

@@ -28,7 +28,7 @@ TOLD = "Private texts were read for these numbers. They may not choose anything 
 
 
 @dataclass(frozen=True, slots=True)
-class Private:
+class PrivateExtras:
     """What a private report adds to the public one. ``no_map`` says why there is no map.
 
     ``stages`` are the lines of a seeded run's table: stage, in, out, dropped, seconds.
@@ -46,7 +46,7 @@ def private_mark() -> Html:
     return tag("p", MARK, class_="mark")
 
 
-def private_part(private: Private) -> Html:
+def private_part(private: PrivateExtras) -> Html:
     """The section that only the owner of the data may see."""
     return part(
         "private",
@@ -61,13 +61,13 @@ def private_part(private: Private) -> Html:
     )
 
 
-def _scores(private: Private) -> Html:
+def _scores(private: PrivateExtras) -> Html:
     if private.scores is None:
         return block("Metrics", paragraph("No evaluation with real texts was found."))
     return scores_block(private.scores, "Metrics", TOLD)
 
 
-def _lengths(private: Private) -> Html | None:
+def _lengths(private: PrivateExtras) -> Html | None:
     """Two histograms of words a text, side by side."""
     found = {} if private.scores is None else details(private.scores, "length_distance")
     if not {"up to words", "corpus", "real"} <= found.keys():
@@ -76,7 +76,7 @@ def _lengths(private: Private) -> Html | None:
     return _side_by_side("Lengths", "words", list(zip(edges, found["corpus"], found["real"], strict=True)))
 
 
-def _sentiments(private: Private) -> Html | None:
+def _sentiments(private: PrivateExtras) -> Html | None:
     found = {} if private.scores is None else details(private.scores, "sentiment_distance")
     shares = found.get("corpus, real", {})
     rows = [(name, *both) for name, both in shares.items()]
@@ -95,7 +95,7 @@ def _side_by_side(title: str, what: str, rows: list[tuple[str, float, float]]) -
     return block(title, paragraph(told), table(f"{title}, as measured", columns, cells, columns[1:]))
 
 
-def _map(private: Private) -> Html:
+def _map(private: PrivateExtras) -> Html:
     if private.real is None or private.synthetic is None or not len(private.real):
         return block("Map of the texts", paragraph(private.no_map or "There are no embeddings of this run."))
     real, synthetic, kept = flattened(private.real, private.synthetic)
@@ -159,7 +159,7 @@ def _grid(points: list[Point]) -> npt.NDArray[np.float64]:
     return counts / max(len(points), 1)
 
 
-def _stages(private: Private) -> Html | None:
+def _stages(private: PrivateExtras) -> Html | None:
     if not private.stages:
         return None
     told = "How many texts a stage was given and gave on. Private records were read for most of these counts."
@@ -169,7 +169,7 @@ def _stages(private: Private) -> Html | None:
     return block("What became of the texts", paragraph(told), lines)
 
 
-def _times(private: Private) -> Html | None:
+def _times(private: PrivateExtras) -> Html | None:
     total = sum(private.seconds.values())
     if total <= 0:
         return None

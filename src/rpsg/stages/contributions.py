@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from rpsg.privacy.private import Private
     from rpsg.protocols import Embedder, Progress
-    from rpsg.records import Corpus, Document
+    from rpsg.records import Document, PrivateCorpus
     from rpsg.storage.vectors import Vectors
 
 EMBED_CHUNK = 128
@@ -47,7 +47,7 @@ class People:
 
     def __init__(
         self,
-        read: Callable[[], Private[Corpus]] | None,
+        read: Callable[[], Private[PrivateCorpus]] | None,
         *,
         max_records: int | None,
         passage_words: int = 0,
@@ -117,7 +117,7 @@ class People:
 
 
 def bound(
-    corpus: Corpus, max_records: int | None, key: bytes, passage_words: int = 0
+    corpus: PrivateCorpus, max_records: int | None, key: bytes, passage_words: int = 0
 ) -> tuple[Document, ...]:
     """At most ``max_records`` rows of each person, chosen at random, in file order; None keeps every row.
 

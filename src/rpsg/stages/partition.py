@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rpsg.errors import UsageError
-from rpsg.records import Corpus
+from rpsg.records import PrivateCorpus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -67,8 +67,10 @@ def by_list(users: Collection[str]) -> Callable[[Document], bool]:
     return lambda row: row.user in named
 
 
-def parted(corpus: Corpus, is_drawn: Callable[[Document], bool]) -> tuple[Corpus, Corpus]:
+def parted(
+    corpus: PrivateCorpus, is_drawn: Callable[[Document], bool]
+) -> tuple[PrivateCorpus, PrivateCorpus]:
     """The rows of those drawn (donors, or people held out) and of all others, each in file order."""
     drawn = tuple(row for row in corpus if is_drawn(row))
     others = tuple(row for row in corpus if not is_drawn(row))
-    return Corpus(drawn), Corpus(others)
+    return PrivateCorpus(drawn), PrivateCorpus(others)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 END = "</text>"
 
 
-class Surrogate(Protocol):
+class SurrogateTrainer(Protocol):
     """Trains a scorer."""
 
     @property

@@ -19,7 +19,7 @@ from rpsg.storage.call_tables import Used
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from rpsg.plan import Limits
+    from rpsg.plan import LimitsSection
     from rpsg.protocols import Request
     from rpsg.storage.call_store import CallStore
 
@@ -65,7 +65,7 @@ def most_of(request: Request) -> Most:
 
 
 @dataclass(frozen=True, slots=True)
-class Cap:
+class UsageCap:
     """One cap: its option, what is used of it, and the most that a request can take of it."""
 
     unit: str
@@ -100,7 +100,9 @@ class Meter:
     ``price`` is what the writer costs; a writer that costs nothing needs none.
     """
 
-    def __init__(self, limits: Limits, stores: Sequence[CallStore], price: Price | None = None) -> None:
+    def __init__(
+        self, limits: LimitsSection, stores: Sequence[CallStore], price: Price | None = None
+    ) -> None:
         self._limits = limits
         self._stores = stores
         self._price = price or Price()
@@ -146,17 +148,23 @@ class Meter:
             return _FIRST_BATCH
         return max(1, int(used.requests / used.seconds * (cap - used.seconds) * _OF_THE_TIME))
 
-    def _caps(self, used: Used) -> Iterator[Cap]:
+    def _caps(self, used: Used) -> Iterator[UsageCap]:
         limits, price = self._limits, self._price
         unsure = _stretched(Most(used.unsure_prompt, used.unsure_completion), used.stretch)
         prompt, completion = used.prompt_tokens + unsure.prompt, used.completion_tokens + unsure.completion
         if limits.requests is not None:
-            yield Cap("requests", "--max-requests", limits.requests, used.requests + used.lost, lambda _: 1)
+            yield UsageCap(
+                "requests", "--max-requests", limits.requests, used.requests + used.lost, lambda _: 1
+            )
         if limits.tokens is not None:
-            yield Cap("tokens", "--max-tokens", limits.tokens, prompt + completion, lambda most: most.tokens)
+            yield UsageCap(
+                "tokens", "--max-tokens", limits.tokens, prompt + completion, lambda most: most.tokens
+            )
         if limits.cost is not None:
             spent = price.of(prompt, completion)
-            yield Cap("of cost", "--max-cost", limits.cost, spent, lambda m: price.of(m.prompt, m.completion))
+            yield UsageCap(
+                "of cost", "--max-cost", limits.cost, spent, lambda m: price.of(m.prompt, m.completion)
+            )
 
 
 def _stretched(most: Most, stretch: float) -> Most:

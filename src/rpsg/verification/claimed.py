@@ -20,7 +20,7 @@ from rpsg.methods.budget import pool_size
 from rpsg.methods.named import find_method
 from rpsg.models.openai.endpoint import address_of
 from rpsg.pipeline.made import roles
-from rpsg.plan import Limits, Vault, resolve
+from rpsg.plan import LimitsSection, VaultSection, resolve
 from rpsg.privacy import egress
 from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.sources import supports_claims
@@ -109,8 +109,12 @@ def _plan(path: Path) -> Plan:
 
 def _check_public(plan: Plan, method: Method, path: Path) -> None:
     """Check that the plan is one of a release: no path, no account, and exactly the written form."""
-    own = plan.data.path or plan.data.account or plan.split.donor_list or plan.limits != Limits()
-    own = own or plan.vault.key not in {"none", Vault().key} or any(map(PLACE.match, _names_of_models(plan)))
+    own = plan.data.path or plan.data.account or plan.split.donor_list or plan.limits != LimitsSection()
+    own = (
+        own
+        or plan.vault.key not in {"none", VaultSection().key}
+        or any(map(PLACE.match, _names_of_models(plan)))
+    )
     if own or any(getattr(plan.server, key) != value for key, value in ACCOUNT.items()):
         raise VerificationError(f"{path.name} holds settings that no release tells.")
     if told_toml(plan, method).encode() != path.read_bytes():

@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     from rpsg.privacy.private import Private
     from rpsg.privacy.residuals import Outcome
     from rpsg.protocols import Endpoint, OnReply, Progress, Reply, Request
-    from rpsg.records import Corpus
+    from rpsg.records import PrivateCorpus
 
 COMMITMENT = "the commitment opens on these data"
 DRAWS = "run folder, account book and ledger name the same draws"
@@ -116,7 +116,7 @@ def open_run(run: Path, data: Path | None = None, progress: Progress | None = No
         return checks
 
 
-def check_commitment(folder: RunFolder, corpus: Private[Corpus], ledger: Mapping[str, Any]) -> Check:
+def check_commitment(folder: RunFolder, corpus: Private[PrivateCorpus], ledger: Mapping[str, Any]) -> Check:
     """Whether the ledger's commitment, opened with the nonce of the vault, is to these rows."""
     kept = json.loads(folder.vault.read(PRIVATE_LEDGER))["commitment"]
     nonce = bytes.fromhex(kept["nonce"])
@@ -149,7 +149,11 @@ def _differences(folder: RunFolder, plan: Plan, ledger: Mapping[str, Any]) -> It
 
 
 def _noise(
-    folder: RunFolder, plan: Plan, corpus: Private[Corpus], ledger: Mapping[str, Any], progress: Progress
+    folder: RunFolder,
+    plan: Plan,
+    corpus: Private[PrivateCorpus],
+    ledger: Mapping[str, Any],
+    progress: Progress,
 ) -> list[Check]:
     kernel = OpeningKernel(folder.evidence, ledger)
     try:
@@ -162,7 +166,7 @@ def _noise(
 def _run_again(
     folder: RunFolder,
     plan: Plan,
-    corpus: Private[Corpus],
+    corpus: Private[PrivateCorpus],
     ledger: Mapping[str, Any],
     kernel: OpeningKernel,
     progress: Progress,

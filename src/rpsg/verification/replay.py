@@ -18,7 +18,7 @@ from rpsg.pipeline.made import Made
 from rpsg.pipeline.models_of_run import load_tools
 from rpsg.pipeline.private_data import NoQuestions, nobody
 from rpsg.pipeline.progress import Silent
-from rpsg.privacy.facts import Flow
+from rpsg.privacy.facts import UnprotectedFlow
 from rpsg.privacy.replay import ReplayKernel
 from rpsg.storage.cached_writer import ReplayWriter
 from rpsg.storage.failed_requests import SettledWriter
@@ -115,7 +115,7 @@ def _from_rows(claimed: Claimed, progress: Progress) -> Made:
     check_ways(claimed, tools)
     ledger = claimed.ledger
     expected = claimed.method.flows(claimed.plan, tools)
-    flows = tuple(Flow(f["from"], f["to"], f["what"]) for f in ledger["non_dp_flows"])
+    flows = tuple(UnprotectedFlow(f["from"], f["to"], f["what"]) for f in ledger["non_dp_flows"])
     if _of_one_writer(flows, expected, tools.writer.name, changed=changed) != expected:
         raise VerificationError("The ways of private text in the ledger are not those of this plan.")
     kernel = None
@@ -137,8 +137,8 @@ def _from_rows(claimed: Claimed, progress: Progress) -> Made:
 
 
 def _of_one_writer(
-    flows: tuple[Flow, ...], expected: tuple[Flow, ...], writer: str, *, changed: bool
-) -> tuple[Flow, ...]:
+    flows: tuple[UnprotectedFlow, ...], expected: tuple[UnprotectedFlow, ...], writer: str, *, changed: bool
+) -> tuple[UnprotectedFlow, ...]:
     """The flows of a run whose writer was changed, as if the last one had been there from the start."""
     if not changed:
         return flows

@@ -15,7 +15,7 @@ from rpsg.files import file_sha256
 from rpsg.json_text import strict_json
 from rpsg.pipeline.publish import build_release
 from rpsg.pipeline.release_files import rows_of, synthetic_texts, write_rows
-from rpsg.plan import Plan, Server, read_toml, resolve
+from rpsg.plan import Plan, ServerSection, read_toml, resolve
 from rpsg.privacy.checks import makes_dp_claim
 from rpsg.privacy.facts import Free
 from rpsg.privacy.ledger import code_facts
@@ -248,7 +248,7 @@ def plan_to_open(release: Path, claimed: Claimed, models: dict[str, str]) -> Pla
     plain = claimed.plan.models.model_copy(
         update={"slots": None, "threads": None, "context": type(claimed.plan.models)().context}
     )
-    return claimed.plan.model_copy(update={"models": plain, "server": Server()})
+    return claimed.plan.model_copy(update={"models": plain, "server": ServerSection()})
 
 
 def _compared(claimed: Claimed, made: Made) -> Iterator[Check]:

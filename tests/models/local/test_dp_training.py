@@ -10,11 +10,11 @@ from tests.models.local.tiny import causal_folder
 
 from rpsg.errors import ModelError, RunError
 from rpsg.models.transformers.batching import one_thread_each
-from rpsg.models.transformers.clipped_gradients import ClippedGradients, Row
+from rpsg.models.transformers.clipped_gradients import ClippedGradients, TokenSequence
 from rpsg.models.transformers.dp_training import (
-    Example,
     Recipe,
     Trainer,
+    TrainingExample,
     drawn,
     tokens_of,
     without_dropout,
@@ -32,8 +32,12 @@ pytest.importorskip("opacus", reason="needs the extra dpsgd")
 import torch
 
 CODES, TEXT = "topic: tea\n\n", "good tea again"
-MANY = [Example(CODES, TEXT, person) for person in range(20)]
-PEOPLE = [[Row([5, 30, 31, 32], 1)], [Row([7, 8, 9, 10, 11, 12], 2), Row([50, 51, 52], 1)], [Row([6, 40], 1)]]
+MANY = [TrainingExample(CODES, TEXT, person) for person in range(20)]
+PEOPLE = [
+    [TokenSequence([5, 30, 31, 32], 1)],
+    [TokenSequence([7, 8, 9, 10, 11, 12], 2), TokenSequence([50, 51, 52], 1)],
+    [TokenSequence([6, 40], 1)],
+]
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +70,7 @@ def model_of(folder: Path, kind: str) -> Any:
     return model
 
 
-def loss_of(model: Any, row: Row) -> Any:
+def loss_of(model: Any, row: TokenSequence) -> Any:
     ids = torch.tensor([row.ids])
     scores = torch.log_softmax(model(input_ids=ids).logits[0, :-1], dim=-1)
     own = scores.gather(1, ids[0, 1:, None])[:, 0]
@@ -120,8 +124,8 @@ def test_a_text_whose_gradient_is_no_number_adds_nothing(folder: Path) -> None:
         model.model.embed_tokens.weight[99] = float("nan")
     with without_dropout(model):
         gradients = ClippedGradients(model, list(model.parameters()), clip=1.0)
-        broken, nobody = gradients.of([[Row([99, 5, 6], 1)]]), gradients.of([])
-        found = gradients.of([*PEOPLE, [Row([99, 5, 6], 1)]])
+        broken, nobody = gradients.of([[TokenSequence([99, 5, 6], 1)]]), gradients.of([])
+        found = gradients.of([*PEOPLE, [TokenSequence([99, 5, 6], 1)]])
     assert length_of(broken) == length_of(nobody) == 0.0
     assert 0.0 < length_of(found) < 4.0
 

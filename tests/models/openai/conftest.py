@@ -8,7 +8,7 @@ import pytest
 
 from rpsg.models.download import locate
 from rpsg.models.llamacpp.server import LlamaServer, _parameters
-from rpsg.plan import Server
+from rpsg.plan import ServerSection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,7 @@ KEY = "RPSG_TEST_KEY"
 
 
 @pytest.fixture(scope="module")
-def llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerSection]:
     """Where it is, as a plan says it; its key is in the environment for as long as it runs."""
     server = LlamaServer(
         locate("smollm2-135m"),
@@ -31,12 +31,12 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(KEY, server._key)
-        yield Server(base_url=f"http://{server._host}:{server._port}/v1", key_env=KEY, concurrency=6)
+        yield ServerSection(base_url=f"http://{server._host}:{server._port}/v1", key_env=KEY, concurrency=6)
     server.close()
 
 
 @pytest.fixture(scope="module")
-def llama_rows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def llama_rows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerSection]:
     """The same weights on a server that gives rows in place of texts."""
     import xllamacpp
 
@@ -45,5 +45,5 @@ def llama_rows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     parameters.embedding = True
     parameters.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
     server = xllamacpp.Server(parameters)
-    yield Server(base_url=server.listening_address)
+    yield ServerSection(base_url=server.listening_address)
     del server

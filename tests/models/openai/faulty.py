@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from rpsg.plan import Server
+from rpsg.plan import ServerSection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,9 +62,9 @@ class FaultyServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}/v1"
 
-    def settings(self, **changes: Any) -> Server:
+    def settings(self, **changes: Any) -> ServerSection:
         """The section ``[server]`` of a plan that uses this server."""
-        return Server(**{"base_url": self.url, "timeout": 20.0, **changes})
+        return ServerSection(**{"base_url": self.url, "timeout": 20.0, **changes})
 
     def __enter__(self) -> Self:
         self._loop = asyncio.new_event_loop()

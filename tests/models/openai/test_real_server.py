@@ -17,13 +17,13 @@ from rpsg.testing.laws.embedder import TEXTS
 from rpsg.testing.laws.writer import BATCH, WriterLaws, request
 
 if TYPE_CHECKING:
-    from rpsg.plan import Server
+    from rpsg.plan import ServerSection
 
 
 @pytest.mark.weights
 class TestChatOfARealServer(WriterLaws):
     @pytest.fixture
-    def writer(self, llama: Server) -> Writer:
+    def writer(self, llama: ServerSection) -> Writer:
         return ServerWriter("any", llama)
 
     def test_a_text_cut_by_its_length_says_so(self, writer: Writer) -> None:
@@ -36,7 +36,7 @@ class TestChatOfARealServer(WriterLaws):
         assert (failed.text, failed.error) == ("", "longer than the context of the model")
 
     def test_a_wrong_key_stops_everything_with_a_hint(
-        self, llama: Server, monkeypatch: pytest.MonkeyPatch
+        self, llama: ServerSection, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv(KEY, "not-this-one")
         with pytest.raises(ModelError, match=rf"does not accept the key[\s\S]*{KEY}"):
@@ -44,7 +44,7 @@ class TestChatOfARealServer(WriterLaws):
 
 
 @pytest.mark.weights
-def test_completions_go_on_from_the_prompt_and_the_beginning(llama: Server) -> None:
+def test_completions_go_on_from_the_prompt_and_the_beginning(llama: ServerSection) -> None:
     writer = ServerWriter("any", llama.model_copy(update={"api": "completions"}))
     ask = replace(BATCH[0], begins="To our surprise the green tea", max_tokens=8)
     begun, plain = writer.write([ask, BATCH[1]])
@@ -55,7 +55,7 @@ def test_completions_go_on_from_the_prompt_and_the_beginning(llama: Server) -> N
 
 
 @pytest.mark.weights
-def test_a_row_of_a_local_server_depends_on_its_own_text_only(llama_rows: Server) -> None:
+def test_a_row_of_a_local_server_depends_on_its_own_text_only(llama_rows: ServerSection) -> None:
     embedder = ServerEmbedder("any", llama_rows)
     texts = TEXTS[:3]
     together = embedder.embed(texts)

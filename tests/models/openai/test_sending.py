@@ -14,7 +14,7 @@ from rpsg.errors import ModelError, UsageError
 from rpsg.models.openai.embedder import ServerEmbedder
 from rpsg.models.openai.endpoint import address_of, headers_of, parse_address, url_of
 from rpsg.models.openai.writer import ServerWriter
-from rpsg.plan import Server
+from rpsg.plan import ServerSection
 from rpsg.protocols import Reply
 
 
@@ -57,7 +57,9 @@ def test_the_key_and_the_names_of_the_account_go_into_headers(monkeypatch: pytes
 
 def test_azure_has_its_own_paths_and_header(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_KEY", "azure-1")
-    server = Server(base_url="https://res.openai.azure.com/", key_env="SOME_KEY", api_version="2024-10-21")
+    server = ServerSection(
+        base_url="https://res.openai.azure.com/", key_env="SOME_KEY", api_version="2024-10-21"
+    )
     place = address_of("azure", server)
     assert (
         url_of("azure", place, server, "my dep", "chat/completions")
@@ -83,7 +85,7 @@ def test_addresses_are_read_with_their_host_and_port() -> None:
     assert parse_address("http://localhost:8000/v1/").root == "http://localhost:8000/v1"
     assert parse_address("http://[::1]:8080").root == "http://[::1]:8080/v1"
     assert parse_address("https://api.example.org/openai/v1").host == "api.example.org"
-    assert address_of("openai", Server()).root == "https://api.openai.com/v1"
+    assert address_of("openai", ServerSection()).root == "https://api.openai.com/v1"
 
 
 @pytest.mark.parametrize(
@@ -121,11 +123,11 @@ def test_this_machine_is_local_and_every_other_is_not() -> None:
     )
     assert [parse_address(f"https://{n}").is_local for n in here] == [True] * len(here)
     assert [parse_address(f"https://{n}").is_local for n in away] == [False] * len(away)
-    declared = Server(base_url="http://127.0.0.1:9", this_machine=True)
+    declared = ServerSection(base_url="http://127.0.0.1:9", this_machine=True)
     assert ServerWriter("m", declared).endpoint == "local_model"
-    elsewhere = Server(base_url="https://10.0.0.1", this_machine=True)
+    elsewhere = ServerSection(base_url="https://10.0.0.1", this_machine=True)
     assert ServerWriter("m", elsewhere).endpoint == "remote_llm", "saying so does not move a server"
-    writer = ServerWriter("m", Server())
+    writer = ServerWriter("m", ServerSection())
     assert (writer.endpoint, writer.host, writer.name) == (
         "remote_llm",
         "api.openai.com",
@@ -134,7 +136,7 @@ def test_this_machine_is_local_and_every_other_is_not() -> None:
 
 
 def test_an_address_of_this_machine_is_no_proof_that_the_server_is_here() -> None:
-    assert ServerWriter("m", Server(base_url="http://127.0.0.1:9")).endpoint == "remote_llm"
+    assert ServerWriter("m", ServerSection(base_url="http://127.0.0.1:9")).endpoint == "remote_llm"
 
 
 def test_a_redirect_is_not_followed() -> None:
@@ -154,7 +156,7 @@ def test_a_proxy_of_the_environment_does_not_see_what_stays_here(monkeypatch: py
 
 
 def test_names_lead_to_models_on_the_server_of_the_plan() -> None:
-    server = Server(base_url="https://res.openai.azure.com")
+    server = ServerSection(base_url="https://res.openai.azure.com")
     assert (
         registry.writer("openai:meta/llama-3", server=server).name
         == "openai:meta/llama-3@res.openai.azure.com"

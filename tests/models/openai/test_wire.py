@@ -16,7 +16,7 @@ from rpsg.models.openai.endpoint import Address
 from rpsg.models.openai.http_request import HttpClient, LostError, _wait
 from rpsg.models.openai.transport import target
 from rpsg.models.openai.writer import ServerWriter
-from rpsg.plan import Server
+from rpsg.plan import ServerSection
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -154,7 +154,7 @@ def proxy(secure: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> Iterator[l
 
 
 def test_a_proxy_is_asked_for_a_way_through_and_told_nothing_else(proxy: list[str]) -> None:
-    server = Server(base_url="https://api.example.org/v1", retries=0)
+    server = ServerSection(base_url="https://api.example.org/v1", retries=0)
     assert ServerWriter("m", server).write([ASK])[0].error == "no connection"
     assert proxy[0] == "CONNECT api.example.org:443 HTTP/1.1"
     assert not [line for line in proxy if "Authorization: Bearer" in line]
@@ -165,7 +165,7 @@ def test_a_proxy_is_asked_for_a_way_through_and_told_nothing_else(proxy: list[st
 def test_a_proxy_of_the_environment_hears_nothing_of_a_secure_server_on_this_machine(
     proxy: list[str], host: str, declared: bool
 ) -> None:
-    server = Server(base_url=f"https://{host}:9/v1", this_machine=declared, retries=0)
+    server = ServerSection(base_url=f"https://{host}:9/v1", this_machine=declared, retries=0)
     assert ServerWriter("m", server).write([ASK])[0].error == "no connection"
     assert proxy == []
 

@@ -58,7 +58,7 @@ class Halves:
 
 
 @dataclass(frozen=True)
-class Judged:
+class CoherenceGains:
     """Nats per word gained by the own beginning, and by the word order; both of shape (texts,).
 
     ``left_out`` texts could not be halved, or their tokens cross the borders of words.
@@ -94,7 +94,7 @@ def _measure(inputs: Inputs, name: str, which: str, how: str) -> Measure:
     )
 
 
-def judge(inputs: Inputs) -> Judged:
+def judge(inputs: Inputs) -> CoherenceGains:
     """Have the judge read up to a hundred texts, drawn by chance.
 
     Raises UnavailableError if too few can be halved, and the errors of loading the judge.
@@ -126,7 +126,7 @@ def judge(inputs: Inputs) -> Judged:
         order.append(float(own.sum() - loose.sum()) / len(found.all))
     if len(context) < LEAST:
         raise UnavailableError(f"The tokens of {scorer.name} do not end where words end.")
-    return Judged(np.array(context), np.array(order), len(drawn) - len(context), scorer.name)
+    return CoherenceGains(np.array(context), np.array(order), len(drawn) - len(context), scorer.name)
 
 
 def halves(text: str) -> Halves | None:

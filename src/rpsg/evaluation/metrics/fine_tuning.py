@@ -38,7 +38,7 @@ TESTED_AT_ONCE = 8  # logits of a whole vocabulary for each token: large batches
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
+class FineTuning:
     """Hyperparameters; texts are cut at ``tokens``."""
 
     epochs: int = 3
@@ -49,14 +49,14 @@ class Training:
 
 
 def train_and_test(
-    name: str, train: Sequence[str], test: Sequence[str], seed: int, training: Training | None = None
+    name: str, train: Sequence[str], test: Sequence[str], seed: int, training: FineTuning | None = None
 ) -> Tested:
     """Fine-tune the weights called ``name`` on ``train``, test on ``test``.
 
     Raises MissingExtraError without the packages, ModelError if the weights are missing or do not make a
     causal model, UnavailableError if no text has two tokens.
     """
-    how, torch = training or Training(), import_torch()
+    how, torch = training or FineTuning(), import_torch()
     weights = find_weights(name)
     refuse_too_large(weights, BYTES_TO_TRAIN)
     with torch.random.fork_rng():
@@ -115,7 +115,7 @@ def _tokenised(tokenizer: Any, texts: Sequence[str], most: int) -> list[list[int
     return [list(tokenizer(text, truncation=True, max_length=most)["input_ids"]) for text in texts]
 
 
-def _train(model: Any, texts: Sequence[Sequence[int]], how: Training, seed: int) -> None:
+def _train(model: Any, texts: Sequence[Sequence[int]], how: FineTuning, seed: int) -> None:
     """AdamW with a learning rate that falls to zero; gradients are clipped to norm one."""
     torch = import_torch()
     model.train()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rpsg.models.openai.endpoint import Kind
     from rpsg.models.openai.rate_limit import Ticket
     from rpsg.models.openai.retry import Dropped, PendingRequest, Questions
-    from rpsg.plan import Server
+    from rpsg.plan import ServerSection
     from rpsg.protocols import Endpoint
 
 Read = TypeVar("Read")
@@ -40,7 +40,12 @@ class ServerClient:
     """One model on one server, and what was learned about it. Raises as ``address_of`` does."""
 
     def __init__(
-        self, model: str, server: Server, kind: Kind, first_pause: float, concurrency: int | None = None
+        self,
+        model: str,
+        server: ServerSection,
+        kind: Kind,
+        first_pause: float,
+        concurrency: int | None = None,
     ) -> None:
         self.address = address_of(kind, server)
         self.name = f"{kind}:{model}@{self.address.host_as_name}"

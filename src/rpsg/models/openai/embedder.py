@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from rpsg.models.openai.endpoint import Kind
-    from rpsg.plan import Server
+    from rpsg.plan import ServerSection
 
     Rows = npt.NDArray[np.float32]
 
@@ -42,7 +42,7 @@ class ServerEmbedder(ServerModel):
     def __init__(
         self,
         model: str,
-        server: Server,
+        server: ServerSection,
         *,
         kind: Kind = "openai",
         batch: int | None = None,

@@ -15,7 +15,7 @@ from rpsg.errors import ModelError, UsageError
 from rpsg.privacy.egress import is_loopback
 
 if TYPE_CHECKING:
-    from rpsg.plan import Server
+    from rpsg.plan import ServerSection
     from rpsg.protocols import Endpoint
 
 Kind = Literal["openai", "azure"]
@@ -79,7 +79,7 @@ def parse_address(base_url: str) -> Address:
     return Address(f"{parts.scheme}://{host}{parts.path.rstrip('/') or '/v1'}", host, local)
 
 
-def address_of(kind: Kind, server: Server) -> Address:
+def address_of(kind: Kind, server: ServerSection) -> Address:
     """The address of the server in the plan; UsageError if it is required and missing."""
     if server.base_url:
         found = parse_address(server.base_url if kind == "openai" else _azure_root(server.base_url))
@@ -98,7 +98,7 @@ def _azure_root(base_url: str) -> str:
     return f"{root}/openai"
 
 
-def url_of(kind: Kind, address: Address, server: Server, model: str, task: str) -> str:
+def url_of(kind: Kind, address: Address, server: ServerSection, model: str, task: str) -> str:
     """The URL of ``task``, such as "chat/completions"."""
     if kind == "openai":
         return f"{address.root}/{task}"
@@ -108,7 +108,7 @@ def url_of(kind: Kind, address: Address, server: Server, model: str, task: str) 
     return f"{address.root}/deployments/{quote(model, safe='')}/{task}?{version}"
 
 
-def headers_of(kind: Kind, server: Server) -> dict[str, str]:
+def headers_of(kind: Kind, server: ServerSection) -> dict[str, str]:
     """The headers with the credentials, read from the environment at each call and stored nowhere.
 
     Raises:

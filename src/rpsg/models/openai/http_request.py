@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import ModuleType, TracebackType
 
     from rpsg.models.openai.endpoint import Address
-    from rpsg.models.openai.transport import Connection, Target
+    from rpsg.models.openai.transport import Connection, Destination
 
 _CONNECT_SECONDS = 15.0
 
@@ -48,7 +48,7 @@ class HttpClient:
     def __init__(self, url: str, headers: Mapping[str, str], address: Address, *, timeout: float) -> None:
         self._library = _transport()
         # A proxy from the environment must not see what is meant for this machine.
-        self._target: Target = self._library.target(url, headers, proxies=not address.is_local)
+        self._target: Destination = self._library.target(url, headers, proxies=not address.is_local)
         self._host = address.host
         self._timeout = timeout
         self._connections: list[Connection] = []

@@ -46,7 +46,7 @@ class UnreachableError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Destination:
     """The address of the requests, their headers, and the proxy, if any."""
 
     host: str
@@ -57,7 +57,7 @@ class Target:
     proxy: str = ""
 
 
-def target(url: str, headers: Mapping[str, str], *, proxies: bool) -> Target:
+def target(url: str, headers: Mapping[str, str], *, proxies: bool) -> Destination:
     """The target for ``url``; ``proxies``: whether to use a proxy from the environment."""
     parts = urlsplit(url)
     secure = parts.scheme == "https"
@@ -66,7 +66,7 @@ def target(url: str, headers: Mapping[str, str], *, proxies: bool) -> Target:
     # Uncompressed, so that a small body cannot expand to a large one.
     always = {"Host": parts.netloc, "Content-Type": "application/json", "Accept-Encoding": "identity"}
     named = proxies and secure and not proxy_bypass(host)
-    return Target(
+    return Destination(
         host,
         parts.port or (443 if secure else 80),
         path,
@@ -79,7 +79,7 @@ def target(url: str, headers: Mapping[str, str], *, proxies: bool) -> Target:
 class Connection:
     """Opened at the first request, and again after it was closed; for one request at a time."""
 
-    def __init__(self, where: Target, connect_seconds: float) -> None:
+    def __init__(self, where: Destination, connect_seconds: float) -> None:
         self._where = where
         self._connect_seconds = connect_seconds
         self._http: h11.Connection | None = None

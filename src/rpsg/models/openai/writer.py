@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from rpsg.models.openai.endpoint import Kind
-    from rpsg.plan import Server
+    from rpsg.plan import ServerSection
     from rpsg.protocols import OnReply, Request
 
 
@@ -28,7 +28,7 @@ class ServerWriter(ServerModel):
     """
 
     def __init__(
-        self, model: str, server: Server, *, kind: Kind = "openai", first_pause: float = 0.5
+        self, model: str, server: ServerSection, *, kind: Kind = "openai", first_pause: float = 0.5
     ) -> None:
         self._model = model
         self._api = server.api

@@ -23,7 +23,7 @@ GRADIENTS, MOST_ROWS = 512 << 20, 32
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TokenSequence:
     """The tokens of an example; those before ``start`` are given and not learnt."""
 
     ids: list[int]
@@ -45,10 +45,10 @@ class ClippedGradients:
         for weight in self._weights:
             weight.grad = None
 
-    def of(self, people: Sequence[Sequence[Row]]) -> list[Any]:
+    def of(self, people: Sequence[Sequence[TokenSequence]]) -> list[Any]:
         """For each weight the sum over people of their clipped gradients; zeros without people."""
         sums = [self._torch.zeros_like(weight) for weight in self._weights]
-        waiting: list[tuple[int, Row]] = []
+        waiting: list[tuple[int, TokenSequence]] = []
         for person, rows in enumerate(people):
             if waiting and len(waiting) + len(rows) > self._most:
                 self._add(waiting, sums)
@@ -58,7 +58,7 @@ class ClippedGradients:
             self._add(waiting, sums)
         return sums
 
-    def _add(self, rows: Sequence[tuple[int, Row]], sums: Sequence[Any]) -> None:
+    def _add(self, rows: Sequence[tuple[int, TokenSequence]], sums: Sequence[Any]) -> None:
         """Add the clipped gradients of some people, each with all of its rows, to ``sums``."""
         torch = self._torch
         owners = torch.tensor(np.unique([person for person, _ in rows], return_inverse=True)[1])
@@ -80,7 +80,7 @@ class ClippedGradients:
             finite = total.nan_to_num(0.0, 0.0, 0.0)
             summed.add_(torch.tensordot(factors, finite, dims=1))
 
-    def _backward(self, rows: Sequence[Row]) -> None:
+    def _backward(self, rows: Sequence[TokenSequence]) -> None:
         """Per-example gradients of the mean loss of each row's own text."""
         torch, device = self._torch, self._model.device
         width = max(len(row.ids) for row in rows)

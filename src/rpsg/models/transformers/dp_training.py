@@ -17,7 +17,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from rpsg.errors import ModelError, RunError
-from rpsg.models.transformers.clipped_gradients import GRADIENTS, ClippedGradients, Row, import_opacus
+from rpsg.models.transformers.clipped_gradients import (
+    GRADIENTS,
+    ClippedGradients,
+    TokenSequence,
+    import_opacus,
+)
 from rpsg.models.transformers.generation import GrowingText, Prompt, tiles_of, write_tile
 from rpsg.models.transformers.lora import add_adapters, merge, set_state, state_of
 from rpsg.models.transformers.weights import (
@@ -50,7 +55,7 @@ RATES = {"lora": 1e-3, "full": 1e-4}
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class TrainingExample:
     """A private text behind its control codes, and whose it is. Only the text is learnt, not the codes."""
 
     codes: str
@@ -102,7 +107,7 @@ class Trainer:
 
     def train(
         self,
-        examples: Sequence[Example],
+        examples: Sequence[TrainingExample],
         rate: float,
         noise: float,
         tell: Callable[[int], None] | None = None,
@@ -190,11 +195,11 @@ class TrainedModel:
         return replies
 
 
-def tokens_of(tokenizer: Any, example: Example, most: int) -> Row:
+def tokens_of(tokenizer: Any, example: TrainingExample, most: int) -> TokenSequence:
     """The tokens of an example, at most ``most``. One that is cut has no mark of an end."""
     codes = _codes(tokenizer, example.codes)[: most - 1]
     text = tokenizer(example.text, add_special_tokens=False, verbose=False)["input_ids"]
-    return Row([*codes, *text, tokenizer.eos_token_id][:most], len(codes))
+    return TokenSequence([*codes, *text, tokenizer.eos_token_id][:most], len(codes))
 
 
 def _codes(tokenizer: Any, codes: str) -> list[int]:
@@ -232,7 +237,7 @@ def without_dropout(model: Any) -> Iterator[None]:
 
 def fit(
     model: Any,
-    rows: Sequence[Row],
+    rows: Sequence[TokenSequence],
     people: People,
     recipe: Recipe,
     rate: float,
@@ -246,7 +251,7 @@ def fit(
     optimiser = torch.optim.AdamW(weights, lr=speed, weight_decay=DECAY)
     generator = torch.Generator(model.device).manual_seed(int.from_bytes(os.urandom(8)) >> 1)
     count = int(people.max()) + 1 if len(people) else 0
-    held: list[list[Row]] = [[] for _ in range(count)]
+    held: list[list[TokenSequence]] = [[] for _ in range(count)]
     for row, person in zip(rows, people, strict=True):
         held[person].append(row)
     gradients = ClippedGradients(model, weights, recipe.clip)

@@ -18,7 +18,7 @@ from rpsg.arguments import shown
 from rpsg.errors import DataError, UsageError
 from rpsg.hardening import forbid_core_dumps
 from rpsg.privacy.private import Private
-from rpsg.records import Corpus
+from rpsg.records import PrivateCorpus
 from rpsg.storage.readers import csv as delimited
 from rpsg.storage.readers import folder, jsonl, parquet
 from rpsg.storage.readers.columns import Columns
@@ -27,7 +27,7 @@ from rpsg.storage.readers.rows import DocumentMaker, Fault, Reading, Row, Rules,
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from rpsg.plan import Data
+    from rpsg.plan import DataSection
 
 __all__ = ["Format", "Reading", "Rules", "check_place", "read_by_rule", "read_corpus"]
 
@@ -56,7 +56,7 @@ def read_corpus(
     user: str | None = None,
     format: Format | None = None,  # noqa: A002 -- the word the user types
     labels: Collection[str] | None = None,
-) -> Private[Corpus]:
+) -> Private[PrivateCorpus]:
     """Read every row of ``path`` that has a text into memory, as one private value, to release nothing of it.
 
     Args:
@@ -81,7 +81,7 @@ def check_place(path: Path | str, format: Format | None = None) -> None:  # noqa
     _format(Path(path), format)
 
 
-def read_by_rule(data: Data, rules: Rules | None = None, *, tells: bool = False) -> Private[Reading]:
+def read_by_rule(data: DataSection, rules: Rules | None = None, *, tells: bool = False) -> Private[Reading]:
     """Read a plan's corpus by its rules, or by others; rows that cannot be used are counted by reason.
 
     ``tells`` is for reads whose result only the operator sees: errors may name keys of rows, the number of
@@ -128,7 +128,9 @@ def _read(
             f"{path} has no row that can be used.",
             hint=f"See which rows, and why, with the same options: rpsg check {quote(str(path))}",
         )
-    return Reading(Corpus(documents), maker.unit, maker.rows, maker.left_out, maker.as_other, maker.hints)
+    return Reading(
+        PrivateCorpus(documents), maker.unit, maker.rows, maker.left_out, maker.as_other, maker.hints
+    )
 
 
 def _by_spelling(labels: Collection[str]) -> dict[str, str]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from rpsg.records import Corpus
+    from rpsg.records import PrivateCorpus
     from rpsg.storage.readers.columns import Columns
 
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
@@ -91,7 +91,7 @@ class Reading:
     ``unit`` is what row numbers count ("line"); ``hints`` says by reason how to repair such rows.
     """
 
-    corpus: Corpus
+    corpus: PrivateCorpus
     unit: str
     rows: int
     left_out: Mapping[str, Places]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rpsg.evaluation.inputs import Inputs, Texts
-from rpsg.evaluation.models import Models
+from rpsg.evaluation.models import EvaluationModels
 from rpsg.evaluation.runner import measure
 from rpsg.models.fake import FakeEmbedder
 
@@ -42,7 +42,7 @@ class MetricLaws:
 
     def measured(self, metric: Metric, corpus: Sequence[str], real: Sequence[str] | None = None) -> Measure:
         """The metric as ``rpsg evaluate`` runs it: anything but a valid Measure becomes a reason."""
-        models = Models(FakeEmbedder())
+        models = EvaluationModels(FakeEmbedder())
         other = None if real is None else Texts(real, models)
         return measure(self.name, metric, Inputs(Texts(corpus, models), other, models, seed=3))
 
