@@ -77,10 +77,10 @@ class DraftWriter:
 
     endpoint: Literal["local_model", "remote_llm"] = "local_model"
 
-    def __init__(self, drafts: Sequence[Mapping[str, Any]], pack: Pack) -> None:
+    def __init__(self, drafts: Sequence[Mapping[str, Any]], pack: Pack, about: str = "") -> None:
         self.name = f"drafts of {pack.name}"
         self._texts = [str(draft["text"]) for draft in drafts]
-        cards = [fields_of(pack, dict(draft["card"]), pack.about) for draft in drafts]
+        cards = [fields_of(pack, dict(draft["card"]), about or pack.about) for draft in drafts]
         lines = [fill(pack.prompts["candidate.txt"], card).splitlines() for card in cards]
         self._lines = np.array([[*card, *[""] * 8][:8] for card in lines])
         self._used = np.zeros(len(drafts), np.bool_)
@@ -139,14 +139,14 @@ def one_seed(
             plan = rpsg.make_plan(
                 {
                     "data": {"path": str(data)},
-                    "corpus": {"domain": args.domain, "size": args.size},
+                    "corpus": {"domain": args.domain, "size": args.size, "about": args.about},
                     "privacy": {"epsilon": epsilon, "lifetime_epsilon": 1000, "n_public": people},
                     "method": {"select": select, "oversample": args.oversample, **json.loads(args.method)},
                     "generation": {"seed": seed},
                     "vault": {"key": "none"},
                 }
             )
-            writer = DraftWriter(drafts, pack)
+            writer = DraftWriter(drafts, pack, args.about)
             try:
                 run = execute(plan, Path(scratch) / name, tools=replace(tools, writer=writer))
             except InfeasibleError as refused:
@@ -196,6 +196,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, nargs="*", help="files of texts; default: the demo's reviews")
     parser.add_argument("--text", default="text", help="the column with the text")
     parser.add_argument("--domain", default="food-reviews")
+    parser.add_argument("--about", default="", help="what the texts are, as the drafts' run was told")
     parser.add_argument("--people", type=int, nargs="*", default=[150, 300, 1000, 4000])
     parser.add_argument("--epsilon", type=float, nargs="*", default=[0.5, 1.0, 2.0, 4.0])
     parser.add_argument("--select", nargs="*", default=["sketch", "votes"])
