@@ -130,8 +130,11 @@ def one_seed(
     }
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["RPSG_HOME"] = scratch  # public data: the user's account book is not charged
-        for people, epsilon, select in product(args.people, args.epsilon, args.select):
+        asked = product(args.people, args.epsilon, args.select, args.diversity or [None])
+        for people, epsilon, select, diversity in asked:
             name, since = f"{select}, {people}, epsilon {epsilon:g}", time.monotonic()
+            name += "" if diversity is None else f", diversity {diversity:g}"
+            own = json.loads(args.method) | ({} if diversity is None else {"diversity": diversity})
             data = Path(scratch) / f"{people}.jsonl"
             data.write_text(
                 "".join(json.dumps({"text": t}) + "\n" for t in private[:people]), encoding="utf-8"
@@ -141,7 +144,12 @@ def one_seed(
                     "data": {"path": str(data)},
                     "corpus": {"domain": args.domain, "size": args.size, "about": args.about},
                     "privacy": {"epsilon": epsilon, "lifetime_epsilon": 1000, "n_public": people},
-                    "method": {"select": select, "oversample": args.oversample, **json.loads(args.method)},
+                    "method": {
+                        "select": select,
+                        "oversample": args.oversample,
+                        **json.loads(args.method),
+                        **own,
+                    },
                     "generation": {"seed": seed},
                     "vault": {"key": "none"},
                 }
@@ -205,6 +213,7 @@ def main() -> None:
     parser.add_argument("--held-out", type=int, default=1000)
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--method", default="{}", help="other settings of the method, as JSON")
+    parser.add_argument("--diversity", type=float, nargs="*", help="a cell for each of these")
     parser.add_argument("--keep", type=Path, help="a folder for the texts of each cell")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--show", type=Path, help="print the table of this result and stop")
