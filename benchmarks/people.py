@@ -200,7 +200,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--drafts", type=Path)
+    parser.add_argument("--drafts", type=Path, nargs="+", help="one or more files of drafts")
     parser.add_argument("--data", type=Path, nargs="*", help="files of texts; default: the demo's reviews")
     parser.add_argument("--text", default="text", help="the column with the text")
     parser.add_argument("--domain", default="food-reviews")
@@ -221,7 +221,7 @@ def main() -> None:
     if args.show:
         print(table(json.loads(args.show.read_text(encoding="utf-8"))["seeds"]))
         return
-    rows = [json.loads(line) for line in args.drafts.read_text(encoding="utf-8").splitlines()]
+    rows = [json.loads(line) for path in args.drafts for line in path.read_text("utf-8").splitlines()]
     drafts = [{"text": row["text"], "card": row["attributes"]} for row in rows]
     files = args.data or sorted(locate("amazon-reviews").glob("*.jsonl"))
     texts = [text for path in files for text in read_texts(path, args.text)]

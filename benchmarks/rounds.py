@@ -78,7 +78,9 @@ class FirstDraftsThenWriter:
         for key, reply in zip(missing, self._writer.write(list(missing.values())), strict=True):
             self._kept[key] = [reply.text, reply.finish, reply.completion_tokens]
         self._file.write_text(json.dumps(self._kept), encoding="utf-8")
-        replies = [Reply(text, finish, 0, tokens) for text, finish, tokens in map(self._kept.get, keys)]
+        replies = [
+            Reply(text, finish, 0, tokens) for text, finish, tokens in map(self._kept.__getitem__, keys)
+        ]
         self.tokens += sum(reply.completion_tokens for reply in replies)
         for index, reply in enumerate(replies):
             if on_reply is not None:
@@ -192,7 +194,7 @@ def picture(cells: Sequence[Mapping[str, Any]]) -> str:
     low, top = min(ceiling) - 0.02, max(fid for _, fid in means.values()) + 0.01
 
     def up(value: float) -> float:
-        return (value - low) / (top - low)
+        return float((value - low) / (top - low))
 
     def line(method: str) -> list[svg.Point]:
         return [(tokens / right, up(fid)) for (of, _), (tokens, fid) in means.items() if of == method]
