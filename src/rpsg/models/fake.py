@@ -10,6 +10,7 @@ import hashlib
 import math
 import re
 from collections import Counter
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from rpsg.protocols import Reply, Request
@@ -98,11 +99,18 @@ class FakeEmbedder:
         for i, text in enumerate(texts):
             total = np.zeros(self.dim)
             for word in WORD.findall(text.lower()):
-                total += np.random.Generator(np.random.PCG64(_number("word", word))).standard_normal(self.dim)
+                total += _word_vector(word, self.dim)
             norm = float(np.linalg.norm(total))
             if norm > 0:
                 rows[i] = total / norm
         return rows
+
+
+@lru_cache(maxsize=4096)
+def _word_vector(word: str, dim: int) -> npt.NDArray[np.float64]:
+    import numpy as np
+
+    return np.random.Generator(np.random.PCG64(_number("word", word))).standard_normal(dim)
 
 
 class FakeClassifier:
