@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,9 @@ from rpsg.methods.base import Tools
 from rpsg.models.fake import FakeClassifier, FakeEmbedder, FakeWriter
 from rpsg.pipeline import execute as running
 from rpsg.pipeline.progress import Silent
+from rpsg.protocols import Span
 from rpsg.storage.call_store import request_key
+from rpsg.testing.lab import plugged
 from rpsg.testing.noise import FixedNoise
 
 if TYPE_CHECKING:
@@ -157,6 +160,35 @@ def test_a_model_for_the_patterns_is_refused(lab: Lab) -> None:
         with pytest.raises(UsageError, match="recogniser_model") as caught:
             refused(plan)
         assert "presidio" in caught.value.hint
+
+
+def test_a_recognizer_that_there_is_not_is_refused_with_those_that_there_are(lab: Lab) -> None:
+    plan = lab.plan(method={"name": "split"}, paper={"recogniser": "magic"})
+    for refused in (api.preview, lab.run):
+        with pytest.raises(UsageError, match="no recognizer 'magic'") as caught:
+            refused(plan)
+        assert "patterns, presidio" in caught.value.hint
+
+
+class EveryWeek:
+    """Takes each "week" for a name."""
+
+    name, endpoint = "every-week-1", "local_model"
+
+    def find(self, texts: Sequence[str]) -> list[list[Span]]:
+        return [[Span(m.start(), m.end(), "name") for m in re.finditer("week", text)] for text in texts]
+
+
+def test_a_recognizer_of_another_package_guards_and_scrubs_and_is_in_the_ledger(lab: Lab) -> None:
+    plan = lab.plan(lab.file(lab.rows(200)), method={"name": "paper"}, paper={"recogniser": "every-week"})
+    with plugged("recognizers", {"every-week": lambda _, *, model: EveryWeek()}):
+        assert not any("no names of people" in line for line in api.preview(plan).warnings)
+        run = lab.run(plan)
+    assert "every-week-1" in {line.get("model") for line in run.ledger["egress"]}
+    assert run.texts
+    assert not any("week" in text for text in run.texts)
+    plain = lab.run(lab.plan(lab.file(lab.rows(200)), method={"name": "paper"}), "plain")
+    assert any("week" in text for text in plain.texts)
 
 
 def test_a_record_without_words_takes_nobody_s_place(lab: Lab) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rpsg.domains import Pack, files_of, find_pack, pack_folder, read_pack
-from rpsg.errors import ModelError, RunError
+from rpsg.errors import ModelError, PlugInError, RunError
 from rpsg.hardening import forbid_core_dumps
 from rpsg.methods.base import Job, Tools
 from rpsg.methods.budget import about_few_people, check_declared
@@ -133,7 +133,7 @@ def open_tried(
             require_readers(trial)
             if method_of(plan).tries_writer:
                 require_writer(trial, from_examples=method_of(plan).has_seeds)
-        except ModelError:
+        except (ModelError, PlugInError):
             calls.forget(writer.asked)  # so that a repaired server is asked again
             raise
         settled.settle()

@@ -124,7 +124,7 @@ def _check_public(plan: Plan, method: Method, path: Path) -> None:
 def _names_of_models(plan: Plan) -> list[str]:
     models, paper = plan.models, plan.paper
     named = (models.writer, models.embedder, models.scorer, models.sentiment)
-    names = (*named, paper.summariser, paper.surrogate_model, paper.recogniser_model)
+    names = (*named, paper.summariser, paper.surrogate_model, paper.recogniser, paper.recogniser_model)
     return [name for name in names if name]
 
 
