@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.audit.bounds import clopper_pearson, detection_limit, fewest_right, one_run_epsilon
 from rpsg.evaluation.metrics.intervals import around_share
 from rpsg.evaluation.metrics.two_sample import wins
+from rpsg.privacy.attack_bounds import clopper_pearson, detection_limit, fewest_right, one_run_epsilon
 from rpsg.stages.rng import stream
 
 if TYPE_CHECKING:

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from rpsg.audit.control import Baseline, Control
     from rpsg.audit.finding import Attack, Verdict
     from rpsg.audit.inputs import Given
-    from rpsg.audit.subject import Canaries, Subject
+    from rpsg.audit.subject import Subject
     from rpsg.protocols import Progress
+    from rpsg.stages.canaries import Canaries
 
 #: What all tests of an audit together may get wrong.
 LEVEL = 0.05

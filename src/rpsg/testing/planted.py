@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rpsg.audit.canaries import word_list
 from rpsg.audit.run import LEVEL, find_attacks
 from rpsg.audit.subject import Claim, subject_of
+from rpsg.stages.canaries import word_list
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rpsg.audit.subject import Canaries, Subject
+    from rpsg.audit.subject import Subject
+    from rpsg.stages.canaries import Canaries
 
 WORDS = word_list()[:1500]
 

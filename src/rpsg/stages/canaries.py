@@ -1,0 +1,115 @@
+"""Canaries: made-up texts of which a coin decides whether they go into the data.
+
+A canary begins like its surroundings, or a generator passes it over, and ends in words that nobody would
+write (Meeus et al. 2025): six words drawn from a list of 8,192 and a code of 60 bits. So the chance that its
+end comes out of a run that never saw it is computed, not assumed.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rpsg.errors import UsageError
+from rpsg.textstats.words import words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+#: Words of an end, words in a row of them that make a hit, and the size of the list.
+END_WORDS, HIT_WORDS, LIST_SIZE = 6, 4, 8192
+#: Letters and digits that are not taken for one another; twelve of them have 60 bits.
+CODE_SIGNS, CODE_LENGTH = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ", 12
+#: Sounds that words are put together from: 32 * 8 * 16 * 2 of them.
+_BEGIN = (
+    *("b", "br", "d", "dr", "f", "fl", "g", "gl", "h", "j", "k", "kl", "l", "m", "n", "p"),
+    *("pl", "r", "s", "sk", "sl", "sn", "st", "t", "tr", "v", "w", "y", "z", "zw", "ch", "th"),
+)
+_MIDDLE = ("a", "e", "i", "o", "u", "ai", "ea", "oo")
+_CLOSE = ("b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "x", "z", "nd")
+_LAST = ("o", "in")
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """One made-up text: ``beginning`` from public texts, then ``end``, then ``code``."""
+
+    beginning: str
+    end: tuple[str, ...]
+    code: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.beginning} {' '.join(self.end)}, ref {self.code}."
+
+
+@dataclass(frozen=True, slots=True)
+class Canaries:
+    """All canaries, and which of them a coin put into the data. Private until the corpus is gone."""
+
+    canaries: tuple[Canary, ...]
+    is_in: tuple[bool, ...]
+
+    @property
+    def planted(self) -> tuple[str, ...]:
+        """The texts that go into the data; each is a person of its own."""
+        return tuple(c.text for c, inside in zip(self.canaries, self.is_in, strict=True) if inside)
+
+
+def word_list() -> tuple[str, ...]:
+    """The 8,192 words of all ends: they can be said and mean nothing, so no text has them by chance."""
+    found = [
+        begin + middle + close + last
+        for last in _LAST
+        for close in _CLOSE
+        for middle in _MIDDLE
+        for begin in _BEGIN
+    ]
+    return tuple(found)
+
+
+def make_canaries(count: int, beginnings: Sequence[str], *, least: int = 12, most: int = 20) -> Canaries:
+    """``count`` canaries, each put in by a fair coin of the operating system.
+
+    ``beginnings`` are public texts of the same kind, each used once: its first 12 to 20 words.
+
+    Raises:
+        UsageError: there are not so many beginnings of 12 words or more.
+    """
+    rows = [text.split() for text in beginnings]
+    rows = list({" ".join(row[:least]): row for row in rows if len(row) >= least}.values())
+    if len(rows) < count or count < 1:
+        raise UsageError(
+            f"{count} canaries need as many public texts of {least} words or more to begin with.",
+            hint="Give more public texts of the same kind, or ask for fewer canaries.",
+        )
+    known, dice = word_list(), secrets.SystemRandom()
+    chosen = dice.sample(rows, count)
+    made = tuple(
+        Canary(
+            " ".join(row[: dice.randint(least, most)]).rstrip(".,;:!?"),
+            tuple(dice.choice(known) for _ in range(END_WORDS)),
+            "".join(dice.choice(CODE_SIGNS) for _ in range(CODE_LENGTH)),
+        )
+        for row in chosen
+    )
+    return Canaries(made, tuple(bool(secrets.randbits(1)) for _ in made))
+
+
+def stands_in(canary: Canary, runs: set[tuple[str, ...]], codes: str) -> bool:
+    """Whether four words in a row of its end, or its code, are among the runs and codes of a corpus."""
+    ends = (canary.end[i : i + HIT_WORDS] for i in range(END_WORDS - HIT_WORDS + 1))
+    return canary.code.lower() in codes or any(end in runs for end in ends)
+
+
+def extracted(canaries: Canaries, texts: Iterable[str]) -> tuple[bool, ...]:
+    """For each canary, planted or not, whether its end or its code is in one of the texts."""
+    runs: set[tuple[str, ...]] = set()
+    codes = []
+    for text in texts:
+        row = words(text)
+        runs.update(tuple(row[i : i + HIT_WORDS]) for i in range(len(row) - HIT_WORDS + 1))
+        codes.append(text.lower())
+    everything = "\n".join(codes)
+    return tuple(stands_in(canary, runs, everything) for canary in canaries.canaries)
