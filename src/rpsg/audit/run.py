@@ -11,7 +11,7 @@ from rpsg.audit.attacks import ATTACKS
 from rpsg.audit.control import blind_baseline, fitted_on_members, leaky, outcome_of
 from rpsg.audit.finding import Finding, not_run
 from rpsg.audit.inputs import read_synthetic, read_texts
-from rpsg.audit.report import AuditReport
+from rpsg.audit.report import AuditReport, Closest
 from rpsg.audit.subject import Claim, subject_of
 from rpsg.errors import RpsgError
 from rpsg.privacy.private import place_of
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: What all tests of an audit together may get wrong.
 LEVEL = 0.05
+#: Pairs of texts for the eyes of the data's owner.
+MOST_CLOSEST = 20
 #: Attacks that say nothing without canaries.
 CANARIES = frozenset({"extraction", "exposure"})
 
@@ -50,6 +52,7 @@ def audit(
     attacks: Sequence[str] | Mapping[str, Attack] = (),
     seed: int = 0,
     progress: Progress | None = None,
+    notes: Sequence[str] = (),
 ) -> AuditReport:
     """Attack a synthetic corpus and say what follows.
 
@@ -63,7 +66,7 @@ def audit(
     of ``ATTACKS`` by default, or functions by their names; how many there are decides how sure each has to
     be, so they have to be chosen before anything is known of the corpus.
 
-    The canaries' coins must be those of the run that made the corpus.
+    The canaries' coins must be those of the run that made the corpus. ``notes`` are added to the report's.
 
     Raises:
         DataError: a file cannot be read, a side is too small, or somebody is on both.
@@ -87,7 +90,8 @@ def audit(
     )
     # Known before anything is read: attacks on canaries make no mistake where there are none.
     able = len(chosen.keys() - (CANARIES if canaries is None else set()))
-    return audit_subject(replace(subject, level=LEVEL / max(able, 1)), chosen, progress)
+    told = (*subject.notes, *notes)
+    return audit_subject(replace(subject, level=LEVEL / max(able, 1), notes=told), chosen, progress)
 
 
 def find_attacks(named: Sequence[str] = ()) -> dict[str, Attack]:
@@ -139,7 +143,21 @@ def audit_subject(
         },
         subject.seed,
         subject.notes,
+        _closest(subject, powered),
     )
+
+
+def _closest(subject: Subject, findings: Sequence[Finding]) -> tuple[Closest, ...]:
+    """The pairs of texts that are most alike, each once, by the attack that sees it most."""
+    found = sorted(
+        ((match, each.name) for each in findings for match in each.matches),
+        key=lambda pair: -pair[0].similarity,
+    )
+    first: dict[tuple[int, int], Closest] = {}
+    for match, name in found:
+        texts = (subject.texts[match.private], subject.synthetic[match.synthetic])
+        first.setdefault((match.private, match.synthetic), Closest(name, float(match.similarity), *texts))
+    return tuple(first.values())[:MOST_CLOSEST]
 
 
 def _ask(subject: Subject, attacks: Mapping[str, Attack], progress: Progress | None) -> list[Finding]:

@@ -50,6 +50,8 @@ _LOCK = ".lock"
 #: In the private folder of a run whose private files were destroyed.
 PURGED = "purged.json"
 _MOST_DIFFERENCES = 8
+#: The purpose of a run whose corpus is attacked and destroyed.
+AUDIT_RUN = "audit"
 
 
 class RunFolder:
@@ -72,6 +74,7 @@ class RunFolder:
         *,
         questions: str = "",
         vault: VaultKey = "file",
+        purpose: str = "",
     ) -> Self:
         """Open the run of this plan in ``path``, beginning it if the folder is new or empty.
 
@@ -83,6 +86,7 @@ class RunFolder:
             command: the command line, for the journal.
             questions: identifies the part of the plan that noisy answers depend on; "" for unknown.
             vault: where the key of a new run's private files is.
+            purpose: what the run is for, if not for a release; a folder keeps the one it was begun for.
 
         Raises:
             RunError: the folder belongs to another plan, is no run folder, is in use by another
@@ -92,8 +96,8 @@ class RunFolder:
         _refuse_strangers(folder)
         lock = hold_lock(private_dir(folder) / _LOCK)
         try:
-            changed_after = _make_way(folder, plan_fingerprint, questions, plan_toml)
-            run_id = _run_id(folder, plan_fingerprint, questions)
+            changed_after = _make_way(folder, plan_fingerprint, questions, plan_toml, purpose)
+            run_id = _run_id(folder, plan_fingerprint, questions, purpose)
             opened = _layout(folder, plan_toml, vault)
             journal = Journal(folder / "journal.jsonl")
         except BaseException:
@@ -207,6 +211,11 @@ class RunFolder:
         return f"RunFolder({str(self.path)!r})"
 
 
+def purpose_of(folder: Path) -> str:
+    """What the run in this folder is for; "" for a release. RunError where there is no run."""
+    return str(_about(folder).get("purpose", ""))
+
+
 def _refuse_strangers(folder: Path) -> None:
     """RunError for a folder that is no run folder, which is not touched: no lock, no other mode."""
     with file_errors(f"open the folder {folder}"):
@@ -230,7 +239,9 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(lock)
 
 
-def _make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str) -> tuple[str, ...]:
+def _make_way(
+    folder: Path, fingerprint: str, questions: str, plan_toml: str, purpose: str
+) -> tuple[str, ...]:
     """Check that the folder can hold a run of this plan, and put away files of a plan that was changed.
 
     Returns the stages that were charged before the writer or its prompts were changed.
@@ -241,6 +252,13 @@ def _make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str) ->
     if not (folder / RUN).exists():
         return ()
     about = _about(folder)
+    if about.get("purpose", "") != purpose:
+        raise RunError(
+            f"{folder} holds an audit run, whose corpus is never released."
+            if about.get("purpose")
+            else f"{folder} holds a run that makes a release, and no audit run.",
+            hint="Choose another folder with -o.",
+        )
     if about["plan_fingerprint"] == fingerprint:
         return ()
     stages, hint = charged(folder), "Set these back to resume that run"
@@ -251,7 +269,7 @@ def _make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str) ->
         if stages and questions and about.get("questions") == questions:
             if not any(stage.startswith(ABOUT_TEXTS) for stage in stages):
                 change_generation(folder, stages)
-                _keep_about(folder, about["run_id"], fingerprint, questions)
+                _keep_about(folder, about["run_id"], fingerprint, questions, purpose)
                 return stages
             hint = (
                 "The data were asked about the texts that were written, so these cannot change. Set them back"
@@ -262,17 +280,19 @@ def _make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str) ->
     )
 
 
-def _run_id(folder: Path, fingerprint: str, questions: str) -> str:
+def _run_id(folder: Path, fingerprint: str, questions: str, purpose: str) -> str:
     """The id of the run in the folder; a new 128-bit one is drawn and kept if the folder is empty."""
     if (folder / RUN).exists():
         return str(_about(folder)["run_id"])
     run_id = secrets.token_hex(16)
-    _keep_about(folder, run_id, fingerprint, questions)
+    _keep_about(folder, run_id, fingerprint, questions, purpose)
     return run_id
 
 
-def _keep_about(folder: Path, run_id: str, fingerprint: str, questions: str) -> None:
+def _keep_about(folder: Path, run_id: str, fingerprint: str, questions: str, purpose: str) -> None:
     about = {"format": _FORMAT, "run_id": run_id, "plan_fingerprint": fingerprint, "questions": questions}
+    if purpose:
+        about["purpose"] = purpose
     write_atomic(folder / RUN, canonical_json(about) + b"\n")
 
 

@@ -25,6 +25,7 @@ from rpsg.pipeline.private_data import (
     held_out_and_used,
     open_seeding,
     people_of,
+    with_canaries,
 )
 from rpsg.pipeline.progress import Silent
 from rpsg.plan import read_toml, resolve
@@ -179,7 +180,7 @@ def _run_again(
     if method.has_donors:
         donors, corpus = donors_and_voters(plan, folder, corpus)
         seeding = open_seeding(folder, gathered(donors, DONORS), RoundedGaussian())
-    people = gathered(corpus, EMBEDDINGS)
+    people = gathered(with_canaries(plan, folder, corpus), EMBEDDINGS)
     pack = read_pack(folder.evidence / PACK)
     budget = budget_of(plan, pack)
     seen = plan.without_data()

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 from rpsg.errors import RunError, VerificationError
 from rpsg.files import file_errors, private_dir, sync_dir, write_atomic
 from rpsg.json_text import strict_json
+from rpsg.pipeline.planting import refuse_blocked, refuse_canaries
 from rpsg.pipeline.publish import build_release
 from rpsg.pipeline.release_files import PUBLIC_MODE
+from rpsg.plan import read_toml, resolve
 from rpsg.privacy.facts import Free
 from rpsg.privacy.signing import SIGNATURE, private_key, signature_of, signer_of
-from rpsg.storage.layout import LEDGER, RELEASE, RUN
-from rpsg.storage.run_folder import locked
+from rpsg.storage.layout import LEDGER, PLAN, PRIVATE, RELEASE, RUN
+from rpsg.storage.run_folder import AUDIT_RUN, PURGED, locked, open_vault, purpose_of
 from rpsg.storage.untrusted import copied
 from rpsg.verification.claimed import read_claimed
 from rpsg.verification.replay import made_again
@@ -54,6 +56,12 @@ def publish(
     key = private_key(key_file)
     if not (run / RUN).is_file():
         raise RunError(f"{run} is no run folder.", hint="Name the folder that was given to rpsg run -o.")
+    if purpose_of(run) == AUDIT_RUN:
+        raise RunError(
+            f"{run} holds an audit run, whose corpus is never released.",
+            hint="Make a release with rpsg run -o NEW; it pays anew.",
+        )
+    refuse_blocked(run / PRIVATE)
     with locked(run):
         release = run / RELEASE
         _finish_exchange(run)
@@ -64,6 +72,7 @@ def publish(
                 f"This release is not signed, because it does not verify ({wrong.name}: {wrong.detail}).",
                 hint=f"See all of it with: rpsg verify {run}",
             )
+        _refuse_canaries(run)
         signer = signer_of(key)
         with tempfile.TemporaryDirectory(prefix="rpsg-sign-") as scratch, copied(release) as copy:
             built = Path(scratch) / RELEASE
@@ -73,6 +82,12 @@ def publish(
             write_atomic(built / SIGNATURE, signature_of(key, content), PUBLIC_MODE)
             _exchange(run, built)
     return signer["fingerprint"]
+
+
+def _refuse_canaries(run: Path) -> None:
+    """PrivacyError where a canary of the run stands in its release; a purged run knows none any more."""
+    if not (run / PRIVATE / PURGED).is_file():
+        refuse_canaries(open_vault(run), resolve(read_toml(run / PLAN)), run / RELEASE)
 
 
 def _build(
