@@ -250,13 +250,15 @@ def test_a_declared_number_of_people_and_undeclared_labels_do_not_go_with_canari
         lab.plan("x", data={"audit_canaries": 40, "label": "label"})
 
 
-def test_a_canary_has_a_declared_label(lab: Lab) -> None:
+def test_canaries_have_declared_labels_and_the_operator_can_repeat_the_run(lab: Lab) -> None:
     public = lab.file([{"text": text} for text in texts(100, 3)], "public.jsonl")
     data = {"audit_canaries": 40, "label": "label", "labels": ("food", "drink"), "canary_texts": str(public)}
     plan = lab.plan(lab.file(lab.rows(300)), data=data, privacy={"epsilon": 8.0})
-    run = lab.run(plan)
+    run = api.run(plan, lab.folder / "run")
     assert any(line["name"] == "audit_canaries" for line in run.ledger["public_inputs"])
-    assert api.verify(run.path, with_vault=False).ok
+    opened = api.verify(run.path, with_vault=True)
+    assert opened.ok, [check for check in opened.checks if not check.ok]
+    assert any("noisy minus clean" in check.name for check in opened.checks)
 
 
 # -- in place: canaries in the data of a run that is released
