@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rpsg.audit.control import blind_baseline, with_words_dropped
-from rpsg.audit.run import LEVEL, audit, find_attacks
+from rpsg.audit.run import audit, find_attacks
 from rpsg.audit.subject import NotRunError, subject_of
 from rpsg.models.download import locate
+from rpsg.privacy.published_audit import LEVEL
 from rpsg.stages.canaries import make_canaries
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from rpsg.audit.canaries import chance_of_hit, exposure, extraction
+from rpsg.audit.canaries import exposure, extraction
 from rpsg.audit.subject import Claim, NotRunError, Subject
 from rpsg.errors import UsageError
 from rpsg.stages.canaries import (
@@ -15,6 +15,7 @@ from rpsg.stages.canaries import (
     END_WORDS,
     LIST_SIZE,
     Canaries,
+    chance_of_hit,
     extracted,
     make_canaries,
     word_list,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -91,11 +92,15 @@ def shop(lab: Lab) -> Shop:
     return Shop(lab)
 
 
+def _made(how: dict[str, Callable[[Job], list[str]]], job: Job) -> list[str]:
+    return how["corpus"](job)
+
+
 @pytest.fixture
 def method() -> Iterator[dict[str, Callable[[Job], list[str]]]]:
     """The method one-count, whose corpus a test can exchange."""
     how: dict[str, Callable[[Job], list[str]]] = {"corpus": honest}
-    with plugged("methods", {"one-count": one_count(lambda job: how["corpus"](job))}):
+    with plugged("methods", {"one-count": one_count(partial(_made, how))}):
         yield how
 
 
@@ -113,7 +118,9 @@ def test_an_audit_run_leaves_its_report_and_nothing_else(shop: Shop) -> None:
         *("private", "plan.toml", "run.json", "journal.jsonl", ".lock"),
     }
     assert json.loads((shop.out / "private" / "audit.json").read_bytes())["verdict"] == report.verdict
-    assert not any(text.encode() in content for text in texts(400, 2)[:50] for content in files(shop.out).values())
+    assert not any(
+        text.encode() in content for text in texts(400, 2)[:50] for content in files(shop.out).values()
+    )
 
 
 @pytest.mark.usefixtures("method")
@@ -166,7 +173,9 @@ def test_an_account_without_room_ends_an_audit_run_before_anything_is_read(shop:
 
 @pytest.mark.usefixtures("method")
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError])
-@pytest.mark.parametrize("place", ["rpsg.audit.planted_run.audit", "rpsg.audit.planted_run.destroy_unreleased"])
+@pytest.mark.parametrize(
+    "place", ["rpsg.audit.planted_run.audit", "rpsg.audit.planted_run.destroy_unreleased"]
+)
 def test_what_is_left_of_an_interrupted_audit_run_cannot_be_published_and_the_run_resumes(
     shop: Shop, stop: type[BaseException], place: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -175,12 +184,15 @@ def test_what_is_left_of_an_interrupted_audit_run_cannot_be_published_and_the_ru
     def stopped(*_: object, **__: object) -> None:
         raise stop
 
-    with monkeypatch.context() as patch, pytest.raises(stop):
-        patch.setattr(place, stopped)
+    monkeypatch.setattr(place, stopped)
+    with pytest.raises(stop):
         canary_run(shop.plan(), shop.out, attacks=FEW)
+    monkeypatch.undo()
     paid = shop.paid()
     assert not list(shop.out.glob("release*"))
-    assert not any(text.encode() in content for text in texts(400, 2)[:50] for content in files(shop.out).values())
+    assert not any(
+        text.encode() in content for text in texts(400, 2)[:50] for content in files(shop.out).values()
+    )
     with pytest.raises(RunError, match="never released"):
         publish(shop.out, tmp_path / "key")
     with pytest.raises(RunError, match="audit run"):
@@ -299,7 +311,7 @@ def test_one_canary_in_a_text_that_was_dropped_blocks_too(shop: Shop, method: di
     """The evidence of a release has the texts that were not chosen, and is as public."""
 
     def leaked(job: Job) -> list[str]:
-        row = next(row for row in open_private(job.people.rows) if row.user.startswith("canary "))
+        row = next(row for row in open_private(job.people.rows) if str(row.user).startswith("canary "))
         return [*texts(300, 2), f"so they said {' '.join(row.text.split()[-7:-3])} and left"]
 
     method["corpus"] = leaked
@@ -308,7 +320,9 @@ def test_one_canary_in_a_text_that_was_dropped_blocks_too(shop: Shop, method: di
 
 
 @pytest.mark.usefixtures("method")
-def test_publish_looks_for_canaries_again(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_publish_looks_for_canaries_again(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = api.run(shop.plan(), shop.lab.folder / "run")
     assert main(["keygen", str(tmp_path / "key")]) == 0
     monkeypatch.setattr("rpsg.pipeline.planting.extracted", lambda *_: (True,))

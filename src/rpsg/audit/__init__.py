@@ -14,8 +14,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rpsg.audit.planted_run import canary_run
     from rpsg.audit.of_run import audit_run
+    from rpsg.audit.planted_run import canary_run
     from rpsg.audit.run import audit
 
 __all__ = ["audit", "audit_run", "canary_run"]

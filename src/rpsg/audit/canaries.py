@@ -14,16 +14,8 @@ from rpsg.audit.finding import Finding, judged, of_people
 from rpsg.audit.subject import NotRunError
 from rpsg.audit.surrogate import Surrogate, numbered
 from rpsg.privacy.attack_bounds import extraction_epsilon, zero_of
-from rpsg.stages.canaries import (
-    CODE_LENGTH,
-    CODE_SIGNS,
-    END_WORDS,
-    HIT_WORDS,
-    LIST_SIZE,
-    extracted,
-    word_list,
-)
-from rpsg.textstats.words import word_marks, words
+from rpsg.stages.canaries import END_WORDS, chance_of_hit, extracted, word_list
+from rpsg.textstats.words import word_marks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,19 +25,6 @@ if TYPE_CHECKING:
 
 #: Other ends that an end is ranked among.
 ALTERNATIVES = 10_000
-
-
-def chance_of_hit(synthetic: Sequence[str]) -> float:
-    """The chance that a canary that no run has seen stands in this corpus; a bound.
-
-    Each of its three runs of four random words equals one of the corpus' runs with a chance of runs / 8192^4,
-    its code one of the corpus' rows of twelve signs with rows / 32^12. No matter what the corpus says: the
-    canary was drawn without it.
-    """
-    runs = sum(max(len(words(text)) - HIT_WORDS + 1, 0) for text in synthetic)
-    places = sum(len(text) + 1 for text in synthetic)
-    windows = END_WORDS - HIT_WORDS + 1
-    return windows * runs * float(LIST_SIZE) ** -HIT_WORDS + places * float(len(CODE_SIGNS)) ** -CODE_LENGTH
 
 
 def extraction(subject: Subject) -> Finding:
@@ -58,7 +37,8 @@ def extraction(subject: Subject) -> Finding:
     is_in = np.array(own.is_in)
     found = np.array(extracted(own, subject.synthetic), np.bool_)
     planted, hits, false = int(is_in.sum()), int((found & is_in).sum()), int((found & ~is_in).sum())
-    chances = [chance_of_hit(subject.synthetic)] * planted
+    chance = chance_of_hit(subject.synthetic)
+    chances = [chance] * planted
     delta, level = subject.claim.delta, subject.level
     finding = Finding(
         "extraction",
@@ -74,6 +54,7 @@ def extraction(subject: Subject) -> Finding:
             "held out and found": false,
             **({} if hits or not planted else {"at most, if none is found": zero_of(planted)}),
         },
+        basis={"kind": "extraction", "tests": 1, "planted": planted, "chance": chance, "level": level},
     )
     return judged(finding, subject)
 

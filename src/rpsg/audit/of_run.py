@@ -55,8 +55,8 @@ def audit_run(
     """Attack the release of a run for which ``audit_holdout`` held people out, and say what follows.
 
     The closest texts are kept in the run's vault. Both sides are bounded as the run bounds its rows. ``data``
-    is where the private file is now, by default where the plan says. Of a run in split mode the voters are tested,
-    with ``donors`` the donors. Everything else is as for ``audit``.
+    is where the private file is now, by default where the plan says. Of a run in split mode the voters are
+    tested, with ``donors`` the donors. Everything else is as for ``audit``.
 
     Raises:
         UsageError: this is no run folder, or nobody was held out; the hint says what to do.
@@ -90,6 +90,7 @@ def audit_run(
             attacks=attacks,
             seed=seed,
             progress=progress,
+            about={} if donors else {"ledger_id": str(release.ledger["ledger_id"])},
             notes=(OF_DONORS if donors else OF_VOTERS,) if method_of(plan).has_donors else (),
         )
         _keep_closest(folder, report)

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any
 from rpsg.arguments import path_of
 from rpsg.audit.of_run import other_rows, sides_of
 from rpsg.audit.run import audit
+from rpsg.domains import read_pack
 from rpsg.errors import RunError, UsageError
 from rpsg.files import write_atomic
 from rpsg.methods.named import method_of
 from rpsg.pipeline.execute import execute_unreleased, unreleased_texts
-from rpsg.pipeline.planting import kept_canaries
+from rpsg.pipeline.planting import kept_canaries, tested_plan
 from rpsg.pipeline.private_data import is_same_rows
 from rpsg.pipeline.purge import destroy_unreleased
 from rpsg.plan import resolve
 from rpsg.report.audit_page import audit_page
-from rpsg.storage.layout import AUDIT, AUDIT_PAGE, PRIVATE, RUN
+from rpsg.storage.layout import AUDIT, AUDIT_PAGE, PACK, PRIVATE, RUN
 from rpsg.storage.readers import read_by_rule
 from rpsg.storage.run_folder import AUDIT_RUN, locked, purpose_of
 
@@ -86,6 +87,7 @@ def canary_run(
             attacks=attacks,
             seed=seed,
             progress=progress,
+            about={"plan": tested_plan(plan, read_pack(folder.evidence_path(PACK)))},
             notes=(NOTE, *((SPLIT,) if method_of(plan).has_donors else ())),
         )
         _keep(folder, report)

@@ -37,7 +37,8 @@ class AuditReport:
     ``allowed`` is the best that the claim allows against one person, to read the curves by; a curve above it
     refutes nothing by itself, since the people of one corpus are not independent. ``controls`` has what each
     attack made of a corpus that leaks. ``counts`` are private. ``closest`` are the 20 pairs of texts that
-    are most alike; they are in no JSON and in no words.
+    are most alike; they are in no JSON and in no words. ``about`` says which run was attacked: its ledger's
+    id, or the fingerprint of its plan where its corpus is destroyed.
     """
 
     verdict: Verdict
@@ -50,6 +51,7 @@ class AuditReport:
     counts: Mapping[str, int]
     seed: int
     notes: tuple[str, ...] = ()
+    about: Mapping[str, str] = field(default_factory=dict)
     closest: tuple[Closest, ...] = field(default=(), repr=False)
 
     def finding(self, name: str) -> Finding:

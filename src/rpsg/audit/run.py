@@ -15,6 +15,7 @@ from rpsg.audit.report import AuditReport, Closest
 from rpsg.audit.subject import Claim, subject_of
 from rpsg.errors import RpsgError
 from rpsg.privacy.private import place_of
+from rpsg.privacy.published_audit import LEVEL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from rpsg.protocols import Progress
     from rpsg.stages.canaries import Canaries
 
-#: What all tests of an audit together may get wrong.
-LEVEL = 0.05
 #: Pairs of texts for the eyes of the data's owner.
 MOST_CLOSEST = 20
 #: Attacks that say nothing without canaries.
@@ -53,6 +52,7 @@ def audit(
     seed: int = 0,
     progress: Progress | None = None,
     notes: Sequence[str] = (),
+    about: Mapping[str, str] | None = None,
 ) -> AuditReport:
     """Attack a synthetic corpus and say what follows.
 
@@ -66,7 +66,8 @@ def audit(
     of ``ATTACKS`` by default, or functions by their names; how many there are decides how sure each has to
     be, so they have to be chosen before anything is known of the corpus.
 
-    The canaries' coins must be those of the run that made the corpus. ``notes`` are added to the report's.
+    The canaries' coins must be those of the run that made the corpus. ``notes`` are added to the
+    report's, and ``about`` says which run was attacked.
 
     Raises:
         DataError: a file cannot be read, a side is too small, or somebody is on both.
@@ -91,7 +92,8 @@ def audit(
     # Known before anything is read: attacks on canaries make no mistake where there are none.
     able = len(chosen.keys() - (CANARIES if canaries is None else set()))
     told = (*subject.notes, *notes)
-    return audit_subject(replace(subject, level=LEVEL / max(able, 1), notes=told), chosen, progress)
+    report = audit_subject(replace(subject, level=LEVEL / max(able, 1), notes=told), chosen, progress)
+    return replace(report, about=dict(about or {}))
 
 
 def find_attacks(named: Sequence[str] = ()) -> dict[str, Attack]:
@@ -143,7 +145,7 @@ def audit_subject(
         },
         subject.seed,
         subject.notes,
-        _closest(subject, powered),
+        closest=_closest(subject, powered),
     )
 
 

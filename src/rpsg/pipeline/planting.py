@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from rpsg.domains import Pack
     from rpsg.plan import Plan
     from rpsg.storage.run_folder import RunFolder
     from rpsg.storage.vault import Vault
@@ -100,6 +101,12 @@ def blocked() -> PrivacyError:
         "A canary stands in the corpus: the run has told a text of one person. Nothing is released.",
         hint="Do not publish what this run made. Delete its folder, and look at how the method reads texts.",
     )
+
+
+def tested_plan(plan: Plan, pack: Pack) -> str:
+    """A hash that is the same for a plan and for the audit run that tests it, on whichever account."""
+    data = plan.data.model_copy(update={"audit_canaries": 0, "audit_holdout": 0.0})
+    return plan.model_copy(update={"data": data}).fingerprint(pack=pack.sha256)
 
 
 def public_texts(plan: Plan) -> list[str]:

@@ -23,6 +23,13 @@ LARGEST = 40.0
 #: What a detection limit promises.
 POWER = 0.95
 _HALVINGS = 60
+#: How many people an attack with scores names as members, besides half of all; each size is a test.
+GUESSES = (25, 100, 400, 1600)
+
+
+def guess_sizes(units: int) -> list[int]:
+    """How many of so many people an attack with scores names, for each of its tests."""
+    return sorted({size for size in GUESSES if size < units // 2} | {units // 2})
 
 
 @lru_cache(maxsize=64)

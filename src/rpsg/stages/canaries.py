@@ -113,3 +113,16 @@ def extracted(canaries: Canaries, texts: Iterable[str]) -> tuple[bool, ...]:
         codes.append(text.lower())
     everything = "\n".join(codes)
     return tuple(stands_in(canary, runs, everything) for canary in canaries.canaries)
+
+
+def chance_of_hit(synthetic: Sequence[str]) -> float:
+    """The chance that a canary that no run has seen stands in this corpus; a bound.
+
+    Each of its three runs of four random words equals one of the corpus' runs with a chance of runs / 8192^4,
+    its code one of the corpus' rows of twelve signs with rows / 32^12. No matter what the corpus says: the
+    canary was drawn without it.
+    """
+    runs = sum(max(len(words(text)) - HIT_WORDS + 1, 0) for text in synthetic)
+    places = sum(len(text) + 1 for text in synthetic)
+    windows = END_WORDS - HIT_WORDS + 1
+    return windows * runs * float(LIST_SIZE) ** -HIT_WORDS + places * float(len(CODE_SIGNS)) ** -CODE_LENGTH

@@ -211,6 +211,11 @@ class RunFolder:
         return f"RunFolder({str(self.path)!r})"
 
 
+def run_id_of(folder: Path) -> str:
+    """The id of the run in this folder; RunError where there is no run."""
+    return str(_about(folder)["run_id"])
+
+
 def purpose_of(folder: Path) -> str:
     """What the run in this folder is for; "" for a release. RunError where there is no run."""
     return str(_about(folder).get("purpose", ""))

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rpsg.audit.run import LEVEL, find_attacks
+from rpsg.audit.run import find_attacks
 from rpsg.audit.subject import Claim, subject_of
+from rpsg.privacy.published_audit import LEVEL
 from rpsg.stages.canaries import word_list
 
 if TYPE_CHECKING:
