@@ -72,7 +72,7 @@ def audit_part(found: Found, matches: Sequence[Found]) -> Html:
     return part(
         "audit",
         "The audit",
-        "For the privacy officer. Private, like the rest of this page.",
+        "For the privacy officer. Private: nothing of it is in a release, unless it is published on purpose.",
         _verdict(found),
         _attacks(found),
         _curves(found),
@@ -168,11 +168,11 @@ def _curves(found: Found) -> Html | None:
         )
         for rate in READ_AT
     ]
-    words = joined(
-        f"Darkest: {drawn[0]['name']}",
-        *(f"; paler: {each['name']}" for each in drawn[1:]),
-        ". In the other colour: the most that the claim allows against one person. Dashed: guessing. A curve "
-        "above the claim's refutes nothing by itself; the epsilon of the table does.",
+    paler = ", ".join(each["name"] for each in drawn[1:])
+    words = (
+        f"Darkest: {drawn[0]['name']}{f'; paler: {paler}' if paler else ''}. In the other colour: the most "
+        "that the claim allows against one person. Dashed: guessing. A curve above the claim's refutes nothing "
+        "by itself; the epsilon of the table does."
     )
     return block(
         "Who is found",
