@@ -210,6 +210,30 @@ def test_what_is_left_of_an_interrupted_audit_run_cannot_be_published_and_the_ru
 
 
 @pytest.mark.usefixtures("method")
+def test_whoever_edits_the_purpose_of_an_audit_run_still_releases_no_canary(
+    shop: Shop, method: dict[str, Any]
+) -> None:
+    method["corpus"] = copying
+    plan = shop.plan(audit_holdout=0.5)
+    with execute_unreleased(plan, shop.out):
+        pass
+    about = json.loads((shop.out / "run.json").read_bytes())
+    del about["purpose"]
+    (shop.out / "run.json").write_text(json.dumps(about))
+    with pytest.raises(PrivacyError, match="canary stands"):
+        api.run(plan, shop.out)
+    assert not list(shop.out.glob("release*"))
+
+
+@pytest.mark.usefixtures("method")
+def test_without_encryption_nothing_is_left_either(shop: Shop) -> None:
+    plan = shop.plan()
+    plan = plan.model_copy(update={"vault": plan.vault.model_copy(update={"key": "none"})})
+    canary_run(plan, shop.out, attacks=FEW)
+    assert {file.name for file in (shop.out / "private").iterdir()} == LEFT
+
+
+@pytest.mark.usefixtures("method")
 def test_a_folder_of_a_run_becomes_no_audit_run(shop: Shop) -> None:
     plan = shop.plan(audit_holdout=0.5)
     api.run(plan, shop.out)

@@ -32,7 +32,8 @@ WORDS = (
 NOT_COVERED = "the figures of the published audit: they were counted in private texts without noise"
 #: What no verifier can show about it.
 CANNOT_SHOW = (
-    "that the counts of the published audit are those that were counted, and that no other audit was made"
+    "that the counts of the published audit are those that were counted, in a run of this plan, and that no "
+    "other audit was made"
 )
 _TOLERANCE = 1e-6
 _NAMED = ("kind", "tests", "units", "members", "guesses", "right", "epsilon_lower", "epsilon_most")
@@ -49,6 +50,11 @@ def published(found: Mapping[str, Any], *, of: str) -> dict[str, Any]:
         raise UsageError(
             "This audit tested no claim, or did not count, so it says nothing to anybody.",
             hint="Its reason is in the private report: rpsg report RUN --private",
+        )
+    if unknown := [e["name"] for e in found["findings"] if not e["basis"] and e["verdict"] != "not run"]:
+        raise UsageError(
+            f"Nobody could check the bounds of {', '.join(unknown)}: these attacks do not say what they count.",
+            hint="Audit without them: rpsg audit RUN --attacks A,B",
         )
     base = found["baseline"]
     return {
