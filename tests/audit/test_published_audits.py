@@ -11,6 +11,7 @@ import pytest
 
 from rpsg import api
 from rpsg.audit import audit_run, canary_run
+from rpsg.cli import main
 from rpsg.errors import UsageError
 from rpsg.json_text import strict_json
 from rpsg.privacy.checks import form
@@ -224,7 +225,7 @@ def test_an_audit_run_of_the_same_plan_can_be_published_with_a_release(lab: Lab)
     audited, other = lab.folder / "audit", lab.folder / "other"
     canary_run(plan_of(lab), audited, attacks=FEW)
     run = api.run(plan_of(lab, audit_holdout=0.0, audit_canaries=0), lab.folder / "run").path
-    publish(run, key, audit=audited)
+    assert main(["publish", str(run), "--sign", str(key), "--audit", str(audited)]) == 0
     ledger = strict_json((run / "release" / "ledger.json").read_bytes())
     assert ledger["published_audit"]["of"] == LIKE_IT
     assert api.verify(run).ok

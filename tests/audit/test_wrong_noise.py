@@ -111,7 +111,8 @@ class TenDrawsForOneCharge:
 
     def draw(self, sigma: float, size: int) -> npt.NDArray[np.int64]:
         drawn = [RoundedGaussian().draw(sigma, size) for _ in range(10)]
-        return np.rint(np.mean(drawn, axis=0)).astype(np.int64)
+        mean: npt.NDArray[np.float64] = np.mean(drawn, axis=0)
+        return np.rint(mean).astype(np.int64)
 
 
 def audited(lab: Lab, noise: NoiseSource, canaries: int) -> AuditReport:

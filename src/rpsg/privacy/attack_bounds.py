@@ -32,7 +32,7 @@ def guess_sizes(units: int) -> list[int]:
     return sorted({size for size in GUESSES if size < units // 2} | {units // 2})
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _log_choices(n: int) -> Floats:
     """Log C(n, k) for k = 0..n."""
     logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1, dtype=np.float64)))])

@@ -53,7 +53,7 @@ def published(found: Mapping[str, Any], *, of: str) -> dict[str, Any]:
         )
     if unknown := [e["name"] for e in found["findings"] if not e["basis"] and e["verdict"] != "not run"]:
         raise UsageError(
-            f"Nobody could check the bounds of {', '.join(unknown)}: these attacks do not say what they count.",
+            f"Nobody could check the bounds of {', '.join(unknown)}: they do not say what they follow from.",
             hint="Audit without them: rpsg audit RUN --attacks A,B",
         )
     base = found["baseline"]

@@ -171,8 +171,8 @@ def _curves(found: Found) -> Html | None:
     paler = ", ".join(each["name"] for each in drawn[1:])
     words = (
         f"Darkest: {drawn[0]['name']}{f'; paler: {paler}' if paler else ''}. In the other colour: the most "
-        "that the claim allows against one person. Dashed: guessing. A curve above the claim's refutes nothing "
-        "by itself; the epsilon of the table does."
+        "that the claim allows against one person. Dashed: guessing. A curve above the claim's refutes "
+        "nothing by itself; the epsilon of the table does."
     )
     return block(
         "Who is found",
