@@ -379,3 +379,24 @@ def test_the_command_says_the_verdict_and_where_the_page_is(
     assert "No violation was seen" in said.out
     assert "audit.html" in said.out
     assert main(words) == RunError.exit_code
+
+
+@pytest.mark.usefixtures("method")
+def test_no_other_command_makes_anything_of_an_audit_run(
+    shop: Shop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["keygen", str(tmp_path / "key")]) == 0
+    plan = shop.plan(audit_holdout=0.5)
+    with execute_unreleased(plan, shop.out):
+        pass
+    left = {"sealed": dict(files(shop.out))}
+    canary_run(plan, shop.out, attacks=FEW)
+    left["destroyed"] = dict(files(shop.out))
+    assert len(left["destroyed"]) < len(left["sealed"])
+    commands = ("verify", "evaluate", "report", "audit", "purge --yes", f"publish --sign {tmp_path / 'key'}")
+    for command in commands:
+        code = main([*command.split(), str(shop.out)])
+        said = capsys.readouterr()
+        assert code > 1, (command, said)
+        assert "rpsg run" not in said.err or "audit" in said.err, (command, said.err)
+    assert files(shop.out) == left["destroyed"]

@@ -134,4 +134,5 @@ def no_beginnings() -> Sequence[str]:
 def _words_of(release: Path) -> Iterator[str]:
     for file in sorted(release.rglob("*")):
         if file.is_file() and file.suffix not in NO_WORDS:
-            yield file.read_text(encoding="utf-8", errors="replace")
+            with file.open(encoding="utf-8", errors="replace") as lines:
+                yield from lines

@@ -97,22 +97,19 @@ def make_canaries(count: int, beginnings: Sequence[str], *, least: int = 12, mos
     return Canaries(made, tuple(bool(secrets.randbits(1)) for _ in made))
 
 
-def stands_in(canary: Canary, runs: set[tuple[str, ...]], codes: str) -> bool:
-    """Whether four words in a row of its end, or its code, are among the runs and codes of a corpus."""
-    ends = (canary.end[i : i + HIT_WORDS] for i in range(END_WORDS - HIT_WORDS + 1))
-    return canary.code.lower() in codes or any(end in runs for end in ends)
-
-
 def extracted(canaries: Canaries, texts: Iterable[str]) -> tuple[bool, ...]:
-    """For each canary, planted or not, whether its end or its code is in one of the texts."""
-    runs: set[tuple[str, ...]] = set()
-    codes = []
+    """For each canary, planted or not, whether four words in a row of its end, or its code, are in a text.
+
+    Of the texts nothing is kept but what is found.
+    """
+    runs = [{c.end[i : i + HIT_WORDS] for i in range(END_WORDS - HIT_WORDS + 1)} for c in canaries.canaries]
+    codes = [c.code.lower() for c in canaries.canaries]
+    wanted, found = set().union(*runs), set[tuple[str, ...] | str]()
     for text in texts:
-        row = words(text)
-        runs.update(tuple(row[i : i + HIT_WORDS]) for i in range(len(row) - HIT_WORDS + 1))
-        codes.append(text.lower())
-    everything = "\n".join(codes)
-    return tuple(stands_in(canary, runs, everything) for canary in canaries.canaries)
+        row, lower = words(text), text.lower()
+        found |= wanted.intersection(zip(*(row[i:] for i in range(HIT_WORDS)), strict=False))
+        found.update(code for code in codes if code in lower)
+    return tuple(bool(own & found) or code in found for own, code in zip(runs, codes, strict=True))
 
 
 def chance_of_hit(synthetic: Sequence[str]) -> float:
