@@ -68,9 +68,9 @@ class Shop:
 
     lab: Lab
 
-    def plan(self, method: str = "one-count", canaries: int = 60, **data: Any) -> Plan:
+    def plan(self, method: str = "one-count", canaries: int = 150, **data: Any) -> Plan:
         rows = [{"text": text, "user": f"person-{i}"} for i, text in enumerate(texts(200, 1))]
-        public = self.lab.file([{"text": text} for text in texts(200, 3)], "public.jsonl")
+        public = self.lab.file([{"text": text} for text in texts(300, 3)], "public.jsonl")
         return self.lab.plan(
             self.lab.file(rows),
             method={"name": method},
@@ -304,10 +304,10 @@ def test_canaries_have_declared_labels_and_the_operator_can_repeat_the_run(lab: 
 def test_a_run_with_canaries_is_released_if_none_stands_in_its_corpus(shop: Shop, tmp_path: Path) -> None:
     run = api.run(shop.plan(audit_holdout=0.5), shop.lab.folder / "run")
     told = {line["name"]: line["role"] for line in run.ledger["public_inputs"]}
-    assert "60 drawn" in told["audit_canaries"]
+    assert "150 drawn" in told["audit_canaries"]
     assert "noisy counts include them" in told["audit_canaries"]
     plan = (run.release / "evidence" / "plan.toml").read_text()
-    assert "audit_canaries = 60" in plan
+    assert "audit_canaries = 150" in plan
     assert "canary_texts" not in plan
     assert api.verify(run.path, plugins=("one-count",)).ok
     assert main(["audit", str(run.path), "--attacks", ",".join(FEW)]) == 0

@@ -45,10 +45,11 @@ class Published:
 
 
 def plan_of(lab: Lab, **data: Any) -> Any:
-    public = lab.file([{"text": text} for text in texts(200, 3)], "public.jsonl")
-    about = {"audit_holdout": 0.5, "account": "shop", "audit_canaries": 60, "canary_texts": str(public)}
+    """Half of those among whom a control leaks are canaries, so one of its few leaks certainly is."""
+    public = lab.file([{"text": text} for text in texts(500, 3)], "public.jsonl")
+    about = {"audit_holdout": 0.5, "account": "shop", "audit_canaries": 400, "canary_texts": str(public)}
     return lab.plan(
-        lab.file(lab.rows(400)), corpus={"size": 60}, privacy={"epsilon": 2.0}, data={**about, **data}
+        lab.file(lab.rows(200)), corpus={"size": 150}, privacy={"epsilon": 2.0}, data={**about, **data}
     )
 
 
@@ -230,7 +231,7 @@ def test_an_audit_run_of_the_same_plan_can_be_published_with_a_release(lab: Lab)
     assert ledger["published_audit"]["of"] == LIKE_IT
     assert api.verify(run).ok
     changed = plan_of(lab, audit_holdout=0.0, audit_canaries=0)
-    changed = changed.model_copy(update={"corpus": changed.corpus.model_copy(update={"size": 30})})
+    changed = changed.model_copy(update={"corpus": changed.corpus.model_copy(update={"size": 140})})
     with pytest.raises(UsageError, match="not one of this release"):
         publish(api.run(changed, other).path, key, audit=audited)
 
