@@ -207,7 +207,7 @@ def write_replies(path: Path, replies: Iterable[tuple[str, Reply]]) -> str:
 
 
 def read_replies(path: Path) -> Iterator[tuple[str, Reply]]:
-    """The (key, reply) pairs of a file that ``CallStore.export_jsonl`` wrote.
+    """The (key, reply) pairs of a file that ``write_replies`` wrote.
 
     Raises:
         VerificationError: the file cannot be read, or a line (which is named) is not as it was written.
