@@ -179,7 +179,7 @@ def test_many_threads_may_put_at_once(store: CallStore) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from test_calls import EchoWriter, ask
+from tests.storage.test_calls import EchoWriter, ask
 from rpsg.storage.call_store import CallStore
 from rpsg.storage.cached_writer import CachedWriter
 
@@ -197,7 +197,9 @@ CachedWriter(Dying(), CallStore(Path(sys.argv[1]))).write([ask(n) for n in range
 
 def test_a_killed_process_loses_only_what_was_in_flight(tmp_path: Path) -> None:
     path = tmp_path / "calls.sqlite"
-    ended = subprocess.run([sys.executable, "-c", KILLED, str(path)], cwd=Path(__file__).parent, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", KILLED, str(path)], cwd=Path(__file__).parents[2], check=False
+    )
     assert ended.returncode == -signal.SIGKILL
     writer = EchoWriter()
     with CallStore(path) as store:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from rpsg.textstats.words import runs_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -63,12 +65,12 @@ def _fields(headers: Sequence[str], others: Sequence[str]) -> set[str]:
 
 
 def _repeats(words: Sequence[str], shown: Sequence[str]) -> bool:
-    rows, runs = set(_grams(words, ROW)), list(_grams(words, _RUN))
+    rows, runs = set(runs_of(words, ROW)), list(runs_of(words, _RUN))
     for part in shown:
         theirs = _words(part)
-        if rows and not rows.isdisjoint(_grams(theirs, ROW)):
+        if rows and not rows.isdisjoint(runs_of(theirs, ROW)):
             return True
-        near = set(_grams(theirs, _RUN))
+        near = set(runs_of(theirs, _RUN))
         if len(runs) >= _FEWEST_RUNS and sum(run in near for run in runs) >= NEAR * len(runs):
             return True
     said = f" {' '.join(words)} "
@@ -86,7 +88,3 @@ _ORDERS = frozenset({"write", "rewrite", "answer", "respond", "reply", "continue
 
 def _words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
-
-
-def _grams(words: Sequence[str], size: int) -> Iterator[tuple[str, ...]]:
-    return (tuple(words[i : i + size]) for i in range(len(words) - size + 1))
