@@ -26,12 +26,12 @@ METHOD_NAMES = {
     # A row and a column of the table of scores.
     "floor": {
         *("methods", "methods.floor"),
-        *("cli.evaluate", "evaluation.floor", "report.as_json", "report.scores", "results"),
+        *("cli.evaluate", "evaluation.floor", "report.as_json", "report.scores", "measures"),
     },
     # A section of the plan, and how an evaluation splits its texts.
     "split": {
         *("methods", "methods.split"),
-        *("methods.seeded", "release.public_plan", "results"),
+        *("methods.seeded", "release.public_plan", "measures"),
     },
     "augpe": {"methods", "methods.augpe", "plan.augpe", "release.public_plan"},
     # A section of the plan, and the sensitivity as the paper has it.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from rpsg.results import Report
+    from rpsg.measures import Report
 
 #: What reads private texts and writes a report about them.
 Reading = Literal["evaluation", "audit"]

@@ -24,9 +24,9 @@ from rpsg.storage.run_folder import open_vault
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rpsg.measures import Report
     from rpsg.protocols import Embedder
     from rpsg.report.private_page import Floats, PrivateExtras
-    from rpsg.results import Report
     from rpsg.storage.vault import Vault
 
 SEEDS = "stages/00-seeds.json"

@@ -29,10 +29,10 @@ from rpsg.report.scores import gained, scores_block
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rpsg.measures import Report
     from rpsg.release.reader import Release
     from rpsg.report.html import Child
     from rpsg.report.private_page import PrivateExtras
-    from rpsg.results import Report
 
 PUBLIC = "No real text was read for these numbers."
 READERS = "For the engineer and the analyst."

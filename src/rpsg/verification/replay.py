@@ -16,7 +16,8 @@ from rpsg.models.catalog import KNOWN, check_known
 from rpsg.pipeline.ledger_facts import sigma_told
 from rpsg.pipeline.made import Made
 from rpsg.pipeline.models_of_run import load_tools
-from rpsg.pipeline.private_data import NoQuestions, nobody
+from rpsg.pipeline.people import nobody
+from rpsg.pipeline.private_data import NoQuestions
 from rpsg.pipeline.progress import Silent
 from rpsg.privacy.facts import UnprotectedFlow
 from rpsg.privacy.replay import ReplayKernel

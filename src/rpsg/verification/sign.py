@@ -22,8 +22,9 @@ from rpsg.storage.layout import LEDGER, RELEASE, RUN
 from rpsg.storage.run_folder import locked
 from rpsg.storage.untrusted import copied
 from rpsg.verification.claimed import read_claimed
+from rpsg.verification.compare import parquet_of
 from rpsg.verification.replay import made_again
-from rpsg.verification.verify import parquet_of, plan_to_open, verify
+from rpsg.verification.verify import plan_to_open, verify
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

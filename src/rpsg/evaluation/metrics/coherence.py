@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rpsg.evaluation.inputs import Inputs
+    from rpsg.measures import Measure
     from rpsg.protocols import CountingScorer
-    from rpsg.results import Measure
 
 Floats = npt.NDArray[np.float64]
 #: The largest number of texts, and of words of each, that are read: minutes on two cores.

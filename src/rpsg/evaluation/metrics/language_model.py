@@ -20,7 +20,7 @@ from rpsg.textstats.words import Tokens, encode, word_marks
 
 if TYPE_CHECKING:
     from rpsg.evaluation.inputs import Inputs
-    from rpsg.results import Measure
+    from rpsg.measures import Measure
     from rpsg.textstats.words import Ints
 
 Floats = npt.NDArray[np.float64]
