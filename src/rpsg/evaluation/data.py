@@ -196,7 +196,7 @@ def _floor(
     if run is None or not config.write_floor:
         corpora.notes.append("There is no floor to compare with, so no score: give one with --floor FILE.")
         return None
-    if run.plan.method.name == FLOOR:
+    if not run.release.reads_private:
         corpora.notes.append("This corpus is itself a floor: it was written without private data.")
         return None
     if run.private is None:

@@ -96,7 +96,7 @@ def _in_release(target: Path) -> bool:
 
 
 def _private(run: Path, release: Release, scores: Report | None) -> PrivateExtras:
-    from rpsg.report.private_page import PrivateExtras  # noqa: PLC0415  # numpy
+    from rpsg.report.private_page import PrivateExtras
 
     stages = _stages(run / PRIVATE / STAGE_TABLE)
     try:
@@ -118,7 +118,7 @@ def _stages(file: Path) -> list[list[str]]:
 
 def _embeddings(run: Path, release: Release) -> tuple[Floats, Floats]:
     """The run's own embeddings of the private texts, and the same model's of the synthetic ones."""
-    from rpsg import registry  # noqa: PLC0415  # models, only when they are needed
+    from rpsg import registry
 
     vault, plan = open_vault(run), release.plan_with_models()
     embedder = registry.embedder(plan.models.embedder, threads=plan.models.threads, server=plan.server)
@@ -129,7 +129,7 @@ def _embeddings(run: Path, release: Release) -> tuple[Floats, Floats]:
 
 def _of_people(vault: Vault, embedder: Embedder) -> Floats:
     """One row for each private text that the run embedded, or for each seed if it embedded only these."""
-    from rpsg.storage.vectors import Vectors  # noqa: PLC0415  # numpy, only when it is needed
+    from rpsg.storage.vectors import Vectors
 
     kept = Vectors(vault, EMBEDDINGS, embedder.dim).load()
     if kept is not None:

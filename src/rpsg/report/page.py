@@ -55,7 +55,7 @@ def report(release: Release, scores: Report | None = None, private: PrivateExtra
         parts.append(("scores", "Metrics: for the engineer and the analyst", section))
     marks: tuple[Html | None, str] = (None, "")
     if private is not None:
-        from rpsg.report.private_page import private_mark, private_part  # noqa: PLC0415  # numpy
+        from rpsg.report.private_page import private_mark, private_part
 
         parts.insert(0, ("private", "Only for the owner of the data", private_part(private)))
         marks = (private_mark(), "PRIVATE: ")
