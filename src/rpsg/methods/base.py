@@ -32,7 +32,10 @@ def _keep_nothing(file: str, facts: Mapping[str, Any]) -> None: ...
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The models of a run. Those after the scorer are for methods that read private records."""
+    """The models of a run. Those after the scorer are for methods that read private records.
+
+    The fields are called as plans and ledgers call these roles, which spell recogniser and summariser.
+    """
 
     writer: Writer
     embedder: Embedder

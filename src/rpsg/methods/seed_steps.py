@@ -141,7 +141,7 @@ def draw_seeds(job: Job, wanted: int) -> list[Seed]:
         kept = [asdict(seed) for seed in seeds]
         return StageResult(kept, len(rows) + empty, len(seeds), _counted("empty", empty))
 
-    return [Seed(**kept) for kept in seeding(job).checkpoints.stage("seeds", make)]
+    return [Seed.of_stored(kept) for kept in seeding(job).checkpoints.stage("seeds", make)]
 
 
 def _sentiments(job: Job, texts: Sequence[str]) -> list[str]:
@@ -175,7 +175,7 @@ def choose_abstracts(job: Job, seeds: Sequence[Seed]) -> dict[int, str]:
 
 
 def _unsure(job: Job, seed: Seed, pick: tuple[str, Judged] | None) -> bool:
-    return pick is None or (bool(seed.mood) and not pick[1].fits(job.plan.paper.min_confidence))
+    return pick is None or (bool(seed.sentiment) and not pick[1].fits(job.plan.paper.min_confidence))
 
 
 def _pass(job: Job, seeds: Sequence[Seed], *, second: bool) -> dict[int, tuple[str, Judged]]:
@@ -249,7 +249,7 @@ def _judge(job: Job, seeds: Sequence[Seed], summaries: Sequence[Sequence[str]]) 
         place += len(texts)
         judged.append(
             [
-                Judged(float(vector @ source), agreement(found.value, seed.mood), found.confidence)
+                Judged(float(vector @ source), agreement(found.value, seed.sentiment), found.confidence)
                 for vector, found in zip(vectors[part], sentiments[part], strict=True)
             ]
         )

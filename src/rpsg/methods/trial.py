@@ -194,7 +194,7 @@ def _try_rewrites(job: Job, trial: Trial) -> None:
     replies = _write(
         job,
         [
-            rewrite_request(job.pack, job.plan, "first", text, seed.mood, seed.words, seed.number, 0)
+            rewrite_request(job.pack, job.plan, "first", text, seed.sentiment, seed.words, seed.number, 0)
             for text, seed in zip(sources, seeds, strict=True)
         ],
     )
