@@ -180,7 +180,7 @@ class Pack(Strict):
             if other and (set(other.values) != set(free.groups) or not all(free.groups.values())):
                 raise ValueError(f"attribute {free.name!r} needs a group for each value of {free.by!r}")
             if set(free.values) != {v for g in free.groups.values() for v in g} and free.by:
-                raise ValueError(f"attribute {free.name!r} has values that stand in no group")
+                raise ValueError(f"attribute {free.name!r} has values that are in no group")
 
     def _examples_fit(self) -> None:
         for example in self.examples:

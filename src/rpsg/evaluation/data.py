@@ -175,7 +175,7 @@ def _read_real(source: Source, config: EvaluationConfig, columns: CorpusColumns,
         corpora.notes.append("There is no ceiling: all its people or texts are among those of --real too.")
     if copied := sum(is_copied(corpora.rows[CORPUS], real)):
         corpora.notes.append(
-            f"{copied} of the corpus' {len(corpora.rows[CORPUS])} texts stand word for word among the real "
+            f"{copied} of the corpus' {len(corpora.rows[CORPUS])} texts are word for word among the real "
             "ones."
         )
 

@@ -66,7 +66,7 @@ def noise_for(epsilon: float, delta: float, training: Training) -> float:
         low, high = high, 2 * high
         if high > _MOST:
             raise InfeasibleError(
-                "No noise keeps this budget for so many steps.",
+                "No noise keeps this budget for that many steps.",
                 hint="Raise --epsilon, or lower [dpsgd] steps, batch or cards.",
             )
     while low == high or keeps(low):

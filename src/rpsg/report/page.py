@@ -81,7 +81,7 @@ def _footer(release: Release) -> Html:
 
 @cache
 def _style(*, is_private: bool) -> str:
-    """The page's own style; on paper, every sheet of a private report says what it is."""
+    """The page's own style; printed, every sheet of a private report says that it is private."""
     style = files("rpsg.report").joinpath("style.css").read_text(encoding="utf-8")
     return style + ('@page { @top-center { content: "PRIVATE"; color: #a40e26; } }\n' if is_private else "")
 

@@ -140,7 +140,7 @@ def _from_rows(claimed: Claimed, progress: Progress) -> Made:
 def _of_one_writer(
     flows: tuple[UnprotectedFlow, ...], expected: tuple[UnprotectedFlow, ...], writer: str, *, changed: bool
 ) -> tuple[UnprotectedFlow, ...]:
-    """The flows of a run whose writer was changed, as if the last one had been there from the start."""
+    """The flows of a run whose writer was changed, with the last writer in place of the earlier ones."""
     if not changed:
         return flows
     to_writer = {(flow.origin, flow.what) for flow in expected if flow.to == writer}
