@@ -93,7 +93,7 @@ def _synthesize(job: Job) -> Pool:
     # The control codes to write from: by noisy counts of the schema, or evenly.
     cards = _count_cards(job, pack, units, traits)
 
-    # Train, and have an accountant compute the cost for the operator; then write texts for drawn control codes.
+    # Train, have an accountant compute the cost for the operator, and write texts for drawn control codes.
     pool = _train_and_write(job, pack, examples, cards)
     job.progress.note(f"The figures of the training are in private/{TRAINING}. {RESEARCH}")
     if not pool.alive():
