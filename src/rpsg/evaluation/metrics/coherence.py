@@ -71,7 +71,7 @@ class CoherenceGains:
 
 
 def coherence(inputs: Inputs) -> Measure:
-    """How much the beginning of a text helps to predict the new words of its end, on average; 0: not at all."""
+    """How much the beginning of a text helps to predict the new words of its end; the mean over texts."""
     return _measure(inputs, "coherence", "context", f"first {LONGEST} words")
 
 
