@@ -33,7 +33,7 @@ METHOD_NAMES = {
         *("methods", "methods.split"),
         *("methods.seeded", "release.public_plan", "measures"),
     },
-    "augpe": {"methods", "methods.augpe", "plan.augpe", "release.public_plan"},
+    "augpe": {"methods", "methods.augpe", "plan.augpe"},
     # A section of the plan, and the sensitivity as the paper has it.
     "paper": {
         *("methods", "methods.paper"),
@@ -46,7 +46,6 @@ METHOD_NAMES = {
             "models.transformers.clipped_gradients",
             "plan.dpsgd",
             "privacy.training_account",
-            "release.public_plan",
         ),
     },
 }
