@@ -54,7 +54,11 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a run would do. Nothing was spent, and no private row was read."""
+    """What a run would do. Nothing was spent, and no private row was read.
+
+    ``candidates``, ``llm_calls``, ``prompt_tokens`` and ``new_tokens`` are None for a method that does not
+    declare its workload.
+    """
 
     method: str
     claim: str
@@ -70,9 +74,9 @@ class Preview:
     people: int | None
     asked: Literal["people", "voters"]
     candidates: int | None
-    llm_calls: int
-    prompt_tokens: int
-    new_tokens: int
+    llm_calls: int | None
+    prompt_tokens: int | None
+    new_tokens: int | None
     seconds: float | None
     odometer: Mapping[str, float]
     is_refused: bool = False

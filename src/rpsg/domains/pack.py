@@ -165,6 +165,7 @@ class Pack(Strict):
             for a in self.attributes
             if a.counted
         ]
+        # No canonical JSON, which sorts keys: the order of the groups decides how they are counted.
         body = json.dumps([counted, self.marginals, self.poor_fit], separators=(",", ":"))
         return hashlib.sha256(b"rpsg-schema/2\0" + body.encode()).hexdigest()
 

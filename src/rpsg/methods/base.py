@@ -125,7 +125,7 @@ class Method:
             names; by default those of the method paper.
         flows: how private text reaches the release without a mechanism.
         choice_sigma: standard deviation of the noise that a choice has without a mechanism; bounds nothing.
-        workload: how much a run will ask of its writer.
+        workload: how much a run will ask of its writer; without it ``rpsg plan`` says "not declared".
         people: how many people can be asked, where the plan declares their number.
         explain: sentences for ``rpsg plan`` about how this method works with the plan.
         cautions: sentences about what is not protected, or has no effect.

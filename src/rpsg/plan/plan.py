@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import model_validator
 
+from rpsg.json_text import canonical_ascii_json
 from rpsg.plan.augpe import AugpeSection
 from rpsg.plan.dpsgd import DpsgdSection
 from rpsg.plan.machines import GenerationSection, LimitsSection, ModelsSection, ServerSection, VaultSection
@@ -114,8 +115,8 @@ class Plan(Section):
 
 
 def _sha256(tag: str, settings: Mapping[str, Any], public: Mapping[str, str]) -> str:
-    body = json.dumps({"plan": settings, "public": public}, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(f"{tag}\0{body}".encode()).hexdigest()
+    body = canonical_ascii_json({"plan": settings, "public": public})
+    return hashlib.sha256(f"{tag}\0".encode() + body).hexdigest()
 
 
 def _write_table(lines: list[str], name: str, table: Mapping[str, Any]) -> None:

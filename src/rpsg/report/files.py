@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from rpsg.errors import PrivacyError, RpsgError, RunError, UsageError
-from rpsg.files import write_atomic
+from rpsg.files import PUBLIC_MODE, write_atomic
 from rpsg.release.reader import Release
 from rpsg.report.page import report
 from rpsg.report.scores import read_scores
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from rpsg.results import Report
     from rpsg.storage.vault import Vault
 
-PUBLIC_MODE, PRIVATE_MODE = 0o644, 0o600
 SEEDS = "stages/00-seeds.json"
 
 
@@ -87,7 +86,7 @@ def write_private(release: Release, out: Path | None) -> tuple[Path, Report | No
         )
     internal, public = (read_scores(run / PRIVATE / name) for name in (RESULTS, PUBLIC_RESULTS))
     page = report(release, public, _private(run, release, internal))
-    write_atomic(target, page.encode(), PRIVATE_MODE)
+    write_atomic(target, page.encode())
     return target, internal or public
 
 

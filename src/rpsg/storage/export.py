@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.errors import MissingExtraError
 from rpsg.files import write_atomic, write_chunks
-from rpsg.json_text import canonical_json
+from rpsg.json_text import canonical_json, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -26,7 +25,6 @@ ExportFormat = Literal["jsonl", "csv", "parquet"]
 _FIRST = ("id", "text", "label", "claim")
 _FORMULA_STARTS = frozenset("=+-@\t\r\n\0|%\uff1d\uff0b\uff0d\uff20")  # the last four are full-width = + - @
 _CHUNK = 1 << 20
-_HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,11 +199,6 @@ def _parquet(rows: Sequence[SyntheticText]) -> tuple[bytes, Any]:
     sink, table = io.BytesIO(), pa.table(columns)
     pq.write_table(table, sink, compression="zstd")
     return sink.getvalue(), table
-
-
-def whole(text: str) -> str:
-    """``text`` with halves of surrogate pairs, which no file can hold, as replacement characters."""
-    return _HALF_PAIR.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def printable(text: str) -> str:

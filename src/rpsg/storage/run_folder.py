@@ -18,7 +18,6 @@ import os
 import secrets
 import shutil
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -35,7 +34,7 @@ from rpsg.files import (
     write_atomic,
 )
 from rpsg.json_text import canonical_json
-from rpsg.plan import NOT_IDENTITY
+from rpsg.plan import NOT_IDENTITY, flat
 from rpsg.storage.layout import EVIDENCE, PLAN, PRIVATE, RELEASE, RUN
 from rpsg.storage.ownership import mark_own
 from rpsg.storage.run_journal import Journal
@@ -43,6 +42,7 @@ from rpsg.storage.vault import VAULT, Vault, VaultKey
 from rpsg.storage.writer_changes import ABOUT_TEXTS, begin_anew, change_generation, charged, only_tried
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from types import TracebackType
 
 _FORMAT = 2
@@ -295,8 +295,8 @@ def _about(folder: Path) -> dict[str, Any]:
 def _differences(folder: Path, plan_toml: str) -> str:
     """Which keys of the two plans differ; names only, since values may be paths."""
     try:
-        before = _flat(tomllib.loads((folder / PLAN).read_text(encoding="utf-8")))
-        now = _flat(tomllib.loads(plan_toml))
+        before = flat(tomllib.loads((folder / PLAN).read_text(encoding="utf-8")))
+        now = flat(tomllib.loads(plan_toml))
     except (OSError, ValueError):
         return ""
     free = {f"{section}.{key}" for section, keys in NOT_IDENTITY.items() for key in keys}
@@ -305,16 +305,6 @@ def _differences(folder: Path, plan_toml: str) -> str:
         return " (the settings are the same: its domain pack, a prompt or a model has changed)"
     more = ", ..." if len(keys) > _MOST_DIFFERENCES else ""
     return f" (they differ in {', '.join(keys[:_MOST_DIFFERENCES])}{more})"
-
-
-def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat
 
 
 def open_vault(run: Path) -> Vault:

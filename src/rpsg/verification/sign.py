@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RunError, VerificationError
-from rpsg.files import file_errors, private_dir, sync_dir, write_atomic
+from rpsg.files import PUBLIC_MODE, file_errors, private_dir, sync_dir, write_atomic
 from rpsg.json_text import strict_json
 from rpsg.pipeline.publish import build_release
-from rpsg.pipeline.release_files import PUBLIC_MODE
 from rpsg.privacy.facts import Free
 from rpsg.privacy.signing import SIGNATURE, private_key, signature_of, signer_of
 from rpsg.storage.layout import LEDGER, RELEASE, RUN
