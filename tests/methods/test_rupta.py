@@ -440,3 +440,30 @@ def test_a_run_that_was_stopped_resumes_and_asks_for_nothing_twice(lab: Lab, bat
     both = Counter(repr(request) for request in (*stopped.requests, *rest.requests))
     assert max(both.values()) == 1
     assert api.verify(run.path).ok
+
+
+# -- real weights -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.weights
+def test_a_small_model_answers_in_the_forms_that_are_asked_for(lab: Lab) -> None:
+    """Each reply begins as it should and a certainty is read; a form that comes back empty is no answer."""
+    from rpsg.models.download import locate
+    from rpsg.models.llamacpp.writer import LlamaCppWriter
+    from rpsg.stages.abstraction import Seed
+    from rpsg.stages.anonymization import Asker, read_certainty, read_edit, read_guesses
+
+    text = "I am a nurse in Cork and my two boys keep me awake, but the night shift pays well."
+    asker = Asker(lab.tiny(), plan_of(lab, rows_of(1)), b"k", Seed(0, text, "positive", 18))
+    asked = [asker.facts(0), asker.first_edit(0), asker.guesses(text, "sex", 0), asker.certainty(text, 0)]
+    writer = LlamaCppWriter(locate("smollm2-135m"), slots=4, context=1024)
+    try:
+        replies = writer.write(asked)
+    finally:
+        writer.close()
+    assert all(reply.text.startswith(request.begins) for request, reply in zip(asked, replies, strict=True))
+    assert read_certainty(replies[3]) in range(101)
+    edited, problem = read_edit(replies[1], asker.seed)
+    assert bool(edited) != bool(problem)
+    assert edited != text
+    assert "..." not in (read_guesses(replies[2], 3) or [])
