@@ -95,7 +95,7 @@ def _filled_in(request: Request) -> str:
         choices = asked.split(" or ")
         if len(choices) > 1:
             return choices[draw % len(choices)]
-        return FILLER[draw % len(FILLER)] if asked == "..." else _words(request)
+        return _words(request) if place.endswith(" text") else FILLER[draw % len(FILLER)]
 
     return json.dumps(value(json.loads(form[1]), ""))
 
