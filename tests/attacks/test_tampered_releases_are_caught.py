@@ -305,7 +305,7 @@ def failed(found: Verification) -> list[str]:
     return [f"{check.name}: {check.detail}" for check in found.checks if not check.ok]
 
 
-@pytest.mark.parametrize("method", ["strict", "votes", "split", "paper", "floor", "augpe"])
+@pytest.mark.parametrize("method", ["strict", "votes", "split", "paper", "floor", "augpe", "rupta"])
 def test_a_new_seal_on_an_unchanged_release_is_nothing_to_catch(
     release_of: Callable[[str], Path], method: str
 ) -> None:

@@ -39,6 +39,8 @@ METHOD_NAMES = {
         *("methods", "methods.paper"),
         *("methods.split", "plan.paper", "release.public_plan", "stages.noisy_choice", "testing.lab"),
     },
+    # A section of the plan, and a part of the names of random streams.
+    "rupta": {"methods", "methods.rupta", "plan.rupta", "release.public_plan", "stages.anonymization"},
     # A section of the plan, and the extra that brings its packages.
     "dpsgd": {
         *("methods", "methods.dpsgd"),

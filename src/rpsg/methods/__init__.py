@@ -15,5 +15,9 @@ METHODS: Mapping[str, tuple[str, str]] = {
     "split": ("rpsg.methods.split:METHOD", "donors give seeds, voters choose: voters are protected"),
     "augpe": ("rpsg.methods.augpe:METHOD", "AUG-PE: private texts vote, the winners are varied; end to end"),
     "paper": ("rpsg.methods.paper:METHOD", "the paper's method, from private seeds: no guarantee"),
+    "rupta": (
+        "rpsg.methods.rupta:METHOD",
+        "RUPTA: private texts edited until no model guesses: no guarantee",
+    ),
     "dpsgd": ("rpsg.methods.dpsgd:METHOD", "a model trained by DP-SGD, to compare with: no guarantee"),
 }

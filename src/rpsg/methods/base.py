@@ -112,12 +112,14 @@ class Method:
         synthesize: the method itself.
         budget: what a run spends; exactly the methods that get noisy answers have one.
         sections: sections of the plan that this method reads and most others do not: "paper", "split",
-            "augpe".
+            "augpe", "dpsgd", "rupta".
         untold: settings ("section.key") that it does not read, so that its releases leave them out.
         check: raises UsageError for a plan that asks for something this method cannot do.
         models: how to make the models it needs beside embedder, sentiment and scorer, by the names of
             ``Tools``; a writer among them takes the place of the plan's.
         tries_writer: whether the writer is tried on public prompts before anything private is read.
+        trial: how it is tried, if not with the prompts of strict mode or, for a method with seeds, the
+            paper's.
         egress: which model is sent what, and whether it must be on this machine. By default a method that
             reads nothing may send its public prompts anywhere, one that gets noisy answers only prompts made
             from them, and any other nothing.
@@ -148,6 +150,7 @@ class Method:
     check: Callable[[Plan], None] = lambda _: None
     models: Callable[[Plan], Mapping[str, Callable[[], Any]]] = lambda _: {}
     tries_writer: bool = True
+    trial: Callable[[Job], None] | None = None
     egress: Callable[[Plan], tuple[EgressRule, ...]] | None = None
     status: Literal["valid", "research_only"] = "valid"
     claim_words: Callable[[Plan, Tools], str] | None = None

@@ -145,6 +145,7 @@ _FITS: dict[str, Callable[..., bool]] = {
     "synthesize": _is_pool,
     "budget": _is_budget,
     "check": lambda *_: True,
+    "trial": lambda *_: True,
     "models": _are_models,
     "egress": _are_rules,
     "flows": lambda _, result, *__: _are(UnprotectedFlow, result),

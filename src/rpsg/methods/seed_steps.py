@@ -133,7 +133,7 @@ def draw_seeds(job: Job, wanted: int) -> list[Seed]:
         texts = [row.text for row in drawn]
         if (most := job.plan.paper.seed_words) is not None:
             texts = [" ".join(text.split()[:most]) for text in texts]
-        sentiments = _sentiments(job, texts)
+        sentiments = sentiments_of(job, texts)
         seeds = [
             Seed(i, text, sentiments[i], max(1, round(job.plan.paper.length * len(text.split()))), row.label)
             for i, (row, text) in enumerate(zip(drawn, texts, strict=True))
@@ -144,7 +144,8 @@ def draw_seeds(job: Job, wanted: int) -> list[Seed]:
     return [Seed.of_stored(kept) for kept in seeding(job).checkpoints.stage("seeds", make)]
 
 
-def _sentiments(job: Job, texts: Sequence[str]) -> list[str]:
+def sentiments_of(job: Job, texts: Sequence[str]) -> list[str]:
+    """The sentiment of each text; empty strings where the pack's texts have none."""
     if not any(attribute.kind == "sentiment" for attribute in job.pack.attributes):
         return [""] * len(texts)
     return [found.value for found in judge(texts, job.tools.sentiment, job.tools.embedder)]

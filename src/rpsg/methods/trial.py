@@ -103,6 +103,15 @@ def require_writer(job: Job, *, from_examples: bool) -> None:
             tuple(candidate_of(i, cards[i], reply, None, asked[i]) for i, reply in enumerate(replies))
         )
         trial.add(kept_by_filters(job, pack, pool), replies)
+    require_usable(job, trial)
+
+
+def require_usable(job: Job, trial: Trial) -> None:
+    """Check that a trial of ``TEXTS`` texts gave enough usable ones; a note says so when some are not.
+
+    Raises:
+        ModelError: fewer than ``LEAST`` can be used. It says why, and what to change.
+    """
     name = job.tools.writer.name
     if trial.usable < LEAST:
         raise _useless(name, trial)

@@ -132,8 +132,11 @@ def open_tried(
         try:
             trial = Job(plan.without_data(), pack, budget, *sides, watch)
             require_readers(trial)
-            if method_of(plan).tries_writer:
-                require_writer(trial, from_examples=method_of(plan).has_seeds)
+            method = method_of(plan)
+            if method.trial is not None:
+                method.trial(trial)
+            elif method.tries_writer:
+                require_writer(trial, from_examples=method.has_seeds)
         except (ModelError, PlugInError):
             calls.forget(writer.asked)  # so that a repaired server is asked again
             raise
