@@ -292,7 +292,7 @@ def test_what_a_record_says_outside_of_its_marks_is_quoted(lab: Lab) -> None:
     lab.run(plan_of(lab, rows, edits=1), writer=writer)
     tasks = [r.messages[-1].content.rsplit(">>", 1)[1] for r in writer.asked("confirm", "edit")]
     assert len(tasks) == 8
-    assert all(json.dumps(order)[1:-1] in task and order not in task for task in tasks)
+    assert all(task.count(order) == task.count(f"\\{order}") == 1 for task in tasks)
 
 
 @pytest.mark.parametrize(("leaking", "texts"), [("keep", 4), ("drop", 3)])
