@@ -53,6 +53,7 @@ _HINTS = {
     REPEATS: 'It repeats its prompt. Take another --writer, or [models] form = "text" for a local one.',
     "copies an example": "Set [generation] examples = 0, or take another --writer.",
     "cut while thinking": "It thinks longer than a text may be: switch that off, or take another model.",
+    "not in the form that was asked for": "It does not answer in JSON: take another --writer, a chat model.",
     NO_FORM: 'Take another --writer, or a summariser of this machine with [paper] abstracter = "summariser".',
 }
 
