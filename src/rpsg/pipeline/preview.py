@@ -48,6 +48,7 @@ IN_WORDS = {
     "cards": "how the texts are spread over the public schema",
     "keyphrases": "words many people use with a topic",
     "votes": "which candidates the private texts are nearest to",
+    "tokens": "which token comes next in each text",
     "sketch": "where the private texts lie and how they spread",
 }
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 ClaimType = Literal["end_to_end_dp", "voters_only_dp", "no_formal_guarantee", "no_private_data"]
 
+#: Whom a claim covers, unless a method lets one of them read private text.
+ADVERSARIES = ("release_recipient", "llm_provider", "log_reader")
+
 
 @dataclass(frozen=True, slots=True)
 class Output:
@@ -74,7 +77,7 @@ class Facts:
     claim_words: str = ""
     noise_source: str = ""
     status: Literal["valid", "aborted", "research_only"] = "valid"
-    protects_against: tuple[str, ...] = ("release_recipient", "llm_provider", "log_reader")
+    protects_against: tuple[str, ...] = ADVERSARIES
     in_the_clear: bool = False
     n_public: int | None = None
     counted: int | None = None

@@ -23,7 +23,7 @@ _HUB = re.compile(r"[\w.-]+/[\w.-]+(?:@[\w.-]+)?")
 #: Forms of names that never hold a path of this machine.
 _ELSEWHERE = {"openai", "azure", "hf"}
 #: Sections of the plan that only some methods read.
-SECTIONS = frozenset({"paper", "split", "augpe", "dpsgd"})
+SECTIONS = frozenset({"paper", "split", "augpe", "dpsgd", "prediction"})
 #: The account at the provider, and the variable that holds its key, are private too.
 ACCOUNT = {"organization": "", "project": "", "key_env": ServerSection().key_env}
 #: A number in a formula of the paper that bounds nothing: readers would take it for a budget.
