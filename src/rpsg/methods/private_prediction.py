@@ -146,8 +146,17 @@ def _begin(job: Job, texts: Sequence[str], least: int) -> Contexts:
     )
 
 
-def text_of(row: Document, key: bytes, draw: str, texts: int) -> int:
-    """The text that a row takes part in: a keyed hash of its person, or of the row if it names none.
+def groups_of(plan: Plan) -> int:
+    """Into how many groups people are divided: one for each text, and those that are not used.
+
+    Where more people are declared than ``batch`` for each text, the others are in groups without a text.
+    """
+    size, people = plan.corpus.size, plan.privacy.n_public or 0
+    return max(size, people // plan.prediction.batch)
+
+
+def group_of(row: Document, key: bytes, draw: str, groups: int) -> int:
+    """The group of a row: a keyed hash of its person, or of the row if it names none.
 
     No other row and no position matters, so that one person more or less moves nobody else.
     """
@@ -156,13 +165,15 @@ def text_of(row: Document, key: bytes, draw: str, texts: int) -> int:
     else:
         who = row.user.encode(errors="surrogatepass")
         tag = hmac.digest(key, f"rpsg-prediction/1\0{draw}\0".encode() + who, hashlib.sha256)
-    return int.from_bytes(tag[:16], "big") % texts
+    return int.from_bytes(tag[:16], "big") % groups
 
 
 def _references(job: Job, draw: str, rows: Sequence[Document], units: IntArray) -> References:
     """The rows, divided among the texts. Private."""
     settings, size = job.plan.prediction, job.plan.corpus.size
-    texts = np.array([text_of(row, job.key, draw, size) for row in rows], np.int64)
+    groups = np.array([group_of(row, job.key, draw, groups_of(job.plan)) for row in rows], np.int64)
+    used = groups < size
+    rows, units, texts = [row for row, use in zip(rows, used, strict=True) if use], units[used], groups[used]
     mine = [[rows[i].text for i in np.flatnonzero(texts == text)] for text in range(size)]
     following = _Following(lambda text: _begin(job, mine[text], settings.batch))
     heard = -1

@@ -126,10 +126,18 @@ class _Prompts:
         mask[:, self.width :] = True
         for row in range(ROWS):
             text = texts[row] if row < len(texts) else ""
-            prompt = self._before + self._loaded.ids(text)[: self._most] + self._after
+            prompt = self._before + self._read(text)[: self._most] + self._after
             ids[row, self.width - len(prompt) :] = torch.tensor(prompt)
             mask[row, self.width - len(prompt) : self.width] = True
         return ids, mask
+
+
+    def _read(self, text: str) -> list[int]:
+        """The tokens of a text; none if the tokenizer cannot read it, because no text may end a run."""
+        try:
+            return self._loaded.ids(text)
+        except Exception:  # noqa: BLE001  # tokenizers raise many kinds, and their messages quote the text
+            return []
 
 
 class BatchedContexts:
