@@ -34,6 +34,7 @@ METHOD_NAMES = {
         *("methods.seeded", "release.public_plan", "results"),
     },
     "augpe": {"methods", "methods.augpe", "plan.augpe", "release.public_plan"},
+    "private-prediction": {"methods", "methods.private_prediction", "plan.prediction"},
     # A section of the plan, and the sensitivity as the paper has it.
     "paper": {
         *("methods", "methods.paper"),
