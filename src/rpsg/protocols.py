@@ -92,7 +92,7 @@ class Contexts(Protocol):
     """Prompts that are continued by the same tokens, one at a time."""
 
     def scores(self, tokens: Sequence[int] | None = None) -> npt.NDArray[np.float32]:
-        """The logits of the next token, shape (prompts, tokens); without ``tokens`` of the whole vocabulary."""
+        """The logits of the next token, shape (prompts, tokens); by default of the whole vocabulary."""
         ...
 
     def append(self, token: int) -> None:
@@ -122,8 +122,8 @@ class LogitSource(Protocol):
     ) -> Contexts:
         """A prompt for each text: the words before it, its first ``most`` tokens, the words after it.
 
-        ``room`` is how many tokens will be appended. As many prompts as there are, but at least ``least``, are
-        computed. The logits of a prompt are a function of that prompt alone, bit for bit, whatever the other
+        ``room`` is how many tokens will be appended. At least ``least`` prompts are computed, even if there
+        are fewer. The logits of a prompt are a function of that prompt alone, bit for bit, whatever the other
         prompts and their number are. A text without tokens is a prompt like any other.
         """
         ...

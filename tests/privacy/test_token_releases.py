@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from rpsg.privacy.evidence import Texts, Token
     from rpsg.privacy.facts import Facts
+    from rpsg.privacy.kernel import Releases
 
 WORDS: tuple[Token, ...] = ((1, " tea"), (2, " cup"), (3, " pot"))
 MOST, TEXTS = 6, 3
@@ -86,7 +87,7 @@ class Tearoom:
         units = np.arange(30)
         return Private(References(units, units % TEXTS, lambda *_: np.ones((10, 3)) * [0.01, 0.0, -0.01]))
 
-    def sample(self, kernel: Kernel | ReplayKernel) -> Texts:
+    def sample(self, kernel: Releases) -> Texts:
         people = Private(RowCells(np.arange(30), np.zeros((30, 1), np.int64)))
         kernel.release(Query.of(BUDGET.releases[0], "people", 1), lambda: people)
         return kernel.sample(self.query(), self.choices, self.references)

@@ -1,10 +1,10 @@
 """Private prediction: tokens are drawn from a public model's logits, averaged over private examples.
 
 Each text is drawn token by token. The public model is asked what comes next after a public example and after
-each of some private ones; what these change, clipped for each person, is added up, and the next token is drawn
-from the result (Amin et al., 2024; with the difference to public logits of Vinod et al., InvisibleInk, 2025).
-The draw is the noise, and the only way out of the private texts. What differs from what was published, and
-why, is in ``docs/private-prediction.md``.
+each of some private ones; what these change, clipped for each person, is added up, and the next token is
+drawn from the result (Amin et al., 2024; with the difference to public logits of InvisibleInk, 2025). The
+draw is the noise, and the only way out of the private texts. What differs from what was published, and why,
+is in ``docs/private-prediction.md``.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import numpy as np
 from rpsg.errors import InfeasibleError, ModelError, UsageError
 from rpsg.methods.base import Method, Workload
 from rpsg.methods.dp_steps import ask, public_filters, report_spent
+from rpsg.models.fake import FakeLogits
+from rpsg.models.transformers.logits import TransformersLogits
 from rpsg.privacy.accounting import Budget, StagePlan, calibrate
 from rpsg.privacy.egress import EgressRule
 from rpsg.privacy.gaussian import mu_for
@@ -252,11 +254,7 @@ def make_source(plan: Plan) -> LogitSource:
         MissingExtraError, ModelError: as ``TransformersLogits``.
     """
     if plan.models.writer == "fake":
-        from rpsg.models.fake import FakeLogits
-
         return FakeLogits()
-    from rpsg.models.transformers.logits import TransformersLogits
-
     return TransformersLogits(plan.models.writer, threads=plan.models.threads)
 
 
@@ -331,20 +329,24 @@ def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:
     """How much each person can move, and how many people the plan is made for."""
     s, size = plan.prediction, plan.corpus.size
     clip = clip_of(plan, budget(plan, pack))
-    return (
-        f"Each text of at most {s.tokens} tokens is drawn from what about {s.batch} people have written: the "
-        f"plan is made for about {size * s.batch:,} people.",
-        f"Each of them can add {clip:.2f} to a logit before the average is taken; from about 3 on most of what "
-        "they say is heard.",
+    made_for = (
+        f"Each text of at most {s.tokens} tokens is drawn from what about {s.batch} people wrote: the "
+        f"plan is made for about {size * s.batch:,} people."
     )
+    heard = (
+        f"Each of them can add {clip:.2f} to a logit before the average is taken; from about 3 on most of "
+        "what they say is heard."
+    )
+    return made_for, heard
 
 
 def cautions(plan: Plan) -> tuple[str, ...]:
     """What is not covered."""
-    return (
-        f"The model {plan.models.writer} reads private texts, on this machine; what it is sent is not covered "
-        "by the claim, what is drawn from it is.",
+    told = (
+        f"The model {plan.models.writer} reads private texts, on this machine; what it is sent the claim "
+        "does not cover; what is drawn from it, it does."
     )
+    return (told,)
 
 
 METHOD = Method(

@@ -25,7 +25,10 @@ class PredictionSection(Section):
     )
     tokens: int = setting(50, "Tokens of a text at most; epsilon pays for all of them.", ge=1, le=1024)
     temperature: float = setting(
-        1.0, "Temperature of the draws: higher allows more of each person, and is less coherent.", ge=0.1, le=4
+        1.0,
+        "Temperature of the draws: higher allows more of each person, and is less coherent.",
+        ge=0.1,
+        le=4,
     )
     choices: int = setting(
         100, "How many tokens can come next: the likeliest by the public prompt.", ge=2, le=1000

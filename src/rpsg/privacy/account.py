@@ -144,14 +144,14 @@ class Account:
         """
         with self.book.transaction() as rows:
             rows.execute(_TOKENS)
-            (number,) = rows.execute(_COUNT_TOKEN, (self.id, draw, text)).fetchone()
+            (number,) = rows.execute(_COUNT_IT, (self.id, draw, text)).fetchone()
             found = rows.execute(_PAID_TOKENS, (self.id, draw, _EXTRA)).fetchone()
             if number <= most + (found[0] if found else 0):
                 return False
             self._require_room(rows, again.mu2, 0.0)
             replaced = self._if_replaced(again.mu2, again.replaced_mu2)
             rows.execute(_CHARGE, self._line(again.draw, again.run_id, again.stage, again.mu2, 0.0, replaced))
-            rows.execute(_COUNT_TOKEN, (self.id, draw, _EXTRA))
+            rows.execute(_COUNT_IT, (self.id, draw, _EXTRA))
             return True
 
     def record(
@@ -281,7 +281,7 @@ _TOKENS = (
     "CREATE TABLE IF NOT EXISTS token (account INTEGER NOT NULL, draw TEXT NOT NULL, text INTEGER NOT NULL, "
     "tokens INTEGER NOT NULL, PRIMARY KEY (account, draw, text))"
 )
-_COUNT_TOKEN = (
+_COUNT_IT = (
     "INSERT INTO token VALUES (?, ?, ?, 1) "
     "ON CONFLICT (account, draw, text) DO UPDATE SET tokens = tokens + 1 RETURNING tokens"
 )

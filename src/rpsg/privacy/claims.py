@@ -31,7 +31,8 @@ IN_THE_CLEAR = "private files of the run, which lie without encryption on the ma
 #: What a claim is about.
 _COVERED = {
     "end_to_end_dp": "The released corpus, and everything that the model which writes was sent, is",
-    "voters_only_dp": "For voters the released corpus, and everything that the model which writes was sent, is",
+    "voters_only_dp": "For voters the released corpus, and everything that the model which writes was "
+    "sent, is",
 }
 
 

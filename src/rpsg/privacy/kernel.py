@@ -16,10 +16,11 @@ that was copied, restored to an earlier state or lost its journal can only draw 
 folder whose id the account does not know (because of another book, or another account in the plan) is charged
 before anything else happens. One charge, one vector.
 
-Texts that are drawn token by token (``sample``) take hours, so a run may stop in one. Their charge pays for so
-many tokens of each text. Each token is counted in the account book before it is drawn, and is in the private
-folder before the next one depends on it; so a resumed run goes on after the last token, and one that a crash
-lost, or a copy of the folder draws again, is counted and charged on top where the count passes what was paid.
+Texts that are drawn token by token (``sample``) take hours, so a run may stop in one. Their charge pays for
+a number of tokens of each text. Each token is counted in the account book before it is drawn, and is in the
+private folder before the next one depends on it. So a resumed run goes on after the last token; one that a
+crash lost, or that a copy of the folder draws again, is counted too, and charged on top where the count
+exceeds what was paid.
 """
 
 from __future__ import annotations
@@ -206,7 +207,7 @@ class Kernel:
             self._account.reserve(self._run_id, *(math.fsum(cost[i] for cost in missing) for i in range(3)))
 
     def _begun(self, seq: int) -> str | None:
-        """The draw under which tokens of this release were drawn and which is paid for; None if there is none."""
+        """The paid draw under which tokens of this release were drawn before; None if there is none."""
         if self._budget.releases[seq].rule != RULE or seq not in self._journal.steps:
             return None
         draw = drawn_under(token_file(self._private, seq), self._plan)

@@ -70,10 +70,12 @@ class TokenLog:
         self.texts[text].append(token)
 
     def _take(self, line: Mapping[str, Any]) -> None:
+        text, token = line.get("text"), line.get("token")
+        known = type(text) is int and 0 <= text < self.count and not is_whole(self.texts[text], self.most)
         try:
-            text, token = line["text"], parse_token(line["token"])
-            if type(text) is not int or text < 0 or is_whole(self.texts[text], self.most):
-                raise ValueError("no token can be there")
-            self.texts[text].append(token)
-        except (LookupError, ValueError):
-            raise RunError(f"The file {self.path.name} of this run is damaged.", hint=JOURNAL_GONE) from None
+            found = parse_token(token)
+        except ValueError:
+            known = False
+        if not known or type(text) is not int:
+            raise RunError(f"The file {self.path.name} of this run is damaged.", hint=JOURNAL_GONE)
+        self.texts[text].append(found)

@@ -21,8 +21,8 @@ sqrt(2 pi) / 4. So mu <= c w sqrt(pi / 2) / SCALE: a token costs no more than Ga
     TOKEN_SIGMA = SCALE sqrt(2 / pi)
 
 in a sum that a unit changes by c w. k tokens of a text, each chosen with knowledge of those before, cost
-k c^2 w^2 / TOKEN_SIGMA^2 as mu squared (Dong, Roth and Su, 2022, corollary 2), and all texts together no more,
-because a unit is in one of them. Replacing a unit changes one text by 2 c w or two texts by c w.
+k c^2 w^2 / TOKEN_SIGMA^2 as mu squared (Dong, Roth and Su, 2022, corollary 2), and all texts together no
+more, because a unit is in one of them. Replacing a unit changes one text by 2 c w or two texts by c w.
 
 The draw is exact: weights are whole numbers, floor(2^512 exp(-(m - s(y)) / SCALE)) with m the largest score,
 and a number below their sum comes from the operating system. Scores are bounded so that m - s(y) is below 200
@@ -76,8 +76,8 @@ class References:
     """The private rows: ``units`` (rows,) whose each is, ``texts`` (rows,) which text it takes part in.
 
     ``scores`` takes the number of a text, what is written of it, and the choices, and returns float64 of
-    shape (rows of that text, tokens), in logits. For a claim to hold, each row of it must be a function of its
-    own row and public parameters alone, bit for bit.
+    shape (rows of that text, tokens), in logits. For a claim to hold, each row of it must be a function of
+    its own row and public parameters alone, bit for bit.
     """
 
     units: IntArray

@@ -1,10 +1,10 @@
 """Logits of weights by transformers, for many prompts that are continued by the same tokens.
 
-The logits of a prompt must not depend, even in their last bits, on the prompts beside it. The sums of a matrix
-product depend on its shape and not on the content of other rows; so every step has the same number of rows
-and the same width, whatever the prompts are: they are padded on the left to the longest that the caller's
-bounds allow, and unused rows hold empty texts. ``_require_alone`` sees before the first use that it is so on
-this machine.
+The logits of a prompt must not depend, even in their last bits, on the prompts beside it. The sums of a
+matrix product depend on its shape and not on the content of other rows; so every step has the same number of
+rows and the same width, whatever the prompts are: they are padded on the left to the longest that the
+caller's bounds allow, and unused rows hold empty texts. ``_require_alone`` sees before the first use that it
+is so on this machine.
 """
 
 from __future__ import annotations
@@ -93,7 +93,9 @@ class _Loaded:
     def __init__(self, model: Any, tokenizer: Any) -> None:
         self.model, self.tokenizer = model, tokenizer
         self.state = state_name(model)
-        self.pieces = pieces_of(tokenizer, ends_of(model, tokenizer), model.config.get_text_config().vocab_size)
+        self.pieces = pieces_of(
+            tokenizer, ends_of(model, tokenizer), model.config.get_text_config().vocab_size
+        )
         self._head = model.get_output_embeddings().weight
         self.body = model.get_decoder()
 
@@ -130,7 +132,6 @@ class _Prompts:
             ids[row, self.width - len(prompt) :] = torch.tensor(prompt)
             mask[row, self.width - len(prompt) : self.width] = True
         return ids, mask
-
 
     def _read(self, text: str) -> list[int]:
         """The tokens of a text; none if the tokenizer cannot read it, because no text may end a run."""
@@ -254,7 +255,7 @@ def _require_alone(loaded: _Loaded, lanes: int) -> None:
     whole = tile.scores()[place][some]
     if not all(np.array_equal(seen[0], other) for other in seen):
         raise ModelError(
-            "On this machine the logits of a text depend on the texts beside it, so nothing could be claimed.",
+            "Here the logits of a text depend on the texts beside it, so nothing could be claimed.",
             hint="Use another machine or another build of PyTorch.",
         )
     if not np.allclose(whole, seen[0], atol=_CLOSE):
