@@ -93,15 +93,18 @@ class _Following:
         self._begin = begin
         self._text = -1
         self._read: list[Token] = []
-        self._contexts: Contexts
+        self._contexts: Contexts | None = None
 
     def after(self, text: int, written: Sequence[Token]) -> Contexts:
-        if text != self._text or self._read != list(written[: len(self._read)]):
-            self._contexts, self._text, self._read = self._begin(text), text, []
+        contexts = self._contexts
+        if contexts is None or text != self._text or self._read != list(written[: len(self._read)]):
+            self._contexts = contexts = None  # the memory of one text at a time
+            self._contexts = contexts = self._begin(text)
+            self._text, self._read = text, []
         for token in written[len(self._read) :]:
-            self._contexts.append(token[0])
+            contexts.append(token[0])
             self._read.append(token)
-        return self._contexts
+        return contexts
 
 
 class _PublicPrompts:

@@ -135,7 +135,7 @@ def test_a_machine_on_which_rows_depend_on_each_other_is_refused(
 
     monkeypatch.setattr(module._Tile, "scores", leaking)
     with pytest.raises(ModelError, match="depend on the texts beside it"):
-        _ = TransformersLogits(str(folder), threads=1).pieces
+        scores(TransformersLogits(str(folder), threads=1), TEXTS[:1], [])
 
 
 def test_it_writes_nothing_itself(source: TransformersLogits) -> None:

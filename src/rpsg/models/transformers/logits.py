@@ -3,8 +3,8 @@
 The logits of a prompt must not depend, even in their last bits, on the prompts beside it. The sums of a
 matrix product depend on its shape and not on the content of other rows; so every step has the same number of
 rows and the same width, whatever the prompts are: they are padded on the left to the longest that the
-caller's bounds allow, and unused rows hold empty texts. ``_require_alone`` sees before the first use that it
-is so on this machine.
+caller's bounds allow, and unused rows hold empty texts. ``_require_alone`` sees that it is so on this machine
+before the first text of a width is read.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ class TransformersLogits:
         refuse_too_large(self._weights, BYTES["float32"])
         self._lanes = threads or cores()
         self._loaded: _Loaded | None = None
+        self._checked: set[tuple[int, int]] = set()
 
     @property
     def name(self) -> str:
@@ -77,13 +78,16 @@ class TransformersLogits:
     ) -> BatchedContexts:
         """As ``LogitSource.begin``."""
         loaded = self._load()
-        return BatchedContexts(loaded, _Prompts(loaded, before, after, most, room), texts, least, self._lanes)
+        prompts = _Prompts(loaded, before, after, most, room)
+        if (shape := (prompts.width, prompts.length)) not in self._checked:
+            _require_alone(loaded, prompts, self._lanes)
+            self._checked.add(shape)
+        return BatchedContexts(loaded, prompts, texts, least, self._lanes)
 
     def _load(self) -> _Loaded:
         if self._loaded is None:
             model = load_model(self._weights, "causal", "float32", "cpu")
             self._loaded = _Loaded(model, load_tokenizer(self._weights))
-            _require_alone(self._loaded, self._lanes)
         return self._loaded
 
 
@@ -237,16 +241,15 @@ def _byte_table() -> dict[str, int]:
 _BYTES = _byte_table()
 
 
-def _require_alone(loaded: _Loaded, lanes: int) -> None:
-    """See that a public text has the same logits in every row, beside other texts, and by both ways.
+def _require_alone(loaded: _Loaded, prompts: _Prompts, lanes: int) -> None:
+    """See that a public text has the same logits in several rows, beside other texts, and by both ways.
 
     Raises:
         ModelError: it has not, so that no claim could rest on them.
     """
-    prompts = _Prompts(loaded, "Once:", " Again:", 24, 2)
     some = [i for i, piece in enumerate(loaded.pieces) if piece][:100]
     seen = []
-    for place in (0, 1, ROWS // 2, ROWS - 1):
+    for place in (0, ROWS // 2 - 1, ROWS - 1):
         texts = [f"{i} {_PROBE[::-1]}" if place % 2 else "" for i in range(ROWS)]
         texts[place] = _PROBE
         tile = BatchedContexts(loaded, prompts, texts, ROWS, lanes)
