@@ -17,9 +17,9 @@ from rpsg.models.catalog import licence_of
 from rpsg.pipeline.made import roles
 from rpsg.privacy.cautions import counted_units
 from rpsg.privacy.checks import row_claim
-from rpsg.privacy.claims import PrivacyUnit, paper_claim_text
+from rpsg.privacy.claims import ADVERSARIES, PrivacyUnit, paper_claim_text
 from rpsg.privacy.egress import host_of
-from rpsg.privacy.facts import ADVERSARIES, Egress, Facts, Output, PublicInput
+from rpsg.privacy.facts import Egress, Facts, Output, PublicInput
 from rpsg.privacy.sources import supports_claims
 from rpsg.storage.layout import CHANGED, EVIDENCE
 

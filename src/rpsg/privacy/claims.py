@@ -28,6 +28,8 @@ DONORS = "The records of seed donors are not protected."
 IN_THE_CLEAR = "private files of the run, which lie without encryption on the machine that made it"
 
 
+#: Whom a claim covers, unless a method lets one of them read private text.
+ADVERSARIES = ("release_recipient", "llm_provider", "log_reader")
 #: What a claim is about.
 _COVERED = {
     "end_to_end_dp": "The released corpus, and everything that the model which writes was sent, is",
@@ -110,7 +112,8 @@ def claim_text(claim: Mapping[str, Any], unit: Mapping[str, Any]) -> str:
         return NO_PRIVATE_DATA
     what = (
         "The released corpus is"
-        if claim["type"] == "end_to_end_dp" and "llm_provider" not in claim["protects_against"]
+        if claim["type"] == "end_to_end_dp"
+        and "llm_provider" not in claim.get("protects_against", ADVERSARIES)
         else _COVERED[claim["type"]]
     )
     budget = (

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from rpsg.privacy.claims import ADVERSARIES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -12,9 +14,6 @@ if TYPE_CHECKING:
     from rpsg.protocols import Reads
 
 ClaimType = Literal["end_to_end_dp", "voters_only_dp", "no_formal_guarantee", "no_private_data"]
-
-#: Whom a claim covers, unless a method lets one of them read private text.
-ADVERSARIES = ("release_recipient", "llm_provider", "log_reader")
 
 
 @dataclass(frozen=True, slots=True)
