@@ -34,6 +34,7 @@ METHOD_NAMES = {
         *("methods.seeded", "release.public_plan", "measures"),
     },
     "augpe": {"methods", "methods.augpe", "plan.augpe"},
+    "private-prediction": {"methods", "methods.private_prediction", "plan.prediction"},
     # A section of the plan, and the sensitivity as the paper has it.
     "paper": {
         *("methods", "methods.paper"),

@@ -17,7 +17,8 @@ def lines(n: int) -> list[str]:
 def test_each_stage_says_what_few_people_let_it_see() -> None:
     size, cards, sketch = lines(150)
     assert "to within about 20 either way" in size
-    assert "A group of the attribute topic can be told from noise if more than 13 people (8.5%" in cards
+    counted = "A group of the attribute topic can be told from noise if more than 13 people (8.5% of 150)"
+    assert counted in cards
     assert "a mean over 150 people of vectors of length 1 at most, will be known to within 0.038" in sketch
 
 

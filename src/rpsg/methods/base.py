@@ -19,7 +19,17 @@ if TYPE_CHECKING:
     from rpsg.privacy.kernel import Releases
     from rpsg.privacy.replay import ReplayKernel
     from rpsg.privacy.unprotected_reads import UnprotectedReads
-    from rpsg.protocols import Classifier, Embedder, NoiseSource, Progress, Reads, Recognizer, Scorer, Writer
+    from rpsg.protocols import (
+        Classifier,
+        Embedder,
+        LogitSource,
+        NoiseSource,
+        Progress,
+        Reads,
+        Recognizer,
+        Scorer,
+        Writer,
+    )
     from rpsg.records import Pool
     from rpsg.stages.abstraction import Summarizer
     from rpsg.stages.contributions import People
@@ -45,6 +55,7 @@ class Tools:
     summariser: Summarizer | None = None
     surrogate: SurrogateTrainer | None = None
     trainer: Trainer | None = None
+    logits: LogitSource | None = None
 
 
 @dataclass(frozen=True, slots=True)

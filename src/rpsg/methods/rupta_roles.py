@@ -157,8 +157,8 @@ def try_roles(job: Job) -> None:
     askers = []
     for i in range(TEXTS):
         example = examples[i % len(examples)]
-        mood = example.card.get("sentiment", "clear")
-        askers.append(asker_of(job, Seed(i, example.text, mood, len(example.text.split()))))
+        sentiment = example.card.get("sentiment", "clear")
+        askers.append(asker_of(job, Seed(i, example.text, sentiment, len(example.text.split()))))
     attribute = job.plan.rupta.attributes[0]
     edits, facts, guesses, ratings = (
         job.tools.writer.write(requests)

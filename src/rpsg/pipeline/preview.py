@@ -48,6 +48,7 @@ IN_WORDS = {
     "cards": "how the texts are spread over the public schema",
     "keyphrases": "words many people use with a topic",
     "votes": "which candidates the private texts are nearest to",
+    "tokens": "which token comes next in each text",
     "sketch": "where the private texts lie and how they spread",
 }
 
@@ -128,8 +129,10 @@ def _claim(plan: Plan, method: Method) -> str:
             f"(epsilon {plan.privacy.epsilon:g}, delta {plan.privacy.delta:g}): differential privacy for "
             f"voters. {DONORS}"
         )
+    reads = any(way.role == "writer" and way.kind == "private" for way in method.egress_of(plan))
+    sent = "" if reads else ", and what the language model is sent,"
     return (
-        f"{verb} {who} changes what comes out, and what the language model is sent, by at most "
+        f"{verb} {who} changes what comes out{sent} by at most "
         f"(epsilon {plan.privacy.epsilon:g}, delta {plan.privacy.delta:g}): differential privacy, end to end."
     )
 

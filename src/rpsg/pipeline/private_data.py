@@ -34,10 +34,12 @@ if TYPE_CHECKING:
     from rpsg.methods.base import Seeding, Tools
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget
-    from rpsg.privacy.evidence import Selected
+    from rpsg.privacy.evidence import Selected, Texts
     from rpsg.privacy.histogram import IntArray, Query
+    from rpsg.privacy.kernel import NextTokens
     from rpsg.privacy.mechanisms import Contributions, UnitItems
     from rpsg.privacy.private import Private
+    from rpsg.privacy.token_sampling import References
     from rpsg.protocols import NoiseSource, Progress
     from rpsg.records import PrivateCorpus
     from rpsg.stages.contributions import People
@@ -82,6 +84,14 @@ class NoQuestions:
         query: Query,
         contributions: Callable[[], Private[Contributions]],  # noqa: ARG002  # refused before it is called
     ) -> IntArray:
+        raise PrivacyError(f"This method has no budget, and asked for {query.stage}.")
+
+    def sample(
+        self,
+        query: Query,
+        choices: NextTokens,  # noqa: ARG002  # refused before it is called
+        references: Callable[[str], Private[References]],  # noqa: ARG002  # refused before it is called
+    ) -> Texts:
         raise PrivacyError(f"This method has no budget, and asked for {query.stage}.")
 
     def select(

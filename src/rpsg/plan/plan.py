@@ -14,6 +14,7 @@ from rpsg.plan.augpe import AugpeSection
 from rpsg.plan.dpsgd import DpsgdSection
 from rpsg.plan.machines import GenerationSection, LimitsSection, ModelsSection, ServerSection, VaultSection
 from rpsg.plan.paper import PaperSection, SplitSection
+from rpsg.plan.prediction import PredictionSection
 from rpsg.plan.rupta import RuptaSection
 from rpsg.plan.sections import CorpusSection, DataSection, MethodSection, PrivacySection
 from rpsg.plan.setting import Section, described
@@ -37,6 +38,7 @@ class Plan(Section):
     dpsgd: DpsgdSection = DpsgdSection()
     augpe: AugpeSection = AugpeSection()
     rupta: RuptaSection = RuptaSection()
+    prediction: PredictionSection = PredictionSection()
     generation: GenerationSection = GenerationSection()
     vault: VaultSection = VaultSection()
 

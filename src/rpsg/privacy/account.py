@@ -59,6 +59,17 @@ def runs_that_fit(total: Total, cap: LifetimeCap, mu2: float, delta_fail: float)
 
 
 @dataclass(frozen=True, slots=True)
+class Draw:
+    """A draw to be charged: its id, whose it is, and its price."""
+
+    draw: str
+    run_id: str
+    stage: str
+    mu2: float
+    replaced_mu2: float
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """One account of a book, for a run that protects ``unit`` and has the lifetime limit ``cap``."""
 
@@ -120,6 +131,28 @@ class Account:
             rows.execute(_CHARGE, self._line(draw, run_id, stage, mu2, delta_fail, replaced))
             self._keep_reserved(rows, run_id, left[0] - mu2, left[1] - delta_fail, left[2] - replaced)
             return again
+
+    def draw_token(self, draw: str, text: int, most: int, again: Draw) -> bool:
+        """Count a token of a text before it is drawn; the charge ``draw`` pays for ``most`` of each text.
+
+        The book counts, and not the run folder: a folder that was copied or set back draws tokens of the same
+        texts again. A token beyond ``most`` is charged on top, as ``again`` says. That pays for one more of
+        every text, because a person takes part in one. True if it was charged.
+
+        Raises:
+            BudgetError: there is no room for another token; nothing is counted.
+        """
+        with self.book.transaction() as rows:
+            rows.execute(_TOKENS)
+            (number,) = rows.execute(_COUNT_IT, (self.id, draw, text)).fetchone()
+            found = rows.execute(_PAID_TOKENS, (self.id, draw, _EXTRA)).fetchone()
+            if number <= most + (found[0] if found else 0):
+                return False
+            self._require_room(rows, again.mu2, 0.0)
+            replaced = self._if_replaced(again.mu2, again.replaced_mu2)
+            rows.execute(_CHARGE, self._line(again.draw, again.run_id, again.stage, again.mu2, 0.0, replaced))
+            rows.execute(_COUNT_IT, (self.id, draw, _EXTRA))
+            return True
 
     def record(
         self, draw: str, run_id: str, stage: str, mu2: float, delta_fail: float, replaced: float | None = None
@@ -242,6 +275,18 @@ def _way_out(left_mu2: float, delta: float, *, waits: bool) -> str:
     return f"{smaller} the cap on purpose with --lifetime-epsilon.{stale}"
 
 
+#: How many tokens were drawn of each text under one charge. Made with the first of them, so that a book
+#: without any remains one that earlier versions can use.
+_TOKENS = (
+    "CREATE TABLE IF NOT EXISTS token (account INTEGER NOT NULL, draw TEXT NOT NULL, text INTEGER NOT NULL, "
+    "tokens INTEGER NOT NULL, PRIMARY KEY (account, draw, text))"
+)
+_COUNT_IT = (
+    "INSERT INTO token VALUES (?, ?, ?, 1) "
+    "ON CONFLICT (account, draw, text) DO UPDATE SET tokens = tokens + 1 RETURNING tokens"
+)
+_PAID_TOKENS = "SELECT tokens FROM token WHERE account = ? AND draw = ? AND text = ?"
+_EXTRA = -1  # in place of a text: how many tokens of each text were paid for on top
 _RESERVED = "SELECT mu2, delta_fail, replaced_mu2 FROM reservation WHERE account = ? AND run_id = ?"
 _RESERVE = "INSERT INTO reservation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _REST = "UPDATE reservation SET mu2 = ?, delta_fail = ?, replaced_mu2 = ? WHERE account = ? AND run_id = ?"

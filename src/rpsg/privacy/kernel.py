@@ -15,6 +15,12 @@ The run folder is not trusted. A charged id is used for one draw in one process 
 that was copied, restored to an earlier state or lost its journal can only draw under new ids. A vector in the
 folder whose id the account does not know (because of another book, or another account in the plan) is charged
 before anything else happens. One charge, one vector.
+
+Texts that are drawn token by token (``sample``) take hours, so a run may stop in one. Their charge pays for
+a number of tokens of each text. Each token is counted in the account book before it is drawn, and is in the
+private folder before the next one depends on it. So a resumed run goes on after the last token; one that a
+crash lost, or that a copy of the folder draws again, is counted too, and charged on top where the count
+exceeds what was paid.
 """
 
 from __future__ import annotations
@@ -24,33 +30,50 @@ import math
 import os
 import secrets
 import weakref
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from rpsg.errors import BudgetError, PrivacyError, RunError
 from rpsg.files import hold_lock, private_dir
+from rpsg.privacy.account import Account, Draw
 from rpsg.privacy.evidence import (
     Evidence,
     Selected,
+    Texts,
+    Token,
     evidence_file,
     evidence_names,
     parse_evidence,
     write_evidence,
 )
 from rpsg.privacy.histogram import IntArray, Query
-from rpsg.privacy.mechanisms import Contributions, UnitItems, noisy_histogram, noisy_selection
+from rpsg.privacy.mechanisms import (
+    Contributions,
+    UnitItems,
+    bounded_references,
+    drawn_token,
+    noisy_histogram,
+    noisy_selection,
+    token_steps,
+)
 from rpsg.privacy.sensitivity import selection_threshold
+from rpsg.privacy.token_log import TokenLog, drawn_under, token_file
+from rpsg.privacy.token_sampling import RULE, TOKEN_SIGMA, Choices, References, is_whole
 from rpsg.privacy.write_ahead_log import JOURNAL_GONE, Step, WriteAheadLog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from rpsg.privacy.account import Account
     from rpsg.privacy.accounting import Budget, PlannedRelease
     from rpsg.privacy.private import Private
     from rpsg.protocols import NoiseSource
+
+
+#: The public tokens that can come next in a text, from its number and what is written of it.
+NextTokens = Callable[[int, Sequence[Token]], Choices]
 
 
 class Releases(Protocol):
@@ -61,6 +84,10 @@ class Releases(Protocol):
     def select(
         self, query: Query, delta_fail: float, items: Callable[[], Private[UnitItems]]
     ) -> Selected: ...
+
+    def sample(
+        self, query: Query, choices: NextTokens, references: Callable[[str], Private[References]], /
+    ) -> Texts: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +202,18 @@ class Kernel:
     def _reserve(self, kept: Mapping[int, Evidence]) -> None:
         """Reserve what is not drawn yet."""
         if self._account is not None:
-            missing = [self._cost(seq) for seq in range(len(self._budget.releases)) if seq not in kept]
+            every = range(len(self._budget.releases))
+            missing = [self._cost(seq) for seq in every if seq not in kept and self._begun(seq) is None]
             self._account.reserve(self._run_id, *(math.fsum(cost[i] for cost in missing) for i in range(3)))
+
+    def _begun(self, seq: int) -> str | None:
+        """The paid draw under which tokens of this release were drawn before; None if there is none."""
+        if self._budget.releases[seq].rule != RULE or seq not in self._journal.steps:
+            return None
+        draw = drawn_under(token_file(self._private, seq), self._plan)
+        if draw not in self._journal.steps[seq].draws:
+            return None
+        return draw if self._account is None or self._account.knows([draw]) else None
 
     def _cost(self, seq: int) -> tuple[float, float, float]:
         """The price of a draw at this position: mu squared, delta_fail, and mu squared under replace-one."""
@@ -198,7 +235,7 @@ class Kernel:
             PrivacyError: the rows break the contribution rule, or the plan's budget would be exceeded.
         """
         planned = self._planned(query)
-        _require(planned.threshold is None and query.dim >= 1, query)
+        _require(planned.threshold is None and query.dim >= 1 and query.rule != RULE, query)
 
         def draw(noise: NoiseSource, name: str) -> Evidence:
             values = noisy_histogram(query, contributions(), noise)
@@ -222,6 +259,57 @@ class Kernel:
             return Evidence(self._plan, self._seq, query.stage, name, items=tuple(found))
 
         return self._once(query, planned, draw).selected()
+
+    def sample(
+        self, query: Query, choices: NextTokens, references: Callable[[str], Private[References]]
+    ) -> Texts:
+        """``query.dim`` texts of at most k tokens, drawn token by token as ``token_sampling`` says.
+
+        ``choices`` gives the public tokens that can come next, ``references`` the private rows. The latter is
+        called with the id of the draw, and only if the texts were not all drawn before: the rows are divided
+        among the texts by that id, so that one charge pays for one division.
+
+        Raises:
+            RunError, PrivacyError: as ``release``.
+            BudgetError: a token was drawn before and the account cannot pay for another.
+        """
+        planned = self._planned(query)
+        _require(query.rule == RULE and query.dim >= 1 and query.sigma <= TOKEN_SIGMA, query)
+
+        def draw(_: NoiseSource, name: str) -> Evidence:
+            begun = self._begun(self._seq)
+            if begun is None:
+                choices(0, ())  # a model that gives no numbers shows it before anything is charged
+                token_file(self._private, self._seq).unlink(missing_ok=True)
+                self._mark_draw(name, query.stage)
+            kept = begun or name
+            texts = self._sampled(query, kept, choices, bounded_references(query, references(kept)))
+            return Evidence(self._plan, self._seq, query.stage, kept, texts=texts)
+
+        return self._once(query, planned, draw).sampled()
+
+    def _sampled(
+        self, query: Query, name: str, choices: NextTokens, references: Private[References]
+    ) -> Texts:
+        log = TokenLog(token_file(self._private, self._seq), query.dim, query.k)
+        log.open({"event": "begin", "plan_sha256": self._plan, "draw": name})
+        for text, written in enumerate(log.texts):
+            while not is_whole(written, query.k):
+                steps = token_steps(query, text, written, choices(text, written), references)
+                self._mark_token(query, name, text)
+                log.append(text, drawn_token(*steps))
+        return tuple(map(tuple, log.texts))
+
+    def _mark_token(self, query: Query, name: str, text: int) -> None:
+        """Count the next token; one more than was paid for is charged and reported."""
+        if self._account is None:
+            return
+        mu2, _, replaced = self._cost(self._seq)
+        again = Draw(secrets.token_hex(16), self._run_id, query.stage, mu2 / query.k, replaced / query.k)
+        if self._account.draw_token(name, text, query.k, again):
+            self._journal.draw(self._seq, again.draw)
+            told = f"A token of stage {query.stage} was drawn before, and is not in this folder"
+            self._tell(f"{told}: one more token of every text is charged on top.")
 
     @property
     def _seq(self) -> int:
@@ -258,7 +346,7 @@ class Kernel:
         else:
             name = secrets.token_hex(16)
             evidence = draw(_MarkedNoise(self._noise, lambda: self._mark_draw(name, query.stage)), name)
-            if name not in step.draws:
+            if evidence.draw not in step.draws:
                 raise PrivacyError(f"Stage {query.stage} gave an answer without noise; it was not released.")
             write_evidence(self._evidence, evidence, self._private)
         sha256 = hashlib.sha256(evidence.to_bytes()).hexdigest()

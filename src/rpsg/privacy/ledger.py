@@ -23,7 +23,8 @@ from rpsg.privacy.claims import IN_THE_CLEAR, NOT_PRIVATE, Threshold, assumption
 from rpsg.privacy.claims import not_covered as uncovered
 from rpsg.privacy.facts import Free
 from rpsg.privacy.signing import seal
-from rpsg.privacy.sources import NOISY_ANSWER, sampler_tv, supports_claims
+from rpsg.privacy.sources import NOISY_ANSWER, TOKENS, sampler_tv, supports_claims
+from rpsg.privacy.token_sampling import RULE
 from rpsg.version import VERSION
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ def _mechanisms(performed: Performed, reads: str = "noisy_histograms") -> Iterat
         yield {
             **shared,
             "seq": seq,
-            "kind": NOISY_ANSWER,
+            "kind": TOKENS if query.rule == RULE else NOISY_ANSWER,
             "query": query.what,
             "dim": query.dim or None,
             "sensitivity2": query.sensitivity2(performed.budget.adjacency),

@@ -1,6 +1,7 @@
 """``rpsg verify --second-opinion``: recomputes every epsilon with an independent library.
 
-The mechanisms are composed by dp-accounting's privacy-loss distributions (extra "verify"). Their epsilon is
+The mechanisms are composed by dp-accounting's privacy-loss distributions (extra "verify"); drawn tokens count
+as the Gaussian noise that costs at least as much. Their epsilon is
 an upper bound on a grid, slightly above the closed form; a figure that differs by more than ``TOLERANCE`` is
 not confirmed. What the thresholds add to delta is computed with scipy, a dependency of dp-accounting.
 """
@@ -11,6 +12,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import MissingExtraError
+from rpsg.privacy.sensitivity import SIGNED
 from rpsg.privacy.sources import noisy_answers
 
 if TYPE_CHECKING:
@@ -73,7 +75,7 @@ def _multipliers(lines: list[Any], group: int = 1, *, replaced: bool = False) ->
     """
     found: dict[float, int] = {}
     for line in lines:
-        signed = line["sens"]["rule"] == "S6_bounded_vector"
+        signed = line["sens"]["rule"] in SIGNED
         wider = (4.0 if signed else 2.0) if replaced else float(group * group)
         multiplier = line["sigma"] / math.sqrt(wider * line["sensitivity2"])
         found[multiplier] = found.get(multiplier, 0) + 1

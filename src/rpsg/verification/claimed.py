@@ -246,7 +246,8 @@ def earlier_writers(claimed: Claimed) -> dict[tuple[str, str], int]:
     last = (egress.host_of(claimed.writer), claimed.writer.name)
     try:
         table = strict_json((claimed.folder / EGRESS).read_bytes())["seen"]
-        told = {(str(r["host"]), str(r["model"])): int(r["requests"]) for r in table if r["role"] == "writer"}
+        asked = [r for r in table if r["role"] == "writer" and r.get("requests") is not None]
+        told = {(str(r["host"]), str(r["model"])): int(r["requests"]) for r in asked}
     except (OSError, ValueError, LookupError, TypeError):
         raise VerificationError(f"{EGRESS} cannot be read.") from None
     others = {who: number for who, number in told.items() if who != last}
