@@ -7,7 +7,7 @@ Real texts are those of the public reviews, and of any file named with ``--real 
 JSON Lines). Of each corpus nonsense is made in four ways, from texts that are in no other set: halves of two
 texts joined, every second sentence from another text, words shuffled in windows of three to six, and chains
 of words each of which has followed the one before in some text. ``--texts NAME=FILE:COLUMN`` adds texts of a
-model, compared with the reviews.
+model, compared with the reviews; ``--texts CORPUS/NAME=FILE:COLUMN`` compares them with another corpus.
 """
 
 from __future__ import annotations
@@ -55,9 +55,14 @@ def main(given: Sequence[str] | None = None) -> None:
     named = {"reviews": _reviews(), **{name: _read(where) for name, where in map(_named, options.real)}}
     written = {name: _read(where) for name, where in map(_named, options.texts)}
     for name, texts in named.items():
+        if options.only and name not in options.only:
+            continue
         sets = planted(texts, options.size)
-        if name == "reviews":
-            sets |= {of: _fit(own)[: options.size] for of, own in written.items()}
+        sets = {of: own for of, own in sets.items() if of == "real" or of in (options.nonsense or sets)}
+        for of, own in written.items():
+            corpus, _, title = of.rpartition("/")
+            if name == (corpus or "reviews"):
+                sets[title] = _fit(own)[: options.size]
         if set(found["corpora"].get(name, ())) == set(sets):
             continue  # measured by an earlier call that was stopped
         judged = {}
@@ -75,6 +80,8 @@ def _parsed(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--size", type=int, default=30, help="texts of each set")
     parser.add_argument("--real", action="append", default=[], metavar="NAME=FILE:COLUMN")
     parser.add_argument("--texts", action="append", default=[], metavar="NAME=FILE:COLUMN")
+    parser.add_argument("--nonsense", action="append", metavar="KIND", help="only this kind of nonsense")
+    parser.add_argument("--only", action="append", metavar="CORPUS", help="leave the others to other calls")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--show", type=Path)
     return parser.parse_args(given)

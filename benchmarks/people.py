@@ -77,10 +77,10 @@ class DraftWriter:
 
     endpoint: Literal["local_model", "remote_llm"] = "local_model"
 
-    def __init__(self, drafts: Sequence[Mapping[str, Any]], pack: Pack) -> None:
+    def __init__(self, drafts: Sequence[Mapping[str, Any]], pack: Pack, about: str = "") -> None:
         self.name = f"drafts of {pack.name}"
         self._texts = [str(draft["text"]) for draft in drafts]
-        cards = [fields_of(pack, dict(draft["card"]), pack.about) for draft in drafts]
+        cards = [fields_of(pack, dict(draft["card"]), about or pack.about) for draft in drafts]
         lines = [fill(pack.prompts["candidate.txt"], card).splitlines() for card in cards]
         self._lines = np.array([[*card, *[""] * 8][:8] for card in lines])
         self._used = np.zeros(len(drafts), np.bool_)
@@ -130,8 +130,11 @@ def one_seed(
     }
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["RPSG_HOME"] = scratch  # public data: the user's account book is not charged
-        for people, epsilon, select in product(args.people, args.epsilon, args.select):
+        asked = product(args.people, args.epsilon, args.select, args.diversity or [None])
+        for people, epsilon, select, diversity in asked:
             name, since = f"{select}, {people}, epsilon {epsilon:g}", time.monotonic()
+            name += "" if diversity is None else f", diversity {diversity:g}"
+            own = json.loads(args.method) | ({} if diversity is None else {"diversity": diversity})
             data = Path(scratch) / f"{people}.jsonl"
             data.write_text(
                 "".join(json.dumps({"text": t}) + "\n" for t in private[:people]), encoding="utf-8"
@@ -139,14 +142,19 @@ def one_seed(
             plan = rpsg.make_plan(
                 {
                     "data": {"path": str(data)},
-                    "corpus": {"domain": args.domain, "size": args.size},
+                    "corpus": {"domain": args.domain, "size": args.size, "about": args.about},
                     "privacy": {"epsilon": epsilon, "lifetime_epsilon": 1000, "n_public": people},
-                    "method": {"select": select, "oversample": args.oversample, **json.loads(args.method)},
+                    "method": {
+                        "select": select,
+                        "oversample": args.oversample,
+                        **json.loads(args.method),
+                        **own,
+                    },
                     "generation": {"seed": seed},
                     "vault": {"key": "none"},
                 }
             )
-            writer = DraftWriter(drafts, pack)
+            writer = DraftWriter(drafts, pack, args.about)
             try:
                 run = execute(plan, Path(scratch) / name, tools=replace(tools, writer=writer))
             except InfeasibleError as refused:
@@ -192,10 +200,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--drafts", type=Path)
+    parser.add_argument("--drafts", type=Path, nargs="+", help="one or more files of drafts")
     parser.add_argument("--data", type=Path, nargs="*", help="files of texts; default: the demo's reviews")
     parser.add_argument("--text", default="text", help="the column with the text")
     parser.add_argument("--domain", default="food-reviews")
+    parser.add_argument("--about", default="", help="what the texts are, as the drafts' run was told")
     parser.add_argument("--people", type=int, nargs="*", default=[150, 300, 1000, 4000])
     parser.add_argument("--epsilon", type=float, nargs="*", default=[0.5, 1.0, 2.0, 4.0])
     parser.add_argument("--select", nargs="*", default=["sketch", "votes"])
@@ -204,6 +213,7 @@ def main() -> None:
     parser.add_argument("--held-out", type=int, default=1000)
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--method", default="{}", help="other settings of the method, as JSON")
+    parser.add_argument("--diversity", type=float, nargs="*", help="a cell for each of these")
     parser.add_argument("--keep", type=Path, help="a folder for the texts of each cell")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--show", type=Path, help="print the table of this result and stop")
@@ -211,7 +221,7 @@ def main() -> None:
     if args.show:
         print(table(json.loads(args.show.read_text(encoding="utf-8"))["seeds"]))
         return
-    rows = [json.loads(line) for line in args.drafts.read_text(encoding="utf-8").splitlines()]
+    rows = [json.loads(line) for path in args.drafts for line in path.read_text("utf-8").splitlines()]
     drafts = [{"text": row["text"], "card": row["attributes"]} for row in rows]
     files = args.data or sorted(locate("amazon-reviews").glob("*.jsonl"))
     texts = [text for path in files for text in read_texts(path, args.text)]

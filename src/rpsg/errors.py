@@ -2,6 +2,7 @@
 
     RpsgError                         1
     ├── UsageError                    2   an option, a plan key or a name that is not known
+    │   └── PlugInError               2   something of another package fails, or is not what it has to be
     ├── DataError                     3   the private input cannot be read (says where, never what)
     ├── InfeasibleError               4   the schema, size and budget cannot work together
     ├── BudgetError                   5   the account of these data has no room, or cannot be read
@@ -35,6 +36,13 @@ class RpsgError(Exception):
 
 class UsageError(RpsgError):
     exit_code = 2
+
+
+class PlugInError(UsageError):
+    """Names the plug-in, its package, and how to remove that: it never quotes an error of the plug-in's own.
+
+    One that fails on a private text may fail because of it, so this is treated there like any other failure.
+    """
 
 
 class DataError(RpsgError):

@@ -1,6 +1,7 @@
 """The plug-in points. Anything with these methods fits; nothing needs to be inherited.
 
-Models are on this page. Others are declared beside what they work with: a method is a
+Models are on this page; ``rpsg.registry`` finds those of other packages by their entry points. Other plug-in
+points are declared beside what they work with: a method is a
 ``rpsg.methods.base.Method``, a metric a function as ``rpsg.evaluation.metrics`` has them, a domain pack a
 folder (``rpsg.domains.pack``), an attack a function as ``rpsg.audit`` has them.
 

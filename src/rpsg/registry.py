@@ -7,11 +7,13 @@ its value is what the tables hold: "module:attribute".
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal
 
-from rpsg.errors import UsageError
+from rpsg.errors import PlugInError, UsageError
+from rpsg.models.plugins import guarded
 from rpsg.models.scorer_check import check_scorer
 
 if TYPE_CHECKING:
@@ -20,9 +22,11 @@ if TYPE_CHECKING:
 
     from rpsg.models.documents import Form
     from rpsg.plan import ServerSection
-    from rpsg.protocols import Classifier, Embedder, Scorer, Writer
+    from rpsg.protocols import Classifier, Embedder, Recognizer, Scorer, Writer
 
-Kind = Literal["methods", "writers", "embedders", "classifiers", "scorers", "metrics", "attacks"]
+Kind = Literal[
+    "methods", "writers", "embedders", "classifiers", "scorers", "recognizers", "metrics", "attacks"
+]
 
 #: Where the tables are: as strings, because some are in layers above this one.
 TABLES: Mapping[Kind, str] = {
@@ -31,6 +35,7 @@ TABLES: Mapping[Kind, str] = {
     "embedders": "rpsg.models.build:EMBEDDERS",
     "classifiers": "rpsg.models.build:CLASSIFIERS",
     "scorers": "rpsg.models.build:SCORERS",
+    "recognizers": "rpsg.models.build:RECOGNIZERS",
     "metrics": "rpsg.evaluation.metrics:METRICS",
     "attacks": "rpsg.audit.attacks:ATTACKS",
 }
@@ -62,14 +67,31 @@ def find(kind: Kind, name: str) -> Any:
             try:
                 return entry.load()
             except (Exception, SystemExit) as error:
-                raise UsageError(
-                    f"The {kind.removesuffix('s')} {name!r} ({entry.value}) cannot be loaded: "
-                    f"{type(error).__name__}.",
-                    hint="Repair or remove the package that brings it.",
-                ) from error
+                raise at_fault(kind, name, f"cannot be loaded: {type(error).__name__}") from error
     raise UsageError(
         f"There is no {kind.removesuffix('s')} {name!r}.", hint=f"Use one of: {', '.join(names(kind))}."
     )
+
+
+def at_fault(kind: Kind, name: str, what: str) -> PlugInError:
+    """The error for something of another package that fails: what it is called, whose it is, what to do."""
+    entry = next((entry for entry in plugins(kind) if entry.name == name), None)
+    if entry is None:
+        own = "This is a bug. Please report that line." if name in built_in(kind) else "Repair or replace it."
+        return PlugInError(f"The {kind.removesuffix('s')} {name!r} {what}.", hint=own)
+    package = entry.dist.name if entry.dist is not None else entry.module.partition(".")[0]
+    return PlugInError(
+        f"The {kind.removesuffix('s')} {name!r} ({entry.value}, from the package {package}) {what}.",
+        hint=f"Repair that package, or remove it: pip uninstall {package}",
+    )
+
+
+def _build(kind: Kind, entry: str, *given: Any, **settings: Any) -> Any:
+    """What the function called ``entry`` builds; a model of another package is checked when it is used."""
+    build = find(kind, entry)
+    if entry in built_in(kind):
+        return build(*given, **settings)
+    return guarded(kind, lambda: build(*given, **settings), partial(at_fault, kind, entry))
 
 
 def _load(where: str) -> Any:
@@ -94,12 +116,12 @@ def writer(
     if served := _served(name):
         if server is not None and form != "auto":
             server = server.model_copy(update={"api": "completions" if form == "text" else "chat"})
-        on_server: Writer = find("writers", served)(name, server)
+        on_server: Writer = _build("writers", served, name, server)
         return on_server
     is_file = name.startswith("hf:") or name.endswith(".gguf") or "/" in name
-    build = find("writers", _formed("writers", name) or ("gemma-3-270m" if is_file else name))
+    entry = _formed("writers", name) or ("gemma-3-270m" if is_file else name)
     more = {} if form == "auto" else {"form": form}
-    made: Writer = build(name, slots=slots, threads=threads, context=context, **more)
+    made: Writer = _build("writers", entry, name, slots=slots, threads=threads, context=context, **more)
     return made
 
 
@@ -123,24 +145,30 @@ def embedder(name: str, *, threads: int | None = None, server: ServerSection | N
     ``openai:MODEL`` and ``azure:DEPLOYMENT`` are models of ``server``.
     """
     if served := _served(name):
-        on_server: Embedder = find("embedders", served)(name, server)
+        on_server: Embedder = _build("embedders", served, name, server)
         return on_server
-    build = find("embedders", _formed("embedders", name) or ("minilm" if "/" in name else name))
-    made: Embedder = build(name, threads=threads)
+    entry = _formed("embedders", name) or ("minilm" if "/" in name else name)
+    made: Embedder = _build("embedders", entry, name, threads=threads)
     return made
 
 
 def sentiment(of: Embedder, name: str | None = None, *, threads: int | None = None) -> Classifier:
     """The sentiment classifier called ``name``; without a name the one that fits the embedder."""
     wanted = name or "sentiment"
-    build = find("classifiers", _formed("classifiers", wanted) or wanted)
-    made: Classifier = build(of, wanted, threads=threads)
+    entry = _formed("classifiers", wanted) or wanted
+    made: Classifier = _build("classifiers", entry, of, wanted, threads=threads)
     return made
 
 
 def scorer(name: str, *, threads: int | None = None) -> Scorer:
     """The scorer called ``name``, checked; ModelError when its scores are not those of a language model."""
-    made: Scorer = find("scorers", _formed("scorers", name) or name)(name, threads=threads)
+    made: Scorer = _build("scorers", _formed("scorers", name) or name, name, threads=threads)
     if name != "fake":  # the fake scores words one by one, so it would fail the check of word order
         check_scorer(made)
+    return made
+
+
+def recognizer(name: str, *, model: str = "") -> Recognizer:
+    """The recognizer called ``name``; ``model`` finds names of people for it, if it uses one."""
+    made: Recognizer = _build("recognizers", name, name, model=model)
     return made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -15,8 +16,12 @@ from rpsg.audit.control import blind_baseline, fitted_on_members, leaky, with_wo
 from rpsg.audit.finding import Finding, of_scores
 from rpsg.audit.run import audit, audit_subject, find_attacks
 from rpsg.audit.subject import NotRunError, Subject, subject_of
-from rpsg.errors import UsageError
+from rpsg.errors import PlugInError, UsageError
+from rpsg.testing.lab import plugged
 from rpsg.testing.planted import WORDS, subject, texts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def test_sides_that_were_split_by_chance_cannot_be_told_apart_blindly() -> None:
@@ -140,10 +145,29 @@ def test_an_attack_that_fails_is_named_without_its_words_and_ends_no_other() -> 
     found = audit_subject(
         case, {"broken": broken, "refuses": refuses, "near-copies": find_attacks()["near-copies"]}
     )
-    assert found.finding("broken").reason == "It failed: RuntimeError."
+    assert "The attack 'broken' failed (RuntimeError in test_controls.py" in found.finding("broken").reason
     assert found.finding("refuses").reason == "There is nothing to attack."
     assert "a private text" not in found.to_json()
     assert found.finding("near-copies").verdict == "no violation seen"
+
+
+@pytest.mark.parametrize(
+    ("attack", "said"), [(lambda _: 0.5, "gives no Finding"), (lambda _: 1 / 0, "failed (ZeroDivisionError")]
+)
+def test_an_attack_of_another_package_that_fails_is_named_with_its_package(
+    attack: Callable[[Subject], Any], said: str
+) -> None:
+    with plugged("attacks", {"theirs": attack}):
+        found = audit_subject(subject(size=200), find_attacks(["theirs"]))
+    assert "The attack 'theirs' (rpsg.testing.lab:lent" in found.finding("theirs").reason
+    assert "from the package lent-" in found.finding("theirs").reason
+    assert said in found.finding("theirs").reason
+    assert "pip uninstall lent-" in found.finding("theirs").reason
+
+
+def test_what_is_not_a_function_is_no_attack() -> None:
+    with plugged("attacks", {"theirs": 7}), pytest.raises(PlugInError, match="is not a function"):
+        find_attacks(["theirs"])
 
 
 def test_an_unknown_attack_is_refused_with_those_that_there_are() -> None:

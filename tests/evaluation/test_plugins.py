@@ -14,7 +14,7 @@ import rpsg
 from rpsg import registry
 from rpsg.errors import UsageError
 from rpsg.evaluation.runner import measure, run_metric
-from rpsg.results import Line, Measure, Report
+from rpsg.measures import Line, Measure, Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +48,12 @@ def fair(inputs: Inputs) -> Measure:
 
 
 NO_FUNCTION = "not a function"
+
+
+def number(_: Inputs) -> Any:
+    return 0.5
+
+
 UNLOADABLE = ["no_such_package:metric", f"{__name__}:no_such_metric", f"{__name__}:NO_FUNCTION"]
 
 
@@ -58,7 +64,7 @@ def test_a_metric_that_cannot_be_loaded_leaves_the_others(
     plugged(broken=place, fair=f"{__name__}:fair")
     report = rpsg.evaluate(corpus, embedder="fake")
     assert report.line("broken").corpus.value is None
-    assert f"The metric 'broken' ({place})" in report.line("broken").corpus.reason
+    assert f"The metric 'broken' ({place}, from the package" in report.line("broken").corpus.reason
     assert report.line("fair").corpus.value == 20
     assert report.line("self_bleu").corpus.value is not None
 
@@ -121,6 +127,24 @@ def test_details_without_an_end_are_a_reason() -> None:
     endless["again"] = endless
     found = measure("mine", lambda _: Measure("mine", 0.5, details=endless), inputs_of(["a", "b"]))
     assert "RecursionError" in found.reason
+
+
+def fails(_: Inputs) -> Measure:
+    raise ValueError("the secret of the garden")
+
+
+@pytest.mark.parametrize(
+    ("metric", "said"), [("fails", "failed (ValueError in"), ("number", "gives no Measure")]
+)
+def test_a_metric_that_fails_is_named_with_its_package_and_what_to_do(
+    metric: str, said: str, plugged: Callable[..., None], corpus: Path
+) -> None:
+    plugged(broken=f"{__name__}:{metric}")
+    reason = rpsg.evaluate(corpus, embedder="fake", metrics=["broken"]).line("broken").corpus.reason
+    assert f"The metric 'broken' ({__name__}:{metric}, from the package " in reason
+    assert said in reason
+    assert "pip uninstall" in reason
+    assert "secret" not in reason
 
 
 def test_no_value_and_no_reason_says_so() -> None:

@@ -79,3 +79,18 @@ def test_no_test_patches_a_private_name_by_string() -> None:
     tests = [path for path in sorted((TREE / "tests").rglob("*.py")) if path != Path(__file__)]
     assert len(tests) > 150
     assert [path.name for path in tests if private.search(path.read_text(encoding="utf-8"))] == []
+
+
+def test_every_exception_from_a_rule_of_style_says_why() -> None:
+    bare = re.compile(
+        r"# noqa(?!: [A-Z]+[0-9]+(, [A-Z]+[0-9]+)* +(#|-)).*|# type: ignore(?!\[[\w, -]+\]  #).*"
+    )
+    files = sorted(ROOT.rglob("*.py"))
+    assert len(files) > 200
+    found = [f"{path.name}: {m.group()}" for path in files for m in bare.finditer(path.read_text("utf-8"))]
+    assert found == []
+
+
+def test_the_sources_have_no_file_above_300_lines() -> None:
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in ROOT.rglob("*.py")}
+    assert [path.name for path, count in lines.items() if count > 300] == []

@@ -26,7 +26,7 @@ from rpsg.privacy.accounting import StagePlan, calibrate
 from rpsg.privacy.histogram import RowCells, Query
 from rpsg.privacy.vector_sum import BoundedVectors
 from rpsg.privacy.noise import RoundedGaussian
-from rpsg.privacy.account import Account, Cap
+from rpsg.privacy.account import Account, LifetimeCap
 from rpsg.privacy.odometer import Odometer
 from rpsg.privacy.private import Private
 from rpsg.privacy.units import Unit
@@ -36,7 +36,7 @@ rule, w = ("S6_bounded_vector", 16) if sys.argv[3:] == ["vectors"] else ("S4_k_v
 stages = [StagePlan(s, 0.5, rule, w=w, dim=40) for s in ("first", "second")]
 budget = calibrate(1.0, 1e-6, stages)
 book = Odometer(folder / "state")
-account = book.account("reviews", Unit("record", "", "add_remove"), Cap(8.0, 1e-6))
+account = book.account("reviews", Unit("record", "", "add_remove"), LifetimeCap(8.0, 1e-6))
 
 
 def die(here):

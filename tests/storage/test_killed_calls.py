@@ -22,7 +22,7 @@ SCRIPT = r"""
 import os, queue, signal, sys, threading
 from pathlib import Path
 from tests.storage.shop import Shop, ask
-from rpsg.plan import Limits
+from rpsg.plan import LimitsSection
 from rpsg.protocols import Reply
 from rpsg.storage.call_store import CallStore, request_key
 from rpsg.storage.limits import Meter
@@ -69,7 +69,7 @@ class Slots(Shop):
 
 
 with CallStore(folder / "calls.sqlite") as store:
-    meter = Meter(Limits(tokens=cap), [store])
+    meter = Meter(LimitsSection(tokens=cap), [store])
     CachedWriter(Slots(), store, meter=meter).write([ask(n) for n in range(150)])
 """
 

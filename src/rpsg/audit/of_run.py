@@ -14,7 +14,7 @@ from rpsg.arguments import path_of
 from rpsg.audit.run import audit
 from rpsg.errors import DataError, UsageError
 from rpsg.methods.named import method_of
-from rpsg.pipeline.private_data import bounds_of, donors_and_voters, held_out_and_used
+from rpsg.pipeline.people import bounds_of, donors_and_voters, held_out_and_used
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.private import open_private
 from rpsg.release.reader import Release

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 from rpsg import registry
 from rpsg.audit.attacks import ATTACKS
 from rpsg.audit.control import blind_baseline, fitted_on_members, leaky, outcome_of
-from rpsg.audit.finding import not_run
+from rpsg.audit.finding import Finding, not_run
 from rpsg.audit.inputs import read_synthetic, read_texts
 from rpsg.audit.report import AuditReport
 from rpsg.audit.subject import Claim, subject_of
 from rpsg.errors import RpsgError
+from rpsg.privacy.private import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rpsg.audit.control import Baseline, Control
-    from rpsg.audit.finding import Attack, Finding, Verdict
+    from rpsg.audit.finding import Attack, Verdict
     from rpsg.audit.inputs import Given
     from rpsg.audit.subject import Canaries, Subject
     from rpsg.protocols import Progress
@@ -90,7 +91,11 @@ def audit(
 
 def find_attacks(named: Sequence[str] = ()) -> dict[str, Attack]:
     """The attacks that were named, or all of RPSG's own; UsageError lists those that there are."""
-    return {name: registry.find("attacks", name) for name in named or ATTACKS}
+    found = {name: registry.find("attacks", name) for name in named or ATTACKS}
+    for name, attack in found.items():
+        if not callable(attack):
+            raise registry.at_fault("attacks", name, "is not a function")
+    return found
 
 
 def audit_subject(
@@ -148,11 +153,14 @@ def _ask(subject: Subject, attacks: Mapping[str, Attack], progress: Progress | N
 def _found(name: str, attack: Attack, subject: Subject) -> Finding:
     """What an attack says, or why it says nothing; of an error only the kind, for its words may quote."""
     try:
-        return replace(attack(subject), name=name)
+        found = attack(subject)
     except RpsgError as error:
         return not_run(name, error.message)
     except Exception as error:  # noqa: BLE001  # one attack that fails must not end the others
-        return not_run(name, f"It failed: {type(error).__name__}.")
+        return not_run(name, str(registry.at_fault("attacks", name, f"failed ({place_of(error)})")))
+    if not isinstance(found, Finding):
+        return not_run(name, str(registry.at_fault("attacks", name, "gives no Finding")))
+    return replace(found, name=name)
 
 
 def _with_power(finding: Finding, control: Control) -> Finding:

@@ -27,7 +27,7 @@ from rpsg.cli.report import report
 EXIT_CODES = (
     (0, "success"),
     (1, "a bug in RPSG"),
-    (2, "a wrong option, setting or name"),
+    (2, "a wrong option, setting or name, or a plug-in that fails"),
     (3, "data that cannot be read"),
     (4, "schema, size and budget do not fit together"),
     (5, "the account of these data has no room, or cannot be read"),

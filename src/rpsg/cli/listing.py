@@ -11,16 +11,28 @@ from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Registered = Literal["methods", "writers", "embedders", "scorers", "classifiers", "metrics", "attacks"]
-Kind = Literal["domains", "methods", "writers", "embedders", "scorers", "classifiers", "metrics", "attacks"]
+    from rpsg.registry import Kind
+
+Listed = Literal[
+    "domains",
+    "methods",
+    "writers",
+    "embedders",
+    "scorers",
+    "classifiers",
+    "recognizers",
+    "metrics",
+    "attacks",
+]
 
 
 def list_names(
     kind: Annotated[
-        Kind,
+        Listed,
         typer.Argument(
             metavar="KIND",
-            help="domains, methods, writers, embedders, scorers, classifiers, metrics or attacks.",
+            help="domains, methods, writers, embedders, scorers, classifiers, recognizers, metrics or "
+            "attacks.",
         ),
     ],
     as_json: AsJson = False,
@@ -36,7 +48,7 @@ def list_names(
         Screen.stdout().table(("name", "what it is"), list(found.items()))
 
 
-def _registered(kind: Registered) -> Mapping[str, str]:
+def _registered(kind: Kind) -> Mapping[str, str]:
     """One line about each name; nothing is loaded."""
     from rpsg import registry
 
@@ -45,7 +57,7 @@ def _registered(kind: Registered) -> Mapping[str, str]:
     return {name: _about(kind, name) for name in registry.names(kind)}
 
 
-def _about(kind: Registered, name: str) -> str:
+def _about(kind: Kind, name: str) -> str:
     from rpsg.models.catalog import CATALOGUE
     from rpsg.registry import built_in
 

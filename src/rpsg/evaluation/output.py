@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from rpsg.results import Report
+    from rpsg.measures import Report
 
 #: What reads private texts and writes a report about them.
 Reading = Literal["evaluation", "audit"]
-#: A file that has ``"rpsg-evaluation/`` in so many bytes is an earlier evaluation, and may be replaced.
+#: A file with ``"rpsg-evaluation/`` in its first bytes is an earlier evaluation, and may be replaced.
 BEGINNING = 64
 
 
@@ -41,11 +41,11 @@ def output_path(
 
 
 def check_output(out: Path, reads: Sequence[Path | None], what: Reading) -> None:
-    """See that a report on private texts may be written to ``out``; nothing is written here.
+    """Check that a report on private texts may be written to ``out``; nothing is written here.
 
     Raises:
         PrivacyError: the place is inside a release.
-        UsageError: it is or lies in what is read, is there and no earlier report, or cannot be written.
+        UsageError: it is an input or inside one, exists and is no earlier report, or cannot be written.
     """
     whole = out.resolve()
     if any((folder / LEDGER).is_file() for folder in whole.parents):

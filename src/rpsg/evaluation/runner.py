@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import math
 import time
-import traceback
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,13 +17,19 @@ import numpy as np
 from rpsg import registry
 from rpsg.errors import RpsgError, UsageError
 from rpsg.evaluation.inputs import UnavailableError
-from rpsg.results import Measure
+from rpsg.json_text import is_number
+from rpsg.measures import Measure
+from rpsg.privacy.private import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rpsg.evaluation.inputs import Inputs, Metric
-    from rpsg.results import Interval
+    from rpsg.measures import Interval
+
+
+class MalformedError(Exception):
+    """The end of a sentence about a metric that gives what no Measure may hold."""
 
 
 def find_metrics(named: Sequence[str]) -> dict[str, Metric]:
@@ -52,25 +56,10 @@ def _found(name: str) -> Metric:
 
 def find_metric(name: str) -> Metric:
     """The metric called ``name``; UsageError if there is none, or a plug-in cannot be loaded."""
-    plugins = {entry.name: entry.value for entry in registry.plugins("metrics")}
-    where = plugins.get(name, "")
-    try:
-        found: Metric = registry.find("metrics", name)
-    except UsageError:
-        raise
-    except Exception as error:
-        if name in registry.built_in("metrics") or name not in plugins:
-            raise
-        raise _unloadable(name, where, f"cannot be loaded: {type(error).__name__}") from error
+    found: Metric = registry.find("metrics", name)
     if not callable(found):
-        raise _unloadable(name, where, "is not a function")
+        raise registry.at_fault("metrics", name, "is not a function")
     return found
-
-
-def _unloadable(name: str, where: str, why: str) -> UsageError:
-    return UsageError(
-        f"The metric {name!r} ({where}) {why}.", hint="Repair or remove the package that brings it."
-    )
 
 
 def run_metric(
@@ -92,10 +81,13 @@ def measure(name: str, metric: Metric, inputs: Inputs) -> Measure:
     inputs.has_read_real = False
     try:
         found = _checked(name, metric(inputs), inputs)
+    except MalformedError as error:
+        return _nothing(name, inputs, _said(registry.at_fault("metrics", name, str(error))))
     except RpsgError as error:
         return _nothing(name, inputs, _said(error))
     except Exception as error:  # noqa: BLE001  # a plug-in may raise anything; its message may quote
-        return _nothing(name, inputs, f"It failed: {type(error).__name__} in {_location(error)}.")
+        fault = registry.at_fault("metrics", name, f"failed ({place_of(error)})")
+        return _nothing(name, inputs, _said(fault))
     if found.value is not None and not math.isfinite(found.value):
         return replace(found, value=None, interval=None, reason="The value is not a finite number.")
     if found.n_synthetic < 2 or (found.n_real is not None and found.n_real < 2):
@@ -118,20 +110,15 @@ def _nothing(name: str, inputs: Inputs, reason: str) -> Measure:
     )
 
 
-def _location(error: Exception) -> str:
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{Path(frame.filename).name}, line {frame.lineno}"
-
-
 def _checked(name: str, found: object, inputs: Inputs) -> Measure:
-    """The Measure in plain values; UnavailableError, which quotes nothing of it, for anything else."""
+    """The Measure in plain values; MalformedError, which quotes nothing of it, for anything else."""
     if not isinstance(found, Measure):
-        raise UnavailableError(f"It gives no Measure but something of the type {type(found).__name__}.")
+        raise MalformedError(f"gives no Measure but something of the type {type(found).__name__}")
     if found.name != name:
-        raise UnavailableError("It answers with a name that is not its own.")
+        raise MalformedError("answers with a name that is not its own")
     value = plain(found.value)
-    if value is not None and not _is_number(value):
-        raise UnavailableError("Its value is not a number.")
+    if value is not None and not is_number(value):
+        raise MalformedError("gives a value that is not a number")
     reason = _text(found.reason)
     return Measure(
         name=name,
@@ -148,7 +135,7 @@ def _checked(name: str, found: object, inputs: Inputs) -> Measure:
 
 
 def plain(value: Any) -> Any:
-    """``value`` as JSON types (and NaN), without numpy; UnavailableError if that is impossible."""
+    """``value`` as JSON types (and NaN), without numpy; MalformedError if that is impossible."""
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if value is None or isinstance(value, bool):
@@ -160,7 +147,7 @@ def plain(value: Any) -> Any:
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    raise UnavailableError(f"It gives something of the type {type(value).__name__}, which JSON cannot hold.")
+    raise MalformedError(f"gives something of the type {type(value).__name__}, which JSON cannot hold")
 
 
 _PLAIN: tuple[tuple[Any, type], ...] = (
@@ -171,45 +158,41 @@ _PLAIN: tuple[tuple[Any, type], ...] = (
 )
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _interval(given: object) -> Interval | None:
     """Two numbers, low and high; None where they are not finite."""
     pair = plain(given)
     if pair is None:
         return None
-    if not (isinstance(pair, list) and len(pair) == 2 and all(_is_number(end) for end in pair)):
-        raise UnavailableError("Its interval is not a pair of numbers.")
+    if not (isinstance(pair, list) and len(pair) == 2 and all(is_number(end) for end in pair)):
+        raise MalformedError("gives an interval that is not a pair of numbers")
     low, high = (float(end) for end in pair)
     if low > high:
-        raise UnavailableError("Its interval ends before it begins.")
+        raise MalformedError("gives an interval that ends before it begins")
     return (low, high) if math.isfinite(low) and math.isfinite(high) else None
 
 
 def _count(given: object) -> int:
     number = plain(given)
     if not isinstance(number, int):
-        raise UnavailableError("A number of texts, or its seed, is not a whole number.")
+        raise MalformedError("gives a number of texts, or a seed, that is not a whole number")
     return number
 
 
 def _way(given: object) -> bool | None:
     way = plain(given)
     if not isinstance(way, bool | None):
-        raise UnavailableError("Whether a higher value is better is neither true nor false.")
+        raise MalformedError("says that a higher value is better with neither true nor false")
     return way
 
 
 def _text(given: object) -> str:
     if not isinstance(given, str):
-        raise UnavailableError("Its model or reason is not a text.")
+        raise MalformedError("gives a model or a reason that is not a text")
     return str(given)
 
 
 def _table(given: object) -> dict[str, Any]:
     table = plain(given)
     if not isinstance(table, dict):
-        raise UnavailableError("Its details are not a table of names and values.")
+        raise MalformedError("gives details that are not a table of names and values")
     return table

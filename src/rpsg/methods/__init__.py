@@ -19,5 +19,9 @@ METHODS: Mapping[str, tuple[str, str]] = {
         "tokens drawn from a model's logits, averaged over private examples; end to end",
     ),
     "paper": ("rpsg.methods.paper:METHOD", "the paper's method, from private seeds: no guarantee"),
+    "rupta": (
+        "rpsg.methods.rupta:METHOD",
+        "RUPTA: private texts edited until no model guesses: no guarantee",
+    ),
     "dpsgd": ("rpsg.methods.dpsgd:METHOD", "a model trained by DP-SGD, to compare with: no guarantee"),
 }

@@ -10,21 +10,34 @@ own, which may quote private text.
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from rpsg.errors import PrivacyError, RpsgError, UsageError
+from rpsg import registry
+from rpsg.errors import PrivacyError, RpsgError
 from rpsg.methods.base import Method, Tools, Workload
+from rpsg.models.plugins import guarded as guarded_model
 from rpsg.plan import Plan
 from rpsg.privacy.accounting import Budget
 from rpsg.privacy.egress import NOWHERE, STRICT, EgressRule
 from rpsg.privacy.facts import UnprotectedFlow
 from rpsg.privacy.gaussian import epsilon_of
+from rpsg.privacy.private import place_of
 from rpsg.records import Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-REPAIR = "Repair or remove the package that brings it."
+    from rpsg.errors import PlugInError
+
+#: The protocols that a method's own models are held to, by their names in ``Tools``.
+KINDS = {
+    "writer": "writers",
+    "embedder": "embedders",
+    "sentiment": "classifiers",
+    "scorer": "scorers",
+    "recogniser": "recognizers",
+}
 #: More than rounding can explain.
 _ABOVE = 1e-9
 
@@ -45,17 +58,35 @@ def _checked(
     def call(*given: Any) -> Any:
         try:
             result = function(*(one.without_data() if isinstance(one, Plan) else one for one in given))
+        except PrivacyError as error:
+            fault = _fault(method, f"failed in {name}")
+            error.hint = error.hint or f"{fault.message} {fault.hint}"
+            raise
         except RpsgError:
             raise
-        except Exception as error:
-            raise UsageError(
-                f"The method {method.name!r} failed in {name}: {type(error).__name__}.", hint=REPAIR
-            ) from error
+        except Exception as error:  # noqa: BLE001  # whatever it says may be private text, so it is not chained
+            raise _fault(method, f"failed in {name} ({place_of(error)})") from None
         if not fits(method, result, *given):
-            raise UsageError(f"What {name} of the method {method.name!r} gives cannot be used.", hint=REPAIR)
-        return result
+            raise _fault(method, f"gives something in {name} that cannot be used")
+        return _checked_models(method, result) if name == "models" else result
 
     return call
+
+
+def _fault(method: Method, what: str) -> PlugInError:
+    return registry.at_fault("methods", method.name, what)
+
+
+def _checked_models(method: Method, makers: Mapping[str, Callable[[], Any]]) -> dict[str, Callable[[], Any]]:
+    """The same makers; what they make is checked as models of other packages are."""
+
+    def fault(role: str, what: str) -> PlugInError:
+        return _fault(method, f"brings a {role} that {what}")
+
+    return {
+        role: partial(guarded_model, KINDS.get(role, ""), make, partial(fault, role))
+        for role, make in makers.items()
+    }
 
 
 def _are(kind: type, result: Any) -> bool:
@@ -114,6 +145,7 @@ _FITS: dict[str, Callable[..., bool]] = {
     "synthesize": _is_pool,
     "budget": _is_budget,
     "check": lambda *_: True,
+    "trial": lambda *_: True,
     "models": _are_models,
     "egress": _are_rules,
     "flows": lambda _, result, *__: _are(UnprotectedFlow, result),

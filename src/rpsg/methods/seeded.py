@@ -12,6 +12,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from rpsg import registry
 from rpsg.domains import find_pack
 from rpsg.errors import UsageError
 from rpsg.methods.paper_steps import IN_PROMPTS, retained
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from rpsg.methods.base import Tools
     from rpsg.plan import Plan
-    from rpsg.protocols import Recognizer
     from rpsg.stages.abstraction import Summarizer
     from rpsg.stages.surrogate import SurrogateTrainer
 
@@ -60,9 +60,11 @@ NO_BUDGET = {
 
 def seed_models(plan: Plan) -> dict[str, Callable[[], Any]]:
     """How to make each model that only methods with private seeds need, by the names of ``Tools``."""
-    makers: dict[str, Callable[[], Any]] = {"recogniser": partial(_recogniser, plan)}
+    makers: dict[str, Callable[[], Any]] = {
+        "recogniser": partial(registry.recognizer, plan.paper.recogniser, model=plan.paper.recogniser_model)
+    }
     if plan.paper.abstracter == "summariser":
-        makers["summariser"] = partial(_summariser, plan)
+        makers["summariser"] = partial(_summarizer, plan)
     return makers
 
 
@@ -71,17 +73,7 @@ def paper_models(plan: Plan) -> dict[str, Callable[[], Any]]:
     return {**seed_models(plan), "surrogate": partial(_surrogate, plan)}
 
 
-def _recogniser(plan: Plan) -> Recognizer:
-    if plan.paper.recogniser == "presidio":
-        from rpsg.models.pii import PresidioRecognizer  # noqa: PLC0415  # optional package
-
-        return PresidioRecognizer(plan.paper.recogniser_model or None)
-    from rpsg.models.pii import PatternRecognizer  # noqa: PLC0415  # only these methods need it
-
-    return PatternRecognizer()
-
-
-def _summariser(plan: Plan) -> Summarizer:
+def _summarizer(plan: Plan) -> Summarizer:
     from rpsg.models.transformers.summarizer import Seq2SeqSummarizer  # noqa: PLC0415  # optional package
 
     return Seq2SeqSummarizer(plan.paper.summariser)
@@ -188,9 +180,9 @@ def check_paper(plan: Plan) -> None:
     """Check that the plan asks for nothing that the method paper does not do.
 
     Raises:
-        UsageError: its public words name a budget, or a model is named for the pattern recogniser.
+        UsageError: its public words name a budget, or a model is named for a recognizer that has none.
     """
-    _check_recogniser(plan)
+    _check_recognizer(plan)
     pack = find_pack(plan.corpus.domain)
     if speaks_of_a_budget(f"{pack.name} {plan.corpus.about or pack.about}"):
         raise UsageError(
@@ -205,9 +197,9 @@ def check_split(plan: Plan) -> None:
 
     Raises:
         UsageError: donors' records are to be counted without a mechanism; labels or donors are declared
-            wrongly; the list of donors cannot be read; or a model is named for the pattern recogniser.
+            wrongly; the list of donors cannot be read; or a model is named for a recognizer that has none.
     """
-    _check_recogniser(plan)
+    _check_recognizer(plan)
     if plan.data.label is not None and not plan.data.labels:
         raise UsageError(
             "In split mode the values of the label must be declared.", hint="Name them with --labels a,b,c."
@@ -230,7 +222,8 @@ def check_split(plan: Plan) -> None:
         listed(plan)
 
 
-def _check_recogniser(plan: Plan) -> None:
+def _check_recognizer(plan: Plan) -> None:
+    registry.find("recognizers", plan.paper.recogniser)
     if plan.paper.recogniser_model and plan.paper.recogniser == "patterns":
         raise UsageError(
             '[paper] names a recogniser_model, but the recogniser "patterns" has no model.',
@@ -239,8 +232,11 @@ def _check_recogniser(plan: Plan) -> None:
 
 
 def split_cautions(plan: Plan) -> tuple[str, ...]:
-    """A sentence for a plan whose guard and scrub cannot recognise names of people; none where they can."""
-    if plan.paper.recogniser == "presidio" and plan.paper.recogniser_model:
+    """A sentence for a plan whose guard and scrub cannot recognise names of people; none where they can.
+
+    What a recognizer of another package finds is not known.
+    """
+    if plan.paper.recogniser_model or plan.paper.recogniser not in registry.built_in("recognizers"):
         return ()
     told = (
         "Guard and scrub know no names of people, so the corpus may hold some of the private records. For "
@@ -256,7 +252,7 @@ def paper_cautions(plan: Plan) -> tuple[str, ...]:
 
 
 def _without_effect(plan: Plan) -> Iterator[str]:
-    unheard = [words for (section, key), words in NO_BUDGET.items() if _is_set(plan, section, key)]
+    unheard = [words for (section, key), words in NO_BUDGET.items() if is_set(plan, section, key)]
     if unheard:
         verb = "has" if len(unheard) == 1 else "have"
         yield (
@@ -271,7 +267,7 @@ def _without_effect(plan: Plan) -> Iterator[str]:
         )
 
 
-def _is_set(plan: Plan, section: str, key: str) -> bool:
+def is_set(plan: Plan, section: str, key: str) -> bool:
     """Whether a setting differs from its default: a plan file may state the default too."""
     part = getattr(plan, section)
     return bool(getattr(part, key) != getattr(type(part)(), key))

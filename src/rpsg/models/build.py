@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rpsg.models.openai.embedder import ServerEmbedder
     from rpsg.models.openai.endpoint import Kind
     from rpsg.models.openai.writer import ServerWriter
+    from rpsg.models.pii import PatternRecognizer, PresidioRecognizer
     from rpsg.models.sentiment import VaderSentiment
     from rpsg.models.static import StaticEmbedder
     from rpsg.models.transformers.classifier import TransformersSentiment
@@ -80,6 +81,11 @@ SCORERS: Table = {
         "weights with PyTorch: a folder, GGUF or OWNER/REPO",
     ),
     "fake": ("rpsg.models.build:fake_scorer", "word frequencies, for tests"),
+}
+
+RECOGNIZERS: Table = {
+    "patterns": ("rpsg.models.build:patterns", "addresses, numbers and accounts by their form (the default)"),
+    "presidio": ("rpsg.models.build:presidio", "Presidio; names of people too, with a spaCy model"),
 }
 
 EMBEDDER_ASSET = "minilm-onnx"
@@ -214,6 +220,18 @@ def sentiment(embedder: Embedder, name: str = "sentiment", **_: int | None) -> C
     from rpsg.models.sentiment import EmbeddingSentiment, NearestSentiment
 
     return EmbeddingSentiment() if EmbeddingSentiment.fits(embedder) else NearestSentiment(embedder)
+
+
+def patterns(name: str, *, model: str) -> PatternRecognizer:  # noqa: ARG001  # it needs no model
+    from rpsg.models.pii import PatternRecognizer
+
+    return PatternRecognizer()
+
+
+def presidio(name: str, *, model: str) -> PresidioRecognizer:  # noqa: ARG001  # there is one
+    from rpsg.models.pii import PresidioRecognizer
+
+    return PresidioRecognizer(model or None)
 
 
 def fake_writer(name: str, **_: int | str | None) -> FakeWriter:

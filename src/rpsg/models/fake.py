@@ -7,10 +7,12 @@ row depends on that text alone.
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import re
 from collections import Counter
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RunError
 from rpsg.protocols import Reply, Request
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from rpsg.protocols import Endpoint, OnReply
 
 WORD = re.compile(r"[a-z']+")
+FORM = re.compile(r"Answer with JSON: (\{.+\})\s*\Z")
 FILLER: tuple[str, ...] = (
     *("the", "a", "it", "we", "they", "bought", "tried", "found", "liked", "kept", "again", "really"),
     *("quite", "never", "always", "good", "poor", "fresh", "plain", "quick", "slow", "small", "large"),
@@ -39,6 +42,8 @@ def _number(*parts: object) -> int:
 
 class FakeWriter:
     """Writes words of the last message and filler, as a function of the whole request.
+
+    Where the last message ends with "Answer with JSON:" and a form, the form is filled in.
 
     ``answer`` replaces that function; ``fails`` says which requests end in an error. ``requests`` has all
     requests, in order.
@@ -69,8 +74,31 @@ class FakeWriter:
         self.requests.append(request)
         if self._fails(request):
             return Reply("", "error", error="the fake was told to fail")
-        text = f"{request.begins} {self._answer(request)}".lstrip()
+        text = _filled_in(request) if self._answer is _words else ""
+        text = text or f"{request.begins} {self._answer(request)}".lstrip()
         return Reply(text, "stop", sum(len(m.content) // 4 for m in request.messages), len(text) // 4)
+
+
+def _filled_in(request: Request) -> str:
+    """The form of JSON at the end of the last message with values; empty where there is none."""
+    form = FORM.search(request.messages[-1].content)
+    if form is None:
+        return ""
+
+    def value(asked: Any, place: str) -> Any:
+        if isinstance(asked, dict):
+            return {name: value(one, f"{place} {name}") for name, one in asked.items()}
+        if isinstance(asked, list):
+            return [value(one, f"{place} {i}") for i, one in enumerate(asked)]
+        draw = _number(request.seed, request.messages[-1].content, place)
+        if isinstance(asked, int):
+            return draw % 101
+        choices = asked.split(" or ")
+        if len(choices) > 1:
+            return choices[draw % len(choices)]
+        return _words(request) if place.endswith(" text") else FILLER[draw % len(FILLER)]
+
+    return json.dumps(value(json.loads(form[1]), ""))
 
 
 def _words(request: Request) -> str:
@@ -99,11 +127,18 @@ class FakeEmbedder:
         for i, text in enumerate(texts):
             total = np.zeros(self.dim)
             for word in WORD.findall(text.lower()):
-                total += np.random.Generator(np.random.PCG64(_number("word", word))).standard_normal(self.dim)
+                total += _word_vector(word, self.dim)
             norm = float(np.linalg.norm(total))
             if norm > 0:
                 rows[i] = total / norm
         return rows
+
+
+@lru_cache(maxsize=4096)
+def _word_vector(word: str, dim: int) -> npt.NDArray[np.float64]:
+    import numpy as np
+
+    return np.random.Generator(np.random.PCG64(_number("word", word))).standard_normal(dim)
 
 
 class FakeClassifier:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rpsg.domains import Pack, files_of, find_pack, pack_folder, read_pack
-from rpsg.errors import ModelError, RunError
+from rpsg.errors import ModelError, PlugInError, RunError
 from rpsg.hardening import forbid_core_dumps
 from rpsg.methods.base import Job, Tools
 from rpsg.methods.budget import about_few_people, check_declared
@@ -26,12 +26,13 @@ from rpsg.pipeline.models_of_run import (
     report_refused_settings,
     writer_over,
 )
-from rpsg.pipeline.private_data import NoQuestions, check_data, check_room, nobody, open_side
+from rpsg.pipeline.people import nobody
+from rpsg.pipeline.private_data import NoQuestions, check_data, check_room, open_side
 from rpsg.pipeline.progress import Silent, Stopwatch, keep_timings, public_seconds, timings
 from rpsg.pipeline.publish import publish
 from rpsg.privacy import egress
 from rpsg.protocols import TellsTrouble
-from rpsg.release.reader import read_run
+from rpsg.release.finished import read_run
 from rpsg.storage.failed_requests import SettledWriter
 from rpsg.storage.layout import PACK, RUN
 from rpsg.storage.public_vectors import PublicVectors
@@ -131,9 +132,12 @@ def open_tried(
         try:
             trial = Job(plan.without_data(), pack, budget, *sides, watch)
             require_readers(trial)
-            if method_of(plan).tries_writer:
-                require_writer(trial, from_examples=method_of(plan).has_seeds)
-        except ModelError:
+            method = method_of(plan)
+            if method.trial is not None:
+                method.trial(trial)
+            elif method.tries_writer:
+                require_writer(trial, from_examples=method.has_seeds)
+        except (ModelError, PlugInError):
             calls.forget(writer.asked)  # so that a repaired server is asked again
             raise
         settled.settle()

@@ -14,11 +14,11 @@ from rpsg.methods.budget import (
     check_declared,
     counts_cards,
     first_votes,
+    knows_its_people,
     plans_votes,
     smallest_size,
 )
 from rpsg.methods.named import budget_of, cautions_of, method_of
-from rpsg.methods.workload import strict_workload
 from rpsg.models.download import locate
 from rpsg.pipeline import forecast
 from rpsg.pipeline.private_data import account_of, unit_of
@@ -70,8 +70,8 @@ def preview(plan: Plan) -> Preview:
         check_declared(plan, find_pack(plan.corpus.domain), budget, n)
         if counts_cards(budget):
             pack = thinned(pack, n, budget.release("cards").sigma)
-    work = (method.workload or strict_workload)(plan, pack)
-    seconds = _seconds(plan, work.computed_prompt + work.completion)
+    work = None if method.workload is None else method.workload(plan, pack)
+    seconds = None if work is None else _seconds(plan, work.computed_prompt + work.completion)
     lines = forecast.forecasts(plan, work, seconds)
     account = _account(plan, budget)
     return Preview(
@@ -87,13 +87,13 @@ def preview(plan: Plan) -> Preview:
         if method.has_seeds
         else tuple((a.name, a.kind, len(a.values), a.values) for a in pack.attributes),
         cells=0 if method.has_seeds or (budget is not None and not counts_cards(budget)) else cells(pack),
-        smallest_people=smallest_size(plan, pack, budget) if budget else None,
+        smallest_people=smallest_size(plan, pack, budget) if budget and knows_its_people(budget) else None,
         people=n,
         asked="voters" if method.has_donors else "people",
-        candidates=work.candidates,
-        llm_calls=work.requests,
-        prompt_tokens=work.computed_prompt,
-        new_tokens=work.completion,
+        candidates=None if work is None else work.candidates,
+        llm_calls=None if work is None else work.requests,
+        prompt_tokens=None if work is None else work.computed_prompt,
+        new_tokens=None if work is None else work.completion,
         seconds=seconds,
         odometer=account.figures,
         is_refused=account.refuses,

@@ -41,8 +41,9 @@ class PaperSection(Section):
     guard_characters: int = setting(
         30, "Drop a summary that shares more consecutive characters than this with its record.", ge=1
     )
-    recogniser: Literal["patterns", "presidio"] = setting(
-        "patterns", "What finds identifying details, for guard and scrub: patterns, or presidio."
+    recogniser: str = setting(
+        "patterns",
+        "What finds identifying details, for guard and scrub: patterns, presidio, or another package's.",
     )
     recogniser_model: str = setting(
         "", "An installed spaCy model with which presidio finds names; empty: none."

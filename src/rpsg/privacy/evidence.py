@@ -107,9 +107,9 @@ def parse_evidence(content: bytes) -> Evidence:
         raise ValueError("this is no evidence file")
     values, items, texts = body.get("values"), body.get("items"), body.get("texts")
     evidence = Evidence(
-        _text(body.get("plan_sha256")),
+        checked_text(body.get("plan_sha256")),
         _whole(body.get("seq")),
-        _text(body.get("stage")),
+        checked_text(body.get("stage")),
         _draw_id(body.get("draw")),
         None if values is None else tuple(_whole(v) for v in _list(values)),
         None if items is None else tuple(_item(i) for i in _list(items)),
@@ -126,14 +126,14 @@ def _list(value: Any) -> list[Any]:
     return value
 
 
-def _text(value: Any) -> str:
+def checked_text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("a text was expected")  # noqa: TRY004  # as above
     return value
 
 
 def _draw_id(value: Any) -> str:
-    if _DRAW.fullmatch(_text(value)) is None:
+    if _DRAW.fullmatch(checked_text(value)) is None:
         raise ValueError("the id of a draw has 32 hexadecimal digits")
     return str(value)
 
@@ -151,13 +151,13 @@ def parse_token(value: Any) -> Token:
         ValueError: it is none.
     """
     pair = _list(value)
-    if len(pair) != 2 or max(map(ord, _text(pair[1])), default=0) > 255:
+    if len(pair) != 2 or max(map(ord, checked_text(pair[1])), default=0) > 255:
         raise ValueError("a token is a number and a text of bytes")
-    return _whole(pair[0]), _text(pair[1])
+    return _whole(pair[0]), checked_text(pair[1])
 
 
 def _item(value: Any) -> tuple[str, int]:
     pair = _list(value)
     if len(pair) != 2:
         raise ValueError("an item is a text and a count")
-    return _text(pair[0]), _whole(pair[1])
+    return checked_text(pair[0]), _whole(pair[1])

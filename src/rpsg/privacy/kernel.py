@@ -323,9 +323,7 @@ class Kernel:
         adjacency = self._budget.adjacency
         spent = sum(r.query.mu2(adjacency) for r in self._done) + query.mu2(adjacency)
         if not spent <= self._budget.mu2 * (1.0 + 1e-12):
-            raise PrivacyError(
-                f"Stage {query.stage} would pass the budget of the plan; nothing was released."
-            )
+            raise PrivacyError(f"Stage {query.stage} would pass the plan's budget; nothing was released.")
         return planned
 
     def _once(

@@ -249,7 +249,7 @@ class OpenDPNoise(_Sealed):
 
 def _opendp_measurement(scale: float) -> Callable[[list[int]], list[int]]:
     try:
-        import opendp.prelude as dp  # noqa: PLC0415  # an optional package of 265 MB
+        import opendp.prelude as dp
     except ModuleNotFoundError as error:
         raise MissingExtraError("opendp", "opendp") from error
     dp.enable_features("contrib")

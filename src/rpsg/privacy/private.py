@@ -89,13 +89,16 @@ def withheld(function: Callable[..., U], *contents: object) -> U:
     except (RpsgError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # noqa: BLE001  # whatever it says may be private text; a panic of a library in Rust is no Exception
-        where = _place(error)
+        where = place_of(error)
     # Raised out here so that the first error, its message and its frames are not chained to this one.
     raise PrivacyError(f"A step on private data failed ({where}); its message is withheld.")
 
 
-def _place(error: BaseException) -> str:
-    """Error type, file and line, without the message."""
+def place_of(error: BaseException) -> str:
+    """The type of an error and where it was raised, such as "ValueError in words.py, line 12".
+
+    Its message is left out, because it may quote private text.
+    """
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -57,8 +57,8 @@ def epsilon_by_pld(noise_multipliers: dict[float, int], delta: float) -> float:
         MissingExtraError: dp-accounting is not installed.
     """
     try:
-        import dp_accounting  # noqa: PLC0415  # an optional package
-        from dp_accounting import pld  # noqa: PLC0415  # as above
+        import dp_accounting
+        from dp_accounting import pld
     except ModuleNotFoundError as error:
         raise MissingExtraError("verify", "dp-accounting") from error
     accountant = pld.PLDAccountant()
@@ -83,7 +83,7 @@ def _multipliers(lines: list[Any], group: int = 1, *, replaced: bool = False) ->
 
 
 def _thresholds(ledger: Mapping[str, Any]) -> Iterator[str]:
-    from scipy.stats import norm  # noqa: PLC0415  # comes with dp-accounting
+    from scipy.stats import norm
 
     lines = [m for m in ledger["mechanisms"] if m["kind"] == "selection_threshold"]
     for line in lines:

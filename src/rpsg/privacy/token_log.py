@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RunError
-from rpsg.files import append_line, drop_torn_line, read_journal
+from rpsg.journals import append_line, drop_torn_line, read_journal
 from rpsg.json_text import canonical_json
 from rpsg.privacy.evidence import Token, parse_token
 from rpsg.privacy.token_sampling import is_whole

@@ -93,7 +93,7 @@ def columns(  # two by place, the rest by name
 ) -> Html:
     """Upright bars, as shares on a scale of round percentages; ``gap`` is the empty part of a bar's slot.
 
-    ``labels`` stand at shares of the width, 0 to 1.
+    ``labels`` are placed at shares of the width, 0 to 1.
     """
     step = next(s for s in (0.01, 0.02, 0.05, 0.1, 0.2) if max(shares) <= 5 * s)
     steps = max(math.ceil(max(shares) / step), 1)

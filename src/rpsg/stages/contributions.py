@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.errors import PrivacyError, RpsgError, RunError
+from rpsg.errors import PlugInError, PrivacyError, RpsgError, RunError
 from rpsg.stages.partition import content_tag
 
 if TYPE_CHECKING:
@@ -224,6 +224,8 @@ def each_or_none(count: int, ask: Callable[[slice], Iterable[T]]) -> list[T | No
 def _asked(part: slice, ask: Callable[[slice], Iterable[T]]) -> list[T | None] | None:
     try:
         found: list[T | None] = list(ask(part))
+    except PlugInError:  # it may fail because of what it was given
+        return None
     except (RpsgError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException:  # noqa: BLE001  # a panic of a Rust library is no Exception

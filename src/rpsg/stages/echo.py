@@ -7,7 +7,11 @@ only.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from rpsg.textstats.words import runs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,34 +50,51 @@ def echoes(text: str, shown: Sequence[str], begins: str = "") -> bool:
         return True
     if _FORM.search(own):
         return True
-    headers = [part for part in shown if part.rstrip().endswith(":")]
-    others = [part for part in shown if not part.rstrip().endswith(":")]
-    if any(re.search(rf"(?<!\w){re.escape(field)}:", own) for field in _fields(headers, others)):
+    parts = [_part(part) for part in shown]
+    ordinary = {field for part in parts if not part.header for field in part.fields}
+    fields = {field for part in parts if part.header for field in part.fields} - ordinary
+    if any(re.search(rf"(?<!\w){re.escape(field)}:", own) for field in fields):
         return True
-    if {length.lower() for part in shown for length in _LENGTH.findall(part)} & set(
-        _LENGTH.findall(own.lower())
-    ):
-        return True
-    return _repeats(words, shown)
+    lengths = _LENGTH.findall(own.lower())
+    return any(not part.lengths.isdisjoint(lengths) for part in parts) or _repeats(words, parts)
 
 
-def _fields(headers: Sequence[str], others: Sequence[str]) -> set[str]:
-    ordinary = {field for part in others for field in _FIELD.findall(part)}
-    return {field for part in headers for field in _FIELD.findall(part)} - ordinary
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What of one part of a prompt may be repeated; ``rows`` and ``runs`` are its 8-grams and 4-grams."""
+
+    header: bool
+    fields: frozenset[str]
+    lengths: frozenset[str]
+    rows: frozenset[tuple[str, ...]]
+    runs: frozenset[tuple[str, ...]]
+    orders: tuple[str, ...]
 
 
-def _repeats(words: Sequence[str], shown: Sequence[str]) -> bool:
-    rows, runs = set(_grams(words, ROW)), list(_grams(words, _RUN))
-    for part in shown:
-        theirs = _words(part)
-        if rows and not rows.isdisjoint(_grams(theirs, ROW)):
+@lru_cache(maxsize=1024)
+def _part(shown: str) -> _Part:
+    """Kept for a while, because thousands of prompts share their examples."""
+    words = _words(shown)
+    sentences = (_words(sentence) for sentence in _SENTENCES.split(shown))
+    return _Part(
+        header=shown.rstrip().endswith(":"),
+        fields=frozenset(_FIELD.findall(shown)),
+        lengths=frozenset(length.lower() for length in _LENGTH.findall(shown)),
+        rows=frozenset(runs_of(words, ROW)),
+        runs=frozenset(runs_of(words, _RUN)),
+        orders=tuple(" ".join(one) for one in _instructions(sentences) if len(one) >= _SENTENCE),
+    )
+
+
+def _repeats(words: Sequence[str], parts: Sequence[_Part]) -> bool:
+    rows, runs = set(runs_of(words, ROW)), list(runs_of(words, _RUN))
+    for part in parts:
+        if not rows.isdisjoint(part.rows):
             return True
-        near = set(_grams(theirs, _RUN))
-        if len(runs) >= _FEWEST_RUNS and sum(run in near for run in runs) >= NEAR * len(runs):
+        if len(runs) >= _FEWEST_RUNS and sum(run in part.runs for run in runs) >= NEAR * len(runs):
             return True
     said = f" {' '.join(words)} "
-    sentences = (_words(sentence) for part in shown for sentence in _SENTENCES.split(part))
-    return any(len(one) >= _SENTENCE and f" {' '.join(one)} " in said for one in _instructions(sentences))
+    return any(f" {order} " in said for part in parts for order in part.orders)
 
 
 def _instructions(sentences: Iterator[list[str]]) -> Iterator[list[str]]:
@@ -86,7 +107,3 @@ _ORDERS = frozenset({"write", "rewrite", "answer", "respond", "reply", "continue
 
 def _words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
-
-
-def _grams(words: Sequence[str], size: int) -> Iterator[tuple[str, ...]]:
-    return (tuple(words[i : i + size]) for i in range(len(words) - size + 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from functools import lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -85,16 +86,17 @@ def _examples(pack: Pack, plan: Plan, values: Mapping[str, str], which: int) -> 
     """
     wanted = plan.generation.examples
     length = _bucket(pack, values)
-    near = sorted(pack.examples, key=lambda example: abs(_example_bucket(pack, example) - length))
-    if not wanted or not near:
+    off = [abs(bucket - length) for bucket in _example_buckets(pack)]
+    nearest = sorted(range(len(off)), key=off.__getitem__)
+    if not wanted or not nearest:
         return []
-    last = abs(_example_bucket(pack, near[min(wanted, len(near)) - 1]) - length)
-    near = [example for example in near if abs(_example_bucket(pack, example) - length) <= last]
+    last = off[nearest[min(wanted, len(nearest)) - 1]]
+    near = [pack.examples[i] for i in nearest if off[i] <= last]
     sets = max(1, len(near) // wanted)
     order = stream(plan.generation.seed, "examples", length, which // sets).permutation(len(near))
     start = which % sets * wanted
     dealt = [near[i] for i in order[start : start + wanted]]
-    reach = list(accumulate(len(example.text.split()) for example in dealt))
+    reach = list(accumulate(_word_count(example.text) for example in dealt))
     return dealt[: max(1, bisect_right(reach, SHOWN_WORDS))]
 
 
@@ -110,10 +112,18 @@ def _bucket(pack: Pack, values: Mapping[str, str]) -> int:
     return attribute.values.index(value)
 
 
-def _example_bucket(pack: Pack, example: Example) -> int:
-    """The index of an example's length, by its words and not by its card."""
+def _example_buckets(pack: Pack) -> list[int]:
+    """For each example the index of its length, by its words and not by its card."""
     attribute = _words_attribute(pack)
-    return bisect_right(attribute.edges, len(example.text.split())) if attribute else 0
+    if attribute is None:
+        return [0] * len(pack.examples)
+    return [bisect_right(attribute.edges, _word_count(example.text)) for example in pack.examples]
+
+
+@lru_cache(maxsize=1024)
+def _word_count(text: str) -> int:
+    """Kept for a while: every prompt asks how long each of the examples is."""
+    return len(text.split())
 
 
 def _turn(pack: Pack, values: Mapping[str, str], about: str, phrases: Sequence[str] = ()) -> str:

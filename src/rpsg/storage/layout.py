@@ -45,8 +45,10 @@ STAGE_TABLE = "stages.md"
 TIMINGS = "timings.json"
 NOTES = "notes.md"
 ROWS = "rows.json"
-#: How a model was trained on private texts, and what an accountant makes of it.
+#: How a model was trained on private texts, and what an accountant computes from it.
 TRAINING = "training.json"
+#: The scores of private texts after each of their edits.
+EDITS = "edits.json"
 RESULTS = "evaluation.json"
 PUBLIC_RESULTS = "evaluation-public.json"
 AUDIT = "audit.json"

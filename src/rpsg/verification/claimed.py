@@ -22,6 +22,7 @@ from rpsg.models.openai.endpoint import address_of
 from rpsg.pipeline.made import roles
 from rpsg.plan import LimitsSection, VaultSection, resolve
 from rpsg.privacy import egress
+from rpsg.privacy.evidence import checked_text
 from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.sources import supports_claims
 from rpsg.records import Candidate, Card, Pool
@@ -124,7 +125,7 @@ def _check_public(plan: Plan, method: Method, path: Path) -> None:
 def _names_of_models(plan: Plan) -> list[str]:
     models, paper = plan.models, plan.paper
     named = (models.writer, models.embedder, models.scorer, models.sentiment)
-    names = (*named, paper.summariser, paper.surrogate_model, paper.recogniser_model)
+    names = (*named, paper.summariser, paper.surrogate_model, paper.recogniser, paper.recogniser_model)
     return [name for name in names if name]
 
 
@@ -274,22 +275,16 @@ def read_rows(claimed: Claimed) -> Pool:
         with (claimed.folder / CORPUS).open("rb") as lines:
             for place, line in enumerate(lines):
                 row = strict_json(line)
-                values = {str(name): _text(value) for name, value in row["attributes"].items()}
+                values = {str(name): checked_text(value) for name, value in row["attributes"].items()}
                 if row["id"] != place or not values.keys() <= allowed:
                     raise VerificationError(f"Line {place + 1} of {CORPUS} is no row of such a release.")
                 if "label" in row:
-                    values["label"] = _text(row["label"])
+                    values["label"] = checked_text(row["label"])
                     if claimed.plan.data.label is None or (labels and values["label"] not in labels):
                         raise VerificationError(
                             f"Line {place + 1} of {CORPUS} has a label that no plan names."
                         )
-                found.append(Candidate(place, _text(row["text"]), Card(values)))
+                found.append(Candidate(place, checked_text(row["text"]), Card(values)))
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         raise VerificationError(f"{CORPUS} cannot be read.") from None
     return Pool(tuple(found))
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("a text was expected")  # noqa: TRY004  # one error type for one kind of damage
-    return value

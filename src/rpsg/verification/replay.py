@@ -16,7 +16,8 @@ from rpsg.models.catalog import KNOWN, check_known
 from rpsg.pipeline.ledger_facts import sigma_told
 from rpsg.pipeline.made import Made
 from rpsg.pipeline.models_of_run import load_tools
-from rpsg.pipeline.private_data import NoQuestions, nobody
+from rpsg.pipeline.people import nobody
+from rpsg.pipeline.private_data import NoQuestions
 from rpsg.pipeline.progress import Silent
 from rpsg.privacy.facts import UnprotectedFlow
 from rpsg.privacy.replay import ReplayKernel
@@ -145,7 +146,7 @@ def _from_rows(claimed: Claimed, progress: Progress) -> Made:
 def _of_one_writer(
     flows: tuple[UnprotectedFlow, ...], expected: tuple[UnprotectedFlow, ...], writer: str, *, changed: bool
 ) -> tuple[UnprotectedFlow, ...]:
-    """The flows of a run whose writer was changed, as if the last one had been there from the start."""
+    """The flows of a run whose writer was changed, with the last writer in place of the earlier ones."""
     if not changed:
         return flows
     to_writer = {(flow.origin, flow.what) for flow in expected if flow.to == writer}

@@ -13,18 +13,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RunError, VerificationError
-from rpsg.files import file_errors, private_dir, sync_dir, write_atomic
+from rpsg.files import PUBLIC_MODE, file_errors, private_dir, sync_dir, write_atomic
 from rpsg.json_text import strict_json
 from rpsg.pipeline.publish import build_release
-from rpsg.pipeline.release_files import PUBLIC_MODE
 from rpsg.privacy.facts import Free
 from rpsg.privacy.signing import SIGNATURE, private_key, signature_of, signer_of
 from rpsg.storage.layout import LEDGER, RELEASE, RUN
 from rpsg.storage.run_folder import locked
 from rpsg.storage.untrusted import copied
 from rpsg.verification.claimed import read_claimed
+from rpsg.verification.compare import parquet_of
 from rpsg.verification.replay import made_again
-from rpsg.verification.verify import parquet_of, plan_to_open, verify
+from rpsg.verification.verify import plan_to_open, verify
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

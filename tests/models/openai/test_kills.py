@@ -21,13 +21,13 @@ RUN = f"""
 import sys
 from pathlib import Path
 from rpsg.models.openai.writer import ServerWriter
-from rpsg.plan import Server
+from rpsg.plan import ServerSection
 from rpsg.protocols import Message, Request
 from rpsg.storage.call_store import CallStore
 from rpsg.storage.cached_writer import CachedWriter
 
 requests = [Request((Message("user", "Write."),), max_tokens=9, seed=seed) for seed in range({ALL})]
-writer = ServerWriter("m", Server(base_url=sys.argv[1], concurrency={AT_ONCE}))
+writer = ServerWriter("m", ServerSection(base_url=sys.argv[1], concurrency={AT_ONCE}))
 with CallStore(Path(sys.argv[2])) as store:
     CachedWriter(writer, store).write(requests)
 """
