@@ -337,8 +337,8 @@ def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:
         f"plan is made for about {size * s.batch:,} people."
     )
     heard = (
-        f"Each of them can add {clip:.2f} to a logit before the average is taken; from about 3 on most of "
-        "what they say is heard."
+        f"Each of them can add {clip:.2f} to a logit before the average is taken; from about 2 on "
+        "nearly all of what they say is heard."
     )
     return made_for, heard
 
