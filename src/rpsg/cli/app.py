@@ -11,8 +11,8 @@ from rpsg.cli.audit import NOT_RUN, audit
 from rpsg.cli.budget import budget
 from rpsg.cli.calls import calls
 from rpsg.cli.check import check
-from rpsg.cli.compare import CELLS_FAILED, compare
 from rpsg.cli.commands import plan, run, verify
+from rpsg.cli.compare import CELLS_FAILED, compare
 from rpsg.cli.doctor import doctor
 from rpsg.cli.evaluate import evaluate
 from rpsg.cli.explain import explain

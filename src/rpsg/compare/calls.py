@@ -79,7 +79,7 @@ class SharedCalls:
         self._cells = cells
 
     def file(self, plan: Plan) -> Path:
-        """The store for the writer that a plan names. Replies in it are found by the writer's own name too."""
+        """The store for the writer of a plan. Replies in it are found by the writer's own name too."""
         named = [plan.models.writer, plan.server.base_url]
         slug = re.sub(r"[^a-z0-9.]+", "-", plan.models.writer.lower()).strip("-.")[-60:]
         return self._out / "calls" / f"{slug}-{tagged_sha256('writer', named)[:10]}.sqlite"
@@ -159,5 +159,5 @@ def _spent(used: Used, price: Price) -> Spent:
 
 
 def seconds_of_shared(store: Path, asked: Iterable[str], cell: str) -> float:
-    """How long those replies took that this cell used and others had asked for: their share of their batch."""
+    """The seconds of the replies that a cell used and others had asked for: each its share of its batch."""
     return seconds_of_others(store, asked, cell) if store.is_file() else 0.0

@@ -68,15 +68,18 @@ def read_record(out: Path, cell: Cell) -> CellRecord:
     if not file.is_file():
         return CellRecord()
     try:
-        found = strict_json(file.read_bytes())
-        if found.pop("format") != FORMAT:
-            raise ValueError("another version")
-        return CellRecord(**found)
+        return _record(strict_json(file.read_bytes()))
     except (ValueError, LookupError, TypeError, AttributeError):
         raise RunError(
             f"The file of a cell is damaged or of another version: {file}",
             hint="Remove it, and the same command makes it again from the cell's run.",
         ) from None
+
+
+def _record(found: dict[str, Any]) -> CellRecord:
+    if found.pop("format") != FORMAT:
+        raise ValueError("another version")
+    return CellRecord(**found)
 
 
 def measuring_digest(matrix: Matrix) -> str:
@@ -189,7 +192,7 @@ def _plan_of(cell: Cell, plan: Plan, data: ComparedData, out: Path) -> Plan:
     file = split_files(out, data, place.seed).private(place.people)
     if not file.is_file():
         raise InfeasibleError(
-            f"The data set {data.name} has fewer than {place.people:,} people beside the {data.held_out:,} held out.",
+            f"{data.name} has fewer than {place.people:,} people beside the {data.held_out:,} held out.",
             hint="Give it a smaller held_out or more texts, or leave these cells out with a reason.",
         )
     new = plan.data.model_copy(update={"path": str(file), "format": "jsonl"})

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from rpsg.compare.matrix import epsilon_in_words
 from rpsg.compare.seeds import HOW
-from rpsg.compare.tables import equal_epsilon, equal_tokens
+from rpsg.compare.tables import equal_epsilon
+from rpsg.compare.token_tables import equal_tokens
 from rpsg.report.scores import metric_name
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
     from rpsg.compare.outcome import CellOutcome, Comparison
     from rpsg.compare.seeds import OverSeeds
-    from rpsg.compare.tables import CompareRow, TokenChoice
+    from rpsg.compare.tables import CompareRow
+    from rpsg.compare.token_tables import TokenChoice
 
 #: A spreadsheet would take a cell that begins with one of these for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

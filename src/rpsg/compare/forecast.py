@@ -80,7 +80,7 @@ def forecast(matrix: Matrix) -> MatrixForecast:
     return MatrixForecast(
         matrix.title,
         tuple(map(cell_forecast, cells)),
-        tuple(line for data in matrix.data if (line := spending(matrix, data, cells))),
+        tuple(line for data in matrix.data if (line := spending(data, cells))),
     )
 
 
@@ -115,7 +115,7 @@ def _unread(plan: Plan) -> Plan:
     return plan.without_data()
 
 
-def spending(matrix: Matrix, data: ComparedData, cells: Sequence[Cell]) -> str:
+def spending(data: ComparedData, cells: Sequence[Cell]) -> str:
     """In plain words, what a data set's people pay for the whole comparison; empty when nothing is read."""
     runs = [c for c in cells if c.place.data == data.name and not c.not_run and c.plan is not None]
     plans = [cell.plan for cell in runs if cell.plan is not None and cell.reads != "nothing"]
@@ -143,7 +143,7 @@ def spending(matrix: Matrix, data: ComparedData, cells: Sequence[Cell]) -> str:
 
 
 def _together(plans: Sequence[Plan]) -> float:
-    """Epsilon of all these runs for a person who is in each of them: Gaussian mechanisms add up in mu squared."""
+    """Epsilon of all these runs for a person in each of them: Gaussian mechanisms add up in mu squared."""
     budgets = [budget_of(plan, find_pack(plan.corpus.domain)) for plan in plans]
     mu2 = sum(budget.mu2 for budget in budgets if budget is not None)
     return epsilon_at(mu2, max(plan.privacy.delta for plan in plans))

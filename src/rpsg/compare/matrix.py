@@ -240,7 +240,11 @@ def _with_paths(data: ComparedData, folder: Path, files: Mapping[str, str]) -> C
 
 
 def changed(matrix: Matrix, holdout: float | None, limits: Mapping[str, float]) -> Matrix:
-    """The comparison with another share to hold out for audits and other limits; UsageError if they are wrong."""
+    """The comparison with another share to hold out for audits, and other limits.
+
+    Raises:
+        UsageError: one of them is not allowed.
+    """
     body = json.loads(matrix.model_dump_json())
     if holdout is not None:
         body["audit"]["holdout"] = holdout

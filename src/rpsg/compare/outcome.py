@@ -29,7 +29,10 @@ PACKAGES = (
     *("numpy", "onnxruntime", "xllamacpp", "tokenizers", "torch", "transformers"),
     *("opacus", "dp-accounting"),
 )
-INTERNAL = "Internal: these figures were read from private texts, and no budget was paid for that. Do not publish them."
+INTERNAL = (
+    "Internal: these figures were read from private texts, and no budget was paid for that. Do not publish "
+    "them."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,17 +158,7 @@ def read_comparison(path: str | Path) -> Comparison:
     """The comparison in a JSON file that ``to_json`` wrote; RunError if it is none, or damaged."""
     path = Path(path)
     try:
-        found = strict_json(path.read_bytes())
-        if found["format"] != FORMAT:
-            raise ValueError("another version")
-        return Comparison(
-            str(found["title"]),
-            found["internal"] is not False,
-            found["machine"],
-            found["versions"],
-            found["settings"],
-            tuple(_cell(row) for row in found["cells"]),
-        )
+        return _comparison(strict_json(path.read_bytes()))
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror}.") from None
     except (ValueError, LookupError, TypeError, AttributeError):
@@ -173,6 +166,19 @@ def read_comparison(path: str | Path) -> Comparison:
             f"{path} is no comparison, or is damaged or of another version.",
             hint="Make it again with: rpsg compare FILE -o FOLDER",
         ) from None
+
+
+def _comparison(found: Mapping[str, Any]) -> Comparison:
+    if found["format"] != FORMAT:
+        raise ValueError("another version")
+    return Comparison(
+        str(found["title"]),
+        found["internal"] is not False,
+        found["machine"],
+        found["versions"],
+        found["settings"],
+        tuple(_cell(row) for row in found["cells"]),
+    )
 
 
 def _cell(row: Mapping[str, Any]) -> CellOutcome:

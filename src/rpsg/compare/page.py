@@ -5,19 +5,11 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from rpsg.compare.export import (
-    ARROWS,
-    NOTE,
-    audit_in_words,
-    memory_in_words,
-    place_in_words,
-    seeds_in_words,
-    shown,
-    texts_in_words,
-)
+from rpsg.compare.export import NOTE, place_in_words
 from rpsg.compare.figures import against_cost, against_epsilon, legend_of, size_and_temperature
 from rpsg.compare.outcome import INTERNAL
-from rpsg.compare.tables import equal_tokens, rows_of, settings_of
+from rpsg.compare.page_tables import STATES, tables_part, tokens_part
+from rpsg.compare.tables import rows_of, settings_of
 from rpsg.compare.winners import standings
 from rpsg.report.html import (
     Html,
@@ -34,35 +26,26 @@ from rpsg.report.html import (
     table,
     tag,
 )
-from rpsg.report.scores import metric_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from rpsg.compare.figures import Drawn
     from rpsg.compare.outcome import Comparison
-    from rpsg.compare.tables import CompareRow, CompareSetting, EpsilonTable, TokenChoice, TokenTable
+    from rpsg.compare.tables import CompareRow, CompareSetting
     from rpsg.compare.winners import Standing
     from rpsg.report.html import Child
 
 SWEPT = ("next_word_accuracy", "fid")
-STATES = {
-    "done": "done",
-    "failed": "failed",
-    "stopped": "stopped",
-    "new": "not begun",
-    "left out": "left out",
-    "not supported": "not supported",
-}
 SHARING = (
-    "Cells share replies to public prompts, that is of methods that read no private text or only noisy answers. "
-    "In each cell such a reply counts with its tokens and with the time it took when it was written, so figures "
-    "are those of a run that stands alone. Replies to prompts with private text are never shared."
+    "Cells share replies to public prompts, that is of methods that read no private text or only noisy "
+    "answers. In each cell such a reply counts with its tokens and with the time it took when it was "
+    "written, so figures are those of a run by itself. Replies to prompts with private text are never shared."
 )
-HOW_READ = (
-    "A star marks the best method at the epsilon of the table; methods without a guarantee or without private "
-    "data stand beside it and get none. Floor: the same writer without private data. Ceiling: real texts in "
-    "place of a corpus."
+
+PEOPLE = (
+    "For each seed the people of a data set are put in an order by chance. The first are held out, and all "
+    "methods of a seed have the same people."
 )
 
 
@@ -73,8 +56,8 @@ def comparison_page(comparison: Comparison) -> str:
     legend = legend_of(list(dict.fromkeys(names)))
     found = standings(comparison)
     parts = [
-        ("tables", "At equal epsilon and size", _tables(comparison, found)),
-        ("tokens", "At equal tokens", _tokens(comparison)),
+        ("tables", "At equal epsilon and size", tables_part(comparison, found)),
+        ("tokens", "At equal tokens", tokens_part(comparison)),
         ("curves", "Curves", _curves(comparison, settings, legend)),
         ("efficiency", "Efficiency", _efficiency(comparison, settings, legend)),
         ("sweep", "Size and temperature", _sweep(comparison, settings)),
@@ -111,7 +94,8 @@ def _line(comparison: Comparison) -> Html:
     machine = comparison.machine
     return tag(
         "p",
-        f"{counted(len(comparison.cells), 'cell')}: {states}. {machine['processor']}, {machine['cores']} cores.",
+        f"{counted(len(comparison.cells), 'cell')}: {states}. "
+        f"{machine['processor']}, {machine['cores']} cores.",
         class_="about",
     )
 
@@ -128,99 +112,6 @@ def _short(found: Sequence[Standing]) -> Html:
         id="short",
         aria_labelledby="short-title",
     )
-
-
-def _tables(comparison: Comparison, found: Sequence[Standing]) -> Html | None:
-    blocks = []
-    for standing in found:
-        best = {win.metric: win.method for win in standing.wins}
-        blocks.append(block(standing.table.title, _epsilon_table(comparison, standing.table, best)))
-    if not blocks:
-        return None
-    return part("tables", "At equal epsilon and size", HOW_READ, *blocks, paragraph(NOTE))
-
-
-def _epsilon_table(comparison: Comparison, its: EpsilonTable, best: Mapping[str, str]) -> Html:
-    """Methods side by side, so that each line compares one figure."""
-    rows = its.rows
-    columns = ("figure", *(_unique(i, row.method, rows) for i, row in enumerate(rows)))
-    lines: list[tuple[Child, ...]] = [
-        ("claim", *(_claim(row) for row in rows)),
-        ("seeds", *(seeds_in_words(row) for row in rows)),
-        ("texts", *(texts_in_words(row) + (" †" if row.is_short else "") for row in rows)),
-    ]
-    for metric in comparison.headline:
-        name = metric_name(metric) + ARROWS[comparison.better(metric)]
-        values = (_starred(shown(row.metric(metric)), best.get(metric) == row.method) for row in rows)
-        lines.append((name, *values))
-    lines += _costs(rows)
-    return table("Mean over seeds", columns, [line for line in lines if any(line[1:])], columns[1:])
-
-
-def _costs(rows: Sequence[CompareRow]) -> list[tuple[Child, ...]]:
-    audits = [audit_in_words(row) for row in rows]
-    return [
-        ("tokens", *(shown(row.tokens) for row in rows)),
-        ("tokens for 1,000 texts", *(shown(row.per_thousand("tokens")) for row in rows)),
-        ("seconds", *(shown(row.seconds) for row in rows)),
-        ("seconds for 1,000 texts", *(shown(row.per_thousand("seconds")) for row in rows)),
-        ("peak of memory", *(memory_in_words(row) for row in rows)),
-        ("audit: ε at least", *(lower for lower, _ in audits)),
-        ("audit: clearest attack, AUC", *(area for _, area in audits)),
-    ]
-
-
-def _unique(i: int, name: str, rows: Sequence[CompareRow]) -> str:
-    """The name of a column; one that occurs twice is numbered."""
-    return name if [row.method for row in rows].count(name) == 1 else f"{name} ({i + 1})"
-
-
-def _claim(row: CompareRow) -> Child:
-    if row.cells:
-        return row.claim
-    return "; ".join(f"{STATES.get(state, state)}: {reason}" for state, (_, reason) in row.states.items())
-
-
-def _starred(text: str, is_best: bool) -> Child:
-    return tag("span", text, class_="best") if is_best else text
-
-
-def _tokens(comparison: Comparison) -> Html | None:
-    tables = equal_tokens(comparison)
-    if not tables:
-        return None
-    reader = (
-        "What each method gives for the same number of tokens: the dearest of its corpora that fits. Nothing is "
-        "interpolated. Where numbers of texts differ, figures that depend on them are not comparable."
-    )
-    blocks = [block(its.title, _token_table(comparison, its)) for its in tables]
-    return part("tokens", "At equal tokens", reader, *blocks)
-
-
-def _token_table(comparison: Comparison, its: TokenTable) -> Html:
-    columns = ("figure", *(choice.family for choice in its.choices))
-    over = [choice.row for choice in its.choices]
-    lines: list[tuple[Child, ...]] = [
-        ("entry", *(_entry(choice) for choice in its.choices)),
-        ("texts", *(_of(row, texts_in_words) for row in over)),
-        ("tokens", *(_of(row, lambda row: shown(row.tokens)) for row in over)),
-        ("seconds", *(_of(row, lambda row: shown(row.seconds)) for row in over)),
-    ]
-    for metric in comparison.headline:
-        name = metric_name(metric) + ARROWS[comparison.better(metric)]
-        values = [None if row is None else row.metric(metric) for row in over]
-        lines.append((name, *(shown(value) for value in values)))
-    return table("Mean over seeds", columns, [line for line in lines if any(line[1:])], columns[1:])
-
-
-def _of(row: CompareRow | None, words: Callable[[CompareRow], str]) -> str:
-    return "" if row is None else words(row)
-
-
-def _entry(choice: TokenChoice) -> Child:
-    if choice.row is not None:
-        return choice.row.method
-    return "does not fit" if choice.cheapest is None else f"does not fit: takes {choice.cheapest:,.0f}"
 
 
 def _curves(
@@ -262,8 +153,8 @@ def _efficiency(
         ]
         blocks += _charts(setting.in_words(), charts)
     reader = (
-        "The paper's Figure 2: seconds for 1,000 texts against quality, everything from reading to the release "
-        "on this machine. A method has a point for each epsilon, and one for epsilon = ∞ where it can."
+        "The paper's Figure 2: seconds for 1,000 texts against quality, everything from reading to the "
+        "release on this machine. A method has a point for each epsilon, and one for ∞ where it can."
     )
     return part("efficiency", "Efficiency", reader, _legend(legend), *blocks) if blocks else None
 
@@ -333,8 +224,7 @@ def _making(comparison: Comparison) -> Html:
         ("Shared replies", SHARING),
         (
             "People",
-            "For each seed the people of a data set are put in an order by chance; the first are held out, and "
-            "all methods of a seed have the same people.",
+            PEOPLE,
         ),
     ]
     return part(

@@ -13,9 +13,31 @@ if TYPE_CHECKING:
 #: The 97.5 % quantile of Student's t by degrees of freedom; beyond the last the next smaller one is used,
 #: which makes intervals a little wider.
 T_QUANTILES: Mapping[int, float] = {
-    **{1: 12.7062, 2: 4.3027, 3: 3.1824, 4: 2.7764, 5: 2.5706, 6: 2.4469, 7: 2.3646, 8: 2.3060, 9: 2.2622},
-    **{10: 2.2281, 11: 2.2010, 12: 2.1788, 13: 2.1604, 14: 2.1448, 15: 2.1314, 16: 2.1199, 17: 2.1098},
-    **{18: 2.1009, 19: 2.0930, 20: 2.0860, 25: 2.0595, 30: 2.0423, 40: 2.0211, 60: 2.0003, 120: 1.9799},
+    1: 12.7062,
+    2: 4.3027,
+    3: 3.1824,
+    4: 2.7764,
+    5: 2.5706,
+    6: 2.4469,
+    7: 2.3646,
+    8: 2.3060,
+    9: 2.2622,
+    10: 2.2281,
+    11: 2.2010,
+    12: 2.1788,
+    13: 2.1604,
+    14: 2.1448,
+    15: 2.1314,
+    16: 2.1199,
+    17: 2.1098,
+    18: 2.1009,
+    19: 2.0930,
+    20: 2.0860,
+    25: 2.0595,
+    30: 2.0423,
+    40: 2.0211,
+    60: 2.0003,
+    120: 1.9799,
 }
 HOW = "± is half a 95 % interval over seeds (Student's t); one seed has none"
 
@@ -29,7 +51,7 @@ class OverSeeds:
     n: int
 
     def in_words(self, digits: int = 3) -> str:
-        """ "0.276 ± 0.008", with so many significant digits of the mean."""
+        """As in "0.276 ± 0.008", with so many significant digits of the mean."""
         places = decimals_of(self.mean, digits)
         if self.half is None:
             return f"{self.mean:,.{places}f}"

@@ -82,7 +82,7 @@ def prepare(matrix: Matrix, data: ComparedData, out: Path) -> None:
     names = sorted(set(people))
     if len(names) < data.held_out + 2:
         raise DataError(
-            f"The data set {data.name} has {len(names):,} people, and {data.held_out:,} of them are to be held out.",
+            f"{data.name} has {len(names):,} people, and {data.held_out:,} of them are to be held out.",
             hint="Give it a smaller held_out, or more texts.",
         )
     for seed in matrix.seeds:
@@ -115,7 +115,7 @@ def _same(file: Path, facts: dict[str, Any], data: ComparedData) -> None:
         write_atomic(file, canonical_json(facts))
     elif strict_json(file.read_bytes()) != facts:
         raise RunError(
-            f"The texts of the data set {data.name}, or how they are split, changed since this comparison began.",
+            f"The texts of {data.name}, or how they are split, changed since this comparison began.",
             hint="Bring them back as they were, or begin a new comparison in another folder with -o.",
         )
 

@@ -1,21 +1,19 @@
-"""The two tables of a comparison: at equal epsilon and size, and at equal tokens."""
+"""The rows of a comparison, and its tables at equal epsilon and size."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rpsg.compare.matrix import epsilon_in_words
 from rpsg.compare.seeds import OverSeeds, over_seeds
+from rpsg.privacy.claims import not_below
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from rpsg.compare.outcome import CellOutcome, Comparison
 
-#: A corpus may take this much more than a budget of tokens and still count as within it.
-OVER_BUDGET = 1.05
 CLAIMS = {
     "end_to_end_dp": "end to end",
     "voters_only_dp": "voters only",
@@ -112,7 +110,7 @@ class CompareRow:
         words = CLAIMS.get(str(claims[0]["type"]), str(claims[0]["type"]))
         epsilons = [claim["epsilon"] for claim in claims if claim["epsilon"] is not None]
         if epsilons:
-            return f"ε ≤ {math.ceil(1000 * max(epsilons) - 1e-6) / 1000:g}, {words}"
+            return f"ε ≤ {not_below(max(epsilons))}, {words}"
         research = [c["for_research"]["epsilon"] for c in claims if c.get("for_research")]
         if research:
             known = [f"{value:.3g}" for value in research if value is not None]
@@ -121,14 +119,16 @@ class CompareRow:
 
     def audit(self) -> Audited:
         """What attacks on it found, over all seeds."""
-        return audited_over([cell.figures["audit"] for cell in self.cells if _has_audit(cell)])
+        audits = [dict(cell.figures or {}).get("audit", {}) for cell in self.cells]
+        return audited_over([audit for audit in audits if audit.get("attacks")])
 
 
 @dataclass(frozen=True, slots=True)
 class Audited:
     """The audits of a row: how many, the largest lower bound of epsilon, and the clearest membership attack.
 
-    ``limit`` is the smallest share of members whose leak that attack would have seen; None where it could not.
+    ``limit`` is the share of members whose leak that attack would have seen with every seed; None where it
+    could not.
     """
 
     audits: int = 0
@@ -139,24 +139,18 @@ class Audited:
     limit: float | None = None
 
 
-def _has_audit(cell: CellOutcome) -> bool:
-    return bool((cell.figures or {}).get("audit", {}).get("attacks"))
-
-
-def audited_over(audits: Sequence[Mapping[str, object]]) -> Audited:
+def audited_over(audits: Sequence[Mapping[str, Any]]) -> Audited:
     """The audits of several seeds as one. The attack is the one with the largest mean AUC, named as such."""
     if not audits:
         return Audited()
     areas: dict[str, list[float]] = {}
     limits: dict[str, list[float]] = {}
-    for audit in audits:
-        attacks: Mapping[str, Mapping[str, float | None]] = audit["attacks"]  # type: ignore[assignment]  # JSON
-        for name, found in attacks.items():
-            if found["auc"] is not None:
-                areas.setdefault(name, []).append(float(found["auc"]))
-            if found["limit"] is not None:
-                limits.setdefault(name, []).append(float(found["limit"]))
-    lower = [float(a["epsilon_lower"]) for a in audits if a["epsilon_lower"] is not None]  # type: ignore[arg-type]  # JSON
+    for name, found in (item for audit in audits for item in audit["attacks"].items()):
+        if found["auc"] is not None:
+            areas.setdefault(name, []).append(float(found["auc"]))
+        if found["limit"] is not None:
+            limits.setdefault(name, []).append(float(found["limit"]))
+    lower = [float(audit["epsilon_lower"]) for audit in audits if audit["epsilon_lower"] is not None]
     best = max(areas, key=lambda name: sum(areas[name]) / len(areas[name]), default="")
     return Audited(
         len(audits),
@@ -200,12 +194,16 @@ def equal_epsilon(comparison: Comparison) -> list[EpsilonTable]:
     tables = []
     for setting in settings_of(comparison):
         rows = rows_of(comparison, setting)
-        epsilons = sorted({row.epsilon for row in rows if row.epsilon is not None})
         tables += [
             EpsilonTable(setting, epsilon, tuple(row for row in rows if row.epsilon in {None, epsilon}))
-            for epsilon in epsilons or [None]
+            for epsilon in epsilons_of(rows)
         ]
     return tables
+
+
+def epsilons_of(rows: Sequence[CompareRow]) -> Sequence[float | None]:
+    """The epsilons of the rows, the smallest first; None alone where no row uses one."""
+    return sorted({row.epsilon for row in rows if row.epsilon is not None}) or (None,)
 
 
 def rows_of(comparison: Comparison, setting: CompareSetting) -> list[CompareRow]:
@@ -215,7 +213,9 @@ def rows_of(comparison: Comparison, setting: CompareSetting) -> list[CompareRow]
         if _belongs(cell, setting):
             groups.setdefault((cell.place.method, cell.place.epsilon), []).append(cell)
     rows = [_row(method, epsilon, cells) for (method, epsilon), cells in groups.items()]
-    return sorted(rows, key=lambda row: (row.is_ceiling, row.reads != "nothing"))
+    order = [str(entry["name"]) for entry in comparison.settings.get("methods", ())]
+    place = {name: i for i, name in enumerate(order)}
+    return sorted(rows, key=lambda row: (row.is_ceiling, row.reads != "nothing", place.get(row.method, -1)))
 
 
 def _belongs(cell: CellOutcome, setting: CompareSetting) -> bool:
@@ -237,120 +237,3 @@ def _row(method: str, epsilon: float | None, cells: Sequence[CellOutcome]) -> Co
             states[cell.state] = (number + 1, reason)
     done = tuple(cell for cell in cells if cell.is_done)
     return CompareRow(method, first.family, epsilon, first.reads, first.is_ceiling, done, states)
-
-
-@dataclass(frozen=True, slots=True)
-class TokenChoice:
-    """What a family of methods gives for a budget of tokens: its dearest corpus that fits, or why none does.
-
-    ``size`` is the number of texts of that corpus; figures of another size depend on it.
-    """
-
-    family: str
-    row: CompareRow | None
-    size: int = 0
-    cheapest: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TokenTable:
-    """What each family gives for ``budget`` tokens, which is what ``whose`` takes at the first size."""
-
-    setting: CompareSetting
-    epsilon: float | None
-    budget: float
-    whose: str
-    choices: tuple[TokenChoice, ...]
-
-    @property
-    def title(self) -> str:
-        epsilon = "" if self.epsilon is None else f", ε = {epsilon_in_words(self.epsilon)}"
-        return (
-            f"{self.setting.data}, {self.setting.writer}, {self.setting.people or 'all'} people{epsilon}: "
-            f"{self.budget:,.0f} tokens, as {self.whose} takes"
-        )
-
-
-def equal_tokens(comparison: Comparison) -> list[TokenTable]:
-    """For each setting and epsilon one table for each family's own use of tokens.
-
-    Nothing is interpolated: a family enters with a corpus that was really made, the one that takes the most
-    tokens among those of any size and of any of the family's entries that fit into the budget.
-    """
-    tables = []
-    for setting in _without_sizes(settings_of(comparison)):
-        sizes = [s.size for s in settings_of(comparison) if _alike(s, setting)]
-        by_size = {size: rows_of(comparison, _resized(setting, size)) for size in sizes}
-        rows = [(size, row) for size, its in by_size.items() for row in its if row.tokens is not None]
-        epsilons = sorted({row.epsilon for _, row in rows if row.epsilon is not None})
-        for epsilon in epsilons or [None]:
-            here = [(size, row) for size, row in rows if row.epsilon in {None, epsilon}]
-            tables += _token_tables(setting, epsilon, here)
-    return tables
-
-
-def _without_sizes(settings: Iterable[CompareSetting]) -> list[CompareSetting]:
-    """The first setting of each group that differs in size alone."""
-    found: list[CompareSetting] = []
-    for setting in settings:
-        if not any(_alike(setting, other) for other in found):
-            found.append(setting)
-    return found
-
-
-def _alike(one: CompareSetting, other: CompareSetting) -> bool:
-    return _resized(one, 0) == _resized(other, 0)
-
-
-def _resized(setting: CompareSetting, size: int) -> CompareSetting:
-    return CompareSetting(setting.data, setting.writer, setting.people, size, setting.temperature)
-
-
-def _token_tables(
-    setting: CompareSetting, epsilon: float | None, rows: Sequence[tuple[int, CompareRow]]
-) -> list[TokenTable]:
-    families = list(dict.fromkeys(row.family for _, row in rows))
-    competing = [(size, row) for size, row in rows if not row.is_bound]
-    if len({row.family for _, row in competing}) < 2:
-        return []
-    tables = []
-    for whose, budget in budgets_of(setting.size, competing):
-        choices = tuple(choose(family, rows, budget) for family in families)
-        tables.append(TokenTable(setting, epsilon, budget, whose, choices))
-    return tables
-
-
-def budgets_of(size: int, rows: Sequence[tuple[int, CompareRow]]) -> list[tuple[str, float]]:
-    """The tokens that each family takes at the cheapest for a corpus of this size, the smallest first.
-
-    Families within five hundredths of each other share a budget, the larger one.
-    """
-    cheapest: dict[str, float] = {}
-    for its, row in rows:
-        if its == size:
-            cheapest[row.family] = min(tokens_of(row), cheapest.get(row.family, math.inf))
-    found: list[tuple[str, float]] = []
-    for family, tokens in sorted(cheapest.items(), key=lambda item: item[1]):
-        if found and tokens <= OVER_BUDGET * found[-1][1]:
-            found[-1] = (f"{found[-1][0]} or {family}", tokens)
-        else:
-            found.append((family, tokens))
-    return found
-
-
-def choose(family: str, rows: Sequence[tuple[int, CompareRow]], budget: float) -> TokenChoice:
-    """The dearest corpus of a family within a budget of tokens (and five hundredths more)."""
-    own = [(tokens_of(row), size, row) for size, row in rows if row.family == family]
-    fitting = [each for each in own if each[0] <= OVER_BUDGET * budget]
-    if not fitting:
-        return TokenChoice(family, None, cheapest=min((tokens for tokens, _, _ in own), default=None))
-    _, size, row = max(fitting, key=lambda each: (each[0], each[1]))
-    return TokenChoice(family, row, size)
-
-
-def tokens_of(row: CompareRow) -> float:
-    """The mean tokens of a row that has some."""
-    tokens = row.tokens
-    if tokens is None:
-        raise ValueError("this row took no tokens that were counted")
-    return tokens.mean

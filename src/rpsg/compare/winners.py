@@ -1,4 +1,4 @@
-"""Who wins where: for each setting, epsilon and metric the best method, and whether that is more than chance."""
+"""Who wins where: the best method for each setting, epsilon and metric, and whether that is chance."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Win:
-    """The best method on one metric. ``beyond_chance`` is None where seeds are too few to tell.
+    """The best method on one metric; none (an empty name) where two are exactly as good.
 
-    ``beaten`` are the methods it was compared with; ``over_floor`` says whether it is better than what can be
+    ``beyond_chance`` says whether its lead is more than chance, None where seeds are too few to tell.
+
+    ``beaten`` are the others it was compared with; ``over_floor`` says whether it is better than what can be
     had without private data, None where there is no floor.
     """
 
@@ -40,7 +42,7 @@ class Standing:
 
     def by_method(self) -> list[tuple[str, int, int]]:
         """Each compared method with its wins and how many of these are beyond chance; most wins first."""
-        names = dict.fromkeys(name for win in self.wins for name in (win.method, *win.beaten))
+        names = dict.fromkeys(name for win in self.wins for name in (win.method, *win.beaten) if name)
         found = [
             (
                 name,
@@ -54,12 +56,13 @@ class Standing:
     def in_words(self) -> str:
         """For example "reviews, ...: strict is best on 5 of 7 metrics (3 beyond chance), augpe on 2 (0)."."""
         if not self.wins:
-            return f"{self.table.title}: nothing to compare yet."
-        total = len(self.wins)
+            return f"{self.table.title}: nothing to compare, since fewer than two methods have figures."
+        total, ties = len(self.wins), sum(not win.method for win in self.wins)
         parts = [
             f"{name} on {wins}" + (f" ({sure} beyond chance)" if wins else "")
             for name, wins, sure in self.by_method()
         ]
+        parts += [f"nobody on {ties} (equal)"] if ties else []
         unknown = all(win.beyond_chance is None for win in self.wins)
         tail = " One seed: how much of it is chance is not known." if unknown else ""
         return f"{self.table.title}: of {total} metrics the best is {', '.join(parts)}.{tail}"
@@ -115,18 +118,15 @@ def _win(
     means = [(loss(found.mean), row) for row in rows if (found := row.metric(metric)) is not None]
     if len(means) < 2:
         return None
-    (_, best), *others = sorted(means, key=lambda each: each[0])
+    (lead, best), *others = sorted(means, key=lambda each: each[0])
+    bottom = None if floor is None else floor.metric(metric)
+    over = None if bottom is None else lead < loss(bottom.mean)
+    if others[0][0] == lead:
+        return Win(metric, "", tuple(row.method for _, row in means), False, over)  # noqa: FBT003  # a field
     own = _losses(best, metric, loss)
     apart = [is_apart(own, _losses(row, metric, loss)) for _, row in others]
     beyond = None if any(each is None for each in apart) else all(apart)
-    bottom = None if floor is None else floor.metric(metric)
-    over = None if bottom is None else means_of(means, best) < loss(bottom.mean)
     return Win(metric, best.method, tuple(row.method for _, row in others), beyond, over)
-
-
-def means_of(means: Sequence[tuple[float, CompareRow]], row: CompareRow) -> float:
-    """The loss of a row among those of all."""
-    return next(value for value, other in means if other is row)
 
 
 def _losses(row: CompareRow, metric: str, loss: Callable[[float], float]) -> dict[int, float]:
