@@ -216,7 +216,7 @@ def _write(result: Comparison, folder: Path, exports: Mapping[str, Path | None])
 def _dry_run(matrix: Matrix, *, as_json: bool) -> None:
     from rpsg.cli.compare_pages import show_forecast
     from rpsg.cli.console import Screen, print_json
-    from rpsg.compare.forecast import forecast
+    from rpsg.compare.forecasting import forecast
     from rpsg.evaluation.models import check_names
     from rpsg.evaluation.runner import find_metrics
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from rpsg.compare.forecast import CellForecast, MatrixForecast
+    from rpsg.compare.forecasting import CellForecast, MatrixForecast
     from rpsg.compare.outcome import Comparison
     from rpsg.compare.tables import CompareRow
 

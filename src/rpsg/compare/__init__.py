@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rpsg.compare.forecast import forecast
+    from rpsg.compare.forecasting import forecast
     from rpsg.compare.matrix import read_matrix
     from rpsg.compare.outcome import read_comparison
     from rpsg.compare.runner import compare
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["compare", "forecast", "read_comparison", "read_matrix"]
 _PLACES = {
     "compare": "rpsg.compare.runner",
-    "forecast": "rpsg.compare.forecast",
+    "forecast": "rpsg.compare.forecasting",
     "read_comparison": "rpsg.compare.outcome",
     "read_matrix": "rpsg.compare.matrix",
 }

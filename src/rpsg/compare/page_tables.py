@@ -37,8 +37,8 @@ STATES = {
 }
 HOW_READ = (
     "A star marks the best method at the epsilon of the table. Methods without a guarantee or without "
-    "private data are beside it and get none. Floor: the same writer without private data. Ceiling: real texts in "
-    "place of a corpus."
+    "private data are beside it and get none. Floor: the same writer without private data. Ceiling: real "
+    "texts in place of a corpus."
 )
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.compare.cell_run import CellRecord, measuring_digest, read_record, record_death, run_cell
 from rpsg.compare.cells import cells_of, find_cell, to_run
-from rpsg.compare.forecast import cell_forecast, spending
+from rpsg.compare.forecasting import cell_forecast, spending
 from rpsg.compare.matrix import Matrix
 from rpsg.compare.outcome import outcome_of
 from rpsg.compare.splits import prepare

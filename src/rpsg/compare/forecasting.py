@@ -88,7 +88,7 @@ def cell_forecast(cell: Cell) -> CellForecast:
     """The forecast of one cell; real texts take nothing."""
     about = (cell.id, cell.place, f"{cell.not_run}: {cell.reason}" if cell.not_run else "")
     if cell.not_run or cell.plan is None:
-        return CellForecast(*about, "")
+        return CellForecast(*about, "", seconds=0.0, cost=0.0)
     try:
         if (problem := problem_of(cell)) is not None:
             raise problem
