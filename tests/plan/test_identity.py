@@ -165,7 +165,7 @@ def test_many_settings_are_all_of_them_but_those_that_exclude_others() -> None:
     many, augpe, unset = dict(flat(resolve(MANY))), dict(flat(resolve(AUGPE))), dict(flat(Plan()))
     later = tuple(f"{name}." for name, section in Plan() if section.read_by and name != "augpe")
     same = {k for k, value in unset.items() if many[k] == augpe[k] == value and not k.startswith(later)}
-    assert same == {"paper.selection", "paper.histogram_sigma", "data.audit_holdout"}
+    assert same == {"paper.selection", "paper.histogram_sigma", "data.audit_holdout", "data.encoding"}
 
 
 def test_a_setting_that_came_later_is_written_and_hashed_only_where_it_is_set() -> None:
