@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FILE = Path(__file__).with_name("options.json")
 #: A list is typed with commas; a value that holds one stands in double quotes.
-_KINDS = {"str": str, "int": int, "float": float, "path": Path, "list": str}
+_KINDS = {"str": str, "int": int, "float": float, "path": Path, "list": str, "bool": bool}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,9 @@ class Setting:
         return typed
 
     def retyped(self, value: Any) -> str:
-        """The text to type for a value."""
+        """The text to type for a value; nothing for a switch, which is its option alone."""
+        if self.kind == "bool":
+            return ""
         if self.kind != "list":
             return str(value)
         line = io.StringIO()

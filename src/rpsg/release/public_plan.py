@@ -24,8 +24,14 @@ _HUB = re.compile(r"[\w.-]+/[\w.-]+(?:@[\w.-]+)?")
 _ELSEWHERE = {"openai", "azure", "hf"}
 #: Sections of the plan that only some methods read.
 SECTIONS = frozenset({"paper", "split", "augpe", "dpsgd"})
-#: The account at the provider, and the variable that holds its key, are private too.
-ACCOUNT = {"organization": "", "project": "", "key_env": ServerSection().key_env}
+#: The account at the provider, and the variables that hold keys and headers, are private too.
+ACCOUNT = {
+    "organization": "",
+    "project": "",
+    "headers": (),
+    "certificate_env": "",
+    "key_env": ServerSection().key_env,
+}
 #: A number in a formula of the paper that bounds nothing: readers would take it for a budget.
 NEVER = {"paper.nominal_epsilon"}
 
