@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from rpsg.compare.matrix import ComparedData, Matrix
     from rpsg.compare.splits import SplitFiles
     from rpsg.evaluation.corpora import CorpusColumns, Rows
-    from rpsg.protocols import Progress
     from rpsg.measures import Measure
+    from rpsg.protocols import Progress
 
 STATUS = Path("/proc/self/status")
 
