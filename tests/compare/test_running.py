@@ -193,7 +193,7 @@ def test_a_cell_that_fails_is_told_without_the_words_of_its_error_and_the_others
         found = run(matrix(methods=["floor", "strict"], writers=["counting"]), lab)
     failed = cell_of(found, "floor")
     assert failed.state == "failed"
-    assert "It failed: ValueError at rpsg/" in failed.reason
+    assert "failed in write (ValueError in" in failed.reason
     assert "Smith" not in (lab.folder / "out" / COMPARISON).read_text()
     assert cell_of(found, "strict").state == "done"
 
