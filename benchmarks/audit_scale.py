@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from audit import reviews
 
+from audit import reviews
 from rpsg.audit import audit as whole_audit
 from rpsg.audit.attacks import ATTACKS
 from rpsg.audit.run import audit_subject, find_attacks, level_of
