@@ -1,7 +1,8 @@
-# The two commands of the README. Each sets up what it needs: an environment in .venv, packages, weights.
+# The commands of the README and of the benchmarks. Each sets up what it needs: an environment in .venv, packages, weights.
 #   make demo    install, pull weights and public reviews, one private run, verify it, show it
 #                (WRITER=qwen2.5-coder-0.5b: with an Apache-2.0 writer in place of Gemma; slower)
 #   make test    everything that must hold before a change goes in
+#   make benchmark    methods side by side, in at most half an hour on two cores; make benchmark-full takes days
 # Weights go where `rpsg models pull` puts them (RPSG_HOME moves that place). PYTHON chooses the interpreter.
 
 PYTHON ?= python3
@@ -94,7 +95,7 @@ benchmark: $(VENV)/.test weights
 	@$(BIN)/rpsg compare benchmarks/compare_quick.toml -o runs/compare-quick
 
 # The whole matrix, which takes days. Two of its data sets are files that are named here:
-#   make benchmark-full ABSTRACTS=abstracts.csv POSTS=posts.jsonl
+#  make benchmark-full ABSTRACTS=abstracts.csv POSTS=posts.jsonl
 benchmark-full: $(VENV)/.test weights
 	@$(BIN)/rpsg models pull gemma-3-270m $(AGREED)
 	@$(BIN)/python -m pip install -qq '.[local,hf,dpsgd]'

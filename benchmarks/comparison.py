@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.compare.export import NOTE, place_in_words, to_markdown
 from rpsg.compare.outcome import read_comparison
-from rpsg.compare.winners import standings
+from rpsg.compare.winners import all_together, standings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -66,8 +66,10 @@ def page(found: Sequence[tuple[str, Comparison]]) -> str:
 
 def _wins(name: str, comparison: Comparison) -> Iterator[str]:
     yield f"**Who wins where** ({name}):"
-    lines = []
-    for standing in standings(comparison):
+    found = standings(comparison)
+    together = all_together(found)
+    lines = [f"- {together}"] if together else []
+    for standing in found:
         lines.append(f"- {standing.in_words()}")
         below = [win.metric for win in standing.wins if win.over_floor is False]
         if below:

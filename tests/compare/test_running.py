@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -174,6 +176,30 @@ def test_a_cell_whose_process_is_killed_is_told_and_resumes_and_the_others_run(
     assert run_id(lab, strict) == before
     assert cell_of(again, "strict").seconds is None, "nobody knows how long the killed process had worked"
     assert cell_of(again, "floor").made["peak_memory"] > 10 * 2**20
+
+
+def test_ctrl_c_on_the_command_ends_the_cell_too_and_the_same_command_goes_on(
+    matrix_file: Callable[..., Path], lab: Lab
+) -> None:
+    out = lab.folder / "out"
+    command = [sys.executable, "-m", "rpsg", "compare", str(matrix_file()), "-o", str(out)]
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("2 of 3: invented, strict"):
+                os.killpg(process.pid, signal.SIGINT)
+                break
+        rest = process.stderr.read()
+        assert process.wait() == 130, rest
+    assert "Traceback" not in rest
+    cells = cells_of(read_matrix(lab.folder / "compare.toml"))
+    states = {cell.place.method: read_record(out, cell).state for cell in cells}
+    assert states["floor"] == "done"
+    assert states["ceiling"] == "new"
+    found = compare(read_matrix(lab.folder / "compare.toml"), out, apart=False)
+    assert {cell.state for cell in found.cells} == {"done"}
 
 
 class Talking(FakeWriter):
@@ -363,3 +389,12 @@ def test_a_damaged_file_of_a_cell_is_told(matrix: Callable[..., Matrix], lab: La
     file.write_text("{}")
     with pytest.raises(RunError, match="damaged or of another version"):
         keep(wanted, cells, lab.folder / "out")
+
+
+def test_too_few_people_to_hold_out_are_told_without_their_number(lab: Lab) -> None:
+    settings = small(lab)
+    settings["data"][0]["held_out"] = 199
+    with pytest.raises(DataError) as caught:
+        run(read_matrix(written(lab.folder / "c.toml", settings)), lab)
+    assert "too few people to hold 199 of them out" in caught.value.message
+    assert "200" not in caught.value.message

@@ -8,7 +8,7 @@ from tests.compare.conftest import comparison, outcome
 
 from rpsg.compare.tables import equal_epsilon, rows_of, settings_of
 from rpsg.compare.token_tables import choose, equal_tokens
-from rpsg.compare.winners import standings
+from rpsg.compare.winners import all_together, standings
 
 
 def test_a_table_has_one_epsilon_and_what_uses_none_is_in_each() -> None:
@@ -139,7 +139,7 @@ def test_who_wins_is_told_with_how_much_of_it_is_beyond_chance() -> None:
     (standing,) = standings(found)
     (win,) = standing.wins
     assert (win.method, win.beaten, win.beyond_chance) == ("ours", ("theirs",), True)
-    assert "of 1 metrics the best is ours on 1 (1 beyond chance), theirs on 0." in standing.in_words()
+    assert "of 1 metric the best is ours on 1 (1 beyond chance). On none: theirs." in standing.in_words()
 
 
 def test_higher_wins_where_higher_is_better_and_one_seed_says_that_it_is_one() -> None:
@@ -181,3 +181,18 @@ def test_a_winner_that_is_no_better_than_the_floor_is_marked() -> None:
     found = comparison(outcome("floor", 1.0, reads="nothing"), outcome("ours", 2.0), outcome("theirs", 3.0))
     (standing,) = standings(found)
     assert standing.wins[0].over_floor is False
+
+
+def test_a_name_with_a_comma_is_told_apart_from_its_neighbours_and_tables_are_added_up() -> None:
+    found = comparison(
+        outcome("strict, votes", 2.0, epsilon=1.0),
+        outcome("ours", 1.0, epsilon=1.0),
+        outcome("strict, votes", 2.0, epsilon=2.0),
+        outcome("ours", 3.0, epsilon=2.0),
+    )
+    both = standings(found)
+    assert all_together(both) == (
+        "All 2 tables together: of 2 metrics the best is ours on 1 (0 beyond chance); "
+        "strict, votes on 1 (0 beyond chance)."
+    )
+    assert all_together(both[:1]) == ""

@@ -9,7 +9,7 @@ from rpsg.cli.console import Screen, seconds_in_words
 from rpsg.compare.export import NOTE, metric_heads
 from rpsg.compare.outcome import INTERNAL
 from rpsg.compare.tables import equal_epsilon
-from rpsg.compare.winners import standings
+from rpsg.compare.winners import all_together, standings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,7 +79,8 @@ def show(result: Comparison, page: Path) -> None:
     """Who wins where, the tables, and what failed."""
     screen = Screen.stdout()
     screen.heading(result.title)
-    screen.items(standing.in_words() for standing in standings(result))
+    found = standings(result)
+    screen.items(filter(None, (all_together(found), *(standing.in_words() for standing in found))))
     for table in equal_epsilon(result):
         screen.heading(table.title)
         heads = metric_heads(result)[:MOST_METRICS]

@@ -130,7 +130,7 @@ def against_epsilon(
         series,
         title=title,
         desc=f"{title}: {setting.in_words()}. The table below has the same numbers.",
-        axes=("ε", metric_name(metric)),
+        across="ε",
         ticks=([(across[e], epsilon_in_words(e)) for e in epsilons], up.ticks),
     )
     columns = ("method", "ε", metric_name(metric), "seeds")
@@ -167,7 +167,7 @@ def against_cost(
         series,
         title=title,
         desc=f"{title}: {setting.in_words()}. The table below has the same numbers.",
-        axes=(words, metric_name(metric)),
+        across=words,
         ticks=(across.ticks, up.ticks),
     )
     data = [
@@ -212,7 +212,7 @@ def size_and_temperature(
         series,
         title=title,
         desc=f"{title}, one line for each temperature. The table below has the same numbers.",
-        axes=("texts", metric_name(metric)),
+        across="texts",
         ticks=(across.ticks, up.ticks),
     )
     keys = joined(*(joined(drawn.key(), " ") for drawn in legend.values()))

@@ -10,7 +10,7 @@ from rpsg.compare.figures import against_cost, against_epsilon, legend_of, size_
 from rpsg.compare.outcome import INTERNAL
 from rpsg.compare.page_tables import STATES, tables_part, tokens_part
 from rpsg.compare.tables import rows_of, settings_of
-from rpsg.compare.winners import standings
+from rpsg.compare.winners import all_together, standings
 from rpsg.report.html import (
     Html,
     block,
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from rpsg.compare.winners import Standing
     from rpsg.report.html import Child
 
+#: More lines about who wins are folded.
+MOST_LINES = 8
 SWEPT = ("next_word_accuracy", "fid")
 SHARING = (
     "Cells share replies to public prompts, that is of methods that read no private text or only noisy "
@@ -102,13 +104,14 @@ def _line(comparison: Comparison) -> Html:
 
 def _short(found: Sequence[Standing]) -> Html:
     """Who wins where, in sentences."""
-    lines = [foreign(standing.in_words()) for standing in found]
+    lines = listed(foreign(standing.in_words()) for standing in found)
     missing = [foreign(f"{s.table.title}, not compared: {line}") for s in found for line in s.left_out]
     return tag(
         "section",
         tag("h2", "Who wins where", id="short-title"),
-        listed(lines),
-        joined(folded("Not compared, and why", listed(missing))) if missing else None,
+        paragraph(foreign(all_together(found))) if all_together(found) else None,
+        lines if len(found) <= MOST_LINES else folded(f"Table by table ({len(found)})", lines),
+        folded("Not compared, and why", listed(missing)) if missing else None,
         id="short",
         aria_labelledby="short-title",
     )

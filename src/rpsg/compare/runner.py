@@ -9,7 +9,8 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ from rpsg.storage.layout import COMPARISON, MATRIX
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from rpsg.compare.cells import Cell
+    from rpsg.compare.cells import Cell, Place
     from rpsg.compare.outcome import Comparison
     from rpsg.protocols import Progress
 
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     Launch = Callable[[Path, str], int]
 
 STOPPED, LIMIT = 130, LimitError.exit_code
+#: Seconds that a cell has to keep what it has when the comparison is stopped.
+PATIENCE = 30.0
 
 
 def compare(
@@ -201,9 +204,18 @@ def in_a_process(out: Path, name: str, *, spend: bool = False, quiet: bool = Fal
     """Run a cell as ``rpsg compare OUT --cell ID`` would; its progress goes to stderr."""
     command = [sys.executable, "-m", "rpsg", "compare", str(out), "--cell", name]
     command += [option for option, is_on in (("--spend", spend), ("--quiet", quiet)) if is_on]
-    return subprocess.run(  # noqa: S603  # this program itself
-        command, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    ).returncode
+    process = subprocess.Popen(  # noqa: S603  # this program itself
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    try:
+        return process.wait()
+    except BaseException:
+        # Ctrl-C reached the cell too: it keeps what it has, for which it gets some time.
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=PATIENCE)
+        process.kill()
+        process.wait()
+        raise
 
 
 def _launched(launch: Launch, out: Path, cell: Cell) -> CellRecord:
@@ -231,6 +243,7 @@ class Eta:
     waiting: Sequence[Cell]
     shown: bool
     _took: list[tuple[float, float]] = field(default_factory=list)
+    _known: dict[Place, float] = field(default_factory=dict)
 
     def done(self, cell: Cell, seconds: float) -> None:
         self._took.append((self._expected(cell), seconds))
@@ -246,7 +259,9 @@ class Eta:
         words = f"{seconds:.0f} s" if seconds < 90 else f"{minutes:.0f} min" if minutes < 90 else ""
         return f"; about {words or f'{minutes / 60:.1f} h'} left"
 
-    @staticmethod
-    def _expected(cell: Cell) -> float:
-        """A forecast in seconds, at least one: reading and measuring take time too."""
-        return 1.0 + (cell_forecast(cell).seconds or 0.0)
+    def _expected(self, cell: Cell) -> float:
+        """A forecast in seconds, at least one, since measuring takes time too; the same for all seeds."""
+        alike = replace(cell.place, seed=0)
+        if alike not in self._known:
+            self._known[alike] = 1.0 + (cell_forecast(cell).seconds or 0.0)
+        return self._known[alike]

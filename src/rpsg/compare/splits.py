@@ -82,7 +82,7 @@ def prepare(matrix: Matrix, data: ComparedData, out: Path) -> None:
     names = sorted(set(people))
     if len(names) < data.held_out + 2:
         raise DataError(
-            f"{data.name} has {len(names):,} people, and {data.held_out:,} of them are to be held out.",
+            f"{data.name} has too few people to hold {data.held_out:,} of them out.",
             hint="Give it a smaller held_out, or more texts.",
         )
     for seed in matrix.seeds:

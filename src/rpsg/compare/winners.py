@@ -40,32 +40,48 @@ class Standing:
     wins: tuple[Win, ...]
     left_out: tuple[str, ...]
 
-    def by_method(self) -> list[tuple[str, int, int]]:
-        """Each compared method with its wins and how many of these are beyond chance; most wins first."""
-        names = dict.fromkeys(name for win in self.wins for name in (win.method, *win.beaten) if name)
-        found = [
-            (
-                name,
-                sum(win.method == name for win in self.wins),
-                sum(win.method == name and win.beyond_chance is True for win in self.wins),
-            )
-            for name in names
-        ]
-        return sorted(found, key=lambda each: (-each[1], -each[2]))
-
     def in_words(self) -> str:
-        """For example "reviews, ...: strict is best on 5 of 7 metrics (3 beyond chance), augpe on 2 (0)."."""
+        """As in "reviews, ...: of 7 metrics the best is strict on 5 (3 beyond chance); augpe on 2 (0)."."""
         if not self.wins:
             return f"{self.table.title}: nothing to compare, since fewer than two methods have figures."
-        total, ties = len(self.wins), sum(not win.method for win in self.wins)
-        parts = [
-            f"{name} on {wins}" + (f" ({sure} beyond chance)" if wins else "")
-            for name, wins, sure in self.by_method()
-        ]
-        parts += [f"nobody on {ties} (equal)"] if ties else []
         unknown = all(win.beyond_chance is None for win in self.wins)
         tail = " One seed: how much of it is chance is not known." if unknown else ""
-        return f"{self.table.title}: of {total} metrics the best is {', '.join(parts)}.{tail}"
+        return f"{self.table.title}: {_told(self.wins)}{tail}"
+
+
+def by_method(wins: Sequence[Win]) -> list[tuple[str, int, int]]:
+    """Each compared method with its wins and how many of these are beyond chance; most wins first."""
+    names = dict.fromkeys(name for win in wins for name in (win.method, *win.beaten) if name)
+    found = [
+        (
+            name,
+            sum(win.method == name for win in wins),
+            sum(win.method == name and win.beyond_chance is True for win in wins),
+        )
+        for name in names
+    ]
+    return sorted(found, key=lambda each: (-each[1], -each[2]))
+
+
+def _told(wins: Sequence[Win]) -> str:
+    """Names are parted by semicolons, since a name may hold a comma."""
+    found = by_method(wins)
+    parts = [f"{name} on {number} ({sure} beyond chance)" for name, number, sure in found if number]
+    ties = sum(not win.method for win in wins)
+    parts += [f"nobody on {ties} (equal)"] if ties else []
+    last = "; ".join(name for name, number, _ in found if not number)
+    on_none = f" On none: {last}." if last else ""
+    metrics = "1 metric" if len(wins) == 1 else f"{len(wins)} metrics"
+    return f"of {metrics} the best is {'; '.join(parts)}.{on_none}"
+
+
+def all_together(found: Sequence[Standing]) -> str:
+    """The wins of all tables in one sentence; empty where there is only one table."""
+    compared = [standing for standing in found if standing.wins]
+    if len(compared) < 2:
+        return ""
+    wins = [win for standing in compared for win in standing.wins]
+    return f"All {len(compared)} tables together: {_told(wins)}"
 
 
 def standings(comparison: Comparison) -> list[Standing]:

@@ -143,11 +143,14 @@ def chart(  # two by place, the rest by name
     *,
     title: str,
     desc: str,
-    axes: tuple[str, str],
+    across: str,
     ticks: tuple[Sequence[tuple[float, str]], Sequence[tuple[float, str]]],
 ) -> Html:
-    """Series in one frame. Each has a letter beside its last point, so that none depends on its colour."""
-    shapes, taken = [_frame(*ticks, axes)], list[Point]()
+    """Series in one frame. Each has a letter beside its last point, so that none depends on its colour.
+
+    The name of the upright axis is in the title alone: long labels of ticks take its place.
+    """
+    shapes, taken = [_frame(*ticks, (across, ""))], list[Point]()
     for one in series:
         points = one.points
         if one.is_level:
@@ -199,17 +202,10 @@ def _frame(
     shapes += [tag("text", label, x=_x(x), y=floor + 15, text_anchor="middle") for x, label in across]
     shapes += [tag("text", label, x=LEFT - 5, y=_y(y) + 4, text_anchor="end") for y, label in up]
     middle = (TOP + floor) / 2
-    shapes += [
-        tag("text", axes[0], x=(LEFT + right) / 2, y=HEIGHT - 6, text_anchor="middle"),
-        tag(
-            "text",
-            axes[1],
-            x=13,
-            y=middle,
-            text_anchor="middle",
-            transform=f"rotate(-90 13 {middle:.0f})",
-        ),
-    ]
+    shapes.append(tag("text", axes[0], x=(LEFT + right) / 2, y=HEIGHT - 6, text_anchor="middle"))
+    if axes[1]:
+        turned = f"rotate(-90 13 {middle:.0f})"
+        shapes.append(tag("text", axes[1], x=13, y=middle, text_anchor="middle", transform=turned))
     return tag("g", *shapes, class_="frame", aria_hidden="true")
 
 
