@@ -13,7 +13,8 @@ import pytest
 import rpsg
 from rpsg.errors import InfeasibleError, UsageError
 from rpsg.methods.named import find_method
-from rpsg.methods.private_prediction import clip_of, group_of, groups_of, prompt_parts
+from rpsg.methods.prediction_plan import clip_of, groups_of
+from rpsg.methods.private_prediction import group_of, prompt_parts
 from rpsg.models.fake import FILLER, FakeLogits
 from rpsg.pipeline.execute import execute
 from rpsg.pipeline.private_data import account_of
@@ -161,16 +162,17 @@ def test_nobody_at_all_gives_public_texts(lab: Lab) -> None:
     assert len(run.ledger["mechanisms"]) == 1
 
 
-def test_words_of_many_people_become_likelier_and_those_of_one_do_not(lab: Lab) -> None:
-    """'friend' in all texts and 'sugar' in none; the clip is what epsilon allows."""
-    rows = [{"text": "friend friend", "user": str(i)} for i in range(80)]
-    plan = planned(lab, lab.file(rows), corpus={"size": 8}, prediction={"tokens": 30})
-    with_ = " ".join(drawn(lab, plan).texts)
-    alone = lab.file([{"text": "sugar", "user": "0"}], "alone.jsonl")
-    sections = {"corpus": {"size": 8}, "prediction": {"tokens": 30}}
-    without = " ".join(drawn(lab, planned(lab, alone, **sections), out="alone").texts)
-    assert with_.count("friend") > 2 * (without.count("friend") + 1)
-    assert "sugar" not in FILLER
+def test_words_of_many_people_become_likelier(lab: Lab) -> None:
+    """At an epsilon that protects nobody a word in all texts is most of what is drawn; else it is 1 in 40."""
+    sections = {"corpus": {"size": 8}, "prediction": {"tokens": 30}, "privacy": {"epsilon": 20.0}}
+    many = lab.file([{"text": "friend friend", "user": str(i)} for i in range(160)], "many.jsonl")
+    other = lab.file([{"text": "sugar sugar", "user": str(i)} for i in range(160)], "other.jsonl")
+    with_, without = (
+        " ".join(drawn(lab, planned(lab, file, **sections), out=file.stem).texts).count("friend")
+        for file in (many, other)
+    )
+    assert without < 30 < with_
+    assert "sugar" not in FILLER, "a word that is in no token changes nothing"
 
 
 # -- stopping and going on --------------------------------------------------------------------------------

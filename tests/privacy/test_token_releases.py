@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from rpsg.privacy.evidence import Texts, Token
     from rpsg.privacy.facts import Facts
-    from rpsg.privacy.kernel import Releases
+    from rpsg.privacy.released import Releases
 
 WORDS: tuple[Token, ...] = ((1, " tea"), (2, " cup"), (3, " pot"))
 MOST, TEXTS = 6, 3
@@ -155,7 +155,7 @@ def test_a_token_that_a_crash_lost_is_paid_for_when_its_text_becomes_as_long_as_
     tearoom: Tearoom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The process ends after the draw and before the token is on the disk."""
-    from rpsg.privacy import kernel as module
+    from rpsg.privacy import token_draws as module
 
     def lost(*_: object) -> Token:
         raise StoppedError

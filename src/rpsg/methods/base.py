@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rpsg.privacy.accounting import Budget
     from rpsg.privacy.egress import EgressRule
     from rpsg.privacy.facts import ClaimType, UnprotectedFlow
-    from rpsg.privacy.kernel import Releases
+    from rpsg.privacy.released import Releases
     from rpsg.privacy.replay import ReplayKernel
     from rpsg.privacy.unprotected_reads import UnprotectedReads
     from rpsg.protocols import (

@@ -21,7 +21,7 @@ from rpsg.pipeline.people import (
 )
 from rpsg.privacy.account import Account, LifetimeCap
 from rpsg.privacy.commitment import Commitment, commit_to, content_digest
-from rpsg.privacy.kernel import Kernel, Releases
+from rpsg.privacy.kernel import Kernel
 from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.odometer import Odometer, account_name
 from rpsg.privacy.units import Unit
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from rpsg.privacy.accounting import Budget
     from rpsg.privacy.evidence import Selected, Texts
     from rpsg.privacy.histogram import IntArray, Query
-    from rpsg.privacy.kernel import NextTokens
     from rpsg.privacy.mechanisms import Contributions, UnitItems
     from rpsg.privacy.private import Private
+    from rpsg.privacy.released import NextTokens, Releases
     from rpsg.privacy.token_sampling import References
     from rpsg.protocols import NoiseSource, Progress
     from rpsg.records import PrivateCorpus

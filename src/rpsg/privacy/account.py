@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from rpsg.errors import BudgetError
 from rpsg.privacy.gaussian import mu_for, rounded_up
 from rpsg.privacy.private import Private, open_private
-from rpsg.privacy.units import Entry, Statement, Total, Unit, at_most_replaced, epsilon_at, total_for, totals
+from rpsg.privacy.token_counts import Draw, count_token
+from rpsg.privacy.units import Entry, Statement, Total, Unit, at_most_replaced, total_for, totals, way_out
 
 if TYPE_CHECKING:
     import sqlite3
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from rpsg.privacy.book import Book
 
-#: Unit and delta of charges of version 1, which stored neither; this is the default delta of plans.
+#: Of charges of version 1, which stored neither; the default delta of plans.
 OLD, OLD_DELTA = Unit("unknown", "", "add_remove"), 1e-6
 _ROUNDING = 1e-12
 
@@ -56,17 +57,6 @@ def runs_that_fit(total: Total, cap: LifetimeCap, mu2: float, delta_fail: float)
     by_noise = max(0, math.floor(left / mu2))
     by_thresholds = runs_left(total.delta_fail + total.reserved_delta_fail, delta_fail, cap.delta)
     return by_noise if by_thresholds is None else min(by_noise, by_thresholds)
-
-
-@dataclass(frozen=True, slots=True)
-class Draw:
-    """A draw to be charged: its id, whose it is, and its price."""
-
-    draw: str
-    run_id: str
-    stage: str
-    mu2: float
-    replaced_mu2: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,24 +125,18 @@ class Account:
     def draw_token(self, draw: str, text: int, most: int, again: Draw) -> bool:
         """Count a token of a text before it is drawn; the charge ``draw`` pays for ``most`` of each text.
 
-        The book counts, and not the run folder: a folder that was copied or set back draws tokens of the same
-        texts again. A token beyond ``most`` is charged on top, as ``again`` says. That pays for one more of
-        every text, because a person takes part in one. True if it was charged.
+        The book counts, and not the run folder, which may be copied or set back. A token beyond ``most`` is
+        charged on top, as ``again`` says. True if it was charged.
 
-        Raises:
-            BudgetError: there is no room for another token; nothing is counted.
+        Raises BudgetError, and counts nothing, if there is no room for another token.
         """
         with self.book.transaction() as rows:
-            rows.execute(_TOKENS)
-            (number,) = rows.execute(_COUNT_IT, (self.id, draw, text)).fetchone()
-            found = rows.execute(_PAID_TOKENS, (self.id, draw, _EXTRA)).fetchone()
-            if number <= most + (found[0] if found else 0):
-                return False
-            self._require_room(rows, again.mu2, 0.0)
-            replaced = self._if_replaced(again.mu2, again.replaced_mu2)
-            rows.execute(_CHARGE, self._line(again.draw, again.run_id, again.stage, again.mu2, 0.0, replaced))
-            rows.execute(_COUNT_IT, (self.id, draw, _EXTRA))
-            return True
+            if beyond := count_token(rows, self.id, draw, text, most):
+                self._require_room(rows, again.mu2, 0.0)
+                replaced = self._if_replaced(again.mu2, again.replaced_mu2)
+                what = (again.draw, again.run_id, again.stage, again.mu2, 0.0, replaced)
+                rows.execute(_CHARGE, self._line(*what))
+            return beyond
 
     def record(
         self, draw: str, run_id: str, stage: str, mu2: float, delta_fail: float, replaced: float | None = None
@@ -261,32 +245,10 @@ class Account:
         return BudgetError(
             f"The account {self.name!r} has used epsilon {rounded_up(total.epsilon, 2)}{reserved} of its "
             f"lifetime {self.cap.epsilon:g} (delta {self.cap.delta:g}); the rest does not pay for this run.",
-            hint=_way_out(left, self.cap.delta, waits=bool(total.reserved_mu2)),
+            hint=way_out(left, self.cap.delta, waits=bool(total.reserved_mu2)),
         )
 
 
-def _way_out(left_mu2: float, delta: float, *, waits: bool) -> str:
-    smaller = (
-        f"Use an --epsilon below {math.floor(100 * epsilon_at(left_mu2, delta)) / 100:g}, or raise"
-        if left_mu2 > 0 and epsilon_at(left_mu2, delta) >= 0.01
-        else "Raise"
-    )
-    stale = " `rpsg budget` shows what unfinished runs have reserved, and can give it back." if waits else ""
-    return f"{smaller} the cap on purpose with --lifetime-epsilon.{stale}"
-
-
-#: How many tokens were drawn of each text under one charge. Made with the first of them, so that a book
-#: without any remains one that earlier versions can use.
-_TOKENS = (
-    "CREATE TABLE IF NOT EXISTS token (account INTEGER NOT NULL, draw TEXT NOT NULL, text INTEGER NOT NULL, "
-    "tokens INTEGER NOT NULL, PRIMARY KEY (account, draw, text))"
-)
-_COUNT_IT = (
-    "INSERT INTO token VALUES (?, ?, ?, 1) "
-    "ON CONFLICT (account, draw, text) DO UPDATE SET tokens = tokens + 1 RETURNING tokens"
-)
-_PAID_TOKENS = "SELECT tokens FROM token WHERE account = ? AND draw = ? AND text = ?"
-_EXTRA = -1  # in place of a text: how many tokens of each text were paid for on top
 _RESERVED = "SELECT mu2, delta_fail, replaced_mu2 FROM reservation WHERE account = ? AND run_id = ?"
 _RESERVE = "INSERT INTO reservation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _REST = "UPDATE reservation SET mu2 = ?, delta_fail = ?, replaced_mu2 = ? WHERE account = ? AND run_id = ?"

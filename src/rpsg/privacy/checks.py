@@ -26,8 +26,7 @@ from rpsg.privacy.schema import ledger_schema, violations
 from rpsg.privacy.sensitivity import selection_threshold, sensitivity2
 from rpsg.privacy.signing import entry_sha256
 from rpsg.privacy.sources import NOISY_ANSWER, TOKENS, noisy_answers, sampler_tv, supports_claims
-from rpsg.privacy.token_sampling import RULE as TOKEN_RULE
-from rpsg.privacy.token_sampling import TOKEN_SIGMA
+from rpsg.privacy.token_sampling import RULE, TOKEN_SIGMA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -72,11 +71,10 @@ def sensitivities(ledger: Ledger) -> Iterator[str]:
             continue
         if m["sensitivity2"] != square:
             yield f"{m['stage']}: the squared sensitivity is {square}, not {m['sensitivity2']:g}"
-        times_c = s["rule"] in {"S2_one_cell", "S4_k_votes", TOKEN_RULE}
-        if times_c and s["c"] != unit["max_records_per_unit"]:
+        if s["rule"] in {"S2_one_cell", "S4_k_votes", RULE} and s["c"] != unit["max_records_per_unit"]:
             yield f"{m['stage']}: c = {s['c']}, but a unit has up to {unit['max_records_per_unit']} records"
-        if (m["kind"] == TOKENS) != (s["rule"] == TOKEN_RULE):
-            yield f"{m['stage']}: tokens are drawn by the rule {TOKEN_RULE}, and nothing else is"
+        if (m["kind"] == TOKENS) != (s["rule"] == RULE):
+            yield f"{m['stage']}: tokens are drawn by the rule {RULE}, and nothing else is"
         elif m["kind"] == TOKENS and (m["sigma"] > TOKEN_SIGMA or m["dim"] is None):
             yield f"{m['stage']}: drawing tokens is worth less noise than sigma {m['sigma']:g}"
 

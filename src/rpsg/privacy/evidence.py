@@ -6,7 +6,9 @@ random id of its draw, for which the account book has a charge. They are DP outp
 
 from __future__ import annotations
 
+import hashlib
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ from rpsg.files import write_atomic
 from rpsg.json_text import canonical_ascii_json, strict_json
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from rpsg.privacy.histogram import IntArray
@@ -94,6 +97,27 @@ def write_evidence(folder: Path, evidence: Evidence, scratch: Path) -> str:
     answer must never be visible to others, not even in part.
     """
     return write_atomic(evidence_file(folder, evidence.seq), evidence.to_bytes(), 0o644, scratch=scratch)
+
+
+def read_back(
+    path: Path, expected: tuple[str, int, str], sha256: str | None, draws: Collection[str]
+) -> Evidence:
+    """The evidence in a run folder, of the ``expected`` plan, position and stage and one of ``draws``.
+
+    Raises:
+        RunError: it is another one, or not the one with this hash.
+    """
+    content = path.read_bytes()
+    is_same = sha256 in {None, hashlib.sha256(content).hexdigest()}
+    with suppress(ValueError):
+        evidence = parse_evidence(content)
+        found = (evidence.plan_sha256, evidence.seq, evidence.stage)
+        if is_same and found == expected and evidence.draw in draws:
+            return evidence
+    raise RunError(
+        f"The evidence of stage {expected[2]} was changed, or is of another version of RPSG.",
+        hint="Restore the evidence folder, or start a new run.",
+    )
 
 
 def parse_evidence(content: bytes) -> Evidence:

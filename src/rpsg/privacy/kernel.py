@@ -15,12 +15,6 @@ The run folder is not trusted. A charged id is used for one draw in one process 
 that was copied, restored to an earlier state or lost its journal can only draw under new ids. A vector in the
 folder whose id the account does not know (because of another book, or another account in the plan) is charged
 before anything else happens. One charge, one vector.
-
-Texts that are drawn token by token (``sample``) take hours, so a run may stop in one. Their charge pays for
-a number of tokens of each text. Each token is counted in the account book before it is drawn, and is in the
-private folder before the next one depends on it. So a resumed run goes on after the last token; one that a
-crash lost, or that a copy of the folder draws again, is counted too, and charged on top where the count
-exceeds what was paid.
 """
 
 from __future__ import annotations
@@ -30,22 +24,19 @@ import math
 import os
 import secrets
 import weakref
-from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from rpsg.errors import BudgetError, PrivacyError, RunError
 from rpsg.files import hold_lock, private_dir
-from rpsg.privacy.account import Account, Draw
 from rpsg.privacy.evidence import (
     Evidence,
     Selected,
     Texts,
-    Token,
     evidence_file,
     evidence_names,
     parse_evidence,
+    read_back,
     write_evidence,
 )
 from rpsg.privacy.histogram import IntArray, Query
@@ -53,76 +44,26 @@ from rpsg.privacy.mechanisms import (
     Contributions,
     UnitItems,
     bounded_references,
-    drawn_token,
     noisy_histogram,
     noisy_selection,
-    token_steps,
 )
+from rpsg.privacy.noise import MarkedNoise
+from rpsg.privacy.released import NextTokens, Performed, Released
 from rpsg.privacy.sensitivity import selection_threshold
+from rpsg.privacy.token_counts import Draw
+from rpsg.privacy.token_draws import draw_texts
 from rpsg.privacy.token_log import TokenLog, drawn_under, token_file
-from rpsg.privacy.token_sampling import RULE, TOKEN_SIGMA, Choices, References, is_whole
-from rpsg.privacy.write_ahead_log import JOURNAL_GONE, Step, WriteAheadLog
+from rpsg.privacy.token_sampling import RULE, TOKEN_SIGMA, References
+from rpsg.privacy.write_ahead_log import JOURNAL_GONE, WriteAheadLog
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from rpsg.privacy.account import Account
     from rpsg.privacy.accounting import Budget, PlannedRelease
     from rpsg.privacy.private import Private
     from rpsg.protocols import NoiseSource
-
-
-#: The public tokens that can come next in a text, from its number and what is written of it.
-NextTokens = Callable[[int, Sequence[Token]], Choices]
-
-
-class Releases(Protocol):
-    """Answers a method's private queries: the kernel in a run, the evidence in a replay."""
-
-    def release(self, query: Query, contributions: Callable[[], Private[Contributions]], /) -> IntArray: ...
-
-    def select(
-        self, query: Query, delta_fail: float, items: Callable[[], Private[UnitItems]]
-    ) -> Selected: ...
-
-    def sample(
-        self, query: Query, choices: NextTokens, references: Callable[[str], Private[References]], /
-    ) -> Texts: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Released:
-    """One finished release, as it appears in the ledger."""
-
-    seq: int
-    query: Query
-    planned: PlannedRelease
-    output_sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class Performed:
-    """The work of a kernel, for the ledger: the plan, the releases, and the name of the noise source."""
-
-    budget: Budget
-    releases: tuple[Released, ...]
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class _MarkedNoise:
-    """A noise source that records each draw before making it."""
-
-    source: NoiseSource
-    before: Callable[[], None]
-
-    @property
-    def name(self) -> str:
-        return self.source.name
-
-    def draw(self, sigma: float, size: int) -> IntArray:
-        self.before()
-        return self.source.draw(sigma, size)
 
 
 class Kernel:
@@ -265,13 +206,10 @@ class Kernel:
     ) -> Texts:
         """``query.dim`` texts of at most k tokens, drawn token by token as ``token_sampling`` says.
 
-        ``choices`` gives the public tokens that can come next, ``references`` the private rows. The latter is
-        called with the id of the draw, and only if the texts were not all drawn before: the rows are divided
-        among the texts by that id, so that one charge pays for one division.
+        ``references`` gives the private rows, and is called only if the texts were not all drawn before. The
+        rows are divided among the texts by its argument, the id of the draw: one charge, one division.
 
-        Raises:
-            RunError, PrivacyError: as ``release``.
-            BudgetError: a token was drawn before and the account cannot pay for another.
+        Raises as ``release``, and BudgetError where a token drawn again cannot be paid for.
         """
         planned = self._planned(query)
         _require(query.rule == RULE and query.dim >= 1 and query.sigma <= TOKEN_SIGMA, query)
@@ -283,30 +221,19 @@ class Kernel:
                 token_file(self._private, self._seq).unlink(missing_ok=True)
                 self._mark_draw(name, query.stage)
             kept = begun or name
-            texts = self._sampled(query, kept, choices, bounded_references(query, references(kept)))
-            return Evidence(self._plan, self._seq, query.stage, kept, texts=texts)
+            rows = bounded_references(query, references(kept))
+            log = TokenLog(token_file(self._private, self._seq), query.dim, query.k)
+            log.open({"event": "begin", "plan_sha256": self._plan, "draw": kept})
+            drawn = draw_texts(query, log, choices, rows, lambda text: self._mark_token(query, kept, text))
+            return Evidence(self._plan, self._seq, query.stage, kept, texts=drawn)
 
         return self._once(query, planned, draw).sampled()
 
-    def _sampled(
-        self, query: Query, name: str, choices: NextTokens, references: Private[References]
-    ) -> Texts:
-        log = TokenLog(token_file(self._private, self._seq), query.dim, query.k)
-        log.open({"event": "begin", "plan_sha256": self._plan, "draw": name})
-        for text, written in enumerate(log.texts):
-            while not is_whole(written, query.k):
-                steps = token_steps(query, text, written, choices(text, written), references)
-                self._mark_token(query, name, text)
-                log.append(text, drawn_token(*steps))
-        return tuple(map(tuple, log.texts))
-
     def _mark_token(self, query: Query, name: str, text: int) -> None:
         """Count the next token; one more than was paid for is charged and reported."""
-        if self._account is None:
-            return
         mu2, _, replaced = self._cost(self._seq)
         again = Draw(secrets.token_hex(16), self._run_id, query.stage, mu2 / query.k, replaced / query.k)
-        if self._account.draw_token(name, text, query.k, again):
+        if self._account is not None and self._account.draw_token(name, text, query.k, again):
             self._journal.draw(self._seq, again.draw)
             told = f"A token of stage {query.stage} was drawn before, and is not in this folder"
             self._tell(f"{told}: one more token of every text is charged on top.")
@@ -337,7 +264,7 @@ class Kernel:
             raise RunError(early, hint=JOURNAL_GONE)
         step = self._journal.reserve(seq, query)
         if path.exists():
-            evidence = self._read_back(path, step, query)
+            evidence = read_back(path, (self._plan, seq, query.stage), step.sha256, step.draws)
         elif step.sha256 is not None:
             raise RunError(
                 f"The evidence of stage {query.stage} is gone; drawing again would be a second release.",
@@ -345,7 +272,7 @@ class Kernel:
             )
         else:
             name = secrets.token_hex(16)
-            evidence = draw(_MarkedNoise(self._noise, lambda: self._mark_draw(name, query.stage)), name)
+            evidence = draw(MarkedNoise(self._noise, lambda: self._mark_draw(name, query.stage)), name)
             if evidence.draw not in step.draws:
                 raise PrivacyError(f"Stage {query.stage} gave an answer without noise; it was not released.")
             write_evidence(self._evidence, evidence, self._private)
@@ -363,20 +290,6 @@ class Kernel:
             told = f"Stage {stage} of this run was drawn before, and that answer is not in this folder"
             self._tell(f"{told}: this draw is charged on top.")
         self._journal.draw(self._seq, name)
-
-    def _read_back(self, path: Path, step: Step, query: Query) -> Evidence:
-        content = path.read_bytes()
-        expected = (self._plan, self._seq, query.stage)
-        is_same = step.sha256 in {None, hashlib.sha256(content).hexdigest()}
-        with suppress(ValueError):
-            evidence = parse_evidence(content)
-            found = (evidence.plan_sha256, evidence.seq, evidence.stage)
-            if is_same and found == expected and evidence.draw in step.draws:
-                return evidence
-        raise RunError(
-            f"The evidence of stage {query.stage} was changed, or is of another version of RPSG.",
-            hint="Restore the evidence folder, or start a new run.",
-        )
 
 
 def _require(as_planned: bool, query: Query) -> None:

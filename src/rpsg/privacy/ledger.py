@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from rpsg.privacy.commitment import Commitment
     from rpsg.privacy.facts import Facts
-    from rpsg.privacy.kernel import Performed
+    from rpsg.privacy.released import Performed
 
 SCHEMA = "rpsg-ledger/2"
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from rpsg.errors import RunError, VerificationError
 from rpsg.privacy.evidence import Evidence, Selected, Texts, evidence_file, parse_evidence
 from rpsg.privacy.histogram import Query
-from rpsg.privacy.kernel import Performed, Released
 from rpsg.privacy.mechanisms import bounded_references, clean_answer, string_counts
 from rpsg.privacy.private import open_private
+from rpsg.privacy.released import Performed, Released
 from rpsg.privacy.residuals import Outcome, below_threshold, outcome, seen
 from rpsg.privacy.sensitivity import selection_threshold
 from rpsg.privacy.sources import noisy_answers
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from rpsg.privacy.accounting import Budget
     from rpsg.privacy.histogram import IntArray
-    from rpsg.privacy.kernel import NextTokens
     from rpsg.privacy.mechanisms import Contributions, UnitItems
     from rpsg.privacy.private import Private
+    from rpsg.privacy.released import NextTokens
     from rpsg.privacy.token_sampling import References
 
 

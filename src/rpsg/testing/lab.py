@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.privacy.evidence import Selected, Texts
     from rpsg.privacy.histogram import IntArray, Query
-    from rpsg.privacy.kernel import NextTokens
     from rpsg.privacy.mechanisms import Contributions, UnitItems
     from rpsg.privacy.private import Private
+    from rpsg.privacy.released import NextTokens
     from rpsg.privacy.token_sampling import References
     from rpsg.protocols import Embedder, NoiseSource, Progress, Writer
     from rpsg.records import Pool

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rpsg.plan import Plan
-    from rpsg.privacy.kernel import Performed
+    from rpsg.privacy.released import Performed
     from rpsg.protocols import Progress, Writer
     from rpsg.records import Pool
     from rpsg.verification.claimed import Claimed

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from tests.models.local.tiny import causal_folder
 
+import rpsg
 from rpsg.errors import ModelError, RunError
 from rpsg.models.fake import FakeLogits
 from rpsg.protocols import LogitSource
+from rpsg.testing.lab import Lab
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,3 +144,24 @@ def test_a_machine_on_which_rows_depend_on_each_other_is_refused(
 def test_it_writes_nothing_itself(source: TransformersLogits) -> None:
     with pytest.raises(RunError, match="gives logits"):
         source.write([])
+
+
+def test_a_whole_run_draws_from_weights_and_verifies_without_them(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The words of random weights mean nothing; every step from the file to the check is real."""
+    monkeypatch.setenv("RPSG_HOME", str(tmp_path / "home"))
+    lab, weights = Lab(tmp_path), tmp_path / "weights"
+    shutil.copytree(folder, weights)
+    plan = lab.plan(
+        lab.file(lab.rows(40)),
+        method={"name": "private-prediction"},
+        corpus={"size": 3},
+        models={"writer": f"transformers:{weights}", "threads": 1},
+        prediction={"batch": 14, "tokens": 8, "choices": 40, "reference_tokens": 24},
+    )
+    run = rpsg.run(plan, tmp_path / "run")
+    assert run.texts
+    assert any(line["name"].startswith("logits:") for line in run.ledger["public_inputs"])
+    shutil.rmtree(weights)
+    assert [check for check in rpsg.verify(run.release).checks if not check.ok] == []
