@@ -238,10 +238,10 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, help="with --show: where its picture goes")
     args = parser.parse_args()
     if args.show:
-        cells = json.loads(args.show.read_text("utf-8"))["cells"]
-        print(table(cells))
+        shown = json.loads(args.show.read_text("utf-8"))["cells"]
+        print(table(shown))
         if args.plot:
-            args.plot.write_text(picture(cells), encoding="utf-8")
+            args.plot.write_text(picture(shown), encoding="utf-8")
         return
     tools = load_tools(rpsg.make_plan({}))
     tools = replace(tools, embedder=Remembering(tools.embedder))
