@@ -86,7 +86,8 @@ def test_every_one_of_two_thousand_requests_ends_as_one_text_or_one_reason(
         else:
             assert (reply.finish, reply.text) == ("error", "")
             assert reply.error
-    assert sum(reply.finish == "stop" for reply in replies) > 0.98 * 2000
+    lost = [reply for reply in replies if reply.finish == "error" and "content filter" not in reply.error]
+    assert len(lost) < 0.02 * 2000, "a filter decides; all else is nearly always answered in the end"
     said = caplog.text + "".join(capfd.readouterr()) + "".join(reply.error for reply in replies)
     assert not [word for word in (MARKER, "reply to", "half of", "filtered text") if word in said]
 

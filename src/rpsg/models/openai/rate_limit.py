@@ -32,6 +32,8 @@ _STEP, _GROWTH = 0.25, 3.0
 # What an overload subtracts from the limit, and the least that an answer adds to it.
 _SHRINK, _GROW = 0.5, 0.1
 _DOWN_AFTER = 10
+# A single failure is no sign of overload that should slow down the start; so many in a row are.
+_OVERLOADED = 3
 # The longest pause in seconds, and the longest before the server has given any text.
 _LONGEST_PAUSE, _LONGEST_AT_FIRST = 60.0, 5.0
 # A wait requested by the server delays all requests if it is at least this long, else only the refused one.
@@ -165,7 +167,7 @@ class ConcurrencyLimiter:
         self._silent_since = now if self._silent_since is None else self._silent_since
         self._misses += 1
         if overload:
-            self._starting = False
+            self._starting = self._starting and self._misses < _OVERLOADED
             self._at_once = max(min(self._most, _AT_LEAST), self._at_once - _SHRINK)
         if self.is_down and now >= self._paused_until:
             self._pause(now)

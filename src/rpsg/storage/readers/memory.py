@@ -48,6 +48,13 @@ def held(data: object) -> Iterator[Path]:
         del _HELD[name]
 
 
+def is_table(data: object) -> bool:
+    """Whether ``data`` is a table, and no path and no list of texts."""
+    if isinstance(data, list | tuple):
+        return bool(data) and isinstance(data[0], dict)
+    return type(data).__module__.partition(".")[0] in {"pandas", "polars", "pyarrow", "datasets"}
+
+
 def is_held(path: Path) -> bool:
     """Whether ``path`` stands for rows in memory."""
     return str(path) in _HELD
