@@ -8,6 +8,7 @@ import typer
 
 from rpsg import __version__
 from rpsg.cli.audit import NOT_RUN, audit
+from rpsg.cli.audit_run import audit_run
 from rpsg.cli.budget import budget
 from rpsg.cli.calls import calls
 from rpsg.cli.check import check
@@ -81,6 +82,7 @@ app.command("run")(run)
 app.command("verify")(verify)
 app.command("evaluate")(evaluate)
 app.command("audit")(audit)
+app.command("audit-run")(audit_run)
 app.command("compare")(compare)
 app.command("report")(report)
 app.command("calls")(calls)

@@ -116,6 +116,10 @@ def _public_inputs(made: Made) -> Iterator[PublicInput]:
     if plan.data.audit_holdout and method.reads_private:
         role = f"share of the people, drawn in secret, whom the run never used: {plan.data.audit_holdout:g}"
         yield PublicInput("audit_holdout", role)
+    if plan.data.audit_canaries and method.reads_private:
+        drawn = plan.data.audit_canaries
+        role = f"made-up texts among the private ones, each a person: {drawn} drawn, a coin for each"
+        yield PublicInput("audit_canaries", f"{role}; noisy counts include them")
     if plan.privacy.n_public is not None:
         yield PublicInput("n_public", "declared number of people")
 

@@ -11,6 +11,7 @@ from rpsg.errors import RunError
 from rpsg.files import write_atomic
 from rpsg.methods.base import Seeding
 from rpsg.methods.named import method_of
+from rpsg.pipeline.planting import kept_canaries, planted_among
 from rpsg.privacy.commitment import commit_to
 from rpsg.privacy.unprotected_reads import UnprotectedReads
 from rpsg.records import PrivateCorpus
@@ -79,6 +80,17 @@ def open_seeding(folder: RunFolder, people: People, noise: NoiseSource) -> Seedi
     return Seeding(reads, StageCheckpoints(folder.vault), noise, keep)
 
 
+def with_canaries(plan: Plan, folder: RunFolder, used: Private[PrivateCorpus]) -> Private[PrivateCorpus]:
+    """The rows that a run uses, with its planted canaries after them; each is one more person.
+
+    In split mode they are voters, whom the claim protects.
+    """
+    canaries = kept_canaries(folder.vault) if plan.data.audit_canaries else None
+    if canaries is None:
+        return used
+    return used.map(lambda rows: planted_among(rows, canaries, plan, folder.key))
+
+
 def held_out_and_used(
     plan: Plan, folder: RunFolder, corpus: Private[PrivateCorpus]
 ) -> tuple[Private[PrivateCorpus], Private[PrivateCorpus]]:
@@ -113,6 +125,16 @@ def donors_and_voters(
     return both.map(lambda halves: halves[0]), both.map(lambda halves: halves[1])
 
 
+def is_same_rows(folder: RunFolder, corpus: Private[PrivateCorpus]) -> bool:
+    """Whether these are the rows that the run read last; for the operator only."""
+    return folder.private_path("rows").read_bytes() == _tag_of(folder, corpus)
+
+
+def _tag_of(folder: RunFolder, corpus: Private[PrivateCorpus]) -> bytes:
+    nonce = hmac.digest(folder.key, b"rpsg-rows/1", hashlib.sha256)
+    return commit_to(corpus, nonce).value.encode()
+
+
 def forget_other_rows(folder: RunFolder, corpus: Private[PrivateCorpus]) -> None:
     """Keep a keyed hash of a run's rows; if they have changed, delete the embeddings of the earlier ones.
 
@@ -120,8 +142,7 @@ def forget_other_rows(folder: RunFolder, corpus: Private[PrivateCorpus]) -> None
     from, so the costs add up for a person in any of them. An error instead would reveal for certain whether
     the rows are the same. Only embeddings cannot be used for other rows; they are made again.
     """
-    nonce = hmac.digest(folder.key, b"rpsg-rows/1", hashlib.sha256)
-    file, value = folder.private_path("rows"), commit_to(corpus, nonce).value.encode()
+    file, value = folder.private_path("rows"), _tag_of(folder, corpus)
     if file.exists() and file.read_bytes() != value:
         for name in (EMBEDDINGS, DONORS):
             folder.vault.path(name).unlink(missing_ok=True)

@@ -239,6 +239,12 @@ def _explanations(plan: Plan, pack: Pack, budget: Budget | None) -> Iterator[str
             f"A secret draw holds out about {100 * plan.data.audit_holdout:g} of a hundred people, for "
             "`rpsg audit`: the run uses nothing of theirs. Count on as many fewer."
         )
+    if plan.data.audit_canaries and method.reads_private:
+        yield (
+            f"{plan.data.audit_canaries:,} canaries are drawn, and coins plant about half of them among the "
+            "private texts, each as one more person: noisy counts include them. If one stands in the corpus, "
+            "nothing is released."
+        )
     if method.explain is not None:
         yield from method.explain(plan, pack)
 

@@ -18,6 +18,7 @@ from rpsg.pipeline.people import (
     open_seeding,
     people_of,
     same_seeds,
+    with_canaries,
 )
 from rpsg.privacy.account import Account, LifetimeCap
 from rpsg.privacy.commitment import Commitment, commit_to, content_digest
@@ -148,6 +149,7 @@ def open_side(
         _, corpus = held_out_and_used(plan, folder, corpus)
         gathered = partial(people_of, plan, folder, tools, progress)
         if kernel is None:
+            corpus = with_canaries(plan, folder, corpus)
             same_seeds(folder, corpus)
             everybody = gathered(corpus, EMBEDDINGS, bounded=False)
             seeding = open_seeding(folder, everybody, source)
@@ -157,6 +159,7 @@ def open_side(
             donors, corpus = donors_and_voters(plan, folder, corpus)
             same_seeds(folder, donors)
             seeding = open_seeding(folder, gathered(donors, DONORS), source)
+        corpus = with_canaries(plan, folder, corpus)
         return PrivateSide(gathered(corpus, EMBEDDINGS), kernel, account, commitment, seeding)
     except BaseException:
         if kernel is not None:

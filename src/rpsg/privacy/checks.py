@@ -22,6 +22,7 @@ from rpsg.privacy.claims import (
     claim_text,
     not_covered,
 )
+from rpsg.privacy.published_audit import audit_holds
 from rpsg.privacy.schema import ledger_schema, violations
 from rpsg.privacy.sensitivity import selection_threshold, sensitivity2
 from rpsg.privacy.signing import entry_sha256
@@ -297,4 +298,5 @@ CHECKS: tuple[tuple[str, Callable[[Ledger], Iterator[str]]], ...] = (
     ("no borrowed words", no_borrowed_words),
     ("caveats", caveats),
     ("private files", at_rest),
+    ("published audit", audit_holds),
 )

@@ -87,7 +87,8 @@ class Facts:
 class Free:
     """The parts of a public ledger that cannot be derived from the rest of its release.
 
-    ``code`` comes from ``ledger.code_facts``; ``commitment`` is the public half of the data's commitment.
+    ``code`` comes from ``ledger.code_facts``; ``commitment`` is the public half of the data's commitment,
+    ``audit`` a published audit (``published_audit.py``).
     """
 
     ledger_id: str
@@ -95,6 +96,7 @@ class Free:
     commitment: Mapping[str, Any] | None = None
     previous_sha256: str | None = None
     signer: Mapping[str, Any] | None = None
+    audit: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, ledger: Mapping[str, Any]) -> Self:
@@ -105,4 +107,5 @@ class Free:
             ledger.get("private_commitment"),
             ledger["chain"]["prev_sha256"],
             ledger.get("signer"),
+            ledger.get("published_audit"),
         )

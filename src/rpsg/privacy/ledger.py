@@ -22,6 +22,7 @@ from rpsg.privacy.checks import CHECKS, form
 from rpsg.privacy.claims import IN_THE_CLEAR, NOT_PRIVATE, Threshold, assumptions, claim_numbers, claim_text
 from rpsg.privacy.claims import not_covered as uncovered
 from rpsg.privacy.facts import Free
+from rpsg.privacy.published_audit import NOT_COVERED, summary_of
 from rpsg.privacy.signing import seal
 from rpsg.privacy.sources import NOISY_ANSWER, TOKENS, sampler_tv, supports_claims
 from rpsg.privacy.token_sampling import RULE
@@ -89,6 +90,10 @@ def build_public_ledger(
     if facts.in_the_clear:
         body["vault"] = "none"
         body["not_covered"].append(IN_THE_CLEAR)
+    if free.audit is not None:
+        body["audit"] = summary_of(free.audit)
+        body["published_audit"] = dict(free.audit)
+        body["not_covered"].append(NOT_COVERED)
     if free.signer is not None:
         body["signer"] = dict(free.signer)
     if free.commitment is not None:

@@ -86,7 +86,7 @@ def _placeless(plan: Plan, pack: Pack) -> Plan:
     }
     return plan.model_copy(
         update={
-            "data": plan.data.model_copy(update={"path": "", "account": ""}),
+            "data": plan.data.model_copy(update={"path": "", "account": "", "canary_texts": ""}),
             "corpus": plan.corpus.model_copy(update={"domain": pack.name}),
             "models": plan.models.model_copy(update=models),
             "server": plan.server.model_copy(update=ACCOUNT),

@@ -37,6 +37,7 @@ from rpsg.storage.layout import (
     TIMINGS,
 )
 from rpsg.storage.ownership import is_own, readable
+from rpsg.storage.run_folder import AUDIT_RUN, purpose_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -72,6 +73,9 @@ def release_folder(path: Path) -> Path:
         if (folder / LEDGER).is_file():
             return folder
     if (path / RUN).is_file():
+        if is_own(path) and purpose_of(path) == AUDIT_RUN:
+            hint = f"Its corpus is never released. What is left of it is the report in {path / PRIVATE}."
+            raise RunError(f"{path} holds an audit run.", hint=hint)
         hint = "Go on with it: the same `rpsg run` command again."
     else:
         hint = "Name the folder that was given to rpsg run -o, or its release."

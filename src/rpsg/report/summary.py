@@ -27,6 +27,7 @@ def summary(release: Release) -> str:
         release.quality.line,
         _claimed(release),
         _cautions(release),
+        _audited(release),
         _spent(release),
         _disclosed(release),
         _who_saw(release),
@@ -141,6 +142,20 @@ def _cautions(release: Release) -> str:
     """What weakens the claim; printed next to it."""
     lines = [f"- {line}" for line in release.ledger["cautions"]]
     return "\n".join(["## Before you rely on it", "", *lines]) if lines else ""
+
+
+def _audited(release: Release) -> str:
+    """The outcome of a published audit, and what its figures are."""
+    found = release.ledger.get("published_audit")
+    if found is None:
+        return ""
+    rows = [
+        f"| {line['name']} | {line['verdict']} | {line.get('epsilon_lower', '')} |"
+        for line in found["attacks"]
+    ]
+    tested = f"Attacked was {found['of']}, at epsilon {found['claim']['epsilon']:g}."
+    head = [f"## An audit: {found['verdict']}", "", tested, "", found["words"], ""]
+    return "\n".join([*head, "| attack | verdict | epsilon at least |", "|---|---|---|", *rows])
 
 
 def _not_covered(release: Release) -> str:

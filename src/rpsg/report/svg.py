@@ -44,6 +44,19 @@ def between(value: float, low: float, high: float) -> Html:
     return _in_cell(track, interval, _rect(min(max(value, 0.0), 1.0) - 0.008, 0.016, 0.0, 10.0, "first bar"))
 
 
+def strip(found: int, count: int) -> Html:
+    """A field for each of ``count`` things, the first ``found`` of them filled; of more than 400 a share."""
+    fields = min(count, 400)
+    filled = math.ceil(found * fields / max(count, 1))
+    width = 1 / max(fields, 1)
+    return _in_cell(
+        *(
+            _rect(i * width, 0.8 * width, 0.0, 10.0, "second bar" if i < filled else "band")
+            for i in range(fields)
+        )
+    )
+
+
 def _rect(start: float, width: float, y: float, height: float, kind: str) -> Html:
     start = min(max(start, 0.0), 1.0)
     width = min(max(width, 0.0), 1.0 - start)

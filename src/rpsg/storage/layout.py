@@ -52,6 +52,14 @@ EDITS = "edits.json"
 RESULTS = "evaluation.json"
 PUBLIC_RESULTS = "evaluation-public.json"
 AUDIT = "audit.json"
+AUDIT_PAGE = "audit.html"
+#: Made-up texts and the coins that put them into the data; the texts of an audit run, which has no release.
+CANARIES = "canaries.json"
+UNRELEASED = "unreleased.json"
+#: Private texts and the synthetic texts that are closest to them.
+MATCHES = "audit-matches.json"
+#: A canary stood in the corpus of this run, so it has no release and never gets one.
+BLOCKED = "blocked-by-canary"
 #: Embeddings of the records that vote, and of those that are seeds.
 EMBEDDINGS = "embeddings.f32"
 DONORS = "donors.f32"

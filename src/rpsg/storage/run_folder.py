@@ -32,7 +32,7 @@ from rpsg.files import (
 )
 from rpsg.storage.layout import EVIDENCE, PLAN, PRIVATE, RELEASE, RUN
 from rpsg.storage.ownership import mark_own
-from rpsg.storage.run_identity import make_way, read_about, run_id_of
+from rpsg.storage.run_identity import make_run_id, make_way, read_about
 from rpsg.storage.run_journal import Journal
 from rpsg.storage.vault import VAULT, Vault, VaultKey
 
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 _LOCK = ".lock"
 #: In the private folder of a run whose private files were destroyed.
 PURGED = "purged.json"
+#: The purpose of a run whose corpus is attacked and destroyed.
+AUDIT_RUN = "audit"
 
 
 class RunFolder:
@@ -65,6 +67,7 @@ class RunFolder:
         *,
         questions: str = "",
         vault: VaultKey = "file",
+        purpose: str = "",
     ) -> Self:
         """Open the run of this plan in ``path``, beginning it if the folder is new or empty.
 
@@ -76,6 +79,7 @@ class RunFolder:
             command: the command line, for the journal.
             questions: identifies the part of the plan that noisy answers depend on; "" for unknown.
             vault: where the key of a new run's private files is.
+            purpose: what the run is for, if not for a release; a folder keeps the one it was begun for.
 
         Raises:
             RunError: the folder belongs to another plan, is no run folder, is in use by another
@@ -85,8 +89,8 @@ class RunFolder:
         _refuse_strangers(folder)
         lock = hold_lock(private_dir(folder) / _LOCK)
         try:
-            changed_after = make_way(folder, plan_fingerprint, questions, plan_toml)
-            run_id = run_id_of(folder, plan_fingerprint, questions)
+            changed_after = make_way(folder, plan_fingerprint, questions, plan_toml, purpose)
+            run_id = make_run_id(folder, plan_fingerprint, questions, purpose)
             opened = _layout(folder, plan_toml, vault)
             journal = Journal(folder / "journal.jsonl")
         except BaseException:
@@ -198,6 +202,16 @@ class RunFolder:
 
     def __repr__(self) -> str:
         return f"RunFolder({str(self.path)!r})"
+
+
+def run_id_of(folder: Path) -> str:
+    """The id of the run in this folder; RunError where there is no run."""
+    return str(read_about(folder)["run_id"])
+
+
+def purpose_of(folder: Path) -> str:
+    """What the run in this folder is for; "" for a release. RunError where there is no run."""
+    return str(read_about(folder).get("purpose", ""))
 
 
 def _refuse_strangers(folder: Path) -> None:

@@ -27,7 +27,7 @@ _FORMAT = 2
 _MOST_DIFFERENCES = 8
 
 
-def make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str) -> tuple[str, ...]:
+def make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str, purpose: str) -> tuple[str, ...]:
     """Check that the folder can hold a run of this plan, and put away files of a plan that was changed.
 
     Returns the stages that were charged before the writer or its prompts were changed.
@@ -38,6 +38,13 @@ def make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str) -> 
     if not (folder / RUN).exists():
         return ()
     about = read_about(folder)
+    if about.get("purpose", "") != purpose:
+        raise RunError(
+            f"{folder} holds an audit run, whose corpus is never released."
+            if about.get("purpose")
+            else f"{folder} holds a run that makes a release, and no audit run.",
+            hint="Choose another folder with -o.",
+        )
     if about["plan_fingerprint"] == fingerprint:
         return ()
     stages, hint = charged(folder), "Set these back to resume that run"
@@ -48,7 +55,7 @@ def make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str) -> 
         if stages and questions and about.get("questions") == questions:
             if not any(stage.startswith(ABOUT_TEXTS) for stage in stages):
                 change_generation(folder, stages)
-                _keep_about(folder, about["run_id"], fingerprint, questions)
+                _keep_about(folder, about["run_id"], fingerprint, questions, purpose)
                 return stages
             hint = (
                 "The data were asked about the texts that were written, so these cannot change. Set them back"
@@ -59,17 +66,19 @@ def make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str) -> 
     )
 
 
-def run_id_of(folder: Path, fingerprint: str, questions: str) -> str:
+def make_run_id(folder: Path, fingerprint: str, questions: str, purpose: str) -> str:
     """The id of the run in the folder; a new 128-bit one is drawn and kept if the folder is empty."""
     if (folder / RUN).exists():
         return str(read_about(folder)["run_id"])
     run_id = secrets.token_hex(16)
-    _keep_about(folder, run_id, fingerprint, questions)
+    _keep_about(folder, run_id, fingerprint, questions, purpose)
     return run_id
 
 
-def _keep_about(folder: Path, run_id: str, fingerprint: str, questions: str) -> None:
+def _keep_about(folder: Path, run_id: str, fingerprint: str, questions: str, purpose: str) -> None:
     about = {"format": _FORMAT, "run_id": run_id, "plan_fingerprint": fingerprint, "questions": questions}
+    if purpose:
+        about["purpose"] = purpose
     write_atomic(folder / RUN, canonical_json(about) + b"\n")
 
 

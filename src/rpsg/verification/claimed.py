@@ -110,7 +110,9 @@ def _plan(path: Path) -> Plan:
 
 def _check_public(plan: Plan, method: Method, path: Path) -> None:
     """Check that the plan is one of a release: no path, no account, and exactly the written form."""
-    own = plan.data.path or plan.data.account or plan.split.donor_list or plan.limits != LimitsSection()
+    data = plan.data
+    places = (data.path, data.account, data.canary_texts, plan.split.donor_list)
+    own = any(places) or plan.limits != LimitsSection()
     own = (
         own
         or plan.vault.key not in {"none", VaultSection().key}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -12,10 +13,13 @@ from rpsg.json_text import strict_json
 from rpsg.plan import Plan, ServerSection, read_toml, resolve
 from rpsg.privacy.checks import makes_dp_claim
 from rpsg.privacy.ledger import code_facts
+from rpsg.privacy.published_audit import CANNOT_SHOW as COUNTS_OF_AUDIT
+from rpsg.privacy.published_audit import THIS
 from rpsg.privacy.second_opinion import disagreements
 from rpsg.privacy.signing import SIGNATURE, is_signed, public_key
 from rpsg.privacy.verify import CANNOT_SHOW, verify_release
 from rpsg.results import Check, Verification
+from rpsg.stages.canaries import chance_of_hit
 from rpsg.storage.export import is_of_this_version
 from rpsg.storage.layout import CORPUS, EVIDENCE, LEDGER, PARQUET, PLAN, RELEASE
 from rpsg.storage.ownership import is_own
@@ -35,6 +39,7 @@ FOLDER = "the folder holds a release and nothing else"
 FOLLOWS = "everything follows from plan, pack and evidence"
 PROGRAM = "the program that made it"
 SIGNED = "signature"
+CHANCE = "how often a canary stands in the corpus by chance"
 OPINION = "every epsilon again, by another accountant"
 UNKNOWN_SIGNER = "who holds the key that signed it: compare the fingerprint, or name the key with --key"
 UNSIGNED = "who made it: nobody has signed it, and this program builds a release that fits from any inputs"
@@ -136,6 +141,9 @@ def _of_copy(
     if changed := list(_changed(copy, ledger)):
         return Verification(release, (*checks, *changed), CANNOT_SHOW, makes_dp_claim(ledger))
     cannot_show: tuple[str, ...] = CANNOT_SHOW
+    if "published_audit" in ledger:
+        checks += _chance_of_hit(copy, ledger["published_audit"])
+        cannot_show += (COUNTS_OF_AUDIT,)
     program, note = _program(ledger)
     checks.append(program)
     cannot_show += (note,) if note else ()
@@ -158,6 +166,16 @@ def _of_copy(
         if file.is_file() and find_spec("pyarrow") is not None and not is_of_this_version(file.read_bytes()):
             cannot_show += (OTHER_PARQUET,)
     return Verification(release, tuple(checks), cannot_show, makes_dp_claim(ledger))
+
+
+def _chance_of_hit(copy: Path, found: Mapping[str, Any]) -> Iterator[Check]:
+    """Whether a canary stands in this corpus by chance as often as its published audit says."""
+    told = [line["chance"] for line in found["attacks"] if line.get("kind") == "extraction"]
+    if found["of"] != THIS or not told:
+        return
+    with (copy / CORPUS).open("rb") as rows:
+        chance = chance_of_hit([str(strict_json(row)["text"]) for row in rows])
+    yield Check(CHANCE, ok=math.isclose(told[0], chance, rel_tol=1e-9), detail="from the texts of the corpus")
 
 
 def _changed(copy: Path, ledger: Mapping[str, Any]) -> Iterator[Check]:
