@@ -18,7 +18,7 @@ from rpsg.version import VERSION
 
 if TYPE_CHECKING:
     from rpsg.api import evaluate, make_plan, preview, read_run, run, synthesize, verify
-    from rpsg.results import Line, Measure, Report
+    from rpsg.measures import Line, Measure, Report
 
 __version__ = VERSION
 __all__ = [
@@ -33,13 +33,13 @@ __all__ = [
     "synthesize",
     "verify",
 ]
-#: Names from ``rpsg.results``: what ``evaluate`` returns.
-_RESULTS = ("Line", "Measure", "Report")
+#: Names from ``rpsg.measures``: what ``evaluate`` returns.
+_MEASURES = ("Line", "Measure", "Report")
 
 switch_off_telemetry()
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        return getattr(import_module("rpsg.results" if name in _RESULTS else "rpsg.api"), name)
+        return getattr(import_module("rpsg.measures" if name in _MEASURES else "rpsg.api"), name)
     raise AttributeError(f"module 'rpsg' has no attribute {name!r}")

@@ -165,8 +165,12 @@ def test_many_settings_are_all_of_them_but_those_that_exclude_others() -> None:
     many, augpe, unset = dict(flat(resolve(MANY))), dict(flat(resolve(AUGPE))), dict(flat(Plan()))
     later = tuple(f"{name}." for name, section in Plan() if section.read_by and name != "augpe")
     same = {k for k, value in unset.items() if many[k] == augpe[k] == value and not k.startswith(later)}
-    audits = {"data.audit_holdout", "data.audit_canaries", "data.canary_texts"}
-    assert same == {"paper.selection", "paper.histogram_sigma", *audits}
+    audits = ("data.audit_holdout", "data.audit_canaries", "data.canary_texts")
+    of_servers = ("plain_http", "headers", "body", "certificate_env")
+    assert same == {
+        *("paper.selection", "paper.histogram_sigma", "data.encoding", *audits),
+        *(f"server.{name}" for name in of_servers),
+    }
 
 
 def test_a_setting_that_came_later_is_written_and_hashed_only_where_it_is_set() -> None:
@@ -186,7 +190,7 @@ def test_nobody_is_held_out_of_a_number_of_people_that_is_public() -> None:
 @pytest.mark.parametrize("method", ["strict", "split", "floor", "paper", "dpsgd-of-a-package"])
 def test_a_section_of_another_method_is_not_in_a_plan_while_it_holds_its_defaults(method: str) -> None:
     written = resolve({"method": {"name": method}}).to_toml()
-    assert not {"[augpe]", "[dpsgd]"} & set(written.splitlines())
+    assert not {"[augpe]", "[dpsgd]", "[rupta]"} & set(written.splitlines())
 
 
 def test_a_section_that_was_added_later_is_written_out_for_its_own_method() -> None:
@@ -230,7 +234,10 @@ def test_what_is_outside_of_the_identity_and_what_only_generation_reads_is_what_
         "corpus": {"domain"},
         "models": {"slots", "threads"},
         "privacy": {"lifetime_epsilon"},
-        "server": {"base_url", "key_env", "organization", "project", "concurrency", "timeout", "retries"},
+        "server": {
+            *("base_url", "key_env", "organization", "project", "concurrency", "timeout", "retries"),
+            *("plain_http", "headers", "certificate_env"),
+        },
         "limits": {"tokens", "requests", "cost", "seconds", "prices"},
         "split": {"donor_list"},
     } == NOT_IDENTITY

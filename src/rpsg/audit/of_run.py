@@ -15,8 +15,8 @@ from rpsg.audit.run import audit
 from rpsg.errors import DataError, UsageError
 from rpsg.json_text import canonical_json
 from rpsg.methods.named import method_of
+from rpsg.pipeline.people import bounds_of, donors_and_voters, held_out_and_used
 from rpsg.pipeline.planting import kept_canaries
-from rpsg.pipeline.private_data import bounds_of, donors_and_voters, held_out_and_used
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.private import open_private
 from rpsg.release.reader import Release

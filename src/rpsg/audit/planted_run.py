@@ -16,8 +16,8 @@ from rpsg.errors import RunError, UsageError
 from rpsg.files import write_atomic
 from rpsg.methods.named import method_of
 from rpsg.pipeline.execute import execute_unreleased, unreleased_texts
+from rpsg.pipeline.people import is_same_rows
 from rpsg.pipeline.planting import kept_canaries, tested_plan
-from rpsg.pipeline.private_data import is_same_rows
 from rpsg.pipeline.purge import destroy_unreleased
 from rpsg.plan import resolve
 from rpsg.report.audit_page import audit_page

@@ -16,10 +16,20 @@ if TYPE_CHECKING:
     from rpsg.privacy.accounting import Budget
     from rpsg.privacy.egress import EgressRule
     from rpsg.privacy.facts import ClaimType, UnprotectedFlow
-    from rpsg.privacy.kernel import Releases
+    from rpsg.privacy.released import Releases
     from rpsg.privacy.replay import ReplayKernel
     from rpsg.privacy.unprotected_reads import UnprotectedReads
-    from rpsg.protocols import Classifier, Embedder, NoiseSource, Progress, Reads, Recognizer, Scorer, Writer
+    from rpsg.protocols import (
+        Classifier,
+        Embedder,
+        LogitSource,
+        NoiseSource,
+        Progress,
+        Reads,
+        Recognizer,
+        Scorer,
+        Writer,
+    )
     from rpsg.records import Pool
     from rpsg.stages.abstraction import Summarizer
     from rpsg.stages.contributions import People
@@ -32,7 +42,10 @@ def _keep_nothing(file: str, facts: Mapping[str, Any]) -> None: ...
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The models of a run. Those after the scorer are for methods that read private records."""
+    """The models of a run. Those after the scorer are for methods that read private records.
+
+    The fields are called as plans and ledgers call these roles, which spell recogniser and summariser.
+    """
 
     writer: Writer
     embedder: Embedder
@@ -42,6 +55,7 @@ class Tools:
     summariser: Summarizer | None = None
     surrogate: SurrogateTrainer | None = None
     trainer: Trainer | None = None
+    logits: LogitSource | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +139,7 @@ class Method:
             names; by default those of the method paper.
         flows: how private text reaches the release without a mechanism.
         choice_sigma: standard deviation of the noise that a choice has without a mechanism; bounds nothing.
-        workload: how much a run will ask of its writer.
+        workload: how much a run will ask of its writer; without it ``rpsg plan`` says "not declared".
         people: how many people can be asked, where the plan declares their number.
         explain: sentences for ``rpsg plan`` about how this method works with the plan.
         cautions: sentences about what is not protected, or has no effect.

@@ -30,13 +30,14 @@ from rpsg.pipeline.models_of_run import (
     report_refused_settings,
     writer_over,
 )
+from rpsg.pipeline.people import nobody
 from rpsg.pipeline.planting import draw_canaries, no_beginnings, public_texts, refuse_blocked
-from rpsg.pipeline.private_data import NoQuestions, check_data, check_room, nobody, open_side
+from rpsg.pipeline.private_data import NoQuestions, check_data, check_room, open_side
 from rpsg.pipeline.progress import Silent, Stopwatch, keep_timings, public_seconds, timings
 from rpsg.pipeline.publish import publish
 from rpsg.privacy import egress
 from rpsg.protocols import TellsTrouble
-from rpsg.release.reader import read_run
+from rpsg.release.finished import read_run
 from rpsg.storage.failed_requests import SettledWriter
 from rpsg.storage.layout import PACK, PRIVATE, RUN, UNRELEASED
 from rpsg.storage.public_vectors import PublicVectors

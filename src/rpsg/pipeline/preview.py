@@ -6,6 +6,7 @@ import math
 import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
 from rpsg.domains import find_pack
 from rpsg.errors import BudgetError, RpsgError
@@ -14,11 +15,11 @@ from rpsg.methods.budget import (
     check_declared,
     counts_cards,
     first_votes,
+    knows_its_people,
     plans_votes,
     smallest_size,
 )
 from rpsg.methods.named import budget_of, cautions_of, method_of
-from rpsg.methods.workload import strict_workload
 from rpsg.models.download import locate
 from rpsg.pipeline import forecast
 from rpsg.pipeline.private_data import account_of, unit_of
@@ -48,6 +49,7 @@ IN_WORDS = {
     "cards": "how the texts are spread over the public schema",
     "keyphrases": "words many people use with a topic",
     "votes": "which candidates the private texts are nearest to",
+    "tokens": "which token comes next in each text",
     "sketch": "where the private texts lie and how they spread",
 }
 
@@ -69,8 +71,8 @@ def preview(plan: Plan) -> Preview:
         check_declared(plan, find_pack(plan.corpus.domain), budget, n)
         if counts_cards(budget):
             pack = thinned(pack, n, budget.release("cards").sigma)
-    work = (method.workload or strict_workload)(plan, pack)
-    seconds = _seconds(plan, work.computed_prompt + work.completion)
+    work = None if method.workload is None else method.workload(plan, pack)
+    seconds = None if work is None else _seconds(plan, work.computed_prompt + work.completion)
     lines = forecast.forecasts(plan, work, seconds)
     account = _account(plan, budget)
     return Preview(
@@ -86,13 +88,13 @@ def preview(plan: Plan) -> Preview:
         if method.has_seeds
         else tuple((a.name, a.kind, len(a.values), a.values) for a in pack.attributes),
         cells=0 if method.has_seeds or (budget is not None and not counts_cards(budget)) else cells(pack),
-        smallest_people=smallest_size(plan, pack, budget) if budget else None,
+        smallest_people=smallest_size(plan, pack, budget) if budget and knows_its_people(budget) else None,
         people=n,
         asked="voters" if method.has_donors else "people",
-        candidates=work.candidates,
-        llm_calls=work.requests,
-        prompt_tokens=work.computed_prompt,
-        new_tokens=work.completion,
+        candidates=None if work is None else work.candidates,
+        llm_calls=None if work is None else work.requests,
+        prompt_tokens=None if work is None else work.computed_prompt,
+        new_tokens=None if work is None else work.completion,
         seconds=seconds,
         odometer=account.figures,
         is_refused=account.refuses,
@@ -128,8 +130,10 @@ def _claim(plan: Plan, method: Method) -> str:
             f"(epsilon {plan.privacy.epsilon:g}, delta {plan.privacy.delta:g}): differential privacy for "
             f"voters. {DONORS}"
         )
+    reads = any(way.role == "writer" and way.kind == "private" for way in method.egress_of(plan))
+    sent = "" if reads else ", and what the language model is sent,"
     return (
-        f"{verb} {who} changes what comes out, and what the language model is sent, by at most "
+        f"{verb} {who} changes what comes out{sent} by at most "
         f"(epsilon {plan.privacy.epsilon:g}, delta {plan.privacy.delta:g}): differential privacy, end to end."
     )
 
@@ -263,10 +267,25 @@ def _counted(plan: Plan, pack: Pack, budget: Budget) -> Iterator[str]:
     yield from resolutions(pack, people, budget)
 
 
+def _heard(plan: Plan) -> Iterator[str]:
+    """Who can read requests on their way to a server."""
+    server, served = plan.server, (plan.models.writer, plan.models.embedder)
+    if (
+        server.plain_http
+        and server.base_url.startswith("http:")
+        and any(name.partition(":")[0] in forecast.SERVED for name in served)
+    ):
+        host = urlsplit(server.base_url).netloc.rpartition("@")[2]
+        yield (
+            f"Requests go to {host} without encryption (--plain-http): whoever can listen on the network "
+            "between can read every prompt, every text and the key."
+        )
+
+
 def _warnings(plan: Plan, budget: Budget | None) -> tuple[str, ...]:
     if budget is None:
         return ()
-    lines = []
+    lines = list(_heard(plan))
     if plan.data.user is None:
         lines.append("No --user column: what is protected is one row. Name it if people have several rows.")
     if plan.privacy.n_public is not None and plan.privacy.delta > 0.1 / plan.privacy.n_public:

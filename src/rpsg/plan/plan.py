@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import model_validator
 
+from rpsg.json_text import canonical_ascii_json
 from rpsg.plan.augpe import AugpeSection
 from rpsg.plan.dpsgd import DpsgdSection
 from rpsg.plan.machines import GenerationSection, LimitsSection, ModelsSection, ServerSection, VaultSection
 from rpsg.plan.paper import PaperSection, SplitSection
+from rpsg.plan.prediction import PredictionSection
 from rpsg.plan.rupta import RuptaSection
 from rpsg.plan.sections import CorpusSection, DataSection, MethodSection, PrivacySection
 from rpsg.plan.setting import Section, described
@@ -36,6 +38,7 @@ class Plan(Section):
     dpsgd: DpsgdSection = DpsgdSection()
     augpe: AugpeSection = AugpeSection()
     rupta: RuptaSection = RuptaSection()
+    prediction: PredictionSection = PredictionSection()
     generation: GenerationSection = GenerationSection()
     vault: VaultSection = VaultSection()
 
@@ -121,8 +124,8 @@ class Plan(Section):
 
 
 def _sha256(tag: str, settings: Mapping[str, Any], public: Mapping[str, str]) -> str:
-    body = json.dumps({"plan": settings, "public": public}, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(f"{tag}\0{body}".encode()).hexdigest()
+    body = canonical_ascii_json({"plan": settings, "public": public})
+    return hashlib.sha256(f"{tag}\0".encode() + body).hexdigest()
 
 
 def _write_table(lines: list[str], name: str, table: Mapping[str, Any]) -> None:

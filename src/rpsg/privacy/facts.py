@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from rpsg.privacy.claims import ADVERSARIES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -74,7 +76,7 @@ class Facts:
     claim_words: str = ""
     noise_source: str = ""
     status: Literal["valid", "aborted", "research_only"] = "valid"
-    protects_against: tuple[str, ...] = ("release_recipient", "llm_provider", "log_reader")
+    protects_against: tuple[str, ...] = ADVERSARIES
     in_the_clear: bool = False
     n_public: int | None = None
     counted: int | None = None

@@ -24,7 +24,8 @@ from rpsg.privacy.claims import not_covered as uncovered
 from rpsg.privacy.facts import Free
 from rpsg.privacy.published_audit import NOT_COVERED, summary_of
 from rpsg.privacy.signing import seal
-from rpsg.privacy.sources import NOISY_ANSWER, sampler_tv, supports_claims
+from rpsg.privacy.sources import NOISY_ANSWER, TOKENS, sampler_tv, supports_claims
+from rpsg.privacy.token_sampling import RULE
 from rpsg.version import VERSION
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from rpsg.privacy.commitment import Commitment
     from rpsg.privacy.facts import Facts
-    from rpsg.privacy.kernel import Performed
+    from rpsg.privacy.released import Performed
 
 SCHEMA = "rpsg-ledger/2"
 
@@ -194,7 +195,7 @@ def _mechanisms(performed: Performed, reads: str = "noisy_histograms") -> Iterat
         yield {
             **shared,
             "seq": seq,
-            "kind": NOISY_ANSWER,
+            "kind": TOKENS if query.rule == RULE else NOISY_ANSWER,
             "query": query.what,
             "dim": query.dim or None,
             "sensitivity2": query.sensitivity2(performed.budget.adjacency),

@@ -29,10 +29,10 @@ from rpsg.report.scores import gained, scores_block
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rpsg.measures import Report
     from rpsg.release.reader import Release
     from rpsg.report.html import Child
     from rpsg.report.private_page import PrivateExtras
-    from rpsg.results import Report
 
 PUBLIC = "No real text was read for these numbers."
 READERS = "For the engineer and the analyst."
@@ -55,7 +55,7 @@ def report(release: Release, scores: Report | None = None, private: PrivateExtra
         parts.append(("scores", "Metrics: for the engineer and the analyst", section))
     marks: tuple[Html | None, str] = (None, "")
     if private is not None:
-        from rpsg.report.private_page import private_mark, private_part  # noqa: PLC0415  # numpy
+        from rpsg.report.private_page import private_mark, private_part
 
         parts.insert(0, ("private", "Only for the owner of the data", private_part(private)))
         if private.audit is not None:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from rpsg.measures import Report
     from rpsg.report.svg import Point
-    from rpsg.results import Report
 
     Floats = npt.NDArray[np.float32]
 

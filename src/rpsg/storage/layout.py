@@ -45,7 +45,7 @@ STAGE_TABLE = "stages.md"
 TIMINGS = "timings.json"
 NOTES = "notes.md"
 ROWS = "rows.json"
-#: How a model was trained on private texts, and what an accountant makes of it.
+#: How a model was trained on private texts, and what an accountant computes from it.
 TRAINING = "training.json"
 #: The scores of private texts after each of their edits.
 EDITS = "edits.json"
@@ -63,3 +63,14 @@ BLOCKED = "blocked-by-canary"
 #: Embeddings of the records that vote, and of those that are seeds.
 EMBEDDINGS = "embeddings.f32"
 DONORS = "donors.f32"
+
+# -- in the folder of a comparison ------------------------------------------------------------------------
+#: The comparison as it was read, the outcome of one cell, and everything together.
+MATRIX = "matrix.json"
+CELL = "cell.json"
+COMPARISON = "comparison.json"
+COMPARISON_PAGE = "comparison.html"
+#: How a data set was split, the texts that no run sees, and real texts that play a corpus.
+SPLIT = "split.json"
+HELD_OUT = "held-out.jsonl"
+CEILING_TEXTS = "ceiling.jsonl"

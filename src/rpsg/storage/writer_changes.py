@@ -14,7 +14,8 @@ import json
 import shutil
 from typing import TYPE_CHECKING
 
-from rpsg.files import file_errors, read_journal, write_atomic
+from rpsg.files import file_errors, write_atomic
+from rpsg.journals import read_journal
 from rpsg.json_text import canonical_json
 from rpsg.storage.layout import ANSWERS, CHANGED, EVIDENCE, PLAN, PRIVATE, RUN
 

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rpsg.audit.run import find_attacks
+from rpsg.audit.attacks import ATTACKS
+from rpsg.audit.run import level_of
 from rpsg.audit.subject import Claim, subject_of
-from rpsg.privacy.published_audit import LEVEL
 from rpsg.stages.canaries import word_list
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rpsg.audit.aids import Aids
     from rpsg.audit.subject import Subject
     from rpsg.stages.canaries import Canaries
 
@@ -47,6 +48,7 @@ def subject(
     reference: int = 0,
     claim: Claim | None = None,
     canaries: Canaries | None = None,
+    aids: Aids | None = None,
 ) -> Subject:
     """A corpus that knows ``leak`` of its members word for word, and nothing of the others."""
     rows = texts(2 * people + size + reference, seed)
@@ -59,6 +61,7 @@ def subject(
         reference=rows[2 * people + size :],
         claim=claim,
         canaries=canaries,
+        aids=aids,
         seed=seed,
     )
-    return replace(made, level=LEVEL / len(find_attacks()))
+    return replace(made, level=level_of(ATTACKS, made.given | {"canaries"}))

@@ -19,14 +19,14 @@ from rpsg.json_text import strict_json
 from rpsg.methods.base import Job
 from rpsg.methods.named import budget_of, method_of
 from rpsg.pipeline.models_of_run import load_tools
-from rpsg.pipeline.private_data import (
-    account_of,
+from rpsg.pipeline.people import (
     donors_and_voters,
     held_out_and_used,
     open_seeding,
     people_of,
     with_canaries,
 )
+from rpsg.pipeline.private_data import account_of
 from rpsg.pipeline.progress import Silent
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.commitment import commit_to

@@ -13,14 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rpsg.domains import read_pack
+from rpsg.domains.folders import read_pack
 from rpsg.errors import RunError, UsageError, VerificationError
-from rpsg.files import file_errors, private_dir, sync_dir, write_atomic
+from rpsg.files import PUBLIC_MODE, file_errors, private_dir, sync_dir, write_atomic
 from rpsg.json_text import strict_json
 from rpsg.pipeline.planting import refuse_blocked, refuse_canaries, tested_plan
 from rpsg.pipeline.private_data import account_of
 from rpsg.pipeline.publish import build_release
-from rpsg.pipeline.release_files import PUBLIC_MODE
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.facts import Free
 from rpsg.privacy.odometer import Odometer
@@ -30,8 +29,9 @@ from rpsg.storage.layout import AUDIT, EVIDENCE, LEDGER, PACK, PLAN, PRIVATE, RE
 from rpsg.storage.run_folder import AUDIT_RUN, PURGED, locked, open_vault, purpose_of, run_id_of
 from rpsg.storage.untrusted import copied
 from rpsg.verification.claimed import read_claimed
+from rpsg.verification.compare import parquet_of
 from rpsg.verification.replay import made_again
-from rpsg.verification.verify import parquet_of, plan_to_open, verify
+from rpsg.verification.verify import plan_to_open, verify
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -5,7 +5,7 @@ label as "other"), depending on that row alone, so that one row more or less cha
 The number of such rows, and the reasons, are private.
 
 Equal values have one spelling: 12, 12.0, "12" and "12.0" are the same label and the same person in every file
-format, and so are true, "true" and "True".
+format, and so are true, "true" and "True". NaN is a missing value in every format, also as the text "nan".
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from uuid import UUID
 
 from rpsg.errors import DataError
+from rpsg.json_text import whole
 from rpsg.records import OTHER, Document
 from rpsg.storage.readers import text as lines
 
@@ -30,12 +31,13 @@ if TYPE_CHECKING:
     from rpsg.records import PrivateCorpus
     from rpsg.storage.readers.columns import Columns
 
-_HALF_PAIR = re.compile("[\ud800-\udfff]")
 _NOT_PRINTED = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 #: Whole numbers as files write them: 12.0, and 1.2e+17, as Python and pandas write a large float. Longer ones
 #: than any float are names: Python refuses to convert such numbers, or takes hours.
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,400})\.0{1,400}|-?[1-9](?:\.[0-9]{1,400})?[eE]\+[0-9]{2,3}")
 _TRUTHS = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
+#: How a missing number is written when a column of numbers is made text.
+_MISSING = frozenset({"nan", "NaN"})
 
 NO_TEXT = "the text is missing or empty"
 TEXT_IS_NONE = "the text is a list or an object"
@@ -107,7 +109,7 @@ class DocumentMaker:
     are left out. ``unit`` is what row numbers count ("line"); ``shown`` is how many are kept for each reason.
     """
 
-    path: Path
+    path: str
     unit: str
     columns: Columns
     labels: Mapping[str, str] | None = None
@@ -164,7 +166,7 @@ class DocumentMaker:
         value = row.text if isinstance(row.text, str) else spelled(row.text)
         if value is None and not is_missing(row.text):
             return self._fault(row, TEXT_IS_NONE, f"{column!r} must hold text in every row.")
-        text = clean(value or "")
+        text = "" if value in _MISSING else clean(value or "")
         if not any(c.isprintable() and not c.isspace() for c in text):
             return self._fault(row, NO_TEXT, f"Fill in {column!r}, or take the row out.")
         most = lines.MAX_LINE_BYTES
@@ -231,7 +233,7 @@ class DocumentMaker:
         return fault(self.path, self.unit, row.number, reason, hint)
 
 
-def fault(path: Path, unit: str, number: int, reason: str, hint: str, *, detail: str = "") -> Fault:
+def fault(path: Path | str, unit: str, number: int, reason: str, hint: str, *, detail: str = "") -> Fault:
     """A fault of the row ``number``; ``detail`` is added to the message of this row."""
     return Fault(number, reason, DataError(f"{path}, {unit} {number}: {detail or reason}.", hint=hint))
 
@@ -261,6 +263,8 @@ def _spelled_text(value: str) -> str | None:
     name = clean(value).strip()
     if not name.isascii():
         name = unicodedata.normalize("NFC", name)
+    if name in _MISSING:
+        return None
     if name in _TRUTHS:
         return _TRUTHS[name]
     if _WHOLE.fullmatch(name):
@@ -290,6 +294,6 @@ def clean(text: str) -> str:
     """Normalised text: no NUL, line feeds only, no broken characters; "" for white space."""
     if "\r" in text or "\0" in text:
         text = text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
-    if not text.isascii() and _HALF_PAIR.search(text):
-        text = _HALF_PAIR.sub("\N{REPLACEMENT CHARACTER}", text)  # they cannot be written as UTF-8
+    if not text.isascii():
+        text = whole(text)
     return "" if text.isspace() else text
