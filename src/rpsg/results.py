@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from rpsg import outward
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -121,6 +123,33 @@ class Run:
     def epsilon(self) -> float | None:
         value = self.ledger.get("claim", {}).get("epsilon")
         return None if value is None else float(value)
+
+    def to_pandas(self) -> Any:
+        """The corpus as a ``pandas.DataFrame``: one row a text, with its label and attributes as columns."""
+        return outward.to_pandas(self.records)
+
+    def to_arrow(self) -> Any:
+        """The corpus as a ``pyarrow.Table``, with the columns of ``to_pandas``."""
+        return outward.to_arrow(self.records)
+
+    def push(
+        self,
+        repository: str,
+        *,
+        private: bool = True,
+        token: str | None = None,
+        without_guarantee: bool = False,
+    ) -> str:
+        """Upload the release as the data set ``OWNER/NAME`` of the Hugging Face hub; gives its address.
+
+        The release goes up as it is, with its ledger, evidence and data card; nothing beside it does. Raises
+        a PrivacyError for a release that does not protect everybody, unless ``without_guarantee`` is set, and
+        a ModelError if the hub refuses.
+        """
+        claim = str(self.ledger.get("claim", {}).get("type", ""))
+        return outward.push(
+            self.release, claim, repository, private=private, token=token, without_guarantee=without_guarantee
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rpsg import registry
-from rpsg.audit.attacks import ATTACKS
+from rpsg.audit.attacks import ATTACKS, NEEDS
 from rpsg.audit.control import blind_baseline, fitted_on_members, leaky, outcome_of
 from rpsg.audit.finding import Finding, not_run
 from rpsg.audit.inputs import read_synthetic, read_texts
@@ -17,8 +17,9 @@ from rpsg.errors import RpsgError
 from rpsg.privacy.private import place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
+    from rpsg.audit.aids import Aids
     from rpsg.audit.control import Baseline, Control
     from rpsg.audit.finding import Attack, Verdict
     from rpsg.audit.inputs import Given
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 #: What all tests of an audit together may get wrong.
 LEVEL = 0.05
-#: Attacks that say nothing without canaries.
-CANARIES = frozenset({"extraction", "exposure"})
 
 
 def audit(
@@ -46,6 +45,7 @@ def audit(
     delta: float | None = None,
     mu: float | None = None,
     canaries: Canaries | None = None,
+    aids: Aids | None = None,
     attacks: Sequence[str] | Mapping[str, Attack] = (),
     seed: int = 0,
     progress: Progress | None = None,
@@ -62,7 +62,8 @@ def audit(
     of ``ATTACKS`` by default, or functions by their names; how many there are decides how sure each has to
     be, so they have to be chosen before anything is known of the corpus.
 
-    The canaries' coins must be those of the run that made the corpus.
+    The canaries' coins must be those of the run that made the corpus. ``aids`` are models for the attacks
+    that need one, and the pipeline for ``lira-shadow``.
 
     Raises:
         DataError: a file cannot be read, a side is too small, or somebody is on both.
@@ -82,11 +83,19 @@ def audit(
         nonmember_units=others.users if nonmember_units is None else nonmember_units,
         claim=claim,
         canaries=canaries,
+        aids=aids,
         seed=seed,
     )
-    # Known before anything is read: attacks on canaries make no mistake where there are none.
-    able = len(chosen.keys() - (CANARIES if canaries is None else set()))
-    return audit_subject(replace(subject, level=LEVEL / max(able, 1)), chosen, progress)
+    return audit_subject(replace(subject, level=level_of(chosen, subject.given)), chosen, progress)
+
+
+def level_of(names: Iterable[str], given: Collection[str]) -> float:
+    """What each attack may get wrong: attacks that lack canaries, or an aid, make no mistake.
+
+    Which those are is known before anything is read.
+    """
+    able = sum(NEEDS.get(name) is None or NEEDS[name] in given for name in names)
+    return LEVEL / max(able, 1)
 
 
 def find_attacks(named: Sequence[str] = ()) -> dict[str, Attack]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from rpsg.audit.aids import Aids
 from rpsg.audit.bounds import most_auc, most_true_positives
 from rpsg.errors import DataError, RpsgError, UsageError
 from rpsg.evaluation.inputs import Memory
@@ -133,6 +134,7 @@ class Subject:
     reference: tuple[str, ...] = field(default=(), repr=False)
     claim: Claim = Claim()
     canaries: Canaries | None = field(default=None, repr=False)
+    aids: Aids = field(default_factory=Aids, repr=False)
     level: float = 0.05
     seed: int = 0
     notes: tuple[str, ...] = ()
@@ -179,6 +181,11 @@ class Subject:
             sets.append(tuple(self.texts[i] for i in own))
         return tuple(sets)
 
+    @property
+    def given(self) -> frozenset[str]:
+        """What there is beside the texts, as ``rpsg.audit.attacks.NEEDS`` names it."""
+        return self.aids.given | (frozenset() if self.canaries is None else {"canaries"})
+
     def by_person(self, of_texts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The largest value among each person's texts; shape (people,)."""
         found = np.full(self.people, -np.inf)
@@ -187,6 +194,8 @@ class Subject:
 
     def of_people(self, chosen: Ints) -> Subject:
         """The same question about some of the people; ``chosen`` are their numbers, in order."""
+        if len(chosen) == self.people:
+            return self  # with all that is known of the private texts
         place = np.full(self.people, -1)
         place[chosen] = np.arange(len(chosen))
         kept = np.flatnonzero(place[self.owner] >= 0)
@@ -213,6 +222,7 @@ def subject_of(
     nonmember_units: Sequence[str] | None = None,
     claim: Claim | None = None,
     canaries: Canaries | None = None,
+    aids: Aids | None = None,
     seed: int = 0,
 ) -> Subject:
     """The checked inputs of an audit. Without units every text is a person of its own.
@@ -253,6 +263,7 @@ def subject_of(
         reference=tuple(reference or ()),
         claim=claim or Claim(),
         canaries=canaries,
+        aids=aids or Aids(),
         seed=seed,
         notes=(f"{left_out} private texts are empty or those of two people, and were left out.",)
         if left_out

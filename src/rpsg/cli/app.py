@@ -12,6 +12,7 @@ from rpsg.cli.budget import budget
 from rpsg.cli.calls import calls
 from rpsg.cli.check import check
 from rpsg.cli.commands import plan, run, verify
+from rpsg.cli.compare import CELLS_FAILED, compare
 from rpsg.cli.doctor import doctor
 from rpsg.cli.evaluate import evaluate
 from rpsg.cli.explain import explain
@@ -38,6 +39,7 @@ EXIT_CODES = (
     (10, "something private was about to leave; it was stopped"),
     (11, "a limit of the plan is reached; raise it to resume"),
     (NOT_RUN, "the audit could have found no leak, so it says nothing (audit)"),
+    (CELLS_FAILED, "cells of a comparison failed; the others are done (compare)"),
     (130, "stopped with Ctrl-C"),
 )
 _EPILOG = "Exit codes: " + ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES) + "."
@@ -79,6 +81,7 @@ app.command("run")(run)
 app.command("verify")(verify)
 app.command("evaluate")(evaluate)
 app.command("audit")(audit)
+app.command("compare")(compare)
 app.command("report")(report)
 app.command("calls")(calls)
 app.command("publish")(publish)

@@ -68,7 +68,7 @@ def option_table() -> str:
             "panel": found.panel,
         }
         for found in described(Plan)
-        if found.metavar
+        if found.option or found.metavar
     ]
     return "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n"
 
@@ -95,7 +95,8 @@ def _sections(prefix: str, section: type[Section]) -> Iterator[str]:
 def _row(found: Described) -> str:
     name = f"`{found.key.rpartition('.')[2]}`" + ("" if found.identity else " *")
     default = "" if found.default is None else f"`{toml_value(found.default)}`"
-    option = f"`{' '.join(filter(None, (found.option, found.metavar)))}`" if found.metavar else ""
+    typed = " ".join(filter(None, (found.option, found.metavar)))
+    option = f"`{typed}`" if typed else ""
     return f"| {name} | {default} | {_cell(found.about)} | {option} |"
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from rpsg.errors import ModelError, RpsgError
 from rpsg.methods.dp_steps import kept_by_filters
+from rpsg.models.server_hints import hint_for
 from rpsg.records import Candidate, Card, Drop, Pool
 from rpsg.stages.abstraction import Passes, Seed, abstract_request, parsed
 from rpsg.stages.candidates import candidate_of
@@ -237,6 +238,5 @@ def _useless(name: str, trial: Trial) -> ModelError:
     return ModelError(
         f"The writer {name} was tried on {TEXTS} public prompts and gave {usable} ({trial.in_words()})."
         f"{begins} This was found before anything private was read.",
-        hint=f"{_HINTS.get(reason, 'Try it with: rpsg doctor; or take another --writer.')} "
-        "The changed command may use the same -o.",
+        hint=f"{_HINTS.get(reason) or hint_for(reason)} The changed command may use the same -o.",
     )

@@ -6,6 +6,7 @@ import math
 import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
 from rpsg.domains import find_pack
 from rpsg.errors import BudgetError, RpsgError
@@ -260,10 +261,25 @@ def _counted(plan: Plan, pack: Pack, budget: Budget) -> Iterator[str]:
     yield from resolutions(pack, people, budget)
 
 
+def _heard(plan: Plan) -> Iterator[str]:
+    """Who can read requests on their way to a server."""
+    server, served = plan.server, (plan.models.writer, plan.models.embedder)
+    if (
+        server.plain_http
+        and server.base_url.startswith("http:")
+        and any(name.partition(":")[0] in forecast.SERVED for name in served)
+    ):
+        host = urlsplit(server.base_url).netloc.rpartition("@")[2]
+        yield (
+            f"Requests go to {host} without encryption (--plain-http): whoever can listen on the network "
+            "between can read every prompt, every text and the key."
+        )
+
+
 def _warnings(plan: Plan, budget: Budget | None) -> tuple[str, ...]:
     if budget is None:
         return ()
-    lines = []
+    lines = list(_heard(plan))
     if plan.data.user is None:
         lines.append("No --user column: what is protected is one row. Name it if people have several rows.")
     if plan.privacy.n_public is not None and plan.privacy.delta > 0.1 / plan.privacy.n_public:

@@ -87,7 +87,7 @@ class Plan(Section):
         settings = self.written()
         for section in settings.keys() & NOT_IDENTITY.keys():
             for key in NOT_IDENTITY[section]:
-                settings[section].pop(key)
+                settings[section].pop(key, None)
         return settings
 
     def written(self, *, exclude_none: bool = False) -> dict[str, Any]:

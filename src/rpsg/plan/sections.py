@@ -30,7 +30,7 @@ class DataSection(Section):
     panel: ClassVar[str] = "The private texts"
     path: Name = setting(
         "",
-        "The private texts: a .jsonl, .csv, .txt or .parquet file, or a folder of .txt files.",
+        "The private texts: a .jsonl, .csv, .parquet or Excel file, a folder of .txt files, or - (stdin).",
         option="DATA",
         identity=False,
     )
@@ -45,7 +45,7 @@ class DataSection(Section):
     label: Name | None = setting(None, "Column that holds each text's label.", option="--label COLUMN")
     labels: tuple[Name, ...] = setting(
         (),
-        "Values that a label can have, if they are public; otherwise finding them costs budget.",
+        'Values that a label can have, if public: A,"B, C". Otherwise finding them costs budget.',
         option="--labels A,B,C",
     )
     user: Name | None = setting(
@@ -53,10 +53,17 @@ class DataSection(Section):
         "Column that names each text's person: whole people are protected, not just single rows.",
         option="--user COLUMN",
     )
-    format: Literal["jsonl", "csv", "txt", "parquet"] | None = setting(
+    format: Literal["jsonl", "csv", "tsv", "txt", "parquet", "excel"] | None = setting(
         None,
-        "Format of the file (jsonl, csv, txt or parquet), if its name does not show it.",
+        "Format of the file (jsonl, csv, tsv, txt, parquet or excel), if neither name nor content shows it.",
         option="--format FORMAT",
+    )
+    encoding: str = setting(
+        "",
+        "Encoding of a text file that is not UTF-8, such as cp1252 or utf-16.",
+        option="--encoding NAME",
+        added_later=True,
+        pattern=r"^[A-Za-z0-9_.:-]{0,40}$",
     )
     unusable: Literal["drop", "refuse"] = setting(
         "drop",

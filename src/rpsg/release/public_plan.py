@@ -25,8 +25,14 @@ _FORM = re.compile(r"([a-z][a-z0-9_-]+):(.+)", re.DOTALL)
 _HUB = re.compile(r"[\w.-]+/[\w.-]+(?:@[\w.-]+)?")
 #: Forms of names that never hold a path of this machine.
 _ELSEWHERE = {"openai", "azure", "hf"}
-#: The account at the provider, and the variable that holds its key, are private too.
-ACCOUNT = {"organization": "", "project": "", "key_env": ServerSection().key_env}
+#: The account at the provider, and the variables that hold keys and headers, are private too.
+ACCOUNT = {
+    "organization": "",
+    "project": "",
+    "headers": (),
+    "certificate_env": "",
+    "key_env": ServerSection().key_env,
+}
 #: A number in a formula of the paper that bounds nothing: readers would take it for a budget.
 NEVER = {"paper.nominal_epsilon"}
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING
 
 from rpsg.models.catalog import licence_of
 from rpsg.privacy.egress import hosts
 from rpsg.privacy.gaussian import rounded_up
+from rpsg.storage.layout import CORPUS
 
 if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.release.reader import Release
+
+
+#: Versions whose cards have one name for every corpus; their releases are derived again as they were.
+_WITHOUT_NAMES = frozenset({"0.1.0"})
 
 
 def summary(release: Release) -> str:
@@ -223,10 +229,21 @@ def _front(release: Release) -> list[str]:
         f"tags: [{', '.join(tags)}]",
         f"size_categories: [{_size_category(len(release.pool.alive()))}]",
         "configs:",
-        "  - config_name: default",
+        f"  - config_name: {_config_name(release)}",
         "    data_files: corpus.jsonl",
         "---",
     ]
+
+
+def _config_name(release: Release) -> str:
+    """A name of the corpus that no other corpus has.
+
+    ``datasets.load_dataset`` keeps what it has read by the name of the folder and this one, so with one name
+    for all it would give the rows of one release for another.
+    """
+    if release.ledger["code"]["version"] in _WITHOUT_NAMES:
+        return "default"
+    return f"rpsg-{hashlib.sha256((release.path / CORPUS).read_bytes()).hexdigest()[:16]}"
 
 
 def _quoted(text: str) -> str:

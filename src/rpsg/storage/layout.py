@@ -55,3 +55,14 @@ AUDIT = "audit.json"
 #: Embeddings of the records that vote, and of those that are seeds.
 EMBEDDINGS = "embeddings.f32"
 DONORS = "donors.f32"
+
+# -- in the folder of a comparison ------------------------------------------------------------------------
+#: The comparison as it was read, the outcome of one cell, and everything together.
+MATRIX = "matrix.json"
+CELL = "cell.json"
+COMPARISON = "comparison.json"
+COMPARISON_PAGE = "comparison.html"
+#: How a data set was split, the texts that no run sees, and real texts that play a corpus.
+SPLIT = "split.json"
+HELD_OUT = "held-out.jsonl"
+CEILING_TEXTS = "ceiling.jsonl"
