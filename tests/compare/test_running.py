@@ -18,7 +18,7 @@ from rpsg.compare.cells import cells_of
 from rpsg.compare.matrix import read_matrix
 from rpsg.compare.outcome import read_comparison
 from rpsg.compare.runner import compare, keep
-from rpsg.errors import DataError, LimitError, PrivacyError, RunError
+from rpsg.errors import DataError, LimitError, MissingExtraError, PrivacyError, RunError
 from rpsg.models.fake import FakeWriter
 from rpsg.privacy.odometer import Odometer
 from rpsg.storage.layout import COMPARISON, RUN
@@ -398,3 +398,16 @@ def test_too_few_people_to_hold_out_are_told_without_their_number(lab: Lab) -> N
         run(read_matrix(written(lab.folder / "c.toml", settings)), lab)
     assert "too few people to hold 199 of them out" in caught.value.message
     assert "200" not in caught.value.message
+
+
+def test_a_package_that_is_missing_is_the_reason_with_the_command_that_brings_it(
+    matrix: Callable[..., Matrix], lab: Lab
+) -> None:
+    def absent(*_args: Any, **_more: Any) -> FakeWriter:
+        raise MissingExtraError("hf", "torch")
+
+    with plugged("writers", {"absent": absent}):
+        found = run(matrix(writers=["absent"]), lab)
+    assert cell_of(found, "strict").state == "failed"
+    assert "pip install 'rpsg[hf]'" in cell_of(found, "strict").reason
+    assert cell_of(found, "ceiling").state == "done"

@@ -111,10 +111,10 @@ def require_consent(matrix: Matrix, cells: Sequence[Cell], *, spend: bool) -> No
         if not data.public and any(c.place.data == data.name for c in to_run(cells))
     ]
     if private and not spend:
-        told = " ".join(line for data in private if (line := spending(data, cells)))
+        sums = " ".join(line for data in private if (line := spending(data, cells)))
         raise PrivacyError(
             "A comparison asks the same people again in every cell, and what the cells reveal about them "
-            f"adds up. {told} Nothing was read.",
+            f"adds up. {sums} Nothing was read.",
             hint="Compare on texts that anybody may see, and say so with public = true in [[data]]. To spend "
             "this budget on private texts all the same: --spend",
         )

@@ -20,7 +20,6 @@ class Win:
     """The best method on one metric; none (an empty name) where two are exactly as good.
 
     ``beyond_chance`` says whether its lead is more than chance, None where seeds are too few to tell.
-
     ``beaten`` are the others it was compared with; ``over_floor`` says whether it is better than what can be
     had without private data, None where there is no floor.
     """
@@ -46,7 +45,7 @@ class Standing:
             return f"{self.table.title}: nothing to compare, since fewer than two methods have figures."
         unknown = all(win.beyond_chance is None for win in self.wins)
         tail = " One seed: how much of it is chance is not known." if unknown else ""
-        return f"{self.table.title}: {_told(self.wins)}{tail}"
+        return f"{self.table.title}: {_in_words(self.wins)}{tail}"
 
 
 def by_method(wins: Sequence[Win]) -> list[tuple[str, int, int]]:
@@ -63,7 +62,7 @@ def by_method(wins: Sequence[Win]) -> list[tuple[str, int, int]]:
     return sorted(found, key=lambda each: (-each[1], -each[2]))
 
 
-def _told(wins: Sequence[Win]) -> str:
+def _in_words(wins: Sequence[Win]) -> str:
     """Names are parted by semicolons, since a name may hold a comma."""
     found = by_method(wins)
     parts = [f"{name} on {number} ({sure} beyond chance)" for name, number, sure in found if number]
@@ -81,7 +80,7 @@ def all_together(found: Sequence[Standing]) -> str:
     if len(compared) < 2:
         return ""
     wins = [win for standing in compared for win in standing.wins]
-    return f"All {len(compared)} tables together: {_told(wins)}"
+    return f"All {len(compared)} tables together: {_in_words(wins)}"
 
 
 def standings(comparison: Comparison) -> list[Standing]:
