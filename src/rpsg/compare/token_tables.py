@@ -23,8 +23,8 @@ OVER_BUDGET = 1.05
 class TokenChoice:
     """What a family of methods gives for a budget of tokens: the corpus that takes most of it.
 
-    ``row`` is None where none fits; ``cheapest`` says what the cheapest takes. ``size`` is the number of texts
-    of the corpus, on which some figures depend.
+    ``row`` is None where none fits; ``cheapest`` says what the cheapest takes. ``size`` is the number of
+    texts of the corpus, on which some figures depend.
     """
 
     family: str
