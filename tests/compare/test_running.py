@@ -178,9 +178,21 @@ def test_a_cell_whose_process_is_killed_is_told_and_resumes_and_the_others_run(
     assert cell_of(again, "floor").made["peak_memory"] > 10 * 2**20
 
 
-def test_ctrl_c_on_the_command_ends_the_cell_too_and_the_same_command_goes_on(
-    matrix_file: Callable[..., Path], lab: Lab
+def ctrl_c(process: subprocess.Popen[str]) -> None:
+    """A terminal tells every process of the command."""
+    os.killpg(process.pid, signal.SIGINT)
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """A scheduler tells only the first one."""
+    process.terminate()
+
+
+@pytest.mark.parametrize("stop", [ctrl_c, end])
+def test_who_stops_the_command_stops_the_cell_too_and_the_same_command_resumes(
+    matrix_file: Callable[..., Path], lab: Lab, stop: Callable[[subprocess.Popen[str]], None]
 ) -> None:
+    """The cell writes to the same pipe: that the pipe ends shows that the cell has ended."""
     out = lab.folder / "out"
     command = [sys.executable, "-m", "rpsg", "compare", str(matrix_file()), "-o", str(out)]
     with subprocess.Popen(
@@ -189,7 +201,7 @@ def test_ctrl_c_on_the_command_ends_the_cell_too_and_the_same_command_goes_on(
         assert process.stderr is not None
         for line in process.stderr:
             if line.startswith("2 of 3: invented, strict"):
-                os.killpg(process.pid, signal.SIGINT)
+                stop(process)
                 break
         rest = process.stderr.read()
         assert process.wait() == 130, rest
