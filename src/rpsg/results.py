@@ -56,7 +56,10 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a run would do. Nothing was spent, and no private row was read."""
+    """What a run would do. Nothing was spent, and no private row was read.
+
+    ``obstacles`` are why a run of this plan would stop here and now, before it spends anything.
+    """
 
     method: str
     claim: str
@@ -82,6 +85,20 @@ class Preview:
     warnings: tuple[str, ...] = ()
     forecasts: tuple[Forecast, ...] = ()
     prices: str = ""
+    obstacles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A text that a writer wrote from public words, for a ``card`` of attributes and a ``prompt``.
+
+    ``reason`` says why a run would drop it; "" if it would not.
+    """
+
+    text: str
+    card: Mapping[str, str]
+    prompt: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

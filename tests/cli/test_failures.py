@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rpsg import errors
+from rpsg.cli import UNWRITTEN
 from rpsg.cli.app import EXIT_CODES
 from rpsg.cli.audit import NOT_RUN
 
@@ -50,7 +51,9 @@ def test_with_json_an_error_is_an_object_on_stdout(
 
 
 def test_every_exit_code_is_in_the_help(rpsg: Rpsg) -> None:
-    assert {kind.exit_code for kind in CLASSES} | {0, NOT_RUN, 130} == {code for code, _ in EXIT_CODES}
+    assert {kind.exit_code for kind in CLASSES} | {0, NOT_RUN, UNWRITTEN, 130} == {
+        code for code, _ in EXIT_CODES
+    }
     text = " ".join(rpsg("--help").out.split())
     assert all(f"{code} {meaning}" in text for code, meaning in EXIT_CODES)
 

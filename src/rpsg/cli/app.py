@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from rpsg import __version__
+from rpsg.cli import UNWRITTEN
 from rpsg.cli.audit import NOT_RUN, audit
 from rpsg.cli.budget import budget
 from rpsg.cli.calls import calls
@@ -19,6 +20,7 @@ from rpsg.cli.init import init
 from rpsg.cli.ledger import ledger
 from rpsg.cli.listing import list_names
 from rpsg.cli.models import models
+from rpsg.cli.preview import preview
 from rpsg.cli.propose import propose
 from rpsg.cli.publish import keygen, publish
 from rpsg.cli.purge import purge
@@ -38,6 +40,7 @@ EXIT_CODES = (
     (10, "something private was about to leave; it was stopped"),
     (11, "a limit of the plan is reached; raise it to resume"),
     (NOT_RUN, "the audit could have found no leak, so it says nothing (audit)"),
+    (UNWRITTEN, "done, but the output could not be written"),
     (130, "stopped with Ctrl-C"),
 )
 _EPILOG = "Exit codes: " + ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES) + "."
@@ -74,6 +77,7 @@ def start(
 
 app.command("init")(init)
 app.command("plan")(plan)
+app.command("preview")(preview)
 app.command("check")(check)
 app.command("run")(run)
 app.command("verify")(verify)

@@ -35,6 +35,7 @@ from rpsg.release.reader import read_run
 from rpsg.storage.failed_requests import SettledWriter
 from rpsg.storage.layout import PACK, RUN
 from rpsg.storage.public_vectors import PublicVectors
+from rpsg.storage.readers import check_columns
 from rpsg.storage.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ def execute(
     price = price_of(plan, tools.writer)
     if not (out / RUN).exists():
         check_data(plan)  # before there is a folder: only a path may be written into its plan
+        if method.reads_private:
+            check_columns(plan.data)  # and before the writer is tried, which takes longer
     watch = Stopwatch(progress or Silent())
     bound_to = (fingerprint(plan, pack, tools), plan.to_toml())
     asks, key = questions(plan, pack, tools), plan.vault.key
