@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rpsg import errors
-from rpsg.cli import UNWRITTEN
 from rpsg.cli.app import EXIT_CODES
 from rpsg.cli.audit import NOT_RUN
+from rpsg.cli.streams import UNWRITTEN
 
 if TYPE_CHECKING:
     from pathlib import Path

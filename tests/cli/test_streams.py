@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rpsg.cli import UNWRITTEN
-from rpsg.cli.streams import Stream
+from rpsg.cli.streams import UNWRITTEN, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable

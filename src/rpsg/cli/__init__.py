@@ -5,16 +5,13 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from rpsg.cli.streams import tolerant
+from rpsg.cli.streams import UNWRITTEN, tolerant
 from rpsg.hardening import forbid_core_dumps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rpsg.cli.streams import Stream
-
-#: The exit code when the page of a command could not be written.
-UNWRITTEN = 13
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

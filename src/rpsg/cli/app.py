@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from rpsg import __version__
-from rpsg.cli import UNWRITTEN
 from rpsg.cli.audit import NOT_RUN, audit
 from rpsg.cli.budget import budget
 from rpsg.cli.calls import calls
@@ -25,6 +24,7 @@ from rpsg.cli.propose import propose
 from rpsg.cli.publish import keygen, publish
 from rpsg.cli.purge import purge
 from rpsg.cli.report import report
+from rpsg.cli.streams import UNWRITTEN
 
 EXIT_CODES = (
     (0, "success"),

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+#: The exit code when the page of a command could not be written.
+UNWRITTEN = 13
+
+
 class Stream:
     """A stream that drops everything after its first failed write. ``failure`` is the error of that write."""
 
