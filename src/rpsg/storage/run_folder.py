@@ -248,6 +248,11 @@ def open_vault(run: Path) -> Vault:
             "What was private in this run was destroyed with rpsg purge.",
             hint="Its release stays as it is: rpsg verify and rpsg report work on it.",
         )
+    if not (run / PRIVATE / VAULT).exists():
+        raise RunError(
+            f"The folder {run / PRIVATE} is missing, or parts of it are. Without it this run cannot go on.",
+            hint="Bring it back from a backup, or begin anew with another -o: what was spent stays spent.",
+        )
     return Vault.open(run / PRIVATE)
 
 
