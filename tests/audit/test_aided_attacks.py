@@ -47,7 +47,8 @@ def forgetful(given: Sequence[str], owner: Any, number: int) -> Sequence[str]:
 class Capitals:
     """Names are two words in a row that begin with capitals."""
 
-    name, endpoint = "capitals", "local_model"
+    name = "capitals"
+    endpoint: Endpoint = "local_model"
 
     def find(self, given: Sequence[str]) -> list[list[Span]]:
         shape = re.compile(r"\b[A-Z]\w+ [A-Z]\w+")
