@@ -4,14 +4,14 @@
     python benchmarks/audit_posts.py run RUN --posts FILE --name "paper, filters off" --out ...
 
 POSTS is ``rupta_personalreddit_example.jsonl`` of the authors' repository of RUPTA (207 invented posts, each
-with the text that RUPTA made of it), MORE is ``llmprivacy_synthetic_reddit_525.jsonl``, the source of these
-posts. A coin decides for each post whether it is a member: the corpus is what RUPTA made of the members,
-or the members' posts themselves, or the posts of MORE that are not in POSTS. The coins are tossed five times.
+with the text that RUPTA made of it), MORE is ``llmprivacy_synthetic_reddit_525.jsonl``, from which these
+posts were taken. Half of the posts, drawn by chance, are members: the corpus is what RUPTA made of them, or
+these posts themselves, or as many posts of MORE that are not in POSTS. Five draws are made.
 
 ``published`` is what the code beside the paper measures, as far as it is known (docs/audit.md): no text is a
 member or not; originals are held against copies of themselves with one word exchanged, in an order that mixes
-up the pairs; REFER compares r with -r, LiRA r with 1/r, PPL takes the higher perplexity for a member's. The
-paper had BERT-small; this has the trigram model of the audit.
+up the pairs; REFER compares r with -r, LiRA r with 1/r, and PPL takes the higher perplexity for a member's.
+It had BERT-small; this has the trigram model of the audit.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from rpsg.audit.report import AuditReport
 
-#: Copies of each original, and how often the coins are tossed.
+#: Copies of each original, and how often members are drawn.
 COPIES, TOSSES = 50, 5
 
 

@@ -18,6 +18,7 @@ from rpsg.methods.private_prediction import group_of, prompt_parts
 from rpsg.models.fake import FILLER, FakeLogits
 from rpsg.pipeline.execute import execute
 from rpsg.pipeline.private_data import account_of
+from rpsg.privacy import mechanisms
 from rpsg.privacy.odometer import Odometer
 from rpsg.records import Document
 from rpsg.testing.lab import Lab
@@ -162,16 +163,17 @@ def test_nobody_at_all_gives_public_texts(lab: Lab) -> None:
     assert len(run.ledger["mechanisms"]) == 1
 
 
-def test_words_of_many_people_become_likelier(lab: Lab) -> None:
-    """At an epsilon that protects nobody a word in all texts is most of what is drawn; else it is 1 in 40."""
-    sections = {"corpus": {"size": 8}, "prediction": {"tokens": 30}, "privacy": {"epsilon": 20.0}}
-    many = lab.file([{"text": "friend friend", "user": str(i)} for i in range(160)], "many.jsonl")
-    other = lab.file([{"text": "sugar sugar", "user": str(i)} for i in range(160)], "other.jsonl")
+def test_words_of_many_people_become_likelier(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At an epsilon that protects nobody; the likeliest token is taken, so that chance has no part in it."""
+    monkeypatch.setattr(mechanisms, "draw", lambda steps: steps.index(max(steps)))
+    sections = {"corpus": {"size": 4}, "prediction": {"tokens": 12}, "privacy": {"epsilon": 20.0}}
+    many = lab.file([{"text": "friend friend", "user": str(i)} for i in range(80)], "many.jsonl")
+    other = lab.file([{"text": "sugar sugar", "user": str(i)} for i in range(80)], "other.jsonl")
     with_, without = (
-        " ".join(drawn(lab, planned(lab, file, **sections), out=file.stem).texts).count("friend")
+        " ".join(drawn(lab, planned(lab, file, **sections), out=file.stem).texts).split().count("friend")
         for file in (many, other)
     )
-    assert without < 30 < with_
+    assert with_ > 3 * (without + 1)
     assert "sugar" not in FILLER, "a word that is in no token changes nothing"
 
 

@@ -44,6 +44,8 @@ ADJACENCIES: tuple[Adjacency, ...] = get_args(Adjacency)
 LONGEST, LONGEST_SUM = 1 << 15, 1 << 20
 #: The rules with contributions of either sign.
 SIGNED = frozenset({"S6_bounded_vector", "S7_token_scores"})
+#: The rules whose draw is exact: no noise source is near to it only.
+EXACT = frozenset({"S7_token_scores"})
 
 
 def sensitivity2(rule: Rule, k: int, w: int, c: int, adjacency: Adjacency) -> int:

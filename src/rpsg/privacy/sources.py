@@ -67,8 +67,12 @@ def noisy_answers(ledger: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def sampler_tv(mechanisms: Sequence[Mapping[str, Any]], source: str) -> float:
-    """The total variation of all draws; with an open vocabulary, of the 2k strings that can differ."""
+    """The total variation of all noise; with an open vocabulary, of the 2k strings that can differ.
+
+    Tokens are drawn exactly.
+    """
     return math.fsum(
         tv_bound(source, m["sigma"], m["dim"] or 2 * m["sens"]["k"])
-        for m in noisy_answers({"mechanisms": mechanisms})
+        for m in mechanisms
+        if m["kind"] == NOISY_ANSWER
     )
