@@ -195,8 +195,9 @@ def test_what_is_left_of_an_interrupted_audit_run_cannot_be_published_and_the_ru
     )
     with pytest.raises(RunError, match="never released"):
         publish(shop.out, tmp_path / "key")
-    with pytest.raises(RunError, match="audit run"):
+    with pytest.raises(RunError, match="no finished run") as refused:
         api.read_run(shop.out)
+    assert "audit run has no release" in refused.value.hint
     with pytest.raises(RunError, match="never released"):
         api.run(shop.plan(audit_holdout=0.5), shop.out)
     if place.endswith("audit"):
