@@ -310,6 +310,7 @@ def test_a_run_with_canaries_is_released_if_none_is_in_its_corpus(shop: Shop, tm
     plan = (run.release / "evidence" / "plan.toml").read_text()
     assert "audit_canaries = 150" in plan
     assert "canary_texts" not in plan
+    assert "All noisy counts, and the number of people, include canaries" in run.summary
     assert api.verify(run.path, plugins=("one-count",)).ok
     assert main(["audit", str(run.path), "--attacks", ",".join(FEW)]) == 0
     found = json.loads((run.path / "private" / "audit.json").read_bytes())
