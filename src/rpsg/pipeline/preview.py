@@ -248,7 +248,7 @@ def _explanations(plan: Plan, pack: Pack, budget: Budget | None) -> Iterator[str
     if plan.data.audit_canaries and method.reads_private:
         yield (
             f"{plan.data.audit_canaries:,} canaries are drawn, and coins plant about half of them among the "
-            "private texts, each as one more person: noisy counts include them. If one stands in the corpus, "
+            "private texts, each as one more person: noisy counts include them. If one is in the corpus, "
             "nothing is released."
         )
     if method.explain is not None:

@@ -31,7 +31,7 @@ from rpsg.files import (
     write_atomic,
 )
 from rpsg.storage.layout import EVIDENCE, PLAN, PRIVATE, RELEASE, RUN
-from rpsg.storage.ownership import mark_own
+from rpsg.storage.ownership import is_own, mark_own
 from rpsg.storage.run_identity import make_run_id, make_way, read_about
 from rpsg.storage.run_journal import Journal
 from rpsg.storage.vault import VAULT, Vault, VaultKey
@@ -207,6 +207,13 @@ class RunFolder:
 def run_id_of(folder: Path) -> str:
     """The id of the run in this folder; RunError where there is no run."""
     return str(read_about(folder)["run_id"])
+
+
+def way_to_finish(folder: Path) -> str:
+    """What to do with a run that has no release, in a sentence."""
+    if is_own(folder) and purpose_of(folder) == AUDIT_RUN:
+        return "An audit run has no release: see its private folder."
+    return "Go on with it: the same `rpsg run` command again."
 
 
 def purpose_of(folder: Path) -> str:
