@@ -148,7 +148,7 @@ def power(
     seeds: int,
     canaries: int,
     *,
-    aided: bool,
+    aided: bool = False,
 ) -> list[dict[str, Any]]:
     """For each leak and attack: how many of the corpora were refuted, and the mean lower bound."""
     rows = []
@@ -179,7 +179,7 @@ def power(
     return rows
 
 
-def null(people: int, size: int, seeds: int, *, aided: bool) -> dict[str, Any]:
+def null(people: int, size: int, seeds: int, *, aided: bool = False) -> dict[str, Any]:
     """How many corpora that learnt nothing raise an alarm, and the largest lower bound among them."""
     alarms, void, worst = 0, 0, 0.0
     for seed in range(seeds):

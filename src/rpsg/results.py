@@ -53,6 +53,7 @@ class Preview:
 
     ``candidates``, ``llm_calls``, ``prompt_tokens`` and ``new_tokens`` are None for a method that does not
     declare its workload.
+    ``obstacles`` are why a run of this plan would stop here and now, before it spends anything.
     """
 
     method: str
@@ -79,6 +80,20 @@ class Preview:
     warnings: tuple[str, ...] = ()
     forecasts: tuple[Forecast, ...] = ()
     prices: str = ""
+    obstacles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A text that a writer wrote from public words, for a ``card`` of attributes and a ``prompt``.
+
+    ``reason`` says why a run would drop it; "" if it would not.
+    """
+
+    text: str
+    card: Mapping[str, str]
+    prompt: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,12 @@ from rpsg.cli.init import init
 from rpsg.cli.ledger import ledger
 from rpsg.cli.listing import list_names
 from rpsg.cli.models import models
+from rpsg.cli.preview import preview
 from rpsg.cli.propose import propose
 from rpsg.cli.publish import keygen, publish
 from rpsg.cli.purge import purge
 from rpsg.cli.report import report
+from rpsg.cli.streams import UNWRITTEN
 
 EXIT_CODES = (
     (0, "success"),
@@ -42,6 +44,7 @@ EXIT_CODES = (
     (11, "a limit of the plan is reached; raise it to resume"),
     (NOT_RUN, "the audit could have found no leak, so it says nothing (audit)"),
     (CELLS_FAILED, "cells of a comparison failed; the others are done (compare)"),
+    (UNWRITTEN, "done, but the output could not be written"),
     (130, "stopped with Ctrl-C"),
 )
 _EPILOG = "Exit codes: " + ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES) + "."
@@ -78,6 +81,7 @@ def start(
 
 app.command("init")(init)
 app.command("plan")(plan)
+app.command("preview")(preview)
 app.command("check")(check)
 app.command("run")(run)
 app.command("verify")(verify)

@@ -58,7 +58,9 @@ def compare(
     audit_holdout: Annotated[
         float | None,
         typer.Option(
-            "--audit-holdout", metavar="SHARE", help="Hold so many people out of each run, and attack it."
+            "--audit-holdout",
+            metavar="SHARE",
+            help="Hold this share out of each run, and attack it.",
         ),
     ] = None,
     only_show: Annotated[

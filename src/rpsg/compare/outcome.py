@@ -85,7 +85,7 @@ class CellOutcome:
 
     @property
     def is_short(self) -> bool:
-        """Whether so many texts are missing that what depends on their number is not comparable."""
+        """Whether too few texts were released to compare what depends on their number."""
         return self.texts < LEAST_SHARE * self.place.size
 
 

@@ -41,7 +41,7 @@ class SplitFiles:
 
     @property
     def ceiling(self) -> Path:
-        """Private texts that play the corpus in the ceiling: none that also stands among those held out."""
+        """Private texts that play the corpus in the ceiling: none that is also among those held out."""
         return self.folder / CEILING_TEXTS
 
     def private(self, people: int) -> Path:

@@ -22,6 +22,7 @@ from rpsg.methods.budget import (
 from rpsg.methods.named import budget_of, cautions_of, method_of
 from rpsg.models.download import locate
 from rpsg.pipeline import forecast
+from rpsg.pipeline.obstacles import obstacles
 from rpsg.pipeline.private_data import account_of, unit_of
 from rpsg.privacy.account import LifetimeCap, runs_that_fit
 from rpsg.privacy.claims import DONORS, replaced_mu
@@ -32,6 +33,7 @@ from rpsg.results import Flow, Preview, StageCost
 from rpsg.stages.cards import cells, in_words
 from rpsg.stages.levels import thinned
 from rpsg.stages.resolution import resolutions
+from rpsg.storage.readers import check_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,9 +62,12 @@ def preview(plan: Plan) -> Preview:
     Raises:
         InfeasibleError: the declared number of people is too small.
         UsageError: the run would refuse a setting, or could not read the list of donors.
+        DataError: the file is not there, or has no such column, or is not text of its encoding.
     """
     method = method_of(plan)
     method.check(plan)
+    if method.reads_private and plan.data.path:
+        check_columns(plan.data)
     pack = find_pack(plan.corpus.domain)
     budget = budget_of(plan, pack)
     pack = pack.with_label(plan.data.label_values)
@@ -109,6 +114,7 @@ def preview(plan: Plan) -> Preview:
         ),
         forecasts=lines,
         prices=forecast.about_prices(plan),
+        obstacles=tuple(obstacles(plan)),
     )
 
 
@@ -242,7 +248,7 @@ def _explanations(plan: Plan, pack: Pack, budget: Budget | None) -> Iterator[str
     if plan.data.audit_canaries and method.reads_private:
         yield (
             f"{plan.data.audit_canaries:,} canaries are drawn, and coins plant about half of them among the "
-            "private texts, each as one more person: noisy counts include them. If one stands in the corpus, "
+            "private texts, each as one more person: noisy counts include them. If one is in the corpus, "
             "nothing is released."
         )
     if method.explain is not None:

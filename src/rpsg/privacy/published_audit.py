@@ -116,7 +116,7 @@ def _outcome(found: Line) -> Iterator[str]:
     for line in run:
         yield from (f"{line['name']}: {reason}" for reason in _reasons(line, found))
     if found["of"] == THIS and any(line["kind"] == "extraction" and line["right"] for line in run):
-        yield "a canary stood in this release, which then is none"
+        yield "a canary was in this release, which then is none"
     refuted = any(line["verdict"] == "refuted" for line in run)
     if not run or found["verdict"] != ("refuted" if refuted else "no violation seen"):
         yield "the verdict does not follow from its attacks"

@@ -95,7 +95,7 @@ def publish(
 
 
 def _refuse_canaries(run: Path) -> None:
-    """PrivacyError where a canary of the run stands in its release; a purged run knows none any more."""
+    """PrivacyError where a canary of the run is in its release; a purged run knows none any more."""
     if not (run / PRIVATE / PURGED).is_file():
         refuse_canaries(open_vault(run), resolve(read_toml(run / PLAN)), run / RELEASE)
 
