@@ -128,11 +128,11 @@ class Run:
 
     path: Path
     release: Path
-    texts: tuple[str, ...]
-    records: tuple[Mapping[str, Any], ...]
-    ledger: Mapping[str, Any]
-    summary: str
-    timings: Mapping[str, float] = field(default_factory=dict)
+    texts: tuple[str, ...] = field(repr=False)
+    records: tuple[Mapping[str, Any], ...] = field(repr=False)
+    ledger: Mapping[str, Any] = field(repr=False)
+    summary: str = field(repr=False)
+    timings: Mapping[str, float] = field(default_factory=dict, repr=False)
 
     @property
     def epsilon(self) -> float | None:

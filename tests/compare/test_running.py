@@ -403,6 +403,19 @@ def test_a_damaged_file_of_a_cell_is_told(matrix: Callable[..., Matrix], lab: La
         keep(wanted, cells, lab.folder / "out")
 
 
+def test_a_cell_that_is_still_running_is_shown_with_that_as_its_reason(
+    matrix: Callable[..., Matrix], lab: Lab
+) -> None:
+    wanted = matrix()
+    run(wanted, lab)
+    cells = cells_of(wanted)
+    file = lab.folder / "out" / "cells" / cells[0].id / "cell.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"state": "running", "reason": ""}))
+    shown = keep(wanted, cells, lab.folder / "out").cells[0]
+    assert shown.state == "stopped"
+    assert shown.reason == "It is running elsewhere, or its process was killed."
+
+
 def test_too_few_people_to_hold_out_are_told_without_their_number(lab: Lab) -> None:
     settings = small(lab)
     settings["data"][0]["held_out"] = 199

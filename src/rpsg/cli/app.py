@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Annotated
 
 import typer
@@ -98,5 +99,9 @@ app.command("doctor")(doctor)
 app.command("explain")(explain)
 app.command("propose")(propose)
 app.command("list")(list_names)
+for command in (*app.registered_commands, *models.registered_commands, *ledger.registered_commands):
+    # Typer keeps the ends of lines of a docstring, which a narrow terminal then breaks a second time.
+    paragraphs = inspect.cleandoc(command.callback.__doc__ or "").split("\n\n") if command.callback else []
+    command.help = "\n\n".join(" ".join(lines.split()) for lines in paragraphs)
 app.add_typer(models, name="models")
 app.add_typer(ledger, name="ledger")

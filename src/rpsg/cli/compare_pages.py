@@ -70,7 +70,7 @@ def _not_run(screen: Screen, cells: Sequence[CellForecast]) -> None:
     if reasons:
         screen.heading("Not run, and why")
         screen.items(
-            f"{len(its)} cells ({its[0]}{', ...' if len(its) > 1 else ''}): {why}"
+            f"{len(its)} cells ({its[0]}, ...): {why}" if len(its) > 1 else f"{its[0]}: {why}"
             for why, its in reasons.items()
         )
 

@@ -204,8 +204,9 @@ def _outcome(cell: Cell, record: CellRecord) -> CellOutcome:
     about = (cell.id, cell.place, cell.family, cell.reads, cell.is_ceiling)
     if cell.not_run:
         return CellOutcome(*about, cell.not_run, cell.reason)
-    state = "stopped" if record.state == "running" else record.state
-    reason = f"{record.reason} {record.hint}".strip()
+    if record.state == "running":
+        return CellOutcome(*about, "stopped", "It is running elsewhere, or its process was killed.")
+    state, reason = record.state, f"{record.reason} {record.hint}".strip()
     return CellOutcome(*about, state, reason, record.figures if record.is_done else None)
 
 
