@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -261,5 +262,5 @@ def test_the_sentences_of_a_help_flow_to_the_width_of_the_terminal(rpsg: Rpsg) -
     start = next(number for number, line in enumerate(lines) if line.startswith("Canaries are"))
     paragraph = lines[start : lines.index("", start)]
     assert len(paragraph) > 2
-    for line, following in zip(paragraph, paragraph[1:], strict=False):
+    for line, following in pairwise(paragraph):
         assert len(f"{line} {following.split()[0]}") > 77, "a line ends before the terminal does"

@@ -116,3 +116,21 @@ def test_only_settings_that_differ_from_their_default_are_listed(rpsg: Rpsg) -> 
     shown = rpsg("plan", *FAKES).out
     assert "privacy.epsilon" in shown
     assert "corpus.size" not in shown
+
+
+def test_a_plan_says_in_which_language_the_texts_will_be() -> None:
+    found = library.preview(resolve({"models": {"writer": "fake", "embedder": "fake"}}))
+    assert any("one language (en)" in line for line in found.explanations)
+
+
+def test_standard_input_without_an_account_is_an_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+    import sys
+
+    from rpsg.storage.readers import source
+
+    source._standard_input.cache_clear()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"text": "fine"}\n')))
+    assert "--account" in obstacles(data={"path": "-"})
+    assert "--account" not in obstacles(data={"path": "-", "account": "ward 7"})
+    source._standard_input.cache_clear()

@@ -85,3 +85,17 @@ def test_a_stream_that_failed_drops_the_rest_without_a_word(tmp_path: Path) -> N
             line()
         assert isinstance(stream.failure, BrokenPipeError)
         assert not stream.is_full
+
+
+def test_a_run_reads_standard_input_if_it_has_an_account(command: list[str], tmp_path: Path) -> None:
+    rows = (tmp_path / "rows.jsonl").read_bytes()
+    piped = [word if word != "rows.jsonl" else "-" for word in command]
+    refused = subprocess.run(piped, cwd=tmp_path, input=rows, capture_output=True, check=False)
+    assert refused.returncode == 2
+    assert b"--account" in refused.stderr
+    assert not (tmp_path / "run").exists()
+    done = subprocess.run(
+        [*piped, "--account", "ward 7"], cwd=tmp_path, input=rows, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert ledger(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,7 @@ from rpsg.compare.cells import cells_of, find_cell
 from rpsg.compare.matrix import read_matrix
 from rpsg.errors import UsageError
 from rpsg.evaluation.data import CEILING
+from rpsg.privacy.odometer import account_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,6 +119,34 @@ def test_public_texts_have_an_account_for_each_cell_and_private_ones_only_their_
     assert accounts() == {settings["data"][0]["path"]}
     settings["data"][0]["settings"] = {"data": {"account": "patients"}}
     assert accounts() == {"patients"}
+
+
+def test_private_texts_have_the_account_that_a_run_on_the_same_file_charges(lab: Lab) -> None:
+    """By whichever way the file is named: otherwise a comparison and a run would each have a whole budget."""
+    settings = small(lab)
+    settings["data"][0]["public"] = False
+    file = Path(settings["data"][0]["path"])
+    (link := lab.folder / "link.jsonl").symlink_to(file)
+    (lab.folder / "inner").mkdir()
+    for path in (file, link, lab.folder / "inner" / ".." / file.name):
+        settings["data"][0]["path"] = str(path)
+        cells = cells_of(read_matrix(written(lab.folder / "c.toml", settings)))
+        accounts = {c.plan.data.account for c in cells if c.plan and c.place.method == "strict"}
+        assert accounts == {account_name("", file)}
+
+
+@pytest.mark.parametrize("where", [{"path": ["a.jsonl", "b.jsonl"]}, {"path": "", "asset": "reviews"}])
+def test_private_texts_of_several_files_or_of_an_asset_need_an_account_by_name(
+    lab: Lab, where: dict[str, Any]
+) -> None:
+    """The people of the second file would be asked at the cost of the first."""
+    settings = small(lab)
+    settings["data"][0] |= {"public": False, **where}
+    with pytest.raises(UsageError, match="invented has no account") as refused:
+        cells_of(read_matrix(written(lab.folder / "c.toml", settings)))
+    assert "account" in refused.value.hint
+    settings["data"][0]["settings"]["data"]["account"] = "patients"
+    assert cells_of(read_matrix(written(lab.folder / "c.toml", settings)))
 
 
 @pytest.mark.parametrize(

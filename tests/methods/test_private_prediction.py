@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import rpsg
-from rpsg.errors import InfeasibleError, UsageError
+from rpsg.errors import InfeasibleError, RunError, UsageError
 from rpsg.methods.named import find_method
 from rpsg.methods.prediction_plan import clip_of, groups_of
 from rpsg.methods.private_prediction import group_of, prompt_parts
@@ -192,6 +192,30 @@ def test_a_run_that_was_stopped_in_a_text_goes_on_and_the_account_pays_once(lab:
     total = account_of(plan, Odometer()).total()
     assert total.mu2 == pytest.approx(run.ledger["claim"]["mu"] ** 2)
     assert total.reserved_mu2 == 0
+
+
+@pytest.mark.parametrize(
+    "changed", [{"models": {"writer": "smollm2-135m"}}, {"corpus": {"about": "letters about food"}}]
+)
+def test_a_text_is_not_continued_by_another_model_or_prompt_than_its_ledger_names(
+    lab: Lab, changed: dict[str, Any]
+) -> None:
+    file = lab.file(lab.rows(40))
+    with pytest.raises(KeyboardInterrupt):
+        drawn(lab, planned(lab, file), Watched(left=5))
+    with pytest.raises(RunError, match="holds a run of another plan"):
+        drawn(lab, planned(lab, file, **changed))
+
+
+def test_logits_that_are_no_numbers_warn_nobody(recwarn: pytest.WarningsRecorder) -> None:
+    """A warning on the screen would say that some private text breaks the model."""
+    from rpsg.methods.private_prediction import _centred as centred
+
+    rows = np.full((3, 4), np.inf)
+    rows[1, :2] = -np.inf
+    rows[2, 0] = np.nan
+    assert not np.isfinite(centred(rows)).all(axis=1).any()
+    assert not recwarn.list
 
 
 # -- what a release says ----------------------------------------------------------------------------------

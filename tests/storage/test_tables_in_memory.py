@@ -6,6 +6,7 @@ import importlib
 import json
 import sys
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ import pytest
 
 import rpsg
 from rpsg import outward
-from rpsg.errors import DataError, MissingExtraError, ModelError, PrivacyError, UsageError
+from rpsg.errors import DataError, MissingExtraError, ModelError, PrivacyError, UsageError, VerificationError
 from rpsg.plan import DataSection
 from rpsg.privacy.private import open_private
 from rpsg.storage.readers import check_columns, header_of, read_by_rule
@@ -22,7 +23,6 @@ from rpsg.storage.readers.memory import held, is_held
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from rpsg.results import Run
 
@@ -207,15 +207,19 @@ class Hub:
     def __init__(self, *, refuses: bool = False) -> None:
         self.refuses = refuses
         self.created: list[dict[str, Any]] = []
-        self.uploaded: list[dict[str, Any]] = []
+        self.uploaded: list[dict[str, bytes]] = []
 
     def create_repo(self, name: str, **options: Any) -> None:
         if self.refuses:
             raise OSError("secret details")
         self.created.append({"name": name, **options})
 
-    def upload_folder(self, **options: Any) -> None:
-        self.uploaded.append(options)
+    def upload_folder(self, *, folder_path: str, **_: Any) -> None:
+        self.uploaded.append(files_of(Path(folder_path)))
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
 @pytest.fixture
@@ -230,7 +234,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
 def test_the_release_is_pushed_as_it_is_and_private_by_default(made: Run, hub: Hub) -> None:
     assert made.push("ward/notes") == "https://huggingface.co/datasets/ward/notes"
     assert [(repo["name"], repo["private"]) for repo in hub.created] == [("ward/notes", True)]
-    assert [upload["folder_path"] for upload in hub.uploaded] == [str(made.release)]
+    assert hub.uploaded == [files_of(made.release)]
 
 
 def test_a_hub_that_refuses_is_a_sentence(made: Run, hub: Hub) -> None:
@@ -240,7 +244,20 @@ def test_a_hub_that_refuses_is_a_sentence(made: Run, hub: Hub) -> None:
     assert "secret" not in str(refused.value)
 
 
-@pytest.mark.parametrize("claim", ["no_formal_guarantee", "voters_only_dp"])
+def test_a_file_that_no_release_has_is_not_pushed_with_it(made: Run, hub: Hub) -> None:
+    """A note or an evaluation that somebody put beside the corpus may hold private texts."""
+    stray = made.release / "evaluation.json"
+    stray.write_text("private")
+    try:
+        with pytest.raises(VerificationError, match=r"evaluation\.json"):
+            made.push("ward/notes")
+    finally:
+        stray.unlink()
+    assert not hub.created
+    assert not hub.uploaded
+
+
+@pytest.mark.parametrize("claim", ["no_formal_guarantee", "voters_only_dp", "", "some_other_claim"])
 def test_what_protects_not_everybody_is_not_pushed_by_accident(made: Run, hub: Hub, claim: str) -> None:
     options: dict[str, Any] = {"private": True, "token": None}
     with pytest.raises(PrivacyError, match="Nothing was uploaded"):

@@ -46,7 +46,7 @@ _SETTINGS = """\
 
 This page is written by `python -m rpsg.cli.reference`.
 
-Every setting of a plan. `rpsg init` writes them into `rpsg.toml`, with a comment on each. They can also
+Every setting of a plan. `rpsg init --all` writes them into `rpsg.toml`, with a comment on each. They can also
 be set in the environment (`RPSG_PRIVACY__EPSILON=2`), and many have an option. A setting marked * is not
 part of a run's identity: it may change when the run is resumed.
 

@@ -16,6 +16,7 @@ from rpsg.evaluation.data import CEILING
 from rpsg.evaluation.floor import FLOOR
 from rpsg.methods.named import find_method
 from rpsg.plan import resolve
+from rpsg.privacy.odometer import account_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -162,7 +163,9 @@ def _cell(
         raise UsageError(f"{place.in_words()}: {error.message}", hint=error.hint) from None
     digest = plan.fingerprint(comparison=_bound_to(data))
     id_ = _folder(place, digest)
-    account = f"comparison {id_}" if data.public else plan.data.account or _own_account(data)
+    account = f"comparison {id_}" if data.public else plan.data.account
+    if not account and method.reads_private:
+        account = _own_account(data)
     plan = plan.model_copy(update={"data": plan.data.model_copy(update={"account": account})})
     return Cell(id_, place, entry.family or entry.name, plan, method.reads, not_run, reason)
 
@@ -173,8 +176,17 @@ def _bound_to(data: ComparedData) -> str:
 
 
 def _own_account(data: ComparedData) -> str:
-    """The account of private data without a name of one: that of the file itself, not of its parts here."""
-    return data.paths[0] if data.paths else ""
+    """The account of private data without a name of one: that of the file itself, not of its parts here.
+
+    Raises:
+        UsageError: they are in several files, whose people would all be charged to the first, or an asset.
+    """
+    if len(data.paths) > 1 or data.asset:
+        raise UsageError(
+            f"{data.name} has no account, and it is not one file whose account could be charged.",
+            hint='Name one in [[data]]: settings = { data = { account = "..." } }, or say public = true.',
+        )
+    return account_name("", data.paths[0]) if data.paths else ""
 
 
 def _plan(matrix: Matrix, place: Place, entries: tuple[ComparedData, ComparedWriter, ComparedMethod]) -> Plan:

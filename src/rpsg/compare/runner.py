@@ -99,8 +99,10 @@ def run_one(matrix: Matrix, out: Path, name: str, progress: Progress, *, spend: 
 
     Raises:
         UsageError: there is no such cell.
+        RunError: the comparison was not begun there.
         PrivacyError, LimitError: as ``compare``.
     """
+    read_begun(out)
     cells = cells_of(matrix)
     require_consent(matrix, cells, spend=spend)
     return run_cell(matrix, cells, find_cell(cells, name), out, progress)

@@ -187,7 +187,8 @@ def _centred(differences: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Each row less its median: a constant changes no probability, and would use up the clip."""
     if not differences.size:
         return differences
-    middle: npt.NDArray[np.float64] = differences - np.median(differences, axis=1, keepdims=True)
+    with np.errstate(all="ignore"):  # a warning would say that some private text breaks the model
+        middle: npt.NDArray[np.float64] = differences - np.median(differences, axis=1, keepdims=True)
     return middle
 
 

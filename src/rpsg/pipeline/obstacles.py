@@ -12,6 +12,7 @@ from rpsg.models.download import locate
 from rpsg.models.openai.endpoint import address_of, certificate_of, headers_of
 from rpsg.pipeline import forecast
 from rpsg.privacy.odometer import state_folder
+from rpsg.storage.readers.source import STDIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +25,8 @@ def obstacles(plan: Plan) -> Iterator[str]:
     if method_of(plan).reads_private:
         if not plan.data.path:
             yield "No data is named. Name the file: rpsg plan reviews.csv --text review"
+        elif plan.data.path == STDIN and not plan.data.account.strip():
+            yield "Standard input has no path that could name its account. Name one with --account."
         yield from _state()
     for role, name in (("writer", plan.models.writer), ("embedder", plan.models.embedder)):
         if name.partition(":")[0] in forecast.SERVED:

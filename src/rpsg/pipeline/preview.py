@@ -233,6 +233,11 @@ def _explanations(plan: Plan, pack: Pack, budget: Budget | None) -> Iterator[str
     method = method_of(plan)
     what = "prompts come" if method.has_seeds else "schema and the prompts come"
     yield f"The {what} from the domain pack {pack.name}: {pack.title.lower()}."
+    if pack.language:
+        yield (
+            f"The pack writes in one language ({pack.language}), whatever the private texts are written in: "
+            "for another one give a pack in it with --domain."
+        )
     if budget is not None and counts_cards(budget):
         yield from _counted(plan, pack, budget)
     if budget is not None and plans_votes(budget):
