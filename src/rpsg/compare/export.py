@@ -46,8 +46,8 @@ _LATEX = {
 }
 ARROWS = {True: " ↑", False: " ↓", None: ""}
 SHORT = (
-    "†: a seed released fewer than 95 % of the texts that were asked for, so figures that depend on their number "
-    "are not comparable."
+    "†: a seed released fewer than 95 % of the texts that were asked for, so figures that depend on "
+    "their number are not comparable."
 )
 NOTE = f"{HOW}. {SHORT}"
 #: A table as text: its title, its columns and its rows.
