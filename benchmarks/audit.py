@@ -1,13 +1,15 @@
-"""What the audit sees of leaks that were planted, how often it cries wolf, and how long it takes.
+"""What the audit sees of leaks that were planted, and how often it cries wolf.
 
     python benchmarks/audit.py power --out benchmarks/results/audit.json
     python benchmarks/audit.py null --out benchmarks/results/audit.json
-    python benchmarks/audit.py speed --out benchmarks/results/audit.json
 
 Public reviews play all parts: the corpus that learnt nothing, members, people held out. A leak puts the texts
 of some members into the corpus, in the place of as many of its own: word for word, with every fifth word
-gone, or two sentences of each put behind one another. Of 200 canaries as large a share of those planted leaks
-as of the members; nothing is claimed, so that any lower bound above nought is an alarm.
+gone, paraphrased by a machine (a fifth of the words gone, a seventh exchanged, the sentences in another
+order), or two sentences of each put behind one another. With ``--aided`` the attacks that need an embedder or
+the pipeline are measured alone: the embedder is ``static``, and the pipeline leaks as the corpus does, or,
+for a corpus that learnt nothing, paraphrases 5 % of its texts. Of 200 canaries as large a share of those
+planted leaks as of the members; nothing is claimed, so that any lower bound above nought is an alarm.
 """
 
 from __future__ import annotations
@@ -15,24 +17,27 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rpsg.audit.canaries import make_canaries
+from rpsg import registry
+from rpsg.audit.aids import Aids
+from rpsg.audit.attacks import ATTACKS, NEEDS
 from rpsg.audit.control import blind_baseline, with_words_dropped
-from rpsg.audit.run import LEVEL, audit, find_attacks
+from rpsg.audit.run import find_attacks, level_of
 from rpsg.audit.subject import NotRunError, subject_of
 from rpsg.models.download import locate
+from rpsg.stages.canaries import make_canaries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from rpsg.audit.finding import Finding
-    from rpsg.audit.subject import Canaries, Subject
+    from rpsg.audit.subject import Subject
+    from rpsg.stages.canaries import Canaries
 
 SHARES = (0.01, 0.05, 0.2)
 CANARIES = 200
@@ -58,39 +63,76 @@ def two_sentences(text: str, draw: np.random.Generator) -> str:
     return " ".join(sentences[start : start + 2])
 
 
+def paraphrased(text: str, draw: np.random.Generator) -> str:
+    """A fifth of the words gone, every seventh other exchanged, and the sentences in another order."""
+    sentences = re.split(r"(?<=[.!?])\s+", text)
+    row = with_words_dropped(" ".join(sentences[i] for i in draw.permutation(len(sentences))), draw).split()
+    other = draw.permutation(np.array(OTHERS.split()))
+    return " ".join(
+        str(other[i % len(other)]) if is_other else word
+        for i, (word, is_other) in enumerate(zip(row, draw.random(len(row)) < 1 / 7, strict=True))
+    )
+
+
+#: Frequent words, that a paraphrase has in the place of others.
+OTHERS = "good great very really nice much also just quite well think found tried taste buy one made like"
 KINDS: Mapping[str, Callable[[str, np.random.Generator], str]] = {
     "verbatim": verbatim,
     "every fifth word gone": with_words_dropped,
+    "paraphrased": paraphrased,
     "two sentences": two_sentences,
 }
 
 
+def leaked_of(chosen: Sequence[str], kind: str, draw: np.random.Generator) -> list[str]:
+    """What of these texts comes into a corpus."""
+    if kind != "two sentences":
+        return [KINDS[kind](text, draw) for text in chosen]
+    halves = [two_sentences(text, draw) for text in chosen]  # two by two, to be as long as other texts
+    return [" ".join(halves[i : i + 2]) for i in range(0, len(halves), 2)]
+
+
 def subject(
-    seed: int, people: int, size: int, leak: tuple[float, str] | None, canaries: int = CANARIES
+    seed: int,
+    people: int,
+    size: int,
+    leak: tuple[float, str] | None,
+    canaries: int = CANARIES,
+    *,
+    aided: bool = False,
 ) -> Subject:
     """A corpus of ``size`` reviews and as many ``people`` on each side, of whom some have leaked."""
     draw, rows = np.random.default_rng([seed, 1]), reviews(seed)
     members, others = rows[:people], rows[people : 2 * people]
-    corpus = rows[2 * people : 2 * people + size]
-    own: Canaries | None = make_canaries(canaries, rows[2 * people + size :]) if canaries else None
+    corpus, public = rows[2 * people : 2 * people + size], rows[2 * people + size :]
+    own: Canaries | None = make_canaries(canaries, public) if canaries else None
     if leak is not None:
         share, kind = leak
         planted = own.planted if own else ()
         chosen = [*members[: round(share * people)], *planted[: round(share * len(planted))]]
-        if kind == "two sentences":  # one after the other, until a text is as long as others
-            halves = [two_sentences(text, draw) for text in chosen]
-            leaked = [" ".join(halves[i : i + 2]) for i in range(0, len(halves), 2)]
-        else:
-            leaked = [KINDS[kind](text, draw) for text in chosen]
+        leaked = leaked_of(chosen, kind, draw)
         corpus = [*corpus[len(leaked) :], *leaked]
-    made = subject_of(corpus, members, others, canaries=own, seed=seed)
-    return replace(made, level=LEVEL / len(find_attacks()))
+    aids = Aids()
+    if aided:
+
+        def pipeline(texts: Sequence[str], _: object, number: int) -> list[str]:
+            own_draw = np.random.default_rng([seed, 2, number])
+            share, kind = leak or (0.05, "paraphrased")
+            some = [texts[i] for i in own_draw.permutation(len(texts))[: round(share * len(texts))]]
+            out = leaked_of(some, kind, own_draw)
+            return [*(public[i] for i in own_draw.permutation(len(public))[: size - len(out)]), *out]
+
+        aids = Aids(embedder=registry.embedder("static"), pipeline=pipeline)
+    made = subject_of(corpus, members, others, canaries=own, aids=aids, seed=seed)
+    return replace(made, level=level_of(ATTACKS, made.given | {"canaries"}))
 
 
 def found(case: Subject) -> dict[str, Finding]:
-    """What each attack says."""
+    """What each attack says; where there are aids, the attacks that need them."""
+    needed = case.aids.given
+    wanted = [name for name in ATTACKS if not needed or NEEDS.get(name) in needed]
     findings = {}
-    for name, attack in find_attacks().items():
+    for name, attack in find_attacks(wanted).items():
         try:
             findings[name] = attack(case)
         except NotRunError:
@@ -99,13 +141,23 @@ def found(case: Subject) -> dict[str, Finding]:
 
 
 def power(
-    kinds: Sequence[str], shares: Sequence[float], people: int, size: int, seeds: int, canaries: int
+    kinds: Sequence[str],
+    shares: Sequence[float],
+    people: int,
+    size: int,
+    seeds: int,
+    canaries: int,
+    *,
+    aided: bool = False,
 ) -> list[dict[str, Any]]:
     """For each leak and attack: how many of the corpora were refuted, and the mean lower bound."""
     rows = []
     for kind in kinds:
         for share in shares:
-            all_of = [found(subject(seed, people, size, (share, kind), canaries)) for seed in range(seeds)]
+            all_of = [
+                found(subject(seed, people, size, (share, kind), canaries, aided=aided))
+                for seed in range(seeds)
+            ]
             row: dict[str, Any] = {
                 "people": people,
                 "corpus": size,
@@ -127,11 +179,11 @@ def power(
     return rows
 
 
-def null(people: int, size: int, seeds: int) -> dict[str, Any]:
+def null(people: int, size: int, seeds: int, *, aided: bool = False) -> dict[str, Any]:
     """How many corpora that learnt nothing raise an alarm, and the largest lower bound among them."""
     alarms, void, worst = 0, 0, 0.0
     for seed in range(seeds):
-        case = subject(1000 + seed, people, size, None)
+        case = subject(1000 + seed, people, size, None, 0 if aided else CANARIES, aided=aided)
         bounds = [f.epsilon_lower or 0.0 for f in found(case).values()]
         alarms += max(bounds) > 0
         worst = max(worst, *bounds)
@@ -146,55 +198,33 @@ def null(people: int, size: int, seeds: int) -> dict[str, Any]:
     }
 
 
-def speed() -> dict[str, Any]:
-    """The whole audit, controls too, of 2,000 synthetic and 7,500 private texts.
-
-    There are not so many reviews: texts as long as these are put together from pieces of five words.
-    """
-    draw, rows = np.random.default_rng(0), [text.split() for text in reviews(0)]
-    pieces = [row[i : i + 5] for row in rows for i in range(0, len(row), 5)]
-    lengths = [len(rows[i]) // 5 + 1 for i in draw.integers(len(rows), size=9500)]
-    many = [
-        " ".join(word for i in draw.integers(len(pieces), size=length) for word in pieces[i])
-        for length in lengths
-    ]
-    began, cpu = time.monotonic(), time.process_time()
-    made = audit(many[:2000], many[2000:7000], many[7000:9500])
-    return {
-        "synthetic": 2000,
-        "private": 7500,
-        "seconds": round(time.monotonic() - began, 1),
-        "seconds of one core": round(time.process_time() - cpu, 1),
-        "verdict": made.verdict,
-        "reason": made.reason,
-    }
-
-
 def main() -> None:
     """Measure one thing and add it to the file."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("power", "null", "speed"))
+    parser.add_argument("what", choices=("power", "null"))
     parser.add_argument("--kinds", nargs="*", choices=tuple(KINDS))
     parser.add_argument("--shares", nargs="*", type=float, default=SHARES)
     parser.add_argument("--people", type=int, default=1000)
     parser.add_argument("--size", type=int, default=500)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--canaries", type=int, default=CANARIES)
+    parser.add_argument("--aided", action="store_true", help="the attacks that need an embedder or pipeline")
+    parser.add_argument("--name", help="what the rows are called in the file")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
-    if given.what == "power":
-        made: Any = power(
-            given.kinds or list(KINDS), given.shares, given.people, given.size, given.seeds, given.canaries
-        )
-    elif given.what == "null":
-        made = null(given.people, given.size, given.seeds)
-    else:
-        made = speed()
     kept = json.loads(given.out.read_text("utf-8")) if given.out.is_file() else {}
-    name = given.what if given.what == "speed" else f"{given.what}, {given.people} people of each side"
-    kept[name] = made
+    name = given.name or f"{given.what}{', aided' * given.aided}, {given.people} people of each side"
+    aided = given.aided
+    if given.what == "power":
+        how = (given.people, given.size, given.seeds, 0 if aided else given.canaries)
+        kinds = given.kinds or list(KINDS)
+        rows = power(kinds, given.shares, *how, aided=aided)
+        made = {(row["leak"], row["share"]): row for row in (*kept.get(name, ()), *rows)}
+        kept[name] = list(made.values())
+    else:
+        kept[name] = null(given.people, given.size, given.seeds, aided=aided)
     given.out.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
-    print(json.dumps(made, indent=1) if given.what != "power" else given.out)
+    print(given.out)
 
 
 if __name__ == "__main__":

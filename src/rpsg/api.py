@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rpsg.evaluation.corpora import Source
+    from rpsg.measures import Report
     from rpsg.protocols import Embedder, Progress
-    from rpsg.results import Diagnosis, Preview, Report, Run, Sample, Verification
+    from rpsg.results import Diagnosis, Preview, Run, Sample, Verification
     from rpsg.storage.readers import Reading
 
 
@@ -263,6 +264,6 @@ def read_run(path: str | Path) -> Run:
     RunError when there is no finished run or a file of it is damaged, VerificationError when its release
     holds what no release has.
     """
-    from rpsg.release import reader  # as above
+    from rpsg.release import finished  # as above
 
-    return reader.read_run(path_of(path, "path"))
+    return finished.read_run(path_of(path, "path"))

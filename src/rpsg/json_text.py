@@ -13,7 +13,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any, Never
+
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
 def canonical_json(value: Any) -> bytes:
@@ -71,6 +74,16 @@ def strict_json(text: bytes | str) -> Any:
         )
     except RecursionError:
         raise ValueError("the JSON is nested too deeply") from None
+
+
+def whole(text: str) -> str:
+    """``text`` with halves of surrogate pairs, which UTF-8 cannot hold, as replacement characters."""
+    return _HALF_PAIR.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def is_number(value: object) -> bool:
+    """Whether it is a number of JSON, which True and False are not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

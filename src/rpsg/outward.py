@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _OWN = ("id", "text", "label", "claim")
+#: The claims that cover all people behind a release, or say that there are none.
+_FOR_EVERYBODY = {"end_to_end_dp", "no_private_data"}
 
 
 def columns_of(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
@@ -39,29 +41,34 @@ def push(
 ) -> str:
     """Upload a release folder as a data set ``OWNER/NAME`` of the Hugging Face hub; gives its address.
 
-    Everything in the folder goes up as it is, so that ``rpsg verify`` of a download checks the same bytes.
+    The files of the release go up as they are, so that ``rpsg verify`` of a download checks the same bytes.
 
     Raises:
         PrivacyError: no guarantee covers all people behind the release, and ``without_guarantee`` is False.
+        VerificationError: the folder holds a link or a file that no release has; nothing was uploaded.
         ModelError: the hub refuses (token, name, network).
         MissingExtraError: huggingface-hub is not installed.
     """
-    if claim in {"no_formal_guarantee", "voters_only_dp"} and not without_guarantee:
+    if claim not in _FOR_EVERYBODY and not without_guarantee:
         raise PrivacyError(
             "Nothing was uploaded: no guarantee covers everybody whose texts this release was made from.",
             hint="If all of them agree that it is published: run.push(..., without_guarantee=True)",
         )
     hub = _needed("hf", "huggingface_hub")
     errors = (import_module("huggingface_hub.errors").HfHubHTTPError, OSError, ValueError)
+    # Somebody may have put notes or an evaluation beside the corpus, so only a copy that is checked goes up.
+    # Imported by name because this module is below those of the storage.
+    copied = import_module("rpsg.storage.untrusted").copied
     try:
-        api = hub.HfApi(token=token)
-        api.create_repo(repository, repo_type="dataset", private=private, exist_ok=True)
-        api.upload_folder(
-            folder_path=str(release),
-            repo_id=repository,
-            repo_type="dataset",
-            commit_message="Add a synthetic corpus and the evidence for its claim",
-        )
+        with copied(release) as copy:
+            api = hub.HfApi(token=token)
+            api.create_repo(repository, repo_type="dataset", private=private, exist_ok=True)
+            api.upload_folder(
+                folder_path=str(copy),
+                repo_id=repository,
+                repo_type="dataset",
+                commit_message="Add a synthetic corpus and the evidence for its claim",
+            )
     except errors as error:
         status = getattr(getattr(error, "response", None), "status_code", None)
         reason = f"HTTP {status}" if status else type(error).__name__

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rpsg.results import Run
 
 METHODS: dict[str, dict[str, str]] = {
-    **{name: {"name": name} for name in ("strict", "split", "paper", "floor", "augpe")},
+    **{name: {"name": name} for name in ("strict", "split", "paper", "floor", "augpe", "rupta")},
     "votes": {"name": "strict", "select": "votes"},
 }
 

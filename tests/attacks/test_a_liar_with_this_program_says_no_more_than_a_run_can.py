@@ -67,7 +67,7 @@ def test_a_release_built_anew_does_not_say(release_of: Callable[[str], Path], li
     assert not api.verify(release).ok
 
 
-@pytest.mark.parametrize("method", ["strict", "split", "paper", "floor", "augpe"])
+@pytest.mark.parametrize("method", ["strict", "split", "paper", "floor", "augpe", "rupta"])
 def test_an_honest_release_built_anew_is_the_same(release_of: Callable[[str], Path], method: str) -> None:
     release = release_of(method)
     built_anew(release)

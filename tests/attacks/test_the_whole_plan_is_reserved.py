@@ -46,7 +46,8 @@ from rpsg.privacy.units import Unit
 
 folder, name, run_id = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 budget = calibrate(2.0, 1e-6, [StagePlan(s, 1 / 3, "S1_unit_count", dim=1) for s in ("a", "b", "c")])
-account = Odometer(folder / "state").account("reviews", Unit("user", "user", "add_remove"), LifetimeCap(3.2, 1e-6))
+unit = Unit("user", "user", "add_remove")
+account = Odometer(folder / "state").account("reviews", unit, LifetimeCap(3.2, 1e-6))
 people = Private(RowCells(np.arange(30), np.zeros((30, 1), np.int64)))
 drawn, begun = 0, False
 print("ready", flush=True)

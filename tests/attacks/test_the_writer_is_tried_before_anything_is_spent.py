@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.protocols import Reply, Request
 
-METHODS = ("strict", "split", "paper", "floor", "augpe")
+METHODS = ("strict", "split", "paper", "floor", "augpe", "rupta")
 
 
 @pytest.fixture

@@ -156,7 +156,12 @@ METHODS: dict[str, dict[str, Any]] = {
         "privacy": {"epsilon": 6.0},
     },
     "augpe": {"method": {"name": "augpe"}, "augpe": {"iterations": 2, "variations": 2}},
+    "prediction": {
+        "method": {"name": "private-prediction"},
+        "prediction": {"batch": 20, "tokens": 6, "choices": 20},
+    },
     "paper": {"method": {"name": "paper"}, "paper": {"nll_percentile": 0, "selection": "votes"}},
+    "rupta": {"method": {"name": "rupta"}, "rupta": {"edits": 2}},
     "split": {"method": {"name": "split"}, "data": {"label": "label", "labels": ["food", "drink"]}},
 }
 
@@ -167,7 +172,7 @@ def test_nothing_that_is_shown_or_left_depends_on_the_time_of_private_work(
 ) -> None:
     plan = lab.plan("data.jsonl", **METHODS[method]).to_toml()
     rows = lab.rows(400, people=350)
-    lines = commands("rpsg.toml", seeded=method in {"paper", "split"})
+    lines = commands("rpsg.toml", seeded=method in {"paper", "split", "rupta"})
     quick, slow = (
         shown(seconds, lines, plan, rows, tmp_path / name, ",".join(lab.apple))
         for seconds, name in ((2.0, "quick"), (1600.0, "slow"))

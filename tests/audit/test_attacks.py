@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from rpsg.audit.attacks import ATTACKS
+from rpsg.audit.attacks import ATTACKS, NEEDS
 from rpsg.audit.copies import CHARACTERS, character_runs
 from rpsg.audit.finding import not_run, of_scores
 from rpsg.audit.membership import passage
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from rpsg.audit.finding import Attack, Finding
     from rpsg.audit.subject import Subject
 
-WITHOUT_CANARIES = sorted(ATTACKS.keys() - {"extraction", "exposure", "identities"})
+WITHOUT_AIDS = sorted(ATTACKS.keys() - NEEDS.keys() - {"identities"})
 
 
 class TestTheLawOfAttacks(AttackLaws):
-    @pytest.fixture(params=WITHOUT_CANARIES)
+    @pytest.fixture(params=WITHOUT_AIDS)
     def attack(self, request: pytest.FixtureRequest) -> Attack:
         found: Attack = find_attacks([request.param])[request.param]
         return found

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from rpsg.testing.planted import texts
+from rpsg.models.fake import FakeEmbedder
+from rpsg.testing.planted import WORDS, texts
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "audit.py"
 
@@ -53,3 +55,69 @@ def test_each_leak_has_a_row_with_what_each_attack_saw(benchmark: Any) -> None:
 def test_a_null_corpus_is_counted_with_its_alarms(benchmark: Any) -> None:
     found = benchmark.null(60, 50, 1)
     assert (found["seeds"], found["alarms"], found["largest"]) == (1, 0, 0.0)
+
+
+def test_a_paraphrase_has_words_gone_exchanged_and_in_another_order(benchmark: Any) -> None:
+    text = ". ".join(" ".join(f"w{k}x{i}" for i in range(10)) for k in range(20)) + "."
+    made = benchmark.paraphrased(text, np.random.default_rng(0)).split()
+    own = set(text.split())
+    kept = [word for word in made if word in own]
+    assert 130 < len(made) < 190
+    assert 0.75 < len(kept) / len(made) < 0.95
+    assert kept != [word for word in text.split() if word in set(kept)]
+
+
+def test_the_aided_attacks_are_measured_alone(benchmark: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmark.registry, "embedder", lambda name: FakeEmbedder())
+    case = benchmark.subject(1, 60, 50, (0.2, "verbatim"), 0, aided=True)
+    assert set(benchmark.found(case)) == {"closest", "closest-ratio", "lira-shadow"}
+    corpus = case.aids.pipeline(case.texts[:60], case.owner[:60], 0)
+    assert len(corpus) == 50
+    assert len(set(corpus) & set(case.texts[:60])) == 12
+
+
+def test_the_tables_of_the_page_are_those_of_the_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    import audit_page
+
+    page = audit_page.PAGE.read_text("utf-8")
+    assert page.count("<!-- table: ") == len(audit_page.tables())
+    assert audit_page.written(page) == page
+
+
+def test_the_published_measure_depends_on_the_order_of_the_originals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked for no member: pairs are mixed up, so the copies are all of the first few originals."""
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    from audit_posts import published
+
+    likely, other, corpus = texts(50, 1, WORDS[:30]), texts(50, 2), texts(200, 3)
+    first, last = published([*likely, *other], corpus), published([*other, *likely], corpus)
+    assert first["LiRA"] == first["REFER"]
+    assert abs(first["PPL"] - last["PPL"]) > 0.2
+    assert first["extraction"] == 0.0
+
+
+def test_the_audit_is_timed_at_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    import audit_scale
+
+    monkeypatch.setattr(audit_scale, "reviews", lambda seed: texts(400, seed))
+    monkeypatch.setattr(
+        audit_scale, "whole_audit", lambda *sides: SimpleNamespace(verdict="not run", reason="")
+    )
+    found = audit_scale.speed(80)
+    assert (found["synthetic"], found["private"], found["verdict"]) == (2000, 80, "not run")
+
+
+def test_a_million_is_extrapolated_with_its_exponent_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    import audit_scale
+
+    rows = [
+        {"private": size, "seconds of one core": size / 100, "MiB at most": 100 * (size / 10_000) ** 0.5}
+        for size in (10_000, 40_000, 100_000)
+    ]
+    assert "MiB at most" not in audit_scale.memory((), rows[:2])
+    found = audit_scale.memory((), rows)
+    assert found["MiB at most"] == {"exponent": 0.5, "extrapolated to a million": 1000}
+    assert found["seconds of one core"] == {"exponent": 1.0, "extrapolated to a million": 10_000}

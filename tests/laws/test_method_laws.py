@@ -58,6 +58,28 @@ class TestAugpe(MethodLaws):
         return find_method("augpe")
 
 
+class TestRupta(MethodLaws):
+    sections: ClassVar = {
+        "rupta": {"edits": 2, "guarded": 3, "match": 0.1, "leaking": "drop"},
+        "data": {"label": "label", "labels": ["food", "drink"]},
+    }
+
+    @pytest.fixture
+    def method(self) -> Method:
+        return find_method("rupta")
+
+
+class TestPrivatePrediction(MethodLaws):
+    sections: ClassVar = {
+        "prediction": {"batch": 15, "tokens": 12, "choices": 30},
+        "privacy": {"max_records_per_user": 1},
+    }
+
+    @pytest.fixture
+    def method(self) -> Method:
+        return find_method("private-prediction")
+
+
 class TestPaper(MethodLaws):
     @pytest.fixture
     def method(self) -> Method:

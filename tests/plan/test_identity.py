@@ -165,9 +165,10 @@ def test_many_settings_are_all_of_them_but_those_that_exclude_others() -> None:
     many, augpe, unset = dict(flat(resolve(MANY))), dict(flat(resolve(AUGPE))), dict(flat(Plan()))
     later = tuple(f"{name}." for name, section in Plan() if section.read_by and name != "augpe")
     same = {k for k, value in unset.items() if many[k] == augpe[k] == value and not k.startswith(later)}
+    audits = ("data.audit_holdout", "data.audit_canaries", "data.canary_texts")
     of_servers = ("plain_http", "headers", "body", "certificate_env")
     assert same == {
-        *("paper.selection", "paper.histogram_sigma", "data.audit_holdout", "data.encoding"),
+        *("paper.selection", "paper.histogram_sigma", "data.encoding", *audits),
         *(f"server.{name}" for name in of_servers),
     }
 
@@ -189,7 +190,7 @@ def test_nobody_is_held_out_of_a_number_of_people_that_is_public() -> None:
 @pytest.mark.parametrize("method", ["strict", "split", "floor", "paper", "dpsgd-of-a-package"])
 def test_a_section_of_another_method_is_not_in_a_plan_while_it_holds_its_defaults(method: str) -> None:
     written = resolve({"method": {"name": method}}).to_toml()
-    assert not {"[augpe]", "[dpsgd]"} & set(written.splitlines())
+    assert not {"[augpe]", "[dpsgd]", "[rupta]"} & set(written.splitlines())
 
 
 def test_a_section_that_was_added_later_is_written_out_for_its_own_method() -> None:
@@ -229,7 +230,7 @@ def flat(plan: Plan) -> list[tuple[str, Any]]:
 
 def test_what_is_outside_of_the_identity_and_what_only_generation_reads_is_what_it_was() -> None:
     assert {
-        "data": {"path", "account"},
+        "data": {"path", "account", "canary_texts"},
         "corpus": {"domain"},
         "models": {"slots", "threads"},
         "privacy": {"lifetime_epsilon"},

@@ -225,7 +225,8 @@ from pathlib import Path
 from rpsg.privacy.account import LifetimeCap
 from rpsg.privacy.odometer import Odometer
 from rpsg.privacy.units import Unit
-account = Odometer(Path(sys.argv[1])).account("reviews", Unit("user", "user", "add_remove"), LifetimeCap(4.0, 1e-6))
+unit = Unit("user", "user", "add_remove")
+account = Odometer(Path(sys.argv[1])).account("reviews", unit, LifetimeCap(4.0, 1e-6))
 for seq in range(10):
     account.charge(f"{sys.argv[2]}-{seq}", sys.argv[2], "votes", 0.001, 0.0)
 """

@@ -52,7 +52,7 @@ def test_a_folder_that_looks_like_a_repository_is_a_folder_when_it_is_here(
     assert without_place("alice/mine") == "mine"
 
 
-@pytest.mark.parametrize("method", ["strict", "floor", "paper", "split", "augpe"])
+@pytest.mark.parametrize("method", ["strict", "floor", "paper", "split", "augpe", "rupta"])
 def test_no_place_of_a_whole_plan_is_told(tiny: Pack, method: str) -> None:
     here = "/srv/alice/mine"
     plan = resolve(
@@ -73,7 +73,7 @@ def test_no_place_of_a_whole_plan_is_told(tiny: Pack, method: str) -> None:
     assert (again.corpus.domain, again.models.sentiment) == ("tiny", "transformers:mine")
 
 
-@pytest.mark.parametrize("method", ["strict", "floor", "paper", "augpe"])
+@pytest.mark.parametrize("method", ["strict", "floor", "paper", "augpe", "rupta"])
 def test_no_file_of_a_release_tells_the_operator_s_account(lab: Lab, method: str) -> None:
     account = {"organization": "org-alice", "project": "proj-alice", "key_env": "KEY_OF_alice"}
     run = lab.run(lab.plan(lab.file(lab.rows(300)), method={"name": method}, server=account))

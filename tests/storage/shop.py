@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.plan import LimitsSection
 from rpsg.protocols import Message, Reply, Request
-from rpsg.storage.cached_writer import CachedWriter
+from rpsg.storage.cached_writer import CachedWriter, write_replies
 from rpsg.storage.limits import Meter, Price
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from rpsg.protocols import OnReply
     from rpsg.storage.call_store import CallStore
@@ -60,3 +61,9 @@ def limited(shop: Any, store: CallStore, price: Price | None = None, **caps: Any
 
 
 REQUESTS = [ask(n) for n in range(40)]
+
+
+def exported(store: CallStore, path: Path) -> str:
+    """Write all replies of the store as a release has them; gives the SHA-256 of the file."""
+    keys = [key for (key,) in store._connection.execute("SELECT key FROM replies")]
+    return write_replies(path, store.replies(keys))

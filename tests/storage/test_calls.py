@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
+from tests.storage.shop import exported
 
 from rpsg.errors import RunError, VerificationError
 from rpsg.protocols import Message, Reply, Request, Writer
@@ -58,7 +59,7 @@ def store(tmp_path: Path) -> Iterator[CallStore]:
 
 
 def test_both_writers_are_writers(store: CallStore, tmp_path: Path) -> None:
-    store.export_jsonl(tmp_path / "r.jsonl")
+    exported(store, tmp_path / "r.jsonl")
     cached = CachedWriter(EchoWriter(), store)
     assert isinstance(cached, Writer)
     assert isinstance(ReplayWriter(tmp_path / "r.jsonl", name="echo"), Writer)
@@ -178,7 +179,7 @@ def test_many_threads_may_put_at_once(store: CallStore) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from test_calls import EchoWriter, ask
+from tests.storage.test_calls import EchoWriter, ask
 from rpsg.storage.call_store import CallStore
 from rpsg.storage.cached_writer import CachedWriter
 
@@ -196,7 +197,9 @@ CachedWriter(Dying(), CallStore(Path(sys.argv[1]))).write([ask(n) for n in range
 
 def test_a_killed_process_loses_only_what_was_in_flight(tmp_path: Path) -> None:
     path = tmp_path / "calls.sqlite"
-    ended = subprocess.run([sys.executable, "-c", KILLED, str(path)], cwd=Path(__file__).parent, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", KILLED, str(path)], cwd=Path(__file__).parents[2], check=False
+    )
     assert ended.returncode == -signal.SIGKILL
     writer = EchoWriter()
     with CallStore(path) as store:
@@ -253,7 +256,7 @@ def test_an_export_is_sorted_and_does_not_depend_on_the_order_of_calls(tmp_path:
     for name, order in (("a", [1, 2, 3]), ("b", [3, 1, 2])):
         with CallStore(tmp_path / f"{name}.sqlite") as store:
             CachedWriter(EchoWriter(), store).write([ask(n) for n in order])
-            digests.append(store.export_jsonl(tmp_path / f"{name}.jsonl"))
+            digests.append(exported(store, tmp_path / f"{name}.jsonl"))
     assert digests[0] == digests[1]
     keys = [json.loads(line)["key"] for line in (tmp_path / "a.jsonl").read_text().splitlines()]
     assert keys == sorted(keys)
@@ -264,7 +267,7 @@ def test_a_replay_gives_the_same_replies_and_what_it_reads_makes_the_same_store(
 ) -> None:
     requests = [ask(n) for n in (1, 2, 1, 3)]
     replies = CachedWriter(EchoWriter(), store).write(requests)
-    digest = store.export_jsonl(tmp_path / "a.jsonl")
+    digest = exported(store, tmp_path / "a.jsonl")
     told: list[int] = []
     assert (
         ReplayWriter(tmp_path / "a.jsonl", name="echo").write(requests, lambda i, _: told.append(i))
@@ -274,11 +277,11 @@ def test_a_replay_gives_the_same_replies_and_what_it_reads_makes_the_same_store(
     with CallStore(tmp_path / "b.sqlite") as other:
         for key, reply in read_replies(tmp_path / "a.jsonl"):
             other.put(key, reply)
-        assert other.export_jsonl(tmp_path / "b.jsonl") == digest
+        assert exported(other, tmp_path / "b.jsonl") == digest
 
 
 def test_a_replay_names_the_reply_it_does_not_have(store: CallStore, tmp_path: Path) -> None:
-    store.export_jsonl(tmp_path / "a.jsonl")
+    exported(store, tmp_path / "a.jsonl")
     with pytest.raises(VerificationError, match=request_key("echo", ask(1))):
         ReplayWriter(tmp_path / "a.jsonl", name="echo").write([ask(1)])
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.storage.shop import REQUESTS, Shop, ask, limited
+from tests.storage.shop import REQUESTS, Shop, ask, exported, limited
 
 from rpsg.errors import LimitError, PrivacyError
 from rpsg.storage.cached_writer import CachedWriter
@@ -30,7 +30,7 @@ def test_a_private_store_keeps_no_prompt_no_time_and_no_key_that_can_be_guessed(
         assert writer.write([secret])[0].text == "text 1"
         assert store.key_of("shop", secret) != request_key("shop", secret)
         with pytest.raises(PrivacyError):
-            store.export_jsonl(tmp_path / "out.jsonl")
+            exported(store, tmp_path / "out.jsonl")
         kept = store._connection.execute("SELECT key, at, prompt, reason FROM calls").fetchall()
     assert told == [("", None)]
     assert [row[1:] for row in kept] == [("", "", "")] * 2

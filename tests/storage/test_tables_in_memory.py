@@ -6,6 +6,7 @@ import importlib
 import json
 import sys
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ import pytest
 
 import rpsg
 from rpsg import outward
-from rpsg.errors import DataError, MissingExtraError, ModelError, PrivacyError, UsageError
+from rpsg.errors import DataError, MissingExtraError, ModelError, PrivacyError, UsageError, VerificationError
 from rpsg.plan import DataSection
 from rpsg.privacy.private import open_private
 from rpsg.storage.readers import check_columns, header_of, read_by_rule
@@ -22,7 +23,6 @@ from rpsg.storage.readers.memory import held, is_held
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from rpsg.results import Run
 
@@ -119,6 +119,14 @@ def test_a_data_set_of_several_splits_is_refused_with_their_names() -> None:
     assert "train" in refused.value.hint
 
 
+@pytest.mark.parametrize(
+    ("data", "what"), [([], "a list without rows"), (["Tea"], "a list of anything but dicts")]
+)
+def test_a_list_that_holds_no_rows_is_refused_with_what_it_is(data: list[Any], what: str) -> None:
+    with pytest.raises(UsageError, match=f"cannot be read from {what}"), held(data):
+        pass
+
+
 def rows_of(count: int) -> list[dict[str, Any]]:
     words = ("soup", "bread", "tea", "rice", "kettle")
     return [
@@ -158,6 +166,10 @@ def test_a_corpus_is_made_of_a_table_and_the_same_call_resumes(
     assert not any(b"memory:" in content or b"number 17 came" in content for content in published)
 
 
+def test_a_run_is_shown_by_its_folders_and_not_by_all_that_it_holds(made: Run) -> None:
+    assert repr(made) == f"Run(path={made.path!r}, release={made.release!r})"
+
+
 def test_tables_can_be_evaluated(made: Run) -> None:
     found = rpsg.evaluate(list(made.texts), rows_of(60), metrics=["length_distance"], embedder="fake")
     assert found.lines[0].corpus.n_real == 30
@@ -195,15 +207,19 @@ class Hub:
     def __init__(self, *, refuses: bool = False) -> None:
         self.refuses = refuses
         self.created: list[dict[str, Any]] = []
-        self.uploaded: list[dict[str, Any]] = []
+        self.uploaded: list[dict[str, bytes]] = []
 
     def create_repo(self, name: str, **options: Any) -> None:
         if self.refuses:
             raise OSError("secret details")
         self.created.append({"name": name, **options})
 
-    def upload_folder(self, **options: Any) -> None:
-        self.uploaded.append(options)
+    def upload_folder(self, *, folder_path: str, **_: Any) -> None:
+        self.uploaded.append(files_of(Path(folder_path)))
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
 @pytest.fixture
@@ -218,7 +234,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
 def test_the_release_is_pushed_as_it_is_and_private_by_default(made: Run, hub: Hub) -> None:
     assert made.push("ward/notes") == "https://huggingface.co/datasets/ward/notes"
     assert [(repo["name"], repo["private"]) for repo in hub.created] == [("ward/notes", True)]
-    assert [upload["folder_path"] for upload in hub.uploaded] == [str(made.release)]
+    assert hub.uploaded == [files_of(made.release)]
 
 
 def test_a_hub_that_refuses_is_a_sentence(made: Run, hub: Hub) -> None:
@@ -228,7 +244,20 @@ def test_a_hub_that_refuses_is_a_sentence(made: Run, hub: Hub) -> None:
     assert "secret" not in str(refused.value)
 
 
-@pytest.mark.parametrize("claim", ["no_formal_guarantee", "voters_only_dp"])
+def test_a_file_that_no_release_has_is_not_pushed_with_it(made: Run, hub: Hub) -> None:
+    """A note or an evaluation that somebody put beside the corpus may hold private texts."""
+    stray = made.release / "evaluation.json"
+    stray.write_text("private")
+    try:
+        with pytest.raises(VerificationError, match=r"evaluation\.json"):
+            made.push("ward/notes")
+    finally:
+        stray.unlink()
+    assert not hub.created
+    assert not hub.uploaded
+
+
+@pytest.mark.parametrize("claim", ["no_formal_guarantee", "voters_only_dp", "", "some_other_claim"])
 def test_what_protects_not_everybody_is_not_pushed_by_accident(made: Run, hub: Hub, claim: str) -> None:
     options: dict[str, Any] = {"private": True, "token": None}
     with pytest.raises(PrivacyError, match="Nothing was uploaded"):

@@ -25,6 +25,27 @@ ATTACKS: Mapping[str, tuple[str, str]] = {
         "texts that share most runs of three words with another",
     ),
     "identities": ("rpsg.audit.identities:identities", "addresses, numbers and accounts of one person alone"),
+    "names": ("rpsg.audit.identities:names", "names of people that one person alone has written"),
+    "closest": ("rpsg.audit.embedding:closest", "texts whose embedding is near to a synthetic one"),
+    "closest-ratio": (
+        "rpsg.audit.embedding:closest_ratio",
+        "texts that are much nearer to one synthetic text than to the next",
+    ),
+    "tuned": ("rpsg.audit.tuned:tuned", "texts that are likely under a transformer tuned on the corpus"),
+    "lira-shadow": (
+        "rpsg.audit.shadow:lira_shadow",
+        "likelihoods, beside those where the pipeline ran again",
+    ),
     "extraction": ("rpsg.audit.canaries:extraction", "ends of planted canaries that stand in the corpus"),
     "exposure": ("rpsg.audit.canaries:exposure", "ends of planted canaries that the corpus makes likely"),
+}
+#: What an attack cannot do without: canaries in the data, or one of ``Aids``.
+NEEDS: Mapping[str, str] = {
+    "extraction": "canaries",
+    "exposure": "canaries",
+    "names": "recogniser",
+    "closest": "embedder",
+    "closest-ratio": "embedder",
+    "tuned": "surrogate",
+    "lira-shadow": "pipeline",
 }

@@ -9,16 +9,30 @@ import numpy as np
 from rpsg.audit.finding import of_hits
 from rpsg.audit.subject import NotRunError
 from rpsg.models.pii import PatternRecognizer
+from rpsg.textstats.words import words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from rpsg.audit.finding import Finding
     from rpsg.audit.subject import Subject
+    from rpsg.protocols import Recognizer
+
+    #: From the kind and the signs of a span; None where it is no identifier of the attack.
+    Keying = Callable[[str, str], "Key | None"]
 
 BLOCK = 1000
 #: Kinds that are compared by their digits and letters alone, however they are written.
 SPACED = frozenset({"phone", "card", "iban", "id"})
+#: What recognisers call the name of a person.
+PERSONS = frozenset({"person", "name", "per"})
+#: An identifier as it is compared: its kind and its signs.
+Key = tuple[str, str]
+TITLES = frozenset({"mr", "mrs", "ms", "miss", "dr", "prof"})
+NOTHING = {
+    "identities": "The corpus holds no e-mail address, number or account that has a known shape.",
+    "names": "The recogniser found no name of a person in the corpus.",
+}
 
 
 def identities(subject: Subject) -> Finding:
@@ -28,20 +42,36 @@ def identities(subject: Subject) -> Finding:
     are left out of the guesses. Each that the corpus holds is counted as one of a member, of somebody held
     out, of both, of the public reference, or invented by the writer.
     """
-    synthetic = set(_found(subject.synthetic))
+    return _of_identifiers("identities", subject, PatternRecognizer(), _compared)
+
+
+def names(subject: Subject) -> Finding:
+    """People in whose texts a person is named whom nobody else names, and whose name the corpus has.
+
+    Found by the recogniser that was given, for example Presidio with a spaCy model. Compared without case,
+    titles and marks. Counted and left out as in ``identities``: most names that a writer uses, it invents.
+    """
+    if subject.aids.recogniser is None:
+        raise NotRunError("No recogniser was named that finds names of people.")
+    return _of_identifiers("names", subject, subject.aids.recogniser, _as_name)
+
+
+def _of_identifiers(name: str, subject: Subject, recogniser: Recognizer, key: Keying) -> Finding:
+    synthetic = {found for _, found in _placed(subject.synthetic, recogniser, key)}
     if not synthetic:
-        raise NotRunError("The corpus holds no e-mail address, number or account that has a known shape.")
-    public = synthetic & set(_found(subject.reference))
-    holders: dict[tuple[str, str], set[int]] = {}
-    for place, key in subject.of_private.once("identifiers", lambda: list(_placed(subject.texts))):
-        if key in synthetic:
-            holders.setdefault(key, set()).add(int(subject.owner[place]))
+        raise NotRunError(NOTHING[name])
+    public = synthetic & {found for _, found in _placed(subject.reference, recogniser, key)}
+    private = subject.of_private.once(name, lambda: list(_placed(subject.texts, recogniser, key)))
+    holders: dict[Key, set[int]] = {}
+    for place, found in private:
+        if found in synthetic:
+            holders.setdefault(found, set()).add(int(subject.owner[place]))
     counts = dict.fromkeys(("members", "held out", "both", "public", "invented"), 0)
     hit = np.zeros(subject.people, np.bool_)
-    for key in synthetic:
-        people = np.array(sorted(holders.get(key, ())), np.int64)
+    for found in synthetic:
+        people = np.array(sorted(holders.get(found, ())), np.int64)
         inside = subject.is_in[people]
-        if key in public:
+        if found in public:
             counts["public"] += 1
         elif not len(people):
             counts["invented"] += 1
@@ -49,22 +79,25 @@ def identities(subject: Subject) -> Finding:
             counts["members" if inside.all() else "both" if inside.any() else "held out"] += 1
             if len(people) == 1:
                 hit[people] = True
-    return of_hits("identities", subject, hit, details={"identifiers in the corpus": counts})
+    return of_hits(name, subject, hit, details={"identifiers in the corpus": counts})
 
 
-def _found(texts: Sequence[str]) -> Iterator[tuple[str, str]]:
-    return (key for _, key in _placed(texts))
-
-
-def _placed(texts: Sequence[str]) -> Iterator[tuple[int, tuple[str, str]]]:
+def _placed(texts: Sequence[str], recogniser: Recognizer, key: Keying) -> Iterator[tuple[int, Key]]:
     """Each identifier, as it is compared, and the text that it stands in."""
-    recogniser = PatternRecognizer()
     for start in range(0, len(texts), BLOCK):
         block = texts[start : start + BLOCK]
         for place, spans in enumerate(recogniser.find(block)):
             for span in spans:
-                yield start + place, (span.kind, _compared(span.kind, block[place][span.start : span.end]))
+                found = key(span.kind, block[place][span.start : span.end])
+                if found is not None:
+                    yield start + place, found
 
 
-def _compared(kind: str, found: str) -> str:
-    return "".join(filter(str.isalnum, found)).lower() if kind in SPACED else found.lower()
+def _compared(kind: str, found: str) -> Key:
+    return kind, "".join(filter(str.isalnum, found)).lower() if kind in SPACED else found.lower()
+
+
+def _as_name(kind: str, found: str) -> Key | None:
+    """The words of a name of a person; None for anything else."""
+    row = [word for word in words(found) if word not in TITLES]
+    return ("person", " ".join(row)) if row and kind in PERSONS else None

@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.audit.bounds import most_auc, most_true_positives
+from rpsg.audit.aids import Aids
 from rpsg.errors import DataError, RpsgError, UsageError
 from rpsg.evaluation.inputs import Memory
+from rpsg.privacy.attack_bounds import most_auc, most_true_positives
 from rpsg.privacy.gaussian import attack_success, epsilon_of
 from rpsg.stages.rng import stream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from rpsg.stages.canaries import Canaries
 
 
 Ints = npt.NDArray[np.int64]
@@ -36,32 +39,6 @@ PARTS = 4
 
 class NotRunError(RpsgError):
     """An attack that cannot say anything here; the message says why and becomes the reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class Canary:
-    """One made-up text: ``beginning`` from public texts, then ``end``, then ``code``."""
-
-    beginning: str
-    end: tuple[str, ...]
-    code: str
-
-    @property
-    def text(self) -> str:
-        return f"{self.beginning} {' '.join(self.end)}, ref {self.code}."
-
-
-@dataclass(frozen=True, slots=True)
-class Canaries:
-    """All canaries, and which of them a coin put into the data. Private until the corpus is gone."""
-
-    canaries: tuple[Canary, ...]
-    is_in: tuple[bool, ...]
-
-    @property
-    def planted(self) -> tuple[str, ...]:
-        """The texts that go into the data; each is a person of its own."""
-        return tuple(c.text for c, inside in zip(self.canaries, self.is_in, strict=True) if inside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +110,7 @@ class Subject:
     reference: tuple[str, ...] = field(default=(), repr=False)
     claim: Claim = Claim()
     canaries: Canaries | None = field(default=None, repr=False)
+    aids: Aids = field(default_factory=Aids, repr=False)
     level: float = 0.05
     seed: int = 0
     notes: tuple[str, ...] = ()
@@ -179,6 +157,11 @@ class Subject:
             sets.append(tuple(self.texts[i] for i in own))
         return tuple(sets)
 
+    @property
+    def given(self) -> frozenset[str]:
+        """What there is beside the texts, as ``rpsg.audit.attacks.NEEDS`` names it."""
+        return self.aids.given | (frozenset() if self.canaries is None else {"canaries"})
+
     def by_person(self, of_texts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The largest value among each person's texts; shape (people,)."""
         found = np.full(self.people, -np.inf)
@@ -187,6 +170,8 @@ class Subject:
 
     def of_people(self, chosen: Ints) -> Subject:
         """The same question about some of the people; ``chosen`` are their numbers, in order."""
+        if len(chosen) == self.people:
+            return self  # with all that is known of the private texts
         place = np.full(self.people, -1)
         place[chosen] = np.arange(len(chosen))
         kept = np.flatnonzero(place[self.owner] >= 0)
@@ -213,6 +198,7 @@ def subject_of(
     nonmember_units: Sequence[str] | None = None,
     claim: Claim | None = None,
     canaries: Canaries | None = None,
+    aids: Aids | None = None,
     seed: int = 0,
 ) -> Subject:
     """The checked inputs of an audit. Without units every text is a person of its own.
@@ -253,6 +239,7 @@ def subject_of(
         reference=tuple(reference or ()),
         claim=claim or Claim(),
         canaries=canaries,
+        aids=aids or Aids(),
         seed=seed,
         notes=(f"{left_out} private texts are empty or those of two people, and were left out.",)
         if left_out

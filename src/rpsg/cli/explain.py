@@ -13,8 +13,6 @@ from rpsg.errors import UsageError
 if TYPE_CHECKING:
     from rpsg.cli.console import Screen
 
-GROUPS = (2, 3, 5, 10)
-
 
 def explain(
     epsilon: Annotated[
@@ -48,6 +46,7 @@ def facts_of(epsilon: float, delta: float) -> dict[str, Any]:
     A group of g is protected by (g mu)-GDP (Dong, Roth, Su, 2022). Replacing one person is removing one and
     adding one, so at most (2 mu)-GDP; for counts, which are never negative, it is (sqrt(2) mu)-GDP.
     """
+    from rpsg.privacy.claims import GROUPS
     from rpsg.privacy.gaussian import attack_success, epsilon_of, mu_for
 
     if not (math.isfinite(epsilon) and 0 < epsilon <= 1000):

@@ -36,10 +36,9 @@ def export(
     is checked here: check the release first with `rpsg verify`.
     """
     from rpsg.cli.console import Screen
-    from rpsg.files import write_atomic
+    from rpsg.files import PUBLIC_MODE, write_atomic
     from rpsg.release.reader import Release
     from rpsg.report.deployment import deployment, missing
-    from rpsg.report.files import PUBLIC_MODE
 
     if not registry:
         raise UsageError("Name a format.", hint=f"There is one: rpsg ledger export {run} --registry")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,7 +130,9 @@ def _command(path: str, command: Any) -> list[str]:
     ]
     options = ["[OPTIONS]"] if any(p.param_type_name == "option" for p in shown) else []
     words = [path, *(["[DATA]", "[SETTINGS]"] if takes_settings else []), *arguments, *options]
-    lines = [f"## {path}", "", f"`{' '.join(words)}`", "", command.help.strip(), ""]
+    lines = [f"## {path}", "", f"`{' '.join(words)}`", ""]
+    for paragraph in command.help.strip().split("\n\n"):
+        lines += [textwrap.fill(paragraph, 110, break_on_hyphens=False, break_long_words=False), ""]
     if shown:
         lines += ["| option | what it does |", "|---|---|"]
         lines += [f"| {_name(p)} | {_cell(p.help + (' Required.' if p.required else ''))} |" for p in shown]

@@ -105,13 +105,16 @@ def _work(screen: Screen, preview: Preview) -> None:
     people: list[tuple[str, str]] = [(who, _number(preview.people, unknown))]
     if preview.smallest_people is not None:
         people.append((f"fewest {who} that can carry this", f"{preview.smallest_people:,}"))
-    facts = [
-        *(people if preview.stages else ()),
-        ("candidates", _number(preview.candidates, "")),
-        ("calls of the writer", _number(preview.llm_calls, "")),
-        ("tokens", f"{preview.prompt_tokens:,} read, {preview.new_tokens:,} written"),
-        ("time", "not known" if preview.seconds is None else f"about {seconds_in_words(preview.seconds)}"),
-    ]
+    facts, seconds = list(people if preview.stages else ()), preview.seconds
+    if preview.llm_calls is None:
+        facts.append(("work of the writer", "not declared by the method"))
+    else:
+        facts += [
+            ("candidates", _number(preview.candidates, "")),
+            ("calls of the writer", f"{preview.llm_calls:,}"),
+            ("tokens", f"{preview.prompt_tokens:,} read, {preview.new_tokens:,} written"),
+            ("time", "not known" if seconds is None else f"about {seconds_in_words(seconds)}"),
+        ]
     screen.facts(facts)
 
 

@@ -6,15 +6,17 @@ variable counts as not set.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rpsg.cli.options import SETTINGS
 from rpsg.errors import UsageError
+from rpsg.plan import flat
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from rpsg.plan import Plan
 
 DEFAULT_FILE = Path("rpsg.toml")
@@ -73,7 +75,7 @@ def origins(layers: Sequence[Layer]) -> dict[str, str]:
 
 def values_of(plan: Plan) -> dict[str, Any]:
     """The plan by key, with JSON-ready values."""
-    return dict(_flat(plan.model_dump(mode="json")))
+    return flat(plan.model_dump(mode="json"))
 
 
 def _file_layer(config: Path | None) -> list[Layer]:
@@ -91,7 +93,7 @@ def _file_layer(config: Path | None) -> list[Layer]:
             raise UsageError(
                 f"{file}: {name} is outside of any section.", hint="Sections look like: [privacy]"
             )
-    return [Layer(values, {key: f"file {file}" for key, _ in _flat(values)})]
+    return [Layer(values, dict.fromkeys(flat(values), f"file {file}"))]
 
 
 def _environment_layer(environment: Mapping[str, str]) -> Layer:
@@ -130,11 +132,3 @@ def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
                 raise UsageError(f"{key} cannot be set: {section} was given as a single value.")
         table[last] = value
     return nested
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

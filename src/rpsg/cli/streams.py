@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 #: The exit code when the page of a command could not be written.
-UNWRITTEN = 13
+UNWRITTEN = 14
 
 
 class Stream:

@@ -17,14 +17,15 @@ import numpy as np
 from rpsg import registry
 from rpsg.errors import RpsgError, UsageError
 from rpsg.evaluation.inputs import UnavailableError
+from rpsg.json_text import is_number
+from rpsg.measures import Measure
 from rpsg.privacy.private import place_of
-from rpsg.results import Measure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rpsg.evaluation.inputs import Inputs, Metric
-    from rpsg.results import Interval
+    from rpsg.measures import Interval
 
 
 class MalformedError(Exception):
@@ -116,7 +117,7 @@ def _checked(name: str, found: object, inputs: Inputs) -> Measure:
     if found.name != name:
         raise MalformedError("answers with a name that is not its own")
     value = plain(found.value)
-    if value is not None and not _is_number(value):
+    if value is not None and not is_number(value):
         raise MalformedError("gives a value that is not a number")
     reason = _text(found.reason)
     return Measure(
@@ -157,16 +158,12 @@ _PLAIN: tuple[tuple[Any, type], ...] = (
 )
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _interval(given: object) -> Interval | None:
     """Two numbers, low and high; None where they are not finite."""
     pair = plain(given)
     if pair is None:
         return None
-    if not (isinstance(pair, list) and len(pair) == 2 and all(_is_number(end) for end in pair)):
+    if not (isinstance(pair, list) and len(pair) == 2 and all(is_number(end) for end in pair)):
         raise MalformedError("gives an interval that is not a pair of numbers")
     low, high = (float(end) for end in pair)
     if low > high:

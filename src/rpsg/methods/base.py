@@ -16,10 +16,20 @@ if TYPE_CHECKING:
     from rpsg.privacy.accounting import Budget
     from rpsg.privacy.egress import EgressRule
     from rpsg.privacy.facts import ClaimType, UnprotectedFlow
-    from rpsg.privacy.kernel import Releases
+    from rpsg.privacy.released import Releases
     from rpsg.privacy.replay import ReplayKernel
     from rpsg.privacy.unprotected_reads import UnprotectedReads
-    from rpsg.protocols import Classifier, Embedder, NoiseSource, Progress, Reads, Recognizer, Scorer, Writer
+    from rpsg.protocols import (
+        Classifier,
+        Embedder,
+        LogitSource,
+        NoiseSource,
+        Progress,
+        Reads,
+        Recognizer,
+        Scorer,
+        Writer,
+    )
     from rpsg.records import Pool
     from rpsg.stages.abstraction import Summarizer
     from rpsg.stages.contributions import People
@@ -32,7 +42,10 @@ def _keep_nothing(file: str, facts: Mapping[str, Any]) -> None: ...
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The models of a run. Those after the scorer are for methods that read private records."""
+    """The models of a run. Those after the scorer are for methods that read private records.
+
+    The fields are called as plans and ledgers call these roles, which spell recogniser and summariser.
+    """
 
     writer: Writer
     embedder: Embedder
@@ -42,6 +55,7 @@ class Tools:
     summariser: Summarizer | None = None
     surrogate: SurrogateTrainer | None = None
     trainer: Trainer | None = None
+    logits: LogitSource | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +123,14 @@ class Method:
         synthesize: the method itself.
         budget: what a run spends; exactly the methods that get noisy answers have one.
         sections: sections of the plan that this method reads and most others do not: "paper", "split",
-            "augpe".
+            "augpe", "dpsgd", "rupta".
         untold: settings ("section.key") that it does not read, so that its releases leave them out.
         check: raises UsageError for a plan that asks for something this method cannot do.
         models: how to make the models it needs beside embedder, sentiment and scorer, by the names of
             ``Tools``; a writer among them takes the place of the plan's.
         tries_writer: whether the writer is tried on public prompts before anything private is read.
+        trial: how it is tried, if not with the prompts of strict mode or, for a method with seeds, the
+            paper's.
         egress: which model is sent what, and whether it must be on this machine. By default a method that
             reads nothing may send its public prompts anywhere, one that gets noisy answers only prompts made
             from them, and any other nothing.
@@ -123,7 +139,7 @@ class Method:
             names; by default those of the method paper.
         flows: how private text reaches the release without a mechanism.
         choice_sigma: standard deviation of the noise that a choice has without a mechanism; bounds nothing.
-        workload: how much a run will ask of its writer.
+        workload: how much a run will ask of its writer; without it ``rpsg plan`` says "not declared".
         people: how many people can be asked, where the plan declares their number.
         explain: sentences for ``rpsg plan`` about how this method works with the plan.
         cautions: sentences about what is not protected, or has no effect.
@@ -145,6 +161,7 @@ class Method:
     check: Callable[[Plan], None] = lambda _: None
     models: Callable[[Plan], Mapping[str, Callable[[], Any]]] = lambda _: {}
     tries_writer: bool = True
+    trial: Callable[[Job], None] | None = None
     egress: Callable[[Plan], tuple[EgressRule, ...]] | None = None
     status: Literal["valid", "research_only"] = "valid"
     claim_words: Callable[[Plan, Tools], str] | None = None

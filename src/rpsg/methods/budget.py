@@ -142,14 +142,14 @@ def smallest_size(plan: Plan, pack: Pack, budget: Budget) -> int:
     Where they are counted with noise there must be more: the lower end of the count is used, which may lie up
     to twice its margin below the truth.
     """
-    if not _knows_its_people(budget):
+    if not knows_its_people(budget):
         return 1
     cards = fewest_people(pack, budget.release("cards").sigma) if counts_cards(budget) else 1
     votes = fewest_voters(plan, budget) if plans_votes(budget) else 1
     return max(cards + _counting_margin(budget), votes)
 
 
-def _knows_its_people(budget: Budget) -> bool:
+def knows_its_people(budget: Budget) -> bool:
     """Whether the budget has a query whose need for people is known here."""
     return counts_cards(budget) or plans_votes(budget)
 
@@ -232,7 +232,7 @@ def about_few_people(plan: Plan, pack: Pack, budget: Budget | None) -> str:
     """What to say before a run that counts its people with noise; empty for any other run, and for a method
     of another package, whose need for people is not known here.
     """
-    if budget is None or plan.privacy.n_public is not None or not _knows_its_people(budget):
+    if budget is None or plan.privacy.n_public is not None or not knows_its_people(budget):
         return ""
     fewest = smallest_size(plan, pack.with_label(plan.data.label_values), budget)
     warned = (

@@ -59,7 +59,8 @@ def _checked(
         try:
             result = function(*(one.without_data() if isinstance(one, Plan) else one for one in given))
         except PrivacyError as error:
-            error.hint = error.hint or _fault(method, f"failed in {name}").hint
+            fault = _fault(method, f"failed in {name}")
+            error.hint = error.hint or f"{fault.message} {fault.hint}"
             raise
         except RpsgError:
             raise
@@ -144,6 +145,7 @@ _FITS: dict[str, Callable[..., bool]] = {
     "synthesize": _is_pool,
     "budget": _is_budget,
     "check": lambda *_: True,
+    "trial": lambda *_: True,
     "models": _are_models,
     "egress": _are_rules,
     "flows": lambda _, result, *__: _are(UnprotectedFlow, result),

@@ -64,7 +64,7 @@ def seed_models(plan: Plan) -> dict[str, Callable[[], Any]]:
         "recogniser": partial(registry.recognizer, plan.paper.recogniser, model=plan.paper.recogniser_model)
     }
     if plan.paper.abstracter == "summariser":
-        makers["summariser"] = partial(_summariser, plan)
+        makers["summariser"] = partial(_summarizer, plan)
     return makers
 
 
@@ -73,7 +73,7 @@ def paper_models(plan: Plan) -> dict[str, Callable[[], Any]]:
     return {**seed_models(plan), "surrogate": partial(_surrogate, plan)}
 
 
-def _summariser(plan: Plan) -> Summarizer:
+def _summarizer(plan: Plan) -> Summarizer:
     from rpsg.models.transformers.summarizer import Seq2SeqSummarizer  # noqa: PLC0415  # optional package
 
     return Seq2SeqSummarizer(plan.paper.summariser)
@@ -252,7 +252,7 @@ def paper_cautions(plan: Plan) -> tuple[str, ...]:
 
 
 def _without_effect(plan: Plan) -> Iterator[str]:
-    unheard = [words for (section, key), words in NO_BUDGET.items() if _is_set(plan, section, key)]
+    unheard = [words for (section, key), words in NO_BUDGET.items() if is_set(plan, section, key)]
     if unheard:
         verb = "has" if len(unheard) == 1 else "have"
         yield (
@@ -267,7 +267,7 @@ def _without_effect(plan: Plan) -> Iterator[str]:
         )
 
 
-def _is_set(plan: Plan, section: str, key: str) -> bool:
+def is_set(plan: Plan, section: str, key: str) -> bool:
     """Whether a setting differs from its default: a plan file may state the default too."""
     part = getattr(plan, section)
     return bool(getattr(part, key) != getattr(type(part)(), key))

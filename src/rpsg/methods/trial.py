@@ -54,6 +54,7 @@ _HINTS = {
     REPEATS: 'It repeats its prompt. Take another --writer, or [models] form = "text" for a local one.',
     "copies an example": "Set [generation] examples = 0, or take another --writer.",
     "cut while thinking": "It thinks longer than a text may be: switch that off, or take another model.",
+    "not in the form that was asked for": "It does not answer in JSON: take another --writer, a chat model.",
     NO_FORM: 'Take another --writer, or a summariser of this machine with [paper] abstracter = "summariser".',
 }
 
@@ -104,6 +105,15 @@ def require_writer(job: Job, *, from_examples: bool) -> None:
             tuple(candidate_of(i, cards[i], reply, None, asked[i]) for i, reply in enumerate(replies))
         )
         trial.add(kept_by_filters(job, pack, pool), replies)
+    require_usable(job, trial)
+
+
+def require_usable(job: Job, trial: Trial) -> None:
+    """Check that a trial of ``TEXTS`` texts gave enough usable ones; a note says so when some are not.
+
+    Raises:
+        ModelError: fewer than ``LEAST`` can be used. It says why, and what to change.
+    """
     name = job.tools.writer.name
     if trial.usable < LEAST:
         raise _useless(name, trial)
@@ -195,7 +205,7 @@ def _try_rewrites(job: Job, trial: Trial) -> None:
     replies = _write(
         job,
         [
-            rewrite_request(job.pack, job.plan, "first", text, seed.mood, seed.words, seed.number, 0)
+            rewrite_request(job.pack, job.plan, "first", text, seed.sentiment, seed.words, seed.number, 0)
             for text, seed in zip(sources, seeds, strict=True)
         ],
     )

@@ -7,12 +7,14 @@ row depends on that text alone.
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import re
 from collections import Counter
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from rpsg.errors import RunError
 from rpsg.protocols import Reply, Request
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from rpsg.protocols import Endpoint, OnReply
 
 WORD = re.compile(r"[a-z']+")
+FORM = re.compile(r"Answer with JSON: (\{.+\})\s*\Z")
 FILLER: tuple[str, ...] = (
     *("the", "a", "it", "we", "they", "bought", "tried", "found", "liked", "kept", "again", "really"),
     *("quite", "never", "always", "good", "poor", "fresh", "plain", "quick", "slow", "small", "large"),
@@ -39,6 +42,8 @@ def _number(*parts: object) -> int:
 
 class FakeWriter:
     """Writes words of the last message and filler, as a function of the whole request.
+
+    Where the last message ends with "Answer with JSON:" and a form, the form is filled in.
 
     ``answer`` replaces that function; ``fails`` says which requests end in an error. ``requests`` has all
     requests, in order.
@@ -69,8 +74,31 @@ class FakeWriter:
         self.requests.append(request)
         if self._fails(request):
             return Reply("", "error", error="the fake was told to fail")
-        text = f"{request.begins} {self._answer(request)}".lstrip()
+        text = _filled_in(request) if self._answer is _words else ""
+        text = text or f"{request.begins} {self._answer(request)}".lstrip()
         return Reply(text, "stop", sum(len(m.content) // 4 for m in request.messages), len(text) // 4)
+
+
+def _filled_in(request: Request) -> str:
+    """The form of JSON at the end of the last message with values; empty where there is none."""
+    form = FORM.search(request.messages[-1].content)
+    if form is None:
+        return ""
+
+    def value(asked: Any, place: str) -> Any:
+        if isinstance(asked, dict):
+            return {name: value(one, f"{place} {name}") for name, one in asked.items()}
+        if isinstance(asked, list):
+            return [value(one, f"{place} {i}") for i, one in enumerate(asked)]
+        draw = _number(request.seed, request.messages[-1].content, place)
+        if isinstance(asked, int):
+            return draw % 101
+        choices = asked.split(" or ")
+        if len(choices) > 1:
+            return choices[draw % len(choices)]
+        return _words(request) if place.endswith(" text") else FILLER[draw % len(FILLER)]
+
+    return json.dumps(value(json.loads(form[1]), ""))
 
 
 def _words(request: Request) -> str:
@@ -143,3 +171,54 @@ class FakeScorer:
             [math.log((self._counts[word] + 1) / self._total) for word in WORD.findall(text.lower())]
             for text in texts
         ]
+
+
+class FakeLogits:
+    """Words of ``FILLER``, likelier after some words than after others, and likelier still if the text of a
+    prompt has them. ``broken`` says which texts it cannot read: their logits are not numbers.
+    """
+
+    endpoint: Endpoint = "local_model"
+
+    def __init__(self, *, name: str = "fake-logits", broken: Callable[[str], bool] = lambda _: False) -> None:
+        self.name = name
+        self.pieces: tuple[str | None, ...] = ("", None, "\n", *(f" {word}" for word in FILLER))
+        self.broken = broken
+
+    def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:  # noqa: ARG002  # refused
+        raise RunError("This model gives logits and writes no texts.")
+
+    def begin(
+        self,
+        before: str,
+        texts: Sequence[str],
+        after: str,  # noqa: ARG002  # the same for all
+        *,
+        most: int,
+        room: int,  # noqa: ARG002  # memory is no matter here
+        least: int = 1,  # noqa: ARG002  # as is time
+    ) -> FakeContexts:
+        return FakeContexts(self, before, [WORD.findall(text.lower())[:most] for text in texts])
+
+
+class FakeContexts:
+    """Prompts of a ``FakeLogits``."""
+
+    def __init__(self, source: FakeLogits, before: str, texts: Sequence[Sequence[str]]) -> None:
+        self._source, self._texts, self._written = source, texts, [before]
+
+    def append(self, token: int) -> None:
+        self._written.append(str(token))
+
+    def scores(self, tokens: Sequence[int] | None = None) -> npt.NDArray[np.float32]:
+        import numpy as np  # so that importing the fakes is light
+
+        chosen = range(len(self._source.pieces)) if tokens is None else tokens
+        rows = [[self._logit(text, token) for token in chosen] for text in self._texts]
+        return np.array(rows, np.float32).reshape(len(self._texts), len(chosen))
+
+    def _logit(self, text: Sequence[str], token: int) -> float:
+        if self._source.broken(" ".join(text)):
+            return math.nan
+        common = _number(self._written[-1], len(self._written), token) % 1000 / 250
+        return common + 2.0 * ((self._source.pieces[token] or "").strip() in text) - 2.0 * (token == 0)

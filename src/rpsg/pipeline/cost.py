@@ -31,7 +31,7 @@ Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class PricedModel(BaseModel):
-    """One line: the price of a million tokens of prompts and of completions, and the day it was looked up."""
+    """The price of a million tokens of prompts and of completions, and the day on which it was seen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

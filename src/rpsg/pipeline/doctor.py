@@ -189,7 +189,7 @@ def _loopback() -> Diagnosis:
 
 
 def _randomness() -> Diagnosis:
-    """Whether the system's randomness answers at once and does not repeat itself."""
+    """Whether the system's random generator answers without delay and does not repeat itself."""
     drawn = {_random_bytes() for _ in range(8)}
     if len(drawn) == 8:
         return Diagnosis("randomness", "ok", "the operating system gives random bytes at once")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from rpsg import registry
 from rpsg.methods.named import method_of
 from rpsg.models import download as assets
+from rpsg.models.build import EMBEDDER_ASSET, INT8_ASSET
 from rpsg.models.catalog import CATALOGUE
 from rpsg.models.scorer_check import check_scorer
 from rpsg.models.server_hints import hint_for
@@ -46,8 +47,6 @@ def model_checks(plan: Plan) -> Iterator[tuple[str, Callable[[], Diagnosis]]]:
 
 
 def _embedder_asset(plan: Plan) -> str:
-    from rpsg.models.build import EMBEDDER_ASSET, INT8_ASSET  # noqa: PLC0415  # as _noise
-
     assets_of = {"minilm": EMBEDDER_ASSET, "static": EMBEDDER_ASSET, "int8": INT8_ASSET}
     return assets_of.get(plan.models.embedder, plan.models.embedder)
 

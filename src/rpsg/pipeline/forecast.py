@@ -24,8 +24,8 @@ PROVIDER = "the provider's own address"
 UNKNOWN_PLACE = "wherever its package runs it"
 
 
-def forecasts(plan: Plan, work: Workload, seconds: float | None) -> tuple[Forecast, ...]:
-    """The forecast of everything that can be limited.
+def forecasts(plan: Plan, work: Workload | None, seconds: float | None) -> tuple[Forecast, ...]:
+    """The forecast of everything that can be limited. Without a declared workload no figure is known.
 
     Raises:
         UsageError: the plan limits the cost of a writer whose price is not known.
@@ -33,13 +33,18 @@ def forecasts(plan: Plan, work: Workload, seconds: float | None) -> tuple[Foreca
     limits, here = plan.limits, runs_here(plan, "writer")
     price = price_for(plan.models.writer, here=here, prices=limits.prices, needed=limits.cost is not None)
     known = here or find_price(plan.models.writer, here=here, table=read_prices(limits.prices)) is not None
-    cost = price.of(work.prompt, work.completion) if known else None
-    dearest = price.of(*work.most_tokens) if known and work.most_tokens else None
-    most_tokens = sum(work.most_tokens) if work.most_tokens else None
+    nothing: tuple[float | None, float | None] = (None, None)
+    requests, tokens, cost = nothing, nothing, nothing
+    if work is not None:
+        most = work.most_tokens
+        requests = (work.requests, work.most_requests)
+        tokens = (work.prompt + work.completion, sum(most) if most else None)
+        if known:
+            cost = (price.of(work.prompt, work.completion), price.of(*most) if most else None)
     return (
-        Forecast("requests", "--max-requests", work.requests, work.most_requests, limits.requests),
-        Forecast("tokens", "--max-tokens", work.prompt + work.completion, most_tokens, limits.tokens),
-        Forecast("cost", "--max-cost", cost, dearest, limits.cost),
+        Forecast("requests", "--max-requests", *requests, limits.requests),
+        Forecast("tokens", "--max-tokens", *tokens, limits.tokens),
+        Forecast("cost", "--max-cost", *cost, limits.cost),
         Forecast("seconds", "--max-seconds", seconds, None, limits.seconds),
     )
 

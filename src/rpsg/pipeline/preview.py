@@ -15,11 +15,11 @@ from rpsg.methods.budget import (
     check_declared,
     counts_cards,
     first_votes,
+    knows_its_people,
     plans_votes,
     smallest_size,
 )
 from rpsg.methods.named import budget_of, cautions_of, method_of
-from rpsg.methods.workload import strict_workload
 from rpsg.models.download import locate
 from rpsg.pipeline import forecast
 from rpsg.pipeline.obstacles import obstacles
@@ -51,6 +51,7 @@ IN_WORDS = {
     "cards": "how the texts are spread over the public schema",
     "keyphrases": "words many people use with a topic",
     "votes": "which candidates the private texts are nearest to",
+    "tokens": "which token comes next in each text",
     "sketch": "where the private texts lie and how they spread",
 }
 
@@ -75,8 +76,8 @@ def preview(plan: Plan) -> Preview:
         check_declared(plan, find_pack(plan.corpus.domain), budget, n)
         if counts_cards(budget):
             pack = thinned(pack, n, budget.release("cards").sigma)
-    work = (method.workload or strict_workload)(plan, pack)
-    seconds = _seconds(plan, work.computed_prompt + work.completion)
+    work = None if method.workload is None else method.workload(plan, pack)
+    seconds = None if work is None else _seconds(plan, work.computed_prompt + work.completion)
     lines = forecast.forecasts(plan, work, seconds)
     account = _account(plan, budget)
     return Preview(
@@ -92,13 +93,13 @@ def preview(plan: Plan) -> Preview:
         if method.has_seeds
         else tuple((a.name, a.kind, len(a.values), a.values) for a in pack.attributes),
         cells=0 if method.has_seeds or (budget is not None and not counts_cards(budget)) else cells(pack),
-        smallest_people=smallest_size(plan, pack, budget) if budget else None,
+        smallest_people=smallest_size(plan, pack, budget) if budget and knows_its_people(budget) else None,
         people=n,
         asked="voters" if method.has_donors else "people",
-        candidates=work.candidates,
-        llm_calls=work.requests,
-        prompt_tokens=work.computed_prompt,
-        new_tokens=work.completion,
+        candidates=None if work is None else work.candidates,
+        llm_calls=None if work is None else work.requests,
+        prompt_tokens=None if work is None else work.computed_prompt,
+        new_tokens=None if work is None else work.completion,
         seconds=seconds,
         odometer=account.figures,
         is_refused=account.refuses,
@@ -135,8 +136,10 @@ def _claim(plan: Plan, method: Method) -> str:
             f"(epsilon {plan.privacy.epsilon:g}, delta {plan.privacy.delta:g}): differential privacy for "
             f"voters. {DONORS}"
         )
+    reads = any(way.role == "writer" and way.kind == "private" for way in method.egress_of(plan))
+    sent = "" if reads else ", and what the language model is sent,"
     return (
-        f"{verb} {who} changes what comes out, and what the language model is sent, by at most "
+        f"{verb} {who} changes what comes out{sent} by at most "
         f"(epsilon {plan.privacy.epsilon:g}, delta {plan.privacy.delta:g}): differential privacy, end to end."
     )
 
@@ -246,6 +249,12 @@ def _explanations(plan: Plan, pack: Pack, budget: Budget | None) -> Iterator[str
         yield (
             f"A secret draw holds out about {100 * plan.data.audit_holdout:g} of a hundred people, for "
             "`rpsg audit`: the run uses nothing of theirs. Count on as many fewer."
+        )
+    if plan.data.audit_canaries and method.reads_private:
+        yield (
+            f"{plan.data.audit_canaries:,} canaries are drawn, and coins plant about half of them among the "
+            "private texts, each as one more person: noisy counts include them. If one is in the corpus, "
+            "nothing is released."
         )
     if method.explain is not None:
         yield from method.explain(plan, pack)

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from rpsg.files import file_sha256, write_atomic
+from rpsg.files import PUBLIC_MODE, file_sha256, write_atomic
 from rpsg.pipeline.ledger_facts import short_claim
 from rpsg.release.history import write_history
 from rpsg.release.public_plan import told_toml
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from rpsg.privacy.egress import EgressRecord
     from rpsg.records import Candidate, Pool
     from rpsg.storage.export import ExportFormat
-
-PUBLIC_MODE = 0o644
 
 
 def synthetic_texts(pool: Pool) -> list[SyntheticText]:

@@ -1,6 +1,6 @@
 """``rpsg.toml`` as typed settings, each described once, and the fingerprint that a run is bound to."""
 
-from rpsg.plan.layers import merge, read_toml, resolve
+from rpsg.plan.layers import flat, merge, read_toml, resolve
 from rpsg.plan.machines import LimitsSection, ServerSection, VaultSection
 from rpsg.plan.plan import GENERATION, NOT_IDENTITY, Plan, toml_value
 from rpsg.plan.sections import DataSection
@@ -16,6 +16,7 @@ __all__ = [
     "ServerSection",
     "VaultSection",
     "described",
+    "flat",
     "merge",
     "read_toml",
     "resolve",

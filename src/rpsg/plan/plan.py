@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import model_validator
 
+from rpsg.json_text import canonical_ascii_json
 from rpsg.plan.augpe import AugpeSection
 from rpsg.plan.dpsgd import DpsgdSection
 from rpsg.plan.machines import GenerationSection, LimitsSection, ModelsSection, ServerSection, VaultSection
 from rpsg.plan.paper import PaperSection, SplitSection
+from rpsg.plan.prediction import PredictionSection
+from rpsg.plan.rupta import RuptaSection
 from rpsg.plan.sections import CorpusSection, DataSection, MethodSection, PrivacySection
 from rpsg.plan.setting import Section, described
 
@@ -34,6 +37,8 @@ class Plan(Section):
     split: SplitSection = SplitSection()
     dpsgd: DpsgdSection = DpsgdSection()
     augpe: AugpeSection = AugpeSection()
+    rupta: RuptaSection = RuptaSection()
+    prediction: PredictionSection = PredictionSection()
     generation: GenerationSection = GenerationSection()
     vault: VaultSection = VaultSection()
 
@@ -52,6 +57,11 @@ class Plan(Section):
                 "data.audit_holdout holds out a secret number of people, so how many are left is not public: "
                 "leave privacy.n_public out, and they are counted with noise"
             )
+        if self.data.audit_canaries and self.privacy.n_public is not None:
+            raise ValueError(
+                "data.audit_canaries adds a secret number of made-up people, so how many there are is not "
+                "public: leave privacy.n_public out, and they are counted with noise"
+            )
         return self
 
     @property
@@ -64,7 +74,9 @@ class Plan(Section):
 
     def without_data(self) -> Plan:
         """The plan as a method sees it: without the path of the private file and the account."""
-        return self.model_copy(update={"data": self.data.model_copy(update={"path": "", "account": ""})})
+        return self.model_copy(
+            update={"data": self.data.model_copy(update={"path": "", "account": "", "canary_texts": ""})}
+        )
 
     def fingerprint(self, **public: str) -> str:
         """SHA-256 of all that determines the output; ``public`` holds the hashes of pack and models."""
@@ -82,7 +94,7 @@ class Plan(Section):
         settings = self.written()
         for section in settings.keys() & NOT_IDENTITY.keys():
             for key in NOT_IDENTITY[section]:
-                settings[section].pop(key, None)
+                settings[section].pop(key, None)  # one that was added later is absent at its default
         return settings
 
     def written(self, *, exclude_none: bool = False) -> dict[str, Any]:
@@ -112,8 +124,8 @@ class Plan(Section):
 
 
 def _sha256(tag: str, settings: Mapping[str, Any], public: Mapping[str, str]) -> str:
-    body = json.dumps({"plan": settings, "public": public}, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(f"{tag}\0{body}".encode()).hexdigest()
+    body = canonical_ascii_json({"plan": settings, "public": public})
+    return hashlib.sha256(f"{tag}\0".encode() + body).hexdigest()
 
 
 def _write_table(lines: list[str], name: str, table: Mapping[str, Any]) -> None:

@@ -25,6 +25,9 @@ class DataSection(Section):
 
     ``audit_holdout`` is decided for each person by a keyed hash, before anything of theirs is used. A claim
     holds for everybody in the file: whoever is held out was not used at all.
+
+    ``audit_canaries`` are made-up texts, of which coins put about half among the private ones, each as one
+    more person: noisy counts include them. A release that holds one of them is not made.
     """
 
     panel: ClassVar[str] = "The private texts"
@@ -91,6 +94,21 @@ class DataSection(Section):
         ge=0,
         lt=1,
     )
+    audit_canaries: int = setting(
+        0,
+        "Made-up texts to draw, of which coins plant about half, for an audit; 0: none.",
+        option="--audit-canaries N",
+        added_later=True,
+        ge=0,
+        le=100_000,
+    )
+    canary_texts: Name = setting(
+        "",
+        "Public texts of the same kind that canaries begin like: a file as for DATA, with the same column.",
+        option="--canary-texts FILE",
+        identity=False,
+        added_later=True,
+    )
 
     @model_validator(mode="after")
     def _labels_have_a_column(self) -> Self:
@@ -103,6 +121,10 @@ class DataSection(Section):
         if not all(label.isprintable() for label in self.labels):
             raise ValueError(
                 "a declared label holds a character that nobody sees; the release would hold it too"
+            )
+        if self.audit_canaries and self.label and not self.labels:
+            raise ValueError(
+                "audit_canaries need declared labels: one of the private texts may not go into made-up ones"
             )
         if self.unlisted == "other" and not self.labels:
             raise ValueError('unlisted = "other" needs declared labels: nobody knows which others there are')

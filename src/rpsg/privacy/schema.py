@@ -11,7 +11,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from rpsg.json_text import strict_json
+from rpsg.json_text import is_number, strict_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,18 +43,14 @@ def violations(value: Any, schema: dict[str, Any], place: str = "ledger") -> Ite
         yield from _CHECKS[keyword](value, rule, schema, place)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 _TYPES: dict[str, Callable[[Any], bool]] = {
     "object": lambda v: isinstance(v, dict),
     "array": lambda v: isinstance(v, list),
     "string": lambda v: isinstance(v, str),
     "boolean": lambda v: isinstance(v, bool),
     "null": lambda v: v is None,
-    "number": _is_number,
-    "integer": lambda v: _is_number(v) and v == int(v),
+    "number": is_number,
+    "integer": lambda v: is_number(v) and v == int(v),
 }
 
 
@@ -86,7 +82,7 @@ def _pattern(value: Any, rule: Any, _: dict[str, Any], place: str) -> Iterator[s
 
 def _bound(holds: Callable[[Any, Any], bool], words: str) -> Check:
     def check(value: Any, rule: Any, _: dict[str, Any], place: str) -> Iterator[str]:
-        if _is_number(value) and not holds(value, rule):
+        if is_number(value) and not holds(value, rule):
             yield f"{place} must be {words} {rule}"
 
     return check

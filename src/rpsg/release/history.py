@@ -11,15 +11,13 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RunError
-from rpsg.files import write_chunks
+from rpsg.files import PUBLIC_MODE, write_chunks
 from rpsg.json_text import canonical_json
 from rpsg.records import Candidate, Card, Drop, Pool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-PUBLIC_MODE = 0o644
 
 
 def write_history(path: Path, pool: Pool) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from rpsg.files import write_atomic
+from rpsg.files import PUBLIC_MODE, write_atomic
 from rpsg.report.summary import attribute, fields
 from rpsg.storage.layout import CORPUS, CROISSANT, PARQUET
 
@@ -25,7 +25,6 @@ FORMATS = {
     "corpus.csv": "text/csv",
     PARQUET: "application/x-parquet",
 }
-PUBLIC_MODE = 0o644
 #: Licences by their SPDX identifiers (spdx.org/licenses); hubs write them in small letters.
 SPDX = (
     *("CC0-1.0", "PDDL-1.0", "Unlicense", "MIT", "MIT-0", "0BSD", "ISC", "BSD-2-Clause", "BSD-3-Clause"),

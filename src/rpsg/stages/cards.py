@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 #: Follows the name of an attribute that is counted by groups of its values.
-GROUPS = " groups"
+_IN_GROUPS = " groups"
 
 
 def shapes(pack: Pack) -> list[tuple[int, ...]]:
@@ -44,7 +44,7 @@ def cells(pack: Pack) -> int:
 def in_words(pack: Pack) -> str:
     """What is counted, as shown in the ledger and on the screen: "topic groups; sentiment x length"."""
     return "; ".join(
-        " x ".join(f"{name}{GROUPS}" if is_coarse(pack, place, name) else name for name in group)
+        " x ".join(f"{name}{_IN_GROUPS}" if is_coarse(pack, place, name) else name for name in group)
         for place, group in enumerate(pack.marginals)
     )
 

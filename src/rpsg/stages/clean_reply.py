@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.models.thoughts import without_thoughts
 from rpsg.stages.sanitize import plain
+from rpsg.textstats.words import runs_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -154,5 +155,5 @@ LEAST_DIFFERENT = 0.8
 def repeats_itself(text: str) -> bool:
     """Whether too few of the text's 4-grams are distinct; so are under one in a thousand of real texts."""
     words = words_of(text.lower())
-    grams = [tuple(words[i : i + 4]) for i in range(len(words) - 3)]
+    grams = list(runs_of(words, 4))
     return len(grams) >= 8 and len(set(grams)) < LEAST_DIFFERENT * len(grams)

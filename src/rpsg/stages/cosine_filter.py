@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rpsg.stages.exact_similarity import SQUARE, on_lattice
+from rpsg.textstats.words import runs_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -48,8 +49,12 @@ def drop_near_duplicates(pool: Pool, vectors: npt.NDArray[np.float32], threshold
 
 def drop_copies(pool: Pool, pack: Pack, words: int = COPIED_WORDS) -> Pool:
     """Drop texts that repeat ``words`` consecutive words of an example in their prompt."""
-    shown = {gram for example in pack.examples for gram in _grams(example.text, words)}
-    copied = {c.id: "copies an example" for c in pool.alive() if shown & _grams(c.text, words)}
+
+    def runs(text: str) -> set[tuple[str, ...]]:
+        return set(runs_of(text.lower().split(), words))
+
+    shown = {run for example in pack.examples for run in runs(example.text)}
+    copied = {c.id: "copies an example" for c in pool.alive() if shown & runs(c.text)}
     return pool.drop("cosine filter", copied)
 
 
@@ -72,8 +77,3 @@ def closest(vectors: npt.NDArray[np.float32], private: npt.NDArray[np.float32]) 
     for start in range(0, len(private), BLOCK):
         best = np.maximum(best, (mine @ on_lattice(private[start : start + BLOCK]).T).max(axis=1))
     return best / SQUARE
-
-
-def _grams(text: str, size: int) -> set[tuple[str, ...]]:
-    words = text.lower().split()
-    return {tuple(words[i : i + size]) for i in range(len(words) - size + 1)}

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from rpsg.textstats.words import runs_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -78,14 +80,14 @@ def _part(shown: str) -> _Part:
         header=shown.rstrip().endswith(":"),
         fields=frozenset(_FIELD.findall(shown)),
         lengths=frozenset(length.lower() for length in _LENGTH.findall(shown)),
-        rows=frozenset(_grams(words, ROW)),
-        runs=frozenset(_grams(words, _RUN)),
+        rows=frozenset(runs_of(words, ROW)),
+        runs=frozenset(runs_of(words, _RUN)),
         orders=tuple(" ".join(one) for one in _instructions(sentences) if len(one) >= _SENTENCE),
     )
 
 
 def _repeats(words: Sequence[str], parts: Sequence[_Part]) -> bool:
-    rows, runs = set(_grams(words, ROW)), list(_grams(words, _RUN))
+    rows, runs = set(runs_of(words, ROW)), list(runs_of(words, _RUN))
     for part in parts:
         if not rows.isdisjoint(part.rows):
             return True
@@ -105,7 +107,3 @@ _ORDERS = frozenset({"write", "rewrite", "answer", "respond", "reply", "continue
 
 def _words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
-
-
-def _grams(words: Sequence[str], size: int) -> Iterator[tuple[str, ...]]:
-    return (tuple(words[i : i + size]) for i in range(len(words) - size + 1))

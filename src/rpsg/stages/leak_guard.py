@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.stages.sanitize import readings, words_in, words_of
 from rpsg.stages.scrub import found_by_pattern
+from rpsg.textstats.words import runs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -127,7 +128,7 @@ class Traces:
 
 def grams(text: str, size: int) -> set[tuple[str, ...]]:
     """All runs of ``size`` words in all readings of the text."""
-    return {gram for reading in readings(text) for gram in _grams(words_in(reading), size)}
+    return {gram for reading in readings(text) for gram in runs_of(words_in(reading), size)}
 
 
 def _word_runs(source: Iterable[str], size: int) -> dict[int, set[tuple[str, ...]]]:
@@ -135,22 +136,18 @@ def _word_runs(source: Iterable[str], size: int) -> dict[int, set[tuple[str, ...
     found: dict[int, set[tuple[str, ...]]] = {}
     for words in filter(None, map(words_in, source)):
         length = min(size, len(words))
-        found.setdefault(0 if length == 1 < size else length, set()).update(_grams(words, length))
+        found.setdefault(0 if length == 1 < size else length, set()).update(runs_of(words, length))
     return found
 
 
 def _holds_words(runs: dict[int, set[tuple[str, ...]]], candidate: Iterable[str]) -> bool:
     rows = [words_in(reading) for reading in candidate]
     return any(
-        not own.isdisjoint(_grams(row, length or 1))
+        not own.isdisjoint(runs_of(row, length or 1))
         for row in rows
         for length, own in runs.items()
         if length or len(row) == 1
     )
-
-
-def _grams(words: Sequence[str], size: int) -> Iterable[tuple[str, ...]]:
-    return zip(*(words[start:] for start in range(size)), strict=False)
 
 
 def _strings(ways: Iterable[str]) -> list[str]:
@@ -215,7 +212,7 @@ def names_any(ways: Sequence[str], known: Identities) -> bool:
         return True
     rows = [words_in(way) for way in ways]
     sizes = {len(phrase) for phrase in known.phrases}
-    return any(not known.phrases.isdisjoint(_grams(row, size)) for row in rows for size in sizes)
+    return any(not known.phrases.isdisjoint(runs_of(row, size)) for row in rows for size in sizes)
 
 
 def _name_words(ways: Iterable[str]) -> set[str]:

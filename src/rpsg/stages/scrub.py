@@ -35,7 +35,7 @@ def _is_address(found: str) -> bool:
     return any(sign.isdigit() for sign in found)
 
 
-def _is_number(found: str) -> bool:
+def _may_be_phone(found: str) -> bool:
     """Whether it may be a telephone or card number: a rising sequence of small numbers is a list."""
     parts = found.split(" ")
     if len(parts) < 4 or not all(part.isdigit() and len(part) <= 3 for part in parts):
@@ -83,7 +83,7 @@ PATTERNS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
         ),
         bool,
     ),
-    ("[NUMBER]", re.compile(r"(?<![\w.])(?:\(\+?|\+\(?)?\d(?:[\s().-]{0,2}\d){6,}(?!\w)"), _is_number),
+    ("[NUMBER]", re.compile(r"(?<![\w.])(?:\(\+?|\+\(?)?\d(?:[\s().-]{0,2}\d){6,}(?!\w)"), _may_be_phone),
     ("[ACCOUNT]", re.compile(r"(?<![\w/])[@~][A-Za-z]\w{2,}"), bool),
 )
 _NAME = (  # Anna, van der Berg, O'Hara Lopez

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from rpsg.errors import MissingExtraError, ModelError, VerificationError
 from rpsg.files import write_chunks
+from rpsg.json_text import whole
 from rpsg.privacy.egress import host_of, is_here
 from rpsg.protocols import OnReply, Reply, Request, Writer
 from rpsg.storage.call_store import CallStore, reply_line, request_key
 from rpsg.storage.call_tables import Batch
-from rpsg.storage.export import whole
 from rpsg.storage.limits import most_of
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ def write_replies(path: Path, replies: Iterable[tuple[str, Reply]]) -> str:
 
 
 def read_replies(path: Path) -> Iterator[tuple[str, Reply]]:
-    """The (key, reply) pairs of a file that ``CallStore.export_jsonl`` wrote.
+    """The (key, reply) pairs of a file that ``write_replies`` wrote.
 
     Raises:
         VerificationError: the file cannot be read, or a line (which is named) is not as it was written.

@@ -16,11 +16,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from rpsg.errors import PrivacyError, RunError
-from rpsg.files import ensure_private, write_chunks
-from rpsg.json_text import canonical_json, tagged_sha256
+from rpsg.files import ensure_private
+from rpsg.json_text import canonical_json, tagged_sha256, whole
 from rpsg.protocols import Reply, Request
 from rpsg.storage.call_tables import BEGIN, FROM_VERSION_1, LAND, PUT, SENT, TABLES, Batch, Used, used_of
-from rpsg.storage.export import whole
 from rpsg.storage.sealing import SealBroken
 
 if TYPE_CHECKING:
@@ -251,16 +250,6 @@ class CallStore:
         wanted = sorted(keys)
         for start in range(0, len(wanted), _KEYS_A_QUERY):
             yield from sorted(self.get_many(wanted[start : start + _KEYS_A_QUERY]).items())
-
-    def export_jsonl(self, path: Path) -> str:
-        """Write every reply as one JSON object a line, sorted by key; gives the SHA-256 of the file.
-
-        Raises:
-            PrivacyError: the store holds answers to private texts.
-        """
-        with self._database() as connection:
-            keys = [key for (key,) in connection.execute("SELECT key FROM replies")]
-        return write_chunks(path, map(reply_line, self.replies(keys)))
 
     def close(self) -> None:
         with self._lock:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.errors import MissingExtraError
 from rpsg.files import write_atomic, write_chunks
-from rpsg.json_text import canonical_json
+from rpsg.json_text import canonical_json, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -26,7 +25,6 @@ ExportFormat = Literal["jsonl", "csv", "parquet"]
 _FIRST = ("id", "text", "label", "claim")
 _FORMULA_STARTS = frozenset("=+-@\t\r\n\0|%\uff1d\uff0b\uff0d\uff20")  # the last four are full-width = + - @
 _CHUNK = 1 << 20
-_HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +136,8 @@ def same_table(content: bytes, rows: Sequence[SyntheticText]) -> bool:
     made, table = _parquet(rows)
     if content == made:
         return True
-    import pyarrow as pa  # noqa: PLC0415 -- heavy and optional
-    import pyarrow.parquet as pq  # noqa: PLC0415 -- heavy and optional
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     try:
         theirs, ours = pq.ParquetFile(io.BytesIO(content)), pq.ParquetFile(io.BytesIO(made))
@@ -164,7 +162,7 @@ def same_table(content: bytes, rows: Sequence[SyntheticText]) -> bool:
 
 def is_of_this_version(content: bytes) -> bool:
     """Whether a Parquet file was written by the installed version of pyarrow, according to its footer."""
-    import pyarrow as pa  # noqa: PLC0415 -- heavy and optional
+    import pyarrow as pa
 
     size = int.from_bytes(content[-8:-4], "little")
     return f"parquet-cpp-arrow version {pa.__version__}".encode() in content[-8 - size :]
@@ -188,8 +186,8 @@ def _summed_up(metadata: Any) -> list[Any]:
 def _parquet(rows: Sequence[SyntheticText]) -> tuple[bytes, Any]:
     """The bytes of the Parquet file, and its table."""
     try:
-        import pyarrow as pa  # noqa: PLC0415 -- heavy and optional
-        import pyarrow.parquet as pq  # noqa: PLC0415 -- heavy and optional
+        import pyarrow as pa
+        import pyarrow.parquet as pq
     except ImportError:
         raise MissingExtraError("parquet", "pyarrow") from None
     columns = {
@@ -201,11 +199,6 @@ def _parquet(rows: Sequence[SyntheticText]) -> tuple[bytes, Any]:
     sink, table = io.BytesIO(), pa.table(columns)
     pq.write_table(table, sink, compression="zstd")
     return sink.getvalue(), table
-
-
-def whole(text: str) -> str:
-    """``text`` with halves of surrogate pairs, which no file can hold, as replacement characters."""
-    return _HALF_PAIR.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def printable(text: str) -> str:

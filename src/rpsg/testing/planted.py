@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rpsg.audit.canaries import word_list
-from rpsg.audit.run import LEVEL, find_attacks
+from rpsg.audit.attacks import ATTACKS
+from rpsg.audit.run import level_of
 from rpsg.audit.subject import Claim, subject_of
+from rpsg.stages.canaries import word_list
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rpsg.audit.subject import Canaries, Subject
+    from rpsg.audit.aids import Aids
+    from rpsg.audit.subject import Subject
+    from rpsg.stages.canaries import Canaries
 
 WORDS = word_list()[:1500]
 
@@ -45,6 +48,7 @@ def subject(
     reference: int = 0,
     claim: Claim | None = None,
     canaries: Canaries | None = None,
+    aids: Aids | None = None,
 ) -> Subject:
     """A corpus that knows ``leak`` of its members word for word, and nothing of the others."""
     rows = texts(2 * people + size + reference, seed)
@@ -57,6 +61,7 @@ def subject(
         reference=rows[2 * people + size :],
         claim=claim,
         canaries=canaries,
+        aids=aids,
         seed=seed,
     )
-    return replace(made, level=LEVEL / len(find_attacks()))
+    return replace(made, level=level_of(ATTACKS, made.given | {"canaries"}))

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rpsg.domains.prompts import FIELD, OPTIONAL
-from rpsg.textstats.words import words
+from rpsg.textstats.words import runs_of, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rpsg.domains import Pack
 
@@ -103,11 +103,6 @@ def form_of(pack: Pack) -> Form:
         frozenset(run for example in pack.examples for run in runs_of(words(example.text), LONG_RUN)),
         {a.name: dict(a.say) for a in pack.attributes if a.name not in begun and a.kind != "label"},
     )
-
-
-def runs_of(found: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:
-    """All runs of ``length`` consecutive words."""
-    return zip(*(found[start:] for start in range(length)), strict=False)
 
 
 def echoes(text: str, form: Form | None = None, card: Mapping[str, str] | None = None) -> frozenset[str]:

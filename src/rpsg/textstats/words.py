@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 Ints = npt.NDArray[np.int64]
 WORD = re.compile(r"\w+(?:['\u2019]\w+)*")
@@ -26,6 +26,11 @@ def words(text: str) -> list[str]:
 def word_marks(text: str) -> list[str]:
     """The words of a text in lower case and its punctuation marks, in order."""
     return WORD_OR_MARK.findall(text.lower())
+
+
+def runs_of(found: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:
+    """All runs of ``length`` consecutive words."""
+    return zip(*(found[start:] for start in range(length)), strict=False)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from rpsg.models.openai.endpoint import address_of
 from rpsg.pipeline.made import roles
 from rpsg.plan import LimitsSection, VaultSection, resolve
 from rpsg.privacy import egress
+from rpsg.privacy.evidence import checked_text
 from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.sources import supports_claims
 from rpsg.records import Candidate, Card, Pool
@@ -109,7 +110,9 @@ def _plan(path: Path) -> Plan:
 
 def _check_public(plan: Plan, method: Method, path: Path) -> None:
     """Check that the plan is one of a release: no path, no account, and exactly the written form."""
-    own = plan.data.path or plan.data.account or plan.split.donor_list or plan.limits != LimitsSection()
+    data = plan.data
+    places = (data.path, data.account, data.canary_texts, plan.split.donor_list)
+    own = any(places) or plan.limits != LimitsSection()
     own = (
         own
         or plan.vault.key not in {"none", VaultSection().key}
@@ -245,7 +248,8 @@ def earlier_writers(claimed: Claimed) -> dict[tuple[str, str], int]:
     last = (egress.host_of(claimed.writer), claimed.writer.name)
     try:
         table = strict_json((claimed.folder / EGRESS).read_bytes())["seen"]
-        told = {(str(r["host"]), str(r["model"])): int(r["requests"]) for r in table if r["role"] == "writer"}
+        asked = [r for r in table if r["role"] == "writer" and r.get("requests") is not None]
+        told = {(str(r["host"]), str(r["model"])): int(r["requests"]) for r in asked}
     except (OSError, ValueError, LookupError, TypeError):
         raise VerificationError(f"{EGRESS} cannot be read.") from None
     others = {who: number for who, number in told.items() if who != last}
@@ -273,22 +277,16 @@ def read_rows(claimed: Claimed) -> Pool:
         with (claimed.folder / CORPUS).open("rb") as lines:
             for place, line in enumerate(lines):
                 row = strict_json(line)
-                values = {str(name): _text(value) for name, value in row["attributes"].items()}
+                values = {str(name): checked_text(value) for name, value in row["attributes"].items()}
                 if row["id"] != place or not values.keys() <= allowed:
                     raise VerificationError(f"Line {place + 1} of {CORPUS} is no row of such a release.")
                 if "label" in row:
-                    values["label"] = _text(row["label"])
+                    values["label"] = checked_text(row["label"])
                     if claimed.plan.data.label is None or (labels and values["label"] not in labels):
                         raise VerificationError(
                             f"Line {place + 1} of {CORPUS} has a label that no plan names."
                         )
-                found.append(Candidate(place, _text(row["text"]), Card(values)))
+                found.append(Candidate(place, checked_text(row["text"]), Card(values)))
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         raise VerificationError(f"{CORPUS} cannot be read.") from None
     return Pool(tuple(found))
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("a text was expected")  # noqa: TRY004  # one error type for one kind of damage
-    return value

@@ -202,6 +202,26 @@ def test_headers_of_the_plan_have_the_values_of_the_environment(monkeypatch: pyt
         headers_of("openai", server)
 
 
+@pytest.mark.parametrize("echo", ["Bearer gw-53cr3t-t0k3n", "gw-53cr3t-t0k3n"])
+@pytest.mark.parametrize("status", [401, 400, 500])
+def test_a_server_that_repeats_a_header_is_not_quoted_with_its_value(
+    status: int, echo: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gateway says which token it refuses, and what a server says ends up in files and logs."""
+    monkeypatch.setenv("GATEWAY", "Bearer gw-53cr3t-t0k3n")
+    told: list[str] = []
+    with FaultyServer(lambda _: (status, {"error": {"message": f"refused: {echo}"}})) as server:
+        settings = server.settings(headers=("X-Gateway=GATEWAY",), retries=1, concurrency=1)
+        writer = ServerWriter("m", settings, first_pause=0.001)
+        writer.tell_trouble(told.append)
+        try:
+            told += [str(reply.error) for reply in writer.write([ASK])]
+        except ModelError as error:
+            told.append(f"{error} {error.hint}")
+    assert "refused: (the key)" in " ".join(told)
+    assert "53cr3t" not in " ".join(told)
+
+
 @pytest.mark.parametrize("header", ["X-Key: secret", "X-Key=sk-1 2", "Host=HOST", "=A", "content-type=A"])
 def test_a_header_is_never_a_value(header: str) -> None:
     with pytest.raises(UsageError) as refused:

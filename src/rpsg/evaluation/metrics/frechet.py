@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rpsg.evaluation.inputs import Inputs, Texts
-    from rpsg.results import Measure
+    from rpsg.measures import Measure
 
 Floats = npt.NDArray[np.float64]
 FEWEST_FOR_INTERVAL = 30
@@ -50,12 +50,17 @@ class Moments:
         return np.asarray(centred / (self.count - 1))
 
 
-def frechet_distance(first: Moments, second: Moments) -> float:
+def frechet_distance(first: Moments, second: Moments, root: Floats | None = None) -> float:
     """Squared Frechet distance of Gaussian fits: |m1-m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)).
 
-    Dowson & Landau 1982; as FID: Heusel et al. 2017.
+    ``root`` is the square root of the first covariance, where it is known; symmetric products keep the last
+    term real. Dowson & Landau 1982; as FID: Heusel et al. 2017.
     """
-    return _distance(first, _root(first.covariance), second)
+    root, c2 = _root(first.covariance) if root is None else root, second.covariance
+    shared = np.sqrt(np.clip(np.linalg.eigvalsh(root @ c2 @ root), 0, None)).sum()
+    gap = first.mean - second.mean
+    c1_trace = float(np.trace(first.covariance))
+    return max(float(gap @ gap + c1_trace + np.trace(c2) - 2 * shared), 0.0)
 
 
 def _root(covariance: Floats) -> Floats:
@@ -63,27 +68,18 @@ def _root(covariance: Floats) -> Floats:
     return np.asarray((vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T)
 
 
-def _distance(first: Moments, root: Floats, second: Moments) -> float:
-    """``frechet_distance``, given the root of the first covariance; symmetric products keep it real."""
-    c2 = second.covariance
-    shared = np.sqrt(np.clip(np.linalg.eigvalsh(root @ c2 @ root), 0, None)).sum()
-    gap = first.mean - second.mean
-    c1_trace = float(np.trace(first.covariance))
-    return max(float(gap @ gap + c1_trace + np.trace(c2) - 2 * shared), 0.0)
-
-
 def fid(inputs: Inputs) -> Measure:
     """FID: Frechet distance of the embeddings; the interval is a jackknife over ten groups on each side."""
     inputs.need(2)
     corpus, real = moments(inputs.corpus), moments(inputs.real)
     root_of_real = inputs.real.once("root", lambda: _root(real.covariance))
-    value = _distance(real, root_of_real, corpus)
+    value = frechet_distance(real, corpus, root_of_real)
     interval = None
     if min(len(inputs.corpus), len(inputs.real)) >= FEWEST_FOR_INTERVAL:
         root = _root(corpus.covariance)
         without = (
-            [_distance(real, root_of_real, part) for part in _parts(inputs.corpus, inputs.seed)],
-            [_distance(corpus, root, part) for part in _parts(inputs.real, inputs.seed)],
+            [frechet_distance(real, part, root_of_real) for part in _parts(inputs.corpus, inputs.seed)],
+            [frechet_distance(corpus, part, root) for part in _parts(inputs.real, inputs.seed)],
         )
         interval = around_distance(value, without)
     return inputs.measured("fid", value, better=False, interval=interval, model=inputs.models.embedder.name)

@@ -77,7 +77,8 @@ class ServerClient:
                 certificate=certificate_of(self._server),
             )
 
-        context = RequestContext(self.address.host, self._model, self._server.key_env)
+        variables = tuple(header.partition("=")[2] for header in self._server.headers)
+        context = RequestContext(self.address.host, self._model, self._server.key_env, variables)
         policy = RetryPolicy(questions, connect, context, self._config, self._state)
         return BatchClient(policy, count, self._concurrency)
 

@@ -270,7 +270,8 @@ class RetryPolicy(Generic[Read]):
     def _said(self, request: PendingRequest, answer: Answer) -> str:
         """The server's error message, if the request was public."""
         public = self._questions.is_public(request.index)
-        return server_words(answer.body, self._context.key_env) if public else ""
+        secret = (self._context.key_env, *self._context.variables)
+        return server_words(answer.body, *secret) if public else ""
 
     def _tell_trouble(self, reason: str) -> None:
         """Report the first failure of a server that gave no text yet, and each outage of one that did."""

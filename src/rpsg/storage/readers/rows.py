@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from uuid import UUID
 
 from rpsg.errors import DataError
+from rpsg.json_text import whole
 from rpsg.records import OTHER, Document
 from rpsg.storage.readers import text as lines
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from rpsg.records import PrivateCorpus
     from rpsg.storage.readers.columns import Columns
 
-_HALF_PAIR = re.compile("[\ud800-\udfff]")
 _NOT_PRINTED = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 #: Whole numbers as files write them: 12.0, and 1.2e+17, as Python and pandas write a large float. Longer ones
 #: than any float are names: Python refuses to convert such numbers, or takes hours.
@@ -294,6 +294,6 @@ def clean(text: str) -> str:
     """Normalised text: no NUL, line feeds only, no broken characters; "" for white space."""
     if "\r" in text or "\0" in text:
         text = text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
-    if not text.isascii() and _HALF_PAIR.search(text):
-        text = _HALF_PAIR.sub("\N{REPLACEMENT CHARACTER}", text)  # they cannot be written as UTF-8
+    if not text.isascii():
+        text = whole(text)
     return "" if text.isspace() else text

@@ -1,0 +1,126 @@
+"""Write the tables of docs/audit.md from the committed results: ``python benchmarks/audit_page.py``.
+
+Each stands between ``<!-- table: NAME -->`` and ``<!-- end -->``; a test sees that they are up to date.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from statistics import mean
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+RESULTS = Path(__file__).parent / "results"
+PAGE = Path(__file__).parents[1] / "docs" / "audit.md"
+#: The columns of the tables of planted leaks, in their order; attacks that saw nothing have none.
+COLUMNS = (
+    *("extraction", "copies", "phantom", "near-copies", "refer", "lira", "passage", "echo-pairs"),
+    *("ppl", "zlib", "neighbours", "exposure", "echo-similarity", "closest", "closest-ratio", "lira-shadow"),
+)
+#: Attacks beside the published figures.
+SHOWN = ("ppl", "refer", "lira", "copies", "phantom")
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """A table in Markdown."""
+    first, *others = ["| " + " | ".join(row) + " |" for row in (head, *rows)]
+    return [first, "|" + "---|" * len(head), *others]
+
+
+def planted(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Of how many corpora each attack refuted that nothing was learnt, for each leak."""
+    columns = [name for name in COLUMNS if any(name in row for row in rows)]
+    head = ["leak", "members", *(f"`{name}`" for name in columns)]
+    lines = []
+    for row in rows:
+        people = row["people"]
+        of = f"{round(row['share'] * people):,} of {people:,}"
+        others = {name: row[name] for name in columns if name not in {"extraction", "exposure"}}
+        best = max(others, key=lambda name: others[name]["epsilon"])
+        areas = [each["auc"] for each in others.values() if each["auc"] is not None]
+        lines.append(
+            [
+                row["leak"],
+                of,
+                *(str(row[name]["seen"]) for name in columns),
+                f"{others[best]['epsilon']:.2f} (`{best}`)",
+                f"{max(areas):.2f}",
+            ]
+        )
+    return table([*head, "largest mean ε of the others", "largest mean AUC"], lines)
+
+
+def alarms(found: Mapping[str, Any]) -> list[str]:
+    """How often corpora that learnt nothing raised an alarm."""
+    rows = [
+        [
+            f"{each['people']:,}",
+            f"{each['corpus']:,}",
+            "those with an embedder or the pipeline" if "aided" in name else "all others",
+            str(each["seeds"]),
+            str(each["alarms"]),
+            f"{each['largest']:.3f}",
+            str(each["void"]),
+        ]
+        for name, each in found.items()
+        if name.startswith("null")
+    ]
+    head = ["people of each side", "texts", "attacks", "corpora", "alarms", "largest ε", "called void"]
+    return table(head, rows)
+
+
+def beside(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+    """The published measure and the audit's, for each corpus of posts; means over the coins' tosses."""
+    measures = ("PPL", "REFER", "LiRA", "extraction")
+    head = ["corpus", *(f"{name}, as published" for name in measures)]
+    head += [*(f"AUC of `{name}`" for name in SHOWN[:3]), "ε at least", "refuted"]
+    rows = []
+    for corpus, tosses in found.items():
+        row = [corpus]
+        for name in measures:
+            own = [toss["published"][name] for toss in tosses]
+            spread = f"{min(own):.2f} to {max(own):.2f}"
+            row.append(spread if name != "extraction" else f"{100 * mean(own):.1f} %")
+        row += [f"{mean(toss['attacks'][name]['auc'] for toss in tosses):.2f}" for name in SHOWN[:3]]
+        lower = [max(a["epsilon"] or 0.0 for a in toss["attacks"].values()) for toss in tosses]
+        refuted = sum(toss["verdict"] == "refuted" for toss in tosses)
+        rows.append([*row, f"{mean(lower):.2f}", f"{refuted} of {len(tosses)}"])
+    return table(head, rows)
+
+
+def scale(found: Mapping[str, Any]) -> list[str]:
+    """Time and memory by the number of private texts."""
+    columns = ("seconds of one core", "MiB of text", "MiB before", "MiB at most")
+    rows = [[f"{row['private']:,}", *(f"{row[name]:,}" for name in columns)] for row in found["sizes"]]
+    return table(["private texts", *columns], rows)
+
+
+def tables() -> dict[str, list[str]]:
+    """Every table whose figures were measured, by what it is about."""
+    found = json.loads((RESULTS / "audit.json").read_text("utf-8"))
+    made = {name: planted(rows) for name, rows in found.items() if name.startswith("power")}
+    made["false alarms"] = alarms(found)
+    if "memory" in found:
+        made["memory"] = scale(found["memory"])
+    posts = RESULTS / "audit-posts.json"
+    if posts.is_file():
+        made["posts"] = beside(json.loads(posts.read_text("utf-8")))
+    return made
+
+
+def written(page: str) -> str:
+    """The page with its tables made anew; KeyError for a table that there are no figures for."""
+    made = tables()
+
+    def fresh(found: re.Match[str]) -> str:
+        return "\n".join([found[1], *made[found[2]], "<!-- end -->"])
+
+    return re.sub(r"(<!-- table: (.+?) -->)\n.*?<!-- end -->", fresh, page, flags=re.DOTALL)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(written(PAGE.read_text("utf-8")), "utf-8")

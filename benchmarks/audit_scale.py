@@ -1,0 +1,122 @@
+"""How long an audit takes, and how much memory, for how many texts.
+
+    python benchmarks/audit_scale.py speed --out benchmarks/results/audit.json
+    python benchmarks/audit_scale.py memory --sizes 10000 30000 100000 --out benchmarks/results/audit.json
+
+2,000 synthetic texts in all cases; half of the private ones are held out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import multiprocessing
+import resource
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audit import reviews
+from rpsg.audit import audit as whole_audit
+from rpsg.audit.attacks import ATTACKS
+from rpsg.audit.run import audit_subject, find_attacks, level_of
+from rpsg.audit.subject import subject_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def many_texts(count: int) -> list[str]:
+    """There are not so many reviews: texts as long as these, put together from pieces of five words."""
+    draw, rows = np.random.default_rng(0), [text.split() for text in reviews(0)]
+    pieces = [row[i : i + 5] for row in rows for i in range(0, len(row), 5)]
+    lengths = [len(rows[i]) // 5 + 1 for i in draw.integers(len(rows), size=count)]
+    return [
+        " ".join(word for i in draw.integers(len(pieces), size=length) for word in pieces[i])
+        for length in lengths
+    ]
+
+
+def speed(private: int) -> dict[str, Any]:
+    """The whole audit, controls too."""
+    many, half = many_texts(2000 + private), 2000 + private // 2
+    began, cpu = time.monotonic(), time.process_time()
+    made = whole_audit(many[:2000], many[2000:half], many[half:])
+    return {
+        "synthetic": 2000,
+        "private": private,
+        "seconds": round(time.monotonic() - began, 1),
+        "seconds of one core": round(time.process_time() - cpu, 1),
+        "verdict": made.verdict,
+        "reason": made.reason,
+    }
+
+
+def _measured(private: int, told: Any) -> None:
+    """One audit in a process of its own: seconds of one core, and MiB that it took above its inputs."""
+    many, half = many_texts(2000 + private), 2000 + private // 2
+    case = subject_of(many[:2000], many[2000:half], many[half:])
+    texts = sum(map(len, case.texts)) / 2**20
+    before, cpu = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, time.process_time()
+    audit_subject(replace(case, level=level_of(ATTACKS, case.given)), find_attacks())
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    told.put(
+        {
+            "private": private,
+            "seconds of one core": round(time.process_time() - cpu, 1),
+            "MiB of text": round(texts),
+            "MiB before": round(before),
+            "MiB at most": round(most),
+        }
+    )
+
+
+def memory(sizes: Sequence[int], seen: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Peak memory and time of whole audits of several sizes, and what they come to for a million.
+
+    The last two sizes give the exponent of the growth above the smallest; a figure of a size that was not
+    measured is called one.
+    """
+    rows = [dict(row) for row in seen if row["private"] not in sizes]
+    for size in sizes:
+        context = multiprocessing.get_context("spawn")
+        told = context.Queue()
+        process = context.Process(target=_measured, args=(size, told))
+        process.start()
+        rows.append(told.get())
+        process.join()
+        print(json.dumps(rows[-1]), flush=True)
+    rows.sort(key=lambda row: row["private"])
+    made: dict[str, Any] = {"sizes": rows}
+    if len(rows) >= 3:
+        for name in ("MiB at most", "seconds of one core"):
+            first, last = rows[-2], rows[-1]
+            exponent = math.log(last[name] / first[name]) / math.log(last["private"] / first["private"])
+            million = last[name] * (1e6 / last["private"]) ** exponent
+            made[name] = {"exponent": round(exponent, 2), "extrapolated to a million": round(million)}
+    return made
+
+
+def main() -> None:
+    """Measure one thing and add it to the file."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what", choices=("speed", "memory"))
+    parser.add_argument("--private", type=int, default=5000)
+    parser.add_argument("--sizes", nargs="*", type=int, default=(10_000, 30_000, 100_000))
+    parser.add_argument("--out", type=Path, required=True)
+    given = parser.parse_args()
+    kept = json.loads(given.out.read_text("utf-8")) if given.out.is_file() else {}
+    if given.what == "speed":
+        kept["speed"] = speed(given.private)
+    else:
+        kept["memory"] = memory(given.sizes, kept.get("memory", {}).get("sizes", ()))
+    given.out.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
+    print(json.dumps(kept[given.what], indent=1))
+
+
+if __name__ == "__main__":
+    main()

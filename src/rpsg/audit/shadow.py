@@ -1,0 +1,83 @@
+"""Membership by shadow corpora: the pipeline is run again on halves of the people (Carlini et al. 2022).
+
+For each text the corpora of the halves that hold its author, and of those that do not, say how likely the
+text is with and without it. The audited corpus is compared with both.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from rpsg.audit.finding import of_scores
+from rpsg.audit.subject import NotRunError
+from rpsg.audit.surrogate import Surrogate, Words
+from rpsg.stages.rng import stream
+from rpsg.textstats.words import word_marks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rpsg.audit.finding import Finding
+    from rpsg.audit.subject import Subject
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+#: Shadow corpora: pairs of halves, so that everybody is in half of them.
+SHADOWS = 16
+
+
+def lira_shadow(subject: Subject) -> Finding:
+    """The log-ratio of two normal densities of phi(x): with x among the data, and without.
+
+    phi is the total log-likelihood of a text under a trigram model of a corpus, divided by the root of its
+    length. The means are those over the 8 shadow corpora whose half holds the author, and over the 8 others;
+    the variance is one for all texts (the source's choice for few shadows) and one for both densities, so
+    that the score rises with phi and no text is too likely to be a member's. The two means are taken to be
+    one standard deviation apart at least: of a pipeline that keeps nothing of its texts they are the same,
+    and an attack that believed it could not see that the audited corpus is another.
+    """
+    with_own, without, spread = subject.of_private.once("shadows", lambda: _shadows(subject))
+    found = likelihoods(subject, subject.synthetic)
+    apart = np.maximum(with_own - without, spread)
+    return of_scores("lira-shadow", subject, (found - without - apart / 2) * apart / spread**2)
+
+
+def likelihoods(subject: Subject, corpus: Sequence[str]) -> Floats:
+    """Phi of each private text under a model of ``corpus``; shape (texts,)."""
+    model, found = Surrogate.of(corpus), []
+    for _, tokens in Words.of(subject, word_marks).tokens(model.numbers):
+        sums = np.bincount(tokens.owner, weights=model.log_chances(tokens), minlength=len(tokens.lengths))
+        found.append(sums / np.sqrt(np.maximum(tokens.lengths, 1)))
+    return np.concatenate(found)
+
+
+def halves(people: int, seed: int) -> list[Flags]:
+    """Who is in each shadow's half: random halves and what they leave, one after the other."""
+    chosen = []
+    for pair in range(SHADOWS // 2):
+        half = stream(seed, "audit shadows", pair).permutation(np.arange(people) % 2 == 0)
+        chosen += [half, ~half]
+    return chosen
+
+
+def _shadows(subject: Subject) -> tuple[Floats, Floats, float]:
+    """The mean of phi with and without the author, and the standard deviation around these means."""
+    if subject.aids.pipeline is None:
+        raise NotRunError("No pipeline was given that could be run again on halves of the people.")
+    scores, inside = [], []
+    for number, half in enumerate(halves(subject.people, subject.seed)):
+        own = np.flatnonzero(half[subject.owner])
+        corpus = subject.aids.pipeline([subject.texts[i] for i in own], subject.owner[own], number)
+        if not any(text.strip() for text in corpus):
+            raise NotRunError("The pipeline made no texts of a half of the people.")
+        scores.append(likelihoods(subject, corpus))
+        inside.append(half[subject.owner])
+    phi, held = np.stack(scores), np.stack(inside)
+    with_own, without = ((phi * side).sum(axis=0) / (SHADOWS // 2) for side in (held, ~held))
+    around = phi - np.where(held, with_own, without)
+    # Two means were estimated for each text.
+    spread = float(np.sqrt((around**2).sum() / (around.size * (1 - 2 / SHADOWS))))
+    return with_own, without, max(spread, 1e-9)
