@@ -1,14 +1,15 @@
-# The two commands of the README. Each sets up what it needs: an environment in .venv, packages, weights.
+# The commands of the README and of the benchmarks. Each sets up what it needs: an environment in .venv, packages, weights.
 #   make demo    install, pull weights and public reviews, one private run, verify it, show it
 #                (WRITER=qwen2.5-coder-0.5b: with an Apache-2.0 writer in place of Gemma; slower)
 #   make test    everything that must hold before a change goes in
+#   make benchmark    methods side by side, in at most half an hour on two cores; make benchmark-full takes days
 # Weights go where `rpsg models pull` puts them (RPSG_HOME moves that place). PYTHON chooses the interpreter.
 
 PYTHON ?= python3
 VENV   ?= .venv
 # What the tests are installed with. Tests of an extra that is not here skip and say so: hf brings PyTorch,
 # which is gigabytes unless its build for processors was installed first; pii brings spaCy.
-EXTRAS ?= local,server,int8,static,vader,parquet,verify,opendp
+EXTRAS ?= local,server,int8,static,vader,parquet,excel,verify,opendp
 # The writer of the demo. The default has terms of use, which are shown before it is brought.
 WRITER ?= gemma-3-270m
 # How many tests run at the same time; 0 runs them one after another, in this process.
@@ -19,15 +20,18 @@ TESTS  ?=
 # (see them with: rpsg models pull gemma-3-270m).
 ACCEPT ?=
 
+# The terms of use of the default writer are accepted by naming it here, as for the tests.
+AGREED = $(if $(filter gemma-3-270m,$(ACCEPT)),--accept-licence)
+
 BIN     := $(VENV)/bin
 PACKAGE := $(shell find src -type f -not -name '*.pyc') pyproject.toml README.md LICENSE
 say      = printf '\n== %s\n' $(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint pytest bench clean weights
+.PHONY: help demo test lint pytest bench benchmark benchmark-full clean weights
 
 help:
-	@sed -n 's/^#   //p' Makefile; printf '%s\n' 'also: make lint, make pytest, make bench, make clean'
+	@sed -n 's/^#   //p' Makefile; printf '%s\n' 'also: make lint, make pytest, make bench, make benchmark, make benchmark-full, make clean'
 
 # -- environments: made once, brought up to date when the package changes ---------------------------------
 
@@ -82,6 +86,22 @@ pytest: weights
 bench: $(VENV)/.test weights
 	@for file in votes noise memory writer server evaluation; do \
 	  $(call say,"benchmarks/$$file.py"); $(BIN)/python benchmarks/$$file.py || exit; done
+
+# Methods side by side: at most half an hour on two cores. The same command resumes it.
+# Gemma's terms of use have to be accepted: make benchmark ACCEPT=gemma-3-270m
+benchmark: $(VENV)/.test weights
+	@$(BIN)/rpsg models pull gemma-3-270m $(AGREED)
+	@$(call say,"rpsg compare benchmarks/compare_quick.toml")
+	@$(BIN)/rpsg compare benchmarks/compare_quick.toml -o runs/compare-quick
+
+# The whole matrix, which takes days. Two of its data sets are files that are named here:
+#  make benchmark-full ABSTRACTS=abstracts.csv POSTS=posts.jsonl
+benchmark-full: $(VENV)/.test weights
+	@$(BIN)/rpsg models pull gemma-3-270m $(AGREED)
+	@$(BIN)/python -m pip install -qq '.[local,hf,dpsgd]'
+	@$(call say,"rpsg compare benchmarks/compare_full.toml")
+	@$(BIN)/rpsg compare benchmarks/compare_full.toml -o runs/compare-full \
+	  $(if $(ABSTRACTS),--data abstracts=$(ABSTRACTS)) $(if $(POSTS),--data posts=$(POSTS))
 
 # What to type to see one failure alone.
 hint = printf '\nFailed. Only this once more: %s\n' $(1); exit 1

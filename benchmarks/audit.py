@@ -26,17 +26,18 @@ import numpy as np
 from rpsg import registry
 from rpsg.audit.aids import Aids
 from rpsg.audit.attacks import ATTACKS, NEEDS
-from rpsg.audit.canaries import make_canaries
 from rpsg.audit.control import blind_baseline, with_words_dropped
 from rpsg.audit.run import find_attacks, level_of
 from rpsg.audit.subject import NotRunError, subject_of
 from rpsg.models.download import locate
+from rpsg.stages.canaries import make_canaries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from rpsg.audit.finding import Finding
-    from rpsg.audit.subject import Canaries, Subject
+    from rpsg.audit.subject import Subject
+    from rpsg.stages.canaries import Canaries
 
 SHARES = (0.01, 0.05, 0.2)
 CANARIES = 200

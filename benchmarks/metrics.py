@@ -25,10 +25,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import rpsg
+from rpsg.measures import Line, Measure
 from rpsg.models.download import locate
 from rpsg.pipeline.execute import execute
 from rpsg.pipeline.models_of_run import load_tools
-from rpsg.results import Line, Measure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

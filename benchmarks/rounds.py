@@ -41,7 +41,7 @@ from rpsg.protocols import Reply
 from rpsg.report import svg
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rpsg.methods.base import Tools
     from rpsg.protocols import OnReply, Request, Writer
@@ -109,8 +109,10 @@ def _lines(path: Path) -> list[str]:
     return path.read_text("utf-8").splitlines()
 
 
-def one_seed(args: argparse.Namespace, tools: Tools, drafts: list[dict[str, Any]], seed: int) -> list[Any]:
-    """All cells of one split: each a dictionary with its method, its tokens and its metrics."""
+def one_seed(
+    args: argparse.Namespace, tools: Tools, drafts: list[dict[str, Any]], seed: int
+) -> Iterator[dict[str, Any]]:
+    """All cells of one split, each with its method, its tokens and its metrics."""
     pack, models = find_pack("food-reviews"), EvaluationModels(tools.embedder)
     files = sorted(locate("amazon-reviews").glob("*.jsonl"))
     texts = [text for path in files for text in read_texts(path, "text")]
@@ -119,13 +121,11 @@ def one_seed(args: argparse.Namespace, tools: Tools, drafts: list[dict[str, Any]
     private = [texts[i] for i in order[args.held_out :][: args.people]]
     cost = {draft["text"]: draft["tokens"] for draft in drafts}
     first = [draft["text"] for draft in drafts[: args.size]]
-    found: list[dict[str, Any]] = [
-        {"method": name, "seed": seed, "tokens": tokens, **measured(own, held_out, models, seed)}
-        for name, own, tokens in (
-            ("floor", first, sum(map(cost.__getitem__, first))),
-            ("ceiling", private[: args.size], 0),
-        )
-    ]
+    for name, texts_of, tokens in (
+        ("floor", first, sum(map(cost.__getitem__, first))),
+        ("ceiling", private[: args.size], 0),
+    ):
+        yield {"method": name, "seed": seed, "tokens": tokens, **measured(texts_of, held_out, models, seed)}
     cells = [("sketch", n) for n in args.pool if n <= len(drafts)] + [("augpe", t) for t in args.rounds]
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["RPSG_HOME"] = scratch  # public data: the user's account book is not charged
@@ -149,14 +149,14 @@ def one_seed(args: argparse.Namespace, tools: Tools, drafts: list[dict[str, Any]
             writer = FirstDraftsThenWriter(DraftWriter(own, pack), cost, tools.writer, args.kept)
             plan = rpsg.make_plan(settings)
             run = execute(plan, Path(scratch) / f"{method} {amount}", tools=replace(tools, writer=writer))
-            cell = {"method": method, "amount": amount, "seed": seed, "tokens": writer.tokens}
-            found.append(cell | measured(list(run.texts), held_out, models, seed))
-            print(f"{json.dumps(found[-1])}, {time.monotonic() - since:.0f} s", flush=True)
+            cell: dict[str, Any] = {"method": method, "amount": amount, "seed": seed, "tokens": writer.tokens}
+            cell |= measured(list(run.texts), held_out, models, seed)
+            print(f"{json.dumps(cell)}, {time.monotonic() - since:.0f} s", flush=True)
             if args.keep:
                 args.keep.mkdir(parents=True, exist_ok=True)
                 kept = args.keep / f"{seed} {method} {amount}.json"
                 kept.write_text(json.dumps(run.texts), encoding="utf-8")
-    return found
+            yield cell
 
 
 def grouped(cells: Sequence[Mapping[str, Any]]) -> dict[tuple[str, int], list[Mapping[str, Any]]]:
@@ -191,7 +191,8 @@ def picture(cells: Sequence[Mapping[str, Any]]) -> str:
     }
     right = max(tokens for tokens, _ in means.values()) * 1.05
     ceiling = [c["fid"] for c in cells if c["method"] == "ceiling"]
-    low, top = min(ceiling) - 0.02, max(fid for _, fid in means.values()) + 0.01
+    fids = [fid for _, fid in means.values()]
+    low, top = min(*fids, *ceiling) - 0.01, max(fids) + 0.01
 
     def up(value: float) -> float:
         return float((value - low) / (top - low))
@@ -202,15 +203,15 @@ def picture(cells: Sequence[Mapping[str, Any]]) -> str:
     steps = range(0, int(right), 20_000 if right < 150_000 else 40_000)
     drawn = svg.curve(
         "rounds",
-        [("first", line("sketch")), ("second", line("augpe"))],
+        [(kind, own) for kind, of in (("first", "sketch"), ("second", "augpe")) if (own := line(of))],
         title="Fréchet distance against tokens written",
-        desc="The sketch (blue) has a point for each size of its pool, Private Evolution (orange) for each "
-        "number of rounds. The grey band is where real texts are.",
+        desc="The sketch (blue) has a point for each size of its pool, Private Evolution (orange), if it was "
+        "measured, for each number of rounds. The grey band is where real texts are.",
         axes=("tokens written", "Fréchet distance"),
-        band=(up(min(ceiling)), up(max(ceiling))),
+        band=(up(min(ceiling) - 0.001), up(max(ceiling) + 0.001)),
         ticks=(
             [(n / right, f"{n // 1000}k") for n in steps],
-            [(up(n / 100), f"{n / 100:.2f}") for n in range(int(low * 100) + 1, int(top * 100) + 1, 4)],
+            [(up(n / 100), f"{n / 100:.2f}") for n in range(int(low * 100) + 1, int(top * 100) + 1, 2)],
         ),
     )
     whole = str(drawn).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
@@ -238,16 +239,17 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, help="with --show: where its picture goes")
     args = parser.parse_args()
     if args.show:
-        cells = json.loads(args.show.read_text("utf-8"))["cells"]
-        print(table(cells))
+        shown = json.loads(args.show.read_text("utf-8"))["cells"]
+        print(table(shown))
         if args.plot:
-            args.plot.write_text(picture(cells), encoding="utf-8")
+            args.plot.write_text(picture(shown), encoding="utf-8")
         return
     tools = load_tools(rpsg.make_plan({}))
     tools = replace(tools, embedder=Remembering(tools.embedder))
-    drafts, cells = drafts_of(args.drafts), []
-    for seed in args.seeds:
-        cells += one_seed(args, tools, drafts, seed)
+    drafts = drafts_of(args.drafts)
+    cells: list[dict[str, Any]] = []
+    for cell in (cell for seed in args.seeds for cell in one_seed(args, tools, drafts, seed)):
+        cells.append(cell)
         if args.out:
             names = ("size", "people", "epsilon", "variations", "held_out", "seeds")
             settings = {name: getattr(args, name) for name in names} | {"drafts": len(drafts)}

@@ -27,7 +27,7 @@ from rpsg.stages.abstraction import Seed
 from rpsg.storage.run_folder import open_vault
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 NAMES = {
     "city_country": "place of residence",
@@ -96,7 +96,7 @@ def guessed(plan: Any, posts: Sequence[dict[str, Any]], ours: dict[str, str]) ->
     """How the evaluators score the posts, the authors' texts and ours, for the attribute that is known."""
     nobody: Any = None
     job = Job(plan, find_pack("self-disclosure"), None, nobody, nobody, load_tools(plan), Silent(), b"public")
-    sides = {
+    sides: dict[str, Callable[[dict[str, Any]], str]] = {
         "posts": lambda row: row["response"],
         "authors": lambda row: row["anonymized_response"],
         "ours": lambda row: ours.get(row["response"], ""),

@@ -18,11 +18,11 @@ HEAD = """# Forty texts of each
 
 What comes out, unpicked: the first forty texts of each run, whole, in the order of their corpus. Read some
 before you decide. They were written by a model of 270 million parameters on two processor cores: single
-sentences read like people's, longer texts lose their thread; abstracts have the form of abstracts, and numbers
-that contradict each other. A larger writer writes better ([which one to take](models.md)). The private texts
-were public ones that play private: food reviews, conversations in a clinic, and abstracts of medical papers.
-All three runs were made by an earlier version, in which the wording of the private texts had no part in the
-choice. Made by `python benchmarks/texts.py RUN...`.
+sentences read like people's, longer texts lose their thread; abstracts have the form of abstracts, and
+numbers that contradict each other. A larger writer writes better ([which one to take](models.md)). The
+private texts were public ones that stand in for private ones: food reviews, conversations in a clinic, and
+abstracts of medical papers. All three runs were made by an earlier version, in which the wording of the
+private texts had no part in the choice. Made by `python benchmarks/texts.py RUN...`.
 """
 
 

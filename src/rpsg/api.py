@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rpsg.arguments import name_of, path_of
+from rpsg.errors import UsageError
 from rpsg.plan import Plan, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from rpsg.evaluation.corpora import Source
+    from rpsg.measures import Report
     from rpsg.protocols import Embedder, Progress
-    from rpsg.results import Diagnosis, Preview, Report, Run, Verification
+    from rpsg.results import Diagnosis, Preview, Run, Sample, Verification
     from rpsg.storage.readers import Reading
 
 
 def synthesize(
-    data: str | Path,
+    data: object,
     *,
     text: str = "text",
     about: str = "",
@@ -34,15 +39,43 @@ def synthesize(
     progress: Progress | None = None,
     **settings: Mapping[str, Any],
 ) -> Run:
-    """A synthetic corpus of ``size`` texts from the private file ``data``, in the run folder ``out``.
+    """A synthetic corpus of ``size`` texts from the private ``data``, in the run folder ``out``.
+
+    ``data`` is the path of a file or a folder, or a table in memory: a data frame of pandas or polars, an
+    Arrow table, a data set of ``datasets``, or a list of dicts. A table is written nowhere.
 
     ``about`` is one public line about the corpus; ``domain`` names a pack (``rpsg list domains``);
-    ``account`` is the public name of the privacy account that is charged, by default the path of the file.
-    Other sections of the plan can be given as keywords: ``models={"writer": "model.gguf"}``. The same call
-    with the same folder resumes a run that stopped. Raises an RpsgError with what to do next; a UsageError
-    for data in memory (a frame, a list of texts), which must be saved as a file first.
+    ``account`` is the public name of the privacy account that is charged: by default the path of the file,
+    and for a table it must be given. Other sections of the plan can be given as keywords:
+    ``models={"writer": "model.gguf"}``. The same call with the same folder resumes a run that stopped.
+    Raises an RpsgError with what to do next.
     """
     folder = path_of(out, "out")
+    if not isinstance(data, str | os.PathLike):
+        from rpsg.storage.readers.memory import held  # only for tables
+
+        with held(data) as path:
+            if not account.strip():
+                raise UsageError(
+                    "A table in memory has no path that could name its privacy account.",
+                    hint="Name the account of these people: account='ward 7'. Use it for them every time.",
+                )
+            return synthesize(
+                path,
+                text=text,
+                about=about,
+                out=folder,
+                epsilon=epsilon,
+                delta=delta,
+                size=size,
+                label=label,
+                labels=labels,
+                user=user,
+                account=account,
+                domain=domain,
+                progress=progress,
+                **settings,
+            )
     plan = make_plan(
         {
             "data": {
@@ -74,6 +107,16 @@ def preview(plan: Plan) -> Preview:
     from rpsg.pipeline import preview as previewing  # numpy, only when it is needed
 
     return previewing.preview(plan)
+
+
+def samples(plan: Plan, count: int = 5) -> tuple[Sample, ...]:
+    """``count`` texts as the plan's writer writes them from its pack alone; no private data is read.
+
+    They are of the kind with which a run tries its writer. Raises ModelError when the writer is not there.
+    """
+    from rpsg.pipeline import samples as sampling  # as above
+
+    return sampling.samples(plan, count)
 
 
 def check(plan: Plan) -> Reading:
@@ -147,11 +190,11 @@ def examine(plan: Plan, folder: str | Path | None = None) -> Iterator[Diagnosis]
 
 
 def evaluate(
-    corpus: str | Path | Sequence[str],
-    real: str | Path | Sequence[str] | None = None,
+    corpus: object,
+    real: object = None,
     *,
-    train_real: str | Path | Sequence[str] | None = None,
-    floor: str | Path | Sequence[str] | None = None,
+    train_real: object = None,
+    floor: object = None,
     write_floor: bool = True,
     text: str | None = None,
     label: str | None = None,
@@ -167,8 +210,8 @@ def evaluate(
     """How good a synthetic corpus is against real texts, beside floor and ceiling.
 
     Args:
-        corpus: a file of synthetic texts, a run folder, or a list of texts.
-        real: real texts to compare with: a file, or a list of texts.
+        corpus: a file of synthetic texts, a run folder, a list of texts, or a table as for ``synthesize``.
+        real: real texts to compare with: a file, a list of texts, or a table.
         train_real: other real texts, for the ceiling; without them ``real`` is split by person.
         floor: texts made without private data, or the folder of such a run.
         write_floor: write the floor of a run folder when no ``floor`` is given.
@@ -189,24 +232,30 @@ def evaluate(
     from rpsg.evaluation import evaluate as evaluation  # numpy, only when it is needed
     from rpsg.evaluation.config import EvaluationConfig  # as above
     from rpsg.evaluation.corpora import source_of  # as above
+    from rpsg.storage.readers.memory import held, is_table  # as above
 
-    config = EvaluationConfig(
-        corpus=source_of(corpus),
-        real=None if real is None else source_of(real),
-        train_real=None if train_real is None else source_of(train_real),
-        floor=None if floor is None else source_of(floor),
-        write_floor=write_floor,
-        text=name_of(text, "text"),
-        label=name_of(label, "label"),
-        user=name_of(user, "user"),
-        synthetic_text=name_of(synthetic_text, "synthetic_text"),
-        synthetic_label=name_of(synthetic_label, "synthetic_label"),
-        metrics=(metrics,) if isinstance(metrics, str) else tuple(metrics),
-        embedder=embedder,
-        language_model=language_model,
-        seed=seed,
-    )
-    return evaluation.evaluate(config, progress)
+    with ExitStack() as tables:
+
+        def source(given: object) -> Source:
+            return source_of(tables.enter_context(held(given)) if is_table(given) else given)
+
+        config = EvaluationConfig(
+            corpus=source(corpus),
+            real=None if real is None else source(real),
+            train_real=None if train_real is None else source(train_real),
+            floor=None if floor is None else source(floor),
+            write_floor=write_floor,
+            text=name_of(text, "text"),
+            label=name_of(label, "label"),
+            user=name_of(user, "user"),
+            synthetic_text=name_of(synthetic_text, "synthetic_text"),
+            synthetic_label=name_of(synthetic_label, "synthetic_label"),
+            metrics=(metrics,) if isinstance(metrics, str) else tuple(metrics),
+            embedder=embedder,
+            language_model=language_model,
+            seed=seed,
+        )
+        return evaluation.evaluate(config, progress)
 
 
 def read_run(path: str | Path) -> Run:
@@ -215,6 +264,6 @@ def read_run(path: str | Path) -> Run:
     RunError when there is no finished run or a file of it is damaged, VerificationError when its release
     holds what no release has.
     """
-    from rpsg.release import reader  # as above
+    from rpsg.release import finished  # as above
 
-    return reader.read_run(path_of(path, "path"))
+    return finished.read_run(path_of(path, "path"))

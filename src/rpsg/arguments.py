@@ -71,6 +71,12 @@ def is_text(given: str) -> bool:
     return any(len(name.encode(errors="replace")) > _LONGEST_NAME for name in Path(given).parts)
 
 
+def named_type(given: object) -> str:
+    """What ``given`` is, for a message: its type, never its content."""
+    kind = type(given).__name__
+    return f"an {kind}" if kind[:1].lower() in "aeiou" else f"a {kind}"
+
+
 def shown(path: Path) -> str:
     """``path`` for a message that it does not exist; what looks like a text is not repeated."""
     looks_like_text = any(sign.isspace() for sign in str(path)) and path.suffix.lower() not in _SUFFIXES

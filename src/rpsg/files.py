@@ -1,8 +1,7 @@
 """Durable files: whole or absent, on the disk when the call returns; private ones for their owner only.
 
 A file is written under another name, flushed to the disk and then renamed, so a crash, a kill or a full disk
-leaves the old file or none, never half of one. A journal grows by whole lines; a last line that a crash cut
-short counts as not written. Links are not followed. POSIX only.
+leaves the old file or none, never half of one. Links are not followed. POSIX only.
 """
 
 from __future__ import annotations
@@ -16,10 +15,9 @@ import secrets
 import stat
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rpsg.errors import PrivacyError, RunError
-from rpsg.json_text import strict_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -55,7 +53,8 @@ def _run_error(doing: str, error: OSError) -> RunError:
     reason = os.strerror(error.errno) if error.errno else "the operating system refused"
     return RunError(
         f"Cannot {doing}: {reason}.",
-        hint="Check who owns the folder and that it is on a writable disk, or choose another one with -o.",
+        hint="Check who owns the folder and that it is on a writable disk. -o names another place for a run, "
+        "and RPSG_HOME another one for keys and accounts.",
     )
 
 
@@ -124,7 +123,7 @@ def _write_new(path: Path, chunks: Iterable[bytes], mode: int) -> str:
         os.fchmod(descriptor, mode)  # the umask may have taken bits away
         for block in _blocks(chunks):
             digest.update(block)
-            _write_all(descriptor, block)
+            write_all(descriptor, block)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -142,7 +141,7 @@ def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
     yield bytes(waiting)
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
+def write_all(descriptor: int, data: bytes) -> None:
     """Write every byte: one call to the system may take only some of them."""
     view = memoryview(data)
     while view:
@@ -182,12 +181,12 @@ def read_private(path: Path) -> bytes:
         FileNotFoundError: there is none.
         PrivacyError: the path is a link, or others may read the file.
     """
-    with _open_private(path, os.O_RDONLY) as descriptor, os.fdopen(os.dup(descriptor), "rb") as file:
+    with open_private_file(path, os.O_RDONLY) as descriptor, os.fdopen(os.dup(descriptor), "rb") as file:
         return file.read()
 
 
 @contextmanager
-def _open_private(path: Path, flags: int) -> Iterator[int]:
+def open_private_file(path: Path, flags: int) -> Iterator[int]:
     """A descriptor of a file that is no link and that only its owner may open."""
     if path.is_symlink():
         raise PrivacyError(f"The private file {path.name} is a link; it is not followed.")
@@ -200,67 +199,6 @@ def _open_private(path: Path, flags: int) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-def append_line(path: Path, line: bytes) -> None:
-    """Add one line to the private file ``path``, made if missing; it is on the disk when this returns.
-
-    Raises:
-        PrivacyError: the path is a link, or others may read the file.
-        RunError: the disk is full or refuses; the file is unchanged.
-    """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-    with file_errors(f"write {path.name}"), _open_private(path, flags) as descriptor:
-        size = os.fstat(descriptor).st_size
-        try:
-            _write_all(descriptor, line + b"\n")
-            os.fsync(descriptor)
-        except OSError:
-            os.ftruncate(descriptor, size)
-            raise
-        sync_dir(path.parent)
-
-
-def drop_torn_line(path: Path) -> None:
-    """Remove a last line that a crash cut short, so that the next one does not continue it."""
-    with suppress(FileNotFoundError), _open_private(path, os.O_RDWR) as descriptor:
-        content = path.read_bytes()
-        whole = content.rfind(b"\n") + 1
-        if whole != len(content):
-            os.ftruncate(descriptor, whole)
-            os.fsync(descriptor)
-
-
-def read_journal(path: Path) -> list[dict[str, Any]]:
-    """The JSON objects of a private journal, one per line, without a torn last line; [] if there is no file.
-
-    Raises:
-        PrivacyError: the path is a link, or others may read the file.
-        RunError: a line is damaged, or the file cannot be read.
-    """
-    with file_errors(f"read {path.name}"):
-        try:
-            lines = read_private(path).split(b"\n")[:-1]
-        except FileNotFoundError:
-            return []
-    records = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            record = strict_json(line)
-        except ValueError:
-            record = None
-        if not isinstance(record, dict):
-            raise damaged_line(path, number)
-        records.append(record)
-    return records
-
-
-def damaged_line(path: Path, number: int) -> RunError:
-    """The error for a journal with a damaged line."""
-    return RunError(
-        f"{path}, line {number}: the journal is damaged.",
-        hint="Restore the file from a backup, or begin a new run in another folder with -o.",
-    )
 
 
 def hold_lock(path: Path, *, wait: bool = False) -> int:

@@ -89,6 +89,47 @@ class TellsTrouble(Protocol):
         ...
 
 
+class Contexts(Protocol):
+    """Prompts that are continued by the same tokens, one at a time."""
+
+    def scores(self, tokens: Sequence[int] | None = None) -> npt.NDArray[np.float32]:
+        """The logits of the next token, shape (prompts, tokens); by default of the whole vocabulary."""
+        ...
+
+    def append(self, token: int) -> None:
+        """Continue every prompt by this token."""
+        ...
+
+
+@runtime_checkable
+class LogitSource(Protocol):
+    """A language model that shows its logits. The texts it is given may be private."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def endpoint(self) -> Endpoint: ...
+
+    @property
+    def pieces(self) -> Sequence[str | None]:
+        """The bytes of each token, as text of one character for each byte; "" for a token that ends a text,
+        None for one that no text has.
+        """
+        ...
+
+    def begin(
+        self, before: str, texts: Sequence[str], after: str, *, most: int, room: int, least: int = 1
+    ) -> Contexts:
+        """A prompt for each text: the words before it, its first ``most`` tokens, the words after it.
+
+        ``room`` is how many tokens will be appended. At least ``least`` prompts are computed, even if there
+        are fewer. The logits of a prompt are a function of that prompt alone, bit for bit, whatever the other
+        prompts and their number are. A text without tokens is a prompt like any other.
+        """
+        ...
+
+
 @runtime_checkable
 class Scorer(Protocol):
     """A language model that scores given text."""

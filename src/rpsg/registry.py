@@ -169,6 +169,6 @@ def scorer(name: str, *, threads: int | None = None) -> Scorer:
 
 
 def recognizer(name: str, *, model: str = "") -> Recognizer:
-    """The recognizer called ``name``; ``model`` is what it finds names of people with, if it needs one."""
+    """The recognizer called ``name``; ``model`` finds names of people for it, if it uses one."""
     made: Recognizer = _build("recognizers", name, name, model=model)
     return made

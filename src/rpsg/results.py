@@ -1,20 +1,15 @@
-"""What commands return: a finished run, a preview, a verification, an evaluation. Plain data."""
+"""What commands return: a finished run, a preview, a verification. Plain data."""
 
 from __future__ import annotations
 
-import json
-import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
+
+from rpsg import outward
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-Interval = tuple[float, float]
-#: The form of an evaluation as JSON.
-FORMAT = "rpsg-evaluation/1"
-INTERNAL = "internal: reads private text; do not publish with the release"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +53,7 @@ class Preview:
 
     ``candidates``, ``llm_calls``, ``prompt_tokens`` and ``new_tokens`` are None for a method that does not
     declare its workload.
+    ``obstacles`` are why a run of this plan would stop here and now, before it spends anything.
     """
 
     method: str
@@ -84,6 +80,20 @@ class Preview:
     warnings: tuple[str, ...] = ()
     forecasts: tuple[Forecast, ...] = ()
     prices: str = ""
+    obstacles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A text that a writer wrote from public words, for a ``card`` of attributes and a ``prompt``.
+
+    ``reason`` says why a run would drop it; "" if it would not.
+    """
+
+    text: str
+    card: Mapping[str, str]
+    prompt: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +128,43 @@ class Run:
 
     path: Path
     release: Path
-    texts: tuple[str, ...]
-    records: tuple[Mapping[str, Any], ...]
-    ledger: Mapping[str, Any]
-    summary: str
-    timings: Mapping[str, float] = field(default_factory=dict)
+    texts: tuple[str, ...] = field(repr=False)
+    records: tuple[Mapping[str, Any], ...] = field(repr=False)
+    ledger: Mapping[str, Any] = field(repr=False)
+    summary: str = field(repr=False)
+    timings: Mapping[str, float] = field(default_factory=dict, repr=False)
 
     @property
     def epsilon(self) -> float | None:
         value = self.ledger.get("claim", {}).get("epsilon")
         return None if value is None else float(value)
+
+    def to_pandas(self) -> Any:
+        """The corpus as a ``pandas.DataFrame``: one row a text, with its label and attributes as columns."""
+        return outward.to_pandas(self.records)
+
+    def to_arrow(self) -> Any:
+        """The corpus as a ``pyarrow.Table``, with the columns of ``to_pandas``."""
+        return outward.to_arrow(self.records)
+
+    def push(
+        self,
+        repository: str,
+        *,
+        private: bool = True,
+        token: str | None = None,
+        without_guarantee: bool = False,
+    ) -> str:
+        """Upload the release as the data set ``OWNER/NAME`` of the Hugging Face hub; gives its address.
+
+        The release goes up as it is, with its ledger, evidence and data card; nothing beside it does. Raises
+        a PrivacyError for a release that does not protect everybody, unless ``without_guarantee`` is set, and
+        a ModelError if the hub refuses.
+        """
+        claim = str(self.ledger.get("claim", {}).get("type", ""))
+        return outward.push(
+            self.release, claim, repository, private=private, token=token, without_guarantee=without_guarantee
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,226 +202,3 @@ class Verification:
     @property
     def ok(self) -> bool:
         return bool(self.checks) and all(check.ok for check in self.checks)
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """The value of a metric and everything that is needed to interpret it.
-
-    ``interval`` is meant as a 95 % confidence interval for the expected value over samples of this size; its
-    coverage is measured in docs/evaluation.md. None where it is not known. ``n_real`` is None for a metric
-    that reads no real text: only such a measure is public. ``higher_is_better`` is None where a corpus should
-    come near to the value of the real texts. ``model`` names the model that was used, if any; ``details``
-    holds tables and histograms for a report.
-    """
-
-    name: str
-    value: float | None
-    interval: Interval | None = None
-    n_synthetic: int = 0
-    n_real: int | None = None
-    model: str = ""
-    seed: int = 0
-    higher_is_better: bool | None = None
-    reason: str = ""
-    details: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def internal(self) -> bool:
-        """Whether it was computed from real texts: then it must not be published with a release."""
-        return self.n_real is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One metric on three corpora of the same size; ``floor`` and ``ceiling`` may be missing."""
-
-    name: str
-    corpus: Measure
-    floor: Measure | None = None
-    ceiling: Measure | None = None
-
-    @property
-    def score(self) -> float | None:
-        """Where the corpus lies between floor (0) and ceiling (1); None where one of the three is missing."""
-        return self.scaled(self.corpus.value)
-
-    def scaled(self, value: float | None) -> float | None:
-        """Where ``value`` lies between floor (0) and ceiling (1); None where that is undefined."""
-        floor, ceiling = _value(self.floor), _value(self.ceiling)
-        if floor is None or ceiling is None or value is None or math.isclose(floor, ceiling, abs_tol=1e-12):
-            return None
-        return (value - floor) / (ceiling - floor)
-
-    @property
-    def informative(self) -> bool | None:
-        """Whether the ceiling is better than the floor by more than chance; None where it is not known.
-
-        A metric on which real texts do no better than the floor says nothing about the corpus. Chance is
-        only known where both have an interval, which takes enough texts.
-        """
-        floor, ceiling = _value(self.floor), _value(self.ceiling)
-        chance = (reach(self.floor), reach(self.ceiling))
-        if floor is None or ceiling is None or chance[0] is None or chance[1] is None:
-            return None
-        gap = ceiling - floor
-        if self.corpus.higher_is_better is None:
-            gap = abs(gap)
-        elif not self.corpus.higher_is_better:
-            gap = -gap
-        return bool(gap > math.hypot(chance[0], chance[1]))
-
-    @property
-    def internal(self) -> bool:
-        """Whether a number on this line was computed from real texts (the ceiling row always is)."""
-        return self.corpus.internal or _value(self.ceiling) is not None
-
-    def to_dict(self) -> dict[str, Any]:
-        """The three measures and their details, as plain JSON values."""
-        found: dict[str, Any] = _plain(
-            {**asdict(self), "score": self.score, "informative": self.informative, "internal": self.internal}
-        )
-        return found
-
-    def row(self) -> dict[str, Any]:
-        """The line as plain values, for a data frame."""
-        measure = self.corpus
-        (low, high), floor, ceiling = (_ends(each) for each in (measure, self.floor, self.ceiling))
-        return {
-            "metric": self.name,
-            "value": measure.value,
-            "low": low,
-            "high": high,
-            "floor": _value(self.floor),
-            "floor_low": floor[0],
-            "floor_high": floor[1],
-            "ceiling": _value(self.ceiling),
-            "ceiling_low": ceiling[0],
-            "ceiling_high": ceiling[1],
-            "score": self.score,
-            "informative": self.informative,
-            "higher_is_better": measure.higher_is_better,
-            "n_synthetic": measure.n_synthetic,
-            "n_real": measure.n_real,
-            "model": measure.model,
-            "seed": measure.seed,
-            "internal": self.internal,
-            "reason": measure.reason,
-        }
-
-
-def _value(measure: Measure | None) -> float | None:
-    return measure.value if measure is not None else None
-
-
-def reach(measure: Measure | None) -> float | None:
-    """The distance from the value to the farther end of its interval; None where there is none.
-
-    The farther end, since an interval is short where it meets the end of a metric's range.
-    """
-    if measure is None or measure.value is None or measure.interval is None:
-        return None
-    low, high = measure.interval
-    return max(high - measure.value, measure.value - low)
-
-
-def _ends(measure: Measure | None) -> tuple[float | None, float | None]:
-    return (None, None) if measure is None or measure.interval is None else measure.interval
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """All lines of an evaluation and how it was made; ``notes`` are sentences for its reader.
-
-    ``sizes`` holds the number of texts of each corpus as given; all lines use ``n`` of them.
-    """
-
-    lines: tuple[Line, ...]
-    n: int
-    n_real: int | None
-    sizes: Mapping[str, int]
-    split: str
-    embedder: str
-    seed: int
-    notes: tuple[str, ...] = ()
-    seconds: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def internal(self) -> bool:
-        """Whether real texts were given: then sizes, notes and ceilings depend on them."""
-        return self.n_real is not None or any(line.internal for line in self.lines)
-
-    def line(self, name: str) -> Line:
-        """The line of a metric; KeyError when it was not measured."""
-        for line in self.lines:
-            if line.name == name:
-                return line
-        raise KeyError(name)
-
-    def table(self) -> list[dict[str, Any]]:
-        """One dictionary of plain values for each metric: ``pandas.DataFrame(report.table())``."""
-        return [line.row() for line in self.lines]
-
-    @classmethod
-    def from_dict(cls, found: Mapping[str, Any]) -> Report:
-        """The report from the dictionary that ``to_dict`` returned.
-
-        Raises:
-            ValueError, KeyError, TypeError: it is no such dictionary, or one of another version.
-        """
-        if found["format"] != FORMAT:
-            raise ValueError("another version")
-        report = cls(
-            lines=tuple(
-                Line(
-                    str(row["name"]),
-                    _measure(row["corpus"]),
-                    *(row[name] and _measure(row[name]) for name in ("floor", "ceiling")),
-                )
-                for row in found["metrics"]
-            ),
-            notes=tuple(map(str, found["notes"])),
-            **{
-                name: found[name] for name in ("n", "n_real", "sizes", "split", "embedder", "seed", "seconds")
-            },
-        )
-        if found["internal"] is not False and not report.internal:
-            raise ValueError("marked as internal, and nothing in it is")
-        return report
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything, details too, as plain JSON values."""
-        return {
-            "format": FORMAT,
-            "internal": INTERNAL if self.internal else False,
-            "n": self.n,
-            "n_real": self.n_real,
-            "sizes": dict(self.sizes),
-            "split": self.split,
-            "embedder": self.embedder,
-            "seed": self.seed,
-            "notes": list(self.notes),
-            "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
-            "metrics": [line.to_dict() for line in self.lines],
-        }
-
-    def to_json(self) -> str:
-        return json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
-
-
-def _measure(row: Mapping[str, Any]) -> Measure:
-    value, interval = row["value"], row["interval"]
-    numbers = {
-        "value": None if value is None else float(value),
-        "interval": None if interval is None else (float(interval[0]), float(interval[1])),
-    }
-    return Measure(**{**row, **numbers})
-
-
-def _plain(value: Any) -> Any:
-    """Without numbers that JSON cannot hold."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -18,11 +18,12 @@ from rpsg.models.fake import FakeEmbedder, FakeWriter
 from rpsg.pipeline.execute import execute
 from rpsg.privacy.accounting import StagePlan, calibrate
 from rpsg.privacy.egress import PUBLIC, STRICT
+from rpsg.privacy.histogram import Query
 from rpsg.records import Candidate, Card, Pool
 from rpsg.testing.lab import plugged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tests.conftest import Lab
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from rpsg.methods.base import Job
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget
+    from rpsg.protocols import OnReply, Reply, Request
 
 SEEN: list[str] = []
 FAR: dict[str, Any] = {"endpoint": "remote_llm", "host": "far.example.com"}
@@ -161,6 +163,34 @@ def test_a_model_that_no_rule_names_stays_on_this_machine(lab: Lab) -> None:
     method = named("more-models", models=lambda _: {"summariser": lambda: Somewhere(FakeWriter(), **FAR)})
     with plugged("methods", {"more-models": method}), pytest.raises(RpsgError, match="summariser"):
         execute(plan_of(lab, "more-models"), lab.folder / "run", tools=_with_models(lab, method))
+
+
+def test_a_step_on_private_data_that_fails_in_a_plug_in_names_its_package(lab: Lab) -> None:
+    def counts(job: Job) -> Pool:
+        question = Query.of(job.budget.release("lengths"), "texts", dim=2)  # type: ignore[union-attr]  # it has one
+        job.kernel.release(question, lambda: job.people.rows.zip(job.people.units, fails))
+        return texts(job)
+
+    mine = Method("miscounting", "a plug-in", "noisy_answers", counts, one_question)
+    with plugged("methods", {"miscounting": mine}), pytest.raises(PrivacyError, match="withheld") as told:
+        lab.run(plan_of(lab, "miscounting"))
+    assert "'miscounting'" in told.value.hint
+    assert "pip uninstall lent-" in told.value.hint
+    assert "private words" not in str(told.value)
+
+
+def test_the_models_that_a_method_brings_are_held_to_their_protocols(lab: Lab) -> None:
+    class Broken(FakeWriter):
+        def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
+            fails(requests, on_reply)
+            return []
+
+    mine = reading("bringing", "nothing", models=lambda _: {"writer": Broken})
+    with plugged("methods", {"bringing": mine}):
+        writer = find_method("bringing").models(plan_of(lab, "bringing"))["writer"]()
+        with pytest.raises(UsageError, match="brings a writer that failed in write") as told:
+            writer.write([])
+    assert "pip uninstall lent-" in told.value.hint
 
 
 def test_the_work_of_a_method_that_does_not_declare_it_is_not_made_up(

@@ -207,9 +207,9 @@ def test_a_server_that_never_answers_says_so_at_once_and_ends_soon(
     plan, notes = lab.plan(lab.file(lab.rows(300))), Notes()
     with FaultyServer() as server:
         gone = server.settings()
-    with pytest.raises(ModelError, match="gave no answer in"):
+    with pytest.raises(ModelError, match="gave no text in"):
         lab.run(plan, writer=ServerWriter("m", gone, first_pause=0.001), progress=notes)
-    assert any("does not answer" in note for note in notes.notes)
+    assert any("gives no text" in note for note in notes.notes)
     assert unread == []
     assert untouched(lab, plan)
 

@@ -156,6 +156,10 @@ METHODS: dict[str, dict[str, Any]] = {
         "privacy": {"epsilon": 6.0},
     },
     "augpe": {"method": {"name": "augpe"}, "augpe": {"iterations": 2, "variations": 2}},
+    "prediction": {
+        "method": {"name": "private-prediction"},
+        "prediction": {"batch": 20, "tokens": 6, "choices": 20},
+    },
     "paper": {"method": {"name": "paper"}, "paper": {"nll_percentile": 0, "selection": "votes"}},
     "rupta": {"method": {"name": "rupta"}, "rupta": {"edits": 2}},
     "split": {"method": {"name": "split"}, "data": {"label": "label", "labels": ["food", "drink"]}},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -52,8 +53,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the audit of a run was asked, instead of its outcome."""
     seen: dict[str, Any] = {}
 
-    def audit(synthetic: list[str], members: list[str], held: list[str], **more: Any) -> None:
-        seen.update(more, synthetic=synthetic, members=members, held=held)
+    def audit(synthetic: list[str], *, nonmembers: list[str], **more: Any) -> SimpleNamespace:
+        seen.update(more, synthetic=synthetic, held=nonmembers)
+        return SimpleNamespace(closest=())
 
     monkeypatch.setattr(of_run, "audit", audit)
     return seen

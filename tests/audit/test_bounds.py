@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rpsg.audit.bounds import (
+from rpsg.privacy.attack_bounds import (
     at_least,
     clopper_pearson,
     detection_limit,

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from rpsg.audit.canaries import (
+from rpsg.audit.canaries import exposure, extraction
+from rpsg.audit.subject import Claim, NotRunError, Subject
+from rpsg.errors import UsageError
+from rpsg.stages.canaries import (
     CODE_LENGTH,
     CODE_SIGNS,
     END_WORDS,
     LIST_SIZE,
+    Canaries,
     chance_of_hit,
-    exposure,
     extracted,
-    extraction,
     make_canaries,
     word_list,
 )
-from rpsg.audit.subject import Canaries, Claim, NotRunError, Subject
-from rpsg.errors import UsageError
 from rpsg.testing.planted import subject, texts
 from rpsg.textstats.words import words
 
@@ -53,7 +52,7 @@ def test_about_half_of_the_canaries_are_planted_and_no_two_draws_are_alike() -> 
 
 
 def test_the_coins_are_no_random_numbers_of_numpy_or_python(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rpsg.audit.canaries.secrets.randbits", lambda _: 1)
+    monkeypatch.setattr("rpsg.stages.canaries.secrets.randbits", lambda _: 1)
     assert all(make_canaries(20, BEGINNINGS).is_in)
 
 
@@ -71,7 +70,7 @@ def test_four_words_in_a_row_or_the_code_are_a_hit_and_three_are_none() -> None:
         f"my order was {second.code.lower()} ok",
         f"and {' '.join(third.end[:3])} too",
     ]
-    assert extracted(made, corpus).tolist() == [True, True, False, False]
+    assert extracted(made, corpus) == (True, True, False, False)
 
 
 def test_the_chance_of_a_hit_is_computed_from_what_the_corpus_holds() -> None:
@@ -135,4 +134,4 @@ def test_canaries_that_are_all_planted_cannot_be_compared() -> None:
 
 def test_a_beginning_alone_is_no_hit() -> None:
     made = make_canaries(50, BEGINNINGS)
-    assert not np.any(extracted(made, [c.beginning for c in made.canaries]))
+    assert not any(extracted(made, [c.beginning for c in made.canaries]))

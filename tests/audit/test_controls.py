@@ -11,12 +11,12 @@ import pytest
 
 from rpsg.audit import control
 from rpsg.audit.attacks import ATTACKS
-from rpsg.audit.canaries import make_canaries
 from rpsg.audit.control import blind_baseline, fitted_on_members, leaky, with_words_dropped
 from rpsg.audit.finding import Finding, of_scores
 from rpsg.audit.run import audit, audit_subject, find_attacks
 from rpsg.audit.subject import NotRunError, Subject, subject_of
 from rpsg.errors import PlugInError, UsageError
+from rpsg.stages.canaries import make_canaries
 from rpsg.testing.lab import plugged
 from rpsg.testing.planted import WORDS, subject, texts
 

@@ -261,7 +261,7 @@ def test_a_model_of_the_paper_s_method_that_is_not_here_is_found_with_its_fix(
     assert "A run can begin." not in shown.out
 
 
-def test_weights_of_a_summariser_are_looked_for_by_the_name_in_the_plan(
+def test_weights_of_a_summarizer_are_looked_for_by_the_name_in_the_plan(
     rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     pytest.importorskip("transformers", reason="the extra hf is not installed")

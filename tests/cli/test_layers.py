@@ -56,6 +56,12 @@ def test_labels_are_written_with_commas(fake: Api, rpsg: Rpsg, monkeypatch: pyte
     assert fake.plan.data.labels == ("up", "down")
 
 
+def test_a_label_that_holds_a_comma_stands_in_quotes_and_is_retyped_so(fake: Api, rpsg: Rpsg) -> None:
+    shown = rpsg("plan", "--label", "kind", "--labels", 'Home/Garden, "Food, drink"').out
+    assert fake.plan.data.labels == ("Home/Garden", "Food, drink")
+    assert """--labels 'Home/Garden,"Food, drink"'""" in " ".join(shown.split())
+
+
 def test_a_variable_of_another_part_of_rpsg_is_no_setting(
     fake: Api, rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch
 ) -> None:

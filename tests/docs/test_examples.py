@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 import rpsg
+from rpsg.compare import compare, read_matrix
+from rpsg.compare.matrix import ComparedWriter
 from rpsg.plan import Plan, read_toml, resolve
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -87,3 +89,20 @@ def test_the_demo_types_the_command_it_is_said_to_type() -> None:
     assert words[:2] == ["run", "runs/demo-reviews.jsonl"]
     assert words[words.index("--epsilon") + 1] == "2"
     assert words[words.index("--size") + 1] == "60"
+
+
+def test_the_comparison_of_the_examples_runs_as_its_page_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(EXAMPLES / "social_science" / "invent.py"), run_name="__main__")
+    fakes = read_matrix(EXAMPLES / "compare" / "compare.toml", {"posts": "posts.jsonl"})
+    settings = {**fakes.settings, "models": {"embedder": "fake"}}
+    writer = ComparedWriter(name="fake", settings={"models": {"writer": "fake"}})
+    measured_by = fakes.evaluation.model_copy(update={"embedder": "fake"})
+    quick = {"settings": settings, "writers": (writer,), "evaluation": measured_by, "seeds": (0,)}
+    found = compare(fakes.model_copy(update=quick), "comparison", apart=False)
+    states = {cell.place.method: cell.state for cell in found.cells if cell.place.epsilon in {4.0, None}}
+    assert states == dict.fromkeys(["floor", "strict", "strict, votes", "augpe", "ceiling"], "done")
+    beyond = [cell.state for cell in found.cells if cell.place.epsilon == float("inf")]
+    assert beyond == ["not supported"] * 3

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Lab
 
-    from rpsg.results import Measure
+    from rpsg.measures import Measure
 
 GARDEN = ("rose", "tulip", "hedge", "spade", "bloom", "soil", "root", "seed", "bee", "moss", "fern", "ivy")
 HARBOUR = ("ship", "crane", "buoy", "rope", "tide", "gull", "hull", "mast", "pier", "cargo", "anchor", "reef")

@@ -21,7 +21,7 @@ from rpsg.models.fake import FakeEmbedder, FakeScorer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rpsg.results import Measure
+    from rpsg.measures import Measure
 
 TOPICS = "abcdefghijklmnop"
 

@@ -10,7 +10,7 @@ import pytest
 from tests.evaluation.conftest import GARDEN, HARBOUR, sentences
 
 from rpsg.cli import main
-from rpsg.results import INTERNAL
+from rpsg.measures import INTERNAL
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -51,7 +51,7 @@ def cloud(seed: int, names: Sequence[str], count: int) -> tuple[np.ndarray, list
     return rows, ["" if i % 9 == 4 else label for i, label in enumerate(labels)]
 
 
-SIDES = [("abc", "abc"), ("ab", "abcde"), ("abcde", "bd"), ("bdf", "aceg"), ("ab", "ab"), ("ac", "b")]
+SIDES = [("abc", "abc"), ("ab", "abcde"), ("abcde", "bd"), ("bdf", "acdeg"), ("ab", "ab")]
 
 
 @pytest.mark.parametrize(("taught", "asked_for"), SIDES)
@@ -101,6 +101,17 @@ def test_a_corpus_with_one_label_teaches_nothing_though_the_real_texts_have_two(
     train, test = np.eye(4), np.eye(4)
     with pytest.raises(UnavailableError, match="same label"):
         _train_and_test(asked(train, ["a"] * 4, test, ["a", "b", "a", "b"]))
+
+
+@pytest.mark.parametrize("truth", [["GOOD", "BAD"], ["Good ", "bad"], ["good", "ba-d"], ["good", "\uff42ad"]])
+def test_labels_that_differ_in_their_spelling_only_give_a_reason_and_no_score(truth: list[str]) -> None:
+    with pytest.raises(UnavailableError, match="differ in case or blanks only"):
+        _train_and_test(asked(np.eye(4), ["good", "bad"] * 2, np.eye(4), truth * 2))
+
+
+def test_labels_of_another_column_give_a_reason_and_no_score() -> None:
+    with pytest.raises(UnavailableError, match="no label in common"):
+        _train_and_test(asked(np.eye(4), ["good", "bad"] * 2, np.eye(4), ["1", "5"] * 2))
 
 
 @pytest.mark.parametrize("classes", [2, 3, 6])

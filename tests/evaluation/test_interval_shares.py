@@ -13,7 +13,7 @@ from rpsg import registry
 from rpsg.evaluation.metrics.intervals import around_distance
 
 if TYPE_CHECKING:
-    from rpsg.results import Measure
+    from rpsg.measures import Measure
 
 DISTANCES = ("tv", "mauve", "kl", "wasserstein", "sliced_wasserstein", "word_distance")
 DRAWS = 40

@@ -15,7 +15,7 @@ from rpsg.evaluation.metrics.diversity import reading_ease
 if TYPE_CHECKING:
     from tests.evaluation.conftest import Measured
 
-    from rpsg.results import Measure
+    from rpsg.measures import Measure
 
 NOTHING_BETWEEN = ("fid", "kl", "tv", "wasserstein", "sliced_wasserstein", "sinkhorn", "word_distance")
 DISTANCES = (*NOTHING_BETWEEN, "length_distance", "sentiment_distance")

@@ -13,7 +13,7 @@ from rpsg.evaluation.metrics.intervals import groups
 from rpsg.evaluation.metrics.knn import balls, radii
 
 if TYPE_CHECKING:
-    from rpsg.results import Measure
+    from rpsg.measures import Measure
 
 NAMES = ("knn_precision", "knn_recall", "knn_f1", "density", "coverage")
 

@@ -14,7 +14,7 @@ import rpsg
 from rpsg import registry
 from rpsg.errors import UsageError
 from rpsg.evaluation.runner import measure, run_metric
-from rpsg.results import Line, Measure, Report
+from rpsg.measures import Line, Measure, Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable

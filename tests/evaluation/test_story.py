@@ -13,7 +13,7 @@ import rpsg
 from rpsg import registry
 from rpsg.errors import RpsgError, UsageError
 from rpsg.evaluation import runner as asking
-from rpsg.results import INTERNAL, Line, Measure, Report
+from rpsg.measures import INTERNAL, Line, Measure, Report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

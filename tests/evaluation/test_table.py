@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rpsg.results import Line, Measure, reach
+from rpsg.measures import Line, Measure, reach
 
 
 def measure(

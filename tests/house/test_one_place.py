@@ -26,14 +26,15 @@ METHOD_NAMES = {
     # A row and a column of the table of scores.
     "floor": {
         *("methods", "methods.floor"),
-        *("cli.evaluate", "evaluation.floor", "report.as_json", "report.scores", "results"),
+        *("cli.evaluate", "evaluation.floor", "report.as_json", "report.scores", "measures"),
     },
     # A section of the plan, and how an evaluation splits its texts.
     "split": {
         *("methods", "methods.split"),
-        *("methods.seeded", "release.public_plan", "results"),
+        *("methods.seeded", "release.public_plan", "measures"),
     },
-    "augpe": {"methods", "methods.augpe", "plan.augpe", "release.public_plan"},
+    "augpe": {"methods", "methods.augpe", "plan.augpe"},
+    "private-prediction": {"methods", "methods.private_prediction", "plan.prediction"},
     # A section of the plan, and the sensitivity as the paper has it.
     "paper": {
         *("methods", "methods.paper"),
@@ -48,7 +49,6 @@ METHOD_NAMES = {
             "models.transformers.clipped_gradients",
             "plan.dpsgd",
             "privacy.training_account",
-            "release.public_plan",
         ),
     },
 }

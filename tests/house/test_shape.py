@@ -79,3 +79,26 @@ def test_no_test_patches_a_private_name_by_string() -> None:
     tests = [path for path in sorted((TREE / "tests").rglob("*.py")) if path != Path(__file__)]
     assert len(tests) > 150
     assert [path.name for path in tests if private.search(path.read_text(encoding="utf-8"))] == []
+
+
+def test_every_exception_from_a_rule_of_style_says_why() -> None:
+    bare = re.compile(
+        r"# noqa(?!: [A-Z]+[0-9]+(, [A-Z]+[0-9]+)* +(#|-)).*|# type: ignore(?!\[[\w, -]+\]  #).*"
+    )
+    files = sorted(ROOT.rglob("*.py"))
+    assert len(files) > 200
+    found = [f"{path.name}: {m.group()}" for path in files for m in bare.finditer(path.read_text("utf-8"))]
+    assert found == []
+
+
+#: Files that are too long. The list may only get shorter.
+LONG: set[str] = set()
+
+
+def test_no_other_file_of_the_sources_has_more_than_300_lines() -> None:
+    long = {
+        path.relative_to(ROOT).as_posix()
+        for path in ROOT.rglob("*.py")
+        if len(path.read_text(encoding="utf-8").splitlines()) > 300
+    }
+    assert long - LONG == set()

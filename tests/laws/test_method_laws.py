@@ -69,6 +69,17 @@ class TestRupta(MethodLaws):
         return find_method("rupta")
 
 
+class TestPrivatePrediction(MethodLaws):
+    sections: ClassVar = {
+        "prediction": {"batch": 15, "tokens": 12, "choices": 30},
+        "privacy": {"max_records_per_user": 1},
+    }
+
+    @pytest.fixture
+    def method(self) -> Method:
+        return find_method("private-prediction")
+
+
 class TestPaper(MethodLaws):
     @pytest.fixture
     def method(self) -> Method:

@@ -11,7 +11,7 @@ from rpsg.testing.laws import MetricLaws
 
 if TYPE_CHECKING:
     from rpsg.evaluation.inputs import Inputs, Metric
-    from rpsg.results import Measure
+    from rpsg.measures import Measure
 
 
 class OwnMetric(MetricLaws):

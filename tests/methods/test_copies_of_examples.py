@@ -11,7 +11,8 @@ from rpsg.domains import read_pack
 from rpsg.methods.base import Job
 from rpsg.methods.dp_steps import public_filters
 from rpsg.models.fake import FakeWriter
-from rpsg.pipeline.private_data import NoQuestions, nobody
+from rpsg.pipeline.people import nobody
+from rpsg.pipeline.private_data import NoQuestions
 from rpsg.pipeline.progress import Silent
 from rpsg.records import Candidate, Card, Pool
 

@@ -37,7 +37,7 @@ class Summaries:
         return [[f"somebody talks about a purchase, {i}, {sampled}" for i in range(count)] for _ in texts]
 
 
-def test_with_a_summariser_no_private_text_is_in_a_prompt(lab: Lab) -> None:
+def test_with_a_summarizer_no_private_text_is_in_a_prompt(lab: Lab) -> None:
     writer, summariser = FakeWriter(), Summaries()
     tools = Tools(writer, FakeEmbedder(), FakeClassifier(), summariser=summariser)  # type: ignore[arg-type]  # a plain class
     plan = lab.plan(lab.file(lab.rows(40)), method={"name": "paper"}, paper={"abstracter": "summariser"})
@@ -93,7 +93,7 @@ def test_an_embedder_elsewhere_is_refused(lab: Lab) -> None:
         lab.run(lab.plan(lab.file(lab.rows(40)), method={"name": "paper"}), embedder=Away())
 
 
-def test_a_summariser_that_is_asked_for_must_be_there(lab: Lab) -> None:
+def test_a_summarizer_that_is_asked_for_must_be_there(lab: Lab) -> None:
     plan = lab.plan(lab.file(lab.rows(40)), method={"name": "paper"}, paper={"abstracter": "summariser"})
     with pytest.raises(UsageError, match="summariser"):
         lab.run(plan)
@@ -116,7 +116,7 @@ class Stages(Silent):
 
 
 @pytest.mark.parametrize("method", ["paper", "split", "strict"])
-def test_who_runs_without_a_recogniser_of_names_is_told_before_and_while_it_runs(
+def test_who_runs_without_a_recognizer_of_names_is_told_before_and_while_it_runs(
     lab: Lab, method: str
 ) -> None:
     plan = lab.plan(lab.file(lab.rows(200)), method={"name": method})
@@ -211,7 +211,7 @@ def test_the_plan_says_how_much_is_asked_and_what_the_run_asks_is_within_it(lab:
     assert shown.attributes == ()
 
 
-def test_with_a_summariser_the_writer_is_asked_for_rewrites_alone(lab: Lab) -> None:
+def test_with_a_summarizer_the_writer_is_asked_for_rewrites_alone(lab: Lab) -> None:
     plan = lab.plan(method={"name": "paper"}, paper={"abstracter": "summariser"})
     assert api.preview(plan).llm_calls == 8 + 60
 

@@ -124,9 +124,9 @@ def test_seed_numbers_go_through_every_stage(done: Run) -> None:
     seeds = {seed["number"] for seed in kept["seeds"]["value"]}
     for stage in ("first-rewrite", "second-rewrite", "scrub", "nll-filter"):
         assert {text["parent"] for text in kept[stage]["value"]} <= seeds
-    moods = {seed["number"]: seed["mood"] for seed in kept["seeds"]["value"]}
+    sentiments = {seed["number"]: seed["sentiment"] for seed in kept["seeds"]["value"]}
     seed_of = {text["text"]: text["parent"] for text in kept["nll-filter"]["value"]}
-    assert all(row["attributes"]["sentiment"] == moods[seed_of[row["text"]]] for row in done.records)
+    assert all(row["attributes"]["sentiment"] == sentiments[seed_of[row["text"]]] for row in done.records)
     assert kept["sentiment-agreement"]["value"] <= 18
 
 
@@ -250,10 +250,10 @@ def test_the_histogram_with_noise_takes_from_summaries_and_variants(lab: Lab) ->
     plan = lab.plan(lab.file(lab.rows(40)), method={"name": "paper"}, paper={"histogram_sigma": 0.5})
     run = lab.run(plan)
     kept = stages(run)
-    moods = Counter(seed["mood"] for seed in kept["seeds"]["value"])
+    sentiments = Counter(seed["sentiment"] for seed in kept["seeds"]["value"])
     line = kept["histogram"]["facts"]
     assert line["taken"] == 40
-    assert line["given"] == sum(max(1, int(0.9 * seeds)) for seeds in moods.values()) <= 18
+    assert line["given"] == sum(max(1, int(0.9 * seeds)) for seeds in sentiments.values()) <= 18
     assert {text["parent"] for text in kept["second-rewrite"]["value"]} <= set(range(20))
 
 
@@ -267,7 +267,7 @@ def test_with_the_histogram_no_more_is_asked_than_was_forecast(lab: Lab) -> None
     assert texts <= 20, "the second rewrite writes one text for a seed at the most, on the whole"
 
 
-def test_a_mood_of_one_seed_keeps_one_text(lab: Lab) -> None:
+def test_a_sentiment_of_one_seed_keeps_one_text(lab: Lab) -> None:
     plan = lab.plan(
         lab.file(lab.rows(40)),
         corpus={"size": 1},
@@ -309,7 +309,7 @@ def test_a_writer_that_writes_nothing_stops_the_run(lab: Lab, about: str) -> Non
 def test_texts_without_a_sentiment_have_no_target_and_no_second_pass(lab: Lab, tmp_path: Path) -> None:
     import shutil
 
-    folder = tmp_path / "moodless"
+    folder = tmp_path / "no-sentiment"
     shutil.copytree(lab.pack, folder)
     toml = (folder / "pack.toml").read_text().replace('kind = "sentiment"', 'kind = "free"')
     toml = toml.replace('[["topic", "sentiment"], ["sentiment", "length"]]', '[["topic"], ["length"]]')

@@ -90,22 +90,24 @@ def dropped(pool: Pool) -> list[int]:
     return [candidate.id for candidate in pool if candidate.dropped is not None]
 
 
-def test_the_share_with_the_mood_of_their_seed_is_counted_over_living_texts(lab: Lab, hired: Any) -> None:
-    """Of four living texts three have a seed with a mood, and two of these have it."""
+def test_the_share_with_the_sentiment_of_their_seed_is_counted_over_living_texts(
+    lab: Lab, hired: Any
+) -> None:
+    """Of four living texts three have a seed with a sentiment, and two of these have it."""
     tools = replace(lab.tools(), sentiment=Keyword())
-    moods = ["positive", "negative", "positive", ""]
-    seeds = [Seed(i, "a record", mood, 5) for i, mood in enumerate(moods)]
+    sentiments = ["positive", "negative", "positive", ""]
+    seeds = [Seed(i, "a record", sentiment, 5) for i, sentiment in enumerate(sentiments)]
     texts = ["lovely tea", "lovely coffee", "lovely oil", "crisps", "biscuits"]
     pool = pool_of(texts, (0, 1, 2, 3, 1))
     pool = pool.drop("nll filter", {4: "scored like a private text"})
     job = hired(["private"], tools)
     assert agreement_step(job, seeds, pool) == pytest.approx(2 / 3)
     line = job.seeding.checkpoints.lines[-1]
-    assert (line.taken, line.given, line.dropped) == (3, 2, {"with another mood (kept)": 1})
+    assert (line.taken, line.given, line.dropped) == (3, 2, {"with another sentiment (kept)": 1})
 
 
 def test_the_histogram_keeps_those_that_records_are_nearest_to(hired: Any) -> None:
-    """Of the mood of four seeds int(0.9 x 4) = 3 texts stay, of that of two seeds int(0.9 x 2) = 1."""
+    """Of the sentiment of four seeds int(0.9 x 4) = 3 texts stay, of that of two seeds int(0.9 x 2) = 1."""
     votes = {"hazel": 4, "date": 3, "jade": 2, "iris": 1, "kale": 1, "fig": 5}
     seeds = [Seed(i, "a record", "positive" if i < 4 else "negative", 5) for i in range(6)]
     abstracts = dict(enumerate(["apple", "berry", "cherry", "date", "elder", "fig"]))
@@ -181,7 +183,7 @@ class Three:
 
 
 def test_the_summary_that_most_records_are_nearest_to_is_chosen_by_votes(lab: Lab) -> None:
-    """One seed; nine of ten records are about dungeons, and every summary has the mood of the seed."""
+    """One seed; nine of ten records are about dungeons, and every summary has the sentiment of the seed."""
     rows = [{**row, "text": "dungeon" if i % 10 else "velvet"} for i, row in enumerate(lab.rows(40))]
     summariser: Any = Three()
     tools = replace(lab.tools(), summariser=summariser, sentiment=Always())

@@ -39,6 +39,9 @@ class Asking:
     def release(self, query: Query, ballots: object) -> Any:
         raise AssertionError(query.stage)
 
+    def sample(self, query: Query, choices: object, references: object) -> Any:
+        raise AssertionError(query.stage)
+
     def select(self, query: Query, delta_fail: float, items: Callable[[], Private[UnitItems]]) -> Selected:
         from rpsg.privacy.sensitivity import selection_threshold
 

@@ -13,7 +13,8 @@ from rpsg.methods.base import Job
 from rpsg.methods.dp_steps import count_people
 from rpsg.methods.floor import synthesize
 from rpsg.models.fake import FakeClassifier, FakeWriter
-from rpsg.pipeline.private_data import NoQuestions, nobody
+from rpsg.pipeline.people import nobody
+from rpsg.pipeline.private_data import NoQuestions
 from rpsg.pipeline.progress import Silent
 
 if TYPE_CHECKING:

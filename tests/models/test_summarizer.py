@@ -116,7 +116,8 @@ def test_one_group_without_diversity_is_beam_search_as_transformers_has_it(bart:
     import torch
     from transformers import AutoModelForSeq2SeqLM
 
-    from rpsg.models.transformers.summarizer import Search, Seq2SeqSummarizer
+    from rpsg.models.transformers.beams import Search
+    from rpsg.models.transformers.summarizer import Seq2SeqSummarizer
 
     plain = Seq2SeqSummarizer(bart, search=Search(beams=4, groups=1, diversity=0.0))
     (ours,) = plain.summarize([SOURCE], count=4, least=6, most=12, sampled=False, seed=0)
@@ -136,7 +137,8 @@ def test_one_group_without_diversity_is_beam_search_as_transformers_has_it(bart:
 
 
 def test_groups_that_pay_for_repeats_begin_otherwise(bart: Path) -> None:
-    from rpsg.models.transformers.summarizer import Search, Seq2SeqSummarizer
+    from rpsg.models.transformers.beams import Search
+    from rpsg.models.transformers.summarizer import Seq2SeqSummarizer
 
     def beginnings(diversity: float) -> int:
         search = Search(beams=4, groups=4, diversity=diversity)
@@ -150,7 +152,7 @@ def test_groups_that_pay_for_repeats_begin_otherwise(bart: Path) -> None:
 
 
 def test_a_run_that_may_not_come_again_is_known() -> None:
-    from rpsg.models.transformers.summarizer import repeated
+    from rpsg.models.transformers.beams import repeated
 
     assert repeated([1, 2, 3, 1, 2], 3) == {3}
     assert repeated([1, 2, 3], 3) == set()

@@ -37,4 +37,4 @@ def test_a_setting_knows_its_type_and_its_choices() -> None:
         "privacy.shares.votes": "float",
         "paper.seeds": "int",
     }
-    assert by_key["data.format"].choices == ("jsonl", "csv", "txt", "parquet")
+    assert by_key["data.format"].choices == ("jsonl", "csv", "tsv", "txt", "parquet", "excel")

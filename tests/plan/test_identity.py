@@ -165,7 +165,12 @@ def test_many_settings_are_all_of_them_but_those_that_exclude_others() -> None:
     many, augpe, unset = dict(flat(resolve(MANY))), dict(flat(resolve(AUGPE))), dict(flat(Plan()))
     later = tuple(f"{name}." for name, section in Plan() if section.read_by and name != "augpe")
     same = {k for k, value in unset.items() if many[k] == augpe[k] == value and not k.startswith(later)}
-    assert same == {"paper.selection", "paper.histogram_sigma", "data.audit_holdout"}
+    audits = ("data.audit_holdout", "data.audit_canaries", "data.canary_texts")
+    of_servers = ("plain_http", "headers", "body", "certificate_env")
+    assert same == {
+        *("paper.selection", "paper.histogram_sigma", "data.encoding", *audits),
+        *(f"server.{name}" for name in of_servers),
+    }
 
 
 def test_a_setting_that_came_later_is_written_and_hashed_only_where_it_is_set() -> None:
@@ -225,11 +230,14 @@ def flat(plan: Plan) -> list[tuple[str, Any]]:
 
 def test_what_is_outside_of_the_identity_and_what_only_generation_reads_is_what_it_was() -> None:
     assert {
-        "data": {"path", "account"},
+        "data": {"path", "account", "canary_texts"},
         "corpus": {"domain"},
         "models": {"slots", "threads"},
         "privacy": {"lifetime_epsilon"},
-        "server": {"base_url", "key_env", "organization", "project", "concurrency", "timeout", "retries"},
+        "server": {
+            *("base_url", "key_env", "organization", "project", "concurrency", "timeout", "retries"),
+            *("plain_http", "headers", "certificate_env"),
+        },
         "limits": {"tokens", "requests", "cost", "seconds", "prices"},
         "split": {"donor_list"},
     } == NOT_IDENTITY

@@ -14,7 +14,7 @@ from rpsg.privacy.accounting import Budget, StagePlan, calibrate
 from rpsg.privacy.claims import PrivacyUnit
 from rpsg.privacy.facts import Facts, Output
 from rpsg.privacy.histogram import Query, RowCells
-from rpsg.privacy.kernel import Kernel, Releases
+from rpsg.privacy.kernel import Kernel
 from rpsg.privacy.ledger import build_public_ledger
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.odometer import Odometer
@@ -24,6 +24,7 @@ from rpsg.privacy.units import Unit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rpsg.privacy.released import Releases
     from rpsg.protocols import NoiseSource
 
 PEOPLE = Unit("user", "user", "add_remove", 1)

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from rpsg.privacy.facts import Facts
     from rpsg.privacy.histogram import IntArray
-    from rpsg.privacy.kernel import Releases
     from rpsg.privacy.odometer import Odometer
+    from rpsg.privacy.released import Releases
 
 DIM = 4
 

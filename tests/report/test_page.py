@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from tests.report.conftest import ATTACKS, changed, read_page
 
+from rpsg.measures import Line, Measure, Report
 from rpsg.privacy.claims import claim_text
 from rpsg.records import Pool
 from rpsg.report.html import power
 from rpsg.report.page import report
 from rpsg.report.private_page import PrivateExtras
 from rpsg.report.summary import card, summary
-from rpsg.results import Line, Measure, Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable

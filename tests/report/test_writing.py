@@ -11,11 +11,11 @@ import pytest
 
 from rpsg import registry
 from rpsg.errors import PrivacyError, RunError, UsageError
+from rpsg.measures import Line, Measure, Report
 from rpsg.models.fake import FakeEmbedder
 from rpsg.release.reader import Release
 from rpsg.report.files import write_private, write_public
 from rpsg.report.scores import read_scores
-from rpsg.results import Line, Measure, Report
 from rpsg.storage.ownership import MARK, mark_own
 from rpsg.storage.run_folder import open_vault
 

@@ -6,6 +6,7 @@ import json
 import re
 import time
 import unicodedata
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import pytest
@@ -253,3 +254,9 @@ def test_a_summarizer_is_told_the_tone_and_its_words_are_cleaned() -> None:
         ["Keep negative tone: oil"] * 2,
         ["nut"] * 2,
     ]
+
+
+def test_seeds_of_runs_of_the_first_version_are_read() -> None:
+    kept = {"number": 3, "text": "tea", "mood": "positive", "words": 5, "label": None}
+    assert Seed.of_stored(kept) == Seed(3, "tea", "positive", 5)
+    assert Seed.of_stored(asdict(Seed(3, "tea", "positive", 5))) == Seed(3, "tea", "positive", 5)

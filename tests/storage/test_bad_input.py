@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
+import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from rpsg.storage import readers
 from rpsg.storage.readers import read_corpus
 from rpsg.storage.readers import text as lines
 from rpsg.storage.readers.columns import Columns
+from rpsg.storage.readers.source import Source
 
 MARKER = "ZQXMARKER"
 GOOD = json.dumps({"text": f"fine {MARKER}", "label": "a", "user": f"u{MARKER}"})
@@ -119,12 +123,14 @@ def test_an_empty_file_is_refused(file: File, name: str) -> None:
 
 def test_a_byte_that_is_not_utf8_is_named_by_line_and_offset(file: File) -> None:
     path = file("latin.csv", b"id,text\n1,ok\n2,caf\xe9 " + MARKER.encode())
-    refused(path, r"line 3: the byte at offset 18 ", "iconv -f WINDOWS-1252 -t UTF-8 latin.csv")
+    refused(path, r"line 3: the byte at offset 18 ", "--encoding cp1252")
     assert path.read_bytes()[18] == 0xE9
 
 
 def test_a_utf16_file_with_a_mark_is_recognised(file: File) -> None:
-    refused(file("wide.csv", f"text\n{MARKER}\n".encode("utf-16")), "line 1: .* not UTF-8", "iconv -f UTF-16")
+    refused(
+        file("wide.csv", f"text\n{MARKER}\n".encode("utf-16")), "line 1: .* not UTF-8", "--encoding utf-16"
+    )
 
 
 def test_a_nul_byte_is_refused_by_its_line(file: File) -> None:
@@ -136,7 +142,7 @@ def test_a_nul_byte_is_refused_by_its_line(file: File) -> None:
 
 def test_a_nul_in_a_cell_of_a_csv_file_is_taken_out(file: File) -> None:
     """It stands between the characters of one text; a file in UTF-16 is told by its header."""
-    found = readers._read(file("nul.csv", "text\nok\na\0b\n"), Columns("text"), "csv", None).corpus
+    found = readers._read(Source(file("nul.csv", "text\nok\na\0b\n")), Columns("text"), "csv", None).corpus
     assert [row.text for row in found] == ["ok", "ab"]
 
 
@@ -199,13 +205,48 @@ def test_a_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_name_that_says_nothing_asks_for_the_format(file: File) -> None:
-    refused(file("data.bin", "x"), "does not say what kind", "--format jsonl|csv")
-    assert len(readers._read(file("data", "text\nx\n"), Columns("text"), "csv", None).corpus) == 1
+    refused(file("data.bin", "x"), "neither the name nor the content says", "--format jsonl|csv")
+    assert len(readers._read(Source(file("data", "text\nx\n")), Columns("text"), "csv", None).corpus) == 1
 
 
-@pytest.mark.parametrize("name", ["a.jsonl.gz", "a.csv.zip"])
-def test_a_packed_file_is_refused_with_the_command_that_unpacks_it(file: File, name: str) -> None:
-    refused(file(name, "x"), "is compressed", f"un.*{name}")
+def test_an_archive_is_refused_with_the_command_that_unpacks_it(file: File) -> None:
+    with zipfile.ZipFile(path := file("two files.zip", ""), "w") as archive:
+        archive.writestr("a.csv", MARKER)
+    refused(path, "is an archive", "unzip 'two files.zip'")
+
+
+def test_what_was_packed_in_a_way_that_is_not_read_is_refused(file: File) -> None:
+    refused(file("a.csv", b"\x28\xb5\x2f\xfd" + MARKER.encode()), "compressed with zstd", "unzstd")
+    packed = gzip.compress(b"PAR1")
+    refused(file("a.parquet.gz", packed), "is compressed", "gunzip -k a.parquet.gz")
+
+
+def test_a_packed_file_that_is_cut_off_is_refused(file: File) -> None:
+    whole = gzip.compress(GOOD.encode() * 50_000, mtime=0)
+    refused(file("a.jsonl.gz", whole[:-200]), "compressed, and damaged or cut off", "copy the file again")
+
+
+def test_an_encoding_that_does_not_exist_is_refused(file: File) -> None:
+    refused(file("a.csv", "text\nx\n"), "no encoding 'cp12525'", "cp1252", UsageError, encoding="cp12525")
+    refused(file("a.csv", "text\nx\n"), "no encoding 'base64'", "cp1252", UsageError, encoding="base64")
+
+
+def test_a_file_that_is_not_in_its_encoding_is_refused(file: File) -> None:
+    cp1252 = f'{{"text": "fine"}}\n{{"text": "{MARKER} \x81"}}\n'.encode("latin-1")
+    refused(
+        file("a.jsonl", cp1252), "line 2: a byte .* of the encoding cp1252", "--encoding", encoding="cp1252"
+    )
+    refused(file("b.csv", f"text\n{MARKER}\n"), "not in the encoding utf-16", "--encoding", encoding="utf-16")
+
+
+def test_a_workbook_that_is_none_is_refused(file: File) -> None:
+    pytest.importorskip("python_calamine", reason="the extra excel is not installed")
+    refused(file("a.xlsx", b"PK\x03\x04 " + MARKER.encode()), "not a whole Excel workbook", "save it again")
+
+
+def test_a_workbook_without_its_package_names_the_extra(file: File, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "python_calamine", None)
+    refused(file("a.csv", b"PK\x03\x04"), "python-calamine", r"rpsg\[excel\]", MissingExtraError)
 
 
 def test_an_unknown_format_is_a_usage_error(file: File) -> None:
@@ -241,9 +282,9 @@ def test_a_txt_file_at_fault_is_named_by_its_number_and_never_by_its_name(file: 
     refused(tmp_path, "file number 2 by name: it cannot be read", "counting")
     (tmp_path / f"b{MARKER}.txt").unlink()
     file(f"b{MARKER}.txt", b"\xff" + MARKER.encode())
-    refused(tmp_path, "file number 2 by name: it is not UTF-8 text", "iconv")
+    refused(tmp_path, "file number 2 by name: it is not text of the declared encoding", "--encoding cp1252")
     file(f"b{MARKER}.txt", MARKER + "\0")
-    refused(tmp_path, "file number 2 by name: it is not UTF-8 text", "iconv")
+    refused(tmp_path, "file number 2 by name: it is not text of the declared encoding", "--encoding cp1252")
 
 
 def test_a_txt_file_over_the_limit_is_named_by_its_number(
@@ -280,5 +321,5 @@ def test_parquet_text_that_is_not_utf8_is_refused_without_showing_it(tmp_path: P
 
 
 def test_parquet_without_pyarrow_names_the_extra(file: File, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     refused(file("a.parquet", MARKER), "pyarrow", r"rpsg\[parquet\]", MissingExtraError)

@@ -13,19 +13,17 @@ from hypothesis import strategies as st
 from rpsg import files
 from rpsg.errors import PrivacyError, RunError
 from rpsg.files import (
-    append_line,
     create_private,
-    drop_torn_line,
     ensure_private,
     hold_lock,
     private_dir,
-    read_journal,
     read_private,
     remove_parts,
     safe_join,
     write_atomic,
     write_chunks,
 )
+from rpsg.journals import append_line, drop_torn_line, read_journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,7 +134,7 @@ def test_parts_left_by_a_killed_process_are_removed(tmp_path: Path) -> None:
 def test_nothing_is_written_to_a_full_device() -> None:
     descriptor = os.open("/dev/full", os.O_WRONLY)
     with pytest.raises(OSError, match="No space left") as caught:
-        files._write_all(descriptor, b"x")
+        files.write_all(descriptor, b"x")
     os.close(descriptor)
     assert caught.value.errno == errno.ENOSPC
 

@@ -21,7 +21,7 @@ from rpsg.errors import UsageError
 from rpsg.plan import DataSection, resolve
 from rpsg.privacy.private import open_private
 from rpsg.storage.readers import read_by_rule
-from rpsg.storage.readers.csv import _Source
+from rpsg.storage.readers.csv import _Lines
 from rpsg.storage.readers.rows import spelled
 
 if TYPE_CHECKING:
@@ -53,7 +53,9 @@ def test_ids_that_only_look_alike_stay_apart() -> None:
     assert len({spelled(value) for value in APART}) == len(APART)
 
 
-@pytest.mark.parametrize("value", [None, math.nan, Decimal("NaN"), "", " \n", "\0", ["a"], {"a": 1}])
+@pytest.mark.parametrize(
+    "value", [None, math.nan, Decimal("NaN"), "nan", "NaN", "", " \n", "\0", ["a"], {"a": 1}]
+)
 def test_what_says_nothing_has_no_spelling(value: object) -> None:
     assert spelled(value) is None
 
@@ -100,6 +102,12 @@ TYPES: dict[str, pa.Array] = {
     "a time beyond all years": pa.array([2**62, 1], pa.timestamp("us")),
     "categories of nanoseconds": pa.array([1, 2], pa.timestamp("ns")).dictionary_encode(),
     "categories": pa.array(["anna", "ben"]).dictionary_encode(),
+    "half floats": pa.array([1.0, 2.0], pa.float16()),
+    "truths": pa.array([True, False]),
+    "text views": pa.array(["anna", "ben"], pa.string_view()),
+    "large bytes": pa.array([b"anna", b"ben"], pa.large_binary()),
+    "wide decimals": pa.array([Decimal("1.00"), Decimal("2.00")], pa.decimal256(40, 2)),
+    "one JSON value each": pa.ExtensionArray.from_storage(pa.json_(), pa.array(['"anna"', '"ben"'])),
 }
 
 
@@ -176,8 +184,8 @@ def test_the_skeleton_of_a_row_ends_where_the_row_ends() -> None:
     rng = random.Random(0)
     for _ in range(5_000):
         written = [
-            "".join(rng.choices('"ab,;\t', k=rng.randint(0, 9))) + "\n" for _ in range(rng.randint(1, 4))
+            "".join(rng.choices('"ab,;\t|^', k=rng.randint(0, 9))) + "\n" for _ in range(rng.randint(1, 4))
         ]
-        skeleton = [_Source._skeleton(line.encode()).decode() for line in written]
-        for separator in ",;\t":
+        skeleton = [_Lines._skeleton(line.encode()).decode() for line in written]
+        for separator in ",;\t|^":
             assert ends_of_rows(written, separator) == ends_of_rows(skeleton, separator)

@@ -17,6 +17,7 @@ from rpsg.records import Document
 from rpsg.storage.readers import _read
 from rpsg.storage.readers.columns import Columns
 from rpsg.storage.readers.rows import clean
+from rpsg.storage.readers.source import Source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +32,8 @@ COLUMNS = Columns("text", "label", "user")
 
 
 def read(path: Path, columns: Columns = TEXT, **options: Any) -> list[Document]:
-    return list(_read(path, columns, options.get("format"), options.get("labels")).corpus)
+    source = Source(path, options.get("encoding", ""))
+    return list(_read(source, columns, options.get("format"), options.get("labels")).corpus)
 
 
 def csv_text(separator: str, line_end: str = "\n") -> str:
@@ -41,8 +43,8 @@ def csv_text(separator: str, line_end: str = "\n") -> str:
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("separator", [",", ";", "\t"])
-@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 def test_csv_reads_with_any_separator_line_end_and_mark(
     tmp_path: Path, separator: str, line_end: str, mark: str

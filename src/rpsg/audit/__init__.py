@@ -15,10 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rpsg.audit.of_run import audit_run
+    from rpsg.audit.planted_run import canary_run
     from rpsg.audit.run import audit
 
-__all__ = ["audit", "audit_run"]
-_PLACES = {"audit": "rpsg.audit.run", "audit_run": "rpsg.audit.of_run"}
+__all__ = ["audit", "audit_run", "canary_run"]
+_PLACES = {
+    "audit": "rpsg.audit.run",
+    "audit_run": "rpsg.audit.of_run",
+    "canary_run": "rpsg.audit.planted_run",
+}
 
 
 def __getattr__(name: str) -> Any:

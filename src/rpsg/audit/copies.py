@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.audit.bounds import clopper_pearson
 from rpsg.audit.finding import Match, of_hits, of_scores
 from rpsg.audit.phantom import hit_by_own_runs, is_among, word_runs
 from rpsg.audit.surrogate import BLOCK, numbered, numbers_of
+from rpsg.privacy.attack_bounds import clopper_pearson
 from rpsg.textstats.words import words
 
 if TYPE_CHECKING:

@@ -9,9 +9,15 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.audit.bounds import clopper_pearson, detection_limit, fewest_right, one_run_epsilon
 from rpsg.evaluation.metrics.intervals import around_share
 from rpsg.evaluation.metrics.two_sample import wins
+from rpsg.privacy.attack_bounds import (
+    clopper_pearson,
+    detection_limit,
+    fewest_right,
+    guess_sizes,
+    one_run_epsilon,
+)
 from rpsg.stages.rng import stream
 
 if TYPE_CHECKING:
@@ -22,8 +28,6 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Verdict = Literal["refuted", "no violation seen", "not run"]
 Interval = tuple[float, float]
-#: How many people an attack names as members, besides half of all; each size is a test of its own.
-GUESSES = (25, 100, 400, 1600)
 RESAMPLES = 200
 FALSE_POSITIVE_RATES = (0.01, 0.001)
 
@@ -55,7 +59,8 @@ class Finding:
     ``right`` of ``guesses``. ``epsilon_most`` is what a perfect attack would have shown with as many people.
     ``limit`` is the share of members whose leak the tests would have seen in 95 of 100 cases if leaked
     members stood out from all others, as they do where whole texts are copied; None where there is no such
-    share. ``details`` hold counts; ``matches`` are for the eyes of the data's owner alone.
+    share. ``details`` hold counts; ``matches`` are for the eyes of the data's owner alone. ``basis`` has what
+    the bounds follow from, besides the guesses: kind, number of tests, units, members, level of all tests.
     """
 
     name: str
@@ -72,6 +77,7 @@ class Finding:
     details: Mapping[str, Any] = field(default_factory=dict)
     matches: tuple[Match, ...] = ()
     curve: tuple[tuple[float, float], ...] = ()
+    basis: Mapping[str, Any] = field(default_factory=dict)
 
 
 def not_run(name: str, reason: str) -> Finding:
@@ -100,7 +106,7 @@ def of_people(name: str, subject: Subject, scores: Floats, is_in: npt.NDArray[np
     units = len(is_in)
     order = stream(subject.seed, "audit ties").permutation(units)  # no tie is broken by which side came first
     ranked = is_in[order][np.argsort(-scores[order], kind="stable")]
-    sizes = sorted({size for size in GUESSES if size < units // 2} | {units // 2})
+    sizes = guess_sizes(units)
     level, prior = subject.level / len(sizes), float(is_in.mean())
     delta, tested = subject.claim.delta, subject.claim.epsilon
 
@@ -127,6 +133,13 @@ def of_people(name: str, subject: Subject, scores: Floats, is_in: npt.NDArray[np
             right=right,
             limit=None if limit is None or limit > is_in.sum() else limit / int(is_in.sum()),
             curve=_curve(ranked),
+            basis={
+                "kind": "ranked",
+                "tests": len(sizes),
+                "units": units,
+                "members": int(is_in.sum()),
+                "level": subject.level,
+            },
         ),
         subject,
     )
@@ -163,6 +176,13 @@ def of_hits(
             limit=_fewest_hits(subject, level, guesses - right),
             details=details or {},
             matches=matches,
+            basis={
+                "kind": "named",
+                "tests": tests,
+                "units": subject.people,
+                "members": members,
+                "level": subject.level,
+            },
         ),
         subject,
     )
@@ -200,7 +220,7 @@ def judged(finding: Finding, subject: Subject) -> Finding:
     """
     claim, most, lower = subject.claim, finding.epsilon_most or 0.0, finding.epsilon_lower or 0.0
     if lower > claim.epsilon:
-        shown = f"an epsilon of at least {math.floor(lower * 1000) / 1000:.3g}"
+        shown = f"an epsilon of at least {math.floor(lower * 1000) / 1000:g}"
         against = f"claimed is {claim.epsilon:.3g}" if claim.is_made else "no claim was made"
         return replace(
             finding,

@@ -6,20 +6,22 @@ read. Private texts leave their boxes here as in an evaluation: what comes out i
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rpsg.arguments import path_of
 from rpsg.audit.run import audit
 from rpsg.errors import DataError, UsageError
+from rpsg.json_text import canonical_json
 from rpsg.methods.named import method_of
-from rpsg.pipeline.private_data import bounds_of, donors_and_voters, held_out_and_used
+from rpsg.pipeline.people import bounds_of, donors_and_voters, held_out_and_used
+from rpsg.pipeline.planting import kept_canaries
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.private import open_private
 from rpsg.release.reader import Release
 from rpsg.stages.contributions import bound
-from rpsg.storage.layout import PLAN, RUN
+from rpsg.storage.layout import MATCHES, PLAN, RUN
 from rpsg.storage.readers import read_by_rule
 from rpsg.storage.run_folder import RunFolder
 from rpsg.verification.opening import check_commitment
@@ -52,9 +54,9 @@ def audit_run(
 ) -> AuditReport:
     """Attack the release of a run for which ``audit_holdout`` held people out, and say what follows.
 
-    Both sides are bounded as the run bounds its rows. ``data`` is where the private file is now, by default
-    where the plan says. Of a run in split mode the voters are tested, with ``donors`` the donors. Everything
-    else is as for ``audit``.
+    The closest texts are kept in the run's vault. Both sides are bounded as the run bounds its rows. ``data``
+    is where the private file is now, by default where the plan says. Of a run in split mode the voters are
+    tested, with ``donors`` the donors. Everything else is as for ``audit``.
 
     Raises:
         UsageError: this is no run folder, or nobody was held out; the hint says what to do.
@@ -72,30 +74,41 @@ def audit_run(
     release = Release(run)
     if progress is not None:
         progress.start("reading the file")
-    with RunFolder.finished(run) as folder:
-        members, held = _sides(
-            folder,
-            _moved(plan, None if data is None else path_of(data, "data")),
-            release.ledger,
-            donors=donors,
-        )
-    named = plan.data.user is not None
     claim = {} if donors else release.ledger["claim"]  # without figures where nothing is claimed
-    report = audit(
-        [str(record["text"]) for record in release.records],
-        [row.text for row in members],
-        [row.text for row in held],
-        member_units=[str(row.user) for row in members] if named else None,
-        nonmember_units=[str(row.user) for row in held] if named else None,
-        reference=reference,
-        epsilon=claim.get("epsilon"),
-        delta=claim.get("delta"),
-        attacks=attacks,
-        seed=seed,
-        progress=progress,
+    with RunFolder.finished(run) as folder:
+        moved = _moved(plan, None if data is None else path_of(data, "data"))
+        corpus = read_by_rule(moved.data).map(lambda reading: reading.corpus)
+        if not check_commitment(folder, corpus, release.ledger).ok:
+            raise other_rows("rpsg audit RUN --data FILE")
+        report = audit(
+            [str(record["text"]) for record in release.records],
+            **sides_of(folder, moved, corpus, donors=donors),
+            reference=reference,
+            epsilon=claim.get("epsilon"),
+            delta=claim.get("delta"),
+            canaries=kept_canaries(folder.vault) if plan.data.audit_canaries and not donors else None,
+            attacks=attacks,
+            seed=seed,
+            progress=progress,
+            about={} if donors else {"ledger_id": str(release.ledger["ledger_id"])},
+            notes=(OF_DONORS if donors else OF_VOTERS,) if method_of(plan).has_donors else (),
+        )
+        _keep_closest(folder, report)
+    return report
+
+
+def _keep_closest(folder: RunFolder, report: AuditReport) -> None:
+    """Keep the closest texts in the vault, for the private report: they are private texts, word for word."""
+    rows = [asdict(pair) for pair in report.closest]
+    folder.vault.write(MATCHES, canonical_json({"format": "rpsg-audit-matches/1", "matches": rows}))
+
+
+def other_rows(again: str) -> DataError:
+    """The error of a file that changed since the run; ``again`` is the command that names another."""
+    return DataError(
+        "These are not the rows that the run read, so who was held out of it cannot be told.",
+        hint=f"Name the file as it was then: {again}",
     )
-    note = OF_DONORS if donors else OF_VOTERS
-    return replace(report, notes=(*report.notes, note)) if method_of(plan).has_donors else report
 
 
 def _refuse(plan: Plan, *, donors: bool) -> None:
@@ -115,23 +128,27 @@ def _moved(plan: Plan, data: Path | None) -> Plan:
     return plan.model_copy(update={"data": plan.data.model_copy(update={"path": str(data)})})
 
 
-def _sides(
-    folder: RunFolder, plan: Plan, ledger: Mapping[str, Any], *, donors: bool
-) -> tuple[tuple[Document, ...], tuple[Document, ...]]:
-    """The rows of members and of people held out, bounded alike."""
-    corpus = read_by_rule(plan.data).map(lambda reading: reading.corpus)
-    if not check_commitment(folder, corpus, ledger).ok:
-        raise DataError(
-            "These are not the rows that the run read, so who was held out of it cannot be told.",
-            hint="Name the file as it was then: rpsg audit RUN --data FILE",
-        )
+def sides_of(
+    folder: RunFolder, plan: Plan, corpus: Private[PrivateCorpus], *, donors: bool = False
+) -> dict[str, Any]:
+    """Texts and people of the members and of those held out, bounded alike, by the arguments of ``audit``.
+
+    Canaries are on neither side: attacks of their own look for them.
+    """
     held, used = held_out_and_used(plan, folder, corpus)
     if method_of(plan).has_donors:
         side = 0 if donors else 1
         used = donors_and_voters(plan, folder, used)[side]
         if plan.split.donor_list:  # a list is no draw: only people on the same side of it are alike
             held = donors_and_voters(plan, folder, held)[side]
-    return _bounded(plan, folder.key, used), _bounded(plan, folder.key, held)
+    members, others = _bounded(plan, folder.key, used), _bounded(plan, folder.key, held)
+    named = plan.data.user is not None
+    return {
+        "members": [row.text for row in members],
+        "nonmembers": [row.text for row in others],
+        "member_units": [str(row.user) for row in members] if named else None,
+        "nonmember_units": [str(row.user) for row in others] if named else None,
+    }
 
 
 def _bounded(plan: Plan, key: bytes, corpus: Private[PrivateCorpus]) -> tuple[Document, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,12 +21,24 @@ NO_PROOF = (
 
 
 @dataclass(frozen=True, slots=True)
+class Closest:
+    """A private text and a synthetic one that an attack found alike. For the owner's own page alone."""
+
+    attack: str
+    similarity: float
+    private: str = field(repr=False)
+    synthetic: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class AuditReport:
     """What was claimed, what the attacks found, and whether they could have found anything.
 
     ``allowed`` is the best that the claim allows against one person, to read the curves by; a curve above it
     refutes nothing by itself, since the people of one corpus are not independent. ``controls`` has what each
-    attack made of a corpus that leaks. ``counts`` are private.
+    attack made of a corpus that leaks. ``counts`` are private. ``closest`` are the 20 pairs of texts that
+    are most alike; they are in no JSON and in no words. ``about`` says which run was attacked: its ledger's
+    id, or the fingerprint of its plan where its corpus is destroyed.
     """
 
     verdict: Verdict
@@ -39,6 +51,8 @@ class AuditReport:
     counts: Mapping[str, int]
     seed: int
     notes: tuple[str, ...] = ()
+    about: Mapping[str, str] = field(default_factory=dict)
+    closest: tuple[Closest, ...] = field(default=(), repr=False)
 
     def finding(self, name: str) -> Finding:
         """The finding of one attack; KeyError where it was not asked for."""
@@ -47,6 +61,7 @@ class AuditReport:
     def to_json(self, *, with_matches: bool = False) -> str:
         """The whole report as JSON; the places of the worst matches only where they are asked for."""
         found = {"form": FORM, **asdict(self), "words": self.words()}
+        del found["closest"]
         if not with_matches:
             for each in found["findings"]:
                 del each["matches"]

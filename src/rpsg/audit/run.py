@@ -11,10 +11,11 @@ from rpsg.audit.attacks import ATTACKS, NEEDS
 from rpsg.audit.control import blind_baseline, fitted_on_members, leaky, outcome_of
 from rpsg.audit.finding import Finding, not_run
 from rpsg.audit.inputs import read_synthetic, read_texts
-from rpsg.audit.report import AuditReport
+from rpsg.audit.report import AuditReport, Closest
 from rpsg.audit.subject import Claim, subject_of
 from rpsg.errors import RpsgError
 from rpsg.privacy.private import place_of
+from rpsg.privacy.published_audit import LEVEL
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -23,11 +24,12 @@ if TYPE_CHECKING:
     from rpsg.audit.control import Baseline, Control
     from rpsg.audit.finding import Attack, Verdict
     from rpsg.audit.inputs import Given
-    from rpsg.audit.subject import Canaries, Subject
+    from rpsg.audit.subject import Subject
     from rpsg.protocols import Progress
+    from rpsg.stages.canaries import Canaries
 
-#: What all tests of an audit together may get wrong.
-LEVEL = 0.05
+#: Pairs of texts for the eyes of the data's owner.
+MOST_CLOSEST = 20
 
 
 def audit(
@@ -49,6 +51,8 @@ def audit(
     attacks: Sequence[str] | Mapping[str, Attack] = (),
     seed: int = 0,
     progress: Progress | None = None,
+    notes: Sequence[str] = (),
+    about: Mapping[str, str] | None = None,
 ) -> AuditReport:
     """Attack a synthetic corpus and say what follows.
 
@@ -63,7 +67,8 @@ def audit(
     be, so they have to be chosen before anything is known of the corpus.
 
     The canaries' coins must be those of the run that made the corpus. ``aids`` are models for the attacks
-    that need one, and the pipeline for ``lira-shadow``.
+    that need one, and the pipeline for ``lira-shadow``. ``notes`` are added to the report's, and ``about``
+    says which run was attacked.
 
     Raises:
         DataError: a file cannot be read, a side is too small, or somebody is on both.
@@ -86,7 +91,8 @@ def audit(
         aids=aids,
         seed=seed,
     )
-    return audit_subject(replace(subject, level=level_of(chosen, subject.given)), chosen, progress)
+    subject = replace(subject, level=level_of(chosen, subject.given), notes=(*subject.notes, *notes))
+    return replace(audit_subject(subject, chosen, progress), about=dict(about or {}))
 
 
 def level_of(names: Iterable[str], given: Collection[str]) -> float:
@@ -147,7 +153,21 @@ def audit_subject(
         },
         subject.seed,
         subject.notes,
+        closest=_closest(subject, powered),
     )
+
+
+def _closest(subject: Subject, findings: Sequence[Finding]) -> tuple[Closest, ...]:
+    """The pairs of texts that are most alike, each once, by the attack that sees it most."""
+    found = sorted(
+        ((match, each.name) for each in findings for match in each.matches),
+        key=lambda pair: -pair[0].similarity,
+    )
+    first: dict[tuple[int, int], Closest] = {}
+    for match, name in found:
+        texts = (subject.texts[match.private], subject.synthetic[match.synthetic])
+        first.setdefault((match.private, match.synthetic), Closest(name, float(match.similarity), *texts))
+    return tuple(first.values())[:MOST_CLOSEST]
 
 
 def _ask(subject: Subject, attacks: Mapping[str, Attack], progress: Progress | None) -> list[Finding]:

@@ -15,14 +15,16 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.audit.aids import Aids
-from rpsg.audit.bounds import most_auc, most_true_positives
 from rpsg.errors import DataError, RpsgError, UsageError
 from rpsg.evaluation.inputs import Memory
+from rpsg.privacy.attack_bounds import most_auc, most_true_positives
 from rpsg.privacy.gaussian import attack_success, epsilon_of
 from rpsg.stages.rng import stream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from rpsg.stages.canaries import Canaries
 
 
 Ints = npt.NDArray[np.int64]
@@ -37,32 +39,6 @@ PARTS = 4
 
 class NotRunError(RpsgError):
     """An attack that cannot say anything here; the message says why and becomes the reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class Canary:
-    """One made-up text: ``beginning`` from public texts, then ``end``, then ``code``."""
-
-    beginning: str
-    end: tuple[str, ...]
-    code: str
-
-    @property
-    def text(self) -> str:
-        return f"{self.beginning} {' '.join(self.end)}, ref {self.code}."
-
-
-@dataclass(frozen=True, slots=True)
-class Canaries:
-    """All canaries, and which of them a coin put into the data. Private until the corpus is gone."""
-
-    canaries: tuple[Canary, ...]
-    is_in: tuple[bool, ...]
-
-    @property
-    def planted(self) -> tuple[str, ...]:
-        """The texts that go into the data; each is a person of its own."""
-        return tuple(c.text for c, inside in zip(self.canaries, self.is_in, strict=True) if inside)
 
 
 @dataclass(frozen=True, slots=True)

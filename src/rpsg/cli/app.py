@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Annotated
 
 import typer
 
 from rpsg import __version__
 from rpsg.cli.audit import NOT_RUN, audit
+from rpsg.cli.audit_run import audit_run
 from rpsg.cli.budget import budget
 from rpsg.cli.calls import calls
 from rpsg.cli.check import check
 from rpsg.cli.commands import plan, run, verify
+from rpsg.cli.compare import CELLS_FAILED, compare
 from rpsg.cli.doctor import doctor
 from rpsg.cli.evaluate import evaluate
 from rpsg.cli.explain import explain
@@ -19,15 +22,17 @@ from rpsg.cli.init import init
 from rpsg.cli.ledger import ledger
 from rpsg.cli.listing import list_names
 from rpsg.cli.models import models
+from rpsg.cli.preview import preview
 from rpsg.cli.propose import propose
 from rpsg.cli.publish import keygen, publish
 from rpsg.cli.purge import purge
 from rpsg.cli.report import report
+from rpsg.cli.streams import UNWRITTEN
 
 EXIT_CODES = (
     (0, "success"),
     (1, "a bug in RPSG"),
-    (2, "a wrong option, setting or name"),
+    (2, "a wrong option, setting or name, or a plug-in that fails"),
     (3, "data that cannot be read"),
     (4, "schema, size and budget do not fit together"),
     (5, "the account of these data has no room, or cannot be read"),
@@ -38,6 +43,8 @@ EXIT_CODES = (
     (10, "something private was about to leave; it was stopped"),
     (11, "a limit of the plan is reached; raise it to resume"),
     (NOT_RUN, "the audit could have found no leak, so it says nothing (audit)"),
+    (CELLS_FAILED, "cells of a comparison failed; the others are done (compare)"),
+    (UNWRITTEN, "done, but the output could not be written"),
     (130, "stopped with Ctrl-C"),
 )
 _EPILOG = "Exit codes: " + ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES) + "."
@@ -74,11 +81,14 @@ def start(
 
 app.command("init")(init)
 app.command("plan")(plan)
+app.command("preview")(preview)
 app.command("check")(check)
 app.command("run")(run)
 app.command("verify")(verify)
 app.command("evaluate")(evaluate)
 app.command("audit")(audit)
+app.command("audit-run")(audit_run)
+app.command("compare")(compare)
 app.command("report")(report)
 app.command("calls")(calls)
 app.command("publish")(publish)
@@ -89,5 +99,9 @@ app.command("doctor")(doctor)
 app.command("explain")(explain)
 app.command("propose")(propose)
 app.command("list")(list_names)
+for command in (*app.registered_commands, *models.registered_commands, *ledger.registered_commands):
+    # Typer keeps the ends of lines of a docstring, which a narrow terminal then breaks a second time.
+    paragraphs = inspect.cleandoc(command.callback.__doc__ or "").split("\n\n") if command.callback else []
+    command.help = "\n\n".join(" ".join(lines.split()) for lines in paragraphs)
 app.add_typer(models, name="models")
 app.add_typer(ledger, name="ledger")

@@ -128,7 +128,7 @@ def audit(
             report = attacking.audit_run(run, data=data, donors=donors, progress=progress, **more)
         else:
             report = attacking.audit(**given, progress=progress, **more)
-    _tell(report, target, as_json=as_json)
+    _keep_and_tell(report, target, as_json=as_json)
 
 
 def _refuse(run: Path | None, given: Mapping[str, Any], *, of_run: bool) -> None:
@@ -159,12 +159,16 @@ def _target(run: Path | None, out: Path | None, reads: Sequence[Path | None]) ->
     return target
 
 
-def _tell(report: AuditReport, target: Path | None, *, as_json: bool) -> None:
+def _keep_and_tell(report: AuditReport, target: Path | None, *, as_json: bool) -> None:
     """Keep the report, show it, and end in the exit code of its verdict."""
+    failed = _keep(report, target)
+    tell(report, target if failed is None else None, failed, as_json=as_json)
+
+
+def tell(report: AuditReport, kept: Path | None, failed: RpsgError | None, *, as_json: bool) -> None:
+    """Show the report, and end in the exit code of its verdict; ``failed`` is why it could not be kept."""
     from rpsg.cli.console import Screen
 
-    failed = _keep(report, target)
-    kept = target if failed is None else None
     if as_json:
         _print(report, kept, failed)
     else:
@@ -217,7 +221,13 @@ def show(screen: Screen, report: AuditReport, kept: Path | None) -> None:
         screen.items(silent)
     if kept is not None:
         screen.line()
-        screen.line("Everything, with the places of the worst matches (private):")
+        is_page = kept.suffix == ".html"
+        what = (
+            "The same for the privacy officer"
+            if is_page
+            else "Everything, with the places of the worst matches"
+        )
+        screen.line(f"{what} (private):")
         screen.command(str(kept))
 
 

@@ -60,7 +60,7 @@ def describe(error: BaseException, arguments: Sequence[str] = ()) -> Failure:
         texts = [typed for typed in arguments if is_text(typed)]
         return Failure(kind, _unquoted(error.message, texts), _unquoted(error.hint, texts), error.exit_code)
     if isinstance(error, (KeyboardInterrupt, Abort)):
-        resumes = "run" in arguments[:1]
+        resumes = bool({"run", "compare"} & set(arguments[:1]))
         message = "Stopped. Run the same command again to resume." if resumes else "Stopped."
         return Failure("Stopped", message, "", STOPPED)
     if isinstance(error, TyperException):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rpsg.cli.console import Screen
-    from rpsg.results import Line, Measure, Report
+    from rpsg.measures import Line, Measure, Report
 
 
 #: The fields of the configuration that have an option; the corpus and its floor have parameters below.
@@ -112,7 +112,7 @@ def _print(report: Report, kept: Path | None, failed: RpsgError | None) -> None:
 
 def show(screen: Screen, report: Report, target: Path | None) -> None:
     """The table, how to read it, and where it was written."""
-    from rpsg.results import INTERNAL
+    from rpsg.measures import INTERNAL
 
     against = f", against {report.n_real} real ones, split {report.split}" if report.n_real else ""
     screen.heading(f"{report.n} texts{against} (seed {report.seed}, embedder {report.embedder or 'none'})")
@@ -164,7 +164,7 @@ def _row(line: Line) -> tuple[str, ...]:
 
 def _value(measure: Measure | None) -> str:
     """The value with its interval."""
-    from rpsg.results import reach
+    from rpsg.measures import reach
 
     if measure is None:
         return ""

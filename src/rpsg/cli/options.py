@@ -6,8 +6,10 @@ the plan itself would load pydantic, and ``--help`` must be fast.
 
 from __future__ import annotations
 
+import csv
 import functools
 import inspect
+import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FILE = Path(__file__).with_name("options.json")
-#: A list is typed with commas.
-_KINDS = {"str": str, "int": int, "float": float, "path": Path, "list": str}
+#: A list is typed with commas; a value that holds one stands in double quotes.
+_KINDS = {"str": str, "int": int, "float": float, "path": Path, "list": str, "bool": bool}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,19 @@ class Setting:
     def value(self, typed: Any) -> Any:
         """What was typed; only lists are split here, other types are converted when the plan is checked."""
         if self.kind == "list" and isinstance(typed, str):
-            return tuple(part.strip() for part in typed.split(",") if part.strip())
+            parts = next(csv.reader([typed], skipinitialspace=True), [])
+            return tuple(part.strip() for part in parts if part.strip())
         return typed
+
+    def retyped(self, value: Any) -> str:
+        """The text to type for a value; nothing for a switch, which is its option alone."""
+        if self.kind == "bool":
+            return ""
+        if self.kind != "list":
+            return str(value)
+        line = io.StringIO()
+        csv.writer(line, lineterminator="").writerow(value)
+        return line.getvalue()
 
     def as_parameter(self) -> inspect.Parameter:
         option = (

@@ -19,17 +19,28 @@ def publish(
         Path,
         typer.Option("--sign", metavar="KEY", help="The private key, a PEM file; `rpsg keygen` makes one."),
     ],
+    audit: Annotated[
+        Path | None,
+        typer.Option(
+            "--audit",
+            metavar="FOLDER",
+            help="Publish the audit in this folder with it: RUN itself, or an audit run of the same plan.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Sign the release of a run, so that others can see who vouches for it.
 
     The release is checked first and then rebuilt with the key's fingerprint in its ledger, card and report.
     Send KEY.pub to your readers by another way than the release: rpsg verify RELEASE --key KEY.pub
+
+    An audit's figures are counted in private texts without noise, and no claim covers them. Published they
+    are part of the ledger for good, and the account of the data says so.
     """
     from rpsg.cli.console import Screen, print_json
     from rpsg.verification.sign import publish as sign_release
 
-    fingerprint = sign_release(run, sign)
+    fingerprint = sign_release(run, sign, audit=audit)
     if as_json:
         print_json({"published": {"release": str(run / RELEASE), "fingerprint": fingerprint}})
     else:

@@ -64,8 +64,7 @@ def retyped(given: Mapping[str, Any], config: Path | None) -> list[str]:
     words = [str(given["data.path"])] if "data.path" in given else []
     for setting in SETTINGS:
         if setting.option and setting.key in given:
-            value = given[setting.key]
-            words += [setting.option, ",".join(value) if setting.kind == "list" else str(value)]
+            words += filter(None, [setting.option, setting.retyped(given[setting.key])])
     return [*words, *(["--config", str(config)] if config else [])]
 
 

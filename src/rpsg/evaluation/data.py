@@ -175,7 +175,7 @@ def _read_real(source: Source, config: EvaluationConfig, columns: CorpusColumns,
         corpora.notes.append("There is no ceiling: all its people or texts are among those of --real too.")
     if copied := sum(is_copied(corpora.rows[CORPUS], real)):
         corpora.notes.append(
-            f"{copied} of the corpus' {len(corpora.rows[CORPUS])} texts stand word for word among the real "
+            f"{copied} of the corpus' {len(corpora.rows[CORPUS])} texts are word for word among the real "
             "ones."
         )
 
@@ -196,7 +196,7 @@ def _floor(
     if run is None or not config.write_floor:
         corpora.notes.append("There is no floor to compare with, so no score: give one with --floor FILE.")
         return None
-    if run.plan.method.name == FLOOR:
+    if not run.release.reads_private:
         corpora.notes.append("This corpus is itself a floor: it was written without private data.")
         return None
     if run.private is None:

@@ -16,7 +16,7 @@ from rpsg.evaluation.inputs import Inputs, Texts
 from rpsg.evaluation.models import EvaluationModels, check_names
 from rpsg.evaluation.runner import find_metrics, run_metric
 from rpsg.hardening import forbid_core_dumps
-from rpsg.results import Line, Report
+from rpsg.measures import Line, Report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

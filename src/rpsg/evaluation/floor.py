@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rpsg.domains import find_pack
 from rpsg.errors import RpsgError, RunError
 from rpsg.evaluation.corpora import Rows
+from rpsg.methods.floor import METHOD
 from rpsg.models.catalog import check_known
 from rpsg.pipeline.execute import execute
 from rpsg.pipeline.models_of_run import fingerprint, load_tools
@@ -114,7 +115,7 @@ def floor_plan(run: FinishedRun) -> Plan:
     data = {"path": "", "labels": run.release.labels if has_floor_labels(run) else ()}
     return run.plan.model_copy(
         update={
-            "method": run.plan.method.model_copy(update={"name": FLOOR}),
+            "method": run.plan.method.model_copy(update={"name": METHOD.name}),
             "corpus": run.plan.corpus.model_copy(update={"domain": str(run.release.path / EVIDENCE / PACK)}),
             "data": run.plan.data.model_copy(update=data),
         }

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from rpsg.errors import RpsgError
-from rpsg.results import Measure
+from rpsg.measures import Measure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from rpsg.evaluation.models import EvaluationModels
+    from rpsg.measures import Interval
     from rpsg.release.coverage import NoisyCounts
-    from rpsg.results import Interval
     from rpsg.textstats.echoes import Form
 
 T = TypeVar("T")

@@ -10,14 +10,14 @@ from rpsg.files import write_atomic
 from rpsg.storage.layout import LEDGER, PRIVATE, PUBLIC_RESULTS, RESULTS, RUN
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from rpsg.results import Report
+    from rpsg.measures import Report
 
 #: What reads private texts and writes a report about them.
-Reading = Literal["evaluation", "audit"]
-#: A file that has ``"rpsg-evaluation/`` in so many bytes is an earlier evaluation, and may be replaced.
+Reading = Literal["evaluation", "audit", "comparison"]
+#: A file with ``"rpsg-evaluation/`` in its first bytes is an earlier evaluation, and may be replaced.
 BEGINNING = 64
 
 
@@ -41,22 +41,40 @@ def output_path(
 
 
 def check_output(out: Path, reads: Sequence[Path | None], what: Reading) -> None:
-    """See that a report on private texts may be written to ``out``; nothing is written here.
+    """Check that a report on private texts may be written to ``out``; nothing is written here.
+
+    Raises:
+        PrivacyError, UsageError: as ``check_place`` does.
+        UsageError: another file than an earlier report is there.
+    """
+    check_place(out, reads, what)
+    if out.exists() and not _may_be_replaced(out.resolve(), what):
+        raise UsageError(
+            f"{out} is there already, and is not an {what}.",
+            hint="Name another file with --out, or remove that one first.",
+        )
+
+
+def check_place(out: Path, reads: Sequence[Path | None], what: Reading) -> None:
+    """See that something made from private texts may be written to ``out``, in place of a file there.
 
     Raises:
         PrivacyError: the place is inside a release.
-        UsageError: it is or lies in what is read, is there and no earlier report, or cannot be written.
+        UsageError: it is an input or inside one, or cannot be written.
     """
     whole = out.resolve()
     if any((folder / LEDGER).is_file() for folder in whole.parents):
         raise PrivacyError(
-            f"An {what} reads private text, so it is not written into a release.",
+            f"{_ARTICLES.get(what, 'An')} {what} reads private text, so it is not written into a release.",
             hint="Leave --out out (a run keeps it in its private folder), or name a file elsewhere.",
         )
     for read in reads:
         if read is not None:
             _refuse_read(whole, read, out, what)
     _refuse_unwritable(out, whole, what)
+
+
+_ARTICLES: Mapping[Reading, str] = {"comparison": "A"}
 
 
 def _refuse_read(whole: Path, read: Path, out: Path, what: Reading) -> None:
@@ -85,11 +103,6 @@ def _refuse_unwritable(out: Path, whole: Path, what: Reading) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise UsageError(
             f"The folder {folder} is not writable.", hint="Name a file in another folder with --out."
-        )
-    if whole.exists() and not _may_be_replaced(whole, what):
-        raise UsageError(
-            f"{out} is there already, and is not an {what}.",
-            hint="Name another file with --out, or remove that one first.",
         )
 
 

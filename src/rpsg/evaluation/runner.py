@@ -18,14 +18,14 @@ from rpsg import registry
 from rpsg.errors import RpsgError, UsageError
 from rpsg.evaluation.inputs import UnavailableError
 from rpsg.json_text import is_number
+from rpsg.measures import Measure
 from rpsg.privacy.private import place_of
-from rpsg.results import Measure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rpsg.evaluation.inputs import Inputs, Metric
-    from rpsg.results import Interval
+    from rpsg.measures import Interval
 
 
 class MalformedError(Exception):

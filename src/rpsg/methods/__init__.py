@@ -14,6 +14,10 @@ METHODS: Mapping[str, tuple[str, str]] = {
     "floor": ("rpsg.methods.floor:METHOD", "no private data: the public pack alone, to compare with"),
     "split": ("rpsg.methods.split:METHOD", "donors give seeds, voters choose: voters are protected"),
     "augpe": ("rpsg.methods.augpe:METHOD", "AUG-PE: private texts vote, the winners are varied; end to end"),
+    "private-prediction": (
+        "rpsg.methods.private_prediction:METHOD",
+        "tokens drawn from a model's logits, averaged over private examples; end to end",
+    ),
     "paper": ("rpsg.methods.paper:METHOD", "the paper's method, from private seeds: no guarantee"),
     "rupta": (
         "rpsg.methods.rupta:METHOD",

@@ -70,7 +70,7 @@ def synthesize(job: Job) -> Pool:
     heard = np.zeros(len(_labels(pack)))
     rows: Rows = {}
     for iteration in range(plan.augpe.iterations):
-        # Each text gets variations, until there are as many as the plan wants for every place.
+        # Each text is varied until there are enough variations for each of the texts to be chosen.
         missing = plan.augpe.variations * plan.corpus.size - len(pool.alive())
         pool = write_variations(pool, parents, missing, pack, plan, tools.writer, progress)
 
@@ -117,7 +117,7 @@ def _codes(pack: Pack, standing: Sequence[Candidate]) -> Counts:
 
 
 def _vote(job: Job, pack: Pack, standing: Sequence[Candidate], rows: Rows, iteration: int) -> Counts:
-    """Noisy votes for each text that stands: private records vote within their label, as published.
+    """Noisy votes for each candidate: private records vote within their label, as published.
 
     All of it is one histogram, in which a record has the votes of one record whatever its label.
     """
@@ -189,7 +189,7 @@ def _keep(
 
 
 def augpe_budget(plan: Plan, pack: Pack) -> Budget:  # noqa: ARG001  # the signature of all budgets
-    """The noise of ``iterations`` votes, of which one record (or user) can move each by what S4 says.
+    """The noise of ``iterations`` votes; one record (or user) can move each by the sensitivity of rule S4.
 
     Gaussian mechanisms compose exactly: all votes together are one with mu = sqrt(iterations) * sensitivity /
     sigma. With one vote of one record each and add/remove neighbours the sensitivity is 1, and sigma is the
@@ -224,7 +224,7 @@ def workload(plan: Plan, pack: Pack) -> Workload:
     per_vote = (augpe.variations - 1) * size
     varied = augpe.iterations * per_vote
     ahead = augpe.lookahead * (size + varied)
-    # When texts fail more variations are asked for: never more than stand in a vote.
+    # Where texts fail, more variations are requested, but never more than there are candidates in a vote.
     most_varied = augpe.iterations * augpe.variations * size
     most_more = most_varied + augpe.lookahead * (size + most_varied)
 

@@ -16,10 +16,20 @@ if TYPE_CHECKING:
     from rpsg.privacy.accounting import Budget
     from rpsg.privacy.egress import EgressRule
     from rpsg.privacy.facts import ClaimType, UnprotectedFlow
-    from rpsg.privacy.kernel import Releases
+    from rpsg.privacy.released import Releases
     from rpsg.privacy.replay import ReplayKernel
     from rpsg.privacy.unprotected_reads import UnprotectedReads
-    from rpsg.protocols import Classifier, Embedder, NoiseSource, Progress, Reads, Recognizer, Scorer, Writer
+    from rpsg.protocols import (
+        Classifier,
+        Embedder,
+        LogitSource,
+        NoiseSource,
+        Progress,
+        Reads,
+        Recognizer,
+        Scorer,
+        Writer,
+    )
     from rpsg.records import Pool
     from rpsg.stages.abstraction import Summarizer
     from rpsg.stages.contributions import People
@@ -32,7 +42,10 @@ def _keep_nothing(file: str, facts: Mapping[str, Any]) -> None: ...
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The models of a run. Those after the scorer are for methods that read private records."""
+    """The models of a run. Those after the scorer are for methods that read private records.
+
+    The fields are called as plans and ledgers call these roles, which spell recogniser and summariser.
+    """
 
     writer: Writer
     embedder: Embedder
@@ -42,6 +55,7 @@ class Tools:
     summariser: Summarizer | None = None
     surrogate: SurrogateTrainer | None = None
     trainer: Trainer | None = None
+    logits: LogitSource | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ def _synthesize(job: Job) -> Pool:
     # The control codes to write from: by noisy counts of the schema, or evenly.
     cards = _count_cards(job, pack, units, traits)
 
-    # The training, and what it costs by an accountant, for the operator; then texts behind drawn codes.
+    # Train, have an accountant compute the cost for the operator, and write texts for drawn control codes.
     pool = _train_and_write(job, pack, examples, cards)
     job.progress.note(f"The figures of the training are in private/{TRAINING}. {RESEARCH}")
     if not pool.alive():
@@ -189,7 +189,7 @@ def _count_cards(job: Job, pack: Pack, units: npt.NDArray[np.int64], traits: Tra
 
 
 def _train_and_write(job: Job, pack: Pack, examples: Sequence[TrainingExample], cards: CardModel) -> Pool:
-    """All texts of one trained model: a run that goes on never writes with two.
+    """All texts of one trained model: a resumed run never writes with two.
 
     Adapters are kept as soon as they are trained. All weights are too many to keep: where the run stops
     before the last text is written, they are trained anew and every text is written anew.
@@ -232,7 +232,7 @@ def _train(job: Job, examples: Sequence[TrainingExample]) -> TrainedModel:
 
 
 def _write(job: Job, pack: Pack, model: TrainedModel, cards: CardModel) -> StageResult:
-    """Texts until as many are alive after the public filters as the plan asks for."""
+    """Writes texts until the number that the plan asks for is left after the public filters."""
     pool, size = Pool(), job.plan.corpus.size
     for attempt in range(ATTEMPTS):
         missing = size - len(pool.alive())

@@ -65,7 +65,9 @@ def rewrite(job: Job, which: Rewrite, stage: str, tasks: Sequence[Task]) -> Pool
         def sentiments(texts: Sequence[str]) -> Sequence[Sentiment]:
             return judge(texts, job.tools.sentiment, job.tools.embedder)
 
-        made = guarded([t.seed.mood for t in tasks], write, sentiments, job.plan.paper.sentiment_attempts)
+        made = guarded(
+            [t.seed.sentiment for t in tasks], write, sentiments, job.plan.paper.sentiment_attempts
+        )
         pool = Pool(tuple(_candidate(t, a, stage) for t, (a, _) in zip(tasks, made, strict=True)))
         return made_of(pool, len(tasks))
 
@@ -75,12 +77,12 @@ def rewrite(job: Job, which: Rewrite, stage: str, tasks: Sequence[Task]) -> Pool
 def _request(job: Job, which: Rewrite, task: Task, attempt: int) -> Any:
     seed = task.seed
     return rewrite_request(
-        job.pack, job.plan, which, task.source, seed.mood, seed.words, task.number, attempt
+        job.pack, job.plan, which, task.source, seed.sentiment, seed.words, task.number, attempt
     )
 
 
 def _candidate(task: Task, attempt: Attempt, stage: str) -> Candidate:
-    values = {"sentiment": task.seed.mood} if task.seed.mood else {}
+    values = {"sentiment": task.seed.sentiment} if task.seed.sentiment else {}
     if task.seed.label is not None:
         values["label"] = task.seed.label
     dropped = Drop(stage, attempt.problem) if attempt.problem else None
@@ -156,9 +158,9 @@ def histogram_step(
         counts = vote_counts(private_vectors(job, "histogram of votes"), vectors)
         noisy = clipped(counts, sigma, seeding(job).noise)
         kept: list[int] = []
-        sizes = Counter(by_number[number].mood for number in abstracts)
+        sizes = Counter(by_number[number].sentiment for number in abstracts)
         for sentiment, size in sorted(sizes.items()):
-            places = [i for i, task in enumerate(tasks) if task.seed.mood == sentiment]
+            places = [i for i, task in enumerate(tasks) if task.seed.sentiment == sentiment]
             best = ranked(noisy[places], max(1, int(HISTOGRAM_SHARE * size)))
             kept += [places[i] for i in best]
         return StageResult(sorted(kept), len(tasks), len(kept), {"fewer votes": len(tasks) - len(kept)})
@@ -273,14 +275,14 @@ def _cosine_step(job: Job, pool: Pool) -> Pool:
 
 def agreement_step(job: Job, seeds: Sequence[Seed], pool: Pool) -> float:
     """Step S11: the share of texts that have the sentiment of their seed; NaN when seeds have none."""
-    by_number = {seed.number: seed.mood for seed in seeds if seed.mood}
+    by_number = {seed.number: seed.sentiment for seed in seeds if seed.sentiment}
     pairs = [(c.text, by_number[c.parent]) for c in pool.alive() if c.parent in by_number]
 
     def make() -> StageResult:
         job.progress.start("sentiment agreement")
         found = judge([text for text, _ in pairs], job.tools.sentiment, job.tools.embedder)
         alike = sum(one.value == target for one, (_, target) in zip(found, pairs, strict=True))
-        return StageResult(alike, len(pairs), alike, {"with another mood (kept)": len(pairs) - alike})
+        return StageResult(alike, len(pairs), alike, {"with another sentiment (kept)": len(pairs) - alike})
 
     alike = seeding(job).checkpoints.stage("sentiment agreement", make)
     return alike / len(pairs) if pairs else float("nan")

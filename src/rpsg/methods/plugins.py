@@ -59,7 +59,8 @@ def _checked(
         try:
             result = function(*(one.without_data() if isinstance(one, Plan) else one for one in given))
         except PrivacyError as error:
-            error.hint = error.hint or _fault(method, f"failed in {name}").hint
+            fault = _fault(method, f"failed in {name}")
+            error.hint = error.hint or f"{fault.message} {fault.hint}"
             raise
         except RpsgError:
             raise

@@ -10,7 +10,14 @@ from rpsg.methods.seed_steps import Hundredths
 from rpsg.methods.trial import TEXTS, Trial, require_usable, require_writer
 from rpsg.records import Candidate, Card, Drop, Pool
 from rpsg.stages.abstraction import Seed
-from rpsg.stages.anonymization import Asker, read_certainty, read_confirmed, read_edit, read_guesses
+from rpsg.stages.anonymization import (
+    Asker,
+    read_certainty,
+    read_confirmed,
+    read_edit,
+    read_facts,
+    read_guesses,
+)
 from rpsg.stages.edit_scores import EditScore, places_of_truth
 from rpsg.storage.writer_changes import TRIAL
 
@@ -21,6 +28,8 @@ if TYPE_CHECKING:
     from rpsg.protocols import Reply, Request
 
 T = TypeVar("T")
+NO_FACTS = "does not say in JSON what a text tells"
+NO_GUESSES = "does not guess in JSON"
 NO_NUMBER = "gives no number for the label"
 
 
@@ -134,10 +143,10 @@ def _confirmed(
 
 
 def try_roles(job: Job) -> None:
-    """Try the rewriter and the utility evaluator on invented examples of the pack, before anything is read.
+    """Try the roles on invented examples of the pack, before anything private is read.
 
     Raises:
-        ModelError: fewer than two of eight examples came back edited and with a certainty.
+        ModelError: for fewer than two of eight examples all replies can be read.
     """
     examples = job.pack.examples
     if not examples:
@@ -148,15 +157,28 @@ def try_roles(job: Job) -> None:
     askers = []
     for i in range(TEXTS):
         example = examples[i % len(examples)]
-        mood = example.card.get("sentiment", "clear")
-        askers.append(asker_of(job, Seed(i, example.text, mood, len(example.text.split()))))
-    edits = job.tools.writer.write([asker.first_edit(0) for asker in askers])
-    ratings = job.tools.writer.write([asker.certainty(asker.seed.text, 0) for asker in askers])
-    for asker, edit, rating in zip(askers, edits, ratings, strict=True):
+        sentiment = example.card.get("sentiment", "clear")
+        askers.append(asker_of(job, Seed(i, example.text, sentiment, len(example.text.split()))))
+    attribute = job.plan.rupta.attributes[0]
+    edits, facts, guesses, ratings = (
+        job.tools.writer.write(requests)
+        for requests in (
+            [asker.first_edit(0) for asker in askers],
+            [asker.facts(0) for asker in askers],
+            [asker.guesses(asker.seed.text, attribute, 0) for asker in askers],
+            [asker.certainty(asker.seed.text, 0) for asker in askers],
+        )
+    )
+    for i, asker in enumerate(askers):
         job.progress.advance(1)
-        text, problem = read_edit(edit, asker.seed)
-        lost = problem or ("" if read_certainty(rating) is not None else NO_NUMBER)
+        text, problem = read_edit(edits[i], asker.seed)
+        problems = (
+            (edits[i], problem),
+            (facts[i], "" if read_facts(facts[i], job.plan.rupta.attributes) is not None else NO_FACTS),
+            (guesses[i], "" if read_guesses(guesses[i], job.plan.rupta.guesses) else NO_GUESSES),
+            (ratings[i], "" if read_certainty(ratings[i]) is not None else NO_NUMBER),
+        )
+        reply, lost = next((one for one in problems if one[1]), (edits[i], ""))
         dropped = Drop(TRIAL, lost) if lost else None
-        one = Candidate(asker.seed.number, text, Card({}), dropped=dropped)
-        trial.add(Pool((one,)), [edit if problem else rating])
+        trial.add(Pool((Candidate(asker.seed.number, text, Card({}), dropped=dropped),)), [reply])
     require_usable(job, trial)

@@ -59,10 +59,10 @@ def draw_posts(job: Job) -> list[Edited]:
         job.progress.start("drawing seeds")
         rows, empty = usable_rows(job)
         drawn = sorted(rows, key=lambda row: content_tag(job.key, "seed", row))[: job.plan.corpus.size]
-        moods = sentiments_of(job, [row.text for row in drawn])
+        sentiments = sentiments_of(job, [row.text for row in drawn])
         seeds = [
-            Seed(i, row.text, mood, len(row.text.split()), row.label)
-            for i, (row, mood) in enumerate(zip(drawn, moods, strict=True))
+            Seed(i, row.text, sentiment, len(row.text.split()), row.label)
+            for i, (row, sentiment) in enumerate(zip(drawn, sentiments, strict=True))
         ]
         kept = [asdict(seed) for seed in seeds]
         return StageResult(kept, len(rows) + empty, len(seeds), {"empty": empty} if empty else {})
@@ -173,7 +173,7 @@ def pool_of_posts(job: Job, posts: Sequence[Edited]) -> Pool:
     seeding(job).unprotected.note(UnprotectedFlow("seeds", "choice of edits", CHOSEN))
 
     def candidate(post: Edited) -> Candidate:
-        values = {"sentiment": post.seed.mood} if post.seed.mood else {}
+        values = {"sentiment": post.seed.sentiment} if post.seed.sentiment else {}
         if post.seed.label is not None:
             values["label"] = post.seed.label
         tells = STILL_TELLS if drops and post.score is not None and post.score.told else ""

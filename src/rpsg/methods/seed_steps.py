@@ -11,8 +11,6 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, cast
 
-import numpy as np
-
 from rpsg.errors import InfeasibleError, PrivacyError, UsageError
 from rpsg.privacy.facts import UnprotectedFlow
 from rpsg.stages.abstraction import Passes, Seed, SummarizerAbstracter, WriterAbstracter, toned
@@ -36,6 +34,7 @@ from rpsg.storage.checkpoints import StageResult
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import numpy as np
     import numpy.typing as npt
 
     from rpsg.methods.base import Job, Seeding
@@ -142,7 +141,7 @@ def draw_seeds(job: Job, wanted: int) -> list[Seed]:
         kept = [asdict(seed) for seed in seeds]
         return StageResult(kept, len(rows) + empty, len(seeds), _counted("empty", empty))
 
-    return [Seed(**kept) for kept in seeding(job).checkpoints.stage("seeds", make)]
+    return [Seed.of_stored(kept) for kept in seeding(job).checkpoints.stage("seeds", make)]
 
 
 def sentiments_of(job: Job, texts: Sequence[str]) -> list[str]:
@@ -177,9 +176,7 @@ def choose_abstracts(job: Job, seeds: Sequence[Seed]) -> dict[int, str]:
 
 
 def _unsure(job: Job, seed: Seed, pick: tuple[str, Judged] | None) -> bool:
-    if pick is None:
-        return True
-    return bool(seed.mood) and not pick[1].fits(job.plan.paper.min_confidence)
+    return pick is None or (bool(seed.sentiment) and not pick[1].fits(job.plan.paper.min_confidence))
 
 
 def _pass(job: Job, seeds: Sequence[Seed], *, second: bool) -> dict[int, tuple[str, Judged]]:
@@ -244,8 +241,8 @@ def _judge(job: Job, seeds: Sequence[Seed], summaries: Sequence[Sequence[str]]) 
     """Similarity and sentiment of every summary compared to its source."""
     tools = job.tools
     flat = [text for texts in summaries for text in texts]
-    sources = _embedded(job, [toned(seed) for seed in seeds])
-    vectors = _embedded(job, flat)
+    sources = job.tools.embedder.embed([toned(seed) for seed in seeds])
+    vectors = job.tools.embedder.embed(flat)
     sentiments = judge([text[:JUDGED_CHARACTERS] for text in flat], tools.sentiment, tools.embedder)
     judged, place = [], 0
     for seed, source, texts in zip(seeds, sources, summaries, strict=True):
@@ -253,16 +250,11 @@ def _judge(job: Job, seeds: Sequence[Seed], summaries: Sequence[Sequence[str]]) 
         place += len(texts)
         judged.append(
             [
-                Judged(float(vector @ source), agreement(found.value, seed.mood), found.confidence)
+                Judged(float(vector @ source), agreement(found.value, seed.sentiment), found.confidence)
                 for vector, found in zip(vectors[part], sentiments[part], strict=True)
             ]
         )
     return judged
-
-
-def _embedded(job: Job, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-    embedder = job.tools.embedder
-    return embedder.embed(texts) if texts else np.zeros((0, embedder.dim), np.float32)
 
 
 def _choose(job: Job, summaries: Sequence[Sequence[str]], judged: Sequence[Sequence[Judged]]) -> list[int]:

@@ -64,7 +64,7 @@ def seed_models(plan: Plan) -> dict[str, Callable[[], Any]]:
         "recogniser": partial(registry.recognizer, plan.paper.recogniser, model=plan.paper.recogniser_model)
     }
     if plan.paper.abstracter == "summariser":
-        makers["summariser"] = partial(_summariser, plan)
+        makers["summariser"] = partial(_summarizer, plan)
     return makers
 
 
@@ -73,7 +73,7 @@ def paper_models(plan: Plan) -> dict[str, Callable[[], Any]]:
     return {**seed_models(plan), "surrogate": partial(_surrogate, plan)}
 
 
-def _summariser(plan: Plan) -> Summarizer:
+def _summarizer(plan: Plan) -> Summarizer:
     from rpsg.models.transformers.summarizer import Seq2SeqSummarizer  # noqa: PLC0415  # optional package
 
     return Seq2SeqSummarizer(plan.paper.summariser)

@@ -14,6 +14,7 @@ import numpy as np
 
 from rpsg.errors import ModelError, RpsgError
 from rpsg.methods.dp_steps import kept_by_filters
+from rpsg.models.server_hints import hint_for
 from rpsg.records import Candidate, Card, Drop, Pool
 from rpsg.stages.abstraction import Passes, Seed, abstract_request, parsed
 from rpsg.stages.candidates import candidate_of
@@ -53,6 +54,7 @@ _HINTS = {
     REPEATS: 'It repeats its prompt. Take another --writer, or [models] form = "text" for a local one.',
     "copies an example": "Set [generation] examples = 0, or take another --writer.",
     "cut while thinking": "It thinks longer than a text may be: switch that off, or take another model.",
+    "not in the form that was asked for": "It does not answer in JSON: take another --writer, a chat model.",
     NO_FORM: 'Take another --writer, or a summariser of this machine with [paper] abstracter = "summariser".',
 }
 
@@ -203,7 +205,7 @@ def _try_rewrites(job: Job, trial: Trial) -> None:
     replies = _write(
         job,
         [
-            rewrite_request(job.pack, job.plan, "first", text, seed.mood, seed.words, seed.number, 0)
+            rewrite_request(job.pack, job.plan, "first", text, seed.sentiment, seed.words, seed.number, 0)
             for text, seed in zip(sources, seeds, strict=True)
         ],
     )
@@ -236,6 +238,5 @@ def _useless(name: str, trial: Trial) -> ModelError:
     return ModelError(
         f"The writer {name} was tried on {TEXTS} public prompts and gave {usable} ({trial.in_words()})."
         f"{begins} This was found before anything private was read.",
-        hint=f"{_HINTS.get(reason, 'Try it with: rpsg doctor; or take another --writer.')} "
-        "The changed command may use the same -o.",
+        hint=f"{_HINTS.get(reason) or hint_for(reason)} The changed command may use the same -o.",
     )

@@ -85,7 +85,7 @@ def _seed_workload(plan: Plan, pack: Pack, seeds: int, texts: int, rewrites: int
     summed_up = paper.abstracter == "writer"
     summary = abstract_request(pack, plan, passes, typical, "-" * 32, 0, second=False)
     rewritten = rewrite_request(
-        pack, plan, "first", "word " * SUMMARY_WORDS, typical.mood, typical.words, 0, 0
+        pack, plan, "first", "word " * SUMMARY_WORDS, typical.sentiment, typical.words, 0, 0
     )
     records = seeds * (1 + UNSURE) * summed_up
     written = texts * rewrites * ATTEMPTS

@@ -8,7 +8,6 @@ continues at the first missing part. With huggingface_hub single GGUF files can 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,9 +19,10 @@ from rpsg.hardening import go_online
 from rpsg.models.catalog import CATALOGUE, FREE_WRITER, Asset, AssetFile, Kind, Recipe
 from rpsg.models.gguf import is_gguf
 from rpsg.models.package_archive import Downloader, fine_foods, rated_snippets
+from rpsg.models.unfinished import append_parts, journal_of, resume_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from rpsg.protocols import Progress
 
@@ -190,12 +190,12 @@ def _build(
     """Assemble the parts of ``file`` and move it to its place if its digest is right."""
     unfinished = folder / f"{file.name}.part"
     try:
-        for part in file.parts[_resume(unfinished) :]:
-            _append(unfinished, packages.members(part), _RECIPES.get(file.recipe))
+        for part in file.parts[resume_at(unfinished) :]:
+            append_parts(unfinished, packages.members(part), _RECIPES.get(file.recipe))
             if progress is not None:
                 progress.advance()
         digest = file_digest(unfinished)
-        _journal(unfinished).unlink(missing_ok=True)
+        journal_of(unfinished).unlink(missing_ok=True)
         if digest != file.sha256:
             unfinished.unlink()
             raise ModelError(
@@ -208,45 +208,6 @@ def _build(
             f"Writing to {folder} failed: {error.strerror or error}.",
             hint="Make room there, or choose another place with: export RPSG_HOME=FOLDER",
         ) from error
-
-
-def _append(unfinished: Path, blocks: Iterator[bytes], recipe: Callable[[bytes], bytes] | None) -> None:
-    """Append one part, then record the length: a crash in between loses only this part."""
-    done = _parts_done(unfinished)
-    with unfinished.open("ab") as sink:
-        for block in [recipe(b"".join(blocks))] if recipe else blocks:
-            sink.write(block)
-        sink.flush()
-        os.fsync(sink.fileno())
-        size = sink.tell()
-    journal = _journal(unfinished)
-    new = journal.with_suffix(".new")
-    new.write_text(json.dumps({"parts": done + 1, "size": size}), encoding="ascii")
-    new.replace(journal)
-
-
-def _resume(unfinished: Path) -> int:
-    """The number of complete parts in the unfinished file; truncates anything after them."""
-    done = _parts_done(unfinished)
-    if done == 0:
-        unfinished.unlink(missing_ok=True)
-        return 0
-    size = json.loads(_journal(unfinished).read_text(encoding="ascii"))["size"]
-    with unfinished.open("r+b") as sink:
-        sink.truncate(size)
-    return done
-
-
-def _parts_done(unfinished: Path) -> int:
-    try:
-        facts = json.loads(_journal(unfinished).read_text(encoding="ascii"))
-        return int(facts["parts"]) if unfinished.stat().st_size >= facts["size"] else 0
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0  # no journal, or an incomplete one: the pull starts again
-
-
-def _journal(unfinished: Path) -> Path:
-    return unfinished.with_name(f"{unfinished.name}.json")
 
 
 def _pull_from_hub(identity: str, home: Path) -> Path:

@@ -14,6 +14,7 @@ from collections import Counter
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from rpsg.errors import RunError
 from rpsg.protocols import Reply, Request
 
 if TYPE_CHECKING:
@@ -170,3 +171,54 @@ class FakeScorer:
             [math.log((self._counts[word] + 1) / self._total) for word in WORD.findall(text.lower())]
             for text in texts
         ]
+
+
+class FakeLogits:
+    """Words of ``FILLER``, likelier after some words than after others, and likelier still if the text of a
+    prompt has them. ``broken`` says which texts it cannot read: their logits are not numbers.
+    """
+
+    endpoint: Endpoint = "local_model"
+
+    def __init__(self, *, name: str = "fake-logits", broken: Callable[[str], bool] = lambda _: False) -> None:
+        self.name = name
+        self.pieces: tuple[str | None, ...] = ("", None, "\n", *(f" {word}" for word in FILLER))
+        self.broken = broken
+
+    def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:  # noqa: ARG002  # refused
+        raise RunError("This model gives logits and writes no texts.")
+
+    def begin(
+        self,
+        before: str,
+        texts: Sequence[str],
+        after: str,  # noqa: ARG002  # the same for all
+        *,
+        most: int,
+        room: int,  # noqa: ARG002  # memory is no matter here
+        least: int = 1,  # noqa: ARG002  # as is time
+    ) -> FakeContexts:
+        return FakeContexts(self, before, [WORD.findall(text.lower())[:most] for text in texts])
+
+
+class FakeContexts:
+    """Prompts of a ``FakeLogits``."""
+
+    def __init__(self, source: FakeLogits, before: str, texts: Sequence[Sequence[str]]) -> None:
+        self._source, self._texts, self._written = source, texts, [before]
+
+    def append(self, token: int) -> None:
+        self._written.append(str(token))
+
+    def scores(self, tokens: Sequence[int] | None = None) -> npt.NDArray[np.float32]:
+        import numpy as np  # so that importing the fakes is light
+
+        chosen = range(len(self._source.pieces)) if tokens is None else tokens
+        rows = [[self._logit(text, token) for token in chosen] for text in self._texts]
+        return np.array(rows, np.float32).reshape(len(self._texts), len(chosen))
+
+    def _logit(self, text: Sequence[str], token: int) -> float:
+        if self._source.broken(" ".join(text)):
+            return math.nan
+        common = _number(self._written[-1], len(self._written), token) % 1000 / 250
+        return common + 2.0 * ((self._source.pieces[token] or "").strip() in text) - 2.0 * (token == 0)

@@ -31,7 +31,7 @@ Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class PricedModel(BaseModel):
-    """One line: the price of a million tokens of prompts and of completions, and the day it was looked up."""
+    """The price of a million tokens of prompts and of completions, and the day on which it was seen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -71,6 +71,8 @@ def read_prices(path: str = "") -> PriceTable:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise UsageError(f"The table of prices {name} cannot be read: {reason}.") from None
+    except RecursionError:
+        raise UsageError(f"The table of prices {name} is nested too deeply to be one.") from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"The table of prices {name} is not valid TOML: {error}.") from None
     except ValidationError as error:

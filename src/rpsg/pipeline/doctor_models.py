@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Protocol
 from rpsg import registry
 from rpsg.methods.named import method_of
 from rpsg.models import download as assets
+from rpsg.models.build import EMBEDDER_ASSET, INT8_ASSET
 from rpsg.models.catalog import CATALOGUE
 from rpsg.models.scorer_check import check_scorer
+from rpsg.models.server_hints import hint_for
+from rpsg.pipeline.forecast import SERVED
 from rpsg.protocols import Message, Request
 from rpsg.results import Diagnosis
 
@@ -44,8 +47,6 @@ def model_checks(plan: Plan) -> Iterator[tuple[str, Callable[[], Diagnosis]]]:
 
 
 def _embedder_asset(plan: Plan) -> str:
-    from rpsg.models.build import EMBEDDER_ASSET, INT8_ASSET  # noqa: PLC0415  # as _noise
-
     assets_of = {"minilm": EMBEDDER_ASSET, "static": EMBEDDER_ASSET, "int8": INT8_ASSET}
     return assets_of.get(plan.models.embedder, plan.models.embedder)
 
@@ -110,17 +111,18 @@ def _scorer(plan: Plan) -> Diagnosis:
 
 
 def _writer(plan: Plan) -> Diagnosis:
-    """Whether the writer writes one token, for a prompt without meaning."""
+    """Whether the writer writes a few tokens, for a prompt in the form that a run has."""
     began = time.monotonic()
     models = plan.models
     # One thread: two busy-wait for each other, which takes three times as long on a busy machine.
     writer = registry.writer(
         models.writer, slots=1, threads=1, context=models.context, form=models.form, server=plan.server
     )
-    request = Request((Message("user", "Say yes."),), max_tokens=1, seed=1)
+    prompt = (Message("system", "You answer with one word."), Message("user", "Say yes."))
+    request = Request(prompt, max_tokens=32 if models.writer.partition(":")[0] in SERVED else 1, seed=1)
     (reply,) = writer.write([request])
     took = time.monotonic() - began
     if reply.finish == "error":
         reason = reply.error or "no reason was given"
-        return Diagnosis("writer", "fail", f"{writer.name} failed: {reason}", "Choose another --writer.")
+        return Diagnosis("writer", "fail", f"{writer.name} failed: {reason}", hint_for(reason))
     return Diagnosis("writer", "ok", f"{writer.name}: the first token after {took:.1f} s")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rpsg.domains import Pack, files_of, find_pack, pack_folder, read_pack
 from rpsg.errors import ModelError, PlugInError, RunError
 from rpsg.hardening import forbid_core_dumps
+from rpsg.json_text import canonical_json
 from rpsg.methods.base import Job, Tools
 from rpsg.methods.budget import about_few_people, check_declared
+from rpsg.methods.floor import METHOD as FLOOR
 from rpsg.methods.named import budget_of, cautions_of, method_of
 from rpsg.methods.trial import require_readers, require_writer
 from rpsg.models.catalog import licence_of
@@ -26,24 +30,32 @@ from rpsg.pipeline.models_of_run import (
     report_refused_settings,
     writer_over,
 )
-from rpsg.pipeline.private_data import NoQuestions, check_data, check_room, nobody, open_side
+from rpsg.pipeline.people import nobody
+from rpsg.pipeline.planting import draw_canaries, no_beginnings, public_texts, refuse_blocked
+from rpsg.pipeline.private_data import NoQuestions, check_data, check_room, open_side
 from rpsg.pipeline.progress import Silent, Stopwatch, keep_timings, public_seconds, timings
 from rpsg.pipeline.publish import publish
 from rpsg.privacy import egress
 from rpsg.protocols import TellsTrouble
-from rpsg.release.reader import read_run
+from rpsg.release.finished import read_run
 from rpsg.storage.failed_requests import SettledWriter
-from rpsg.storage.layout import PACK, RUN
+from rpsg.storage.layout import PACK, PRIVATE, RUN, UNRELEASED
 from rpsg.storage.public_vectors import PublicVectors
-from rpsg.storage.run_folder import RunFolder
+from rpsg.storage.readers import check_columns
+from rpsg.storage.run_folder import AUDIT_RUN, RunFolder
+
+#: Public texts written for each canary, of which some are too short or begin alike.
+SPARE_BEGINNINGS = 2
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from rpsg.pipeline.private_data import PrivateSide
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget
     from rpsg.protocols import NoiseSource, Progress
+    from rpsg.records import Pool
     from rpsg.results import Run
     from rpsg.storage.call_store import CallStore
     from rpsg.storage.limits import Price
@@ -62,6 +74,49 @@ def execute(
     ``tools`` and ``noise`` replace what the plan names, for tests. With test noise the release says that it
     is not private.
     """
+    watch = Stopwatch(progress or Silent())
+    with _worked(plan, out, RELEASED, watch, tools, noise) as folder:
+        return read_run(folder.path, public_seconds(watch.seconds or timings(folder)))
+
+
+@contextmanager
+def execute_unreleased(
+    plan: Plan,
+    out: Path,
+    *,
+    progress: Progress | None = None,
+    tools: Tools | None = None,
+    noise: NoiseSource | None = None,
+) -> Iterator[RunFolder]:
+    """As ``execute``, but no release is made: ``unreleased_texts`` reads the corpus from the run's vault.
+
+    The folder stays locked for this block, and can never hold a release: ``execute`` refuses it. Where the
+    plan names no texts that its canaries begin like, the writer writes some from the public pack alone.
+    """
+    watch = Stopwatch(progress or Silent())
+    with _worked(plan, out, UNSEALED, watch, tools, noise) as folder:
+        yield folder
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a run is for, whether its folder is ready, and what ends it."""
+
+    purpose: str
+    is_ready: Callable[[RunFolder], bool]
+    end: Callable[[RunFolder, PrivateSide, Job, Pool, CallStore, SettledWriter, PublicVectors], None]
+
+
+@contextmanager
+def _worked(
+    plan: Plan,
+    out: Path,
+    ending: Ending,
+    watch: Stopwatch,
+    tools: Tools | None,
+    noise: NoiseSource | None,
+) -> Iterator[RunFolder]:
+    """The folder of the plan's run after its last step."""
     forbid_core_dumps()
     pack = find_pack(plan.corpus.domain)
     method = method_of(plan)
@@ -73,17 +128,21 @@ def execute(
     price = price_of(plan, tools.writer)
     if not (out / RUN).exists():
         check_data(plan)  # before there is a folder: only a path may be written into its plan
-    watch = Stopwatch(progress or Silent())
+        if method.reads_private:
+            check_columns(plan.data)  # and before the writer is tried, which takes longer
+    refuse_blocked(out / PRIVATE)
     bound_to = (fingerprint(plan, pack, tools), plan.to_toml())
-    asks, key = questions(plan, pack, tools), plan.vault.key
-    with RunFolder.create_or_resume(out, *bound_to, questions=asks, vault=key) as folder:
-        if not folder.is_released:
+    about = {"questions": questions(plan, pack, tools), "purpose": ending.purpose}
+    with RunFolder.create_or_resume(out, *bound_to, vault=plan.vault.key, **about) as folder:
+        if not ending.is_ready(folder):
             check_room(plan, budget, folder)
             keep_pack(folder, plan, pack)
             if licence := licence_of(plan.models.writer):
                 watch.note(f"The writer is {plan.models.writer}, under: {licence}.")
             for warning in filter(None, (*cautions_of(plan), about_few_people(plan, pack, budget))):
                 watch.note(warning)
+            if method.reads_private:
+                draw_canaries(plan, folder, partial(_beginnings, plan, folder, ending, watch, tools))
             with (
                 open_tried(plan, pack, budget, folder, tools, price, watch) as calls,
                 open_side(plan, budget, folder, tools, noise, watch) as private,
@@ -101,11 +160,52 @@ def execute(
                 calls.keep_only(writer.asked)
                 report_refused_settings(tools.writer, watch)
                 watch.start("release")
-                publish(folder, private, replace(job, tools=tools), pool, calls, settled, vectors)
+                ending.end(folder, private, replace(job, tools=tools), pool, calls, settled, vectors)
             watch.stop()
             folder.journal.append("finished")
             keep_timings(folder, watch.seconds)
-        return read_run(folder.path, public_seconds(watch.seconds or timings(folder)))
+        yield folder
+
+
+def _beginnings(
+    plan: Plan, folder: RunFolder, ending: Ending, watch: Stopwatch, tools: Tools
+) -> Sequence[str]:
+    """Public texts that canaries begin like: those that the plan names, else the writer's, from the pack.
+
+    The latter only where there is no release: what is sent to a writer belongs into its table of requests.
+    """
+    if plan.data.canary_texts:
+        return public_texts(plan)
+    if ending is RELEASED:
+        no_beginnings()
+    data = {"path": "", "audit_holdout": 0.0, "audit_canaries": 0}
+    public = plan.model_copy(
+        update={
+            "method": plan.method.model_copy(update={"name": FLOOR.name}),
+            "corpus": plan.corpus.model_copy(update={"size": SPARE_BEGINNINGS * plan.data.audit_canaries}),
+            "data": plan.data.model_copy(update=data),
+        }
+    )
+    return execute(public, folder.private_path(FLOOR.name), progress=watch, tools=tools).texts
+
+
+def seal_texts(folder: RunFolder, pool: Pool) -> None:
+    """Keep the texts of a run that has no release in its vault, and nowhere else."""
+    texts = [candidate.text for candidate in pool.alive()]
+    folder.vault.write(UNRELEASED, canonical_json({"format": "rpsg-unreleased/1", "texts": texts}))
+
+
+def unreleased_texts(folder: RunFolder) -> list[str]:
+    """The texts of a run that has no release, in their order; RunError where its vault does not hold them."""
+    return [str(text) for text in json.loads(folder.vault.read(UNRELEASED))["texts"]]
+
+
+RELEASED = Ending("", lambda folder: folder.is_released, publish)
+UNSEALED = Ending(
+    AUDIT_RUN,
+    lambda folder: folder.vault.exists(UNRELEASED),
+    lambda folder, _side, _job, pool, *_: seal_texts(folder, pool),
+)
 
 
 @contextmanager

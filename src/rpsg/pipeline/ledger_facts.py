@@ -17,7 +17,7 @@ from rpsg.models.catalog import licence_of
 from rpsg.pipeline.made import roles
 from rpsg.privacy.cautions import counted_units
 from rpsg.privacy.checks import row_claim
-from rpsg.privacy.claims import PrivacyUnit, paper_claim_text
+from rpsg.privacy.claims import ADVERSARIES, PrivacyUnit, paper_claim_text
 from rpsg.privacy.egress import host_of
 from rpsg.privacy.facts import Egress, Facts, Output, PublicInput
 from rpsg.privacy.sources import supports_claims
@@ -55,11 +55,21 @@ def ledger_facts(made: Made, outputs: Mapping[str, str]) -> Facts:
         claim_words=_claim_words(made) if method.claim == "no_formal_guarantee" else "",
         noise_source=made.noise,
         status=method.status,
+        protects_against=_protects_against(made),
         in_the_clear=plan.vault.key == "none",
         n_public=plan.privacy.n_public,
         counted=counted,
         noise_decides=noise_decides(plan, made.pack, made.budget, counted),
     )
+
+
+def _protects_against(made: Made) -> tuple[str, ...]:
+    """Whom the claim covers: not the model that writes where it reads private text."""
+    ways = made.method.egress_of(made.plan)
+    reads = made.method.claim == "end_to_end_dp" and any(
+        way.role == "writer" and way.kind == "private" for way in ways
+    )
+    return tuple(who for who in ADVERSARIES if not (reads and who == "llm_provider"))
 
 
 def short_claim(made: Made) -> str:
@@ -97,7 +107,8 @@ def _public_inputs(made: Made) -> Iterator[PublicInput]:
     yield PublicInput(f"{budget}size and method", "fixed in the plan, not computed from the data")
     licence = licence_of(plan.models.writer) or "not known here"
     yield PublicInput(tools.writer.name, f"writer; licence: {licence}", declared_by="plan")
-    embedder = "embedder" if method.has_seeds else "embedder of private texts and drafts"
+    reads = any(way.role == "embedder" and way.kind == "private" for way in method.egress_of(plan))
+    embedder = "embedder of private texts and drafts" if reads and not method.has_seeds else "embedder"
     yield PublicInput(tools.embedder.name, embedder, declared_by="plan")
     yield PublicInput(tools.sentiment.name, "sentiment classifier", declared_by="plan")
     if plan.data.labels:
@@ -105,6 +116,10 @@ def _public_inputs(made: Made) -> Iterator[PublicInput]:
     if plan.data.audit_holdout and method.reads_private:
         role = f"share of the people, drawn in secret, whom the run never used: {plan.data.audit_holdout:g}"
         yield PublicInput("audit_holdout", role)
+    if plan.data.audit_canaries and method.reads_private:
+        drawn = plan.data.audit_canaries
+        role = f"made-up texts among the private ones, each a person: {drawn} drawn, a coin for each"
+        yield PublicInput("audit_canaries", f"{role}; noisy counts include them")
     if plan.privacy.n_public is not None:
         yield PublicInput("n_public", "declared number of people")
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rpsg.privacy.accounting import Budget
     from rpsg.privacy.egress import EgressRecord
     from rpsg.privacy.facts import UnprotectedFlow
-    from rpsg.privacy.kernel import Performed
+    from rpsg.privacy.released import Performed
     from rpsg.protocols import Reply
     from rpsg.records import Pool
 

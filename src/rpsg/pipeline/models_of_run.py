@@ -33,17 +33,18 @@ def load_tools(plan: Plan, writer: Writer | None = None) -> Tools:
     make_writer = makers.pop("writer", None)
     if writer is None and make_writer is not None:
         writer = make_writer()
-    embedder = registry.embedder(models.embedder, threads=models.threads, server=plan.server)
-    return Tools(
-        writer=writer
-        or registry.writer(
+    if writer is None:  # a writer that replays no replies is one all the same, though its length is 0
+        writer = registry.writer(
             models.writer,
             slots=models.slots,
             threads=models.threads,
             context=models.context,
             form=models.form,
             server=plan.server,
-        ),
+        )
+    embedder = registry.embedder(models.embedder, threads=models.threads, server=plan.server)
+    return Tools(
+        writer=writer,
         embedder=embedder,
         sentiment=registry.sentiment(embedder, models.sentiment, threads=models.threads),
         scorer=registry.scorer(models.scorer, threads=models.threads) if models.scorer else None,

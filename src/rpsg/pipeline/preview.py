@@ -6,6 +6,7 @@ import math
 import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
 from rpsg.domains import find_pack
 from rpsg.errors import BudgetError, RpsgError
@@ -21,6 +22,7 @@ from rpsg.methods.budget import (
 from rpsg.methods.named import budget_of, cautions_of, method_of
 from rpsg.models.download import locate
 from rpsg.pipeline import forecast
+from rpsg.pipeline.obstacles import obstacles
 from rpsg.pipeline.private_data import account_of, unit_of
 from rpsg.privacy.account import LifetimeCap, runs_that_fit
 from rpsg.privacy.claims import DONORS, replaced_mu
@@ -31,6 +33,7 @@ from rpsg.results import Flow, Preview, StageCost
 from rpsg.stages.cards import cells, in_words
 from rpsg.stages.levels import thinned
 from rpsg.stages.resolution import resolutions
+from rpsg.storage.readers import check_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,6 +51,7 @@ IN_WORDS = {
     "cards": "how the texts are spread over the public schema",
     "keyphrases": "words many people use with a topic",
     "votes": "which candidates the private texts are nearest to",
+    "tokens": "which token comes next in each text",
     "sketch": "where the private texts lie and how they spread",
 }
 
@@ -58,9 +62,12 @@ def preview(plan: Plan) -> Preview:
     Raises:
         InfeasibleError: the declared number of people is too small.
         UsageError: the run would refuse a setting, or could not read the list of donors.
+        DataError: the file is not there, or has no such column, or is not text of its encoding.
     """
     method = method_of(plan)
     method.check(plan)
+    if method.reads_private and plan.data.path:
+        check_columns(plan.data)
     pack = find_pack(plan.corpus.domain)
     budget = budget_of(plan, pack)
     pack = pack.with_label(plan.data.label_values)
@@ -107,6 +114,7 @@ def preview(plan: Plan) -> Preview:
         ),
         forecasts=lines,
         prices=forecast.about_prices(plan),
+        obstacles=tuple(obstacles(plan)),
     )
 
 
@@ -128,8 +136,10 @@ def _claim(plan: Plan, method: Method) -> str:
             f"(epsilon {plan.privacy.epsilon:g}, delta {plan.privacy.delta:g}): differential privacy for "
             f"voters. {DONORS}"
         )
+    reads = any(way.role == "writer" and way.kind == "private" for way in method.egress_of(plan))
+    sent = "" if reads else ", and what the language model is sent,"
     return (
-        f"{verb} {who} changes what comes out, and what the language model is sent, by at most "
+        f"{verb} {who} changes what comes out{sent} by at most "
         f"(epsilon {plan.privacy.epsilon:g}, delta {plan.privacy.delta:g}): differential privacy, end to end."
     )
 
@@ -223,6 +233,11 @@ def _explanations(plan: Plan, pack: Pack, budget: Budget | None) -> Iterator[str
     method = method_of(plan)
     what = "prompts come" if method.has_seeds else "schema and the prompts come"
     yield f"The {what} from the domain pack {pack.name}: {pack.title.lower()}."
+    if pack.language:
+        yield (
+            f"The pack writes in one language ({pack.language}), whatever the private texts are written in: "
+            "for another one give a pack in it with --domain."
+        )
     if budget is not None and counts_cards(budget):
         yield from _counted(plan, pack, budget)
     if budget is not None and plans_votes(budget):
@@ -234,6 +249,12 @@ def _explanations(plan: Plan, pack: Pack, budget: Budget | None) -> Iterator[str
         yield (
             f"A secret draw holds out about {100 * plan.data.audit_holdout:g} of a hundred people, for "
             "`rpsg audit`: the run uses nothing of theirs. Count on as many fewer."
+        )
+    if plan.data.audit_canaries and method.reads_private:
+        yield (
+            f"{plan.data.audit_canaries:,} canaries are drawn, and coins plant about half of them among the "
+            "private texts, each as one more person: noisy counts include them. If one is in the corpus, "
+            "nothing is released."
         )
     if method.explain is not None:
         yield from method.explain(plan, pack)
@@ -257,10 +278,25 @@ def _counted(plan: Plan, pack: Pack, budget: Budget) -> Iterator[str]:
     yield from resolutions(pack, people, budget)
 
 
+def _heard(plan: Plan) -> Iterator[str]:
+    """Who can read requests on their way to a server."""
+    server, served = plan.server, (plan.models.writer, plan.models.embedder)
+    if (
+        server.plain_http
+        and server.base_url.startswith("http:")
+        and any(name.partition(":")[0] in forecast.SERVED for name in served)
+    ):
+        host = urlsplit(server.base_url).netloc.rpartition("@")[2]
+        yield (
+            f"Requests go to {host} without encryption (--plain-http): whoever can listen on the network "
+            "between can read every prompt, every text and the key."
+        )
+
+
 def _warnings(plan: Plan, budget: Budget | None) -> tuple[str, ...]:
     if budget is None:
         return ()
-    lines = []
+    lines = list(_heard(plan))
     if plan.data.user is None:
         lines.append("No --user column: what is protected is one row. Name it if people have several rows.")
     if plan.privacy.n_public is not None and plan.privacy.delta > 0.1 / plan.privacy.n_public:

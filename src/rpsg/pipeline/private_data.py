@@ -2,45 +2,49 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from rpsg.errors import PrivacyError, RunError, UsageError
+from rpsg.errors import PrivacyError, UsageError
 from rpsg.files import write_atomic
 from rpsg.json_text import canonical_json
-from rpsg.methods.base import Seeding
 from rpsg.methods.named import method_of
+from rpsg.pipeline.people import (
+    donors_and_voters,
+    forget_other_rows,
+    held_out_and_used,
+    nobody,
+    open_seeding,
+    people_of,
+    same_seeds,
+    with_canaries,
+)
 from rpsg.privacy.account import Account, LifetimeCap
 from rpsg.privacy.commitment import Commitment, commit_to, content_digest
-from rpsg.privacy.kernel import Kernel, Releases
+from rpsg.privacy.kernel import Kernel
 from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.odometer import Odometer, account_name
 from rpsg.privacy.units import Unit
-from rpsg.privacy.unprotected_reads import UnprotectedReads
-from rpsg.records import PrivateCorpus
-from rpsg.stages.contributions import People
-from rpsg.stages.partition import by_draw, by_list, listed, parted
-from rpsg.storage.checkpoints import StageCheckpoints
 from rpsg.storage.layout import ANSWERS, DONORS, EMBEDDINGS, NOTES, ROWS
 from rpsg.storage.readers import check_place, read_by_rule
-from rpsg.storage.vectors import Vectors
+from rpsg.storage.readers.source import STDIN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
+    from collections.abc import Callable
 
-    from rpsg.methods.base import Tools
+    from rpsg.methods.base import Seeding, Tools
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget
-    from rpsg.privacy.evidence import Selected
+    from rpsg.privacy.evidence import Selected, Texts
     from rpsg.privacy.histogram import IntArray, Query
     from rpsg.privacy.mechanisms import Contributions, UnitItems
     from rpsg.privacy.private import Private
+    from rpsg.privacy.released import NextTokens, Releases
+    from rpsg.privacy.token_sampling import References
     from rpsg.protocols import NoiseSource, Progress
+    from rpsg.records import PrivateCorpus
+    from rpsg.stages.contributions import People
     from rpsg.storage.readers import Reading
     from rpsg.storage.run_folder import RunFolder
 
@@ -84,6 +88,14 @@ class NoQuestions:
     ) -> IntArray:
         raise PrivacyError(f"This method has no budget, and asked for {query.stage}.")
 
+    def sample(
+        self,
+        query: Query,
+        choices: NextTokens,  # noqa: ARG002  # refused before it is called
+        references: Callable[[str], Private[References]],  # noqa: ARG002  # refused before it is called
+    ) -> Texts:
+        raise PrivacyError(f"This method has no budget, and asked for {query.stage}.")
+
     def select(
         self,
         query: Query,
@@ -97,7 +109,7 @@ def check_data(plan: Plan) -> None:
     """Check that the plan of a method that reads private data names some; nothing is read.
 
     Raises:
-        UsageError: it names none.
+        UsageError: it names none, or no account for standard input.
         DataError: the file is missing, or cannot be read.
     """
     if not method_of(plan).reads_private:
@@ -105,6 +117,11 @@ def check_data(plan: Plan) -> None:
     if not plan.data.path:
         raise UsageError(
             "No data was named.", hint="Name the file: rpsg run reviews.csv --text review -o RUN"
+        )
+    if plan.data.path == STDIN and not plan.data.account.strip():
+        raise UsageError(
+            "Standard input has no path that could name its privacy account.",
+            hint="Name the account of these people with --account, and use that name for them every time.",
         )
     check_place(plan.data.path, plan.data.format)
 
@@ -138,6 +155,7 @@ def open_side(
         _, corpus = held_out_and_used(plan, folder, corpus)
         gathered = partial(people_of, plan, folder, tools, progress)
         if kernel is None:
+            corpus = with_canaries(plan, folder, corpus)
             same_seeds(folder, corpus)
             everybody = gathered(corpus, EMBEDDINGS, bounded=False)
             seeding = open_seeding(folder, everybody, source)
@@ -147,6 +165,7 @@ def open_side(
             donors, corpus = donors_and_voters(plan, folder, corpus)
             same_seeds(folder, donors)
             seeding = open_seeding(folder, gathered(donors, DONORS), source)
+        corpus = with_canaries(plan, folder, corpus)
         return PrivateSide(gathered(corpus, EMBEDDINGS), kernel, account, commitment, seeding)
     except BaseException:
         if kernel is not None:
@@ -253,126 +272,3 @@ def _keep_rows(folder: RunFolder, reading: Reading) -> None:
         "counted_as_other": {reason: asdict(places) for reason, places in reading.as_other.items()},
     }
     write_atomic(folder.private_path(ROWS), canonical_json(kept))
-
-
-def people_of(
-    plan: Plan,
-    folder: RunFolder,
-    tools: Tools,
-    progress: Progress,
-    corpus: Private[PrivateCorpus],
-    cache: str,
-    *,
-    bounded: bool = True,
-) -> People:
-    """The people of a corpus, with the plan's bound on the rows of each, or with all of their rows."""
-    max_records, passage_words = bounds_of(plan, bounded=bounded)
-    return People(
-        lambda: corpus,
-        max_records=max_records,
-        passage_words=passage_words,
-        key=folder.key,
-        embedder=tools.embedder,
-        progress=progress,
-        cache=Vectors(folder.vault, cache, tools.embedder.dim),
-    )
-
-
-def bounds_of(plan: Plan, *, bounded: bool) -> tuple[int | None, int]:
-    """The most rows of a person, None for all, and the words of a passage that long rows are cut into.
-
-    Long rows are cut into passages only where nothing but noisy answers is read; seeds are whole records.
-    """
-    words = 0 if method_of(plan).has_seeds else plan.data.passage_words
-    return plan.records_per_unit if bounded else None, words
-
-
-def open_seeding(folder: RunFolder, people: People, noise: NoiseSource) -> Seeding:
-    """Unprotected access to these people only, and checkpoints for what is made of their texts."""
-    boxes: dict[str, Callable[[], Private[Any]]] = {
-        "rows": lambda: people.rows,
-        "embeddings": lambda: people.embeddings,
-    }
-    reads = UnprotectedReads(folder.private_path("disclosures.jsonl"), boxes)
-
-    def keep(file: str, facts: Mapping[str, Any]) -> None:
-        write_atomic(
-            folder.private_path(file), (json.dumps(facts, indent=1, allow_nan=False) + "\n").encode()
-        )
-
-    return Seeding(reads, StageCheckpoints(folder.vault), noise, keep)
-
-
-def held_out_and_used(
-    plan: Plan, folder: RunFolder, corpus: Private[PrivateCorpus]
-) -> tuple[Private[PrivateCorpus], Private[PrivateCorpus]]:
-    """The rows of people whom the run's secret key holds out for an audit, and those that the run uses.
-
-    The commitment is to both, so whoever audits the run can show that neither was changed since.
-    """
-    share = plan.data.audit_holdout
-    if not share:
-        return corpus.map(lambda _: PrivateCorpus(())), corpus
-    both = corpus.map(lambda rows: parted(rows, by_draw(folder.key, share, "audit")))
-    return both.map(lambda halves: halves[0]), both.map(lambda halves: halves[1])
-
-
-def donors_and_voters(
-    plan: Plan, folder: RunFolder, corpus: Private[PrivateCorpus]
-) -> tuple[Private[PrivateCorpus], Private[PrivateCorpus]]:
-    """The donors' rows and the voters', split by the plan's list or by the run's secret key.
-
-    Raises:
-        UsageError: a list is named and cannot be read.
-        RunError: the list has changed since this run began.
-    """
-    if plan.split.donor_list:
-        users = listed(plan)
-        tag = hmac.digest(folder.key, "\n".join(sorted(users)).encode(errors="surrogatepass"), hashlib.sha256)
-        _same(folder.private_path("donors"), tag.hex(), "The list of donors has")
-        is_donor = by_list(users)
-    else:
-        is_donor = by_draw(folder.key, plan.split.donors)
-    both = corpus.map(lambda rows: parted(rows, is_donor))
-    return both.map(lambda halves: halves[0]), both.map(lambda halves: halves[1])
-
-
-def forget_other_rows(folder: RunFolder, corpus: Private[PrivateCorpus]) -> None:
-    """Keep a keyed hash of a run's rows; if they have changed, delete the embeddings of the earlier ones.
-
-    A run may resume with changed rows. Each noisy answer protects the people in the rows that it was drawn
-    from, so the costs add up for a person in any of them. An error instead would reveal for certain whether
-    the rows are the same. Only embeddings cannot be used for other rows; they are made again.
-    """
-    nonce = hmac.digest(folder.key, b"rpsg-rows/1", hashlib.sha256)
-    file, value = folder.private_path("rows"), commit_to(corpus, nonce).value.encode()
-    if file.exists() and file.read_bytes() != value:
-        for name in (EMBEDDINGS, DONORS):
-            folder.vault.path(name).unlink(missing_ok=True)
-    write_atomic(file, value)
-
-
-def same_seeds(folder: RunFolder, seeds: Private[PrivateCorpus]) -> None:
-    """Refuse to resume with other seeds: checkpoints fit no others, and seeds are not protected.
-
-    Raises:
-        RunError: the records that give seeds changed since the run began.
-    """
-    nonce = hmac.digest(folder.key, b"rpsg-seeds/1", hashlib.sha256)
-    tag = commit_to(seeds, nonce).value
-    _same(folder.private_path("seeds"), tag, "The records that give seeds have")
-
-
-def _same(file: Path, value: str, what: str) -> None:
-    if not file.exists():
-        write_atomic(file, value.encode())
-    elif file.read_bytes() != value.encode():
-        raise RunError(
-            f"{what} changed since this run began.",
-            hint="Bring the rows back as they were, or start a new run in another folder with -o.",
-        )
-
-
-def nobody(tools: Tools, progress: Progress) -> People:
-    """The people of a run without private data: reading them is an error."""
-    return People(None, max_records=1, key=b"", embedder=tools.embedder, progress=progress)

@@ -9,6 +9,7 @@ from rpsg.errors import PrivacyError
 from rpsg.files import PUBLIC_MODE, write_atomic
 from rpsg.pipeline.ledger_facts import ledger_facts
 from rpsg.pipeline.made import Made, public_plan
+from rpsg.pipeline.planting import refuse_canaries
 from rpsg.pipeline.release_files import (
     pretty_json,
     rows_of,
@@ -96,6 +97,7 @@ def publish(
     commitment = private.commitment
     with folder.assemble_release() as target:
         ledger = build_release(target, made, new_free(commitment))
+        refuse_canaries(folder.vault, made.plan, target)
         if commitment is not None:
             mine = build_private_ledger(ledger, commitment, private.paid())
             folder.vault.write(PRIVATE_LEDGER, pretty_json(mine))

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 from rpsg.errors import RunError
 from rpsg.files import file_errors, sync_dir, write_atomic
 from rpsg.json_text import canonical_json
-from rpsg.storage.layout import LEDGER, PRIVATE, RELEASE, RUN
+from rpsg.storage.layout import EVIDENCE, LEDGER, PRIVATE, RELEASE, RUN
 from rpsg.storage.ownership import MARK
 from rpsg.storage.run_folder import PURGED, locked
 from rpsg.storage.vault import VAULT
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
 #: Remains in the private folder: the public value of the commitment, the mark of a run that began here, and
@@ -57,24 +58,46 @@ def purge(run: Path) -> Purged:
             f"The run in {run} has not been published, and without its private part it never could be.",
             hint="Finish it first with the same rpsg run command, or delete the folder as a whole.",
         )
-    private = run / PRIVATE
+    private = _no_link(run / PRIVATE)
+    with locked(run), file_errors(f"purge {private}"):
+        was_sealed = _was_sealed(private)
+        names = _destroy_private(private, KEPT)
+    clear = (
+        "the blocks of the deleted files: this run did not encrypt them, and a deleted file can be recovered",
+    )
+    return Purged(run, names, (() if was_sealed else clear) + NOT_REACHED)
+
+
+def destroy_unreleased(run: Path, keep: Collection[str]) -> None:
+    """Destroy what a run without a release made, but for the files of ``keep`` in its private folder.
+
+    The caller holds the folder's lock. After an interruption a second call completes it.
+    """
+    private = _no_link(run / PRIVATE)
+    with file_errors(f"destroy the corpus in {run}"):
+        _destroy_private(private, {*KEPT, *keep})
+        remove(run / EVIDENCE)
+        sync_dir(run)
+
+
+def _no_link(private: Path) -> Path:
     if private.is_symlink():
         raise RunError(
             f"{private} is a link, which may lead out of the run, so nothing was destroyed.",
             hint="Put the folder itself in its place, or delete by hand what belongs to the run.",
         )
-    with locked(run), file_errors(f"purge {private}"):
-        was_sealed = _was_sealed(private)
-        _destroy_key(private / VAULT)
-        names = tuple(sorted(e.name for e in private.iterdir() if e.name not in KEPT))
-        write_atomic(private / PURGED, canonical_json({"format": "rpsg-purged/1"}) + b"\n")
-        for name in names:
-            remove(private / name)
-        sync_dir(private)
-    clear = (
-        "the blocks of the deleted files: this run did not encrypt them, and a deleted file can be recovered",
-    )
-    return Purged(run, names, (() if was_sealed else clear) + NOT_REACHED)
+    return private
+
+
+def _destroy_private(private: Path, kept: Collection[str]) -> tuple[str, ...]:
+    """Destroy the key and then everything but ``kept``; gives the names of what was there."""
+    _destroy_key(private / VAULT)
+    names = tuple(sorted(e.name for e in private.iterdir() if e.name not in kept))
+    write_atomic(private / PURGED, canonical_json({"format": "rpsg-purged/1"}) + b"\n")
+    for name in names:
+        remove(private / name)
+    sync_dir(private)
+    return names
 
 
 def _was_sealed(private: Path) -> bool:

@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import ClassVar, Literal
 
+from pydantic import field_validator
+
 from rpsg.plan.setting import Name, Section, setting
+
+#: What every request has, in lower case: its headers, and the fields of its body.
+OWN_HEADERS = frozenset({"host", "content-type", "content-length", "accept-encoding", "transfer-encoding"})
+OWN_FIELDS = frozenset(
+    {
+        *(
+            "model",
+            "messages",
+            "prompt",
+            "input",
+            "max_tokens",
+            "max_completion_tokens",
+            "temperature",
+            "top_p",
+        ),
+        *("seed", "stop", "n", "stream", "tools", "add_generation_prompt", "continue_final_message"),
+    }
+)
 
 
 class ModelsSection(Section):
@@ -63,6 +85,10 @@ class ServerSection(Section):
 
     A loopback address does not prove that a server runs on this machine: a tunnel or a proxy looks the same.
     So without ``this_machine`` no private text is sent to it.
+
+    With ``plain_http`` requests go unencrypted to another machine. Whoever can listen on the network between
+    (in a cluster its administrators, and every host on the same segment) can read each prompt, each text and
+    the key. In most methods no prompt holds private text: ``rpsg plan`` says what the writer is sent.
     """
 
     panel: ClassVar[str] = "Models and speed"
@@ -84,6 +110,32 @@ class ServerSection(Section):
     )
     api: Literal["chat", "completions"] = setting("chat", "Which API to use: chat or completions.")
     api_version: str = setting("", "Version of the API, for Azure.")
+    plain_http: bool = setting(
+        default=False,
+        about="Allow http to another machine: whoever listens on that network reads prompts and key.",
+        option="--plain-http ",
+        identity=False,
+        added_later=True,
+    )
+    headers: tuple[str, ...] = setting(
+        (),
+        "More headers, as NAME=VARIABLE: the environment variable holds the value.",
+        option="--extra-header NAME=VARIABLE,...",
+        identity=False,
+        added_later=True,
+    )
+    body: str = setting(
+        "",
+        """More fields of each request, as JSON: '{"top_k": 20}'. They are published with the release.""",
+        option="--extra-body JSON",
+        added_later=True,
+    )
+    certificate_env: str = setting(
+        "",
+        "Environment variable with the path of this client's certificate and key (PEM), for mutual TLS.",
+        identity=False,
+        added_later=True,
+    )
     organization: str = setting("", "Sent as the header OpenAI-Organization.", identity=False)
     project: str = setting("", "Sent as the header OpenAI-Project.", identity=False)
     concurrency: int = setting(
@@ -93,6 +145,32 @@ class ServerSection(Section):
     retries: int = setting(
         6, "How often a request without an answer is sent again.", identity=False, ge=0, le=100
     )
+
+    @field_validator("headers")
+    @classmethod
+    def _headers_name_variables(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for header in value:
+            if not re.fullmatch(r"[A-Za-z0-9-]{1,60}=[A-Za-z_][A-Za-z0-9_]{0,99}", header):
+                raise ValueError(
+                    "a header is NAME=VARIABLE, where the environment variable holds the value: it may be "
+                    "secret, and plans are not"
+                )
+            if header.partition("=")[0].lower() in OWN_HEADERS:
+                raise ValueError("a header is set that every request has already")
+        return value
+
+    @field_validator("body")
+    @classmethod
+    def _body_is_an_object(cls, value: str) -> str:
+        try:
+            fields = json.loads(value or "{}")
+        except (ValueError, RecursionError):
+            fields = None
+        if not isinstance(fields, dict):
+            raise ValueError('it must be one JSON object, such as {"top_k": 20}')  # noqa: TRY004  # pydantic wants it
+        if own := OWN_FIELDS & fields.keys():
+            raise ValueError(f"{', '.join(sorted(own))}: this is set by the plan or the pack, and not here")
+        return value
 
 
 class LimitsSection(Section):

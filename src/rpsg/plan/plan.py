@@ -14,6 +14,7 @@ from rpsg.plan.augpe import AugpeSection
 from rpsg.plan.dpsgd import DpsgdSection
 from rpsg.plan.machines import GenerationSection, LimitsSection, ModelsSection, ServerSection, VaultSection
 from rpsg.plan.paper import PaperSection, SplitSection
+from rpsg.plan.prediction import PredictionSection
 from rpsg.plan.rupta import RuptaSection
 from rpsg.plan.sections import CorpusSection, DataSection, MethodSection, PrivacySection
 from rpsg.plan.setting import Section, described
@@ -37,6 +38,7 @@ class Plan(Section):
     dpsgd: DpsgdSection = DpsgdSection()
     augpe: AugpeSection = AugpeSection()
     rupta: RuptaSection = RuptaSection()
+    prediction: PredictionSection = PredictionSection()
     generation: GenerationSection = GenerationSection()
     vault: VaultSection = VaultSection()
 
@@ -55,6 +57,11 @@ class Plan(Section):
                 "data.audit_holdout holds out a secret number of people, so how many are left is not public: "
                 "leave privacy.n_public out, and they are counted with noise"
             )
+        if self.data.audit_canaries and self.privacy.n_public is not None:
+            raise ValueError(
+                "data.audit_canaries adds a secret number of made-up people, so how many there are is not "
+                "public: leave privacy.n_public out, and they are counted with noise"
+            )
         return self
 
     @property
@@ -67,7 +74,9 @@ class Plan(Section):
 
     def without_data(self) -> Plan:
         """The plan as a method sees it: without the path of the private file and the account."""
-        return self.model_copy(update={"data": self.data.model_copy(update={"path": "", "account": ""})})
+        return self.model_copy(
+            update={"data": self.data.model_copy(update={"path": "", "account": "", "canary_texts": ""})}
+        )
 
     def fingerprint(self, **public: str) -> str:
         """SHA-256 of all that determines the output; ``public`` holds the hashes of pack and models."""
@@ -85,7 +94,7 @@ class Plan(Section):
         settings = self.written()
         for section in settings.keys() & NOT_IDENTITY.keys():
             for key in NOT_IDENTITY[section]:
-                settings[section].pop(key)
+                settings[section].pop(key, None)  # one that was added later is absent at its default
         return settings
 
     def written(self, *, exclude_none: bool = False) -> dict[str, Any]:

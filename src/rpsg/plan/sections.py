@@ -25,12 +25,15 @@ class DataSection(Section):
 
     ``audit_holdout`` is decided for each person by a keyed hash, before anything of theirs is used. A claim
     holds for everybody in the file: whoever is held out was not used at all.
+
+    ``audit_canaries`` are made-up texts, of which coins put about half among the private ones, each as one
+    more person: noisy counts include them. A release that holds one of them is not made.
     """
 
     panel: ClassVar[str] = "The private texts"
     path: Name = setting(
         "",
-        "The private texts: a .jsonl, .csv, .txt or .parquet file, or a folder of .txt files.",
+        "The private texts: a .jsonl, .csv, .parquet or Excel file, a folder of .txt files, or - (stdin).",
         option="DATA",
         identity=False,
     )
@@ -45,7 +48,7 @@ class DataSection(Section):
     label: Name | None = setting(None, "Column that holds each text's label.", option="--label COLUMN")
     labels: tuple[Name, ...] = setting(
         (),
-        "Values that a label can have, if they are public; otherwise finding them costs budget.",
+        'Values that a label can have, if public: A,"B, C". Otherwise finding them costs budget.',
         option="--labels A,B,C",
     )
     user: Name | None = setting(
@@ -53,10 +56,17 @@ class DataSection(Section):
         "Column that names each text's person: whole people are protected, not just single rows.",
         option="--user COLUMN",
     )
-    format: Literal["jsonl", "csv", "txt", "parquet"] | None = setting(
+    format: Literal["jsonl", "csv", "tsv", "txt", "parquet", "excel"] | None = setting(
         None,
-        "Format of the file (jsonl, csv, txt or parquet), if its name does not show it.",
+        "Format of the file (jsonl, csv, tsv, txt, parquet or excel), if neither name nor content shows it.",
         option="--format FORMAT",
+    )
+    encoding: str = setting(
+        "",
+        "Encoding of a text file that is not UTF-8, such as cp1252 or utf-16.",
+        option="--encoding NAME",
+        added_later=True,
+        pattern=r"^[A-Za-z0-9_.:-]{0,40}$",
     )
     unusable: Literal["drop", "refuse"] = setting(
         "drop",
@@ -84,6 +94,21 @@ class DataSection(Section):
         ge=0,
         lt=1,
     )
+    audit_canaries: int = setting(
+        0,
+        "Made-up texts to draw, of which coins plant about half, for an audit; 0: none.",
+        option="--audit-canaries N",
+        added_later=True,
+        ge=0,
+        le=100_000,
+    )
+    canary_texts: Name = setting(
+        "",
+        "Public texts of the same kind that canaries begin like: a file as for DATA, with the same column.",
+        option="--canary-texts FILE",
+        identity=False,
+        added_later=True,
+    )
 
     @model_validator(mode="after")
     def _labels_have_a_column(self) -> Self:
@@ -96,6 +121,10 @@ class DataSection(Section):
         if not all(label.isprintable() for label in self.labels):
             raise ValueError(
                 "a declared label holds a character that nobody sees; the release would hold it too"
+            )
+        if self.audit_canaries and self.label and not self.labels:
+            raise ValueError(
+                "audit_canaries need declared labels: one of the private texts may not go into made-up ones"
             )
         if self.unlisted == "other" and not self.labels:
             raise ValueError('unlisted = "other" needs declared labels: nobody knows which others there are')

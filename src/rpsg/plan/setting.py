@@ -48,7 +48,7 @@ class Section(BaseModel):
     read_by: ClassVar[frozenset[str]] = frozenset()
 
     def is_default(self, key: str) -> bool:
-        """Whether a setting has the value that it has where nobody sets it."""
+        """Whether a setting has its default value."""
         return bool(getattr(self, key) == type(self).model_fields[key].default)
 
 
@@ -98,8 +98,8 @@ def setting(
         option: its option and the name of the value, such as ``--size N``; for an argument only the latter.
         identity: False for locations and speed, which never determine the output.
         only_generation: only the writing of texts depends on it, and no noisy answer before the votes.
-        added_later: runs were made before it existed, so at its default it is not written down and is no part
-            of an identity: their digests and releases stay what they were.
+        added_later: runs were made before this setting existed. At its default it is neither written nor
+            hashed, so that their hashes and releases stay valid.
         **rules: what pydantic checks, such as ``ge=1``.
     """
     traits = _Traits(option, identity, only_generation, added_later)

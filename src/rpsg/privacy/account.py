@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from rpsg.errors import BudgetError
 from rpsg.privacy.gaussian import mu_for, rounded_up
 from rpsg.privacy.private import Private, open_private
-from rpsg.privacy.units import Entry, Statement, Total, Unit, at_most_replaced, epsilon_at, total_for, totals
+from rpsg.privacy.token_counts import Draw, count_token
+from rpsg.privacy.units import Entry, Statement, Total, Unit, at_most_replaced, total_for, totals, way_out
 
 if TYPE_CHECKING:
     import sqlite3
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from rpsg.privacy.book import Book
 
-#: Unit and delta of charges of version 1, which stored neither; this is the default delta of plans.
+#: Of charges of version 1, which stored neither; the default delta of plans.
 OLD, OLD_DELTA = Unit("unknown", "", "add_remove"), 1e-6
 _ROUNDING = 1e-12
 
@@ -120,6 +121,22 @@ class Account:
             rows.execute(_CHARGE, self._line(draw, run_id, stage, mu2, delta_fail, replaced))
             self._keep_reserved(rows, run_id, left[0] - mu2, left[1] - delta_fail, left[2] - replaced)
             return again
+
+    def draw_token(self, draw: str, text: int, most: int, again: Draw) -> bool:
+        """Count a token of a text before it is drawn; the charge ``draw`` pays for ``most`` of each text.
+
+        The book counts, and not the run folder, which may be copied or set back. A token beyond ``most`` is
+        charged on top, as ``again`` says. True if it was charged.
+
+        Raises BudgetError, and counts nothing, if there is no room for another token.
+        """
+        with self.book.transaction() as rows:
+            if beyond := count_token(rows, self.id, draw, text, most):
+                self._require_room(rows, again.mu2, 0.0)
+                replaced = self._if_replaced(again.mu2, again.replaced_mu2)
+                what = (again.draw, again.run_id, again.stage, again.mu2, 0.0, replaced)
+                rows.execute(_CHARGE, self._line(*what))
+            return beyond
 
     def record(
         self, draw: str, run_id: str, stage: str, mu2: float, delta_fail: float, replaced: float | None = None
@@ -228,18 +245,8 @@ class Account:
         return BudgetError(
             f"The account {self.name!r} has used epsilon {rounded_up(total.epsilon, 2)}{reserved} of its "
             f"lifetime {self.cap.epsilon:g} (delta {self.cap.delta:g}); the rest does not pay for this run.",
-            hint=_way_out(left, self.cap.delta, waits=bool(total.reserved_mu2)),
+            hint=way_out(left, self.cap.delta, waits=bool(total.reserved_mu2)),
         )
-
-
-def _way_out(left_mu2: float, delta: float, *, waits: bool) -> str:
-    smaller = (
-        f"Use an --epsilon below {math.floor(100 * epsilon_at(left_mu2, delta)) / 100:g}, or raise"
-        if left_mu2 > 0 and epsilon_at(left_mu2, delta) >= 0.01
-        else "Raise"
-    )
-    stale = " `rpsg budget` shows what unfinished runs have reserved, and can give it back." if waits else ""
-    return f"{smaller} the cap on purpose with --lifetime-epsilon.{stale}"
 
 
 _RESERVED = "SELECT mu2, delta_fail, replaced_mu2 FROM reservation WHERE account = ? AND run_id = ?"

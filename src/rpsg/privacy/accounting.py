@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from rpsg.errors import InfeasibleError, UsageError
 from rpsg.json_text import canonical_ascii_json
 from rpsg.privacy.gaussian import epsilon_of, mu_for
-from rpsg.privacy.sensitivity import Adjacency, Rule, selection_threshold, sensitivity2
+from rpsg.privacy.sensitivity import EXACT, Adjacency, Rule, selection_threshold, sensitivity2
 from rpsg.privacy.sources import LARGEST_SIGMA, ROUNDED_GAUSSIAN, tv_bound
 
 if TYPE_CHECKING:
@@ -195,7 +195,8 @@ def _round_names(stage: StagePlan) -> list[str]:
 
 def _sampler_tv(stages: Sequence[StagePlan], releases: Sequence[PlannedRelease], source: str) -> float:
     dims = {name: s.dim or UNKNOWN_DIM for s in stages for name in _round_names(s)}
-    return math.fsum(tv_bound(source, r.sigma, dims[r.stage]) for r in releases)
+    drawn = (r for r in releases if r.rule not in EXACT)
+    return math.fsum(tv_bound(source, r.sigma, dims[r.stage]) for r in drawn)
 
 
 def _check_target(epsilon: float, delta: float, stages: Sequence[StagePlan]) -> None:

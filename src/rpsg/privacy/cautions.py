@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from rpsg.privacy.kernel import Performed
+    from rpsg.privacy.released import Performed
 
 #: Above this epsilon a claim rules out little: the best attack may reach an AUC of 0.86.
 WEAK = 8.0

@@ -22,10 +22,12 @@ from rpsg.privacy.claims import (
     claim_text,
     not_covered,
 )
+from rpsg.privacy.published_audit import audit_holds
 from rpsg.privacy.schema import ledger_schema, violations
 from rpsg.privacy.sensitivity import selection_threshold, sensitivity2
 from rpsg.privacy.signing import entry_sha256
-from rpsg.privacy.sources import NOISY_ANSWER, noisy_answers, sampler_tv, supports_claims
+from rpsg.privacy.sources import NOISY_ANSWER, TOKENS, noisy_answers, sampler_tv, supports_claims
+from rpsg.privacy.token_sampling import RULE, TOKEN_SIGMA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -70,8 +72,12 @@ def sensitivities(ledger: Ledger) -> Iterator[str]:
             continue
         if m["sensitivity2"] != square:
             yield f"{m['stage']}: the squared sensitivity is {square}, not {m['sensitivity2']:g}"
-        if s["rule"] in {"S2_one_cell", "S4_k_votes"} and s["c"] != unit["max_records_per_unit"]:
+        if s["rule"] in {"S2_one_cell", "S4_k_votes", RULE} and s["c"] != unit["max_records_per_unit"]:
             yield f"{m['stage']}: c = {s['c']}, but a unit has up to {unit['max_records_per_unit']} records"
+        if (m["kind"] == TOKENS) != (s["rule"] == RULE):
+            yield f"{m['stage']}: tokens are drawn by the rule {RULE}, and nothing else is"
+        elif m["kind"] == TOKENS and (m["sigma"] > TOKEN_SIGMA or m["dim"] is None):
+            yield f"{m['stage']}: drawing tokens is worth less noise than sigma {m['sigma']:g}"
 
 
 def thresholds(ledger: Ledger) -> Iterator[str]:
@@ -127,16 +133,8 @@ def _performed(ledger: Ledger) -> Iterator[tuple[object, ...]]:
         if m["kind"] != "selection_threshold":
             s = m.get("sens", {})
             fail, threshold = selections.get(f"{m['stage']}.select", (0.0, None))
-            yield (
-                m["stage"],
-                s.get("rule"),
-                s.get("k"),
-                s.get("w"),
-                s.get("c"),
-                m.get("sigma"),
-                fail,
-                threshold,
-            )
+            bounds = (s.get(name) for name in ("rule", "k", "w", "c"))
+            yield (m["stage"], *bounds, m.get("sigma"), fail, threshold)
 
 
 def randomness(ledger: Ledger) -> Iterator[str]:
@@ -225,6 +223,9 @@ def words(ledger: Ledger) -> Iterator[str]:
             yield "a test run must say that it is not private"
     elif not text.startswith(NO_GUARANTEE) or "epsilon" in text.lower() or "ε" in text:
         yield "a method without a guarantee must say so first and name no epsilon"
+    saw_text = any(e["carries"] == "raw_private" for e in ledger["egress"])
+    if claim["type"] == "end_to_end_dp" and saw_text and "llm_provider" in claim["protects_against"]:
+        yield "the claim covers the model that writes, and a model was sent private text"
     if claim["type"] == "voters_only_dp" and DONORS not in text:
         yield "the claim must say that seed donors are not protected"
 
@@ -289,4 +290,5 @@ CHECKS: tuple[tuple[str, Callable[[Ledger], Iterator[str]]], ...] = (
     ("no borrowed words", no_borrowed_words),
     ("caveats", caveats),
     ("private files", at_rest),
+    ("published audit", audit_holds),
 )

@@ -28,6 +28,16 @@ DONORS = "The records of seed donors are not protected."
 IN_THE_CLEAR = "private files of the run, which lie without encryption on the machine that made it"
 
 
+#: Whom a claim covers, unless a method lets one of them read private text.
+ADVERSARIES = ("release_recipient", "llm_provider", "log_reader")
+#: What a claim is about.
+_COVERED = {
+    "end_to_end_dp": "The released corpus, and everything that the model which writes was sent, is",
+    "voters_only_dp": "For voters the released corpus, and everything that the model which writes was "
+    "sent, is",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class PrivacyUnit:
     """The privacy unit, ``unit`` "user" or "record", and its neighbouring relation.
@@ -100,11 +110,12 @@ def claim_text(claim: Mapping[str, Any], unit: Mapping[str, Any]) -> str:
     """The claim in words, from the claim's numbers and the privacy unit of a ledger."""
     if claim["type"] == "no_private_data":
         return NO_PRIVATE_DATA
-    what = {
-        "end_to_end_dp": "The released corpus, and everything that the model which writes was sent, is",
-        "voters_only_dp": "For voters the released corpus, and everything that the model which writes was "
-        "sent, is",
-    }[claim["type"]]
+    what = (
+        "The released corpus is"
+        if claim["type"] == "end_to_end_dp"
+        and "llm_provider" not in claim.get("protects_against", ADVERSARIES)
+        else _COVERED[claim["type"]]
+    )
     budget = (
         f"(epsilon {not_below(claim['epsilon'])}, delta {not_below(claim['delta'])})-differentially private"
     )

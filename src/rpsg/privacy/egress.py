@@ -165,7 +165,7 @@ def egress_table(
     for rule in rules:
         if rule.role == "mechanisms":
             table.append(EgressRecord(THIS_MACHINE, rule.role, "", rule.kind, rule.sees))
-        elif rule.role == "writer" and sent is not None:
+        elif rule.role == "writer" and sent is not None and rule.kind != "private":
             table += [
                 EgressRecord(host, rule.role, model, rule.kind, rule.sees, number)
                 for (host, model), number in sorted(sent.items())

@@ -6,7 +6,9 @@ random id of its draw, for which the account book has a charge. They are DP outp
 
 from __future__ import annotations
 
+import hashlib
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ from rpsg.files import write_atomic
 from rpsg.json_text import canonical_ascii_json, strict_json
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from rpsg.privacy.histogram import IntArray
@@ -26,11 +29,15 @@ _DRAW = re.compile(r"[0-9a-f]{32}")
 _NAME = re.compile(r"release-\d{3,}\.json")
 
 Selected = list[tuple[str, int]]
+#: A token: its number in the vocabulary and its bytes, as text of one character for each byte. The empty
+#: piece ends a text.
+Token = tuple[int, str]
+Texts = tuple[tuple[Token, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One released vector: ``values`` of a histogram or a sum, or ``items`` with their counts of a selection.
+    """One release: ``values`` of a histogram or a sum, ``items`` with their counts, or ``texts`` in tokens.
 
     ``draw`` is the id of the one draw of noise that made it: 128 random bits in hexadecimal.
     """
@@ -41,6 +48,7 @@ class Evidence:
     draw: str
     values: tuple[int, ...] | None = None
     items: tuple[tuple[str, int], ...] | None = None
+    texts: Texts | None = None
 
     def histogram(self) -> IntArray:
         """The noisy counts or the noisy sum, int64 of shape (dim,)."""
@@ -54,6 +62,12 @@ class Evidence:
             raise RunError(f"The evidence of stage {self.stage} is not a selection.")
         return list(self.items)
 
+    def sampled(self) -> Texts:
+        """The tokens of each text that was drawn."""
+        if self.texts is None:
+            raise RunError(f"The evidence of stage {self.stage} holds no texts.")
+        return self.texts
+
     def to_bytes(self) -> bytes:
         body: dict[str, object] = {
             "schema": SCHEMA,
@@ -62,7 +76,8 @@ class Evidence:
             "stage": self.stage,
             "draw": self.draw,
         }
-        body |= {"values": self.values} if self.values is not None else {"items": self.items}
+        held = {"values": self.values, "items": self.items, "texts": self.texts}
+        body |= {name: content for name, content in held.items() if content is not None}
         return canonical_ascii_json(body) + b"\n"
 
 
@@ -84,6 +99,27 @@ def write_evidence(folder: Path, evidence: Evidence, scratch: Path) -> str:
     return write_atomic(evidence_file(folder, evidence.seq), evidence.to_bytes(), 0o644, scratch=scratch)
 
 
+def read_back(
+    path: Path, expected: tuple[str, int, str], sha256: str | None, draws: Collection[str]
+) -> Evidence:
+    """The evidence in a run folder, of the ``expected`` plan, position and stage and one of ``draws``.
+
+    Raises:
+        RunError: it is another one, or not the one with this hash.
+    """
+    content = path.read_bytes()
+    is_same = sha256 in {None, hashlib.sha256(content).hexdigest()}
+    with suppress(ValueError):
+        evidence = parse_evidence(content)
+        found = (evidence.plan_sha256, evidence.seq, evidence.stage)
+        if is_same and found == expected and evidence.draw in draws:
+            return evidence
+    raise RunError(
+        f"The evidence of stage {expected[2]} was changed, or is of another version of RPSG.",
+        hint="Restore the evidence folder, or start a new run.",
+    )
+
+
 def parse_evidence(content: bytes) -> Evidence:
     """The evidence in a file's bytes.
 
@@ -93,7 +129,7 @@ def parse_evidence(content: bytes) -> Evidence:
     body = strict_json(content)
     if not isinstance(body, dict) or body.get("schema") != SCHEMA:
         raise ValueError("this is no evidence file")
-    values, items = body.get("values"), body.get("items")
+    values, items, texts = body.get("values"), body.get("items"), body.get("texts")
     evidence = Evidence(
         checked_text(body.get("plan_sha256")),
         _whole(body.get("seq")),
@@ -101,8 +137,9 @@ def parse_evidence(content: bytes) -> Evidence:
         _draw_id(body.get("draw")),
         None if values is None else tuple(_whole(v) for v in _list(values)),
         None if items is None else tuple(_item(i) for i in _list(items)),
+        None if texts is None else tuple(tuple(map(parse_token, _list(text))) for text in _list(texts)),
     )
-    if (values is None) == (items is None) or evidence.to_bytes() != content:
+    if (values, items, texts).count(None) != 2 or evidence.to_bytes() != content:
         raise ValueError("the evidence is not in its canonical form")
     return evidence
 
@@ -129,6 +166,18 @@ def _whole(value: Any) -> int:
     if type(value) is not int or not -(2**63) <= value < 2**63:
         raise ValueError("a whole number was expected")
     return value
+
+
+def parse_token(value: Any) -> Token:
+    """A token as JSON has it: its number, and its bytes as characters.
+
+    Raises:
+        ValueError: it is none.
+    """
+    pair = _list(value)
+    if len(pair) != 2 or max(map(ord, checked_text(pair[1])), default=0) > 255:
+        raise ValueError("a token is a number and a text of bytes")
+    return _whole(pair[0]), checked_text(pair[1])
 
 
 def _item(value: Any) -> tuple[str, int]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from rpsg.privacy.claims import ADVERSARIES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -74,7 +76,7 @@ class Facts:
     claim_words: str = ""
     noise_source: str = ""
     status: Literal["valid", "aborted", "research_only"] = "valid"
-    protects_against: tuple[str, ...] = ("release_recipient", "llm_provider", "log_reader")
+    protects_against: tuple[str, ...] = ADVERSARIES
     in_the_clear: bool = False
     n_public: int | None = None
     counted: int | None = None
@@ -85,7 +87,8 @@ class Facts:
 class Free:
     """The parts of a public ledger that cannot be derived from the rest of its release.
 
-    ``code`` comes from ``ledger.code_facts``; ``commitment`` is the public half of the data's commitment.
+    ``code`` comes from ``ledger.code_facts``; ``commitment`` is the public half of the data's commitment,
+    ``audit`` a published audit (``published_audit.py``).
     """
 
     ledger_id: str
@@ -93,6 +96,7 @@ class Free:
     commitment: Mapping[str, Any] | None = None
     previous_sha256: str | None = None
     signer: Mapping[str, Any] | None = None
+    audit: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, ledger: Mapping[str, Any]) -> Self:
@@ -103,4 +107,5 @@ class Free:
             ledger.get("private_commitment"),
             ledger["chain"]["prev_sha256"],
             ledger.get("signer"),
+            ledger.get("published_audit"),
         )

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.errors import PrivacyError
-from rpsg.privacy.sensitivity import Adjacency, Rule, sensitivity2
+from rpsg.privacy.sensitivity import SIGNED, Adjacency, Rule, sensitivity2
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,7 +76,7 @@ def clean_histogram(query: Query, rows: RowCells) -> IntArray:
     Raises:
         PrivacyError: the rows break the query's contribution rule.
     """
-    require_kept(query.rule != "S6_bounded_vector", query)
+    require_kept(query.rule not in SIGNED, query)
     units, cells = _shaped(query, rows)
     if query.rule == "S5_l2_normalised":
         return _normalised(query, units, cells)

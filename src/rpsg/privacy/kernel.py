@@ -25,23 +25,36 @@ import os
 import secrets
 import weakref
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from rpsg.errors import BudgetError, PrivacyError, RunError
 from rpsg.files import hold_lock, private_dir
 from rpsg.privacy.evidence import (
     Evidence,
     Selected,
+    Texts,
     evidence_file,
     evidence_names,
     parse_evidence,
+    read_back,
     write_evidence,
 )
 from rpsg.privacy.histogram import IntArray, Query
-from rpsg.privacy.mechanisms import Contributions, UnitItems, noisy_histogram, noisy_selection
+from rpsg.privacy.mechanisms import (
+    Contributions,
+    UnitItems,
+    bounded_references,
+    noisy_histogram,
+    noisy_selection,
+)
+from rpsg.privacy.noise import MarkedNoise
+from rpsg.privacy.released import NextTokens, Performed, Released
 from rpsg.privacy.sensitivity import selection_threshold
-from rpsg.privacy.write_ahead_log import JOURNAL_GONE, Step, WriteAheadLog
+from rpsg.privacy.token_counts import Draw
+from rpsg.privacy.token_draws import draw_texts
+from rpsg.privacy.token_log import TokenLog, drawn_under, token_file
+from rpsg.privacy.token_sampling import RULE, TOKEN_SIGMA, References
+from rpsg.privacy.write_ahead_log import JOURNAL_GONE, WriteAheadLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,51 +64,6 @@ if TYPE_CHECKING:
     from rpsg.privacy.accounting import Budget, PlannedRelease
     from rpsg.privacy.private import Private
     from rpsg.protocols import NoiseSource
-
-
-class Releases(Protocol):
-    """Answers a method's private queries: the kernel in a run, the evidence in a replay."""
-
-    def release(self, query: Query, contributions: Callable[[], Private[Contributions]], /) -> IntArray: ...
-
-    def select(
-        self, query: Query, delta_fail: float, items: Callable[[], Private[UnitItems]]
-    ) -> Selected: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Released:
-    """One finished release, as it appears in the ledger."""
-
-    seq: int
-    query: Query
-    planned: PlannedRelease
-    output_sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class Performed:
-    """The work of a kernel, for the ledger: the plan, the releases, and the name of the noise source."""
-
-    budget: Budget
-    releases: tuple[Released, ...]
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class _MarkedNoise:
-    """A noise source that records each draw before making it."""
-
-    source: NoiseSource
-    before: Callable[[], None]
-
-    @property
-    def name(self) -> str:
-        return self.source.name
-
-    def draw(self, sigma: float, size: int) -> IntArray:
-        self.before()
-        return self.source.draw(sigma, size)
 
 
 class Kernel:
@@ -175,8 +143,18 @@ class Kernel:
     def _reserve(self, kept: Mapping[int, Evidence]) -> None:
         """Reserve what is not drawn yet."""
         if self._account is not None:
-            missing = [self._cost(seq) for seq in range(len(self._budget.releases)) if seq not in kept]
+            every = range(len(self._budget.releases))
+            missing = [self._cost(seq) for seq in every if seq not in kept and self._begun(seq) is None]
             self._account.reserve(self._run_id, *(math.fsum(cost[i] for cost in missing) for i in range(3)))
+
+    def _begun(self, seq: int) -> str | None:
+        """The paid draw under which tokens of this release were drawn before; None if there is none."""
+        if self._budget.releases[seq].rule != RULE or seq not in self._journal.steps:
+            return None
+        draw = drawn_under(token_file(self._private, seq), self._plan)
+        if draw not in self._journal.steps[seq].draws:
+            return None
+        return draw if self._account is None or self._account.knows([draw]) else None
 
     def _cost(self, seq: int) -> tuple[float, float, float]:
         """The price of a draw at this position: mu squared, delta_fail, and mu squared under replace-one."""
@@ -198,7 +176,7 @@ class Kernel:
             PrivacyError: the rows break the contribution rule, or the plan's budget would be exceeded.
         """
         planned = self._planned(query)
-        _require(planned.threshold is None and query.dim >= 1, query)
+        _require(planned.threshold is None and query.dim >= 1 and query.rule != RULE, query)
 
         def draw(noise: NoiseSource, name: str) -> Evidence:
             values = noisy_histogram(query, contributions(), noise)
@@ -223,6 +201,43 @@ class Kernel:
 
         return self._once(query, planned, draw).selected()
 
+    def sample(
+        self, query: Query, choices: NextTokens, references: Callable[[str], Private[References]]
+    ) -> Texts:
+        """``query.dim`` texts of at most k tokens, drawn token by token as ``token_sampling`` says.
+
+        ``references`` gives the private rows, and is called only if the texts were not all drawn before. The
+        rows are divided among the texts by its argument, the id of the draw: one charge, one division.
+
+        Raises as ``release``, and BudgetError where a token drawn again cannot be paid for.
+        """
+        planned = self._planned(query)
+        _require(query.rule == RULE and query.dim >= 1 and query.sigma <= TOKEN_SIGMA, query)
+
+        def draw(_: NoiseSource, name: str) -> Evidence:
+            begun = self._begun(self._seq)
+            if begun is None:
+                choices(0, ())  # a model that gives no numbers shows it before anything is charged
+                token_file(self._private, self._seq).unlink(missing_ok=True)
+                self._mark_draw(name, query.stage)
+            kept = begun or name
+            rows = bounded_references(query, references(kept))
+            log = TokenLog(token_file(self._private, self._seq), query.dim, query.k)
+            log.open({"event": "begin", "plan_sha256": self._plan, "draw": kept})
+            drawn = draw_texts(query, log, choices, rows, lambda text: self._mark_token(query, kept, text))
+            return Evidence(self._plan, self._seq, query.stage, kept, texts=drawn)
+
+        return self._once(query, planned, draw).sampled()
+
+    def _mark_token(self, query: Query, name: str, text: int) -> None:
+        """Count the next token; one more than was paid for is charged and reported."""
+        mu2, _, replaced = self._cost(self._seq)
+        again = Draw(secrets.token_hex(16), self._run_id, query.stage, mu2 / query.k, replaced / query.k)
+        if self._account is not None and self._account.draw_token(name, text, query.k, again):
+            self._journal.draw(self._seq, again.draw)
+            told = f"A token of stage {query.stage} was drawn before, and is not in this folder"
+            self._tell(f"{told}: one more token of every text is charged on top.")
+
     @property
     def _seq(self) -> int:
         return len(self._done)
@@ -235,9 +250,7 @@ class Kernel:
         adjacency = self._budget.adjacency
         spent = sum(r.query.mu2(adjacency) for r in self._done) + query.mu2(adjacency)
         if not spent <= self._budget.mu2 * (1.0 + 1e-12):
-            raise PrivacyError(
-                f"Stage {query.stage} would pass the budget of the plan; nothing was released."
-            )
+            raise PrivacyError(f"Stage {query.stage} would pass the plan's budget; nothing was released.")
         return planned
 
     def _once(
@@ -251,7 +264,7 @@ class Kernel:
             raise RunError(early, hint=JOURNAL_GONE)
         step = self._journal.reserve(seq, query)
         if path.exists():
-            evidence = self._read_back(path, step, query)
+            evidence = read_back(path, (self._plan, seq, query.stage), step.sha256, step.draws)
         elif step.sha256 is not None:
             raise RunError(
                 f"The evidence of stage {query.stage} is gone; drawing again would be a second release.",
@@ -259,8 +272,8 @@ class Kernel:
             )
         else:
             name = secrets.token_hex(16)
-            evidence = draw(_MarkedNoise(self._noise, lambda: self._mark_draw(name, query.stage)), name)
-            if name not in step.draws:
+            evidence = draw(MarkedNoise(self._noise, lambda: self._mark_draw(name, query.stage)), name)
+            if evidence.draw not in step.draws:
                 raise PrivacyError(f"Stage {query.stage} gave an answer without noise; it was not released.")
             write_evidence(self._evidence, evidence, self._private)
         sha256 = hashlib.sha256(evidence.to_bytes()).hexdigest()
@@ -277,20 +290,6 @@ class Kernel:
             told = f"Stage {stage} of this run was drawn before, and that answer is not in this folder"
             self._tell(f"{told}: this draw is charged on top.")
         self._journal.draw(self._seq, name)
-
-    def _read_back(self, path: Path, step: Step, query: Query) -> Evidence:
-        content = path.read_bytes()
-        expected = (self._plan, self._seq, query.stage)
-        is_same = step.sha256 in {None, hashlib.sha256(content).hexdigest()}
-        with suppress(ValueError):
-            evidence = parse_evidence(content)
-            found = (evidence.plan_sha256, evidence.seq, evidence.stage)
-            if is_same and found == expected and evidence.draw in step.draws:
-                return evidence
-        raise RunError(
-            f"The evidence of stage {query.stage} was changed, or is of another version of RPSG.",
-            hint="Restore the evidence folder, or start a new run.",
-        )
 
 
 def _require(as_planned: bool, query: Query) -> None:

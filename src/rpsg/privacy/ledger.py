@@ -22,8 +22,10 @@ from rpsg.privacy.checks import CHECKS, form
 from rpsg.privacy.claims import IN_THE_CLEAR, NOT_PRIVATE, Threshold, assumptions, claim_numbers, claim_text
 from rpsg.privacy.claims import not_covered as uncovered
 from rpsg.privacy.facts import Free
+from rpsg.privacy.published_audit import NOT_COVERED, summary_of
 from rpsg.privacy.signing import seal
-from rpsg.privacy.sources import NOISY_ANSWER, sampler_tv, supports_claims
+from rpsg.privacy.sources import NOISY_ANSWER, TOKENS, sampler_tv, supports_claims
+from rpsg.privacy.token_sampling import RULE
 from rpsg.version import VERSION
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
     from rpsg.privacy.commitment import Commitment
     from rpsg.privacy.facts import Facts
-    from rpsg.privacy.kernel import Performed
+    from rpsg.privacy.released import Performed
 
 SCHEMA = "rpsg-ledger/2"
 
@@ -88,6 +90,10 @@ def build_public_ledger(
     if facts.in_the_clear:
         body["vault"] = "none"
         body["not_covered"].append(IN_THE_CLEAR)
+    if free.audit is not None:
+        body["audit"] = summary_of(free.audit)
+        body["published_audit"] = dict(free.audit)
+        body["not_covered"].append(NOT_COVERED)
     if free.signer is not None:
         body["signer"] = dict(free.signer)
     if free.commitment is not None:
@@ -189,7 +195,7 @@ def _mechanisms(performed: Performed, reads: str = "noisy_histograms") -> Iterat
         yield {
             **shared,
             "seq": seq,
-            "kind": NOISY_ANSWER,
+            "kind": TOKENS if query.rule == RULE else NOISY_ANSWER,
             "query": query.what,
             "dim": query.dim or None,
             "sensitivity2": query.sensitivity2(performed.budget.adjacency),

@@ -15,9 +15,19 @@ import numpy as np
 from rpsg.errors import PrivacyError
 from rpsg.privacy.histogram import IntArray, Query, RowCells, clean_histogram
 from rpsg.privacy.private import Private, open_private
+from rpsg.privacy.token_sampling import (
+    SCALE,
+    Choices,
+    References,
+    draw,
+    offered,
+    require_bounded,
+    summed,
+)
 from rpsg.privacy.vector_sum import BoundedVectors, clean_sum
 
 if TYPE_CHECKING:
+    from rpsg.privacy.evidence import Token
     from rpsg.protocols import NoiseSource
 
 UnitItems = Sequence[Sequence[str]]  # for each unit the strings it holds, at most k, each once
@@ -42,6 +52,39 @@ def clean_answer(query: Query, contributions: Private[Contributions]) -> IntArra
 
     # Inside ``Private``, because vectors are computed only now, and an error there could quote a text.
     return open_private(contributions.map(added_up))
+
+
+def bounded_references(query: Query, rows: Private[References]) -> Private[References]:
+    """The rows, if each unit has at most c of them and they are all in one text; PrivacyError otherwise."""
+
+    def checked(held: References) -> References:
+        require_bounded(query, held)
+        return held
+
+    return rows.map(checked)
+
+
+def token_steps(
+    query: Query, text: int, written: Sequence[Token], choices: Choices, rows: Private[References]
+) -> tuple[tuple[Token, ...], Private[list[int]]]:
+    """The tokens that can come next in a text, and their scores in steps of ``token_sampling``.
+
+    Raises:
+        PrivacyError: the rows do not have a score for each choice, or those could not be computed.
+    """
+    tokens, public = offered(choices)
+    near = Choices(tokens, public / SCALE)
+
+    def scored(held: References) -> list[int]:
+        moved = summed(query, held.scores(text, written, near), len(tokens))
+        return [int(step) for step in public + moved]
+
+    return tokens, rows.map(scored)
+
+
+def drawn_token(tokens: Sequence[Token], steps: Private[list[int]]) -> Token:
+    """The next token, drawn by the operating system's randomness."""
+    return tokens[open_private(steps.map(draw))]
 
 
 def noisy_selection(

@@ -48,6 +48,8 @@ from rpsg.privacy.sources import LARGEST_SIGMA, OPENDP, ROUNDED_GAUSSIAN, lattic
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from rpsg.protocols import NoiseSource
+
 
 _BITS = 128
 _FRACTION = 384  # bits after the point while the table is built
@@ -249,10 +251,26 @@ class OpenDPNoise(_Sealed):
 
 def _opendp_measurement(scale: float) -> Callable[[list[int]], list[int]]:
     try:
-        import opendp.prelude as dp  # noqa: PLC0415  # an optional package of 265 MB
+        import opendp.prelude as dp
     except ModuleNotFoundError as error:
         raise MissingExtraError("opendp", "opendp") from error
     dp.enable_features("contrib")
     space = dp.vector_domain(dp.atom_domain(T="i64")), dp.l2_distance(T="f64")
     measurement: Callable[[list[int]], list[int]] = dp.m.make_gaussian(*space, scale=scale)
     return measurement
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedNoise:
+    """A noise source that records each draw before making it."""
+
+    source: NoiseSource
+    before: Callable[[], None]
+
+    @property
+    def name(self) -> str:
+        return self.source.name
+
+    def draw(self, sigma: float, size: int) -> npt.NDArray[np.int64]:
+        self.before()
+        return self.source.draw(sigma, size)

@@ -11,14 +11,15 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RunError, VerificationError
-from rpsg.privacy.evidence import Evidence, Selected, evidence_file, parse_evidence
+from rpsg.privacy.evidence import Evidence, Selected, Texts, evidence_file, parse_evidence
 from rpsg.privacy.histogram import Query
-from rpsg.privacy.kernel import Performed, Released
-from rpsg.privacy.mechanisms import clean_answer, string_counts
+from rpsg.privacy.mechanisms import bounded_references, clean_answer, string_counts
 from rpsg.privacy.private import open_private
+from rpsg.privacy.released import Performed, Released
 from rpsg.privacy.residuals import Outcome, below_threshold, outcome, seen
 from rpsg.privacy.sensitivity import selection_threshold
 from rpsg.privacy.sources import noisy_answers
+from rpsg.privacy.token_sampling import is_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from rpsg.privacy.histogram import IntArray
     from rpsg.privacy.mechanisms import Contributions, UnitItems
     from rpsg.privacy.private import Private
+    from rpsg.privacy.released import NextTokens
+    from rpsg.privacy.token_sampling import References
 
 
 class ReplayKernel:
@@ -41,6 +44,7 @@ class ReplayKernel:
         self._plan = str(ledger["plan_sha256"])
         self._lines = noisy_answers(ledger)
         self._done: list[tuple[Query, str]] = []
+        self.last_draw = ""
 
     @property
     def next_cells(self) -> int:
@@ -88,6 +92,18 @@ class ReplayKernel:
         """The strings the run released for this query; errors as for ``release``."""
         return self._evidence(query).selected()
 
+    def sample(
+        self,
+        query: Query,
+        choices: NextTokens,  # noqa: ARG002  # the model is not asked in a replay
+        references: Callable[[str], Private[References]],  # noqa: ARG002  # not called in a replay
+    ) -> Texts:
+        """The texts that the run drew for this query; errors as for ``release``."""
+        texts = self._evidence(query).sampled()
+        if len(texts) != query.dim or not all(is_text(text, query.k) for text in texts):
+            raise VerificationError(f"The evidence of stage {query.stage} is not {query.dim} whole texts.")
+        return texts
+
     def _evidence(self, query: Query) -> Evidence:
         seq = len(self._done)
         if seq >= len(self._lines) or not _same(self._lines[seq], query):
@@ -109,6 +125,7 @@ class ReplayKernel:
         ):
             raise VerificationError(f"The evidence of stage {query.stage} is not what the ledger names.")
         self._done.append((query, digest))
+        self.last_draw = evidence.draw
         return evidence
 
 
@@ -134,6 +151,14 @@ class OpeningKernel:
         noise = (noisy - clean).tolist()
         self.outcomes.append(outcome(query.stage, [seen(value, query.sigma) for value in noise]))
         return noisy
+
+    def sample(
+        self, query: Query, choices: NextTokens, references: Callable[[str], Private[References]]
+    ) -> Texts:
+        """The texts as drawn. The tokens are not tested: for that every score would be computed again."""
+        texts = self._released.sample(query, choices, references)
+        bounded_references(query, references(self._released.last_draw))
+        return texts
 
     def select(self, query: Query, delta_fail: float, items: Callable[[], Private[UnitItems]]) -> Selected:
         noisy = self._released.select(query, delta_fail, items)

@@ -1,6 +1,7 @@
 """``rpsg verify --second-opinion``: recomputes every epsilon with an independent library.
 
-The mechanisms are composed by dp-accounting's privacy-loss distributions (extra "verify"). Their epsilon is
+The mechanisms are composed by dp-accounting's privacy-loss distributions (extra "verify"); drawn tokens count
+as the Gaussian noise that costs at least as much. Their epsilon is
 an upper bound on a grid, slightly above the closed form; a figure that differs by more than ``TOLERANCE`` is
 not confirmed. What the thresholds add to delta is computed with scipy, a dependency of dp-accounting.
 """
@@ -11,6 +12,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import MissingExtraError
+from rpsg.privacy.sensitivity import SIGNED
 from rpsg.privacy.sources import noisy_answers
 
 if TYPE_CHECKING:
@@ -55,8 +57,8 @@ def epsilon_by_pld(noise_multipliers: dict[float, int], delta: float) -> float:
         MissingExtraError: dp-accounting is not installed.
     """
     try:
-        import dp_accounting  # noqa: PLC0415  # an optional package
-        from dp_accounting import pld  # noqa: PLC0415  # as above
+        import dp_accounting
+        from dp_accounting import pld
     except ModuleNotFoundError as error:
         raise MissingExtraError("verify", "dp-accounting") from error
     accountant = pld.PLDAccountant()
@@ -73,7 +75,7 @@ def _multipliers(lines: list[Any], group: int = 1, *, replaced: bool = False) ->
     """
     found: dict[float, int] = {}
     for line in lines:
-        signed = line["sens"]["rule"] == "S6_bounded_vector"
+        signed = line["sens"]["rule"] in SIGNED
         wider = (4.0 if signed else 2.0) if replaced else float(group * group)
         multiplier = line["sigma"] / math.sqrt(wider * line["sensitivity2"])
         found[multiplier] = found.get(multiplier, 0) + 1
@@ -81,7 +83,7 @@ def _multipliers(lines: list[Any], group: int = 1, *, replaced: bool = False) ->
 
 
 def _thresholds(ledger: Mapping[str, Any]) -> Iterator[str]:
-    from scipy.stats import norm  # noqa: PLC0415  # comes with dp-accounting
+    from scipy.stats import norm
 
     lines = [m for m in ledger["mechanisms"] if m["kind"] == "selection_threshold"]
     for line in lines:

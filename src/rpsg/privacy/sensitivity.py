@@ -7,11 +7,16 @@
     S4_k_votes           per row k distinct cells, c rows                  k w^2 c^2
     S5_l2_normalised     a vector of L2 length at most 1, in steps of 1/w  w^2 (counts are in steps)
     S6_bounded_vector    whole numbers of either sign, L2 length at most w w^2
+    S7_token_scores      per row scores of -w to w for each token, c rows    k w^2 c^2
 
 ``w`` is what one entry adds; in S5 and S6 it is the length of a unit's whole contribution. All rows of a unit
 may be equal, hence c^2; in S5 and S6 a unit is bounded after its rows are added up, so c does not matter.
 Replace-one doubles the square if contributions are never negative: |a - b|^2 <= |a|^2 + |b|^2. In S6 two
 units may point in opposite directions, |a - b| <= |a| + |b|, and the square is four times as large.
+
+S7 is no sum with noise: k tokens are drawn in proportion to exp of a sum of scores, and what is known of a
+draw is no more than of a sum with Gaussian noise that a unit changes by w c (see ``token_sampling``). Scores
+have either sign, so replacing makes the square four times as large.
 """
 
 from __future__ import annotations
@@ -28,6 +33,7 @@ Rule = Literal[
     "S4_k_votes",
     "S5_l2_normalised",
     "S6_bounded_vector",
+    "S7_token_scores",
 ]
 Adjacency = Literal["add_remove", "replace_one"]
 
@@ -36,6 +42,10 @@ ADJACENCIES: tuple[Adjacency, ...] = get_args(Adjacency)
 
 #: The longest vector of S6, and what w * c may be: sums and squares of such vectors fit 64 bits.
 LONGEST, LONGEST_SUM = 1 << 15, 1 << 20
+#: The rules with contributions of either sign.
+SIGNED = frozenset({"S6_bounded_vector", "S7_token_scores"})
+#: The rules whose draw is exact: no noise source is near to it only.
+EXACT = frozenset({"S7_token_scores"})
 
 
 def sensitivity2(rule: Rule, k: int, w: int, c: int, adjacency: Adjacency) -> int:
@@ -53,13 +63,13 @@ def sensitivity2(rule: Rule, k: int, w: int, c: int, adjacency: Adjacency) -> in
     if rule == "S6_bounded_vector" and (k != 1 or w > LONGEST or w * c > LONGEST_SUM):
         raise ValueError(f"S6 needs k = 1, w of at most {LONGEST} and w * c of at most {LONGEST_SUM}")
     square = w * w
-    if rule in {"S2_one_cell", "S4_k_votes"}:
+    if rule in {"S2_one_cell", "S4_k_votes", "S7_token_scores"}:
         square *= k * c * c
     elif rule == "S3_k_items_per_unit":
         square *= k
     if adjacency == "add_remove":
         return square
-    return 4 * square if rule == "S6_bounded_vector" else 2 * square
+    return 4 * square if rule in SIGNED else 2 * square
 
 
 def selection_threshold(sigma: float, k: int, delta_fail: float) -> int:

@@ -57,8 +57,8 @@ def make_pair(private: Path, public: Path) -> str:
     Raises:
         UsageError: one of the files exists already.
     """
-    from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415  # slow to import
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415  # as above
+    from cryptography.hazmat.primitives import serialization as form
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     key, secret = Ed25519PrivateKey.generate(), os.environ.get(PASSPHRASE, "")
     closed = form.BestAvailableEncryption(secret.encode()) if secret else form.NoEncryption()
@@ -85,9 +85,9 @@ def private_key(file: Path) -> Ed25519PrivateKey:
         UsageError: there is none, or its passphrase is not the one in ``RPSG_KEY_PASSPHRASE``.
         PrivacyError: others may read the file.
     """
-    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  # slow to import
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415  # as above
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415  # as above
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     if file.suffix == ".pub":
         raise UsageError(
@@ -113,9 +113,9 @@ def private_key(file: Path) -> Ed25519PrivateKey:
 
 def public_key(file: Path) -> bytes:
     """The 32 bytes of the public key in a PEM file; UsageError when it holds none."""
-    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  # slow to import
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415  # as above
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key  # noqa: PLC0415  # as above
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     try:
         with file.open("rb") as opened:
@@ -149,8 +149,8 @@ def signature_of(key: Ed25519PrivateKey, ledger: bytes) -> bytes:
 
 def is_signed(signer: Mapping[str, Any], ledger: bytes, signature: bytes) -> bool:
     """Whether the signature is the signer's for these bytes, and the signer's block is consistent."""
-    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415  # slow to import
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415  # as above
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     try:
         raw = bytes.fromhex(signer["public_key"])

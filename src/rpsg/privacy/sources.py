@@ -57,16 +57,22 @@ def tv_bound(source: str, sigma: float, size: int) -> float:
 
 #: The kind of a ledger's line about one noisy answer: a histogram, a sum or a selection.
 NOISY_ANSWER = "rounded_gaussian"
+#: The kind of one about tokens that were drawn.
+TOKENS = "token_sampling"
 
 
 def noisy_answers(ledger: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The lines of a ledger about its noisy answers, in the order in which they were drawn."""
-    return [line for line in ledger["mechanisms"] if line["kind"] == NOISY_ANSWER]
+    """The lines of a ledger about its noisy answers and drawn tokens, in the order of the draws."""
+    return [line for line in ledger["mechanisms"] if line["kind"] in {NOISY_ANSWER, TOKENS}]
 
 
 def sampler_tv(mechanisms: Sequence[Mapping[str, Any]], source: str) -> float:
-    """The total variation of all draws; with an open vocabulary, of the 2k strings that can differ."""
+    """The total variation of all noise; with an open vocabulary, of the 2k strings that can differ.
+
+    Tokens are drawn exactly.
+    """
     return math.fsum(
         tv_bound(source, m["sigma"], m["dim"] or 2 * m["sens"]["k"])
-        for m in noisy_answers({"mechanisms": mechanisms})
+        for m in mechanisms
+        if m["kind"] == NOISY_ANSWER
     )

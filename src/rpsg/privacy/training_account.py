@@ -66,7 +66,7 @@ def noise_for(epsilon: float, delta: float, training: Training) -> float:
         low, high = high, 2 * high
         if high > _MOST:
             raise InfeasibleError(
-                "No noise keeps this budget for so many steps.",
+                "No noise keeps this budget for that many steps.",
                 hint="Raise --epsilon, or lower [dpsgd] steps, batch or cards.",
             )
     while low == high or keeps(low):
@@ -84,8 +84,8 @@ def noise_for(epsilon: float, delta: float, training: Training) -> float:
 
 def _accounting() -> tuple[Any, Any]:
     try:
-        import dp_accounting  # noqa: PLC0415  # an optional package
-        from dp_accounting import pld  # noqa: PLC0415  # as above
+        import dp_accounting
+        from dp_accounting import pld
     except ModuleNotFoundError:
         raise MissingExtraError("dpsgd", "dp-accounting") from None
     return dp_accounting, pld

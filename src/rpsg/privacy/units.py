@@ -196,3 +196,14 @@ def _total(entries: list[Entry], delta: float | None = None) -> Total:
 
 def _mu2(entries: Iterable[Entry], adjacency: Adjacency) -> float:
     return math.fsum(e.mu2_under(adjacency) for e in entries)
+
+
+def way_out(left_mu2: float, delta: float, *, waits: bool) -> str:
+    """What to do where an account has no room; ``waits``: unfinished runs have reserved some of it."""
+    smaller = (
+        f"Use an --epsilon below {math.floor(100 * epsilon_at(left_mu2, delta)) / 100:g}, or raise"
+        if left_mu2 > 0 and epsilon_at(left_mu2, delta) >= 0.01
+        else "Raise"
+    )
+    stale = " `rpsg budget` shows what unfinished runs have reserved, and can give it back." if waits else ""
+    return f"{smaller} the cap on purpose with --lifetime-epsilon.{stale}"

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import PrivacyError, RunError
-from rpsg.files import append_line, read_journal
+from rpsg.journals import append_line, read_journal
 from rpsg.json_text import canonical_json
 from rpsg.privacy.facts import UnprotectedFlow
 from rpsg.privacy.private import Private, open_private

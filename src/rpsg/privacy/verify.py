@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from rpsg.json_text import strict_json
 from rpsg.privacy.checks import CHECKS, form
 from rpsg.privacy.evidence import Evidence, evidence_file, evidence_names, parse_evidence
-from rpsg.privacy.sources import noisy_answers
+from rpsg.privacy.sources import TOKENS, noisy_answers
+from rpsg.privacy.token_sampling import is_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -141,7 +142,11 @@ def _evidence(ledger: Mapping[str, Any], folder: Path) -> Iterator[str]:
 
 
 def _content(line: Mapping[str, Any], evidence: Evidence, threshold: int | None) -> Iterator[str]:
-    if threshold is None:
+    if line["kind"] == TOKENS:
+        texts = evidence.texts or ()
+        if len(texts) != line["dim"] or not all(is_text(text, line["sens"]["k"]) for text in texts):
+            yield f"{line['stage']}: the evidence is not as many whole texts as the ledger names"
+    elif threshold is None:
         if evidence.values is None or len(evidence.values) != line["dim"]:
             yield f"{line['stage']}: the evidence does not have the cells the ledger names"
     elif evidence.items is None or any(count < threshold for _, count in evidence.items):

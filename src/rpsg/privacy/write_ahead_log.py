@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RunError
-from rpsg.files import append_line, drop_torn_line, read_journal
+from rpsg.journals import append_line, drop_torn_line, read_journal
 from rpsg.json_text import canonical_json
 
 if TYPE_CHECKING:

@@ -7,10 +7,13 @@ method never reads are left out too, so that nobody believes they had an effect.
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from rpsg.methods.named import find_method
 from rpsg.plan import LimitsSection, ServerSection, VaultSection
+from rpsg.registry import built_in
 
 if TYPE_CHECKING:
     from rpsg.domains import Pack
@@ -22,10 +25,14 @@ _FORM = re.compile(r"([a-z][a-z0-9_-]+):(.+)", re.DOTALL)
 _HUB = re.compile(r"[\w.-]+/[\w.-]+(?:@[\w.-]+)?")
 #: Forms of names that never hold a path of this machine.
 _ELSEWHERE = {"openai", "azure", "hf"}
-#: Sections of the plan that only some methods read.
-SECTIONS = frozenset({"paper", "split", "augpe", "dpsgd", "rupta"})
-#: The account at the provider, and the variable that holds its key, are private too.
-ACCOUNT = {"organization": "", "project": "", "key_env": ServerSection().key_env}
+#: The account at the provider, and the variables that hold keys and headers, are private too.
+ACCOUNT = {
+    "organization": "",
+    "project": "",
+    "headers": (),
+    "certificate_env": "",
+    "key_env": ServerSection().key_env,
+}
 #: A number in a formula of the paper that bounds nothing: readers would take it for a budget.
 NEVER = {"paper.nominal_epsilon"}
 
@@ -35,12 +42,18 @@ def is_told(method: Method, section: str, key: str = "") -> bool:
 
     Without a guarantee nothing about a budget is published.
     """
-    if section in SECTIONS - method.sections:
+    if section in _sections_of_some() - method.sections:
         return False
     if section == "privacy" and method.claim == "no_formal_guarantee":
         return False
     name = f"{section}.{key}"
     return name not in NEVER and name not in method.untold
+
+
+@cache
+def _sections_of_some() -> frozenset[str]:
+    """The sections of the plan that only some methods read."""
+    return frozenset[str]().union(*(find_method(name).sections for name in built_in("methods")))
 
 
 def public_toml(plan: Plan, pack: Pack, method: Method) -> str:
@@ -73,7 +86,7 @@ def _placeless(plan: Plan, pack: Pack) -> Plan:
     }
     return plan.model_copy(
         update={
-            "data": plan.data.model_copy(update={"path": "", "account": ""}),
+            "data": plan.data.model_copy(update={"path": "", "account": "", "canary_texts": ""}),
             "corpus": plan.corpus.model_copy(update={"domain": pack.name}),
             "models": plan.models.model_copy(update=models),
             "server": plan.server.model_copy(update=ACCOUNT),

@@ -21,7 +21,6 @@ from rpsg.records import Candidate, Card, Pool
 from rpsg.release.coverage import coverage, labels_of, noisy_counts, people, without_topic
 from rpsg.release.history import read_history
 from rpsg.release.quality import quality_of
-from rpsg.results import Run
 from rpsg.storage.layout import (
     CANDIDATES,
     CORPUS,
@@ -38,6 +37,7 @@ from rpsg.storage.layout import (
     TIMINGS,
 )
 from rpsg.storage.ownership import is_own, readable
+from rpsg.storage.run_folder import way_to_finish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -72,10 +72,9 @@ def release_folder(path: Path) -> Path:
     for folder in (path, path / RELEASE):
         if (folder / LEDGER).is_file():
             return folder
+    hint = "Name the folder that was given to rpsg run -o, or its release."
     if (path / RUN).is_file():
-        hint = "Go on with it: the same `rpsg run` command again."
-    else:
-        hint = "Name the folder that was given to rpsg run -o, or its release."
+        hint = way_to_finish(path)
     raise RunError(f"{path} holds no finished run.", hint=hint)
 
 
@@ -283,40 +282,11 @@ class Release:
     def _labelled_pack(self) -> Pack:
         return self.pack.with_label(labels_of(self.plan, self.answers))
 
-    def evidence(self, stage: str) -> Evidence | None:
-        """The noisy answer to a stage's query; None if it had none."""
-        return self.answers.get(stage)
-
     def plan_with_models(self) -> Plan:
         """The plan; if the run is ours, with the models of its run, whose paths are not published."""
         if self.own_run is None:
             return self.plan
         return self.plan.model_copy(update={"models": resolve(read_toml(self.own_run / PLAN)).models})
-
-
-def read_run(path: Path, timings: Mapping[str, float] | None = None) -> Run:
-    """A finished run from its folder, or from its release folder alone; it may be untrusted.
-
-    ``timings`` are the public seconds of its stages.
-
-    Raises:
-        RunError: there is no finished release, or a file of it is missing or damaged.
-        VerificationError: the release holds a file that no release has.
-    """
-    release = Release(path)
-    try:
-        texts = tuple(str(record["text"]) for record in release.records)
-    except (LookupError, TypeError):
-        raise RunError(f"{release.path / CORPUS} holds a row without a text.", hint=CHECK_IT) from None
-    return Run(
-        path=release.path.parent,
-        release=release.path,
-        texts=texts,
-        records=release.records,
-        ledger=release.ledger,
-        summary=release.summary,
-        timings=dict(timings or {}),
-    )
 
 
 def _lines(path: Path) -> Iterator[Mapping[str, Any]]:

@@ -10,9 +10,9 @@ from rpsg.report.corpus import bins_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rpsg.measures import Line, Report
     from rpsg.release.coverage import Coverage
     from rpsg.release.reader import Release
-    from rpsg.results import Line, Report
 
 
 def facts_of(release: Release, scores: Report | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rpsg.errors import RpsgError, UsageError, VerificationError
 from rpsg.privacy.claims import not_below
 from rpsg.privacy.schema import ledger_schema, violations
-from rpsg.privacy.sources import NOISY_ANSWER
+from rpsg.privacy.sources import NOISY_ANSWER, TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -147,6 +147,9 @@ def _mechanisms(ledger: Mapping[str, Any]) -> Iterator[str]:
         if m["kind"] == NOISY_ANSWER:
             noise = f"rounded Gaussian noise, sigma {m['sigma']:.6g}"
             yield f"{m['stage']}: {m['query']}; {noise}, squared sensitivity {m['sensitivity2']:g}"
+        elif m["kind"] == TOKENS:
+            worth = f"drawn in proportion to exponentials, worth Gaussian noise of sigma {m['sigma']:.6g}"
+            yield f"{m['stage']}: {m['query']}; {worth}, squared sensitivity {m['sensitivity2']:g}"
         elif m["kind"] == "selection_threshold":
             yield f"{m['stage']}: threshold {m['threshold']}, fails with {m['delta_fail']:.3g}"
 

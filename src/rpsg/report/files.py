@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import PrivacyError, RpsgError, RunError, UsageError
 from rpsg.files import PUBLIC_MODE, write_atomic
 from rpsg.release.reader import Release
+from rpsg.report.audit_page import audit_part
 from rpsg.report.page import report
 from rpsg.report.scores import read_scores
 from rpsg.storage.layout import (
+    AUDIT,
     EMBEDDINGS,
     LEDGER,
+    MATCHES,
     PRIVATE,
     PUBLIC_RESULTS,
     REPORT,
@@ -24,9 +28,9 @@ from rpsg.storage.run_folder import open_vault
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rpsg.measures import Report
     from rpsg.protocols import Embedder
     from rpsg.report.private_page import Floats, PrivateExtras
-    from rpsg.results import Report
     from rpsg.storage.vault import Vault
 
 SEEDS = "stages/00-seeds.json"
@@ -96,16 +100,41 @@ def _in_release(target: Path) -> bool:
 
 
 def _private(run: Path, release: Release, scores: Report | None) -> PrivateExtras:
-    from rpsg.report.private_page import PrivateExtras  # noqa: PLC0415  # numpy
+    from rpsg.report.private_page import PrivateExtras
 
-    stages = _stages(run / PRIVATE / STAGE_TABLE)
+    extras = PrivateExtras(
+        scores,
+        release.timings,
+        stages=_stages(run / PRIVATE / STAGE_TABLE),
+        audit=_audit(run / PRIVATE / AUDIT),
+        matches=_matches(run),
+    )
     try:
         real, synthetic = _embeddings(run, release)
     except RpsgError as error:
-        return PrivateExtras(
-            scores, release.timings, no_map=f"There is no map: {error.message}", stages=stages
-        )
-    return PrivateExtras(scores, release.timings, real, synthetic, stages=stages)
+        return replace(extras, no_map=f"There is no map: {error.message}")
+    return replace(extras, real=real, synthetic=synthetic)
+
+
+def _audit(file: Path) -> dict[str, Any] | None:
+    """What the last audit of the run found; None if there was none."""
+    if not file.is_file():
+        return None
+    try:
+        found = json.loads(file.read_bytes())
+        audit_part(found, ())  # a file of another version is no reason to show nothing else
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
+    return dict(found)
+
+
+def _matches(run: Path) -> list[dict[str, Any]]:
+    """The closest texts that the audit kept in the vault; none if it is closed."""
+    try:
+        vault = open_vault(run)
+        return list(json.loads(vault.read(MATCHES))["matches"]) if vault.exists(MATCHES) else []
+    except (RpsgError, ValueError, LookupError):
+        return []
 
 
 def _stages(file: Path) -> list[list[str]]:
@@ -118,7 +147,7 @@ def _stages(file: Path) -> list[list[str]]:
 
 def _embeddings(run: Path, release: Release) -> tuple[Floats, Floats]:
     """The run's own embeddings of the private texts, and the same model's of the synthetic ones."""
-    from rpsg import registry  # noqa: PLC0415  # models, only when they are needed
+    from rpsg import registry
 
     vault, plan = open_vault(run), release.plan_with_models()
     embedder = registry.embedder(plan.models.embedder, threads=plan.models.threads, server=plan.server)
@@ -129,7 +158,7 @@ def _embeddings(run: Path, release: Release) -> tuple[Floats, Floats]:
 
 def _of_people(vault: Vault, embedder: Embedder) -> Floats:
     """One row for each private text that the run embedded, or for each seed if it embedded only these."""
-    from rpsg.storage.vectors import Vectors  # noqa: PLC0415  # numpy, only when it is needed
+    from rpsg.storage.vectors import Vectors
 
     kept = Vectors(vault, EMBEDDINGS, embedder.dim).load()
     if kept is not None:

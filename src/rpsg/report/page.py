@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from rpsg.privacy.claims import not_below
+from rpsg.report.audit_page import audit_part
 from rpsg.report.claim import claim_part
 from rpsg.report.corpus import corpus_part
 from rpsg.report.html import (
@@ -23,16 +22,17 @@ from rpsg.report.html import (
     power,
     tag,
 )
+from rpsg.report.page_style import page_style
 from rpsg.report.provenance import provenance_part
 from rpsg.report.scores import gained, scores_block
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rpsg.measures import Report
     from rpsg.release.reader import Release
     from rpsg.report.html import Child
     from rpsg.report.private_page import PrivateExtras
-    from rpsg.results import Report
 
 PUBLIC = "No real text was read for these numbers."
 READERS = "For the engineer and the analyst."
@@ -55,9 +55,11 @@ def report(release: Release, scores: Report | None = None, private: PrivateExtra
         parts.append(("scores", "Metrics: for the engineer and the analyst", section))
     marks: tuple[Html | None, str] = (None, "")
     if private is not None:
-        from rpsg.report.private_page import private_mark, private_part  # noqa: PLC0415  # numpy
+        from rpsg.report.private_page import private_mark, private_part
 
         parts.insert(0, ("private", "Only for the owner of the data", private_part(private)))
+        if private.audit is not None:
+            parts.insert(1, ("audit", "The audit", audit_part(private.audit, private.matches)))
         marks = (private_mark(), "PRIVATE: ")
     body = joined(
         tag("a", "To the report", href="#main", class_="skip"),
@@ -66,7 +68,7 @@ def report(release: Release, scores: Report | None = None, private: PrivateExtra
         _footer(release),
     )
     title = f"{marks[1]}{len(release.texts)} synthetic texts"
-    return document(title, _style(is_private=private is not None), body)
+    return document(title, page_style(is_private=private is not None), body)
 
 
 def _contents(parts: list[tuple[str, str, Html]]) -> Html:
@@ -77,13 +79,6 @@ def _contents(parts: list[tuple[str, str, Html]]) -> Html:
 def _footer(release: Release) -> Html:
     version = release.ledger["code"]["version"]
     return tag("footer", tag("p", f"Made by rpsg {version}. This page loads nothing and runs nothing."))
-
-
-@cache
-def _style(*, is_private: bool) -> str:
-    """The page's own style; on paper, every sheet of a private report says what it is."""
-    style = files("rpsg.report").joinpath("style.css").read_text(encoding="utf-8")
-    return style + ('@page { @top-center { content: "PRIVATE"; color: #a40e26; } }\n' if is_private else "")
 
 
 def first_screen(release: Release, scores: Report | None) -> Html:

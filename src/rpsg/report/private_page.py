@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from rpsg.measures import Report
     from rpsg.report.svg import Point
-    from rpsg.results import Report
 
     Floats = npt.NDArray[np.float32]
 
@@ -31,7 +31,8 @@ TOLD = "Private texts were read for these numbers. They may not choose anything 
 class PrivateExtras:
     """What a private report adds to the public one. ``no_map`` says why there is no map.
 
-    ``stages`` are the lines of a seeded run's table: stage, in, out, dropped, seconds.
+    ``stages`` are the lines of a seeded run's table: stage, in, out, dropped, seconds. ``audit`` is what the
+    run's audit found, and ``matches`` the closest texts that it kept.
     """
 
     scores: Report | None = None
@@ -40,6 +41,8 @@ class PrivateExtras:
     synthetic: Floats | None = None
     no_map: str = ""
     stages: Sequence[Sequence[str]] = ()
+    audit: Mapping[str, Any] | None = None
+    matches: Sequence[Mapping[str, Any]] = ()
 
 
 def private_mark() -> Html:

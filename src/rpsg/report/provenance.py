@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.methods.named import method_of
 from rpsg.release.coverage import CONFIDENT
-from rpsg.release.public_plan import PLACE, SECTIONS, is_told
+from rpsg.release.public_plan import PLACE, is_told
 from rpsg.report.html import (
     Html,
     block,
@@ -186,7 +186,6 @@ def _settings(release: Release) -> Html:
     plan = release.plan.written(exclude_none=True)
     hidden = {"limits", "server"} | (set() if release.is_private else {"privacy"})
     method = method_of(release.plan)
-    hidden |= SECTIONS - method.sections
     rows: list[tuple[Child, ...]] = []
     for section, values in plan.items():
         if section not in hidden:

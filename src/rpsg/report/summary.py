@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING
 
 from rpsg.models.catalog import licence_of
 from rpsg.privacy.egress import hosts
 from rpsg.privacy.gaussian import rounded_up
+from rpsg.storage.layout import CORPUS
 
 if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.release.reader import Release
+
+
+#: Versions whose cards have one name for every corpus; their releases are derived again as they were.
+_WITHOUT_NAMES = frozenset({"0.1.0"})
 
 
 def summary(release: Release) -> str:
@@ -19,8 +25,10 @@ def summary(release: Release) -> str:
     parts = (
         _made(release),
         release.quality.line,
+        _planted(release),
         _claimed(release),
         _cautions(release),
+        _audited(release),
         _spent(release),
         _disclosed(release),
         _who_saw(release),
@@ -46,6 +54,18 @@ def _made(release: Release) -> str:
 def _writer_licence(plan: Plan) -> str:
     licence = licence_of(plan.models.writer)
     return f" Licence of the writer: {licence}." if licence else ""
+
+
+def _planted(release: Release) -> str:
+    """What canaries have shifted."""
+    drawn = release.plan.data.audit_canaries
+    if not drawn or not release.reads_private:
+        return ""
+    return (
+        "All noisy counts, and the number of people, include canaries: made-up texts for an audit. "
+        f"{drawn} were drawn, and a coin for each decided whether it was counted as one more person. None is "
+        "in the corpus."
+    )
 
 
 def _claimed(release: Release) -> str:
@@ -137,6 +157,20 @@ def _cautions(release: Release) -> str:
     return "\n".join(["## Before you rely on it", "", *lines]) if lines else ""
 
 
+def _audited(release: Release) -> str:
+    """The outcome of a published audit, and what its figures are."""
+    found = release.ledger.get("published_audit")
+    if found is None:
+        return ""
+    rows = [
+        f"| {line['name']} | {line['verdict']} | {line.get('epsilon_lower', '')} |"
+        for line in found["attacks"]
+    ]
+    tested = f"Attacked was {found['of']}, at epsilon {found['claim']['epsilon']:g}."
+    head = [f"## An audit: {found['verdict']}", "", tested, "", found["words"], ""]
+    return "\n".join([*head, "| attack | verdict | epsilon at least |", "|---|---|---|", *rows])
+
+
 def _not_covered(release: Release) -> str:
     lines = [f"- {line}" for line in release.ledger.get("not_covered", [])]
     return "\n".join(["## What is not covered", "", *lines]) if lines else ""
@@ -223,10 +257,21 @@ def _front(release: Release) -> list[str]:
         f"tags: [{', '.join(tags)}]",
         f"size_categories: [{_size_category(len(release.pool.alive()))}]",
         "configs:",
-        "  - config_name: default",
+        f"  - config_name: {_config_name(release)}",
         "    data_files: corpus.jsonl",
         "---",
     ]
+
+
+def _config_name(release: Release) -> str:
+    """A name of the corpus that no other corpus has.
+
+    ``datasets.load_dataset`` keeps what it has read by the name of the folder and this one, so with one name
+    for all it would give the rows of one release for another.
+    """
+    if release.ledger["code"]["version"] in _WITHOUT_NAMES:
+        return "default"
+    return f"rpsg-{hashlib.sha256((release.path / CORPUS).read_bytes()).hexdigest()[:16]}"
 
 
 def _quoted(text: str) -> str:

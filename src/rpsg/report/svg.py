@@ -7,6 +7,7 @@ is decoration, since its number is printed; a figure has a title, a description 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rpsg.report.html import Html, tag
@@ -41,6 +42,19 @@ def between(value: float, low: float, high: float) -> Html:
     width = max(min(high, 1.0) - max(low, 0.0), 0.0)
     interval = _rect(max(low, 0.0), width, 2.0, 6.0, "soft bar")
     return _in_cell(track, interval, _rect(min(max(value, 0.0), 1.0) - 0.008, 0.016, 0.0, 10.0, "first bar"))
+
+
+def strip(found: int, count: int) -> Html:
+    """A field for each of ``count`` things, the first ``found`` of them filled; of more than 400 a share."""
+    fields = min(count, 400)
+    filled = math.ceil(found * fields / max(count, 1))
+    width = 1 / max(fields, 1)
+    return _in_cell(
+        *(
+            _rect(i * width, 0.8 * width, 0.0, 10.0, "second bar" if i < filled else "band")
+            for i in range(fields)
+        )
+    )
 
 
 def _rect(start: float, width: float, y: float, height: float, kind: str) -> Html:
@@ -93,7 +107,7 @@ def columns(  # two by place, the rest by name
 ) -> Html:
     """Upright bars, as shares on a scale of round percentages; ``gap`` is the empty part of a bar's slot.
 
-    ``labels`` stand at shares of the width, 0 to 1.
+    ``labels`` are placed at shares of the width, 0 to 1.
     """
     step = next(s for s in (0.01, 0.02, 0.05, 0.1, 0.2) if max(shares) <= 5 * s)
     steps = max(math.ceil(max(shares) / step), 1)
@@ -122,6 +136,63 @@ def cloud(name: str, groups: Sequence[tuple[str, Sequence[Point]]], *, title: st
     return picture(name, dots, title=title, desc=desc)
 
 
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Points of one kind in the unit square, which a chart joins by a line and marks with a letter.
+
+    ``is_level`` draws a dashed line across the whole chart at the height of the only point.
+    """
+
+    kind: str
+    letter: str
+    points: tuple[Point, ...]
+    is_line: bool = True
+    is_level: bool = False
+
+
+def chart(  # two by place, the rest by name
+    name: str,
+    series: Sequence[Series],
+    *,
+    title: str,
+    desc: str,
+    across: str,
+    ticks: tuple[Sequence[tuple[float, str]], Sequence[tuple[float, str]]],
+) -> Html:
+    """Series in one frame. Each has a letter beside its last point, so that none depends on its colour.
+
+    The name of the upright axis is in the title alone: long labels of ticks take its place.
+    """
+    shapes, taken = [_frame(*ticks, (across, ""))], list[Point]()
+    for one in series:
+        points = one.points
+        if one.is_level:
+            points = ((0.0, points[0][1]), (1.0, points[0][1]))
+        if one.is_line and len(points) > 1:
+            level = " level" if one.is_level else ""
+            shapes.append(tag("polyline", points=_points(points), class_=f"line {one.kind}{level}"))
+        if not one.is_level:
+            dots = "".join(f"M{_x(x):.1f} {_y(y):.1f}h0" for x, y in points)
+            shapes.append(tag("path", d=dots, class_=f"dots {one.kind}"))
+    for one in series:
+        x, y = (1.0, one.points[0][1]) if one.is_level else one.points[-1]
+        place = _free(_x(x), _y(y), taken)
+        taken.append(place)
+        shapes.append(tag("text", one.letter, x=place[0], y=place[1], class_=f"letter {one.kind}"))
+    return picture(name, shapes, title=title, desc=desc)
+
+
+def _free(x: float, y: float, taken: Sequence[Point]) -> Point:
+    """A place for a letter near a point, on no other letter and inside the picture."""
+    for away in range(12):
+        for side, up in ((6.0, 4.0), (6.0, -7.0), (6.0, 15.0), (-13.0, 4.0), (-13.0, -7.0), (-13.0, 15.0)):
+            shift = 11.0 * away * (1 if up >= 0 else -1)
+            place = (min(x + side, WIDTH - 10), min(max(y + up + shift, 11.0), HEIGHT - BOTTOM - 2))
+            if all(abs(place[0] - a) >= 10 or abs(place[1] - b) >= 11 for a, b in taken):
+                return place
+    return (min(x + 6.0, WIDTH - 10), y)
+
+
 def picture(name: str, shapes: Iterable[Html], *, title: str, desc: str) -> Html:
     """A picture with a name and a description for readers who cannot see it."""
     return tag(
@@ -144,17 +215,10 @@ def _frame(
     shapes += [tag("text", label, x=_x(x), y=floor + 15, text_anchor="middle") for x, label in across]
     shapes += [tag("text", label, x=LEFT - 5, y=_y(y) + 4, text_anchor="end") for y, label in up]
     middle = (TOP + floor) / 2
-    shapes += [
-        tag("text", axes[0], x=(LEFT + right) / 2, y=HEIGHT - 6, text_anchor="middle"),
-        tag(
-            "text",
-            axes[1],
-            x=13,
-            y=middle,
-            text_anchor="middle",
-            transform=f"rotate(-90 13 {middle:.0f})",
-        ),
-    ]
+    shapes.append(tag("text", axes[0], x=(LEFT + right) / 2, y=HEIGHT - 6, text_anchor="middle"))
+    if axes[1]:
+        turned = f"rotate(-90 13 {middle:.0f})"
+        shapes.append(tag("text", axes[1], x=13, y=middle, text_anchor="middle", transform=turned))
     return tag("g", *shapes, class_="frame", aria_hidden="true")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from rpsg.models.thoughts import without_thoughts
 from rpsg.protocols import Message, Request
@@ -18,7 +18,7 @@ from rpsg.stages.rng import text_seed
 from rpsg.stages.sanitize import delimiter, fenced, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rpsg.domains import Pack
     from rpsg.plan import Plan
@@ -40,15 +40,19 @@ TONES = {"positive": "Keep positive tone: ", "negative": "Keep negative tone: "}
 class Seed:
     """One private record. ``number`` is its position in the sample and identifies it in all later stages.
 
-    ``mood`` is its sentiment, "" where texts have none (runs are stored with this name). ``words`` is the
-    wanted length of the synthetic text.
+    ``sentiment`` is "" where texts have none. ``words`` is the wanted length of the synthetic text.
     """
 
     number: int
     text: str = field(repr=False)
-    mood: str
+    sentiment: str
     words: int
     label: str | None = None
+
+    @classmethod
+    def of_stored(cls, kept: Mapping[str, Any]) -> Self:
+        """A seed from the checkpoint of a run; runs of version 0.1.0 say ``mood`` for sentiment."""
+        return cls(**{"sentiment" if name == "mood" else name: value for name, value in kept.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,7 @@ def abstract_request(
     fields = {
         "kind": pack.text,
         "about": plan.corpus.about or pack.about,
-        "tone": seed.mood,
+        "tone": seed.sentiment,
         "words": str(round(passes.most / 2)),
         "record": fenced(seed.text, mark),
     }
@@ -197,4 +201,4 @@ class SummarizerAbstracter:
 
 def toned(seed: Seed) -> str:
     """The summarizer's input as in the paper: the record after the tone to keep, if there is one."""
-    return TONES.get(seed.mood, "") + plain(seed.text)
+    return TONES.get(seed.sentiment, "") + plain(seed.text)

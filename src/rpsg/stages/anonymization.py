@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.models.thoughts import without_thoughts
 from rpsg.protocols import Message, Request
+from rpsg.stages.abstraction import NUMBER_LIKE_A_MARK
 from rpsg.stages.clean_reply import MIN_WORDS, refuses, repeats_itself
 from rpsg.stages.echo import REASON, echoes
 from rpsg.stages.rng import text_seed
@@ -35,7 +36,6 @@ MOST_PERCENT, LONGEST_VALUE, MOST_CLUES = 100, 80, 12
 #: English has about four characters in a token, and a language with fewer gets room too.
 CHARACTERS_A_TOKEN, TOKENS_BESIDE = 2, 64
 _OPENS, _CLOSES = re.compile(r"\A```(?:json)?\s*", re.IGNORECASE), re.compile(r"\s*```\Z")
-_MARK = re.compile(r"[0-9a-f]{32}")
 #: How models say that a text does not tell something.
 _NOTHING = re.compile(
     r"\W*(?:un(?:known|specified|clear)|n/?a|none|null|nothing|not (?:\w+ )?"
@@ -78,8 +78,8 @@ class Asker:
     @property
     def aim(self) -> str:
         if self.seed.label is not None:
-            return f'belongs to the category "{plain(self.seed.label)}"'
-        return f"has a {self.seed.mood} tone"
+            return f"belongs to the category {_quoted(self.seed.label)}"
+        return f"has a {self.seed.sentiment} tone"
 
     def facts(self, attempt: int) -> Request:
         """Asks what the record tells about its writer, for every attribute of the plan."""
@@ -111,7 +111,7 @@ class Asker:
         ]
         if told:
             clues = [word for words in told.values() for word in words]
-            by = f" by these words: {'; '.join(clues)}" if clues else ""
+            by = f" by these words: {', '.join(map(_quoted, clues))}" if clues else ""
             focus = f"Version {len(versions)} still tells the writer's {', '.join(told)}{by}. {_BLUR}"
         else:
             focus = (
@@ -139,7 +139,7 @@ class Asker:
     def confirmed(self, text: str, attribute: str, value: str, attempt: int) -> Request:
         """Asks whether a text tells an attribute that was guessed, and by which words."""
         task = (
-            f"The {attribute} of the person who wrote this {self.pack.text} is: {plain(value)}. Can a "
+            f"The {attribute} of the person who wrote this {self.pack.text} is {_quoted(value)}. Can a "
             "stranger find that out from the text, and by which of its words? Answer with JSON: "
             '{"reveals": "yes or no", "words": ["..."]}'
         )
@@ -225,13 +225,13 @@ def read_certainty(reply: Reply) -> int | None:
 def read_edit(reply: Reply, seed: Seed) -> tuple[str, str]:
     """The edited text and an empty string, or an empty text and why it is unusable.
 
-    The words of the record itself are never an edit of it.
+    A text that holds the whole record, word for word, is never an edit of it.
     """
     if reply.finish == "error":
         return "", "the writer failed"
     found = _object(reply, '"}')
     text = found["text"] if found is not None and found.keys() == {"text"} else None
-    if not isinstance(text, str) or _MARK.search(text):
+    if not isinstance(text, str) or NUMBER_LIKE_A_MARK.search(text):
         return "", "not in the form that was asked for"
     text = plain(without_thoughts(text) or "")
     problem = _no_edit(text, seed)
@@ -243,7 +243,7 @@ def _no_edit(text: str, seed: Seed) -> str:
     words, record = words_of(text), words_of(seed.text)
     if refuses(text):
         return "refused politely"
-    if words == record:
+    if f" {' '.join(record)} " in f" {' '.join(words)} ":
         return "the record again"
     if echoes(text, _INSTRUCTIONS):
         return REASON
@@ -253,14 +253,17 @@ def _no_edit(text: str, seed: Seed) -> str:
 
 
 def _object(reply: Reply, ends: str) -> dict[str, Any] | None:
-    """The one JSON object that a reply is; ``ends`` may be missing, because it is a stop sequence."""
+    """The one JSON object that a reply is; ``ends`` may be missing, because it is a stop sequence.
+
+    Line breaks within strings are accepted: small models do not escape them.
+    """
     body = (without_thoughts(reply.text) or "").strip()
     if reply.finish != "stop" or not body:
         return None
     body = _CLOSES.sub("", _OPENS.sub("", body)).strip()
     for whole in (body, body + ends):
         try:
-            found = json.loads(whole, object_pairs_hook=_once)
+            found = json.loads(whole, object_pairs_hook=_once, strict=False)
         except (ValueError, RecursionError):
             continue
         return found if isinstance(found, dict) else None
@@ -273,8 +276,13 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
+def _quoted(words: str) -> str:
+    """Words from a record outside of its marked lines, as a string that they cannot end."""
+    return json.dumps(_line(words), ensure_ascii=False)
+
+
 def _is_short(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= LONGEST_VALUE and _MARK.search(value) is None
+    return isinstance(value, str) and len(value) <= LONGEST_VALUE and NUMBER_LIKE_A_MARK.search(value) is None
 
 
 def _line(value: str) -> str:

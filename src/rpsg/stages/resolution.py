@@ -91,4 +91,4 @@ def _cards(pack: Pack, n: int, sigma: float) -> str:
     least = CONFIDENT * sigma * together**0.5
     what = f"A group of the attribute {root}" if is_coarse(counted, 0, root) else f"A value of {root}"
     share = f"{least:,.0f} people ({least / n:.1%} of {n:,})"
-    return f"{what} is told from noise if more than {share} write about it."
+    return f"{what} can be told from noise if more than {share} write about it."

@@ -210,10 +210,10 @@ def look_ahead(
     embedder: Embedder,
     progress: Progress,
 ) -> dict[int, npt.NDArray[np.float32]]:
-    """For each text the row with which it stands in the vote, by its id.
+    """For each text the row that represents it in the vote, by its id.
 
     Without lookahead that is its own embedding; with it, the mean of those of ``plan.augpe.lookahead``
-    further variations, brought to unit length. Where none of these can be used it is the text's own. Rows in
+    further variations, brought to unit length. Without a usable variation it is the text's own. Rows in
     ``known`` are taken over, so that a text which stays is not varied again.
     """
     new = [text for text in texts if text.id not in known]

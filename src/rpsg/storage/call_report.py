@@ -12,7 +12,7 @@ from rpsg.storage.call_tables import TABLES, Used, used_of
 from rpsg.storage.layout import CALLS, EVIDENCE, PRIVATE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 _BY_FINISH = """
@@ -25,6 +25,13 @@ SELECT calls.number, coalesce(stage, ''), coalesce(model, ''), coalesce(host, ''
     coalesce(replies.text, '')
 FROM calls LEFT JOIN batches ON batches.number = calls.batch LEFT JOIN replies ON replies.key = calls.key
 ORDER BY calls.number
+"""
+
+
+#: Each reply that came back: its key, who asked for it, and its share of the seconds of its batch.
+_SHARES = """
+SELECT calls.key, batches.stage, batches.seconds / max(batches.landed, 1) FROM calls
+JOIN batches ON batches.number = calls.batch WHERE calls.finish != 'error'
 """
 
 
@@ -92,6 +99,27 @@ def read_private_calls(run: Path) -> CallReport | None:
         return None
     with _reading(path) as connection:
         return CallReport(used_of(connection), _finishes(connection), {}, (), _hosts(connection))
+
+
+def used_in(path: Path) -> Used:
+    """What the calls of a store have used; RunError if it is damaged."""
+    with _reading(path) as connection:
+        return used_of(connection)
+
+
+def seconds_of_others(path: Path, keys: Iterable[str], stage: str) -> float:
+    """How long the replies with these keys took that ``stage`` did not ask for itself.
+
+    Replies of one batch are written at the same time, so each took an equal share of its batch.
+    """
+    wanted, own, shares = set(keys), set[str](), dict[str, float]()
+    with _reading(path) as connection:
+        for key, asked_by, seconds in connection.execute(_SHARES):
+            if asked_by == stage:
+                own.add(key)
+            elif key in wanted:
+                shares[key] = float(seconds)
+    return sum(seconds for key, seconds in shares.items() if key not in own)
 
 
 @contextmanager

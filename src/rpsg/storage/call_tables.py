@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS batches (
     ended INTEGER NOT NULL DEFAULT 0
 ) STRICT
 """,
-    # A request that came back. most_... is what is charged where the writer did not say how much it took.
+    # A request that returned. most_... is charged if the writer did not report its usage.
     """
 CREATE TABLE IF NOT EXISTS calls (
     number INTEGER PRIMARY KEY,

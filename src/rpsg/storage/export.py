@@ -136,8 +136,8 @@ def same_table(content: bytes, rows: Sequence[SyntheticText]) -> bool:
     made, table = _parquet(rows)
     if content == made:
         return True
-    import pyarrow as pa  # noqa: PLC0415 -- heavy and optional
-    import pyarrow.parquet as pq  # noqa: PLC0415 -- heavy and optional
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     try:
         theirs, ours = pq.ParquetFile(io.BytesIO(content)), pq.ParquetFile(io.BytesIO(made))
@@ -162,7 +162,7 @@ def same_table(content: bytes, rows: Sequence[SyntheticText]) -> bool:
 
 def is_of_this_version(content: bytes) -> bool:
     """Whether a Parquet file was written by the installed version of pyarrow, according to its footer."""
-    import pyarrow as pa  # noqa: PLC0415 -- heavy and optional
+    import pyarrow as pa
 
     size = int.from_bytes(content[-8:-4], "little")
     return f"parquet-cpp-arrow version {pa.__version__}".encode() in content[-8 - size :]
@@ -186,8 +186,8 @@ def _summed_up(metadata: Any) -> list[Any]:
 def _parquet(rows: Sequence[SyntheticText]) -> tuple[bytes, Any]:
     """The bytes of the Parquet file, and its table."""
     try:
-        import pyarrow as pa  # noqa: PLC0415 -- heavy and optional
-        import pyarrow.parquet as pq  # noqa: PLC0415 -- heavy and optional
+        import pyarrow as pa
+        import pyarrow.parquet as pq
     except ImportError:
         raise MissingExtraError("parquet", "pyarrow") from None
     columns = {

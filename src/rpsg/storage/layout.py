@@ -45,13 +45,32 @@ STAGE_TABLE = "stages.md"
 TIMINGS = "timings.json"
 NOTES = "notes.md"
 ROWS = "rows.json"
-#: How a model was trained on private texts, and what an accountant makes of it.
+#: How a model was trained on private texts, and what an accountant computes from it.
 TRAINING = "training.json"
 #: The scores of private texts after each of their edits.
 EDITS = "edits.json"
 RESULTS = "evaluation.json"
 PUBLIC_RESULTS = "evaluation-public.json"
 AUDIT = "audit.json"
+AUDIT_PAGE = "audit.html"
+#: Made-up texts and the coins that put them into the data; the texts of an audit run, which has no release.
+CANARIES = "canaries.json"
+UNRELEASED = "unreleased.json"
+#: Private texts and the synthetic texts that are closest to them.
+MATCHES = "audit-matches.json"
+#: A canary was in the corpus of this run, so it has no release and never gets one.
+BLOCKED = "blocked-by-canary"
 #: Embeddings of the records that vote, and of those that are seeds.
 EMBEDDINGS = "embeddings.f32"
 DONORS = "donors.f32"
+
+# -- in the folder of a comparison ------------------------------------------------------------------------
+#: The comparison as it was read, the outcome of one cell, and everything together.
+MATRIX = "matrix.json"
+CELL = "cell.json"
+COMPARISON = "comparison.json"
+COMPARISON_PAGE = "comparison.html"
+#: How a data set was split, the texts that no run sees, and real texts that play a corpus.
+SPLIT = "split.json"
+HELD_OUT = "held-out.jsonl"
+CEILING_TEXTS = "ceiling.jsonl"

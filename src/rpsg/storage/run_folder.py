@@ -13,14 +13,11 @@ the next call.
 
 from __future__ import annotations
 
-import json
 import os
-import secrets
 import shutil
-import tomllib
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from rpsg.errors import RunError
 from rpsg.files import (
@@ -33,23 +30,21 @@ from rpsg.files import (
     sync_dir,
     write_atomic,
 )
-from rpsg.json_text import canonical_json
-from rpsg.plan import NOT_IDENTITY, flat
 from rpsg.storage.layout import EVIDENCE, PLAN, PRIVATE, RELEASE, RUN
-from rpsg.storage.ownership import mark_own
+from rpsg.storage.ownership import is_own, mark_own
+from rpsg.storage.run_identity import make_run_id, make_way, read_about
 from rpsg.storage.run_journal import Journal
 from rpsg.storage.vault import VAULT, Vault, VaultKey
-from rpsg.storage.writer_changes import ABOUT_TEXTS, begin_anew, change_generation, charged, only_tried
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import TracebackType
 
-_FORMAT = 2
 _LOCK = ".lock"
 #: In the private folder of a run whose private files were destroyed.
 PURGED = "purged.json"
-_MOST_DIFFERENCES = 8
+#: The purpose of a run whose corpus is attacked and destroyed.
+AUDIT_RUN = "audit"
 
 
 class RunFolder:
@@ -72,6 +67,7 @@ class RunFolder:
         *,
         questions: str = "",
         vault: VaultKey = "file",
+        purpose: str = "",
     ) -> Self:
         """Open the run of this plan in ``path``, beginning it if the folder is new or empty.
 
@@ -83,6 +79,7 @@ class RunFolder:
             command: the command line, for the journal.
             questions: identifies the part of the plan that noisy answers depend on; "" for unknown.
             vault: where the key of a new run's private files is.
+            purpose: what the run is for, if not for a release; a folder keeps the one it was begun for.
 
         Raises:
             RunError: the folder belongs to another plan, is no run folder, is in use by another
@@ -92,8 +89,8 @@ class RunFolder:
         _refuse_strangers(folder)
         lock = hold_lock(private_dir(folder) / _LOCK)
         try:
-            changed_after = _make_way(folder, plan_fingerprint, questions, plan_toml)
-            run_id = _run_id(folder, plan_fingerprint, questions)
+            changed_after = make_way(folder, plan_fingerprint, questions, plan_toml, purpose)
+            run_id = make_run_id(folder, plan_fingerprint, questions, purpose)
             opened = _layout(folder, plan_toml, vault)
             journal = Journal(folder / "journal.jsonl")
         except BaseException:
@@ -118,7 +115,7 @@ class RunFolder:
         """
         lock = hold_lock(path / _LOCK)
         try:
-            run_id = str(_about(path)["run_id"])
+            run_id = str(read_about(path)["run_id"])
             return cls(path, lock, run_id, open_vault(path), Journal(path / "journal.jsonl"))
         except BaseException:
             os.close(lock)
@@ -207,12 +204,29 @@ class RunFolder:
         return f"RunFolder({str(self.path)!r})"
 
 
+def run_id_of(folder: Path) -> str:
+    """The id of the run in this folder; RunError where there is no run."""
+    return str(read_about(folder)["run_id"])
+
+
+def way_to_finish(folder: Path) -> str:
+    """What to do with a run that has no release, in a sentence."""
+    if is_own(folder) and purpose_of(folder) == AUDIT_RUN:
+        return "An audit run has no release: see its private folder."
+    return "Go on with it: the same `rpsg run` command again."
+
+
+def purpose_of(folder: Path) -> str:
+    """What the run in this folder is for; "" for a release. RunError where there is no run."""
+    return str(read_about(folder).get("purpose", ""))
+
+
 def _refuse_strangers(folder: Path) -> None:
     """RunError for a folder that is no run folder, which is not touched: no lock, no other mode."""
     with file_errors(f"open the folder {folder}"):
         names = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
     if RUN in names:
-        _about(folder)
+        read_about(folder)
     elif any(name != _LOCK and not name.startswith(PART) for name in names):
         raise RunError(
             f"{folder} holds other files and is not a run folder.",
@@ -230,83 +244,6 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(lock)
 
 
-def _make_way(folder: Path, fingerprint: str, questions: str, plan_toml: str) -> tuple[str, ...]:
-    """Check that the folder can hold a run of this plan, and put away files of a plan that was changed.
-
-    Returns the stages that were charged before the writer or its prompts were changed.
-
-    Raises:
-        RunError: the folder holds a run of another plan, which is left as it is.
-    """
-    if not (folder / RUN).exists():
-        return ()
-    about = _about(folder)
-    if about["plan_fingerprint"] == fingerprint:
-        return ()
-    stages, hint = charged(folder), "Set these back to resume that run"
-    if not (folder / RELEASE).exists():
-        if questions and not stages and only_tried(folder):
-            begin_anew(folder)
-            return ()
-        if stages and questions and about.get("questions") == questions:
-            if not any(stage.startswith(ABOUT_TEXTS) for stage in stages):
-                change_generation(folder, stages)
-                _keep_about(folder, about["run_id"], fingerprint, questions)
-                return stages
-            hint = (
-                "The data were asked about the texts that were written, so these cannot change. Set them back"
-            )
-    raise RunError(
-        f"{folder} holds a run of another plan{_differences(folder, plan_toml)}.",
-        hint=f"{hint}, or start a new one in another folder with -o.",
-    )
-
-
-def _run_id(folder: Path, fingerprint: str, questions: str) -> str:
-    """The id of the run in the folder; a new 128-bit one is drawn and kept if the folder is empty."""
-    if (folder / RUN).exists():
-        return str(_about(folder)["run_id"])
-    run_id = secrets.token_hex(16)
-    _keep_about(folder, run_id, fingerprint, questions)
-    return run_id
-
-
-def _keep_about(folder: Path, run_id: str, fingerprint: str, questions: str) -> None:
-    about = {"format": _FORMAT, "run_id": run_id, "plan_fingerprint": fingerprint, "questions": questions}
-    write_atomic(folder / RUN, canonical_json(about) + b"\n")
-
-
-def _about(folder: Path) -> dict[str, Any]:
-    with file_errors("read run.json"):
-        content = (folder / RUN).read_bytes()
-    try:
-        about = json.loads(content)
-    except ValueError:
-        about = None
-    known = {"format", "run_id", "plan_fingerprint"}
-    if not isinstance(about, dict) or not known <= about.keys() or about["format"] != _FORMAT:
-        raise RunError(
-            f"{folder / RUN} is damaged or of another version of RPSG.",
-            hint="Use the version that began this run, or start a new one in another folder with -o.",
-        )
-    return about
-
-
-def _differences(folder: Path, plan_toml: str) -> str:
-    """Which keys of the two plans differ; names only, since values may be paths."""
-    try:
-        before = flat(tomllib.loads((folder / PLAN).read_text(encoding="utf-8")))
-        now = flat(tomllib.loads(plan_toml))
-    except (OSError, ValueError):
-        return ""
-    free = {f"{section}.{key}" for section, keys in NOT_IDENTITY.items() for key in keys}
-    keys = sorted(key for key in (before.keys() | now.keys()) - free if before.get(key) != now.get(key))
-    if not keys:
-        return " (the settings are the same: its domain pack, a prompt or a model has changed)"
-    more = ", ..." if len(keys) > _MOST_DIFFERENCES else ""
-    return f" (they differ in {', '.join(keys[:_MOST_DIFFERENCES])}{more})"
-
-
 def open_vault(run: Path) -> Vault:
     """The vault of the run in the folder ``run``, for reading.
 
@@ -317,6 +254,11 @@ def open_vault(run: Path) -> Vault:
         raise RunError(
             "What was private in this run was destroyed with rpsg purge.",
             hint="Its release stays as it is: rpsg verify and rpsg report work on it.",
+        )
+    if not (run / PRIVATE / VAULT).exists():
+        raise RunError(
+            f"The folder {run / PRIVATE} is missing, or parts of it are. Without it this run cannot go on.",
+            hint="Bring it back from a backup, or begin anew with another -o: what was spent stays spent.",
         )
     return Vault.open(run / PRIVATE)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import PrivacyError
-from rpsg.files import append_line, damaged_line, drop_torn_line, ensure_private, read_journal
+from rpsg.files import ensure_private
+from rpsg.journals import append_line, damaged_line, drop_torn_line, read_journal
 from rpsg.json_text import canonical_json
 
 if TYPE_CHECKING:

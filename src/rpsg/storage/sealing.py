@@ -30,15 +30,15 @@ class SealBroken(Exception):  # noqa: N818  # not shown to users: callers turn i
 
 def derived_key(key: bytes, purpose: bytes, salt: bytes = b"") -> bytes:
     """32 bytes for one purpose, by HKDF-SHA256 (RFC 5869)."""
-    from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415  # slow to import
-    from cryptography.hazmat.primitives.kdf.hkdf import HKDF  # noqa: PLC0415  # as above
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
     return HKDF(algorithm=SHA256(), length=32, salt=salt, info=purpose).derive(key)
 
 
 def sealed(data_key: bytes, name: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
     """The bytes of a sealed file with the content of ``pieces``, as a stream."""
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415  # slow to import
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     file_id = secrets.token_bytes(_ID_BYTES)
     cipher = AESGCM(_file_key(data_key, file_id))
@@ -60,8 +60,8 @@ def unsealed(data_key: bytes, name: str, file: BinaryIO) -> Iterator[bytes]:
     Raises:
         SealBroken: a chunk is not the one that was written there.
     """
-    from cryptography.exceptions import InvalidTag  # noqa: PLC0415  # slow to import
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415  # as above
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     head = file.read(_HEAD_BYTES)
     if len(head) != _HEAD_BYTES or not head.startswith(MARK):
@@ -91,7 +91,7 @@ class TextSeal:
     """Seals the texts of a table's rows, each to the key of its row. ``data_key`` is the run's."""
 
     def __init__(self, data_key: bytes, table: str) -> None:
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415  # slow to import
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         self._cipher = AESGCM(derived_key(data_key, b"rpsg-rows/1 " + table.encode()))
 
@@ -106,7 +106,7 @@ class TextSeal:
         Raises:
             SealBroken: it was changed, or belongs to another row.
         """
-        from cryptography.exceptions import InvalidTag  # noqa: PLC0415  # slow to import
+        from cryptography.exceptions import InvalidTag
 
         try:
             raw = base64.b64decode(kept, validate=True)

@@ -189,15 +189,15 @@ def _key_id(wrapping: bytes) -> str:
 
 
 def _wrap(wrapping: bytes, data_key: bytes) -> str:
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415  # slow to import
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     nonce = os.urandom(12)
     return (nonce + AESGCM(wrapping).encrypt(nonce, data_key, _WRAPPED)).hex()
 
 
 def _unwrap(wrapping: bytes, wrapped: str) -> bytes:
-    from cryptography.exceptions import InvalidTag  # noqa: PLC0415  # slow to import
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415  # as above
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     raw = bytes.fromhex(wrapped)
     try:

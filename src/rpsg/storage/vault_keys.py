@@ -82,7 +82,7 @@ def _from_environment() -> bytes:
 
 def _from_keyring(*, make: bool) -> bytes:
     try:
-        import keyring  # noqa: PLC0415  # an optional package
+        import keyring
     except ModuleNotFoundError as error:
         raise MissingExtraError("keyring", "keyring") from error
     told = _asked(lambda: keyring.get_password(_SERVICE, _ENTRY))

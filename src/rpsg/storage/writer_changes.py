@@ -2,10 +2,11 @@
 
     nothing charged, only trial prompts sent             starts over
     charged, no question about texts, same questions     continues with the noisy answers already paid for
-    a sketch or votes charged, or other questions        refused
+    a sketch, votes or tokens charged, other questions   refused
 
 Noisy answers depend on the data, the budget, the schema and the models that read private texts, but not on
-the writer and its prompts; except for a sketch and votes, which are about the texts that were written.
+the writer and its prompts; except for a sketch and votes, which are about the texts that were written, and
+for tokens, which are drawn from what the model in the writer's place makes of private texts.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import json
 import shutil
 from typing import TYPE_CHECKING
 
-from rpsg.files import file_errors, read_journal, write_atomic
+from rpsg.files import file_errors, write_atomic
+from rpsg.journals import read_journal
 from rpsg.json_text import canonical_json
 from rpsg.storage.layout import ANSWERS, CHANGED, EVIDENCE, PLAN, PRIVATE, RUN
 
@@ -24,8 +26,8 @@ if TYPE_CHECKING:
 
 #: The stage in which the writer is tried on public prompts.
 TRIAL = "trying the writer"
-#: Stages whose queries are about the texts that were written.
-ABOUT_TEXTS = ("sketch", "votes")
+#: Stages whose queries are about the texts that were written, or draw them.
+ABOUT_TEXTS = ("sketch", "votes", "tokens")
 _FORMAT = "rpsg-changed/1"
 
 

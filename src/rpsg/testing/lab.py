@@ -20,7 +20,7 @@ from rpsg.models.fake import FakeClassifier, FakeEmbedder, FakeWriter
 from rpsg.pipeline.execute import execute
 from rpsg.pipeline.models_of_run import load_tools
 from rpsg.plan import resolve
-from rpsg.privacy.mechanisms import clean_answer, noisy_selection
+from rpsg.privacy.mechanisms import bounded_references, clean_answer, noisy_selection, token_steps
 from rpsg.privacy.replay import ReplayKernel
 from rpsg.stages.contributions import People
 from rpsg.storage.layout import EVIDENCE
@@ -32,10 +32,12 @@ if TYPE_CHECKING:
 
     from rpsg.domains import Pack
     from rpsg.plan import Plan
-    from rpsg.privacy.evidence import Selected
+    from rpsg.privacy.evidence import Selected, Texts
     from rpsg.privacy.histogram import IntArray, Query
     from rpsg.privacy.mechanisms import Contributions, UnitItems
     from rpsg.privacy.private import Private
+    from rpsg.privacy.released import NextTokens
+    from rpsg.privacy.token_sampling import References
     from rpsg.protocols import Embedder, NoiseSource, Progress, Writer
     from rpsg.records import Pool
     from rpsg.registry import Kind
@@ -167,6 +169,15 @@ class SameAnswers:
     def release(self, query: Query, contributions: Callable[[], Private[Contributions]]) -> IntArray:
         clean_answer(query, contributions())
         return self.replay.release(query, contributions)
+
+    def sample(
+        self, query: Query, choices: NextTokens, references: Callable[[str], Private[References]]
+    ) -> Texts:
+        """The texts of the run, after the first token of each was scored."""
+        rows = bounded_references(query, references("another draw"))
+        for text in range(query.dim):
+            token_steps(query, text, [], choices(text, []), rows)
+        return self.replay.sample(query, choices, references)
 
     def select(self, query: Query, delta_fail: float, items: Callable[[], Private[UnitItems]]) -> Selected:
         noisy_selection(query, 1, items(), FixedNoise())

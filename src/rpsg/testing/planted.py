@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rpsg.audit.attacks import ATTACKS
-from rpsg.audit.canaries import word_list
 from rpsg.audit.run import level_of
 from rpsg.audit.subject import Claim, subject_of
+from rpsg.stages.canaries import word_list
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rpsg.audit.aids import Aids
-    from rpsg.audit.subject import Canaries, Subject
+    from rpsg.audit.subject import Subject
+    from rpsg.stages.canaries import Canaries
 
 WORDS = word_list()[:1500]
 

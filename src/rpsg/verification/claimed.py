@@ -110,7 +110,9 @@ def _plan(path: Path) -> Plan:
 
 def _check_public(plan: Plan, method: Method, path: Path) -> None:
     """Check that the plan is one of a release: no path, no account, and exactly the written form."""
-    own = plan.data.path or plan.data.account or plan.split.donor_list or plan.limits != LimitsSection()
+    data = plan.data
+    places = (data.path, data.account, data.canary_texts, plan.split.donor_list)
+    own = any(places) or plan.limits != LimitsSection()
     own = (
         own
         or plan.vault.key not in {"none", VaultSection().key}
@@ -246,7 +248,8 @@ def earlier_writers(claimed: Claimed) -> dict[tuple[str, str], int]:
     last = (egress.host_of(claimed.writer), claimed.writer.name)
     try:
         table = strict_json((claimed.folder / EGRESS).read_bytes())["seen"]
-        told = {(str(r["host"]), str(r["model"])): int(r["requests"]) for r in table if r["role"] == "writer"}
+        asked = [r for r in table if r["role"] == "writer" and r.get("requests") is not None]
+        told = {(str(r["host"]), str(r["model"])): int(r["requests"]) for r in asked}
     except (OSError, ValueError, LookupError, TypeError):
         raise VerificationError(f"{EGRESS} cannot be read.") from None
     others = {who: number for who, number in told.items() if who != last}

@@ -19,13 +19,14 @@ from rpsg.json_text import strict_json
 from rpsg.methods.base import Job
 from rpsg.methods.named import budget_of, method_of
 from rpsg.pipeline.models_of_run import load_tools
-from rpsg.pipeline.private_data import (
-    account_of,
+from rpsg.pipeline.people import (
     donors_and_voters,
     held_out_and_used,
     open_seeding,
     people_of,
+    with_canaries,
 )
+from rpsg.pipeline.private_data import account_of
 from rpsg.pipeline.progress import Silent
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.commitment import commit_to
@@ -179,7 +180,7 @@ def _run_again(
     if method.has_donors:
         donors, corpus = donors_and_voters(plan, folder, corpus)
         seeding = open_seeding(folder, gathered(donors, DONORS), RoundedGaussian())
-    people = gathered(corpus, EMBEDDINGS)
+    people = gathered(with_canaries(plan, folder, corpus), EMBEDDINGS)
     pack = read_pack(folder.evidence / PACK)
     budget = budget_of(plan, pack)
     seen = plan.without_data()

@@ -16,10 +16,12 @@ from rpsg.models.catalog import KNOWN, check_known
 from rpsg.pipeline.ledger_facts import sigma_told
 from rpsg.pipeline.made import Made
 from rpsg.pipeline.models_of_run import load_tools
-from rpsg.pipeline.private_data import NoQuestions, nobody
+from rpsg.pipeline.people import nobody
+from rpsg.pipeline.private_data import NoQuestions
 from rpsg.pipeline.progress import Silent
 from rpsg.privacy.facts import UnprotectedFlow
 from rpsg.privacy.replay import ReplayKernel
+from rpsg.privacy.sources import TOKENS, noisy_answers
 from rpsg.storage.cached_writer import ReplayWriter
 from rpsg.storage.failed_requests import SettledWriter
 from rpsg.storage.layout import FAILED, TEXTS, VECTORS
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rpsg.plan import Plan
-    from rpsg.privacy.kernel import Performed
+    from rpsg.privacy.released import Performed
     from rpsg.protocols import Progress, Writer
     from rpsg.records import Pool
     from rpsg.verification.claimed import Claimed
@@ -84,7 +86,7 @@ def _from_replies(
     """Run the method again, with the noisy answers and the replies of the evidence."""
     replies = ReplayWriter(claimed.evidence / TEXTS, name=claimed.writer.name)
     settled = SettledWriter(replies, claimed.evidence / FAILED)
-    check_amount(claimed, len(replies) + len(settled.failed))
+    check_amount(claimed, len(replies) + len(settled.failed) + _drawn_texts(claimed))
     tools = load_known(plan, models, plugins, replies)
     _same_models(claimed, tools)
     check_ways(claimed, replace(tools, writer=claimed.writer))
@@ -106,6 +108,11 @@ def _from_replies(
         len(settled.asked),
         earlier_writers(claimed),
     )
+
+
+def _drawn_texts(claimed: Claimed) -> int:
+    """The number of texts in the evidence that were drawn token by token."""
+    return sum(int(line["dim"]) for line in noisy_answers(claimed.ledger) if line["kind"] == TOKENS)
 
 
 def _from_rows(claimed: Claimed, progress: Progress) -> Made:
@@ -139,7 +146,7 @@ def _from_rows(claimed: Claimed, progress: Progress) -> Made:
 def _of_one_writer(
     flows: tuple[UnprotectedFlow, ...], expected: tuple[UnprotectedFlow, ...], writer: str, *, changed: bool
 ) -> tuple[UnprotectedFlow, ...]:
-    """The flows of a run whose writer was changed, as if the last one had been there from the start."""
+    """The flows of a run whose writer was changed, with the last writer in place of the earlier ones."""
     if not changed:
         return flows
     to_writer = {(flow.origin, flow.what) for flow in expected if flow.to == writer}

@@ -6,24 +6,32 @@ that does not follow from them is not signed.
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rpsg.errors import RunError, VerificationError
+from rpsg.domains.folders import read_pack
+from rpsg.errors import RunError, UsageError, VerificationError
 from rpsg.files import PUBLIC_MODE, file_errors, private_dir, sync_dir, write_atomic
 from rpsg.json_text import strict_json
+from rpsg.pipeline.planting import refuse_blocked, refuse_canaries, tested_plan
+from rpsg.pipeline.private_data import account_of
 from rpsg.pipeline.publish import build_release
+from rpsg.plan import read_toml, resolve
 from rpsg.privacy.facts import Free
+from rpsg.privacy.odometer import Odometer
+from rpsg.privacy.published_audit import LIKE_IT, THIS, published
 from rpsg.privacy.signing import SIGNATURE, private_key, signature_of, signer_of
-from rpsg.storage.layout import LEDGER, RELEASE, RUN
-from rpsg.storage.run_folder import locked
+from rpsg.storage.layout import AUDIT, EVIDENCE, LEDGER, PACK, PLAN, PRIVATE, RELEASE, RUN
+from rpsg.storage.run_folder import AUDIT_RUN, PURGED, locked, open_vault, purpose_of, run_id_of
 from rpsg.storage.untrusted import copied
 from rpsg.verification.claimed import read_claimed
+from rpsg.verification.compare import parquet_of
 from rpsg.verification.replay import made_again
-from rpsg.verification.verify import parquet_of, plan_to_open, verify
+from rpsg.verification.verify import plan_to_open, verify
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -37,15 +45,19 @@ def publish(
     run: Path,
     key_file: Path,
     *,
+    audit: Path | None = None,
     models: Mapping[str, str] | None = None,
     plugins: Collection[str] = (),
     progress: Progress | None = None,
 ) -> str:
     """Sign the release of the finished run in the folder ``run``; returns the fingerprint of the key.
 
-    A release that was signed before is signed anew. ``models`` and ``plugins`` as for ``verify``.
+    A release that was signed before is signed anew. With ``audit``, this run's folder or that of an audit
+    run of the same plan, the figures of that audit become part of the ledger; the account of the data then
+    says that they were read without a bound. ``models`` and ``plugins`` as for ``verify``.
 
     Raises:
+        UsageError: the audit is of another plan, tested no claim, or one is published already.
         RunError: there is no finished run.
         UsageError: ``key_file`` holds no private key that can be read.
         VerificationError: the release does not follow from its evidence; nothing is signed.
@@ -53,6 +65,12 @@ def publish(
     key = private_key(key_file)
     if not (run / RUN).is_file():
         raise RunError(f"{run} is no run folder.", hint="Name the folder that was given to rpsg run -o.")
+    if purpose_of(run) == AUDIT_RUN:
+        raise RunError(
+            f"{run} holds an audit run, whose corpus is never released.",
+            hint="Make a release with rpsg run -o NEW; it pays anew.",
+        )
+    refuse_blocked(run / PRIVATE)
     with locked(run):
         release = run / RELEASE
         _finish_exchange(run)
@@ -63,15 +81,47 @@ def publish(
                 f"This release is not signed, because it does not verify ({wrong.name}: {wrong.detail}).",
                 hint=f"See all of it with: rpsg verify {run}",
             )
+        _refuse_canaries(run)
         signer = signer_of(key)
+        told = None if audit is None else _audit_to_publish(run, audit)
         with tempfile.TemporaryDirectory(prefix="rpsg-sign-") as scratch, copied(release) as copy:
             built = Path(scratch) / RELEASE
             built.mkdir()
-            _build(copy, release, built, signer, dict(models or {}), plugins, progress)
+            _build(copy, release, built, signer, told, dict(models or {}), plugins, progress)
             content = (built / LEDGER).read_bytes()
             write_atomic(built / SIGNATURE, signature_of(key, content), PUBLIC_MODE)
             _exchange(run, built)
     return signer["fingerprint"]
+
+
+def _refuse_canaries(run: Path) -> None:
+    """PrivacyError where a canary of the run is in its release; a purged run knows none any more."""
+    if not (run / PRIVATE / PURGED).is_file():
+        refuse_canaries(open_vault(run), resolve(read_toml(run / PLAN)), run / RELEASE)
+
+
+def _audit_to_publish(run: Path, folder: Path) -> dict[str, Any]:
+    """The block of the ledger for the audit in ``folder``; the account records it before it is out."""
+    ledger, plan = strict_json((run / RELEASE / LEDGER).read_bytes()), resolve(read_toml(run / PLAN))
+    if "published_audit" in ledger:
+        raise UsageError("This release has a published audit; to choose among several would void them all.")
+    try:
+        found = json.loads((folder / PRIVATE / AUDIT).read_bytes())
+        about = found["about"]
+        tested = tested_plan(plan, read_pack(run / RELEASE / EVIDENCE / PACK))
+        is_this, is_like_it = about.get("ledger_id") == ledger["ledger_id"], about.get("plan") == tested
+        if not (is_this or is_like_it):
+            raise UsageError(
+                f"The audit in {folder} is not one of this release, nor of an audit run of the same plan.",
+                hint="Audit it first: rpsg audit RUN, or rpsg audit-run with the same settings.",
+            )
+        block = published(found, of=THIS if is_this else LIKE_IT)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        raise UsageError(
+            f"{folder} holds no audit that can be read.", hint="Audit it first: rpsg audit RUN"
+        ) from None
+    account_of(plan, Odometer()).read_without_bound(run_id_of(run), "published audit")
+    return block
 
 
 def _build(
@@ -79,6 +129,7 @@ def _build(
     release: Path,
     target: Path,
     signer: Mapping[str, Any],
+    audit: Mapping[str, Any] | None,
     models: dict[str, str],
     plugins: Collection[str],
     progress: Progress | None,
@@ -87,6 +138,8 @@ def _build(
     claimed = read_claimed(copy, ledger, plugins)
     made = made_again(claimed, plan_to_open(release, claimed, models), models, plugins, progress)
     free = replace(Free.of(ledger), signer=signer)
+    if audit is not None:
+        free = replace(free, audit=audit, previous_sha256=str(ledger["chain"]["entry_sha256"]))
     build_release(target, made, free, parquet=parquet_of(copy, made))
 
 

@@ -2,46 +2,44 @@
 
 from __future__ import annotations
 
-import io
-import json
-import tempfile
+import math
 from dataclasses import replace
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RpsgError, UsageError, VerificationError
 from rpsg.files import file_sha256
 from rpsg.json_text import strict_json
-from rpsg.pipeline.publish import build_release
-from rpsg.pipeline.release_files import rows_of, synthetic_texts, write_rows
 from rpsg.plan import Plan, ServerSection, read_toml, resolve
 from rpsg.privacy.checks import makes_dp_claim
-from rpsg.privacy.facts import Free
 from rpsg.privacy.ledger import code_facts
+from rpsg.privacy.published_audit import CANNOT_SHOW as COUNTS_OF_AUDIT
+from rpsg.privacy.published_audit import THIS
 from rpsg.privacy.second_opinion import disagreements
 from rpsg.privacy.signing import SIGNATURE, is_signed, public_key
 from rpsg.privacy.verify import CANNOT_SHOW, verify_release
 from rpsg.results import Check, Verification
-from rpsg.storage.export import is_of_this_version, same_table
+from rpsg.stages.canaries import chance_of_hit
+from rpsg.storage.export import is_of_this_version
 from rpsg.storage.layout import CORPUS, EVIDENCE, LEDGER, PARQUET, PLAN, RELEASE
 from rpsg.storage.ownership import is_own
 from rpsg.storage.untrusted import copied, release_in
 from rpsg.verification.claimed import read_claimed
+from rpsg.verification.compare import compared, corpus_of, names_in
 from rpsg.verification.replay import check_roles, made_again, written_again
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
+    from pathlib import Path
 
-    from rpsg.pipeline.made import Made
     from rpsg.protocols import Progress
-    from rpsg.records import Pool
     from rpsg.verification.claimed import Claimed
 
 FOLDER = "the folder holds a release and nothing else"
 FOLLOWS = "everything follows from plan, pack and evidence"
 PROGRAM = "the program that made it"
 SIGNED = "signature"
+CHANCE = "how often a canary is in the corpus by chance"
 OPINION = "every epsilon again, by another accountant"
 UNKNOWN_SIGNER = "who holds the key that signed it: compare the fingerprint, or name the key with --key"
 UNSIGNED = "who made it: nobody has signed it, and this program builds a release that fits from any inputs"
@@ -143,6 +141,9 @@ def _of_copy(
     if changed := list(_changed(copy, ledger)):
         return Verification(release, (*checks, *changed), CANNOT_SHOW, makes_dp_claim(ledger))
     cannot_show: tuple[str, ...] = CANNOT_SHOW
+    if "published_audit" in ledger:
+        checks += _chance_of_hit(copy, ledger["published_audit"])
+        cannot_show += (COUNTS_OF_AUDIT,)
     program, note = _program(ledger)
     checks.append(program)
     cannot_show += (note,) if note else ()
@@ -167,9 +168,19 @@ def _of_copy(
     return Verification(release, tuple(checks), cannot_show, makes_dp_claim(ledger))
 
 
+def _chance_of_hit(copy: Path, found: Mapping[str, Any]) -> Iterator[Check]:
+    """Whether a canary is in this corpus by chance as often as its published audit says."""
+    told = [line["chance"] for line in found["attacks"] if line.get("kind") == "extraction"]
+    if found["of"] != THIS or not told:
+        return
+    with (copy / CORPUS).open("rb") as rows:
+        chance = chance_of_hit([str(strict_json(row)["text"]) for row in rows])
+    yield Check(CHANCE, ok=math.isclose(told[0], chance, rel_tol=1e-9), detail="from the texts of the corpus")
+
+
 def _changed(copy: Path, ledger: Mapping[str, Any]) -> Iterator[Check]:
     """The files whose hashes are not those in the ledger; checked before anything is made."""
-    here = _names(copy)
+    here = names_in(copy)
     if len({output["name"] for output in ledger["outputs"]}) != len(ledger["outputs"]):
         # Each is read once: a ledger of a few megabytes could ask for the same file a hundred thousand times.
         yield Check("outputs", ok=False, detail="the ledger names a file twice")
@@ -194,11 +205,11 @@ def _made_again(
     """A check for each file of the release, or one for what cannot be made."""
     try:
         made = made_again(claimed, plan, models, plugins, progress)
-        checks = list(_compared(claimed, made))
+        checks = list(compared(claimed, made))
         checks.insert(0, _followed(claimed, checks))
         if regenerate and all(check.ok for check in checks):
             pool = written_again(claimed, plan, models, plugins, progress)
-            same = _corpus_of(pool) == (claimed.folder / CORPUS).read_bytes()
+            same = corpus_of(pool) == (claimed.folder / CORPUS).read_bytes()
             detail = "byte for byte" if same else f"what it writes differs from {CORPUS}"
             checks.append(Check(REGENERATE, ok=same, detail=detail))
     except RpsgError as error:
@@ -249,74 +260,3 @@ def plan_to_open(release: Path, claimed: Claimed, models: dict[str, str]) -> Pla
         update={"slots": None, "threads": None, "context": type(claimed.plan.models)().context}
     )
     return claimed.plan.model_copy(update={"models": plain, "server": ServerSection()})
-
-
-def _compared(claimed: Claimed, made: Made) -> Iterator[Check]:
-    """Each file of the release compared to the one that is made here, in both directions."""
-    with tempfile.TemporaryDirectory(prefix="rpsg-verify-") as scratch:
-        again = Path(scratch) / RELEASE
-        again.mkdir()
-        parquet = parquet_of(claimed.folder, made)
-        build_release(again, made, Free.of(claimed.ledger), parquet=parquet)
-        theirs, ours = _names(claimed.folder), _names(again)
-        if "signer" in claimed.ledger:
-            theirs.discard(SIGNATURE)  # only the holder of the key can make it; ``_signed`` checks it
-        for name in sorted(theirs | ours):
-            yield _same_file(name, claimed.folder / name, again / name)
-
-
-def parquet_of(folder: Path, made: Made) -> bytes | None:
-    """The release's Parquet file if it holds the rows; None if it holds others; b"" if there is none."""
-    file = folder / PARQUET
-    if not file.is_file():
-        return b""
-    content = file.read_bytes()
-    return content if same_table(content, rows_of(made)) else None
-
-
-def _names(folder: Path) -> set[str]:
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-
-
-def _same_file(name: str, theirs: Path, ours: Path) -> Check:
-    if not theirs.is_file():
-        return Check(name, ok=False, detail="is missing, and belongs to this release")
-    if not ours.is_file():
-        return Check(name, ok=False, detail="does not belong to this release")
-    found, made = theirs.read_bytes(), ours.read_bytes()
-    if found == made:
-        return Check(name, ok=True, detail="as it follows from plan, pack and evidence")
-    return Check(name, ok=False, detail=f"differs from what follows{_where(name, found, made)}")
-
-
-def _where(name: str, found: bytes, made: bytes) -> str:
-    """Where two files first differ: at a key of JSON files, else in a line."""
-    if name.endswith(".json"):
-        try:
-            return f", first at {_first_key(strict_json(found), strict_json(made)) or 'its spelling'}"
-        except ValueError:
-            return " and is no JSON"
-    lines = zip(io.BytesIO(found), io.BytesIO(made), strict=False)
-    number = next((i for i, (a, b) in enumerate(lines, start=1) if a != b), 0)
-    return f", first in line {number}" if number else ", at its end"
-
-
-def _first_key(found: Any, made: Any, place: str = "") -> str:
-    if isinstance(found, dict) and isinstance(made, dict):
-        for key in made | found:
-            inner = f"{place}.{key}" if place else str(key)
-            if key not in found or key not in made:
-                return inner
-            if first := _first_key(found[key], made[key], inner):
-                return first
-        return ""
-    if isinstance(found, list) and isinstance(made, list) and len(found) == len(made):
-        pairs = enumerate(zip(found, made, strict=True))
-        return next((f for i, (a, b) in pairs if (f := _first_key(a, b, f"{place}[{i}]"))), "")
-    return "" if json.dumps(found) == json.dumps(made) else place or "its whole"
-
-
-def _corpus_of(pool: Pool) -> bytes:
-    with tempfile.TemporaryDirectory(prefix="rpsg-verify-") as scratch:
-        write_rows(Path(scratch), synthetic_texts(pool), parquet=b"")
-        return (Path(scratch) / CORPUS).read_bytes()

@@ -128,6 +128,6 @@ def ask(
             heapq.heappush(again, clock[0] + (asked if asked is not None else 0.5))
         else:
             course.answered += 1
-            limiter.answered()
+            limiter.answered(came)
     course.seconds = clock[0]
     return course

@@ -86,7 +86,8 @@ def test_every_one_of_two_thousand_requests_ends_as_one_text_or_one_reason(
         else:
             assert (reply.finish, reply.text) == ("error", "")
             assert reply.error
-    assert sum(reply.finish == "stop" for reply in replies) > 1750
+    lost = [reply for reply in replies if reply.finish == "error" and "content filter" not in reply.error]
+    assert len(lost) < 0.02 * 2000, "a filter decides; all else is nearly always answered in the end"
     said = caplog.text + "".join(capfd.readouterr()) + "".join(reply.error for reply in replies)
     assert not [word for word in (MARKER, "reply to", "half of", "filtered text") if word in said]
 
@@ -123,7 +124,7 @@ def test_a_request_without_an_answer_is_dropped_with_its_reason(fault: str) -> N
 
 
 def test_an_answer_to_another_request_given_again_is_dropped() -> None:
-    acts: Iterator[str] = iter(("ok", "twice"))
+    acts: Iterator[str] = iter(("ok", "twice", "twice"))
     with FaultyServer(lambda _: next(acts)) as server:
         writer = ServerWriter("m", server.settings(concurrency=1))
         first, second = writer.write([request(1), request(2)])

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from rpsg.evaluation.inputs import Inputs
+    from rpsg.measures import Measure
     from rpsg.release.coverage import NoisyCounts
-    from rpsg.results import Measure
 
     Floats = npt.NDArray[np.float64]
     from rpsg.evaluation.inputs import Texts

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rpsg.evaluation.inputs import Inputs
+    from rpsg.measures import Measure
     from rpsg.protocols import CountingScorer
-    from rpsg.results import Measure
 
 Floats = npt.NDArray[np.float64]
 #: The largest number of texts, and of words of each, that are read: minutes on two cores.
@@ -71,7 +71,7 @@ class CoherenceGains:
 
 
 def coherence(inputs: Inputs) -> Measure:
-    """Mean over texts of what their beginning tells about the new words of their end; 0 is nothing."""
+    """How much the beginning of a text helps to predict the new words of its end; the mean over texts."""
     return _measure(inputs, "coherence", "context", f"first {LONGEST} words")
 
 

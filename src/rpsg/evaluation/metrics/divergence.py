@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rpsg.evaluation.inputs import Inputs
-    from rpsg.results import Measure
+    from rpsg.measures import Measure
     from rpsg.textstats.words import Ints
 
     Distance = Callable[[npt.NDArray[np.float64], npt.NDArray[np.float64]], float]

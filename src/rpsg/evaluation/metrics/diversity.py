@@ -17,7 +17,7 @@ from rpsg.textstats.words import encode, words
 
 if TYPE_CHECKING:
     from rpsg.evaluation.inputs import Inputs, Texts
-    from rpsg.results import Measure
+    from rpsg.measures import Measure
     from rpsg.textstats.words import Ints, Tokens
 
 VOWELS = re.compile(r"[aeiouy]+")

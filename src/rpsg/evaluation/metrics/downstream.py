@@ -5,6 +5,7 @@ The ceiling row trains on real texts, the floor row on the floor's.
 
 from __future__ import annotations
 
+import unicodedata
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from rpsg.evaluation.inputs import Inputs, Texts
-    from rpsg.results import Measure
+    from rpsg.measures import Measure
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -82,10 +83,31 @@ def _train_and_test(inputs: Inputs) -> tuple[Ints, Ints, tuple[str, ...]]:
     taught, targets = np.unique(train_labels, return_inverse=True)
     if len(taught) < 2:
         raise UnavailableError("All texts of the corpus have the same label: there is nothing to learn.")
+    _check_shared(set(taught.tolist()), set(test_labels))
     names, codes = np.unique([*taught, *test_labels], return_inverse=True)
     learnt = logistic(train, targets, len(taught))
     told = codes[: len(taught)][(test @ learnt[:-1] + learnt[-1]).argmax(axis=1)]
     return told, codes[len(taught) :], tuple(names.tolist())
+
+
+def _check_shared(taught: set[str], tested: set[str]) -> None:
+    """Raise UnavailableError where a score would compare spellings and not predictions."""
+    folded = {_folded(label) for label in taught - tested}
+    alike = sorted(label for label in tested - taught if _folded(label) in folded)
+    if alike:
+        raise UnavailableError(
+            "The labels of the corpus and of the real texts differ in case or blanks only, such as "
+            f"{alike[0]}: spell them alike in both files."
+        )
+    if not taught & tested:
+        raise UnavailableError(
+            "The corpus and the real texts have no label in common: see that --label and --synthetic-label "
+            "name columns of the same kind."
+        )
+
+
+def _folded(label: str) -> str:
+    return "".join(sign for sign in unicodedata.normalize("NFKC", label).casefold() if sign.isalnum())
 
 
 def _labelled(texts: Texts, whose: str) -> tuple[Floats, list[str]]:

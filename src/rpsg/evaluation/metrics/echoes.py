@@ -14,7 +14,7 @@ from rpsg.textstats.repeats import OWN, SHARED, repeats
 
 if TYPE_CHECKING:
     from rpsg.evaluation.inputs import Inputs
-    from rpsg.results import Measure
+    from rpsg.measures import Measure
 
 MARKS = "marks of forms, instructions and chats"
 

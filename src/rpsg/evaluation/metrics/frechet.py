@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rpsg.evaluation.inputs import Inputs, Texts
-    from rpsg.results import Measure
+    from rpsg.measures import Measure
 
 Floats = npt.NDArray[np.float64]
 FEWEST_FOR_INTERVAL = 30

@@ -17,7 +17,7 @@ from rpsg.stages.rng import stream
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from rpsg.results import Interval
+    from rpsg.measures import Interval
 
 Floats = npt.NDArray[np.float64]
 RESAMPLES = 400

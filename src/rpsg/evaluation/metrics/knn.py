@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rpsg.evaluation.inputs import Inputs, Texts
-    from rpsg.results import Measure
+    from rpsg.measures import Measure
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]

@@ -20,7 +20,7 @@ from rpsg.textstats.words import Tokens, encode, word_marks
 
 if TYPE_CHECKING:
     from rpsg.evaluation.inputs import Inputs
-    from rpsg.results import Measure
+    from rpsg.measures import Measure
     from rpsg.textstats.words import Ints
 
 Floats = npt.NDArray[np.float64]
@@ -126,7 +126,7 @@ def _base(tokens: Tokens) -> int:
 
 
 def _histories(tokens: Tokens) -> tuple[Ints, Ints]:
-    """The last word but one and the last word before each position; a start symbol at the start of a text."""
+    """The two words before each position; a start symbol where a text has fewer."""
     mark, n = tokens.size, len(tokens.codes)
     starts = np.concatenate([[0], np.cumsum(tokens.lengths)[:-1]])
     place = np.arange(n) - np.repeat(starts, tokens.lengths)

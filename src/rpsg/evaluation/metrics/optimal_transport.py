@@ -12,7 +12,7 @@ from rpsg.stages.rng import stream
 
 if TYPE_CHECKING:
     from rpsg.evaluation.inputs import Inputs
-    from rpsg.results import Measure
+    from rpsg.measures import Measure
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.floating]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rpsg.evaluation.inputs import Inputs
-    from rpsg.results import Measure
+    from rpsg.measures import Measure
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 TOP_K = 1000
 # llama.cpp takes the largest 32-bit number for a random seed.
 _SEEDS = 0xFFFFFFFF
-# The widest step whose results were measured to be those of a step of one token.
+# The most tokens in a step whose results were measured to equal those of single-token steps.
 NARROW = 7
 
 

@@ -20,6 +20,9 @@ ROOM = "room for thoughts"
 #: Additional tokens for a model that thinks before it writes.
 THOUGHTS = 4096
 _LEAVABLE = ("seed", "stop", "top_p", "temperature", "chat_template_kwargs", "encoding_format")
+# A chat template without system messages says so in many ways: "Conversation roles must alternate",
+# "Only user and assistant roles are supported", "Jinja Exception: System role not supported".
+_ABOUT_ROLES = re.compile(r"\broles?\b|system (?:message|prompt)|jinja|chat.?template|template error")
 _REFUSAL = re.compile(
     r"unsupported|n[o']t support|unrecogni[sz]ed|unknown|not permitted|unexpected|not allowed|forbidden"
     r"|only the default|extra input|both|deprecated|invalid (?:parameter|argument|field)"
@@ -49,14 +52,20 @@ def fit(question: dict[str, Any], changes: Collection[str]) -> dict[str, Any]:
 
 
 def _joined(messages: list[dict[str, str]]) -> list[dict[str, str]]:
-    """The messages with the system messages moved into the first user message."""
+    """The messages with system messages moved into the first user message, and with alternating roles."""
     system = [m["content"] for m in messages if m["role"] == "system"]
     others = [dict(m) for m in messages if m["role"] != "system"]
     first = next((m for m in others if m["role"] == "user"), None)
     if first is None:
         return [{"role": "user", "content": "\n\n".join(system)}, *others]
     first["content"] = "\n\n".join([*system, first["content"]])
-    return others
+    joined = others[:1]
+    for message in others[1:]:
+        if message["role"] == joined[-1]["role"]:
+            joined[-1]["content"] += f"\n\n{message['content']}"
+        else:
+            joined.append(message)
+    return joined
 
 
 class Capabilities:
@@ -73,17 +82,22 @@ class Capabilities:
         """Record that a request with these changes was answered."""
         self._kept.update(changes)
 
+    def without_system(
+        self, refusal: bytes, question: dict[str, Any], changes: Collection[str]
+    ) -> str | None:
+        """NO_SYSTEM if the server may have failed over the system message, whatever its status; else None."""
+        has_system = any(message["role"] == "system" for message in question.get("messages", ()))
+        if has_system and NO_SYSTEM not in changes and _ABOUT_ROLES.search(_complaint(refusal)[1]):
+            return NO_SYSTEM
+        return None
+
     def suggested(self, refusal: bytes, question: dict[str, Any], changes: Collection[str]) -> str | None:
         """What to change in ``question``, as sent with ``changes``, after a refusal; None: nothing helps."""
         named, words = _complaint(refusal)
-        if not _REFUSAL.search(words):
-            return None
-        for candidate, parameter in _options(question):
+        for candidate, parameter in _options(question) if _REFUSAL.search(words) else ():
             if candidate not in changes and (named == parameter or (not named and _names(words, parameter))):
                 return candidate
-        if NO_SYSTEM not in changes and "system" in words and "role" in words and "messages" in question:
-            return NO_SYSTEM
-        return None
+        return self.without_system(refusal, question, changes)
 
     def after_thoughts(self, question: dict[str, Any], changes: Collection[str]) -> str | None:
         """What to change when the answer was cut while thinking: first disable it, then add tokens."""

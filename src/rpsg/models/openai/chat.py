@@ -34,15 +34,22 @@ _REMEMBERED = 10_000
 
 
 class UnusableError(Exception):
-    """An answer without a usable text. The reason never quotes the answer."""
+    """An answer without a usable text. The reason never quotes the answer.
 
-    def __init__(self, reason: str) -> None:
+    ``decided``: the server or the model decided against a text, so that asking again is useless.
+    """
+
+    def __init__(self, reason: str, *, decided: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.decided = decided
 
 
 class ChatRequests:
-    """The requests of one batch. ``continues``: the server can continue a prefilled answer."""
+    """The requests of one batch.
+
+    ``continues``: the server can continue a prefilled answer. ``more``: fields of every request, as JSON.
+    """
 
     def __init__(
         self,
@@ -51,18 +58,21 @@ class ChatRequests:
         api: Literal["chat", "completions"],
         *,
         continues: bool,
+        more: str = "",
     ) -> None:
         # The completions API gets documents: a prompt, and the stop sequences of that form.
         self._requests = requests if api == "chat" else [document_of(request) for request in requests]
         self._model = model
         self._api = api
         self._continues = continues
+        self._more: dict[str, Any] = json.loads(more or "{}")
         self._seen: dict[bytes, Request] = {}
         self._order: deque[bytes] = deque()
 
     def ask(self, index: int) -> dict[str, Any]:
         request = self._requests[index]
         question: dict[str, Any] = {
+            **self._more,
             "model": self._model,
             "max_tokens": request.max_tokens,
             "temperature": request.temperature,
@@ -200,9 +210,9 @@ def _choice(answer: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(choice, dict):
         raise UnusableError(_MALFORMED)
     if choice.get("finish_reason") == "content_filter":
-        raise UnusableError("the server's content filter")
+        raise UnusableError("the server's content filter", decided=True)
     if choice.get("finish_reason") in {"tool_calls", "function_call"}:
-        raise UnusableError("a call of a tool in place of a text")
+        raise UnusableError("a call of a tool in place of a text", decided=True)
     return choice
 
 
@@ -216,7 +226,7 @@ def _text_of(choice: dict[str, Any]) -> str:
     if not isinstance(message, dict):
         raise UnusableError(_MALFORMED)
     if message.get("refusal"):
-        raise UnusableError("the model refused")
+        raise UnusableError("the model refused", decided=True)
     content = message.get("content")
     if isinstance(content, list):
         content = "".join(

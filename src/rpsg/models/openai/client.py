@@ -13,7 +13,7 @@ import time
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from rpsg.models.openai.endpoint import address_of, headers_of, url_of
+from rpsg.models.openai.endpoint import address_of, certificate_of, headers_of, url_of
 from rpsg.models.openai.http_request import HttpClient
 from rpsg.models.openai.rate_limit import ConcurrencyLimiter
 from rpsg.models.openai.response_class import RequestContext
@@ -74,9 +74,11 @@ class ServerClient:
                 headers_of(self._kind, self._server),
                 self.address,
                 timeout=self._server.timeout,
+                certificate=certificate_of(self._server),
             )
 
-        context = RequestContext(self.address.host, self._model, self._server.key_env)
+        variables = tuple(header.partition("=")[2] for header in self._server.headers)
+        context = RequestContext(self.address.host, self._model, self._server.key_env, variables)
         policy = RetryPolicy(questions, connect, context, self._config, self._state)
         return BatchClient(policy, count, self._concurrency)
 

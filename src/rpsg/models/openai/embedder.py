@@ -66,7 +66,7 @@ class ServerEmbedder(ServerModel):
         """Unit-length rows, shape (len(texts), dim); zero for an empty text or one without an answer.
 
         Raises:
-            ModelError: the server is out of order, or gives no row for a plain word.
+            ModelError: the server fails, or gives no row for a plain word.
             MissingExtraError: h11 or truststore is not installed.
         """
         rows = np.zeros((len(texts), self.dim), np.float32)

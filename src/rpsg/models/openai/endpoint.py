@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -15,6 +16,8 @@ from rpsg.errors import ModelError, UsageError
 from rpsg.privacy.egress import is_loopback
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rpsg.plan import ServerSection
     from rpsg.protocols import Endpoint
 
@@ -50,11 +53,12 @@ class Address:
         return name if self.is_local and port.isdigit() else self.host
 
 
-def parse_address(base_url: str) -> Address:
+def parse_address(base_url: str, *, plain_http: bool = False) -> Address:
     """The address in ``base_url``; one without a path gets the usual ``/v1``.
 
     Raises:
-        UsageError: it is no http(s) URL, it holds a password, or it is plain http to another machine.
+        UsageError: it is no http(s) URL, it holds a password, or it is plain http to another machine without
+            ``plain_http``.
     """
     try:
         parts = urlsplit(base_url.strip())
@@ -71,10 +75,11 @@ def parse_address(base_url: str) -> Address:
     shown = f"[{name}]" if ":" in name else name
     host = f"{shown}:{port}" if port else shown
     local = is_loopback(host)
-    if parts.scheme == "http" and not local:
+    if parts.scheme == "http" and not local and not plain_http:
         raise UsageError(
             f"Plain http to {host} would show every text and the key to the network in between.",
-            hint="Use https, or bring the server to this machine with: ssh -L 8000:localhost:8000 HOST",
+            hint="Use https, or bring the server to this machine with: ssh -L 8000:localhost:8000 HOST. "
+            "Within a cluster whose network you trust, allow it with --plain-http.",
         )
     return Address(f"{parts.scheme}://{host}{parts.path.rstrip('/') or '/v1'}", host, local)
 
@@ -82,7 +87,8 @@ def parse_address(base_url: str) -> Address:
 def address_of(kind: Kind, server: ServerSection) -> Address:
     """The address of the server in the plan; UsageError if it is required and missing."""
     if server.base_url:
-        found = parse_address(server.base_url if kind == "openai" else _azure_root(server.base_url))
+        base_url = server.base_url if kind == "openai" else _azure_root(server.base_url)
+        found = parse_address(base_url, plain_http=server.plain_http)
         return replace(found, declared=server.this_machine)
     if kind == "azure":
         raise UsageError(
@@ -112,7 +118,7 @@ def headers_of(kind: Kind, server: ServerSection) -> dict[str, str]:
     """The headers with the credentials, read from the environment at each call and stored nowhere.
 
     Raises:
-        ModelError: the value cannot be a key.
+        ModelError: the value cannot be a key, or the variable of a header is not set.
         UsageError: the organization or the project is not a valid name.
     """
     if not all(_is_plain(name) for name in (server.organization, server.project)):
@@ -128,7 +134,38 @@ def headers_of(kind: Kind, server: ServerSection) -> dict[str, str]:
         headers["api-key"] = key
     elif key:
         headers["Authorization"] = f"Bearer {key}"
-    return {name: value for name, value in headers.items() if value}
+    return {**{name: value for name, value in headers.items() if value}, **dict(_extra(server))}
+
+
+def _extra(server: ServerSection) -> Iterator[tuple[str, str]]:
+    """The headers of the plan with the values that the environment holds."""
+    for header in server.headers:
+        name, _, variable = header.partition("=")
+        value = os.environ.get(variable, "").strip()
+        if not value or not value.isascii() or not value.isprintable():
+            raise ModelError(
+                f"The environment variable {variable}, for the header {name}, is "
+                f"{'no value of a header' if value else 'not set'}.",
+                hint=f"Set it, for instance with: export {variable}=VALUE",
+            )
+        yield name, value
+
+
+def certificate_of(server: ServerSection) -> str:
+    """The path of this client's certificate; "" where the plan names none.
+
+    Raises:
+        ModelError: the variable is not set, or no file is there.
+    """
+    if not server.certificate_env:
+        return ""
+    path = os.environ.get(server.certificate_env, "").strip()
+    if not Path(path).is_file():
+        raise ModelError(
+            f"The environment variable {server.certificate_env} names no file with a certificate.",
+            hint="Set it to the path of a PEM file with the certificate of this client and its key.",
+        )
+    return path
 
 
 def _is_plain(value: str) -> bool:

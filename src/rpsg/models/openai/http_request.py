@@ -43,12 +43,31 @@ class Answer:
 
 
 class HttpClient:
-    """Connections to ``url``, open within ``async with``. ``timeout``: seconds for a whole request."""
+    """Connections to ``url``, open within ``async with``. ``timeout``: seconds for a whole request.
 
-    def __init__(self, url: str, headers: Mapping[str, str], address: Address, *, timeout: float) -> None:
+    ``certificate``: the path of this client's certificate and key, for a server that asks for one.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        address: Address,
+        *,
+        timeout: float,
+        certificate: str = "",
+    ) -> None:
         self._library = _transport()
-        # A proxy from the environment must not see what is meant for this machine.
-        self._target: Destination = self._library.target(url, headers, proxies=not address.is_local)
+        try:
+            # A proxy from the environment must not see what is meant for this machine.
+            self._target: Destination = self._library.target(
+                url, headers, proxies=not address.is_local, certificate=certificate
+            )
+        except OSError:  # an SSLError too
+            raise ModelError(
+                "The certificate of this client cannot be used.",
+                hint="It must be a PEM file with the certificate and its key, which is not encrypted.",
+            ) from None
         self._host = address.host
         self._timeout = timeout
         self._connections: list[Connection] = []

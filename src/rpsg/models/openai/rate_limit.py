@@ -9,8 +9,9 @@ refusal. So between two refusals the server answered exactly as many requests as
 time = R, however uneven our requests were. The estimate therefore improves over time. Sending slightly below
 it, and slowly faster until the next refusal, stays within a few per cent of R with hardly any refusals.
 
-Some servers refuse at random, at any rate. Slowing down would not help: when refusals continue below the
-estimate, they do not depend on the rate, and no rate limit is kept for a while.
+Some servers refuse at random, at any rate, and slowing down does not help. So when refusals continue, a trial
+asks a few requests at a quarter of the rate of the recent answers. A server with a rate limit refuses none of
+these. If some are refused all the same, refusals do not depend on the rate, and no limit is kept for a while.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ _STEP, _GROWTH = 0.25, 3.0
 # What an overload subtracts from the limit, and the least that an answer adds to it.
 _SHRINK, _GROW = 0.5, 0.1
 _DOWN_AFTER = 10
-_LONGEST_PAUSE = 60.0
+# A single failure is no sign of overload that should slow down the start; so many in a row are.
+_OVERLOADED = 3
+# The longest pause in seconds, and the longest before the server has given any text.
+_LONGEST_PAUSE, _LONGEST_AT_FIRST = 60.0, 5.0
 # A wait requested by the server delays all requests if it is at least this long, else only the refused one.
 _CLOSED_FOR = 2.0
 
@@ -43,8 +47,19 @@ _MARGIN = 0.03
 _SECONDS_TO_DOUBLE = 60.0
 # This many isolated refusals in a row, at a rate that was accepted before, do not depend on the rate.
 _UNMOVED, _BELOW, _ISOLATED = 4, 0.94, 0.2
-# Above this share of refusals they depend on the rate after all.
-_STORM = 0.3
+# A trial begins when the rate was lowered this often in a row after fewer answers than these, and at least
+# this many requests after the last trial. It takes this many requests, at this share of the rate of the last
+# answers.
+_HASTY, _FEW, _APART = 2, 25, 20
+_TRIED, _SLOWER, _RECENT = 16, 0.25, 20
+# This many refusals within a trial are no accident, unless nearly everything is refused.
+_NO_ACCIDENT, _NEARLY_ALL = 2, 0.8
+# A server that refuses so many after its first refusal, before it answers some, keeps a rate limit.
+_SOME_ANSWERS, _MANY_REFUSALS = 6, 10
+# How fast the rate is raised after a trial without refusals, per second.
+_REGAIN = 1.0
+# When the share of refusals grows by this much, they depend on the rate after all.
+_STORM = 0.4
 # The first requests after the rate was lowered may still meet an empty bucket.
 _ECHO = 3
 # A first guess of the sustainable share of a server's initial rate, and how fast to raise it, per second.
@@ -54,7 +69,7 @@ _FIRST, _CLIMB = 0.2, 2.0
 _SURE, _BURSTS = 20, 0.6
 # Seconds to return to the rate at which a request was refused.
 _RETURN = 15.0
-_SHARE_OVER = 40
+_SHARE_OVER = 100
 # Seconds that a late timer may make up for.
 _LATE = 0.02
 
@@ -80,6 +95,7 @@ class ConcurrencyLimiter:
         self._ceiling, self._ceiling_until = self._at_once * _GROWTH, 0.0
         self._misses = 0
         self._pauses = 0
+        self._longest_pause = _LONGEST_AT_FIRST
         self._paused_until = 0.0
         self._silent_since: float | None = None
 
@@ -114,15 +130,24 @@ class ConcurrencyLimiter:
         """The batch has ended: nothing is in flight any more."""
         self._under_way = 0
 
-    def answered(self) -> None:
+    @property
+    def refuses_at_random(self) -> bool:
+        """Whether refusals do not depend on how fast the server is asked."""
+        return self._rate.is_noise
+
+    def answered(self, ticket: Ticket) -> None:
         """An answer came, whatever it says."""
         used = 2 * self._under_way >= int(self._at_once)  # an unused limit is no reason to raise it
         self._under_way -= 1
         self._misses = self._pauses = 0
         self._silent_since = None
-        self._rate.accept()
+        self._rate.accept(ticket.number, self._clock())
         if used:
             self._grow()
+
+    def proven(self) -> None:
+        """A text came: an outage from now on is worth waiting for."""
+        self._longest_pause = _LONGEST_PAUSE
 
     def refused(self, ticket: Ticket, wait: float | None) -> None:
         """The server refused because of too many requests (429, or 503 with a wait)."""
@@ -142,13 +167,13 @@ class ConcurrencyLimiter:
         self._silent_since = now if self._silent_since is None else self._silent_since
         self._misses += 1
         if overload:
-            self._starting = False
+            self._starting = self._starting and self._misses < _OVERLOADED
             self._at_once = max(min(self._most, _AT_LEAST), self._at_once - _SHRINK)
         if self.is_down and now >= self._paused_until:
             self._pause(now)
 
     def _pause(self, now: float) -> None:
-        self._paused_until = max(self._paused_until, now + min(_LONGEST_PAUSE, 0.5 * 2**self._pauses))
+        self._paused_until = max(self._paused_until, now + min(self._longest_pause, 0.5 * 2**self._pauses))
         self._pauses += 1
 
     def _grow(self) -> None:
@@ -168,6 +193,33 @@ class _Dry:
     taken: int
 
 
+@dataclass(slots=True)
+class _Trial:
+    """Requests with a number above ``after``, and what became of them.
+
+    They are asked at ``rate`` a second; None: as fast as possible, to see what the first refusals mean.
+    """
+
+    after: int
+    rate: float | None
+    answered: int = 0
+    refused: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        if self.rate is None:
+            return self.answered >= _SOME_ANSWERS or self.refused >= _MANY_REFUSALS
+        return self.answered + self.refused >= _TRIED
+
+    @property
+    def shows_limit(self) -> bool:
+        return self.refused >= _MANY_REFUSALS
+
+    @property
+    def shows_noise(self) -> bool:
+        return _NO_ACCIDENT <= self.refused <= _NEARLY_ALL * (self.answered + self.refused)
+
+
 class RateLimiter:
     """Learns the number of requests per second that a server accepts. Times are from one monotonic clock."""
 
@@ -181,15 +233,28 @@ class RateLimiter:
         self._since = 0.0
         self._climb = 0.0
         self._slowly = _SECONDS_TO_DOUBLE
+        self._echoes = 0
+        self._share = 0.0
         self._estimates: deque[float] = deque(maxlen=_UNMOVED)
         self._unmoved = 0
-        self._echoes = 0
-        self._noise = False
-        self._share = 0.0
+        self._hasty = 0
+        self._answers: deque[float] = deque(maxlen=_RECENT)
+        self._trial: _Trial | None = None
+        self._trial_after = 0
+        self._apart = _APART
+        # The share of refusals above which they are no longer taken for noise; None: they are not.
+        self._storm: float | None = None
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether refusals were found not to depend on the rate."""
+        return self._storm is not None
 
     def current(self, now: float) -> float | None:
         """Requests per second now; None: no limit is known."""
-        if self._rate is None or self._noise:
+        if self._trial is not None:
+            return self._trial.rate
+        if self._rate is None or self.is_noise:
             return None
         passed = max(0.0, now - self._since)
         return self._rate * (1 + self._climb * passed + (passed / self._slowly) ** 2)
@@ -207,9 +272,13 @@ class RateLimiter:
             self._next = max(self._next, now - max(_LATE, 1 / rate)) + 1 / rate
         return self.sent
 
-    def accept(self) -> None:
-        """A request was answered."""
+    def accept(self, number: int, now: float) -> None:
+        """Request ``number`` was answered."""
         self._share -= self._share / _SHARE_OVER
+        self._answers.append(now)
+        if self._trial is not None and number > self._trial.after:
+            self._trial.answered += 1
+            self._judge(now)
 
     def refuse(self, number: int, sent_at: float, now: float, wait: float) -> bool:
         """Request ``number`` was refused, with the advice to ``wait``. True if this is new information.
@@ -220,14 +289,26 @@ class RateLimiter:
         self._share += (1 - self._share) / _SHARE_OVER
         for dry in self._dry:
             dry.taken -= number <= dry.sent
-        if self._noise:
-            self._noise = self._share < _STORM
+        if self._storm is not None:
+            if self._share > self._storm:
+                self._storm, self._trial_after = None, number + 2 * _APART
             return False
+        if self._trial is not None:
+            if number > self._trial.after:
+                self._trial.refused += 1
+                self._judge(now)
+            return False
+        if not self._dry:
+            self._dry.append(_Dry(now, number, number - self.refused))
+            self._trial = _Trial(number, None)
+            return True
         if self._dry and number <= self._dry[-1].sent + _ECHO:
             self._echoes += number > self._dry[-1].sent
             return False
         self._lower(number, sent_at, now, wait)
         self._echoes = 0
+        if self._hasty >= _HASTY and number > self._trial_after:
+            self._try_slowly(now)
         self._dry.append(_Dry(now, self.sent, self.sent - self.refused))
         while len(self._dry) > 1 and self._dry[1].when < now - _MEMORY:
             self._dry.popleft()
@@ -235,10 +316,8 @@ class RateLimiter:
 
     def _lower(self, number: int, sent_at: float, now: float, wait: float) -> None:
         before = self.current(sent_at)
-        if not self._dry:
-            self._set(_FIRST * (number - self.refused) / max(sent_at - self._first, 0.2), _CLIMB, now)
-            return
         taken, estimate = self._estimate(number, sent_at)
+        self._hasty = self._hasty + 1 if taken < _FEW else 0
         if taken < _ENOUGH or before is None:
             self._set(0.5 * (before or 1.0), _CLIMB, now)
             return
@@ -246,8 +325,7 @@ class RateLimiter:
         self._unmoved = self._unmoved + 1 if below else 0
         self._estimates.append(estimate)
         if self._unmoved >= _UNMOVED:
-            self._unmoved, self._noise, self._rate = 0, True, None
-            self._estimates.clear()
+            self._found_noise(self._share)
             return
         # A refusal costs at most its wait: the longer that is, the more slowly the rate is raised.
         self._slowly = max(_SECONDS_TO_DOUBLE, 40 * wait)
@@ -257,6 +335,40 @@ class RateLimiter:
         upper = estimate if self._echoes > 1 else min(max(before, estimate), 4 * estimate)
         guess = math.sqrt(estimate * upper) * (1 - _MARGIN)
         self._set(guess, max(before / guess - 1, 0.0) / _RETURN + 0.2 / taken, now)
+
+    def _try_slowly(self, now: float) -> None:
+        """Begin a trial, if enough was answered to know how fast the server answers."""
+        if len(self._answers) < _ENOUGH:
+            return
+        answered = (len(self._answers) - 1) / max(now - self._answers[0], 0.05)
+        self._trial = _Trial(self.sent, max(_SLOWER * answered, 0.02))
+        self._next = max(self._next, now)
+
+    def _judge(self, now: float) -> None:
+        """End the trial when it has shown enough."""
+        trial = self._trial
+        if trial is None or not trial.is_over:
+            return
+        self._trial, self._trial_after, self._hasty = None, self.sent + self._apart, 0
+        if trial.rate is None:
+            # What was sent until now may still be refused, and says no more.
+            self._dry.append(_Dry(now, self.sent, self.sent - self.refused))
+            if not trial.shows_limit:
+                self._try_slowly(now)
+            else:
+                answered = self.sent - self.refused
+                self._set(_FIRST * answered / max(now - self._first, 0.2), _CLIMB, now)
+        elif trial.shows_noise:
+            self._found_noise(max(self._share, trial.refused / _TRIED))
+        else:
+            self._apart *= 3
+            self._set(trial.rate / _SLOWER * (1 - _MARGIN), _REGAIN, now)
+
+    def _found_noise(self, share: float) -> None:
+        """Keep no rate limit until the share of refusals grows."""
+        self._storm, self._rate = min(0.95, share + _STORM), None
+        self._unmoved = self._hasty = 0
+        self._estimates.clear()
 
     def _estimate(self, number: int, sent_at: float) -> tuple[int, float]:
         """(answers counted, answers per second) since the last refusal, if enough came since.

@@ -46,13 +46,18 @@ _STOPS: dict[int, tuple[str, str]] = {
 }
 
 
+#: Signs of a word that may be a secret by itself.
+_LEAST_SECRET = 8
+
+
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """What a message may say about the server."""
+    """What a message may say about the server; ``variables`` hold values of headers, which it may not."""
 
     host: str
     model: str
     key_env: str
+    variables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +133,21 @@ def _code(body: bytes) -> str:
     return next((word for word in words if isinstance(word, str)), "")
 
 
-def server_words(body: bytes, key_env: str = "") -> str:
-    """The server's message in the body of an error; "" if there is none that can be shown."""
+def server_words(body: bytes, *secret: str) -> str:
+    """The server's message in the body of an error; "" if there is none that can be shown.
+
+    ``secret`` are environment variables: what they hold, and each word of it such as the one after "Bearer",
+    is not shown.
+    """
     try:
         said = _message(json.loads(body))
     except (ValueError, RecursionError):
         return ""
     line = " ".join(printable(said).split())
-    if key := os.environ.get(key_env, "").strip():
-        line = line.replace(key, "(the key)")
+    held = [os.environ.get(variable, "").strip() for variable in secret]
+    words = [word for value in held for word in value.split() if len(word) >= _LEAST_SECRET]
+    for word in sorted({*filter(None, held), *words}, key=len, reverse=True):
+        line = line.replace(word, "(the key)")
     return line if len(line) <= _MAX_LENGTH else f"{line[:_MAX_LENGTH].rstrip()} ..."
 
 

@@ -12,6 +12,7 @@ from rpsg.models.openai.capabilities import Capabilities, fit
 from rpsg.models.openai.chat import AN_ERROR, CUT_WHILE_THINKING, UnusableError, parse
 from rpsg.models.openai.http_request import LostError
 from rpsg.models.openai.response_class import classify_response, server_words, with_words
+from rpsg.models.server_hints import hint_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,12 +26,12 @@ FIRST_PAUSE = 0.5
 # A 429 concerns all requests; after this many for one request, it concerns that request.
 _MOST_REFUSALS = 30
 _MOST_CHANGES = 6
-#: Seconds before the run gives up on a server that has never answered.
-NEVER_CAME = 60.0
+#: Seconds before the run gives up on a server that has never given a text; its pauses are short until then.
+NEVER_CAME = 45.0
 # When this many requests were dropped and none was ever answered, none will be.
 _HOPELESS = 20
-# The longest pause in seconds.
-_MAX_PAUSE = 30.0
+# The longest pause in seconds, and the longest while the server answers other requests.
+_MAX_PAUSE, _SHORT_PAUSE = 30.0, 2.0
 # Multiples of the golden ratio spread the pauses of successive requests evenly, without random numbers.
 _SPREAD = 0.618033988749895
 
@@ -69,11 +70,12 @@ class PendingRequest:
     index: int
     tries: int = 0
     refusals: int = 0
+    asked_again: bool = False
     changes: frozenset[str] = frozenset()
 
-    def pause(self, first: float) -> float:
+    def pause(self, first: float, most: float = _MAX_PAUSE) -> float:
         """Seconds before the next attempt: doubled each time, and different for each request."""
-        doubled = min(_MAX_PAUSE, first * 2 ** max(0, self.tries + self.refusals - 1))
+        doubled = min(most, first * 2 ** max(0, self.tries + self.refusals - 1))
         return float(doubled * (0.75 + 0.5 * (self.index * _SPREAD % 1)))
 
 
@@ -117,15 +119,14 @@ class RetryConfig:
 class ServerState:
     """State shared by all batches: rate limits, capabilities, answers so far.
 
-    ``heard``: the server has answered, if only with a refusal. ``note`` is called once, for the first failure
-    before that.
+    ``note`` is called when the server fails before it has given a text, and when it goes down later.
     """
 
     limiter: ConcurrencyLimiter
     capabilities: Capabilities = field(default_factory=Capabilities)
     answers: int = 0
     drops: int = 0
-    heard: bool = False
+    warned: bool = False
     note: Callable[[str], None] | None = None
 
 
@@ -163,13 +164,18 @@ class RetryPolicy(Generic[Read]):
         try:
             answer = await client.post(json.dumps(fit(question, changes)).encode())
         except LostError as lost:
-            return self._lost(request, lost)
+            return self._lost(request, ticket, lost)
         found = classify_response(answer, self._context, self._said(request, answer))
         if found.kind == "busy":
             return self._busy(request, ticket, found, answer.wait)
         if found.kind == "broken":
-            return self._broken(request, found.reason, answer.wait, overload=found.overload)
-        self._answered()
+            change = self._state.capabilities.without_system(answer.body, question, changes)
+            if change is None:
+                return self._broken(request, found.reason, answer.wait, overload=found.overload)
+            self.limiter.answered(ticket)
+            request.changes |= {change}
+            return 0.0
+        self.limiter.answered(ticket)
         if found.kind == "answered":
             return self._read(request, answer, question, changes)
         return self._declined(request, found, answer, question, changes)
@@ -185,10 +191,16 @@ class RetryPolicy(Generic[Read]):
             if error.reason == CUT_WHILE_THINKING and change:
                 request.changes |= {change}
                 return 0.0
+            if not (error.decided or request.asked_again or error.reason == CUT_WHILE_THINKING):
+                request.asked_again = True
+                # At once while no text has come at all: whether one ever will is soon known then.
+                return request.pause(self._config.first_pause) if self._state.answers else 0.0
             said = self._said(request, answer) if error.reason == AN_ERROR else ""
             return self._drop(Dropped(with_words(error.reason, said)))
         capabilities.keep(request.changes)
         self._state.answers += 1
+        self._state.warned = False
+        self.limiter.proven()
         return read
 
     def _declined(
@@ -210,9 +222,9 @@ class RetryPolicy(Generic[Read]):
                 return 0.0
         return self._drop(Dropped(found.reason, refused=True))
 
-    def _lost(self, request: PendingRequest, lost: LostError) -> Dropped | float:
+    def _lost(self, request: PendingRequest, ticket: Ticket, lost: LostError) -> Dropped | float:
         if lost.final:
-            self._answered()
+            self.limiter.answered(ticket)
             return self._drop(Dropped(lost.reason))
         return self._broken(request, lost.reason, None, overload=lost.overload)
 
@@ -222,13 +234,18 @@ class RetryPolicy(Generic[Read]):
         was_down = self.limiter.is_down
         self.limiter.failed(overload=overload)
         self._tell_trouble(reason)
-        self._lose_patience(reason, wait, self._config.patience if self._state.heard else NEVER_CAME)
+        self._lose_patience(reason, wait, self._config.patience if self._state.answers else NEVER_CAME)
         if was_down:
             return 0.0  # not due to this request; the limiter delays the next one
         request.tries += 1
         if request.tries > self._config.retries:
             return self._drop(Dropped(f"{reason}, {request.tries} times" if request.tries > 1 else reason))
-        return max(request.pause(self._config.first_pause), wait or 0.0)
+        return max(self._pause(request), wait or 0.0)
+
+    def _pause(self, request: PendingRequest) -> float:
+        """A pause that need not be long while other requests are answered."""
+        is_well = self._state.answers and self.limiter.silence() < 1.0
+        return request.pause(self._config.first_pause, _SHORT_PAUSE if is_well else _MAX_PAUSE)
 
     def _busy(
         self, request: PendingRequest, ticket: Ticket, found: ResponseClass, wait: float | None
@@ -238,42 +255,39 @@ class RetryPolicy(Generic[Read]):
         request.refusals += 1
         if request.refusals > _MOST_REFUSALS:
             return self._drop(Dropped(f"{found.reason}, {request.refusals} times"))
-        return wait if wait is not None else request.pause(self._config.first_pause)
+        return wait if wait is not None else self._pause(request)
 
     def _drop(self, dropped: Dropped) -> Dropped:
         self._state.drops += 1
         if self._state.answers == 0 and self._state.drops >= _HOPELESS:
-            thinks = dropped.reason == CUT_WHILE_THINKING
             raise ModelError(
                 f"{self._context.host} gave no text to any of the first {self._state.drops} requests"
                 f" ({dropped.reason}).",
-                hint="Switch the model's thinking off, or take another model."
-                if thinks
-                else f"Try the model with: rpsg doctor; check the name {self._context.model} and base_url.",
+                hint=hint_for(dropped.reason),
             )
         return dropped
-
-    def _answered(self) -> None:
-        self._state.heard = True
-        self.limiter.answered()
 
     def _said(self, request: PendingRequest, answer: Answer) -> str:
         """The server's error message, if the request was public."""
         public = self._questions.is_public(request.index)
-        return server_words(answer.body, self._context.key_env) if public else ""
+        secret = (self._context.key_env, *self._context.variables)
+        return server_words(answer.body, *secret) if public else ""
 
     def _tell_trouble(self, reason: str) -> None:
-        note, self._state.note = self._state.note, None
-        if note is not None and not self._state.heard:
-            note(f"{self._context.host} does not answer ({reason}). It is asked again for a while.")
+        """Report the first failure of a server that gave no text yet, and each outage of one that did."""
+        state = self._state
+        if state.note is None or state.warned or (state.answers and not self.limiter.is_down):
+            return
+        state.warned = True
+        patience = f"{self._config.patience / 60:.0f} minutes" if state.answers else "a minute"
+        state.note(f"{self._context.host} gives no text ({reason}). It is asked again for up to {patience}.")
 
     def _lose_patience(self, reason: str, wait: float | None, patience: float) -> None:
         silence = self.limiter.silence()
-        if silence > patience and not self._state.heard:
+        if silence > patience and not self._state.answers:
             raise ModelError(
-                f"{self._context.host} gave no answer in {silence:.0f} seconds ({reason}).",
-                hint="See that the server runs and that base_url in the section [server] leads to it: "
-                "rpsg doctor. Then run the same command again.",
+                f"{self._context.host} gave no text in {silence:.0f} seconds ({reason}).",
+                hint=f"{hint_for(reason)} Then run the same command again.",
             )
         if silence > patience:
             raise self._gave_up(f"has answered nothing for {silence / 60:.0f} minutes ({reason})")

@@ -57,8 +57,11 @@ class Destination:
     proxy: str = ""
 
 
-def target(url: str, headers: Mapping[str, str], *, proxies: bool) -> Destination:
-    """The target for ``url``; ``proxies``: whether to use a proxy from the environment."""
+def target(url: str, headers: Mapping[str, str], *, proxies: bool, certificate: str = "") -> Destination:
+    """The target for ``url``; ``proxies``: whether to use a proxy from the environment.
+
+    ``certificate`` is the path of the client's own, for https. OSError: it cannot be used.
+    """
     parts = urlsplit(url)
     secure = parts.scheme == "https"
     host = parts.hostname or ""
@@ -71,9 +74,16 @@ def target(url: str, headers: Mapping[str, str], *, proxies: bool) -> Destinatio
         parts.port or (443 if secure else 80),
         path,
         tuple({**always, **headers}.items()),
-        truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if secure else None,
+        _trusting(certificate) if secure else None,
         getproxies().get("https", "") if named else "",
     )
+
+
+def _trusting(certificate: str) -> ssl.SSLContext:
+    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if certificate:
+        context.load_cert_chain(certificate, password="")  # an encrypted key is an error, not a question
+    return context
 
 
 class Connection:

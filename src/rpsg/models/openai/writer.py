@@ -32,6 +32,7 @@ class ServerWriter(ServerModel):
     ) -> None:
         self._model = model
         self._api = server.api
+        self._more = server.body
         self._at_once = server.concurrency
         self._client = ServerClient(model, server, kind, first_pause)
         self._continues: bool | None = True if server.api == "completions" else None
@@ -59,7 +60,9 @@ class ServerWriter(ServerModel):
             return replies
         if self._continues is None and any(request.begins for request in requests):
             self._continues = self._can_continue()
-        chat = ChatRequests(requests, self._model, self._api, continues=bool(self._continues))
+        chat = ChatRequests(
+            requests, self._model, self._api, continues=bool(self._continues), more=self._more
+        )
         task = "chat/completions" if self._api == "chat" else "completions"
         with closing(self._client.batch(chat, task, len(requests)).results()) as results:
             for index, landed in results:

@@ -56,7 +56,7 @@ RATES = {"lora": 1e-3, "full": 1e-4}
 
 @dataclass(frozen=True, slots=True)
 class TrainingExample:
-    """A private text behind its control codes, and whose it is. Only the text is learnt, not the codes."""
+    """A private text, the control codes before it, and its person. Only the text is learnt, not the codes."""
 
     codes: str
     text: str
@@ -80,7 +80,7 @@ class Recipe:
 class Trainer:
     """Weights that can be trained, by a name as for ``find_weights`` or ``transformers:NAME``.
 
-    It stands for the writer before there is a trained one, and writes nothing itself. ``threads`` are the
+    It takes the writer's place until there is a trained one, and writes nothing itself. ``threads`` are the
     cores that a step uses; by default all. On a busy machine one is much faster than two that wait.
 
     Raises:

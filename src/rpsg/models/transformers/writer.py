@@ -171,7 +171,7 @@ class TransformersWriter:
     def _tile(self, prompts: list[Prompt], rows: int, landed: Landed, stopped: threading.Event) -> None:
         """Write one group of texts, repeatedly divided in halves if memory does not suffice."""
         model, tokenizer = self._load()
-        ends = _ends(model, tokenizer)
+        ends = ends_of(model, tokenizer)
         told: set[int] = set()
 
         def land(text: GrowingText) -> None:
@@ -221,7 +221,7 @@ def _lanes(device: str, threads: int, slots: int | None, rows: int) -> int:
     return threads if slots is None else max(1, min(threads, slots // rows))
 
 
-def _ends(model: Any, tokenizer: Any) -> frozenset[int]:
+def ends_of(model: Any, tokenizer: Any) -> frozenset[int]:
     """The tokens that end a text: those of the model and that of the tokenizer."""
     known = getattr(model.generation_config, "eos_token_id", None)
     many = known if isinstance(known, list) else [known]

@@ -1,4 +1,4 @@
-"""Reads the private corpus: JSON Lines, CSV, TSV, Parquet or a folder of .txt files.
+"""Reads the private corpus: JSON Lines, CSV, TSV, Excel, Parquet, a folder of .txt files, or rows in memory.
 
 A single row never stops a run: a row that cannot be used is left out by the plan's rule, which depends on
 that row alone, and the number of such rows stays in the private folder. A file stops it if it does not exist,
@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from rpsg.arguments import shown
 from rpsg.errors import DataError, UsageError
@@ -20,18 +20,30 @@ from rpsg.hardening import forbid_core_dumps
 from rpsg.privacy.private import Private
 from rpsg.records import PrivateCorpus
 from rpsg.storage.readers import csv as delimited
-from rpsg.storage.readers import folder, jsonl, parquet
-from rpsg.storage.readers.columns import Columns
+from rpsg.storage.readers import excel, folder, jsonl, memory, parquet
+from rpsg.storage.readers.columns import Columns, check_header
 from rpsg.storage.readers.rows import DocumentMaker, Fault, Reading, Row, Rules, spelled
+from rpsg.storage.readers.source import PACKED_SUFFIXES, Source, codec_of
+from rpsg.storage.readers.text import cannot_open
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from rpsg.plan import DataSection
 
-__all__ = ["Format", "Reading", "Rules", "check_place", "read_by_rule", "read_corpus"]
+__all__ = [
+    "Format",
+    "Reading",
+    "Rules",
+    "check_columns",
+    "check_place",
+    "header_of",
+    "read_by_rule",
+    "read_corpus",
+]
 
-Format = Literal["jsonl", "csv", "tsv", "txt", "parquet"]
+Format = Literal["jsonl", "csv", "tsv", "txt", "parquet", "excel"]
+_Kind = Literal["jsonl", "csv", "tsv", "txt", "parquet", "excel", "memory"]
 
 _SUFFIXES: dict[str, Format] = {
     ".jsonl": "jsonl",
@@ -41,9 +53,13 @@ _SUFFIXES: dict[str, Format] = {
     ".tsv": "tsv",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".xlsx": "excel",
+    ".xlsm": "excel",
+    ".xlsb": "excel",
+    ".xls": "excel",
+    ".ods": "excel",
 }
-_PACKED = {".gz": "gunzip -k", ".bz2": "bunzip2 -k", ".xz": "unxz -k", ".zst": "unzstd", ".zip": "unzip"}
-_UNITS = {"txt": folder.UNIT, "parquet": "row"}
+_UNITS = {"txt": folder.UNIT, "parquet": "row", "excel": "row", "memory": "row"}
 #: The most row numbers that are kept for each reason.
 _FIRST, _EVERY = 20, sys.maxsize
 
@@ -56,6 +72,7 @@ def read_corpus(
     user: str | None = None,
     format: Format | None = None,  # noqa: A002 -- the word the user types
     labels: Collection[str] | None = None,
+    encoding: str = "",
 ) -> Private[PrivateCorpus]:
     """Read every row of ``path`` that has a text into memory, as one private value, to release nothing of it.
 
@@ -64,21 +81,73 @@ def read_corpus(
         text: the column with the text.
         label: the column with the label, if any.
         user: the column that says whose row it is, if any.
-        format: how to read it, if the name does not end in .jsonl, .csv, .tsv or .parquet.
+        format: how to read it, if neither its name nor its content says so.
         labels: every label that may occur; any other in the file is a fault.
+        encoding: of a text file that is not UTF-8, such as "cp1252".
 
     Raises:
         DataError: the file or a row cannot be read; says where and what to do, never what the file holds.
         UsageError: the options do not fit together.
-        MissingExtraError: Parquet without pyarrow.
+        MissingExtraError: Parquet without pyarrow, Excel without python-calamine.
     """
-    reading = _read(Path(path), Columns(text, label, user), format, labels)
+    reading = _read(Source(Path(path), encoding), Columns(text, label, user), format, labels)
     return Private(reading.corpus)
 
 
 def check_place(path: Path | str, format: Format | None = None) -> None:  # noqa: A002 -- as above
-    """Check that there is something to read, without opening it; errors as ``read_corpus``."""
-    _format(Path(path), format)
+    """Check that there is something to read, by its first bytes; errors as ``read_corpus``."""
+    _format(Source(Path(path)), format)
+
+
+def check_columns(data: DataSection) -> None:
+    """Check that a run can read the file: its header, and that the bytes are text of its encoding.
+
+    No row is parsed, except in JSON Lines, where only rows have the names of columns. What is refused here, a
+    run refuses with the same words.
+
+    Raises:
+        DataError: there is no such file or column, or its bytes are not text.
+        UsageError: the options do not fit together.
+        MissingExtraError: a package for this format is not installed.
+    """
+    source, columns = Source(Path(data.path), data.encoding), Columns(data.text, data.label, data.user)
+    kind = _format(source, data.format)
+    _check_options(kind, columns, data.labels or None)
+    if kind == "jsonl":
+        jsonl.check_columns(source, columns)
+        return
+    if kind == "txt":
+        next(folder.read_rows(source.path, source.encoding))
+        return
+    check_header(source.called, _header(source, kind), columns)
+    if kind in {"csv", "tsv"}:
+        delimited.check_encoding(source)
+
+
+def header_of(path: Path | str, encoding: str = "", format: Format | None = None) -> list[str]:  # noqa: A002 -- as above
+    """The names of the columns, for the operator; of JSON Lines, the keys of the first object.
+
+    Raises:
+        DataError: it has no header, or it cannot be read.
+    """
+    source = Source(Path(path), encoding)
+    return _header(source, _format(source, format))
+
+
+def _header(source: Source, kind: _Kind) -> list[str]:
+    match kind:
+        case "csv" | "tsv":
+            return delimited.header_of(source, separator="\t" if kind == "tsv" else None)
+        case "parquet":
+            return parquet.header_of(source.path)
+        case "excel":
+            return excel.header_of(source)
+        case "memory":
+            return memory.header_of(source.path)
+        case "jsonl":
+            return jsonl.header_of(source)
+        case "txt":
+            return []
 
 
 def read_by_rule(data: DataSection, rules: Rules | None = None, *, tells: bool = False) -> Private[Reading]:
@@ -90,11 +159,11 @@ def read_by_rule(data: DataSection, rules: Rules | None = None, *, tells: bool =
     Raises:
         DataError: the file cannot be read, or the rule refuses a row.
         UsageError: the options do not fit together.
-        MissingExtraError: Parquet without pyarrow.
+        MissingExtraError: Parquet without pyarrow, Excel without python-calamine.
     """
     return Private(data).map(  # inside ``Private``: an unexpected error could quote a row
         lambda named: _read(
-            Path(named.path),
+            Source(Path(named.path), named.encoding),
             Columns(named.text, named.label, named.user),
             named.format,
             named.labels or None,
@@ -105,7 +174,7 @@ def read_by_rule(data: DataSection, rules: Rules | None = None, *, tells: bool =
 
 
 def _read(
-    path: Path,
+    source: Source,
     columns: Columns,
     chosen: Format | None,
     labels: Collection[str] | None,
@@ -114,19 +183,20 @@ def _read(
     tells: bool = False,
 ) -> Reading:
     forbid_core_dumps()  # here, as every private text of a file comes through this function
-    kind = _format(path, chosen)
+    kind = _format(source, chosen)
+    path = source.called
     _check_options(kind, columns, labels)
     declared = _by_spelling(labels) if labels is not None else None
     unit, listed = _UNITS.get(kind, "line"), _EVERY if tells else _FIRST
     maker = DocumentMaker(path, unit, columns, declared, rules, listed)
     told = tells or rules is None
-    documents = tuple(maker.documents(_rows(path, kind, columns, strict=rules is None, tells=told)))
+    documents = tuple(maker.documents(_rows(source, kind, columns, strict=rules is None, tells=told)))
     if not maker.rows:
         raise DataError(f"{path} has no rows.", hint="Give a file with at least one row under the header.")
     if not documents and rules is not None and not tells:
         raise DataError(
             f"{path} has no row that can be used.",
-            hint=f"See which rows, and why, with the same options: rpsg check {quote(str(path))}",
+            hint=f"See which rows, and why, with the same options: rpsg check {quote(str(source.path))}",
         )
     return Reading(
         PrivateCorpus(documents), maker.unit, maker.rows, maker.left_out, maker.as_other, maker.hints
@@ -150,14 +220,19 @@ def _by_spelling(labels: Collection[str]) -> dict[str, str]:
     return declared
 
 
-def _format(path: Path, chosen: Format | None) -> Format:
+def _format(source: Source, chosen: Format | None) -> _Kind:
+    path = source.path
+    if memory.is_held(path):
+        return "memory"
+    if source.encoding:
+        codec_of(source.encoding)
     if chosen is not None and chosen not in get_args(Format):
         raise UsageError(
             f"There is no format {chosen!r}.", hint=f"Choose one of {', '.join(get_args(Format))}."
         )
     if path.is_dir() and chosen in {None, "txt"}:
         return "txt"
-    if not path.is_file():
+    if not source.is_stdin and not path.is_file():
         problem = "is not a file" if path.exists() else "does not exist"
         raise DataError(f"{shown(path)} {problem}.", hint="Check the path (ls -l shows what is there).")
     if chosen == "txt" or (chosen is None and path.suffix.lower() == ".txt"):
@@ -165,22 +240,38 @@ def _format(path: Path, chosen: Format | None) -> Format:
             f"{path} is one .txt file; a folder of them was expected.",
             hint="Give the folder (one document a file), or make it a .jsonl file with one object a line.",
         )
-    return chosen or _by_suffix(path)
+    return chosen or _told(source)
 
 
-def _by_suffix(path: Path) -> Format:
-    suffix = path.suffix.lower()
-    if suffix in _PACKED:
-        raise DataError(f"{path} is compressed.", hint=f"Unpack it first: {_PACKED[suffix]} {path.name}")
-    if suffix not in _SUFFIXES:
+def _told(source: Source) -> Format:
+    """The format that the first bytes show, or else the name."""
+    suffixes = [suffix.lower() for suffix in source.path.suffixes]
+    if suffixes and suffixes[-1] in PACKED_SUFFIXES:
+        suffixes.pop()
+    named = _SUFFIXES.get(suffixes[-1]) if suffixes else None
+    try:
+        shows = source.kind()
+        packed = source.is_packed()
+    except OSError as error:
+        raise cannot_open(source.called, error) from error
+    file = quote(source.path.name)
+    if packed and named in {"parquet", "excel"}:
+        raise DataError(f"{source.called} is compressed.", hint=f"Unpack it first: gunzip -k {file}")
+    if shows == "parquet" and source.is_stdin:
+        raise DataError("A Parquet file cannot be read from standard input.", hint="Give its path.")
+    if shows in {"parquet", "excel"}:
+        if suffixes[-1:] == [".zip"]:
+            raise DataError(f"{source.called} is an archive.", hint=f"Unpack it first: unzip {file}")
+        return cast("Format", shows)
+    if named is None and shows is None:
         raise DataError(
-            f"{path}: the name does not say what kind of file it is.",
+            f"{source.called}: neither the name nor the content says what kind of file it is.",
             hint=f"Say it with --format {'|'.join(get_args(Format))}.",
         )
-    return _SUFFIXES[suffix]
+    return named or "jsonl"
 
 
-def _check_options(kind: Format, columns: Columns, labels: Collection[str] | None) -> None:
+def _check_options(kind: _Kind, columns: Columns, labels: Collection[str] | None) -> None:
     if kind == "txt" and (columns.label is not None or columns.user is not None):
         raise UsageError(
             "A folder of .txt files has no columns for labels or users.",
@@ -193,15 +284,19 @@ def _check_options(kind: Format, columns: Columns, labels: Collection[str] | Non
         )
 
 
-def _rows(path: Path, kind: Format, columns: Columns, *, strict: bool, tells: bool) -> Iterator[Row | Fault]:
+def _rows(
+    source: Source, kind: _Kind, columns: Columns, *, strict: bool, tells: bool
+) -> Iterator[Row | Fault]:
     match kind:
         case "jsonl":
-            return jsonl.read_rows(path, columns, strict=strict, tells=tells)
-        case "csv":
-            return delimited.read_rows(path, columns)
-        case "tsv":
-            return delimited.read_rows(path, columns, separator="\t")
+            return jsonl.read_rows(source, columns, strict=strict, tells=tells)
+        case "csv" | "tsv":
+            return delimited.read_rows(source, columns, separator="\t" if kind == "tsv" else None)
         case "txt":
-            return folder.read_rows(path)
+            return folder.read_rows(source.path, source.encoding)
         case "parquet":
-            return parquet.read_rows(path, columns)
+            return parquet.read_rows(source.path, columns)
+        case "excel":
+            return excel.read_rows(source, columns)
+        case "memory":
+            return memory.read_rows(source.path, columns)

@@ -34,7 +34,7 @@ class Columns:
         return {self.user: "user", self.label: "label", self.text: "text"}[name]
 
 
-def check_header(path: Path, header: Sequence[str], columns: Columns) -> None:
+def check_header(path: Path | str, header: Sequence[str], columns: Columns) -> None:
     """Raise DataError unless every wanted column is in the header, once."""
     for name in columns.wanted():
         found = header.count(name)
@@ -47,7 +47,7 @@ def check_header(path: Path, header: Sequence[str], columns: Columns) -> None:
             )
 
 
-def _missing(path: Path, header: Sequence[str], name: str, option: str) -> NoReturn:
+def _missing(path: Path | str, header: Sequence[str], name: str, option: str) -> NoReturn:
     names = nameable(header)
     if not names:
         hint = f"Its first line does not look like a header. Add one with the column names, such as {name}."

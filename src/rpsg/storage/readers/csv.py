@@ -1,4 +1,7 @@
-"""CSV and TSV. The header line alone decides the separator: comma, semicolon or tab.
+"""CSV and TSV. The header line alone decides the separator: comma, semicolon, tab or vertical bar.
+
+A first line such as ``sep=;``, which spreadsheets write, decides before it. A row that repeats the header, as
+files have it that were joined, is left out.
 
 A row with too many or too few fields, or a huge one, does not affect other rows. If a quote is not closed, or
 something follows a closing one, the start of the next row is unknown: that is a fault of the file, and so is
@@ -21,56 +24,90 @@ from rpsg.storage.readers.rows import Fault, Row, fault
 if TYPE_CHECKING:
     from _csv import Reader
     from collections.abc import Iterator
-    from pathlib import Path
 
-_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+    from rpsg.storage.readers.source import Source
+
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_SEPARATOR_LINE = re.compile(r'"?sep=([^\w"\r\n])"?\s*', re.IGNORECASE)
 #: Text between quotes and line ends; only its first and last byte change the state of a CSV parser.
 _BETWEEN = re.compile(rb'[^"\r\n]{3,}')
 _NO_LIMIT = 2**31 - 1
 RAGGED = "the row has another number of fields than the header"
 TOO_LONG = "the row is too long"
+REPEATED = "the row repeats the header"
 
 
-def read_rows(path: Path, columns: Columns, *, separator: str | None = None) -> Iterator[Row | Fault]:
+def read_rows(file: Source, columns: Columns, *, separator: str | None = None) -> Iterator[Row | Fault]:
     """The rows under the header; a blank line is no row.
 
     Raises:
         DataError: the file cannot be split into rows; names the line, never its content.
     """
+    path = file.called
     with _long_fields():
-        source = _Source(path)
-        first = next(source)
-        if source.is_long:
-            raise _too_long(path, 1).error
-        if "\0" in first:
-            raise DataError(
-                f"{path}, line 1: there is a NUL byte, so this is not a UTF-8 text file.",
-                hint=f"If it was saved as UTF-16: iconv -f UTF-16 -t UTF-8 {path.name} > utf8-{path.name}",
-            )
-        separator = separator or _separator(first, columns)
-        reader = csv.reader(chain((first,), source), delimiter=separator, strict=True)
-        header = [name.strip() for _, name_row in _numbered(path, reader, source, 1) for name in name_row]
+        source = _Lines(file)
+        reader, separator, header = _opened(source, path, columns, separator)
         check_header(path, header, columns)
         wanted = (columns.text, columns.label, columns.user)
         places = [header.index(name) if name is not None else None for name in wanted]
+        separators = _SEPARATORS.get(separator, f"the sign {separator}")
         for number, fields in _numbered(path, reader, source):
             if source.is_long:
                 yield _too_long(path, number)
             elif len(fields) != len(header):
-                yield _ragged(path, number, len(fields), len(header), _SEPARATORS[separator])
+                yield _ragged(path, number, len(fields), len(header), separators)
+            elif [name.strip() for name in fields] == header:
+                hint = "Files were joined with their headers. Nothing needs to be done."
+                yield fault(path, "line", number, REPEATED, hint)
             else:
                 yield Row(number, *(fields[place] if place is not None else None for place in places))
 
 
-class _Source:
+def header_of(file: Source, *, separator: str | None = None) -> list[str]:
+    """The names of the columns; errors as ``read_rows``."""
+    with _long_fields():
+        return _opened(_Lines(file), file.called, Columns("text"), separator)[2]
+
+
+def check_encoding(file: Source) -> None:
+    """Raise DataError for the first byte that is not text; no line is taken apart."""
+    for _ in _Lines(file):
+        pass
+
+
+def _opened(
+    source: _Lines, path: str, columns: Columns, separator: str | None
+) -> tuple[Reader, str, list[str]]:
+    """The parser behind the header, the separator, and the names in the header."""
+    first = next(source)
+    if source.is_long:
+        raise _too_long(path, 1).error
+    if "\0" in first:
+        raise DataError(
+            f"{path}, line 1: there is a NUL byte, so this is not a UTF-8 text file.",
+            hint="If it was saved as UTF-16, add: --encoding utf-16",
+        )
+    before = 0
+    if declared := _SEPARATOR_LINE.fullmatch(first):
+        separator, first, before = declared[1], next(source, ""), 1
+    separator = separator or _separator(first, columns)
+    reader = csv.reader(chain((first,), source), delimiter=separator, strict=True)
+    source.lines_before = before
+    header = [name.strip() for _, names in _numbered(path, reader, source, 1) for name in names]
+    return reader, separator, header
+
+
+class _Lines:
     """The lines of a file for the CSV parser, which may join several to one row.
 
     Of a row over the limit the parser gets little more than the quotes, which suffice to find its end.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lines = lines.raw_lines(path, self._skeleton)
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._lines = lines.raw_lines(source, self._skeleton)
+        #: Lines that the parser never sees.
+        self.lines_before = 0
         self._number = self._place = self._size = 0
 
     @property
@@ -90,10 +127,10 @@ class _Source:
         self._size += size
         if self.is_long and size <= lines.MAX_LINE_BYTES:  # longer lines come as their skeleton
             line = self._skeleton(line)
-        text = lines.decoded(self._path, line, number=self._number, place=self._place)
+        text = lines.decoded(self._source, line, number=self._number, place=self._place)
         self._place += size
         if isinstance(text, lines.Problem):
-            raise DataError(f"{self._path}, line {self._number}: {text.detail}.", hint=text.hint)
+            raise DataError(f"{self._source.called}, line {self._number}: {text.detail}.", hint=text.hint)
         return text
 
     @staticmethod
@@ -102,8 +139,8 @@ class _Source:
 
 
 def _ends(between: re.Match[bytes]) -> bytes:
-    """The first and the last byte, with anything but a separator replaced by a letter."""
-    return bytes(c if c in b",;\t" else 0x78 for c in (between[0][0], between[0][-1]))
+    """The first and the last byte; a letter in place of one that is part of a longer character."""
+    return bytes(c if c < 0x80 else 0x78 for c in (between[0][0], between[0][-1]))
 
 
 def _separator(first: str, columns: Columns) -> str:
@@ -120,12 +157,12 @@ def _separator(first: str, columns: Columns) -> str:
 
 
 def _numbered(
-    path: Path, reader: Reader, source: _Source, at_most: int | None = None
+    path: str, reader: Reader, source: _Lines, at_most: int | None = None
 ) -> Iterator[tuple[int, list[str]]]:
     """(line where the row begins, its fields): a quoted field may run over several lines."""
     given = 0
     while at_most is None or given < at_most:
-        number = reader.line_num + 1
+        number = reader.line_num + source.lines_before + 1
         fields: list[str] | None = None
         source.begin_row()
         try:
@@ -151,7 +188,7 @@ def _long_fields() -> Iterator[None]:
         csv.field_size_limit(before)
 
 
-def _broken(path: Path, number: int) -> DataError:
+def _broken(path: str, number: int) -> DataError:
     return DataError(
         f"{path}: the row that begins on line {number} is not valid CSV.",
         hint="A quote is opened and never closed, or something follows a closing quote. Inside a quoted text "
@@ -159,14 +196,14 @@ def _broken(path: Path, number: int) -> DataError:
     )
 
 
-def _ragged(path: Path, number: int, found: int, expected: int, separators: str) -> Fault:
+def _ragged(path: str, number: int, found: int, expected: int, separators: str) -> Fault:
     fields = "1 field" if found == 1 else f"{found} fields"
     hint = f'Columns are separated by {separators} here. Put texts with one in double quotes: "...".'
     detail = f"the row has {fields}; the header has {expected}"
     return fault(path, "line", number, RAGGED, hint, detail=detail)
 
 
-def _too_long(path: Path, number: int) -> Fault:
+def _too_long(path: str, number: int) -> Fault:
     hint = "Check that every quote is closed; a single text may not be that long."
     detail = f"the row is longer than {lines.MAX_LINE_BYTES >> 20} MiB"
     return fault(path, "line", number, TOO_LONG, hint, detail=detail)

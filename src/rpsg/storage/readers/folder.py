@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rpsg.errors import DataError
 from rpsg.storage.readers import text as lines
 from rpsg.storage.readers.rows import Fault, Row
+from rpsg.storage.readers.source import codec_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 UNIT = "file number"
 UNREADABLE = "it cannot be read"
 TOO_LONG = "it is too long"
-NOT_TEXT = "it is not UTF-8 text"
+NOT_TEXT = "it is not text of the declared encoding, which is UTF-8 if none is"
 
 
-def read_rows(path: Path) -> Iterator[Row | Fault]:
+def read_rows(path: Path, encoding: str = "") -> Iterator[Row | Fault]:
     """One row a file, numbered from 1.
 
     Raises:
@@ -37,8 +38,9 @@ def read_rows(path: Path) -> Iterator[Row | Fault]:
             f"{path} is a folder without .txt files.",
             hint="Put one document in each .txt file right in it, or give a .jsonl, .csv or .parquet file.",
         )
+    codec = codec_of(encoding) if encoding else "utf-8-sig"
     for number, file in enumerate(files, start=1):
-        yield _row(path, number, file)
+        yield _row(path, number, file, codec)
 
 
 def _is_document(entry: Path) -> bool:
@@ -50,7 +52,7 @@ def _is_document(entry: Path) -> bool:
         return True
 
 
-def _row(folder: Path, number: int, file: Path) -> Row | Fault:
+def _row(folder: Path, number: int, file: Path, codec: str) -> Row | Fault:
     try:
         if not file.is_file():  # a broken link, or a pipe that would block
             return _fault(folder, number, UNREADABLE)
@@ -61,18 +63,21 @@ def _row(folder: Path, number: int, file: Path) -> Row | Fault:
         return _fault(folder, number, UNREADABLE, f"{UNREADABLE}: {problem}")
     if len(content) > lines.MAX_LINE_BYTES:
         return _fault(folder, number, TOO_LONG, f"it is longer than {lines.MAX_LINE_BYTES >> 20} MiB")
-    text = _decoded(content)
+    text = _decoded(content, codec)
     return _fault(folder, number, NOT_TEXT) if text is None or "\0" in text else Row(number, text)
 
 
-def _decoded(content: bytes) -> str | None:
+def _decoded(content: bytes, codec: str) -> str | None:
     try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
+        return content.decode(codec)
+    except UnicodeError:
         return None
 
 
 def _fault(folder: Path, number: int, reason: str, detail: str = "") -> Fault:
-    hint = "Find it by counting the .txt files in byte order (LC_ALL=C ls); iconv -t UTF-8 converts one."
+    hint = (
+        "Find it by counting the .txt files in byte order (LC_ALL=C ls). If all of them came from Windows, "
+        "add: --encoding cp1252"
+    )
     where = f"{folder}, {UNIT} {number} by name"
     return Fault(number, reason, DataError(f"{where}: {detail or reason}.", hint=hint))

@@ -18,11 +18,11 @@ from rpsg.storage.readers.text import Problem, read_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    from rpsg.storage.readers.source import Source
 
 _BROKEN = object()
 _DUPLICATE = object()
-_MARK = "\ufeff"
 NO_KEY = "the object has no key for the text"
 
 
@@ -31,7 +31,7 @@ class _DuplicateKeyError(Exception):
 
 
 def read_rows(
-    path: Path, columns: Columns, *, strict: bool = False, tells: bool = False
+    source: Source, columns: Columns, *, strict: bool = False, tells: bool = False
 ) -> Iterator[Row | Fault]:
     """The rows of the file; a blank line is no row.
 
@@ -41,12 +41,13 @@ def read_rows(
     Raises:
         DataError: no row has a wanted column.
     """
+    path = source.called
     first: list[str] = []
     missing = dict.fromkeys(columns.wanted())
-    for number, line in read_lines(path):
+    for number, line in read_lines(source):
         if isinstance(line, str) and line.isspace():
             continue
-        values = _object(path, number, line)
+        values = _object(source, number, line)
         if isinstance(values, Fault):
             yield values
             continue
@@ -59,14 +60,44 @@ def read_rows(
     for name in missing if first else ():
         if tells:
             check_header(path, first, columns)
-        raise DataError(
-            f"{path}: there is no column {name!r} for --{columns.option(name)}.",
-            hint="No object of the file has this key. The keys of your rows are private, so they are not "
-            f"named here: `rpsg check {quote(str(path))}` shows them.",
-        )
+        raise _no_column(source, columns, name)
 
 
-def _row(path: Path, number: int, values: dict[str, Any], columns: Columns) -> Row | Fault:
+def _no_column(source: Source, columns: Columns, name: str) -> DataError:
+    return DataError(
+        f"{source.called}: there is no column {name!r} for --{columns.option(name)}.",
+        hint="No object of the file has this key. The keys of your rows are private, so they are not "
+        f"named here: `rpsg check {quote(str(source.path))}` shows them.",
+    )
+
+
+def check_columns(source: Source, columns: Columns) -> None:
+    """Raise DataError, as ``read_rows``, unless each wanted column is in a row; stops when all were seen."""
+    missing, rows = dict.fromkeys(columns.wanted()), 0
+    for number, line in read_lines(source):
+        if isinstance(line, str) and line.isspace():
+            continue
+        rows += 1
+        values = _object(source, number, line)
+        if isinstance(values, dict):
+            missing = {name: None for name in missing if name not in values}
+        if not missing:
+            return
+    if not rows:
+        return  # a file without rows is refused where rows are read
+    raise _no_column(source, columns, next(iter(missing)))
+
+
+def header_of(source: Source) -> list[str]:
+    """The keys of the first object, for the operator: they are private."""
+    for number, line in read_lines(source):
+        values = _object(source, number, line) if not (isinstance(line, str) and line.isspace()) else None
+        if isinstance(values, dict):
+            return list(values)
+    return []
+
+
+def _row(path: str, number: int, values: dict[str, Any], columns: Columns) -> Row | Fault:
     if columns.text not in values:
         hint = "Give that line the key, or take it out of the file."
         detail = f"the object has no key {columns.text!r}"
@@ -76,27 +107,33 @@ def _row(path: Path, number: int, values: dict[str, Any], columns: Columns) -> R
     return Row(number, values[columns.text], label, user)
 
 
-def _object(path: Path, number: int, line: str | Problem) -> dict[str, Any] | Fault:
+def _object(source: Source, number: int, line: str | Problem) -> dict[str, Any] | Fault:
+    path = source.called
     if isinstance(line, Problem):
         return fault(path, "line", number, line.reason, line.hint, detail=line.detail)
-    value = _parse(line.removeprefix(_MARK))
+    value = _parse(line)
     if isinstance(value, dict):
         return value
     if number == 1 and line.lstrip().startswith("["):
         reason = "this is a JSON array; one object a line was expected"
-        hint = f"Rewrite it with: jq -c '.[]' {path.name} > {path.stem}-lines.jsonl"
+        hint = f"Rewrite it with: jq -c '.[]' {_named(source)}"
     elif value is _DUPLICATE:
         reason, hint = "a key occurs twice in one object", "Keep one of the two; which is meant is unclear."
     elif value is _BROKEN:
         reason = "this is not valid JSON"
         hint = (
             'Each line must be one whole object, such as {"text": "..."}. If one object is spread over '
-            f"several lines: jq -c . {path.name} > {path.stem}-lines.jsonl"
+            f"several lines: jq -c . {_named(source)}"
         )
     else:
         reason = "an object was expected"
         hint = 'Each line must be one object, such as {"text": "..."}.'
     return fault(path, "line", number, reason, hint)
+
+
+def _named(source: Source) -> str:
+    """The file as the input of a command, and a new one for its output."""
+    return f"{quote(source.path.name)} > {quote(source.path.stem + '-lines.jsonl')}"
 
 
 def _parse(line: str) -> Any:

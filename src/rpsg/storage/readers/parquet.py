@@ -23,6 +23,11 @@ NOT_UTF8 = "a value is not UTF-8 text"
 _UNDECODABLE = object()
 
 
+def header_of(path: Path) -> list[str]:
+    """The names of the columns; errors as ``read_rows``."""
+    return list(_open(path).schema_arrow.names)
+
+
 def read_rows(path: Path, columns: Columns) -> Iterator[Row | Fault]:
     """The rows, numbered from 1.
 
@@ -36,7 +41,7 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Row | Fault]:
     for values in _batches(path, file, columns):
         for row in zip(*values, strict=True):
             if any(value is _UNDECODABLE for value in row):
-                yield fault(path, "row", number, NOT_UTF8, "Write the row again, or take it out.")
+                yield fault(str(path), "row", number, NOT_UTF8, "Write the row again, or take it out.")
             else:
                 yield Row(number, *row)
             number += 1
@@ -80,7 +85,7 @@ def _batches(path: Path, file: Any, columns: Columns) -> Iterator[tuple[Any, Any
             if batch is None:
                 return
             texts, labels, users = (
-                _values(batch.column(name)) if name is not None else repeat(None, batch.num_rows)
+                values_of(batch.column(name)) if name is not None else repeat(None, batch.num_rows)
                 for name in (columns.text, columns.label, columns.user)
             )
             values = (texts, labels, users)
@@ -91,7 +96,7 @@ def _batches(path: Path, file: Any, columns: Columns) -> Iterator[tuple[Any, Any
         yield values
 
 
-def _values(column: Any) -> list[Any]:
+def values_of(column: Any) -> list[Any]:
     """The values of a column as Python objects; no single value can make this fail.
 
     Times become text, because Python lacks their nanoseconds and some of their years. Lists and objects

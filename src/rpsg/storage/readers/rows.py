@@ -5,7 +5,7 @@ label as "other"), depending on that row alone, so that one row more or less cha
 The number of such rows, and the reasons, are private.
 
 Equal values have one spelling: 12, 12.0, "12" and "12.0" are the same label and the same person in every file
-format, and so are true, "true" and "True".
+format, and so are true, "true" and "True". NaN is a missing value in every format, also as the text "nan".
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ _NOT_PRINTED = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 #: than any float are names: Python refuses to convert such numbers, or takes hours.
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,400})\.0{1,400}|-?[1-9](?:\.[0-9]{1,400})?[eE]\+[0-9]{2,3}")
 _TRUTHS = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
+#: How a missing number is written when a column of numbers is made text.
+_MISSING = frozenset({"nan", "NaN"})
 
 NO_TEXT = "the text is missing or empty"
 TEXT_IS_NONE = "the text is a list or an object"
@@ -107,7 +109,7 @@ class DocumentMaker:
     are left out. ``unit`` is what row numbers count ("line"); ``shown`` is how many are kept for each reason.
     """
 
-    path: Path
+    path: str
     unit: str
     columns: Columns
     labels: Mapping[str, str] | None = None
@@ -164,7 +166,7 @@ class DocumentMaker:
         value = row.text if isinstance(row.text, str) else spelled(row.text)
         if value is None and not is_missing(row.text):
             return self._fault(row, TEXT_IS_NONE, f"{column!r} must hold text in every row.")
-        text = clean(value or "")
+        text = "" if value in _MISSING else clean(value or "")
         if not any(c.isprintable() and not c.isspace() for c in text):
             return self._fault(row, NO_TEXT, f"Fill in {column!r}, or take the row out.")
         most = lines.MAX_LINE_BYTES
@@ -231,7 +233,7 @@ class DocumentMaker:
         return fault(self.path, self.unit, row.number, reason, hint)
 
 
-def fault(path: Path, unit: str, number: int, reason: str, hint: str, *, detail: str = "") -> Fault:
+def fault(path: Path | str, unit: str, number: int, reason: str, hint: str, *, detail: str = "") -> Fault:
     """A fault of the row ``number``; ``detail`` is added to the message of this row."""
     return Fault(number, reason, DataError(f"{path}, {unit} {number}: {detail or reason}.", hint=hint))
 
@@ -261,6 +263,8 @@ def _spelled_text(value: str) -> str | None:
     name = clean(value).strip()
     if not name.isascii():
         name = unicodedata.normalize("NFC", name)
+    if name in _MISSING:
+        return None
     if name in _TRUTHS:
         return _TRUTHS[name]
     if _WHOLE.fullmatch(name):

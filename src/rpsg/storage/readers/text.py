@@ -9,12 +9,14 @@ from rpsg.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
+
+    from rpsg.storage.readers.source import Source
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 TOO_LONG = "the line is too long"
 NOT_UTF8 = "the line is not UTF-8 text"
+NOT_ENCODED = "the line is not text of the declared encoding"
 
 
 class Problem(NamedTuple):
@@ -25,8 +27,8 @@ class Problem(NamedTuple):
     hint: str
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, str | Problem]]:
-    """The lines of a UTF-8 file with their numbers and line ends, without a byte order mark.
+def read_lines(source: Source) -> Iterator[tuple[int, str | Problem]]:
+    """The lines of a file with their numbers and line ends, without a byte order mark.
 
     A line over 64 MiB is skipped without being held in memory.
 
@@ -34,15 +36,15 @@ def read_lines(path: Path) -> Iterator[tuple[int, str | Problem]]:
         DataError: the file is empty or cannot be opened.
     """
     place = 0
-    for number, (line, size) in enumerate(raw_lines(path, lambda _: b""), start=1):
+    for number, (line, size) in enumerate(raw_lines(source, lambda _: b""), start=1):
         yield (
             number,
-            decoded(path, line, number=number, place=place) if size <= MAX_LINE_BYTES else too_long(),
+            decoded(source, line, number=number, place=place) if size <= MAX_LINE_BYTES else too_long(),
         )
         place += size
 
 
-def raw_lines(path: Path, squeezed: Callable[[bytes], bytes]) -> Iterator[tuple[bytes, int]]:
+def raw_lines(source: Source, squeezed: Callable[[bytes], bytes]) -> Iterator[tuple[bytes, int]]:
     """Each line with its size in bytes; of a line over 64 MiB only the output of ``squeezed`` for its pieces.
 
     Raises:
@@ -50,7 +52,7 @@ def raw_lines(path: Path, squeezed: Callable[[bytes], bytes]) -> Iterator[tuple[
     """
     empty = True
     try:
-        with path.open("rb") as file:
+        with source.lines() as file:
             while line := file.readline(MAX_LINE_BYTES + 1):
                 empty = False
                 if len(line) <= MAX_LINE_BYTES:
@@ -62,15 +64,15 @@ def raw_lines(path: Path, squeezed: Callable[[bytes], bytes]) -> Iterator[tuple[
                     pieces.append(squeezed(line))
                 yield b"".join(pieces), size
     except OSError as error:
-        raise cannot_open(path, error) from error
+        raise cannot_open(source.called, error) from error
     if empty:
-        raise DataError(f"{path} is empty.", hint="Give a file with at least one row.")
+        raise DataError(f"{source.called} is empty.", hint="Give a file with at least one row.")
 
 
-def cannot_open(path: Path, error: OSError) -> DataError:
+def cannot_open(called: object, error: OSError) -> DataError:
     reason = error.strerror or "the operating system refused"
     return DataError(
-        f"{path} cannot be read: {reason}.", hint="Check the path, and that you may read it (ls -l)."
+        f"{called} cannot be read: {reason}.", hint="Check the path, and that you may read it (ls -l)."
     )
 
 
@@ -82,18 +84,23 @@ def too_long() -> Problem:
     )
 
 
-def decoded(path: Path, line: bytes, *, number: int, place: int) -> str | Problem:
+def decoded(source: Source, line: bytes, *, number: int, place: int) -> str | Problem:
     """One line as text, or why it is not text. ``place`` is the offset of its first byte in the file."""
-    if number == 1:
-        line = line.removeprefix(codecs.BOM_UTF8)
+    line = line.removeprefix(codecs.BOM_UTF8)  # also within a file: it is the start of a second one
     try:
         return line.decode()
     except UnicodeDecodeError as error:
         wrong_byte = error.start  # the error itself holds the line, so it must not become a cause
-    encoding = "UTF-16" if number == 1 and line.startswith(_UTF_16) else "WINDOWS-1252"
-    guess = "It looks like UTF-16" if encoding == "UTF-16" else "If it came from Windows"
+    if source.encoding:
+        return Problem(
+            NOT_ENCODED,
+            f"a byte of the line is no character of the encoding {source.encoding}",
+            "Name the right one with --encoding, or take the line out.",
+        )
+    wide = number == 1 and line.startswith(_UTF_16)
+    guess = "It looks like UTF-16" if wide else "If it came from Windows"
     return Problem(
         NOT_UTF8,
         f"the byte at offset {place + wrong_byte} of the file is not UTF-8",
-        f"{guess}: iconv -f {encoding} -t UTF-8 {path.name} > utf8-{path.name}",
+        f"{guess}, add: --encoding {'utf-16' if wide else 'cp1252'}",
     )

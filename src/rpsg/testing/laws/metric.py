@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rpsg.evaluation.inputs import Metric
-    from rpsg.results import Measure
+    from rpsg.measures import Measure
 
 WORDS = ("rose", "tulip", "hedge", "spade", "bloom", "soil", "bee", "moss", "fern", "the", "a", "and", "with")
 

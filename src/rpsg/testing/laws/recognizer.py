@@ -20,7 +20,7 @@ class RecognizerLaws:
     def recognizer(self) -> Recognizer:
         raise NotImplementedError
 
-    def test_it_is_a_recogniser_with_a_name_on_this_machine(self, recognizer: Recognizer) -> None:
+    def test_it_is_a_recognizer_with_a_name_on_this_machine(self, recognizer: Recognizer) -> None:
         assert isinstance(recognizer, Recognizer)
         assert recognizer.name
         assert recognizer.endpoint in {"local_model", "remote_llm"}

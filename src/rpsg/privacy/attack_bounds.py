@@ -23,9 +23,16 @@ LARGEST = 40.0
 #: What a detection limit promises.
 POWER = 0.95
 _HALVINGS = 60
+#: How many people an attack with scores names as members, besides half of all; each size is a test.
+GUESSES = (25, 100, 400, 1600)
 
 
-@lru_cache(maxsize=64)
+def guess_sizes(units: int) -> list[int]:
+    """How many of so many people an attack with scores names, for each of its tests."""
+    return sorted({size for size in GUESSES if size < units // 2} | {units // 2})
+
+
+@lru_cache(maxsize=16)
 def _log_choices(n: int) -> Floats:
     """Log C(n, k) for k = 0..n."""
     logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1, dtype=np.float64)))])

@@ -1,0 +1,131 @@
+"""Writes docs/comparison.md from the comparisons that are committed in benchmarks/results.
+
+    rpsg compare benchmarks/compare_quick.toml -o runs/compare-quick
+    python benchmarks/comparison.py --add runs/compare-quick/comparison.json --name quick
+    python benchmarks/comparison.py                    writes the page from what is there
+    python benchmarks/comparison.py --check            exits with 1 if the page is not that of the results
+
+``--add`` takes a result into benchmarks/results/compare-NAME.json; one of private texts is refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rpsg.compare.export import NOTE, place_in_words, to_markdown
+from rpsg.compare.outcome import read_comparison
+from rpsg.compare.winners import all_together, standings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rpsg.compare.outcome import Comparison
+
+HERE = Path(__file__).resolve().parent
+RESULTS, PAGE = HERE / "results", HERE.parent / "docs" / "comparison.md"
+HEAD = """\
+# The comparison
+
+This page is written by `python benchmarks/comparison.py` from `benchmarks/results/compare-*.json`. How the
+figures are made, and what is equal in them, is on [another page](comparison-files.md).
+"""
+NOTHING = """\
+**Nothing was compared yet.** There is no committed result, so nothing can be said about who wins where. The
+commands:
+
+```console
+make benchmark
+python benchmarks/comparison.py --add runs/compare-quick/comparison.json --name quick
+```
+"""
+
+
+def results() -> list[tuple[str, Comparison]]:
+    """The committed comparisons by name, in order."""
+    files = sorted(RESULTS.glob("compare-*.json"))
+    return [(file.stem.removeprefix("compare-"), read_comparison(file)) for file in files]
+
+
+def page(found: Sequence[tuple[str, Comparison]]) -> str:
+    """The whole page; who wins where comes first."""
+    if not found:
+        return f"{HEAD}\n{NOTHING}"
+    parts = [HEAD, *(line for name, comparison in found for line in _wins(name, comparison))]
+    for name, comparison in found:
+        parts += [
+            f"## {comparison.title}",
+            *_about(name, comparison),
+            to_markdown(comparison),
+            *_left(comparison),
+        ]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _wins(name: str, comparison: Comparison) -> Iterator[str]:
+    yield f"**Who wins where** ({name}):"
+    found = standings(comparison)
+    together = all_together(found)
+    lines = [f"- {together}"] if together else []
+    for standing in found:
+        lines.append(f"- {standing.in_words()}")
+        below = [win.metric for win in standing.wins if win.over_floor is False]
+        if below:
+            lines.append(f"  Even the best is no better than the floor in: {', '.join(below)}.")
+        lines += [f"  Not compared: {line}" for line in standing.left_out]
+    yield "\n".join(lines)
+
+
+def _about(name: str, comparison: Comparison) -> Iterator[str]:
+    machine = comparison.machine
+    versions = ", ".join(f"{package} {version}" for package, version in comparison.versions.items())
+    counts = ", ".join(f"{number} {state}" for state, number in comparison.counts().items())
+    yield (
+        f"`benchmarks/results/compare-{name}.json`. {machine['processor']}, {machine['cores']} cores; "
+        f"{versions}. Cells: {counts}. {NOTE}"
+    )
+
+
+def _left(comparison: Comparison) -> Iterator[str]:
+    """What was not run, each reason once."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for cell in comparison.cells:
+        if not cell.is_done:
+            reasons.setdefault((cell.state, cell.reason), []).append(place_in_words(cell))
+    if reasons:
+        yield "### Not run"
+        yield "\n".join(
+            f"- {state}, {len(cells)} (the first: {cells[0]}). {reason}"
+            for (state, reason), cells in reasons.items()
+        )
+
+
+def add(file: Path, name: str) -> None:
+    """Take a result in; SystemExit for one that may not be published."""
+    found = read_comparison(file)
+    if found.internal:
+        raise SystemExit("This comparison read private texts, so its figures may not be published.")
+    (RESULTS / f"compare-{name}.json").write_text(found.to_json(), encoding="utf-8")
+
+
+def main() -> None:
+    """Add a result, or write or check the page."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--add", type=Path, help="a comparison.json to take in")
+    parser.add_argument("--name", help="its name among the results")
+    parser.add_argument("--check", action="store_true", help="write nothing, compare")
+    args = parser.parse_args()
+    if args.add:
+        add(args.add, args.name or args.add.parent.name)
+    written = page(results())
+    if args.check:
+        sys.exit(PAGE.read_text(encoding="utf-8") != written)
+    PAGE.write_text(written, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""An audit run: canaries are planted, the plan is run, its corpus is attacked and then destroyed.
+
+The corpus never is a release. It lies in the vault of the run until the report is written, and an interrupted
+audit run holds nothing that could be published. The same call resumes it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rpsg.arguments import path_of
+from rpsg.audit.of_run import other_rows, sides_of
+from rpsg.audit.run import audit
+from rpsg.domains import read_pack
+from rpsg.errors import RunError, UsageError
+from rpsg.files import write_atomic
+from rpsg.methods.named import method_of
+from rpsg.pipeline.execute import execute_unreleased, unreleased_texts
+from rpsg.pipeline.people import is_same_rows
+from rpsg.pipeline.planting import kept_canaries, tested_plan
+from rpsg.pipeline.purge import destroy_unreleased
+from rpsg.plan import resolve
+from rpsg.report.audit_page import audit_page
+from rpsg.storage.layout import AUDIT, AUDIT_PAGE, PACK, PRIVATE, RUN
+from rpsg.storage.readers import read_by_rule
+from rpsg.storage.run_folder import AUDIT_RUN, locked, purpose_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from rpsg.audit.finding import Attack
+    from rpsg.audit.inputs import Given
+    from rpsg.audit.report import AuditReport
+    from rpsg.methods.base import Tools
+    from rpsg.plan import Plan
+    from rpsg.protocols import NoiseSource, Progress
+    from rpsg.storage.run_folder import RunFolder
+
+#: Canaries that are drawn, and the share of people who are held out, where the plan says neither.
+CANARIES, HELD_OUT = 200, 0.5
+#: Fewer cannot be told from chance.
+FEWEST = 20
+NOTE = (
+    "This corpus was made to be attacked and is destroyed. What was found is about the plan, and about a "
+    "release only as far as that has the same plan."
+)
+SPLIT = "Canaries and members are voters, whom the claim protects. Donors are not protected."
+
+
+def canary_run(
+    plan: Plan,
+    out: str | Path,
+    *,
+    reference: Given | None = None,
+    attacks: Sequence[str] | Mapping[str, Attack] = (),
+    seed: int = 0,
+    progress: Progress | None = None,
+    tools: Tools | None = None,
+    noise: NoiseSource | None = None,
+) -> AuditReport:
+    """Run the plan with planted canaries in ``out``, attack its corpus, keep the report, destroy the rest.
+
+    The plan is run as ``rpsg run`` runs it, on the same account: its noisy answers are drawn and paid for.
+    Without canaries in the plan 200 are drawn; without people held out half are. Left at the end are the plan
+    and, in the private folder, ``audit.json`` and ``audit.html``. ``attacks`` and ``seed`` as for ``audit``;
+    ``tools`` and ``noise`` are for tests.
+
+    Raises:
+        UsageError: the method reads nothing private, or there are too few canaries or public texts.
+        RunError: ``out`` holds another run, or a finished audit, whose report is named.
+        DataError: fewer than 30 people are on a side, or the file changed since the run.
+        BudgetError: the account has no room.
+    """
+    plan, out = plan_of_audit(plan), path_of(out, "out")
+    _refuse_finished(out)
+    with execute_unreleased(plan, out, progress=progress, tools=tools, noise=noise) as folder:
+        corpus = read_by_rule(plan.data).map(lambda reading: reading.corpus)
+        if not is_same_rows(folder, corpus):
+            raise other_rows("rpsg audit-run FILE ...")
+        report = audit(
+            unreleased_texts(folder),
+            **sides_of(folder, plan, corpus),
+            reference=reference,
+            **_claim(plan),
+            canaries=kept_canaries(folder.vault),
+            attacks=attacks,
+            seed=seed,
+            progress=progress,
+            about={"plan": tested_plan(plan, read_pack(folder.evidence_path(PACK)))},
+            notes=(NOTE, *((SPLIT,) if method_of(plan).has_donors else ())),
+        )
+        _keep(folder, report)
+        destroy_unreleased(folder.path, (AUDIT, AUDIT_PAGE))
+    return report
+
+
+def plan_of_audit(plan: Plan) -> Plan:
+    """The plan with canaries and with people held out.
+
+    Raises:
+        UsageError: nothing private is read, or fewer than 20 canaries are asked for.
+    """
+    if not method_of(plan).reads_private:
+        raise UsageError("This method reads nothing private, so there is nothing to find.")
+    data = {
+        "audit_canaries": plan.data.audit_canaries or CANARIES,
+        "audit_holdout": plan.data.audit_holdout or HELD_OUT,
+    }
+    if data["audit_canaries"] < FEWEST:
+        raise UsageError(f"An audit run needs {FEWEST} canaries or more.", hint="Leave --audit-canaries out.")
+    return resolve(plan.model_dump(mode="json"), {"data": data})
+
+
+def _refuse_finished(out: Path) -> None:
+    """RunError for an audit run whose report is there; what an interruption has left of it is destroyed."""
+    if not ((out / RUN).is_file() and purpose_of(out) == AUDIT_RUN and (out / PRIVATE / AUDIT).is_file()):
+        return
+    with locked(out):
+        destroy_unreleased(out, (AUDIT, AUDIT_PAGE))
+    raise RunError(
+        f"The audit run in {out} is finished, and its corpus is destroyed.",
+        hint=f"Its report is {out / PRIVATE / AUDIT_PAGE}. For another choose a new folder with -o.",
+    )
+
+
+def _claim(plan: Plan) -> dict[str, Any]:
+    """What a release of this plan would claim."""
+    if method_of(plan).budget is None:
+        return {}
+    return {"epsilon": plan.privacy.epsilon, "delta": plan.privacy.delta}
+
+
+def _keep(folder: RunFolder, report: AuditReport) -> None:
+    """Write the report; the JSON last, since with it the audit counts as finished."""
+    found = report.to_json(with_matches=True)
+    write_atomic(folder.private_path(AUDIT_PAGE), audit_page(found).encode())
+    write_atomic(folder.private_path(AUDIT), found.encode())

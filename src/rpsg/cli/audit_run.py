@@ -1,0 +1,58 @@
+"""``rpsg audit-run``: a run with planted canaries, whose corpus is attacked and destroyed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path  # noqa: TC003  # typer reads it at run time
+from typing import Annotated, Any
+
+import typer
+
+from rpsg.cli.options import AsJson, Config, takes_settings
+
+
+@takes_settings
+def audit_run(
+    given: dict[str, Any],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="AUDIT", help="Folder of the audit; an unfinished one in it is resumed."
+        ),
+    ],
+    config: Config = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option("--reference", metavar="FILE", help="Public texts of the same kind, to compare with."),
+    ] = None,
+    attacks: Annotated[
+        str | None,
+        typer.Option(
+            "--attacks", metavar="A,B", help="Only these. Choose before you see any. See: rpsg list attacks."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Show no progress.")] = False,
+) -> None:
+    """Test a plan: run it with canaries among the private texts, attack the corpus, and destroy it.
+
+    Canaries are 200, and half of the people are held out, unless the settings say otherwise. It pays from the
+    account as a run does. Only the report is left, in AUDIT/private; it is as private as the data. If it
+    stops, the same command resumes it. The exit codes are those of `rpsg audit`.
+    """
+    from rpsg.audit import canary_run
+    from rpsg.cli.audit import tell
+    from rpsg.cli.progress import progress_for
+    from rpsg.cli.settings import gather, make_plan
+    from rpsg.storage.layout import AUDIT_PAGE, PRIVATE
+
+    resolved = make_plan(gather(given, config, os.environ))
+    with progress_for(quiet=quiet, as_json=as_json) as progress:
+        report = canary_run(
+            resolved,
+            out,
+            reference=reference,
+            attacks=[name.strip() for name in (attacks or "").split(",") if name.strip()],
+            progress=progress,
+        )
+    tell(report, out / PRIVATE / AUDIT_PAGE, None, as_json=as_json)

@@ -1,0 +1,243 @@
+"""``rpsg compare``: methods side by side, on the same texts, at the same epsilon, with what each costs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
+from rpsg.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from rpsg.compare.matrix import Matrix
+    from rpsg.compare.outcome import Comparison
+
+#: The exit code of a comparison some of whose cells failed.
+CELLS_FAILED = 13
+_PANEL = "Limits of all cells together (the comparison stops cleanly at one; raise it to resume)"
+
+
+def compare(
+    matrix: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="The comparison, a TOML file; or the folder of one that was begun."
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FOLDER", help="Folder of the comparison and all its runs."),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            "--plan",
+            metavar="",
+            help="Only show every cell and what it would take; nothing is sent.",
+        ),
+    ] = False,
+    data: Annotated[
+        list[str] | None,
+        typer.Option("--data", metavar="NAME=FILE", help="The file of a data set. May be repeated."),
+    ] = None,
+    spend: Annotated[
+        bool,
+        typer.Option(
+            "--spend",
+            metavar="",
+            help="Yes: private texts may pay for every cell. See the sum with --dry-run.",
+        ),
+    ] = False,
+    audit_holdout: Annotated[
+        float | None,
+        typer.Option(
+            "--audit-holdout",
+            metavar="SHARE",
+            help="Hold this share out of each run, and attack it.",
+        ),
+    ] = None,
+    only_show: Annotated[
+        bool, typer.Option("--show", metavar="", help="Run nothing; show what FOLDER holds by now.")
+    ] = False,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write every cell as a row of CSV.")
+    ] = None,
+    latex: Annotated[
+        Path | None, typer.Option("--latex", metavar="FILE", help="Write the tables as LaTeX.")
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write the page there too, not only in FOLDER."),
+    ] = None,
+    cell: Annotated[
+        str | None,
+        typer.Option(
+            "--cell", metavar="ID", help="Run this cell alone, of a comparison that was begun in FOLDER."
+        ),
+    ] = None,
+    max_requests: Annotated[
+        int | None,
+        typer.Option("--max-requests", metavar="N", help="The most requests.", rich_help_panel=_PANEL),
+    ] = None,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option("--max-tokens", metavar="N", help="The most tokens.", rich_help_panel=_PANEL),
+    ] = None,
+    max_cost: Annotated[
+        float | None,
+        typer.Option("--max-cost", metavar="M", help="The most money.", rich_help_panel=_PANEL),
+    ] = None,
+    max_seconds: Annotated[
+        float | None,
+        typer.Option(
+            "--max-seconds", metavar="S", help="The most seconds of writing.", rich_help_panel=_PANEL
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Show no progress.")] = False,
+) -> None:
+    """Compare methods: every method, epsilon, seed, data set, writer and size is a run of its own.
+
+    FILE names them (docs/comparison-files.md). All methods of a seed have the same people, and every corpus
+    is measured against people whom no run has seen, beside a floor and a ceiling. Begin with --dry-run.
+
+    The same command resumes: finished cells are kept, failed ones are tried again, and a call budget holds
+    for all of them together. FOLDER then has comparison.json and comparison.html, and a run folder per cell.
+
+    A comparison asks the same people again and again, and what is revealed adds up. So it is for texts that
+    anybody may see (public = true). On private ones it needs --spend, and its figures are not for others.
+    The exit code is 13 if a cell failed.
+    """
+    from rpsg.cli.compare_pages import show
+
+    limits = {"requests": max_requests, "tokens": max_tokens, "cost": max_cost, "seconds": max_seconds}
+    found = _matrix(matrix, data or [], audit_holdout, limits)
+    folder = out or (matrix if matrix.is_dir() else None)
+    if dry_run:
+        _dry_run(found, as_json=as_json)
+        return
+    if folder is None:
+        raise UsageError(
+            "A comparison needs a folder for its runs.", hint=f"Try: rpsg compare {matrix} -o comparison"
+        )
+    if cell is not None:
+        _one_cell(found, folder, cell, spend=spend, quiet=quiet)
+        return
+    exports = {"csv": csv, "latex": latex, "html": html}
+    _refuse_places(found, folder, [path for path in exports.values() if path is not None])
+    result = _result(found, folder, spend=spend, only_show=only_show, quiet=quiet)
+    page = _write(result, folder, exports)
+    if as_json:
+        _print(result, page)
+    else:
+        show(result, page)
+    if any(each.state in {"failed", "stopped"} for each in result.cells) and not only_show:
+        raise typer.Exit(CELLS_FAILED)
+
+
+def _matrix(
+    path: Path, data: Sequence[str], holdout: float | None, limits: Mapping[str, float | None]
+) -> Matrix:
+    """The comparison with what was typed in place of what its file says."""
+    from rpsg.compare.matrix import changed, read_matrix
+    from rpsg.compare.runner import read_begun
+
+    files = {}
+    for given in data:
+        name, equals, file = given.partition("=")
+        if not (equals and file):
+            raise UsageError(f"{given!r} names no file.", hint="For instance: --data abstracts=abstracts.csv")
+        files[name] = file
+    if path.is_dir():
+        if files:
+            raise UsageError(
+                "The files of a comparison that was begun are known.",
+                hint="Leave --data out, or name its FILE.",
+            )
+        found = read_begun(path)
+    else:
+        found = read_matrix(path, files)
+    return changed(found, holdout, {name: cap for name, cap in limits.items() if cap is not None})
+
+
+def _refuse_places(matrix: Matrix, folder: Path, targets: Sequence[Path]) -> None:
+    """Known before anything runs: what reads private texts is written into no release and over no input."""
+    from rpsg.evaluation.output import check_place
+
+    reads = [Path(path) for data in matrix.data for path in data.paths]
+    for target in targets:
+        check_place(target, [*reads, folder / "cells", folder / "data"], "comparison")
+
+
+def _one_cell(matrix: Matrix, folder: Path, cell: str, *, spend: bool, quiet: bool) -> None:
+    from rpsg.cli.progress import progress_for
+    from rpsg.compare.runner import run_one
+
+    with progress_for(quiet=quiet, as_json=False) as progress:
+        record = run_one(matrix, folder, cell, progress, spend=spend)
+    if not record.is_done:
+        raise typer.Exit(CELLS_FAILED)
+
+
+def _result(matrix: Matrix, folder: Path, *, spend: bool, only_show: bool, quiet: bool) -> Comparison:
+    from rpsg.cli.console import Screen
+    from rpsg.compare.runner import begun_so_far, compare, in_a_process
+
+    if only_show:
+        return begun_so_far(matrix, folder)
+    screen = Screen.stderr()
+    tell: Callable[[str], None] = (lambda _: None) if quiet else screen.line
+    # Off a terminal a line when a cell begins and ends is enough.
+    launch = partial(in_a_process, spend=spend, quiet=quiet or not screen.is_terminal)
+    return compare(matrix, folder, spend=spend, tell=tell, launch=launch)
+
+
+def _write(result: Comparison, folder: Path, exports: Mapping[str, Path | None]) -> Path:
+    """The page in the folder, and whatever else was asked for; all for the owner alone."""
+    from rpsg.compare.export import EXPORTS
+    from rpsg.compare.page import comparison_page
+    from rpsg.files import write_atomic
+    from rpsg.storage.layout import COMPARISON_PAGE
+
+    page = comparison_page(result).encode()
+    target = folder / COMPARISON_PAGE
+    write_atomic(target, page)
+    for name, path in exports.items():
+        if path is not None:
+            write_atomic(path, page if name == "html" else EXPORTS[name](result).encode())
+    return target
+
+
+def _dry_run(matrix: Matrix, *, as_json: bool) -> None:
+    from rpsg.cli.compare_pages import show_forecast
+    from rpsg.cli.console import Screen, print_json
+    from rpsg.compare.forecasting import forecast
+    from rpsg.evaluation.models import check_names
+    from rpsg.evaluation.runner import find_metrics
+
+    find_metrics(matrix.evaluation.metrics)
+    check_names(matrix.evaluation.embedder, matrix.evaluation.language_model)
+    found = forecast(matrix)
+    if as_json:
+        total = {name: getattr(found, name) for name in ("requests", "tokens", "seconds", "cost")}
+        print_json({"forecast": {**asdict(found), "together": {"cells": len(found.runs), **total}}})
+    else:
+        show_forecast(Screen.stdout(), found)
+
+
+def _print(result: Comparison, page: Path) -> None:
+    import json
+
+    from rpsg.cli.console import print_json
+    from rpsg.compare.winners import standings
+
+    found: dict[str, Any] = json.loads(result.to_json())
+    wins = [standing.in_words() for standing in standings(result)]
+    print_json({"comparison": found, "wins": wins, "page": page})

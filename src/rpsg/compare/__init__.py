@@ -1,0 +1,34 @@
+"""Methods side by side: each on the same texts, at the same epsilon, for the same size, and what each costs.
+
+from rpsg.compare import compare, read_matrix
+
+result = compare(read_matrix("compare.toml"), "comparison", spend=False)
+print(result.summary())
+
+Names are looked up when they are used, so that naming a comparison loads nothing else.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rpsg.compare.forecasting import forecast
+    from rpsg.compare.matrix import read_matrix
+    from rpsg.compare.outcome import read_comparison
+    from rpsg.compare.runner import compare
+
+__all__ = ["compare", "forecast", "read_comparison", "read_matrix"]
+_PLACES = {
+    "compare": "rpsg.compare.runner",
+    "forecast": "rpsg.compare.forecasting",
+    "read_comparison": "rpsg.compare.outcome",
+    "read_matrix": "rpsg.compare.matrix",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PLACES:
+        return getattr(import_module(_PLACES[name]), name)
+    raise AttributeError(f"module 'rpsg.compare' has no attribute {name!r}")

@@ -1,0 +1,275 @@
+"""The cells of a comparison: each is one run of one plan, or one real corpus for the ceiling."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any, Literal
+
+from rpsg.compare.matrix import ComparedMethod, epsilon_in_words
+from rpsg.errors import RpsgError, UsageError
+from rpsg.evaluation.data import CEILING
+from rpsg.evaluation.floor import FLOOR
+from rpsg.methods.named import find_method
+from rpsg.plan import resolve
+from rpsg.privacy.odometer import account_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rpsg.compare.matrix import ComparedData, ComparedWriter, LeftOut, Matrix
+    from rpsg.methods.base import Method
+    from rpsg.plan import Plan
+
+#: Why a cell has no run: the method cannot do it, or the file of the comparison leaves it out.
+NotRun = Literal["", "not supported", "left out"]
+NO_FILE = "No file was given for this data set."
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a cell is in the matrix. What a method does not depend on is None.
+
+    ``epsilon`` is None for a method that reads no private text or makes no use of an epsilon, ``people`` for
+    one that reads none, and ``temperature`` where the plan or the pack decides. ``writer`` is empty for real
+    texts.
+    """
+
+    data: str
+    writer: str
+    method: str
+    epsilon: float | None
+    people: int | None
+    size: int
+    temperature: float | None
+    seed: int
+
+    def in_words(self) -> str:
+        """For a line of progress: "reviews, strict, epsilon 2, 300 people, 200 texts, seed 0"."""
+        parts = [self.data, self.method]
+        if self.writer:
+            parts.append(self.writer)
+        if self.epsilon is not None:
+            parts.append(f"epsilon {epsilon_in_words(self.epsilon)}")
+        if self.people is not None:
+            parts.append(f"{self.people:,} people" if self.people else "all people")
+        parts.append(f"{self.size:,} texts")
+        if self.temperature is not None:
+            parts.append(f"temperature {self.temperature:g}")
+        return ", ".join([*parts, f"seed {self.seed}"])
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A place and how it is filled: by a run of ``plan``, by real texts (the ceiling), or not at all.
+
+    ``id`` is the name of its folder. It holds a digest of the plan, so a changed comparison never mixes runs
+    of two plans.
+    """
+
+    id: str
+    place: Place
+    family: str
+    plan: Plan | None
+    reads: str
+    not_run: NotRun = ""
+    reason: str = ""
+
+    @property
+    def is_ceiling(self) -> bool:
+        return self.place.method == CEILING and not self.place.writer
+
+
+def cells_of(matrix: Matrix) -> list[Cell]:
+    """All cells, seed by seed, so that a comparison that stops early has every method once.
+
+    A method that reads nothing has one cell for all epsilons and numbers of people; one without a use for an
+    epsilon has one for all epsilons. A floor and a ceiling are always among them.
+
+    Raises:
+        UsageError: an unknown method, or settings that do not hold together; names the entry.
+    """
+    methods = _with_floor(matrix)
+    found: dict[Place, Cell] = {}
+    temperatures: Sequence[float | None] = matrix.temperatures or (None,)
+    order = product(
+        matrix.seeds, matrix.data, matrix.writers, matrix.people, matrix.sizes, temperatures, matrix.epsilon
+    )
+    for seed, data, writer, people, size, temperature, epsilon in order:
+        for entry, method in methods:
+            place = Place(
+                data.name,
+                writer.name,
+                entry.name,
+                epsilon if uses_epsilon(method) else None,
+                people if method.reads_private else None,
+                size,
+                temperature,
+                seed,
+            )
+            if place not in found:
+                found[place] = _cell(matrix, place, (data, writer, entry), method)
+        real = Place(data.name, "", CEILING, None, None, size, None, seed)
+        found.setdefault(real, _ceiling(real, data))
+    return list(found.values())
+
+
+def uses_epsilon(method: Method) -> bool:
+    """Whether its corpus depends on epsilon: it has a budget, or a bound that holds on paper alone."""
+    return method.budget is not None or method.status == "research_only"
+
+
+def _with_floor(matrix: Matrix) -> list[tuple[ComparedMethod, Method]]:
+    methods = [(entry, _method(entry)) for entry in matrix.methods]
+    if any(not method.reads_private for _, method in methods):
+        return methods
+    return [(ComparedMethod(name=FLOOR, settings={"method": {"name": FLOOR}}), find_method(FLOOR)), *methods]
+
+
+def _method(entry: ComparedMethod) -> Method:
+    if entry.name == CEILING:
+        raise UsageError(f"methods: {CEILING!r} is the row of real texts.", hint="Give it another name.")
+    name = entry.settings.get("method", {}).get("name", entry.name)
+    try:
+        return find_method(str(name))
+    except UsageError as error:
+        hint = (
+            f"{error.hint} See: rpsg list methods. (A method under a name of your own: settings.method.name.)"
+        )
+        raise UsageError(f"methods, {entry.name!r}: {error.message}", hint=hint) from None
+
+
+def _ceiling(place: Place, data: ComparedData) -> Cell:
+    missing = not (data.paths or data.asset)
+    how: tuple[NotRun, str] = ("left out", NO_FILE) if missing else ("", "")
+    return Cell(_folder(place, "real"), place, CEILING, None, "records", *how)
+
+
+def _cell(
+    matrix: Matrix,
+    place: Place,
+    entries: tuple[ComparedData, ComparedWriter, ComparedMethod],
+    method: Method,
+) -> Cell:
+    data, _, entry = entries
+    not_run, reason = _why_not(matrix, place, data, entry, method)
+    try:
+        plan = _plan(matrix, place, entries)
+    except UsageError as error:
+        raise UsageError(f"{place.in_words()}: {error.message}", hint=error.hint) from None
+    digest = plan.fingerprint(comparison=_bound_to(data))
+    id_ = _folder(place, digest)
+    account = f"comparison {id_}" if data.public else plan.data.account
+    if not account and method.reads_private:
+        account = _own_account(data)
+    plan = plan.model_copy(update={"data": plan.data.model_copy(update={"account": account})})
+    return Cell(id_, place, entry.family or entry.name, plan, method.reads, not_run, reason)
+
+
+def _bound_to(data: ComparedData) -> str:
+    """What a cell depends on beside its plan: how many people are held out of its data."""
+    return json.dumps([data.name, data.held_out])
+
+
+def _own_account(data: ComparedData) -> str:
+    """The account of private data without a name of one: that of the file itself, not of its parts here.
+
+    Raises:
+        UsageError: they are in several files, whose people would all be charged to the first, or an asset.
+    """
+    if len(data.paths) > 1 or data.asset:
+        raise UsageError(
+            f"{data.name} has no account, and it is not one file whose account could be charged.",
+            hint='Name one in [[data]]: settings = { data = { account = "..." } }, or say public = true.',
+        )
+    return account_name("", data.paths[0]) if data.paths else ""
+
+
+def _plan(matrix: Matrix, place: Place, entries: tuple[ComparedData, ComparedWriter, ComparedMethod]) -> Plan:
+    data, writer, entry = entries
+    own: dict[str, dict[str, Any]] = {"corpus": {"size": place.size}, "generation": {"seed": place.seed}}
+    if place.temperature is not None:
+        own["generation"]["temperature"] = place.temperature
+    if place.people is not None:
+        own["data"] = {"audit_holdout": matrix.audit.holdout}
+    if place.people and matrix.declare_people:
+        own["privacy"] = {"n_public": place.people}
+    if place.epsilon is not None and math.isfinite(place.epsilon):
+        own.setdefault("privacy", {})["epsilon"] = place.epsilon
+    if place.epsilon is not None and math.isinf(place.epsilon):
+        own = {**own, **{k: {**own.get(k, {}), **v} for k, v in (entry.infinite or {}).items()}}
+    plan = resolve(matrix.settings, data.settings, writer.settings, entry.settings, own)
+    if data.public and plan.privacy.epsilon > plan.privacy.lifetime_epsilon:
+        # Its account is this cell's alone, so the cap protects nobody.
+        privacy = plan.privacy.model_copy(update={"lifetime_epsilon": 2 * plan.privacy.epsilon})
+        plan = plan.model_copy(update={"privacy": privacy})
+    return plan
+
+
+def _why_not(
+    matrix: Matrix, place: Place, data: ComparedData, entry: ComparedMethod, method: Method
+) -> tuple[NotRun, str]:
+    if not (data.paths or data.asset):
+        return "left out", f"{NO_FILE} Give one with --data {data.name}=FILE."
+    for rule in matrix.leave_out:
+        if _matches(rule, place):
+            return "left out", rule.reason
+    if place.epsilon is not None and math.isinf(place.epsilon) and entry.infinite is None:
+        return "not supported", f"{method.name} always adds noise, for a finite epsilon."
+    return "", ""
+
+
+def _matches(rule: LeftOut, place: Place) -> bool:
+    """Whether a place is among the cells that are left out; a list that is empty matches everything."""
+    wanted = (
+        (rule.methods, place.method),
+        (rule.data, place.data),
+        (rule.writers, place.writer),
+        (rule.epsilon, place.epsilon),
+        (rule.seeds, place.seed),
+        (rule.people, place.people),
+        (rule.sizes, place.size),
+        (rule.temperatures, place.temperature),
+    )
+    return all(not values or value in values for values, value in wanted)
+
+
+def _folder(place: Place, digest: str) -> str:
+    """The name of a cell's folder: readable, and different for every place and plan."""
+    words = [place.data, place.method, place.writer]
+    words += [] if place.epsilon is None else [f"eps{place.epsilon:g}"]
+    words += [] if place.people is None else [f"n{place.people or 'all'}"]
+    words += [f"size{place.size}", *([] if place.temperature is None else [f"t{place.temperature:g}"])]
+    slug = "-".join(filter(None, (re.sub(r"[^a-z0-9.]+", "-", w.lower()).strip("-.") for w in words)))
+    exact = hashlib.sha256(f"{place!r} {digest}".encode()).hexdigest()[:10]
+    return f"{slug[:90]}-s{place.seed}-{exact}"
+
+
+def find_cell(cells: Sequence[Cell], name: str) -> Cell:
+    """The cell with this id; UsageError if there is none."""
+    for cell in cells:
+        if cell.id == name:
+            return cell
+    raise UsageError(
+        "This comparison has no cell of that name.",
+        hint="The names are shown by: rpsg compare FILE --dry-run",
+    )
+
+
+def to_run(cells: Sequence[Cell]) -> Iterator[Cell]:
+    """The cells that are neither left out nor impossible, ceilings too."""
+    return (cell for cell in cells if not cell.not_run)
+
+
+def problem_of(cell: Cell) -> RpsgError | None:
+    """Why the method refuses the cell's plan; None when it does not. Nothing is read."""
+    try:
+        if cell.plan is not None:
+            find_method(cell.plan.method.name).check(cell.plan)
+    except RpsgError as error:
+        return error
+    return None

@@ -1,0 +1,150 @@
+"""What a comparison would take, cell by cell, and what it would spend. Nothing is sent, no text is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rpsg.compare.cells import cells_of, problem_of
+from rpsg.compare.matrix import epsilon_in_words
+from rpsg.domains import find_pack
+from rpsg.errors import RpsgError
+from rpsg.methods.named import budget_of, method_of
+from rpsg.pipeline.preview import preview
+from rpsg.privacy.units import epsilon_at
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rpsg.compare.cells import Cell, Place
+    from rpsg.compare.matrix import ComparedData, Matrix
+    from rpsg.plan import Plan
+    from rpsg.results import Preview
+
+
+@dataclass(frozen=True, slots=True)
+class CellForecast:
+    """What one cell would take. ``refused`` says why it would fail at once.
+
+    ``requests`` and ``tokens`` are None for a method that does not declare its workload; ``seconds`` of
+    writing and ``cost`` are None where nobody knows. Training, reading and measuring are in none of these
+    figures.
+    """
+
+    id: str
+    place: Place
+    not_run: str
+    refused: str
+    requests: int | None = 0
+    tokens: int | None = 0
+    seconds: float | None = None
+    cost: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixForecast:
+    """All cells, what they take together, and sentences about budgets.
+
+    Replies that cells share are counted in each of them, so ``requests`` and ``tokens`` are upper estimates.
+    """
+
+    title: str
+    cells: tuple[CellForecast, ...]
+    spending: tuple[str, ...]
+
+    @property
+    def runs(self) -> tuple[CellForecast, ...]:
+        return tuple(cell for cell in self.cells if not cell.not_run and not cell.refused)
+
+    @property
+    def requests(self) -> int:
+        return sum(cell.requests or 0 for cell in self.runs)
+
+    @property
+    def tokens(self) -> int:
+        return sum(cell.tokens or 0 for cell in self.runs)
+
+    @property
+    def seconds(self) -> float | None:
+        known = [cell.seconds for cell in self.runs if cell.seconds is not None]
+        return sum(known) if known else None
+
+    @property
+    def cost(self) -> float | None:
+        known = [cell.cost for cell in self.runs if cell.cost is not None]
+        return sum(known) if len(known) == len(self.runs) else None
+
+
+def forecast(matrix: Matrix) -> MatrixForecast:
+    """What the comparison would take. UsageError for a method, metric or setting that is not known."""
+    cells = cells_of(matrix)
+    return MatrixForecast(
+        matrix.title,
+        tuple(map(cell_forecast, cells)),
+        tuple(line for data in matrix.data if (line := spending(data, cells))),
+    )
+
+
+def cell_forecast(cell: Cell) -> CellForecast:
+    """The forecast of one cell; real texts take nothing."""
+    about = (cell.id, cell.place, f"{cell.not_run}: {cell.reason}" if cell.not_run else "")
+    if cell.not_run or cell.plan is None:
+        return CellForecast(*about, "", seconds=0.0, cost=0.0)
+    try:
+        if (problem := problem_of(cell)) is not None:
+            raise problem
+        seen = preview(_unread(cell.plan))
+    except RpsgError as error:
+        return CellForecast(*about, f"{error.message} {error.hint}".strip())
+    return CellForecast(
+        *about,
+        "",
+        seen.llm_calls,
+        None if seen.llm_calls is None else _about(seen, "tokens"),
+        seen.seconds,
+        next((line.about for line in seen.forecasts if line.what == "cost"), None),
+    )
+
+
+def _about(seen: Preview, what: str) -> int:
+    """The expected use of something; tokens are those of prompts as sent and of replies."""
+    return round(next((line.about or 0 for line in seen.forecasts if line.what == what), 0))
+
+
+def _unread(plan: Plan) -> Plan:
+    """The plan without its account, so that a forecast makes no account and reads none."""
+    return plan.without_data()
+
+
+def spending(data: ComparedData, cells: Sequence[Cell]) -> str:
+    """In plain words, what a data set's people pay for the whole comparison; empty when nothing is read."""
+    runs = [c for c in cells if c.place.data == data.name and not c.not_run and c.plan is not None]
+    plans = [cell.plan for cell in runs if cell.plan is not None and cell.reads != "nothing"]
+    if not plans:
+        return ""
+    seeds = len({plan.generation.seed for plan in plans})
+    if data.public:
+        return (
+            f"{data.name}: declared public. Each of the {len(plans)} cells that read these texts has an "
+            "account of its own, so nothing adds up and no account of yours is charged."
+        )
+    paid = [plan for plan in plans if method_of(plan).budget is not None]
+    said = [f"{data.name}: private. {len(plans)} cells read these texts ({seeds} seeds of each)."]
+    if paid:
+        total, delta = _together(paid), max(plan.privacy.delta for plan in paid)
+        said.append(
+            f"The {len(paid)} that pay for noisy answers cost epsilon {epsilon_in_words(total)} together at "
+            f"delta {delta:g}, all from one account, whose limit is {paid[0].privacy.lifetime_epsilon:g}."
+        )
+    if len(paid) < len(plans):
+        said.append(
+            f"{len(plans) - len(paid)} read them without any bound, which the account remembers for ever."
+        )
+    return " ".join(said)
+
+
+def _together(plans: Sequence[Plan]) -> float:
+    """Epsilon of all these runs for a person in each of them: Gaussian mechanisms add up in mu squared."""
+    budgets = [budget_of(plan, find_pack(plan.corpus.domain)) for plan in plans]
+    mu2 = sum(budget.mu2 for budget in budgets if budget is not None)
+    return epsilon_at(mu2, max(plan.privacy.delta for plan in plans))

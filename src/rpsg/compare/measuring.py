@@ -1,0 +1,183 @@
+"""What a corpus is worth, what it tells, and what it took: the figures of one cell."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rpsg.audit.of_run import audit_run
+from rpsg.compare.splits import columns_of, split_files
+from rpsg.errors import RpsgError
+from rpsg.evaluation.corpora import drawn, read_rows
+from rpsg.evaluation.data import CORPUS
+from rpsg.evaluation.floor import read_finished
+from rpsg.evaluation.inputs import Inputs, Texts
+from rpsg.evaluation.models import EvaluationModels
+from rpsg.evaluation.runner import find_metrics, measure
+from rpsg.storage.call_report import read_private_calls, used_in
+from rpsg.storage.layout import CALLS, EVIDENCE, PRIVATE, TRAINING
+from rpsg.textstats.echoes import form_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rpsg.audit.report import AuditReport
+    from rpsg.compare.cells import Cell
+    from rpsg.compare.matrix import ComparedData, Matrix
+    from rpsg.compare.splits import SplitFiles
+    from rpsg.evaluation.corpora import CorpusColumns, Rows
+    from rpsg.measures import Measure
+    from rpsg.protocols import Progress
+
+STATUS = Path("/proc/self/status")
+
+
+def measured(
+    matrix: Matrix, cell: Cell, data: ComparedData, out: Path, run: Path, progress: Progress | None
+) -> dict[str, Any]:
+    """Every chosen metric of the corpus of a cell, as plain values; one without a value has a reason.
+
+    A corpus with more texts than the cell's size is drawn from, so that all have the same number.
+    """
+    files = split_files(out, data, cell.place.seed)
+    columns = columns_of(matrix, data)
+    models = EvaluationModels(
+        matrix.evaluation.embedder,
+        plan=cell.plan,
+        language_model=matrix.evaluation.language_model,
+        progress=progress,
+        # Embeddings of texts that anybody may see are kept for the next cell; those of others never.
+        cache=out / "vectors" if data.public else None,
+    )
+    held = read_rows(files.held_out, columns)
+    real = Texts(held.texts, models, labels=held.labels, public=data.public)
+    rows, more = _corpus(cell, files, columns, run)
+    some = drawn(rows, cell.place.size, cell.place.seed, CORPUS)
+    texts = Texts(
+        some.texts,
+        models,
+        labels=some.labels,
+        cards=some.cards,
+        public=data.public or not cell.is_ceiling,
+    )
+    inputs = Inputs(texts, real, models, seed=cell.place.seed, **more)
+    if progress is not None:
+        progress.start("measuring")
+    found = {
+        name: _plain(measure(name, metric, inputs))
+        for name, metric in find_metrics(matrix.evaluation.metrics).items()
+    }
+    return {"texts": len(rows), "measured": len(some), "held_out": len(held), "metrics": found}
+
+
+def _corpus(
+    cell: Cell, files: SplitFiles, columns: CorpusColumns, run: Path
+) -> tuple[Rows, Mapping[str, Any]]:
+    """The texts of a cell and what a run says about them."""
+    if cell.is_ceiling:
+        return read_rows(files.ceiling, columns), {}
+    finished = read_finished(run)
+    release = finished.release
+    return finished.rows, {"counts": release.noisy_counts, "form": form_of(release.pack)}
+
+
+def _plain(found: Measure) -> dict[str, Any]:
+    return {
+        "value": found.value,
+        "interval": None if found.interval is None else list(found.interval),
+        "higher_is_better": found.higher_is_better,
+        "n": found.n_synthetic,
+        "reason": found.reason,
+        "model": found.model,
+    }
+
+
+def audited(
+    matrix: Matrix, cell: Cell, data_file: Path, run: Path, progress: Progress | None
+) -> dict[str, Any]:
+    """What attacks on the people of a run found; the reason where there was no audit."""
+    if not matrix.audit.holdout:
+        return {"reason": "Nobody was held out for an audit."}
+    if cell.reads == "nothing":
+        return {"reason": "No private text was read, so nobody's can have leaked."}
+    try:
+        report = audit_run(
+            run,
+            data=data_file,
+            attacks=matrix.audit.attacks,
+            seed=cell.place.seed,
+            progress=progress,
+        )
+    except RpsgError as error:
+        return {"reason": error.message}
+    return _of_report(report)
+
+
+def _of_report(report: AuditReport) -> dict[str, Any]:
+    ran = [found for found in report.findings if found.verdict != "not run"]
+    return {
+        "verdict": report.verdict,
+        "reason": report.reason,
+        "epsilon_lower": max((found.epsilon_lower or 0.0 for found in ran), default=None),
+        "attacks": {
+            found.name: {
+                "verdict": found.verdict,
+                "auc": found.auc,
+                "auc_interval": None if found.auc_interval is None else list(found.auc_interval),
+                "epsilon_lower": found.epsilon_lower,
+                "limit": found.limit,
+                "reason": found.reason,
+            }
+            for found in report.findings
+        },
+    }
+
+
+def cost_of(run: Path) -> dict[str, Any]:
+    """Requests and tokens of a finished run, shared replies included, as if it had been alone.
+
+    Both are None for a method whose model is not asked through the store of calls, as one that is trained.
+    """
+    file, private = run / EVIDENCE / CALLS, read_private_calls(run)
+    parts = [*([used_in(file)] if file.is_file() else []), *([private.used] if private else [])]
+    requests = sum(used.requests for used in parts)
+    prompt = sum(used.prompt_tokens for used in parts)
+    completion = sum(used.completion_tokens for used in parts)
+    if not requests:
+        return {"requests": None, "prompt_tokens": None, "completion_tokens": None, "tokens": None}
+    return {
+        "requests": requests,
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "tokens": prompt + completion,
+    }
+
+
+def claim_of(ledger: Mapping[str, Any], run: Path) -> dict[str, Any]:
+    """What the release claims, and for a model that was trained what an accountant says of its training."""
+    claim = ledger["claim"]
+    said = {name: claim.get(name) for name in ("type", "epsilon", "delta", "status")}
+    training = run / PRIVATE / TRAINING
+    if training.is_file():
+        figures = json.loads(training.read_bytes())
+        said["for_research"] = {"epsilon": figures["epsilon"], "delta": figures["delta"]}
+    return said
+
+
+def forget_peak() -> None:
+    """Have the system measure the peak of this process's memory from here on, where it can (Linux)."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except OSError:
+        return
+
+
+def peak_memory() -> int | None:
+    """The most bytes of memory that this process has held since ``forget_peak``; None where nobody knows."""
+    try:
+        lines = STATUS.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    sizes = [int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")]
+    return sizes[0] if sizes else None

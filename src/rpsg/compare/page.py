@@ -1,0 +1,241 @@
+"""The page of a comparison: one HTML file that loads nothing and runs nothing."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from rpsg.compare.export import NOTE, place_in_words
+from rpsg.compare.figures import against_cost, against_epsilon, legend_of, size_and_temperature
+from rpsg.compare.outcome import INTERNAL
+from rpsg.compare.page_tables import STATES, tables_part, tokens_part
+from rpsg.compare.tables import rows_of, settings_of
+from rpsg.compare.winners import all_together, standings
+from rpsg.report.html import (
+    Html,
+    block,
+    counted,
+    document,
+    folded,
+    foreign,
+    joined,
+    listed,
+    pairs,
+    paragraph,
+    part,
+    table,
+    tag,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rpsg.compare.figures import Drawn
+    from rpsg.compare.outcome import Comparison
+    from rpsg.compare.tables import CompareRow, CompareSetting
+    from rpsg.compare.winners import Standing
+    from rpsg.report.html import Child
+
+#: More lines about who wins are folded.
+MOST_LINES = 8
+SWEPT = ("next_word_accuracy", "fid")
+SHARING = (
+    "Cells share replies to public prompts, that is of methods that read no private text or only noisy "
+    "answers. In each cell such a reply counts with its tokens and with the time it took when it was "
+    "written, so figures are those of a run by itself. Replies to prompts with private text are never shared."
+)
+
+PEOPLE = (
+    "For each seed the people of a data set are put in an order by chance. The first are held out, and all "
+    "methods of a seed have the same people."
+)
+
+
+def comparison_page(comparison: Comparison) -> str:
+    """The page as HTML. Nothing in it comes from outside as mark-up: all names and reasons are text."""
+    settings = settings_of(comparison)
+    names = [cell.place.method for cell in comparison.cells]
+    legend = legend_of(list(dict.fromkeys(names)))
+    found = standings(comparison)
+    parts = [
+        ("tables", "At equal epsilon and size", tables_part(comparison, found)),
+        ("tokens", "At equal tokens", tokens_part(comparison)),
+        ("curves", "Curves", _curves(comparison, settings, legend)),
+        ("efficiency", "Efficiency", _efficiency(comparison, settings, legend)),
+        ("sweep", "Size and temperature", _sweep(comparison, settings)),
+        ("cells", "Every cell", _cells(comparison)),
+        ("making", "How it was made", _making(comparison)),
+    ]
+    there = [(name, title, section) for name, title, section in parts if section is not None]
+    links = listed(tag("a", title, href=f"#{name}") for name, title, _ in there)
+    mark = tag("p", INTERNAL, class_="mark") if comparison.internal else None
+    body = joined(
+        tag("a", "To the comparison", href="#main", class_="skip"),
+        tag("header", mark, tag("h1", foreign(comparison.title)), _line(comparison)),
+        tag(
+            "main",
+            _short(found),
+            tag("nav", tag("h2", "On this page"), links, aria_label="On this page"),
+            *(section for _, _, section in there),
+            id="main",
+        ),
+        tag("footer", paragraph(f"Made by rpsg {comparison.versions['rpsg']}. This page runs nothing.")),
+    )
+    title = ("PRIVATE: " if comparison.internal else "") + comparison.title
+    return document(title, _style(), body)
+
+
+def _style() -> str:
+    """The style of all pages, and the colours of charts."""
+    own = files("rpsg.compare").joinpath("compare.css").read_text(encoding="utf-8")
+    return files("rpsg.report").joinpath("style.css").read_text(encoding="utf-8") + own
+
+
+def _line(comparison: Comparison) -> Html:
+    states = ", ".join(f"{n:,} {STATES.get(state, state)}" for state, n in comparison.counts().items())
+    machine = comparison.machine
+    return tag(
+        "p",
+        f"{counted(len(comparison.cells), 'cell')}: {states}. "
+        f"{machine['processor']}, {machine['cores']} cores.",
+        class_="about",
+    )
+
+
+def _short(found: Sequence[Standing]) -> Html:
+    """Who wins where, in sentences."""
+    lines = listed(foreign(standing.in_words()) for standing in found)
+    missing = [foreign(f"{s.table.title}, not compared: {line}") for s in found for line in s.left_out]
+    return tag(
+        "section",
+        tag("h2", "Who wins where", id="short-title"),
+        paragraph(foreign(all_together(found))) if all_together(found) else None,
+        lines if len(found) <= MOST_LINES else folded(f"Table by table ({len(found)})", lines),
+        folded("Not compared, and why", listed(missing)) if missing else None,
+        id="short",
+        aria_labelledby="short-title",
+    )
+
+
+def _curves(
+    comparison: Comparison, settings: Sequence[CompareSetting], legend: Mapping[str, Drawn]
+) -> Html | None:
+    blocks = []
+    for i, setting in enumerate(settings):
+        charts = [
+            against_epsilon(comparison, setting, metric, legend, f"eps-{i}-{j}")
+            for j, metric in enumerate(comparison.headline)
+        ]
+        charts += [
+            against_cost(comparison, setting, metric, "tokens", legend, f"tok-{i}-{j}")
+            for j, metric in enumerate(comparison.headline)
+        ]
+        blocks += _charts(setting.in_words(), charts)
+    reader = "Each method has a letter and a colour. A dashed line is a method without an epsilon."
+    return part("curves", "Curves", reader, _legend(legend), *blocks) if blocks else None
+
+
+def _legend(legend: Mapping[str, Drawn]) -> Html:
+    return listed((drawn.key() for drawn in legend.values()), kind="legend")
+
+
+def _charts(title: str, charts: Sequence[Html | None]) -> list[Html]:
+    there = [each for each in charts if each is not None]
+    return [block(title, tag("div", *there, class_="charts"))] if there else []
+
+
+def _efficiency(
+    comparison: Comparison, settings: Sequence[CompareSetting], legend: Mapping[str, Drawn]
+) -> Html | None:
+    """The paper's Figure 2: seconds for 1,000 texts against quality."""
+    blocks = []
+    for i, setting in enumerate(settings):
+        charts = [
+            against_cost(comparison, setting, metric, "seconds", legend, f"sec-{i}-{j}")
+            for j, metric in enumerate(comparison.headline)
+        ]
+        blocks += _charts(setting.in_words(), charts)
+    reader = (
+        "The paper's Figure 2: seconds for 1,000 texts against quality, everything from reading to the "
+        "release on this machine. A method has a point for each epsilon, and one for ∞ where it can."
+    )
+    return part("efficiency", "Efficiency", reader, _legend(legend), *blocks) if blocks else None
+
+
+def _sweep(comparison: Comparison, settings: Sequence[CompareSetting]) -> Html | None:
+    """The paper's Figure 5, for each method where sizes or temperatures differ."""
+    groups: dict[tuple[str, str, int], list[CompareSetting]] = {}
+    for setting in settings:
+        groups.setdefault((setting.data, setting.writer, setting.people), []).append(setting)
+    metrics = [metric for metric in SWEPT if metric in comparison.metrics] or comparison.headline[:2]
+    blocks = []
+    for i, ((data, writer, people), its) in enumerate(groups.items()):
+        found = {(row.method, row.epsilon): row for setting in its for row in rows_of(comparison, setting)}
+        for j, (which, row) in enumerate(found.items()):
+            who = row.method if row.epsilon is None else f"{row.method}, ε = {row.epsilon:g}"
+
+            def pick(other: CompareRow, which: tuple[str, float | None] = which) -> bool:
+                return (other.method, other.epsilon) == which
+
+            charts = [
+                size_and_temperature(comparison, its, pick, metric, f"sweep-{i}-{j}-{k}", who)
+                for k, metric in enumerate(metrics)
+            ]
+            blocks += _charts(f"{who}: {data}, {writer}, {people or 'all'} people", charts)
+    reader = "The paper's Figure 5: quality against the number of texts, a line for each temperature."
+    return part("sweep", "Size and temperature", reader, *blocks) if blocks else None
+
+
+def _cells(comparison: Comparison) -> Html:
+    """Every cell with its state: none is left out silently."""
+    rows = [
+        (foreign(place_in_words(cell)), STATES.get(cell.state, cell.state), foreign(cell.reason))
+        for cell in comparison.cells
+    ]
+    not_done = [row for row, cell in zip(rows, comparison.cells, strict=True) if not cell.is_done]
+    columns = ("cell", "state", "reason")
+    return part(
+        "cells",
+        "Every cell",
+        "What was run, and what was not, with the reason.",
+        table("Not done", columns, not_done) if not_done else paragraph("Every cell is done."),
+        folded("All cells", table("All cells", columns, rows)),
+    )
+
+
+def _making(comparison: Comparison) -> Html:
+    settings, machine = comparison.settings, comparison.machine
+    evaluation = settings.get("evaluation", {})
+    data = [
+        f"{each['name']}: {each['held_out']:,} people held out, {'public' if each['public'] else 'private'}"
+        for each in settings.get("data", ())
+    ]
+    versions = ", ".join(f"{name} {version}" for name, version in comparison.versions.items())
+    memory = machine.get("memory")
+    digests = [
+        (foreign(place_in_words(cell)), tag("code", str(cell.made["plan_digest"])))
+        for cell in comparison.cells
+        if cell.made.get("plan_digest")
+    ]
+    facts: list[tuple[Child, Child]] = [
+        ("Machine", f"{machine['processor']}, {machine['cores']} cores, {machine['system']}"),
+        ("Memory", "not known" if memory is None else f"{memory / 2**30:.1f} GiB"),
+        ("Versions", versions),
+        ("Texts", listed(foreign(line) for line in data)),
+        ("Measured with", foreign(f"{evaluation.get('embedder')}, {evaluation.get('language_model')}")),
+        ("Intervals", NOTE),
+        ("Shared replies", SHARING),
+        (
+            "People",
+            PEOPLE,
+        ),
+    ]
+    return part(
+        "making",
+        "How it was made",
+        "For whoever wants to repeat it.",
+        pairs(facts),
+        folded("Plan digests", table("SHA-256 of each plan", ("cell", "digest"), digests))
+        if digests
+        else None,
+    )

@@ -1,0 +1,116 @@
+"""A domain pack read from its folder, and found by its name."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from rpsg.domains.pack import Pack
+from rpsg.domains.prompts import PROMPTS, SEED_PROMPTS, check_prompts, read_prompts
+from rpsg.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+PACKS = Path(__file__).parent
+GENERIC = PACKS / "generic"
+
+
+def _read_values(folder: Path, attribute: dict[str, object]) -> dict[str, object]:
+    """The attribute with the values, descriptions and groups of its file, if it names one.
+
+    A line "# Coffee and tea" is the heading of the lines below it; "##" begins a comment. A single heading
+    is the title of the file and makes no group.
+    """
+    if not (file := attribute.get("file")):
+        return attribute
+    path = folder / str(file)
+    if path.parent.resolve() != folder.resolve() or not path.is_file():
+        raise UsageError(
+            f"{folder / 'pack.toml'} names the file {file!r}, which is not in the pack's folder."
+        )
+    describe = str(attribute.get("describe", "{value}"))
+    values, descriptions, groups = list[str](), list[str](), dict[str, list[str]]()
+    heading = ""
+    for line in map(str.strip, path.read_text(encoding="utf-8").splitlines()):
+        if line.startswith("#"):
+            heading = heading if line.startswith("##") else line[1:].strip()
+        elif line:
+            value, _, text = line.partition(" | ")
+            values.append(value.strip())
+            descriptions.append(text.strip() or describe.format(value=value.strip()))
+            groups.setdefault(heading, []).append(value.strip())
+    if len(groups) > 1 and "" in groups:
+        raise UsageError(f"{path} has values above its first heading.", hint="Give them one too: # Name")
+    read = {**attribute, "values": values, "descriptions": descriptions}
+    return {**read, "groups": groups} if len(groups) > 1 else read
+
+
+def files_of(folder: Path, named: Iterable[str]) -> list[Path]:
+    """The files of a pack: the standard ones and those named by its attributes."""
+    own = ("pack.toml", *PROMPTS, *SEED_PROMPTS, *named)
+    return sorted(path for name in set(own) if name and (path := folder / name).is_file())
+
+
+def _fingerprint(folder: Path, named: Iterable[str]) -> str:
+    """SHA-256 over names and contents of the files of a pack."""
+    digest = hashlib.sha256(b"rpsg-pack/1\0")
+    for path in files_of(folder, named):
+        body = path.read_bytes()
+        digest.update(f"{path.name}\0{len(body)}\0".encode() + body)
+    return digest.hexdigest()
+
+
+def read_pack(folder: Path) -> Pack:
+    """The pack in ``folder``; UsageError names the file and the key or the field that is wrong."""
+    path = folder / "pack.toml"
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        raw["attributes"] = [_read_values(folder, a) for a in raw.get("attributes", [])]
+        named = [str(a.get("file") or "") for a in raw["attributes"]]
+        prompts = read_prompts(folder, GENERIC)
+        found = {"prompts": prompts, "sha256": _fingerprint(folder, named), "by_group": ()}
+        pack = Pack.model_validate({**raw, **found})
+    except FileNotFoundError as error:
+        missing = Path(error.filename).name
+        raise UsageError(
+            f"The domain pack {folder.name} has no {missing}.",
+            hint="A pack needs pack.toml, " + ", ".join(PROMPTS),
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not valid TOML: {error}") from None
+    except RecursionError:
+        raise UsageError(f"{path} is nested too deeply to be a pack.") from None
+    except ValidationError as error:
+        # A misspelt key is also a missing one; reporting the misspelling helps more.
+        first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{path}: {where or 'pack'}: {first['msg'].removeprefix('Value error, ')}") from None
+    check_prompts(folder, pack.prompts, pack.begins, {a.name: a.kind for a in pack.attributes})
+    return pack
+
+
+def find_pack(name: str) -> Pack:
+    """The pack ``name``: one that ships with RPSG, or a folder of the user."""
+    return read_pack(pack_folder(name))
+
+
+def pack_folder(name: str) -> Path:
+    """The folder of the pack ``name``; UsageError lists the packs that ship."""
+    if (Path(name) / "pack.toml").is_file():
+        return Path(name)
+    if re.fullmatch(r"[a-z0-9-]+", name) and (PACKS / name / "pack.toml").is_file():
+        return PACKS / name
+    raise UsageError(
+        f"There is no domain pack {name!r}.",
+        hint=f"Use one of: {', '.join(pack_names())}; or the path of a folder with a pack.toml.",
+    )
+
+
+def pack_names() -> list[str]:
+    return sorted(p.parent.name for p in PACKS.glob("*/pack.toml"))

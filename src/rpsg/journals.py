@@ -1,0 +1,78 @@
+"""Journals: files of one JSON object a line that only grow.
+
+A last line that a crash cut short counts as not written.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from rpsg.errors import RunError
+from rpsg.files import file_errors, open_private_file, read_private, sync_dir, write_all
+from rpsg.json_text import strict_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Add one line to the private file ``path``, made if missing; it is on the disk when this returns.
+
+    Raises:
+        PrivacyError: the path is a link, or others may read the file.
+        RunError: the disk is full or refuses; the file is unchanged.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    with file_errors(f"write {path.name}"), open_private_file(path, flags) as descriptor:
+        size = os.fstat(descriptor).st_size
+        try:
+            write_all(descriptor, line + b"\n")
+            os.fsync(descriptor)
+        except OSError:
+            os.ftruncate(descriptor, size)
+            raise
+        sync_dir(path.parent)
+
+
+def drop_torn_line(path: Path) -> None:
+    """Remove a last line that a crash cut short, so that the next one does not continue it."""
+    with suppress(FileNotFoundError), open_private_file(path, os.O_RDWR) as descriptor:
+        content = path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole != len(content):
+            os.ftruncate(descriptor, whole)
+            os.fsync(descriptor)
+
+
+def read_journal(path: Path) -> list[dict[str, Any]]:
+    """The JSON objects of a private journal, one per line, without a torn last line; [] if there is no file.
+
+    Raises:
+        PrivacyError: the path is a link, or others may read the file.
+        RunError: a line is damaged, or the file cannot be read.
+    """
+    with file_errors(f"read {path.name}"):
+        try:
+            lines = read_private(path).split(b"\n")[:-1]
+        except FileNotFoundError:
+            return []
+    records = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            record = strict_json(line)
+        except ValueError:
+            record = None
+        if not isinstance(record, dict):
+            raise damaged_line(path, number)
+        records.append(record)
+    return records
+
+
+def damaged_line(path: Path, number: int) -> RunError:
+    """The error for a journal with a damaged line."""
+    return RunError(
+        f"{path}, line {number}: the journal is damaged.",
+        hint="Restore the file from a backup, or begin a new run in another folder with -o.",
+    )

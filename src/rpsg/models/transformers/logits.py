@@ -1,0 +1,268 @@
+"""Logits of weights by transformers, for many prompts that are continued by the same tokens.
+
+The logits of a prompt must not depend, even in their last bits, on the prompts beside it. The sums of a
+matrix product depend on its shape and not on the content of other rows; so every step has the same number of
+rows and the same width, whatever the prompts are: they are padded on the left to the longest that the
+caller's bounds allow, and unused rows hold empty texts. ``_require_alone`` sees that it is so on this machine
+before the first text of a width is read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rpsg.errors import ModelError, RunError
+from rpsg.models.hardware import cores
+from rpsg.models.transformers.batching import in_lanes
+from rpsg.models.transformers.weights import (
+    BYTES,
+    find_weights,
+    import_torch,
+    import_transformers,
+    load_model,
+    load_tokenizer,
+    refuse_too_large,
+    state_name,
+)
+from rpsg.models.transformers.writer import ends_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from rpsg.protocols import Endpoint, OnReply, Reply, Request
+
+#: Rows of a step. Not a setting: the last bits may depend on it.
+ROWS = 16
+#: A public text, for the check that no row depends on another.
+_PROBE = "It was a quiet morning, and the kettle had just begun to sing."
+_CLOSE = 1e-3
+
+
+class TransformersLogits:
+    """Logits from weights: a name as for ``find_weights``, or ``transformers:NAME``.
+
+    It is in the place of the writer, and writes nothing itself. The weights are loaded at the first use.
+
+    Raises:
+        MissingExtraError: torch or transformers is not installed.
+        ModelError: weights are missing, damaged, in a form that could run code, or too large.
+    """
+
+    endpoint: Endpoint = "local_model"
+
+    def __init__(self, name: str, *, threads: int | None = None) -> None:
+        import_transformers()
+        self._weights = find_weights(name.removeprefix("transformers:"))
+        refuse_too_large(self._weights, BYTES["float32"])
+        self._lanes = threads or cores()
+        self._loaded: _Loaded | None = None
+        self._checked: set[tuple[int, int]] = set()
+
+    @property
+    def name(self) -> str:
+        return f"logits:{self._weights.identity}"
+
+    @property
+    def pieces(self) -> Sequence[str | None]:
+        return self._load().pieces
+
+    def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:  # noqa: ARG002  # refused
+        raise RunError("This model gives logits and writes no texts.")
+
+    def begin(
+        self, before: str, texts: Sequence[str], after: str, *, most: int, room: int, least: int = 1
+    ) -> BatchedContexts:
+        """As ``LogitSource.begin``."""
+        loaded = self._load()
+        prompts = _Prompts(loaded, before, after, most, room)
+        if (shape := (prompts.width, prompts.length)) not in self._checked:
+            _require_alone(loaded, prompts, self._lanes)
+            self._checked.add(shape)
+        return BatchedContexts(loaded, prompts, texts, least, self._lanes)
+
+    def _load(self) -> _Loaded:
+        if self._loaded is None:
+            model = load_model(self._weights, "causal", "float32", "cpu")
+            self._loaded = _Loaded(model, load_tokenizer(self._weights))
+        return self._loaded
+
+
+class _Loaded:
+    """A model with its tokenizer, and how hidden states become logits."""
+
+    def __init__(self, model: Any, tokenizer: Any) -> None:
+        self.model, self.tokenizer = model, tokenizer
+        self.state = state_name(model)
+        self.pieces = pieces_of(
+            tokenizer, ends_of(model, tokenizer), model.config.get_text_config().vocab_size
+        )
+        self._head = model.get_output_embeddings().weight
+        self.body = model.get_decoder()
+
+    def ids(self, text: str) -> list[int]:
+        found: list[int] = self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+        return found
+
+    def logits(self, hidden: Any, tokens: Any | None) -> Any:
+        """Logits of hidden states, of shape (rows, width)."""
+        if tokens is None:
+            return self.model.lm_head(hidden) if hasattr(self.model, "lm_head") else hidden @ self._head.T
+        return hidden @ self._head[tokens].T
+
+
+class _Prompts:
+    """Texts as rows of one width, which only public numbers decide."""
+
+    def __init__(self, loaded: _Loaded, before: str, after: str, most: int, room: int) -> None:
+        self._loaded, self._most = loaded, most
+        self._before = loaded.ids(f"{loaded.tokenizer.bos_token or ''}{before}")
+        self._after = loaded.ids(after)
+        self.width = len(self._before) + most + len(self._after)
+        self.length = self.width + room
+
+    def rows(self, texts: Sequence[str]) -> tuple[Any, Any]:
+        """Tokens and mask, shape (ROWS, width), padded on the left."""
+        torch = import_torch()
+        ids = torch.zeros((ROWS, self.width), dtype=torch.long)
+        mask = torch.zeros((ROWS, self.length), dtype=torch.bool)
+        mask[:, self.width :] = True
+        for row in range(ROWS):
+            text = texts[row] if row < len(texts) else ""
+            prompt = self._before + self._read(text)[: self._most] + self._after
+            ids[row, self.width - len(prompt) :] = torch.tensor(prompt)
+            mask[row, self.width - len(prompt) : self.width] = True
+        return ids, mask
+
+    def _read(self, text: str) -> list[int]:
+        """The tokens of a text; none if the tokenizer cannot read it, because no text may end a run."""
+        try:
+            return self._loaded.ids(text)
+        except Exception:  # noqa: BLE001  # tokenizers raise many kinds, and their messages quote the text
+            return []
+
+
+class BatchedContexts:
+    """Prompts in steps of ``ROWS`` rows."""
+
+    def __init__(
+        self, loaded: _Loaded, prompts: _Prompts, texts: Sequence[str], least: int, lanes: int
+    ) -> None:
+        self._count, self._lanes = len(texts), lanes
+        tiles = -(-max(least, len(texts)) // ROWS)
+        groups = [texts[i * ROWS : (i + 1) * ROWS] for i in range(tiles)]
+        self._tiles = in_lanes(lambda group: _Tile(loaded, prompts, group), groups, lanes)
+
+    def scores(self, tokens: Sequence[int] | None = None) -> npt.NDArray[np.float32]:
+        found = in_lanes(lambda tile: tile.scores(tokens), self._tiles, self._lanes)
+        together: npt.NDArray[np.float32] = np.concatenate(found)[: self._count]
+        return together
+
+    def append(self, token: int) -> None:
+        in_lanes(lambda tile: tile.append(token), self._tiles, self._lanes)
+
+
+class _Tile:
+    """``ROWS`` prompts with their keys and values, in memory that does not grow."""
+
+    def __init__(self, loaded: _Loaded, prompts: _Prompts, texts: Sequence[str]) -> None:
+        torch, transformers = import_torch(), import_transformers()
+        self._torch, self._loaded = torch, loaded
+        ids, self._mask = prompts.rows(texts)
+        self._places = (self._mask.long().cumsum(1) - 1).clamp(min=0)
+        self._cache = transformers.StaticCache(config=loaded.model.config, max_cache_len=prompts.length)
+        self._at = 0
+        self._hidden = self._step(ids)
+
+    def scores(self, tokens: Sequence[int] | None) -> npt.NDArray[np.float32]:
+        chosen = None if tokens is None else self._torch.tensor(tokens)
+        found: npt.NDArray[np.float32] = self._loaded.logits(self._hidden, chosen).float().numpy()
+        return found
+
+    def append(self, token: int) -> None:
+        self._hidden = self._step(self._torch.full((ROWS, 1), token))
+
+    def _step(self, ids: Any) -> Any:
+        torch, start, stop = self._torch, self._at, self._at + ids.shape[1]
+        self._at = stop
+        # Row i sees what is not padding and not after it.
+        causal = torch.arange(self._mask.shape[1])[None, :] <= torch.arange(start, stop)[:, None]
+        seen = self._mask[:, None, None, :] & causal[None, None]
+        # Padding sees itself, or its row would have no number.
+        seen = seen | (torch.arange(self._mask.shape[1])[None, :] == torch.arange(start, stop)[:, None])
+        out = self._loaded.body(
+            input_ids=ids,
+            attention_mask=seen,
+            position_ids=self._places[:, start:stop],
+            cache_position=torch.arange(start, stop),
+            use_cache=True,
+            **{self._loaded.state: self._cache},
+        )
+        return out.last_hidden_state[:, -1]
+
+
+def pieces_of(tokenizer: Any, ends: frozenset[int], size: int) -> tuple[str | None, ...]:
+    """The bytes of each token as ``LogitSource.pieces`` has them."""
+    table = tokenizer.convert_ids_to_tokens(list(range(min(size, len(tokenizer)))))
+    special = set(tokenizer.all_special_ids) | set(getattr(tokenizer, "added_tokens_decoder", {}))
+    spelt = _byte_level if any(piece and piece.startswith("\u0120") for piece in table) else _sentence_piece
+    found = [
+        "" if i in ends else None if piece is None or i in special else spelt(piece)
+        for i, piece in enumerate(table)
+    ]
+    return (*found, *[None] * (size - len(found)))
+
+
+def _byte_level(piece: str) -> str | None:
+    """A token of a byte-level vocabulary: each character stands for a byte."""
+    try:
+        return "".join(chr(_BYTES[character]) for character in piece) or None
+    except KeyError:
+        return None
+
+
+def _sentence_piece(piece: str) -> str | None:
+    """A token with a mark for blanks, or a single byte as <0x0A>."""
+    if len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">"):
+        return chr(int(piece[3:5], 16))
+    return piece.replace("\u2581", " ").encode().decode("latin-1") or None
+
+
+def _byte_table() -> dict[str, int]:
+    """The characters of byte-level vocabularies: printable bytes are themselves, the others follow U+0100."""
+    plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in plain]
+    return {chr(byte): byte for byte in plain} | {chr(256 + i): byte for i, byte in enumerate(others)}
+
+
+_BYTES = _byte_table()
+
+
+def _require_alone(loaded: _Loaded, prompts: _Prompts, lanes: int) -> None:
+    """See that a public text has the same logits in several rows, beside other texts, and by both ways.
+
+    Raises:
+        ModelError: it has not, so that no claim could rest on them.
+    """
+    some = [i for i, piece in enumerate(loaded.pieces) if piece][:100]
+    seen = []
+    for place in (0, ROWS // 2 - 1, ROWS - 1):
+        texts = [f"{i} {_PROBE[::-1]}" if place % 2 else "" for i in range(ROWS)]
+        texts[place] = _PROBE
+        tile = BatchedContexts(loaded, prompts, texts, ROWS, lanes)
+        tile.append(some[0])
+        seen.append(tile.scores(some)[place])
+    whole = tile.scores()[place][some]
+    if not all(np.array_equal(seen[0], other) for other in seen):
+        raise ModelError(
+            "Here the logits of a text depend on the texts beside it, so nothing could be claimed.",
+            hint="Use another machine or another build of PyTorch.",
+        )
+    if not np.allclose(whole, seen[0], atol=_CLOSE):
+        raise ModelError(
+            "These weights change their logits after the last layer, in a way that is not known here.",
+            hint="Take another --writer, for instance smollm2-135m.",
+        )

@@ -1,0 +1,86 @@
+"""A finished corpus as a data frame, an Arrow table, or a data set on a hub. Each needs its own package."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from rpsg.errors import MissingExtraError, ModelError, PrivacyError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+_OWN = ("id", "text", "label", "claim")
+#: The claims that cover all people behind a release, or say that there are none.
+_FOR_EVERYBODY = {"end_to_end_dp", "no_private_data"}
+
+
+def columns_of(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """The corpus column by column, as ``corpus.csv`` has it: id, text, label, and each attribute by name."""
+    own = {name: [row.get(name) for row in records] for name in _OWN if any(name in row for row in records)}
+    names = sorted({name for row in records for name in row.get("attributes", {})})
+    titles = {name: f"attribute_{name}" if name in _OWN else name for name in names}
+    return own | {
+        title: [row.get("attributes", {}).get(name) for row in records] for name, title in titles.items()
+    }
+
+
+def to_pandas(records: Sequence[Mapping[str, Any]]) -> Any:
+    """A ``pandas.DataFrame`` with one row a text; MissingExtraError without pandas."""
+    return _needed("frames", "pandas").DataFrame(columns_of(records))
+
+
+def to_arrow(records: Sequence[Mapping[str, Any]]) -> Any:
+    """A ``pyarrow.Table`` with one row a text; MissingExtraError without pyarrow."""
+    return _needed("parquet", "pyarrow").table(columns_of(records))
+
+
+def push(
+    release: Path, claim: str, repository: str, *, private: bool, token: str | None, without_guarantee: bool
+) -> str:
+    """Upload a release folder as a data set ``OWNER/NAME`` of the Hugging Face hub; gives its address.
+
+    The files of the release go up as they are, so that ``rpsg verify`` of a download checks the same bytes.
+
+    Raises:
+        PrivacyError: no guarantee covers all people behind the release, and ``without_guarantee`` is False.
+        VerificationError: the folder holds a link or a file that no release has; nothing was uploaded.
+        ModelError: the hub refuses (token, name, network).
+        MissingExtraError: huggingface-hub is not installed.
+    """
+    if claim not in _FOR_EVERYBODY and not without_guarantee:
+        raise PrivacyError(
+            "Nothing was uploaded: no guarantee covers everybody whose texts this release was made from.",
+            hint="If all of them agree that it is published: run.push(..., without_guarantee=True)",
+        )
+    hub = _needed("hf", "huggingface_hub")
+    errors = (import_module("huggingface_hub.errors").HfHubHTTPError, OSError, ValueError)
+    # Somebody may have put notes or an evaluation beside the corpus, so only a copy that is checked goes up.
+    # Imported by name because this module is below those of the storage.
+    copied = import_module("rpsg.storage.untrusted").copied
+    try:
+        with copied(release) as copy:
+            api = hub.HfApi(token=token)
+            api.create_repo(repository, repo_type="dataset", private=private, exist_ok=True)
+            api.upload_folder(
+                folder_path=str(copy),
+                repo_id=repository,
+                repo_type="dataset",
+                commit_message="Add a synthetic corpus and the evidence for its claim",
+            )
+    except errors as error:
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        reason = f"HTTP {status}" if status else type(error).__name__
+        raise ModelError(
+            f"The hub did not take {repository} ({reason}).",
+            hint="Sign in with `hf auth login`, or give token=...; a name is OWNER/NAME.",
+        ) from None
+    return f"{api.endpoint}/datasets/{repository}"
+
+
+def _needed(extra: str, package: str) -> Any:
+    try:
+        return import_module(package)
+    except ImportError:
+        raise MissingExtraError(extra, package.replace("_", "-")) from None

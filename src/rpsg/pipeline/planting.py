@@ -1,0 +1,138 @@
+"""Canaries in a run: drawn before anything private is read, planted among its rows, and never released."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from typing import TYPE_CHECKING
+
+from rpsg.errors import PrivacyError, RunError, UsageError
+from rpsg.files import write_atomic
+from rpsg.json_text import canonical_json
+from rpsg.privacy.private import open_private
+from rpsg.records import Document, PrivateCorpus
+from rpsg.stages.canaries import Canaries, Canary, extracted, make_canaries
+from rpsg.storage.layout import ANSWERS, BLOCKED, CANARIES
+from rpsg.storage.readers import read_corpus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from rpsg.domains import Pack
+    from rpsg.plan import Plan
+    from rpsg.storage.run_folder import RunFolder
+    from rpsg.storage.vault import Vault
+
+FORMAT = "rpsg-canaries/1"
+#: Files of a release that hold no words: embeddings, and the table that is the corpus once more.
+NO_WORDS = {".bin", ".parquet"}
+
+
+def draw_canaries(plan: Plan, folder: RunFolder, beginnings: Callable[[], Sequence[str]]) -> None:
+    """Draw the plan's canaries and their coins once, and keep them in the vault; a resumed run keeps its own.
+
+    Raises:
+        RunError: private data were asked already, and the canaries of that time are gone.
+        UsageError: there are too few public texts to begin with.
+    """
+    if not plan.data.audit_canaries or folder.vault.exists(CANARIES):
+        return
+    if folder.private_path(ANSWERS).exists():
+        raise RunError(
+            "The canaries of this run are gone, and others would not be those that it has asked about.",
+            hint="Restore the private folder, or start a new run in another folder with -o.",
+        )
+    drawn = make_canaries(plan.data.audit_canaries, beginnings())
+    rows = [
+        {"beginning": c.beginning, "end": list(c.end), "code": c.code, "is_in": inside}
+        for c, inside in zip(drawn.canaries, drawn.is_in, strict=True)
+    ]
+    folder.vault.write(CANARIES, canonical_json({"format": FORMAT, "canaries": rows}))
+
+
+def kept_canaries(vault: Vault) -> Canaries:
+    """The canaries of a run and their coins; RunError where its vault does not hold them."""
+    rows = json.loads(vault.read(CANARIES))["canaries"]
+    made = tuple(Canary(row["beginning"], tuple(row["end"]), row["code"]) for row in rows)
+    return Canaries(made, tuple(row["is_in"] for row in rows))
+
+
+def planted_among(rows: PrivateCorpus, canaries: Canaries, plan: Plan, key: bytes) -> PrivateCorpus:
+    """The rows, and after them one row for each planted canary, by a person of its own.
+
+    Its label is one of the declared ones, by a keyed hash: nothing of a canary depends on a private text.
+    """
+    labels, first = plan.data.label_values, 1 + max((row.id for row in rows), default=-1)
+    more = []
+    for place, text in enumerate(canaries.planted):
+        tag = hmac.digest(key, b"rpsg-canary/1\0" + text.encode(), hashlib.sha256)
+        label = labels[int.from_bytes(tag[:8], "big") % len(labels)] if labels else None
+        user = f"canary {tag.hex()}" if plan.data.user else None
+        more.append(Document(first + place, text, label, user))
+    return PrivateCorpus((*rows.documents, *more))
+
+
+def refuse_canaries(vault: Vault, plan: Plan, release: Path) -> None:
+    """Refuse a release that holds a canary, in whichever file, and block the run for good.
+
+    Whether it was planted does not matter, so that a refusal says nothing about the coins.
+
+    Raises:
+        PrivacyError: it holds one. Another corpus of this run could be lucky, so there is none.
+    """
+    if not (plan.data.audit_canaries and vault.exists(CANARIES)):
+        return
+    if any(extracted(kept_canaries(vault), _words_of(release))):
+        write_atomic(vault.folder / BLOCKED, b"a canary was in the corpus\n")
+        raise blocked()
+
+
+def refuse_blocked(folder: Path) -> None:
+    """PrivacyError for a run that a canary has blocked; ``folder`` is its private folder."""
+    if (folder / BLOCKED).exists():
+        raise blocked()
+
+
+def blocked() -> PrivacyError:
+    """The error of a run whose corpus held a canary."""
+    return PrivacyError(
+        "A canary is in the corpus: the run has copied a text of one person. Nothing is released.",
+        hint="Do not publish what this run made. Delete its folder, and look at how the method reads texts.",
+    )
+
+
+def tested_plan(plan: Plan, pack: Pack) -> str:
+    """A hash that is the same for a plan and for the audit run that tests it, on whichever account."""
+    data = plan.data.model_copy(update={"audit_canaries": 0, "audit_holdout": 0.0})
+    return plan.model_copy(update={"data": data}).fingerprint(pack=pack.sha256)
+
+
+def public_texts(plan: Plan) -> list[str]:
+    """The public texts that the plan names for canaries to begin like.
+
+    Raises:
+        DataError: they cannot be read.
+    """
+    corpus = read_corpus(plan.data.canary_texts, text=plan.data.text)
+    return [row.text for row in open_private(corpus)]
+
+
+def no_beginnings() -> Sequence[str]:
+    """In place of public texts, where the plan names none.
+
+    Raises:
+        UsageError: always; it says which option names them.
+    """
+    raise UsageError(
+        "Canaries begin like public texts of the same kind, and none are named.",
+        hint="Name them with --canary-texts FILE. No private text may be among them.",
+    )
+
+
+def _words_of(release: Path) -> Iterator[str]:
+    for file in sorted(release.rglob("*")):
+        if file.is_file() and file.suffix not in NO_WORDS:
+            with file.open(encoding="utf-8", errors="replace") as lines:
+                yield from lines

@@ -1,0 +1,187 @@
+"""An audit that is published on purpose: an entry of the ledger, whose figures fit together.
+
+Its counts were read from private texts without noise. A verifier cannot count again, but it recomputes
+every bound from the counts and every verdict from the bounds, and the claim must be the ledger's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rpsg.errors import UsageError
+from rpsg.privacy.attack_bounds import extraction_p_value, guess_sizes, one_run_p_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    Ledger = Mapping[str, Any]
+    Line = Mapping[str, Any]
+
+FORM = "rpsg-published-audit/1"
+#: What all tests of an audit together may get wrong.
+LEVEL = 0.05
+THIS, LIKE_IT = (
+    "the corpus of this release",
+    "another corpus of the same plan, with canaries, destroyed since",
+)
+WORDS = (
+    "Every figure of this audit was counted in private texts, without noise and without a budget: how many "
+    "people were used and held out, and how many of them each attack named. No claim covers it. That nothing "
+    "was seen proves nothing."
+)
+NOT_COVERED = "the figures of the published audit: they were counted in private texts without noise"
+#: What no verifier can show about it.
+CANNOT_SHOW = (
+    "that the counts of the published audit are those that were counted, in a run of this plan, and that no "
+    "other audit was made"
+)
+_TOLERANCE = 1e-6
+_NAMED = ("kind", "tests", "units", "members", "guesses", "right", "epsilon_lower", "epsilon_most")
+_EXTRACTED = ("kind", "tests", "planted", "chance", "right", "epsilon_lower", "epsilon_most")
+
+
+def published(found: Mapping[str, Any], *, of: str) -> dict[str, Any]:
+    """The block for a ledger from what an audit kept; of attacks that were not run only that.
+
+    Raises:
+        UsageError: the audit did not count, or made no claim's test.
+    """
+    if found["verdict"] == "not run" or not found["claim"]["is_made"]:
+        raise UsageError(
+            "An audit that tested no claim, or that did not count, cannot be published.",
+            hint="Why is in its private report: rpsg report RUN --private, or AUDIT/private/audit.html.",
+        )
+    if unknown := [e["name"] for e in found["findings"] if not e["basis"] and e["verdict"] != "not run"]:
+        raise UsageError(
+            f"Nobody could check the bounds of {', '.join(unknown)}: they do not say what they follow from.",
+            hint="Audit without them: rpsg audit RUN --attacks A,B",
+        )
+    base = found["baseline"]
+    return {
+        "form": FORM,
+        "of": of,
+        "verdict": found["verdict"],
+        "claim": {name: found["claim"][name] for name in ("epsilon", "delta")},
+        "level": LEVEL,
+        "tested": max(round(LEVEL / each["basis"]["level"]) for each in found["findings"] if each["basis"]),
+        "told_apart": {"auc": base["auc"], "low": base["interval"][0], "high": base["interval"][1]},
+        "attacks": [_line(each) for each in found["findings"]],
+        "words": WORDS,
+    }
+
+
+def _line(each: Mapping[str, Any]) -> dict[str, Any]:
+    told = {"name": each["name"], "verdict": each["verdict"]}
+    if each["verdict"] == "not run":
+        return told
+    about = {**each["basis"], **each}
+    return told | {name: about[name] for name in (_EXTRACTED if about["kind"] == "extraction" else _NAMED)}
+
+
+def audit_holds(ledger: Ledger) -> Iterator[str]:
+    """Why the published audit of a ledger cannot be what it says; nothing where none is published."""
+    found = ledger.get("published_audit")
+    if (found is not None) != (ledger.get("audit", {}).get("published") == "figures"):
+        yield "one place says that an audit is published, and another does not"
+    if (found is not None) != (NOT_COVERED in ledger["not_covered"]):
+        yield "it is not said that no claim covers the published audit"
+    if found is not None:
+        yield from _told(ledger, found)
+        yield from _outcome(found)
+
+
+def _told(ledger: Ledger, found: Line) -> Iterator[str]:
+    """Where the ledger and its audit say different things."""
+    claim = ledger["claim"]
+    if "epsilon" not in claim or (claim["epsilon"], claim["delta"]) != (
+        found["claim"]["epsilon"],
+        found["claim"]["delta"],
+    ):
+        yield "the claim that was tested is not that of this ledger"
+    if found["words"] != WORDS:
+        yield "it is not said what the figures of an audit are"
+    if ledger.get("audit") != summary_of(found):
+        yield "the verdict of the audit is not the one that it came to"
+
+
+def _outcome(found: Line) -> Iterator[str]:
+    """Where verdicts, bounds and counts do not fit together."""
+    if len({line["name"] for line in found["attacks"]}) != len(found["attacks"]):
+        yield "an attack is named twice"
+    run = [line for line in found["attacks"] if line["verdict"] != "not run"]
+    if not len(run) <= found["tested"] <= len(found["attacks"]):
+        yield "the number of attacks that share the error is not theirs"
+    if found["told_apart"]["low"] > 0.5:
+        yield "the two sides were told apart without the corpus, so the audit says nothing"
+    for line in run:
+        yield from (f"{line['name']}: {reason}" for reason in _reasons(line, found))
+    if found["of"] == THIS and any(line["kind"] == "extraction" and line["right"] for line in run):
+        yield "a canary was in this release, which then is none"
+    refuted = any(line["verdict"] == "refuted" for line in run)
+    if not run or found["verdict"] != ("refuted" if refuted else "no violation seen"):
+        yield "the verdict does not follow from its attacks"
+
+
+def summary_of(found: Line) -> dict[str, Any]:
+    """The entry ``audit`` of a ledger with this published audit."""
+    verdict = "violation" if found["verdict"] == "refuted" else "no_violation_found"
+    return {"ran": True, "published": "figures", "verdict": verdict}
+
+
+def _reasons(line: Line, found: Line) -> Iterator[str]:
+    """Why the line of one attack does not fit together."""
+    claimed, delta = found["claim"]["epsilon"], found["claim"]["delta"]
+    level = found["level"] / found["tested"] / line["tests"]
+    if line["kind"] == "extraction":
+        yield from _extracted(line, delta, level)
+    else:
+        yield from _named(line, delta, level)
+    refuted = line["epsilon_lower"] > claimed
+    if refuted != (line["verdict"] == "refuted") or not (refuted or line["epsilon_most"] > claimed):
+        yield "its verdict does not follow from its bound"
+
+
+def _extracted(line: Line, delta: float, level: float) -> Iterator[str]:
+    planted, chance, right = line["planted"], line["chance"], line["right"]
+    if right > planted or line["tests"] != 1:
+        yield "more canaries came out than were planted"
+        return
+
+    def p_value(hits: int) -> Callable[[float], float]:
+        return lambda epsilon: extraction_p_value([chance] * planted, epsilon, delta, hits) if hits else 1.0
+
+    if not _is_bound(line["epsilon_lower"], p_value(right), level):
+        yield "its lower bound does not follow from its counts"
+    if not _is_bound(line["epsilon_most"], p_value(planted), level):
+        yield "what it could have shown does not follow from its counts"
+
+
+def _named(line: Line, delta: float, level: float) -> Iterator[str]:
+    units, members, guesses, right = (line[name] for name in ("units", "members", "guesses", "right"))
+    sizes = guess_sizes(units) if line["kind"] == "ranked" else [members]
+    if not (0 < members < units and guesses - units + members <= right <= min(guesses, members)):
+        yield "its counts cannot be"
+        return
+    if line["kind"] == "ranked" and (line["tests"] != len(sizes) or guesses not in sizes):
+        yield "it names other numbers of people than such an attack does"
+        return
+
+    def p_value(named: int, true: int) -> Callable[[float], float]:
+        share = members / units
+        return lambda epsilon: one_run_p_value(units, named, true, epsilon, delta, share) if named else 1.0
+
+    if not _is_bound(line["epsilon_lower"], p_value(guesses, right), level):
+        yield "its lower bound does not follow from its counts"
+    # The largest of several: each is refuted at most up to it, and one of them up to it.
+    most = [p_value(size, min(size, members)) for size in sizes]
+    told = line["epsilon_most"]
+    if not any(_is_bound(told, each, level) for each in most) or any(
+        each(told + _TOLERANCE) < level for each in most
+    ):
+        yield "what it could have shown does not follow from its counts"
+
+
+def _is_bound(epsilon: float, p_value: Callable[[float], float], level: float) -> bool:
+    """Whether ``epsilon`` is the largest that is refuted at this level, or 0 and none is."""
+    is_least = epsilon == 0.0 or p_value(max(0.0, epsilon - _TOLERANCE)) < level
+    return is_least and p_value(epsilon + _TOLERANCE) >= level

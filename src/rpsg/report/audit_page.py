@@ -1,0 +1,263 @@
+"""The outcome of an audit for the data's owner: attacks, their curves, the canaries, the closest texts.
+
+It is made from ``audit.json``, and from nothing else but the closest texts, which are shown only where the
+run still has them. All of it is private.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from rpsg.privacy.attack_bounds import most_true_positives
+from rpsg.report.html import (
+    Html,
+    block,
+    counted,
+    document,
+    figure,
+    foreign,
+    joined,
+    listed,
+    pairs,
+    paragraph,
+    part,
+    percent,
+    table,
+    tag,
+)
+from rpsg.report.page_style import page_style
+from rpsg.report.svg import curve, strip
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rpsg.report.html import Child
+
+    Found = Mapping[str, Any]
+
+#: The closest pairs of a private and a synthetic text that are shown.
+MOST_MATCHES = 20
+#: The smallest share on the axes of the curves, and where they are read off for the table.
+LEAST = 0.001
+READ_AT = (0.001, 0.01, 0.1)
+#: Curves beside the claim's; more could not be told apart.
+MOST_CURVES = 3
+MARK = (
+    "PRIVATE: never share this page. An audit reads private texts without noise, and no budget pays for it."
+)
+PROOF = (
+    "An audit can refute a claim and can never prove one. Each figure here is an answer to a question about "
+    "private texts: publishing one is a release of its own."
+)
+
+
+def audit_page(found: str) -> str:
+    """The page of an audit that has no release to be shown beside; ``found`` is the text of ``audit.json``.
+
+    It holds no text of anybody: that of an audit run is destroyed.
+    """
+    body = joined(
+        tag("a", "To the report", href="#main", class_="skip"),
+        tag("header", tag("p", MARK, class_="mark"), tag("h1", "An audit")),
+        tag("main", audit_part(json.loads(found), ()), id="main"),
+        tag("footer", tag("p", "This page loads nothing and runs nothing.")),
+    )
+    return document("PRIVATE: an audit", page_style(is_private=True), body)
+
+
+def audit_part(found: Found, matches: Sequence[Found]) -> Html:
+    """The section about an audit. ``matches``: attack, similarity, private and synthetic text of each."""
+    return part(
+        "audit",
+        "The audit",
+        "For the privacy officer. Private: nothing of it is in a release, unless it is published on purpose.",
+        _verdict(found),
+        _attacks(found),
+        _curves(found),
+        _canaries(found),
+        _matches(matches),
+        _compared(found),
+    )
+
+
+def _verdict(found: Found) -> Html:
+    claim = found["claim"]
+    tested = (
+        f"epsilon {claim['epsilon']:.3g}, delta {claim['delta']:g}"
+        if claim["is_made"]
+        else "nothing; tested is that nobody can be told apart"
+    )
+    heading, *reasons = found["words"]
+    return block(heading, listed(map(foreign, reasons)), pairs([("claimed", tested)]), paragraph(PROOF))
+
+
+def _attacks(found: Found) -> Html:
+    columns = ("attack", "verdict", "epsilon at least", "right of named", "AUC", "sees a leak of")
+    rows = [_row(each) for each in found["findings"]]
+    told = (
+        "Each attack names people as members, from the corpus alone. Epsilon is what its right guesses "
+        "prove, with 95 % for all attacks together; above the claim it refutes it. The last column is the "
+        "share of members that had to leak for the attack to see it in 95 of 100 cases."
+    )
+    return block(
+        "The attacks",
+        paragraph(told),
+        table("What each attack found", columns, rows, columns[2:]),
+        _quiet(found),
+    )
+
+
+def _row(each: Found) -> tuple[Child, ...]:
+    lower, limit, auc = each["epsilon_lower"], each["limit"], each["auc"]
+    return (
+        each["name"],
+        each["verdict"],
+        "" if lower is None else f"{math.floor(100 * lower) / 100:.2f}",
+        "" if each["guesses"] is None else f"{each['right']:,} of {each['guesses']:,}",
+        "" if auc is None else f"{auc:.2f}",
+        "" if limit is None else percent(limit, 1),
+    )
+
+
+def _quiet(found: Found) -> Html | None:
+    silent = [each for each in found["findings"] if each["verdict"] == "not run"]
+    if not silent:
+        return None
+    told = "These attacks count for nothing here, and why:"
+    return joined(paragraph(told), listed(f"{each['name']}: {each['reason']}" for each in silent))
+
+
+def _curves(found: Found) -> Html | None:
+    """The curves of the attacks that proved most, on log axes, and the curve that the claim allows."""
+    drawn = [each for each in found["findings"] if each["curve"]]
+    drawn.sort(key=lambda each: (-(each["epsilon_lower"] or 0.0), -(each["auc"] or 0.0)))
+    drawn = drawn[:MOST_CURVES]
+    if not drawn:
+        return None
+    claim = found["claim"]
+
+    def allowed(rate: float) -> float:
+        return most_true_positives(claim["epsilon"], claim["delta"], rate)
+
+    steps = [LEAST ** (1 - i / 60) for i in range(61)]
+    marks = [(_on_log(rate), percent(rate, 0 if rate >= LEAST * 10 else 1)) for rate in (*READ_AT, 1.0)]
+    guess = ("guess line", [(_on_log(s), _on_log(s)) for s in steps])
+    most = ("second line", [(_on_log(s), _on_log(allowed(s))) for s in steps])
+    kinds = ("first line", "first soft line", "first faint line")
+    lines = [
+        (kind, [(_on_log(x), _on_log(y)) for x, y in each["curve"]])
+        for kind, each in zip(kinds, drawn, strict=False)
+    ]
+    picture = curve(
+        "audit-roc",
+        [guess, most, *reversed(lines)],
+        title="Members found, for the people wrongly accused",
+        desc="Both axes are logarithmic. The curves of the attacks that proved most, the curve that the "
+        "claim allows against one person, and the diagonal of guessing.",
+        axes=("people held out and accused", "members found"),
+        ticks=(marks, marks),
+    )
+    columns = ("accused", "allowed by the claim", *(each["name"] for each in drawn))
+    rows = [
+        (
+            percent(rate, 1),
+            percent(allowed(rate), 1),
+            *(percent(_read(each["curve"], rate), 1) for each in drawn),
+        )
+        for rate in READ_AT
+    ]
+    paler = ", ".join(each["name"] for each in drawn[1:])
+    words = (
+        f"Darkest: {drawn[0]['name']}{f'; paler: {paler}' if paler else ''}. In the other colour: the most "
+        "that the claim allows against one person. Dashed: guessing. A curve above the claim's refutes "
+        "nothing by itself; the epsilon of the table does."
+    )
+    return block(
+        "Who is found",
+        figure(picture, words, table("Members found", columns, rows, columns[1:])),
+    )
+
+
+def _on_log(share: float) -> float:
+    """A share of LEAST to 1 as a place on a log axis, 0 to 1."""
+    return 1 - math.log10(max(share, LEAST)) / math.log10(LEAST)
+
+
+def _read(points: Sequence[Sequence[float]], rate: float) -> float:
+    """The height of a curve at the largest of its rates that is not above ``rate``."""
+    return max((height for at, height in points if at <= rate + 1e-12), default=0.0)
+
+
+def _canaries(found: Found) -> Html | None:
+    each = next(
+        (each for each in found["findings"] if each["name"] == "extraction" and each["details"]), None
+    )
+    if each is None:
+        return None
+    about = each["details"]
+    sides = [
+        ("planted", about["planted"], each["right"]),
+        ("held out", about["held out"], about["held out and found"]),
+    ]
+    rows = [(side, joined(strip(hits, count), f"{hits:,} of {count:,}")) for side, count, hits in sides]
+    told = (
+        "A canary is a made-up text that ends in words drawn by chance. Coins decided which of them went "
+        "into the data. One that was planted and is in the corpus cannot have got there by chance."
+    )
+    zero = about.get("at most, if none is found")
+    bound = (
+        None
+        if zero is None
+        else paragraph(
+            f"None was found. That one comes out again is then below {percent(zero, 1)} for each, with 95 %."
+        )
+    )
+    columns = ("canaries", "found in the corpus")
+    return block("The canaries", paragraph(told), table("Canaries", columns, rows), bound)
+
+
+def _matches(matches: Sequence[Found]) -> Html | None:
+    if not matches:
+        return None
+    rows = [
+        (
+            str(place),
+            each["attack"],
+            f"{each['similarity']:.2f}",
+            foreign(each["private"]),
+            foreign(each["synthetic"]),
+        )
+        for place, each in enumerate(matches[:MOST_MATCHES], start=1)
+    ]
+    told = (
+        f"The {counted(len(rows), 'pair')} that are most alike, from the attacks that look for copies. These "
+        "are private texts, word for word. Two texts on one subject may be alike without a leak."
+    )
+    columns = ("", "attack", "alike", "private text", "synthetic text")
+    return block("The closest texts", paragraph(told), table("The closest texts", columns, rows, ("alike",)))
+
+
+def _compared(found: Found) -> Html:
+    base = found["baseline"]
+    apart = f"AUC {base['auc']:.2f}, where 0.5 is chance"
+    facts = [
+        *((name, f"{count:,}") for name, count in found["counts"].items()),
+        ("told apart without the corpus", apart),
+    ]
+    return block(
+        "What was compared", pairs(facts), table("Corpora that leak for certain", _CONTROLS, _controls(found))
+    )
+
+
+_CONTROLS = ("attack", "the members' own texts", "one text in twenty is a member's")
+
+
+def _controls(found: Found) -> Iterator[tuple[str, ...]]:
+    seen = [
+        {each["name"]: each["outcome"] for each in found["controls"][name]}
+        for name in ("fitted on members", "leaky")
+    ]
+    for name in seen[0]:
+        yield (name, *(outcomes.get(name, "not tried") for outcomes in seen))

@@ -1,0 +1,125 @@
+"""Canaries: made-up texts of which a coin decides whether they go into the data.
+
+A canary begins like its surroundings, or a generator passes it over, and ends in words that nobody would
+write (Meeus et al. 2025): six words drawn from a list of 8,192 and a code of 60 bits. So the chance that its
+end comes out of a run that never saw it is computed, not assumed.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rpsg.errors import UsageError
+from rpsg.textstats.words import words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+#: Words of an end, words in a row of them that make a hit, and the size of the list.
+END_WORDS, HIT_WORDS, LIST_SIZE = 6, 4, 8192
+#: Letters and digits that are not taken for one another; twelve of them have 60 bits.
+CODE_SIGNS, CODE_LENGTH = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ", 12
+#: Sounds that words are put together from: 32 * 8 * 16 * 2 of them.
+_BEGIN = (
+    *("b", "br", "d", "dr", "f", "fl", "g", "gl", "h", "j", "k", "kl", "l", "m", "n", "p"),
+    *("pl", "r", "s", "sk", "sl", "sn", "st", "t", "tr", "v", "w", "y", "z", "zw", "ch", "th"),
+)
+_MIDDLE = ("a", "e", "i", "o", "u", "ai", "ea", "oo")
+_CLOSE = ("b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "x", "z", "nd")
+_LAST = ("o", "in")
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """One made-up text: ``beginning`` from public texts, then ``end``, then ``code``."""
+
+    beginning: str
+    end: tuple[str, ...]
+    code: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.beginning} {' '.join(self.end)}, ref {self.code}."
+
+
+@dataclass(frozen=True, slots=True)
+class Canaries:
+    """All canaries, and which of them a coin put into the data. Private until the corpus is gone."""
+
+    canaries: tuple[Canary, ...]
+    is_in: tuple[bool, ...]
+
+    @property
+    def planted(self) -> tuple[str, ...]:
+        """The texts that go into the data; each is a person of its own."""
+        return tuple(c.text for c, inside in zip(self.canaries, self.is_in, strict=True) if inside)
+
+
+def word_list() -> tuple[str, ...]:
+    """The 8,192 words of all ends: they can be said and mean nothing, so no text has them by chance."""
+    found = [
+        begin + middle + close + last
+        for last in _LAST
+        for close in _CLOSE
+        for middle in _MIDDLE
+        for begin in _BEGIN
+    ]
+    return tuple(found)
+
+
+def make_canaries(count: int, beginnings: Sequence[str], *, least: int = 12, most: int = 20) -> Canaries:
+    """``count`` canaries, each put in by a fair coin of the operating system.
+
+    ``beginnings`` are public texts of the same kind, each used once: its first 12 to 20 words.
+
+    Raises:
+        UsageError: there are not so many beginnings of 12 words or more.
+    """
+    rows = [text.split() for text in beginnings]
+    rows = list({" ".join(row[:least]): row for row in rows if len(row) >= least}.values())
+    if len(rows) < count or count < 1:
+        raise UsageError(
+            f"{count} canaries need as many public texts of {least} words or more to begin with.",
+            hint="Give more public texts of the same kind, or ask for fewer canaries.",
+        )
+    known, dice = word_list(), secrets.SystemRandom()
+    chosen = dice.sample(rows, count)
+    made = tuple(
+        Canary(
+            " ".join(row[: dice.randint(least, most)]).rstrip(".,;:!?"),
+            tuple(dice.choice(known) for _ in range(END_WORDS)),
+            "".join(dice.choice(CODE_SIGNS) for _ in range(CODE_LENGTH)),
+        )
+        for row in chosen
+    )
+    return Canaries(made, tuple(bool(secrets.randbits(1)) for _ in made))
+
+
+def extracted(canaries: Canaries, texts: Iterable[str]) -> tuple[bool, ...]:
+    """For each canary, planted or not, whether four words in a row of its end, or its code, are in a text.
+
+    Of the texts nothing is kept but what is found.
+    """
+    runs = [{c.end[i : i + HIT_WORDS] for i in range(END_WORDS - HIT_WORDS + 1)} for c in canaries.canaries]
+    codes = [c.code.lower() for c in canaries.canaries]
+    wanted, found = set().union(*runs), set[tuple[str, ...] | str]()
+    for text in texts:
+        row, lower = words(text), text.lower()
+        found |= wanted.intersection(zip(*(row[i:] for i in range(HIT_WORDS)), strict=False))
+        found.update(code for code in codes if code in lower)
+    return tuple(bool(own & found) or code in found for own, code in zip(runs, codes, strict=True))
+
+
+def chance_of_hit(synthetic: Sequence[str]) -> float:
+    """The chance that a canary that no run has seen is in this corpus; a bound.
+
+    Each of its three runs of four random words equals one of the corpus' runs with a chance of runs / 8192^4,
+    its code one of the corpus' rows of twelve signs with rows / 32^12. No matter what the corpus says: the
+    canary was drawn without it.
+    """
+    runs = sum(max(len(words(text)) - HIT_WORDS + 1, 0) for text in synthetic)
+    places = sum(len(text) + 1 for text in synthetic)
+    windows = END_WORDS - HIT_WORDS + 1
+    return windows * runs * float(LIST_SIZE) ** -HIT_WORDS + places * float(len(CODE_SIGNS)) ** -CODE_LENGTH

@@ -1,0 +1,87 @@
+"""Excel workbooks and OpenDocument sheets, if python-calamine is installed.
+
+The header of a sheet is its first row that is not empty. Of several sheets, the one with the wanted columns
+is read. A workbook keeps every number as a float; 12.0 is the person 12, as in any other format.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rpsg.errors import DataError, MissingExtraError
+from rpsg.storage.readers.columns import Columns, check_header
+from rpsg.storage.readers.rows import Fault, Row
+from rpsg.storage.readers.text import cannot_open
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rpsg.storage.readers.source import Source
+
+
+def read_rows(source: Source, columns: Columns) -> Iterator[Row | Fault]:
+    """The rows under the header, numbered as in the sheet; a row of empty cells is no row.
+
+    Raises:
+        DataError: this is no whole workbook, no sheet has the columns, or two have.
+        MissingExtraError: python-calamine is not installed.
+    """
+    sheets = _sheets(source)
+    having = [rows for rows in sheets.values() if set(columns.wanted()) <= set(_header(rows))]
+    if len(having) > 1:
+        raise DataError(
+            f"{source.called}: {len(having)} sheets have these columns, and one is read.",
+            hint="Save the sheet that is meant as a workbook of its own, or as a .csv file.",
+        )
+    rows = having[0] if having else next(iter(sheets.values()), [])
+    header = _header(rows)
+    check_header(source.called, header, columns)
+    wanted = (columns.text, columns.label, columns.user)
+    places = [header.index(name) if name is not None else None for name in wanted]
+    above = next((n for n, cells in enumerate(rows) if not _is_blank(cells)), 0)
+    for number, cells in enumerate(rows[above + 1 :], start=above + 2):
+        if not _is_blank(cells):
+            yield Row(number, *(cells[place] if place is not None else None for place in places))
+
+
+def header_of(source: Source) -> list[str]:
+    """The names of the columns of the first sheet; errors as ``read_rows``."""
+    return _header(next(iter(_sheets(source).values()), []))
+
+
+def _header(rows: list[list[Any]]) -> list[str]:
+    first = next((cells for cells in rows if not _is_blank(cells)), [])
+    names = [str(cell).strip() for cell in first]
+    while names and not names[-1]:
+        names.pop()
+    return names
+
+
+def _is_blank(cells: list[Any]) -> bool:
+    return all(cell == "" for cell in cells)  # an empty cell is an empty text
+
+
+def _sheets(source: Source) -> dict[str, list[list[Any]]]:
+    """The rows of each sheet that has any."""
+    try:
+        from python_calamine import CalamineError, CalamineWorkbook
+    except ImportError:
+        raise MissingExtraError("excel", "python-calamine") from None
+    sheets: dict[str, list[list[Any]]] | None
+    try:
+        with source.raw() as file:
+            book = CalamineWorkbook.from_filelike(file)
+            sheets = {
+                name: book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+                for name in book.sheet_names
+            }
+    except OSError as error:
+        raise cannot_open(source.called, error) from error
+    except (CalamineError, ValueError):  # their messages may quote a cell
+        sheets = None
+    if sheets is None:
+        raise DataError(
+            f"{source.called} is not a whole Excel workbook, or it is locked with a password.",
+            hint="Open it and save it again without a password, or save the sheet as a .csv file.",
+        )
+    return {name: rows for name, rows in sheets.items() if any(not _is_blank(cells) for cells in rows)}

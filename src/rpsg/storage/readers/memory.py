@@ -1,0 +1,128 @@
+"""Rows that are in memory: a data frame of pandas or polars, an Arrow table, a dataset, a list of dicts.
+
+None of these packages is imported here. What is given is held under a name for as long as it is read, so that
+everything else deals with one kind of source; nothing of it is written anywhere.
+"""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rpsg.arguments import named_type
+from rpsg.errors import UsageError
+from rpsg.storage.readers.columns import Columns, check_header
+from rpsg.storage.readers.rows import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_HELD: dict[str, _Table] = {}
+_NUMBERS = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """The names of the columns, and the values of each as a list."""
+
+    names: list[str]
+    values: Callable[[str], list[Any]] = field(repr=False)
+
+
+@contextmanager
+def held(data: object) -> Iterator[Path]:
+    """A path that stands for ``data`` within the block.
+
+    Raises:
+        UsageError: this is no table that can be read here; the error names its type alone.
+    """
+    table = _table(data)
+    name = f"memory:{next(_NUMBERS)}"
+    _HELD[name] = table
+    try:
+        yield Path(name)
+    finally:
+        del _HELD[name]
+
+
+def is_table(data: object) -> bool:
+    """Whether ``data`` is a table, and no path and no list of texts."""
+    if isinstance(data, list | tuple):
+        return bool(data) and isinstance(data[0], dict)
+    return type(data).__module__.partition(".")[0] in {"pandas", "polars", "pyarrow", "datasets"}
+
+
+def is_held(path: Path) -> bool:
+    """Whether ``path`` stands for rows in memory."""
+    return str(path) in _HELD
+
+
+def header_of(path: Path) -> list[str]:
+    """The names of the columns."""
+    return list(_HELD[str(path)].names)
+
+
+def read_rows(path: Path, columns: Columns) -> Iterator[Row]:
+    """The rows, numbered from 1.
+
+    Raises:
+        DataError: there is no such column.
+    """
+    table = _HELD[str(path)]
+    check_header("The data in memory", table.names, columns)
+    texts, labels, users = (
+        table.values(name) if name is not None else itertools.repeat(None)
+        for name in (columns.text, columns.label, columns.user)
+    )
+    for number, values in enumerate(zip(texts, labels, users, strict=False), start=1):
+        yield Row(number, *map(_plain, values))
+
+
+def _plain(value: Any) -> Any:
+    """A value of the standard library: numpy's numbers become Python's, and pandas' NA becomes None."""
+    if type(value).__name__ in {"NAType", "NaTType"}:
+        return None
+    return value.item() if type(value).__module__ == "numpy" and hasattr(value, "item") else value
+
+
+def _table(data: object) -> _Table:
+    if isinstance(data, list | tuple) and data and all(isinstance(row, dict) for row in data):
+        names = list(dict.fromkeys(name for row in data for name in row))
+        return _made(names, lambda name: [row.get(name) for row in data])
+    kind, package = type(data).__name__, type(data).__module__.partition(".")[0]
+    frame: Any = data
+    match package, kind:
+        case "pandas", "DataFrame":
+            return _made(list(frame.columns), lambda name: frame[name].tolist())
+        case "polars", "DataFrame":
+            return _made(list(frame.columns), lambda name: frame[name].to_list())
+        case "polars", "LazyFrame":
+            return _table(frame.collect())
+        case "pyarrow", "Table" | "RecordBatch":
+            return _made(list(frame.schema.names), lambda name: _of_arrow(frame, name))
+        case "datasets", "Dataset":
+            return _made(list(frame.column_names), lambda name: list(frame[name]))
+        case "datasets", "DatasetDict":
+            hint = f"Give one of its splits: {', '.join(map(str, frame))}."
+            raise UsageError("This is a dataset of several splits. Nothing was read.", hint=hint)
+    given = named_type(data)
+    if isinstance(data, list | tuple):
+        given += " of anything but dicts" if data else " without rows"
+    raise UsageError(
+        f"Rows cannot be read from {given}. Nothing was read.",
+        hint='Give the path of a file, a data frame, an Arrow table, or dicts: [{"text": "..."}, ...].',
+    )
+
+
+def _made(names: list[Any], values: Callable[[str], list[Any]]) -> _Table:
+    return _Table([str(name) for name in names], values)
+
+
+def _of_arrow(table: Any, name: str) -> list[Any]:
+    from rpsg.storage.readers.parquet import values_of  # it needs pyarrow, which a table of it shows is there
+
+    column = table.column(name)
+    return [value for chunk in getattr(column, "chunks", [column]) for value in values_of(chunk)]

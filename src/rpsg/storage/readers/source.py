@@ -1,0 +1,230 @@
+"""The bytes of a file as UTF-8: unpacked, decoded, and with line feeds where it has lone returns.
+
+The first bytes say what kind of file it is, before its name does: many an Excel workbook is called .csv, and
+many a .csv file is compressed.
+"""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import functools
+import gzip
+import io
+import lzma
+import re
+import sys
+import zlib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from rpsg.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from _typeshed import WriteableBuffer
+
+#: The path that names standard input.
+STDIN = "-"
+_PEEKED = 1 << 16
+_PIECE = 1 << 20
+_LINE_END = re.compile(rb"\r+\n|\r|\n")
+_UNPACK: dict[bytes, Callable[[BinaryIO], BinaryIO]] = {
+    b"\x1f\x8b": lambda file: cast("BinaryIO", gzip.GzipFile(fileobj=file)),
+    b"BZh": lambda file: cast("BinaryIO", bz2.BZ2File(file)),
+    b"\xfd7zXZ\0": lambda file: cast("BinaryIO", lzma.LZMAFile(file)),  # noqa: SIM115  # closed with the file below it
+}
+_BROKEN_PACKING = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error)
+_EXCEL = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+_PARQUET = b"PAR1"
+_ZSTANDARD = b"\x28\xb5\x2f\xfd"
+PACKED_SUFFIXES = frozenset({".gz", ".bz2", ".xz"})
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file and the encoding that was declared for it; "" is UTF-8."""
+
+    path: Path
+    encoding: str = ""
+
+    @property
+    def is_stdin(self) -> bool:
+        return str(self.path) == STDIN
+
+    @property
+    def called(self) -> str:
+        """The file in a message."""
+        return "standard input" if self.is_stdin else str(self.path)
+
+    @contextmanager
+    def raw(self) -> Iterator[BinaryIO]:
+        """The bytes as they are.
+
+        Raises:
+            OSError: it cannot be opened.
+        """
+        if self.is_stdin:
+            yield io.BytesIO(_standard_input())
+            return
+        with self.path.open("rb") as file:
+            yield file
+
+    @contextmanager
+    def lines(self) -> Iterator[BinaryIO]:
+        """The bytes as UTF-8 with line feeds, for ``readline``; bytes of no character stay as they are.
+
+        Raises:
+            OSError: it cannot be opened.
+            DataError: it is packed and damaged, or is not in its encoding.
+        """
+        with self.raw() as packed:
+            stream = _unpacked(packed)
+            if self.encoding:
+                stream = io.BufferedReader(_Recoded(stream, codec_of(self.encoding), self.called), _PIECE)
+            elif not isinstance(stream, io.BufferedReader | io.BytesIO):
+                stream = io.BufferedReader(cast("io.RawIOBase", stream), _PIECE)
+            try:
+                yield _with_line_feeds(stream)
+            except _BROKEN_PACKING:
+                raise self._damaged() from None
+
+    def kind(self) -> str | None:
+        """What the first bytes say that the file is: "parquet", "excel", "jsonl", or None: they do not say.
+
+        Raises:
+            OSError: it cannot be opened.
+            DataError: it is packed in a way that is not read here.
+        """
+        with self.raw() as packed:
+            start = packed.read(8)
+        if start.startswith(_PARQUET):
+            return "parquet"
+        if start.startswith(_EXCEL):
+            return "excel"
+        if start.startswith(_ZSTANDARD):
+            hint = f"Unpack it first: unzstd '{self.called}'"
+            raise DataError(f"{self.called} is compressed with zstd, which is not read here.", hint=hint)
+        with self.lines() as stream:
+            text = stream.read(_PEEKED).removeprefix(codecs.BOM_UTF8).lstrip()
+        return "jsonl" if text.startswith((b'{"', b"{ ", b"[{", b"{}")) else None
+
+    def is_packed(self) -> bool:
+        """Whether it has to be unpacked before it can be read."""
+        with self.raw() as packed:
+            start = packed.read(8)
+        return any(start.startswith(sign) for sign in _UNPACK)
+
+    def _damaged(self) -> DataError:
+        return DataError(
+            f"{self.called} is compressed, and damaged or cut off.", hint="Write or copy the file again."
+        )
+
+
+def codec_of(encoding: str) -> str:
+    """The codec that Python has for the name of an encoding.
+
+    Raises:
+        UsageError: there is none, or it is none of characters.
+    """
+    try:
+        found = codecs.lookup(encoding)
+        "".encode(found.name)
+    except (LookupError, ValueError):
+        found = None
+    if found is None:
+        raise UsageError(
+            f"There is no encoding {encoding!r}.",
+            hint="Usual ones: utf-8, cp1252 (Windows), latin-1, utf-16, shift_jis, gb18030, koi8-r.",
+        )
+    return found.name
+
+
+@functools.cache
+def _standard_input() -> bytes:
+    """All of standard input, read once: a command may look at the header before it reads the rows."""
+    if sys.stdin is None or sys.stdin.isatty():
+        raise DataError(
+            "Standard input is a terminal, and a file was expected there.",
+            hint="Pipe the file in: zcat reviews.jsonl.gz | rpsg check - --text review",
+        )
+    return sys.stdin.buffer.read()
+
+
+def _unpacked(file: BinaryIO) -> BinaryIO:
+    start = file.read(8)
+    file.seek(0)
+    for sign, opened in _UNPACK.items():
+        if start.startswith(sign):
+            return opened(file)
+    return file
+
+
+def _with_line_feeds(stream: BinaryIO) -> BinaryIO:
+    """The stream; where its first line ends in a lone return, all returns become line feeds.
+
+    Old spreadsheets write such files. A first line is a header or a whole object, and holds no return itself.
+    """
+    buffered = stream if hasattr(stream, "peek") else io.BufferedReader(cast("io.RawIOBase", stream), _PIECE)
+    start = cast("io.BufferedReader", buffered).peek(_PEEKED)
+    end = _LINE_END.search(start)
+    if end is None or end[0] != b"\r" or end.end() == len(start):
+        return buffered
+    return io.BufferedReader(_Feeds(buffered), _PIECE)
+
+
+class _Feeds(io.RawIOBase):
+    """A stream with line feeds in place of returns."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        room = memoryview(buffer)
+        piece = self._stream.read(len(room)).replace(b"\r", b"\n")
+        room[: len(piece)] = piece
+        return len(piece)
+
+
+class _Recoded(io.RawIOBase):
+    """A stream of another encoding as UTF-8."""
+
+    def __init__(self, stream: BinaryIO, codec: str, called: str) -> None:
+        self._stream = stream
+        self._codec = codec
+        self._called = called
+        # A byte that is no character stays a byte that is none, so that only its own row is faulty. The
+        # encodings of two bytes a character have no such way.
+        self._decoder = codecs.getincrementaldecoder(codec)(errors="surrogateescape")
+        self._waiting = b""
+        self._done = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        while not self._waiting and not self._done:
+            piece = self._stream.read(_PIECE)
+            self._done = not piece
+            self._waiting = self._recoded(piece)
+        room = memoryview(buffer)
+        given = self._waiting[: len(room)]
+        self._waiting = self._waiting[len(given) :]
+        room[: len(given)] = given
+        return len(given)
+
+    def _recoded(self, piece: bytes) -> bytes:
+        try:
+            return self._decoder.decode(piece, final=self._done).encode("utf-8", "surrogateescape")
+        except UnicodeError:
+            pass  # the error holds a piece of the file, so it must not become a cause
+        raise DataError(
+            f"{self._called} is not in the encoding {self._codec}.",
+            hint="Name the right one with --encoding; file --mime-encoding FILE guesses it.",
+        )

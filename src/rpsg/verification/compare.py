@@ -1,0 +1,96 @@
+"""A release compared with one that was made again: which files differ, and where."""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rpsg.json_text import strict_json
+from rpsg.pipeline.publish import build_release
+from rpsg.pipeline.release_files import rows_of, synthetic_texts, write_rows
+from rpsg.privacy.facts import Free
+from rpsg.privacy.signing import SIGNATURE
+from rpsg.results import Check
+from rpsg.storage.export import same_table
+from rpsg.storage.layout import CORPUS, PARQUET, RELEASE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rpsg.pipeline.made import Made
+    from rpsg.records import Pool
+    from rpsg.verification.claimed import Claimed
+
+
+def compared(claimed: Claimed, made: Made) -> Iterator[Check]:
+    """Each file of the release compared to the one that is made here, in both directions."""
+    with tempfile.TemporaryDirectory(prefix="rpsg-verify-") as scratch:
+        again = Path(scratch) / RELEASE
+        again.mkdir()
+        parquet = parquet_of(claimed.folder, made)
+        build_release(again, made, Free.of(claimed.ledger), parquet=parquet)
+        theirs, ours = names_in(claimed.folder), names_in(again)
+        if "signer" in claimed.ledger:
+            theirs.discard(SIGNATURE)  # only the holder of the key can make it; ``_signed`` checks it
+        for name in sorted(theirs | ours):
+            yield _same_file(name, claimed.folder / name, again / name)
+
+
+def parquet_of(folder: Path, made: Made) -> bytes | None:
+    """The release's Parquet file if it holds the rows; None if it holds others; b"" if there is none."""
+    file = folder / PARQUET
+    if not file.is_file():
+        return b""
+    content = file.read_bytes()
+    return content if same_table(content, rows_of(made)) else None
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def _same_file(name: str, theirs: Path, ours: Path) -> Check:
+    if not theirs.is_file():
+        return Check(name, ok=False, detail="is missing, and belongs to this release")
+    if not ours.is_file():
+        return Check(name, ok=False, detail="does not belong to this release")
+    found, made = theirs.read_bytes(), ours.read_bytes()
+    if found == made:
+        return Check(name, ok=True, detail="as it follows from plan, pack and evidence")
+    return Check(name, ok=False, detail=f"differs from what follows{_where(name, found, made)}")
+
+
+def _where(name: str, found: bytes, made: bytes) -> str:
+    """Where two files first differ: at a key of JSON files, else in a line."""
+    if name.endswith(".json"):
+        try:
+            return f", first at {_first_key(strict_json(found), strict_json(made)) or 'its spelling'}"
+        except ValueError:
+            return " and is no JSON"
+    lines = zip(io.BytesIO(found), io.BytesIO(made), strict=False)
+    number = next((i for i, (a, b) in enumerate(lines, start=1) if a != b), 0)
+    return f", first in line {number}" if number else ", at its end"
+
+
+def _first_key(found: Any, made: Any, place: str = "") -> str:
+    if isinstance(found, dict) and isinstance(made, dict):
+        for key in made | found:
+            inner = f"{place}.{key}" if place else str(key)
+            if key not in found or key not in made:
+                return inner
+            if first := _first_key(found[key], made[key], inner):
+                return first
+        return ""
+    if isinstance(found, list) and isinstance(made, list) and len(found) == len(made):
+        pairs = enumerate(zip(found, made, strict=True))
+        return next((f for i, (a, b) in pairs if (f := _first_key(a, b, f"{place}[{i}]"))), "")
+    return "" if json.dumps(found) == json.dumps(made) else place or "its whole"
+
+
+def corpus_of(pool: Pool) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="rpsg-verify-") as scratch:
+        write_rows(Path(scratch), synthetic_texts(pool), parquet=b"")
+        return (Path(scratch) / CORPUS).read_bytes()

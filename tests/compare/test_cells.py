@@ -1,0 +1,179 @@
+"""Which cells a comparison has: no combination is missing, none is there twice, none is dropped silently."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.compare.conftest import small, written
+
+from rpsg.compare.cells import cells_of, find_cell
+from rpsg.compare.matrix import read_matrix
+from rpsg.errors import UsageError
+from rpsg.evaluation.data import CEILING
+from rpsg.privacy.odometer import account_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.conftest import Lab
+
+    from rpsg.compare.cells import Cell
+    from rpsg.compare.matrix import Matrix
+
+
+def by_method(cells: list[Cell]) -> dict[str, list[Cell]]:
+    found: dict[str, list[Cell]] = {}
+    for cell in cells:
+        found.setdefault(cell.place.method, []).append(cell)
+    return found
+
+
+def test_a_method_with_a_budget_has_a_cell_for_each_combination(matrix: Callable[..., Matrix]) -> None:
+    cells = by_method(cells_of(matrix(epsilon=[1, 2], seeds=[0, 1, 2], people=[100, 150], sizes=[10, 12])))
+    assert len(cells["strict"]) == 2 * 3 * 2 * 2
+    plans = [cell.plan for cell in cells["strict"] if cell.plan is not None]
+    assert {plan.privacy.epsilon for plan in plans} == {1.0, 2.0}
+    assert {plan.generation.seed for plan in plans} == {0, 1, 2}
+    assert {plan.corpus.size for plan in plans} == {10, 12}
+
+
+def test_what_a_method_does_not_depend_on_makes_no_cells_of_its_own(matrix: Callable[..., Matrix]) -> None:
+    cells = by_method(
+        cells_of(matrix(methods=["floor", "paper", "strict"], epsilon=[1, 2], people=[100, 150]))
+    )
+    assert [(c.place.epsilon, c.place.people) for c in cells["floor"]] == [(None, None)]
+    assert [(c.place.epsilon, c.place.people) for c in cells["paper"]] == [(None, 100), (None, 150)]
+    assert len(cells["strict"]) == 4
+
+
+def test_a_floor_and_a_ceiling_are_always_there(matrix: Callable[..., Matrix]) -> None:
+    cells = by_method(cells_of(matrix(methods=["strict"], seeds=[0, 1])))
+    assert [cell.reads for cell in cells["floor"]] == ["nothing"] * 2
+    assert [cell.plan for cell in cells[CEILING]] == [None, None]
+    assert all(cell.is_ceiling for cell in cells[CEILING])
+
+
+def test_temperatures_reach_the_plan_and_real_texts_have_none(matrix: Callable[..., Matrix]) -> None:
+    cells = by_method(cells_of(matrix(temperatures=[0.4, 1.0])))
+    assert [c.plan.generation.temperature for c in cells["strict"] if c.plan] == [0.4, 1.0]
+    assert len(cells[CEILING]) == 1
+
+
+def test_without_noise_a_method_that_always_adds_some_is_not_supported_and_says_why(
+    matrix: Callable[..., Matrix],
+) -> None:
+    cells = by_method(cells_of(matrix(epsilon=[2, math.inf])))["strict"]
+    assert [(c.place.epsilon, c.not_run) for c in cells] == [(2.0, ""), (math.inf, "not supported")]
+    assert "always adds noise" in cells[1].reason
+
+
+def test_a_method_that_can_do_without_noise_is_run_with_the_settings_for_it(
+    matrix: Callable[..., Matrix],
+) -> None:
+    trained = {"name": "dpsgd", "infinite": {"dpsgd": {"noise_multiplier": 0.0}}}
+    bare = {"name": "bare", "settings": {"method": {"name": "dpsgd"}}}
+    cells = by_method(cells_of(matrix(methods=[trained, bare], epsilon=[2, math.inf])))
+    without = next(c for c in cells["dpsgd"] if c.place.epsilon == math.inf)
+    assert without.not_run == ""
+    assert without.plan is not None
+    assert without.plan.dpsgd.noise_multiplier == 0.0
+    assert [c.not_run for c in cells["bare"]] == ["", "not supported"]
+
+
+def test_cells_that_are_left_out_match_every_list_and_say_why(matrix: Callable[..., Matrix]) -> None:
+    rule = {"reason": "It would take a day.", "methods": ["strict"], "people": [150], "epsilon": [1]}
+    cells = by_method(cells_of(matrix(epsilon=[1, 2], people=[100, 150], leave_out=[rule])))["strict"]
+    out = [(c.place.people, c.place.epsilon, c.reason) for c in cells if c.not_run == "left out"]
+    assert out == [(150, 1.0, "It would take a day.")]
+    assert len(cells) == 4
+
+
+def test_a_data_set_without_a_file_is_left_out_and_says_how_to_give_one(lab: Lab) -> None:
+    settings = small(lab)
+    del settings["data"][0]["path"]
+    cells = cells_of(read_matrix(written(lab.folder / "c.toml", settings)))
+    assert {cell.not_run for cell in cells} == {"left out"}
+    assert any("--data invented=FILE" in cell.reason for cell in cells)
+
+
+def test_folders_of_two_plans_are_never_the_same(matrix: Callable[..., Matrix]) -> None:
+    first = {cell.id for cell in cells_of(matrix(seeds=[0, 1], epsilon=[1, 2]))}
+    assert len(first) == 2 * 2 + 2 + 2
+    settings = {"method": {"name": "strict", "oversample": 2.0}}
+    other = matrix(seeds=[0, 1], epsilon=[1, 2], methods=[{"name": "strict", "settings": settings}])
+    assert not {c.id for c in cells_of(other) if c.place.method == "strict"} & first
+
+
+def test_public_texts_have_an_account_for_each_cell_and_private_ones_only_their_own(lab: Lab) -> None:
+    settings = small(lab, epsilon=[1, 2])
+
+    def accounts() -> set[str]:
+        cells = cells_of(read_matrix(written(lab.folder / "c.toml", settings)))
+        return {c.plan.data.account for c in cells if c.plan and c.place.method == "strict"}
+
+    assert len(accounts()) == 2
+    settings["data"][0]["public"] = False
+    assert accounts() == {settings["data"][0]["path"]}
+    settings["data"][0]["settings"] = {"data": {"account": "patients"}}
+    assert accounts() == {"patients"}
+
+
+def test_private_texts_have_the_account_that_a_run_on_the_same_file_charges(lab: Lab) -> None:
+    """By whichever way the file is named: otherwise a comparison and a run would each have a whole budget."""
+    settings = small(lab)
+    settings["data"][0]["public"] = False
+    file = Path(settings["data"][0]["path"])
+    (link := lab.folder / "link.jsonl").symlink_to(file)
+    (lab.folder / "inner").mkdir()
+    for path in (file, link, lab.folder / "inner" / ".." / file.name):
+        settings["data"][0]["path"] = str(path)
+        cells = cells_of(read_matrix(written(lab.folder / "c.toml", settings)))
+        accounts = {c.plan.data.account for c in cells if c.plan and c.place.method == "strict"}
+        assert accounts == {account_name("", file)}
+
+
+@pytest.mark.parametrize("where", [{"path": ["a.jsonl", "b.jsonl"]}, {"path": "", "asset": "reviews"}])
+def test_private_texts_of_several_files_or_of_an_asset_need_an_account_by_name(
+    lab: Lab, where: dict[str, Any]
+) -> None:
+    """The people of the second file would be asked at the cost of the first."""
+    settings = small(lab)
+    settings["data"][0] |= {"public": False, **where}
+    with pytest.raises(UsageError, match="invented has no account") as refused:
+        cells_of(read_matrix(written(lab.folder / "c.toml", settings)))
+    assert "account" in refused.value.hint
+    settings["data"][0]["settings"]["data"]["account"] = "patients"
+    assert cells_of(read_matrix(written(lab.folder / "c.toml", settings)))
+
+
+@pytest.mark.parametrize(
+    ("methods", "said"),
+    [
+        (["nonsense"], "There is no method 'nonsense'"),
+        ([{"name": "mine", "settings": {"method": {"name": "nonsense"}}}], "There is no method 'nonsense'"),
+        ([CEILING], "is the row of real texts"),
+    ],
+)
+def test_an_unknown_method_is_refused_with_the_names_there_are(
+    matrix: Callable[..., Matrix], methods: list[Any], said: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        cells_of(matrix(methods=methods))
+    assert said in caught.value.message
+    assert caught.value.hint
+
+
+def test_settings_that_do_not_hold_together_name_the_cell(matrix: Callable[..., Matrix]) -> None:
+    wrong = {"name": "strict", "settings": {"method": {"rounds": 0}}}
+    with pytest.raises(UsageError, match=r"invented, strict.*method\.rounds"):
+        cells_of(matrix(methods=[wrong]))
+
+
+def test_a_cell_is_found_by_its_id_alone(matrix: Callable[..., Matrix]) -> None:
+    cells = cells_of(matrix())
+    assert find_cell(cells, cells[1].id) is cells[1]
+    with pytest.raises(UsageError, match="no cell of that name"):
+        find_cell(cells, "strict")

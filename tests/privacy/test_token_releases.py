@@ -1,0 +1,351 @@
+"""Texts on their way from the draw to the claim: no token is drawn twice for one charge, whatever happens."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from rpsg.errors import BudgetError, PrivacyError, RunError, VerificationError
+from rpsg.privacy.account import LifetimeCap
+from rpsg.privacy.accounting import StagePlan, calibrate
+from rpsg.privacy.evidence import parse_evidence
+from rpsg.privacy.histogram import Query, RowCells
+from rpsg.privacy.kernel import Kernel
+from rpsg.privacy.ledger import build_public_ledger
+from rpsg.privacy.noise import RoundedGaussian
+from rpsg.privacy.odometer import Odometer
+from rpsg.privacy.private import Private
+from rpsg.privacy.replay import OpeningKernel, ReplayKernel
+from rpsg.privacy.second_opinion import disagreements
+from rpsg.privacy.signing import seal
+from rpsg.privacy.token_sampling import RULE, Choices, References
+from rpsg.privacy.units import Unit
+from rpsg.privacy.verify import verify_ledger, verify_release
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from rpsg.privacy.evidence import Texts, Token
+    from rpsg.privacy.facts import Facts
+    from rpsg.privacy.released import Releases
+
+WORDS: tuple[Token, ...] = ((1, " tea"), (2, " cup"), (3, " pot"))
+MOST, TEXTS = 6, 3
+BUDGET = calibrate(
+    2.0,
+    1e-6,
+    [StagePlan("size", 0.1, "S1_unit_count", dim=1), StagePlan("tokens", 0.9, RULE, k=MOST, w=2000)],
+)
+EACH = BUDGET.releases[1].mu2("add_remove") / MOST
+
+
+class StoppedError(Exception):
+    """In place of a power cut."""
+
+
+@dataclass
+class Tearoom:
+    """A run on 30 people whose texts are drawn from three words; it stops before the token ``stops``."""
+
+    folder: Path
+    lifetime: float = 30.0
+    stops: int | None = None
+    drawn: int = 0
+    draws: set[str] = field(default_factory=set)
+    said: list[str] = field(default_factory=list)
+
+    def account(self) -> Any:
+        unit = Unit("user", "user", "add_remove")
+        return Odometer(self.folder / "book").account("tea", unit, LifetimeCap(self.lifetime, 1e-6))
+
+    def kernel(self, run: str = "run", account: Any = None) -> Kernel:
+        return Kernel(
+            journal=self.folder / run / "private" / "releases.jsonl",
+            evidence=self.folder / run / "evidence",
+            budget=BUDGET,
+            noise=RoundedGaussian(),
+            run_id="the same for all copies",
+            account=account or self.account(),
+            tell=self.said.append,
+        )
+
+    def choices(self, text: int, written: Sequence[Token]) -> Choices:
+        if self.stops is not None and self.drawn >= self.stops:
+            raise StoppedError
+        self.drawn += 1
+        return Choices(WORDS, np.array([0.0, 0.5, 0.2 * len(written)]))
+
+    def references(self, draw: str) -> Private[References]:
+        self.draws.add(draw)
+        units = np.arange(30)
+        return Private(References(units, units % TEXTS, lambda *_: np.ones((10, 3)) * [0.01, 0.0, -0.01]))
+
+    def sample(self, kernel: Releases) -> Texts:
+        people = Private(RowCells(np.arange(30), np.zeros((30, 1), np.int64)))
+        kernel.release(Query.of(BUDGET.releases[0], "people", 1), lambda: people)
+        return kernel.sample(self.query(), self.choices, self.references)
+
+    def query(self) -> Query:
+        return Query.of(BUDGET.releases[1], "the next token", TEXTS)
+
+    def run(self, run: str = "run", stops: int | None = None) -> Texts | None:
+        """The texts; None if the process ended before the token ``stops`` of it."""
+        self.stops, self.drawn = stops, -1  # the model is tried once before anything is charged
+        kernel = self.kernel(run)
+        try:
+            return self.sample(kernel)
+        except StoppedError:
+            return None
+        finally:
+            kernel.close()
+
+    def log(self, run: str = "run") -> list[dict[str, Any]]:
+        path = self.folder / run / "private" / "tokens-001.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()][1:]
+
+    def paid(self) -> float:
+        """What was paid for tokens, in tokens of each text."""
+        return float((self.account().total().mu2 - BUDGET.releases[0].mu2("add_remove")) / EACH)
+
+
+@pytest.fixture
+def tearoom(tmp_path: Path) -> Tearoom:
+    return Tearoom(tmp_path)
+
+
+def test_all_texts_cost_as_much_as_one(tearoom: Tearoom) -> None:
+    texts = tearoom.run()
+    assert texts is not None
+    assert [len(text) for text in texts] == [MOST] * TEXTS
+    assert tearoom.paid() == pytest.approx(MOST)
+
+
+@pytest.mark.parametrize("stops", [0, 1, MOST, MOST + 3, TEXTS * MOST - 1])
+def test_a_run_that_stops_in_a_text_goes_on_after_its_last_token_and_pays_nothing_more(
+    tearoom: Tearoom, stops: int
+) -> None:
+    assert tearoom.run(stops=stops) is None
+    before = tearoom.log()
+    texts = tearoom.run()
+    assert len(before) == stops
+    assert len(tearoom.log()) == TEXTS * MOST, "no token was drawn twice"
+    assert tearoom.log()[:stops] == before
+    assert texts == tuple(
+        tuple(tuple(line["token"]) for line in tearoom.log() if line["text"] == text) for text in range(TEXTS)
+    )
+    assert tearoom.paid() == pytest.approx(MOST)
+    assert len(tearoom.draws) == 1, "and the rows were divided as before"
+
+
+def test_a_finished_run_asks_nothing_again(tearoom: Tearoom) -> None:
+    texts = tearoom.run()
+    assert tearoom.run() == texts
+    assert tearoom.drawn == -1
+    assert tearoom.paid() == pytest.approx(MOST)
+
+
+def test_a_token_that_a_crash_lost_is_paid_for_when_its_text_becomes_as_long_as_was_paid(
+    tearoom: Tearoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process ends after the draw and before the token is on the disk."""
+    from rpsg.privacy import token_draws as module
+
+    def lost(*_: object) -> Token:
+        raise StoppedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "drawn_token", lost)
+        assert tearoom.run() is None
+    assert tearoom.log() == []
+    assert tearoom.paid() == pytest.approx(MOST)
+    assert tearoom.run() is not None
+    assert tearoom.paid() == pytest.approx(MOST + 1)
+    assert any("one more token of every text is charged on top" in line for line in tearoom.said)
+
+
+def test_copies_of_a_folder_pay_for_every_token_beyond_the_first_pass(tearoom: Tearoom) -> None:
+    """All copies draw under one charge, and the book counts what each text has given."""
+    assert tearoom.run(stops=2) is None
+    for name in ("second", "third"):
+        shutil.copytree(tearoom.folder / "run", tearoom.folder / name)
+    texts = [tearoom.run(name) for name in ("run", "second", "third")]
+    assert len({json.dumps(text) for text in texts}) == 3
+    assert tearoom.paid() == pytest.approx(MOST + 2 * MOST), "texts 1 and 2 were drawn three times"
+
+
+def test_a_folder_that_was_set_back_to_before_its_charge_pays_again(tearoom: Tearoom) -> None:
+    tearoom.kernel().close()
+    shutil.copytree(tearoom.folder / "run", tearoom.folder / "early")
+    tearoom.run()
+    tearoom.run("early")
+    assert tearoom.paid() == pytest.approx(2 * MOST + BUDGET.releases[0].mu2("add_remove") / EACH)
+    assert len(tearoom.draws) == 2, "and its rows are divided anew"
+
+
+def test_tokens_without_their_journal_are_thrown_away_and_paid_again(tearoom: Tearoom) -> None:
+    tearoom.run(stops=4)
+    for lost in ("private/releases.jsonl", "evidence/release-000.json"):
+        (tearoom.folder / "run" / lost).unlink()
+    tearoom.run()
+    assert len(tearoom.log()) == TEXTS * MOST
+    assert tearoom.paid() == pytest.approx(2 * MOST + BUDGET.releases[0].mu2("add_remove") / EACH)
+
+
+def test_where_the_account_has_no_room_a_token_is_not_drawn_again(tearoom: Tearoom) -> None:
+    tearoom.lifetime = 2.0
+    tearoom.run(stops=2)
+    shutil.copytree(tearoom.folder / "run", tearoom.folder / "copy")
+    tearoom.run()
+    with pytest.raises(BudgetError, match="does not pay for this run"):
+        tearoom.run("copy")
+    assert tearoom.paid() == pytest.approx(MOST)
+
+
+def test_a_stopped_run_resumes_where_the_account_has_room_for_one_run_only(tearoom: Tearoom) -> None:
+    tearoom.lifetime = 2.0
+    assert tearoom.run(stops=7) is None
+    assert tearoom.run() is not None
+
+
+def test_a_model_that_gives_no_numbers_costs_nothing(tearoom: Tearoom) -> None:
+    assert tearoom.run(stops=-1) is None
+    assert tearoom.paid() == pytest.approx(0)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"text":0}',
+        '{"text":9,"token":[1," tea"]}',
+        '{"text":-1,"token":[1," tea"]}',
+        '{"text":0,"token":[1,"\\u4e00"]}',
+    ],
+)
+def test_a_damaged_log_is_refused(tearoom: Tearoom, line: str) -> None:
+    tearoom.run(stops=2)
+    with (tearoom.folder / "run" / "private" / "tokens-001.jsonl").open("a") as file:
+        file.write(line + "\n")
+    with pytest.raises(RunError, match=r"tokens-001\.jsonl of this run is damaged"):
+        tearoom.run()
+
+
+def test_rows_that_break_the_rule_draw_nothing_and_quote_nothing(tearoom: Tearoom) -> None:
+    def broken(*_: object) -> Any:
+        raise KeyError("a sentence of a patient")
+
+    rows = References(np.arange(3), np.zeros(3, np.int64), broken)
+    kernel = tearoom.kernel()
+    people = Private(RowCells(np.arange(30), np.zeros((30, 1), np.int64)))
+    kernel.release(Query.of(BUDGET.releases[0], "people", 1), lambda: people)
+    with pytest.raises(PrivacyError, match="its message is withheld") as caught:
+        kernel.sample(tearoom.query(), tearoom.choices, lambda _: Private(rows))
+    assert "patient" not in str(caught.value)
+    several = References(np.zeros(2, np.int64), np.array([0, 1]), broken)
+    with pytest.raises(PrivacyError, match="broke its contribution rule S7_token_scores"):
+        kernel.sample(tearoom.query(), tearoom.choices, lambda _: Private(several))
+    assert tearoom.log() == []
+    kernel.close()
+
+
+def test_tokens_are_not_counted_and_counts_are_not_drawn(tearoom: Tearoom) -> None:
+    kernel = tearoom.kernel()
+    query = Query.of(BUDGET.releases[0], "people", 1)
+    with pytest.raises(RunError, match="not what the plan holds"):
+        kernel.sample(query, tearoom.choices, tearoom.references)
+    people = Private(RowCells(np.arange(30), np.zeros((30, 1), np.int64)))
+    kernel.release(query, lambda: people)
+    with pytest.raises(RunError, match="not what the plan holds"):
+        kernel.release(tearoom.query(), lambda: people)
+    kernel.close()
+
+
+# -- what everybody can check -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def facts(tmp_path: Path, facts_of: Callable[[Path], Facts]) -> Facts:
+    corpus = tmp_path / "corpus.jsonl"
+    corpus.write_text('{"text": "one"}\n')
+    return facts_of(corpus)
+
+
+def ledger_of(tearoom: Tearoom, facts: Facts) -> dict[str, Any]:
+    kernel = tearoom.kernel()
+    tearoom.sample(kernel)
+    ledger = build_public_ledger(facts, kernel.performed)
+    kernel.close()
+    return ledger
+
+
+def test_the_ledger_has_the_price_of_one_text_beside_the_count(tearoom: Tearoom, facts: Facts) -> None:
+    ledger = ledger_of(tearoom, facts)
+    line = ledger["mechanisms"][1]
+    assert (line["kind"], line["sens"]["rule"], line["dim"]) == ("token_sampling", RULE, TEXTS)
+    assert line["sensitivity2"] == MOST * 2000**2
+    mu2 = BUDGET.releases[0].mu2("add_remove") + MOST * (2000 / line["sigma"]) ** 2
+    assert ledger["claim"]["mu"] == pytest.approx(math.sqrt(mu2))
+    path = tearoom.folder / "ledger.json"
+    path.write_text(json.dumps(ledger))
+    checks = verify_release(path, tearoom.folder / "corpus.jsonl", tearoom.folder / "run" / "evidence")
+    assert [check for check in checks if not check.ok] == []
+
+
+def test_another_accountant_agrees(tearoom: Tearoom, facts: Facts) -> None:
+    pytest.importorskip("dp_accounting", reason="needs the extra verify")
+    assert list(disagreements(ledger_of(tearoom, facts))) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"sigma": 26145.1}, "worth less noise"),
+        ({"kind": "rounded_gaussian"}, "and nothing else is"),
+        ({"dim": None}, "worth less noise"),
+    ],
+)
+def test_a_ledger_that_prices_tokens_as_something_else_is_caught(
+    tearoom: Tearoom, facts: Facts, change: dict[str, Any], reason: str
+) -> None:
+    ledger = ledger_of(tearoom, facts)
+    ledger["mechanisms"][1].update(change)
+    forged = seal({k: v for k, v in ledger.items() if k != "chain"}, None)
+    assert any(reason in check.detail for check in verify_ledger(forged) if not check.ok)
+
+
+def test_the_texts_come_back_from_the_evidence_alone(tearoom: Tearoom, facts: Facts) -> None:
+    ledger = ledger_of(tearoom, facts)
+    replay = ReplayKernel(tearoom.folder / "run" / "evidence", ledger)
+    tearoom.drawn = 0
+    again = tearoom.sample(replay)
+    assert tearoom.drawn == 0, "the model is not asked"
+    assert again == tearoom.run()
+    opening = OpeningKernel(tearoom.folder / "run" / "evidence", ledger)
+    assert tearoom.sample(opening) == tearoom.run()
+
+
+@pytest.mark.parametrize("part", [slice(0, 2), slice(0, 0)])
+def test_evidence_with_too_few_texts_is_caught(tearoom: Tearoom, facts: Facts, part: slice) -> None:
+    ledger = ledger_of(tearoom, facts)
+    path = tearoom.folder / "run" / "evidence" / "release-001.json"
+    body = json.loads(path.read_text())
+    body["texts"] = body["texts"][part]
+    path.write_text(json.dumps(body, sort_keys=True, separators=(",", ":")) + "\n")
+    with pytest.raises(VerificationError):
+        tearoom.sample(ReplayKernel(tearoom.folder / "run" / "evidence", ledger))
+
+
+@pytest.mark.parametrize("token", [[1], [1, "\u4e00"], ["1", "a"], [1, 2], 5])
+def test_evidence_with_something_that_is_no_token_is_not_read(tearoom: Tearoom, token: Any) -> None:
+    tearoom.run()
+    path = tearoom.folder / "run" / "evidence" / "release-001.json"
+    body = json.loads(path.read_text())
+    body["texts"][0][0] = token
+    with pytest.raises(ValueError, match=r"token|expected|number"):
+        parse_evidence((json.dumps(body, sort_keys=True, separators=(",", ":")) + "\n").encode())

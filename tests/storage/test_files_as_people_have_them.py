@@ -1,0 +1,243 @@
+"""Files as spreadsheets, databases and shells write them are read, and mean the same in each form."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import importlib.util
+import io
+import lzma
+import math
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tests.storage.workbooks import workbook
+
+from rpsg.errors import DataError
+from rpsg.plan import DataSection
+from rpsg.privacy.private import open_private
+from rpsg.storage.readers import check_columns, header_of, read_by_rule, source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from rpsg.records import Document
+
+ROWS = [("This coffee tasted of smoke.", "u0"), ("It came late, and cold.", "u1"), ("Fine | good", "u2")]
+JSONL = "".join(f'{{"text": "{text}", "user": "{user}"}}\n' for text, user in ROWS)
+
+
+def table(separator: str, end: str = "\n") -> str:
+    rows = [("text", "user"), *ROWS]
+    return "".join(separator.join(f'"{cell}"' for cell in row) + end for row in rows)
+
+
+def read(path: Path | str, **data: Any) -> list[Document]:
+    return list(open_private(read_by_rule(DataSection(path=str(path), **data), tells=True)).corpus)
+
+
+def pairs(path: Path | str, **data: Any) -> list[tuple[str, str | None]]:
+    return [(row.text, row.user) for row in read(path, user="user", **data)]
+
+
+WAYS: dict[str, tuple[str, bytes, dict[str, str]]] = {
+    "vertical bars": ("a.csv", table("|").encode(), {}),
+    "a line that names the separator": ("a.csv", ("sep=;\r\n" + table(";", "\r\n")).encode(), {}),
+    "that line between quotes": ("a.csv", ('"sep=^"\n' + table("^")).encode(), {}),
+    "lone returns": ("a.csv", table(",", "\r").encode(), {}),
+    "lone returns between objects": ("a.jsonl", JSONL.replace("\n", "\r").encode(), {}),
+    "gzip": ("a.jsonl.gz", gzip.compress(JSONL.encode()), {}),
+    "gzip that is called .csv": ("a.csv", gzip.compress(table(",").encode()), {}),
+    "bzip2": ("a.csv.bz2", bz2.compress(table(",").encode()), {}),
+    "xz without a name for it": ("a", lzma.compress(JSONL.encode()), {}),
+    "UTF-16 with a mark": ("a.csv", table(",").encode("utf-16"), {"encoding": "utf-16"}),
+    "UTF-16 with a mark and lone returns": (
+        "a.csv",
+        table(",", "\r").encode("utf-16"),
+        {"encoding": "utf-16"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "options"), WAYS.values(), ids=WAYS)
+def test_the_same_rows_are_read(tmp_path: Path, name: str, content: bytes, options: dict[str, str]) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert pairs(path, **options) == ROWS
+    assert header_of(path, options.get("encoding", "")) == ["text", "user"]
+    check_columns(DataSection(path=str(path), user="user", **options))
+
+
+def test_files_that_were_joined_with_marks_and_headers_are_read_once_each(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"".join(b"\xef\xbb\xbf" + table(",").encode() for _ in range(2)))
+    assert pairs(path) == ROWS * 2
+    lines = tmp_path / "a.jsonl"
+    lines.write_bytes(b"".join(b"\xef\xbb\xbf" + JSONL.encode() for _ in range(2)))
+    assert pairs(lines) == ROWS * 2
+
+
+def test_a_row_that_repeats_the_header_is_left_out_by_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(table(",") + table(","))
+    reading = open_private(read_by_rule(DataSection(path=str(path)), tells=True))
+    assert {why: places.first for why, places in reading.left_out.items()} == {
+        "the row repeats the header": [5]
+    }
+
+
+def test_a_line_that_names_the_separator_counts_as_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("sep=;\ntext;user\nfine;u\nfine;\n")
+    reading = open_private(read_by_rule(DataSection(path=str(path), user="user"), tells=True))
+    assert {why: places.first for why, places in reading.left_out.items()} == {"the user is missing": [4]}
+
+
+def test_windows_letters_are_read_with_their_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes("text;user\ndéçu \u2013 12 €;u0\n".encode("cp1252"))
+    with pytest.raises(DataError) as refused:
+        pairs(path)
+    assert "--encoding cp1252" in refused.value.hint
+    assert pairs(path, encoding="cp1252") == [("déçu \u2013 12 €", "u0")]
+
+
+def test_a_byte_that_its_encoding_lacks_spoils_only_its_own_row(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"text": "caf\xe9"}\n{"text": "\x81"}\n{"text": "th\xe9"}\n')
+    assert [row.text for row in read(path, encoding="cp1252")] == ["café", "thé"]
+
+
+def test_a_folder_of_texts_has_an_encoding_too(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("déçu".encode("cp1252"))
+    assert [row.text for row in read(tmp_path, encoding="cp1252")] == ["déçu"]
+
+
+@pytest.fixture
+def piped(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bytes], None]]:
+    def pipe(content: bytes) -> None:
+        source._standard_input.cache_clear()
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+    yield pipe
+    source._standard_input.cache_clear()
+
+
+def test_standard_input_is_read_more_than_once(piped: Callable[[bytes], None]) -> None:
+    piped(gzip.compress(JSONL.encode()))
+    check_columns(DataSection(path="-", user="user"))
+    assert pairs("-") == ROWS
+
+
+def test_a_table_on_standard_input_needs_its_format(piped: Callable[[bytes], None]) -> None:
+    piped(table(",").encode())
+    with pytest.raises(DataError, match="standard input: neither the name nor the content") as refused:
+        pairs("-")
+    assert "--format" in refused.value.hint
+    assert pairs("-", format="csv") == ROWS
+
+
+EXCEL = pytest.mark.skipif(
+    not importlib.util.find_spec("python_calamine"),
+    reason="the extra excel is not installed",
+)
+
+
+@EXCEL
+@pytest.mark.parametrize("name", ["a.xlsx", "a.csv"])
+def test_a_workbook_is_read_whatever_it_is_called(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    rows = [(), ("text", "user", "stars"), (ROWS[0][0], 12, True), (), (ROWS[1][0], "12", 2.5)]
+    path.write_bytes(workbook({"Notes": [("nothing",)], "Answers": rows, "Empty": []}))
+    assert pairs(path) == [(ROWS[0][0], "12"), (ROWS[1][0], "12")]
+    assert [row.label for row in read(path, label="stars")] == ["true", "2.5"]
+
+
+@EXCEL
+def test_two_sheets_with_the_columns_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    path.write_bytes(workbook({name: [("text",), ("fine",)] for name in ("One", "Two")}))
+    with pytest.raises(DataError, match="2 sheets have these columns"):
+        read(path)
+
+
+@EXCEL
+def test_a_workbook_without_the_column_lists_those_of_its_first_sheet(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    path.write_bytes(workbook({"One": [("body", "user"), ("fine", "u")]}))
+    with pytest.raises(DataError, match="no column 'text'") as refused:
+        read(path)
+    assert "Columns in the file: body, user." in refused.value.hint
+
+
+def everywhere(folder: Path, values: list[Any]) -> dict[str, list[str | None]]:
+    """The users that one column of values has in each format, as a data frame writes it there."""
+    texts = [f"text {n}" for n in range(len(values))]
+    number = [None if v is None else float(v) for v in values]
+    plain = ["" if v is None else str(float(v)) for v in values]
+    nan = ["nan" if v is None else str(float(v)) for v in values]
+    bare = ["NaN" if v is None else repr(float(v)) for v in values]
+    files: dict[str, bytes] = {
+        "a.csv": ("text,user\n" + "".join(f"{t},{v}\n" for t, v in zip(texts, plain, strict=True))).encode(),
+        "nan.csv": ("text,user\n" + "".join(f"{t},{v}\n" for t, v in zip(texts, nan, strict=True))).encode(),
+        "a.jsonl": "".join(
+            f'{{"text": "{t}", "user": {v}}}\n' for t, v in zip(texts, bare, strict=True)
+        ).encode(),
+        "nan.jsonl": "".join(
+            f'{{"text": "{t}", "user": "{v}"}}\n' for t, v in zip(texts, nan, strict=True)
+        ).encode(),
+    }
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    floats = pa.array([math.nan if v is None else v for v in number], pa.float64())
+    pq.write_table(pa.table({"text": texts, "user": floats}), folder / "a.parquet")
+    wholes = pa.array([None if v is None else int(v) for v in values])
+    pq.write_table(pa.table({"text": texts, "user": wholes}), folder / "whole.parquet")
+    names = [*files, "a.parquet", "whole.parquet"]
+    return {name: [row.user for row in read(folder / name, user="user")] for name in names}
+
+
+def test_a_missing_number_is_missing_in_every_format(tmp_path: Path) -> None:
+    found = everywhere(tmp_path, [12, None, 13])
+    assert set(map(tuple, found.values())) == {("12", "13")}
+    assert len(found) == 6
+
+
+@pytest.mark.parametrize("value", ["nan", "NaN"])
+def test_a_text_that_is_a_missing_number_is_no_text(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"text\n{value}\nA nan bread.\n")
+    assert [row.text for row in read(path)] == ["A nan bread."]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("none.csv", None, "does not exist"),
+        ("a.csv", b"body,user\nfine,u\n", "no column 'text'"),
+        ("a.jsonl", b'{"body": "fine"}\n', "no column 'text'"),
+        ("a.csv", b"text,user\nfine,u\nd\xe9\xe7u,u\n", "is not UTF-8"),
+        ("a.parquet", b"PAR1 and no more", "not a whole Parquet file"),
+        ("empty.csv", b"", "is empty"),
+    ],
+)
+def test_what_a_run_cannot_read_is_known_from_its_header(
+    tmp_path: Path, name: str, content: bytes | None, says: str
+) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DataError, match=says):
+        check_columns(DataSection(path=str(path)))
+
+
+def test_the_columns_of_json_lines_may_be_in_any_row(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"id": 1}\n\n{"text": "fine"}\n{"user": "u"}\n')
+    check_columns(DataSection(path=str(path), user="user"))
+    with pytest.raises(DataError, match="no column 'label'"):
+        check_columns(DataSection(path=str(path), label="label"))
