@@ -1,8 +1,8 @@
 """Reads the private corpus: JSON Lines, CSV, TSV, Excel, Parquet, a folder of .txt files, or rows in memory.
 
-A single row never stops a run: one that cannot be used is left out by a rule that depends on it alone, and how
-many were stays in the private folder. A file that is missing, lacks a column or has no usable row stops it; the
-message, on the operator's terminal alone, names a place and no content, and every claim says so.
+A single row never stops a run: one that cannot be used is left out by a rule that depends on it alone, and
+their number stays in the private folder. A file that is missing, lacks a column or has no usable row stops
+it. The message, on the operator's terminal alone, names a place and no content, and every claim says so.
 """
 
 from __future__ import annotations
