@@ -319,6 +319,19 @@ def test_a_run_with_canaries_is_released_if_none_is_in_its_corpus(shop: Shop, tm
     assert publish(run.path, tmp_path / "key", plugins=("one-count",))
 
 
+def breaking(job: Job) -> list[str]:
+    """Canaries without their codes, and with a line break amid the six words of their ends."""
+    rows = [row.text.partition(", ref ")[0].split() for row in open_private(job.people.rows)]
+    return [f"{' '.join(row[:-3])}\n{' '.join(row[-3:])}" for row in rows] + texts(200, 2)
+
+
+@pytest.mark.usefixtures("method")
+def test_a_canary_that_a_line_break_divides_blocks_a_release_too(shop: Shop, method: dict[str, Any]) -> None:
+    method["corpus"] = breaking
+    with pytest.raises(PrivacyError, match="canary stands"):
+        api.run(shop.plan(), shop.lab.folder / "run")
+
+
 @pytest.mark.usefixtures("method")
 def test_a_canary_in_the_corpus_of_a_run_blocks_it_for_good(shop: Shop, method: dict[str, Any]) -> None:
     method["corpus"] = copying

@@ -114,10 +114,13 @@ def test_a_million_is_extrapolated_with_its_exponent_alone(monkeypatch: pytest.M
     import audit_scale
 
     rows = [
-        {"private": size, "seconds of one core": size / 100, "MiB at most": 100 * (size / 10_000) ** 0.5}
+        {"private": size, "seconds of one core": 7 + size / 100, "MiB at most": 90 + (size - 10_000) ** 0.5}
         for size in (10_000, 40_000, 100_000)
     ]
-    assert "MiB at most" not in audit_scale.memory((), rows[:2])
-    found = audit_scale.memory((), rows)
-    assert found["MiB at most"] == {"exponent": 0.5, "extrapolated to a million": 1000}
-    assert found["seconds of one core"] == {"exponent": 1.0, "extrapolated to a million": 10_000}
+    assert "extrapolated" not in audit_scale.memory((), rows[:2])
+    assert "extrapolated" not in audit_scale.memory(
+        (), [{**row, "private": row["private"] + 9000} for row in rows]
+    )
+    found = audit_scale.memory((), rows)["extrapolated"]
+    assert found["MiB at most"] == {"exponent": 0.5, "private": 1_000_000, "value": 1085}
+    assert found["seconds of one core"] == {"exponent": 1.0, "private": 1_000_000, "value": 10_007}

@@ -55,7 +55,7 @@ _TRIED, _SLOWER, _RECENT = 16, 0.25, 20
 # This many refusals within a trial are no accident, unless nearly everything is refused.
 _NO_ACCIDENT, _NEARLY_ALL = 2, 0.8
 # A server that refuses so many after its first refusal, before it answers some, keeps a rate limit.
-_SOME_ANSWERS, _MANY_REFUSALS = 6, 10
+_SOME_ANSWERS, _MANY_REFUSALS = 6, 7
 # How fast the rate is raised after a trial without refusals, per second.
 _REGAIN = 1.0
 # When the share of refusals grows by this much, they depend on the rate after all.
