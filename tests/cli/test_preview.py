@@ -88,6 +88,12 @@ def test_an_address_or_weights_that_cannot_be_used_are_obstacles(tmp_path: Path)
     assert "none.gguf" in obstacles(models=weights)
 
 
+def test_a_model_that_nobody_knows_is_an_obstacle() -> None:
+    assert "There is no writer 'gema'. Use one of: gemma-3-270m" in obstacles(models={"writer": "gema"})
+    assert "There is no embedder 'minilmm'." in obstacles(models={"embedder": "minilmm"})
+    assert "There is no" not in obstacles(models={"writer": "transformers:gpt2", "embedder": "minilm"})
+
+
 def test_plain_http_says_who_can_read_the_prompts() -> None:
     found = library.preview(
         resolve(
