@@ -1,8 +1,7 @@
-"""One attempt at one request, whether to try again, and the queue of requests still to be sent."""
+"""One attempt at one request, and whether to try again."""
 
 from __future__ import annotations
 
-import heapq
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -11,14 +10,16 @@ from rpsg.errors import ModelError
 from rpsg.models.openai.capabilities import Capabilities, fit
 from rpsg.models.openai.chat import AN_ERROR, CUT_WHILE_THINKING, UnusableError, parse
 from rpsg.models.openai.http_request import LostError
+from rpsg.models.openai.request_queue import MAX_PAUSE
 from rpsg.models.openai.response_class import classify_response, server_words, with_words
 from rpsg.models.server_hints import hint_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rpsg.models.openai.concurrency import ConcurrencyLimiter, Ticket
     from rpsg.models.openai.http_request import Answer, HttpClient
-    from rpsg.models.openai.rate_limit import ConcurrencyLimiter, Ticket
+    from rpsg.models.openai.request_queue import PendingRequest
     from rpsg.models.openai.response_class import RequestContext, ResponseClass
 
 #: Seconds before the first retry of a request.
@@ -30,10 +31,8 @@ _MOST_CHANGES = 6
 NEVER_CAME = 45.0
 # When this many requests were dropped and none was ever answered, none will be.
 _HOPELESS = 20
-# The longest pause in seconds, and the longest while the server answers other requests.
-_MAX_PAUSE, _SHORT_PAUSE = 30.0, 2.0
-# Multiples of the golden ratio spread the pauses of successive requests evenly, without random numbers.
-_SPREAD = 0.618033988749895
+# The longest pause of a request in seconds while the server answers others.
+_SHORT_PAUSE = 2.0
 
 Read = TypeVar("Read")
 Told_co = TypeVar("Told_co", covariant=True)
@@ -61,49 +60,6 @@ class Dropped:
 
     reason: str
     refused: bool = False
-
-
-@dataclass(slots=True)
-class PendingRequest:
-    """One request and its history."""
-
-    index: int
-    tries: int = 0
-    refusals: int = 0
-    asked_again: bool = False
-    changes: frozenset[str] = frozenset()
-
-    def pause(self, first: float, most: float = _MAX_PAUSE) -> float:
-        """Seconds before the next attempt: doubled each time, and different for each request."""
-        doubled = min(most, first * 2 ** max(0, self.tries + self.refusals - 1))
-        return float(doubled * (0.75 + 0.5 * (self.index * _SPREAD % 1)))
-
-
-class RequestQueue:
-    """``count`` requests in order; a retry comes first as soon as it is due."""
-
-    def __init__(self, count: int) -> None:
-        self._fresh = iter(range(count))
-        self._next = next(self._fresh, None)
-        self._back: list[tuple[float, int, PendingRequest]] = []
-
-    def due(self, now: float) -> float | None:
-        """Seconds until a request can be taken; None: the queue is empty."""
-        if self._next is not None:
-            return 0.0
-        return max(0.0, self._back[0][0] - now) if self._back else None
-
-    def take(self, now: float) -> PendingRequest:
-        """The next request. Only when ``due`` gives 0."""
-        if self._back and (self._next is None or self._back[0][0] <= now):
-            return heapq.heappop(self._back)[2]
-        if self._next is None:
-            raise IndexError("the queue is empty")
-        index, self._next = self._next, next(self._fresh, None)
-        return PendingRequest(index)
-
-    def put_back(self, request: PendingRequest, when: float) -> None:
-        heapq.heappush(self._back, (when, request.index, request))
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +201,7 @@ class RetryPolicy(Generic[Read]):
     def _pause(self, request: PendingRequest) -> float:
         """A pause that need not be long while other requests are answered."""
         is_well = self._state.answers and self.limiter.silence() < 1.0
-        return request.pause(self._config.first_pause, _SHORT_PAUSE if is_well else _MAX_PAUSE)
+        return request.pause(self._config.first_pause, _SHORT_PAUSE if is_well else MAX_PAUSE)
 
     def _busy(
         self, request: PendingRequest, ticket: Ticket, found: ResponseClass, wait: float | None

@@ -12,9 +12,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Literal, cast, get_args
+from typing import TYPE_CHECKING
 
-from rpsg.arguments import shown
 from rpsg.errors import DataError, UsageError
 from rpsg.hardening import forbid_core_dumps
 from rpsg.privacy.private import Private
@@ -22,14 +21,15 @@ from rpsg.records import PrivateCorpus
 from rpsg.storage.readers import csv as delimited
 from rpsg.storage.readers import excel, folder, jsonl, memory, parquet
 from rpsg.storage.readers.columns import Columns, check_header
+from rpsg.storage.readers.formats import Format, check_options, format_of
 from rpsg.storage.readers.rows import DocumentMaker, Fault, Reading, Row, Rules, spelled
-from rpsg.storage.readers.source import PACKED_SUFFIXES, Source, codec_of
-from rpsg.storage.readers.text import cannot_open
+from rpsg.storage.readers.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from rpsg.plan import DataSection
+    from rpsg.storage.readers.formats import Kind
 
 __all__ = [
     "Format",
@@ -42,23 +42,6 @@ __all__ = [
     "read_corpus",
 ]
 
-Format = Literal["jsonl", "csv", "tsv", "txt", "parquet", "excel"]
-_Kind = Literal["jsonl", "csv", "tsv", "txt", "parquet", "excel", "memory"]
-
-_SUFFIXES: dict[str, Format] = {
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".xlsx": "excel",
-    ".xlsm": "excel",
-    ".xlsb": "excel",
-    ".xls": "excel",
-    ".ods": "excel",
-}
 _UNITS = {"txt": folder.UNIT, "parquet": "row", "excel": "row", "memory": "row"}
 #: The most row numbers that are kept for each reason.
 _FIRST, _EVERY = 20, sys.maxsize
@@ -96,7 +79,7 @@ def read_corpus(
 
 def check_place(path: Path | str, format: Format | None = None) -> None:  # noqa: A002 -- as above
     """Check that there is something to read, by its first bytes; errors as ``read_corpus``."""
-    _format(Source(Path(path)), format)
+    format_of(Source(Path(path)), format)
 
 
 def check_columns(data: DataSection) -> None:
@@ -111,8 +94,8 @@ def check_columns(data: DataSection) -> None:
         MissingExtraError: a package for this format is not installed.
     """
     source, columns = Source(Path(data.path), data.encoding), Columns(data.text, data.label, data.user)
-    kind = _format(source, data.format)
-    _check_options(kind, columns, data.labels or None)
+    kind = format_of(source, data.format)
+    check_options(kind, columns, data.labels or None)
     if kind == "jsonl":
         jsonl.check_columns(source, columns)
         return
@@ -131,10 +114,10 @@ def header_of(path: Path | str, encoding: str = "", format: Format | None = None
         DataError: it has no header, or it cannot be read.
     """
     source = Source(Path(path), encoding)
-    return _header(source, _format(source, format))
+    return _header(source, format_of(source, format))
 
 
-def _header(source: Source, kind: _Kind) -> list[str]:
+def _header(source: Source, kind: Kind) -> list[str]:
     match kind:
         case "csv" | "tsv":
             return delimited.header_of(source, separator="\t" if kind == "tsv" else None)
@@ -183,9 +166,9 @@ def _read(
     tells: bool = False,
 ) -> Reading:
     forbid_core_dumps()  # here, as every private text of a file comes through this function
-    kind = _format(source, chosen)
+    kind = format_of(source, chosen)
     path = source.called
-    _check_options(kind, columns, labels)
+    check_options(kind, columns, labels)
     declared = _by_spelling(labels) if labels is not None else None
     unit, listed = _UNITS.get(kind, "line"), _EVERY if tells else _FIRST
     maker = DocumentMaker(path, unit, columns, declared, rules, listed)
@@ -220,72 +203,8 @@ def _by_spelling(labels: Collection[str]) -> dict[str, str]:
     return declared
 
 
-def _format(source: Source, chosen: Format | None) -> _Kind:
-    path = source.path
-    if memory.is_held(path):
-        return "memory"
-    if source.encoding:
-        codec_of(source.encoding)
-    if chosen is not None and chosen not in get_args(Format):
-        raise UsageError(
-            f"There is no format {chosen!r}.", hint=f"Choose one of {', '.join(get_args(Format))}."
-        )
-    if path.is_dir() and chosen in {None, "txt"}:
-        return "txt"
-    if not source.is_stdin and not path.is_file():
-        problem = "is not a file" if path.exists() else "does not exist"
-        raise DataError(f"{shown(path)} {problem}.", hint="Check the path (ls -l shows what is there).")
-    if chosen == "txt" or (chosen is None and path.suffix.lower() == ".txt"):
-        raise DataError(
-            f"{path} is one .txt file; a folder of them was expected.",
-            hint="Give the folder (one document a file), or make it a .jsonl file with one object a line.",
-        )
-    return chosen or _told(source)
-
-
-def _told(source: Source) -> Format:
-    """The format that the first bytes show, or else the name."""
-    suffixes = [suffix.lower() for suffix in source.path.suffixes]
-    if suffixes and suffixes[-1] in PACKED_SUFFIXES:
-        suffixes.pop()
-    named = _SUFFIXES.get(suffixes[-1]) if suffixes else None
-    try:
-        shows = source.kind()
-        packed = source.is_packed()
-    except OSError as error:
-        raise cannot_open(source.called, error) from error
-    file = quote(source.path.name)
-    if packed and named in {"parquet", "excel"}:
-        raise DataError(f"{source.called} is compressed.", hint=f"Unpack it first: gunzip -k {file}")
-    if shows == "parquet" and source.is_stdin:
-        raise DataError("A Parquet file cannot be read from standard input.", hint="Give its path.")
-    if shows in {"parquet", "excel"}:
-        if suffixes[-1:] == [".zip"]:
-            raise DataError(f"{source.called} is an archive.", hint=f"Unpack it first: unzip {file}")
-        return cast("Format", shows)
-    if named is None and shows is None:
-        raise DataError(
-            f"{source.called}: neither the name nor the content says what kind of file it is.",
-            hint=f"Say it with --format {'|'.join(get_args(Format))}.",
-        )
-    return named or "jsonl"
-
-
-def _check_options(kind: _Kind, columns: Columns, labels: Collection[str] | None) -> None:
-    if kind == "txt" and (columns.label is not None or columns.user is not None):
-        raise UsageError(
-            "A folder of .txt files has no columns for labels or users.",
-            hint="Leave --label and --user out, or give a .jsonl file with these columns.",
-        )
-    if labels is not None and columns.label is None:
-        raise UsageError(
-            "Labels are declared, and no column is given to read them from.",
-            hint="Name the column with --label, or leave the declared labels out.",
-        )
-
-
 def _rows(
-    source: Source, kind: _Kind, columns: Columns, *, strict: bool, tells: bool
+    source: Source, kind: Kind, columns: Columns, *, strict: bool, tells: bool
 ) -> Iterator[Row | Fault]:
     match kind:
         case "jsonl":
