@@ -87,7 +87,7 @@ bench: $(VENV)/.test weights
 	@for file in votes noise memory writer server evaluation; do \
 	  $(call say,"benchmarks/$$file.py"); $(BIN)/python benchmarks/$$file.py || exit; done
 
-# Methods side by side: at most half an hour on two cores. It goes on where it stopped.
+# Methods side by side: at most half an hour on two cores. The same command resumes it.
 # Gemma's terms of use have to be accepted: make benchmark ACCEPT=gemma-3-270m
 benchmark: $(VENV)/.test weights
 	@$(BIN)/rpsg models pull gemma-3-270m $(AGREED)

@@ -148,7 +148,7 @@ def power(
     seeds: int,
     canaries: int,
     *,
-    aided: bool,
+    aided: bool = False,
 ) -> list[dict[str, Any]]:
     """For each leak and attack: how many of the corpora were refuted, and the mean lower bound."""
     rows = []
@@ -179,7 +179,7 @@ def power(
     return rows
 
 
-def null(people: int, size: int, seeds: int, *, aided: bool) -> dict[str, Any]:
+def null(people: int, size: int, seeds: int, *, aided: bool = False) -> dict[str, Any]:
     """How many corpora that learnt nothing raise an alarm, and the largest lower bound among them."""
     alarms, void, worst = 0, 0, 0.0
     for seed in range(seeds):
@@ -209,10 +209,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--canaries", type=int, default=CANARIES)
     parser.add_argument("--aided", action="store_true", help="the attacks that need an embedder or pipeline")
+    parser.add_argument("--name", help="what the rows are called in the file")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     kept = json.loads(given.out.read_text("utf-8")) if given.out.is_file() else {}
-    name = f"{given.what}{', aided' * given.aided}, {given.people} people of each side"
+    name = given.name or f"{given.what}{', aided' * given.aided}, {given.people} people of each side"
     aided = given.aided
     if given.what == "power":
         how = (given.people, given.size, given.seeds, 0 if aided else given.canaries)

@@ -78,8 +78,9 @@ def _measured(private: int, told: Any) -> None:
 def memory(sizes: Sequence[int], seen: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Peak memory and time of whole audits of several sizes, and what they come to for a million.
 
-    The last two sizes give the exponent of the growth above the smallest; a figure of a size that was not
-    measured is called one.
+    The smallest of three sizes stands for what does not grow. What the last two take beyond it gives the
+    exponent of the growth. Sizes that differ by less than a factor of ten are not extrapolated: what grows is
+    then smaller than what an audit needs anyhow, and the exponent is chance.
     """
     rows = [dict(row) for row in seen if row["private"] not in sizes]
     for size in sizes:
@@ -92,13 +93,20 @@ def memory(sizes: Sequence[int], seen: Sequence[dict[str, Any]]) -> dict[str, An
         print(json.dumps(rows[-1]), flush=True)
     rows.sort(key=lambda row: row["private"])
     made: dict[str, Any] = {"sizes": rows}
-    if len(rows) >= 3:
-        for name in ("MiB at most", "seconds of one core"):
-            first, last = rows[-2], rows[-1]
-            exponent = math.log(last[name] / first[name]) / math.log(last["private"] / first["private"])
-            million = last[name] * (1e6 / last["private"]) ** exponent
-            made[name] = {"exponent": round(exponent, 2), "extrapolated to a million": round(million)}
+    if len(rows) >= 3 and rows[-1]["private"] >= 10 * rows[0]["private"]:
+        made["extrapolated"] = {
+            name: extrapolated([(row["private"], row[name]) for row in (rows[0], *rows[-2:])])
+            for name in ("MiB at most", "seconds of one core")
+        }
     return made
+
+
+def extrapolated(points: Sequence[tuple[int, float]], to: int = 1_000_000) -> dict[str, float]:
+    """What three sizes, smallest first, come to: a constant and a power of the size beyond the smallest."""
+    (start, least), (middle, more), (end, most) = points
+    exponent = math.log((most - least) / (more - least)) / math.log((end - start) / (middle - start))
+    value = least + (most - least) * ((to - start) / (end - start)) ** exponent
+    return {"exponent": round(exponent, 2), "private": to, "value": round(value)}
 
 
 def main() -> None:

@@ -191,7 +191,8 @@ def picture(cells: Sequence[Mapping[str, Any]]) -> str:
     }
     right = max(tokens for tokens, _ in means.values()) * 1.05
     ceiling = [c["fid"] for c in cells if c["method"] == "ceiling"]
-    low, top = min(ceiling) - 0.02, max(fid for _, fid in means.values()) + 0.01
+    fids = [fid for _, fid in means.values()]
+    low, top = min(*fids, *ceiling) - 0.01, max(fids) + 0.01
 
     def up(value: float) -> float:
         return float((value - low) / (top - low))
@@ -202,15 +203,15 @@ def picture(cells: Sequence[Mapping[str, Any]]) -> str:
     steps = range(0, int(right), 20_000 if right < 150_000 else 40_000)
     drawn = svg.curve(
         "rounds",
-        [("first", line("sketch")), ("second", line("augpe"))],
+        [(kind, own) for kind, of in (("first", "sketch"), ("second", "augpe")) if (own := line(of))],
         title="Fréchet distance against tokens written",
-        desc="The sketch (blue) has a point for each size of its pool, Private Evolution (orange) for each "
-        "number of rounds. The grey band is where real texts are.",
+        desc="The sketch (blue) has a point for each size of its pool, Private Evolution (orange), if it was "
+        "measured, for each number of rounds. The grey band is where real texts are.",
         axes=("tokens written", "Fréchet distance"),
-        band=(up(min(ceiling)), up(max(ceiling))),
+        band=(up(min(ceiling) - 0.001), up(max(ceiling) + 0.001)),
         ticks=(
             [(n / right, f"{n // 1000}k") for n in steps],
-            [(up(n / 100), f"{n / 100:.2f}") for n in range(int(low * 100) + 1, int(top * 100) + 1, 4)],
+            [(up(n / 100), f"{n / 100:.2f}") for n in range(int(low * 100) + 1, int(top * 100) + 1, 2)],
         ),
     )
     whole = str(drawn).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)

@@ -3,7 +3,8 @@
     python benchmarks/verify.py --out benchmarks/results/verify.json
 
 The release is made first, by fake models from invented rows; then `rpsg verify` makes the whole of it again
-and compares the bytes. What is measured is our own work, without that of models.
+and compares the bytes. What is measured is our own work, without that of models. The file keeps the figures
+of earlier calls; the load average says how busy the machine was.
 """
 
 from __future__ import annotations
@@ -53,12 +54,14 @@ def main() -> None:
             "run, seconds": round(made, 1),
             "verify, seconds": round(time.perf_counter() - since, 1),
             "verify, seconds of processors": round(time.process_time() - spent, 1),
+            "load average": round(os.getloadavg()[0], 1),
         }
     if not checked.ok:
         raise SystemExit("the release does not hold")
     print(json.dumps(found, indent=1))
     if args.out:
-        args.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        earlier = json.loads(args.out.read_text("utf-8")) if args.out.is_file() else []
+        args.out.write_text(json.dumps([*earlier, found], indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from rpsg.version import VERSION
 
 if TYPE_CHECKING:
     from rpsg.api import evaluate, make_plan, preview, read_run, run, synthesize, verify
+    from rpsg.errors import RpsgError
     from rpsg.measures import Line, Measure, Report
 
 __version__ = VERSION
@@ -25,6 +26,7 @@ __all__ = [
     "Line",
     "Measure",
     "Report",
+    "RpsgError",
     "evaluate",
     "make_plan",
     "preview",
@@ -33,13 +35,13 @@ __all__ = [
     "synthesize",
     "verify",
 ]
-#: Names from ``rpsg.measures``: what ``evaluate`` returns.
-_MEASURES = ("Line", "Measure", "Report")
+#: Where names are that are not in ``rpsg.api``: what ``evaluate`` returns, and the error that all others are.
+_ELSEWHERE = dict.fromkeys(("Line", "Measure", "Report"), "rpsg.measures") | {"RpsgError": "rpsg.errors"}
 
 switch_off_telemetry()
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        return getattr(import_module("rpsg.measures" if name in _MEASURES else "rpsg.api"), name)
+        return getattr(import_module(_ELSEWHERE.get(name, "rpsg.api")), name)
     raise AttributeError(f"module 'rpsg' has no attribute {name!r}")

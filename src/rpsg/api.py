@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rpsg.evaluation.corpora import Source
     from rpsg.measures import Report
     from rpsg.protocols import Embedder, Progress
-    from rpsg.results import Diagnosis, Preview, Run, Verification
+    from rpsg.results import Diagnosis, Preview, Run, Sample, Verification
     from rpsg.storage.readers import Reading
 
 
@@ -107,6 +107,16 @@ def preview(plan: Plan) -> Preview:
     from rpsg.pipeline import preview as previewing  # numpy, only when it is needed
 
     return previewing.preview(plan)
+
+
+def samples(plan: Plan, count: int = 5) -> tuple[Sample, ...]:
+    """``count`` texts as the plan's writer writes them from its pack alone; no private data is read.
+
+    They are of the kind with which a run tries its writer. Raises ModelError when the writer is not there.
+    """
+    from rpsg.pipeline import samples as sampling  # as above
+
+    return sampling.samples(plan, count)
 
 
 def check(plan: Plan) -> Reading:

@@ -53,7 +53,8 @@ def _run_error(doing: str, error: OSError) -> RunError:
     reason = os.strerror(error.errno) if error.errno else "the operating system refused"
     return RunError(
         f"Cannot {doing}: {reason}.",
-        hint="Check who owns the folder and that it is on a writable disk, or choose another one with -o.",
+        hint="Check who owns the folder and that it is on a writable disk. -o names another place for a run, "
+        "and RPSG_HOME another one for keys and accounts.",
     )
 
 

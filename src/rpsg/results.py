@@ -53,6 +53,7 @@ class Preview:
 
     ``candidates``, ``llm_calls``, ``prompt_tokens`` and ``new_tokens`` are None for a method that does not
     declare its workload.
+    ``obstacles`` are why a run of this plan would stop here and now, before it spends anything.
     """
 
     method: str
@@ -79,6 +80,20 @@ class Preview:
     warnings: tuple[str, ...] = ()
     forecasts: tuple[Forecast, ...] = ()
     prices: str = ""
+    obstacles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A text that a writer wrote from public words, for a ``card`` of attributes and a ``prompt``.
+
+    ``reason`` says why a run would drop it; "" if it would not.
+    """
+
+    text: str
+    card: Mapping[str, str]
+    prompt: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +128,11 @@ class Run:
 
     path: Path
     release: Path
-    texts: tuple[str, ...]
-    records: tuple[Mapping[str, Any], ...]
-    ledger: Mapping[str, Any]
-    summary: str
-    timings: Mapping[str, float] = field(default_factory=dict)
+    texts: tuple[str, ...] = field(repr=False)
+    records: tuple[Mapping[str, Any], ...] = field(repr=False)
+    ledger: Mapping[str, Any] = field(repr=False)
+    summary: str = field(repr=False)
+    timings: Mapping[str, float] = field(default_factory=dict, repr=False)
 
     @property
     def epsilon(self) -> float | None:

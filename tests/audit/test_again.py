@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +27,7 @@ def test_a_plan_is_run_again_on_some_texts_and_asks_no_request_twice(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("RPSG_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(again.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     writer = FakeWriter()
     plan = lab.plan("no file is read", data={"audit_holdout": 0.5}, privacy={"epsilon": 8.0})
     pipeline = pipeline_of(plan, lab.tools(writer))
@@ -55,7 +56,7 @@ def test_the_shadows_of_a_run_are_made_by_its_own_pipeline(lab: Lab, monkeypatch
 def test_a_pipeline_that_fails_leaves_nothing_behind(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(again.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.delenv("RPSG_HOME", raising=False)
 
     def broken(*_: object, **__: object) -> None:

@@ -195,8 +195,9 @@ def test_what_is_left_of_an_interrupted_audit_run_cannot_be_published_and_the_ru
     )
     with pytest.raises(RunError, match="never released"):
         publish(shop.out, tmp_path / "key")
-    with pytest.raises(RunError, match="audit run"):
+    with pytest.raises(RunError, match="no finished run") as refused:
         api.read_run(shop.out)
+    assert "audit run has no release" in refused.value.hint
     with pytest.raises(RunError, match="never released"):
         api.run(shop.plan(audit_holdout=0.5), shop.out)
     if place.endswith("audit"):
@@ -220,7 +221,7 @@ def test_whoever_edits_the_purpose_of_an_audit_run_still_releases_no_canary(
     about = json.loads((shop.out / "run.json").read_bytes())
     del about["purpose"]
     (shop.out / "run.json").write_text(json.dumps(about))
-    with pytest.raises(PrivacyError, match="canary stands"):
+    with pytest.raises(PrivacyError, match="canary is in"):
         api.run(plan, shop.out)
     assert not list(shop.out.glob("release*"))
 
@@ -316,7 +317,7 @@ def test_canaries_have_declared_labels_and_the_operator_can_repeat_the_run(lab: 
 
 
 @pytest.mark.usefixtures("method")
-def test_a_run_with_canaries_is_released_if_none_stands_in_its_corpus(shop: Shop, tmp_path: Path) -> None:
+def test_a_run_with_canaries_is_released_if_none_is_in_its_corpus(shop: Shop, tmp_path: Path) -> None:
     run = api.run(shop.plan(audit_holdout=0.5), shop.lab.folder / "run")
     told = {line["name"]: line["role"] for line in run.ledger["public_inputs"]}
     assert "150 drawn" in told["audit_canaries"]
@@ -324,6 +325,7 @@ def test_a_run_with_canaries_is_released_if_none_stands_in_its_corpus(shop: Shop
     plan = (run.release / "evidence" / "plan.toml").read_text()
     assert "audit_canaries = 150" in plan
     assert "canary_texts" not in plan
+    assert "All noisy counts, and the number of people, include canaries" in run.summary
     assert api.verify(run.path, plugins=("one-count",)).ok
     assert main(["audit", str(run.path), "--attacks", ",".join(FEW)]) == 0
     found = json.loads((run.path / "private" / "audit.json").read_bytes())
@@ -349,11 +351,11 @@ def test_a_canary_that_a_line_break_divides_blocks_a_release_too(shop: Shop, met
 def test_a_canary_in_the_corpus_of_a_run_blocks_it_for_good(shop: Shop, method: dict[str, Any]) -> None:
     method["corpus"] = copying
     out, plan = shop.lab.folder / "run", shop.plan()
-    with pytest.raises(PrivacyError, match="canary stands"):
+    with pytest.raises(PrivacyError, match="canary is in"):
         api.run(plan, out)
     assert not list(out.glob("release*"))
     method["corpus"] = honest  # another corpus of the same run would be a second try
-    with pytest.raises(PrivacyError, match="canary stands"):
+    with pytest.raises(PrivacyError, match="canary is in"):
         api.run(plan, out)
     assert not list(out.glob("release*"))
 
@@ -367,7 +369,7 @@ def test_one_canary_in_a_text_that_was_dropped_blocks_too(shop: Shop, method: di
         return [*texts(300, 2), f"so they said {' '.join(row.text.split()[-7:-3])} and left"]
 
     method["corpus"] = leaked
-    with pytest.raises(PrivacyError, match="canary stands"):
+    with pytest.raises(PrivacyError, match="canary is in"):
         api.run(shop.plan(), shop.lab.folder / "run")
 
 
@@ -378,11 +380,11 @@ def test_publish_looks_for_canaries_again(
     run = api.run(shop.plan(), shop.lab.folder / "run")
     assert main(["keygen", str(tmp_path / "key")]) == 0
     monkeypatch.setattr("rpsg.pipeline.planting.extracted", lambda *_: (True,))
-    with pytest.raises(PrivacyError, match="canary stands"):
+    with pytest.raises(PrivacyError, match="canary is in"):
         publish(run.path, tmp_path / "key", plugins=("one-count",))
     assert not (run.release / "ledger.sig").exists()
     monkeypatch.undo()
-    with pytest.raises(PrivacyError, match="canary stands"):
+    with pytest.raises(PrivacyError, match="canary is in"):
         publish(run.path, tmp_path / "key", plugins=("one-count",))
 
 

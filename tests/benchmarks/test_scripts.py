@@ -91,6 +91,8 @@ def test_a_lost_vote_stops_the_memory_benchmark(monkeypatch: pytest.MonkeyPatch,
         ("metrics-food-reviews", "metrics", "evaluation"),
         ("metrics-abstracts", "metrics", "evaluation"),
         ("coherence", "coherence", "evaluation"),
+        ("coherence-dialogues", "coherence", "evaluation"),
+        ("rounds", "rounds", "benchmarks"),
     ],
 )
 def test_a_documented_table_is_the_one_of_its_result_file(result: str, script: str, page: str) -> None:

@@ -13,6 +13,7 @@ from rpsg import errors
 from rpsg.cli.app import EXIT_CODES
 from rpsg.cli.audit import NOT_RUN
 from rpsg.cli.compare import CELLS_FAILED
+from rpsg.cli.streams import UNWRITTEN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +52,7 @@ def test_with_json_an_error_is_an_object_on_stdout(
 
 
 def test_every_exit_code_is_in_the_help(rpsg: Rpsg) -> None:
-    codes = {kind.exit_code for kind in CLASSES} | {0, NOT_RUN, CELLS_FAILED, 130}
+    codes = {kind.exit_code for kind in CLASSES} | {0, NOT_RUN, CELLS_FAILED, UNWRITTEN, 130}
     assert codes == {code for code, _ in EXIT_CODES}
     text = " ".join(rpsg("--help").out.split())
     assert all(f"{code} {meaning}" in text for code, meaning in EXIT_CODES)

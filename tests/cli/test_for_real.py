@@ -65,12 +65,29 @@ def test_another_plan_does_not_go_into_the_same_folder(rpsg: Rpsg) -> None:
     assert rpsg(*RUN, "--seed", "9").code == 7
 
 
-def test_a_plan_shows_its_price_and_reads_no_data(rpsg: Rpsg) -> None:
-    Path("notes.csv").unlink()
+def test_a_plan_shows_its_price_and_reads_no_row(rpsg: Rpsg) -> None:
+    header = Path("notes.csv").read_text().splitlines()[0]
+    Path("notes.csv").write_text(f'{header}\n"a quote that is never closed')
     page = rpsg("plan", *OPTIONS)
     assert page.code == 0, page.err
     assert "best attacker" in page.out
     assert "sketch" in page.out
+
+
+def test_a_plan_of_a_file_or_a_column_that_is_not_there_ends_in_3_with_the_columns_there_are(
+    rpsg: Rpsg,
+) -> None:
+    failed = rpsg("plan", *OPTIONS, "--text", "nosuch")
+    assert failed.code == 3
+    assert "Columns in the file:" in failed.err
+    Path("notes.csv").unlink()
+    assert rpsg("plan", *OPTIONS).code == 3
+
+
+def test_a_mistyped_column_leaves_no_folder_and_the_corrected_command_goes_on(rpsg: Rpsg) -> None:
+    assert rpsg(*RUN, "--text", "nosuch").code == 3
+    assert not Path(RUN[-1]).exists()
+    assert rpsg(*RUN).code == 0
 
 
 def test_data_that_are_not_there_end_in_3(rpsg: Rpsg) -> None:

@@ -79,10 +79,9 @@ def test_a_place_that_cannot_be_written_is_a_sentence(fake: Api, rpsg: Rpsg) -> 
     assert rpsg("init", "-o", "no/such/folder/p.toml").code == 7
 
 
-def test_six_questions_are_asked_on_a_terminal(
-    fake: Api, rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    answers = iter(["notes.jsonl", "body", "", "author", "nurses' notes", "1.5"])
+def test_what_matters_is_asked_on_a_terminal(fake: Api, rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("notes.csv").write_text("body,author\nfine,me\n")
+    answers = iter(["notes.csv", "body", "", "author", "nurses' notes", "", "300", "1.5", "cc-by-4.0"])
     asked: list[str] = []
 
     def prompt(question: str, **_: object) -> str:
@@ -94,9 +93,39 @@ def test_six_questions_are_asked_on_a_terminal(
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     assert rpsg("init").code == 0
     plan = written()
-    assert len(asked) == 6
+    assert len(asked) == 9
+    assert all("It has: body, author." in question for question in asked[1:4])
+    assert not any("It has" in question for question in (asked[0], *asked[4:]))
     assert (plan.data.text, plan.data.label, plan.data.user) == ("body", None, "author")
     assert (plan.corpus.about, plan.privacy.epsilon) == ("nurses' notes", 1.5)
+    assert (plan.corpus.size, plan.corpus.license) == (300, "cc-by-4.0")
+
+
+def test_the_column_that_is_offered_is_one_of_the_file() -> None:
+    assert init._usual("data.text", "text", ["id", "review_text"]) == "review_text"
+    assert init._usual("data.text", "text", ["id", "note"]) == "id"
+    assert init._usual("data.text", "text", ["id", "text"]) == "text"
+    assert init._usual("data.text", "text", []) == "text"
+
+
+def test_a_first_row_in_place_of_a_header_is_not_shown(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("Zaphod went home; and slept; badly, they said to all of us here\n")
+    assert init._columns({"data.path": str(file)}) == []
+
+
+def test_the_file_is_short_and_with_all_it_has_every_setting(fake: Api, rpsg: Rpsg) -> None:
+    rpsg("init", "a.csv", "--delta", "1e-5")
+    assert len(Path("rpsg.toml").read_text().splitlines()) < 45
+    rpsg("init", "a.csv", "--delta", "1e-5", "--all", "-o", "all.toml")
+    assert len(Path("all.toml").read_text().splitlines()) > 200
+    assert (
+        written() == written("all.toml") == resolve({"data": {"path": "a.csv"}, "privacy": {"delta": 1e-5}})
+    )
+
+
+def test_a_plan_without_data_says_what_is_missing(fake: Api, rpsg: Rpsg) -> None:
+    assert "Write the path of the private texts into rpsg.toml" in " ".join(rpsg("init").out.split())
 
 
 def test_what_an_option_answered_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:

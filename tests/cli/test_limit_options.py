@@ -65,14 +65,14 @@ def test_a_dry_run_shows_the_page_of_the_plan_and_runs_nothing(fake: Api, rpsg: 
     assert not Path("out").exists()
 
 
-def test_a_dry_run_reads_no_data_asks_no_model_and_spends_nothing(
+def test_a_dry_run_reads_no_row_asks_no_model_and_spends_nothing(
     rpsg: Rpsg, lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
         pytest.fail("the writer was asked")
 
     monkeypatch.setattr(FakeWriter, "write", refuse)
-    lab.file([{"not": "what the plan says"}], "data.jsonl")
+    lab.file([{"text": "a row without a user"}, {"user": "a row without a text"}], "data.jsonl")
     (lab.folder / "plan.toml").write_text(lab.plan(lab.folder / "data.jsonl").to_toml())
     before = sorted(lab.folder.rglob("*"))
     shown = rpsg("run", "-o", str(lab.folder / "run"), "--config", str(lab.folder / "plan.toml"), "--dry-run")

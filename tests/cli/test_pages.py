@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -254,3 +255,12 @@ def test_models_of_a_replay_are_named_by_their_roles(fake: Api, rpsg: Rpsg) -> N
     assert fake.models == {"writer": "a=b.gguf", "embedder": "mine"}
     for wrong in ("writer", "writer="):
         assert rpsg("verify", "runs", "--model", wrong).code == 2
+
+
+def test_the_sentences_of_a_help_flow_to_the_width_of_the_terminal(rpsg: Rpsg) -> None:
+    lines = [line.strip() for line in rpsg("audit-run", "--help").out.splitlines()]
+    start = next(number for number, line in enumerate(lines) if line.startswith("Canaries are"))
+    paragraph = lines[start : lines.index("", start)]
+    assert len(paragraph) > 2
+    for line, following in pairwise(paragraph):
+        assert len(f"{line} {following.split()[0]}") > 77, "a line ends before the terminal does"

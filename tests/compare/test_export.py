@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from dataclasses import replace
 
 import pytest
 from tests.compare.conftest import comparison, outcome
@@ -12,6 +13,12 @@ from tests.compare.conftest import comparison, outcome
 from rpsg.compare.export import latex, tables_as_text, to_csv, to_latex, to_markdown
 
 HOSTILE = r"=cmd|' /C calc'!A0 \input{/etc/passwd} & 100% #1_$x$ <b>|</b>"
+
+ATTACKS = {
+    "copies": {"auc": None, "limit": 0.02, "epsilon_lower": 0.0, "verdict": "no violation seen"},
+    "refer": {"auc": 0.56, "limit": 0.08, "epsilon_lower": 0.31, "verdict": "no violation seen"},
+    "ppl": {"auc": 0.51, "limit": None, "epsilon_lower": 0.1, "verdict": "no violation seen"},
+}
 
 
 def rows(text: str) -> list[dict[str, str]]:
@@ -32,6 +39,21 @@ def test_every_cell_is_a_row_of_csv_run_or_not() -> None:
     )
     assert (second["state"], second["reason"], second["fid"]) == ("not supported", "It adds noise.", "")
     assert second["epsilon"] == "inf"
+
+
+def test_audits_are_in_the_csv_and_in_the_tables_with_what_the_attack_could_have_seen() -> None:
+    cell = outcome("ours", 1.0)
+    assert cell.figures is not None
+    found = {"verdict": "no violation seen", "reason": "", "epsilon_lower": 0.31, "attacks": ATTACKS}
+    audited = comparison(replace(cell, figures={**cell.figures, "audit": found}), outcome("theirs", 2.0))
+    first, second = rows(to_csv(audited))
+    assert (first["audit_epsilon_lower"], first["audit_attack"]) == ("0.31", "refer")
+    assert (first["audit_auc"], first["audit_limit"]) == ("0.56", "0.08")
+    assert second["audit_auc"] == ""
+    (_, columns, (row, _)) = tables_as_text(audited)[0]
+    shown = dict(zip(columns, row, strict=True))
+    assert shown["audit: ε at least"] == "0.31"
+    assert shown["audit: AUC"] == "0.560 (refer, sees 8 %)"
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@"])

@@ -18,7 +18,7 @@ from rpsg.compare.cells import cells_of
 from rpsg.compare.matrix import read_matrix
 from rpsg.compare.outcome import read_comparison
 from rpsg.compare.runner import compare, keep
-from rpsg.errors import DataError, LimitError, PrivacyError, RunError
+from rpsg.errors import DataError, LimitError, MissingExtraError, PrivacyError, RunError
 from rpsg.models.fake import FakeWriter
 from rpsg.privacy.odometer import Odometer
 from rpsg.storage.layout import COMPARISON, RUN
@@ -178,9 +178,21 @@ def test_a_cell_whose_process_is_killed_is_told_and_resumes_and_the_others_run(
     assert cell_of(again, "floor").made["peak_memory"] > 10 * 2**20
 
 
-def test_ctrl_c_on_the_command_ends_the_cell_too_and_the_same_command_goes_on(
-    matrix_file: Callable[..., Path], lab: Lab
+def ctrl_c(process: subprocess.Popen[str]) -> None:
+    """A terminal tells every process of the command."""
+    os.killpg(process.pid, signal.SIGINT)
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """A scheduler tells only the first one."""
+    process.terminate()
+
+
+@pytest.mark.parametrize("stop", [ctrl_c, end])
+def test_who_stops_the_command_stops_the_cell_too_and_the_same_command_resumes(
+    matrix_file: Callable[..., Path], lab: Lab, stop: Callable[[subprocess.Popen[str]], None]
 ) -> None:
+    """The cell writes to the same pipe: that the pipe ends shows that the cell has ended."""
     out = lab.folder / "out"
     command = [sys.executable, "-m", "rpsg", "compare", str(matrix_file()), "-o", str(out)]
     with subprocess.Popen(
@@ -189,7 +201,7 @@ def test_ctrl_c_on_the_command_ends_the_cell_too_and_the_same_command_goes_on(
         assert process.stderr is not None
         for line in process.stderr:
             if line.startswith("2 of 3: invented, strict"):
-                os.killpg(process.pid, signal.SIGINT)
+                stop(process)
                 break
         rest = process.stderr.read()
         assert process.wait() == 130, rest
@@ -391,6 +403,19 @@ def test_a_damaged_file_of_a_cell_is_told(matrix: Callable[..., Matrix], lab: La
         keep(wanted, cells, lab.folder / "out")
 
 
+def test_a_cell_that_is_still_running_is_shown_with_that_as_its_reason(
+    matrix: Callable[..., Matrix], lab: Lab
+) -> None:
+    wanted = matrix()
+    run(wanted, lab)
+    cells = cells_of(wanted)
+    file = lab.folder / "out" / "cells" / cells[0].id / "cell.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"state": "running", "reason": ""}))
+    shown = keep(wanted, cells, lab.folder / "out").cells[0]
+    assert shown.state == "stopped"
+    assert shown.reason == "It is running elsewhere, or its process was killed."
+
+
 def test_too_few_people_to_hold_out_are_told_without_their_number(lab: Lab) -> None:
     settings = small(lab)
     settings["data"][0]["held_out"] = 199
@@ -398,3 +423,16 @@ def test_too_few_people_to_hold_out_are_told_without_their_number(lab: Lab) -> N
         run(read_matrix(written(lab.folder / "c.toml", settings)), lab)
     assert "too few people to hold 199 of them out" in caught.value.message
     assert "200" not in caught.value.message
+
+
+def test_a_package_that_is_missing_is_the_reason_with_the_command_that_brings_it(
+    matrix: Callable[..., Matrix], lab: Lab
+) -> None:
+    def absent(*_args: Any, **_more: Any) -> FakeWriter:
+        raise MissingExtraError("hf", "torch")
+
+    with plugged("writers", {"absent": absent}):
+        found = run(matrix(writers=["absent"]), lab)
+    assert cell_of(found, "strict").state == "failed"
+    assert "pip install 'rpsg[hf]'" in cell_of(found, "strict").reason
+    assert cell_of(found, "ceiling").state == "done"

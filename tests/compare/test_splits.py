@@ -33,7 +33,7 @@ def test_somebody_who_leaves_a_private_file_moves_at_most_one_other_person_into_
     lab: Lab, gone: int, *, named: bool
 ) -> None:
     rows = [{"text": f"text number {i}", "user": f"person {i}"} for i in range(220)]
-    data = {} if named else {"settings": {}}
+    data: dict[str, Any] = {} if named else {"settings": {}}
     whole = read_by_a_run(lab, rows, "whole", **data)
     fewer = read_by_a_run(lab, rows[:gone] + rows[gone + 1 :], "fewer", **data)
     assert len(whole) == len(fewer) == 150

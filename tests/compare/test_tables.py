@@ -192,7 +192,15 @@ def test_a_name_with_a_comma_is_told_apart_from_its_neighbours_and_tables_are_ad
     )
     both = standings(found)
     assert all_together(both) == (
-        "All 2 tables together: of 2 metrics the best is ours on 1 (0 beyond chance); "
-        "strict, votes on 1 (0 beyond chance)."
+        "All 2 tables together: of 2 comparisons the best is ours on 1; strict, votes on 1."
     )
     assert all_together(both[:1]) == ""
+
+
+def test_who_wins_without_protecting_everybody_is_named_with_that() -> None:
+    found = comparison(
+        outcome("ours", 2.0), outcome("halves", 1.0, reads="donors"), outcome("trained", 3.0, reads="records")
+    )
+    (standing,) = standings(found)
+    assert "the best is halves (voters only) on 1" in standing.in_words()
+    assert "On none: ours; trained (no claim)." in standing.in_words()

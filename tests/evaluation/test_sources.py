@@ -147,6 +147,11 @@ def test_what_an_evaluation_gives_can_be_named(real: Path) -> None:
     assert {"Report", "Line", "Measure"} <= set(rpsg.__all__)
 
 
+def test_every_error_can_be_caught_by_the_name_that_the_documentation_gives(real: Path) -> None:
+    with pytest.raises(rpsg.RpsgError):
+        measured(["a rose"], real, metrics="beauty")
+
+
 def test_a_wrong_keyword_is_told_by_its_name(real: Path) -> None:
     with pytest.raises(TypeError, match="syntetic_text"):
         rpsg.evaluate(real, syntetic_text="body")  # type: ignore[call-arg]

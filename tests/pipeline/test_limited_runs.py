@@ -122,5 +122,7 @@ def test_a_preview_asks_no_model_and_makes_nothing(lab: Lab, monkeypatch: pytest
 
     monkeypatch.setattr(registry, "writer", refuse)
     monkeypatch.setattr(registry, "embedder", refuse)
-    api.preview(lab.plan(lab.folder / "is-not-there.jsonl"))
-    assert list(lab.folder.iterdir()) == []
+    file = lab.file([{"text": "some words", "user": 1}])
+    before = sorted(lab.folder.rglob("*"))
+    api.preview(lab.plan(file))
+    assert sorted(lab.folder.rglob("*")) == before

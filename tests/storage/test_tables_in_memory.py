@@ -119,6 +119,14 @@ def test_a_data_set_of_several_splits_is_refused_with_their_names() -> None:
     assert "train" in refused.value.hint
 
 
+@pytest.mark.parametrize(
+    ("data", "what"), [([], "a list without rows"), (["Tea"], "a list of anything but dicts")]
+)
+def test_a_list_that_holds_no_rows_is_refused_with_what_it_is(data: list[Any], what: str) -> None:
+    with pytest.raises(UsageError, match=f"cannot be read from {what}"), held(data):
+        pass
+
+
 def rows_of(count: int) -> list[dict[str, Any]]:
     words = ("soup", "bread", "tea", "rice", "kettle")
     return [
@@ -156,6 +164,10 @@ def test_a_corpus_is_made_of_a_table_and_the_same_call_resumes(
     assert rpsg.verify(made.release).ok
     published = [file.read_bytes() for file in made.release.rglob("*") if file.is_file()]
     assert not any(b"memory:" in content or b"number 17 came" in content for content in published)
+
+
+def test_a_run_is_shown_by_its_folders_and_not_by_all_that_it_holds(made: Run) -> None:
+    assert repr(made) == f"Run(path={made.path!r}, release={made.release!r})"
 
 
 def test_tables_can_be_evaluated(made: Run) -> None:

@@ -123,7 +123,7 @@ class _Kept:
 
     def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
         new = [request for request in dict.fromkeys(requests) if request not in self._replies]
-        failed = {}
+        failed: dict[Request, Reply] = {}
         for request, reply in zip(new, self._writer.write(new) if new else (), strict=True):
             (failed if reply.finish == "error" else self._replies)[request] = reply
         found = [self._replies[one] if one in self._replies else failed[one] for one in requests]

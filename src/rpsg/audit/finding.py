@@ -220,7 +220,7 @@ def judged(finding: Finding, subject: Subject) -> Finding:
     """
     claim, most, lower = subject.claim, finding.epsilon_most or 0.0, finding.epsilon_lower or 0.0
     if lower > claim.epsilon:
-        shown = f"an epsilon of at least {math.floor(lower * 1000) / 1000:.3g}"
+        shown = f"an epsilon of at least {math.floor(lower * 1000) / 1000:g}"
         against = f"claimed is {claim.epsilon:.3g}" if claim.is_made else "no claim was made"
         return replace(
             finding,

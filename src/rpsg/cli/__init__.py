@@ -2,39 +2,47 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING
 
+from rpsg.cli.streams import UNWRITTEN, tolerant
 from rpsg.hardening import forbid_core_dumps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from rpsg.cli.streams import Stream
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. Failures are printed as sentences, never as tracebacks."""
     forbid_core_dumps()
     given = list(sys.argv[1:] if arguments is None else arguments)
-    for stream in (sys.stdout, sys.stderr):
-        if reconfigure := getattr(stream, "reconfigure", None):
-            reconfigure(
-                errors="replace"
-            )  # a character that the terminal lacks becomes "?" instead of an error
-    try:
-        code = _call(given)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader of a pipe is gone: what is still buffered is dropped, without a complaint at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except (SystemExit, GeneratorExit):
-        raise
-    except BaseException as error:  # noqa: BLE001  # the last stop before a traceback; a panic in a Rust library is not an Exception
-        from rpsg.cli.errors import report
+    with tolerant() as (out, _):
+        try:
+            code = _call(given)
+        except (SystemExit, GeneratorExit):
+            raise
+        except BaseException as error:  # noqa: BLE001  # the last stop before a traceback; a panic in a Rust library is not an Exception
+            from rpsg.cli.errors import report
 
-        return report(error, given)
-    return code
+            return report(error, given)
+        out.flush()
+        return _unwritten(out, given) if out.is_full and not code else code
+
+
+def _unwritten(out: Stream, given: Sequence[str]) -> int:
+    """Say that the page of a command that has done its work could not be written.
+
+    A run is in its folder and so is finished all the same.
+    """
+    from rpsg.cli.console import Screen
+
+    reason = (out.failure and out.failure.strerror) or "the system refused"
+    screen = Screen.stderr()
+    screen.line(f"The command has done its work, but its output could not be written: {reason}.", style="red")
+    screen.line("A finished run is in its folder: rpsg report RUN --text")
+    return 0 if given[:1] == ["run"] and "--json" not in given else UNWRITTEN
 
 
 def _call(arguments: list[str]) -> int:

@@ -221,7 +221,13 @@ def show(screen: Screen, report: AuditReport, kept: Path | None) -> None:
         screen.items(silent)
     if kept is not None:
         screen.line()
-        screen.line("Everything, with the places of the worst matches (private):")
+        is_page = kept.suffix == ".html"
+        what = (
+            "The same for the privacy officer"
+            if is_page
+            else "Everything, with the places of the worst matches"
+        )
+        screen.line(f"{what} (private):")
         screen.command(str(kept))
 
 

@@ -41,11 +41,12 @@ def _show_plan(given: dict[str, Any], config: Path | None, out: Path | None, *, 
 
     layers = gather(given, config, os.environ)
     resolved = make_plan(layers)
-    preview, written = api.preview(resolved), origins(layers)
+    preview = api.preview(resolved)
+    usual, values = values_of(type(resolved)()), values_of(resolved)
+    written = {key: origin for key, origin in origins(layers).items() if values.get(key) != usual.get(key)}
     if as_json:
         settings = {
-            key: {"value": value, "from": written.get(key, "default")}
-            for key, value in values_of(resolved).items()
+            key: {"value": value, "from": written.get(key, "default")} for key, value in values.items()
         }
         print_json({"preview": preview, "settings": settings})
     else:

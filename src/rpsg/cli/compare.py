@@ -58,7 +58,9 @@ def compare(
     audit_holdout: Annotated[
         float | None,
         typer.Option(
-            "--audit-holdout", metavar="SHARE", help="Hold so many people out of each run, and attack it."
+            "--audit-holdout",
+            metavar="SHARE",
+            help="Hold this share out of each run, and attack it.",
         ),
     ] = None,
     only_show: Annotated[
@@ -113,6 +115,8 @@ def compare(
     anybody may see (public = true). On private ones it needs --spend, and its figures are not for others.
     The exit code is 13 if a cell failed.
     """
+    from rpsg.cli.compare_pages import show
+
     limits = {"requests": max_requests, "tokens": max_tokens, "cost": max_cost, "seconds": max_seconds}
     found = _matrix(matrix, data or [], audit_holdout, limits)
     folder = out or (matrix if matrix.is_dir() else None)
@@ -128,8 +132,6 @@ def compare(
         return
     exports = {"csv": csv, "latex": latex, "html": html}
     _refuse_places(found, folder, [path for path in exports.values() if path is not None])
-    from rpsg.cli.compare_pages import show
-
     result = _result(found, folder, spend=spend, only_show=only_show, quiet=quiet)
     page = _write(result, folder, exports)
     if as_json:

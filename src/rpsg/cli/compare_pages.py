@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rpsg.cli.console import Screen, seconds_in_words
-from rpsg.compare.export import NOTE, metric_heads
+from rpsg.compare.export import SHORT, metric_heads
 from rpsg.compare.outcome import INTERNAL
 from rpsg.compare.tables import equal_epsilon
 from rpsg.compare.winners import all_together, standings
@@ -70,7 +70,7 @@ def _not_run(screen: Screen, cells: Sequence[CellForecast]) -> None:
     if reasons:
         screen.heading("Not run, and why")
         screen.items(
-            f"{len(its)} cells ({its[0]}{', ...' if len(its) > 1 else ''}): {why}"
+            f"{len(its)} cells ({its[0]}, ...): {why}" if len(its) > 1 else f"{its[0]}: {why}"
             for why, its in reasons.items()
         )
 
@@ -87,7 +87,7 @@ def show(result: Comparison, page: Path) -> None:
         columns = ("method", "seeds", *heads, "tokens", "seconds")
         screen.table(columns, [_row(result, row) for row in table.rows], numbers=columns[1:])
     screen.line()
-    screen.line(NOTE, "dim")
+    screen.line(SHORT, "dim")
     troubled = [c for c in result.cells if c.state in {"failed", "stopped"}]
     if troubled:
         screen.heading("Failed or stopped; the same command tries them again")

@@ -1,19 +1,20 @@
-"""``rpsg init``: asks six questions and writes a commented plan file."""
+"""``rpsg init``: asks what matters and writes a short plan file with comments."""
 
 from __future__ import annotations
 
+import functools
 import inspect
 import json
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rpsg.cli.options import SETTINGS, takes_settings
-from rpsg.errors import RunError, UsageError
+from rpsg.errors import RpsgError, RunError, UsageError
 
 if TYPE_CHECKING:
     from rpsg.plan import Plan
@@ -25,8 +26,17 @@ QUESTIONS = (
     ("data.label", "Which column holds a label (empty: none)?"),
     ("data.user", "Which column names each text's person (empty: every row is a person of its own)?"),
     ("corpus.about", "What are the texts, in a few public words?"),
+    ("corpus.domain", "Which domain pack fits them, in their language (rpsg list domains)?"),
+    ("corpus.size", "How many synthetic texts?"),
     ("privacy.epsilon", "Which epsilon (1 is strong, 4 is usual, 10 is weak)?"),
+    ("corpus.license", "Which licence shall the release have, such as cc-by-4.0 (empty: none yet)?"),
 )
+#: Settings that are written even at their default, because nearly everybody has to decide them.
+DECIDED = (
+    *("data.path", "data.text", "data.user", "corpus.about", "corpus.domain", "corpus.size"),
+    *("privacy.epsilon", "privacy.delta", "models.writer"),
+)
+_COLUMNS = ("data.text", "data.label", "data.user")
 
 
 @takes_settings
@@ -38,6 +48,9 @@ def init(
             "--out", "-o", metavar="FILE", help="The file to write. Default: rpsg.toml.", show_default=False
         ),
     ] = Path("rpsg.toml"),
+    every: Annotated[
+        bool, typer.Option("--all", metavar="", help="Write every setting, also those at their default.")
+    ] = False,
     schema: Annotated[
         bool,
         typer.Option(
@@ -47,9 +60,12 @@ def init(
         ),
     ] = False,
 ) -> None:
-    """Write a commented plan file. On a terminal six questions are asked, unless options answer them."""
+    """Write a plan file with comments. On a terminal it asks what matters, unless options answer it.
+
+    The columns that DATA has are offered. Settings that stay at their default are left out; see --all.
+    """
     from rpsg.cli.console import Screen
-    from rpsg.cli.settings import DEFAULT_FILE, make_plan, option_layer
+    from rpsg.cli.settings import DEFAULT_FILE, Layer, make_plan, option_layer
 
     if schema:
         typer.echo(json_schema())
@@ -57,10 +73,14 @@ def init(
     _refuse_existing(out)
     if sys.stdin.isatty() and sys.stdout.isatty():
         given = {**given, **ask(given)}
-    plan = make_plan([option_layer(given)])
-    _write_new(out, commented(plan))
+    licence = given.pop("corpus.license", "")
+    asked = Layer({"corpus": {"license": licence}}, {"corpus.license": "your answer"})
+    plan = make_plan([option_layer(given), asked])
+    _write_new(out, commented(plan) if every else short(plan))
     screen = Screen.stdout()
     screen.line(f"Wrote {out}. It is public: keep it under version control.")
+    if not plan.data.path:
+        screen.line(f"Write the path of the private texts into {out}, as path under [data].", "yellow")
     screen.line("Next, see what a run would claim and cost:")
     screen.command("rpsg plan" if out == DEFAULT_FILE else f"rpsg plan --config {out}")
 
@@ -71,10 +91,58 @@ def ask(given: Mapping[str, Any]) -> dict[str, Any]:
     answers: dict[str, Any] = {}
     for key, question in QUESTIONS:
         if key not in given:
-            shown = bool(defaults[key])
-            if answer := typer.prompt(question, default=defaults[key], show_default=shown).strip():
+            names = _columns({**given, **answers}) if key in _COLUMNS else []
+            usual = _usual(key, defaults.get(key, ""), names)
+            words = f"{question} It has: {', '.join(names)}." if names else question
+            if answer := typer.prompt(words, default=usual, show_default=bool(usual)).strip():
                 answers[key] = answer
     return answers
+
+
+def _columns(given: Mapping[str, Any]) -> list[str]:
+    """The columns of the file that was named, where they look like names; nothing for any other file."""
+    from rpsg.storage.readers import header_of
+    from rpsg.storage.readers.columns import nameable
+
+    path = given.get("data.path")
+    if not path or path == "-":
+        return []
+    try:
+        names = header_of(path, given.get("data.encoding", ""), given.get("data.format"))
+    except RpsgError as error:
+        typer.echo(f"{error.message} {error.hint}", err=True)
+        return []
+    return nameable(names)
+
+
+def _usual(key: str, default: str, names: Sequence[str]) -> str:
+    """The answer that is offered: never a column that the file does not have."""
+    if key != "data.text" or not names or default in names:
+        return default
+    return next((name for name in names if "text" in name.casefold()), names[0])
+
+
+def short(plan: Plan) -> str:
+    """The plan as TOML with a comment on each key: what has to be decided, and what is not at its default."""
+    from rpsg.plan import described, toml_value
+
+    lines = [
+        "# The plan of a run of RPSG. Everything in it is public.",
+        "# See what it means with: rpsg plan. Run it with: rpsg run -o RUN.",
+        "# All other settings are at their default; docs/settings.md and rpsg init --all show them.",
+    ]
+    section = ""
+    for setting in described(type(plan)):
+        where, _, name = setting.key.rpartition(".")
+        value = functools.reduce(getattr, setting.key.split("."), plan)
+        if value is None or (value == setting.default and setting.key not in DECIDED):
+            continue
+        if where != section:
+            lines += ["", f"[{where}]"]
+            section = where
+        value = list(value) if isinstance(value, tuple) else value
+        lines += [*_comment(setting.about), f"{name} = {toml_value(value)}"]
+    return "\n".join(lines) + "\n"
 
 
 def commented(plan: Plan) -> str:

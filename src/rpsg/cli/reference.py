@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,7 @@ _SETTINGS = """\
 
 This page is written by `python -m rpsg.cli.reference`.
 
-Every setting of a plan. `rpsg init` writes them into `rpsg.toml`, with a comment on each. They can also
+Every setting of a plan. `rpsg init --all` writes them into `rpsg.toml`, with a comment on each. They can also
 be set in the environment (`RPSG_PRIVACY__EPSILON=2`), and many have an option. A setting marked * is not
 part of a run's identity: it may change when the run is resumed.
 
@@ -129,7 +130,9 @@ def _command(path: str, command: Any) -> list[str]:
     ]
     options = ["[OPTIONS]"] if any(p.param_type_name == "option" for p in shown) else []
     words = [path, *(["[DATA]", "[SETTINGS]"] if takes_settings else []), *arguments, *options]
-    lines = [f"## {path}", "", f"`{' '.join(words)}`", "", command.help.strip(), ""]
+    lines = [f"## {path}", "", f"`{' '.join(words)}`", ""]
+    for paragraph in command.help.strip().split("\n\n"):
+        lines += [textwrap.fill(paragraph, 110, break_on_hyphens=False, break_long_words=False), ""]
     if shown:
         lines += ["| option | what it does |", "|---|---|"]
         lines += [f"| {_name(p)} | {_cell(p.help + (' Required.' if p.required else ''))} |" for p in shown]

@@ -36,8 +36,13 @@ def show_preview(
         screen.heading("Look at this first")
         screen.items(preview.warnings, sign="!", style="yellow")
     screen.heading("Next")
-    refused = "As it is, the account would refuse it; with room there, this runs it:"
-    screen.line(f"  Nothing was spent. {refused if preview.is_refused else 'This runs it:'}")
+    if preview.obstacles:
+        screen.line("  Nothing was spent. As it is, a run would stop before it spends anything:")
+        screen.items(preview.obstacles, sign="✗", style="red")
+        screen.line("  With that put right, this runs it:")
+    else:
+        refused = "As it is, the account would refuse it; with room there, this runs it:"
+        screen.line(f"  Nothing was spent. {refused if preview.is_refused else 'This runs it:'}")
     screen.command(shlex.join(again))
 
 

@@ -5,7 +5,7 @@ prompts can be published. A reply depends on the whole request and the writer, s
 would have got by itself. Prompts that hold private text are never shared: each such cell asks for itself.
 
 A shared reply still counts in every cell that uses it, with its tokens and with the time it took when it was
-written: figures of a cell are those of a run that stands alone. Only the budget of the whole comparison
+written: a cell has the figures of a run by itself. Only the budget of the whole comparison
 counts what was really sent.
 """
 

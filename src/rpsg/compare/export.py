@@ -7,9 +7,8 @@ import io
 import re
 from typing import TYPE_CHECKING
 
-from rpsg.compare.matrix import epsilon_in_words
 from rpsg.compare.seeds import HOW
-from rpsg.compare.tables import equal_epsilon
+from rpsg.compare.tables import audited_over, equal_epsilon
 from rpsg.compare.token_tables import equal_tokens
 from rpsg.report.scores import metric_name
 
@@ -46,10 +45,11 @@ _LATEX = {
     "†": r"$\dagger$",
 }
 ARROWS = {True: " ↑", False: " ↓", None: ""}
-NOTE = (
-    f"{HOW}. †: a seed released fewer than 95 % of the texts that were asked for, so figures that depend on "
+SHORT = (
+    "†: a seed released fewer than 95 % of the texts that were asked for, so figures that depend on "
     "their number are not comparable."
 )
+NOTE = f"{HOW}. {SHORT}"
 #: A table as text: its title, its columns and its rows.
 PlainTable = tuple[str, list[str], list[list[str]]]
 
@@ -57,10 +57,11 @@ PlainTable = tuple[str, list[str], list[list[str]]]
 def to_csv(comparison: Comparison) -> str:
     """Every cell as a row, run or not: its place, state, cost and all metrics."""
     places = ("data", "writer", "method", "epsilon", "people", "size", "temperature", "seed")
-    costs = ("texts", "requests", "tokens", "seconds", "peak_memory", "epsilon_claimed", "epsilon_lower")
+    costs = ("texts", "requests", "tokens", "seconds", "peak_memory", "claim", "epsilon_claimed")
+    audit = ("audit_epsilon_lower", "audit_attack", "audit_auc", "audit_limit", "plan_digest")
     body = io.StringIO()
     out = csv.writer(body, lineterminator="\n")
-    out.writerow(["cell", *places, "state", "reason", *costs, *comparison.metrics])
+    out.writerow(["cell", *places, "state", "reason", *costs, *audit, *comparison.metrics])
     for cell in comparison.cells:
         out.writerow([_safe(value) for value in _row(comparison, cell)])
     return body.getvalue()
@@ -77,7 +78,8 @@ def _row(comparison: Comparison, cell: CellOutcome) -> list[object]:
         place.size,
         place.temperature,
     ]
-    cost = made.get("cost", {})
+    cost, claim, audit = made.get("cost", {}), made.get("claim", {}), figures.get("audit", {})
+    seen = audited_over([audit] if audit.get("attacks") else [])
     return [
         cell.id,
         *where,
@@ -89,8 +91,13 @@ def _row(comparison: Comparison, cell: CellOutcome) -> list[object]:
         cell.tokens,
         cell.seconds,
         made.get("peak_memory"),
-        made.get("claim", {}).get("epsilon"),
-        figures.get("audit", {}).get("epsilon_lower"),
+        claim.get("type"),
+        claim.get("epsilon"),
+        seen.epsilon_lower,
+        seen.attack,
+        None if seen.auc is None else seen.auc.mean,
+        seen.limit,
+        made.get("plan_digest"),
         *(cell.value(metric) for metric in comparison.metrics),
     ]
 
@@ -263,11 +270,6 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#])")
 def _markdown(text: str) -> str:
     """Text for a cell of Markdown: no mark-up and no HTML."""
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
-
-
-def place_in_words(cell: CellOutcome) -> str:
-    """The place of a cell with its epsilon, for lists."""
-    return f"{cell.place.in_words()} (ε {epsilon_in_words(cell.place.epsilon)})"
 
 
 #: What writes a comparison into a file, by the name of the option.

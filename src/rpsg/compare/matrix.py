@@ -31,7 +31,7 @@ class MatrixPart(BaseModel):
 
 
 class MatrixEntry(MatrixPart):
-    """Something with a name, and the settings it stands for: a plan file, inline settings, or both."""
+    """A name, and the settings that it means: those of a plan file, those given here, or both."""
 
     name: str = Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")
     plan: str = ""
@@ -220,7 +220,7 @@ def _writer_of(matrix: Matrix, folder: Path) -> str:
 
 
 def _with_default(entry: Any, default: Settings, folder: Path) -> Any:
-    """The entry with its plan file read; what it is called stands for itself unless its settings say more."""
+    """The entry with its plan file read. Where its settings say nothing else, its name is what it names."""
     return entry.model_copy(update={"plan": "", "settings": merge(default, _inlined(entry, folder).settings)})
 
 

@@ -85,7 +85,7 @@ class CellOutcome:
 
     @property
     def is_short(self) -> bool:
-        """Whether so many texts are missing that what depends on their number is not comparable."""
+        """Whether too few texts were released to compare what depends on their number."""
         return self.texts < LEAST_SHARE * self.place.size
 
 
@@ -204,8 +204,9 @@ def _outcome(cell: Cell, record: CellRecord) -> CellOutcome:
     about = (cell.id, cell.place, cell.family, cell.reads, cell.is_ceiling)
     if cell.not_run:
         return CellOutcome(*about, cell.not_run, cell.reason)
-    state = "stopped" if record.state == "running" else record.state
-    reason = f"{record.reason} {record.hint}".strip()
+    if record.state == "running":
+        return CellOutcome(*about, "stopped", "It is running elsewhere, or its process was killed.")
+    state, reason = record.state, f"{record.reason} {record.hint}".strip()
     return CellOutcome(*about, state, reason, record.figures if record.is_done else None)
 
 

@@ -36,9 +36,9 @@ STATES = {
     "not supported": "not supported",
 }
 HOW_READ = (
-    "A star marks the best method at the epsilon of the table. Methods without a guarantee or without "
-    "private data are beside it and get none. Floor: the same writer without private data. Ceiling: real "
-    "texts in place of a corpus."
+    "A star marks the best method at the epsilon of the table, by its mean. Methods without a guarantee or "
+    "without private data are beside it and get none. Floor: the same writer without private data. Ceiling: "
+    "real texts in place of a corpus."
 )
 
 
@@ -102,8 +102,9 @@ def tokens_part(comparison: Comparison) -> Html | None:
     if not tables:
         return None
     reader = (
-        "What each method gives for the same number of tokens: the dearest of its corpora that fits. Nothing "
-        "is interpolated. Where numbers of texts differ, figures that depend on them are not comparable."
+        "What each method gives for the same number of tokens: of its corpora that fit, the one that takes "
+        "most. Nothing is interpolated. Where numbers of texts differ, figures that depend on them are not "
+        "comparable."
     )
     blocks = [block(its.title, _token_table(comparison, its)) for its in tables]
     return part("tokens", "At equal tokens", reader, *blocks)

@@ -6,10 +6,12 @@ Each cell runs in a process of its own, so that its memory and time are its own 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -29,7 +31,7 @@ from rpsg.pipeline.progress import Silent
 from rpsg.storage.layout import COMPARISON, MATRIX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from rpsg.compare.cells import Cell, Place
     from rpsg.compare.outcome import Comparison
@@ -85,7 +87,8 @@ def compare(
                 tell(f"Reading {data.name}, to hold {data.held_out:,} people out.")
                 prepare(matrix, data, out)
         start = (launch or partial(in_a_process, spend=spend)) if apart else None
-        _run_all(matrix, cells, out, start, progress or Silent(), tell)
+        with _stopped_by_sigterm():
+            _run_all(matrix, cells, out, start, progress or Silent(), tell)
         return keep(matrix, cells, out)
     finally:
         os.close(lock)
@@ -96,8 +99,10 @@ def run_one(matrix: Matrix, out: Path, name: str, progress: Progress, *, spend: 
 
     Raises:
         UsageError: there is no such cell.
+        RunError: the comparison was not begun there.
         PrivacyError, LimitError: as ``compare``.
     """
+    read_begun(out)
     cells = cells_of(matrix)
     require_consent(matrix, cells, spend=spend)
     return run_cell(matrix, cells, find_cell(cells, name), out, progress)
@@ -111,10 +116,10 @@ def require_consent(matrix: Matrix, cells: Sequence[Cell], *, spend: bool) -> No
         if not data.public and any(c.place.data == data.name for c in to_run(cells))
     ]
     if private and not spend:
-        told = " ".join(line for data in private if (line := spending(data, cells)))
+        sums = " ".join(line for data in private if (line := spending(data, cells)))
         raise PrivacyError(
             "A comparison asks the same people again in every cell, and what the cells reveal about them "
-            f"adds up. {told} Nothing was read.",
+            f"adds up. {sums} Nothing was read.",
             hint="Compare on texts that anybody may see, and say so with public = true in [[data]]. To spend "
             "this budget on private texts all the same: --spend",
         )
@@ -209,13 +214,36 @@ def in_a_process(out: Path, name: str, *, spend: bool = False, quiet: bool = Fal
     )
     try:
         return process.wait()
-    except BaseException:
+    except BaseException as stopped:
+        if isinstance(stopped, Terminated):
+            process.terminate()
         # Ctrl-C reached the cell too: it keeps what it has, for which it gets some time.
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=PATIENCE)
         process.kill()
         process.wait()
         raise
+
+
+class Terminated(KeyboardInterrupt):  # it is as little an error as Ctrl-C
+    """This program was told to end (SIGTERM), and no other one was: the cell's process has to be told."""
+
+
+@contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """Within this block SIGTERM stops as Ctrl-C does, so that no cell runs on by itself."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread is told of signals
+        return
+
+    def stop(*_: object) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _launched(launch: Launch, out: Path, cell: Cell) -> CellRecord:

@@ -51,7 +51,7 @@ class OverSeeds:
     n: int
 
     def in_words(self, digits: int = 3) -> str:
-        """As in "0.276 ± 0.008", with so many significant digits of the mean."""
+        """As in "0.276 ± 0.008"; ``digits`` is the number of significant digits of the mean."""
         places = decimals_of(self.mean, digits)
         if self.half is None:
             return f"{self.mean:,.{places}f}"
@@ -59,7 +59,7 @@ class OverSeeds:
 
 
 def decimals_of(value: float, digits: int) -> int:
-    """How many decimals show so many significant digits of a value; at most six."""
+    """The number of decimals that shows a value with ``digits`` significant digits; at most six."""
     if value == 0 or not math.isfinite(value):
         return 0
     return min(max(0, digits - 1 - math.floor(math.log10(abs(value)))), 6)

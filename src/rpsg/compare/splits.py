@@ -4,9 +4,9 @@ For each seed the people of a data set are put in an order drawn by that seed. T
 sees them, and every corpus is measured against them. Those after them are the private texts of the runs, and
 a run with fewer people uses the first of these. So all methods of a seed have the same people.
 
-Of texts that are not public the order is by a hash of each person (of the row, where no user is named). So one
-person more or less in the file moves one other over each border at most; by a permutation of all it would
-change most people of a run, and what the run claims would say nothing about the people in the file.
+Of texts that are not public the order is by a hash of each person (of the row, where no user is named). So
+one person more or less in the file moves one other over each border at most; by a permutation of all it
+would change most people of a run, and what the run claims would say nothing about the people in the file.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class SplitFiles:
 
     @property
     def ceiling(self) -> Path:
-        """Private texts that play the corpus in the ceiling: none that also stands among those held out."""
+        """Private texts that play the corpus in the ceiling: none that is also among those held out."""
         return self.folder / CEILING_TEXTS
 
     def private(self, people: int) -> Path:

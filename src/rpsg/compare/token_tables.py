@@ -21,9 +21,10 @@ OVER_BUDGET = 1.05
 
 @dataclass(frozen=True, slots=True)
 class TokenChoice:
-    """What a family of methods gives for a budget of tokens: its dearest corpus that fits, or why none does.
+    """What a family of methods gives for a budget of tokens: the corpus that takes most of it.
 
-    ``size`` is the number of texts of that corpus; figures of another size depend on it.
+    ``row`` is None where none fits; ``cheapest`` says what the cheapest takes. ``size`` is the number of
+    texts of the corpus, on which some figures depend.
     """
 
     family: str
@@ -118,7 +119,7 @@ def budgets_of(size: int, rows: Sequence[tuple[int, CompareRow]]) -> list[tuple[
 
 
 def choose(family: str, rows: Sequence[tuple[int, CompareRow]], budget: float) -> TokenChoice:
-    """The dearest corpus of a family within a budget of tokens (and five hundredths more)."""
+    """The corpus of a family that takes most tokens within a budget (and five hundredths more)."""
     own = [(tokens_of(row), size, row) for size, row in rows if row.family == family]
     fitting = [each for each in own if each[0] <= OVER_BUDGET * budget]
     if not fitting:

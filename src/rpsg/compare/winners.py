@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 
 from rpsg.compare.seeds import is_apart
 from rpsg.compare.tables import equal_epsilon
+from rpsg.report.html import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from rpsg.compare.outcome import Comparison
     from rpsg.compare.tables import CompareRow, EpsilonTable
+
+
+#: By what a method reads: who wins with seeds or records keeps less than one with noisy answers alone.
+CAVEATS = {"donors": "voters only", "records": "no claim"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +25,6 @@ class Win:
     """The best method on one metric; none (an empty name) where two are exactly as good.
 
     ``beyond_chance`` says whether its lead is more than chance, None where seeds are too few to tell.
-
     ``beaten`` are the others it was compared with; ``over_floor`` says whether it is better than what can be
     had without private data, None where there is no floor.
     """
@@ -40,13 +44,18 @@ class Standing:
     wins: tuple[Win, ...]
     left_out: tuple[str, ...]
 
+    @property
+    def caveats(self) -> dict[str, str]:
+        """What has to be said beside the name of a method whose epsilon does not protect everybody."""
+        return {row.method: CAVEATS[row.reads] for row in self.table.rows if row.reads in CAVEATS}
+
     def in_words(self) -> str:
         """As in "reviews, ...: of 7 metrics the best is strict on 5 (3 beyond chance); augpe on 2 (0)."."""
         if not self.wins:
             return f"{self.table.title}: nothing to compare, since fewer than two methods have figures."
         unknown = all(win.beyond_chance is None for win in self.wins)
         tail = " One seed: how much of it is chance is not known." if unknown else ""
-        return f"{self.table.title}: {_told(self.wins)}{tail}"
+        return f"{self.table.title}: {_in_words(self.wins, 'metric', self.caveats)}{tail}"
 
 
 def by_method(wins: Sequence[Win]) -> list[tuple[str, int, int]]:
@@ -63,16 +72,23 @@ def by_method(wins: Sequence[Win]) -> list[tuple[str, int, int]]:
     return sorted(found, key=lambda each: (-each[1], -each[2]))
 
 
-def _told(wins: Sequence[Win]) -> str:
+def _in_words(wins: Sequence[Win], what: str, caveats: Mapping[str, str]) -> str:
     """Names are parted by semicolons, since a name may hold a comma."""
-    found = by_method(wins)
-    parts = [f"{name} on {number} ({sure} beyond chance)" for name, number, sure in found if number]
+    found = [
+        (f"{name} ({caveats[name]})" if name in caveats else name, number, sure)
+        for name, number, sure in by_method(wins)
+    ]
+    unknown = all(win.beyond_chance is None for win in wins if win.method)
+    parts = [
+        f"{name} on {number}" + ("" if unknown else f" ({sure} beyond chance)")
+        for name, number, sure in found
+        if number
+    ]
     ties = sum(not win.method for win in wins)
     parts += [f"nobody on {ties} (equal)"] if ties else []
     last = "; ".join(name for name, number, _ in found if not number)
     on_none = f" On none: {last}." if last else ""
-    metrics = "1 metric" if len(wins) == 1 else f"{len(wins)} metrics"
-    return f"of {metrics} the best is {'; '.join(parts)}.{on_none}"
+    return f"of {counted(len(wins), what)} the best is {'; '.join(parts)}.{on_none}"
 
 
 def all_together(found: Sequence[Standing]) -> str:
@@ -81,7 +97,8 @@ def all_together(found: Sequence[Standing]) -> str:
     if len(compared) < 2:
         return ""
     wins = [win for standing in compared for win in standing.wins]
-    return f"All {len(compared)} tables together: {_told(wins)}"
+    caveats = {name: words for standing in compared for name, words in standing.caveats.items()}
+    return f"All {len(compared)} tables together: {_in_words(wins, 'comparison', caveats)}"
 
 
 def standings(comparison: Comparison) -> list[Standing]:

@@ -84,6 +84,8 @@ def read_pack(folder: Path) -> Pack:
         ) from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is not valid TOML: {error}") from None
+    except RecursionError:
+        raise UsageError(f"{path} is nested too deeply to be a pack.") from None
     except ValidationError as error:
         # A misspelt key is also a missing one; reporting the misspelling helps more.
         first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")

@@ -161,7 +161,7 @@ def explain(plan: Plan, pack: Pack) -> tuple[str, ...]:
 def cautions(plan: Plan) -> tuple[str, ...]:
     """What is not covered."""
     told = (
-        f"The model {plan.models.writer} reads private texts, on this machine; what it is sent the claim "
-        "does not cover; what is drawn from it, it does."
+        f"The model {plan.models.writer} reads private texts, on this machine. The claim covers the tokens "
+        "that are drawn from it, and not what it reads."
     )
     return (told,)

@@ -71,6 +71,8 @@ def read_prices(path: str = "") -> PriceTable:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise UsageError(f"The table of prices {name} cannot be read: {reason}.") from None
+    except RecursionError:
+        raise UsageError(f"The table of prices {name} is nested too deeply to be one.") from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"The table of prices {name} is not valid TOML: {error}.") from None
     except ValidationError as error:

@@ -11,6 +11,7 @@ import platform
 import shutil
 import socket
 import stat
+import tempfile
 from contextlib import closing
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import TYPE_CHECKING
@@ -46,7 +47,7 @@ def examine(plan: Plan, run: Path | None = None) -> Iterator[Diagnosis]:
         ("packages", _packages),
         ("processor and memory", _machine),
         ("disk", _disk),
-        ("state folder", lambda: modes("state folder", state_folder(), deep=False)),
+        ("state folder", _state),
         *((("run folder", lambda: run_modes(run)),) if run else ()),
         ("loopback", _loopback),
         ("randomness", _randomness),
@@ -125,6 +126,24 @@ def _disk() -> Diagnosis:
     if free < _LEAST_DISK:
         return Diagnosis("disk", "warn", detail, "Free some space, or move the folder with RPSG_HOME.")
     return Diagnosis("disk", "ok", detail)
+
+
+def _state() -> Diagnosis:
+    """Whether the state folder can be written, and is closed to others. It is tried where it would be."""
+    folder = state_folder()
+    found = modes("state folder", folder, deep=False)
+    if found.status != "ok":
+        return found
+    place = folder
+    while not place.exists():
+        place = place.parent
+    try:
+        with tempfile.TemporaryFile(dir=place) as file:
+            file.write(b"x")
+    except OSError as error:
+        detail = f"{folder} cannot be written: {error.strerror or 'the system refused'}"
+        return Diagnosis("state folder", "fail", detail, "Name another place: export RPSG_HOME=FOLDER")
+    return found
 
 
 def modes(name: str, folder: Path, *, deep: bool) -> Diagnosis:

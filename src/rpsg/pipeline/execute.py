@@ -41,6 +41,7 @@ from rpsg.release.finished import read_run
 from rpsg.storage.failed_requests import SettledWriter
 from rpsg.storage.layout import PACK, PRIVATE, RUN, UNRELEASED
 from rpsg.storage.public_vectors import PublicVectors
+from rpsg.storage.readers import check_columns
 from rpsg.storage.run_folder import AUDIT_RUN, RunFolder
 
 #: Public texts written for each canary, of which some are too short or begin alike.
@@ -127,6 +128,8 @@ def _worked(
     price = price_of(plan, tools.writer)
     if not (out / RUN).exists():
         check_data(plan)  # before there is a folder: only a path may be written into its plan
+        if method.reads_private:
+            check_columns(plan.data)  # and before the writer is tried, which takes longer
     refuse_blocked(out / PRIVATE)
     bound_to = (fingerprint(plan, pack, tools), plan.to_toml())
     about = {"questions": questions(plan, pack, tools), "purpose": ending.purpose}

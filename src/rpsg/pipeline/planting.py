@@ -77,17 +77,17 @@ def planted_among(rows: PrivateCorpus, canaries: Canaries, plan: Plan, key: byte
 
 
 def refuse_canaries(vault: Vault, plan: Plan, release: Path) -> None:
-    """Refuse a release in which a canary stands, in whichever file, and block the run for good.
+    """Refuse a release that holds a canary, in whichever file, and block the run for good.
 
     Whether it was planted does not matter, so that a refusal says nothing about the coins.
 
     Raises:
-        PrivacyError: one stands in it. Another corpus of this run could be lucky, so there is none.
+        PrivacyError: it holds one. Another corpus of this run could be lucky, so there is none.
     """
     if not (plan.data.audit_canaries and vault.exists(CANARIES)):
         return
     if any(extracted(kept_canaries(vault), _words_of(release))):
-        write_atomic(vault.folder / BLOCKED, b"a canary stood in the corpus\n")
+        write_atomic(vault.folder / BLOCKED, b"a canary was in the corpus\n")
         raise blocked()
 
 
@@ -98,9 +98,9 @@ def refuse_blocked(folder: Path) -> None:
 
 
 def blocked() -> PrivacyError:
-    """The error of a run in whose corpus a canary stood."""
+    """The error of a run whose corpus held a canary."""
     return PrivacyError(
-        "A canary stands in the corpus: the run has told a text of one person. Nothing is released.",
+        "A canary is in the corpus: the run has copied a text of one person. Nothing is released.",
         hint="Do not publish what this run made. Delete its folder, and look at how the method reads texts.",
     )
 

@@ -28,6 +28,7 @@ from rpsg.privacy.odometer import Odometer, account_name
 from rpsg.privacy.units import Unit
 from rpsg.storage.layout import ANSWERS, DONORS, EMBEDDINGS, NOTES, ROWS
 from rpsg.storage.readers import check_place, read_by_rule
+from rpsg.storage.readers.source import STDIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,7 +109,7 @@ def check_data(plan: Plan) -> None:
     """Check that the plan of a method that reads private data names some; nothing is read.
 
     Raises:
-        UsageError: it names none.
+        UsageError: it names none, or no account for standard input.
         DataError: the file is missing, or cannot be read.
     """
     if not method_of(plan).reads_private:
@@ -116,6 +117,11 @@ def check_data(plan: Plan) -> None:
     if not plan.data.path:
         raise UsageError(
             "No data was named.", hint="Name the file: rpsg run reviews.csv --text review -o RUN"
+        )
+    if plan.data.path == STDIN and not plan.data.account.strip():
+        raise UsageError(
+            "Standard input has no path that could name its privacy account.",
+            hint="Name the account of these people with --account, and use that name for them every time.",
         )
     check_place(plan.data.path, plan.data.format)
 

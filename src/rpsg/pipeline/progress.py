@@ -95,6 +95,9 @@ def keep_timings(folder: RunFolder, seconds: Mapping[str, float]) -> None:
 
 
 def timings(folder: RunFolder) -> Mapping[str, float]:
-    """The seconds by stage of a finished run, private stages too."""
-    path = folder.private_path(TIMINGS)
-    return dict(json.loads(path.read_bytes())) if path.exists() else {}
+    """The seconds by stage of a finished run, private stages too; none if their file is damaged or gone."""
+    try:
+        kept = json.loads(folder.private_path(TIMINGS).read_bytes())
+        return {str(stage): float(seconds) for stage, seconds in kept.items()}
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return {}  # they are for information alone

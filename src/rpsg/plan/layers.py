@@ -30,6 +30,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise UsageError(f"There is no plan file {path}.", hint="Write one with: rpsg init") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}") from None
+    except RecursionError:
+        raise UsageError(f"{path} is nested too deeply to be a plan.") from None
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ class DataSection(Section):
     holds for everybody in the file: whoever is held out was not used at all.
 
     ``audit_canaries`` are made-up texts, of which coins put about half among the private ones, each as one
-    more person: noisy counts include them. A release in which one of them stands is not made.
+    more person: noisy counts include them. A release that holds one of them is not made.
     """
 
     panel: ClassVar[str] = "The private texts"

@@ -133,16 +133,8 @@ def _performed(ledger: Ledger) -> Iterator[tuple[object, ...]]:
         if m["kind"] != "selection_threshold":
             s = m.get("sens", {})
             fail, threshold = selections.get(f"{m['stage']}.select", (0.0, None))
-            yield (
-                m["stage"],
-                s.get("rule"),
-                s.get("k"),
-                s.get("w"),
-                s.get("c"),
-                m.get("sigma"),
-                fail,
-                threshold,
-            )
+            bounds = (s.get(name) for name in ("rule", "k", "w", "c"))
+            yield (m["stage"], *bounds, m.get("sigma"), fail, threshold)
 
 
 def randomness(ledger: Ledger) -> Iterator[str]:

@@ -48,8 +48,8 @@ def published(found: Mapping[str, Any], *, of: str) -> dict[str, Any]:
     """
     if found["verdict"] == "not run" or not found["claim"]["is_made"]:
         raise UsageError(
-            "This audit tested no claim, or did not count, so it says nothing to anybody.",
-            hint="Its reason is in the private report: rpsg report RUN --private",
+            "An audit that tested no claim, or that did not count, cannot be published.",
+            hint="Why is in its private report: rpsg report RUN --private, or AUDIT/private/audit.html.",
         )
     if unknown := [e["name"] for e in found["findings"] if not e["basis"] and e["verdict"] != "not run"]:
         raise UsageError(
@@ -116,7 +116,7 @@ def _outcome(found: Line) -> Iterator[str]:
     for line in run:
         yield from (f"{line['name']}: {reason}" for reason in _reasons(line, found))
     if found["of"] == THIS and any(line["kind"] == "extraction" and line["right"] for line in run):
-        yield "a canary stood in this release, which then is none"
+        yield "a canary was in this release, which then is none"
     refuted = any(line["verdict"] == "refuted" for line in run)
     if not run or found["verdict"] != ("refuted" if refuted else "no violation seen"):
         yield "the verdict does not follow from its attacks"

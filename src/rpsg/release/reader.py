@@ -37,7 +37,7 @@ from rpsg.storage.layout import (
     TIMINGS,
 )
 from rpsg.storage.ownership import is_own, readable
-from rpsg.storage.run_folder import AUDIT_RUN, purpose_of
+from rpsg.storage.run_folder import way_to_finish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -72,13 +72,9 @@ def release_folder(path: Path) -> Path:
     for folder in (path, path / RELEASE):
         if (folder / LEDGER).is_file():
             return folder
+    hint = "Name the folder that was given to rpsg run -o, or its release."
     if (path / RUN).is_file():
-        if is_own(path) and purpose_of(path) == AUDIT_RUN:
-            hint = f"Its corpus is never released. What is left of it is the report in {path / PRIVATE}."
-            raise RunError(f"{path} holds an audit run.", hint=hint)
-        hint = "Go on with it: the same `rpsg run` command again."
-    else:
-        hint = "Name the folder that was given to rpsg run -o, or its release."
+        hint = way_to_finish(path)
     raise RunError(f"{path} holds no finished run.", hint=hint)
 
 

@@ -204,7 +204,7 @@ def _canaries(found: Found) -> Html | None:
     rows = [(side, joined(strip(hits, count), f"{hits:,} of {count:,}")) for side, count, hits in sides]
     told = (
         "A canary is a made-up text that ends in words drawn by chance. Coins decided which of them went "
-        "into the data. One that was planted and stands in the corpus cannot have got there by chance."
+        "into the data. One that was planted and is in the corpus cannot have got there by chance."
     )
     zero = about.get("at most, if none is found")
     bound = (

@@ -25,6 +25,7 @@ def summary(release: Release) -> str:
     parts = (
         _made(release),
         release.quality.line,
+        _planted(release),
         _claimed(release),
         _cautions(release),
         _audited(release),
@@ -53,6 +54,18 @@ def _made(release: Release) -> str:
 def _writer_licence(plan: Plan) -> str:
     licence = licence_of(plan.models.writer)
     return f" Licence of the writer: {licence}." if licence else ""
+
+
+def _planted(release: Release) -> str:
+    """What canaries have shifted."""
+    drawn = release.plan.data.audit_canaries
+    if not drawn or not release.reads_private:
+        return ""
+    return (
+        "All noisy counts, and the number of people, include canaries: made-up texts for an audit. "
+        f"{drawn} were drawn, and a coin for each decided whether it was counted as one more person. None is "
+        "in the corpus."
+    )
 
 
 def _claimed(release: Release) -> str:
@@ -153,7 +166,7 @@ def _audited(release: Release) -> str:
         f"| {line['name']} | {line['verdict']} | {line.get('epsilon_lower', '')} |"
         for line in found["attacks"]
     ]
-    tested = f"Attacked was {found['of']}, at epsilon {found['claim']['epsilon']:g}."
+    tested = f"The attacks were on {found['of']}, and tested epsilon {found['claim']['epsilon']:g}."
     head = [f"## An audit: {found['verdict']}", "", tested, "", found["words"], ""]
     return "\n".join([*head, "| attack | verdict | epsilon at least |", "|---|---|---|", *rows])
 

@@ -113,7 +113,7 @@ def extracted(canaries: Canaries, texts: Iterable[str]) -> tuple[bool, ...]:
 
 
 def chance_of_hit(synthetic: Sequence[str]) -> float:
-    """The chance that a canary that no run has seen stands in this corpus; a bound.
+    """The chance that a canary that no run has seen is in this corpus; a bound.
 
     Each of its three runs of four random words equals one of the corpus' runs with a chance of runs / 8192^4,
     its code one of the corpus' rows of twelve signs with rows / 32^12. No matter what the corpus says: the

@@ -58,7 +58,7 @@ CANARIES = "canaries.json"
 UNRELEASED = "unreleased.json"
 #: Private texts and the synthetic texts that are closest to them.
 MATCHES = "audit-matches.json"
-#: A canary stood in the corpus of this run, so it has no release and never gets one.
+#: A canary was in the corpus of this run, so it has no release and never gets one.
 BLOCKED = "blocked-by-canary"
 #: Embeddings of the records that vote, and of those that are seeds.
 EMBEDDINGS = "embeddings.f32"

@@ -31,7 +31,7 @@ from rpsg.files import (
     write_atomic,
 )
 from rpsg.storage.layout import EVIDENCE, PLAN, PRIVATE, RELEASE, RUN
-from rpsg.storage.ownership import mark_own
+from rpsg.storage.ownership import is_own, mark_own
 from rpsg.storage.run_identity import make_run_id, make_way, read_about
 from rpsg.storage.run_journal import Journal
 from rpsg.storage.vault import VAULT, Vault, VaultKey
@@ -209,6 +209,13 @@ def run_id_of(folder: Path) -> str:
     return str(read_about(folder)["run_id"])
 
 
+def way_to_finish(folder: Path) -> str:
+    """What to do with a run that has no release, in a sentence."""
+    if is_own(folder) and purpose_of(folder) == AUDIT_RUN:
+        return "An audit run has no release: see its private folder."
+    return "Go on with it: the same `rpsg run` command again."
+
+
 def purpose_of(folder: Path) -> str:
     """What the run in this folder is for; "" for a release. RunError where there is no run."""
     return str(read_about(folder).get("purpose", ""))
@@ -247,6 +254,11 @@ def open_vault(run: Path) -> Vault:
         raise RunError(
             "What was private in this run was destroyed with rpsg purge.",
             hint="Its release stays as it is: rpsg verify and rpsg report work on it.",
+        )
+    if not (run / PRIVATE / VAULT).exists():
+        raise RunError(
+            f"The folder {run / PRIVATE} is missing, or parts of it are. Without it this run cannot go on.",
+            hint="Bring it back from a backup, or begin anew with another -o: what was spent stays spent.",
         )
     return Vault.open(run / PRIVATE)
 

@@ -39,7 +39,7 @@ FOLDER = "the folder holds a release and nothing else"
 FOLLOWS = "everything follows from plan, pack and evidence"
 PROGRAM = "the program that made it"
 SIGNED = "signature"
-CHANCE = "how often a canary stands in the corpus by chance"
+CHANCE = "how often a canary is in the corpus by chance"
 OPINION = "every epsilon again, by another accountant"
 UNKNOWN_SIGNER = "who holds the key that signed it: compare the fingerprint, or name the key with --key"
 UNSIGNED = "who made it: nobody has signed it, and this program builds a release that fits from any inputs"
@@ -169,7 +169,7 @@ def _of_copy(
 
 
 def _chance_of_hit(copy: Path, found: Mapping[str, Any]) -> Iterator[Check]:
-    """Whether a canary stands in this corpus by chance as often as its published audit says."""
+    """Whether a canary is in this corpus by chance as often as its published audit says."""
     told = [line["chance"] for line in found["attacks"] if line.get("kind") == "extraction"]
     if found["of"] != THIS or not told:
         return

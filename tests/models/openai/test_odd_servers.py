@@ -334,5 +334,15 @@ def test_a_server_that_asks_for_a_certificate_gets_it(
         server.server_close()
 
 
+def test_a_server_on_another_port_of_this_machine_is_the_same_writer_of_the_same_run() -> None:
+    ports = [ServerSection(base_url=f"http://127.0.0.1:{port}/v1") for port in (8000, 8123)]
+    names = {ServerWriter("m", server).name for server in ports}
+    assert names == {"openai:m@127.0.0.1"}
+    plans = [resolve({"server": {"base_url": server.base_url}}) for server in ports]
+    assert len({plan.fingerprint(writer="openai:m@127.0.0.1") for plan in plans}) == 1
+    other = [parse_address(f"https://llm.example.org:{port}/v1").host_as_name for port in (8000, 8123)]
+    assert len(set(other)) == 2, "on another machine another port may be another server"
+
+
 def test_a_reply_s_reason_is_not_asked_of_a_model_that_thinks_without_an_end() -> None:
     assert says(answer("", reasoning="long", finish="length")).error == "cut while thinking"

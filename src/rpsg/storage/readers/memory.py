@@ -108,8 +108,11 @@ def _table(data: object) -> _Table:
         case "datasets", "DatasetDict":
             hint = f"Give one of its splits: {', '.join(map(str, frame))}."
             raise UsageError("This is a dataset of several splits. Nothing was read.", hint=hint)
+    given = named_type(data)
+    if isinstance(data, list | tuple):
+        given += " of anything but dicts" if data else " without rows"
     raise UsageError(
-        f"Rows cannot be read from {named_type(data)}. Nothing was read.",
+        f"Rows cannot be read from {given}. Nothing was read.",
         hint='Give the path of a file, a data frame, an Arrow table, or dicts: [{"text": "..."}, ...].',
     )
 

@@ -174,6 +174,21 @@ def test_an_unknown_name_is_told_with_the_names_there_are(
         assert said in " ".join(capsys.readouterr().err.split())
 
 
+def test_a_cell_can_be_run_alone_once_the_comparison_was_begun(
+    matrix_file: Callable[..., Path], lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, out = matrix_file(), lab.folder / "out"
+    assert main(["compare", str(file), "-o", str(out), "--cell", "any"]) == 7
+    assert "Begin one with" in capsys.readouterr().err
+    assert main(["compare", str(file), "-o", str(out), "-q"]) == 0
+    capsys.readouterr()
+    assert main(["compare", str(file), "--dry-run", "--json"]) == 0
+    ids = [cell["id"] for cell in json.loads(capsys.readouterr().out)["forecast"]["cells"]]
+    assert main(["compare", str(out), "--cell", ids[1], "-q"]) == 0
+    assert main(["compare", str(out), "--cell", "any"]) == 2
+    assert "no cell of that name" in capsys.readouterr().err
+
+
 def test_nothing_is_written_over_the_texts(
     matrix_file: Callable[..., Path], lab: Lab, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,69 @@
+"""Why a run of a plan would stop here and now, before it spends anything. Nothing is opened for it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from rpsg.errors import RpsgError
+from rpsg.methods.named import method_of
+from rpsg.models.catalog import CATALOGUE
+from rpsg.models.download import locate
+from rpsg.models.openai.endpoint import address_of, certificate_of, headers_of
+from rpsg.pipeline import forecast
+from rpsg.privacy.odometer import state_folder
+from rpsg.registry import names
+from rpsg.storage.readers.source import STDIN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rpsg.plan import Plan
+
+
+def obstacles(plan: Plan) -> Iterator[str]:
+    """Each with the way out of it."""
+    if method_of(plan).reads_private:
+        if not plan.data.path:
+            yield "No data is named. Name the file: rpsg plan reviews.csv --text review"
+        elif plan.data.path == STDIN and not plan.data.account.strip():
+            yield "Standard input has no path that could name its account. Name one with --account."
+        yield from _state()
+    roles = (
+        ("writer", plan.models.writer, names("writers")),
+        ("embedder", plan.models.embedder, names("embedders")),
+    )
+    for role, name, known in roles:
+        if name.partition(":")[0] in forecast.SERVED:
+            yield from _server(plan, role)
+        elif name in CATALOGUE or name.endswith(".gguf"):
+            try:
+                locate(name)
+            except RpsgError as error:
+                yield f"{error.message} {error.hint}"
+        elif not {"/", ":"} & set(name) and name not in known:
+            yield f"There is no {role} {name!r}. Use one of: {', '.join(known)}."
+
+
+def _state() -> Iterator[str]:
+    place = state_folder()
+    while not place.exists():
+        place = place.parent
+    if not os.access(place, os.W_OK):
+        yield f"{state_folder()} cannot be written. Name another place: export RPSG_HOME=FOLDER"
+
+
+def _server(plan: Plan, role: str) -> Iterator[str]:
+    """What is missing before the first request can be sent."""
+    server = plan.server
+    kind = "azure" if getattr(plan.models, role).startswith("azure:") else "openai"
+    try:
+        address = address_of("azure" if kind == "azure" else "openai", server)
+        headers = {name.lower() for name in headers_of("azure" if kind == "azure" else "openai", server)}
+        certificate_of(server)
+    except RpsgError as error:
+        yield f"{error.message} {error.hint}"
+        return
+    needs_key = kind == "azure" or not server.base_url
+    if needs_key and not headers & {"authorization", "api-key"}:
+        yield f"{address.host} wants a key, and {server.key_env} is not set: export {server.key_env}=..."

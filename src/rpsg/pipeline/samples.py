@@ -1,0 +1,52 @@
+"""A few texts as a plan's writer writes them from the public pack alone. No private data is named or read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rpsg import registry
+from rpsg.domains import find_pack
+from rpsg.methods.named import method_of
+from rpsg.results import Sample
+from rpsg.stages.candidates import candidate_of
+from rpsg.stages.cards import CardModel
+from rpsg.stages.prompts import candidate_request
+from rpsg.stages.rng import stream
+
+if TYPE_CHECKING:
+    from rpsg.plan import Plan
+    from rpsg.protocols import Reply, Request
+    from rpsg.records import Candidate
+
+
+def samples(plan: Plan, count: int = 5) -> tuple[Sample, ...]:
+    """``count`` texts for cards that are drawn evenly, as in the trial with which a run begins.
+
+    Raises:
+        ModelError: the writer is not there, or gives nothing.
+        UsageError: a setting does not fit, or there is no such pack.
+    """
+    method_of(plan).check(plan)
+    pack, models = find_pack(plan.corpus.domain).with_label(plan.data.label_values), plan.models
+    writer = registry.writer(
+        models.writer,
+        slots=models.slots,
+        threads=models.threads,
+        context=models.context,
+        form=models.form,
+        server=plan.server,
+    )
+    cards = CardModel.uniform(pack).draw(count, stream(plan.generation.seed, "trial"))
+    asked = [candidate_request(pack, plan, card, i, purpose="trial") for i, card in enumerate(cards)]
+    replies = writer.write(asked)
+    made = (candidate_of(i, cards[i], reply, None, asked[i]) for i, reply in enumerate(replies))
+    return tuple(_sample(*each) for each in zip(made, replies, asked, strict=True))
+
+
+def _sample(candidate: Candidate, reply: Reply, request: Request) -> Sample:
+    """What became of one reply; an unusable one is shown as it came."""
+    dropped = candidate.dropped
+    text = candidate.text if dropped is None else reply.text.strip()
+    reason = "" if dropped is None else reply.error or dropped.reason
+    card = {name: str(value) for name, value in candidate.card.values.items()}
+    return Sample(text, card, request.messages[-1].content, reason)

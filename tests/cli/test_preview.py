@@ -1,0 +1,153 @@
+"""``rpsg preview`` shows what the writer writes, and ``rpsg plan`` what would stop a run, before it costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import rpsg as library
+from rpsg import api
+from rpsg.models.fake import FakeWriter
+from rpsg.plan import resolve
+from rpsg.protocols import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.cli.conftest import Rpsg
+
+    from rpsg.protocols import Request
+
+FAKES = ["--writer", "fake", "--embedder", "fake"]
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+
+def test_five_texts_are_written_without_any_data(rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rpsg.storage.readers.read_by_rule", lambda *_: pytest.fail("data were read"))
+    shown = rpsg("preview", *FAKES, "--seed", "3")
+    assert shown.code == 0, shown.err
+    assert [f"Text {n}:" in shown.out for n in range(1, 7)] == [True] * 5 + [False]
+    assert "No private data was read" in shown.out
+    assert not list(Path().iterdir())
+
+
+def test_the_same_plan_gives_the_same_texts_for_prompts_that_are_shown() -> None:
+    plan = resolve({"models": {"writer": "fake", "embedder": "fake"}})
+    found = api.samples(plan)
+    assert found == api.samples(plan)
+    assert all(sample.card["topic"] in sample.prompt for sample in found)
+
+
+def test_texts_that_a_run_would_drop_say_why_and_none_at_all_ends_in_6(
+    rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: FakeWriter, requests: Sequence[Request], *__: object) -> list[Reply]:
+        return [Reply("I'm sorry, but I can't help with that request.", "stop")] * len(requests)
+
+    monkeypatch.setattr(FakeWriter, "write", refuse)
+    shown = rpsg("preview", *FAKES, "--count", "2")
+    assert shown.code == 6
+    assert "A run would drop it: refused politely." in shown.out
+    assert len(rpsg("preview", *FAKES, "--json").json["samples"]) == 5
+
+
+def obstacles(**sections: object) -> str:
+    models = {"writer": "fake", "embedder": "fake"}
+    return " ".join(library.preview(resolve({"models": models}, sections)).obstacles)
+
+
+def test_a_plan_without_data_is_not_approved(rpsg: Rpsg) -> None:
+    shown = rpsg("plan", *FAKES)
+    assert shown.code == 0
+    assert "a run would stop before it spends anything" in shown.out
+    assert "No data is named" in shown.out
+    assert "Nothing was spent. This runs it" not in shown.out
+
+
+def test_a_missing_key_is_an_obstacle_and_a_local_server_needs_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    served = {"writer": "openai:m", "embedder": "fake"}
+    assert "OPENAI_API_KEY is not set" in obstacles(models=served)
+    local = {"base_url": "http://127.0.0.1:1/v1"}
+    assert "is not set" not in obstacles(models=served, server=local)
+    monkeypatch.setenv("OPENAI_API_KEY", "key")
+    assert "is not set" not in obstacles(models=served)
+
+
+def test_an_address_or_weights_that_cannot_be_used_are_obstacles(tmp_path: Path) -> None:
+    served = {"writer": "openai:m", "embedder": "fake"}
+    assert "--plain-http" in obstacles(models=served, server={"base_url": "http://vllm:8000"})
+    weights = {"writer": str(tmp_path / "none.gguf"), "embedder": "fake"}
+    assert "none.gguf" in obstacles(models=weights)
+
+
+def test_a_model_that_nobody_knows_is_an_obstacle() -> None:
+    assert "There is no writer 'gema'. Use one of: gemma-3-270m" in obstacles(models={"writer": "gema"})
+    assert "There is no embedder 'minilmm'." in obstacles(models={"embedder": "minilmm"})
+    assert "There is no" not in obstacles(models={"writer": "transformers:gpt2", "embedder": "minilm"})
+
+
+def test_plain_http_says_who_can_read_the_prompts() -> None:
+    found = library.preview(
+        resolve(
+            {
+                "models": {"writer": "openai:m", "embedder": "fake"},
+                "server": {"base_url": "http://vllm:8000", "plain_http": True},
+            }
+        )
+    )
+    assert any("can read every prompt" in line and "vllm:8000" in line for line in found.warnings)
+
+
+def test_a_state_folder_that_cannot_be_written_is_an_obstacle_and_the_doctor_tries(
+    rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RPSG_HOME", "/proc/nowhere")
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert "/proc/nowhere cannot be written. Name another place: export RPSG_HOME" in obstacles()
+    examined = " ".join(rpsg("doctor", *FAKES).out.split())
+    assert "/proc/nowhere cannot be written" in examined
+    assert "A run can begin" not in examined
+
+
+def test_only_settings_that_differ_from_their_default_are_listed(rpsg: Rpsg) -> None:
+    Path("rpsg.toml").write_text('[corpus]\nsize = 200\ndomain = "generic"\n[privacy]\nepsilon = 3.0\n')
+    shown = rpsg("plan", *FAKES).out
+    assert "privacy.epsilon" in shown
+    assert "corpus.size" not in shown
+
+
+def test_a_plan_says_in_which_language_the_texts_will_be() -> None:
+    found = library.preview(resolve({"models": {"writer": "fake", "embedder": "fake"}}))
+    assert any("one language (en)" in line for line in found.explanations)
+
+
+def test_standard_input_without_an_account_is_an_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+    import sys
+
+    from rpsg.storage.readers import source
+
+    source._standard_input.cache_clear()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"text": "fine"}\n')))
+    assert "--account" in obstacles(data={"path": "-"})
+    assert "--account" not in obstacles(data={"path": "-", "account": "ward 7"})
+    source._standard_input.cache_clear()
+
+
+def test_the_doctor_asks_a_server_as_a_run_does(rpsg: Rpsg) -> None:
+    """With a system message, which some chat templates do not take."""
+    from tests.models.openai.faulty import FaultyServer
+
+    with FaultyServer() as server:
+        shown = rpsg("doctor", "--writer", "openai:m", "--embedder", "fake", "--base-url", server.url)
+        roles = [message["role"] for message in server.asked[-1].body["messages"]]
+    assert "writer: openai:m@127.0.0.1" in " ".join(shown.out.split())
+    assert roles == ["system", "user"]
