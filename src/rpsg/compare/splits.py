@@ -3,11 +3,16 @@
 For each seed the people of a data set are put in an order drawn by that seed. The first are held out: no run
 sees them, and every corpus is measured against them. Those after them are the private texts of the runs, and
 a run with fewer people uses the first of these. So all methods of a seed have the same people.
+
+Of texts that are not public the order is by a hash of each person (of the row, where no user is named). So
+one person more or less in the file moves one other over each border at most; by a permutation of all it
+would change most people of a run, and what the run claims would say nothing about the people in the file.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -75,10 +80,11 @@ def prepare(matrix: Matrix, data: ComparedData, out: Path) -> None:
         "rows": tagged_sha256("rows", [rows.texts, rows.labels, rows.users]),
         "held_out": data.held_out,
         "columns": [columns.text, columns.label, columns.user],
+        **({} if data.public else {"order": "by person"}),
     }
     folder = split_files(out, data, 0).folder.parent
     _same(private_dir(folder) / SPLIT, facts, data)
-    people = rows.users or tuple(str(i) for i in range(len(rows)))
+    people = rows.users or (tuple(map(str, range(len(rows)))) if data.public else _by_content(rows))
     names = sorted(set(people))
     if len(names) < data.held_out + 2:
         raise DataError(
@@ -87,8 +93,26 @@ def prepare(matrix: Matrix, data: ComparedData, out: Path) -> None:
         )
     for seed in matrix.seeds:
         files = split_files(out, data, seed)
-        order = [names[i] for i in stream(seed, "comparison", "people").permutation(len(names))]
+        order = in_order(names, seed, public=data.public)
         _write_parts(files, rows, people, order, data.held_out, matrix.people, columns)
+
+
+def in_order(names: Sequence[str], seed: int, *, public: bool) -> list[str]:
+    """The people in the order of a seed; of private texts the place of each follows from the person alone."""
+    if public:
+        return [names[i] for i in stream(seed, "comparison", "people").permutation(len(names))]
+    return sorted(names, key=lambda name: tagged_sha256("comparison person", [seed, name]))
+
+
+def _by_content(rows: Rows) -> tuple[str, ...]:
+    """A name for each row by its text and label; equal rows are numbered."""
+    seen: Counter[str] = Counter()
+    names = []
+    for i, text in enumerate(rows.texts):
+        digest = tagged_sha256("comparison row", [text, None if rows.labels is None else rows.labels[i]])
+        names.append(f"{digest} {seen[digest]}")
+        seen[digest] += 1
+    return tuple(names)
 
 
 def _read(data: ComparedData, columns: CorpusColumns) -> Rows:
