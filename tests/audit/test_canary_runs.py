@@ -272,6 +272,21 @@ def test_the_writer_makes_the_beginnings_where_none_are_named(lab: Lab) -> None:
     assert not (lab.folder / "audit" / "release").exists()
 
 
+def test_an_interrupted_audit_run_holds_no_text_of_its_corpus_in_clear(lab: Lab) -> None:
+    """Not in the writer's replies either, of which the corpus is made."""
+    public = lab.file([{"text": text} for text in texts(100, 3)], "public.jsonl")
+    data = {"audit_canaries": 40, "canary_texts": str(public)}
+    plan = lab.plan(lab.file(lab.rows(300)), privacy={"epsilon": 2.0}, data=data)
+    out = lab.folder / "audit"
+    for _ in range(2):  # begun, and resumed
+        with execute_unreleased(plan, out, tools=lab.tools()) as folder:
+            corpus = unreleased_texts(folder)
+        assert len(corpus) > 10
+        assert not [
+            name for name, content in files(out).items() if any(text.encode() in content for text in corpus)
+        ]
+
+
 def test_a_method_that_reads_nothing_and_too_few_canaries_are_refused(shop: Shop) -> None:
     with pytest.raises(UsageError, match="nothing private"):
         canary_run(shop.plan("floor"), shop.out)

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from rpsg.audit.aids import aids_of
 from rpsg.audit.run import audit
 from rpsg.models.download import locate
 
@@ -31,3 +32,13 @@ def test_a_tenth_of_the_members_with_every_fifth_word_gone_is_refuted(reviews: l
     found = audit([*reviews[1000:1750], *leaked], reviews[:500], reviews[500:1000], attacks=ATTACKS)
     assert found.verdict == "refuted"
     assert found.finding("near-copies").verdict == "refuted"
+
+
+@pytest.mark.parametrize("embedder", ["minilm", "static"])
+def test_a_real_embedder_finds_copies_and_nothing_else(reviews: list[str], embedder: str) -> None:
+    aids = aids_of(embedder=embedder)
+    sides, corpus = (reviews[:150], reviews[150:300]), reviews[1000:1080]
+    for leaked, refuted in ((0, False), (40, True)):
+        found = audit([*reviews[:leaked], *corpus], *sides, aids=aids, attacks=["closest", "closest-ratio"])
+        assert [each.verdict == "refuted" for each in found.findings] == [refuted, refuted]
+        assert {each.outcome for each in found.controls["fitted on members"]} == {"caught"}
