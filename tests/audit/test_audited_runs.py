@@ -128,6 +128,14 @@ def test_other_rows_than_the_run_read_are_refused(lab: Lab) -> None:
     assert audit_run(run, data=lab.folder / "moved.jsonl", attacks=["copies"]).counts["held out"] > 30
 
 
+def test_a_file_that_was_moved_is_asked_for_with_the_option_that_names_it(lab: Lab) -> None:
+    run = finished(lab)
+    lab.file(lab.rows(400)).unlink()
+    with pytest.raises(DataError, match="which the run read, is not here") as refused:
+        audit_run(run)
+    assert "--data FILE" in refused.value.hint
+
+
 def test_a_release_alone_and_a_purged_run_cannot_be_audited(lab: Lab) -> None:
     run = finished(lab)
     with pytest.raises(UsageError):

@@ -62,7 +62,7 @@ def _two_nearest(subject: Subject) -> tuple[Floats, npt.NDArray[np.int64]]:
 
 def _search(subject: Subject) -> tuple[Floats, npt.NDArray[np.int64]]:
     if subject.aids.embedder is None:
-        raise NotRunError("No embedder was named to compare texts with.")
+        raise NotRunError("It needs an embedder to compare texts with; Python alone can give one (`aids`).")
     if len(subject.synthetic) < 2:
         raise NotRunError("There is one synthetic text, and a ratio needs two.")
     private = subject.of_private.once("vectors", lambda: _embedded(subject, subject.texts))
@@ -84,6 +84,6 @@ def _embedded(subject: Subject, texts: Sequence[str]) -> Vectors:
     """Unit rows, shape (texts, dim), in blocks."""
     embedder = subject.aids.embedder
     if embedder is None:
-        raise NotRunError("No embedder was named to compare texts with.")
+        raise NotRunError("It needs an embedder to compare texts with; Python alone can give one (`aids`).")
     blocks = [embedder.embed(texts[i : i + BLOCK]) for i in range(0, len(texts), BLOCK)]
     return np.concatenate(blocks).astype(np.float32)

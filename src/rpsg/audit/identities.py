@@ -52,7 +52,9 @@ def names(subject: Subject) -> Finding:
     titles and marks. Counted and left out as in ``identities``: most names that a writer uses, it invents.
     """
     if subject.aids.recogniser is None:
-        raise NotRunError("No recogniser was named that finds names of people.")
+        raise NotRunError(
+            "It needs a recogniser that finds names of people; Python alone can give one (`aids`)."
+        )
     return _of_identifiers("names", subject, subject.aids.recogniser, _as_name)
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rpsg.arguments import path_of
+from rpsg.arguments import path_of, shown
 from rpsg.audit.run import audit
 from rpsg.errors import DataError, UsageError
 from rpsg.json_text import canonical_json
@@ -28,7 +29,6 @@ from rpsg.verification.opening import check_commitment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from rpsg.audit.finding import Attack
     from rpsg.audit.inputs import Given
@@ -124,6 +124,11 @@ def _refuse(plan: Plan, *, donors: bool) -> None:
 
 def _moved(plan: Plan, data: Path | None) -> Plan:
     if data is None:
+        if plan.data.path and not Path(plan.data.path).exists():
+            raise DataError(
+                f"{shown(Path(plan.data.path))}, which the run read, is not here.",
+                hint="Say where it is now: rpsg audit RUN --data FILE",
+            )
         return plan
     return plan.model_copy(update={"data": plan.data.model_copy(update={"path": str(data)})})
 

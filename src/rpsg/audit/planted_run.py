@@ -42,8 +42,8 @@ CANARIES, HELD_OUT = 200, 0.5
 #: Fewer cannot be told from chance.
 FEWEST = 20
 NOTE = (
-    "This corpus was made to be attacked and is destroyed. What was found is about the plan, and about a "
-    "release only as far as that has the same plan."
+    "This corpus was made to be attacked and is destroyed. What was found holds for the plan, and for a "
+    "release only if it has the same plan."
 )
 SPLIT = "Canaries and members are voters, whom the claim protects. Donors are not protected."
 

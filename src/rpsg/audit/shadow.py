@@ -66,7 +66,9 @@ def halves(people: int, seed: int) -> list[Flags]:
 def _shadows(subject: Subject) -> tuple[Floats, Floats, float]:
     """The mean of phi with and without the author, and the standard deviation around these means."""
     if subject.aids.pipeline is None:
-        raise NotRunError("No pipeline was given that could be run again on halves of the people.")
+        raise NotRunError(
+            "It needs a pipeline to run again on halves of the people; Python alone can give one (`aids`)."
+        )
     scores, inside = [], []
     for number, half in enumerate(halves(subject.people, subject.seed)):
         own = np.flatnonzero(half[subject.owner])

@@ -33,6 +33,8 @@ def _mean_scores(subject: Subject, on: Sequence[str]) -> Floats:
     """The mean log-probability of the tokens of each private text; the text itself is not trained on."""
     trainer = subject.aids.surrogate
     if trainer is None:
-        raise NotRunError("No small model was given to be fine-tuned on the corpus.")
+        raise NotRunError(
+            "It needs a small model to fine-tune on the corpus; Python alone can give one (`aids`)."
+        )
     scorer = trainer.train(on, subject.seed)
     return np.array([float(np.mean(row)) if row else 0.0 for row in scorer.score(subject.texts)])

@@ -211,7 +211,8 @@ def _canaries(found: Found) -> Html | None:
         None
         if zero is None
         else paragraph(
-            f"None was found. That one comes out again is then below {percent(zero, 1)} for each, with 95 %."
+            f"None was found. So each has a chance below {percent(zero, 1)} of coming out again, with 95 % "
+            "confidence."
         )
     )
     columns = ("canaries", "found in the corpus")
