@@ -81,8 +81,8 @@ def memory(sizes: Sequence[int], seen: Sequence[dict[str, Any]]) -> dict[str, An
 
     The smallest of three sizes stands for what does not grow. What the last two take beyond it gives the
     exponent of the growth. Sizes that differ by less than a factor of ten are not extrapolated: what grows is
-    then smaller than what an audit needs anyhow, and the exponent is chance. Nor are sizes below two blocks of
-    texts, where memory grows with the block and not with the corpus.
+    then smaller than what an audit needs anyhow, and the exponent is chance. Nor are sizes below two blocks
+    of texts, where memory grows with the block and not with the corpus.
     """
     rows = [dict(row) for row in seen if row["private"] not in sizes]
     for size in sizes:
