@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rpsg.compare.export import NOTE, place_in_words, to_markdown
+from rpsg.compare.export import NOTE, to_markdown
 from rpsg.compare.outcome import read_comparison
 from rpsg.compare.winners import all_together, standings
 
@@ -93,7 +93,7 @@ def _left(comparison: Comparison) -> Iterator[str]:
     reasons: dict[tuple[str, str], list[str]] = {}
     for cell in comparison.cells:
         if not cell.is_done:
-            reasons.setdefault((cell.state, cell.reason), []).append(place_in_words(cell))
+            reasons.setdefault((cell.state, cell.reason), []).append(cell.place.in_words())
     if reasons:
         yield "### Not run"
         yield "\n".join(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 AIM = 0.95
-MOST_REFUSED = 0.02
+MOST_REFUSED = 0.03
 BODY = json.dumps(
     {
         "id": "one",

@@ -10,6 +10,7 @@ import errno
 import json
 import os
 import stat
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,7 +59,7 @@ def unfinished(lab: Lab, plan: Plan) -> Path:
         def die(*_: object, **__: object) -> None:
             raise KeyboardInterrupt
 
-        patch.setattr("rpsg.pipeline.execute.publish", die)
+        patch.setattr(running, "RELEASED", replace(running.RELEASED, end=die))
         with pytest.raises(KeyboardInterrupt):
             running.execute(plan, out, tools=lab.tools())
     return out

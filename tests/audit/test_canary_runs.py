@@ -272,6 +272,21 @@ def test_the_writer_makes_the_beginnings_where_none_are_named(lab: Lab) -> None:
     assert not (lab.folder / "audit" / "release").exists()
 
 
+def test_an_interrupted_audit_run_holds_no_text_of_its_corpus_in_clear(lab: Lab) -> None:
+    """Not in the writer's replies either, of which the corpus is made."""
+    public = lab.file([{"text": text} for text in texts(100, 3)], "public.jsonl")
+    data = {"audit_canaries": 40, "canary_texts": str(public)}
+    plan = lab.plan(lab.file(lab.rows(300)), privacy={"epsilon": 2.0}, data=data)
+    out = lab.folder / "audit"
+    for _ in range(2):  # begun, and resumed
+        with execute_unreleased(plan, out, tools=lab.tools()) as folder:
+            corpus = unreleased_texts(folder)
+        assert len(corpus) > 10
+        assert not [
+            name for name, content in files(out).items() if any(text.encode() in content for text in corpus)
+        ]
+
+
 def test_a_method_that_reads_nothing_and_too_few_canaries_are_refused(shop: Shop) -> None:
     with pytest.raises(UsageError, match="nothing private"):
         canary_run(shop.plan("floor"), shop.out)
@@ -317,6 +332,19 @@ def test_a_run_with_canaries_is_released_if_none_is_in_its_corpus(shop: Shop, tm
     assert next(each for each in found["findings"] if each["name"] == "extraction")["details"]["planted"] > 10
     assert main(["keygen", str(tmp_path / "key")]) == 0
     assert publish(run.path, tmp_path / "key", plugins=("one-count",))
+
+
+def breaking(job: Job) -> list[str]:
+    """Canaries without their codes, and with a line break amid the six words of their ends."""
+    rows = [row.text.partition(", ref ")[0].split() for row in open_private(job.people.rows)]
+    return [f"{' '.join(row[:-3])}\n{' '.join(row[-3:])}" for row in rows] + texts(200, 2)
+
+
+@pytest.mark.usefixtures("method")
+def test_a_canary_that_a_line_break_divides_blocks_a_release_too(shop: Shop, method: dict[str, Any]) -> None:
+    method["corpus"] = breaking
+    with pytest.raises(PrivacyError, match="canary stands"):
+        api.run(shop.plan(), shop.lab.folder / "run")
 
 
 @pytest.mark.usefixtures("method")

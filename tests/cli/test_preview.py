@@ -88,6 +88,12 @@ def test_an_address_or_weights_that_cannot_be_used_are_obstacles(tmp_path: Path)
     assert "none.gguf" in obstacles(models=weights)
 
 
+def test_a_model_that_nobody_knows_is_an_obstacle() -> None:
+    assert "There is no writer 'gema'. Use one of: gemma-3-270m" in obstacles(models={"writer": "gema"})
+    assert "There is no embedder 'minilmm'." in obstacles(models={"embedder": "minilmm"})
+    assert "There is no" not in obstacles(models={"writer": "transformers:gpt2", "embedder": "minilm"})
+
+
 def test_plain_http_says_who_can_read_the_prompts() -> None:
     found = library.preview(
         resolve(
@@ -134,3 +140,14 @@ def test_standard_input_without_an_account_is_an_obstacle(monkeypatch: pytest.Mo
     assert "--account" in obstacles(data={"path": "-"})
     assert "--account" not in obstacles(data={"path": "-", "account": "ward 7"})
     source._standard_input.cache_clear()
+
+
+def test_the_doctor_asks_a_server_as_a_run_does(rpsg: Rpsg) -> None:
+    """With a system message, which some chat templates do not take."""
+    from tests.models.openai.faulty import FaultyServer
+
+    with FaultyServer() as server:
+        shown = rpsg("doctor", "--writer", "openai:m", "--embedder", "fake", "--base-url", server.url)
+        roles = [message["role"] for message in server.asked[-1].body["messages"]]
+    assert "writer: openai:m@127.0.0.1" in " ".join(shown.out.split())
+    assert roles == ["system", "user"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.compare.test_page import HOSTILE, everything
+from tests.compare.test_compare_page import HOSTILE, everything
 from tests.report.test_in_a_browser import AXE, NARROW, OVERLAPS, WIDE, browser, pytestmark
 
 if TYPE_CHECKING:

@@ -192,8 +192,7 @@ def test_a_name_with_a_comma_is_told_apart_from_its_neighbours_and_tables_are_ad
     )
     both = standings(found)
     assert all_together(both) == (
-        "All 2 tables together: of 2 comparisons the best is ours on 1 (0 beyond chance); "
-        "strict, votes on 1 (0 beyond chance)."
+        "All 2 tables together: of 2 comparisons the best is ours on 1; strict, votes on 1."
     )
     assert all_together(both[:1]) == ""
 

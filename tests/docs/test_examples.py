@@ -103,6 +103,6 @@ def test_the_comparison_of_the_examples_runs_as_its_page_says(
     quick = {"settings": settings, "writers": (writer,), "evaluation": measured_by, "seeds": (0,)}
     found = compare(fakes.model_copy(update=quick), "comparison", apart=False)
     states = {cell.place.method: cell.state for cell in found.cells if cell.place.epsilon in {4.0, None}}
-    assert states == dict.fromkeys(["floor", "strict", "strict, votes", "augpe", "ceiling"], "done")
+    assert states == dict.fromkeys(["floor", "strict", "strict by votes", "augpe", "ceiling"], "done")
     beyond = [cell.state for cell in found.cells if cell.place.epsilon == float("inf")]
     assert beyond == ["not supported"] * 3

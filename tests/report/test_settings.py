@@ -73,6 +73,23 @@ def test_no_place_of_a_whole_plan_is_told(tiny: Pack, method: str) -> None:
     assert (again.corpus.domain, again.models.sentiment) == ("tiny", "transformers:mine")
 
 
+@pytest.mark.parametrize(
+    ("address", "told"),
+    {
+        "https://gateway.example/t/alice-token/v1": "https://gateway.example/v1",
+        "https://alice.openai.azure.com/openai/v1": "https://alice.openai.azure.com/v1",
+        "http://127.0.0.1:8000/v1": "http://127.0.0.1:8000/v1",
+        "https://gateway.example": "https://gateway.example",
+        "": "",
+    }.items(),
+)
+def test_of_the_way_to_a_server_only_its_host_is_told(tiny: Pack, address: str, told: str) -> None:
+    ways = {"headers": ["X-Team=OF_alice"], "certificate_env": "OF_alice"}
+    plan = resolve({"server": {"base_url": address, **ways}})
+    public = resolve(tomllib.loads(public_toml(plan, tiny, find_method("strict")))).server
+    assert (public.base_url, public.headers, public.certificate_env) == (told, (), "")
+
+
 @pytest.mark.parametrize("method", ["strict", "floor", "paper", "augpe", "rupta"])
 def test_no_file_of_a_release_tells_the_operator_s_account(lab: Lab, method: str) -> None:
     account = {"organization": "org-alice", "project": "proj-alice", "key_env": "KEY_OF_alice"}

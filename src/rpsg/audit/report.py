@@ -89,11 +89,11 @@ class AuditReport:
             share, name = min(known)
             told.append(
                 f"If {_percent(share)} of the members stood out, {name} would have shown it in 95 of 100 "
-                "cases; whoever leaks less clearly is seen later."
+                "cases; a leak that is less clear has to be larger to be seen."
             )
         told.append(
-            "Of a corpus in which one text in twenty is a member's with a fifth of its words dropped, "
-            f"{', '.join(caught) or 'no attack'} said so"
+            "In a corpus in which one text in twenty is a member's with a fifth of its words dropped, "
+            f"{', '.join(caught) or 'no attack'} found the leak"
             + (f"; {', '.join(missed)} did not." if missed else ".")
         )
         return told

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rpsg.cli.console import Screen, seconds_in_words
-from rpsg.compare.export import NOTE, metric_heads
+from rpsg.compare.export import SHORT, metric_heads
 from rpsg.compare.outcome import INTERNAL
 from rpsg.compare.tables import equal_epsilon
 from rpsg.compare.winners import all_together, standings
@@ -87,7 +87,7 @@ def show(result: Comparison, page: Path) -> None:
         columns = ("method", "seeds", *heads, "tokens", "seconds")
         screen.table(columns, [_row(result, row) for row in table.rows], numbers=columns[1:])
     screen.line()
-    screen.line(NOTE, "dim")
+    screen.line(SHORT, "dim")
     troubled = [c for c in result.cells if c.state in {"failed", "stopped"}]
     if troubled:
         screen.heading("Failed or stopped; the same command tries them again")

@@ -29,6 +29,10 @@ def doctor(
         str | None,
         typer.Option("--embedder", metavar="NAME", help="Model that compares. Default: the plan's."),
     ] = None,
+    base_url: Annotated[
+        str | None,
+        typer.Option("--base-url", metavar="URL", help="Server of openai:MODEL. Default: the plan's."),
+    ] = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -40,7 +44,7 @@ def doctor(
     from rpsg.cli.console import Screen, print_json
     from rpsg.cli.settings import gather, make_plan
 
-    named = {"models.writer": writer, "models.embedder": embedder}
+    named = {"models.writer": writer, "models.embedder": embedder, "server.base_url": base_url}
     given = {key: value for key, value in named.items() if value is not None}
     plan = make_plan(gather(given, config, os.environ))
     screen, found = Screen.stdout(), []

@@ -219,7 +219,7 @@ def _why_not(
         if _matches(rule, place):
             return "left out", rule.reason
     if place.epsilon is not None and math.isinf(place.epsilon) and entry.infinite is None:
-        return "not supported", f"{method.name} always adds noise, for a finite epsilon."
+        return "not supported", f"{method.name} always adds noise, so it has no run without an epsilon."
     return "", ""
 
 

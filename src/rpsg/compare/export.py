@@ -7,7 +7,6 @@ import io
 import re
 from typing import TYPE_CHECKING
 
-from rpsg.compare.matrix import epsilon_in_words
 from rpsg.compare.seeds import HOW
 from rpsg.compare.tables import audited_over, equal_epsilon
 from rpsg.compare.token_tables import equal_tokens
@@ -46,10 +45,11 @@ _LATEX = {
     "†": r"$\dagger$",
 }
 ARROWS = {True: " ↑", False: " ↓", None: ""}
-NOTE = (
-    f"{HOW}. †: a seed released fewer than 95 % of the texts that were asked for, so figures that depend on "
+SHORT = (
+    "†: a seed released fewer than 95 % of the texts that were asked for, so figures that depend on "
     "their number are not comparable."
 )
+NOTE = f"{HOW}. {SHORT}"
 #: A table as text: its title, its columns and its rows.
 PlainTable = tuple[str, list[str], list[list[str]]]
 
@@ -270,11 +270,6 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#])")
 def _markdown(text: str) -> str:
     """Text for a cell of Markdown: no mark-up and no HTML."""
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
-
-
-def place_in_words(cell: CellOutcome) -> str:
-    """The place of a cell with its epsilon, for lists."""
-    return f"{cell.place.in_words()} (ε {epsilon_in_words(cell.place.epsilon)})"
 
 
 #: What writes a comparison into a file, by the name of the option.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from rpsg.compare.export import NOTE, place_in_words
+from rpsg.compare.export import NOTE
 from rpsg.compare.figures import against_cost, against_epsilon, legend_of, size_and_temperature
 from rpsg.compare.outcome import INTERNAL
 from rpsg.compare.page_tables import STATES, tables_part, tokens_part
@@ -105,7 +105,7 @@ def _line(comparison: Comparison) -> Html:
 def _short(found: Sequence[Standing]) -> Html:
     """Who wins where, in sentences."""
     lines = listed(foreign(standing.in_words()) for standing in found)
-    missing = [foreign(f"{s.table.title}, not compared: {line}") for s in found for line in s.left_out]
+    missing = [foreign(f"{s.table.title}: {line}") for s in found for line in s.left_out]
     return tag(
         "section",
         tag("h2", "Who wins where", id="short-title"),
@@ -189,7 +189,7 @@ def _sweep(comparison: Comparison, settings: Sequence[CompareSetting]) -> Html |
 def _cells(comparison: Comparison) -> Html:
     """Every cell with its state: none is left out silently."""
     rows = [
-        (foreign(place_in_words(cell)), STATES.get(cell.state, cell.state), foreign(cell.reason))
+        (foreign(cell.place.in_words()), STATES.get(cell.state, cell.state), foreign(cell.reason))
         for cell in comparison.cells
     ]
     not_done = [row for row, cell in zip(rows, comparison.cells, strict=True) if not cell.is_done]
@@ -213,7 +213,7 @@ def _making(comparison: Comparison) -> Html:
     versions = ", ".join(f"{name} {version}" for name, version in comparison.versions.items())
     memory = machine.get("memory")
     digests = [
-        (foreign(place_in_words(cell)), tag("code", str(cell.made["plan_digest"])))
+        (foreign(cell.place.in_words()), tag("code", str(cell.made["plan_digest"])))
         for cell in comparison.cells
         if cell.made.get("plan_digest")
     ]

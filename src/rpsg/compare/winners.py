@@ -78,7 +78,12 @@ def _in_words(wins: Sequence[Win], what: str, caveats: Mapping[str, str]) -> str
         (f"{name} ({caveats[name]})" if name in caveats else name, number, sure)
         for name, number, sure in by_method(wins)
     ]
-    parts = [f"{name} on {number} ({sure} beyond chance)" for name, number, sure in found if number]
+    unknown = all(win.beyond_chance is None for win in wins if win.method)
+    parts = [
+        f"{name} on {number}" + ("" if unknown else f" ({sure} beyond chance)")
+        for name, number, sure in found
+        if number
+    ]
     ties = sum(not win.method for win in wins)
     parts += [f"nobody on {ties} (equal)"] if ties else []
     last = "; ".join(name for name, number, _ in found if not number)

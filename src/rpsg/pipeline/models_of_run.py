@@ -15,6 +15,7 @@ from rpsg.storage.cached_writer import CachedWriter
 from rpsg.storage.call_store import CallStore
 from rpsg.storage.layout import CALLS, FAILED
 from rpsg.storage.limits import Meter, Price
+from rpsg.storage.run_folder import AUDIT_RUN, purpose_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,8 +100,11 @@ def writer_over(
 
 
 def open_calls(plan: Plan, folder: RunFolder) -> CallStore:
-    """The store of the writer's replies; in the private folder if prompts hold private text."""
-    if method_of(plan).has_seeds:
+    """The store of the writer's replies; in the private folder if prompts hold private text.
+
+    So are those of an audit run: its corpus is made of them, and must not lie open anywhere.
+    """
+    if method_of(plan).has_seeds or purpose_of(folder.path) == AUDIT_RUN:
         vault = folder.vault
         return CallStore(folder.private_path(CALLS), key=vault.run_key, seal=vault.texts("calls"))
     return CallStore(folder.evidence_path(CALLS))

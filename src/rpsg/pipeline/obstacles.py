@@ -12,6 +12,7 @@ from rpsg.models.download import locate
 from rpsg.models.openai.endpoint import address_of, certificate_of, headers_of
 from rpsg.pipeline import forecast
 from rpsg.privacy.odometer import state_folder
+from rpsg.registry import names
 from rpsg.storage.readers.source import STDIN
 
 if TYPE_CHECKING:
@@ -28,7 +29,11 @@ def obstacles(plan: Plan) -> Iterator[str]:
         elif plan.data.path == STDIN and not plan.data.account.strip():
             yield "Standard input has no path that could name its account. Name one with --account."
         yield from _state()
-    for role, name in (("writer", plan.models.writer), ("embedder", plan.models.embedder)):
+    roles = (
+        ("writer", plan.models.writer, names("writers")),
+        ("embedder", plan.models.embedder, names("embedders")),
+    )
+    for role, name, known in roles:
         if name.partition(":")[0] in forecast.SERVED:
             yield from _server(plan, role)
         elif name in CATALOGUE or name.endswith(".gguf"):
@@ -36,6 +41,8 @@ def obstacles(plan: Plan) -> Iterator[str]:
                 locate(name)
             except RpsgError as error:
                 yield f"{error.message} {error.hint}"
+        elif not {"/", ":"} & set(name) and name not in known:
+            yield f"There is no {role} {name!r}. Use one of: {', '.join(known)}."
 
 
 def _state() -> Iterator[str]:

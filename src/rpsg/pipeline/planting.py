@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from typing import TYPE_CHECKING
 
 from rpsg.errors import PrivacyError, RunError, UsageError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 FORMAT = "rpsg-canaries/1"
 #: Files of a release that hold no words: embeddings, and the table that is the corpus once more.
 NO_WORDS = {".bin", ".parquet"}
+_ESCAPED = re.compile(r"\\(?:[nrtfb]|u[0-9a-f]{4})")
 
 
 def draw_canaries(plan: Plan, folder: RunFolder, beginnings: Callable[[], Sequence[str]]) -> None:
@@ -132,7 +134,9 @@ def no_beginnings() -> Sequence[str]:
 
 
 def _words_of(release: Path) -> Iterator[str]:
+    """The lines of all files that hold words; in JSON a text is one line, and its own breaks are escapes."""
     for file in sorted(release.rglob("*")):
         if file.is_file() and file.suffix not in NO_WORDS:
+            is_json = file.suffix in {".json", ".jsonl"}
             with file.open(encoding="utf-8", errors="replace") as lines:
-                yield from lines
+                yield from (_ESCAPED.sub(" ", line) for line in lines) if is_json else lines

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import asdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from rpsg.domains import find_pack
-from rpsg.errors import BudgetError, RpsgError
+from rpsg.errors import RpsgError
 from rpsg.methods.budget import (
     about_few_people,
     check_declared,
@@ -22,13 +22,10 @@ from rpsg.methods.budget import (
 from rpsg.methods.named import budget_of, cautions_of, method_of
 from rpsg.models.download import locate
 from rpsg.pipeline import forecast
+from rpsg.pipeline.account_view import account_view
 from rpsg.pipeline.obstacles import obstacles
-from rpsg.pipeline.private_data import account_of, unit_of
-from rpsg.privacy.account import LifetimeCap, runs_that_fit
 from rpsg.privacy.claims import DONORS, replaced_mu
 from rpsg.privacy.gaussian import attack_success, epsilon_of
-from rpsg.privacy.odometer import Odometer
-from rpsg.privacy.units import Total
 from rpsg.results import Flow, Preview, StageCost
 from rpsg.stages.cards import cells, in_words
 from rpsg.stages.levels import thinned
@@ -79,7 +76,7 @@ def preview(plan: Plan) -> Preview:
     work = None if method.workload is None else method.workload(plan, pack)
     seconds = None if work is None else _seconds(plan, work.computed_prompt + work.completion)
     lines = forecast.forecasts(plan, work, seconds)
-    account = _account(plan, budget)
+    account = account_view(plan, budget)
     return Preview(
         method=plan.method.name,
         claim=_claim(plan, method),
@@ -180,53 +177,6 @@ def _seconds(plan: Plan, tokens: int) -> float | None:
         return None
     threads = plan.models.threads or len(os.sched_getaffinity(0))
     return tokens * size / (BYTES_A_SECOND * threads)
-
-
-class _Account(NamedTuple):
-    """What a plan's account says about a run: figures, cautions, and whether it would refuse the run."""
-
-    figures: dict[str, float]
-    lines: tuple[str, ...] = ()
-    refuses: bool = False
-
-
-def _account(plan: Plan, budget: Budget | None) -> _Account:
-    """What the plan's account has paid and has left; no row is read."""
-    if not method_of(plan).reads_private or not (plan.data.path or plan.data.account):
-        return _Account({})
-    account = account_of(plan, Odometer()) if Odometer.is_there() else None
-    caution = account.statement().caution() if account is not None else ""
-    lines = (caution,) if caution else ()
-    if budget is None:
-        ever = "The account will remember for ever that this method read records without a bound."
-        return _Account({}, (*lines, ever))
-    try:
-        total = account.total() if account is not None else Total(unit_of(plan))
-    except BudgetError as error:
-        return _Account({}, (f"This run would be refused. {error}", *lines), refuses=True)
-    cap = LifetimeCap(plan.privacy.lifetime_epsilon, plan.privacy.delta)
-    fit = runs_that_fit(total, cap, budget.mu2, budget.delta_fail)
-    figures = {
-        "epsilon paid so far": total.epsilon,
-        "epsilon with what unfinished runs have reserved": total.epsilon_with_reserved,
-        "lifetime epsilon": plan.privacy.lifetime_epsilon,
-        "runs like this one that still fit": float(fit),
-    }
-    return _Account(figures, (*_room(plan, budget, fit), *lines), refuses=not fit)
-
-
-def _room(plan: Plan, budget: Budget, fit: int) -> Iterator[str]:
-    if not fit:
-        yield (
-            "This run would be refused: its account has no room (see rpsg budget). A smaller --epsilon "
-            "may fit; --lifetime-epsilon makes room on purpose."
-        )
-    if budget.delta_fail:
-        yield (
-            f"Each run that finds its labels or phrases takes {budget.delta_fail:.2g} of delta for its "
-            f"thresholds, and all runs of an account must stay below {plan.privacy.delta:g}: {fit} like this "
-            "one still fit."
-        )
 
 
 def _explanations(plan: Plan, pack: Pack, budget: Budget | None) -> Iterator[str]:

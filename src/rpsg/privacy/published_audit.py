@@ -32,8 +32,8 @@ WORDS = (
 NOT_COVERED = "the figures of the published audit: they were counted in private texts without noise"
 #: What no verifier can show about it.
 CANNOT_SHOW = (
-    "that the counts of the published audit are those that were counted, in a run of this plan, and that no "
-    "other audit was made"
+    "that the counts of the published audit are those that were counted, in a run of this plan on these "
+    "private texts, and that no other audit was made"
 )
 _TOLERANCE = 1e-6
 _NAMED = ("kind", "tests", "units", "members", "guesses", "right", "epsilon_lower", "epsilon_most")

@@ -10,6 +10,7 @@ import re
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from rpsg.methods.named import find_method
 from rpsg.plan import LimitsSection, ServerSection, VaultSection
@@ -89,13 +90,21 @@ def _placeless(plan: Plan, pack: Pack) -> Plan:
             "data": plan.data.model_copy(update={"path": "", "account": "", "canary_texts": ""}),
             "corpus": plan.corpus.model_copy(update={"domain": pack.name}),
             "models": plan.models.model_copy(update=models),
-            "server": plan.server.model_copy(update=ACCOUNT),
+            "server": plan.server.model_copy(update={**ACCOUNT, "base_url": _host_of(plan.server.base_url)}),
             "limits": LimitsSection(),
             "paper": plan.paper.model_copy(update=paper),
             "split": plan.split.model_copy(update={"donor_list": ""}),
             "vault": plan.vault if plan.vault.key == "none" else VaultSection(),
         }
     )
+
+
+def _host_of(base_url: str) -> str:
+    """A server's address with its host alone: in a longer path stands who the customer is, or even a key."""
+    parts = urlsplit(base_url.strip())
+    if not parts.netloc or parts.path.rstrip("/") in {"", "/v1"}:
+        return base_url
+    return f"{parts.scheme}://{parts.netloc}/v1"
 
 
 def without_place(name: str) -> str:

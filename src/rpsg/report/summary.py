@@ -166,7 +166,7 @@ def _audited(release: Release) -> str:
         f"| {line['name']} | {line['verdict']} | {line.get('epsilon_lower', '')} |"
         for line in found["attacks"]
     ]
-    tested = f"Attacked was {found['of']}, at epsilon {found['claim']['epsilon']:g}."
+    tested = f"The attacks were on {found['of']}, and tested epsilon {found['claim']['epsilon']:g}."
     head = [f"## An audit: {found['verdict']}", "", tested, "", found["words"], ""]
     return "\n".join([*head, "| attack | verdict | epsilon at least |", "|---|---|---|", *rows])
 

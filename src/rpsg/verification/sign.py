@@ -104,7 +104,11 @@ def _audit_to_publish(run: Path, folder: Path) -> dict[str, Any]:
     """The block of the ledger for the audit in ``folder``; the account records it before it is out."""
     ledger, plan = strict_json((run / RELEASE / LEDGER).read_bytes()), resolve(read_toml(run / PLAN))
     if "published_audit" in ledger:
-        raise UsageError("This release has a published audit; to choose among several would void them all.")
+        raise UsageError(
+            "This release has a published audit, and a second one is refused: who may choose among several "
+            "audits can show the best of them.",
+            hint="Make a new release for another audit; it pays anew.",
+        )
     try:
         found = json.loads((folder / PRIVATE / AUDIT).read_bytes())
         about = found["about"]

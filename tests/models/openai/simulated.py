@@ -7,12 +7,12 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rpsg.models.openai.rate_limit import ConcurrencyLimiter
+from rpsg.models.openai.concurrency import ConcurrencyLimiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rpsg.models.openai.rate_limit import Ticket
+    from rpsg.models.openai.concurrency import Ticket
 
 
 @dataclass

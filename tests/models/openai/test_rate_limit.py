@@ -8,7 +8,7 @@ from itertools import repeat
 import pytest
 from tests.models.openai.simulated import Bucket, Dice, Window, ask
 
-from rpsg.models.openai.rate_limit import ConcurrencyLimiter
+from rpsg.models.openai.concurrency import ConcurrencyLimiter
 from rpsg.models.openai.retry import NEVER_CAME
 
 

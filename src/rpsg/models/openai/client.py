@@ -13,17 +13,17 @@ import time
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from rpsg.models.openai.concurrency import ConcurrencyLimiter
 from rpsg.models.openai.endpoint import address_of, certificate_of, headers_of, url_of
 from rpsg.models.openai.http_request import HttpClient
-from rpsg.models.openai.rate_limit import ConcurrencyLimiter
 from rpsg.models.openai.response_class import RequestContext
 from rpsg.models.openai.retry import RequestQueue, RetryConfig, RetryPolicy, ServerState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from rpsg.models.openai.concurrency import Ticket
     from rpsg.models.openai.endpoint import Kind
-    from rpsg.models.openai.rate_limit import Ticket
     from rpsg.models.openai.retry import Dropped, PendingRequest, Questions
     from rpsg.plan import ServerSection
     from rpsg.protocols import Endpoint

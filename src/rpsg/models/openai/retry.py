@@ -17,8 +17,8 @@ from rpsg.models.server_hints import hint_for
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rpsg.models.openai.concurrency import ConcurrencyLimiter, Ticket
     from rpsg.models.openai.http_request import Answer, HttpClient
-    from rpsg.models.openai.rate_limit import ConcurrencyLimiter, Ticket
     from rpsg.models.openai.response_class import RequestContext, ResponseClass
 
 #: Seconds before the first retry of a request.
@@ -269,9 +269,8 @@ class RetryPolicy(Generic[Read]):
 
     def _said(self, request: PendingRequest, answer: Answer) -> str:
         """The server's error message, if the request was public."""
-        public = self._questions.is_public(request.index)
         secret = (self._context.key_env, *self._context.variables)
-        return server_words(answer.body, *secret) if public else ""
+        return server_words(answer.body, *secret) if self._questions.is_public(request.index) else ""
 
     def _tell_trouble(self, reason: str) -> None:
         """Report the first failure of a server that gave no text yet, and each outage of one that did."""

@@ -1,10 +1,8 @@
 """Reads the private corpus: JSON Lines, CSV, TSV, Excel, Parquet, a folder of .txt files, or rows in memory.
 
-A single row never stops a run: a row that cannot be used is left out by the plan's rule, which depends on
-that row alone, and the number of such rows stays in the private folder. A file stops it if it does not exist,
-lacks a column, cannot be split into rows, or has no usable row. That message reaches only the operator's
-terminal, before any mechanism has run, and names a place in the file, never its content; every claim says
-that it does not cover this. Reads that release nothing (an evaluation) stop at the first faulty row.
+A single row never stops a run: one that cannot be used is left out by a rule that depends on it alone, and
+their number stays in the private folder. A file that is missing, lacks a column or has no usable row stops
+it. The message, on the operator's terminal alone, names a place and no content, and every claim says so.
 """
 
 from __future__ import annotations

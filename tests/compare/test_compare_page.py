@@ -42,6 +42,15 @@ def test_nothing_of_a_name_or_a_reason_is_markup() -> None:
     assert "⟨U+202E⟩" in page
 
 
+def test_a_cell_is_listed_with_its_epsilon_once() -> None:
+    page = comparison_page(
+        comparison(outcome("ours", epsilon=2.0), outcome("theirs", epsilon=2.0, state="failed"))
+    )
+    places = re.findall(r">([^<>]*seed 0[^<>]*)<", page)
+    assert places
+    assert all(place.count("epsilon 2") == 1 and "(ε" not in place for place in places), places
+
+
 def test_the_page_loads_nothing_and_runs_nothing() -> None:
     page = everything()
     policy = html.unescape(page)
