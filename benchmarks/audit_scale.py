@@ -25,6 +25,7 @@ from rpsg.audit import audit as whole_audit
 from rpsg.audit.attacks import ATTACKS
 from rpsg.audit.run import audit_subject, find_attacks, level_of
 from rpsg.audit.subject import subject_of
+from rpsg.audit.surrogate import BLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +81,8 @@ def memory(sizes: Sequence[int], seen: Sequence[dict[str, Any]]) -> dict[str, An
 
     The smallest of three sizes stands for what does not grow. What the last two take beyond it gives the
     exponent of the growth. Sizes that differ by less than a factor of ten are not extrapolated: what grows is
-    then smaller than what an audit needs anyhow, and the exponent is chance.
+    then smaller than what an audit needs anyhow, and the exponent is chance. Nor are sizes below two blocks
+    of texts, where memory grows with the block and not with the corpus.
     """
     rows = [dict(row) for row in seen if row["private"] not in sizes]
     for size in sizes:
@@ -93,9 +95,10 @@ def memory(sizes: Sequence[int], seen: Sequence[dict[str, Any]]) -> dict[str, An
         print(json.dumps(rows[-1]), flush=True)
     rows.sort(key=lambda row: row["private"])
     made: dict[str, Any] = {"sizes": rows}
-    if len(rows) >= 3 and rows[-1]["private"] >= 10 * rows[0]["private"]:
+    large = [row for row in rows if row["private"] >= 2 * BLOCK]
+    if len(large) >= 3 and large[-1]["private"] >= 10 * large[0]["private"]:
         made["extrapolated"] = {
-            name: extrapolated([(row["private"], row[name]) for row in (rows[0], *rows[-2:])])
+            name: extrapolated([(row["private"], row[name]) for row in (large[0], *large[-2:])])
             for name in ("MiB at most", "seconds of one core")
         }
     return made
