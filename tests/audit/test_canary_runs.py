@@ -343,7 +343,7 @@ def breaking(job: Job) -> list[str]:
 @pytest.mark.usefixtures("method")
 def test_a_canary_that_a_line_break_divides_blocks_a_release_too(shop: Shop, method: dict[str, Any]) -> None:
     method["corpus"] = breaking
-    with pytest.raises(PrivacyError, match="canary stands"):
+    with pytest.raises(PrivacyError, match="canary is in the corpus"):
         api.run(shop.plan(), shop.lab.folder / "run")
 
 
@@ -430,3 +430,11 @@ def test_no_other_command_makes_anything_of_an_audit_run(
         assert code > 1, (command, said)
         assert "rpsg run" not in said.err or "audit" in said.err, (command, said.err)
     assert files(shop.out) == left["destroyed"]
+
+
+@pytest.mark.usefixtures("method")
+def test_canaries_do_not_begin_like_private_texts(shop: Shop) -> None:
+    private = shop.plan().data.path
+    with pytest.raises(UsageError, match="are the private texts themselves"):
+        api.run(shop.plan(canary_texts=private), shop.lab.folder / "run")
+    assert shop.paid() == 0

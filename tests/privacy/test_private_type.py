@@ -24,6 +24,7 @@ SECRET = "the patient in room four"
 ALLOWED: tuple[str, ...] = (
     "rpsg.audit.of_run",  # `rpsg audit RUN` attacks a release with its private texts; its outcome is internal
     "rpsg.evaluation.corpora",  # `rpsg evaluate` compares with real texts; its outcome is marked internal
+    "rpsg.pipeline.planting",  # public texts, which the same readers wrap: the beginnings of canaries
     "rpsg.pipeline.check",  # `rpsg check` tells the operator which rows cannot be used
 )
 

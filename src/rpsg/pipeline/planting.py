@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rpsg.errors import PrivacyError, RunError, UsageError
@@ -19,7 +20,6 @@ from rpsg.storage.readers import read_corpus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from rpsg.domains import Pack
     from rpsg.plan import Plan
@@ -115,8 +115,14 @@ def public_texts(plan: Plan) -> list[str]:
     """The public texts that the plan names for canaries to begin like.
 
     Raises:
+        UsageError: they are the private texts, so that two canaries and a person would share words.
         DataError: they cannot be read.
     """
+    if Path(plan.data.canary_texts).resolve() == Path(plan.data.path).resolve():
+        raise UsageError(
+            "The public texts that canaries begin like are the private texts themselves.",
+            hint="Name a file of public texts with --canary-texts, or leave it out: the writer makes some.",
+        )
     corpus = read_corpus(plan.data.canary_texts, text=plan.data.text)
     return [row.text for row in open_private(corpus)]
 
