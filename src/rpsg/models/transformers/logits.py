@@ -141,7 +141,9 @@ class _Prompts:
         """The tokens of a text; none if the tokenizer cannot read it, because no text may end a run."""
         try:
             return self._loaded.ids(text)
-        except Exception:  # noqa: BLE001  # tokenizers raise many kinds, and their messages quote the text
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:  # noqa: BLE001  # a panic of a Rust library is no Exception; messages quote the text
             return []
 
 
