@@ -343,7 +343,7 @@ def breaking(job: Job) -> list[str]:
 @pytest.mark.usefixtures("method")
 def test_a_canary_that_a_line_break_divides_blocks_a_release_too(shop: Shop, method: dict[str, Any]) -> None:
     method["corpus"] = breaking
-    with pytest.raises(PrivacyError, match="canary stands"):
+    with pytest.raises(PrivacyError, match="canary is in the corpus"):
         api.run(shop.plan(), shop.lab.folder / "run")
 
 
