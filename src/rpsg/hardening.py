@@ -23,8 +23,8 @@ SWITCHES = {
 #: pipe); a program would still get one at a limit of zero.
 _LEAST = 1 if sys.platform == "linux" else 0
 
-_opened_before: set[str] = set()
-_set_by_us: set[str] = set()
+opened_before: set[str] = set()
+set_by_us: set[str] = set()
 
 
 def forbid_core_dumps() -> None:
@@ -41,24 +41,24 @@ def switch_off_telemetry() -> None:
     """Set every switch for this process and its children; remember which libraries were imported before."""
     for library, variables in SWITCHES.items():
         if library in sys.modules and any(os.environ.get(n) != value for n, value in variables.items()):
-            _opened_before.add(library)
+            opened_before.add(library)
         os.environ.update(variables)
 
 
 def came_too_late_for(library: str) -> bool:
     """Whether ``library`` was imported in this process before its switch was set."""
-    return library in _opened_before
+    return library in opened_before
 
 
 def stay_offline() -> None:
     """Keep libraries of model hubs from looking anything up. A value that the user has set remains."""
     if "HF_HUB_OFFLINE" not in os.environ:
         os.environ["HF_HUB_OFFLINE"] = "1"
-        _set_by_us.add("HF_HUB_OFFLINE")
+        set_by_us.add("HF_HUB_OFFLINE")
 
 
 def go_online() -> None:
     """Take back what ``stay_offline`` set, because a download was asked for."""
-    for name in _set_by_us:
+    for name in set_by_us:
         os.environ.pop(name, None)
-    _set_by_us.clear()
+    set_by_us.clear()

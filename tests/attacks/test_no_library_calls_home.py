@@ -340,7 +340,7 @@ def test_an_onnxruntime_that_was_opened_with_its_switch_on_is_not_used(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", object())
-    monkeypatch.setattr(silence, "_opened_before", set())
+    monkeypatch.setattr(silence, "opened_before", set())
     monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "0")
     with pytest.raises(PrivacyError, match="imported before rpsg"):
         onnx_session.silent_onnxruntime()

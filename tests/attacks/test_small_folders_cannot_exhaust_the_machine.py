@@ -31,7 +31,7 @@ def test_a_line_without_an_end_is_refused(
     release_of: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, pieces: int
 ) -> None:
     monkeypatch.setattr(untrusted, "MOST_OF_A_LINE", 10_000)
-    monkeypatch.setattr(untrusted, "_CHUNK", 30_000 // pieces)
+    monkeypatch.setattr(untrusted, "CHUNK", 30_000 // pieces)
     release = release_of("strict")
     with (release / "corpus.jsonl").open("a") as file:
         file.write("x" * 25_000)

@@ -153,7 +153,7 @@ def test_noise_that_is_off_is_found(rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch,
 
 
 def test_randomness_that_repeats_itself_is_found(rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_random_bytes", lambda: b"four, chosen by a fair die")
+    monkeypatch.setattr(doctor, "random_bytes", lambda: b"four, chosen by a fair die")
     assert findings(rpsg)["randomness"]["status"] == "fail"
 
 

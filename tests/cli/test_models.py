@@ -74,7 +74,7 @@ def test_terms_are_shown_whoever_accepts_them_and_asked_for_at_a_terminal(
 
     monkeypatch.setattr(assets, "terms", lambda _: "Do no evil.")
     monkeypatch.setattr(assets, "pull", pull)
-    monkeypatch.setattr(models, "_can_be_asked", lambda: True)
+    monkeypatch.setattr(models, "can_be_asked", lambda: True)
     monkeypatch.setattr(typer, "confirm", lambda _: answer)
     shown = rpsg("models", "pull", "good", *typed)
     assert ("Do no evil." in shown.out) == ("--json" not in typed)

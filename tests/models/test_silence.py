@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def test_a_download_takes_back_what_was_set_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(silence, "_set_by_us", set())
+    monkeypatch.setattr(silence, "set_by_us", set())
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")  # so that it is put back afterwards
     monkeypatch.delenv("HF_HUB_OFFLINE")
     silence.stay_offline()
@@ -22,7 +22,7 @@ def test_a_download_takes_back_what_was_set_for_it(monkeypatch: pytest.MonkeyPat
 
 
 def test_what_a_user_has_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(silence, "_set_by_us", set())
+    monkeypatch.setattr(silence, "set_by_us", set())
     for value in ("0", "1"):
         monkeypatch.setenv("HF_HUB_OFFLINE", value)
         silence.stay_offline()

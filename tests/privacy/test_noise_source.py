@@ -84,7 +84,7 @@ def test_both_ways_to_an_entry_differ_by_far_less_than_what_is_told_apart(sigma:
     for k, entry in enumerate(noise._by_steps(sigma, reach)):
         if k in places:
             series = noise._series((k + Fraction(1, 2)) / Fraction(sigma)) * densities[k] >> noise._FRACTION
-            assert abs(entry - series) < noise._TOLD_APART >> 20
+            assert abs(entry - series) < noise.TOLD_APART >> 20
 
 
 def test_where_the_two_ways_could_be_cut_to_different_integers_the_series_decides(
@@ -93,7 +93,7 @@ def test_where_the_two_ways_could_be_cut_to_different_integers_the_series_decide
     stepped = list(noise._by_steps(31.4, 400))
     series = list(noise._by_series(31.4, 400))
     assert stepped[1:] != series[1:]
-    monkeypatch.setattr(noise, "_TOLD_APART", 1 << (noise._FRACTION - 128))
+    monkeypatch.setattr(noise, "TOLD_APART", 1 << (noise._FRACTION - 128))
     assert list(noise._by_steps(31.4, 400)) == series
 
 

@@ -129,7 +129,7 @@ def test_without_the_guard_the_secret_comes_through(
     abstracter: WriterAbstracter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """That the writer obeys, and that it is the guard which stops what comes of it."""
-    monkeypatch.setattr(Guard, "_problem", lambda *_: "")
+    monkeypatch.setattr(Guard, "problem", lambda *_: "")
     for payload in DISGUISED:
         texts, kept = before_and_after(abstracter, payload)
         assert kept == texts

@@ -63,7 +63,7 @@ def pull(
     from rpsg.cli.progress import progress_for
     from rpsg.models import download
 
-    if (terms := download.terms(name)) and not as_json and (accept_licence or _can_be_asked()):
+    if (terms := download.terms(name)) and not as_json and (accept_licence or can_be_asked()):
         Screen.stdout().line(terms)
         accept_licence = accept_licence or typer.confirm("Do you accept these terms?")
     with progress_for(quiet=quiet, as_json=as_json) as progress:
@@ -76,7 +76,7 @@ def pull(
     screen.command(str(place))
 
 
-def _can_be_asked() -> bool:
+def can_be_asked() -> bool:
     """Whether a question can be answered on a terminal."""
     return sys.stdin.isatty() and sys.stdout.isatty()
 

@@ -190,13 +190,13 @@ def _loopback() -> Diagnosis:
 
 def _randomness() -> Diagnosis:
     """Whether the system's random generator answers without delay and does not repeat itself."""
-    drawn = {_random_bytes() for _ in range(8)}
+    drawn = {random_bytes() for _ in range(8)}
     if len(drawn) == 8:
         return Diagnosis("randomness", "ok", "the operating system gives random bytes at once")
     return Diagnosis("randomness", "fail", "random bytes came twice", "Do not run anything private here.")
 
 
-def _random_bytes() -> bytes:
+def random_bytes() -> bytes:
     if hasattr(os, "getrandom"):
         return os.getrandom(32, os.GRND_NONBLOCK)
     return os.urandom(32)

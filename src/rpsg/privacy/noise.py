@@ -58,7 +58,7 @@ _HALF = _ONE >> 1
 _NEGLIGIBLE = _FRACTION - 180  # terms below 2^-180 are left out
 _STEPS_FROM = 16.0  # from this sigma on, entries are computed stepwise; x stays below 14.1 there
 _NEGLIGIBLE_IN_STEP = _FRACTION - 200
-_TOLD_APART = 1 << (_FRACTION - 148)  # closer than this to a whole number, the first series is used
+TOLD_APART = 1 << (_FRACTION - 148)  # closer than this to a whole number, the first series is used
 _FAR = 16  # 1 - Phi(16) is below 2^-180 and neglected
 _DIGITS = 140
 _CHUNK = 1 << 16  # draws at a time: 1 MiB of random bytes
@@ -107,7 +107,7 @@ def _by_steps(sigma: float, reach: int) -> Iterator[int]:
     for k, density in enumerate(_densities(step, reach)):
         entry = entry + at if k else _series(step / 2) * density >> _FRACTION
         rest = entry & mask
-        sure = _TOLD_APART < rest < mask - _TOLD_APART
+        sure = TOLD_APART < rest < mask - TOLD_APART
         yield entry if sure else _series((k + Fraction(1, 2)) * step) * density >> _FRACTION
         # x * h, exactly (k + 1/2) h^2, up to the last bits
         at = (_mean_of_step((2 * k + 1) * square >> 1, square) * width >> _FRACTION) * density >> _FRACTION

@@ -79,10 +79,10 @@ class Guard:
         ):
             traces = Traces.of(source, self.words, self.characters)
             for place in own:
-                found[place] = self._problem(pairs[place][1], traces, known)
+                found[place] = self.problem(pairs[place][1], traces, known)
         return found
 
-    def _problem(self, candidate: str, traces: Traces, known: Identities) -> str:
+    def problem(self, candidate: str, traces: Traces, known: Identities) -> str:
         if not candidate.strip():
             return "nothing that can be read"
         ways = readings(candidate)

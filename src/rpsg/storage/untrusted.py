@@ -45,7 +45,7 @@ MOST_FILES = 500
 #: The memory of a TOML reader is quadratic in the dots of a key.
 MOST_DOTS = 300
 _BETWEEN_DOTS = re.compile(rb"[=\n,{}\[\]]")
-_CHUNK = 1 << 20
+CHUNK = 1 << 20
 #: Each line is read into memory as a whole.
 MOST_OF_A_LINE = 16 * _MIB
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -140,7 +140,7 @@ def _copy_file(folder: int, name: str, full: str, into: Path) -> None:
         os.lseek(source, 0, os.SEEK_SET)
         with (into / full).open("xb") as target:
             left, line = most, 0
-            while chunk := os.read(source, min(_CHUNK, left + 1)):
+            while chunk := os.read(source, min(CHUNK, left + 1)):
                 left -= len(chunk)
                 line = len(chunk) - 1 - end if (end := chunk.rfind(b"\n")) >= 0 else line + len(chunk)
                 if left < 0:

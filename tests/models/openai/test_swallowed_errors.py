@@ -37,7 +37,7 @@ PLACES: dict[str, tuple[type, str]] = {
     "opening the connections": (HttpClient, "__init__"),
     "sending": (HttpClient, "post"),
     "one attempt": (RetryPolicy, "attempt"),
-    "reading an answer": (RetryPolicy, "_read"),
+    "reading an answer": (RetryPolicy, "read_answer"),
 }
 
 
@@ -53,20 +53,20 @@ def test_an_unexpected_error_reaches_whoever_waits_for_the_answers(
 
 
 def test_an_error_between_two_requests_reaches_whoever_waits_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(BatchClient, "_wait", fails)
+    monkeypatch.setattr(BatchClient, "pause", fails)
     with FaultyServer() as server, pytest.RaisesGroup(OurOwnError):
         ServerWriter("m", server.settings()).write([ASK])
 
 
 def test_an_error_after_the_first_answers_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    read: Callable[..., Any] = RetryPolicy._read
+    read: Callable[..., Any] = RetryPolicy.read_answer
     asked: list[int] = []
 
     def fails_at_the_third(self: Any, job: Any, *rest: Any) -> Any:
         asked.append(job.index)
         return read(self, job, *rest) if len(asked) < 3 else fails()
 
-    monkeypatch.setattr(RetryPolicy, "_read", fails_at_the_third)
+    monkeypatch.setattr(RetryPolicy, "read_answer", fails_at_the_third)
     with FaultyServer() as server:
         writer = ServerWriter("m", server.settings(concurrency=1))
         with pytest.raises(OurOwnError):

@@ -172,7 +172,7 @@ class BatchClient(Generic[Read]):
         moved = asyncio.Event()
         async with self._policy.connect() as client, asyncio.TaskGroup() as group:
             while self._unfinished and not self._stopped:
-                wait = self._wait(self._loop.time())
+                wait = self.pause(self._loop.time())
                 if wait == 0:
                     request = self._queue.take(self._loop.time())
                     group.create_task(self._attempt(client, request, self._limiter.send(), moved))
@@ -184,7 +184,7 @@ class BatchClient(Generic[Read]):
                 except TimeoutError:
                     continue
 
-    def _wait(self, now: float) -> float | None:
+    def pause(self, now: float) -> float | None:
         """Seconds until a request can be sent; None: not before another one is done."""
         untaken = self._landed.qsize()
         if untaken and self._limiter.under_way + untaken >= self._concurrency:

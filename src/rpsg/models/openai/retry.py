@@ -177,10 +177,10 @@ class RetryPolicy(Generic[Read]):
             return 0.0
         self.limiter.answered(ticket)
         if found.kind == "answered":
-            return self._read(request, answer, question, changes)
+            return self.read_answer(request, answer, question, changes)
         return self._declined(request, found, answer, question, changes)
 
-    def _read(
+    def read_answer(
         self, request: PendingRequest, answer: Answer, question: dict[str, Any], changes: frozenset[str]
     ) -> Read | Dropped | float:
         capabilities = self._state.capabilities
