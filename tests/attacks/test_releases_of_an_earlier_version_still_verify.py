@@ -19,7 +19,9 @@ METHODS = ("strict", "split", "paper")
 @pytest.fixture(params=METHODS)
 def release(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     with tarfile.open(KEPT / f"{request.param}-0.1.0.tar.gz") as packed:
-        packed.extractall(tmp_path, filter="data")
+        # Python 3.11 has the argument from its fourth release on.
+        safely: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+        packed.extractall(tmp_path, **safely)
     return tmp_path / "release"
 
 

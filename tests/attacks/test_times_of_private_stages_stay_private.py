@@ -42,6 +42,10 @@ def urandom(size):
     return hashlib.shake_256(word).digest(size)
 os.urandom = urandom
 import random, secrets, datetime
+try:
+    import pandas  # compiled against the real datetime; pyarrow imports it where it is installed
+except ImportError:
+    pass
 class Then(datetime.datetime):
     @classmethod
     def now(cls, tz=None):
