@@ -267,7 +267,7 @@ def test_what_it_does_not_do_is_refused(lab: Lab, sections: dict[str, Any], reas
 
 def test_a_budget_that_pays_for_no_clip_is_refused(lab: Lab) -> None:
     assert METHOD.budget is not None
-    with pytest.raises(InfeasibleError, match="too small for so many tokens"):
+    with pytest.raises(InfeasibleError, match="too small for this number of tokens"):
         METHOD.budget(planned(lab, privacy={"epsilon": 1e-4}, prediction={"tokens": 1000}), lab.tiny())
 
 

@@ -75,7 +75,7 @@ def make_canaries(count: int, beginnings: Sequence[str], *, least: int = 12, mos
     ``beginnings`` are public texts of the same kind, each used once: its first 12 to 20 words.
 
     Raises:
-        UsageError: there are not so many beginnings of 12 words or more.
+        UsageError: there are too few beginnings of 12 words or more.
     """
     rows = [text.split() for text in beginnings]
     rows = list({" ".join(row[:least]): row for row in rows if len(row) >= least}.values())

@@ -22,7 +22,7 @@ _STEP, _GROWTH = 0.25, 3.0
 # What an overload subtracts from the limit, and the least that an answer adds to it.
 _SHRINK, _GROW = 0.5, 0.1
 _DOWN_AFTER = 10
-# A single failure is no sign of overload that should slow down the start; so many in a row are.
+# A single failure is no sign of overload that should slow down the start; this many in a row are.
 _OVERLOADED = 3
 # The longest pause in seconds, and the longest before the server has given any text.
 _LONGEST_PAUSE, _LONGEST_AT_FIRST = 60.0, 5.0

@@ -31,7 +31,7 @@ _HASTY, _FEW, _APART = 2, 25, 20
 _TRIED, _SLOWER, _RECENT = 16, 0.25, 20
 # This many refusals within a trial are no accident, unless nearly everything is refused.
 _NO_ACCIDENT, _NEARLY_ALL = 2, 0.8
-# A server that refuses so many after its first refusal, before it answers some, keeps a rate limit.
+# A server that refuses this many after its first refusal, before it answers some, keeps a rate limit.
 _SOME_ANSWERS, _MANY_REFUSALS = 6, 7
 # How fast the rate is raised after a trial without refusals, per second.
 _REGAIN = 1.0
