@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rpsg.records import Document
@@ -164,7 +164,9 @@ def test_every_text_comes_out_clean_and_cleaning_twice_changes_nothing(text: str
 
 
 @given(st.lists(st.text(), min_size=1, max_size=5))
-def test_what_was_written_as_jsonl_is_read_back(
+@example(["NaN"])
+@example(["nan", "nan is a kind of bread"])
+def test_what_was_written_as_jsonl_is_read_back_except_blank_and_missing_texts(
     tmp_path_factory: pytest.TempPathFactory, texts: list[str]
 ) -> None:
     path = tmp_path_factory.mktemp("jsonl") / "a.jsonl"
@@ -172,5 +174,5 @@ def test_what_was_written_as_jsonl_is_read_back(
         "\n".join(json.dumps({"text": text}, ensure_ascii=False) for text in texts), encoding="utf-8"
     )
     assert [d.text for d in read(path)] == [
-        clean(t) for t in texts if any(c.isprintable() and c != " " for c in t)
+        clean(t) for t in texts if any(c.isprintable() and c != " " for c in t) and t not in {"nan", "NaN"}
     ]
