@@ -63,7 +63,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was collected stays until the end: looking through it for garbage again and again takes a tenth."""
+    """What was collected stays until the end; looking through it for garbage takes a tenth of the time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000)

@@ -50,11 +50,10 @@ def _encoded(value: Any, *, ascii_only: bool) -> str:
     to_check = [value] if isinstance(value, _NESTED) else []
     while to_check:
         inner = to_check.pop()
-        if isinstance(inner, dict):
-            if any(not isinstance(key, str) for key in inner):
-                raise TypeError("canonical JSON takes only strings as keys")
-            inner = inner.values()
-        to_check += [each for each in inner if isinstance(each, _NESTED)]
+        if isinstance(inner, dict) and any(not isinstance(key, str) for key in inner):
+            raise TypeError("canonical JSON takes only strings as keys")
+        held = inner.values() if isinstance(inner, dict) else inner
+        to_check += [each for each in held if isinstance(each, _NESTED)]
     return (_ASCII if ascii_only else _ANY).encode(value)
 
 
