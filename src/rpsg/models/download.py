@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rpsg.errors import MissingExtraError, ModelError, UsageError
+from rpsg.errors import ModelError, UsageError, needed
 from rpsg.hardening import go_online
 from rpsg.models.catalog import CATALOGUE, FREE_WRITER, Asset, AssetFile, Kind, Recipe
 from rpsg.models.gguf import is_gguf
@@ -216,11 +216,9 @@ def _pull_from_hub(identity: str, home: Path) -> Path:
     if is_gguf(folder / file):
         return folder / file
     go_online()
-    try:
+    with needed("hf", "huggingface_hub"):
         import huggingface_hub
         from huggingface_hub.errors import HfHubHTTPError
-    except ImportError:
-        raise MissingExtraError("hf", "huggingface_hub") from None
     try:
         huggingface_hub.hf_hub_download(repository, file, local_dir=folder)
     except (OSError, ValueError, HfHubHTTPError) as error:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from rpsg.errors import MissingExtraError, ModelError
+from rpsg.errors import ModelError, needed
 from rpsg.protocols import Span
 
 if TYPE_CHECKING:
@@ -151,10 +151,8 @@ class PresidioRecognizer:
     endpoint: Endpoint = "local_model"
 
     def __init__(self, model: str | None = None, *, threshold: float = _THRESHOLD) -> None:
-        try:
+        with needed("pii", "presidio-analyzer"):
             import presidio_analyzer
-        except ImportError:
-            raise MissingExtraError("pii", "presidio-analyzer") from None
         from importlib.metadata import version
 
         logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)

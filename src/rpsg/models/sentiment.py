@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rpsg.errors import MissingExtraError, UsageError
+from rpsg.errors import UsageError, needed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -173,10 +173,8 @@ class VaderSentiment:
     values = VALUES
 
     def __init__(self, lean: float = _LEAN) -> None:
-        try:
+        with needed("vader", "vaderSentiment"):
             from vaderSentiment import vaderSentiment
-        except ImportError:
-            raise MissingExtraError("vader", "vaderSentiment") from None
         from importlib.metadata import version
 
         self._analyser = vaderSentiment.SentimentIntensityAnalyzer()

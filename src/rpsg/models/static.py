@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rpsg.errors import MissingExtraError, ModelError
+from rpsg.errors import ModelError, needed
 from rpsg.models.download import file_digest
 from rpsg.models.onnx.embedder import open_tokenizer
 
@@ -105,11 +105,9 @@ class StaticEmbedder:
 
 
 def _read_table(file: Path) -> npt.NDArray[np.float32]:
-    try:
+    with needed("static", "safetensors"):
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
-    except ImportError:
-        raise MissingExtraError("static", "safetensors") from None
     try:
         tensors = load_file(file)
         vectors = np.asarray(tensors["embeddings"], dtype=np.float32)
@@ -242,9 +240,7 @@ def weighed(rows: npt.NDArray[np.float64], places: npt.NDArray[np.int64]) -> npt
 
 
 def _save(vectors: npt.NDArray[np.float16], file: Path) -> None:
-    try:
+    with needed("static", "safetensors"):
         from safetensors.numpy import save_file
-    except ImportError:
-        raise MissingExtraError("static", "safetensors") from None
     tensors: dict[str, Any] = {"embeddings": vectors}
     save_file(tensors, file)

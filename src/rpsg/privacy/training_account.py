@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from rpsg.errors import InfeasibleError, MissingExtraError
+from rpsg.errors import InfeasibleError, needed
 
 #: The noise multiplier is found to this relative precision, and is never below what the target needs.
 PRECISION = 1e-4
@@ -83,9 +83,7 @@ def noise_for(epsilon: float, delta: float, training: Training) -> float:
 
 
 def _accounting() -> tuple[Any, Any]:
-    try:
+    with needed("dpsgd", "dp-accounting"):
         import dp_accounting
         from dp_accounting import pld
-    except ModuleNotFoundError:
-        raise MissingExtraError("dpsgd", "dp-accounting") from None
     return dp_accounting, pld

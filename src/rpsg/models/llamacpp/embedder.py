@@ -13,7 +13,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal
 
-from rpsg.errors import MissingExtraError, ModelError
+from rpsg.errors import ModelError, needed
 from rpsg.models.download import file_digest
 from rpsg.models.gguf import read_header
 from rpsg.models.hardware import available_memory, cores
@@ -127,10 +127,8 @@ class GgufEmbedder:
             )
 
     def _start(self) -> Any:
-        try:
+        with needed("local", "xllamacpp"):
             import xllamacpp
-        except ImportError:
-            raise MissingExtraError("local", "xllamacpp") from None
         parameters = xllamacpp.CommonParams()
         parameters.model.path = str(self._path)
         parameters.embedding = True

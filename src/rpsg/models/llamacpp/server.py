@@ -22,7 +22,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from rpsg.errors import MissingExtraError, ModelError
+from rpsg.errors import ModelError, needed
 from rpsg.models.documents import document_of, is_document
 from rpsg.protocols import Reply
 
@@ -184,10 +184,8 @@ def _payload(request: Request, slot: int, *, chat: bool) -> dict[str, Any]:
 
 
 def _parameters(path: Path, slots: int, context: int, threads: int, state: Path, *, verbose: bool) -> Any:
-    try:
+    with needed("local", "xllamacpp"):
         import xllamacpp
-    except ImportError:
-        raise MissingExtraError("local", "xllamacpp") from None
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(path)
     parameters.n_parallel = slots

@@ -17,7 +17,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rpsg.errors import MissingExtraError, ModelError
+from rpsg.errors import ModelError, needed
 from rpsg.models.download import file_digest
 from rpsg.models.hardware import cores
 from rpsg.models.onnx.session import open_session
@@ -134,10 +134,8 @@ def open_tokenizer(file: Path, *, extra: str, damaged: Callable[[Path], ModelErr
 
     Raises MissingExtraError naming ``extra`` without the package; ``damaged(file)`` for a bad file.
     """
-    try:
+    with needed(extra, "tokenizers"):
         from tokenizers import Tokenizer
-    except ImportError:
-        raise MissingExtraError(extra, "tokenizers") from None
     try:
         tokenizer = Tokenizer.from_str(file.read_text(encoding="utf-8"))
     except Exception as error:  # the package raises bare Exception for a bad file

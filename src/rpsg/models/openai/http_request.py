@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Self
 
-from rpsg.errors import MissingExtraError, ModelError
+from rpsg.errors import ModelError, needed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,10 +117,8 @@ class HttpClient:
 
 
 def _transport() -> ModuleType:
-    try:
+    with needed("server", "h11"):
         from rpsg.models.openai import transport
-    except ImportError:
-        raise MissingExtraError("server", "h11") from None
     return transport
 
 

@@ -10,7 +10,7 @@ import threading
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from rpsg.errors import MissingExtraError, ModelError
+from rpsg.errors import ModelError, needed
 from rpsg.models.hardware import cores
 from rpsg.models.transformers.batching import in_lanes
 from rpsg.models.transformers.weights import (
@@ -94,12 +94,9 @@ class SentenceTransformersEmbedder:
 
     def _open(self) -> Any:
         transformers = import_transformers()
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # about optional packages that are not needed here
-                from sentence_transformers import SentenceTransformer
-        except ImportError:
-            raise MissingExtraError("hf", "sentence-transformers") from None
+        with needed("hf", "sentence-transformers"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about optional packages that are not needed here
+            from sentence_transformers import SentenceTransformer
         if self._weights.gguf:
             raise ModelError(
                 f"{self._weights.label} is a GGUF file.",

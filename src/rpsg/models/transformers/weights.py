@@ -17,7 +17,7 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from rpsg.errors import MissingExtraError, ModelError, UsageError
+from rpsg.errors import MissingExtraError, ModelError, UsageError, needed
 from rpsg.hardening import stay_offline
 from rpsg.models.catalog import CATALOGUE
 from rpsg.models.download import file_digest, locate
@@ -148,11 +148,9 @@ def _digest(folder: Path) -> str:
 def _from_hub(name: str) -> Weights:
     """The snapshot of ``OWNER/REPO`` or ``OWNER/REPO@REVISION`` in the local hub cache."""
     stay_offline()
-    try:
+    with needed("hf", "huggingface_hub"):
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-    except ImportError:
-        raise MissingExtraError("hf", "huggingface_hub") from None
     repository, _, revision = name.partition("@")
     try:
         found = snapshot_download(repository, revision=revision or None, local_files_only=True)
@@ -193,10 +191,8 @@ def _numbers_in(file: Path) -> int:
 
 def import_torch() -> Any:
     """The package torch; MissingExtraError without it."""
-    try:
+    with needed("hf", "torch"):
         import torch
-    except ImportError:
-        raise MissingExtraError("hf", "torch") from None
     return torch
 
 
@@ -209,10 +205,8 @@ def import_transformers() -> Any:
     """The package transformers; MissingExtraError without it or without torch."""
     import_torch()
     stay_offline()
-    try:
+    with needed("hf", "transformers"):
         import transformers
-    except ImportError:
-        raise MissingExtraError("hf", "transformers") from None
     return transformers
 
 
@@ -247,10 +241,8 @@ def _unpacked(weights: Weights, auto: Any, transformers: Any) -> Any:
 
     Not by ``from_pretrained``, which needs another package and leaves the model marked as quantised.
     """
-    try:
+    with needed("hf", "gguf"):
         import gguf  # noqa: F401 - optional package, used by the next one
-    except ImportError:
-        raise MissingExtraError("hf", "gguf") from None
     from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
 
     config = transformers.AutoConfig.from_pretrained(weights.folder, **_safely(weights))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rpsg.errors import DataError, MissingExtraError
+from rpsg.errors import DataError, needed
 from rpsg.storage.readers.columns import Columns, check_header
 from rpsg.storage.readers.rows import Fault, Row
 from rpsg.storage.readers.text import cannot_open
@@ -63,10 +63,8 @@ def _is_blank(cells: list[Any]) -> bool:
 
 def _sheets(source: Source) -> dict[str, list[list[Any]]]:
     """The rows of each sheet that has any."""
-    try:
+    with needed("excel", "python-calamine"):
         from python_calamine import CalamineError, CalamineWorkbook
-    except ImportError:
-        raise MissingExtraError("excel", "python-calamine") from None
     sheets: dict[str, list[list[Any]]] | None
     try:
         with source.raw() as file:
