@@ -280,3 +280,8 @@ def _is_plain(name: str, parts: tuple[str, ...]) -> bool:
 def _through_link(root: Path, target: Path) -> bool:
     steps = target.relative_to(root).parts
     return any(root.joinpath(*steps[: depth + 1]).is_symlink() for depth in range(len(steps)))
+
+
+def nearest(path: Path) -> Path:
+    """The path itself if it exists, else the nearest folder above it that does."""
+    return next(place for place in (path, *path.parents) if place.exists())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from rpsg.errors import ModelError, PrivacyError
+from rpsg.errors import ModelError, PrivacyError, needed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -72,11 +72,7 @@ class StaticEmbedder:
         self._vectors = _read_table(place / TABLE)
         self._tokenizer, self._unknown = _open_tokenizer(place / TOKENIZER)
         digest = sha256((file_digest(place / TABLE) + file_digest(place / TOKENIZER)).encode()).hexdigest()
-        self._name = f"static:{place.name}@{digest[:12]}"
-
-    @property
-    def name(self) -> str:
-        return self._name
+        self.name = f"static:{place.name}@{digest[:12]}"
 
     @property
     def dim(self) -> int:

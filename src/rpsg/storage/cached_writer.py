@@ -170,7 +170,7 @@ class ReplayWriter:
 
     def __init__(self, path: Path, *, name: str) -> None:
         self._path = path
-        self._name = name
+        self.name = name
         self._replies = dict(read_replies(path))
 
     def __len__(self) -> int:
@@ -181,10 +181,6 @@ class ReplayWriter:
         """The replies with these keys, in the order of the keys."""
         return ((key, self._replies[key]) for key in sorted(keys) if key in self._replies)
 
-    @property
-    def name(self) -> str:
-        return self._name
-
     def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
         replies = [self._reply(request) for request in requests]
         for index, reply in enumerate(replies):
@@ -192,7 +188,7 @@ class ReplayWriter:
         return replies
 
     def _reply(self, request: Request) -> Reply:
-        key = request_key(self._name, request)
+        key = request_key(self.name, request)
         if key not in self._replies:
             raise VerificationError(
                 f"{self._path.name} has no reply with the key {key}; this release needs one.",

@@ -38,7 +38,6 @@ from rpsg.storage.vault import VAULT, Vault, VaultKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from types import TracebackType
 
 _LOCK = ".lock"
 #: In the private folder of a run whose private files were destroyed.
@@ -195,9 +194,7 @@ class RunFolder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:

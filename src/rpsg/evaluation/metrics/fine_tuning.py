@@ -62,7 +62,10 @@ def train_and_test(
     with torch.random.fork_rng():
         torch.manual_seed(text_seed(seed, "language model"))  # the new head's first weights, and dropout
         model, tokenizer = causal_model(weights)
-        learn, test_ids = (_tokenised(tokenizer, texts, how.tokens) for texts in (train, test))
+        learn, test_ids = (
+            [list(tokenizer(text, truncation=True, max_length=how.tokens)["input_ids"]) for text in texts]
+            for texts in (train, test)
+        )
         if not any(len(ids) > 1 for ids in learn) or not any(len(ids) > 1 for ids in test_ids):
             raise UnavailableError("No text has two tokens.")
         _train(model, learn, how, seed)
@@ -109,10 +112,6 @@ def refuse_looking_ahead(model: Any, label: str) -> None:
             f"{label} sees the words that it is to predict, so its figures would mean nothing.",
             hint="Take a causal language model, such as SmolLM2, or a BERT.",
         )
-
-
-def _tokenised(tokenizer: Any, texts: Sequence[str], most: int) -> list[list[int]]:
-    return [list(tokenizer(text, truncation=True, max_length=most)["input_ids"]) for text in texts]
 
 
 def _train(model: Any, texts: Sequence[Sequence[int]], how: FineTuning, seed: int) -> None:

@@ -59,7 +59,7 @@ class GgufEmbedder:
         self._path = Path(path)
         header = read_header(self._path)
         self._max_tokens = max_tokens or min(_MAX_TOKENS, header.number("context_length", _MAX_TOKENS))
-        self._dim = header.number("embedding_length", 0)
+        self.dim = header.number("embedding_length", 0)
         told = header.number("pooling_type", 0)
         self._pooling = pooling or ("as told" if told else "mean")
         cache = header.cache_bytes_per_token(_CACHE_BYTES) * self._max_tokens
@@ -72,15 +72,11 @@ class GgufEmbedder:
     def name(self) -> str:
         return f"gguf:{self._path.stem}@{file_digest(self._path)[:12]}:{self._pooling}:{self._max_tokens}"
 
-    @property
-    def dim(self) -> int:
-        return self._dim
-
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Unit-length float32 rows, shape (len(texts), dim); each a function of its own text only."""
         import numpy as np
 
-        rows = np.zeros((len(texts), self._dim), dtype=np.float32)
+        rows = np.zeros((len(texts), self.dim), dtype=np.float32)
         free: SimpleQueue[Any] = SimpleQueue()
         for server in self._servers:
             free.put(server)
@@ -104,7 +100,7 @@ class GgufEmbedder:
         import numpy as np
 
         if not text.strip():
-            return np.zeros(self._dim, dtype=np.float32)
+            return np.zeros(self.dim, dtype=np.float32)
         answer = _ask(server, text.replace("\0", " "))
         while (tokens := _too_many(answer)) > self._max_tokens and text:
             text = text[: int(len(text) * 0.97 * self._max_tokens / tokens)]
@@ -113,9 +109,9 @@ class GgufEmbedder:
             row = np.array(answer["data"][0]["embedding"], dtype=np.float64)
         except (ValueError, TypeError, KeyError, IndexError):
             row = np.zeros(0)  # handled below; the server's message may contain the text, so it is not shown
-        norm = float(np.linalg.norm(row)) if row.shape == (self._dim,) else 0.0
+        norm = float(np.linalg.norm(row)) if row.shape == (self.dim,) else 0.0
         if not np.isfinite(norm) or norm == 0:  # no error: a single record must not end the run
-            return np.zeros(self._dim, dtype=np.float32)
+            return np.zeros(self.dim, dtype=np.float32)
         return (row / norm).astype(np.float32)
 
     def _refuse_useless(self) -> None:

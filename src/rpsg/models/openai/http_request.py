@@ -15,7 +15,7 @@ from rpsg.errors import ModelError, needed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import ModuleType, TracebackType
+    from types import ModuleType
 
     from rpsg.models.openai.endpoint import Address
     from rpsg.models.openai.transport import Connection, Destination
@@ -76,9 +76,7 @@ class HttpClient:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         for connection in self._connections:
             connection.close()
         await asyncio.sleep(0)  # the sockets are closed in the next iteration of the event loop

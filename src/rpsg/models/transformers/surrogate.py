@@ -138,11 +138,7 @@ class FineTunedScorer:
     endpoint: Endpoint = "local_model"
 
     def __init__(self, model: Any, tokenizer: Any, name: str) -> None:
-        self._model, self._tokenizer, self._name = model, tokenizer, name
-
-    @property
-    def name(self) -> str:
-        return self._name
+        self._model, self._tokenizer, self.name = model, tokenizer, name
 
     def score(self, texts: Sequence[str]) -> list[list[float]]:
         """For each text the natural-log probability of each of its tokens; none for an empty text."""
