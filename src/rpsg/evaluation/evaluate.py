@@ -17,6 +17,7 @@ from rpsg.evaluation.models import EvaluationModels, check_names
 from rpsg.evaluation.runner import find_metrics, run_metric
 from rpsg.hardening import forbid_core_dumps
 from rpsg.measures import Line, Report
+from rpsg.protocols import Silent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,13 +52,12 @@ def evaluate(config: EvaluationConfig, progress: Progress | None = None) -> Repo
     if n < len(corpora.rows[CORPUS]):
         corpora.notes.append(_drawn_note(corpora, n))
     inputs = _inputs(corpora, n, models, config.seed)
-    if progress:
-        progress.start("measuring")
+    watch = progress or Silent()
+    watch.start("measuring")
     seconds: dict[str, float] = {}
     found = {name: run_metric(name, metric, inputs, seconds) for name, metric in metrics.items()}
     lines = tuple(Line(name, row[CORPUS], row.get(FLOOR), row.get(CEILING)) for name, row in found.items())
-    if progress:
-        progress.done()
+    watch.done()
     return Report(
         lines=lines,
         n=n,

@@ -15,11 +15,12 @@ import numpy.typing as npt
 
 from rpsg.errors import ModelError, UsageError
 from rpsg.methods.base import Method, Workload
+from rpsg.methods.budget import budget_for
 from rpsg.methods.dp_steps import ANOTHER_WRITER, label_of, paid, report_spent
 from rpsg.methods.trial import TEXTS, try_writer
 from rpsg.methods.voting import label_codes, label_traits
 from rpsg.methods.workload import CHARACTERS_A_TOKEN, WORDS_TO_TOKENS, card_workload, typical_words
-from rpsg.privacy.accounting import Budget, StagePlan, calibrate
+from rpsg.privacy.accounting import Budget, StagePlan
 from rpsg.privacy.egress import STRICT
 from rpsg.privacy.histogram import Query
 from rpsg.records import Candidate, Card, Pool
@@ -204,8 +205,7 @@ def augpe_budget(plan: Plan, pack: Pack) -> Budget:  # noqa: ARG001  # the signa
         c=plan.records_per_unit,
         rounds=plan.augpe.iterations,
     )
-    privacy = plan.privacy
-    return calibrate(privacy.epsilon, privacy.delta, [votes], adjacency=privacy.adjacency)
+    return budget_for(plan, [votes])
 
 
 def check(plan: Plan) -> None:

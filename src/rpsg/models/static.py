@@ -30,6 +30,7 @@ import numpy as np
 from rpsg.errors import ModelError, needed
 from rpsg.models.download import file_digest
 from rpsg.models.onnx.embedder import open_tokenizer
+from rpsg.protocols import Silent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,11 +144,11 @@ def distilled(embedder: Embedder, tokenizer: Path, home: Path, progress: Progres
     made_of = f"{_VERSION} {embedder.name} {DIM} {_SMOOTH} {_SHRINK} {vocabulary}"
     folder = home / f"static-{sha256(made_of.encode()).hexdigest()[:12]}"
     if not folder.is_dir():
-        _make(embedder, tokenizer, folder, progress)
+        _make(embedder, tokenizer, folder, progress or Silent())
     return folder
 
 
-def _make(embedder: Embedder, tokenizer: Path, folder: Path, progress: Progress | None) -> None:
+def _make(embedder: Embedder, tokenizer: Path, folder: Path, progress: Progress) -> None:
     tokens = _tokens(tokenizer)
     vectors = weighed(on_principal_axes(_embedded(embedder, tokens, progress), DIM), ranks(tokens))
     settings = {"model_type": "model2vec", "normalize": True, "distilled_from": embedder.name}
@@ -185,17 +186,14 @@ def _tokens(tokenizer: Path) -> list[str]:
     return ["" if n in marks or n.startswith("[unused") else n.removeprefix("##").strip("▁Ġ") for n in names]
 
 
-def _embedded(embedder: Embedder, tokens: list[str], progress: Progress | None) -> npt.NDArray[np.float32]:
-    if progress is not None:
-        progress.start("make the table of word vectors", len(tokens))
+def _embedded(embedder: Embedder, tokens: list[str], progress: Progress) -> npt.NDArray[np.float32]:
+    progress.start("make the table of word vectors", len(tokens))
     rows = np.zeros((len(tokens), embedder.dim), dtype=np.float32)
     for start in range(0, len(tokens), _BLOCK):
         block = tokens[start : start + _BLOCK]
         rows[start : start + _BLOCK] = embedder.embed(block)
-        if progress is not None:
-            progress.advance(len(block))
-    if progress is not None:
-        progress.done()
+        progress.advance(len(block))
+    progress.done()
     return rows
 
 

@@ -39,18 +39,6 @@ def public_seconds(seconds: Mapping[str, float]) -> dict[str, float]:
     return {stage: value for stage, value in seconds.items() if is_told(stage)}
 
 
-class Silent:
-    """Progress that shows nothing."""
-
-    def start(self, stage: str, total: int | None = None) -> None: ...
-
-    def advance(self, n: int = 1, *, tokens: int = 0) -> None: ...
-
-    def note(self, message: str) -> None: ...
-
-    def done(self, **facts: object) -> None: ...
-
-
 @dataclass
 class Stopwatch:
     """Progress that forwards everything and records the seconds of each stage."""

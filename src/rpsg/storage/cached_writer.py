@@ -82,8 +82,11 @@ class CachedWriter:
             places.setdefault(self._store.key_of(self.name, request), []).append(index)
         self.asked |= places.keys()
 
+        tell = on_reply or (lambda _index, _reply: None)
+
         def told(key: str, reply: Reply) -> None:
-            _tell(on_reply, places[key], reply)
+            for index in places[key]:
+                tell(index, reply)
 
         replies = self._store.get_many(list(places))
         for key, reply in replies.items():
@@ -157,12 +160,6 @@ class CachedWriter:
         return 2 * told if isinstance(told, int) else otherwise
 
 
-def _tell(on_reply: OnReply | None, indices: Sequence[int], reply: Reply) -> None:
-    if on_reply is not None:
-        for index in indices:
-            on_reply(index, reply)
-
-
 class ReplayWriter:
     """Answers only from the replies of a release, under the name of the writer that gave them."""
 
@@ -183,8 +180,9 @@ class ReplayWriter:
 
     def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
         replies = [self._reply(request) for request in requests]
-        for index, reply in enumerate(replies):
-            _tell(on_reply, (index,), reply)
+        if on_reply is not None:
+            for index, reply in enumerate(replies):
+                on_reply(index, reply)
         return replies
 
     def _reply(self, request: Request) -> Reply:

@@ -151,12 +151,9 @@ def _copy_file(folder: int, name: str, full: str, into: Path) -> None:
     finally:
         os.close(source)
     if name.endswith(".toml"):
-        _refuse_long_keys(into / full, full)
-
-
-def _refuse_long_keys(file: Path, full: str) -> None:
-    if any(part.count(b".") > MOST_DOTS for part in _BETWEEN_DOTS.split(file.read_bytes())):
-        raise _refused(f"{_shown(full)} has a line with more than {MOST_DOTS} dots.")
+        keys = _BETWEEN_DOTS.split((into / full).read_bytes())
+        if any(key.count(b".") > MOST_DOTS for key in keys):
+            raise _refused(f"{_shown(full)} has a line with more than {MOST_DOTS} dots.")
 
 
 def _refused(what: str) -> VerificationError:

@@ -13,10 +13,11 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal
 
-from rpsg.errors import ModelError, needed
+from rpsg.errors import ModelError
 from rpsg.models.download import file_digest
 from rpsg.models.gguf import read_header
 from rpsg.models.hardware import available_memory, cores
+from rpsg.models.llamacpp.server import basic_parameters, start
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,10 +124,9 @@ class GgufEmbedder:
             )
 
     def _start(self) -> Any:
-        with needed("local", "xllamacpp"):
-            import xllamacpp
-        parameters = xllamacpp.CommonParams()
-        parameters.model.path = str(self._path)
+        parameters = basic_parameters(self._path)
+        import xllamacpp
+
         parameters.embedding = True
         if self._pooling != "as told":
             kind = f"LLAMA_POOLING_TYPE_{self._pooling.upper()}"
@@ -135,19 +135,9 @@ class GgufEmbedder:
         # A text is read in one step; otherwise its first tokens could not attend to its last ones.
         parameters.n_ctx = parameters.n_batch = parameters.n_ubatch = self._max_tokens
         parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = 1
-        parameters.n_gpu_layers = 0
-        parameters.cache_ram_mib = 0
-        parameters.fit_params = False
-        parameters.ui = False
-        parameters.port = 0
-        parameters.verbosity = -1
-        try:
-            return xllamacpp.Server(parameters)
-        except (RuntimeError, ValueError, MemoryError) as error:
-            raise ModelError(
-                f"llama.cpp could not load {self._path.name} as an embedder.",
-                hint="Take a GGUF file of an embedding model.",
-            ) from error
+        message = f"llama.cpp could not load {self._path.name} as an embedder."
+        hint = "Take a GGUF file of an embedding model."
+        return start(parameters, lambda _: ModelError(message, hint=hint))
 
 
 def _ask(server: Any, text: str) -> dict[str, Any]:

@@ -36,8 +36,7 @@ def read_rows(source: Source, columns: Columns) -> Iterator[Row | Fault]:
     rows = having[0] if having else next(iter(sheets.values()), [])
     header = _header(rows)
     check_header(source.called, header, columns)
-    wanted = (columns.text, columns.label, columns.user)
-    places = [header.index(name) if name is not None else None for name in wanted]
+    places = columns.of(header)
     above = next((n for n, cells in enumerate(rows) if not _is_blank(cells)), 0)
     for number, cells in enumerate(rows[above + 1 :], start=above + 2):
         if not _is_blank(cells):
