@@ -26,7 +26,7 @@ from rpsg.stages.rewriting import attempt_of, rewrite_request
 from rpsg.stages.rng import stream
 from rpsg.stages.sanitize import delimiter
 from rpsg.storage.export import printable
-from rpsg.storage.writer_changes import TRIAL
+from rpsg.storage.run_identity import TRIAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -30,10 +30,10 @@ from rpsg.files import (
     sync_dir,
     write_atomic,
 )
+from rpsg.journals import Journal
 from rpsg.storage.layout import EVIDENCE, PLAN, PRIVATE, RELEASE, RUN
 from rpsg.storage.ownership import is_own, mark_own
 from rpsg.storage.run_identity import make_run_id, make_way, read_about
-from rpsg.storage.run_journal import Journal
 from rpsg.storage.vault import VAULT, Vault, VaultKey
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class RunFolder:
         Args:
             path: the folder, made if it is not there.
             plan_fingerprint: identifies the plan; a run of another one is refused, except for changes that
-                ``rpsg.storage.writer_changes`` allows.
+                ``rpsg.storage.run_identity`` allows.
             plan_toml: the plan as resolved, kept in ``plan.toml``.
             command: the command line, for the journal.
             questions: identifies the part of the plan that noisy answers depend on; "" for unknown.

@@ -15,7 +15,6 @@ from rpsg.errors import ModelError, needed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import ModuleType
 
     from rpsg.models.openai.endpoint import Address
     from rpsg.models.openai.transport import Connection, Destination
@@ -57,7 +56,9 @@ class HttpClient:
         timeout: float,
         certificate: str = "",
     ) -> None:
-        self._library = _transport()
+        with needed("server", "h11"):
+            from rpsg.models.openai import transport
+        self._library = transport
         try:
             # A proxy from the environment must not see what is meant for this machine.
             self._target: Destination = self._library.target(
@@ -112,12 +113,6 @@ class HttpClient:
         connection: Connection = self._library.Connection(self._target, seconds)
         self._connections.append(connection)
         return connection
-
-
-def _transport() -> ModuleType:
-    with needed("server", "h11"):
-        from rpsg.models.openai import transport
-    return transport
 
 
 def _wait(headers: Mapping[str, str]) -> float | None:

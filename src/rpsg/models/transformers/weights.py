@@ -80,7 +80,10 @@ def find_weights(name: str) -> Weights:
     """
     if name in CATALOGUE or name.endswith(".gguf"):
         place = locate(name)
-        return _gguf(place) if place.is_file() else _folder(place, name)
+        if not place.is_file():
+            return _folder(place, name)
+        read_header(place)
+        return Weights(place.parent, place.stem, file_digest(place), place.name)
     place = Path(name.removeprefix("hf:")).expanduser()
     if place.is_dir():
         return _folder(place.resolve(), place.resolve().name)
@@ -105,11 +108,6 @@ def refuse_too_large(weights: Weights, bytes_per_number: int, extra: int = 0) ->
             f"{weights.label} needs about {needed >> 20:,} MB of memory, and {memory >> 20:,} MB are free.",
             hint="Take a smaller model, or run a GGUF file of it with llama.cpp.",
         )
-
-
-def _gguf(file: Path) -> Weights:
-    read_header(file)
-    return Weights(file.parent, file.stem, file_digest(file), file.name)
 
 
 def _folder(folder: Path, label: str, digest: str = "") -> Weights:
