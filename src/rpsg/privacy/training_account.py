@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from rpsg.errors import InfeasibleError, needed
 
@@ -37,7 +36,9 @@ def epsilon_of_training(training: Training, noise_multiplier: float, delta: floa
     Raises:
         MissingExtraError: dp-accounting is not installed.
     """
-    dp_accounting, pld = _accounting()
+    with needed("dpsgd", "dp-accounting"):
+        import dp_accounting
+        from dp_accounting import pld
     if noise_multiplier <= 0:
         return math.inf
     accountant = pld.PLDAccountant()
@@ -80,10 +81,3 @@ def noise_for(epsilon: float, delta: float, training: Training) -> float:
         middle = (low + high) / 2
         low, high = (low, middle) if keeps(middle) else (middle, high)
     return high
-
-
-def _accounting() -> tuple[Any, Any]:
-    with needed("dpsgd", "dp-accounting"):
-        import dp_accounting
-        from dp_accounting import pld
-    return dp_accounting, pld

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Self
 from rpsg.errors import RunError
 from rpsg.files import (
     PART,
+    descriptor_of,
     file_errors,
     hold_lock,
     private_dir,
@@ -284,9 +285,6 @@ def _layout(folder: Path, plan_toml: str, key: VaultKey) -> Vault | None:
 def _sync_tree(folder: Path) -> None:
     for root, _, names in os.walk(folder):
         for name in names:
-            descriptor = os.open(Path(root) / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            try:
+            with descriptor_of(Path(root) / name, os.O_RDONLY) as descriptor:
                 os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
         sync_dir(Path(root))
