@@ -9,7 +9,7 @@ from rpsg.errors import UsageError
 from rpsg.methods.base import Workload
 from rpsg.methods.rupta_steps import CHOSEN, IN_PROMPTS
 from rpsg.methods.seed_steps import SEEN
-from rpsg.methods.seeded import NO_BUDGET, is_set
+from rpsg.methods.seeded import set_without_budget
 from rpsg.methods.trial import TEXTS
 from rpsg.methods.workload import CHARACTERS_A_TOKEN, WORDS_TO_TOKENS, typical_words
 from rpsg.privacy.checks import speaks_of_a_budget
@@ -60,7 +60,7 @@ def cautions(plan: Plan) -> tuple[str, ...]:
         "Texts that still tell an attribute after the last edit are released, as published; [rupta] leaking"
     )
     told = (f'{kept} = "drop" leaves them out.',) if plan.rupta.leaking == "keep" else ()
-    unheard = [words for (section, key), words in NO_BUDGET.items() if is_set(plan, section, key)]
+    unheard = set_without_budget(plan)
     verb = "has" if len(unheard) == 1 else "have"
     none = f"The method rupta has no budget and gives no guarantee: {', '.join(unheard)} {verb} no effect."
     return (edited, *told, *((none,) if unheard else ()))

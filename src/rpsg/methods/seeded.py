@@ -252,7 +252,7 @@ def paper_cautions(plan: Plan) -> tuple[str, ...]:
 
 
 def _without_effect(plan: Plan) -> Iterator[str]:
-    unheard = [words for (section, key), words in NO_BUDGET.items() if is_set(plan, section, key)]
+    unheard = set_without_budget(plan)
     if unheard:
         verb = "has" if len(unheard) == 1 else "have"
         yield (
@@ -267,7 +267,8 @@ def _without_effect(plan: Plan) -> Iterator[str]:
         )
 
 
-def is_set(plan: Plan, section: str, key: str) -> bool:
-    """Whether a setting differs from its default: a plan file may state the default too."""
-    part = getattr(plan, section)
-    return bool(getattr(part, key) != getattr(type(part)(), key))
+def set_without_budget(plan: Plan) -> list[str]:
+    """The settings of a budget that differ from their defaults, as a user writes them."""
+    return [
+        words for (section, key), words in NO_BUDGET.items() if not getattr(plan, section).is_default(key)
+    ]
