@@ -183,11 +183,16 @@ def check_paper(plan: Plan) -> None:
         UsageError: its public words name a budget, or a model is named for a recognizer that has none.
     """
     _check_recognizer(plan)
+    refuse_budget_words(plan)
+
+
+def refuse_budget_words(plan: Plan) -> None:
+    """UsageError if the public words of a plan without a guarantee name a budget."""
     pack = find_pack(plan.corpus.domain)
     if speaks_of_a_budget(f"{pack.name} {plan.corpus.about or pack.about}"):
         raise UsageError(
-            "The method paper gives no guarantee, so its release may not name an epsilon, and the line "
-            "about the corpus does.",
+            f"The method {plan.method.name} gives no guarantee, so its release may not name an epsilon, and "
+            "the line about the corpus does.",
             hint="Say it in other words with --about.",
         )
 

@@ -16,13 +16,10 @@ import numpy as np
 from rpsg.errors import ModelError
 from rpsg.evaluation.inputs import Tested, UnavailableError
 from rpsg.models.transformers.weights import (
-    as_model_errors,
     find_weights,
     import_torch,
-    import_transformers,
     load_model,
     load_tokenizer,
-    quietly,
     refuse_too_large,
 )
 from rpsg.stages.rng import stream, text_seed
@@ -76,26 +73,10 @@ def train_and_test(
 
 def causal_model(weights: Weights) -> tuple[Any, Any]:
     """Model and tokenizer; ModelError if the model sees later tokens."""
-    torch, transformers = import_torch(), import_transformers()
     tokenizer = load_tokenizer(weights)
-    if weights.gguf:
-        model = load_model(weights, "causal", "float32", "cpu")
-    else:
-        model = _as_decoder(weights, transformers, torch)
+    model = load_model(weights, "decoder", "float32", "cpu")
     refuse_looking_ahead(model, weights.label)
     return model, tokenizer
-
-
-def _as_decoder(weights: Weights, transformers: Any, torch: Any) -> Any:
-    """The weights as a causal language model; an encoder gets a causal mask and a decoder's head."""
-    safely = {"local_files_only": True, "trust_remote_code": False}
-    with quietly(transformers), as_model_errors(weights):
-        config = transformers.AutoConfig.from_pretrained(weights.folder, **safely)
-        if hasattr(config, "is_decoder"):
-            config.is_decoder = True
-        return transformers.AutoModelForCausalLM.from_pretrained(
-            weights.folder, config=config, dtype=torch.float32, use_safetensors=True, **safely
-        )
 
 
 def refuse_looking_ahead(model: Any, label: str) -> None:

@@ -35,7 +35,14 @@ _MOST_HEADER = 100 << 20
 # Bits of one weight by ggml's number of the format: F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, K formats, BF16.
 _BITS = {0: 32.0, 1: 16.0, 2: 4.5, 3: 5.0, 6: 5.5, 7: 6.0, 8: 8.5}
 _BITS |= {10: 2.6, 11: 3.4, 12: 4.5, 13: 5.5, 14: 6.6, 30: 16.0}
-Task = Literal["causal", "classification"]
+#: A decoder is a causal model too; the weights of an encoder can be made one.
+Task = Literal["causal", "decoder", "classification", "seq2seq"]
+_FACES: dict[Task, str] = {
+    "causal": "AutoModelForCausalLM",
+    "decoder": "AutoModelForCausalLM",
+    "classification": "AutoModelForSequenceClassification",
+    "seq2seq": "AutoModelForSeq2SeqLM",
+}
 Precision = Literal["float32", "bfloat16", "float16"]
 BYTES: dict[Precision, int] = {"float32": 4, "bfloat16": 2, "float16": 2}
 
@@ -223,14 +230,17 @@ def load_tokenizer(weights: Weights) -> Any:
 def load_model(weights: Weights, task: Task, precision: Precision, device: str) -> Any:
     """The model on ``device``, in evaluation mode. Raises ModelError if it cannot be loaded."""
     torch, transformers = import_torch(), import_transformers()
-    face = "AutoModelForCausalLM" if task == "causal" else "AutoModelForSequenceClassification"
-    auto = getattr(transformers, face)
-    kind = getattr(torch, precision)
+    auto, kind = getattr(transformers, _FACES[task]), getattr(torch, precision)
     with quietly(transformers), as_model_errors(weights):
         if weights.gguf:
             model = _unpacked(weights, auto, transformers)
         else:
-            model = auto.from_pretrained(weights.folder, dtype=kind, use_safetensors=True, **_safely(weights))
+            settings = _safely(weights)
+            if task == "decoder":  # without it the attention of an encoder sees the words that follow
+                config = transformers.AutoConfig.from_pretrained(weights.folder, **settings)
+                config.is_decoder = True
+                settings["config"] = config
+            model = auto.from_pretrained(weights.folder, dtype=kind, use_safetensors=True, **settings)
         return model.to(device=device, dtype=kind).eval()
 
 
