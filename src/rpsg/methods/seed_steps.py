@@ -119,11 +119,12 @@ def usable_rows(job: Job) -> tuple[list[Document], int]:
     return usable, len(rows) - len(usable)
 
 
-def draw_seeds(job: Job, wanted: int) -> list[Seed]:
+def draw_seeds(job: Job, wanted: int, length: float, most: int | None = None) -> list[Seed]:
     """Steps S0 and S1: ``wanted`` records without replacement, with sentiment and the length to ask for.
 
     Records without words are left out before the draw. The draw is by a keyed hash of the rows, so the order
-    of the file has no influence.
+    of the file has no influence. ``length`` is a share of that of the record, of which at most the first
+    ``most`` words are taken.
     """
 
     def make() -> StageResult:
@@ -131,11 +132,11 @@ def draw_seeds(job: Job, wanted: int) -> list[Seed]:
         rows, empty = usable_rows(job)
         drawn = sorted(rows, key=lambda row: content_tag(job.key, "seed", row))[:wanted]
         texts = [row.text for row in drawn]
-        if (most := job.plan.paper.seed_words) is not None:
+        if most is not None:
             texts = [" ".join(text.split()[:most]) for text in texts]
         sentiments = sentiments_of(job, texts)
         seeds = [
-            Seed(i, text, sentiments[i], max(1, round(job.plan.paper.length * len(text.split()))), row.label)
+            Seed(i, text, sentiments[i], max(1, round(length * len(text.split()))), row.label)
             for i, (row, text) in enumerate(zip(drawn, texts, strict=True))
         ]
         kept = [asdict(seed) for seed in seeds]
