@@ -27,7 +27,7 @@ from rpsg.report.svg import bar, curve
 from rpsg.storage.layout import REPORT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from rpsg.records import Candidate
     from rpsg.release.reader import Release
@@ -37,27 +37,27 @@ BUDGET = re.compile("epsilon|delta")
 UNTOLD = "What became of the texts that are not in the corpus is not told in this release."
 
 
-def provenance_part(release: Release) -> Html:
-    """How the texts were made, and from what."""
+def provenance_part(release: Release, shown: Callable[[str], Html], *, first: bool = False) -> Html:
+    """How the texts were made, and from what; the arguments are those of ``corpus_part``."""
     return part(
         "making",
         "How it was made",
         "For the engineer.",
-        _life(release),
+        _life(release, shown),
         _fates(release),
-        _votes(release),
+        _votes(release, first=first),
         _settings(release),
         _files(release),
         _code(release),
     )
 
 
-def _life(release: Release) -> Html | None:
+def _life(release: Release, shown: Callable[[str], Html]) -> Html | None:
     """The steps of one text from card to release: the text with the best score, or else the first."""
     if not release.texts:
         return None
     best = max(release.texts, key=lambda c: (c.scores.get("votes", c.scores.get("sketch", 0.0)), -c.id))
-    steps = list(_steps(release, best))
+    steps = list(_steps(release, best, shown))
     intro = "The first released text."
     if "votes" in best.scores:
         intro = "The released text with the most votes."
@@ -66,9 +66,9 @@ def _life(release: Release) -> Html | None:
     return block("The life of one text", paragraph(intro), listed(steps, ordered=True, kind="life"))
 
 
-def _steps(release: Release, text: Candidate) -> Iterator[Child]:
+def _steps(release: Release, text: Candidate, shown: Callable[[str], Html]) -> Iterator[Child]:
     if release.is_seeded:
-        yield from _seeded_steps(release, text)
+        yield from _seeded_steps(release, text, shown)
         return
     source = "drawn by the noisy counts" if release.reads_private else "drawn evenly, without private data"
     values = listed(
@@ -93,17 +93,19 @@ def _steps(release: Release, text: Candidate) -> Iterator[Child]:
             tag("strong", "Choice"),
             ": together with the other released texts it comes near to the noisy sketch; it stayed.",
         )
-    yield joined(tag("strong", "Scrubbed and released"), tag("blockquote", tag("p", foreign(text.text))))
+    yield joined(tag("strong", "Scrubbed and released"), tag("blockquote", tag("p", shown(text.text))))
 
 
-def _seeded_steps(release: Release, text: Candidate) -> Iterator[Child]:
+def _seeded_steps(
+    release: Release, text: Candidate, shown: Callable[[str], Html]
+) -> Iterator[Child]:
     """The steps of a text that was made from a private record; which one is not published."""
     whose = "a seed donor's record" if release.ledger["reads"] == "donors" else "a private record"
     values = [joined(foreign(name), ": ", foreign(value)) for name, value in sorted(text.card.values.items())]
     yield joined(tag("strong", "Record"), f": the values of {whose}, without noise.", listed(values))
     writer = foreign(release.writer)
     yield joined(tag("strong", "Writing"), ": ", writer, " wrote it from a summary of that record.")
-    yield joined(tag("strong", "Scrubbed and released"), tag("blockquote", tag("p", foreign(text.text))))
+    yield joined(tag("strong", "Scrubbed and released"), tag("blockquote", tag("p", shown(text.text))))
 
 
 def _sigma_of_votes(release: Release) -> float | None:
@@ -139,7 +141,7 @@ def _fates(release: Release) -> Html:
     )
 
 
-def _votes(release: Release) -> Html | None:
+def _votes(release: Release, *, first: bool) -> Html | None:
     """All noisy votes in descending order, with the range of the noise."""
     votes = sorted((c.scores["votes"] for c in release.pool if "votes" in c.scores), reverse=True)
     sigma = _sigma_of_votes(release)
@@ -155,10 +157,13 @@ def _votes(release: Release) -> Html | None:
         "votes" in c.scores and (c.dropped is None or c.dropped.stage != "votes") for c in release.pool
     )
     reach = CONFIDENT * sigma
+    said = f"{chosen:,} of the {len(votes):,} usable drafts were chosen because they had the most votes."
+    if first:
+        said = f"{chosen:,} of {counted(len(votes), 'text')} that stood were chosen."
     picture = curve(
         "votes",
         [("first line", points)],
-        title="Noisy votes of every text that stood",
+        title="Noisy votes of every text that stood" if first else "Noisy votes of every usable draft",
         desc=f"Votes from the most, {votes[0]:.0f}, to the fewest, {votes[-1]:.0f}. A band marks what noise "
         f"alone gives, plus or minus {reach:.0f}.",
         axes=("texts, most votes first", "votes"),
@@ -170,7 +175,7 @@ def _votes(release: Release) -> Html | None:
     )
     return block(
         "The votes",
-        paragraph(f"{chosen:,} of {counted(len(votes), 'text')} that stood were chosen."),
+        paragraph(said),
         figure(picture, f"Shaded: what noise alone gives (± {reach:.0f}).", _ranks(votes)),
     )
 
