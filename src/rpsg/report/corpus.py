@@ -24,19 +24,20 @@ from rpsg.report.summary import fields
 from rpsg.report.svg import bar, compared
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterator, Sequence
 
     from rpsg.records import Candidate
     from rpsg.release.coverage import Coverage, Value
     from rpsg.release.reader import Release
     from rpsg.report.html import Child
+    from rpsg.report.marks import Shown
 
 EXAMPLES = 4
 SHOWN = 12
 NAMED = 30
 
 
-def corpus_part(release: Release, shown: Callable[[str], Html], *, first: bool = False) -> Html:
+def corpus_part(release: Release, shown: Shown, *, first: bool = False) -> Html:
     """The section about the texts.
 
     ``shown`` makes a text foreign text, perhaps with marks in it. ``first``: in the words of the first form
@@ -47,14 +48,10 @@ def corpus_part(release: Release, shown: Callable[[str], Html], *, first: bool =
         "The texts",
         "For whoever will work with them.",
         _fields(release) if first else None,
-        _examples(release, shown, first=first),
+        _examples(release, shown),
         lengths(release.texts, first=first),
         *sentiments(release, first=first),
-        *(
-            _covered(c, seeded=release.is_seeded)
-            for c in release.coverage
-            if c.texts or c.counted is not None
-        ),
+        *_people(release, first=first),
         _uses(release),
         None if first else _fields(release),
     )
@@ -78,17 +75,17 @@ def evenly(texts: Sequence[Candidate], most: int) -> list[Candidate]:
     return [texts[i * (len(texts) - 1) // max(count - 1, 1)] for i in range(count)]
 
 
-def _examples(release: Release, shown: Callable[[str], Html], *, first: bool) -> Html:
+def _examples(release: Release, shown: Shown) -> Html:
     chosen = evenly(release.texts, EXAMPLES)
     return block(
         "Some of them",
         paragraph("Taken evenly from the first to the last, not chosen."),
-        None if first else told_of_marks(release),
+        told_of_marks(release, shown, chosen),
         listed((_text_and_card(text, shown) for text in chosen), kind="plain"),
     )
 
 
-def _text_and_card(text: Candidate, shown: Callable[[str], Html]) -> Html:
+def _text_and_card(text: Candidate, shown: Shown) -> Html:
     """A text as it was written, with the values of its card."""
     values = [joined(foreign(name), ": ", foreign(value)) for name, value in sorted(text.card.values.items())]
     return joined(
@@ -97,13 +94,28 @@ def _text_and_card(text: Candidate, shown: Callable[[str], Html]) -> Html:
     )
 
 
-def _covered(covered: Coverage, *, seeded: bool) -> Html:
+def _people(release: Release, *, first: bool) -> Iterator[Html]:
+    """A table for each attribute. The first form said how to read it at each of them."""
+    shown = [c for c in release.coverage if c.texts or c.counted is not None]
+    counted = next((c for c in shown if c.counted is not None), None)
+    if counted is not None and not first:
+        told = _how(counted, seeded=release.is_seeded).removesuffix(_edges(counted))
+        title = tag("h3", "Who is in them, and who may be missing")
+        yield tag("div", title, paragraph(told), class_="block wide")
+    for covered in shown:
+        if first or covered.counted is None:
+            yield _covered(covered, _how(covered, seeded=release.is_seeded))
+        else:
+            yield _covered(covered, f"Texts {_by(covered, seeded=release.is_seeded)}.{_edges(covered)}")
+
+
+def _covered(covered: Coverage, how: str) -> Html:
     ranked = sorted(covered.values, key=lambda v: (-v.noisy.count if v.noisy is not None else 0, -v.texts))
     shown, rest = ranked[:SHOWN], ranked[SHOWN:]
     return tag(
         "div",
         tag("h3", "Coverage: ", foreign(covered.attribute)),
-        paragraph(_how(covered, seeded=seeded)),
+        paragraph(how),
         _table(covered, shown, f"the {len(shown)} most common" if rest else "all values"),
         folded(f"{len(rest)} more values", _table(covered, rest, "the others")) if rest else None,
         _hidden(covered),
@@ -111,10 +123,18 @@ def _covered(covered: Coverage, *, seeded: bool) -> Html:
     )
 
 
-def _how(covered: Coverage, *, seeded: bool) -> str:
+def _by(covered: Coverage, *, seeded: bool) -> str:
+    """By what a text has its value, in a clause."""
     asked = "as the record of each text has it" if seeded else "as the card of each text asked for it"
-    texts = "as the texts are" if covered.measured else asked
-    edges = f" The steps are at {', '.join(map(str, covered.edges))} words." if covered.edges else ""
+    return "as the texts are" if covered.measured else asked
+
+
+def _edges(covered: Coverage) -> str:
+    return f" The steps are at {', '.join(map(str, covered.edges))} words." if covered.edges else ""
+
+
+def _how(covered: Coverage, *, seeded: bool) -> str:
+    texts, edges = _by(covered, seeded=seeded), _edges(covered)
     if covered.counted is None:
         none = "Nothing was counted with noise." if seeded else "No private data were counted."
         return f"Bar: share of the synthetic texts, {texts}. {none}{edges}"

@@ -5,16 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rpsg.models.catalog import licence_of
-from rpsg.privacy.claims import not_below
+from rpsg.privacy.claims import NOT_PRIVATE, not_below
 from rpsg.report.corpus import evenly
-from rpsg.report.html import Html, counted, foreign, joined, listed, paragraph, percent_up, power, tag
+from rpsg.report.html import (
+    Html,
+    counted,
+    foreign,
+    joined,
+    listed,
+    paragraph,
+    percent,
+    percent_up,
+    power,
+    tag,
+)
 from rpsg.report.marks import told_of_marks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from rpsg.release.reader import Release
     from rpsg.report.html import Child
+    from rpsg.report.marks import Shown
 
 SAMPLES = 3
 #: Longer texts are cut on the first screen, at the end of a word.
@@ -46,10 +58,7 @@ def headline(release: Release) -> Html:
         tag("p", KINDS.get(release.claim["type"], "Synthetic texts"), class_="kind"),
         tag("h1", f"{counted(len(release.texts), 'synthetic text')}{asked}"),
         tag("p", foreign(plan.corpus.about or release.pack.about), class_="about"),
-        paragraph(
-            "Written by the language model ", foreign(release.writer), f", {_guided(release)} ",
-            "Domain pack ", foreign(release.pack.name), f", method {plan.method.name}.",
-        ),
+        paragraph("Written by the language model ", foreign(release.writer), f", {_guided(release)}"),
     )
 
 
@@ -58,24 +67,26 @@ def _guided(release: Release) -> str:
     if not release.reads_private:
         return "which had public knowledge alone."
     if release.is_seeded:
-        return "each from what a private record says."
+        return "from private records."
     if "llm_provider" not in release.claim.get("protects_against", ["llm_provider"]):
         return "which learnt from private texts under noise."
     return "guided by noisy counts of private texts, which it never saw."
 
 
-def samples(release: Release, shown: Callable[[str], Html]) -> Html | None:
+def samples(release: Release, shown: Shown) -> Html | None:
     """The first, the middle and the last text, cut if long."""
     chosen = evenly(release.texts, SAMPLES)
     if not chosen:
         return None
-    cards = listed((tag("blockquote", tag("p", shown(excerpt(text.text)))) for text in chosen), kind="samples")
+    cards = listed(
+        (tag("blockquote", tag("p", shown(excerpt(text.text)))) for text in chosen), kind="samples"
+    )
     return tag(
         "section",
         tag("h2", "Three of them" if len(chosen) == SAMPLES else "The texts", id="samples-title"),
         tag("p", "The first, the middle and the last of the file; nobody picked them.", class_="reader"),
         cards,
-        tag("div", told_of_marks(release), class_="legend"),
+        told_of_marks(release, shown, chosen),
         id="samples",
         aria_labelledby="samples-title",
     )
@@ -94,13 +105,17 @@ def facts(release: Release, day: str) -> Html:
     cells = [
         ("How good", [tag("p", release.quality.line or "There is no text.", class_="quality")]),
         ("What is claimed", [tag("p", promise(release), class_="promise"), *_warned(release)]),
-        ("Who may use it", [paragraph(USES.get(release.claim["type"], ""), " ", NOT_FOR)]),
+        ("Who may use it, and for what", [paragraph(USES.get(release.claim["type"], ""), " ", NOT_FOR)]),
         ("Licence and date", list(_licence(release, day))),
     ]
     return tag(
         "section",
         tag("h2", "Before you use it", id="facts-title"),
-        tag("div", *(tag("div", tag("h3", name), *told, class_="fact") for name, told in cells), class_="facts"),
+        tag(
+            "div",
+            *(tag("div", tag("h3", name), *told, class_="fact") for name, told in cells),
+            class_="facts",
+        ),
         id="facts",
         aria_labelledby="facts-title",
     )
@@ -110,17 +125,27 @@ def promise(release: Release) -> Child:
     """The claim in one sentence."""
     claim = release.claim
     if not release.is_private:
-        strong = "No guarantee." if release.reads_private else "No private data."
-        text = claim["text"]
-        return joined(tag("strong", strong), " ", text)
+        return joined(*_nothing(release))
     unit = release.ledger["privacy_unit"]["unit"]
-    who = "person" if unit == "user" else "row of the data"
-    voters = " Only voters are protected. The records of seed donors are not." if release.is_seeded else ""
+    of, whom = "row", "that was used and one that was"
+    if unit == "user":
+        of, whom = "person", "who took part and one who did"
     return joined(
         tag("strong", f"\u03b5 = {not_below(claim['epsilon'])}, \u03b4 = {power(claim['delta'])}"),
-        f" for each {who}: nobody who must tell whether it is in the data is right in more than "
-        f"{percent_up(claim['attack']['auc'])} of the cases, and guessing is right in 50 %.{voters}",
+        f" for each {of}: shown one {whom} not, nobody picks the right one in more than "
+        f"{percent_up(claim['attack']['auc'])} of the cases; guessing is right in {percent(0.5)}.",
+        " Only voters are protected. The records of seed donors are not." if release.is_seeded else None,
     )
+
+
+def _nothing(release: Release) -> tuple[Child, ...]:
+    """What a release without a guarantee says in place of one."""
+    if not release.reads_private:
+        return tag("strong", "Nothing private inside."), " ", release.claim["text"]
+    if release.claim["text"] == NOT_PRIVATE:
+        return tag("strong", "No guarantee."), " ", NOT_PRIVATE
+    words = "Nothing is promised about what these texts tell of the private ones."
+    return tag("strong", "No guarantee."), " ", words
 
 
 def _warned(release: Release) -> Iterator[Html]:

@@ -1,4 +1,4 @@
-"""Histograms of the synthetic texts, from the corpus alone: their lengths, and the sentiments of their cards."""
+"""Histograms of the synthetic texts, from the corpus alone: their lengths, and sentiments of their cards."""
 
 from __future__ import annotations
 

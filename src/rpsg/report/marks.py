@@ -9,13 +9,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from rpsg.report.html import Html, paragraph, tag
+from rpsg.report.html import Html, tag
 from rpsg.stages.scrub import NAMED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from rpsg.records import Candidate
     from rpsg.release.reader import Release
+
+    #: Makes a text foreign text of the page, perhaps with marks in it.
+    Shown = Callable[[str], Html]
 
 #: Whether a word is ever written in small letters is looked up in at most this many texts, evenly spaced.
 LOOKED_AT = 2000
@@ -36,10 +40,35 @@ _SMALL = re.compile(r"\b[a-z]{2,}\b")
 _OPENS = re.compile(r"(?:\A|[.!?:;\n\"\u201c\u2018(\[*>\u2014-])[\s'\"\u201c\u2018(*_]*\Z")
 #: Capital letters in English that name nobody: languages, peoples, days.
 _COMMON = frozenset(
-    "African American Arab Asian Australian British Canadian Chinese Christian Dutch English European French "
-    "German Greek Indian Irish Israeli Italian Japanese Jewish Korean Latin Mexican Muslim Norwegian Polish "
-    "Portuguese Russian Scottish Spanish Swedish Swiss Thai Turkish Vietnamese Christmas Easter Halloween "
-    "Thanksgiving Internet God Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+    (
+        *(
+            "African",
+            "American",
+            "Arab",
+            "Asian",
+            "Australian",
+            "British",
+            "Canadian",
+            "Chinese",
+            "Christian",
+        ),
+        *(
+            "Dutch",
+            "English",
+            "European",
+            "French",
+            "German",
+            "Greek",
+            "Indian",
+            "Irish",
+            "Italian",
+            "Japanese",
+        ),
+        *("Jewish", "Korean", "Latin", "Mexican", "Muslim", "Polish", "Portuguese", "Russian", "Scottish"),
+        *("Spanish", "Swedish", "Swiss", "Thai", "Turkish", "Vietnamese", "Christmas", "Easter", "Halloween"),
+        *("Thanksgiving", "Internet", "God", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday"),
+        *("Saturday", "Sunday"),
+    )
 )
 
 
@@ -66,11 +95,15 @@ class Marks:
         return tag("bdi", *parts, text[last:], dir="auto")
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Start and end of each name, date and placeholder, in order; none overlap, adjacent names are one."""
+        """Start and end of each name, date and placeholder, in order; neighbours are one."""
         found = [match.span() for match in (*DATES.finditer(text), *_PLACEHOLDER.finditer(text))]
-        found += [match.span(1) for kind, pattern in NAMED if kind == "[NAME]" for match in pattern.finditer(text)]
+        found += [
+            match.span(1) for kind, pattern in NAMED if kind == "[NAME]" for match in pattern.finditer(text)
+        ]
         if self._reads_capitals:
-            found += [m.span() for m in _CAPITAL.finditer(text) if m[0] in self._names and self._is_name(m[0])]
+            found += [
+                m.span() for m in _CAPITAL.finditer(text) if m[0] in self._names and self._is_name(m[0])
+            ]
         merged: list[tuple[int, int]] = []
         for start, end in sorted(found):
             if merged and (start < merged[-1][1] or text[merged[-1][1] : start] == " "):
@@ -94,12 +127,14 @@ def marks_of(release: Release) -> Marks:
     return Marks([text.text for text in release.texts], release.pack.language)
 
 
-def told_of_marks(release: Release) -> Html:
-    """What a mark means."""
+def told_of_marks(release: Release, shown: Shown, texts: Sequence[Candidate]) -> Html | None:
+    """What a mark means; None if none of these texts, as they are shown, has one."""
+    if not any("</mark>" in shown(text.text) for text in texts):
+        return None
     whose = (
         "They may come from a private record or be invented; nobody can tell which."
         if release.is_seeded
         else "Take them as invented: none is evidence about a real person, day or place."
     )
     words = ("Words ", tag("mark", "marked like this"), " look like names or dates. ")
-    return paragraph(*words, whose)
+    return tag("p", *words, whose, class_="legend")

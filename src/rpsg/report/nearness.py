@@ -1,4 +1,4 @@
-"""How near a synthetic text is to each real one: a picture of what the corpus reaches, for its owner alone."""
+"""How near a synthetic text is to each real one: a picture of what the corpus reaches, for its owner."""
 
 from __future__ import annotations
 
@@ -79,13 +79,12 @@ def nearness(real: Floats, synthetic: Floats) -> Html:
     )
     middle = (float(np.median(first)), float(np.median(second)))
     words = (
-        f"Solid: synthetic texts. Dashed: as many other real texts. Half of the {counted(len(first), 'real text')} "
-        f"have a synthetic text with a cosine of {middle[0]:.2f} or more, and another real one with "
+        f"Solid: synthetic texts. Dashed: as many other real texts. Half of {counted(len(first), 'real text')} "
+        f"have a synthetic text with a cosine of {middle[0]:.2f} or more, and another real text with "
         f"{middle[1]:.2f} or more."
     )
     rows = [
-        (f"{at[i]:.2f}", percent(mine[i]), percent(theirs[i]))
-        for i in range(0, STEPS + 1, STEPS // READ_AT)
+        (f"{at[i]:.2f}", percent(mine[i]), percent(theirs[i])) for i in range(0, STEPS + 1, STEPS // READ_AT)
     ]
     columns = ("cosine at least", "have such a synthetic text", "have such another real text")
     return figure(picture, words, table("Real texts with a text so near", columns, rows, columns))

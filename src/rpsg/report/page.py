@@ -39,14 +39,19 @@ def report(
     public = scores if scores is not None and not scores.internal else None
     shown = private.scores if private is not None and private.scores is not None else public
     marks = marks_of(release)
-    first, rest = [], [
-        ("claim", "The claim", claim_part(release)),
-        ("texts", "The texts", corpus_part(release, marks)),
-        ("making", "How it was made", provenance_part(release, marks)),
-    ]
+    first, rest = (
+        [],
+        [
+            ("claim", "The claim", claim_part(release)),
+            ("texts", "The texts", corpus_part(release, marks)),
+            ("making", "How it was made", provenance_part(release, marks)),
+        ],
+    )
     if public is not None:
         block = scores_block(public, "Public metrics", PUBLIC)
-        rest.append(("scores", "Metrics", part("scores", "Metrics", "For the engineer and the analyst.", block)))
+        rest.append(
+            ("scores", "Metrics", part("scores", "Metrics", "For the engineer and the analyst.", block))
+        )
     mark: tuple[Html | None, str] = (None, "")
     if private is not None:
         from rpsg.report.private_page import private_mark, private_part
@@ -70,4 +75,6 @@ def report(
         ),
         footer(release),
     )
-    return document(f"{mark[1]}{len(release.texts)} synthetic texts", page_style(is_private=bool(private)), body)
+    return document(
+        f"{mark[1]}{len(release.texts)} synthetic texts", page_style(is_private=bool(private)), body
+    )

@@ -17,7 +17,7 @@ def page_style(*, is_private: bool) -> str:
 
 @cache
 def first_style() -> str:
-    """The style of pages in the first form, which stays what it is: those pages are compared byte for byte."""
+    """The style of pages in the first form. It never changes: those pages are compared byte for byte."""
     return _read("style-0.1.css")
 
 

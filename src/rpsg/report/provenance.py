@@ -14,6 +14,7 @@ from rpsg.report.html import (
     block,
     counted,
     figure,
+    folded,
     foreign,
     joined,
     listed,
@@ -27,17 +28,18 @@ from rpsg.report.svg import bar, curve
 from rpsg.storage.layout import REPORT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from rpsg.records import Candidate
     from rpsg.release.reader import Release
     from rpsg.report.html import Child
+    from rpsg.report.marks import Shown
 
 BUDGET = re.compile("epsilon|delta")
 UNTOLD = "What became of the texts that are not in the corpus is not told in this release."
 
 
-def provenance_part(release: Release, shown: Callable[[str], Html], *, first: bool = False) -> Html:
+def provenance_part(release: Release, shown: Shown, *, first: bool = False) -> Html:
     """How the texts were made, and from what; the arguments are those of ``corpus_part``."""
     return part(
         "making",
@@ -46,13 +48,30 @@ def provenance_part(release: Release, shown: Callable[[str], Html], *, first: bo
         _life(release, shown),
         _fates(release),
         _votes(release, first=first),
-        _settings(release),
-        _files(release),
-        _code(release),
+        *_particulars(release, first=first),
     )
 
 
-def _life(release: Release, shown: Callable[[str], Html]) -> Html | None:
+def _particulars(release: Release, *, first: bool) -> Iterator[Html]:
+    """Models, settings, files and program; in the first form each was a block that is not folded."""
+    models = listed(
+        [joined("Embedder: ", foreign(release.embedder)), joined("Writer: ", foreign(release.writer))]
+    )
+    if first:
+        yield block("Models and settings", models, _settings(release))
+        yield block("Files", _files(release))
+        yield block("Program", _code(release))
+    else:
+        yield block(
+            "Models, settings, files, program",
+            models,
+            folded("The plan, setting by setting", _settings(release)),
+            folded("Files and their SHA-256", _files(release)),
+            folded("The program that ran", _code(release)),
+        )
+
+
+def _life(release: Release, shown: Shown) -> Html | None:
     """The steps of one text from card to release: the text with the best score, or else the first."""
     if not release.texts:
         return None
@@ -66,7 +85,7 @@ def _life(release: Release, shown: Callable[[str], Html]) -> Html | None:
     return block("The life of one text", paragraph(intro), listed(steps, ordered=True, kind="life"))
 
 
-def _steps(release: Release, text: Candidate, shown: Callable[[str], Html]) -> Iterator[Child]:
+def _steps(release: Release, text: Candidate, shown: Shown) -> Iterator[Child]:
     if release.is_seeded:
         yield from _seeded_steps(release, text, shown)
         return
@@ -96,9 +115,7 @@ def _steps(release: Release, text: Candidate, shown: Callable[[str], Html]) -> I
     yield joined(tag("strong", "Scrubbed and released"), tag("blockquote", tag("p", shown(text.text))))
 
 
-def _seeded_steps(
-    release: Release, text: Candidate, shown: Callable[[str], Html]
-) -> Iterator[Child]:
+def _seeded_steps(release: Release, text: Candidate, shown: Shown) -> Iterator[Child]:
     """The steps of a text that was made from a private record; which one is not published."""
     whose = "a seed donor's record" if release.ledger["reads"] == "donors" else "a private record"
     values = [joined(foreign(name), ": ", foreign(value)) for name, value in sorted(text.card.values.items())]
@@ -198,11 +215,7 @@ def _settings(release: Release) -> Html:
                 told = is_told(method, section, key) and (release.is_private or not BUDGET.search(key))
                 if told and value not in (None, "", [], {}):
                     rows.append((f"{section}.{key}", foreign(_said(value))))
-    models = [
-        joined("Embedder: ", foreign(release.embedder)),
-        joined("Writer: ", foreign(release.writer)),
-    ]
-    return block("Models and settings", listed(models), table("The plan", ("setting", "value"), rows))
+    return table("The plan", ("setting", "value"), rows)
 
 
 def _said(value: object) -> str:
@@ -221,7 +234,7 @@ def _files(release: Release) -> Html:
         for output in release.ledger["outputs"]
         if output["name"] != REPORT  # it cannot hold its own hash; the ledger does
     ]
-    return block("Files", table("Files that the ledger names", ("file", "SHA-256"), rows))
+    return table("Files that the ledger names", ("file", "SHA-256"), rows)
 
 
 def _code(release: Release) -> Html:
@@ -229,4 +242,4 @@ def _code(release: Release) -> Html:
     rows: list[tuple[Child, ...]] = [("rpsg", code["version"]), ("Python", code["python"])]
     rows.append(("hash of the source", tag("code", code["source_sha256"])))
     rows.append(("source of the noise", release.ledger["rng"]["source"]))
-    return block("Program", table("What ran", ("what", "which"), rows))
+    return table("What ran", ("what", "which"), rows)

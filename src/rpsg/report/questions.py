@@ -65,7 +65,9 @@ QUESTIONS = (
         ("downstream_accuracy", "downstream_f1", "next_word_accuracy", "perplexity"),
     ),
 )
-OTHERS = Question("Other measures", "Measures of other packages, and those kept for comparison with papers.", ())
+OTHERS = Question(
+    "Other measures", "Measures of other packages, and those kept for comparison with papers.", ()
+)
 #: The least share of the way from texts without private data to real ones for each answer.
 ANSWERS = ((0.9, "Yes"), (0.6, "Mostly"), (0.35, "Half-way"), (0.1, "Hardly"))
 UNKNOWN = "Cannot be said"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rpsg.privacy.claims import not_below
-from rpsg.report.html import Html, counted, foreign, joined, listed, percent, percent_up, tag
+from rpsg.privacy.egress import hosts
+from rpsg.report.html import Html, counted, foreign, joined, listed, percent, tag
 from rpsg.report.scores import gained
 
 if TYPE_CHECKING:
@@ -52,8 +53,8 @@ def _bought(release: Release, scores: Report | None) -> Iterator[Child]:
         yield "Nothing: no private data were read. This is what public knowledge alone gives."
         return
     if release.is_seeded:
-        whose = "record of a seed donor" if release.ledger["reads"] == "donors" else "private record"
-        yield f"Texts that were made from private records: each goes back to one {whose}."
+        whose = "records of seed donors" if release.ledger["reads"] == "donors" else "private records"
+        yield f"Texts that were made from {whose}, which no noise hides."
     if scores is not None:
         yield from gained(scores)
     first = next((c for c in release.coverage if c.moved is not None), None)
@@ -84,15 +85,17 @@ def _chosen(release: Release) -> Iterator[Child]:
         usable = [c for c in release.pool if stage in c.scores]
         chosen = sum(c.dropped is None or c.dropped.stage != stage for c in usable)
         if release.is_whole and usable:
-            yield f"{chosen:,} of the {len(usable):,} usable drafts were chosen {why}, as far as noise lets see."
+            yield f"{chosen:,} of the {len(usable):,} usable drafts were chosen {why}, by noisy answers."
 
 
 def _cost(release: Release) -> Iterator[Child]:
     asked, pool, calls = len(release.mechanisms), release.pool, release.calls
+    yield joined(f"Method {release.plan.method.name}, with the domain pack ", foreign(release.pack.name), ".")
     if release.is_seeded:
         yield "Private text went to models without protection: see the claim."
     if release.is_private:
-        yield f"\u03b5 = {not_below(release.claim['epsilon'])} of privacy, for {counted(asked, 'noisy answer')}."
+        epsilon = not_below(release.claim["epsilon"])
+        yield f"\u03b5 = {epsilon} of privacy, for {counted(asked, 'noisy answer')}."
     written = f"{counted(len(pool), 'text')} written, " if release.is_whole else ""
     yield f"{written}{len(release.texts):,} released."
     if calls is not None:
@@ -112,8 +115,9 @@ def _claimed(release: Release) -> Iterator[Child]:
     if claim["type"] == "voters_only_dp":
         yield "Only voters are protected. The records of seed donors are not."
     yield f"Protected is one {who}, {change}."
-    yield (
-        "Shown one who took part and one who did not, even the best possible attacker picks the right one in "
-        f"at most {percent_up(claim['attack']['auc'])} of the cases. Guessing is right in 50 %."
-    )
+    if release.egress:
+        others = hosts(release.egress)
+        sent = joined("Something was sent to ", foreign(", ".join(others)), ".")
+        yield sent if others else "Nothing left the machine on which it was made."
+    yield from release.ledger["cautions"][:1]
     yield "Anybody can check this without private data: rpsg verify."

@@ -89,17 +89,21 @@ def scores_block(scores: Report, title: str, told: str) -> Html:
 
 
 def _question(question: Question, lines: Sequence[Line]) -> Html:
-    """A question with its answer. Measures that are shown count for it, or have no ceiling by their nature."""
+    """A question with its answer. Measures that are shown count for it, or have no ceiling."""
     given = None if question is OTHERS else answer(lines)
     shown = [line for line in lines if given is None or line in given.counted or _has_no_ceiling(line)]
     rest = [line for line in lines if line not in shown]
     return tag(
         "div",
         tag("h4", question.asked),
-        None if given is None else tag("p", tag("strong", f"{given.word}."), " ", given.said, class_="verdict"),
+        None
+        if given is None
+        else tag("p", tag("strong", f"{given.word}."), " ", given.said, class_="verdict"),
         tag("p", question.told, class_="reader"),
         _table(question, shown) if shown else None,
-        folded(f"{counted(len(rest), 'measure')} more, which cannot tell", _silent(question, rest)) if rest else None,
+        folded(f"{counted(len(rest), 'measure')} more, which cannot tell", _silent(question, rest))
+        if rest
+        else None,
         class_="question",
     )
 
@@ -135,16 +139,19 @@ def _sizes(scores: Report) -> str:
     real = "" if scores.n_real is None else f", against {counted(scores.n_real, 'real one')}"
     split = f", split {scores.split}" if scores.split else ""
     return (
-        f"Each row has {counted(scores.n, 'text')}{real}{split}; embedder {scores.embedder or 'none'}. Compare "
-        "numbers only where all of this is the same. In brackets: 95 % intervals. Floor: texts made without "
-        "private data. Ceiling: real texts in place of the corpus."
+        f"Each row has {counted(scores.n, 'text')}{real}{split}; embedder {scores.embedder or 'none'}. "
+        "Compare numbers only where all of this is the same. In brackets: 95 % intervals. Floor: texts made "
+        "without private data. Ceiling: real texts in place of the corpus."
     )
 
 
 def _row(line: Line) -> tuple[Child, ...]:
     mine = line.corpus
     by = joined(foreign(mine.model), f", seed {mine.seed}") if mine.model else None
-    name = joined(metric_name(line.name), tag("small", " ", ARROWS[mine.higher_is_better], *((", by ", by) if by else ())))
+    name = joined(
+        metric_name(line.name),
+        tag("small", " ", ARROWS[mine.higher_is_better], *((", by ", by) if by else ())),
+    )
     return name, _other(mine), _other(line.floor), _other(line.ceiling), _between(line)
 
 
