@@ -172,7 +172,9 @@ def test_dark_is_dark_and_paper_is_white(opened: Callable[..., Any]) -> None:
     assert page.evaluate(ground) == "rgb(20, 23, 27)"
     page.emulate_media(media="print")
     assert page.evaluate(ground) == "rgb(255, 255, 255)"
-    assert page.evaluate("getComputedStyle(document.querySelector('nav')).display") == "none"
+    assert (
+        page.evaluate("getComputedStyle(document.querySelector('.answer > p:last-child')).display") == "none"
+    )
 
 
 UNFOLDED = """() => [...document.querySelectorAll('details')].filter(e => !e.closest('figure'))

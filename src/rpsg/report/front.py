@@ -47,6 +47,7 @@ USES = {
     "no_formal_guarantee": "Only people who may see the private texts themselves.",
     "no_private_data": "Whoever the licence allows may read it, share it, train and test on it.",
 }
+UNDATED = "No date: whoever publishes a release dates it."
 NOT_FOR = "Not a source of rates, rare events or facts."
 
 
@@ -102,7 +103,7 @@ def excerpt(text: str) -> str:
 
 def facts(release: Release, day: str) -> Html:
     """Quality, claim, use, licence and date, side by side."""
-    cells = [
+    cells: list[tuple[str, list[Child]]] = [
         ("How good", [tag("p", release.quality.line or "There is no text.", class_="quality")]),
         ("What is claimed", [tag("p", promise(release), class_="promise"), *_warned(release)]),
         ("Who may use it, and for what", [paragraph(USES.get(release.claim["type"], ""), " ", NOT_FOR)]),
@@ -163,6 +164,6 @@ def _licence(release: Release, day: str) -> Iterator[Child]:
     if writer:
         yield paragraph(f"Writer: {writer}.")
     yield paragraph(
-        f"Page made on {day}." if day else "No date: whoever publishes a release dates it.",
+        f"Page made on {day}." if day else UNDATED,
         f" rpsg {release.ledger['code']['version']}.",
     )

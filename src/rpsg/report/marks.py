@@ -38,7 +38,7 @@ _CAPITAL = re.compile(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)?\b")
 _SMALL = re.compile(r"\b[a-z]{2,}\b")
 #: What stands before the first word of a sentence, a line, a quotation or a bracket.
 _OPENS = re.compile(r"(?:\A|[.!?:;\n\"\u201c\u2018(\[*>\u2014-])[\s'\"\u201c\u2018(*_]*\Z")
-#: Capital letters in English that name nobody: languages, peoples, days.
+#: Capital letters in English that name nobody: languages, peoples, days, titles.
 _COMMON = frozenset(
     (
         *(
@@ -67,7 +67,7 @@ _COMMON = frozenset(
         *("Jewish", "Korean", "Latin", "Mexican", "Muslim", "Polish", "Portuguese", "Russian", "Scottish"),
         *("Spanish", "Swedish", "Swiss", "Thai", "Turkish", "Vietnamese", "Christmas", "Easter", "Halloween"),
         *("Thanksgiving", "Internet", "God", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday"),
-        *("Saturday", "Sunday"),
+        *("Saturday", "Sunday", "Mr", "Mrs", "Ms", "Mx", "Dr", "Prof", "Doctor", "Professor", "Nurse"),
     )
 )
 
@@ -76,8 +76,8 @@ class Marks:
     """Shows texts of one corpus with their names and dates marked."""
 
     def __init__(self, texts: Sequence[str], language: str) -> None:
-        """``language`` is the corpus', as its pack has it: capitals tell a name in English alone."""
-        self._reads_capitals = language.lower().startswith("en")
+        """``language`` is that of the pack. Capitals tell a name in English, which an empty one is taken for."""
+        self._reads_capitals = not language or language.lower().startswith("en")
         step = -(-len(texts) // LOOKED_AT) or 1
         looked_at = texts[::step]
         self._small = {word for text in looked_at for word in _SMALL.findall(text)}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rpsg.report.html import Html, counted, figure, percent, table
+from rpsg.report.html import Html, figure, percent, table
 from rpsg.report.svg import curve
 
 if TYPE_CHECKING:
@@ -79,8 +79,8 @@ def nearness(real: Floats, synthetic: Floats) -> Html:
     )
     middle = (float(np.median(first)), float(np.median(second)))
     words = (
-        f"Solid: synthetic texts. Dashed: as many other real texts. Half of {counted(len(first), 'real text')} "
-        f"have a synthetic text with a cosine of {middle[0]:.2f} or more, and another real text with "
+        f"Solid: synthetic texts. Dashed: as many other real texts. Half of the {len(first):,} real "
+        f"texts have a synthetic text with a cosine of {middle[0]:.2f} or more, and another real text with "
         f"{middle[1]:.2f} or more."
     )
     rows = [
