@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rpsg.models.catalog import licence_of
+from rpsg.models.catalog import CATALOGUE, licence_of
 from rpsg.privacy.claims import NOT_PRIVATE, not_below
 from rpsg.report.corpus import evenly
 from rpsg.report.html import (
@@ -59,8 +59,16 @@ def headline(release: Release) -> Html:
         tag("p", KINDS.get(release.claim["type"], "Synthetic texts"), class_="kind"),
         tag("h1", f"{counted(len(release.texts), 'synthetic text')}{asked}"),
         tag("p", foreign(plan.corpus.about or release.pack.about), class_="about"),
-        paragraph("Written by the language model ", foreign(release.writer), f", {_guided(release)}"),
+        paragraph("Written by the language model ", foreign(_writer(release)), f", {_guided(release)}"),
     )
+
+
+def _writer(release: Release) -> str:
+    """The writer's usual name. Its full one, with runtime and digest, is where the making is told."""
+    asked = release.plan.models.writer
+    if asked in CATALOGUE:
+        return asked
+    return (release.writer.partition(":")[2] or release.writer).partition("@")[0]
 
 
 def _guided(release: Release) -> str:
@@ -104,7 +112,7 @@ def excerpt(text: str) -> str:
 def facts(release: Release, day: str) -> Html:
     """Quality, claim, use, licence and date, side by side."""
     cells: list[tuple[str, list[Child]]] = [
-        ("How good", [tag("p", release.quality.line or "There is no text.", class_="quality")]),
+        ("How good they are", [tag("p", release.quality.line or "There is no text.", class_="quality")]),
         ("What is claimed", [tag("p", promise(release), class_="promise"), *_warned(release)]),
         ("Who may use it, and for what", [paragraph(USES.get(release.claim["type"], ""), " ", NOT_FOR)]),
         ("Licence and date", list(_licence(release, day))),

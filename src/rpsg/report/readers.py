@@ -64,7 +64,8 @@ def _bought(release: Release, scores: Report | None) -> Iterator[Child]:
             "Which ",
             foreign(first.attribute),
             f" a text is about: the noisy counts are {percent(distance)} away from an even spread over "
-            f"{len(first.values)} values. Noise alone would give about {percent(alone)}.",
+            f"{len(first.values)} values. Noise alone would give about {percent(alone)}",
+            ", so this tells nothing." if distance <= alone else ".",
         )
         yield joined(
             f"{len(first.values) - len(first.unseen)} of {len(first.values)} values of ",
