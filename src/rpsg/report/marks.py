@@ -137,4 +137,4 @@ def told_of_marks(release: Release, shown: Shown, texts: Sequence[Candidate]) ->
         else "Take them as invented: none is evidence about a real person, day or place."
     )
     words = ("Words ", tag("mark", "marked like this"), " look like names or dates. ")
-    return tag("p", *words, whose, class_="legend")
+    return tag("p", *words, whose, class_="marked")
