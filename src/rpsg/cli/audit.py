@@ -101,11 +101,11 @@ def audit(
     as_json: AsJson = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Show no progress.")] = False,
 ) -> None:
-    """Attack a synthetic corpus: does it tell who was in its data? The output is as private as the data.
+    """Attack a synthetic corpus: does it reveal who was in its data? The output is as private as the data.
 
     A run is tested against the claim of its ledger, and the outcome is kept in RUN/private. For other corpora
-    give the claim; without one what is tested is that nobody can be told apart. The exit code is 8 if the
-    claim is refuted, and 12 if the audit could not have found a leak, so that it says nothing.
+    give the claim; without one the test is that nothing distinguishes members from the others. The exit code
+    is 8 if the claim is refuted, and 12 if the audit could not have found a leak and so has no verdict.
     """
     from rpsg import audit as attacking
     from rpsg.cli.progress import progress_for

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def budget(
     file: Annotated[
         str,
-        typer.Argument(metavar="FILE", help="A file of private data, for the account that its path names."),
+        typer.Argument(metavar="FILE", help="A file of private data whose account is named by its path."),
     ] = "",
     account: Annotated[
         str, typer.Option("--account", metavar="NAME", help="An account, by the name that plans declare.")
@@ -29,10 +29,10 @@ def budget(
         typer.Option(
             "--give-back",
             metavar="RUN_ID",
-            help="Release what a run has reserved that will never be finished.",
+            help="Release the budget reserved by a run that will never be finished.",
         ),
     ] = "",
-    yes: Annotated[bool, typer.Option("--yes", metavar="", help="Give back without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", metavar="", help="Do not ask first.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what accounts have spent, on whom, and what unfinished runs have reserved. No data is read.

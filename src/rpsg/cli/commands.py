@@ -147,7 +147,7 @@ def verify(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check a release, anybody's: it is rebuilt from its plan, pack and evidence, and compared.
+    """Check any release: rebuild it from its plan, pack and evidence, and compare.
 
     This needs no private data and opens nothing that the release names. The exit code is 8 if a check fails.
     """

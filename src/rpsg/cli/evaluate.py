@@ -53,8 +53,9 @@ def evaluate(
 ) -> None:
     """Measure a synthetic corpus against real texts: utility, fidelity, diversity, coverage.
 
-    Every number is shown with its floor (no private data) and its ceiling (real against real). Whatever read
-    real texts is internal: do not publish it. For a run it goes to RUN/private/evaluation.json.
+    Every number is shown with its floor (no private data) and its ceiling (real against real). Numbers
+    computed from real texts are internal: do not publish them. For a run it goes to
+    RUN/private/evaluation.json.
     """
     from rpsg import api
     from rpsg.cli.console import Screen

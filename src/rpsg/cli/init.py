@@ -60,9 +60,9 @@ def init(
         ),
     ] = False,
 ) -> None:
-    """Write a plan file with comments. On a terminal it asks what matters, unless options answer it.
+    """Write a plan file with comments. On a terminal it asks for the main settings.
 
-    The columns that DATA has are offered. Settings that stay at their default are left out; see --all.
+    It offers the columns of DATA. Settings at their default are left out, unless you give --all.
     """
     from rpsg.cli.console import Screen
     from rpsg.cli.settings import DEFAULT_FILE, Layer, make_plan, option_layer

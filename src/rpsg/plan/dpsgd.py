@@ -17,7 +17,7 @@ class DpsgdSection(Section):
     read_by: ClassVar[frozenset[str]] = frozenset({"dpsgd"})
 
     tuning: Literal["lora", "full"] = setting(
-        "lora", "Which weights are trained: lora (small matrices beside the attention) or full (all)."
+        "lora", "Which weights are trained: lora (small matrices added to the attention) or full (all)."
     )
     rank: int = setting(8, "Rank of the matrices that are trained (tuning = lora).", ge=1, le=256)
     steps: int = setting(200, "How many steps of training.", ge=1, le=1_000_000)

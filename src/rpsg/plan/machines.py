@@ -86,9 +86,10 @@ class ServerSection(Section):
     A loopback address does not prove that a server runs on this machine: a tunnel or a proxy looks the same.
     So without ``this_machine`` no private text is sent to it.
 
-    With ``plain_http`` requests go unencrypted to another machine. Whoever can listen on the network between
-    (in a cluster its administrators, and every host on the same segment) can read each prompt, each text and
-    the key. In most methods no prompt holds private text: ``rpsg plan`` says what the writer is sent.
+    With ``plain_http`` requests go unencrypted to another machine. Anybody who can listen on the network in
+    between (in a cluster its administrators, and every host on the same segment) can read each prompt, each
+    text and the key. In most methods no prompt holds private text: ``rpsg plan`` says what the writer is
+    sent.
     """
 
     panel: ClassVar[str] = "Models and speed"
@@ -101,7 +102,7 @@ class ServerSection(Section):
     )
     this_machine: bool = setting(
         default=False,
-        about="Your word that the server runs here, not behind a tunnel or a proxy to another machine.",
+        about="States that the server runs here, not behind a tunnel or a proxy to another machine.",
     )
     key_env: str = setting(
         "OPENAI_API_KEY",

@@ -68,7 +68,7 @@ class PaperSection(Section):
     )
     length: float = setting(0.8, "Length to ask for, as a share of the words of the record.", gt=0, le=4)
     sentiment_attempts: int = setting(
-        4, "How often a text is written at most, until it has the sentiment of its record.", ge=1, le=20
+        4, "How often a text is written, at most, to get the sentiment of its record.", ge=1, le=20
     )
     histogram_sigma: float = setting(
         0.0, "Noise of the AUG-PE step, a histogram over the texts; 0 keeps every text.", ge=0, le=1e5
@@ -94,7 +94,7 @@ class PaperSection(Section):
         "max", "Distance to the farthest representative (max, as published) or the nearest (min)."
     )
     remote: Literal["never", "abstracts", "records"] = setting(
-        "never", "What of the private texts a writer elsewhere may be sent: never any, abstracts, or records."
+        "never", "What a writer on another machine may be sent: never private text, abstracts, or records."
     )
 
     @model_validator(mode="after")

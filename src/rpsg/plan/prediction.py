@@ -19,7 +19,7 @@ class PredictionSection(Section):
 
     batch: int = setting(
         32,
-        "What the sum over the people of a text is divided by: about the number of people for each text.",
+        "Divides the sum over the people of a text: about the number of people per text.",
         ge=1,
         le=4096,
     )
@@ -31,7 +31,7 @@ class PredictionSection(Section):
         le=4,
     )
     choices: int = setting(
-        100, "How many tokens can come next: the likeliest by the public prompt.", ge=2, le=1000
+        100, "How many tokens can come next: the most likely after the public prompt.", ge=2, le=1000
     )
     reference_tokens: int = setting(
         96, "Tokens of a private text that are read; the rest is cut off.", ge=8, le=1024

@@ -23,29 +23,27 @@ class RuptaSection(Section):
     """
 
     read_by: ClassVar[frozenset[str]] = frozenset({"rupta"})
-    edits: int = setting(
-        5, "How often a text is edited at most, after it was first put in general words.", ge=0, le=5
-    )
+    edits: int = setting(5, "Maximum number of edits of a text after the first edit.", ge=0, le=5)
     attributes: tuple[Name, ...] = setting(
-        ATTRIBUTES, "What a text might tell about its writer, in the order in which it is guarded."
+        ATTRIBUTES, "What a text might reveal about its writer; the first ones are guarded first."
     )
     guarded: int = setting(
-        1, "How many of the attributes that a text tells are guessed at, the first of them.", ge=1, le=16
+        1, "How many of the attributes that a text reveals are guarded, from the first.", ge=1, le=16
     )
     guesses: int = setting(3, "How many guesses the privacy evaluator has for an attribute.", ge=1, le=20)
-    match: float = setting(0.7, "Cosine of guess and truth from which the guess counts as right.", gt=0, le=1)
+    match: float = setting(0.7, "A guess counts as right from this cosine to the truth.", gt=0, le=1)
     confidence: int = setting(
         90, "The utility evaluator must be more certain than this of the label, 0 to 100.", ge=0, lt=100
     )
     history: int = setting(3, "How many earlier edits, with their scores, a prompt shows.", ge=0, le=5)
     attempts: int = setting(
-        3, "How often a prompt is asked at most until its reply can be read.", ge=1, le=10
+        3, "How often a prompt is sent, at most, until its reply is readable.", ge=1, le=10
     )
     leaking: Literal["keep", "drop"] = setting(
-        "keep", "What happens to a text that still tells an attribute after the last edit: keep or drop."
+        "keep", "What happens to a text that still reveals an attribute after the last edit: keep or drop."
     )
     remote: Literal["never", "records"] = setting(
-        "never", "Whether a writer elsewhere may be sent the private texts: never, or records."
+        "never", "Whether a writer on another machine may be sent private texts: never, or records."
     )
 
     @model_validator(mode="after")

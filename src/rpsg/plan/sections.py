@@ -23,11 +23,11 @@ class DataSection(Section):
     ``passage_words`` cuts texts that are more than one and a half times as long. Each passage then counts as
     a row, and each person still contributes only as many rows as the plan allows.
 
-    ``audit_holdout`` is decided for each person by a keyed hash, before anything of theirs is used. A claim
-    holds for everybody in the file: whoever is held out was not used at all.
+    ``audit_holdout`` is decided for each person by a keyed hash, before any of their texts is used. A claim
+    holds for everybody in the file: people who are held out are not used at all.
 
-    ``audit_canaries`` are made-up texts, of which coins put about half among the private ones, each as one
-    more person: noisy counts include them. A release that holds one of them is not made.
+    ``audit_canaries`` are made-up texts. Coin tosses add about half of them to the private texts, each as one
+    more person, and noisy counts include them. No release is made that contains a canary.
     """
 
     panel: ClassVar[str] = "The private texts"
@@ -96,7 +96,7 @@ class DataSection(Section):
     )
     audit_canaries: int = setting(
         0,
-        "Made-up texts to draw, of which coins plant about half, for an audit; 0: none.",
+        "Made-up texts to draw for an audit; coin tosses plant about half of them; 0: none.",
         option="--audit-canaries N",
         added_later=True,
         ge=0,
@@ -138,7 +138,7 @@ class DataSection(Section):
 
 
 class CorpusSection(Section):
-    """The synthetic corpus that is wanted."""
+    """The synthetic corpus to make."""
 
     panel: ClassVar[str] = "The synthetic corpus"
     about: str = setting(
