@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from rpsg.cli.check_words import in_words
 from rpsg.cli.console import Screen, seconds_in_words
 from rpsg.privacy.gaussian import rounded_up
 from rpsg.registry import built_in
@@ -219,12 +221,17 @@ def run_facts(run: Run, cautions: Sequence[str] = ()) -> dict[str, Any]:
 def show_verification(screen: Screen, found: Verification, *, is_private: bool = False) -> None:
     """Each check, what no check can show, and the verdict; ``is_private`` if it read the vault.
 
-    Files that passed the same check share one line, so that a failure is easy to see.
+    A passed check is explained in one clause. Files that passed the same check share one line, so that a
+    failure is easy to see.
     """
     if is_private:
         screen.line("This page is private: it tests noise against exact counts. Do not pass it on.", "yellow")
     screen.heading(f"Checks of {found.path}")
-    for (ok, detail), same in groupby(found.checks, lambda check: (check.ok, check.detail)):
+    explained = [
+        replace(check, detail=in_words(check.name, check.detail, claims=found.claims)) if check.ok else check
+        for check in found.checks
+    ]
+    for (ok, detail), same in groupby(explained, lambda check: (check.ok, check.detail)):
         sign, style = ("✓", "green") if ok else ("✗", "red")
         names = [check.name for check in same]
         if ok and len(names) > 1:
