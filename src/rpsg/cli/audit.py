@@ -88,7 +88,9 @@ def audit(
     attacks: Annotated[
         str | None,
         typer.Option(
-            "--attacks", metavar="A,B", help="Only these. Choose before you see any. See: rpsg list attacks."
+            "--attacks",
+            metavar="A,B",
+            help="Run only these. Choose before you see any result. See: rpsg list attacks.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Decides draws and resamples.")] = 0,

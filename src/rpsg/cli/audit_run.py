@@ -28,7 +28,9 @@ def audit_run(
     attacks: Annotated[
         str | None,
         typer.Option(
-            "--attacks", metavar="A,B", help="Only these. Choose before you see any. See: rpsg list attacks."
+            "--attacks",
+            metavar="A,B",
+            help="Run only these. Choose before you see any result. See: rpsg list attacks.",
         ),
     ] = None,
     as_json: AsJson = False,

@@ -140,7 +140,11 @@ class ServerSection(Section):
     organization: str = setting("", "Sent as the header OpenAI-Organization.", identity=False)
     project: str = setting("", "Sent as the header OpenAI-Project.", identity=False)
     concurrency: int = setting(
-        64, "The most requests at once; fewer while the server is slow.", identity=False, ge=1, le=4096
+        64,
+        "Maximum number of requests at once; fewer while the server is slow.",
+        identity=False,
+        ge=1,
+        le=4096,
     )
     timeout: float = setting(300.0, "Seconds that one request may take.", identity=False, gt=0)
     retries: int = setting(
@@ -180,27 +184,27 @@ class LimitsSection(Section):
     panel: ClassVar[str] = "Limits (a run stops cleanly at one; raise it to resume)"
     tokens: int | None = setting(
         None,
-        "The most tokens that the writer may use, prompts and texts together.",
+        "Maximum number of tokens of the writer, prompts and texts together.",
         option="--max-tokens N",
         identity=False,
         ge=1,
     )
     requests: int | None = setting(
         None,
-        "The most requests that the writer may be sent.",
+        "Maximum number of requests to the writer.",
         option="--max-requests N",
         identity=False,
         ge=1,
     )
     cost: float | None = setting(
         None,
-        "The most money that the writer may cost, in the currency of the table of prices.",
+        "Maximum cost of the writer, in the currency of the table of prices.",
         option="--max-cost X",
         identity=False,
         gt=0,
     )
     seconds: float | None = setting(
-        None, "The most seconds that writing may take.", option="--max-seconds S", identity=False, gt=0
+        None, "Maximum seconds of writing.", option="--max-seconds S", identity=False, gt=0
     )
     prices: Name = setting(
         "",

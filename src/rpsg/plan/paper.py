@@ -33,8 +33,8 @@ class PaperSection(Section):
         "facebook/bart-large-cnn", "The summariser: a seq2seq model of the hub, or a folder that holds one."
     )
     candidates: int = setting(5, "How many summaries of each record to choose from.", ge=1, le=64)
-    min_tokens: int = setting(50, "The fewest tokens of a summary (summariser only).", ge=0)
-    max_tokens: int = setting(150, "The most tokens of a summary.", ge=1, le=4096)
+    min_tokens: int = setting(50, "Minimum number of tokens of a summary (summariser only).", ge=0)
+    max_tokens: int = setting(150, "Maximum number of tokens of a summary.", ge=1, le=4096)
     guard_words: int = setting(
         6, "Drop a summary that shares this many consecutive words with its record.", ge=1
     )

@@ -26,7 +26,7 @@ class PredictionSection(Section):
     tokens: int = setting(50, "Tokens of a text at most; epsilon pays for all of them.", ge=1, le=1024)
     temperature: float = setting(
         1.0,
-        "Temperature of the draws: higher allows more of each person, and is less coherent.",
+        "Temperature of the draws: higher values use more of each person, but are less coherent.",
         ge=0.1,
         le=4,
     )

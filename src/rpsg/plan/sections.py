@@ -104,7 +104,7 @@ class DataSection(Section):
     )
     canary_texts: Name = setting(
         "",
-        "Public texts of the same kind that canaries begin like: a file as for DATA, with the same column.",
+        "Public texts of the same kind, for the beginnings of canaries: a file and column as for DATA.",
         option="--canary-texts FILE",
         identity=False,
         added_later=True,
@@ -204,7 +204,7 @@ class PrivacySection(Section):
         option="--adjacency KIND",
     )
     max_records_per_user: int = setting(
-        1, "The most texts of one person that are used.", option="--max-records-per-user C", ge=1, le=1000
+        1, "Maximum number of texts used of one person.", option="--max-records-per-user C", ge=1, le=1000
     )
     n_public: int | None = setting(
         None,
@@ -215,7 +215,7 @@ class PrivacySection(Section):
     # Under another account a run may resume: that account is charged anew for everything that was drawn.
     lifetime_epsilon: float = setting(
         8.0,
-        "The most epsilon that all runs on one account may spend together.",
+        "Maximum epsilon that all runs on one account may spend together.",
         option="--lifetime-epsilon E",
         identity=False,
         gt=0,
@@ -275,5 +275,5 @@ class MethodSection(Section):
         le=1,
     )
     phrases_per_record: int = setting(
-        4, "The most phrases that one record contributes, if shares.keyphrases is above 0.", ge=1, le=16
+        4, "Maximum number of phrases from one record, if shares.keyphrases is above 0.", ge=1, le=16
     )
