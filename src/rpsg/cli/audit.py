@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 #: The exit code where nothing could have been found: a script must not take silence for an outcome.
 NOT_RUN = 12
-PRIVATE = "This page is private: it tells of private texts, without noise. Do not pass it on with a release."
+PRIVATE = "This page is private: its figures come from private texts, without noise. Do not share it."
 
 
 def audit(
@@ -137,11 +137,13 @@ def _refuse(run: Path | None, given: Mapping[str, Any], *, of_run: bool) -> None
     """UsageError for options that do not go together."""
     if run is not None and given:
         raise UsageError(
-            f"A run brings its own texts, people and claim: --{min(given).replace('_', '-')} is not for it.",
+            f"A run has its own texts, people and claim. It cannot be combined with --{min(given).replace('_', '-')} is not for it.",
             hint="Try: rpsg audit RUN",
         )
     if run is None and of_run:
-        raise UsageError("--data and --donors go with a run.", hint="Try: rpsg audit RUN --data FILE")
+        raise UsageError(
+            "--data and --donors can only be used with a run.", hint="Try: rpsg audit RUN --data FILE"
+        )
     if run is None and not {"synthetic", "members", "nonmembers"} <= given.keys():
         raise UsageError(
             "An audit needs a synthetic corpus, the texts it was made from, and texts that were held out.",
@@ -216,7 +218,7 @@ def show(screen: Screen, report: AuditReport, kept: Path | None) -> None:
     base = report.baseline
     apart = f"AUC {_with_reach(base.auc, base.interval)} (by chance 0.5)"
     counts = [(name, f"{count:,}") for name, count in report.counts.items()]
-    screen.facts([*counts, ("told apart without the corpus", apart)])
+    screen.facts([*counts, ("sides told apart without the corpus", apart)])
     silent = [f"{found.name}: {found.reason}" for found in report.findings if found.verdict == "not run"]
     if silent:
         screen.heading("Not run, and why")
@@ -227,7 +229,7 @@ def show(screen: Screen, report: AuditReport, kept: Path | None) -> None:
         what = (
             "The same for the privacy officer"
             if is_page
-            else "Everything, with the places of the worst matches"
+            else "Everything, with row numbers of the worst matches"
         )
         screen.line(f"{what} (private):")
         screen.command(str(kept))
@@ -240,10 +242,10 @@ def _show_attacks(screen: Screen, report: AuditReport) -> None:
     screen.line()
     screen.items(
         [
-            "AUC: 0.5 is chance. An average over all people: a few who leaked completely do not move it.",
-            "found at 1 %: the members found where 1 % of the people held out are accused.",
-            "epsilon: at least this large, with 95 % for all attacks together. It alone decides.",
-            "sees: the share of members that had to stand out to refute the claim in 95 of 100 cases.",
+            "AUC: 0.5 is chance. It averages over all people, so a few who leaked completely hardly change it.",
+            "found at 1 %: the share of members found if 1 % of the people held out are wrongly accused.",
+            "epsilon: at least this large, at 95 % confidence for all attacks together. Only this decides.",
+            "sees: the share of members that must stand out for the claim to be refuted in 95 of 100 audits.",
             "±: the longer side of the 95 % interval.",
         ]
     )
@@ -272,7 +274,7 @@ def _with_reach(value: float, interval: Interval | None, *, percent: bool = Fals
 def _allowed(report: AuditReport) -> Iterator[tuple[str, str]]:
     claim, allowed = report.claim, report.allowed
     if not claim.is_made:
-        yield "claimed", "nothing; tested is that nobody can be told apart"
+        yield "claimed", "nothing; the test is that members cannot be told from the others"
     elif claim.mu is not None:
         yield "claimed", f"mu {claim.mu:g}, tested as epsilon {claim.epsilon:.3g} at delta {claim.delta:g}"
     else:

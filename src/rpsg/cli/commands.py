@@ -157,7 +157,9 @@ def verify(
     from rpsg.cli.render import show_verification
 
     if data is not None and not with_vault:
-        raise UsageError("--data is read with --with-vault alone.", hint="Add --with-vault, or leave it out.")
+        raise UsageError(
+            "--data can only be used with --with-vault.", hint="Add --with-vault, or leave it out."
+        )
     named = {}
     for given in model or ():
         role, equals, name = given.partition("=")

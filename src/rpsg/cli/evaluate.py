@@ -139,7 +139,7 @@ def _notes(screen: Screen, notes: Sequence[str]) -> None:
     screen.heading("How to read it")
     score = (
         "score: 0 is the floor, 1 the ceiling; (=): floor and ceiling cannot be distinguished, so there is "
-        "none; (?): without their intervals nobody knows. ±: the longer side of the 95 % interval. Compare "
+        "none; (?): unknown, for lack of intervals. ±: the longer side of the 95 % interval. Compare "
         "figures only at the same n, embedder and split."
     )
     screen.items([score, *notes])

@@ -29,7 +29,7 @@ def purge(
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError(
-                "Nobody is there to be asked.", hint=f"To purge for good: rpsg purge {run} --yes"
+                "There is no terminal on which to ask.", hint=f"To purge for good: rpsg purge {run} --yes"
             )
         typer.confirm(f"Destroy the private half of {run} for good?", abort=True)
     done = purge_run(run)
