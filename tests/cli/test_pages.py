@@ -151,8 +151,8 @@ def test_a_run_ends_in_its_summary_its_time_and_the_next_command(fake: Api, rpsg
     [
         ("no_formal_guarantee", "Do not publish this: no guarantee covers it", "may be shared"),
         ("voters_only_dp", "donors are not protected", "may be shared"),
-        ("end_to_end_dp", "This half may be shared", "not publish"),
-        ("no_private_data", "This half may be shared", "not publish"),
+        ("end_to_end_dp", "This folder may be shared", "not publish"),
+        ("no_private_data", "This folder may be shared", "not publish"),
     ],
 )
 def test_a_run_ends_in_what_may_be_done_with_its_release(

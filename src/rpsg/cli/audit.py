@@ -137,7 +137,7 @@ def _refuse(run: Path | None, given: Mapping[str, Any], *, of_run: bool) -> None
     """UsageError for options that do not go together."""
     if run is not None and given:
         raise UsageError(
-            f"A run has its own texts, people and claim. It cannot be combined with --{min(given).replace('_', '-')} is not for it.",
+            f"--{min(given).replace('_', '-')} is not for a run, which has its own texts, people and claim.",
             hint="Try: rpsg audit RUN",
         )
     if run is None and of_run:
@@ -244,8 +244,8 @@ def _show_attacks(screen: Screen, report: AuditReport) -> None:
         [
             "AUC: 0.5 is chance. It averages over all people, so a few who leaked completely hardly change it.",
             "found at 1 %: the share of members found if 1 % of the people held out are wrongly accused.",
-            "epsilon: at least this large, at 95 % confidence for all attacks together. Only this decides.",
-            "sees: the share of members that must stand out for the claim to be refuted in 95 of 100 audits.",
+            "epsilon: a lower bound, at 95 % confidence for all attacks together. Only this decides.",
+            "sees: the share of members that must stand out to refute the claim in 95 of 100 audits.",
             "±: the longer side of the 95 % interval.",
         ]
     )

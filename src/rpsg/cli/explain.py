@@ -89,8 +89,8 @@ def _attacks(facts: dict[str, Any]) -> list[str]:
     pairs = "Given one person who took part and one who did not, the attacker picks the right one"
     return [
         f"{pairs} in at most {_percent(auc)} of the cases (AUC); guessing is right in 50%.",
-        f"If 1 in 100 others may be wrongly accused, the attacker finds at most {_percent(first)} of the members.",
-        f"If 1 in 1000 may be wrongly accused, the attacker finds at most {_percent(second, 2)} of the members.",
+        f"If 1 in 100 others may be accused, the attacker finds at most {_percent(first)} of the members.",
+        f"If 1 in 1000 may be accused, the attacker finds at most {_percent(second, 2)} of the members.",
     ]
 
 
