@@ -33,8 +33,8 @@ class PaperSection(Section):
         "facebook/bart-large-cnn", "The summariser: a seq2seq model of the hub, or a folder that holds one."
     )
     candidates: int = setting(5, "How many summaries of each record to choose from.", ge=1, le=64)
-    min_tokens: int = setting(50, "The fewest tokens of a summary (summariser only).", ge=0)
-    max_tokens: int = setting(150, "The most tokens of a summary.", ge=1, le=4096)
+    min_tokens: int = setting(50, "Minimum number of tokens of a summary (summariser only).", ge=0)
+    max_tokens: int = setting(150, "Maximum number of tokens of a summary.", ge=1, le=4096)
     guard_words: int = setting(
         6, "Drop a summary that shares this many consecutive words with its record.", ge=1
     )
@@ -68,7 +68,7 @@ class PaperSection(Section):
     )
     length: float = setting(0.8, "Length to ask for, as a share of the words of the record.", gt=0, le=4)
     sentiment_attempts: int = setting(
-        4, "How often a text is written at most, until it has the sentiment of its record.", ge=1, le=20
+        4, "How often a text is written, at most, to get the sentiment of its record.", ge=1, le=20
     )
     histogram_sigma: float = setting(
         0.0, "Noise of the AUG-PE step, a histogram over the texts; 0 keeps every text.", ge=0, le=1e5
@@ -94,7 +94,7 @@ class PaperSection(Section):
         "max", "Distance to the farthest representative (max, as published) or the nearest (min)."
     )
     remote: Literal["never", "abstracts", "records"] = setting(
-        "never", "What of the private texts a writer elsewhere may be sent: never any, abstracts, or records."
+        "never", "What a writer on another machine may be sent: never private text, abstracts, or records."
     )
 
     @model_validator(mode="after")
@@ -125,16 +125,16 @@ class AugpeSection(Section):
         10, "How often the private texts vote; all votes together cost epsilon.", ge=1, le=100
     )
     variations: int = setting(
-        7, "How many texts there are for each place in a vote: one and its variations.", ge=2, le=64
+        7, "Candidates in a vote for each text to select: a text and its variations.", ge=2, le=64
     )
     lookahead: int = setting(
-        0, "Compare a text by the mean of this many further variations; 0: by itself.", ge=0, le=16
+        0, "Compare a text by the mean of this many further variations; 0: by its own.", ge=0, le=16
     )
     neighbours: int = setting(
         1, "For how many texts each record votes; more votes need more noise.", ge=1, le=16
     )
     selection: Literal["rank", "sample"] = setting(
-        "rank", "Which texts stay: rank (most votes) or sample (drawn in proportion to their votes)."
+        "rank", "Which texts are kept: rank (most votes) or sample (drawn in proportion to their votes)."
     )
     threshold: float = setting(
         0.0, "Subtracted from the noisy votes before a sample is drawn (selection = sample).", ge=0, le=1e9
@@ -146,7 +146,7 @@ class AugpeSection(Section):
         0.5, "Share of the words that become blanks (prompt = fill_in_the_blanks).", gt=0, lt=1
     )
     length_spread: float = setting(
-        0.25, "How much the length of a variation differs from its text's, as a share; 0: not.", ge=0, le=1
+        0.25, "How much the length of a variation differs from its text's, as a share; 0: none.", ge=0, le=1
     )
 
 
@@ -162,19 +162,19 @@ class PredictionSection(Section):
 
     batch: int = setting(
         32,
-        "What the sum over the people of a text is divided by: about the number of people for each text.",
+        "Divides the sum over the people of a text: about the number of people per text.",
         ge=1,
         le=4096,
     )
     tokens: int = setting(50, "Tokens of a text at most; epsilon pays for all of them.", ge=1, le=1024)
     temperature: float = setting(
         1.0,
-        "Temperature of the draws: higher allows more of each person, and is less coherent.",
+        "Temperature of the draws: higher values use more of each person, but are less coherent.",
         ge=0.1,
         le=4,
     )
     choices: int = setting(
-        100, "How many tokens can come next: the likeliest by the public prompt.", ge=2, le=1000
+        100, "How many tokens can come next: the most likely after the public prompt.", ge=2, le=1000
     )
     reference_tokens: int = setting(
         96, "Tokens of a private text that are read; the rest is cut off.", ge=8, le=1024
@@ -196,29 +196,27 @@ class RuptaSection(Section):
     """
 
     read_by: ClassVar[frozenset[str]] = frozenset({"rupta"})
-    edits: int = setting(
-        5, "How often a text is edited at most, after it was first put in general words.", ge=0, le=5
-    )
+    edits: int = setting(5, "Maximum number of edits of a text after the first edit.", ge=0, le=5)
     attributes: tuple[Name, ...] = setting(
-        ATTRIBUTES, "What a text might tell about its writer, in the order in which it is guarded."
+        ATTRIBUTES, "What a text might reveal about its writer; the first ones are guarded first."
     )
     guarded: int = setting(
-        1, "How many of the attributes that a text tells are guessed at, the first of them.", ge=1, le=16
+        1, "How many of the attributes that a text reveals are guarded, from the first.", ge=1, le=16
     )
     guesses: int = setting(3, "How many guesses the privacy evaluator has for an attribute.", ge=1, le=20)
-    match: float = setting(0.7, "Cosine of guess and truth from which the guess counts as right.", gt=0, le=1)
+    match: float = setting(0.7, "A guess counts as right from this cosine to the truth.", gt=0, le=1)
     confidence: int = setting(
         90, "The utility evaluator must be more certain than this of the label, 0 to 100.", ge=0, lt=100
     )
     history: int = setting(3, "How many earlier edits, with their scores, a prompt shows.", ge=0, le=5)
     attempts: int = setting(
-        3, "How often a prompt is asked at most until its reply can be read.", ge=1, le=10
+        3, "How often a prompt is sent, at most, until its reply is readable.", ge=1, le=10
     )
     leaking: Literal["keep", "drop"] = setting(
-        "keep", "What happens to a text that still tells an attribute after the last edit: keep or drop."
+        "keep", "What happens to a text that still reveals an attribute after the last edit: keep or drop."
     )
     remote: Literal["never", "records"] = setting(
-        "never", "Whether a writer elsewhere may be sent the private texts: never, or records."
+        "never", "Whether a writer on another machine may be sent private texts: never, or records."
     )
 
     @model_validator(mode="after")
@@ -240,7 +238,7 @@ class DpsgdSection(Section):
     read_by: ClassVar[frozenset[str]] = frozenset({"dpsgd"})
 
     tuning: Literal["lora", "full"] = setting(
-        "lora", "Which weights are trained: lora (small matrices beside the attention) or full (all)."
+        "lora", "Which weights are trained: lora (small matrices added to the attention) or full (all)."
     )
     rank: int = setting(8, "Rank of the matrices that are trained (tuning = lora).", ge=1, le=256)
     steps: int = setting(200, "How many steps of training.", ge=1, le=1_000_000)
