@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rpsg.methods.rupta_roles import Question, ask, asker_of, evaluate
-from rpsg.methods.seed_steps import seeding
+from rpsg.methods.seed_steps import draw_seeds, seeding
 from rpsg.privacy.facts import UnprotectedFlow
 from rpsg.records import Candidate, Card, Drop, Pool
 from rpsg.stages.abstraction import Seed
