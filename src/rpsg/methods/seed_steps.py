@@ -84,15 +84,10 @@ def records_of(job: Job) -> str:
     return "records" if job.budget is None else "records of donors"
 
 
-def sigma_of(plan: Plan, seeds: int) -> Sigma:
+def choice_noise(plan: Plan) -> Sigma:
     """The noise of the choice, for the plan's number of seeds: public numbers only."""
-    paper = plan.paper
-    return choice_sigma(NominalEpsilon(paper.nominal_epsilon), seeds, paper.candidates, paper.sensitivity)
-
-
-def choice_noise(plan: Plan) -> float:
-    """The standard deviation of the noise of the choice: public numbers only."""
-    return float(sigma_of(plan, seeds_wanted(plan)))
+    paper, epsilon = plan.paper, NominalEpsilon(plan.paper.nominal_epsilon)
+    return choice_sigma(epsilon, seeds_wanted(plan), paper.candidates, paper.sensitivity)
 
 
 def seeds_wanted(plan: Plan) -> int:
@@ -268,8 +263,7 @@ def _choose(job: Job, summaries: Sequence[Sequence[str]], judged: Sequence[Seque
     else:
         values = [[_score(j, job.plan) for j in found] for found in judged]
     scores = [[own[i] for i in places] for own, places in zip(values, eligible, strict=True)]
-    sigma = sigma_of(job.plan, seeds_wanted(job.plan))
-    picks = noisy_argmax(scores, sigma, seeding(job).noise)
+    picks = noisy_argmax(scores, choice_noise(job.plan), seeding(job).noise)
     return [places[pick] if pick >= 0 else -1 for places, pick in zip(eligible, picks, strict=True)]
 
 
