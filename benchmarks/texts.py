@@ -1,7 +1,6 @@
 """Write the page of unpicked texts: ``python benchmarks/texts.py RUN... > docs/texts.md``.
 
-It shows the first forty texts of each run as they were released, and how the run was made, from its ledger and
-plan.
+It shows the first forty texts of each run as they were released, and from its ledger and plan how it was made.
 """
 
 from __future__ import annotations

@@ -19,6 +19,12 @@ options, never private text.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 
 class RpsgError(Exception):
     """A sentence for the user, and in ``hint`` the next command or the change that helps."""
@@ -79,6 +85,15 @@ class MissingExtraError(RpsgError):
             f"The package {package} is needed here and is not installed.",
             hint=f"Install it with: pip install 'rpsg[{extra}]'",
         )
+
+
+@contextmanager
+def needed(extra: str, package: str) -> Iterator[None]:
+    """For a block of imports: MissingExtraError if one of them fails."""
+    try:
+        yield
+    except ImportError:
+        raise MissingExtraError(extra, package) from None
 
 
 class PrivacyError(RpsgError):

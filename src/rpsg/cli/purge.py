@@ -21,7 +21,7 @@ def purge(
     """Destroy what is private in a published run: its key first, then embeddings, stages and replies.
 
     The release, the commitment and the account remain. `rpsg verify` and `rpsg report` work as before;
-    `rpsg verify --with-vault` and the private map of real texts need what was destroyed.
+    `rpsg verify --with-vault` and the private picture of real texts need what was destroyed.
     """
     from rpsg.cli.console import Screen, print_json
     from rpsg.pipeline.purge import purge as purge_run

@@ -29,7 +29,9 @@ def report(
     private: Annotated[
         bool,
         typer.Option(
-            "--private", metavar="", help="Add internal metrics and a map of the real texts. Never share it."
+            "--private",
+            metavar="",
+            help="Add internal metrics and how near the corpus comes to the real texts. Never share it.",
         ),
     ] = False,
     as_text: Annotated[
