@@ -1,6 +1,7 @@
 """Write the page of unpicked texts: ``python benchmarks/texts.py RUN... > docs/texts.md``.
 
-It shows the first forty texts of each run as they were released, and from its ledger and plan how it was made.
+It shows the first forty texts of each run as they were released, and how the run was made, as its ledger and
+plan say.
 """
 
 from __future__ import annotations
