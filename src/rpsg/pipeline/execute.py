@@ -33,10 +33,10 @@ from rpsg.pipeline.models_of_run import (
 from rpsg.pipeline.people import nobody
 from rpsg.pipeline.planting import draw_canaries, no_beginnings, public_texts, refuse_blocked
 from rpsg.pipeline.private_data import NoQuestions, check_data, check_room, open_side
-from rpsg.pipeline.progress import Silent, Stopwatch, keep_timings, public_seconds, timings
+from rpsg.pipeline.progress import Stopwatch, keep_timings, public_seconds, timings
 from rpsg.pipeline.publish import publish
 from rpsg.privacy import egress
-from rpsg.protocols import TellsTrouble
+from rpsg.protocols import Silent, TellsTrouble
 from rpsg.release.finished import read_run
 from rpsg.storage.failed_requests import SettledWriter
 from rpsg.storage.layout import PACK, PRIVATE, RUN, UNRELEASED
