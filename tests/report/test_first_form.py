@@ -1,4 +1,4 @@
-"""The page inside releases of version 0.1.0 is made as it was, and such a release is shown on today's page."""
+"""The page inside releases of version 0.1.0 is made as it was, and rpsg report shows today's."""
 
 from __future__ import annotations
 
