@@ -17,7 +17,7 @@ from rpsg.hardening import switch_off_telemetry
 from rpsg.version import VERSION
 
 if TYPE_CHECKING:
-    from rpsg.api import evaluate, make_plan, preview, read_run, run, synthesize, verify
+    from rpsg.api import evaluate, make_plan, preview, read_run, run, samples, synthesize, verify
     from rpsg.errors import RpsgError
     from rpsg.measures import Line, Measure, Report
 
@@ -32,6 +32,7 @@ __all__ = [
     "preview",
     "read_run",
     "run",
+    "samples",
     "synthesize",
     "verify",
 ]

@@ -3,120 +3,143 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rpsg.arguments import name_of, path_of
 from rpsg.errors import UsageError
-from rpsg.plan import Plan, resolve
+from rpsg.plan import Plan, layer_of, read_toml, resolve, shows_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+    from typing import Unpack
 
     from rpsg.evaluation.corpora import Source
     from rpsg.measures import Report
+    from rpsg.plan import Keywords
     from rpsg.protocols import Embedder, Progress
     from rpsg.results import Diagnosis, Preview, Run, Sample, Verification
     from rpsg.storage.readers import Reading
 
 
+@shows_settings
 def synthesize(
     data: object,
     *,
-    text: str = "text",
-    about: str = "",
     out: str | Path,
-    epsilon: float = 2.0,
-    delta: float = 1e-6,
-    size: int = 200,
-    label: str | None = None,
-    labels: tuple[str, ...] = (),
-    user: str | None = None,
-    account: str = "",
-    domain: str = "generic",
+    config: str | Path | None = None,
+    quiet: bool = False,
     progress: Progress | None = None,
-    **settings: Mapping[str, Any],
+    **settings: Unpack[Keywords],
 ) -> Run:
-    """A synthetic corpus of ``size`` texts from the private ``data``, in the run folder ``out``.
+    """A synthetic corpus from the private ``data``, in the run folder ``out``.
 
-    ``data`` is the path of a file or a folder, or a table in memory: a data frame of pandas or polars, an
-    Arrow table, a data set of ``datasets``, or a list of dicts. A table is written nowhere.
+    Args:
+        data: the path of a file or a folder, or a table in memory: a data frame of pandas or polars, an
+            Arrow table, a data set of ``datasets``, or a list of dicts. A table is written nowhere.
+        out: the run folder. The same call with the same folder resumes a run that stopped, by Ctrl-C too.
+        config: a plan file (``rpsg.toml``), over which keywords win.
+        quiet: show no progress. It is shown where somebody sees it: in a notebook and at a prompt.
+        progress: receives the progress instead.
+        **settings: the options of ``rpsg run`` by their names: ``epsilon``, ``size``, ``writer``,
+            ``n_public`` ... ``account`` is the public name of the privacy account that is charged, by
+            default the path of the file; a table needs it. What has no option is given by its section:
+            ``paper={"nll_percentile": 0}``.
 
-    ``about`` is one public line about the corpus; ``domain`` names a pack (``rpsg list domains``);
-    ``account`` is the public name of the privacy account that is charged: by default the path of the file,
-    and for a table it must be given. Other sections of the plan can be given as keywords:
-    ``models={"writer": "model.gguf"}``. The same call with the same folder resumes a run that stopped.
-    Raises an RpsgError with what to do next.
+    Gives the finished run: ``run.texts`` and ``run.to_pandas()`` are the corpus, ``run.ledger`` the claim,
+    and ``run.release`` the folder that may be shared. Raises an RpsgError with what to do next.
     """
     folder = path_of(out, "out")
-    if not isinstance(data, str | os.PathLike):
+    if data is None and config is None:
+        raise UsageError(
+            "data is a NoneType, so there is nothing to read.",
+            hint="Give the path of a file, or a data frame; or a plan file that names one: config=...",
+        )
+    with _planned(data, config, layer_of(settings, "synthesize")) as plan:
+        return run(plan, folder, progress, quiet=quiet)
+
+
+@shows_settings
+def make_plan(
+    *layers: Mapping[str, Any], config: str | Path | None = None, **settings: Unpack[Keywords]
+) -> Plan:
+    """A checked plan, from a plan file, dictionaries of sections and keywords; later ones win.
+
+    ``rpsg.make_plan({"data": {"path": "notes.csv"}}, text="note", epsilon=2)``. UsageError says which setting
+    is wrong and what is allowed.
+    """
+    return resolve(*_file(config), *layers, layer_of(settings, "make_plan"))
+
+
+@shows_settings
+def preview(
+    data: object = None, *, config: str | Path | None = None, **settings: Unpack[Keywords]
+) -> Preview:
+    """What a run would claim, spend, send to whom and take, as ``rpsg plan`` shows it.
+
+    ``data`` is a plan, or data as for ``synthesize``, with the same keywords. Nothing is spent, and no
+    private row is read: only the names of the columns are. Epsilons are for one person (or row, without ``user``),
+    noise is a standard deviation in counts, times are seconds.
+
+    InfeasibleError when the declared number of people is too small for this schema and budget, DataError when
+    the file or a column is not there, UsageError for a wrong setting.
+    """
+    from rpsg.pipeline import preview as previewing  # numpy, only when it is needed
+
+    with _planned(data, config, layer_of(settings, "preview")) as plan:
+        return previewing.preview(plan)
+
+
+@shows_settings
+def samples(
+    plan: Plan | None = None,
+    count: int = 5,
+    *,
+    config: str | Path | None = None,
+    **settings: Unpack[Keywords],
+) -> tuple[Sample, ...]:
+    """``count`` texts as the writer writes them from the pack alone, as ``rpsg preview`` shows them.
+
+    They are of the kind with which a run tries its writer; no private data is read. The writer is that of
+    ``plan``, or of the keywords: ``rpsg.samples(writer="smollm2-135m", domain="support")``. Raises ModelError
+    when the writer is not there, UsageError for a wrong setting.
+    """
+    from rpsg.pipeline import samples as sampling  # as above
+
+    with _planned(plan, config, layer_of(settings, "samples")) as planned:
+        return sampling.samples(planned, count)
+
+
+def _file(config: str | Path | None) -> list[Mapping[str, Any]]:
+    return [] if config is None else [read_toml(path_of(config, "config"))]
+
+
+@contextmanager
+def _planned(data: object, config: str | Path | None, layer: dict[str, Any]) -> Iterator[Plan]:
+    """The plan of a call; a table in memory has a path within this block."""
+    if isinstance(data, Plan):
+        if layer or config is not None:
+            raise UsageError(
+                "A plan has all its settings, so no keyword can change one.",
+                hint="Make another plan: rpsg.make_plan(...).",
+            )
+        yield data
+    elif data is None or isinstance(data, str | os.PathLike):
+        path = {} if data is None else {"data": {"path": str(path_of(data, "data"))}}
+        yield resolve(*_file(config), path, layer)
+    else:
         from rpsg.storage.readers.memory import held  # only for tables
 
-        with held(data) as path:
-            if not account.strip():
+        with held(data) as place:
+            plan = resolve(*_file(config), {"data": {"path": str(place)}}, layer)
+            if not plan.data.account.strip():
                 raise UsageError(
                     "A table in memory has no path that could name its privacy account.",
                     hint="Name the account of these people: account='ward 7'. Use it for them every time.",
                 )
-            return synthesize(
-                path,
-                text=text,
-                about=about,
-                out=folder,
-                epsilon=epsilon,
-                delta=delta,
-                size=size,
-                label=label,
-                labels=labels,
-                user=user,
-                account=account,
-                domain=domain,
-                progress=progress,
-                **settings,
-            )
-    plan = make_plan(
-        {
-            "data": {
-                "path": str(path_of(data, "data")),
-                "text": text,
-                "label": label,
-                "labels": labels,
-                "user": user,
-                "account": account,
-            },
-            "corpus": {"about": about, "domain": domain, "size": size},
-            "privacy": {"epsilon": epsilon, "delta": delta},
-        },
-        settings,
-    )
-    return run(plan, folder, progress)
-
-
-def make_plan(*layers: Mapping[str, Any]) -> Plan:
-    """A checked plan from layered settings (later layers win); UsageError says which key is wrong."""
-    return resolve(*layers)
-
-
-def preview(plan: Plan) -> Preview:
-    """What a run of this plan would do and cost; nothing is spent, no private row is read.
-
-    Raises InfeasibleError when the declared number of people is too small for this schema and budget.
-    """
-    from rpsg.pipeline import preview as previewing  # numpy, only when it is needed
-
-    return previewing.preview(plan)
-
-
-def samples(plan: Plan, count: int = 5) -> tuple[Sample, ...]:
-    """``count`` texts as the plan's writer writes them from its pack alone; no private data is read.
-
-    They are of the kind with which a run tries its writer. Raises ModelError when the writer is not there.
-    """
-    from rpsg.pipeline import samples as sampling  # as above
-
-    return sampling.samples(plan, count)
+            yield plan
 
 
 def check(plan: Plan) -> Reading:
@@ -130,7 +153,7 @@ def check(plan: Plan) -> Reading:
     return checking.check(plan)
 
 
-def run(plan: Plan, out: str | Path, progress: Progress | None = None) -> Run:
+def run(plan: Plan, out: str | Path, progress: Progress | None = None, *, quiet: bool = False) -> Run:
     """Run the plan in the folder ``out``, or resume a run that stopped there."""
     from rpsg.pipeline import execute as running  # numpy and models, only when they are needed
 
