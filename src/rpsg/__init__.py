@@ -17,7 +17,7 @@ from rpsg.hardening import switch_off_telemetry
 from rpsg.version import VERSION
 
 if TYPE_CHECKING:
-    from rpsg.api import evaluate, make_plan, preview, read_run, run, samples, synthesize, verify
+    from rpsg.api import check, evaluate, make_plan, preview, read_run, run, samples, synthesize, verify
     from rpsg.errors import RpsgError
     from rpsg.measures import Line, Measure, Report
 
@@ -27,6 +27,7 @@ __all__ = [
     "Measure",
     "Report",
     "RpsgError",
+    "check",
     "evaluate",
     "make_plan",
     "preview",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rpsg.measures import Report
     from rpsg.plan import Keywords
     from rpsg.protocols import Embedder, Progress
-    from rpsg.results import Diagnosis, Preview, Run, Sample, Verification
+    from rpsg.results import Diagnosis, Preview, Run, Samples, Verification
     from rpsg.storage.readers import Reading
 
 
@@ -80,8 +80,8 @@ def preview(
     """What a run would claim, spend, send to whom and take, as ``rpsg plan`` shows it.
 
     ``data`` is a plan, or data as for ``synthesize``, with the same keywords. Nothing is spent, and no
-    private row is read: only the names of the columns are. Epsilons are for one person (or row, without ``user``),
-    noise is a standard deviation in counts, times are seconds.
+    private row is read: only the names of the columns are. Epsilons are for one person (or row, without
+    ``user``), noise is a standard deviation in counts, times are seconds.
 
     InfeasibleError when the declared number of people is too small for this schema and budget, DataError when
     the file or a column is not there, UsageError for a wrong setting.
@@ -99,7 +99,7 @@ def samples(
     *,
     config: str | Path | None = None,
     **settings: Unpack[Keywords],
-) -> tuple[Sample, ...]:
+) -> Samples:
     """``count`` texts as the writer writes them from the pack alone, as ``rpsg preview`` shows them.
 
     They are of the kind with which a run tries its writer; no private data is read. The writer is that of
@@ -199,7 +199,7 @@ def verify(
         return found
     where = None if data is None else path_of(data, "data")
     opened = opening.open_run(path_of(release, "release"), where, progress)
-    return replace(found, checks=(*found.checks, *opened))
+    return replace(found, checks=(*found.checks, *opened), private=True)
 
 
 def examine(plan: Plan, folder: str | Path | None = None) -> Iterator[Diagnosis]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg import outward
+from rpsg.shown import Card, Shown, counted, figure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,8 +49,8 @@ class Forecast:
     cap: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
+@dataclass(frozen=True, slots=True, repr=False)
+class Preview(Shown):
     """What a run would do. Nothing was spent, and no private row was read.
 
     ``candidates``, ``llm_calls``, ``prompt_tokens`` and ``new_tokens`` are None for a method that does not
@@ -82,9 +84,34 @@ class Preview:
     prices: str = ""
     obstacles: tuple[str, ...] = ()
 
+    def _card(self) -> Card:
+        spends = "" if self.epsilon is None else f", epsilon {self.epsilon:.4g}, delta {self.delta:g}"
+        stops = " ".join(self.obstacles)
+        refused = "The account has no room for this run: it would be refused." if self.is_refused else ""
+        counts = any(stage.stage == "size" for stage in self.stages)
+        people = "counted with noise" if counts and self.people is None else figure(self.people)
+        time = "" if self.seconds is None else f"about {figure(self.seconds)} s"
+        written = "" if self.new_tokens is None else f"{self.new_tokens:,} tokens written"
+        account = "; ".join(f"{name.replace('_', ' ')}: {value:.4g}" for name, value in self.odometer.items())
+        facts = (
+            ("claim", self.claim),
+            (self.asked, people),
+            ("minimum number", "" if self.smallest_people is None else f"{self.smallest_people:,}"),
+            ("work", ", ".join(filter(None, (written, time)))),
+            ("account", account),
+        )
+        return Card(
+            f"Preview of a run: method {self.method}{spends}. Nothing was spent.",
+            first=f"A run would stop before it spends anything. {stops}" if stops else refused,
+            facts=tuple((name, value) for name, value in facts if value),
+            columns=("step", "noise", "budget", "what is read"),
+            rows=tuple((s.stage, f"{s.noise:.3g}", f"{s.share:.0%}", s.in_words) for s in self.stages),
+            notes=self.warnings,
+        )
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Sample(Shown):
     """A text that a writer wrote from public words, for a ``card`` of attributes and a ``prompt``.
 
     ``reason`` says why a run would drop it; "" if it would not.
@@ -94,6 +121,28 @@ class Sample:
     card: Mapping[str, str]
     prompt: str
     reason: str = ""
+
+    def _card(self) -> Card:
+        return Card(
+            f"Text: {self.text}",
+            first=f"A run would drop it: {self.reason}." if self.reason else "",
+            facts=(("text", self.text), *self.card.items()),
+        )
+
+
+class Samples(tuple[Sample, ...], Shown):
+    """Samples in the order in which they were written."""
+
+    __slots__ = ()
+    __repr__ = Shown.__repr__
+
+    def _card(self) -> Card:
+        return Card(
+            f"{counted(len(self), 'text')} written from public words alone",
+            columns=("text", "asked for", "a run would drop it"),
+            rows=tuple((s.text, "; ".join(filter(None, s.card.values())), s.reason) for s in self),
+            notes=("They show what the writer is able to write. No private data was read.",),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +166,15 @@ class Bill:
     prices: str
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+#: What must be known of a release before anything else, by the type of its claim.
+_FIRST = {
+    "no_formal_guarantee": "No guarantee covers these texts: private ones may show in them. Do not publish.",
+    "voters_only_dp": "The donors of this run are not protected: their texts may show in these.",
+}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Run(Shown):
     """A finished run: ``path`` is its folder, ``release`` the folder that may be shared.
 
     ``records`` are the rows of the corpus, ``ledger`` is the public ledger, ``timings`` are the seconds of
@@ -128,11 +184,11 @@ class Run:
 
     path: Path
     release: Path
-    texts: tuple[str, ...] = field(repr=False)
-    records: tuple[Mapping[str, Any], ...] = field(repr=False)
-    ledger: Mapping[str, Any] = field(repr=False)
-    summary: str = field(repr=False)
-    timings: Mapping[str, float] = field(default_factory=dict, repr=False)
+    texts: tuple[str, ...]
+    records: tuple[Mapping[str, Any], ...]
+    ledger: Mapping[str, Any]
+    summary: str
+    timings: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def epsilon(self) -> float | None:
@@ -166,6 +222,24 @@ class Run:
             self.release, claim, repository, private=private, token=token, without_guarantee=without_guarantee
         )
 
+    def _card(self) -> Card:
+        claim = self.ledger.get("claim", {})
+        sentences = str(claim.get("text", "")).split(". ")
+        said = ". ".join(sentences[: 2 if len(sentences[0]) < 20 else 1]).rstrip(".")
+        spent = "no claim" if self.epsilon is None else f"epsilon {self.epsilon:g}"
+        return Card(
+            f"Run: {counted(len(self.texts), 'synthetic text')}, {spent}, in {self.path}",
+            first=_FIRST.get(str(claim.get("type")), ""),
+            facts=(
+                ("claim", f"{said}." if said else "none"),
+                ("method", str(self.ledger.get("method", ""))),
+                ("may be shared", "no" if claim.get("type") in _FIRST else str(self.release)),
+            ),
+            columns=("the first texts",),
+            rows=tuple((text,) for text in self.texts[:3]),
+            notes=("All texts: .texts, .to_pandas(). More about them: .summary. To check it: rpsg.verify.",),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -186,19 +260,50 @@ class Diagnosis:
     fix: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
+_PRIVATE = "Private: noise was tested against exact counts. Do not pass this on."
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Verification(Shown):
     """All checks of a release, and what no check can show.
 
     ``claims`` says whether the release makes a differential-privacy claim; a release of the method ``paper``
-    or ``floor`` can pass every check and claim nothing.
+    or ``floor`` can pass every check and claim nothing. ``private`` says whether checks read private data.
     """
 
     path: Path
     checks: tuple[Check, ...]
     cannot_show: tuple[str, ...]
     claims: bool = False
+    private: bool = False
 
     @property
     def ok(self) -> bool:
         return bool(self.checks) and all(check.ok for check in self.checks)
+
+    @property
+    def verdict(self) -> str:
+        """The outcome in one sentence."""
+        failed = sum(not check.ok for check in self.checks)
+        if not self.checks:
+            return "Nothing was checked, so nothing is shown."
+        if failed:
+            return f"The release does not hold: {failed} of {len(self.checks)} checks failed."
+        if not self.claims:
+            return f"All {len(self.checks)} checks passed. This release makes no differential-privacy claim."
+        return f"The claim holds: all {len(self.checks)} checks passed."
+
+    def _card(self) -> Card:
+        rows = [
+            ("✓" if ok else "✗", ", ".join(check.name for check in same), detail)
+            for (ok, detail), found in groupby(self.checks, lambda check: (check.ok, check.detail))
+            for same in [list(found)]
+        ]
+        return Card(
+            self.verdict,
+            first=_PRIVATE if self.private else "",
+            facts=(("release", str(self.path)),),
+            columns=("", "checked", "found"),
+            rows=tuple(sorted(rows, key=lambda row: row[0] == "✓")),
+            notes=(f"What no check can show: {'; '.join(self.cannot_show)}.",) if self.cannot_show else (),
+        )

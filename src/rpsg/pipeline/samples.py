@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rpsg import registry
 from rpsg.domains import find_pack
 from rpsg.methods.named import method_of
-from rpsg.results import Sample
+from rpsg.results import Sample, Samples
 from rpsg.stages.candidates import candidate_of
 from rpsg.stages.cards import CardModel
 from rpsg.stages.prompts import candidate_request
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rpsg.records import Candidate
 
 
-def samples(plan: Plan, count: int = 5) -> tuple[Sample, ...]:
+def samples(plan: Plan, count: int = 5) -> Samples:
     """``count`` texts for cards that are drawn evenly, as in the trial with which a run begins.
 
     Raises:
@@ -40,7 +40,7 @@ def samples(plan: Plan, count: int = 5) -> tuple[Sample, ...]:
     asked = [candidate_request(pack, plan, card, i, purpose="trial") for i, card in enumerate(cards)]
     replies = writer.write(asked)
     made = (candidate_of(i, cards[i], reply, None, asked[i]) for i, reply in enumerate(replies))
-    return tuple(_sample(*each) for each in zip(made, replies, asked, strict=True))
+    return Samples(_sample(*each) for each in zip(made, replies, asked, strict=True))
 
 
 def _sample(candidate: Candidate, reply: Reply, request: Request) -> Sample:

@@ -6,31 +6,19 @@ from itertools import count
 from statistics import median
 from typing import TYPE_CHECKING
 
+from rpsg.markup import Html, foreign, joined, tag
 from rpsg.release.coverage import CONFIDENT
-from rpsg.report.html import (
-    Html,
-    block,
-    figure,
-    folded,
-    foreign,
-    joined,
-    listed,
-    paragraph,
-    part,
-    percent,
-    table,
-    tag,
-)
+from rpsg.report.html import block, figure, folded, listed, paragraph, part, percent, table
 from rpsg.report.summary import fields
 from rpsg.report.svg import bar, columns, compared
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rpsg.markup import Child
     from rpsg.records import Candidate
     from rpsg.release.coverage import Coverage, Value
     from rpsg.release.reader import Release
-    from rpsg.report.html import Child
 
 EXAMPLES = 4
 SHOWN = 12

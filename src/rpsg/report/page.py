@@ -4,24 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rpsg.markup import Html, foreign, joined, tag
 from rpsg.privacy.claims import not_below
 from rpsg.report.audit_page import audit_part
 from rpsg.report.claim import claim_part
 from rpsg.report.corpus import corpus_part
-from rpsg.report.html import (
-    Html,
-    counted,
-    document,
-    foreign,
-    joined,
-    listed,
-    paragraph,
-    part,
-    percent,
-    percent_up,
-    power,
-    tag,
-)
+from rpsg.report.html import counted, document, listed, paragraph, part, percent, percent_up, power
 from rpsg.report.page_style import page_style
 from rpsg.report.provenance import provenance_part
 from rpsg.report.scores import gained, scores_block
@@ -29,9 +17,9 @@ from rpsg.report.scores import gained, scores_block
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rpsg.markup import Child
     from rpsg.measures import Report
     from rpsg.release.reader import Release
-    from rpsg.report.html import Child
     from rpsg.report.private_page import PrivateExtras
 
 PUBLIC = "No real text was read for these numbers."

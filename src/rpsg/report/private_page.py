@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rpsg.report.html import Html, block, figure, foreign, joined, paragraph, part, percent, table, tag
+from rpsg.markup import Html, foreign, joined, tag
+from rpsg.report.html import block, figure, paragraph, part, percent, table
 from rpsg.report.scores import details, scores_block
 from rpsg.report.svg import bar, cloud, compared
 

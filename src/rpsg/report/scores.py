@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RunError
 from rpsg.json_text import strict_json
+from rpsg.markup import Html, foreign, joined, tag
 from rpsg.measures import Report
-from rpsg.report.html import Html, block, counted, foreign, joined, listed, paragraph, percent, table, tag
+from rpsg.report.html import block, counted, listed, paragraph, percent, table
 from rpsg.report.svg import between
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from rpsg.markup import Child
     from rpsg.measures import Line, Measure
-    from rpsg.report.html import Child
 
 #: The metrics that readers look at first.
 HEADLINES = ("next_word_accuracy", "mauve", "fid", "downstream_accuracy")
