@@ -10,6 +10,7 @@ of the libraries that run models.
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,7 @@ __all__ = [
 _ELSEWHERE = dict.fromkeys(("Line", "Measure", "Report"), "rpsg.measures") | {"RpsgError": "rpsg.errors"}
 
 switch_off_telemetry()
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rpsg.arguments import name_of, path_of
 from rpsg.errors import UsageError
-from rpsg.plan import Plan, layer_of, read_toml, resolve, shows_settings
+from rpsg.pipeline.planned import planned
+from rpsg.plan import layer_of, read_toml, resolve, shows_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
     from rpsg.evaluation.corpora import Source
     from rpsg.measures import Report
-    from rpsg.plan import Keywords
+    from rpsg.plan import Keywords, Plan
+    from rpsg.previews import Preview, Samples
     from rpsg.protocols import Embedder, Progress
-    from rpsg.results import Diagnosis, Preview, Run, Samples, Verification
+    from rpsg.results import Diagnosis, Run, Verification
     from rpsg.storage.readers import Reading
 
 
@@ -57,7 +58,7 @@ def synthesize(
             "data is a NoneType, so there is nothing to read.",
             hint="Give the path of a file, or a data frame; or a plan file that names one: config=...",
         )
-    with _planned(data, config, layer_of(settings, "synthesize")) as plan:
+    with planned(data, config, layer_of(settings, "synthesize")) as plan:
         return run(plan, folder, progress, quiet=quiet)
 
 
@@ -70,7 +71,8 @@ def make_plan(
     ``rpsg.make_plan({"data": {"path": "notes.csv"}}, text="note", epsilon=2)``. UsageError says which setting
     is wrong and what is allowed.
     """
-    return resolve(*_file(config), *layers, layer_of(settings, "make_plan"))
+    file = {} if config is None else read_toml(path_of(config, "config"))
+    return resolve(file, *layers, layer_of(settings, "make_plan"))
 
 
 @shows_settings
@@ -88,7 +90,7 @@ def preview(
     """
     from rpsg.pipeline import preview as previewing  # numpy, only when it is needed
 
-    with _planned(data, config, layer_of(settings, "preview")) as plan:
+    with planned(data, config, layer_of(settings, "preview")) as plan:
         return previewing.preview(plan)
 
 
@@ -108,38 +110,8 @@ def samples(
     """
     from rpsg.pipeline import samples as sampling  # as above
 
-    with _planned(plan, config, layer_of(settings, "samples")) as planned:
+    with planned(plan, config, layer_of(settings, "samples")) as planned:
         return sampling.samples(planned, count)
-
-
-def _file(config: str | Path | None) -> list[Mapping[str, Any]]:
-    return [] if config is None else [read_toml(path_of(config, "config"))]
-
-
-@contextmanager
-def _planned(data: object, config: str | Path | None, layer: dict[str, Any]) -> Iterator[Plan]:
-    """The plan of a call; a table in memory has a path within this block."""
-    if isinstance(data, Plan):
-        if layer or config is not None:
-            raise UsageError(
-                "A plan has all its settings, so no keyword can change one.",
-                hint="Make another plan: rpsg.make_plan(...).",
-            )
-        yield data
-    elif data is None or isinstance(data, str | os.PathLike):
-        path = {} if data is None else {"data": {"path": str(path_of(data, "data"))}}
-        yield resolve(*_file(config), path, layer)
-    else:
-        from rpsg.storage.readers.memory import held  # only for tables
-
-        with held(data) as place:
-            plan = resolve(*_file(config), {"data": {"path": str(place)}}, layer)
-            if not plan.data.account.strip():
-                raise UsageError(
-                    "A table in memory has no path that could name its privacy account.",
-                    hint="Name the account of these people: account='ward 7'. Use it for them every time.",
-                )
-            yield plan
 
 
 def check(plan: Plan) -> Reading:
@@ -154,10 +126,16 @@ def check(plan: Plan) -> Reading:
 
 
 def run(plan: Plan, out: str | Path, progress: Progress | None = None, *, quiet: bool = False) -> Run:
-    """Run the plan in the folder ``out``, or resume a run that stopped there."""
-    from rpsg.pipeline import execute as running  # numpy and models, only when they are needed
+    """Run the plan in the folder ``out``, or resume a run that stopped there, by Ctrl-C too.
 
-    return running.execute(plan, path_of(out, "out"), progress=progress)
+    ``progress`` receives the progress; without it, and unless ``quiet``, it is shown in a notebook and at a
+    prompt. Raises an RpsgError with what to do next, such as InfeasibleError, BudgetError or ModelError.
+    """
+    from rpsg.pipeline import execute as running  # numpy and models, only when they are needed
+    from rpsg.pipeline.seen import usual  # as above
+
+    with usual(quiet=quiet or progress is not None) as shown:
+        return running.execute(plan, path_of(out, "out"), progress=progress or shown)
 
 
 def verify(
@@ -172,7 +150,7 @@ def verify(
     with_vault: bool = False,
     data: str | Path | None = None,
 ) -> Verification:
-    """Check a release folder (or a run folder), which may come from somebody else.
+    """Check a release folder, a run folder or a run; a release may come from somebody else.
 
     The release is rebuilt from its plan, pack and evidence, and compared byte for byte. Nothing that it
     names is opened, except models whose weights are known here by their digest. ``models`` says where others
@@ -181,7 +159,8 @@ def verify(
     with a public key, the release must be signed by it. With ``second_opinion`` dp-accounting computes every
     epsilon again. With ``with_vault`` the operator of a run has its commitment opened and its noise tested on
     the private ``data`` (default: where the plan says); these results depend on private data and are not for
-    publication. VerificationError when there is no release, UsageError for an unknown role.
+    publication. Gives every check with what was found; ``found.ok`` says whether all passed.
+    VerificationError when there is no release, UsageError for an unknown role.
     """
     from rpsg.verification import opening  # as above
     from rpsg.verification import verify as verifying  # as above
@@ -203,9 +182,10 @@ def verify(
 
 
 def examine(plan: Plan, folder: str | Path | None = None) -> Iterator[Diagnosis]:
-    """What this machine has and lacks for a run of this plan; reads no private text.
+    """What this machine has and lacks for a run of this plan, one finding at a time; reads no private text.
 
-    ``folder`` is a run folder whose file modes are checked too.
+    A finding has a name, a status ("ok", "warn", "fail"), a detail, and what to do. ``folder`` is a run
+    folder whose file modes are checked too.
     """
     from rpsg.pipeline import doctor  # as above
 
@@ -228,12 +208,13 @@ def evaluate(
     embedder: str | Embedder | None = None,
     language_model: str = "ngram",
     seed: int = 0,
+    quiet: bool = False,
     progress: Progress | None = None,
 ) -> Report:
     """How good a synthetic corpus is against real texts, beside floor and ceiling.
 
     Args:
-        corpus: a file of synthetic texts, a run folder, a list of texts, or a table as for ``synthesize``.
+        corpus: a file of synthetic texts, a run or its folder, a list of texts, or a table.
         real: real texts to compare with: a file, a list of texts, or a table.
         train_real: other real texts, for the ceiling; without them ``real`` is split by person.
         floor: texts made without private data, or the folder of such a run.
@@ -247,7 +228,8 @@ def evaluate(
         embedder: a name or an embedder itself; the run's own, or minilm, when None.
         language_model: "ngram", or weights to fine-tune.
         seed: decides splits, draws and resamples.
-        progress: receives progress.
+        quiet: show no progress; it is shown in a notebook and at a prompt.
+        progress: receives the progress instead.
 
     ``Report.table()`` is ready for a data frame. A report with ``real`` texts is internal: it must not be
     published with a release. Raises an RpsgError for what cannot be read and for an unknown name.
@@ -255,6 +237,7 @@ def evaluate(
     from rpsg.evaluation import evaluate as evaluation  # numpy, only when it is needed
     from rpsg.evaluation.config import EvaluationConfig  # as above
     from rpsg.evaluation.corpora import source_of  # as above
+    from rpsg.pipeline.seen import usual  # as above
     from rpsg.storage.readers.memory import held, is_table  # as above
 
     with ExitStack() as tables:
@@ -278,7 +261,8 @@ def evaluate(
             language_model=language_model,
             seed=seed,
         )
-        return evaluation.evaluate(config, progress)
+        shown = tables.enter_context(usual(quiet=quiet or progress is not None))
+        return evaluation.evaluate(config, progress or shown)
 
 
 def read_run(path: str | Path) -> Run:

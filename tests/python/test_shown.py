@@ -16,7 +16,8 @@ from rpsg.audit.subject import Claim
 from rpsg.compare.cells import Place
 from rpsg.compare.outcome import CellOutcome, Comparison
 from rpsg.measures import Line, Measure, Report
-from rpsg.results import Check, Preview, Run, Sample, Samples, Verification
+from rpsg.previews import Preview, Sample, Samples
+from rpsg.results import Check, Run, Verification
 from rpsg.shown import Card, Shown
 
 if TYPE_CHECKING:

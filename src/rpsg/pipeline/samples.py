@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rpsg import registry
 from rpsg.domains import find_pack
 from rpsg.methods.named import method_of
-from rpsg.results import Sample, Samples
+from rpsg.previews import Sample, Samples
 from rpsg.stages.candidates import candidate_of
 from rpsg.stages.cards import CardModel
 from rpsg.stages.prompts import candidate_request
