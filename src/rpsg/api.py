@@ -110,8 +110,8 @@ def samples(
     """
     from rpsg.pipeline import samples as sampling  # as above
 
-    with planned(plan, config, layer_of(settings, "samples")) as planned:
-        return sampling.samples(planned, count)
+    with planned(plan, config, layer_of(settings, "samples")) as known:
+        return sampling.samples(known, count)
 
 
 def check(plan: Plan) -> Reading:

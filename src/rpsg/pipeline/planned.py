@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def planned(data: object, config: str | Path | None, layer: dict[str, Any]) -> Iterator[Plan]:
-    """The plan of a call in Python: ``data`` is a plan, or a path or a table; a table has a path within the block.
+    """The plan of a call: ``data`` is a plan, a path, or a table, which has a path within the block.
 
     Raises:
         UsageError: a plan and settings beside it, a table without an account, or a setting that does not fit.
