@@ -65,6 +65,7 @@ class Run(Shown):
 
     @property
     def epsilon(self) -> float | None:
+        """The epsilon of the claim, for one person or row; None where nothing is claimed."""
         value = self.ledger.get("claim", {}).get("epsilon")
         return None if value is None else float(value)
 
@@ -152,6 +153,7 @@ class Verification(Shown):
 
     @property
     def ok(self) -> bool:
+        """Whether there were checks and all passed."""
         return bool(self.checks) and all(check.ok for check in self.checks)
 
     @property

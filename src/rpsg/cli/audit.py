@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rpsg.cli.completing import several
 from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
 from rpsg.errors import RpsgError, UsageError, VerificationError
 
@@ -88,7 +89,10 @@ def audit(
     attacks: Annotated[
         str | None,
         typer.Option(
-            "--attacks", metavar="A,B", help="Only these. Choose before you see any. See: rpsg list attacks."
+            "--attacks",
+            metavar="A,B",
+            help="Only these. Choose before you see any. See: rpsg list attacks.",
+            autocompletion=several("attacks"),
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Decides draws and resamples.")] = 0,

@@ -167,8 +167,8 @@ def shows_settings(function: Function) -> Function:
     """
     own = [p for p in inspect.signature(function).parameters.values() if p.kind is not p.VAR_KEYWORD]
     more = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-        for name, annotation in Keywords.__annotations__.items()
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind.__forward_arg__)
+        for name, kind in Keywords.__annotations__.items()
     ]
     setattr(function, "__signature__", inspect.signature(function).replace(parameters=[*own, *more]))  # noqa: B010  # a function type has no such attribute for mypy
     return function

@@ -68,10 +68,12 @@ class Plan(Shown, Section):
 
     @property
     def unit(self) -> Literal["user", "record"]:
+        """Who is protected: a person with all rows, or one row."""
         return "user" if self.data.user else "record"
 
     @property
     def records_per_unit(self) -> int:
+        """The most rows of one person that are used."""
         return self.privacy.max_records_per_user if self.data.user else 1
 
     def _card(self) -> Card:
