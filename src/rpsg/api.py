@@ -185,7 +185,8 @@ def examine(plan: Plan, folder: str | Path | None = None) -> Iterator[Diagnosis]
     """What this machine has and lacks for a run of this plan, one finding at a time; reads no private text.
 
     A finding has a name, a status ("ok", "warn", "fail"), a detail, and what to do. ``folder`` is a run
-    folder whose file modes are checked too.
+    folder whose file modes are checked too. What is missing is a finding, not an error; UsageError when
+    ``folder`` is no path.
     """
     from rpsg.pipeline import doctor  # as above
 

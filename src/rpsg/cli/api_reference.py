@@ -125,9 +125,14 @@ def _parameters(parameters: Iterable[inspect.Parameter]) -> list[str]:
             words.append("*")
         stars = "*" * (parameter.kind is parameter.VAR_POSITIONAL)
         stars += "**" * (parameter.kind is parameter.VAR_KEYWORD)
-        default = "" if parameter.default is parameter.empty else f" = {parameter.default!r}"
+        default = "" if parameter.default is parameter.empty else f" = {_literal(parameter.default)}"
         words.append(f"{stars}{parameter.name}: {parameter.annotation}{default}")
     return words
+
+
+def _literal(default: Any) -> str:
+    """A default as it is written; a function has no form that stays the same."""
+    return "..." if callable(default) else repr(default)
 
 
 def _class(name: str, kind: Any) -> list[str]:
