@@ -82,12 +82,14 @@ def _ours() -> list[ToStderr]:
     return [handler for handler in logging.getLogger(LOGGER).handlers if isinstance(handler, ToStderr)]
 
 
+def from_command(arguments: Sequence[str]) -> list[str]:
+    """The words that were typed, from the command on: without the options that all commands have."""
+    words = list(arguments)
+    while words and words[0].startswith("--log-"):
+        del words[: 2 if words[0] == "--log-level" else 1]
+    return words
+
+
 def command_of(arguments: Sequence[str]) -> str:
-    """The command among the words that were typed, after the options of all commands; "" if there is none."""
-    words = iter(arguments)
-    for word in words:
-        if word == "--log-level":
-            next(words, None)
-        elif not word.startswith("--log-"):
-            return word
-    return ""
+    """The command among the words that were typed; "" if there is none."""
+    return next(iter(from_command(arguments)), "")
