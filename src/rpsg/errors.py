@@ -5,12 +5,12 @@
     │   └── PlugInError               2   something of another package fails, or is not what it has to be
     ├── DataError                     3   the private input cannot be read (says where, never what)
     ├── InfeasibleError               4   the schema, size and budget cannot work together
-    ├── BudgetError                   5   the account of these data has no room, or cannot be read
+    ├── BudgetError                   5   the account of these data has too little left, or cannot be read
     ├── ModelError                    6   weights missing, damaged or too large for this machine
     ├── RunError                      7   the run folder belongs to another plan, or cannot be written
     ├── VerificationError             8   the claim of a release does not hold
     ├── MissingExtraError             9   an optional package is needed
-    ├── PrivacyError                 10   something private was about to leave; nothing left
+    ├── PrivacyError                 10   something private was about to leave, and was stopped
     └── LimitError                   11   a limit of the plan is reached; a larger one resumes the run
 
 Ctrl-C ends in exit code 130; the same command resumes. Messages hold places in a file, declared counts and
@@ -18,6 +18,12 @@ options, never private text.
 """
 
 from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class RpsgError(Exception):
@@ -94,6 +100,15 @@ class MissingExtraError(RpsgError):
             f"The package {package} is needed here and is not installed.",
             hint=f"Install it with: pip install 'rpsg[{extra}]'",
         )
+
+
+@contextmanager
+def needed(extra: str, package: str) -> Iterator[None]:
+    """For a block of imports: MissingExtraError if one of them fails."""
+    try:
+        yield
+    except ImportError:
+        raise MissingExtraError(extra, package) from None
 
 
 class PrivacyError(RpsgError):

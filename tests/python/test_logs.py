@@ -13,7 +13,8 @@ import pytest
 from rpsg.cli import logs, main
 from rpsg.errors import DataError
 from rpsg.pipeline.logs import FIELDS, Logged, logged
-from rpsg.pipeline.progress import Silent, Stopwatch, is_told
+from rpsg.pipeline.progress import Stopwatch, is_told
+from rpsg.protocols import Silent
 from rpsg.testing.lab import Witness
 
 if TYPE_CHECKING:

@@ -53,7 +53,7 @@ def show_forecast(screen: Screen, found: MatrixForecast) -> None:
     screen.items(
         [
             "Cells share replies to public prompts, so less is sent.",
-            "Training, reading and measuring take time too, which is in no forecast.",
+            "Training, reading and measuring take more time, which is not forecast.",
             "One cell alone, on another machine: --cell ID, with the ids that --dry-run --json shows.",
         ]
     )

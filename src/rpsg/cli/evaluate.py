@@ -53,8 +53,9 @@ def evaluate(
 ) -> None:
     """Measure a synthetic corpus against real texts: utility, fidelity, diversity, coverage.
 
-    Every number is shown with its floor (no private data) and its ceiling (real against real). Whatever read
-    real texts is internal: do not publish it. For a run it goes to RUN/private/evaluation.json.
+    Every number is shown with its floor (no private data) and its ceiling (real against real). Numbers
+    computed from real texts are internal: do not publish them. For a run it goes to
+    RUN/private/evaluation.json.
     """
     from rpsg import api
     from rpsg.cli.console import Screen
@@ -137,7 +138,7 @@ def _notes(screen: Screen, notes: Sequence[str]) -> None:
     screen.heading("How to read it")
     score = (
         "score: 0 is the floor, 1 the ceiling; (=): floor and ceiling cannot be distinguished, so there is "
-        "none; (?): without their intervals nobody knows. ±: the longer side of the 95 % interval. Compare "
+        "none; (?): unknown, for lack of intervals. ±: the longer side of the 95 % interval. Compare "
         "figures only at the same n, embedder and split."
     )
     screen.items([score, *notes])

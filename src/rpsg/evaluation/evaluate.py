@@ -51,7 +51,11 @@ def evaluate(config: EvaluationConfig, progress: Progress | None = None) -> Repo
     )
     n = min(len(rows) for rows in corpora.rows.values())
     if n < len(corpora.rows[CORPUS]):
-        corpora.notes.append(_drawn_note(corpora, n))
+        scarce = min(corpora.rows, key=lambda name: len(corpora.rows[name]))
+        corpora.notes.append(
+            f"All rows have {n} texts, as many as the {scarce} row has: {n} of the corpus' "
+            f"{len(corpora.rows[CORPUS])} were drawn by chance."
+        )
     inputs = _inputs(corpora, n, models, config.seed)
     progress.start("measuring")
     seconds: dict[str, float] = {}
@@ -68,14 +72,6 @@ def evaluate(config: EvaluationConfig, progress: Progress | None = None) -> Repo
         seed=config.seed,
         notes=(*corpora.notes, *_uninformative(lines)),
         seconds=seconds,
-    )
-
-
-def _drawn_note(corpora: Corpora, n: int) -> str:
-    scarce = min(corpora.rows, key=lambda name: len(corpora.rows[name]))
-    return (
-        f"All rows have {n} texts, as many as the {scarce} row has: {n} of the corpus' "
-        f"{len(corpora.rows[CORPUS])} were drawn by chance."
     )
 
 

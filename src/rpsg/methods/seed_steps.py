@@ -163,7 +163,12 @@ def choose_abstracts(job: Job, seeds: Sequence[Seed]) -> dict[int, str]:
     same confidence, or is more similar.
     """
     first = _pass(job, seeds, second=False)
-    unsure = [s for s in seeds if _unsure(job, s, first.get(s.number))]
+    least = job.plan.paper.min_confidence
+    unsure = [
+        seed
+        for seed in seeds
+        if seed.number not in first or (seed.sentiment and not first[seed.number][1].fits(least))
+    ]
     second = _pass(job, unsure, second=True) if unsure else {}
     chosen = {}
     for seed in seeds:
@@ -173,10 +178,6 @@ def choose_abstracts(job: Job, seeds: Sequence[Seed]) -> dict[int, str]:
         if old is not None:
             chosen[seed.number] = old[0]
     return chosen
-
-
-def _unsure(job: Job, seed: Seed, pick: tuple[str, Judged] | None) -> bool:
-    return pick is None or (bool(seed.sentiment) and not pick[1].fits(job.plan.paper.min_confidence))
 
 
 def _pass(job: Job, seeds: Sequence[Seed], *, second: bool) -> dict[int, tuple[str, Judged]]:

@@ -12,8 +12,9 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from rpsg.pipeline.progress import Silent, Stopwatch, is_told
+from rpsg.pipeline.progress import Stopwatch, is_told
 from rpsg.pipeline.reporting import QUARTERS, Stage, in_words
+from rpsg.protocols import Silent
 
 if TYPE_CHECKING:
     from rpsg.protocols import Progress

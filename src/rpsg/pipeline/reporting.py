@@ -15,7 +15,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from rpsg.pipeline.progress import Silent, is_told
+from rpsg.pipeline.progress import is_told
+from rpsg.protocols import Silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable

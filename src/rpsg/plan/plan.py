@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import model_validator
 
 from rpsg.json_text import canonical_ascii_json
-from rpsg.plan.augpe import AugpeSection
-from rpsg.plan.dpsgd import DpsgdSection
 from rpsg.plan.machines import GenerationSection, LimitsSection, ModelsSection, ServerSection, VaultSection
-from rpsg.plan.paper import PaperSection, SplitSection
-from rpsg.plan.prediction import PredictionSection
-from rpsg.plan.rupta import RuptaSection
+from rpsg.plan.methods import (
+    AugpeSection,
+    DpsgdSection,
+    PaperSection,
+    PredictionSection,
+    RuptaSection,
+    SplitSection,
+)
 from rpsg.plan.sections import CorpusSection, DataSection, MethodSection, PrivacySection
 from rpsg.plan.setting import Section, described
 from rpsg.shown import Card, Shown, counted

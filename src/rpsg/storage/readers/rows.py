@@ -165,7 +165,8 @@ class DocumentMaker:
     def _text(self, row: Row) -> str | Fault:
         column = self.columns.text
         value = row.text if isinstance(row.text, str) else spelled(row.text)
-        if value is None and not is_missing(row.text):
+        is_nan = isinstance(row.text, float) and math.isnan(row.text)
+        if value is None and row.text is not None and not is_nan:
             return self._fault(row, TEXT_IS_NONE, f"{column!r} must hold text in every row.")
         text = "" if value in _MISSING else clean(value or "")
         if not any(c.isprintable() and not c.isspace() for c in text):
@@ -237,10 +238,6 @@ class DocumentMaker:
 def fault(path: Path | str, unit: str, number: int, reason: str, hint: str, *, detail: str = "") -> Fault:
     """A fault of the row ``number``; ``detail`` is added to the message of this row."""
     return Fault(number, reason, DataError(f"{path}, {unit} {number}: {detail or reason}.", hint=hint))
-
-
-def is_missing(value: object) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def spelled(value: object) -> str | None:
