@@ -93,7 +93,7 @@ class Setting:
 
 #: Every setting of the plan that can be typed.
 SETTINGS = tuple(
-    Setting(**{**row, "choices": tuple(row["choices"])})
+    Setting(**{**row, "choices": tuple(row.get("choices", ()))})
     for row in json.loads(FILE.read_text(encoding="utf-8"))
 )
 

@@ -74,8 +74,8 @@ def option_table() -> str:
             "about": found.about,
             "default": "" if found.default in (None, "", ()) else str(found.default),
             "panel": found.panel,
-            "choices": found.choices,
         }
+        | ({"choices": found.choices} if found.choices else {})
         for found in described(Plan)
         if found.option or found.metavar
     ]
