@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rpsg.cli.completing import several
 from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
 from rpsg.errors import RpsgError, UsageError, VerificationError
 
@@ -91,6 +92,7 @@ def audit(
             "--attacks",
             metavar="A,B",
             help="Run only these. Choose before you see any result. See: rpsg list attacks.",
+            autocompletion=several("attacks"),
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Decides draws and resamples.")] = 0,
