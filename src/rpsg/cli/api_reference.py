@@ -31,9 +31,9 @@ run = rpsg.synthesize("notes.csv", text="note", user="patient", domain="clinical
 rpsg.verify(run)
 ```
 
-A notebook shows each result as a card, and `print` shows a few lines. After Ctrl-C the same call resumes a run.
-`examples/notebook/first_steps.ipynb` shows every step. [Getting started](getting-started.md#logs) explains logs,
-and [Extending RPSG](extending.md) explains plug-ins.
+A notebook shows each result as a card, and `print` shows a few lines. After Ctrl-C the same call resumes a
+run. `examples/notebook/first_steps.ipynb` shows every step. [Getting started](getting-started.md#logs)
+explains logs, and [Extending RPSG](extending.md) explains plug-ins.
 """
 _KEYWORDS = """\
 ## Keywords
