@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rpsg import __version__
+from rpsg.cli import logs
 from rpsg.cli.audit import NOT_RUN, audit
 from rpsg.cli.audit_run import audit_run
 from rpsg.cli.budget import budget
@@ -73,8 +74,20 @@ def start(
             "--version", metavar="", callback=_show_version, is_eager=True, help="Print the version."
         ),
     ] = False,
+    log_level: Annotated[
+        logs.Level | None,
+        typer.Option(
+            "--log-level",
+            metavar="LEVEL",
+            help="Log to stderr instead of showing progress: debug, info, warning or error.",
+        ),
+    ] = None,
+    log_json: Annotated[
+        bool, typer.Option("--log-json", metavar="", help="Log one JSON object a line to stderr.")
+    ] = False,
 ) -> None:
     """From a private text corpus to a synthetic one with a privacy claim that can be checked."""
+    logs.start(log_level, as_json=log_json)
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rpsg.cli.console import Screen, seconds_in_words
+from rpsg.cli.console import Screen
 from rpsg.compare.export import SHORT, metric_heads
 from rpsg.compare.outcome import INTERNAL
 from rpsg.compare.tables import equal_epsilon
 from rpsg.compare.winners import all_together, standings
+from rpsg.pipeline.reporting import seconds_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from rpsg.cli.check_words import in_words
-from rpsg.cli.console import Screen, seconds_in_words
+from rpsg.pipeline.reporting import seconds_in_words
 from rpsg.privacy.gaussian import rounded_up
 from rpsg.registry import built_in
 from rpsg.storage.layout import PRIVATE, STAGE_TABLE
@@ -16,8 +16,10 @@ from rpsg.storage.layout import PRIVATE, STAGE_TABLE
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rpsg.cli.console import Screen
     from rpsg.plan import Plan
-    from rpsg.results import Preview, Run, Verification
+    from rpsg.previews import Preview
+    from rpsg.results import Run, Verification
 
 
 def show_preview(

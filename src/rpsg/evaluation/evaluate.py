@@ -17,7 +17,7 @@ from rpsg.evaluation.models import EvaluationModels, check_names
 from rpsg.evaluation.runner import find_metrics, run_metric
 from rpsg.hardening import forbid_core_dumps
 from rpsg.measures import Line, Report
-from rpsg.protocols import Silent
+from rpsg.pipeline.logs import logged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +39,7 @@ def evaluate(config: EvaluationConfig, progress: Progress | None = None) -> Repo
     metrics = find_metrics(config.metrics)
     check_names(config.embedder, config.language_model)
     run = find_run(config.corpus)
+    progress = logged(progress, "evaluate")
     corpora = load_corpora(config, run, progress)
     embedder = config.embedder or (embedder_of(run) if run else "minilm")
     models = EvaluationModels(
@@ -56,12 +57,11 @@ def evaluate(config: EvaluationConfig, progress: Progress | None = None) -> Repo
             f"{len(corpora.rows[CORPUS])} were drawn by chance."
         )
     inputs = _inputs(corpora, n, models, config.seed)
-    watch = progress or Silent()
-    watch.start("measuring")
+    progress.start("measuring")
     seconds: dict[str, float] = {}
     found = {name: run_metric(name, metric, inputs, seconds) for name, metric in metrics.items()}
     lines = tuple(Line(name, row[CORPUS], row.get(FLOOR), row.get(CEILING)) for name, row in found.items())
-    watch.done()
+    progress.done()
     return Report(
         lines=lines,
         n=n,

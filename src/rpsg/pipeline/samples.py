@@ -8,7 +8,7 @@ from rpsg.domains import find_pack
 from rpsg.methods.named import method_of
 from rpsg.methods.trial import trial_requests
 from rpsg.pipeline.models_of_run import writer_of
-from rpsg.results import Sample
+from rpsg.previews import Sample, Samples
 from rpsg.stages.candidates import candidate_of
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rpsg.records import Candidate
 
 
-def samples(plan: Plan, count: int = 5) -> tuple[Sample, ...]:
+def samples(plan: Plan, count: int = 5) -> Samples:
     """``count`` texts for cards that are drawn evenly, as in the trial with which a run begins.
 
     Raises:
@@ -29,7 +29,7 @@ def samples(plan: Plan, count: int = 5) -> tuple[Sample, ...]:
     cards, asked = trial_requests(plan, pack, count)
     replies = writer_of(plan).write(asked)
     made = (candidate_of(i, cards[i], reply, None, asked[i]) for i, reply in enumerate(replies))
-    return tuple(_sample(*each) for each in zip(made, replies, asked, strict=True))
+    return Samples(_sample(*each) for each in zip(made, replies, asked, strict=True))
 
 
 def _sample(candidate: Candidate, reply: Reply, request: Request) -> Sample:

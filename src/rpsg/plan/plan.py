@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import model_validator
@@ -21,12 +22,13 @@ from rpsg.plan.methods import (
 )
 from rpsg.plan.sections import CorpusSection, DataSection, MethodSection, PrivacySection
 from rpsg.plan.setting import Section, described
+from rpsg.shown import Card, Shown, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
-class Plan(Section):
+class Plan(Shown, Section):
     """The plan of a run. Everything in it is public, and is fixed before anyone looks at the private data."""
 
     data: DataSection = DataSection()
@@ -69,11 +71,27 @@ class Plan(Section):
 
     @property
     def unit(self) -> Literal["user", "record"]:
+        """Who is protected: a person with all rows, or one row."""
         return "user" if self.data.user else "record"
 
     @property
     def records_per_unit(self) -> int:
+        """The most rows of one person that are used."""
         return self.privacy.max_records_per_user if self.data.user else 1
+
+    def _card(self) -> Card:
+        values = {found: reduce(getattr, found.key.split("."), self) for found in described(type(self))}
+        spends = f"epsilon {self.privacy.epsilon:g}, delta {self.privacy.delta:g}"
+        return Card(
+            f"Plan: method {self.method.name}, {spends}, {counted(self.corpus.size, 'text')}",
+            columns=("setting", "value"),
+            rows=tuple(
+                (found.key, ", ".join(map(str, value)) if isinstance(value, tuple) else str(value))
+                for found, value in values.items()
+                if value != found.default
+            ),
+            notes=("All other settings have their defaults.", "What a run would do: rpsg.preview(plan)."),
+        )
 
     def without_data(self) -> Plan:
         """The plan as a method sees it: without the path of the private file and the account."""

@@ -4,18 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rpsg.markup import Html, foreign, joined, tag
 from rpsg.report.histograms import lengths, sentiments
-from rpsg.report.html import (
-    Html,
-    block,
-    foreign,
-    joined,
-    listed,
-    paragraph,
-    part,
-    table,
-    tag,
-)
+from rpsg.report.html import block, listed, paragraph, part, table
 from rpsg.report.marks import told_of_marks
 from rpsg.report.people import people
 from rpsg.report.summary import fields

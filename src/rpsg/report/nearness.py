@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rpsg.report.html import Html, figure, percent, table
+from rpsg.report.html import figure, percent, table
 from rpsg.report.svg import curve
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    from rpsg.markup import Html
 
     Floats = npt.NDArray[np.float32]
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rpsg.markup import Html, joined, tag
 from rpsg.report.audit_page import audit_part
 from rpsg.report.claim import claim_part
 from rpsg.report.corpus import corpus_part
 from rpsg.report.first_form import footer
 from rpsg.report.front import facts, headline, samples
-from rpsg.report.html import Html, document, joined, part, tag
+from rpsg.report.html import document, part
 from rpsg.report.marks import marks_of
 from rpsg.report.page_style import page_style
 from rpsg.report.provenance import provenance_part

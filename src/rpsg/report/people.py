@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rpsg.markup import Html, foreign, joined, tag
 from rpsg.release.coverage import CONFIDENT
-from rpsg.report.html import Html, folded, foreign, joined, paragraph, percent, table, tag
+from rpsg.report.html import folded, paragraph, percent, table
 from rpsg.report.svg import bar, compared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from rpsg.markup import Child
     from rpsg.release.coverage import Coverage, Value
     from rpsg.release.reader import Release
-    from rpsg.report.html import Child
 
 #: Values that are shown before the others are folded, and hidden values that are named. In the first form of
 #: the page: more.

@@ -6,33 +6,20 @@ import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from rpsg.markup import Html, foreign, joined, tag
 from rpsg.methods.named import method_of
 from rpsg.release.coverage import CONFIDENT
 from rpsg.release.public_plan import PLACE, is_told
-from rpsg.report.html import (
-    Html,
-    block,
-    counted,
-    figure,
-    folded,
-    foreign,
-    joined,
-    listed,
-    paragraph,
-    part,
-    percent,
-    table,
-    tag,
-)
+from rpsg.report.html import block, counted, figure, folded, listed, paragraph, part, percent, table
 from rpsg.report.svg import bar, curve
 from rpsg.storage.layout import REPORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from rpsg.markup import Child
     from rpsg.records import Candidate
     from rpsg.release.reader import Release
-    from rpsg.report.html import Child
     from rpsg.report.marks import Shown
 
 BUDGET = re.compile("epsilon|delta")

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rpsg.markup import Html, foreign, joined, tag
 from rpsg.privacy.claims import not_below
 from rpsg.privacy.egress import hosts
-from rpsg.report.html import Html, counted, foreign, joined, listed, percent, tag
+from rpsg.report.html import counted, listed, percent
 from rpsg.report.scores import gained
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from rpsg.markup import Child
     from rpsg.measures import Report
     from rpsg.release.reader import Release
-    from rpsg.report.html import Child
 
 
 def readers(release: Release, scores: Report | None, others: Sequence[tuple[str, str]]) -> Html:

@@ -10,19 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RunError
 from rpsg.json_text import strict_json
+from rpsg.markup import Html, foreign, joined, tag
 from rpsg.measures import Report
-from rpsg.report.html import (
-    Html,
-    counted,
-    folded,
-    foreign,
-    joined,
-    listed,
-    paragraph,
-    percent,
-    table,
-    tag,
-)
+from rpsg.report.html import counted, folded, listed, paragraph, percent, table
 from rpsg.report.questions import OTHERS, answer, asked, counts
 from rpsg.report.svg import between
 
@@ -30,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from rpsg.markup import Child
     from rpsg.measures import Line, Measure
-    from rpsg.report.html import Child
     from rpsg.report.questions import Question
 
 #: The metrics that readers look at first.

@@ -82,23 +82,24 @@ class Rules:
 class Places:
     """The number of rows, and the numbers of the first ones."""
 
-    rows: int = 0
-    first: list[int] = field(default_factory=list)
+    rows: int = field(default=0, repr=False)
+    first: list[int] = field(default_factory=list, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A file as it was read. ``left_out`` and ``as_other`` are by reason; all of it is private.
 
-    ``unit`` is what row numbers count ("line"); ``hints`` says by reason how to repair such rows.
+    ``unit`` is what row numbers count ("line"); ``hints`` says by reason how to repair such rows. None of it
+    is in the ``repr``, since a notebook keeps what it shows.
     """
 
-    corpus: PrivateCorpus
+    corpus: PrivateCorpus = field(repr=False)
     unit: str
-    rows: int
-    left_out: Mapping[str, Places]
-    as_other: Mapping[str, Places]
-    hints: Mapping[str, str]
+    rows: int = field(repr=False)
+    left_out: Mapping[str, Places] = field(repr=False)
+    as_other: Mapping[str, Places] = field(repr=False)
+    hints: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(slots=True)
