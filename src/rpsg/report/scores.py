@@ -76,25 +76,36 @@ def read_scores(path: Path) -> Report | None:
 
 
 def scores_block(scores: Report, title: str, told: str) -> Html:
-    """For each question its answer and its measures; what tells nothing is folded."""
+    """For each question its answer and its measures; what tells nothing is folded.
+
+    Without real texts there is no answer, which is said once.
+    """
+    judged = any(line.ceiling is not None and line.ceiling.value is not None for line in scores.lines)
+    unjudged = "There are no real texts to compare with, so no question has an answer here."
     return tag(
         "div",
         tag("h3", title),
         paragraph(told, " ", _sizes(scores)),
+        None if judged else paragraph(unjudged),
         listed(foreign(note) for note in scores.notes) if scores.notes else None,
         tag(
             "div",
-            *(_question(question, lines, scores.embedder) for question, lines in asked(scores)),
+            *(_question(q, lines, scores.embedder, judged=judged) for q, lines in asked(scores)),
             class_="questions",
         ),
         class_="block wide",
     )
 
 
-def _question(question: Question, lines: Sequence[Line], embedder: str) -> Html:
+def _question(question: Question, lines: Sequence[Line], embedder: str, *, judged: bool) -> Html:
     """A question with its answer. Measures that are shown count for it, or have no ceiling."""
-    given = None if question is OTHERS else answer(lines)
-    telling = [line for line in lines if given is None or line in given.counted or _has_no_ceiling(line)]
+    given = answer(lines) if judged and question is not OTHERS else None
+    counting = lines if given is None else given.counted
+    telling = [
+        line
+        for line in lines
+        if line.corpus.value is not None and (line in counting or _has_no_ceiling(line))
+    ]
     silent = [line for line in lines if line not in telling]
     shown, rest = telling[:MOST_SHOWN], telling[MOST_SHOWN:]
     return tag(
@@ -106,7 +117,7 @@ def _question(question: Question, lines: Sequence[Line], embedder: str) -> Html:
         tag("p", question.told, class_="reader"),
         _table(f"{question.asked} Measures", shown, embedder) if shown else None,
         folded(
-            f"{counted(len(rest), 'more measure')} that can tell",
+            counted(len(rest), "more measure"),
             _table(f"{question.asked} More measures", rest, embedder),
         )
         if rest
@@ -119,7 +130,7 @@ def _question(question: Question, lines: Sequence[Line], embedder: str) -> Html:
 
 
 def _has_no_ceiling(line: Line) -> bool:
-    return line.corpus.value is not None and (line.ceiling is None or line.ceiling.value is None)
+    return line.ceiling is None or line.ceiling.value is None
 
 
 #: Measures that are shown before the others are folded.
