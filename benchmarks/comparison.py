@@ -33,8 +33,8 @@ This page is written by `python benchmarks/comparison.py` from `benchmarks/resul
 methods](comparison-files.md) explains how the figures are made and what is held equal.
 """
 NOTHING = """\
-**There is no comparison yet**: no result is committed, so nothing can be said about which method is better. The
-commands to make one are:
+**There is no comparison yet**: no result is committed, so nothing can be said about which method is better.
+The commands to make one are:
 
 ```console
 make benchmark

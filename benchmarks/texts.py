@@ -1,7 +1,7 @@
 """Write the page of unpicked texts: ``python benchmarks/texts.py RUN... > docs/texts.md``.
 
-It shows the first forty texts of each run as they were released, and how the run was made, from its ledger and
-plan.
+It shows the first forty texts of each run as they were released, and how the run was made, as its ledger and
+plan say.
 """
 
 from __future__ import annotations

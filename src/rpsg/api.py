@@ -120,12 +120,9 @@ def check(plan: Plan) -> Reading:
     Nothing is spent, and the answer must not go into a release or a log that others read. DataError when the
     file cannot be read at all, UsageError when no data is named.
     """
-    from rpsg.privacy.private import open_private  # as above
-    from rpsg.storage.readers import Rules, read_by_rule
+    from rpsg.pipeline import check as checking  # as above
 
-    if not plan.data.path:
-        raise UsageError("No data was named.", hint="Name the file: rpsg check reviews.csv --text review")
-    return open_private(read_by_rule(plan.data, Rules("drop", plan.data.unlisted), tells=True))
+    return checking.check(plan)
 
 
 def run(plan: Plan, out: str | Path, progress: Progress | None = None, *, quiet: bool = False) -> Run:

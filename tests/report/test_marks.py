@@ -36,6 +36,8 @@ def marked(text: str, language: str = "en") -> list[str]:
         ("my name is John and i bought it", ["John"]),
         ("Bought on March 3, 2019 and again on 12/05/2020.", ["March 3, 2019", "12/05/2020"]),
         ("It came in January, or was it 2018?", ["January", "2018"]),
+        ("Dear Barnaby Miller, you said: My Barnaby!", ["Barnaby Miller", "Barnaby"]),
+        ("We ship to the United States. The states pay.", ["United States"]),
         ("Write to [EMAIL] for a refund.", ["[EMAIL]"]),
     ],
 )
@@ -50,6 +52,7 @@ def test_names_dates_and_what_was_scrubbed_are_marked(text: str, found: list[str
         "Coffee is what I drink. Wonderful! Really.",
         "LOVE IT, and I may march on with 300 bags at 19.99 each.",
         "The best Italian sauce, on a Monday.",
+        "I said hello, Patient: it hurts, Doctor: where?",
         "What a taste.\nNever again.\n- Stale",
     ],
 )

@@ -72,6 +72,12 @@ def test_the_middle_of_several_measures_decides_and_the_range_is_said() -> None:
     assert found.said.endswith("the middle of 3 measures, from 10\u00a0% to 95\u00a0%.")
 
 
+def test_measures_that_say_the_same_are_said_to_agree() -> None:
+    assert answer([line(-0.2), line(-0.5)]).said == (
+        "No nearer to real texts than texts made without private data: 2 measures agree."
+    )
+
+
 def test_more_than_real_texts_have_is_as_far_off_as_less_where_neither_is_better() -> None:
     assert way_of(line(1.4, better=None)) == pytest.approx(0.6)
     assert way_of(line(1.4, better=True)) == 1.0

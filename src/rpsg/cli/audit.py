@@ -244,9 +244,9 @@ def _show_attacks(screen: Screen, report: AuditReport) -> None:
     screen.line()
     screen.items(
         [
-            "AUC: 0.5 is chance. It averages over all people, so a few who leaked completely hardly change it.",
+            "AUC: 0.5 is chance. It averages over all people: a few who leaked completely hardly change it.",
             "found at 1 %: the share of members found if 1 % of the people held out are wrongly accused.",
-            "epsilon: a lower bound, at 95 % confidence for all attacks together. Only this decides.",
+            "epsilon: at least this, at 95 % confidence for all attacks together. Only this decides.",
             "sees: the share of members that must stand out to refute the claim in 95 of 100 audits.",
             "±: the longer side of the 95 % interval.",
         ]

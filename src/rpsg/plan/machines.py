@@ -113,7 +113,7 @@ class ServerSection(Section):
     api_version: str = setting("", "Version of the API, for Azure.")
     plain_http: bool = setting(
         default=False,
-        about="Allow http to another machine: whoever listens on that network reads prompts and key.",
+        about="Allow http to another machine: anybody who listens on that network can read prompts and key.",
         option="--plain-http ",
         identity=False,
         added_later=True,

@@ -257,5 +257,5 @@ class DpsgdSection(Section):
         lt=1,
     )
     noise_multiplier: float | None = setting(
-        None, "Noise over clip, in place of the one that [privacy] epsilon sets; 0: no noise.", ge=0, le=1e4
+        None, "Noise divided by clip, instead of what [privacy] epsilon gives; 0: no noise.", ge=0, le=1e4
     )

@@ -35,6 +35,8 @@ DATES = re.compile(
 )
 _PLACEHOLDER = re.compile(r"\[(?:EMAIL|LINK|MAC|IP|IBAN|ID|NUMBER|ACCOUNT|NAME|ZIP)\]")
 _CAPITAL = re.compile(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)?\b")
+#: Words in capitals beside each other, unless they say who speaks, as in Doctor: hello.
+_CAPITALS = re.compile(rf"{_CAPITAL.pattern}(?: {_CAPITAL.pattern})*+(?!:)")
 _SMALL = re.compile(r"\b[a-z]{2,}\b")
 #: What stands before the first word of a sentence, a line, a quotation or a bracket.
 _OPENS = re.compile(r"(?:\A|[.!?:;\n\"\u201c\u2018(\[*>\u2014-])[\s'\"\u201c\u2018(*_]*\Z")
@@ -101,9 +103,7 @@ class Marks:
             match.span(1) for kind, pattern in NAMED if kind == "[NAME]" for match in pattern.finditer(text)
         ]
         if self._reads_capitals:
-            found += [
-                m.span() for m in _CAPITAL.finditer(text) if m[0] in self._names and self._is_name(m[0])
-            ]
+            found += self._named(text)
         merged: list[tuple[int, int]] = []
         for start, end in sorted(found):
             if merged and (start < merged[-1][1] or text[merged[-1][1] : start] == " "):
@@ -111,6 +111,14 @@ class Marks:
             else:
                 merged.append((start, end))
         return merged
+
+    def _named(self, text: str) -> Iterator[tuple[int, int]]:
+        """Names with the words in capitals that follow them, as in United States."""
+        for match in _CAPITALS.finditer(text):
+            words = _CAPITAL.finditer(text, *match.span())
+            start = next((word.start() for word in words if word[0] in self._names), None)
+            if start is not None:
+                yield start, match.end()
 
     def _inside(self, text: str) -> Iterator[re.Match[str]]:
         """Capitalised words that do not begin a sentence, and that no text has in small letters."""

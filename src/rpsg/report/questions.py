@@ -106,7 +106,9 @@ def answer(lines: Iterable[Line]) -> Answer:
         said = "As near to real texts as other real texts are"
     else:
         said = f"{percent(middle)} of the way from texts made without private data to real texts"
-    if len(ways) > 1:
+    if len(ways) > 1 and _share(ways[0]) == _share(ways[-1]):
+        said += f": {len(ways)} measures agree"
+    elif len(ways) > 1:
         said += f": the middle of {len(ways)} measures, from {_share(ways[0])} to {_share(ways[-1])}"
     else:
         said += ", by one measure"

@@ -26,7 +26,16 @@ if TYPE_CHECKING:
 
 #: The metrics that readers look at first.
 HEADLINES = ("next_word_accuracy", "mauve", "fid", "downstream_accuracy")
-SPELT = {"fid": "FID", "mauve": "MAUVE", "kl": "KL", "tv": "TV", "knn": "k-NN", "f1": "F1", "bleu": "BLEU"}
+SPELT = {
+    "fid": "FID",
+    "mauve": "MAUVE",
+    "kl": "KL",
+    "tv": "TV",
+    "knn": "k-NN",
+    "f1": "F1",
+    "bleu": "BLEU",
+    "auc": "AUC",
+}
 ARROWS = {True: "higher is better", False: "lower is better", None: "nearer to real texts is better"}
 
 
@@ -73,16 +82,21 @@ def scores_block(scores: Report, title: str, told: str) -> Html:
         tag("h3", title),
         paragraph(told, " ", _sizes(scores)),
         listed(foreign(note) for note in scores.notes) if scores.notes else None,
-        tag("div", *(_question(question, lines) for question, lines in asked(scores)), class_="questions"),
+        tag(
+            "div",
+            *(_question(question, lines, scores.embedder) for question, lines in asked(scores)),
+            class_="questions",
+        ),
         class_="block wide",
     )
 
 
-def _question(question: Question, lines: Sequence[Line]) -> Html:
+def _question(question: Question, lines: Sequence[Line], embedder: str) -> Html:
     """A question with its answer. Measures that are shown count for it, or have no ceiling."""
     given = None if question is OTHERS else answer(lines)
-    shown = [line for line in lines if given is None or line in given.counted or _has_no_ceiling(line)]
-    rest = [line for line in lines if line not in shown]
+    telling = [line for line in lines if given is None or line in given.counted or _has_no_ceiling(line)]
+    silent = [line for line in lines if line not in telling]
+    shown, rest = telling[:MOST_SHOWN], telling[MOST_SHOWN:]
     return tag(
         "div",
         tag("h4", question.asked),
@@ -90,9 +104,15 @@ def _question(question: Question, lines: Sequence[Line]) -> Html:
         if given is None
         else tag("p", tag("strong", f"{given.word}."), " ", given.said, class_="verdict"),
         tag("p", question.told, class_="reader"),
-        _table(question, shown) if shown else None,
-        folded(f"{counted(len(rest), 'measure')} more, which cannot tell", _silent(question, rest))
+        _table(f"{question.asked} Measures", shown, embedder) if shown else None,
+        folded(
+            f"{counted(len(rest), 'more measure')} that can tell",
+            _table(f"{question.asked} More measures", rest, embedder),
+        )
         if rest
+        else None,
+        folded(f"{counted(len(silent), 'measure')} that cannot tell", _silent(question, silent, embedder))
+        if silent
         else None,
         class_="question",
     )
@@ -102,14 +122,16 @@ def _has_no_ceiling(line: Line) -> bool:
     return line.corpus.value is not None and (line.ceiling is None or line.ceiling.value is None)
 
 
+#: Measures that are shown before the others are folded.
+MOST_SHOWN = 5
 COLUMNS = ("measure", "here", "floor", "ceiling", "floor to ceiling")
 
 
-def _table(question: Question, lines: Sequence[Line]) -> Html:
-    return table(f"{question.asked} Measures", COLUMNS, [_row(line) for line in lines], COLUMNS[1:4])
+def _table(caption: str, lines: Sequence[Line], embedder: str) -> Html:
+    return table(caption, COLUMNS, [_row(line, embedder) for line in lines], COLUMNS[1:4])
 
 
-def _silent(question: Question, lines: Sequence[Line]) -> Html:
+def _silent(question: Question, lines: Sequence[Line], embedder: str) -> Html:
     """Measures that do not count, with the reason of each."""
     valued = [line for line in lines if line.corpus.value is not None]
     missing = [
@@ -117,9 +139,8 @@ def _silent(question: Question, lines: Sequence[Line]) -> Html:
         for line in lines
         if line.corpus.value is None
     ]
-    caption = f"{question.asked} Measures that cannot tell"
     return joined(
-        table(caption, COLUMNS, [_row(line) for line in valued], COLUMNS[1:4]) if valued else None,
+        _table(f"{question.asked} Measures that cannot tell", valued, embedder) if valued else None,
         joined(paragraph("Not measured:"), listed(missing)) if missing else None,
     )
 
@@ -129,19 +150,17 @@ def _sizes(scores: Report) -> str:
     real = "" if scores.n_real is None else f", against {counted(scores.n_real, 'real one')}"
     split = f", split {scores.split}" if scores.split else ""
     return (
-        f"Each row has {counted(scores.n, 'text')}{real}{split}; embedder {scores.embedder or 'none'}. "
-        "Compare numbers only where all of this is the same. In brackets: 95 % intervals. Floor: texts made "
-        "without private data. Ceiling: real texts in place of the corpus."
+        f"Each row has {counted(scores.n, 'text')}{real}{split}; embedder {scores.embedder or 'none'}, "
+        f"seed {scores.seed}. Compare numbers only where all of this is the same. Small figures are 95 % "
+        "intervals. Floor: texts made without private data. Ceiling: real texts in place of the corpus."
     )
 
 
-def _row(line: Line) -> tuple[Child, ...]:
+def _row(line: Line, embedder: str) -> tuple[Child, ...]:
+    """A measure; its model is named unless it is the embedder of them all."""
     mine = line.corpus
-    by = joined(foreign(mine.model), f", seed {mine.seed}") if mine.model else None
-    name = joined(
-        metric_name(line.name),
-        tag("small", " ", ARROWS[mine.higher_is_better], *((", by ", by) if by else ())),
-    )
+    by: Child = joined(", by ", foreign(mine.model)) if mine.model and mine.model != embedder else None
+    name = joined(metric_name(line.name), tag("small", " ", ARROWS[mine.higher_is_better], by))
     return name, _other(mine), _other(line.floor), _other(line.ceiling), _between(line)
 
 
@@ -152,7 +171,7 @@ def _other(measure: Measure | None) -> Child:
     if measure.interval is None:
         return number(measure.value)
     low, high = (number(end) for end in measure.interval)
-    return joined(number(measure.value), tag("small", f" ({low} to {high})"))
+    return joined(number(measure.value), tag("small", f" {low} to {high}"))
 
 
 def _between(line: Line) -> Child:
@@ -160,7 +179,7 @@ def _between(line: Line) -> Child:
     if line.informative is False:
         return "tells nothing here: real texts are no better than the floor, as far as can be told"
     if place is None:
-        return "unknown"
+        return "cannot be placed"
     if line.informative is None:
         return f"{percent(place)}, and how much of it is chance is unknown"
     if not counts(line):

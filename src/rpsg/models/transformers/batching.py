@@ -61,12 +61,13 @@ def in_lanes(do: Callable[[Thing], Made], things: Iterable[Thing], lanes: int) -
                 future.cancel()
 
 
-def padded(rows: Sequence[Sequence[int]], width: int, device: Any) -> tuple[Any, Any]:
-    """Tokens and mask of shape (rows, width), padded on the right."""
+def padded(rows: Sequence[Sequence[int]], width: int, device: Any, *, left: bool = False) -> tuple[Any, Any]:
+    """Tokens and mask of shape (rows, width), padded on the right, or on the left."""
     torch = import_torch()
     ids = torch.zeros((len(rows), width), dtype=torch.long)
     mask = torch.zeros_like(ids)
     for place, row in enumerate(rows):
-        ids[place, : len(row)] = torch.tensor(row)
-        mask[place, : len(row)] = 1
+        held = slice(width - len(row), width) if left else slice(len(row))
+        ids[place, held] = torch.tensor(row)
+        mask[place, held] = 1
     return ids.to(device), mask.to(device)
