@@ -39,8 +39,8 @@ _KEYWORDS = """\
 ## Keywords
 
 The options of `rpsg run` by their names, with underscores. `synthesize`, `make_plan`, `preview` and `samples`
-take them. A setting without an option is given with its section: `paper={"nll_percentile": 0}`. [The page of
-settings](settings.md) has them all.
+take them; `Keywords` is their type, for code that passes them on. A setting without an option is given with
+its section: `paper={"nll_percentile": 0}`. [The page of settings](settings.md) has them all.
 
 | keyword | default | what it is |
 |---|---|---|"""
