@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from rpsg.errors import MissingExtraError, ModelError, PrivacyError
+from rpsg.errors import ModelError, PrivacyError, needed
 from rpsg.storage.untrusted import copied
 
 if TYPE_CHECKING:
@@ -79,7 +79,5 @@ def push(
 
 
 def _needed(extra: str, package: str) -> Any:
-    try:
+    with needed(extra, package.replace("_", "-")):
         return import_module(package)
-    except ImportError:
-        raise MissingExtraError(extra, package.replace("_", "-")) from None

@@ -12,7 +12,9 @@ import pytest
 
 from rpsg import api
 from rpsg.cli import main
-from rpsg.results import Check, Flow, Preview, Run, StageCost, Verification
+from rpsg.previews import Flow, Preview, StageCost
+from rpsg.privacy.verify import Check
+from rpsg.results import Run, Verification
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

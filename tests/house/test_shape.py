@@ -69,6 +69,7 @@ BY_NAME = {
     "__init__": "a door that opens when it is used",
     "audit.__init__": "a door that opens when it is used",
     "compare.__init__": "a door that opens when it is used",
+    "cli.api_reference": "the packages whose public names it writes down",
     "registry": "the tables of models, methods, metrics and attacks, and entry points",
     "outward": "packages of others",
 }
@@ -94,8 +95,8 @@ def test_no_module_imports_another_of_this_package_by_a_name_in_its_code() -> No
         ".".join(path.relative_to(ROOT).with_suffix("").parts): imported_by_name(path.read_text("utf-8"))
         for path in ROOT.rglob("*.py")
     }
-    own = {module: names for module, (names, _) in found.items() if any(n.startswith("rpsg") for n in names)}
-    assert own == {}
+    own = {module for module, (names, _) in found.items() if any(n.startswith("rpsg") for n in names)}
+    assert own == {"__init__"}, "only the door of this package, which is above all floors"
     assert {module for module, (_, computed) in found.items() if computed} == set(BY_NAME)
 
 
