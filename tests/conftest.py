@@ -62,11 +62,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(600))
 
 
+def pytest_collection() -> None:
+    """What is collected stays until the end; looking through it for garbage takes a tenth of the time."""
+    gc.set_threshold(20_000)
+
+
 def pytest_collection_finish() -> None:
-    """What was collected stays until the end; looking through it for garbage takes a tenth of the time."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000)
 
 
 @pytest.fixture(scope="session")

@@ -52,7 +52,8 @@ if TYPE_CHECKING:
 PEOPLE = 24
 TIME = re.compile(
     rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*(?:Z|\+00:00)?|(?<=  )\d+\.\d s\b"
-    rb'|(?:(?<=writing candidates\\": )|(?<=writing variants\\": )|(?<="seconds\\": ))[\d.e-]+'
+    rb'|(?:(?<=writing candidates\\": )|(?<=writing variants\\": )|(?<="seconds\\": )'
+    rb"|(?<=seconds of writing  ))[\d.e-]+"
 )
 
 
