@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from rpsg.methods.base import Tools
     from rpsg.plan import Plan
-    from rpsg.protocols import Contexts
+    from rpsg.protocols import Contexts, Endpoint
 
 MOST = 8
 
@@ -43,7 +43,7 @@ class PowerCut:
 
     left: int = 10**9
     source: FakeLogits = field(default_factory=FakeLogits)
-    endpoint = "local_model"
+    endpoint: Endpoint = "local_model"
     name = "fake-logits"
 
     @property

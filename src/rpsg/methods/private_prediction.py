@@ -109,6 +109,7 @@ class _PublicPrompts:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._following = _Following(self._begin)
+        self._usable: dict[bool, npt.NDArray[np.bool_]] = {}
 
     def _begin(self, text: int) -> Contexts:
         examples = self._job.pack.examples
@@ -119,18 +120,21 @@ class _PublicPrompts:
         """The likeliest tokens, and their logits over the temperature."""
         settings, pieces = self._job.plan.prediction, source_of(self._job).pieces
         logits = self._following.after(text, written).scores()[0].astype(np.float64)
-        usable = np.array([_may_follow(piece, written) for piece in pieces]) & np.isfinite(logits)
-        if not usable.any():
+        usable = np.flatnonzero(self._may_follow(begun=bool(written)) & np.isfinite(logits))
+        if not len(usable):
             raise ModelError("The model gave no numbers for a public prompt.")
-        best = np.lexsort((np.arange(len(logits)), -np.where(usable, logits, -np.inf)))
-        chosen = [int(i) for i in best[: settings.choices] if usable[i]]
+        chosen = [int(i) for i in usable[np.argsort(-logits[usable], kind="stable")[: settings.choices]]]
         tokens = tuple((i, _ending(pieces[i])) for i in chosen)
         return Choices(tokens, logits[chosen] / settings.temperature)
 
-
-def _may_follow(piece: str | None, written: Sequence[Token]) -> bool:
-    """Whether a token can be drawn: a text does not begin with its end."""
-    return piece is not None and (bool(written) or _ending(piece) != "")
+    def _may_follow(self, *, begun: bool) -> npt.NDArray[np.bool_]:
+        """Which tokens can be drawn: a text does not begin with its end."""
+        if begun not in self._usable:
+            known = [
+                piece is not None and (begun or _ending(piece) != "") for piece in source_of(self._job).pieces
+            ]
+            self._usable[begun] = np.array(known)
+        return self._usable[begun]
 
 
 def _ending(piece: str | None) -> str:
