@@ -169,7 +169,7 @@ def _references(job: Job, draw: str, rows: Sequence[Document], units: IntArray) 
     settings, size = job.plan.prediction, job.plan.corpus.size
     tags = [person_tag(row, job.key, draw) for row in rows]
     groups = np.array([group_of(tag, groups_of(job.plan)) for tag in tags], np.int64)
-    used = np.flatnonzero(groups < size)
+    used = np.flatnonzero(groups < size).tolist()
     rows, tags, units, texts = [rows[i] for i in used], [tags[i] for i in used], units[used], groups[used]
     mine = [[rows[i].text for i in np.flatnonzero(texts == text)] for text in range(size)]
     following = _Following(lambda text: _begin(job, mine[text], settings.batch))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from rpsg.plan.setting import Section, setting
 
@@ -35,4 +35,8 @@ class PredictionSection(Section):
     )
     reference_tokens: int = setting(
         96, "Tokens of a private text that are read; the rest is cut off.", ge=8, le=1024
+    )
+    precision: Literal["float32", "bfloat16"] = setting(
+        "float32",
+        "Numbers of the model: float32, or bfloat16, which some processors compute in half the time.",
     )

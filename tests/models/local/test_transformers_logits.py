@@ -165,6 +165,41 @@ def test_a_machine_on_which_rows_depend_on_each_other_is_refused(
         scores(TransformersLogits(str(folder), threads=1), TEXTS[:1], [], least=ROWS)
 
 
+def test_a_model_that_caps_its_logits_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = module.load_model
+
+    def capping(*args: Any) -> Any:
+        model = plain(*args)
+        forward = model.forward
+
+        def capped(**more: Any) -> Any:
+            out = forward(**more)
+            out.logits = torch.tanh(out.logits / 30) * 30 + 0.01
+            return out
+
+        model.forward = capped
+        return model
+
+    monkeypatch.setattr(module, "load_model", capping)
+    with pytest.raises(ModelError, match="after the last layer"):
+        scores(TransformersLogits(str(folder), threads=1), TEXTS[:1], [])
+
+
+def test_in_half_the_bits_a_text_has_the_logits_of_such_a_model_and_the_same_in_any_company(
+    source: TransformersLogits, folder: Path
+) -> None:
+    """Rounded to 16 bits the logits themselves would be in steps of up to 1/32."""
+    short = TransformersLogits(str(folder), threads=1, precision="bfloat16")
+    found = scores(short, TEXTS, [40, 41], least=ROWS)
+    loaded = short._load()
+    prompt = [1, *loaded.ids("Before: "), *loaded.ids(TEXTS[3])[:30], *loaded.ids(" After:"), 40, 41]
+    with torch.inference_mode():
+        plain = loaded.model(input_ids=torch.tensor([prompt])).logits[0, -1, 30:60].float().numpy()
+    assert found[3] == pytest.approx(plain, abs=0.1)
+    assert not np.array_equal(found, scores(source, TEXTS, [40, 41], least=ROWS))
+    assert np.array_equal(scores(short, TEXTS[::-1], [40, 41], least=ROWS)[::-1], found)
+
+
 def test_it_writes_nothing_itself(source: TransformersLogits) -> None:
     with pytest.raises(RunError, match="gives logits"):
         source.write([])

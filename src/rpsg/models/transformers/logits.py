@@ -9,7 +9,7 @@ before the first text of a shape is read. The words before all texts are compute
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 ROWS = 16
 #: A public text, for the check that no row depends on another.
 _PROBE = "It was a quiet morning, and the kettle had just begun to sing."
-_CLOSE = 1e-3
+#: How far two ways to the same logits may be apart, as a share of the largest.
+_CLOSE = {"float32": 1e-4, "bfloat16": 2e-2}
 
 
 class TransformersLogits:
@@ -54,10 +55,13 @@ class TransformersLogits:
 
     endpoint: Endpoint = "local_model"
 
-    def __init__(self, name: str, *, threads: int | None = None) -> None:
+    def __init__(
+        self, name: str, *, threads: int | None = None, precision: Literal["float32", "bfloat16"] = "float32"
+    ) -> None:
         import_transformers()
         self._weights = find_weights(name.removeprefix("transformers:"))
-        refuse_too_large(self._weights, BYTES["float32"])
+        self._precision = precision
+        refuse_too_large(self._weights, BYTES[precision])
         self._lanes = threads or cores()
         self._loaded: _Loaded | None = None
         self._checked: set[tuple[int, ...]] = set()
@@ -86,8 +90,10 @@ class TransformersLogits:
 
     def _load(self) -> _Loaded:
         if self._loaded is None:
-            model = load_model(self._weights, "causal", "float32", "cpu")
-            self._loaded = _Loaded(model, load_tokenizer(self._weights))
+            model = load_model(self._weights, "causal", self._precision, "cpu")
+            loaded = _Loaded(model, load_tokenizer(self._weights))
+            _require_plain(loaded)
+            self._loaded = loaded
         return self._loaded
 
 
@@ -100,7 +106,7 @@ class _Loaded:
         self.pieces = pieces_of(
             tokenizer, ends_of(model, tokenizer), model.config.get_text_config().vocab_size
         )
-        self._head = model.get_output_embeddings().weight
+        self._head = model.get_output_embeddings().weight.float()
         self.body = model.get_decoder()
         self._beginnings: dict[tuple[int, ...], list[tuple[Any, Any]]] = {}
 
@@ -119,10 +125,8 @@ class _Loaded:
         return self._beginnings[known]
 
     def logits(self, hidden: Any, tokens: Any | None) -> Any:
-        """Logits of hidden states, of shape (rows, width)."""
-        if tokens is None:
-            return self.model.lm_head(hidden) if hasattr(self.model, "lm_head") else hidden @ self._head.T
-        return hidden @ self._head[tokens].T
+        """Logits of hidden states, float32 of shape (rows, width): those of 16 bits would be too coarse."""
+        return hidden.float() @ (self._head if tokens is None else self._head[tokens]).T
 
 
 class _Prompts:
@@ -257,26 +261,39 @@ _BYTES = _byte_table()
 
 
 def _require_alone(loaded: _Loaded, prompts: _Prompts, lanes: int) -> None:
-    """See that a public text has the same logits in several rows, beside other texts, and by both ways.
+    """See that a public text has the same logits in several rows, beside other texts.
 
     Raises:
         ModelError: it has not, so that no claim could rest on them.
     """
     some = [i for i, piece in enumerate(loaded.pieces) if piece][:100]
-    seen = []
+    seen: list[npt.NDArray[np.float32]] = []
     for place in sorted({0, prompts.count // 2, prompts.count - 1}):
         texts = [f"{i} {_PROBE[::-1]}" if seen else "" for i in range(prompts.count)]
         texts[place] = _PROBE
         tile = BatchedContexts(loaded, prompts, texts, prompts.count, lanes)
         tile.append(some[0])
         seen.append(tile.scores(some)[place])
-    whole = tile.scores()[place][some]
     if not all(np.array_equal(seen[0], other) for other in seen):
         raise ModelError(
             "Here the logits of a text depend on the texts beside it, so nothing could be claimed.",
             hint="Use another machine or another build of PyTorch.",
         )
-    if not np.allclose(whole, seen[0], atol=_CLOSE):
+
+
+def _require_plain(loaded: _Loaded) -> None:
+    """See that the last layer is all that makes logits of hidden states.
+
+    Raises:
+        ModelError: the model scales or caps them, or adds something.
+    """
+    torch = import_torch()
+    ids = torch.tensor([loaded.ids(_PROBE)])
+    with torch.inference_mode():
+        theirs = loaded.model(input_ids=ids).logits[0, -1].float()
+        ours = loaded.logits(loaded.body(input_ids=ids).last_hidden_state[:, -1], None)[0]
+    apart = float((theirs - ours).abs().max())
+    if not apart <= _CLOSE[str(loaded.model.dtype).removeprefix("torch.")] * float(theirs.abs().max()):
         raise ModelError(
             "These weights change their logits after the last layer, in a way that is not known here.",
             hint="Take another --writer, for instance smollm2-135m.",
