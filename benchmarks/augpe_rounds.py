@@ -27,8 +27,8 @@ from rpsg.evaluation.runner import find_metric
 from rpsg.methods.base import Job
 from rpsg.models.download import locate
 from rpsg.pipeline.people import nobody
-from rpsg.pipeline.progress import Silent
 from rpsg.privacy.replay import ReplayKernel
+from rpsg.protocols import Silent
 from rpsg.storage.cached_writer import ReplayWriter
 from rpsg.storage.failed_requests import SettledWriter
 from rpsg.storage.layout import FAILED, TEXTS
