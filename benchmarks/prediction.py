@@ -5,7 +5,7 @@
 
 The reviews are those of the asset amazon-reviews, which are public, so the texts can be shown. They are
 measured against held-out reviews of the same asset, beside as many texts made without private data
-(``--floor``) and as many real ones. Few texts say little: floor and real texts are drawn anew for each of ten
+(``--floor``) and as many real ones. Few texts say little: floor and real texts are drawn anew for each of five
 seeds, and their range is part of the result.
 """
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 METRICS = ("fid", "word_distance", "next_word_accuracy", "sentiment_distance", "length_distance", "self_bleu")
-DRAWS = 10
+DRAWS = 5
 
 
 def main() -> None:
@@ -44,11 +44,12 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="the private file of the run")
     parser.add_argument("--floor", type=Path, required=True, help="lines of JSON with a text each")
+    parser.add_argument("--embedder", default="minilm")
     parser.add_argument("--seconds", type=float, help="processor seconds of the run")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     run, plan = rpsg.read_run(given.run), resolve(read_toml(given.run / "plan.toml"))
-    models = EvaluationModels("minilm")
+    models = EvaluationModels(given.embedder)
     asset = locate("amazon-reviews")
     held = Texts(read(asset / "test.jsonl"), models)
     size = len(run.texts)
@@ -65,6 +66,7 @@ def main() -> None:
             "floor": ranges(read(given.floor), size, held, models),
             "real": ranges(read(asset / "train.jsonl"), size, held, models),
         },
+        "embedder": models.embedder.name,
         "audit": told(audit_run(given.run, data=given.data)),
         "version": VERSION,
     }
