@@ -87,8 +87,7 @@ def down(clock: list[float]) -> ConcurrencyLimiter:
     """A limiter that has just seen ten requests fail in a row."""
     limiter = ConcurrencyLimiter(64, lambda: clock[0])
     for _ in repeat(None, 10):
-        limiter.send()
-        limiter.failed(overload=True)
+        limiter.failed(limiter.send(), "late")
     return limiter
 
 
@@ -115,9 +114,9 @@ def pauses_of(count: int, *, proven: bool) -> list[float]:
         assert pause is not None
         pauses.append(pause)
         clock[0] += pause
-        limiter.send()
+        ticket = limiter.send()
         assert limiter.ready() is None, "one alone decides"
-        limiter.failed(overload=True)
+        limiter.failed(ticket, "late")
     assert limiter.silence() == clock[0]
     return pauses
 
@@ -156,8 +155,7 @@ def test_overload_makes_fewer_at_once_and_answers_make_more() -> None:
         at_once()
     assert at_once() == 64
     for _ in repeat(None, 60):
-        limiter.send()
-        limiter.failed(overload=True)
+        limiter.failed(limiter.send(), "late")
     clock[0] += 60
     limiter.answered(limiter.send())
     assert at_once() < 40

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import ModuleType, TracebackType
 
+    from rpsg.models.openai.concurrency import Overload
     from rpsg.models.openai.endpoint import Address
     from rpsg.models.openai.transport import Connection, Destination
 
@@ -26,7 +27,7 @@ _CONNECT_SECONDS = 15.0
 class LostError(Exception):
     """No answer came. ``overload``: the server may be overloaded; ``final``: another try is useless."""
 
-    def __init__(self, reason: str, *, overload: bool = False, final: bool = False) -> None:
+    def __init__(self, reason: str, *, overload: Overload | None = None, final: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.overload = overload
@@ -95,11 +96,11 @@ class HttpClient:
             async with asyncio.timeout(self._timeout):
                 status, headers, received = await connection.ask(body)
         except TimeoutError:
-            raise LostError("no answer in time", overload=True) from None
+            raise LostError("no answer in time", overload="late") from None
         except self._library.UnreachableError as error:
             if error.distrusted:
                 raise _distrusted(self._host) from None
-            raise LostError("no connection", overload=True) from None
+            raise LostError("no connection", overload="late") from None
         except self._library.CutError:
             raise LostError("the connection was cut") from None
         except self._library.TooLongError:
