@@ -218,7 +218,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--limited", type=int, default=2000, help="to the server with a rate")
     parser.add_argument("--rate", type=float, default=20.0)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--faulty", type=int, default=0, help="to the server that goes wrong, and nothing else")
+    parser.add_argument(
+        "--faulty", type=int, default=0, help="to the server that goes wrong, and nothing else"
+    )
     parser.add_argument("--seeds", type=int, default=5, help="of the server that goes wrong")
     parser.add_argument("--out", help="a file for the results with the server that goes wrong")
     parser.add_argument("--show", help="print the table of such a file")

@@ -10,7 +10,7 @@ from rpsg.methods.named import method_of
 from rpsg.models.catalog import CATALOGUE
 from rpsg.models.download import locate
 from rpsg.models.openai.endpoint import address_of, certificate_of, headers_of
-from rpsg.pipeline import forecast
+from rpsg.pipeline import forecast, packages
 from rpsg.privacy.odometer import state_folder
 from rpsg.registry import names
 from rpsg.storage.readers.source import STDIN
@@ -29,6 +29,7 @@ def obstacles(plan: Plan) -> Iterator[str]:
         elif plan.data.path == STDIN and not plan.data.account.strip():
             yield "Standard input has no path that could name its account. Name one with --account."
         yield from _state()
+    yield from packages.missing(plan)
     roles = (
         ("writer", plan.models.writer, names("writers")),
         ("embedder", plan.models.embedder, names("embedders")),
