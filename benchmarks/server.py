@@ -1,6 +1,7 @@
 """How fully the server writer uses a server: requests a second against what the server could do.
 
-    python benchmarks/server.py [--requests 6400] [--limited 2000] [--faulty 2000 --seeds 5] [--out FILE] [--json]
+    python benchmarks/server.py [--requests 6400] [--limited 2000] [--json]
+    python benchmarks/server.py --faulty 2000 [--seeds 5] [--out FILE]
     python benchmarks/server.py --show FILE
 
 Three servers are made on the loopback interface, each in a process of its own. One answers after 200 ms and

@@ -1,7 +1,7 @@
 """Limits the requests in flight, and pauses when a server is down or says that it takes none for a while.
 
-The limit grows with every answer and shrinks when answers do not come in time. A refusal (429), and a 503 too,
-lowers the requests per second instead, see ``rate_limit``.
+The limit grows with every answer and shrinks when answers do not come in time. A refusal (429 or 503) lowers
+the requests per second instead, see ``rate_limit``.
 After several failures in a row nothing is sent for a while, then one request, which decides.
 """
 
@@ -48,7 +48,7 @@ class Ticket:
 
 
 class _Closed:
-    """A time for which the server says that it takes no request, and the requests that test whether it does."""
+    """A time for which the server says that it takes no request, and the requests that test this."""
 
     def __init__(self) -> None:
         self._since = self._until = 0.0

@@ -6,9 +6,9 @@ requests were. The estimate therefore improves over time. Sending slightly below
 the next refusal, stays within a few per cent of R with hardly any refusals.
 
 Some servers refuse at random, at any rate, and slowing down does not help. So when refusals continue, a trial
-asks a few requests somewhat more slowly than recent ones were taken. A server with a rate limit refuses none of
-these. If some are refused all the same, refusals do not depend on the rate, and no limit is kept for a while.
-The fewer requests are refused, the more the trial needs to tell, and the less it slows down.
+asks some requests more slowly than the last ones were taken. A server with a rate limit refuses none of them.
+If some are refused all the same, refusals do not depend on the rate, and no limit is kept for a while. The
+smaller the share that is refused, the more requests a trial needs, and the less it slows down.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _WOULD_REFUSE, _TRIED, _MOST_TRIED = 6, 16, 100
 _SLOWER, _RECENT = 0.75, 20
 # This many refusals within a trial are no accident, unless nearly everything is refused.
 _NO_ACCIDENT, _NEARLY_ALL = 2, 0.8
-# After the first refusal this many are sent as fast as possible. If the server refuses at least so many of them,
-# and this share, it keeps a rate limit.
+# After the first refusal this many are sent as fast as possible. If the server refuses at least so many of
+# them, and more than this share, it keeps a rate limit.
 _SOME, _MANY_REFUSALS, _MOST_REFUSED = 80, 10, 0.55
 # How fast the rate is raised after a trial without refusals, per second.
 _REGAIN = 1.0
