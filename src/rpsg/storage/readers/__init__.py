@@ -20,7 +20,7 @@ from rpsg.records import PrivateCorpus
 from rpsg.storage.readers import csv as delimited
 from rpsg.storage.readers import excel, folder, jsonl, memory, parquet
 from rpsg.storage.readers.columns import Columns, check_header
-from rpsg.storage.readers.rows import DocumentMaker, Fault, Reading, Row, Rules, spelled
+from rpsg.storage.readers.rows import DocumentMaker, Fault, Reading, Row, Rules, no_rows, spelled
 from rpsg.storage.readers.source import PACKED_SUFFIXES, Source, codec_of
 from rpsg.storage.readers.text import cannot_open
 
@@ -117,9 +117,9 @@ def check_columns(data: DataSection) -> None:
     if kind == "txt":
         next(folder.read_rows(source.path, source.encoding))
         return
-    check_header(source.called, _header(source, kind), columns)
+    check_header(source.called, _header(source, kind, columns), columns)
     if kind in {"csv", "tsv"}:
-        delimited.check_encoding(source)
+        delimited.check_lines(source)
 
 
 def header_of(path: Path | str, encoding: str = "", format: Format | None = None) -> list[str]:  # noqa: A002 -- as above
@@ -132,14 +132,15 @@ def header_of(path: Path | str, encoding: str = "", format: Format | None = None
     return _header(source, _format(source, format))
 
 
-def _header(source: Source, kind: _Kind) -> list[str]:
+def _header(source: Source, kind: _Kind, columns: Columns | None = None) -> list[str]:
     match kind:
         case "csv" | "tsv":
-            return delimited.header_of(source, separator="\t" if kind == "tsv" else None)
+            separator = "\t" if kind == "tsv" else None
+            return delimited.header_of(source, separator=separator, columns=columns)
         case "parquet":
             return parquet.header_of(source.path)
         case "excel":
-            return excel.header_of(source)
+            return excel.header_of(source, columns)
         case "memory":
             return memory.header_of(source.path)
         case "jsonl":
@@ -190,7 +191,7 @@ def _read(
     told = tells or rules is None
     documents = tuple(maker.documents(_rows(source, kind, columns, strict=rules is None, tells=told)))
     if not maker.rows:
-        raise DataError(f"{path} has no rows.", hint="Give a file with at least one row under the header.")
+        raise no_rows(path)
     if not documents and rules is not None and not tells:
         raise DataError(
             f"{path} has no row that can be used.",
@@ -232,7 +233,12 @@ def _format(source: Source, chosen: Format | None) -> _Kind:
         return "txt"
     if not source.is_stdin and not path.is_file():
         problem = "is not a file" if path.exists() else "does not exist"
-        raise DataError(f"{shown(path)} {problem}.", hint="Check the path (ls -l shows what is there).")
+        hint = "Check the path (ls -l shows what is there)."
+        if "\\" in str(path):
+            hint = (
+                f"On this system folders are separated by /, as in {quote(str(path).replace(chr(92), '/'))}."
+            )
+        raise DataError(f"{shown(path)} {problem}.", hint=hint)
     if chosen == "txt" or (chosen is None and path.suffix.lower() == ".txt"):
         raise DataError(
             f"{path} is one .txt file; a folder of them was expected.",
