@@ -7,6 +7,7 @@ passed on, because they may quote the request.
 from __future__ import annotations
 
 import asyncio
+import zlib
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Self
@@ -104,11 +105,25 @@ class HttpClient:
         except self._library.CutError:
             raise LostError("the connection was cut") from None
         except self._library.TooLongError:
-            most = self._library.MOST_BYTES // 10**6
-            raise LostError(f"the answer is longer than {most} MB", final=True) from None
+            raise LostError(_too_long(self._library.MOST_BYTES), final=True) from None
         finally:
             self._free.append(connection)
-        return Answer(status, received, _wait(headers))
+        return Answer(status, self._unpacked(received, headers), _wait(headers))
+
+    def _unpacked(self, body: bytes, headers: Mapping[str, str]) -> bytes:
+        """The body of a gateway that packs with gzip although it is asked not to."""
+        coding = headers.get("content-encoding", "identity").strip().lower()
+        if coding in {"", "identity"}:
+            return body
+        most = self._library.MOST_BYTES
+        unpacking = zlib.decompressobj(wbits=47)  # gzip or zlib
+        try:
+            unpacked = unpacking.decompress(body, most + 1)
+        except zlib.error:
+            raise LostError("the answer is packed in a way that is not read here", final=True) from None
+        if len(unpacked) > most:
+            raise LostError(_too_long(most), final=True)
+        return unpacked
 
     def _connect(self) -> Connection:
         seconds = min(_CONNECT_SECONDS, self._timeout)
@@ -123,6 +138,10 @@ def _transport() -> ModuleType:
     except ImportError:
         raise MissingExtraError("server", "h11") from None
     return transport
+
+
+def _too_long(most: int) -> str:
+    return f"the answer is longer than {most // 10**6} MB"
 
 
 def _wait(headers: Mapping[str, str]) -> float | None:
