@@ -1,0 +1,178 @@
+"""Slips at the keyboard and odd places for output: each is a sentence with what to type next, or it works."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Outcome, Rpsg
+
+FAKES = (
+    "--writer",
+    "fake",
+    "--embedder",
+    "fake",
+    "--epsilon",
+    "8",
+    "--delta",
+    "1e-5",
+    "--size",
+    "8",
+    "--quiet",
+)
+
+
+@pytest.fixture(autouse=True)
+def rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with rows.jsonl, which is the working directory."""
+    monkeypatch.chdir(tmp_path)
+    rows = [{"text": f"The soup number {n} came late and cold.", "user": n} for n in range(400)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return tmp_path
+
+
+def started(rpsg: Rpsg, *more: str) -> Outcome:
+    return rpsg("run", "rows.jsonl", "--user", "user", *FAKES, *more)
+
+
+def told(outcome: Outcome) -> str:
+    return " ".join(outcome.err.split())
+
+
+# -- commands ---------------------------------------------------------------------------------------------
+
+#: What is typed, the exit code, and what is said.
+SLIPS: dict[str, tuple[str, int, str]] = {
+    "a command with a slip": ("runn rows.jsonl", 2, "Did you mean 'run'?"),
+    "an option with a slip": ("run rows.jsonl --usr user -o run", 2, "--user"),
+    "a comma in a number": ("run rows.jsonl --epsilon 1,5 -o run", 2, "'--epsilon'"),
+    "a budget below zero": (
+        "plan rows.jsonl --epsilon -1",
+        2,
+        "privacy.epsilon: Input should be greater than 0",
+    ),
+    "a delta above one": ("plan rows.jsonl --delta 2", 2, "option --delta"),
+    "no texts": ("plan rows.jsonl --size 0", 2, "option --size"),
+    "labels without a column": ("plan rows.jsonl --labels a,b", 2, "name it with --label"),
+    "a pack that is not there": ("plan rows.jsonl --domain medicine", 2, "Use one of: abstracts, clinical"),
+    "no plan file": ("plan --config nothere.toml", 2, "rpsg init"),
+    "no data": ("plan nothere.jsonl", 3, "does not exist"),
+    "no real texts": ("evaluate rows.jsonl --real nothere.jsonl", 3, "nothere.jsonl does not exist"),
+    "no run to verify": ("verify nothere", 8, "nothere holds no release"),
+    "a file to verify": ("verify rows.jsonl", 8, "holds no release"),
+    "no run to report": ("report nothere", 7, "holds no finished run"),
+    "no matrix": ("compare nothere.toml", 2, "There is no file nothere.toml"),
+    "no model": ("models pull nomodel", 2, "There are: gemma-3-270m"),
+}
+
+
+@pytest.mark.parametrize("what", SLIPS)
+def test_a_slip_is_a_sentence_with_its_code(rpsg: Rpsg, what: str) -> None:
+    line, code, says = SLIPS[what]
+    done = rpsg(*line.split())
+    assert (done.code, says in told(done)) == (code, True), told(done)
+    assert not Path("run").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ('[modles]\nwriter = "fake"\n', "perhaps 'models' is meant"),
+        ('[data]\nuzer = "user"\n', "perhaps 'user' is meant. Written here: data.uzer: file my plan.toml."),
+        ('[privacy]\nepsilon = "two"\n', "privacy.epsilon: file my plan.toml"),
+        ("[data\n", "is not valid TOML"),
+        ("[data]\ntext = 12\n", "data.text"),
+    ],
+)
+def test_a_slip_in_a_plan_file_is_named_with_its_place(rpsg: Rpsg, content: str, says: str) -> None:
+    Path("my plan.toml").write_text(content)
+    done = rpsg("plan", "rows.jsonl", "--config", "my plan.toml")
+    assert done.code == 2
+    assert says in told(done)
+
+
+def test_of_an_option_that_is_given_twice_the_last_one_counts(rpsg: Rpsg) -> None:
+    assert started(rpsg, "--epsilon", "4", "--epsilon", "6", "-o", "run").code == 0
+    ledger = json.loads(Path("run/release/ledger.json").read_text())
+    assert ledger["claim"]["epsilon"] == 6
+
+
+def test_a_real_text_file_that_is_not_there_is_no_bug_of_a_run_s_evaluation(rpsg: Rpsg) -> None:
+    assert started(rpsg, "-o", "run").code == 0
+    done = rpsg("evaluate", "run", "--real", "nothere.jsonl", "--embedder", "fake")
+    assert done.code == 3
+    assert "nothere.jsonl does not exist" in told(done)
+
+
+# -- outputs ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["my run", "émoji 🙂", "new folder/below it"])
+def test_a_run_may_have_any_name_and_the_next_command_can_be_pasted(rpsg: Rpsg, name: str) -> None:
+    import shlex  # only here: what a shell would make of a line
+
+    done = started(rpsg, f"--out={name}")
+    assert done.code == 0, told(done)
+    assert Path(name, "release", "ledger.json").is_file()
+    line = next(line.strip() for line in (done.out + done.err).splitlines() if "rpsg verify" in line)
+    words = shlex.split(line)[1:]
+    assert rpsg(*words).code == 0
+
+
+def test_a_file_in_the_place_of_a_run_is_told_and_kept(rpsg: Rpsg) -> None:
+    Path("run").write_text("my notes")
+    done = started(rpsg, "-o", "run")
+    assert done.code == 7
+    assert "is a file or a link. Choose a new or empty folder" in told(done)
+    assert Path("run").read_text() == "my notes"
+
+
+def test_a_link_in_the_place_of_a_run_is_not_followed(rpsg: Rpsg) -> None:
+    Path("elsewhere").mkdir()
+    Path("run").symlink_to("elsewhere")
+    done = started(rpsg, "-o", "run")
+    assert done.code == 7
+    assert "name the folder that it leads to" in told(done)
+    assert not list(Path("elsewhere").iterdir())
+
+
+@pytest.mark.parametrize("place", [".", "rows.jsonl/run", "/proc/nothere/run"])
+def test_a_place_that_cannot_be_a_run_is_told(rpsg: Rpsg, place: str) -> None:
+    done = started(rpsg, "-o", place)
+    assert done.code == 7
+    assert "folder" in told(done)
+    assert "-o" in told(done)
+
+
+@pytest.mark.parametrize("name", ["new\nline", "x" * 300])
+def test_a_name_that_no_folder_can_have_is_told(rpsg: Rpsg, name: str) -> None:
+    done = started(rpsg, "-o", name)
+    assert done.code == 2
+    assert "Choose a name of one line" in told(done)
+    assert "json.dumps" not in told(done)
+
+
+def test_a_state_folder_that_is_a_file_is_told(rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("state").write_text("")
+    monkeypatch.setenv("RPSG_HOME", str(Path("state").absolute()))
+    done = started(rpsg, "-o", "run")
+    assert done.code == 7
+    assert "RPSG_HOME" in told(done)
+
+
+def test_a_run_that_was_moved_is_verified_and_continued_where_it_is(rpsg: Rpsg) -> None:
+    assert started(rpsg, "-o", "run").code == 0
+    shutil.move("run", "moved here")
+    assert rpsg("verify", "moved here").code == 0
+    assert started(rpsg, "-o", "moved here").code == 0
+
+
+@pytest.mark.parametrize("columns", ["20", "400", "0", "many"])
+def test_a_page_fits_any_terminal(rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert rpsg("plan", "rows.jsonl", "--writer", "fake", "--embedder", "fake").code == 0
