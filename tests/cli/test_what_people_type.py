@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from rpsg import api
+
 if TYPE_CHECKING:
-    from tests.cli.conftest import Outcome, Rpsg
+    from tests.cli.conftest import Api, Outcome, Rpsg
 
 FAKES = (
     "--writer",
@@ -172,7 +176,40 @@ def test_a_run_that_was_moved_is_verified_and_continued_where_it_is(rpsg: Rpsg) 
     assert started(rpsg, "-o", "moved here").code == 0
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere, so no folder is closed to it")
+def test_the_bill_of_a_run_is_read_from_a_medium_that_takes_no_writes(rpsg: Rpsg) -> None:
+    assert started(rpsg, "-o", "run").code == 0
+    folders = [folder for folder in (Path("run"), *Path("run").rglob("*")) if folder.is_dir()]
+    for folder in folders:
+        folder.chmod(0o500)
+    try:
+        assert rpsg("calls", "run").code == 0
+        assert rpsg("verify", "run").code == 0
+    finally:
+        for folder in folders:
+            folder.chmod(0o700)
+
+
 @pytest.mark.parametrize("columns", ["20", "400", "0", "many"])
 def test_a_page_fits_any_terminal(rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     assert rpsg("plan", "rows.jsonl", "--writer", "fake", "--embedder", "fake").code == 0
+
+
+def test_a_command_that_is_told_to_end_stops_as_with_ctrl_c(
+    fake: Api, rpsg: Rpsg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So what it opened is closed, and no temporary folder is left. Afterwards the signal is what it was."""
+    left = []
+
+    def told_to_end(*_: object, **__: object) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            signal.sigtimedwait([], 5)  # the handler runs before this is over
+        finally:
+            left.append("cleaned up")
+
+    monkeypatch.setattr(api, "verify", told_to_end)
+    done = rpsg("verify", "run")
+    assert (done.code, left) == (130, ["cleaned up"])
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

@@ -45,7 +45,7 @@ EXIT_CODES = (
     (NOT_RUN, "the audit could have found no leak, so it says nothing (audit)"),
     (CELLS_FAILED, "cells of a comparison failed; the others are done (compare)"),
     (UNWRITTEN, "done, but the output could not be written"),
-    (130, "stopped with Ctrl-C"),
+    (130, "stopped with Ctrl-C or SIGTERM"),
 )
 _EPILOG = "Exit codes: " + ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES) + "."
 
