@@ -7,11 +7,14 @@ import os
 import shutil
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.models.openai.faulty import Asked, FaultyServer, answer
 
 from rpsg import api
+from rpsg.models.fake import FakeWriter
+from rpsg.protocols import Message, Request
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Api, Outcome, Rpsg
@@ -213,3 +216,50 @@ def test_a_command_that_is_told_to_end_stops_as_with_ctrl_c(
     done = rpsg("verify", "run")
     assert (done.code, left) == (130, ["cleaned up"])
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+# -- a server with odd habits -----------------------------------------------------------------------------
+
+
+def test_control_characters_in_every_reply_reach_no_file_of_the_release(rpsg: Rpsg) -> None:
+    """And the CSV file of the release is one that is read back."""
+    odd, writer = "\x00\x07\x1b[31m\u202e", FakeWriter()
+
+    def reply(asked: Asked) -> Any:
+        messages = tuple(Message(m["role"], m["content"]) for m in asked.body["messages"])
+        (said,) = writer.write([Request(messages, 60, asked.body.get("seed", 0))])
+        return answer(said.text.replace(" ", f" {odd}", 2) + odd, name=str(asked.body.get("seed")))
+
+    with FaultyServer(reply) as server:
+        done = started(rpsg, "--writer", "openai:m", "--base-url", server.url, "-o", "run")
+    assert done.code == 0, told(done)
+    for file in ("corpus.csv", "corpus.jsonl", "summary.md"):
+        content = Path("run/release", file).read_text(encoding="utf-8")
+        assert not [
+            mark for mark in ("\x00", "\x07", "\x1b", "\\u0000", "\\u001b", "\u202e") if mark in content
+        ]
+    again = rpsg("evaluate", "run/release/corpus.csv", "--real", "rows.jsonl", "--embedder", "fake")
+    assert again.code == 0, told(again)
+
+
+@pytest.mark.parametrize("pack", ["generic", "clinical"])
+def test_a_survey_of_three_hundred_is_told_what_it_can_carry_before_anything_is_spent(
+    rpsg: Rpsg, pack: str
+) -> None:
+    """With its number declared, what cannot work costs nothing, and what the plan approves is run."""
+    lines = Path("rows.jsonl").read_text().splitlines(keepends=True)[:300]
+    Path("rows.jsonl").write_text("".join(lines))
+    size = ("--user", "user", "--domain", pack, "--n-public", "300", "--writer", "fake", "--embedder", "fake")
+    planned = rpsg("plan", "rows.jsonl", *size)
+    assert planned.code == 0
+    assert "300" in planned.out
+    assert started(rpsg, "--domain", pack, "--n-public", "300", "-o", "run").code == 0
+    few = (*size[:-6], "--n-public", "30", "--writer", "fake", "--embedder", "fake", "--epsilon", "0.5")
+    for command in (
+        ("plan", "rows.jsonl", *few),
+        ("run", "rows.jsonl", *few, "--account", "other", "-o", "few"),
+    ):
+        refused = rpsg(*command)
+        assert refused.code == 4
+        assert "--method floor" in told(refused)
+    assert "has paid nothing" in rpsg("budget", "--account", "other").out
