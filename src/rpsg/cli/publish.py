@@ -34,8 +34,8 @@ def publish(
     The release is checked first and then rebuilt with the key's fingerprint in its ledger, card and report.
     Send KEY.pub to your readers by another way than the release: rpsg verify RELEASE --key KEY.pub
 
-    An audit's figures are counted in private texts without noise, and no claim covers them. Published they
-    are part of the ledger for good, and the account of the data says so.
+    An audit's figures are counted in private texts without noise, and no claim covers them. Once published
+    they stay in the ledger, and the account of the data records this.
     """
     from rpsg.cli.console import Screen, print_json
     from rpsg.verification.sign import publish as sign_release

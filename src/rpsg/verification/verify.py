@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rpsg.errors import RpsgError, UsageError, VerificationError
 from rpsg.files import file_sha256
 from rpsg.json_text import strict_json
+from rpsg.pipeline.logs import logged
 from rpsg.plan import Plan, ServerSection, read_toml, resolve
 from rpsg.privacy.checks import makes_dp_claim
 from rpsg.privacy.ledger import code_facts
@@ -80,7 +81,8 @@ def verify(
     release = release_in(path)
     try:
         with copied(release) as copy:
-            found = _of_copy(copy, release, regenerate, dict(models or {}), plugins, progress)
+            told = logged(progress, "verify")
+            found = _of_copy(copy, release, regenerate, dict(models or {}), plugins, told)
             return _with_opinions(found, copy, asked_for, second_opinion=second_opinion)
     except VerificationError as error:
         return Verification(release, (Check(FOLDER, ok=False, detail=str(error)),), CANNOT_SHOW)
@@ -134,7 +136,7 @@ def _of_copy(
     progress: Progress | None,
 ) -> Verification:
     found = verify_release(copy / LEDGER, copy / CORPUS, copy / EVIDENCE)
-    checks = [Check(FOLDER, ok=True), *(Check(c.name, c.ok is True, c.detail) for c in found)]
+    checks = [Check(FOLDER, ok=True), *found]
     if not all(check.ok for check in checks):
         return Verification(release, tuple(checks), CANNOT_SHOW)
     ledger = strict_json((copy / LEDGER).read_bytes())

@@ -92,7 +92,7 @@ class ConcurrencyLimiter:
         self._most = most
         self._clock = clock
         self._rate = RateLimiter()
-        self._under_way = 0
+        self.under_way = 0
         self._at_once = float(min(most, _AT_FIRST))
         self._starting = True
         self._ceiling, self._ceiling_until = self._at_once * _GROWTH, 0.0
@@ -104,10 +104,6 @@ class ConcurrencyLimiter:
         self._paused_until = 0.0
         self._closed = _Closed()
         self._silent_since: float | None = None
-
-    @property
-    def under_way(self) -> int:
-        return self._under_way
 
     @property
     def is_down(self) -> bool:
@@ -127,31 +123,26 @@ class ConcurrencyLimiter:
         """Seconds until the next request may be sent; None: not before another one is done."""
         now = self._clock()
         at_once = 1 if self.is_down else int(self._at_once)
-        if self._under_way >= at_once:
+        if self.under_way >= at_once:
             return None
         return max(0.0, self._paused_until - now, self._closed.ready(now), self._rate.ready(now))
 
     def send(self) -> Ticket:
         """A request goes out."""
         now = self._clock()
-        self._under_way += 1
+        self.under_way += 1
         number = self._rate.send(now)
         self._closed.send(number, now)
         return Ticket(number, now)
 
     def forget(self) -> None:
         """The batch has ended: nothing is in flight any more."""
-        self._under_way = 0
-
-    @property
-    def refuses_at_random(self) -> bool:
-        """Whether refusals do not depend on how fast the server is asked."""
-        return self._rate.is_noise
+        self.under_way = 0
 
     def answered(self, ticket: Ticket) -> None:
         """An answer came, whatever it says."""
-        used = 2 * self._under_way >= int(self._at_once)  # an unused limit is no reason to raise it
-        self._under_way -= 1
+        used = 2 * self.under_way >= int(self._at_once)  # an unused limit is no reason to raise it
+        self.under_way -= 1
         self._misses = self._pauses = 0
         self._silent_since = None
         self._last.append(True)
@@ -168,7 +159,7 @@ class ConcurrencyLimiter:
     def refused(self, ticket: Ticket, wait: float | None) -> None:
         """The server refused because of too many requests (429, or 503 with a wait)."""
         now = self._clock()
-        self._under_way -= 1
+        self.under_way -= 1
         self._silent_since = now if self._silent_since is None else self._silent_since
         self._last.append(False)
         news = self._rate.refuse(ticket.number, ticket.sent_at, now, wait or 0.0)
@@ -184,7 +175,7 @@ class ConcurrencyLimiter:
             self._rate.refuse(ticket.number, ticket.sent_at, now, 0.0)
         elif overload is None:
             self._rate.accept(ticket.number, now)
-        self._under_way -= 1
+        self.under_way -= 1
         self._silent_since = now if self._silent_since is None else self._silent_since
         self._misses += 1
         self._last.append(False)
