@@ -62,7 +62,7 @@ class FaultyServer:
 
     @property
     def port(self) -> int:
-        return self._port
+        return int(self._port)
 
     @property
     def url(self) -> str:

@@ -139,6 +139,11 @@ class ConcurrencyLimiter:
         """The batch has ended: nothing is in flight any more."""
         self.under_way = 0
 
+    @property
+    def refuses_at_random(self) -> bool:
+        """Whether refusals do not depend on how fast the server is asked."""
+        return self._rate.is_noise
+
     def answered(self, ticket: Ticket) -> None:
         """An answer came, whatever it says."""
         used = 2 * self.under_way >= int(self._at_once)  # an unused limit is no reason to raise it

@@ -12,7 +12,6 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
-from rpsg.arguments import shown
 from rpsg.errors import DataError, UsageError
 from rpsg.hardening import forbid_core_dumps
 from rpsg.privacy.private import Private
@@ -20,9 +19,9 @@ from rpsg.records import PrivateCorpus
 from rpsg.storage.readers import csv as delimited
 from rpsg.storage.readers import excel, folder, jsonl, memory, parquet
 from rpsg.storage.readers.columns import Columns, check_header
-from rpsg.storage.readers.rows import DocumentMaker, Fault, Reading, Row, Rules, no_rows, spelled
+from rpsg.storage.readers.rows import DocumentMaker, Fault, Reading, Row, Rules, spelled
 from rpsg.storage.readers.source import PACKED_SUFFIXES, Source, codec_of
-from rpsg.storage.readers.text import cannot_open
+from rpsg.storage.readers.text import cannot_open, no_file, no_rows
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -232,13 +231,7 @@ def _format(source: Source, chosen: Format | None) -> _Kind:
     if path.is_dir() and chosen in {None, "txt"}:
         return "txt"
     if not source.is_stdin and not path.is_file():
-        problem = "is not a file" if path.exists() else "does not exist"
-        hint = "Check the path (ls -l shows what is there)."
-        if "\\" in str(path):
-            hint = (
-                f"On this system folders are separated by /, as in {quote(str(path).replace(chr(92), '/'))}."
-            )
-        raise DataError(f"{shown(path)} {problem}.", hint=hint)
+        raise no_file(path)
     if chosen == "txt" or (chosen is None and path.suffix.lower() == ".txt"):
         raise DataError(
             f"{path} is one .txt file; a folder of them was expected.",

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from rpsg.errors import DataError
 from rpsg.storage.readers import text as lines
 from rpsg.storage.readers.columns import Columns, check_header
-from rpsg.storage.readers.rows import Fault, Row, fault, no_rows
+from rpsg.storage.readers.rows import Fault, Row, fault
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -82,7 +82,7 @@ def check_lines(file: Source) -> None:
     """
     rows = sum(not (line.isspace() or _SEPARATOR_LINE.fullmatch(line)) for line in _Lines(file)) - 1
     if rows < 1:
-        raise no_rows(file.called)
+        raise lines.no_rows(file.called)
 
 
 def _opened(

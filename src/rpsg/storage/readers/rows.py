@@ -240,11 +240,6 @@ def fault(path: Path | str, unit: str, number: int, reason: str, hint: str, *, d
     return Fault(number, reason, DataError(f"{path}, {unit} {number}: {detail or reason}.", hint=hint))
 
 
-def no_rows(path: Path | str) -> DataError:
-    """The error of a file that has nothing but a header."""
-    return DataError(f"{path} has no rows.", hint="Give a file with at least one row under the header.")
-
-
 def spelled(value: object) -> str | None:
     """The one spelling of a value, whatever its type in the file; None for an empty one.
 
