@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from rpsg.pipeline import packages
+from rpsg.pipeline.obstacles import obstacles
 from rpsg.plan import resolve
 
 #: Settings of a plan, and what is said when nothing optional is installed.
 NEEDS: list[tuple[dict[str, dict[str, Any]], str]] = [
     (
         {"method": {"name": "dpsgd"}},
-        "The method dpsgd needs torch and transformers and opacus and dp-accounting",
+        "The method dpsgd needs torch, transformers, opacus and dp-accounting",
     ),
     ({"method": {"name": "dpsgd"}}, "pip install 'rpsg[hf,dpsgd]'"),
     (
@@ -55,6 +56,14 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
     settings: dict[str, dict[str, Any]], said: str
 ) -> None:
     assert said in " ".join(packages.missing(resolve(FAKES, settings)))
+
+
+@pytest.mark.usefixtures("bare")
+def test_the_plan_says_that_a_run_would_stop_for_want_of_a_package() -> None:
+    settings = {"method": {"name": "dpsgd"}, "models": {"writer": "smollm2-135m"}}
+    told = " ".join(obstacles(resolve(FAKES, settings)))
+    assert "The method dpsgd needs" in told
+    assert "The writer smollm2-135m needs" not in told, "its weights are trained with other packages"
 
 
 @pytest.mark.usefixtures("bare")

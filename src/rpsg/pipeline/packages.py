@@ -42,7 +42,8 @@ def missing(plan: Plan) -> Iterator[str]:
     for what, modules in _needed(plan):
         absent = {module: extra for module, extra in modules.items() if not _is_installed(module)}
         if absent:
-            packages = " and ".join(module.replace("_", "-") for module in absent)
+            *first, last = [module.replace("_", "-") for module in absent]
+            packages = f"{', '.join(first)} and {last}" if first else last
             extras = ",".join(dict.fromkeys(absent.values()))
             verb = "are" if len(absent) > 1 else "is"
             yield f"{what} needs {packages}, which {verb} not installed: pip install 'rpsg[{extras}]'"
