@@ -27,6 +27,8 @@ _DOWN_AFTER = 10
 # The requests that tell how the server is, and how many of them must have had no answer in time to end the
 # start, in which the limit grows fast.
 _LAST, _OVERLOADED = 20, 4
+# The share of them that a server answers that is not down.
+_WELL = 0.25
 # The longest pause in seconds, and the longest before the server has given any text.
 _LONGEST_PAUSE, _LONGEST_AT_FIRST = 60.0, 5.0
 # A wait requested by the server delays all requests if it is at least this long, else only the refused one.
@@ -112,8 +114,8 @@ class ConcurrencyLimiter:
 
     @property
     def is_well(self) -> bool:
-        """Whether most of the last requests were answered."""
-        return 2 * sum(self._last) > len(self._last)
+        """Whether some of the last requests were answered; those that are left may be the failing ones."""
+        return sum(self._last) > _WELL * len(self._last)
 
     def silence(self) -> float:
         """Seconds since the last answer, with only refusals and failures."""
