@@ -8,7 +8,9 @@ import importlib.util
 import io
 import lzma
 import math
+import os
 import sys
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -265,6 +267,83 @@ def test_a_column_without_a_name_does_not_hide_the_others(tmp_path: Path, header
     with pytest.raises(DataError, match="no column 'txt'") as refused:
         check_columns(DataSection(path=str(path), text="txt"))
     assert "Did you mean text?" in refused.value.hint
+
+
+def fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def to_nowhere(path: Path) -> None:
+    path.symlink_to("nowhere.csv")
+
+
+def zipped(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.csv", table(","))
+
+
+#: How a file comes about, and what is said of it.
+ODD: dict[str, tuple[str, Callable[[Path], object], str]] = {
+    "a pipe": ("a.csv", fifo, "is not a file"),
+    "a link to nowhere": ("a.csv", to_nowhere, "does not exist"),
+    "an archive": ("a.csv.zip", zipped, "is an archive"),
+    "a packed file of no bytes": ("a.csv.gz", lambda path: path.write_bytes(b""), "is empty"),
+    "nothing, packed": ("a.csv.gz", lambda path: path.write_bytes(gzip.compress(b"")), "is empty"),
+    "a folder of other files": ("a", lambda path: path.mkdir(), "txt"),
+    "one column twice": (
+        "a.csv",
+        lambda path: path.write_text("text,text\na,b\n"),
+        "2 columns called 'text'",
+    ),
+    "two encodings": (
+        "a.csv",
+        lambda path: path.write_bytes(b"text\ncaf\xc3\xa9\ncaf\xe9\n"),
+        "line 3: the byte",
+    ),
+    "UTF-16 without a mark": (
+        "a.csv",
+        lambda path: path.write_bytes("text\nfine\n".encode("utf-16-le")),
+        "there is a NUL byte",
+    ),
+    "no header": (
+        "a.csv",
+        lambda path: path.write_text('"It came late, and cold.",u1\n' * 3),
+        "no column 'text'",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_an_odd_file_is_told_by_the_plan_with_a_way_out(tmp_path: Path, what: str) -> None:
+    name, make, says = ODD[what]
+    make(tmp_path / name)
+    with pytest.raises(DataError) as planned:
+        check_columns(DataSection(path=str(tmp_path / name)))
+    assert says in planned.value.message
+    assert planned.value.hint
+    assert "came late" not in planned.value.message + planned.value.hint, "a first row is not shown"
+
+
+def test_a_row_that_is_none_leaves_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("// export of 2024\n" + JSONL + '{"text": ["a", "list"], "user": "u"}\n')
+    assert pairs(path) == ROWS
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("1.23456E+11", "1.23457E+11"), ("2024-01-02", "2024-01-03"), ("007", "7x")]
+)
+def test_ids_of_spreadsheets_are_ids(tmp_path: Path, first: str, second: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"text,user\nfine,{first}\ngood,{second}\nbad,{first}\n")
+    users = [user for _, user in pairs(path)]
+    assert users[0] == users[2] != users[1]
+
+
+def test_marks_of_a_web_page_are_text(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('text,user\n"<p>fine &amp; good</p>",u\n')
+    assert pairs(path) == [("<p>fine &amp; good</p>", "u")]
 
 
 def test_a_path_of_windows_is_told_with_slashes(tmp_path: Path) -> None:
