@@ -13,6 +13,7 @@ from rpsg.plan import layer_of, read_toml, resolve, shows_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from os import PathLike
     from pathlib import Path
     from typing import Unpack
 
@@ -139,7 +140,7 @@ def run(plan: Plan, out: str | Path, progress: Progress | None = None, *, quiet:
 
 
 def verify(
-    release: str | Path,
+    release: str | PathLike[str],
     *,
     regenerate: bool = False,
     models: Mapping[str, str] | None = None,
