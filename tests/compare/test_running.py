@@ -144,7 +144,7 @@ def test_with_the_word_all_cells_are_charged_to_the_one_account_of_the_people(la
 
 def test_public_texts_charge_no_account_of_the_user(matrix: Callable[..., Matrix], lab: Lab) -> None:
     run(matrix(epsilon=[1, 20]), lab)
-    assert all(name.startswith("comparison ") for name in Odometer().names())
+    assert all(name.startswith("comparison ") and ": " in name for name in Odometer().names())
 
 
 def test_all_methods_of_a_seed_have_the_same_people_and_none_of_those_held_out(
