@@ -212,5 +212,5 @@ def test_nothing_is_written_over_the_texts(
 def test_the_help_teaches_what_a_comparison_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", "--help"]) == 0
     told = " ".join(capsys.readouterr().out.replace("│", " ").split())
-    for words in ("Begin with --dry-run", "finished cells are kept", "it needs --spend"):
+    for words in ("Start with --dry-run", "finished cells are kept", "Private texts need --spend"):
         assert words in told
