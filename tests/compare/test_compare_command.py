@@ -28,6 +28,16 @@ class Refusing(FakeWriter):
         raise AssertionError("a dry run sent something")
 
 
+@pytest.fixture(autouse=True)
+def cells_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each cell by the command that its own process would be started with; ``test_stopped`` starts some."""
+
+    def cell(folder: Path, name: str, *, spend: bool, quiet: bool) -> int:
+        return main(["compare", str(folder), "--cell", name, "--quiet", *(["--spend"] if spend else [])])
+
+    monkeypatch.setattr("rpsg.compare.runner.in_a_process", cell)
+
+
 @pytest.fixture
 def done(matrix_file: Callable[..., Path], lab: Lab) -> tuple[Path, Path]:
     """The file of a comparison and the folder where it was run."""
