@@ -221,7 +221,8 @@ class Kernel:
                 self._mark_draw(name, query.stage)
             kept = begun or name
             rows = bounded_references(query, references(kept))
-            require_same_division(self._account, kept, rows.map(partial(division, query, self._plan)))
+            if (own := self._account) is not None:
+                require_same_division(own.book, own.id, kept, rows.map(partial(division, query, self._plan)))
             log = TokenLog(token_file(self._private, self._seq), query.dim, query.k)
             log.open({"event": "begin", "plan_sha256": self._plan, "draw": kept})
             drawn = draw_texts(query, log, choices, rows, lambda text: self._mark_token(query, kept, text))

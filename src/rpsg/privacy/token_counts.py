@@ -17,7 +17,7 @@ from rpsg.privacy.write_ahead_log import JOURNAL_GONE
 if TYPE_CHECKING:
     import sqlite3
 
-    from rpsg.privacy.account import Account
+    from rpsg.privacy.book import Book
     from rpsg.privacy.private import Private
 
 DIVIDED_ANEW = "The tokens in this folder were drawn from rows that were divided in another way."
@@ -65,7 +65,7 @@ def count_token(rows: sqlite3.Connection, account: int, draw: str, text: int, mo
     return True
 
 
-def require_same_division(account: Account | None, draw: str, division: Private[bytes]) -> None:
+def require_same_division(book: Book, account: int, draw: str, division: Private[bytes]) -> None:
     """See that people are divided as they were when the first token was drawn under the charge ``draw``.
 
     The first division is written down. Tokens of an earlier version, which wrote none down, have another.
@@ -73,15 +73,13 @@ def require_same_division(account: Account | None, draw: str, division: Private[
     Raises:
         RunError: the division is another one.
     """
-    if account is None:
-        return  # nothing is claimed
-    mark = account.book.mark(b"division", open_private(division))
-    with account.book.transaction() as rows:
+    mark = book.mark(b"division", open_private(division))
+    with book.transaction() as rows:
         rows.execute(_TABLE)
         rows.execute(_DIVISIONS)
-        known = rows.execute(_DIVIDED, (account.id, draw)).fetchone()
-        if known is None and rows.execute(_BEGUN, (account.id, draw)).fetchone() is None:
-            rows.execute("INSERT INTO division VALUES (?, ?, ?)", (account.id, draw, mark))
+        known = rows.execute(_DIVIDED, (account, draw)).fetchone()
+        if known is None and rows.execute(_BEGUN, (account, draw)).fetchone() is None:
+            rows.execute("INSERT INTO division VALUES (?, ?, ?)", (account, draw, mark))
             known = (mark,)
     if known is None or known[0] != mark:
         raise RunError(DIVIDED_ANEW, hint=JOURNAL_GONE)
