@@ -25,6 +25,7 @@ from rpsg.privacy.private import Private
 from rpsg.privacy.replay import OpeningKernel, ReplayKernel
 from rpsg.privacy.second_opinion import disagreements
 from rpsg.privacy.signing import seal
+from rpsg.privacy.token_counts import Draw, count_token, require_same_division
 from rpsg.privacy.token_sampling import RULE, Choices, References
 from rpsg.privacy.units import Unit
 from rpsg.privacy.verify import verify_ledger, verify_release
@@ -237,8 +238,44 @@ def test_nor_does_an_edited_journal_let_people_move_further_for_the_same_charge(
     journal.write_text("".join(json.dumps(event) + "\n" for event in kept))
     (tearoom.folder / "run" / "evidence" / "release-000.json").unlink()
     monkeypatch.setitem(globals(), "BUDGET", dear)
-    with pytest.raises(RunError, match="divided in another way"):
+    with pytest.raises(RunError, match="is not one for them"):
         tearoom.run()
+
+
+def test_nor_does_the_charge_of_another_stage_pay_for_tokens(tearoom: Tearoom) -> None:
+    """The journal says that tokens were begun under the draw of the size, which the account knows."""
+    assert tearoom.run(stops=0) is None
+    private = tearoom.folder / "run" / "private"
+    journal = private / "releases.jsonl"
+    events = [json.loads(line) for line in journal.read_text().splitlines()]
+    paid = next(e["draw"] for e in events if e["event"] == "draw" and e["seq"] == 0)
+    for event in events:
+        if event["event"] == "draw" and event["seq"] == 1:
+            event["draw"] = paid
+    journal.write_text("".join(json.dumps(event) + "\n" for event in events))
+    heading = {"event": "begin", "plan_sha256": BUDGET.sha256(), "draw": paid}
+    (private / "tokens-001.jsonl").write_text(json.dumps(heading) + "\n")
+    with pytest.raises(RunError, match="is not one for them"):
+        tearoom.run()
+    assert tearoom.log() == []
+
+
+@pytest.mark.parametrize(("run", "share"), [("another", 1.0), ("the same for all copies", 0.01)])
+def test_nor_does_the_charge_of_another_run_or_of_a_smaller_budget(
+    tearoom: Tearoom, run: str, share: float
+) -> None:
+    assert tearoom.run(stops=0) is None
+    price = EACH * MOST * share
+    tearoom.account().charge("elsewhere", run, "tokens", price, 0.0)
+    private = tearoom.folder / "run" / "private"
+    journal = private / "releases.jsonl"
+    events = [json.loads(line) for line in journal.read_text().splitlines()]
+    (mine,) = [event["draw"] for event in events if event["event"] == "draw" and event["seq"] == 1]
+    for file in (journal, private / "tokens-001.jsonl"):
+        file.write_text(file.read_text().replace(mine, "elsewhere"))
+    with pytest.raises(RunError, match="is not one for them"):
+        tearoom.run()
+    assert tearoom.log() == []
 
 
 def test_tokens_of_a_version_that_kept_no_division_are_not_continued(tearoom: Tearoom) -> None:
@@ -247,6 +284,20 @@ def test_tokens_of_a_version_that_kept_no_division_are_not_continued(tearoom: Te
         rows.execute("DROP TABLE division")
     with pytest.raises(RunError, match="divided in another way"):
         tearoom.run()
+
+
+def test_a_token_that_was_charged_on_top_is_no_charge_for_a_division(tearoom: Tearoom) -> None:
+    """Where texts have one token, its price is that of all texts."""
+    account = tearoom.account()
+    for draw in ("paid", "again"):
+        with account.book.transaction() as rows:
+            beyond = count_token(rows, account.id, "paid", 0, 1, "again")
+        account.record(draw, "run", "tokens", EACH, 0.0)
+    assert beyond
+    with pytest.raises(RunError, match="divided in another way"):
+        require_same_division(
+            account.book, account.id, Draw("again", "run", "tokens", EACH, EACH), Private(b"anew")
+        )
 
 
 def test_where_the_account_has_no_room_a_token_is_not_drawn_again(tearoom: Tearoom) -> None:

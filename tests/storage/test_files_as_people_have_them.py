@@ -376,6 +376,33 @@ def test_a_line_far_below_is_no_header(tmp_path: Path) -> None:
         check_columns(DataSection(path=str(path), user="user"))
 
 
+@pytest.mark.parametrize(
+    "above",
+    [
+        "id,note\n1,fine\n",  # a header without the column
+        "note\nfine\n",
+        'note\n"fine\n',  # the line is inside of somebody's text
+    ],
+)
+def test_a_row_with_the_name_of_the_column_is_no_header(tmp_path: Path, above: str) -> None:
+    """It would leave out the rows above it, and decide whether a run is refused."""
+    path, row = tmp_path / "a.csv", "text,9\n" if "," in above else "text\n"
+    for content in (above, above + row + "fine,1\n"):
+        path.write_text(content)
+        with pytest.raises(DataError, match="no column 'text'"):
+            check_columns(DataSection(path=str(path)))
+        with pytest.raises(DataError, match="no column 'text'"):
+            read_by_rule(DataSection(path=str(path)))
+
+
+@EXCEL
+def test_nor_is_one_of_another_sheet(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    other = [("id", "note"), ("1", "fine"), ("text", "user")]
+    path.write_bytes(workbook({"One": [("text", "user"), (ROWS[0][0], "u0")], "Two": other}))
+    assert pairs(path) == ROWS[:1]
+
+
 def test_the_columns_of_json_lines_may_be_in_any_row(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"id": 1}\n\n{"text": "fine"}\n{"user": "u"}\n')

@@ -131,7 +131,7 @@ class Account:
         Raises BudgetError, and counts nothing, if there is no room for another token.
         """
         with self.book.transaction() as rows:
-            if beyond := count_token(rows, self.id, draw, text, most):
+            if beyond := count_token(rows, self.id, draw, text, most, again.draw):
                 self._require_room(rows, again.mu2, 0.0)
                 replaced = self._if_replaced(again.mu2, again.replaced_mu2)
                 what = (again.draw, again.run_id, again.stage, again.mu2, 0.0, replaced)

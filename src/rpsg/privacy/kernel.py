@@ -219,10 +219,10 @@ class Kernel:
                 choices(0, ())  # a model that gives no numbers shows it before anything is charged
                 token_file(self._private, self._seq).unlink(missing_ok=True)
                 self._mark_draw(name, query.stage)
-            kept = begun or name
-            rows = bounded_references(query, references(kept))
+            rows = bounded_references(query, references(kept := begun or name))
             if (own := self._account) is not None:
-                require_same_division(own.book, own.id, kept, rows.map(partial(division, query, self._plan)))
+                paid = Draw(kept, self._run_id, query.stage, *self._cost(self._seq)[::2])
+                require_same_division(own.book, own.id, paid, rows.map(partial(division, query, self._plan)))
             log = TokenLog(token_file(self._private, self._seq), query.dim, query.k)
             log.open({"event": "begin", "plan_sha256": self._plan, "draw": kept})
             drawn = draw_texts(query, log, choices, rows, lambda text: self._mark_token(query, kept, text))

@@ -2,7 +2,8 @@
 
 The charge pays for the tokens of one division of people among texts. A person who is in another text after
 a while could give twice as many, so the book keeps a keyed digest of the division that the first token was
-drawn from, and no token is drawn from another one. The run folder, which may be edited, has no part in this.
+drawn from, and no token is drawn from another one. The run folder, which may be edited, has no part in this:
+the book also has for which run and stage each charge is, and its price, so no other charge pays for tokens.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from rpsg.privacy.book import Book
     from rpsg.privacy.private import Private
 
+NOT_PAID = "The charge that this folder names for its tokens is not one for them."
 DIVIDED_ANEW = "The tokens in this folder were drawn from rows that were divided in another way."
 #: Made with the first token, so that a book without any remains one that earlier versions can use.
 _TABLE = (
@@ -36,6 +38,10 @@ _DIVISIONS = (
     "PRIMARY KEY (account, draw))"
 )
 _DIVIDED = "SELECT mark FROM division WHERE account = ? AND draw = ?"
+_CHARGED = (
+    "SELECT 1 FROM charge WHERE account = ? AND draw = ? AND run_id = ? AND stage = ? "
+    "AND mu2 >= ? AND replaced_mu2 >= ?"
+)
 _BEGUN = "SELECT 1 FROM token WHERE account = ? AND draw = ?"
 _EXTRA = -1  # in place of a text: how many tokens of each text were paid for on top
 
@@ -51,35 +57,42 @@ class Draw:
     replaced_mu2: float
 
 
-def count_token(rows: sqlite3.Connection, account: int, draw: str, text: int, most: int) -> bool:
+def count_token(rows: sqlite3.Connection, account: int, draw: str, text: int, most: int, again: str) -> bool:
     """Count a token of a text. True if the charge ``draw``, which pays for ``most``, and what was paid for on
     top do not pay for it: then one more of every text counts as paid, and the caller has to charge it in the
-    same transaction.
+    same transaction, as the draw ``again``. That draw counts as begun, so it pays for no division of its own,
+    also where texts have one token and its price is that of them all.
     """
     rows.execute(_TABLE)
     (number,) = rows.execute(_COUNT, (account, draw, text)).fetchone()
     found = rows.execute(_PAID, (account, draw, _EXTRA)).fetchone()
     if number <= most + (found[0] if found else 0):
         return False
-    rows.execute(_COUNT, (account, draw, _EXTRA))
+    for paid in (draw, again):
+        rows.execute(_COUNT, (account, paid, _EXTRA))
     return True
 
 
-def require_same_division(book: Book, account: int, draw: str, division: Private[bytes]) -> None:
-    """See that people are divided as they were when the first token was drawn under the charge ``draw``.
+def require_same_division(book: Book, account: int, paid: Draw, division: Private[bytes]) -> None:
+    """See that people are divided as they were when the first token was drawn under the charge ``paid``.
 
     The first division is written down. Tokens of an earlier version, which wrote none down, have another.
 
     Raises:
-        RunError: the division is another one.
+        RunError: the division is another one, or the book has no such charge: a run folder may name one of
+            another stage or run, or of a smaller budget, as the charge that its tokens were begun under.
     """
     mark = book.mark(b"division", open_private(division))
+    draw = (account, paid.draw)
     with book.transaction() as rows:
         rows.execute(_TABLE)
         rows.execute(_DIVISIONS)
-        known = rows.execute(_DIVIDED, (account, draw)).fetchone()
-        if known is None and rows.execute(_BEGUN, (account, draw)).fetchone() is None:
-            rows.execute("INSERT INTO division VALUES (?, ?, ?)", (account, draw, mark))
+        priced = (*draw, paid.run_id, paid.stage, paid.mu2, paid.replaced_mu2)
+        if rows.execute(_CHARGED, priced).fetchone() is None:
+            raise RunError(NOT_PAID, hint=JOURNAL_GONE)
+        known = rows.execute(_DIVIDED, draw).fetchone()
+        if known is None and rows.execute(_BEGUN, draw).fetchone() is None:
+            rows.execute("INSERT INTO division VALUES (?, ?, ?)", (*draw, mark))
             known = (mark,)
     if known is None or known[0] != mark:
         raise RunError(DIVIDED_ANEW, hint=JOURNAL_GONE)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 from rpsg.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 _LOOKS_LIKE_A_NAME = re.compile(r"[^\W\d][\w.:/-]*( [\w.:/()-]+){0,2}")
@@ -60,6 +60,15 @@ def _missing(path: Path | str, header: Sequence[str], name: str, option: str) ->
     else:
         hint = f"Give the name of the right column with --{option}. {_listed(names)}"
     raise DataError(f"{path}: there is no column {name!r} for --{option}.", hint=hint)
+
+
+def is_below_title(header: Sequence[str], above: Iterable[Sequence[str]]) -> bool:
+    """Whether lines above ``header`` are those of a title: one field each, where the header has several.
+
+    Rows that somebody is in have as many fields as their header. Otherwise a single row that has the names
+    of the columns as values would decide that the rows above it are left out, and whether a run is refused.
+    """
+    return sum(map(bool, header)) > 1 and all(sum(map(bool, names)) <= 1 for names in above)
 
 
 def nameable(header: Sequence[str]) -> list[str]:

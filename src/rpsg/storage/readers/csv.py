@@ -1,9 +1,9 @@
 """CSV and TSV. The header line alone decides the separator: comma, semicolon, tab or vertical bar.
 
 A first line such as ``sep=;``, which spreadsheets write, decides before it. Lines of a title above the header
-are passed over, if a line below them has the wanted columns. A row that repeats the header, as files have it
-that were joined, is left out; empty fields behind the last column, as a separator at the end of a row makes
-them, are none.
+are passed over, if each has one field and a line below them has the wanted columns. A row that repeats the
+header, as files have it that were joined, is left out; empty fields behind the last column, as a separator at
+the end of a row makes them, are none.
 
 A row with too many or too few fields, or a huge one, does not affect other rows. If a quote is not closed, or
 something follows a closing one, the start of the next row is unknown: that is a fault of the file, and so is
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.errors import DataError
 from rpsg.storage.readers import text as lines
-from rpsg.storage.readers.columns import Columns, check_header
+from rpsg.storage.readers.columns import Columns, check_header, is_below_title
 from rpsg.storage.readers.rows import Fault, Row, fault
 
 if TYPE_CHECKING:
@@ -106,7 +106,9 @@ def _opened(
         for line in islice(source, _TITLE):
             read.append(line)
             if _has_all(line, separator, columns):
-                first, before, read = line, before + len(read), []
+                by = separator or _separator(line, columns)
+                if is_below_title(_names(line, by), (_names(above, by) for above in (first, *read[:-1]))):
+                    first, before, read = line, before + len(read), []
                 break
             source.size = 0
     separator = separator or _separator(first, columns)

@@ -1,8 +1,8 @@
 """Excel workbooks and OpenDocument sheets, if python-calamine is installed.
 
 The header of a sheet is its first row that is not empty, or the first that has the wanted columns, below the
-rows of a title. Of several sheets, the one with the wanted columns
-is read. A workbook keeps every number as a float; 12.0 is the person 12, as in any other format.
+rows of a title, which have one cell each. Of several sheets, the one with the wanted columns is read. A
+workbook keeps every number as a float; 12.0 is the person 12, as in any other format.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import DataError, needed
-from rpsg.storage.readers.columns import Columns, check_header
+from rpsg.storage.readers.columns import Columns, check_header, is_below_title
 from rpsg.storage.readers.rows import Fault, Row
 from rpsg.storage.readers.text import cannot_open
 
@@ -62,8 +62,12 @@ def _without_title(rows: list[list[Any]], columns: Columns) -> tuple[list[list[A
     """The rows, and the place of the header among them."""
     filled = [n for n, cells in enumerate(rows) if not _is_blank(cells)]
     wanted = set(columns.wanted())
-    header = (n for n in filled[:_TITLE] if wanted <= set(_header([rows[n]])))
-    return rows, next(header, filled[0] if filled else 0)
+    top = filled[:_TITLE]
+    names = [_header([rows[n]]) for n in top]
+    place = next((i for i, found in enumerate(names) if wanted <= set(found)), 0)
+    if place and not is_below_title(names[place], names[:place]):
+        place = 0
+    return rows, top[place] if top else 0
 
 
 def _header(rows: list[list[Any]]) -> list[str]:
