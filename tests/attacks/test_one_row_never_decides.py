@@ -174,6 +174,7 @@ ANY_BYTES = (
 @settings(suppress_health_check=[HealthCheck.too_slow])  # any JSON takes a while on a busy machine
 @given(extra=ANY_ROW | ANY_BYTES, rule=st.sampled_from(["drop", "other"]))
 @example(extra=b"\x1f\x8b is how packed files begin", rule="drop")
+@example(extra=b"\x1f\x8b\x08\x18 with a whole header, and a name that never ends", rule="drop")
 @example(extra=b"BZh is how others begin", rule="drop")
 @example(extra=b"\xfd7zXZ\0 and these", rule="drop")
 @example(extra=b"\x28\xb5\x2f\xfd and these, which are not read", rule="drop")

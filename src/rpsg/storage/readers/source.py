@@ -178,9 +178,12 @@ def _opener(start: bytes) -> Callable[[BinaryIO], BinaryIO] | None:
     """What reads a packed file that begins so; None for any other.
 
     The first bytes have to unpack, or one row that begins like a packed file would decide how all are read.
+    A header of gzip may have a name of any length, which text would be: it needs bytes that no text has.
     """
     for sign, unpack, opened in _PACKINGS:
         if start.startswith(sign):
+            if sign != b"BZh" and _NO_TEXT.isdisjoint(start[3:]):
+                return None
             try:
                 unpack(start)
             except (OSError, lzma.LZMAError, zlib.error):
