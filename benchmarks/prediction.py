@@ -5,8 +5,8 @@
 
 The reviews are those of the asset amazon-reviews, which are public, so the texts can be shown. They are
 measured against held-out reviews of the same asset, beside as many texts made without private data
-(``--floor``) and as many real ones. Few texts say little: floor and real texts are drawn anew for each of five
-seeds, and their range is part of the result.
+(``--floor``) and as many real ones. Few texts say little: floor and real texts are drawn anew for each of
+five seeds, and their range is part of the result.
 """
 
 from __future__ import annotations

@@ -233,6 +233,7 @@ METHOD = Method(
     ),
     check=check,
     models=models,
+    packages=lambda plan: {} if plan.models.writer == "fake" else {"torch": "hf", "transformers": "hf"},
     tries_writer=False,
     egress=lambda plan: EGRESS,  # noqa: ARG005  # the face of all such functions
     workload=workload,

@@ -23,6 +23,7 @@ import torch
 
 from rpsg.models.transformers import logits as module
 from rpsg.models.transformers.logits import ROWS, TransformersLogits, pieces_of
+from rpsg.models.transformers.weights import load_model
 
 TEXTS = [f"Number {i}: the tea was {'very ' * (i % 5)}good." for i in range(ROWS + 3)]
 BOUNDS = {"most": 30, "room": 4}
@@ -166,7 +167,7 @@ def test_a_machine_on_which_rows_depend_on_each_other_is_refused(
 
 
 def test_a_model_that_caps_its_logits_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = module.load_model
+    plain = load_model
 
     def capping(*args: Any) -> Any:
         model = plain(*args)
