@@ -35,6 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write(tmp_path / "in.jsonl", MEMBERS)
     write(tmp_path / "out.jsonl", OTHERS)
     write(tmp_path / "null.jsonl", NULL)
+    write(tmp_path / "few.jsonl", NULL[:60])
     write(tmp_path / "leaky.jsonl", LEAKY)
     return tmp_path
 
@@ -74,6 +75,15 @@ def test_a_claim_that_so_few_people_cannot_refute_is_not_run(audited: Rpsg) -> N
     assert seen.code == 12
     assert "The audit does not count." in seen.out
     assert "even a perfect attack shows no more than epsilon" in flat(seen.out)
+
+
+def test_an_audit_that_does_not_count_gives_one_reason_for_all_its_attacks(audited: Rpsg) -> None:
+    seen = audited("few.jsonl")
+    assert seen.code == 12
+    told = flat(seen.out)
+    assert "near-copies, copies, refer: The audit as a whole does not count." in told
+    assert "no violation seen" not in told
+    assert told.count("does not count") == 2
 
 
 def test_a_claim_in_mu_is_shown_with_what_it_allows(audited: Rpsg) -> None:

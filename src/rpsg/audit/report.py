@@ -58,6 +58,14 @@ class AuditReport:
         """The finding of one attack; KeyError where it was not asked for."""
         return {found.name: found for found in self.findings}[name]
 
+    def silent(self) -> dict[str, list[str]]:
+        """The attacks that were not run, or do not count, by the reason."""
+        reasons: dict[str, list[str]] = {}
+        for found in self.findings:
+            if found.verdict == "not run":
+                reasons.setdefault(found.reason, []).append(found.name)
+        return reasons
+
     def to_json(self, *, with_matches: bool = False) -> str:
         """The whole report as JSON; the places of the worst matches only where they are asked for."""
         found = {"form": FORM, **asdict(self), "words": self.words()}
@@ -73,7 +81,7 @@ class AuditReport:
         if self.verdict == "no violation seen":
             told += [*self._limits(), NO_PROOF]
         silent = [found.name for found in self.findings if found.verdict == "not run"]
-        if silent:
+        if silent and self.verdict != "not run":
             told.append(f"Not run, so they count for nothing: {', '.join(silent)}.")
         return [*told, *self.notes]
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Pairs of texts for the eyes of the data's owner.
 MOST_CLOSEST = 20
+#: Why no attack counts where the audit as a whole does not.
+VOID = "The audit as a whole does not count."
 
 
 def audit(
@@ -135,13 +137,14 @@ def audit_subject(
         progress.done()
     powered = tuple(map(_with_power, findings, controls["fitted on members"]))
     verdict, reason = _verdict(powered, baseline, controls["leaky"])
+    told = powered if verdict != "not run" else tuple(map(_of_void_audit, powered))
     members = int(subject.is_in.sum())
     return AuditReport(
         verdict,
         reason,
         subject.claim,
         subject.claim.allows(),
-        powered,
+        told,
         baseline,
         controls,
         {
@@ -199,6 +202,13 @@ def _with_power(finding: Finding, control: Control) -> Finding:
     return replace(
         finding, verdict="not run", reason="It did not find the members in a corpus of their own texts."
     )
+
+
+def _of_void_audit(finding: Finding) -> Finding:
+    """The finding in an audit that does not count: then no attack has an outcome of its own."""
+    if finding.verdict == "not run":
+        return finding
+    return replace(finding, verdict="not run", reason=VOID)
 
 
 def _verdict(findings: Sequence[Finding], baseline: Baseline, leak: Sequence[Control]) -> tuple[Verdict, str]:

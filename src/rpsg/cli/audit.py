@@ -215,7 +215,7 @@ def show(screen: Screen, report: AuditReport, kept: Path | None) -> None:
     apart = f"AUC {_with_reach(base.auc, base.interval)} (by chance 0.5)"
     counts = [(name, f"{count:,}") for name, count in report.counts.items()]
     screen.facts([*counts, ("told apart without the corpus", apart)])
-    silent = [f"{found.name}: {found.reason}" for found in report.findings if found.verdict == "not run"]
+    silent = [f"{', '.join(names)}: {reason}" for reason, names in report.silent().items()]
     if silent:
         screen.heading("Not run, and why")
         screen.items(silent)
