@@ -23,28 +23,43 @@ import numpy as np
 
 #: People of the file whose posts are public here.
 PUBLIC = 8
-POSTS = ("posts.jsonl", "--domain", "self-disclosure", "--audit-holdout", "0.5", "--canary-texts", "public.jsonl")
+POSTS = ("posts.jsonl", "--domain", "self-disclosure", "--audit-holdout", "0.5")
+CANARIES = ("--audit-canaries", "100", "--canary-texts", "public.jsonl")
+WRITER = ("--writer", "smollm2-135m")
 #: The runs, in the order in which they are made: what is given to ``rpsg``, and settings without an option.
 RUNS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
+    "paper": (
+        ("run", *POSTS, *WRITER, "--method", "paper", "--size", "120"),
+        {"RPSG_PAPER__FILTERS": "early"},
+    ),
     "strict": (
-        ("run", *POSTS, "--epsilon", "2", "--size", "150", "--audit-canaries", "100"),
+        ("run", *POSTS, *WRITER, "--epsilon", "2", "--size", "100", "--oversample", "2", *CANARIES),
         {},
     ),
-    "paper": (
-        ("run", *POSTS, "--method", "paper", "--size", "190"),
+    "paper-canaries": (
+        ("audit-run", *POSTS, *WRITER, "--method", "paper", "--size", "60", *CANARIES),
         {"RPSG_PAPER__FILTERS": "early"},
     ),
     "split": (
-        ("run", *POSTS, "--method", "split", "--epsilon", "2", "--size", "100", "--audit-canaries", "100"),
+        (
+            "run",
+            *POSTS,
+            *WRITER,
+            "--method",
+            "split",
+            "--epsilon",
+            "2",
+            "--size",
+            "60",
+            "--oversample",
+            "2",
+            *CANARIES,
+        ),
         {"RPSG_SPLIT__DONORS": "0.4"},
     ),
     "augpe": (
-        ("run", *POSTS, "--method", "augpe", "--epsilon", "2", "--size", "100", "--audit-canaries", "100"),
+        ("run", *POSTS, *WRITER, "--method", "augpe", "--epsilon", "2", "--size", "60", *CANARIES),
         {"RPSG_AUGPE__ITERATIONS": "3", "RPSG_AUGPE__VARIATIONS": "2"},
-    ),
-    "paper-canaries": (
-        ("audit-run", *POSTS, "--method", "paper", "--size", "100", "--audit-canaries", "100"),
-        {"RPSG_PAPER__FILTERS": "early"},
     ),
 }
 
@@ -71,7 +86,7 @@ def make(folder: Path, posts: Path) -> None:
             continue
         began = time.monotonic()
         command = (sys.executable, "-m", "rpsg", *words, "-o", name, "--account", name, "--quiet", "--json")
-        ended = subprocess.run(  # noqa: S603  # our own command line
+        ended = subprocess.run(  # our own command line
             command, cwd=folder, env={**os.environ, **settings}, capture_output=True, text=True, check=False
         )
         told = {

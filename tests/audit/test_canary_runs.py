@@ -438,3 +438,10 @@ def test_canaries_do_not_begin_like_private_texts(shop: Shop) -> None:
     with pytest.raises(UsageError, match="are the private texts themselves"):
         api.run(shop.plan(canary_texts=private), shop.lab.folder / "run")
     assert shop.paid() == 0
+
+
+def test_shadows_that_cannot_be_are_refused_before_anything_is_paid(lab: Lab) -> None:
+    plan = lab.plan(lab.file(lab.rows(200)), data={"label": "label", "labels": ["a", "b"]})
+    with pytest.raises(UsageError, match="labels"):
+        canary_run(plan, lab.folder / "audit", shadows=True, tools=lab.tools())
+    assert not (lab.folder / "audit").exists()

@@ -153,6 +153,40 @@ def test_what_cannot_be_is_refused_with_a_hint(audited: Rpsg, options: tuple[str
     assert len(seen.err.splitlines()) >= 2
 
 
+def test_an_embedder_that_is_named_adds_the_attacks_that_need_one(rpsg: Rpsg, folder: Path) -> None:
+    sides = ("--members", "in.jsonl", "--nonmembers", "out.jsonl", "--attacks", "closest,copies", "--json")
+    without = rpsg("audit", "--synthetic", "leaky.jsonl", *sides).json["audit"]["findings"]
+    with_one = rpsg("audit", "--synthetic", "leaky.jsonl", *sides, "--with-embedder", "fake")
+    verdicts = [
+        {each["name"]: each["verdict"] for each in found}
+        for found in (without, with_one.json["audit"]["findings"])
+    ]
+    assert verdicts == [
+        {"closest": "not run", "copies": "refuted"},
+        {"closest": "refuted", "copies": "refuted"},
+    ]
+    assert "--with-embedder" in without[0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--with-shadows",), "go with a run"),
+        (("--with-embedder", "telepathy"), "no embedder 'telepathy'"),
+        (("--with-recogniser-model", "en_core_web_sm"), "--with-recogniser presidio"),
+        (("--with-surrogate", "nowhere"), "nowhere"),
+    ],
+)
+def test_an_aid_that_cannot_be_is_refused_before_a_private_text_is_read(
+    audited: Rpsg, folder: Path, options: tuple[str, ...], said: str
+) -> None:
+    (folder / "in.jsonl").unlink()
+    seen = audited("null.jsonl", *options)
+    assert seen.out == ""
+    assert said in flat(seen.err)
+    assert "in.jsonl" not in seen.err
+
+
 def test_an_audit_without_its_texts_says_how_it_is_called(rpsg: Rpsg) -> None:
     seen = rpsg("audit", "--synthetic", "x.jsonl")
     assert seen.code == 2

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rpsg.arguments import path_of, shown
+from rpsg.audit.again import with_pipeline
 from rpsg.audit.run import audit
 from rpsg.errors import DataError, UsageError
 from rpsg.json_text import canonical_json
@@ -30,6 +31,7 @@ from rpsg.verification.opening import check_commitment
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rpsg.audit.aids import Aids
     from rpsg.audit.finding import Attack
     from rpsg.audit.inputs import Given
     from rpsg.audit.report import AuditReport
@@ -48,6 +50,8 @@ def audit_run(
     data: str | Path | None = None,
     donors: bool = False,
     reference: Given | None = None,
+    aids: Aids | None = None,
+    shadows: bool = False,
     attacks: Sequence[str] | Mapping[str, Attack] = (),
     seed: int = 0,
     progress: Progress | None = None,
@@ -56,7 +60,8 @@ def audit_run(
 
     The closest texts are kept in the run's vault. Both sides are bounded as the run bounds its rows. ``data``
     is where the private file is now, by default where the plan says. Of a run in split mode the voters are
-    tested, with ``donors`` the donors. Everything else is as for ``audit``.
+    tested, with ``donors`` the donors. With ``shadows`` the plan is run again for ``lira-shadow``, 16 times.
+    Everything else is as for ``audit``.
 
     Raises:
         UsageError: this is no run folder, or nobody was held out; the hint says what to do.
@@ -72,6 +77,8 @@ def audit_run(
     plan = resolve(read_toml(run / PLAN))
     _refuse(plan, donors=donors)
     release = Release(run)
+    if shadows:
+        aids = with_pipeline(aids, plan)
     if progress is not None:
         progress.start("reading the file")
     claim = {} if donors else release.ledger["claim"]  # without figures where nothing is claimed
@@ -87,6 +94,7 @@ def audit_run(
             epsilon=claim.get("epsilon"),
             delta=claim.get("delta"),
             canaries=kept_canaries(folder.vault) if plan.data.audit_canaries and not donors else None,
+            aids=aids,
             attacks=attacks,
             seed=seed,
             progress=progress,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rpsg.arguments import path_of
+from rpsg.audit.again import with_pipeline
 from rpsg.audit.of_run import other_rows, sides_of
 from rpsg.audit.run import audit
 from rpsg.domains import read_pack
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from rpsg.audit.aids import Aids
     from rpsg.audit.finding import Attack
     from rpsg.audit.inputs import Given
     from rpsg.audit.report import AuditReport
@@ -53,6 +55,8 @@ def canary_run(
     out: str | Path,
     *,
     reference: Given | None = None,
+    aids: Aids | None = None,
+    shadows: bool = False,
     attacks: Sequence[str] | Mapping[str, Attack] = (),
     seed: int = 0,
     progress: Progress | None = None,
@@ -63,8 +67,8 @@ def canary_run(
 
     The plan is run as ``rpsg run`` runs it, on the same account: its noisy answers are drawn and paid for.
     Without canaries in the plan 200 are drawn; without people held out half are. Left at the end are the plan
-    and, in the private folder, ``audit.json`` and ``audit.html``. ``attacks`` and ``seed`` as for ``audit``;
-    ``tools`` and ``noise`` are for tests.
+    and, in the private folder, ``audit.json`` and ``audit.html``. ``aids``, ``attacks`` and ``seed`` as for
+    ``audit``, ``shadows`` as for ``audit_run``; ``tools`` and ``noise`` are for tests.
 
     Raises:
         UsageError: the method reads nothing private, or there are too few canaries or public texts.
@@ -74,6 +78,8 @@ def canary_run(
     """
     plan, out = plan_of_audit(plan), path_of(out, "out")
     _refuse_finished(out)
+    if shadows:  # refused, where it cannot be, before the run is paid for
+        aids = with_pipeline(aids, plan, tools)
     with execute_unreleased(plan, out, progress=progress, tools=tools, noise=noise) as folder:
         corpus = read_by_rule(plan.data).map(lambda reading: reading.corpus)
         if not is_same_rows(folder, corpus):
@@ -84,6 +90,7 @@ def canary_run(
             reference=reference,
             **_claim(plan),
             canaries=kept_canaries(folder.vault),
+            aids=aids,
             attacks=attacks,
             seed=seed,
             progress=progress,

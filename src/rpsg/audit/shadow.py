@@ -67,7 +67,7 @@ def _shadows(subject: Subject) -> tuple[Floats, Floats, float]:
     """The mean of phi with and without the author, and the standard deviation around these means."""
     if subject.aids.pipeline is None:
         raise NotRunError(
-            "It needs a pipeline to run again on halves of the people; Python alone can give one (`aids`)."
+            "It needs a pipeline to run again on halves of the people: --with-shadows, or `aids` in Python."
         )
     scores, inside = [], []
     for number, half in enumerate(halves(subject.people, subject.seed)):

@@ -10,6 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rpsg.cli.attack_options import (
+    RecogniserModel,
+    WithEmbedder,
+    WithRecogniser,
+    WithShadows,
+    WithSurrogate,
+    chosen_aids,
+)
 from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
 from rpsg.errors import RpsgError, UsageError, VerificationError
 
@@ -91,6 +99,11 @@ def audit(
             "--attacks", metavar="A,B", help="Only these. Choose before you see any. See: rpsg list attacks."
         ),
     ] = None,
+    with_embedder: WithEmbedder = None,
+    with_recogniser: WithRecogniser = None,
+    with_recogniser_model: RecogniserModel = None,
+    with_surrogate: WithSurrogate = None,
+    with_shadows: WithShadows = False,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Decides draws and resamples.")] = 0,
     out: Annotated[
         Path | None,
@@ -116,16 +129,19 @@ def audit(
     given: dict[str, Any] = {
         name: value for name, value in {**files, **about, **claim}.items() if value is not None
     }
-    _refuse(run, given, of_run=data is not None or donors)
+    _refuse(run, given, of_run=data is not None or donors or with_shadows)
     target = _target(run, out, [*files.values(), reference, data])
     more: dict[str, Any] = {
         "reference": reference,
+        "aids": chosen_aids(with_embedder, with_recogniser, with_recogniser_model, with_surrogate),
         "attacks": [name.strip() for name in (attacks or "").split(",") if name.strip()],
         "seed": seed,
     }
     with progress_for(quiet=quiet, as_json=as_json) as progress:
         if run is not None:
-            report = attacking.audit_run(run, data=data, donors=donors, progress=progress, **more)
+            report = attacking.audit_run(
+                run, data=data, donors=donors, shadows=with_shadows, progress=progress, **more
+            )
         else:
             report = attacking.audit(**given, progress=progress, **more)
     _keep_and_tell(report, target, as_json=as_json)
@@ -139,7 +155,9 @@ def _refuse(run: Path | None, given: Mapping[str, Any], *, of_run: bool) -> None
             hint="Try: rpsg audit RUN",
         )
     if run is None and of_run:
-        raise UsageError("--data and --donors go with a run.", hint="Try: rpsg audit RUN --data FILE")
+        raise UsageError(
+            "--data, --donors and --with-shadows go with a run.", hint="Try: rpsg audit RUN --data FILE"
+        )
     if run is None and not {"synthetic", "members", "nonmembers"} <= given.keys():
         raise UsageError(
             "An audit needs a synthetic corpus, the texts it was made from, and texts that were held out.",
