@@ -26,40 +26,26 @@ PUBLIC = 8
 POSTS = ("posts.jsonl", "--domain", "self-disclosure", "--audit-holdout", "0.5")
 CANARIES = ("--audit-canaries", "100", "--canary-texts", "public.jsonl")
 WRITER = ("--writer", "smollm2-135m")
+#: One summary of each record and one attempt at each text: two cores have to do.
+QUICK = {
+    "RPSG_PAPER__CANDIDATES": "1",
+    "RPSG_PAPER__SENTIMENT_ATTEMPTS": "1",
+    "RPSG_PAPER__MAX_TOKENS": "90",
+}
 #: The runs, in the order in which they are made: what is given to ``rpsg``, and settings without an option.
 RUNS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
-    "paper": (
-        ("run", *POSTS, *WRITER, "--method", "paper", "--size", "120"),
-        {"RPSG_PAPER__FILTERS": "early"},
-    ),
+    "paper": (("run", *POSTS, *WRITER, "--method", "paper", "--size", "40"), QUICK),
     "strict": (
-        ("run", *POSTS, *WRITER, "--epsilon", "2", "--size", "100", "--oversample", "2", *CANARIES),
+        ("run", *POSTS, *WRITER, "--epsilon", "2", "--size", "40", "--oversample", "1", *CANARIES),
         {},
     ),
-    "paper-canaries": (
-        ("audit-run", *POSTS, *WRITER, "--method", "paper", "--size", "60", *CANARIES),
-        {"RPSG_PAPER__FILTERS": "early"},
-    ),
     "split": (
-        (
-            "run",
-            *POSTS,
-            *WRITER,
-            "--method",
-            "split",
-            "--epsilon",
-            "2",
-            "--size",
-            "60",
-            "--oversample",
-            "2",
-            *CANARIES,
-        ),
-        {"RPSG_SPLIT__DONORS": "0.4"},
+        ("run", *POSTS, *WRITER, "--method", "split", "--size", "25", "--oversample", "1", *CANARIES),
+        {"RPSG_SPLIT__DONORS": "0.4", **QUICK},
     ),
-    "augpe": (
-        ("run", *POSTS, *WRITER, "--method", "augpe", "--epsilon", "2", "--size", "60", *CANARIES),
-        {"RPSG_AUGPE__ITERATIONS": "3", "RPSG_AUGPE__VARIATIONS": "2"},
+    "paper, canaries": (
+        ("audit-run", *POSTS, *WRITER, "--method", "paper", "--size", "25", *CANARIES),
+        QUICK,
     ),
 }
 

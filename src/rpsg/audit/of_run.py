@@ -18,9 +18,10 @@ from rpsg.errors import DataError, UsageError
 from rpsg.json_text import canonical_json
 from rpsg.methods.named import method_of
 from rpsg.pipeline.people import bounds_of, donors_and_voters, held_out_and_used
-from rpsg.pipeline.planting import kept_canaries
+from rpsg.pipeline.planting import kept_canaries, tested_plan
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.private import open_private
+from rpsg.privacy.published_audit import texts_digest
 from rpsg.release.reader import Release
 from rpsg.stages.contributions import bound
 from rpsg.storage.layout import MATCHES, PLAN, RUN
@@ -85,10 +86,11 @@ def audit_run(
     with RunFolder.finished(run) as folder:
         moved = _moved(plan, None if data is None else path_of(data, "data"))
         corpus = read_by_rule(moved.data).map(lambda reading: reading.corpus)
-        if not check_commitment(folder, corpus, release.ledger).ok:
+        if not check_commitment(folder.vault, corpus, release.ledger).ok:
             raise other_rows("rpsg audit RUN --data FILE")
+        texts = [str(record["text"]) for record in release.records]
         report = audit(
-            [str(record["text"]) for record in release.records],
+            texts,
             **sides_of(folder, moved, corpus, donors=donors),
             reference=reference,
             epsilon=claim.get("epsilon"),
@@ -98,11 +100,21 @@ def audit_run(
             attacks=attacks,
             seed=seed,
             progress=progress,
-            about={} if donors else {"ledger_id": str(release.ledger["ledger_id"])},
+            about={} if donors else _about(plan, release, texts),
             notes=(OF_DONORS if donors else OF_VOTERS,) if method_of(plan).has_donors else (),
         )
         _keep_closest(folder, report)
     return report
+
+
+def _about(plan: Plan, release: Release, texts: Sequence[str]) -> dict[str, Any]:
+    """What ``rpsg publish`` compares with the release: whose corpus was attacked, and which."""
+    return {
+        "ledger_id": str(release.ledger["ledger_id"]),
+        "plan": tested_plan(plan, release.pack),
+        "texts": texts_digest(texts),
+        "held out": plan.data.audit_holdout,
+    }
 
 
 def _keep_closest(folder: RunFolder, report: AuditReport) -> None:

@@ -21,6 +21,7 @@ from rpsg.pipeline.people import is_same_rows
 from rpsg.pipeline.planting import kept_canaries, tested_plan
 from rpsg.pipeline.purge import destroy_unreleased
 from rpsg.plan import resolve
+from rpsg.privacy.commitment import commit_to
 from rpsg.report.audit_page import audit_page
 from rpsg.storage.layout import AUDIT, AUDIT_PAGE, PACK, PRIVATE, RUN
 from rpsg.storage.readers import read_by_rule
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
     from rpsg.audit.report import AuditReport
     from rpsg.methods.base import Tools
     from rpsg.plan import Plan
+    from rpsg.privacy.private import Private
     from rpsg.protocols import NoiseSource, Progress
+    from rpsg.records import PrivateCorpus
     from rpsg.storage.run_folder import RunFolder
 
 #: Canaries that are drawn, and the share of people who are held out, where the plan says neither.
@@ -94,12 +97,25 @@ def canary_run(
             attacks=attacks,
             seed=seed,
             progress=progress,
-            about={"plan": tested_plan(plan, read_pack(folder.evidence_path(PACK)))},
+            about=_about(folder, plan, corpus),
             notes=(NOTE, *((SPLIT,) if method_of(plan).has_donors else ())),
         )
         _keep(folder, report)
         destroy_unreleased(folder.path, (AUDIT, AUDIT_PAGE))
     return report
+
+
+def _about(folder: RunFolder, plan: Plan, corpus: Private[PrivateCorpus]) -> dict[str, Any]:
+    """What ``rpsg publish`` compares with a release, among it a commitment to the rows with its nonce.
+
+    It stays in the private folder, and says which rows these were to nobody who does not have them.
+    """
+    rows = commit_to(corpus)
+    return {
+        "plan": tested_plan(plan, read_pack(folder.evidence_path(PACK))),
+        "held out": plan.data.audit_holdout,
+        "rows": {"nonce": rows.nonce.hex(), "value": rows.value},
+    }
 
 
 def plan_of_audit(plan: Plan) -> Plan:

@@ -37,8 +37,8 @@ class AuditReport:
     ``allowed`` is the best that the claim allows against one person, to read the curves by; a curve above it
     refutes nothing by itself, since the people of one corpus are not independent. ``controls`` has what each
     attack made of a corpus that leaks. ``counts`` are private. ``closest`` are the 20 pairs of texts that
-    are most alike; they are in no JSON and in no words. ``about`` says which run was attacked: its ledger's
-    id, or the fingerprint of its plan where its corpus is destroyed.
+    are most alike; they are in no JSON and in no words. ``about`` says which run was attacked, for
+    ``rpsg publish``.
     """
 
     verdict: Verdict
@@ -51,7 +51,7 @@ class AuditReport:
     counts: Mapping[str, int]
     seed: int
     notes: tuple[str, ...] = ()
-    about: Mapping[str, str] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
     closest: tuple[Closest, ...] = field(default=(), repr=False)
 
     def finding(self, name: str) -> Finding:
@@ -71,6 +71,7 @@ class AuditReport:
         found = {"form": FORM, **asdict(self), "words": self.words()}
         del found["closest"]
         if not with_matches:
+            found["about"].pop("rows", None)  # with it a guess of all rows could be confirmed
             for each in found["findings"]:
                 del each["matches"]
         return json.dumps(found, ensure_ascii=False, indent=1, default=_plain) + "\n"

@@ -54,7 +54,7 @@ def audit(
     seed: int = 0,
     progress: Progress | None = None,
     notes: Sequence[str] = (),
-    about: Mapping[str, str] | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> AuditReport:
     """Attack a synthetic corpus and say what follows.
 
