@@ -32,7 +32,7 @@ def publish(
         typer.Option(
             "--data",
             metavar="FILE",
-            help="With the --audit of an audit run: where the private texts are now.",
+            help="With --audit of an audit run: where the private texts are now.",
         ),
     ] = None,
     as_json: AsJson = False,

@@ -35,8 +35,7 @@ WORDS = (
 NOT_COVERED = "the figures of the published audit: they were counted in private texts without noise"
 #: What no verifier can show about it: always, and where another corpus was attacked.
 CANNOT_SHOW = (
-    "that the counts of the published audit are those that were counted, and on these private texts: that is "
-    "the publisher's word",
+    "that the counts of the published audit were counted, in these private texts: the publisher says so",
     "that no other audit of these texts was made, of which the best was published",
 )
 CANNOT_SHOW_LIKE_IT = (
