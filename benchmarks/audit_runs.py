@@ -26,25 +26,22 @@ PUBLIC = 8
 POSTS = ("posts.jsonl", "--domain", "self-disclosure", "--audit-holdout", "0.5")
 CANARIES = ("--audit-canaries", "100", "--canary-texts", "public.jsonl")
 WRITER = ("--writer", "smollm2-135m")
-#: One summary of each record and one attempt at each text: two cores have to do.
+#: One summary of the first 40 words of each record, and one attempt at each text: two cores have to do.
 QUICK = {
+    "RPSG_PAPER__SEED_WORDS": "40",
+    "RPSG_PAPER__MAX_TOKENS": "60",
     "RPSG_PAPER__CANDIDATES": "1",
     "RPSG_PAPER__SENTIMENT_ATTEMPTS": "1",
-    "RPSG_PAPER__MAX_TOKENS": "90",
 }
 #: The runs, in the order in which they are made: what is given to ``rpsg``, and settings without an option.
 RUNS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
-    "paper": (("run", *POSTS, *WRITER, "--method", "paper", "--size", "40"), QUICK),
-    "strict": (
-        ("run", *POSTS, *WRITER, "--epsilon", "2", "--size", "40", "--oversample", "1", *CANARIES),
-        {},
-    ),
+    "paper": (("run", *POSTS, *WRITER, "--method", "paper", "--size", "60"), QUICK),
     "split": (
         ("run", *POSTS, *WRITER, "--method", "split", "--size", "25", "--oversample", "1", *CANARIES),
         {"RPSG_SPLIT__DONORS": "0.4", **QUICK},
     ),
     "paper, canaries": (
-        ("audit-run", *POSTS, *WRITER, "--method", "paper", "--size", "25", *CANARIES),
+        ("audit-run", *POSTS, *WRITER, "--method", "paper", "--size", "30", *CANARIES),
         QUICK,
     ),
 }

@@ -29,6 +29,7 @@ from rpsg.privacy.published_audit import (
 )
 from rpsg.privacy.signing import make_pair, seal
 from rpsg.release.reader import Release
+from rpsg.stages.canaries import chance_of_hit
 from rpsg.testing.planted import texts
 from rpsg.verification import audited
 from rpsg.verification.sign import publish
@@ -359,7 +360,7 @@ def test_an_audit_of_a_few_invented_rows_is_no_audit_like_a_release_of_thousands
     ledger = {"mechanisms": [{"stage": "size", "sigma": 10.0, "seq": 0}]}
     plan = resolve({"data": {"audit_holdout": 0.0, "audit_canaries": 0}})
     rows = ["word " * 40] * 150
-    found = {**found, "attacks": [{**found["attacks"][0], "chance": audited.chance_of_hit(rows)}]}
+    found = {**found, "attacks": [{**found["attacks"][0], "chance": chance_of_hit(rows)}]}
     checks = audited.audit_fits(found, ledger, plan, Release(published.run).pack, rows, tmp_path)
     assert {check.name for check in checks if not check.ok} - {audited.PLAN} == wrong
 
