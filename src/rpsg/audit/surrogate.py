@@ -190,7 +190,7 @@ def _signals(subject: Subject) -> Signals:
     corpus = Surrogate.of(subject.synthetic)
     expected = subject.of_private.once(f"expected {len(subject.synthetic)}", lambda: _expected(subject))
     again = () if expected.words is not None else tuple(model.numbers for model in expected.models)
-    parts, at = [], 0
+    found, at = np.empty((5, len(subject.texts))), 0
     for place, (tokens, *others) in Words.of(subject, word_marks).tokens(corpus.numbers, *again):
         own = corpus.log_chances(tokens)
         if expected.words is None:
@@ -202,27 +202,25 @@ def _signals(subject: Subject) -> Signals:
         draw = stream(subject.seed, "audit neighbours", place.start)
         values = (own, mixed, _neighbours(corpus, tokens, draw))
         sums = (np.bincount(tokens.owner, weights=v, minlength=len(tokens.lengths)) for v in values)
-        parts.append((tokens.lengths.astype(np.float64), *sums, best_passages(own - mixed - DRIFT, tokens)))
-    length, under, reference, changed, passage = (np.concatenate(c) for c in zip(*parts, strict=True))
-    return Signals(length, under, reference, changed, passage, expected.each)
+        columns = (tokens.lengths, *sums, best_passages(own - mixed - DRIFT, tokens))
+        for row, column in zip(found, columns, strict=True):
+            row[place] = column
+    return Signals(*found, under_each=expected.each)
 
 
 def _expected(subject: Subject) -> Expected:
     """What each reference says, and their mixture, without those that may hold the text."""
     models = tuple(Surrogate.of(texts) for texts in subject.references)
     private = Words.of(subject, word_marks)
-    sums, mixtures = [], []
+    sums, mixtures = np.empty((len(subject.texts), PARTS)), []
     for place, blocks in private.tokens(*(model.numbers for model in models)):
-        each, owner, size = (
-            _under_each(subject, models, place, blocks),
-            blocks[0].owner,
-            len(blocks[0].lengths),
-        )
-        sums.append([np.bincount(owner, weights=column, minlength=size) for column in each.T])
+        each, first = _under_each(subject, models, place, blocks), blocks[0]
+        for part, column in enumerate(each.T):
+            sums[place, part] = np.bincount(first.owner, weights=column, minlength=len(first.lengths))
         if private.kept is not None:
             mixtures.append(_mixture(each))
     words = None if private.kept is None else np.concatenate(mixtures)
-    return Expected(models, np.concatenate(sums, axis=1).T, words)
+    return Expected(models, sums, words)
 
 
 def _under_each(
