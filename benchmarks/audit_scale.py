@@ -2,7 +2,7 @@
 
     python benchmarks/audit_scale.py speed --out benchmarks/results/audit.json
     python benchmarks/audit_scale.py memory --sizes 10000 30000 100000 --out benchmarks/results/audit.json
-    python benchmarks/audit_scale.py slope --sizes 10000 40000 --kept 262144 --out benchmarks/results/audit.json
+    python benchmarks/audit_scale.py slope --kept 262144 --out benchmarks/results/audit.json
 
 ``slope`` says what a private text costs where so many words are no longer kept, without waiting for millions:
 ``--kept`` lowers the number that is, and only the attacks that hold most are run, once.
@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audit import reviews
-from rpsg.audit import surrogate
 from rpsg.audit import audit as whole_audit
+from rpsg.audit import surrogate
 from rpsg.audit.attacks import ATTACKS
 from rpsg.audit.run import audit_subject, find_attacks, level_of
 from rpsg.audit.subject import subject_of
@@ -109,6 +109,7 @@ def memory(sizes: Sequence[int], seen: Sequence[dict[str, Any]]) -> dict[str, An
     return made
 
 
+SIZES, SLOPE_SIZES = (10_000, 30_000, 100_000), (10_000, 40_000)
 #: Attacks that hold most: arrays for each text and model, runs of words and of characters.
 HEAVY = ("lira", "passage", "phantom", "copies")
 
@@ -168,7 +169,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("what", choices=("speed", "memory", "slope"))
     parser.add_argument("--private", type=int, default=5000)
-    parser.add_argument("--sizes", nargs="*", type=int, default=(10_000, 30_000, 100_000))
+    parser.add_argument("--sizes", nargs="*", type=int)
     parser.add_argument("--kept", type=int, default=surrogate.MOST_KEPT)
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
@@ -176,9 +177,9 @@ def main() -> None:
     if given.what == "speed":
         kept["speed"] = speed(given.private)
     elif given.what == "slope":
-        kept["slope"] = slope(given.sizes, given.kept)
+        kept["slope"] = slope(given.sizes or SLOPE_SIZES, given.kept)
     else:
-        kept["memory"] = memory(given.sizes, kept.get("memory", {}).get("sizes", ()))
+        kept["memory"] = memory(given.sizes or SIZES, kept.get("memory", {}).get("sizes", ()))
     given.out.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
     print(json.dumps(kept[given.what], indent=1))
 

@@ -1,4 +1,4 @@
-"""Writes docs/comparison.md from the comparisons that are committed in benchmarks/results.
+"""Write docs/comparison.md from the committed comparisons in benchmarks/results.
 
     rpsg compare benchmarks/compare_quick.toml -o runs/compare-quick
     python benchmarks/comparison.py --add runs/compare-quick/comparison.json --name quick
@@ -29,12 +29,12 @@ RESULTS, PAGE = HERE / "results", HERE.parent / "docs" / "comparison.md"
 HEAD = """\
 # The comparison
 
-This page is written by `python benchmarks/comparison.py` from `benchmarks/results/compare-*.json`. How the
-figures are made, and what is equal in them, is on [another page](comparison-files.md).
+This page is written by `python benchmarks/comparison.py` from `benchmarks/results/compare-*.json`. [Comparing
+methods](comparison-files.md) explains how the figures are made and what is held equal.
 """
 NOTHING = """\
-**Nothing was compared yet.** There is no committed result, so nothing can be said about who wins where. The
-commands:
+**There is no comparison yet**: no result is committed, so nothing can be said about which method is better.
+The commands to make one are:
 
 ```console
 make benchmark

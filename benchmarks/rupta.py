@@ -21,8 +21,8 @@ from rpsg.domains import find_pack
 from rpsg.methods.base import Job
 from rpsg.methods.rupta_roles import evaluate
 from rpsg.pipeline.models_of_run import load_tools
-from rpsg.pipeline.progress import Silent
 from rpsg.plan import resolve
+from rpsg.protocols import Silent
 from rpsg.stages.abstraction import Seed
 from rpsg.storage.run_folder import open_vault
 

@@ -1,7 +1,7 @@
-"""The page of texts: what comes out, unpicked: ``python benchmarks/texts.py RUN... > docs/texts.md``.
+"""Write the page of unpicked texts: ``python benchmarks/texts.py RUN... > docs/texts.md``.
 
-Each run gives its first forty texts, in the order of its corpus, whole, as they were released. What a run was
-is read from its own ledger and plan.
+It shows the first forty texts of each run as they were released, and how the run was made, as its ledger and
+plan say.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ SHOWN = 40
 
 HEAD = """# Forty texts of each
 
-What comes out, unpicked: the first forty texts of each run, whole, in the order of their corpus. Read some
-before you decide. They were written by a model of 270 million parameters on two processor cores: single
-sentences read like people's, longer texts lose their thread; abstracts have the form of abstracts, and
-numbers that contradict each other. A larger writer writes better ([which one to take](models.md)). The
-private texts were public ones that stand in for private ones: food reviews, conversations in a clinic, and
-abstracts of medical papers. All three runs were made by an earlier version, in which the wording of the
-private texts had no part in the choice. Made by `python benchmarks/texts.py RUN...`.
+These are the first forty texts of three releases, complete and in the order of the release; none was picked.
+Read some before you decide. A model of 270 million parameters wrote them on two processor cores. Single
+sentences read like a person's, but longer texts lose their thread; the abstracts look like abstracts, but
+contain numbers that contradict each other. A larger writer writes better ([which one to use](models.md)).
+Public texts stood in for private ones: food reviews, conversations in a clinic, and abstracts of medical
+papers. All three releases were made by an earlier version, which did not use the wording of the private texts
+to choose. This page is written by `python benchmarks/texts.py RUN...`.
 """
 
 
@@ -38,7 +38,7 @@ def main() -> None:
         print(f"## {plan.corpus.about or plan.corpus.domain}\n")
         print(
             f"Pack `{plan.corpus.domain}`, writer `{plan.models.writer}`, ε = {claim['epsilon']:.3g}, "
-            f"δ = {claim['delta']:g}, people: {people}, {plan.method.oversample:g} drafts for each text.\n"
+            f"δ = {claim['delta']:g}, people: {people}, {plan.method.oversample:g} drafts per text.\n"
         )
         for number, text in enumerate(run.texts[:SHOWN], start=1):
             quoted = text.strip().replace("\n", "\n   > ").replace("<", "&lt;")

@@ -2,14 +2,16 @@
 
 run = rpsg.synthesize("notes.csv", text="note", about="notes that nurses write", out="RUN")
 print(run.summary)
-rpsg.verify("RUN")
+rpsg.verify(run)
 
 Names are imported when they are used, so that ``import rpsg`` stays light; it only switches off the telemetry
-of the libraries that run models.
+of the libraries that run models, and makes the logger ``rpsg`` silent unless somebody listens to it. Attacks
+are in ``rpsg.audit``, comparisons in ``rpsg.compare``, and what a plug-in is made of in ``rpsg.protocols``.
 """
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -17,31 +19,103 @@ from rpsg.hardening import switch_off_telemetry
 from rpsg.version import VERSION
 
 if TYPE_CHECKING:
-    from rpsg.api import evaluate, make_plan, preview, read_run, run, synthesize, verify
-    from rpsg.errors import RpsgError
+    from rpsg.api import (
+        check,
+        evaluate,
+        examine,
+        make_plan,
+        preview,
+        read_run,
+        run,
+        samples,
+        synthesize,
+        verify,
+    )
+    from rpsg.errors import (
+        BudgetError,
+        DataError,
+        InfeasibleError,
+        LimitError,
+        MissingExtraError,
+        ModelError,
+        PlugInError,
+        PrivacyError,
+        RpsgError,
+        RunError,
+        UsageError,
+        VerificationError,
+    )
     from rpsg.measures import Line, Measure, Report
+    from rpsg.plan import Keywords, Plan
+    from rpsg.previews import Preview, Sample, Samples
+    from rpsg.protocols import Progress
+    from rpsg.results import Check, Diagnosis, Run, Verification
+    from rpsg.storage.readers import Reading
 
 __version__ = VERSION
 __all__ = [
+    "BudgetError",
+    "Check",
+    "DataError",
+    "Diagnosis",
+    "InfeasibleError",
+    "Keywords",
+    "LimitError",
     "Line",
     "Measure",
+    "MissingExtraError",
+    "ModelError",
+    "Plan",
+    "PlugInError",
+    "Preview",
+    "PrivacyError",
+    "Progress",
+    "Reading",
     "Report",
     "RpsgError",
+    "Run",
+    "RunError",
+    "Sample",
+    "Samples",
+    "UsageError",
+    "Verification",
+    "VerificationError",
+    "check",
     "evaluate",
+    "examine",
     "make_plan",
     "preview",
     "read_run",
     "run",
+    "samples",
     "synthesize",
     "verify",
 ]
-#: Where names are that are not in ``rpsg.api``: what ``evaluate`` returns, and the error that all others are.
-_ELSEWHERE = dict.fromkeys(("Line", "Measure", "Report"), "rpsg.measures") | {"RpsgError": "rpsg.errors"}
+#: Where the names are that are neither in ``rpsg.api`` nor errors.
+_ELSEWHERE = {
+    **dict.fromkeys(("Line", "Measure", "Report"), "rpsg.measures"),
+    **dict.fromkeys(("Keywords", "Plan"), "rpsg.plan"),
+    **dict.fromkeys(("Preview", "Sample", "Samples"), "rpsg.previews"),
+    **dict.fromkeys(("Check", "Diagnosis", "Run", "Verification"), "rpsg.results"),
+    "Progress": "rpsg.protocols",
+    "Reading": "rpsg.storage.readers",
+}
+#: Packages with more functions, which a prompt finds without another import.
+_PACKAGES = ("audit", "compare")
 
 switch_off_telemetry()
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return import_module(f"rpsg.{name}")
     if name in __all__:
-        return getattr(import_module(_ELSEWHERE.get(name, "rpsg.api")), name)
+        usual = "rpsg.errors" if name.endswith("Error") else "rpsg.api"
+        return getattr(import_module(_ELSEWHERE.get(name, usual)), name)
     raise AttributeError(f"module 'rpsg' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names, which a prompt completes before they are imported."""
+    return sorted({*__all__, *_PACKAGES, "__version__"})

@@ -2,121 +2,116 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rpsg.arguments import name_of, path_of
 from rpsg.errors import UsageError
-from rpsg.plan import Plan, resolve
+from rpsg.pipeline.planned import planned
+from rpsg.plan import layer_of, read_toml, resolve, shows_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+    from typing import Unpack
 
     from rpsg.evaluation.corpora import Source
     from rpsg.measures import Report
+    from rpsg.plan import Keywords, Plan
+    from rpsg.previews import Preview, Samples
     from rpsg.protocols import Embedder, Progress
-    from rpsg.results import Diagnosis, Preview, Run, Sample, Verification
+    from rpsg.results import Diagnosis, Run, Verification
     from rpsg.storage.readers import Reading
 
 
+@shows_settings
 def synthesize(
     data: object,
     *,
-    text: str = "text",
-    about: str = "",
     out: str | Path,
-    epsilon: float = 2.0,
-    delta: float = 1e-6,
-    size: int = 200,
-    label: str | None = None,
-    labels: tuple[str, ...] = (),
-    user: str | None = None,
-    account: str = "",
-    domain: str = "generic",
+    config: str | Path | None = None,
+    quiet: bool = False,
     progress: Progress | None = None,
-    **settings: Mapping[str, Any],
+    **settings: Unpack[Keywords],
 ) -> Run:
-    """A synthetic corpus of ``size`` texts from the private ``data``, in the run folder ``out``.
+    """A synthetic corpus from the private ``data``, in the run folder ``out``.
 
-    ``data`` is the path of a file or a folder, or a table in memory: a data frame of pandas or polars, an
-    Arrow table, a data set of ``datasets``, or a list of dicts. A table is written nowhere.
+    Args:
+        data: the path of a file or a folder, or a table in memory: a data frame of pandas or polars, an
+            Arrow table, a data set of ``datasets``, or a list of dicts. A table is written nowhere.
+        out: the run folder. The same call with the same folder resumes a run that stopped, by Ctrl-C too.
+        config: a plan file (``rpsg.toml``), over which keywords win.
+        quiet: show no progress. It is shown where somebody sees it: in a notebook and at a prompt.
+        progress: receives the progress instead.
+        **settings: the options of ``rpsg run`` by their names: ``epsilon``, ``size``, ``writer``,
+            ``n_public`` ... ``account`` is the public name of the privacy account that is charged, by
+            default the path of the file; a table needs it. What has no option is given by its section:
+            ``paper={"nll_percentile": 0}``.
 
-    ``about`` is one public line about the corpus; ``domain`` names a pack (``rpsg list domains``);
-    ``account`` is the public name of the privacy account that is charged: by default the path of the file,
-    and for a table it must be given. Other sections of the plan can be given as keywords:
-    ``models={"writer": "model.gguf"}``. The same call with the same folder resumes a run that stopped.
-    Raises an RpsgError with what to do next.
+    Gives the finished run: ``run.texts`` and ``run.to_pandas()`` are the corpus, ``run.ledger`` the claim,
+    and ``run.release`` the folder that may be shared. Raises an RpsgError with what to do next.
     """
     folder = path_of(out, "out")
-    if not isinstance(data, str | os.PathLike):
-        from rpsg.storage.readers.memory import held  # only for tables
-
-        with held(data) as path:
-            if not account.strip():
-                raise UsageError(
-                    "A table in memory has no path that could name its privacy account.",
-                    hint="Name the account of these people: account='ward 7'. Use it for them every time.",
-                )
-            return synthesize(
-                path,
-                text=text,
-                about=about,
-                out=folder,
-                epsilon=epsilon,
-                delta=delta,
-                size=size,
-                label=label,
-                labels=labels,
-                user=user,
-                account=account,
-                domain=domain,
-                progress=progress,
-                **settings,
-            )
-    plan = make_plan(
-        {
-            "data": {
-                "path": str(path_of(data, "data")),
-                "text": text,
-                "label": label,
-                "labels": labels,
-                "user": user,
-                "account": account,
-            },
-            "corpus": {"about": about, "domain": domain, "size": size},
-            "privacy": {"epsilon": epsilon, "delta": delta},
-        },
-        settings,
-    )
-    return run(plan, folder, progress)
+    if data is None and config is None:
+        raise UsageError(
+            "data is a NoneType, so there is nothing to read.",
+            hint="Give the path of a file, or a data frame; or a plan file that names one: config=...",
+        )
+    with planned(data, config, layer_of(settings, "synthesize")) as plan:
+        return run(plan, folder, progress, quiet=quiet)
 
 
-def make_plan(*layers: Mapping[str, Any]) -> Plan:
-    """A checked plan from layered settings (later layers win); UsageError says which key is wrong."""
-    return resolve(*layers)
+@shows_settings
+def make_plan(
+    *layers: Mapping[str, Any], config: str | Path | None = None, **settings: Unpack[Keywords]
+) -> Plan:
+    """A checked plan, from a plan file, dictionaries of sections and keywords; later ones win.
+
+    ``rpsg.make_plan({"data": {"path": "notes.csv"}}, text="note", epsilon=2)``. UsageError says which setting
+    is wrong and what is allowed.
+    """
+    file = {} if config is None else read_toml(path_of(config, "config"))
+    return resolve(file, *layers, layer_of(settings, "make_plan"))
 
 
-def preview(plan: Plan) -> Preview:
-    """What a run of this plan would do and cost; nothing is spent, no private row is read.
+@shows_settings
+def preview(
+    data: object = None, *, config: str | Path | None = None, **settings: Unpack[Keywords]
+) -> Preview:
+    """What a run would claim, spend, send to whom and take, as ``rpsg plan`` shows it.
 
-    Raises InfeasibleError when the declared number of people is too small for this schema and budget.
+    ``data`` is a plan, or data as for ``synthesize``, with the same keywords. Nothing is spent, and no
+    private row is read: only the names of the columns are. Epsilons are for one person (or row, without
+    ``user``), noise is a standard deviation in counts, times are seconds.
+
+    InfeasibleError when the declared number of people is too small for this schema and budget, DataError when
+    the file or a column is not there, UsageError for a wrong setting.
     """
     from rpsg.pipeline import preview as previewing  # numpy, only when it is needed
 
-    return previewing.preview(plan)
+    with planned(data, config, layer_of(settings, "preview")) as plan:
+        return previewing.preview(plan)
 
 
-def samples(plan: Plan, count: int = 5) -> tuple[Sample, ...]:
-    """``count`` texts as the plan's writer writes them from its pack alone; no private data is read.
+@shows_settings
+def samples(
+    plan: Plan | None = None,
+    count: int = 5,
+    *,
+    config: str | Path | None = None,
+    **settings: Unpack[Keywords],
+) -> Samples:
+    """``count`` texts as the writer writes them from the pack alone, as ``rpsg preview`` shows them.
 
-    They are of the kind with which a run tries its writer. Raises ModelError when the writer is not there.
+    They are of the kind with which a run tries its writer; no private data is read. The writer is that of
+    ``plan``, or of the keywords: ``rpsg.samples(writer="smollm2-135m", domain="support")``. Raises ModelError
+    when the writer is not there, UsageError for a wrong setting.
     """
     from rpsg.pipeline import samples as sampling  # as above
 
-    return sampling.samples(plan, count)
+    with planned(plan, config, layer_of(settings, "samples")) as known:
+        return sampling.samples(known, count)
 
 
 def check(plan: Plan) -> Reading:
@@ -130,11 +125,17 @@ def check(plan: Plan) -> Reading:
     return checking.check(plan)
 
 
-def run(plan: Plan, out: str | Path, progress: Progress | None = None) -> Run:
-    """Run the plan in the folder ``out``, or resume a run that stopped there."""
-    from rpsg.pipeline import execute as running  # numpy and models, only when they are needed
+def run(plan: Plan, out: str | Path, progress: Progress | None = None, *, quiet: bool = False) -> Run:
+    """Run the plan in the folder ``out``, or resume a run that stopped there, by Ctrl-C too.
 
-    return running.execute(plan, path_of(out, "out"), progress=progress)
+    ``progress`` receives the progress; without it, and unless ``quiet``, it is shown in a notebook and at a
+    prompt. Raises an RpsgError with what to do next, such as InfeasibleError, BudgetError or ModelError.
+    """
+    from rpsg.pipeline import execute as running  # numpy and models, only when they are needed
+    from rpsg.pipeline.seen import usual  # as above
+
+    with usual(quiet=quiet or progress is not None) as shown:
+        return running.execute(plan, path_of(out, "out"), progress=progress or shown)
 
 
 def verify(
@@ -149,7 +150,7 @@ def verify(
     with_vault: bool = False,
     data: str | Path | None = None,
 ) -> Verification:
-    """Check a release folder (or a run folder), which may come from somebody else.
+    """Check a release folder, a run folder or a run; a release may come from somebody else.
 
     The release is rebuilt from its plan, pack and evidence, and compared byte for byte. Nothing that it
     names is opened, except models whose weights are known here by their digest. ``models`` says where others
@@ -158,7 +159,8 @@ def verify(
     with a public key, the release must be signed by it. With ``second_opinion`` dp-accounting computes every
     epsilon again. With ``with_vault`` the operator of a run has its commitment opened and its noise tested on
     the private ``data`` (default: where the plan says); these results depend on private data and are not for
-    publication. VerificationError when there is no release, UsageError for an unknown role.
+    publication. Gives every check with what was found; ``found.ok`` says whether all passed.
+    VerificationError when there is no release, UsageError for an unknown role.
     """
     from rpsg.verification import opening  # as above
     from rpsg.verification import verify as verifying  # as above
@@ -176,13 +178,15 @@ def verify(
         return found
     where = None if data is None else path_of(data, "data")
     opened = opening.open_run(path_of(release, "release"), where, progress)
-    return replace(found, checks=(*found.checks, *opened))
+    return replace(found, checks=(*found.checks, *opened), private=True)
 
 
 def examine(plan: Plan, folder: str | Path | None = None) -> Iterator[Diagnosis]:
-    """What this machine has and lacks for a run of this plan; reads no private text.
+    """What this machine has and lacks for a run of this plan, one finding at a time; reads no private text.
 
-    ``folder`` is a run folder whose file modes are checked too.
+    A finding has a name, a status ("ok", "warn", "fail"), a detail, and what to do. ``folder`` is a run
+    folder whose file modes are checked too. What is missing is a finding, not an error; UsageError when
+    ``folder`` is no path.
     """
     from rpsg.pipeline import doctor  # as above
 
@@ -205,12 +209,13 @@ def evaluate(
     embedder: str | Embedder | None = None,
     language_model: str = "ngram",
     seed: int = 0,
+    quiet: bool = False,
     progress: Progress | None = None,
 ) -> Report:
     """How good a synthetic corpus is against real texts, beside floor and ceiling.
 
     Args:
-        corpus: a file of synthetic texts, a run folder, a list of texts, or a table as for ``synthesize``.
+        corpus: a file of synthetic texts, a run or its folder, a list of texts, or a table.
         real: real texts to compare with: a file, a list of texts, or a table.
         train_real: other real texts, for the ceiling; without them ``real`` is split by person.
         floor: texts made without private data, or the folder of such a run.
@@ -224,7 +229,8 @@ def evaluate(
         embedder: a name or an embedder itself; the run's own, or minilm, when None.
         language_model: "ngram", or weights to fine-tune.
         seed: decides splits, draws and resamples.
-        progress: receives progress.
+        quiet: show no progress; it is shown in a notebook and at a prompt.
+        progress: receives the progress instead.
 
     ``Report.table()`` is ready for a data frame. A report with ``real`` texts is internal: it must not be
     published with a release. Raises an RpsgError for what cannot be read and for an unknown name.
@@ -232,6 +238,7 @@ def evaluate(
     from rpsg.evaluation import evaluate as evaluation  # numpy, only when it is needed
     from rpsg.evaluation.config import EvaluationConfig  # as above
     from rpsg.evaluation.corpora import source_of  # as above
+    from rpsg.pipeline.seen import usual  # as above
     from rpsg.storage.readers.memory import held, is_table  # as above
 
     with ExitStack() as tables:
@@ -255,7 +262,8 @@ def evaluate(
             language_model=language_model,
             seed=seed,
         )
-        return evaluation.evaluate(config, progress)
+        shown = tables.enter_context(usual(quiet=quiet or progress is not None))
+        return evaluation.evaluate(config, progress or shown)
 
 
 def read_run(path: str | Path) -> Run:

@@ -5,12 +5,12 @@
     │   └── PlugInError               2   something of another package fails, or is not what it has to be
     ├── DataError                     3   the private input cannot be read (says where, never what)
     ├── InfeasibleError               4   the schema, size and budget cannot work together
-    ├── BudgetError                   5   the account of these data has no room, or cannot be read
+    ├── BudgetError                   5   the account of these data has too little left, or cannot be read
     ├── ModelError                    6   weights missing, damaged or too large for this machine
     ├── RunError                      7   the run folder belongs to another plan, or cannot be written
     ├── VerificationError             8   the claim of a release does not hold
     ├── MissingExtraError             9   an optional package is needed
-    ├── PrivacyError                 10   something private was about to leave; nothing left
+    ├── PrivacyError                 10   something private was about to leave, and was stopped
     └── LimitError                   11   a limit of the plan is reached; a larger one resumes the run
 
 Ctrl-C ends in exit code 130; the same command resumes. Messages hold places in a file, declared counts and
@@ -19,9 +19,15 @@ options, never private text.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 
 class RpsgError(Exception):
-    """A sentence for the user, and in ``hint`` the next command or the change that helps."""
+    """The error that all others are: a sentence for the user, and in ``hint`` what helps."""
 
     exit_code = 1
 
@@ -35,42 +41,57 @@ class RpsgError(Exception):
 
 
 class UsageError(RpsgError):
+    """An option, a setting, a keyword or a name that is not known or does not fit."""
+
     exit_code = 2
 
 
 class PlugInError(UsageError):
-    """Names the plug-in, its package, and how to remove that: it never quotes an error of the plug-in's own.
+    """Something of another package fails. Names it, its package, and how to remove that.
 
+    It never quotes an error of the plug-in's own.
     One that fails on a private text may fail because of it, so this is treated there like any other failure.
     """
 
 
 class DataError(RpsgError):
+    """The private input cannot be read. It says where, never what."""
+
     exit_code = 3
 
 
 class InfeasibleError(RpsgError):
+    """The schema, the size and the budget cannot work together."""
+
     exit_code = 4
 
 
 class BudgetError(RpsgError):
+    """The account of these data has no room, or cannot be read."""
+
     exit_code = 5
 
 
 class ModelError(RpsgError):
+    """Weights are missing, damaged or too large, or a writer gives no text that can be used."""
+
     exit_code = 6
 
 
 class RunError(RpsgError):
+    """The run folder belongs to another plan, is not finished, or cannot be written."""
+
     exit_code = 7
 
 
 class VerificationError(RpsgError):
+    """There is no release, or its claim does not hold."""
+
     exit_code = 8
 
 
 class MissingExtraError(RpsgError):
-    """Names the extra to install: ``MissingExtraError("local", "xllamacpp")``."""
+    """An optional package is needed, from an extra: ``MissingExtraError("local", "xllamacpp")``."""
 
     exit_code = 9
 
@@ -81,9 +102,22 @@ class MissingExtraError(RpsgError):
         )
 
 
+@contextmanager
+def needed(extra: str, package: str) -> Iterator[None]:
+    """For a block of imports: MissingExtraError if one of them fails."""
+    try:
+        yield
+    except ImportError:
+        raise MissingExtraError(extra, package) from None
+
+
 class PrivacyError(RpsgError):
+    """Something private was about to leave; nothing left."""
+
     exit_code = 10
 
 
 class LimitError(RpsgError):
+    """A limit of the plan is reached; a larger one resumes the run."""
+
     exit_code = 11

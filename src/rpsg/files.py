@@ -32,6 +32,19 @@ _DEVICE_NAMES = re.compile(r"(?i)(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9
 
 
 @contextmanager
+def descriptor_of(path: Path | str, flags: int, *, within: int | None = None) -> Iterator[int]:
+    """A descriptor for the block; no link is followed, and a new file is its owner's alone.
+
+    ``within`` is the descriptor of the folder that ``path`` is relative to.
+    """
+    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=within)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
 def file_errors(doing: str) -> Iterator[None]:
     """Turn an OSError inside the block into a RunError with a hint.
 
@@ -68,12 +81,9 @@ def private_dir(path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError):
             path.mkdir(mode=0o700)
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
+        with descriptor_of(path, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
             if stat.S_IMODE(os.fstat(descriptor).st_mode) != 0o700:
                 os.fchmod(descriptor, 0o700)
-        finally:
-            os.close(descriptor)
     return path
 
 
@@ -118,15 +128,12 @@ def write_chunks(
 
 def _write_new(path: Path, chunks: Iterable[bytes], mode: int) -> str:
     digest = hashlib.sha256()
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
+    with descriptor_of(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as descriptor:
         os.fchmod(descriptor, mode)  # the umask may have taken bits away
         for block in _blocks(chunks):
             digest.update(block)
             write_all(descriptor, block)
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
     return digest.hexdigest()
 
 
@@ -166,11 +173,8 @@ def ensure_private(path: Path) -> None:
         RunError: the path is a link, or the file is another user's or cannot be made.
     """
     with file_errors(f"open {path.name}"):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
+        with descriptor_of(path, os.O_RDWR | os.O_CREAT) as descriptor:
             os.fchmod(descriptor, 0o600)
-        finally:
-            os.close(descriptor)
         sync_dir(path.parent)
 
 
@@ -190,15 +194,12 @@ def open_private_file(path: Path, flags: int) -> Iterator[int]:
     """A descriptor of a file that is no link and that only its owner may open."""
     if path.is_symlink():
         raise PrivacyError(f"The private file {path.name} is a link; it is not followed.")
-    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
+    with descriptor_of(path, flags) as descriptor:
         if stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
             raise PrivacyError(
                 f"The private file {path.name} may be read by others.", hint=f"Close it: chmod 600 {path}"
             )
         yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def hold_lock(path: Path, *, wait: bool = False) -> int:
@@ -280,3 +281,8 @@ def _is_plain(name: str, parts: tuple[str, ...]) -> bool:
 def _through_link(root: Path, target: Path) -> bool:
     steps = target.relative_to(root).parts
     return any(root.joinpath(*steps[: depth + 1]).is_symlink() for depth in range(len(steps)))
+
+
+def nearest(path: Path) -> Path:
+    """The path itself if it exists, else the nearest folder above it that does."""
+    return next(place for place in (path, *path.parents) if place.exists())

@@ -7,6 +7,8 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from rpsg.shown import Card, Shown, figure
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -18,11 +20,14 @@ Interval = tuple[float, float]
 FORMAT = "rpsg-evaluation/1"
 
 
+#: The heads of ``Line.cells``.
+COLUMNS = ("metric", "value", "floor", "ceiling", "score")
+
 INTERNAL = "internal: reads private text; do not publish with the release"
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
+@dataclass(frozen=True, slots=True, repr=False)
+class Measure(Shown):
     """The value of a metric and everything that is needed to interpret it.
 
     ``interval`` is meant as a 95 % confidence interval for the expected value over samples of this size; its
@@ -48,9 +53,18 @@ class Measure:
         """Whether it was computed from real texts: then it must not be published with a release."""
         return self.n_real is not None
 
+    def _card(self) -> Card:
+        interval = "" if self.interval is None else " to ".join(map(figure, self.interval))
+        facts = (("95 % interval", interval), ("model", self.model), ("not measured", self.reason))
+        return Card(
+            f"{self.name}: {'not measured' if self.value is None else figure(self.value)}",
+            first=INTERNAL.capitalize() + "." if self.internal else "",
+            facts=tuple((name, value) for name, value in facts if value),
+        )
 
-@dataclass(frozen=True, slots=True)
-class Line:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Line(Shown):
     """One metric on three corpora of the same size; ``floor`` and ``ceiling`` may be missing."""
 
     name: str
@@ -100,6 +114,22 @@ class Line:
         )
         return found
 
+    def cells(self) -> tuple[str, ...]:
+        """The line for a reader, as ``COLUMNS`` has it: values with the longer side of their intervals."""
+        score = "" if self.score is None else f"{round(self.score, 2) + 0.0:.2f}"
+        if self.score is not None and not self.informative:
+            score = "(=)" if self.informative is False else "(?)"
+        arrow = {True: " ↑", False: " ↓", None: ""}[self.corpus.higher_is_better]
+        return (self.name + arrow, *map(_with_reach, (self.corpus, self.floor, self.ceiling)), score)
+
+    def _card(self) -> Card:
+        return Card(
+            " ".join(f"{head} {cell}," for head, cell in zip(COLUMNS, self.cells(), strict=True) if cell)[
+                :-1
+            ],
+            first=INTERNAL.capitalize() + "." if self.internal else "",
+        )
+
     def row(self) -> dict[str, Any]:
         """The line as plain values, for a data frame."""
         measure = self.corpus
@@ -131,6 +161,15 @@ def _value(measure: Measure | None) -> float | None:
     return measure.value if measure is not None else None
 
 
+def _with_reach(measure: Measure | None) -> str:
+    """The value with its interval."""
+    if measure is None:
+        return ""
+    chance = reach(measure)
+    interval = "" if chance is None else f" ± {chance:,.0f}" if chance >= 100 else f" ± {chance:.2g}"
+    return figure(measure.value) + interval
+
+
 def reach(measure: Measure | None) -> float | None:
     """The distance from the value to the farther end of its interval; None where there is none.
 
@@ -146,8 +185,8 @@ def _ends(measure: Measure | None) -> tuple[float | None, float | None]:
     return (None, None) if measure is None or measure.interval is None else measure.interval
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+@dataclass(frozen=True, slots=True, repr=False)
+class Report(Shown):
     """All lines of an evaluation and how it was made; ``notes`` are sentences for its reader.
 
     ``sizes`` holds the number of texts of each corpus as given; all lines use ``n`` of them.
@@ -223,7 +262,23 @@ class Report:
         }
 
     def to_json(self) -> str:
+        """``to_dict`` as JSON text."""
         return json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
+
+    def _card(self) -> Card:
+        against = f" against {self.n_real:,} real ones" if self.n_real else ""
+        missing = [f"{line.name} ({line.corpus.reason})" for line in self.lines if line.corpus.value is None]
+        return Card(
+            f"Evaluation of {self.n:,} texts{against}",
+            first=INTERNAL.capitalize() + "." if self.internal else "",
+            columns=COLUMNS,
+            rows=tuple(line.cells() for line in self.lines if line.corpus.value is not None),
+            notes=(
+                "score: 0 is the floor (no private data), 1 the ceiling (real texts); ±: a 95 % interval.",
+                *([f"Not measured: {'; '.join(missing)}."] if missing else ()),
+                *self.notes,
+            ),
+        )
 
 
 def _measure(row: Mapping[str, Any]) -> Measure:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from rpsg.errors import MissingExtraError, ModelError, PrivacyError
+from rpsg.errors import ModelError, PrivacyError, needed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,7 +80,5 @@ def push(
 
 
 def _needed(extra: str, package: str) -> Any:
-    try:
+    with needed(extra, package.replace("_", "-")):
         return import_module(package)
-    except ImportError:
-        raise MissingExtraError(extra, package.replace("_", "-")) from None

@@ -65,15 +65,19 @@ OnReply = Callable[[int, Reply], None]
 Endpoint = Literal["local_model", "remote_llm"]
 
 
-@runtime_checkable
-class Writer(Protocol):
-    """A generative model."""
+class Model(Protocol):
+    """What every model says of itself; its name identifies the weights, and is in every release."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def endpoint(self) -> Endpoint: ...
+
+
+@runtime_checkable
+class Writer(Model, Protocol):
+    """A generative model."""
 
     def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
         """Replies in the order of the requests; ``on_reply(index, reply)`` is called as each one lands."""
@@ -102,14 +106,8 @@ class Contexts(Protocol):
 
 
 @runtime_checkable
-class LogitSource(Protocol):
+class LogitSource(Model, Protocol):
     """A language model that shows its logits. The texts it is given may be private."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def endpoint(self) -> Endpoint: ...
 
     @property
     def pieces(self) -> Sequence[str | None]:
@@ -131,14 +129,8 @@ class LogitSource(Protocol):
 
 
 @runtime_checkable
-class Scorer(Protocol):
+class Scorer(Model, Protocol):
     """A language model that scores given text."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def endpoint(self) -> Endpoint: ...
 
     def score(self, texts: Sequence[str]) -> list[list[float]]:
         """For each text the natural-log probability of each token given those before it."""
@@ -153,13 +145,7 @@ class CountingScorer(Scorer, Protocol):
 
 
 @runtime_checkable
-class Embedder(Protocol):
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def endpoint(self) -> Endpoint: ...
-
+class Embedder(Model, Protocol):
     @property
     def dim(self) -> int: ...
 
@@ -169,14 +155,8 @@ class Embedder(Protocol):
 
 
 @runtime_checkable
-class Classifier(Protocol):
+class Classifier(Model, Protocol):
     """Gives each text one of ``values``; a per-text function of public parameters."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def endpoint(self) -> Endpoint: ...
 
     @property
     def values(self) -> tuple[str, ...]: ...
@@ -196,14 +176,8 @@ class Span:
 
 
 @runtime_checkable
-class Recognizer(Protocol):
+class Recognizer(Model, Protocol):
     """Finds what may point to a person."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def endpoint(self) -> Endpoint: ...
 
     def find(self, texts: Sequence[str]) -> list[list[Span]]:
         """For each text its spans, in order of their start, not empty, none overlapping another."""
@@ -222,6 +196,18 @@ class NoiseSource(Protocol):
 
 class Progress(Protocol):
     """Receives what happens, and may show it. It is never given private counts."""
+
+    def start(self, stage: str, total: int | None = None) -> None: ...
+
+    def advance(self, n: int = 1, *, tokens: int = 0) -> None: ...
+
+    def note(self, message: str) -> None: ...
+
+    def done(self, **facts: object) -> None: ...
+
+
+class Silent:
+    """Progress that shows nothing."""
 
     def start(self, stage: str, total: int | None = None) -> None: ...
 

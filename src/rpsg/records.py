@@ -17,16 +17,16 @@ class Document:
     """One row of the private input. ``id`` is its position among the rows that can be used (0-based)."""
 
     id: int
-    text: str
-    label: str | None = None
-    user: str | None = None
+    text: str = field(repr=False)  # a notebook or a debugger would show it
+    label: str | None = field(default=None, repr=False)
+    user: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class PrivateCorpus:
     """All rows that can be used. Always wrapped in ``Private``."""
 
-    documents: tuple[Document, ...]
+    documents: tuple[Document, ...] = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.documents)

@@ -1,99 +1,17 @@
-"""What commands return: a finished run, a preview, a verification. Plain data."""
+"""What commands return: a finished run, its bill, a verification. Plain data."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg import outward
+from rpsg.shown import Card, Shown, counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-
-@dataclass(frozen=True, slots=True)
-class StageCost:
-    """One mechanism of the plan. ``noise`` is sigma; ``share`` is its part of mu squared."""
-
-    stage: str
-    rule: str
-    sensitivity: float
-    noise: float
-    share: float
-    in_words: str
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """Who sees what."""
-
-    stage: str
-    place: str
-    sees: str
-
-
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """The expected and the largest use of something that can be limited, and its cap; None: not known.
-
-    ``option`` is the option that sets the cap.
-    """
-
-    what: str
-    option: str
-    about: float | None
-    at_most: float | None
-    cap: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What a run would do. Nothing was spent, and no private row was read.
-
-    ``candidates``, ``llm_calls``, ``prompt_tokens`` and ``new_tokens`` are None for a method that does not
-    declare its workload.
-    ``obstacles`` are why a run of this plan would stop here and now, before it spends anything.
-    """
-
-    method: str
-    claim: str
-    epsilon: float | None
-    delta: float | None
-    epsilon_replace_one: float | None
-    attacker: Mapping[str, float]
-    stages: tuple[StageCost, ...]
-    flows: tuple[Flow, ...]
-    attributes: tuple[tuple[str, str, int, tuple[str, ...]], ...]
-    cells: int
-    smallest_people: int | None
-    people: int | None
-    asked: Literal["people", "voters"]
-    candidates: int | None
-    llm_calls: int | None
-    prompt_tokens: int | None
-    new_tokens: int | None
-    seconds: float | None
-    odometer: Mapping[str, float]
-    is_refused: bool = False
-    explanations: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    forecasts: tuple[Forecast, ...] = ()
-    prices: str = ""
-    obstacles: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """A text that a writer wrote from public words, for a ``card`` of attributes and a ``prompt``.
-
-    ``reason`` says why a run would drop it; "" if it would not.
-    """
-
-    text: str
-    card: Mapping[str, str]
-    prompt: str
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +35,15 @@ class Bill:
     prices: str
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+#: What must be known of a release before anything else, by the type of its claim.
+_FIRST = {
+    "no_formal_guarantee": "No guarantee covers these texts: private ones may show in them. Do not publish.",
+    "voters_only_dp": "The donors of this run are not protected: their texts may show in these.",
+}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Run(Shown):
     """A finished run: ``path`` is its folder, ``release`` the folder that may be shared.
 
     ``records`` are the rows of the corpus, ``ledger`` is the public ledger, ``timings`` are the seconds of
@@ -128,14 +53,19 @@ class Run:
 
     path: Path
     release: Path
-    texts: tuple[str, ...] = field(repr=False)
-    records: tuple[Mapping[str, Any], ...] = field(repr=False)
-    ledger: Mapping[str, Any] = field(repr=False)
-    summary: str = field(repr=False)
-    timings: Mapping[str, float] = field(default_factory=dict, repr=False)
+    texts: tuple[str, ...]
+    records: tuple[Mapping[str, Any], ...]
+    ledger: Mapping[str, Any]
+    summary: str
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+    def __fspath__(self) -> str:
+        """The folder, so that ``rpsg.verify(run)`` and ``rpsg.evaluate(run, ...)`` take the run itself."""
+        return str(self.path if self.release.parent == self.path else self.release)
 
     @property
     def epsilon(self) -> float | None:
+        """The epsilon of the claim, for one person or row; None where nothing is claimed."""
         value = self.ledger.get("claim", {}).get("epsilon")
         return None if value is None else float(value)
 
@@ -166,6 +96,24 @@ class Run:
             self.release, claim, repository, private=private, token=token, without_guarantee=without_guarantee
         )
 
+    def _card(self) -> Card:
+        claim = self.ledger.get("claim", {})
+        sentences = str(claim.get("text", "")).split(". ")
+        said = ". ".join(sentences[: 2 if len(sentences[0]) < 20 else 1]).rstrip(".")
+        spent = "no claim" if self.epsilon is None else f"epsilon {self.epsilon:g}"
+        return Card(
+            f"Run: {counted(len(self.texts), 'synthetic text')}, {spent}, in {self.path}",
+            first=_FIRST.get(str(claim.get("type")), ""),
+            facts=(
+                ("claim", f"{said}." if said else "none"),
+                ("method", str(self.ledger.get("method", ""))),
+                ("may be shared", "no" if claim.get("type") in _FIRST else str(self.release)),
+            ),
+            columns=("the first texts",),
+            rows=tuple((text,) for text in self.texts[:3]),
+            notes=("All texts: .texts, .to_pandas(). More about them: .summary. To check it: rpsg.verify.",),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -186,19 +134,51 @@ class Diagnosis:
     fix: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
+_PRIVATE = "Private: noise was tested against exact counts. Do not pass this on."
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Verification(Shown):
     """All checks of a release, and what no check can show.
 
     ``claims`` says whether the release makes a differential-privacy claim; a release of the method ``paper``
-    or ``floor`` can pass every check and claim nothing.
+    or ``floor`` can pass every check and claim nothing. ``private`` says whether checks read private data.
     """
 
     path: Path
     checks: tuple[Check, ...]
     cannot_show: tuple[str, ...]
     claims: bool = False
+    private: bool = False
 
     @property
     def ok(self) -> bool:
+        """Whether there were checks and all passed."""
         return bool(self.checks) and all(check.ok for check in self.checks)
+
+    @property
+    def verdict(self) -> str:
+        """The outcome in one sentence."""
+        failed = sum(not check.ok for check in self.checks)
+        if not self.checks:
+            return "Nothing was checked, so nothing is shown."
+        if failed:
+            return f"The release does not hold: {failed} of {len(self.checks)} checks failed."
+        if not self.claims:
+            return f"All {len(self.checks)} checks passed. This release makes no differential-privacy claim."
+        return f"The claim holds: all {len(self.checks)} checks passed."
+
+    def _card(self) -> Card:
+        rows = [
+            ("✓" if ok else "✗", ", ".join(check.name for check in same), detail)
+            for (ok, detail), found in groupby(self.checks, lambda check: (check.ok, check.detail))
+            for same in [list(found)]
+        ]
+        return Card(
+            self.verdict,
+            first=_PRIVATE if self.private else "",
+            facts=(("release", str(self.path)),),
+            columns=("", "checked", "found"),
+            rows=tuple(sorted(rows, key=lambda row: row[0] == "✓")),
+            notes=(f"What no check can show: {'; '.join(self.cannot_show)}.",) if self.cannot_show else (),
+        )

@@ -207,7 +207,7 @@ def test_the_work_of_a_method_that_does_not_declare_it_is_not_made_up(
     assert {(line.about, line.at_most) for line in shown.forecasts} == {(None, None)}
     said = capsys.readouterr().out
     assert "not declared by the method" in said
-    assert "fewest people" not in said
+    assert "minimum number of people" not in said
 
 
 def _with_models(lab: Lab, method: Method) -> Any:

@@ -14,8 +14,8 @@ import pytest
 from rpsg import api, registry
 from rpsg.errors import InfeasibleError
 from rpsg.models.fake import FakeClassifier, FakeWriter
-from rpsg.pipeline.progress import Silent
 from rpsg.privacy.odometer import Odometer, account_name
+from rpsg.protocols import Silent
 from rpsg.release.reader import Release
 
 if TYPE_CHECKING:

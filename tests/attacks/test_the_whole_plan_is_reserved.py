@@ -16,9 +16,9 @@ import pytest
 from rpsg import api
 from rpsg.errors import BudgetError, DataError
 from rpsg.models.fake import FakeWriter
-from rpsg.pipeline.progress import Silent
 from rpsg.privacy.account import Account
 from rpsg.privacy.odometer import Odometer
+from rpsg.protocols import Silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -18,10 +18,10 @@ from rpsg.errors import ModelError
 from rpsg.models.fake import FakeWriter
 from rpsg.models.openai.writer import ServerWriter
 from rpsg.pipeline import private_data as private_side
-from rpsg.pipeline.progress import Silent
 from rpsg.privacy.odometer import Odometer, account_name
+from rpsg.protocols import Silent
 from rpsg.storage import readers
-from rpsg.storage.writer_changes import TRIAL
+from rpsg.storage.run_identity import TRIAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable

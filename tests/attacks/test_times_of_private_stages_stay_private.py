@@ -99,13 +99,13 @@ class Shown:
 
 
 def commands(plan: str, *, seeded: bool) -> list[list[str]]:
-    """Everything that a user types around a run; a run in JSON too, and one that is finished already."""
+    """Everything that a user types around a run; one in JSON and with a log too, and one that is finished."""
     run = ["run", "--config", plan, "-o"]
     measure = ["evaluate", "run", "--real", "data.jsonl", "--no-floor", "--metrics", "length_distance,fid"]
     more = [] if seeded else [[*measure, "--json"], measure]
     return [
         [*run, "run"],
-        [*run, "other", "--json"],
+        ["--log-json", *run, "other", "--json"],
         [*run, "run"],
         [*run, "run", "--json"],
         ["calls", "run"],

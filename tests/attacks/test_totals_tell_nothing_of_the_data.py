@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rpsg.errors import BudgetError
-from rpsg.pipeline.progress import Silent
 from rpsg.privacy.odometer import Odometer, account_name
+from rpsg.protocols import Silent
 from rpsg.storage.run_folder import open_vault
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from typer.testing import CliRunner
 from rpsg import api
 from rpsg.cli.app import app
 from rpsg.errors import BudgetError
-from rpsg.pipeline.progress import Silent
 from rpsg.privacy.account import LifetimeCap
 from rpsg.privacy.odometer import Odometer
 from rpsg.privacy.units import Unit
+from rpsg.protocols import Silent
 from rpsg.storage.run_folder import open_vault
 
 if TYPE_CHECKING:

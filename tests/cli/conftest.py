@@ -12,7 +12,8 @@ import pytest
 
 from rpsg import api
 from rpsg.cli import main
-from rpsg.results import Check, Flow, Preview, Run, StageCost, Verification
+from rpsg.previews import Flow, Preview, StageCost
+from rpsg.results import Check, Run, Verification
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

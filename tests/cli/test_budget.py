@@ -23,7 +23,7 @@ def account(name: str = "reviews", unit: Unit = PEOPLE) -> Account:
 
 
 def test_with_no_book_nothing_is_shown_and_none_is_made(rpsg: Rpsg) -> None:
-    assert "No account has paid anything yet" in rpsg("budget").out
+    assert "No account has spent anything yet" in rpsg("budget").out
     assert rpsg("budget", "--json").json["accounts"] == []
     assert {file.suffix for file in state_folder().iterdir()} <= {".key"}, "no book"
     assert not (state_folder() / "odometer.key").exists()
@@ -53,7 +53,7 @@ def test_one_account_is_found_by_its_name_or_by_the_place_of_a_file(rpsg: Rpsg, 
     }
     (told,) = rpsg("budget", str(tmp_path / "data.jsonl"), "--json").json["accounts"]
     assert told["totals"][0]["mu2"] == 0.1
-    assert "The account nobody has paid nothing" in rpsg("budget", "--account", "nobody").out
+    assert "The account nobody has spent nothing" in rpsg("budget", "--account", "nobody").out
     assert rpsg("budget", "data.jsonl", "--account", "reviews").code == 2
 
 

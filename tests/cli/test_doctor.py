@@ -62,7 +62,7 @@ def findings(rpsg: Rpsg, *options: str) -> dict[str, dict[str, Any]]:
 def test_everything_is_looked_at_and_a_sound_machine_ends_in_zero(rpsg: Rpsg) -> None:
     shown = rpsg(*FAKES)
     assert shown.code == 0, shown.out
-    assert "A run can begin." in shown.out
+    assert "A run can start." in shown.out
     assert list(findings(rpsg)) == CHECKS
 
 
@@ -258,7 +258,7 @@ def test_a_model_of_the_paper_s_method_that_is_not_here_is_found_with_its_fix(
     assert (found["status"], found["fix"]) == ("fail", "hf download it")
     shown = rpsg(*FAKES)
     assert shown.code == 1
-    assert "A run can begin." not in shown.out
+    assert "A run can start." not in shown.out
 
 
 def test_weights_of_a_summarizer_are_looked_for_by_the_name_in_the_plan(

@@ -35,7 +35,7 @@ def test_no_setting_is_listed_twice(settings: tuple[Setting, ...]) -> None:
 def test_the_library_and_the_command_line_take_the_same_of_an_evaluation() -> None:
     """``rpsg.evaluate`` names each field once more, with its type, for those who call it."""
     taken = dict(inspect.signature(api.evaluate).parameters)
-    del taken["progress"]
+    del taken["progress"], taken["quiet"]
     defaults = {name: MISSING if p.default is p.empty else p.default for name, p in taken.items()}
     assert defaults == {field.name: field.default for field in fields(EvaluationConfig)}
     assert set(taken) - {setting.key for setting in OPTIONS} == {"corpus", "write_floor"}

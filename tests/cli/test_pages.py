@@ -12,6 +12,8 @@ import pytest
 from tests.cli.conftest import PREVIEW, VERIFIED, finished
 
 from rpsg import __version__, api, registry
+from rpsg.cli.check_words import NO_CLAIM, SHOWN_BY
+from rpsg.privacy.checks import CHECKS
 from rpsg.results import Check, Verification
 
 if TYPE_CHECKING:
@@ -105,6 +107,31 @@ def test_files_that_passed_for_the_same_reason_share_a_line_and_failed_ones_do_n
     assert "✗ d.md: differs" in page
 
 
+def test_every_check_of_a_ledger_is_explained_in_one_clause(fake: Api, rpsg: Rpsg) -> None:
+    names = ("form", *(name for name, _ in CHECKS), "corpus", "evidence")
+    passed = tuple(Check(name, ok=True, detail="holds") for name in names)
+    fake.verified = dataclasses.replace(VERIFIED, checks=passed, claims=True)
+    page = " ".join(rpsg("verify", "run").out.split())
+    assert [name for name in names if f"✓ {name}: {SHOWN_BY[name]}" not in page] == []
+    assert "holds ✓" not in page
+    assert max(len(clause.split()) for clause in SHOWN_BY.values()) <= 17
+
+
+def test_a_check_of_a_claim_that_was_not_made_is_not_said_to_show_anything(fake: Api, rpsg: Rpsg) -> None:
+    passed = (Check("cost", ok=True, detail="holds"), Check("epsilon and delta", ok=True, detail="holds"))
+    fake.verified = dataclasses.replace(VERIFIED, checks=passed, claims=False)
+    page = " ".join(rpsg("verify", "run").out.split())
+    assert f"✓ epsilon and delta: {NO_CLAIM}" in page
+    assert f"✓ cost: {SHOWN_BY['cost']}" in page
+
+
+def test_a_failed_check_says_what_is_wrong_and_nothing_else(fake: Api, rpsg: Rpsg) -> None:
+    fake.verified = dataclasses.replace(VERIFIED, checks=(Check("cost", ok=False, detail="mu2 is wrong"),))
+    page = rpsg("verify", "run").out
+    assert "✗ cost: mu2 is wrong" in page
+    assert SHOWN_BY["cost"] not in page
+
+
 def test_the_options_of_a_run_can_be_planned_as_they_are(fake: Api, rpsg: Rpsg) -> None:
     options = ("reviews.csv", "--size", "50", "-o", "runs")
     rpsg("plan", *options)
@@ -124,8 +151,8 @@ def test_a_run_ends_in_its_summary_its_time_and_the_next_command(fake: Api, rpsg
     [
         ("no_formal_guarantee", "Do not publish this: no guarantee covers it", "may be shared"),
         ("voters_only_dp", "donors are not protected", "may be shared"),
-        ("end_to_end_dp", "This half may be shared", "not publish"),
-        ("no_private_data", "This half may be shared", "not publish"),
+        ("end_to_end_dp", "This folder may be shared", "not publish"),
+        ("no_private_data", "This folder may be shared", "not publish"),
     ],
 )
 def test_a_run_ends_in_what_may_be_done_with_its_release(
@@ -259,7 +286,7 @@ def test_models_of_a_replay_are_named_by_their_roles(fake: Api, rpsg: Rpsg) -> N
 
 def test_the_sentences_of_a_help_flow_to_the_width_of_the_terminal(rpsg: Rpsg) -> None:
     lines = [line.strip() for line in rpsg("audit-run", "--help").out.splitlines()]
-    start = next(number for number, line in enumerate(lines) if line.startswith("Canaries are"))
+    start = next(number for number, line in enumerate(lines) if line.startswith("By default there are"))
     paragraph = lines[start : lines.index("", start)]
     assert len(paragraph) > 2
     for line, following in pairwise(paragraph):

@@ -114,7 +114,7 @@ def test_a_state_folder_that_cannot_be_written_is_an_obstacle_and_the_doctor_tri
     assert "/proc/nowhere cannot be written. Name another place: export RPSG_HOME" in obstacles()
     examined = " ".join(rpsg("doctor", *FAKES).out.split())
     assert "/proc/nowhere cannot be written" in examined
-    assert "A run can begin" not in examined
+    assert "A run can start" not in examined
 
 
 def test_only_settings_that_differ_from_their_default_are_listed(rpsg: Rpsg) -> None:

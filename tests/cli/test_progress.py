@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 
 from rpsg.cli.console import Screen
-from rpsg.cli.progress import Live, Plain, Quiet, progress_for
+from rpsg.cli.progress import Live, Plain, progress_for
+from rpsg.pipeline.reporting import Quiet
 
 if TYPE_CHECKING:
     from rpsg.protocols import Progress

@@ -94,7 +94,7 @@ def test_the_noise_of_strict_mode_is_computed() -> None:
         assert float(sigma) == pytest.approx(release.sigma / whole, abs=6e-3)
 
 
-@pytest.mark.parametrize("texts", ["food-reviews", "abstracts", "dialogues", "1000-texts"])
+@pytest.mark.parametrize("texts", ["food-reviews", "abstracts", "dialogues", "1000-texts", "diversity"])
 def test_the_table_of_people_is_that_of_its_result_file(texts: str) -> None:
     sys.path.insert(0, str(ROOT / "benchmarks"))
     try:

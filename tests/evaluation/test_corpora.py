@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rpsg.errors import DataError
-from rpsg.evaluation.corpora import CorpusColumns, Rows, drawn, halves, read_rows, without_people
+from rpsg.evaluation.corpora import Rows, drawn, halves, read_rows, without_people
+from rpsg.storage.readers.columns import Columns
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,7 +74,7 @@ def test_people_of_the_held_out_texts_leave_the_others() -> None:
 def test_rows_without_text_are_left_out(tmp_path: Path) -> None:
     file = tmp_path / "real.jsonl"
     file.write_text("".join(json.dumps({"t": t, "l": "a"}) + "\n" for t in ("one", "", " ", "two")))
-    found = read_rows(file, CorpusColumns("t", "l"))
+    found = read_rows(file, Columns("t", "l"))
     assert found.texts == ("one", "two")
     assert found.labels == ("a", "a")
 
@@ -82,4 +83,4 @@ def test_a_file_without_any_text_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "real.jsonl"
     file.write_text('{"t": ""}\n')
     with pytest.raises(DataError, match="no text"):
-        read_rows(file, CorpusColumns("t"))
+        read_rows(file, Columns("t"))

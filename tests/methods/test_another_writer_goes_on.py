@@ -13,8 +13,8 @@ from rpsg import api, registry
 from rpsg.errors import DataError, ModelError, RunError
 from rpsg.models.fake import FakeClassifier, FakeWriter
 from rpsg.models.openai.client import ServerClient
-from rpsg.pipeline.progress import Silent
 from rpsg.privacy.odometer import Odometer, account_name
+from rpsg.protocols import Silent
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from rpsg.methods.dp_steps import public_filters
 from rpsg.models.fake import FakeWriter
 from rpsg.pipeline.people import nobody
 from rpsg.pipeline.private_data import NoQuestions
-from rpsg.pipeline.progress import Silent
+from rpsg.protocols import Silent
 from rpsg.records import Candidate, Card, Pool
 
 if TYPE_CHECKING:

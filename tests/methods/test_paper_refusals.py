@@ -15,8 +15,7 @@ from rpsg.errors import ModelError, PrivacyError, UsageError
 from rpsg.methods.base import Tools
 from rpsg.models.fake import FakeClassifier, FakeEmbedder, FakeWriter
 from rpsg.pipeline import execute as running
-from rpsg.pipeline.progress import Silent
-from rpsg.protocols import Span
+from rpsg.protocols import Silent, Span
 from rpsg.storage.call_store import request_key
 from rpsg.testing.lab import plugged
 from rpsg.testing.noise import FixedNoise

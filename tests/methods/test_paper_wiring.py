@@ -13,10 +13,10 @@ from rpsg.methods.base import Job, Seeding
 from rpsg.methods.paper_steps import agreement_step, filter_step, histogram_step
 from rpsg.models.fake import FakeClassifier, FakeWriter
 from rpsg.pipeline import execute as running
-from rpsg.pipeline.progress import Silent
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.private import Private
 from rpsg.privacy.unprotected_reads import UnprotectedReads
+from rpsg.protocols import Silent
 from rpsg.records import Candidate, Card, Document, Pool
 from rpsg.stages.abstraction import Seed
 from rpsg.stages.surrogate import NgramRecipe

@@ -12,8 +12,8 @@ from rpsg import api
 from rpsg.errors import InfeasibleError, ModelError, UsageError
 from rpsg.methods.budget import fewest_voters, split_budget, split_voters
 from rpsg.methods.named import find_method
-from rpsg.pipeline.progress import Silent
 from rpsg.privacy.odometer import Odometer, account_name
+from rpsg.protocols import Silent
 from rpsg.records import Document
 from rpsg.stages.partition import by_draw
 

@@ -15,10 +15,10 @@ from rpsg.methods.budget import strict_budget
 from rpsg.methods.dp_steps import find_labels
 from rpsg.methods.voting import places
 from rpsg.models.fake import FakeWriter
-from rpsg.pipeline.progress import Silent
 from rpsg.privacy.mechanisms import noisy_selection
 from rpsg.privacy.noise import RoundedGaussian
 from rpsg.privacy.private import Private
+from rpsg.protocols import Silent
 from rpsg.records import Document, PrivateCorpus
 from rpsg.stages.contributions import People
 

@@ -15,7 +15,7 @@ from rpsg.methods.floor import synthesize
 from rpsg.models.fake import FakeClassifier, FakeWriter
 from rpsg.pipeline.people import nobody
 from rpsg.pipeline.private_data import NoQuestions
-from rpsg.pipeline.progress import Silent
+from rpsg.protocols import Silent
 
 if TYPE_CHECKING:
     from tests.conftest import Lab

@@ -10,8 +10,8 @@ import pytest
 from rpsg.domains import read_pack
 from rpsg.errors import BudgetError, RunError
 from rpsg.models.fake import FakeWriter
-from rpsg.pipeline.progress import Silent
 from rpsg.privacy.odometer import Odometer
+from rpsg.protocols import Silent
 
 if TYPE_CHECKING:
     from pathlib import Path

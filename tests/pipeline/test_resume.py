@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rpsg.models.fake import FakeWriter
-from rpsg.pipeline.progress import Silent
+from rpsg.protocols import Silent
 from rpsg.storage.call_store import request_key
 from rpsg.storage.run_folder import open_vault
 
@@ -155,7 +155,7 @@ SCRIPT = r"""
 import os, signal, sys
 from pathlib import Path
 from rpsg.pipeline import execute as running
-from rpsg.pipeline.progress import Silent
+from rpsg.protocols import Silent
 from rpsg.methods.base import Tools
 from rpsg.models.fake import FakeClassifier, FakeEmbedder, FakeWriter
 from rpsg.plan import read_toml, resolve

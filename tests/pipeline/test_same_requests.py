@@ -18,9 +18,9 @@ from rpsg.models.download import locate
 from rpsg.models.fake import FILLER, FakeWriter
 from rpsg.pipeline import execute as running
 from rpsg.pipeline.models_of_run import load_tools, report_refused_settings
-from rpsg.pipeline.progress import Silent
 from rpsg.plan import ServerSection
 from rpsg.privacy.mechanisms import clean_answer, noisy_histogram
+from rpsg.protocols import Silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -13,7 +13,7 @@ import pytest
 
 from rpsg.errors import UsageError
 from rpsg.plan import GENERATION, NOT_IDENTITY, Plan, resolve
-from rpsg.plan.augpe import AugpeSection
+from rpsg.plan.methods import AugpeSection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

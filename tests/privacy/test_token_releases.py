@@ -155,7 +155,7 @@ def test_a_token_that_a_crash_lost_is_paid_for_when_its_text_becomes_as_long_as_
     tearoom: Tearoom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The process ends after the draw and before the token is on the disk."""
-    from rpsg.privacy import token_draws as module
+    from rpsg.privacy import token_log as module
 
     def lost(*_: object) -> Token:
         raise StoppedError

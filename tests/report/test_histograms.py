@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.report.conftest import read_page
 
-from rpsg.report.corpus import FEWEST_BINS, MOST_BINS, bins_of
+from rpsg.report.histograms import FEWEST_BINS, MOST_BINS, bins_of
 from rpsg.report.svg import columns
 
 

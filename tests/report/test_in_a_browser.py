@@ -14,11 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.compare.test_compare_page import everything
 from tests.report.conftest import changed
 from tests.report.test_page import SCORES, private
 
+from rpsg.audit import audit
 from rpsg.release.coverage import Coverage, Noisy, Value
+from rpsg.report.audit_page import audit_page
 from rpsg.report.page import report
+from rpsg.testing.planted import texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,8 +32,8 @@ if TYPE_CHECKING:
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 AXE = Path(os.environ.get("AXE_CORE") or Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js")
 PAGES = ("strict", "labels", "floor", "paper", "hostile", "private")
-#: A page as it should be, one without a claim, and one with everything, hostile texts in it.
-KINDS = ("strict", "paper", "private")
+#: A page as it should be, one without a claim, one with everything, hostile texts in it, and other pages.
+KINDS = ("strict", "paper", "private", "audit", "comparison")
 WIDE, NARROW = 1200, 320
 
 pytestmark = [
@@ -59,10 +63,20 @@ def files(release_of: Callable[[str], Release], tmp_path_factory: pytest.TempPat
     pages = {name: report(release_of(name)) for name in PAGES if name != "private"}
     pages["private"] = report(release_of("hostile"), SCORES, private())
     pages["folded"] = report(changed(release_of("strict"), coverage=(of_many_values(),)))
+    pages["audit"] = audit_page(an_audit())
+    pages["comparison"] = everything()
     for name, page in pages.items():
         written[name] = folder / f"{name}.html"
         written[name].write_text(page, encoding="utf-8")
     return written
+
+
+def an_audit() -> str:
+    """What an audit found that had something to find, as JSON."""
+    members, held = texts(100, 1), texts(100, 5)
+    corpus = [*texts(120, 7), *members[:20]]
+    found = audit(corpus, members, held, epsilon=1, delta=1e-6, attacks=("near-copies", "copies", "refer"))
+    return found.to_json(with_matches=True)
 
 
 def of_many_values() -> Coverage:
@@ -172,7 +186,9 @@ def test_dark_is_dark_and_paper_is_white(opened: Callable[..., Any]) -> None:
     assert page.evaluate(ground) == "rgb(20, 23, 27)"
     page.emulate_media(media="print")
     assert page.evaluate(ground) == "rgb(255, 255, 255)"
-    assert page.evaluate("getComputedStyle(document.querySelector('nav')).display") == "none"
+    assert (
+        page.evaluate("getComputedStyle(document.querySelector('.answer > p:last-child')).display") == "none"
+    )
 
 
 UNFOLDED = """() => [...document.querySelectorAll('details')].filter(e => !e.closest('figure'))
@@ -207,6 +223,25 @@ OVERLAPS = """() => [...document.querySelectorAll('svg.figure')].flatMap(svg => 
     .map(other => `${one[0]} over ${other[0]}`));
   return [...cut.map(([word]) => `${word} is cut`), ...over];
 })"""
+
+
+PHONE = {"width": 390, "height": 844}
+LAPTOP = {"width": 1400, "height": 900}
+
+
+@pytest.mark.parametrize("name", ["strict", "floor", "paper"])
+@pytest.mark.parametrize("screen", [PHONE, LAPTOP], ids=["phone", "laptop"])
+def test_texts_quality_and_claim_are_on_the_first_screen(
+    opened: Callable[..., Any], name: str, screen: dict[str, int]
+) -> None:
+    page = opened(name, width=screen["width"])
+    page.set_viewport_size(screen)
+    bottoms = page.evaluate(
+        "[...document.querySelectorAll('.samples li, .quality, .promise strong')]"
+        ".map(e => e.getBoundingClientRect().bottom)"
+    )
+    assert len(bottoms) == 3 + 1 + 1
+    assert max(bottoms) <= screen["height"]
 
 
 @pytest.mark.parametrize("name", ["strict", "labels", "paper"])

@@ -14,7 +14,8 @@ from rpsg.errors import PrivacyError, RunError, UsageError
 from rpsg.measures import Line, Measure, Report
 from rpsg.models.fake import FakeEmbedder
 from rpsg.release.reader import Release
-from rpsg.report.files import write_private, write_public
+from rpsg.report.files import today, write_private, write_public
+from rpsg.report.front import UNDATED
 from rpsg.report.scores import read_scores
 from rpsg.storage.ownership import MARK, mark_own
 from rpsg.storage.run_folder import open_vault
@@ -36,6 +37,14 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
+def undated(file: Path) -> str:
+    """A page without what it says about its day: the one in a release has none."""
+    page = file.read_text(encoding="utf-8")
+    said = f"Page made on {today()}." if f"Page made on {today()}." in page else UNDATED
+    assert page.count(said) == 1
+    return page.replace(said, "")
+
+
 def keep(run: Path, *, n_real: int | None) -> None:
     """An evaluation as ``rpsg evaluate`` keeps it."""
     measure = Measure("self_bleu", 0.125, (0.1, 0.2), 20, n_real)
@@ -48,7 +57,7 @@ def test_the_public_report_lies_beside_the_release(run: Path) -> None:
     file, _ = write_public(Release(run / "release"), None)
     assert file == run / "report.html"
     assert mode(file) == 0o644
-    assert file.read_bytes() == (run / "release/report.html").read_bytes()
+    assert undated(file) == undated(run / "release/report.html")
 
 
 def test_the_private_report_lies_in_the_private_folder_for_its_owner_alone(run: Path) -> None:
@@ -57,7 +66,7 @@ def test_the_private_report_lies_in_the_private_folder_for_its_owner_alone(run: 
     assert mode(file) == 0o600
     page = file.read_text(encoding="utf-8")
     assert page.index("PRIVATE: never share") < page.index("<h1>")
-    assert "Map of real and synthetic texts" in page
+    assert "How near the corpus comes to each real text" in page
     assert "Where the time went" in page
 
 
@@ -86,14 +95,14 @@ def test_a_release_alone_has_no_private_report_and_must_be_told_where_to_write(
     with pytest.raises(UsageError, match="where the report should go"):
         write_public(Release(alone), None)
     file, _ = write_public(Release(alone), tmp_path / "mine.html")
-    assert file.read_bytes() == (alone / "report.html").read_bytes()
+    assert undated(file) == undated(alone / "report.html")
 
 
 def test_an_evaluation_that_read_real_texts_is_shown_to_the_owner_alone(run: Path) -> None:
     keep(run, n_real=90)
     file, public = write_public(Release(run / "release"), None)
     assert public is None
-    assert file.read_bytes() == (run / "release/report.html").read_bytes()
+    assert undated(file) == undated(run / "release/report.html")
     file, scores = write_private(Release(run / "release"), None)
     assert scores is not None
     assert "0.125" in file.read_text(encoding="utf-8")
@@ -126,7 +135,7 @@ def test_figures_of_real_texts_in_the_public_file_are_not_shown(run: Path) -> No
     (run / "private/evaluation.json").rename(run / "private/evaluation-public.json")
     file, public = write_public(Release(run / "release"), None)
     assert public is None
-    assert file.read_bytes() == (run / "release/report.html").read_bytes()
+    assert undated(file) == undated(run / "release/report.html")
 
 
 def test_a_ceiling_is_made_of_real_texts_even_where_the_metric_reads_none(run: Path) -> None:
@@ -146,13 +155,13 @@ def test_a_damaged_evaluation_is_an_error_in_words(run: Path, content: str) -> N
         write_private(Release(run / "release"), None)
 
 
-def test_without_embeddings_there_is_a_report_without_a_map(run: Path) -> None:
+def test_without_embeddings_there_is_a_report_without_a_picture_of_what_it_reaches(run: Path) -> None:
     (run / "private/embeddings.f32.sealed").unlink()
     file, _ = write_private(Release(run / "release"), None)
-    assert "There is no map: this run kept no embeddings" in file.read_text(encoding="utf-8")
+    assert "There is no picture: this run kept no embeddings" in file.read_text(encoding="utf-8")
 
 
-def test_another_embedder_draws_no_map(run: Path) -> None:
+def test_another_embedder_draws_no_picture(run: Path) -> None:
     ledger = run / "release/ledger.json"
     body = json.loads(ledger.read_text())
     for line in body["public_inputs"]:
@@ -189,27 +198,27 @@ def test_the_stages_of_a_seeded_run_are_on_its_private_page_alone(
         assert words not in public.read_text(encoding="utf-8")
 
 
-def test_a_run_of_seeds_that_embedded_nobody_else_has_a_map_of_its_seeds(
+def test_a_run_of_seeds_that_embedded_nobody_else_is_drawn_from_its_seeds(
     reported: Callable[[str], Run], tmp_path: Path
 ) -> None:
     run = shutil.copytree(reported("paper").path, tmp_path / "run")
     (run / "private/embeddings.f32.sealed").unlink(missing_ok=True)
     seeds = json.loads(open_vault(run).read("stages/00-seeds.json"))["value"]
     page = write_private(Release(run / "release"), None)[0].read_text(encoding="utf-8")
-    assert "Map of real and synthetic texts" in page
-    assert f">real</span> ({len(seeds)})" in page
+    assert "How near the corpus comes to each real text" in page
+    assert f"Half of the {len(seeds)} real texts" in page
     assert not any(seed["text"] in page for seed in seeds)
 
 
-def test_damaged_seeds_draw_no_map(reported: Callable[[str], Run], tmp_path: Path) -> None:
+def test_damaged_seeds_draw_no_picture(reported: Callable[[str], Run], tmp_path: Path) -> None:
     run = shutil.copytree(reported("paper").path, tmp_path / "run")
     (run / "private/embeddings.f32.sealed").unlink(missing_ok=True)
     (run / "private/stages/00-seeds.json.sealed").write_text("{")
     page = write_private(Release(run / "release"), None)[0].read_text(encoding="utf-8")
-    assert "There is no map: private/stages/00-seeds.json was changed" in page
+    assert "There is no picture: private/stages/00-seeds.json was changed" in page
 
 
-def test_a_run_whose_embedder_is_a_folder_has_its_map_though_the_release_tells_no_place(
+def test_a_run_whose_embedder_is_a_folder_has_its_picture_though_the_release_tells_no_place(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The private page finds the model by the plan in the run folder."""
@@ -226,4 +235,4 @@ def test_a_run_whose_embedder_is_a_folder_has_its_map_though_the_release_tells_n
     mark_own(run)  # as if it had begun with that plan
     file, _ = write_private(Release(run / "release"), None)
     assert asked == ["/models/mine"]
-    assert "Map of real and synthetic texts" in file.read_text(encoding="utf-8")
+    assert "How near the corpus comes to each real text" in file.read_text(encoding="utf-8")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from rpsg.models.fake import FakeClassifier, FakeEmbedder
-from rpsg.pipeline.progress import Silent
 from rpsg.privacy.private import Private, open_private
+from rpsg.protocols import Silent
 from rpsg.records import Document, PrivateCorpus
 from rpsg.stages.annotate import Landmarks, annotate, describe, fits_none, nearest
 from rpsg.stages.contributions import People

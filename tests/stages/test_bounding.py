@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from rpsg.errors import PrivacyError, RunError
 from rpsg.models.fake import FakeEmbedder
-from rpsg.pipeline.progress import Silent
 from rpsg.privacy.private import Private, open_private
+from rpsg.protocols import Silent
 from rpsg.records import Document, PrivateCorpus
 from rpsg.stages.contributions import People, bound, unit_numbers
 from rpsg.storage.vault import Vault

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from rpsg.errors import PrivacyError
 from rpsg.models.fake import FakeClassifier, FakeEmbedder
-from rpsg.pipeline.progress import Silent
 from rpsg.privacy.histogram import Query, RowCells, clean_histogram
 from rpsg.privacy.private import Private, open_private
+from rpsg.protocols import Silent
 from rpsg.records import Document, PrivateCorpus
 from rpsg.stages.annotate import annotate, describe
 from rpsg.stages.cards import card_row_cells, cells

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rpsg.models.fake import FakeWriter
-from rpsg.pipeline.progress import Silent
 from rpsg.plan import Plan
+from rpsg.protocols import Silent
 from rpsg.records import Card
 from rpsg.stages.candidates import write_candidates
 from rpsg.stages.echo import REASON, echoes

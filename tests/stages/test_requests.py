@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from rpsg.domains import find_pack, pack_names
 from rpsg.domains.pack import Example
 from rpsg.models.fake import FakeWriter
-from rpsg.pipeline.progress import Silent
 from rpsg.plan import Plan, resolve
+from rpsg.protocols import Silent
 from rpsg.records import Card
 from rpsg.stages.candidates import write_candidates, write_variants
 from rpsg.stages.cards import CardModel

@@ -9,8 +9,8 @@ import pytest
 
 from rpsg.models.documents import document_of, next_header
 from rpsg.models.fake import FakeEmbedder, FakeWriter
-from rpsg.pipeline.progress import Silent
 from rpsg.plan import resolve
+from rpsg.protocols import Silent
 from rpsg.records import Candidate, Card, Pool
 from rpsg.stages.rng import stream
 from rpsg.stages.variations import (

@@ -11,9 +11,9 @@ import pytest
 
 from rpsg import files
 from rpsg.errors import PrivacyError, RunError
+from rpsg.journals import Journal
 from rpsg.privacy.private import Private
 from rpsg.storage.run_folder import RunFolder
-from rpsg.storage.run_journal import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

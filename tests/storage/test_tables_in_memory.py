@@ -167,7 +167,8 @@ def test_a_corpus_is_made_of_a_table_and_the_same_call_resumes(
 
 
 def test_a_run_is_shown_by_its_folders_and_not_by_all_that_it_holds(made: Run) -> None:
-    assert repr(made) == f"Run(path={made.path!r}, release={made.release!r})"
+    assert repr(made).startswith("<Run: 8 synthetic texts, epsilon 8, in ")
+    assert made.texts[5] not in str(made)
 
 
 def test_tables_can_be_evaluated(made: Run) -> None:

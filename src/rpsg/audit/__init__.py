@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rpsg.audit.of_run import audit_run
     from rpsg.audit.planted_run import canary_run
+    from rpsg.audit.report import AuditReport
     from rpsg.audit.run import audit
 
-__all__ = ["audit", "audit_run", "canary_run"]
+__all__ = ["AuditReport", "audit", "audit_run", "canary_run"]
 _PLACES = {
+    "AuditReport": "rpsg.audit.report",
     "audit": "rpsg.audit.run",
     "audit_run": "rpsg.audit.of_run",
     "canary_run": "rpsg.audit.planted_run",
@@ -30,3 +32,8 @@ def __getattr__(name: str) -> Any:
     if name in _PLACES:
         return getattr(import_module(_PLACES[name]), name)
     raise AttributeError(f"module 'rpsg.audit' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names, which a prompt completes before they are imported."""
+    return sorted(__all__)

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from os import PathLike
 
 from rpsg.arguments import name_of
-from rpsg.evaluation.corpora import CorpusColumns, Rows, read_rows, source_of
+from rpsg.evaluation.corpora import Rows, read_rows, source_of
 from rpsg.evaluation.data import synthetic_options
+from rpsg.storage.readers.columns import Columns
 
 #: A file or folder, or a list of texts.
 Given = str | PathLike[str] | Sequence[str]
@@ -29,7 +30,7 @@ def read_texts(given: Given, text: str, user: str | None = None) -> Rows:
     source = source_of(given)
     if isinstance(source, Rows):
         return Rows(tuple(given) if isinstance(given, Sequence) else source.texts)
-    return read_rows(source, CorpusColumns(name_of(text, "text") or "text", None, name_of(user, "user")))
+    return read_rows(source, Columns(name_of(text, "text") or "text", None, name_of(user, "user")))
 
 
 def read_synthetic(given: Given, text: str) -> tuple[str, ...]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from rpsg.shown import Card, Shown, figure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,8 +33,8 @@ class Closest:
     synthetic: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class AuditReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class AuditReport(Shown):
     """What was claimed, what the attacks found, and whether they could have found anything.
 
     ``allowed`` is the best that the claim allows against one person, to read the curves by; a curve above it
@@ -52,7 +55,7 @@ class AuditReport:
     seed: int
     notes: tuple[str, ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
-    closest: tuple[Closest, ...] = field(default=(), repr=False)
+    closest: tuple[Closest, ...] = ()
 
     def finding(self, name: str) -> Finding:
         """The finding of one attack; KeyError where it was not asked for."""
@@ -75,6 +78,23 @@ class AuditReport:
             for each in found["findings"]:
                 del each["matches"]
         return json.dumps(found, ensure_ascii=False, indent=1, default=_plain) + "\n"
+
+    def _card(self) -> Card:
+        verdict, reason, *notes = self.words()
+        return Card(
+            f"Audit: {verdict}",
+            first="Private: it tells of private texts, without noise. Do not pass it on with a release.",
+            facts=(
+                ("why", reason),
+                ("claimed", f"epsilon {self.claim.epsilon:.3g}" if self.claim.is_made else "nothing"),
+            ),
+            columns=("attack", "AUC", "epsilon", "verdict"),
+            rows=tuple(
+                (found.name, figure(found.auc), _at_least(found.epsilon_lower), found.verdict)
+                for found in self.findings
+            ),
+            notes=tuple(notes),
+        )
 
     def words(self) -> list[str]:
         """The outcome in sentences, for somebody who reads no statistics."""
@@ -113,6 +133,10 @@ _HEADINGS: Mapping[Verdict, str] = {
     "no violation seen": "No violation was seen.",
     "not run": "The audit does not count.",
 }
+
+
+def _at_least(epsilon: float | None) -> str:
+    return "" if epsilon is None else f"≥ {math.floor(100 * epsilon) / 100:.2f}"
 
 
 def _percent(share: float) -> str:

@@ -14,6 +14,7 @@ from rpsg.audit.inputs import read_synthetic, read_texts
 from rpsg.audit.report import AuditReport, Closest
 from rpsg.audit.subject import Claim, subject_of
 from rpsg.errors import RpsgError
+from rpsg.pipeline.logs import logged
 from rpsg.privacy.private import place_of
 from rpsg.privacy.published_audit import LEVEL
 
@@ -78,8 +79,8 @@ def audit(
     """
     chosen = dict(attacks) if isinstance(attacks, Mapping) and attacks else find_attacks(tuple(attacks))
     claim = Claim.of(epsilon, delta, mu)
-    if progress is not None:
-        progress.start("reading the texts")
+    progress = logged(progress, "audit")
+    progress.start("reading the texts")
     own, others = (read_texts(given, text, user) for given in (members, nonmembers))
     subject = subject_of(
         read_synthetic(synthetic, synthetic_text or text),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from rpsg.cli import logs
 from rpsg.cli.streams import UNWRITTEN, tolerant
 from rpsg.hardening import forbid_core_dumps
 
@@ -27,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from rpsg.cli.errors import report
 
             return report(error, given)
+        finally:
+            logs.stop()
         out.flush()
         return _unwritten(out, given) if out.is_full and not code else code
 
@@ -42,7 +45,7 @@ def _unwritten(out: Stream, given: Sequence[str]) -> int:
     screen = Screen.stderr()
     screen.line(f"The command has done its work, but its output could not be written: {reason}.", style="red")
     screen.line("A finished run is in its folder: rpsg report RUN --text")
-    return 0 if given[:1] == ["run"] and "--json" not in given else UNWRITTEN
+    return 0 if logs.command_of(given) == "run" and "--json" not in given else UNWRITTEN
 
 
 def _call(arguments: list[str]) -> int:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rpsg import __version__
+from rpsg.cli import logs
 from rpsg.cli.audit import NOT_RUN, audit
 from rpsg.cli.audit_run import audit_run
 from rpsg.cli.budget import budget
@@ -35,15 +36,15 @@ EXIT_CODES = (
     (2, "a wrong option, setting or name, or a plug-in that fails"),
     (3, "data that cannot be read"),
     (4, "schema, size and budget do not fit together"),
-    (5, "the account of these data has no room, or cannot be read"),
+    (5, "the account of these data has too little budget left, or cannot be read"),
     (6, "a model is missing, damaged or too large"),
     (7, "the run folder belongs to another plan or cannot be written"),
     (8, "a claim does not hold (verify), or is refuted (audit)"),
     (9, "an optional package is missing"),
-    (10, "something private was about to leave; it was stopped"),
+    (10, "something private was about to leave this machine and was stopped"),
     (11, "a limit of the plan is reached; raise it to resume"),
-    (NOT_RUN, "the audit could have found no leak, so it says nothing (audit)"),
-    (CELLS_FAILED, "cells of a comparison failed; the others are done (compare)"),
+    (NOT_RUN, "the audit was not able to detect a leak, so it has no verdict (audit)"),
+    (CELLS_FAILED, "some cells of a comparison failed; the others are done (compare)"),
     (UNWRITTEN, "done, but the output could not be written"),
     (130, "stopped with Ctrl-C"),
 )
@@ -73,8 +74,20 @@ def start(
             "--version", metavar="", callback=_show_version, is_eager=True, help="Print the version."
         ),
     ] = False,
+    log_level: Annotated[
+        logs.Level | None,
+        typer.Option(
+            "--log-level",
+            metavar="LEVEL",
+            help="Log to stderr instead of showing progress: debug, info, warning or error.",
+        ),
+    ] = None,
+    log_json: Annotated[
+        bool, typer.Option("--log-json", metavar="", help="Log one JSON object a line to stderr.")
+    ] = False,
 ) -> None:
     """From a private text corpus to a synthetic one with a privacy claim that can be checked."""
+    logs.start(log_level, as_json=log_json)
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rpsg.cli.completing import registered
+
 if TYPE_CHECKING:
     from rpsg.audit.aids import Aids
 
@@ -15,6 +17,7 @@ WithEmbedder = Annotated[
         "--with-embedder",
         metavar="NAME",
         help="Attack by embeddings too: closest, closest-ratio. See: rpsg list embedders.",
+        autocompletion=registered("embedders"),
     ),
 ]
 WithRecogniser = Annotated[
@@ -23,6 +26,7 @@ WithRecogniser = Annotated[
         "--with-recogniser",
         metavar="NAME",
         help="Attack by names of people too: names. See: rpsg list recognizers.",
+        autocompletion=registered("recognizers"),
     ),
 ]
 RecogniserModel = Annotated[

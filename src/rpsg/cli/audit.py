@@ -18,6 +18,7 @@ from rpsg.cli.attack_options import (
     WithSurrogate,
     chosen_aids,
 )
+from rpsg.cli.completing import several
 from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
 from rpsg.errors import RpsgError, UsageError, VerificationError
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 #: The exit code where nothing could have been found: a script must not take silence for an outcome.
 NOT_RUN = 12
-PRIVATE = "This page is private: it tells of private texts, without noise. Do not pass it on with a release."
+PRIVATE = "This page is private: its figures come from private texts, without noise. Do not share it."
 
 
 def audit(
@@ -96,7 +97,10 @@ def audit(
     attacks: Annotated[
         str | None,
         typer.Option(
-            "--attacks", metavar="A,B", help="Only these. Choose before you see any. See: rpsg list attacks."
+            "--attacks",
+            metavar="A,B",
+            help="Run only these. Choose before you see any result. See: rpsg list attacks.",
+            autocompletion=several("attacks"),
         ),
     ] = None,
     with_embedder: WithEmbedder = None,
@@ -114,11 +118,11 @@ def audit(
     as_json: AsJson = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Show no progress.")] = False,
 ) -> None:
-    """Attack a synthetic corpus: does it tell who was in its data? The output is as private as the data.
+    """Attack a synthetic corpus: does it reveal who was in its data? The output is as private as the data.
 
     A run is tested against the claim of its ledger, and the outcome is kept in RUN/private. For other corpora
-    give the claim; without one what is tested is that nobody can be told apart. The exit code is 8 if the
-    claim is refuted, and 12 if the audit could not have found a leak, so that it says nothing.
+    give the claim; without one the test is that nothing distinguishes members from the others. The exit code
+    is 8 if the claim is refuted, and 12 if the audit could not have found a leak and so has no verdict.
     """
     from rpsg import audit as attacking
     from rpsg.cli.progress import progress_for
@@ -151,12 +155,13 @@ def _refuse(run: Path | None, given: Mapping[str, Any], *, of_run: bool) -> None
     """UsageError for options that do not go together."""
     if run is not None and given:
         raise UsageError(
-            f"A run brings its own texts, people and claim: --{min(given).replace('_', '-')} is not for it.",
+            f"--{min(given).replace('_', '-')} is not for a run, which has its own texts, people and claim.",
             hint="Try: rpsg audit RUN",
         )
     if run is None and of_run:
         raise UsageError(
-            "--data, --donors and --with-shadows go with a run.", hint="Try: rpsg audit RUN --data FILE"
+            "--data, --donors and --with-shadows can only be used with a run.",
+            hint="Try: rpsg audit RUN --data FILE",
         )
     if run is None and not {"synthetic", "members", "nonmembers"} <= given.keys():
         raise UsageError(
@@ -232,7 +237,7 @@ def show(screen: Screen, report: AuditReport, kept: Path | None) -> None:
     base = report.baseline
     apart = f"AUC {_with_reach(base.auc, base.interval)} (by chance 0.5)"
     counts = [(name, f"{count:,}") for name, count in report.counts.items()]
-    screen.facts([*counts, ("told apart without the corpus", apart)])
+    screen.facts([*counts, ("sides told apart without the corpus", apart)])
     silent = [f"{', '.join(names)}: {reason}" for reason, names in report.silent().items()]
     if silent:
         screen.heading("Not run, and why")
@@ -243,7 +248,7 @@ def show(screen: Screen, report: AuditReport, kept: Path | None) -> None:
         what = (
             "The same for the privacy officer"
             if is_page
-            else "Everything, with the places of the worst matches"
+            else "Everything, with row numbers of the worst matches"
         )
         screen.line(f"{what} (private):")
         screen.command(str(kept))
@@ -256,10 +261,10 @@ def _show_attacks(screen: Screen, report: AuditReport) -> None:
     screen.line()
     screen.items(
         [
-            "AUC: 0.5 is chance. An average over all people: a few who leaked completely do not move it.",
-            "found at 1 %: the members found where 1 % of the people held out are accused.",
-            "epsilon: at least this large, with 95 % for all attacks together. It alone decides.",
-            "sees: the share of members that had to stand out to refute the claim in 95 of 100 cases.",
+            "AUC: 0.5 is chance. It averages over all people: a few who leaked completely hardly change it.",
+            "found at 1 %: the share of members found if 1 % of the people held out are wrongly accused.",
+            "epsilon: at least this, at 95 % confidence for all attacks together. Only this decides.",
+            "sees: the share of members that must stand out to refute the claim in 95 of 100 audits.",
             "±: the longer side of the 95 % interval.",
         ]
     )
@@ -288,7 +293,7 @@ def _with_reach(value: float, interval: Interval | None, *, percent: bool = Fals
 def _allowed(report: AuditReport) -> Iterator[tuple[str, str]]:
     claim, allowed = report.claim, report.allowed
     if not claim.is_made:
-        yield "claimed", "nothing; tested is that nobody can be told apart"
+        yield "claimed", "nothing; the test is that members cannot be told from the others"
     elif claim.mu is not None:
         yield "claimed", f"mu {claim.mu:g}, tested as epsilon {claim.epsilon:.3g} at delta {claim.delta:g}"
     else:

@@ -36,7 +36,9 @@ def audit_run(
     attacks: Annotated[
         str | None,
         typer.Option(
-            "--attacks", metavar="A,B", help="Only these. Choose before you see any. See: rpsg list attacks."
+            "--attacks",
+            metavar="A,B",
+            help="Run only these. Choose before you see any result. See: rpsg list attacks.",
         ),
     ] = None,
     with_embedder: WithEmbedder = None,
@@ -49,9 +51,9 @@ def audit_run(
 ) -> None:
     """Test a plan: run it with canaries among the private texts, attack the corpus, and destroy it.
 
-    Canaries are 200, and half of the people are held out, unless the settings say otherwise. It pays from the
-    account as a run does. Only the report is left, in AUDIT/private; it is as private as the data. If it
-    stops, the same command resumes it. The exit codes are those of `rpsg audit`.
+    By default there are 200 canaries, and half of the people are held out. It spends budget of the account,
+    as a run does. Only the report is left, in AUDIT/private; it is as private as the data. If it stops, the
+    same command resumes it. The exit codes are those of `rpsg audit`.
     """
     from rpsg.audit import canary_run
     from rpsg.cli.audit import tell

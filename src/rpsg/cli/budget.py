@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def budget(
     file: Annotated[
         str,
-        typer.Argument(metavar="FILE", help="A file of private data, for the account that its path names."),
+        typer.Argument(metavar="FILE", help="A file of private data whose account is named by its path."),
     ] = "",
     account: Annotated[
         str, typer.Option("--account", metavar="NAME", help="An account, by the name that plans declare.")
@@ -29,10 +29,10 @@ def budget(
         typer.Option(
             "--give-back",
             metavar="RUN_ID",
-            help="Release what a run has reserved that will never be finished.",
+            help="Release the budget reserved by a run that will never be finished.",
         ),
     ] = "",
-    yes: Annotated[bool, typer.Option("--yes", metavar="", help="Give back without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", metavar="", help="Do not ask first.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what accounts have spent, on whom, and what unfinished runs have reserved. No data is read.
@@ -57,7 +57,7 @@ def budget(
     if not shown:
         one = file or account
         screen.line(
-            f"The account {wanted[0]} has paid nothing." if one else "No account has paid anything yet."
+            f"The account {wanted[0]} has spent nothing." if one else "No account has spent anything yet."
         )
     for statement in shown:
         _show(screen, statement)
@@ -70,17 +70,17 @@ def budget(
 def _give_back(book: Odometer | None, run_id: str, *, yes: bool) -> None:
     if book is None or not any(run_id in book.statement(name).waiting for name in book.names()):
         raise UsageError(
-            f"No run {run_id!r} has anything reserved.", hint="`rpsg budget` lists the runs that have."
+            f"No run {run_id!r} has reserved budget.", hint="`rpsg budget` lists the runs that have."
         )
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError(
-                "Nobody is there to be asked.",
-                hint=f"To give it back: rpsg budget --give-back {run_id} --yes",
+                "There is no terminal on which to ask.",
+                hint=f"To release it: rpsg budget --give-back {run_id} --yes",
             )
         typer.confirm(
-            f"Give back what the run {run_id} has reserved? If it is still running, its next draws will "
-            "need room in the account again",
+            f"Release the budget that run {run_id} has reserved? If it is still running, its next draws "
+            "will need budget from the account again",
             abort=True,
             err=True,
         )

@@ -32,7 +32,7 @@ def calls(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """List the requests to the writers of a run: tokens, money, failures and their reasons.
+    """List the requests to the writers of a run: tokens, cost, failures and their reasons.
 
     Private text is never shown: requests that contained any appear only as totals.
     """

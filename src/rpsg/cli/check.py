@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rpsg.storage.readers.rows import Places
 
 SHOWN = 20
-PRIVATE = "This page is private: it counts rows without noise. Do not pass it on with a release."
+PRIVATE = "This page is private: it counts rows without noise. Do not share it."
 
 
 @functools.partial(
@@ -71,7 +71,9 @@ def _show(screen: Screen, reading: Reading, words: int, most: int | None) -> Non
     if people := {row.user for row in reading.corpus} - {None}:
         facts.append(("people", f"{len(people):,}"))
     if cut := sum(len(passages(row.text, words)) > 1 for row in reading.corpus):
-        facts.append(("cut into passages", f"{cut:,}: strict mode takes passages of {words:,} words"))
+        facts.append(
+            ("cut into passages", f"{cut:,}: strict mode cuts them into passages of about {words:,} words")
+        )
     screen.facts(facts)
     _show_rows(screen, "Left out of a run", reading.left_out, reading.unit, most)
     _show_rows(screen, 'Counted under the label "other"', reading.as_other, reading.unit, most)

@@ -147,7 +147,7 @@ def verify(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check a release, anybody's: it is rebuilt from its plan, pack and evidence, and compared.
+    """Check any release: rebuild it from its plan, pack and evidence, and compare.
 
     This needs no private data and opens nothing that the release names. The exit code is 8 if a check fails.
     """
@@ -157,7 +157,9 @@ def verify(
     from rpsg.cli.render import show_verification
 
     if data is not None and not with_vault:
-        raise UsageError("--data is read with --with-vault alone.", hint="Add --with-vault, or leave it out.")
+        raise UsageError(
+            "--data can only be used with --with-vault.", hint="Add --with-vault, or leave it out."
+        )
     named = {}
     for given in model or ():
         role, equals, name = given.partition("=")

@@ -27,7 +27,7 @@ def compare(
     matrix: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE", help="The comparison, a TOML file; or the folder of one that was begun."
+            metavar="FILE", help="The comparison, a TOML file; or the folder of one that was started."
         ),
     ],
     out: Annotated[
@@ -52,7 +52,7 @@ def compare(
         typer.Option(
             "--spend",
             metavar="",
-            help="Yes: private texts may pay for every cell. See the sum with --dry-run.",
+            help="Charge every cell to the account of private texts. --dry-run shows the sum.",
         ),
     ] = False,
     audit_holdout: Annotated[
@@ -64,7 +64,7 @@ def compare(
         ),
     ] = None,
     only_show: Annotated[
-        bool, typer.Option("--show", metavar="", help="Run nothing; show what FOLDER holds by now.")
+        bool, typer.Option("--show", metavar="", help="Run nothing; show the results in FOLDER so far.")
     ] = False,
     csv: Annotated[
         Path | None, typer.Option("--csv", metavar="FILE", help="Write every cell as a row of CSV.")
@@ -79,40 +79,42 @@ def compare(
     cell: Annotated[
         str | None,
         typer.Option(
-            "--cell", metavar="ID", help="Run this cell alone, of a comparison that was begun in FOLDER."
+            "--cell", metavar="ID", help="Run only this cell of a comparison that was started in FOLDER."
         ),
     ] = None,
     max_requests: Annotated[
         int | None,
-        typer.Option("--max-requests", metavar="N", help="The most requests.", rich_help_panel=_PANEL),
+        typer.Option(
+            "--max-requests", metavar="N", help="Maximum number of requests.", rich_help_panel=_PANEL
+        ),
     ] = None,
     max_tokens: Annotated[
         int | None,
-        typer.Option("--max-tokens", metavar="N", help="The most tokens.", rich_help_panel=_PANEL),
+        typer.Option("--max-tokens", metavar="N", help="Maximum number of tokens.", rich_help_panel=_PANEL),
     ] = None,
     max_cost: Annotated[
         float | None,
-        typer.Option("--max-cost", metavar="M", help="The most money.", rich_help_panel=_PANEL),
+        typer.Option("--max-cost", metavar="M", help="Maximum cost.", rich_help_panel=_PANEL),
     ] = None,
     max_seconds: Annotated[
         float | None,
         typer.Option(
-            "--max-seconds", metavar="S", help="The most seconds of writing.", rich_help_panel=_PANEL
+            "--max-seconds", metavar="S", help="Maximum seconds of writing.", rich_help_panel=_PANEL
         ),
     ] = None,
     as_json: AsJson = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Show no progress.")] = False,
 ) -> None:
-    """Compare methods: every method, epsilon, seed, data set, writer and size is a run of its own.
+    """Compare methods, with a separate run for each method, epsilon, seed, data set, writer and size.
 
     FILE names them (docs/comparison-files.md). All methods of a seed have the same people, and every corpus
-    is measured against people whom no run has seen, beside a floor and a ceiling. Begin with --dry-run.
+    is measured against people whom no run has seen, with a floor and a ceiling. Start with --dry-run.
 
-    The same command resumes: finished cells are kept, failed ones are tried again, and a call budget holds
-    for all of them together. FOLDER then has comparison.json and comparison.html, and a run folder per cell.
+    The same command resumes: finished cells are kept, failed ones are tried again, and the limits apply to
+    all of them together. FOLDER then has comparison.json, comparison.html and a run folder per cell.
 
-    A comparison asks the same people again and again, and what is revealed adds up. So it is for texts that
-    anybody may see (public = true). On private ones it needs --spend, and its figures are not for others.
+    A comparison reads data of the same people many times, and what it reveals adds up. So use it for texts
+    that anybody may see (public = true). Private texts need --spend, and their figures must not be published.
     The exit code is 13 if a cell failed.
     """
     from rpsg.cli.compare_pages import show
@@ -158,7 +160,7 @@ def _matrix(
     if path.is_dir():
         if files:
             raise UsageError(
-                "The files of a comparison that was begun are known.",
+                "The files of a comparison that was started are known.",
                 hint="Leave --data out, or name its FILE.",
             )
         found = read_begun(path)

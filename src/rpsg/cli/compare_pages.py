@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rpsg.cli.console import Screen, seconds_in_words
+from rpsg.cli.console import Screen
 from rpsg.compare.export import SHORT, metric_heads
 from rpsg.compare.outcome import INTERNAL
 from rpsg.compare.tables import equal_epsilon
 from rpsg.compare.winners import all_together, standings
+from rpsg.pipeline.reporting import seconds_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +53,7 @@ def show_forecast(screen: Screen, found: MatrixForecast) -> None:
     screen.items(
         [
             "Cells share replies to public prompts, so less is sent.",
-            "Training, reading and measuring take time too, which is in no forecast.",
+            "Training, reading and measuring take more time, which is not forecast.",
             "One cell alone, on another machine: --cell ID, with the ids that --dry-run --json shows.",
         ]
     )

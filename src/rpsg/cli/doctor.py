@@ -60,7 +60,7 @@ def doctor(
         if broken:
             screen.line(f"{len(broken)} of these must be fixed before a run.", "red")
         else:
-            screen.line("A run can begin.", "green")
+            screen.line("A run can start.", "green")
     if broken:
         raise typer.Exit(1)
 

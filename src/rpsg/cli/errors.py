@@ -6,6 +6,7 @@ its class and its location in the program are.
 
 from __future__ import annotations
 
+import logging
 import os
 import traceback
 from dataclasses import asdict, dataclass
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from typer import Abort, TyperException
 
 from rpsg.arguments import is_text
+from rpsg.cli import logs
 from rpsg.cli.console import Screen, print_json
 from rpsg.errors import RpsgError
 
@@ -40,9 +42,12 @@ class Failure:
 def report(error: BaseException, arguments: Sequence[str]) -> int:
     """Print what failed, as JSON on stdout if ``--json`` was given, and return the exit code."""
     failure = describe(error, arguments)
+    if logs.is_json():
+        told = {"event": "failed", **{name: v for name, v in asdict(failure).items() if name != "message"}}
+        logging.getLogger(logs.LOGGER).error(failure.message, extra={logs.FIELDS: told})
     if "--json" in arguments:
         print_json({"error": asdict(failure)})
-    else:
+    elif not logs.is_json():
         screen = Screen.stderr()
         screen.line(failure.message, style="red")
         if failure.hint:
@@ -60,7 +65,7 @@ def describe(error: BaseException, arguments: Sequence[str] = ()) -> Failure:
         texts = [typed for typed in arguments if is_text(typed)]
         return Failure(kind, _unquoted(error.message, texts), _unquoted(error.hint, texts), error.exit_code)
     if isinstance(error, (KeyboardInterrupt, Abort)):
-        resumes = bool({"run", "compare"} & set(arguments[:1]))
+        resumes = logs.command_of(arguments) in {"run", "compare"}
         message = "Stopped. Run the same command again to resume." if resumes else "Stopped."
         return Failure("Stopped", message, "", STOPPED)
     if isinstance(error, TyperException):

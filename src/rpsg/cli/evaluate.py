@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rpsg.cli.console import Screen
-    from rpsg.measures import Line, Measure, Report
+    from rpsg.measures import Report
 
 
 #: The fields of the configuration that have an option; the corpus and its floor have parameters below.
@@ -53,8 +53,9 @@ def evaluate(
 ) -> None:
     """Measure a synthetic corpus against real texts: utility, fidelity, diversity, coverage.
 
-    Every number is shown with its floor (no private data) and its ceiling (real against real). Whatever read
-    real texts is internal: do not publish it. For a run it goes to RUN/private/evaluation.json.
+    Every number is shown with its floor (no private data) and its ceiling (real against real). Numbers
+    computed from real texts are internal: do not publish them. For a run it goes to
+    RUN/private/evaluation.json.
     """
     from rpsg import api
     from rpsg.cli.console import Screen
@@ -112,13 +113,12 @@ def _print(report: Report, kept: Path | None, failed: RpsgError | None) -> None:
 
 def show(screen: Screen, report: Report, target: Path | None) -> None:
     """The table, how to read it, and where it was written."""
-    from rpsg.measures import INTERNAL
+    from rpsg.measures import COLUMNS, INTERNAL
 
     against = f", against {report.n_real} real ones, split {report.split}" if report.n_real else ""
     screen.heading(f"{report.n} texts{against} (seed {report.seed}, embedder {report.embedder or 'none'})")
-    rows = [_row(line) for line in report.lines if line.corpus.value is not None]
-    columns = ("metric", "value", "floor", "ceiling", "score")
-    screen.table(columns, rows, numbers=columns[1:])
+    rows = [line.cells() for line in report.lines if line.corpus.value is not None]
+    screen.table(COLUMNS, rows, numbers=COLUMNS[1:])
     if others := _measured_by(report):
         screen.heading("What measured what")
         screen.items(others)
@@ -138,7 +138,7 @@ def _notes(screen: Screen, notes: Sequence[str]) -> None:
     screen.heading("How to read it")
     score = (
         "score: 0 is the floor, 1 the ceiling; (=): floor and ceiling cannot be distinguished, so there is "
-        "none; (?): without their intervals nobody knows. ±: the longer side of the 95 % interval. Compare "
+        "none; (?): unknown, for lack of intervals. ±: the longer side of the 95 % interval. Compare "
         "figures only at the same n, embedder and split."
     )
     screen.items([score, *notes])
@@ -151,29 +151,3 @@ def _measured_by(report: Report) -> list[str]:
         if line.corpus.value is not None and line.corpus.model not in ("", report.embedder):
             by_model.setdefault(line.corpus.model, []).append(line.name)
     return [f"{model}: {', '.join(names)}" for model, names in by_model.items()]
-
-
-def _row(line: Line) -> tuple[str, ...]:
-    score = "" if line.score is None else f"{round(line.score, 2) + 0.0:.2f}"
-    if line.score is not None and not line.informative:
-        score = "(=)" if line.informative is False else "(?)"
-    arrow = {True: " ↑", False: " ↓", None: ""}[line.corpus.higher_is_better]
-    measures = (line.corpus, line.floor, line.ceiling)
-    return (line.name + arrow, *(_value(measure) for measure in measures), score)
-
-
-def _value(measure: Measure | None) -> str:
-    """The value with its interval."""
-    from rpsg.measures import reach
-
-    if measure is None:
-        return ""
-    chance = reach(measure)
-    interval = "" if chance is None else f" ± {chance:,.0f}" if chance >= 100 else f" ± {chance:.2g}"
-    return _number(measure.value) + interval
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return ""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

@@ -72,13 +72,13 @@ def facts_of(epsilon: float, delta: float) -> dict[str, Any]:
 def show(screen: Screen, facts: dict[str, Any]) -> None:
     screen.heading(f"Epsilon {facts['epsilon']:g} at delta {facts['delta']:g}")
     screen.line(
-        "Somebody knows everything about the data but whether one person is in it, and looks at what was "
-        "released. Nobody, with any method and any computer, can do better than this:"
+        "An attacker knows everything about the data except whether one person is in it, and sees what was "
+        "released. With any method and any computer, the attacker can do no better than this:"
     )
     screen.items(_attacks(facts))
     screen.heading("Behind it")
     screen.items(_background(facts))
-    screen.heading("People who belong together")
+    screen.heading("Groups of people")
     screen.line("The promise is for one person. For several at once, as in a family, it is weaker:")
     rows = [(str(g), _epsilon(e)) for g, e in facts["epsilon_of_groups"].items()]
     screen.table(("people", "epsilon"), rows, numbers=("people", "epsilon"))
@@ -86,22 +86,22 @@ def show(screen: Screen, facts: dict[str, Any]) -> None:
 
 def _attacks(facts: dict[str, Any]) -> list[str]:
     auc, first, second = facts["auc"], facts["tpr_at_fpr_1_percent"], facts["tpr_at_fpr_01_percent"]
-    pairs = "Shown one who took part and one who did not, they pick the right one"
+    pairs = "Given one person who took part and one who did not, the attacker picks the right one"
     return [
         f"{pairs} in at most {_percent(auc)} of the cases (AUC); guessing is right in 50%.",
-        f"If 1 in 100 outsiders may be accused wrongly, they find at most {_percent(first)} of the members.",
-        f"If 1 in 1000 may be accused wrongly, they find at most {_percent(second, 2)} of the members.",
+        f"If 1 in 100 others may be accused, the attacker finds at most {_percent(first)} of the members.",
+        f"If 1 in 1000 may be accused, the attacker finds at most {_percent(second, 2)} of the members.",
     ]
 
 
 def _background(facts: dict[str, Any]) -> list[str]:
     odds, delta, mu = facts["odds_at_most"], facts["delta"], facts["mu"]
     replaced, counts = (_epsilon(facts[f"epsilon_replace_one{of}"]) for of in ("", "_in_counts"))
-    seen = f"Whatever is seen is at most {odds:.3g} times as likely with a person as without them"
+    seen = f"Every result is at most {odds:.3g} times as likely with a person as without"
     if_replaced = "If one person is replaced by another, instead of added or removed"
     noise = f"In other words, mu = {mu:.4g}: an attacker has to tell apart two bell curves"
     return [
-        f"{seen}, but for a chance of {delta:g}.",
+        f"{seen}, except with probability {delta:g}.",
         f"{noise} that are {mu:.2g} standard deviations apart.",
         f"{if_replaced}: epsilon {replaced} at most, {counts} for counts alone, in between for a sketch.",
     ]
@@ -110,7 +110,7 @@ def _background(facts: dict[str, Any]) -> list[str]:
 def _epsilon(value: float) -> str:
     from rpsg.privacy.gaussian import rounded_up
 
-    return rounded_up(value, 3) if math.isfinite(value) else "no bound worth the name"
+    return rounded_up(value, 3) if math.isfinite(value) else "no useful bound"
 
 
 def _percent(share: float, decimals: int = 1) -> str:

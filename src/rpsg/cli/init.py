@@ -24,12 +24,12 @@ QUESTIONS = (
     ("data.path", "Where are the private texts (a file or a folder)?"),
     ("data.text", "Which column holds the text?"),
     ("data.label", "Which column holds a label (empty: none)?"),
-    ("data.user", "Which column names each text's person (empty: every row is a person of its own)?"),
+    ("data.user", "Which column names each text's person (empty: every row counts as a person)?"),
     ("corpus.about", "What are the texts, in a few public words?"),
     ("corpus.domain", "Which domain pack fits them, in their language (rpsg list domains)?"),
     ("corpus.size", "How many synthetic texts?"),
     ("privacy.epsilon", "Which epsilon (1 is strong, 4 is usual, 10 is weak)?"),
-    ("corpus.license", "Which licence shall the release have, such as cc-by-4.0 (empty: none yet)?"),
+    ("corpus.license", "Which licence for the release, such as cc-by-4.0 (empty: none yet)?"),
 )
 #: Settings that are written even at their default, because nearly everybody has to decide them.
 DECIDED = (
@@ -60,9 +60,9 @@ def init(
         ),
     ] = False,
 ) -> None:
-    """Write a plan file with comments. On a terminal it asks what matters, unless options answer it.
+    """Write a plan file with comments. On a terminal it asks for the main settings.
 
-    The columns that DATA has are offered. Settings that stay at their default are left out; see --all.
+    It offers the columns of DATA. Settings at their default are left out, unless you give --all.
     """
     from rpsg.cli.console import Screen
     from rpsg.cli.settings import DEFAULT_FILE, Layer, make_plan, option_layer

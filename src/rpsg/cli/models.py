@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rpsg.cli.completing import assets
 from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
 from rpsg.errors import ModelError
 
@@ -49,7 +50,11 @@ def _facts(row: AssetRow) -> list[tuple[str, str]]:
 def pull(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME", help="A name from `rpsg models list`, or hf:OWNER/REPO/FILE.gguf."),
+        typer.Argument(
+            metavar="NAME",
+            help="A name from `rpsg models list`, or hf:OWNER/REPO/FILE.gguf.",
+            autocompletion=assets,
+        ),
     ],
     as_json: AsJson = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Show no progress.")] = False,

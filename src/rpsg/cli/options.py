@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rpsg.cli.completing import COMPLETERS, one_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -36,6 +38,7 @@ class Setting:
     about: str
     default: str = ""
     panel: str | None = None
+    choices: tuple[str, ...] = ()
 
     @property
     def parameter(self) -> str:
@@ -70,7 +73,13 @@ class Setting:
 
     def as_parameter(self) -> inspect.Parameter:
         option = (
-            typer.Option(self.option, metavar=self.metavar, help=self.help, rich_help_panel=self.panel)
+            typer.Option(
+                self.option,
+                metavar=self.metavar,
+                help=self.help,
+                rich_help_panel=self.panel,
+                autocompletion=COMPLETERS.get(self.key) or (one_of(self.choices) if self.choices else None),
+            )
             if self.option
             else typer.Argument(metavar=self.metavar, help=self.help, show_default=False)
         )
@@ -83,7 +92,10 @@ class Setting:
 
 
 #: Every setting of the plan that can be typed.
-SETTINGS = tuple(Setting(**row) for row in json.loads(FILE.read_text(encoding="utf-8")))
+SETTINGS = tuple(
+    Setting(**{**row, "choices": tuple(row.get("choices", ()))})
+    for row in json.loads(FILE.read_text(encoding="utf-8"))
+)
 
 Config = Annotated[
     Path | None,

@@ -19,7 +19,9 @@ def propose(
             "--writer", help="The model that proposes: a name, a GGUF file, or hf:OWNER/REPO/FILE.gguf."
         ),
     ] = "gemma-3-270m",
-    size: Annotated[int, typer.Option("--size", min=8, max=200, help="The most topics to propose.")] = 60,
+    size: Annotated[
+        int, typer.Option("--size", min=8, max=200, help="Maximum number of topics to propose.")
+    ] = 60,
     seed: Annotated[
         int, typer.Option("--seed", min=0, help="A different seed proposes different topics.")
     ] = 0,

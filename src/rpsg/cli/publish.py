@@ -42,15 +42,17 @@ def publish(
     The release is checked first and then rebuilt with the key's fingerprint in its ledger, card and report.
     Send KEY.pub to your readers by another way than the release: rpsg verify RELEASE --key KEY.pub
 
-    An audit's figures are counted in private texts without noise, and no claim covers them. Published they
-    are part of the ledger for good, and the account of the data says so. An audit that does not fit the
-    release is refused: of another plan, of other private rows, or with counts that cannot be its own.
+    An audit's figures are counted in private texts without noise, and no claim covers them. Once published
+    they stay in the ledger, and the account of the data records this. An audit that does not fit the release
+    is refused: of another plan, of other private rows, or with counts that cannot belong to it.
     """
     from rpsg.cli.console import Screen, print_json
     from rpsg.verification.sign import publish as sign_release
 
     if data is not None and audit is None:
-        raise UsageError("--data goes with --audit.", hint="Leave it out: publish reads no private text.")
+        raise UsageError(
+            "--data can only be used with --audit.", hint="Leave it out: publish reads no private text."
+        )
     fingerprint = sign_release(run, sign, audit=audit, data=data)
     if as_json:
         print_json({"published": {"release": str(run / RELEASE), "fingerprint": fingerprint}})

@@ -20,8 +20,8 @@ def purge(
 ) -> None:
     """Destroy what is private in a published run: its key first, then embeddings, stages and replies.
 
-    The release, the commitment and the account stay. `rpsg verify` and `rpsg report` work as before;
-    `rpsg verify --with-vault` and the private map of real texts need what was destroyed.
+    The release, the commitment and the account remain. `rpsg verify` and `rpsg report` work as before;
+    `rpsg verify --with-vault` and the private picture of real texts need what was destroyed.
     """
     from rpsg.cli.console import Screen, print_json
     from rpsg.pipeline.purge import purge as purge_run
@@ -29,7 +29,7 @@ def purge(
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError(
-                "Nobody is there to be asked.", hint=f"To purge for good: rpsg purge {run} --yes"
+                "There is no terminal on which to ask.", hint=f"To purge for good: rpsg purge {run} --yes"
             )
         typer.confirm(f"Destroy the private half of {run} for good?", abort=True)
     done = purge_run(run)

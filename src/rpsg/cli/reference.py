@@ -1,6 +1,7 @@
 """Generates files from the commands and the plan: ``python -m rpsg.cli.reference``, in a checkout.
 
-These are ``docs/cli.md``, ``docs/settings.md``, and the table of options that the command line loads.
+These are ``docs/cli.md``, ``docs/settings.md``, ``docs/api.md``, and the table of options that the command
+line loads.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from typer.main import get_command
 
+from rpsg.cli.api_reference import api_page
 from rpsg.cli.app import EXIT_CODES, app
 from rpsg.cli.options import FILE, SETTINGS
 from rpsg.plan import Plan, described, toml_value
@@ -40,6 +42,11 @@ Where `[SETTINGS]` is written below, all options on [the page of settings](setti
 
 With `--json` a command prints one object on stdout and nothing else; an error is
 `{"error": {"type", "message", "hint", "exit_code"}}`. Progress always goes to stderr. No option takes a key.
+
+Before the command, as in `rpsg --log-level info run ...`:
+
+| option | what it does |
+|---|---|
 """
 _SETTINGS = """\
 # Settings
@@ -68,6 +75,7 @@ def option_table() -> str:
             "default": "" if found.default in (None, "", ()) else str(found.default),
             "panel": found.panel,
         }
+        | ({"choices": found.choices} if found.choices else {})
         for found in described(Plan)
         if found.option or found.metavar
     ]
@@ -103,8 +111,10 @@ def _row(found: Described) -> str:
 
 def reference() -> str:
     """All commands with their options, as Markdown."""
-    lines = [_CLI]
-    for path, command in _commands("rpsg", get_command(app)):
+    main: Any = get_command(app)
+    shown = [p for p in main.params if p.help and not {"--help"} & set(p.opts)]
+    lines = [_CLI + "\n".join(f"| {_name(p)} | {_cell(p.help)} |" for p in shown) + "\n"]
+    for path, command in _commands("rpsg", main):
         lines += _command(path, command)
     lines += ["## Exit codes", "", "| code | meaning |", "|---|---|"]
     lines += [f"| {code} | {meaning} |" for code, meaning in EXIT_CODES]
@@ -155,3 +165,4 @@ if __name__ == "__main__":
     FILE.write_text(option_table(), encoding="utf-8")
     (_DOCS / "settings.md").write_text(settings_page(), encoding="utf-8")
     (_DOCS / "cli.md").write_text(reference(), encoding="utf-8")
+    (_DOCS / "api.md").write_text(api_page(), encoding="utf-8")

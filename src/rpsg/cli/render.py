@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from rpsg.cli.console import Screen, seconds_in_words
+from rpsg.cli.check_words import in_words
+from rpsg.pipeline.reporting import seconds_in_words
 from rpsg.privacy.gaussian import rounded_up
 from rpsg.registry import built_in
 from rpsg.storage.layout import PRIVATE, STAGE_TABLE
@@ -14,8 +16,10 @@ from rpsg.storage.layout import PRIVATE, STAGE_TABLE
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rpsg.cli.console import Screen
     from rpsg.plan import Plan
-    from rpsg.results import Preview, Run, Verification
+    from rpsg.previews import Preview
+    from rpsg.results import Run, Verification
 
 
 def show_preview(
@@ -37,11 +41,11 @@ def show_preview(
         screen.items(preview.warnings, sign="!", style="yellow")
     screen.heading("Next")
     if preview.obstacles:
-        screen.line("  Nothing was spent. As it is, a run would stop before it spends anything:")
+        screen.line("  Nothing was spent. At present a run would stop before it spends anything:")
         screen.items(preview.obstacles, sign="✗", style="red")
-        screen.line("  With that put right, this runs it:")
+        screen.line("  Once that is fixed, this runs it:")
     else:
-        refused = "As it is, the account would refuse it; with room there, this runs it:"
+        refused = "At present the account would refuse it; with enough budget there, this runs it:"
         screen.line(f"  Nothing was spent. {refused if preview.is_refused else 'This runs it:'}")
     screen.command(shlex.join(again))
 
@@ -89,7 +93,7 @@ def _schema(screen: Screen, preview: Preview) -> None:
         return
     is_counted = preview.stages and preview.cells
     counted = f"{preview.cells} noisy counts" if is_counted else "drawn evenly: nothing is counted"
-    screen.heading(f"What a text is described by ({counted})")
+    screen.heading(f"Attributes of a text ({counted})")
     rows = [
         (name, kind, str(number), ", ".join(values[:6]) + (", ..." if number > 6 else ""))
         for name, kind, number, values in preview.attributes
@@ -104,7 +108,7 @@ def _work(screen: Screen, preview: Preview) -> None:
     unknown = "counted with noise during the run" if counts else "not asked"
     people: list[tuple[str, str]] = [(who, _number(preview.people, unknown))]
     if preview.smallest_people is not None:
-        people.append((f"fewest {who} that can carry this", f"{preview.smallest_people:,}"))
+        people.append((f"minimum number of {who}", f"{preview.smallest_people:,}"))
     facts, seconds = list(people if preview.stages else ()), preview.seconds
     if preview.llm_calls is None:
         facts.append(("work of the writer", "not declared by the method"))
@@ -148,7 +152,7 @@ def _number(value: int | None, otherwise: str) -> str:
 
 def _odometer(screen: Screen, preview: Preview) -> None:
     if preview.odometer:
-        screen.heading("What the account of these data has paid over all runs")
+        screen.heading("What the account of these data has spent over all runs")
         screen.facts((name.replace("_", " "), f"{value:.4g}") for name, value in preview.odometer.items())
 
 
@@ -159,7 +163,7 @@ def _origins(screen: Screen, plan: Plan, origins: Mapping[str, str]) -> None:
     values = values_of(plan)
     rows = [(key, _value(values.get(key)), origin) for key, origin in origins.items()]
     if rows:
-        screen.heading("Settings that are not left at their default")
+        screen.heading("Settings that differ from their default")
         screen.table(("setting", "value", "from"), rows)
 
 
@@ -181,7 +185,7 @@ def show_run(screen: Screen, run: Run, cautions: Sequence[str] = ()) -> None:
         screen.heading("Look at this first")
         screen.items(cautions, sign="!", style="yellow")
     screen.heading("Next")
-    screen.line("  Check it as anyone can who has the release:")
+    screen.line("  Anybody who has the release can check it:")
     method = str(run.ledger.get("method", ""))
     allowed = [] if method in built_in("methods") else ["--allow-plugin", method]
     screen.command(shlex.join(["rpsg", "verify", str(run.path), *allowed]))
@@ -193,13 +197,13 @@ def _sharing(run: Run) -> str:
     """What may be done with the release, by its claim."""
     claim = run.ledger.get("claim", {}).get("type")
     if claim == "no_formal_guarantee":
-        return "Do not publish this: no guarantee covers it, and private texts may show in it."
+        return "Do not publish this: no guarantee covers it, and it may contain private texts."
     if claim == "voters_only_dp":
         return (
-            "This half protects the voters. Its donors are not protected, and their texts may show in it: "
-            "share it only if they agree. Everything beside it is private:"
+            "This folder protects the voters. Its donors are not protected, and it may contain their texts: "
+            "share it only if they agree. Everything else in the run folder is private:"
         )
-    return "This half may be shared; everything beside it is private:"
+    return "This folder may be shared; everything else in the run folder is private:"
 
 
 def run_facts(run: Run, cautions: Sequence[str] = ()) -> dict[str, Any]:
@@ -219,12 +223,17 @@ def run_facts(run: Run, cautions: Sequence[str] = ()) -> dict[str, Any]:
 def show_verification(screen: Screen, found: Verification, *, is_private: bool = False) -> None:
     """Each check, what no check can show, and the verdict; ``is_private`` if it read the vault.
 
-    Files that passed the same check share one line, so that a failure is easy to see.
+    A passed check is explained in one clause. Files that passed the same check share one line, so that a
+    failure is easy to see.
     """
     if is_private:
-        screen.line("This page is private: it tests noise against exact counts. Do not pass it on.", "yellow")
+        screen.line("This page is private: it tests noise against exact counts. Do not share it.", "yellow")
     screen.heading(f"Checks of {found.path}")
-    for (ok, detail), same in groupby(found.checks, lambda check: (check.ok, check.detail)):
+    explained = [
+        replace(check, detail=in_words(check.name, check.detail, claims=found.claims)) if check.ok else check
+        for check in found.checks
+    ]
+    for (ok, detail), same in groupby(explained, lambda check: (check.ok, check.detail)):
         sign, style = ("✓", "green") if ok else ("✗", "red")
         names = [check.name for check in same]
         if ok and len(names) > 1:

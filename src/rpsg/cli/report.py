@@ -29,7 +29,9 @@ def report(
     private: Annotated[
         bool,
         typer.Option(
-            "--private", metavar="", help="Add internal metrics and a map of the real texts. Never share it."
+            "--private",
+            metavar="",
+            help="Add internal metrics and how near the corpus comes to the real texts. Never share it.",
         ),
     ] = False,
     as_text: Annotated[
@@ -39,8 +41,8 @@ def report(
 ) -> None:
     """Write a report of a finished run: one HTML page with pictures, which needs no network.
 
-    The public page shows only what the ledger paid for and what was public already; RUN/release contains the
-    one of the day of the release.
+    The public page shows only what the ledger paid for and what was public already; RUN/release contains
+    the page that was made with the release.
     """
     from rpsg.cli.console import Screen, print_json
     from rpsg.release.reader import Release

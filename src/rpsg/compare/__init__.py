@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rpsg.compare.forecasting import forecast
     from rpsg.compare.matrix import read_matrix
-    from rpsg.compare.outcome import read_comparison
+    from rpsg.compare.outcome import Comparison, read_comparison
     from rpsg.compare.runner import compare
 
-__all__ = ["compare", "forecast", "read_comparison", "read_matrix"]
+__all__ = ["Comparison", "compare", "forecast", "read_comparison", "read_matrix"]
 _PLACES = {
+    "Comparison": "rpsg.compare.outcome",
     "compare": "rpsg.compare.runner",
     "forecast": "rpsg.compare.forecasting",
     "read_comparison": "rpsg.compare.outcome",
@@ -32,3 +33,8 @@ def __getattr__(name: str) -> Any:
     if name in _PLACES:
         return getattr(import_module(_PLACES[name]), name)
     raise AttributeError(f"module 'rpsg.compare' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names, which a prompt completes before they are imported."""
+    return sorted(__all__)

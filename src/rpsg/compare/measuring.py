@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from rpsg.compare.cells import Cell
     from rpsg.compare.matrix import ComparedData, Matrix
     from rpsg.compare.splits import SplitFiles
-    from rpsg.evaluation.corpora import CorpusColumns, Rows
+    from rpsg.evaluation.corpora import Rows
     from rpsg.measures import Measure
     from rpsg.protocols import Progress
+    from rpsg.storage.readers.columns import Columns
 
 STATUS = Path("/proc/self/status")
 
@@ -71,9 +72,7 @@ def measured(
     return {"texts": len(rows), "measured": len(some), "held_out": len(held), "metrics": found}
 
 
-def _corpus(
-    cell: Cell, files: SplitFiles, columns: CorpusColumns, run: Path
-) -> tuple[Rows, Mapping[str, Any]]:
+def _corpus(cell: Cell, files: SplitFiles, columns: Columns, run: Path) -> tuple[Rows, Mapping[str, Any]]:
     """The texts of a cell and what a run says about them."""
     if cell.is_ceiling:
         return read_rows(files.ceiling, columns), {}

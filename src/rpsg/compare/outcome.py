@@ -14,6 +14,7 @@ from rpsg.compare.cells import Place
 from rpsg.errors import RunError
 from rpsg.json_text import strict_json
 from rpsg.models.hardware import cores
+from rpsg.shown import Card, Shown, figure
 from rpsg.version import VERSION
 
 if TYPE_CHECKING:
@@ -93,8 +94,8 @@ class CellOutcome:
 LEAST_SHARE = 0.95
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+@dataclass(frozen=True, slots=True, repr=False)
+class Comparison(Shown):
     """All cells of a comparison. Tables, pages and exports are made from this alone."""
 
     title: str
@@ -133,7 +134,22 @@ class Comparison:
             found[cell.state] = found.get(cell.state, 0) + 1
         return found
 
+    def _card(self) -> Card:
+        states = ", ".join(f"{count} {state}" for state, count in self.counts().items())
+        shown = self.headline[:3]
+        return Card(
+            f"Comparison {self.title}: {len(self.cells)} cells ({states})",
+            first=INTERNAL if self.internal else "",
+            columns=("cell", "state", *shown),
+            rows=tuple(
+                (cell.place.in_words(), cell.state, *(figure(cell.value(metric)) for metric in shown))
+                for cell in self.cells
+            ),
+            notes=tuple(dict.fromkeys(f"Failed: {c.reason}" for c in self.cells if c.state == "failed")),
+        )
+
     def to_json(self) -> str:
+        """Everything, as JSON text that ``read_comparison`` reads."""
         cells = [{**asdict(cell), "place": _plain_place(cell.place)} for cell in self.cells]
         body = {
             "format": FORMAT,

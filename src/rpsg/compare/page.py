@@ -11,21 +11,8 @@ from rpsg.compare.outcome import INTERNAL
 from rpsg.compare.page_tables import STATES, tables_part, tokens_part
 from rpsg.compare.tables import rows_of, settings_of
 from rpsg.compare.winners import all_together, standings
-from rpsg.report.html import (
-    Html,
-    block,
-    counted,
-    document,
-    folded,
-    foreign,
-    joined,
-    listed,
-    pairs,
-    paragraph,
-    part,
-    table,
-    tag,
-)
+from rpsg.markup import Html, foreign, joined, tag
+from rpsg.report.html import block, counted, document, folded, listed, pairs, paragraph, part, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +21,7 @@ if TYPE_CHECKING:
     from rpsg.compare.outcome import Comparison
     from rpsg.compare.tables import CompareRow, CompareSetting
     from rpsg.compare.winners import Standing
-    from rpsg.report.html import Child
+    from rpsg.markup import Child
 
 #: More lines about who wins are folded.
 MOST_LINES = 8

@@ -27,7 +27,7 @@ from rpsg.errors import DataError, LimitError, PrivacyError, RunError
 from rpsg.evaluation.models import check_names
 from rpsg.evaluation.runner import find_metrics
 from rpsg.files import hold_lock, private_dir, write_atomic
-from rpsg.pipeline.progress import Silent
+from rpsg.protocols import Silent
 from rpsg.storage.layout import COMPARISON, MATRIX
 
 if TYPE_CHECKING:

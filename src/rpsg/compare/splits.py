@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import DataError, RunError
-from rpsg.evaluation.corpora import CorpusColumns, Rows, read_rows, without_texts
+from rpsg.evaluation.corpora import Rows, read_rows, without_texts
 from rpsg.files import private_dir, write_atomic
 from rpsg.json_text import canonical_json, strict_json, tagged_sha256
 from rpsg.models.download import locate
 from rpsg.plan import resolve
 from rpsg.stages.rng import stream
 from rpsg.storage.layout import CEILING_TEXTS, HELD_OUT, SPLIT
+from rpsg.storage.readers.columns import Columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,10 +59,10 @@ def split_files(out: Path, data: ComparedData, seed: int) -> SplitFiles:
     return SplitFiles(out / "data" / tagged_sha256("name", data.name)[:12] / f"seed-{seed}")
 
 
-def columns_of(matrix: Matrix, data: ComparedData) -> CorpusColumns:
+def columns_of(matrix: Matrix, data: ComparedData) -> Columns:
     """The columns of text, label and person, as the plan of the data set has them."""
     section = resolve(matrix.settings, data.settings).data
-    return CorpusColumns(section.text, section.label, section.user)
+    return Columns(section.text, section.label, section.user)
 
 
 def prepare(matrix: Matrix, data: ComparedData, out: Path) -> None:
@@ -115,7 +116,7 @@ def _by_content(rows: Rows) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _read(data: ComparedData, columns: CorpusColumns) -> Rows:
+def _read(data: ComparedData, columns: Columns) -> Rows:
     paths: Sequence[Path | str] = data.paths
     if data.asset:
         place = locate(data.asset)
@@ -151,7 +152,7 @@ def _write_parts(
     order: Sequence[str],
     held_out: int,
     sizes: Sequence[int],
-    columns: CorpusColumns,
+    columns: Columns,
 ) -> None:
     private_dir(files.folder)
     place = {name: i for i, name in enumerate(order)}
@@ -171,7 +172,7 @@ def _of_places(rows: Rows, people: Sequence[str], place: dict[str, int], start: 
     return rows.take(sorted(chosen, key=lambda i: (place[people[i]], i)))
 
 
-def _write(file: Path, rows: Rows, columns: CorpusColumns) -> None:
+def _write(file: Path, rows: Rows, columns: Columns) -> None:
     if file.exists():
         return
     lines = []

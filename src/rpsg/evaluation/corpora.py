@@ -25,6 +25,8 @@ from rpsg.storage.readers.rows import clean
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from rpsg.storage.readers.columns import Columns
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
@@ -57,15 +59,6 @@ def _taken(values: Sequence[str] | None, places: Sequence[int]) -> tuple[str, ..
 Source = Path | Rows
 
 
-@dataclass(frozen=True, slots=True)
-class CorpusColumns:
-    """The columns of text, label and person in a file."""
-
-    text: str = "text"
-    label: str | None = None
-    user: str | None = None
-
-
 def source_of(given: object) -> Source:
     """A path, or a list of texts, as something to read from; UsageError for anything else."""
     if isinstance(given, str | PathLike):
@@ -78,7 +71,7 @@ def source_of(given: object) -> Source:
     return Rows(tuple(text for text in map(clean, given) if text))
 
 
-def read_rows(path: Source, columns: CorpusColumns) -> Rows:
+def read_rows(path: Source, columns: Columns) -> Rows:
     """The rows that have a text; rows in memory as they are. DataError if there are none, or from readers."""
     if isinstance(path, Rows):
         if not path.texts:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from rpsg.errors import DataError, UsageError
 from rpsg.evaluation.corpora import (
-    CorpusColumns,
     Rows,
     halves,
     is_copied,
@@ -19,6 +18,7 @@ from rpsg.evaluation.corpora import (
     without_texts,
 )
 from rpsg.evaluation.floor import FLOOR, has_floor_labels, is_own_data, is_run, read_finished, write_floor
+from rpsg.storage.readers.columns import Columns
 from rpsg.textstats.echoes import form_of
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def load_corpora(config: EvaluationConfig, run: FinishedRun | None, progress: Pr
     """Read all corpora, split the real texts, and have the floor written."""
     _check(config)
     columns = _columns(config, run)
-    theirs = CorpusColumns(config.synthetic_text or columns.text, config.synthetic_label or columns.label)
+    theirs = Columns(config.synthetic_text or columns.text, config.synthetic_label or columns.label)
     corpora = Corpora({})
     if run:
         corpora.counts, corpora.form = run.release.noisy_counts, form_of(run.release.pack)
@@ -97,7 +97,7 @@ def _check(config: EvaluationConfig) -> None:
         )
 
 
-def _synthetic(source: Source, row: str, columns: CorpusColumns, corpora: Corpora, named: bool) -> Rows:
+def _synthetic(source: Source, row: str, columns: Columns, corpora: Corpora, named: bool) -> Rows:
     """Synthetic texts; if their label column is missing, without labels and with a note.
 
     ``named``: the column was named for these texts, so DataError if it is missing.
@@ -111,7 +111,7 @@ def _synthetic(source: Source, row: str, columns: CorpusColumns, corpora: Corpor
     return found
 
 
-def _labelled(path: Path, columns: CorpusColumns, named: bool) -> Rows:
+def _labelled(path: Path, columns: Columns, named: bool) -> Rows:
     """The rows of a file, without labels if it does not have their column."""
     bare = replace(columns, label=None)
     with synthetic_options():
@@ -145,16 +145,16 @@ def _written(run: FinishedRun, source: Source) -> Rows:
     return run.rows
 
 
-def _columns(config: EvaluationConfig, run: FinishedRun | None) -> CorpusColumns:
+def _columns(config: EvaluationConfig, run: FinishedRun | None) -> Columns:
     data = run.plan.data if run else None
-    return CorpusColumns(
+    return Columns(
         config.text or (data.text if data else "text"),
         config.label or (data.label if data else None),
         config.user or (data.user if data else None),
     )
 
 
-def _read_real(source: Source, config: EvaluationConfig, columns: CorpusColumns, corpora: Corpora) -> None:
+def _read_real(source: Source, config: EvaluationConfig, columns: Columns, corpora: Corpora) -> None:
     """Load the real texts to compare with, and those that replace the corpus in the ceiling row."""
     real = read_rows(source, columns)
     if config.train_real is None:
@@ -183,7 +183,7 @@ def _read_real(source: Source, config: EvaluationConfig, columns: CorpusColumns,
 def _floor(
     config: EvaluationConfig,
     run: FinishedRun | None,
-    columns: CorpusColumns,
+    columns: Columns,
     corpora: Corpora,
     progress: Progress | None,
 ) -> Rows | None:

@@ -17,6 +17,7 @@ from rpsg.evaluation.models import EvaluationModels, check_names
 from rpsg.evaluation.runner import find_metrics, run_metric
 from rpsg.hardening import forbid_core_dumps
 from rpsg.measures import Line, Report
+from rpsg.pipeline.logs import logged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +39,7 @@ def evaluate(config: EvaluationConfig, progress: Progress | None = None) -> Repo
     metrics = find_metrics(config.metrics)
     check_names(config.embedder, config.language_model)
     run = find_run(config.corpus)
+    progress = logged(progress, "evaluate")
     corpora = load_corpora(config, run, progress)
     embedder = config.embedder or (embedder_of(run) if run else "minilm")
     models = EvaluationModels(
@@ -49,15 +51,17 @@ def evaluate(config: EvaluationConfig, progress: Progress | None = None) -> Repo
     )
     n = min(len(rows) for rows in corpora.rows.values())
     if n < len(corpora.rows[CORPUS]):
-        corpora.notes.append(_drawn_note(corpora, n))
+        scarce = min(corpora.rows, key=lambda name: len(corpora.rows[name]))
+        corpora.notes.append(
+            f"All rows have {n} texts, as many as the {scarce} row has: {n} of the corpus' "
+            f"{len(corpora.rows[CORPUS])} were drawn by chance."
+        )
     inputs = _inputs(corpora, n, models, config.seed)
-    if progress:
-        progress.start("measuring")
+    progress.start("measuring")
     seconds: dict[str, float] = {}
     found = {name: run_metric(name, metric, inputs, seconds) for name, metric in metrics.items()}
     lines = tuple(Line(name, row[CORPUS], row.get(FLOOR), row.get(CEILING)) for name, row in found.items())
-    if progress:
-        progress.done()
+    progress.done()
     return Report(
         lines=lines,
         n=n,
@@ -68,14 +72,6 @@ def evaluate(config: EvaluationConfig, progress: Progress | None = None) -> Repo
         seed=config.seed,
         notes=(*corpora.notes, *_uninformative(lines)),
         seconds=seconds,
-    )
-
-
-def _drawn_note(corpora: Corpora, n: int) -> str:
-    scarce = min(corpora.rows, key=lambda name: len(corpora.rows[name]))
-    return (
-        f"All rows have {n} texts, as many as the {scarce} row has: {n} of the corpus' "
-        f"{len(corpora.rows[CORPUS])} were drawn by chance."
     )
 
 

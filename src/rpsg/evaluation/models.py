@@ -6,7 +6,7 @@ import re
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -17,15 +17,16 @@ from rpsg.json_text import tagged_sha256
 from rpsg.models.catalog import CATALOGUE
 from rpsg.plan import Plan
 from rpsg.privacy.egress import is_here
-from rpsg.protocols import CountingScorer
+from rpsg.protocols import CountingScorer, Silent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
 
-    from rpsg.protocols import Classifier, Embedder, Progress
+    from rpsg.protocols import Classifier, Embedder, Model, Progress
 
+Loaded = TypeVar("Loaded", bound="Model")
 #: The language model that is trained on the corpus alone.
 NGRAM = "ngram"
 #: OWNER/REPO, perhaps with a revision; what begins with a dot is a folder.
@@ -74,6 +75,14 @@ def _is_language_model(name: str) -> bool:
     return _HUB_NAME.fullmatch(name) is not None or bool(name and there.is_dir())
 
 
+def _local(model: Loaded, verb: str, what: str, hint: str) -> Loaded:
+    """The model; PrivacyError for one on a server, which would be sent the real texts."""
+    if not is_here(model):
+        message = f"Real texts are {verb} on this machine only, and this {what} is on a server."
+        raise PrivacyError(message, hint=hint)
+    return model
+
+
 class EvaluationModels:
     """Embedder and sentiment classifier by name, and the name of the language model of ``next_word``.
 
@@ -107,12 +116,7 @@ class EvaluationModels:
             if isinstance(given, str)
             else given
         )
-        if not is_here(found):
-            raise PrivacyError(
-                "Real texts are embedded on this machine only, and this embedder is on a server.",
-                hint="Choose a local one, such as: --embedder minilm",
-            )
-        return found
+        return _local(found, "embedded", "embedder", "Choose a local one, such as: --embedder minilm")
 
     @property
     def used(self) -> str:
@@ -124,12 +128,7 @@ class EvaluationModels:
         """The run's classifier, or the default one; PrivacyError for one on a server."""
         models = self._plan.models
         found = registry.sentiment(self.embedder, models.sentiment, threads=models.threads)
-        if not is_here(found):
-            raise PrivacyError(
-                "Real texts are classified on this machine only, and this model is on a server.",
-                hint="See: rpsg list classifiers",
-            )
-        return found
+        return _local(found, "classified", "model", "See: rpsg list classifiers")
 
     @cached_property
     def judge(self) -> CountingScorer:
@@ -139,12 +138,8 @@ class EvaluationModels:
         PrivacyError for one on a server.
         """
         name = JUDGE if self.language_model in {NGRAM, JUDGE} else f"transformers:{self.language_model}"
-        found = registry.scorer(name, threads=self._plan.models.threads)
-        if not is_here(found):
-            raise PrivacyError(
-                "Real texts are judged on this machine only, and this model is on a server.",
-                hint="See: rpsg list scorers",
-            )
+        scorer = registry.scorer(name, threads=self._plan.models.threads)
+        found = _local(scorer, "judged", "model", "See: rpsg list scorers")
         if not isinstance(found, CountingScorer):
             raise ModelError(f"{found.name} cannot count its tokens, so words cannot be told apart.")
         return found
@@ -165,15 +160,14 @@ class EvaluationModels:
 
     def _embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Progress is reported in percent, so that no count is shown."""
-        embedder, progress = self.embedder, self._progress
+        embedder, progress = self.embedder, self._progress or Silent()
         rows = np.zeros((len(texts), embedder.dim), np.float32)
-        if progress:
-            progress.start("embedding texts", HUNDREDTHS)
+        progress.start("embedding texts", HUNDREDTHS)
         told = 0
         for start in range(0, len(texts), BLOCK):
             rows[start : start + BLOCK] = embedder.embed(texts[start : start + BLOCK])
             far = HUNDREDTHS * min(start + BLOCK, len(texts)) // len(texts)
-            if progress and far > told:
+            if far > told:
                 progress.advance(far - told)
                 told = far
         return rows

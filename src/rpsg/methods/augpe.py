@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.errors import ModelError, UsageError
+from rpsg.errors import UsageError
 from rpsg.methods.base import Method, Workload
-from rpsg.methods.dp_steps import ANOTHER_WRITER, label_of, paid, report_spent
+from rpsg.methods.budget import budget_for
+from rpsg.methods.dp_steps import label_of, paid
 from rpsg.methods.trial import TEXTS, try_writer
-from rpsg.methods.voting import label_codes, label_traits
+from rpsg.methods.voting import label_codes, label_traits, noisy_votes, some_candidates
 from rpsg.methods.workload import CHARACTERS_A_TOKEN, WORDS_TO_TOKENS, card_workload, typical_words
-from rpsg.privacy.accounting import Budget, StagePlan, calibrate
+from rpsg.privacy.accounting import Budget, StagePlan
 from rpsg.privacy.egress import STRICT
 from rpsg.privacy.histogram import Query
 from rpsg.records import Candidate, Card, Pool
@@ -30,7 +31,6 @@ from rpsg.stages.rng import stream
 from rpsg.stages.scrub import scrub
 from rpsg.stages.survival import places_of_labels, survivors
 from rpsg.stages.variations import look_ahead, variation_request, write_variations
-from rpsg.stages.votes import vote_row_cells
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from rpsg.domains import Pack
     from rpsg.methods.base import Job
     from rpsg.plan import Plan
-    from rpsg.privacy.histogram import RowCells
-    from rpsg.privacy.private import Private
 
     Counts = npt.NDArray[np.int64]
     Rows = Mapping[int, npt.NDArray[np.float32]]
@@ -75,12 +73,12 @@ def synthesize(job: Job) -> Pool:
         pool = write_variations(pool, parents, missing, pack, plan, tools.writer, progress)
 
         # Every private text votes for the nearest of them, and the noisy votes decide which stay.
-        standing = _standing(pool)
-        rows = look_ahead(standing, rows, pack, plan, tools.writer, tools.embedder, progress)
-        votes = _vote(job, pack, standing, rows, iteration)
-        heard += _heard(pack, standing, votes)
-        parents = _chosen(job, pack, standing, votes, heard, iteration)
-        pool = _keep(pool, standing, votes, parents)
+        drafts = some_candidates(pool)
+        rows = look_ahead(drafts, rows, pack, plan, tools.writer, tools.embedder, progress)
+        votes = _vote(job, pack, drafts, rows, iteration)
+        heard += _heard(pack, drafts, votes)
+        parents = _chosen(job, pack, drafts, votes, heard, iteration)
+        pool = _keep(pool, drafts, votes, parents)
 
     return scrub(pool)
 
@@ -98,14 +96,6 @@ def _random_texts(job: Job, pack: Pack) -> Pool:
     return pool
 
 
-def _standing(pool: Pool) -> Sequence[Candidate]:
-    if not pool.alive():
-        raise ModelError(
-            "No text that was written can be used, so there is nothing to vote for.", hint=ANOTHER_WRITER
-        )
-    return pool.alive()
-
-
 def _labels(pack: Pack) -> tuple[str, ...]:
     """The labels within which votes are cast; one without a name where there are none."""
     name = label_of(pack)
@@ -117,30 +107,11 @@ def _codes(pack: Pack, standing: Sequence[Candidate]) -> Counts:
 
 
 def _vote(job: Job, pack: Pack, standing: Sequence[Candidate], rows: Rows, iteration: int) -> Counts:
-    """Noisy votes for each candidate: private records vote within their label, as published.
-
-    All of it is one histogram, in which a record has the votes of one record whatever its label.
-    """
+    """Noisy votes for each candidate: private records vote within their label, as published."""
     planned = paid(job).releases[iteration]
     asked = Query.of(planned, f"votes for the {planned.k} nearest candidates", len(standing))
     vectors = np.stack([rows[c.id] for c in standing])
-    labelled = label_of(pack) is not None
-
-    def row_cells() -> Private[RowCells]:
-        job.progress.start("voting")
-        return vote_row_cells(
-            job.people.embeddings,
-            job.people.units,
-            vectors,
-            votes=planned.k,
-            hub_correction=0.0,
-            labels=label_traits(job, pack).map(lambda traits: traits["label"]) if labelled else None,
-            candidate_labels=label_codes(pack, standing) if labelled else None,
-        )
-
-    noisy = job.kernel.release(asked, row_cells)
-    report_spent(job, asked.stage)
-    return noisy
+    return noisy_votes(job, pack, lambda: label_traits(job, pack), asked, standing, vectors, 0.0)
 
 
 def _heard(pack: Pack, standing: Sequence[Candidate], votes: Counts) -> npt.NDArray[np.float64]:
@@ -204,8 +175,7 @@ def augpe_budget(plan: Plan, pack: Pack) -> Budget:  # noqa: ARG001  # the signa
         c=plan.records_per_unit,
         rounds=plan.augpe.iterations,
     )
-    privacy = plan.privacy
-    return calibrate(privacy.epsilon, privacy.delta, [votes], adjacency=privacy.adjacency)
+    return budget_for(plan, [votes])
 
 
 def check(plan: Plan) -> None:

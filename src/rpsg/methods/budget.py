@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rpsg.errors import InfeasibleError, UsageError
@@ -38,20 +39,16 @@ def strict_stages(plan: Plan, pack: Pack) -> list[StagePlan]:
     if shares.keyphrases:
         k = plan.method.phrases_per_record
         stages.append(StagePlan("keyphrases", shares.keyphrases, "S3_k_items_per_unit", k=k, selects=True))
-    stages.append(_votes_of(plan) if plan.method.select == "votes" else _sketch_of(plan))
+    if plan.method.select == "votes":
+        stages.append(_votes_of(plan))
+    else:  # one sum of vectors: the length bounds what a person adds, however many rows they have
+        stages.append(StagePlan("sketch", shares.sketch, "S6_bounded_vector", w=LENGTH, c=c))
     if not stages[-1].share:
         raise UsageError(
             f"The share of {stages[-1].stage} is 0, and nothing else decides which texts are released.",
             hint=f"Set [privacy.shares] {stages[-1].stage}, or [method] select.",
         )
     return _normalised([s for s in stages if s.share > 0])
-
-
-def _sketch_of(plan: Plan) -> StagePlan:
-    """One sum of vectors: the length bounds what a person adds, however many rows they have."""
-    return StagePlan(
-        "sketch", plan.privacy.shares.sketch, "S6_bounded_vector", w=LENGTH, c=plan.records_per_unit
-    )
 
 
 def _votes_of(plan: Plan) -> StagePlan:
@@ -66,30 +63,26 @@ def _votes_of(plan: Plan) -> StagePlan:
     )
 
 
-def split_stages(plan: Plan) -> list[StagePlan]:
-    """The stages of a split run that ask the voters."""
-    shares, votes = plan.privacy.shares, _votes_of(plan)
-    size = StagePlan("size", shares.size, "S1_unit_count", dim=1)
-    return _normalised([size, votes] if plan.privacy.n_public is None else [votes])
-
-
 def _normalised(stages: Sequence[StagePlan]) -> list[StagePlan]:
     total = math.fsum(s.share for s in stages)
-    return [
-        StagePlan(s.stage, s.share / total, s.rule, s.k, s.w, s.c, s.rounds, s.selects, s.dim) for s in stages
-    ]
+    return [replace(s, share=s.share / total) for s in stages]
+
+
+def budget_for(plan: Plan, stages: Sequence[StagePlan]) -> Budget:
+    """The noise of these stages, so that the whole costs at most the plan's (epsilon, delta)."""
+    privacy = plan.privacy
+    return calibrate(privacy.epsilon, privacy.delta, stages, adjacency=privacy.adjacency)
 
 
 def strict_budget(plan: Plan, pack: Pack) -> Budget:
-    """The noise of every stage, so that the whole costs at most the plan's (epsilon, delta)."""
-    privacy = plan.privacy
-    return calibrate(privacy.epsilon, privacy.delta, strict_stages(plan, pack), adjacency=privacy.adjacency)
+    """The noise of every stage of a strict run."""
+    return budget_for(plan, strict_stages(plan, pack))
 
 
 def split_budget(plan: Plan, pack: Pack) -> Budget:  # noqa: ARG001  # the signature of all budgets
-    """The noise of the queries to the voters, for at most the plan's (epsilon, delta) in total."""
-    privacy = plan.privacy
-    return calibrate(privacy.epsilon, privacy.delta, split_stages(plan), adjacency=privacy.adjacency)
+    """The noise of the queries to the voters."""
+    votes, size = _votes_of(plan), StagePlan("size", plan.privacy.shares.size, "S1_unit_count", dim=1)
+    return budget_for(plan, _normalised([size, votes] if plan.privacy.n_public is None else [votes]))
 
 
 def split_voters(plan: Plan) -> int | None:

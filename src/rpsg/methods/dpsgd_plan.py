@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from rpsg.domains import find_pack
 from rpsg.errors import UsageError
 from rpsg.methods.base import Workload
+from rpsg.methods.seeded import refuse_budget_words
 from rpsg.models.transformers.dp_training import Recipe, Trainer
-from rpsg.privacy.checks import speaks_of_a_budget
 from rpsg.privacy.claims import NO_GUARANTEE
 from rpsg.privacy.egress import EgressRule
 from rpsg.privacy.facts import UnprotectedFlow
@@ -71,13 +70,7 @@ def check(plan: Plan) -> None:
             "The steps of DP-SGD are accounted for adding or removing a person, not for replacing one.",
             hint="Use --adjacency add_remove.",
         )
-    pack = find_pack(plan.corpus.domain)
-    if speaks_of_a_budget(f"{pack.name} {plan.corpus.about or pack.about}"):
-        raise UsageError(
-            "The method dpsgd claims nothing, so its release may not name an epsilon, and the line about the "
-            "corpus does.",
-            hint="Say it in other words with --about.",
-        )
+    refuse_budget_words(plan)
 
 
 def cautions(plan: Plan) -> tuple[str, ...]:

@@ -50,8 +50,10 @@ def synthesize(job: Job) -> Pool:
 
 
 def _synthesize(job: Job) -> Pool:
+    paper = job.plan.paper
+
     # One private record, one seed, with its sentiment and the length to ask for.
-    seeds = draw_seeds(job, seeds_wanted(job.plan))
+    seeds = draw_seeds(job, seeds_wanted(job.plan), paper.length, paper.seed_words)
 
     # Five summaries of each record; a guard drops copies; one of the rest is chosen under noise.
     abstracts = some_abstracts(choose_abstracts(job, seeds))

@@ -9,10 +9,9 @@ from rpsg.errors import UsageError
 from rpsg.methods.base import Workload
 from rpsg.methods.rupta_steps import CHOSEN, IN_PROMPTS
 from rpsg.methods.seed_steps import SEEN
-from rpsg.methods.seeded import NO_BUDGET, is_set
+from rpsg.methods.seeded import refuse_budget_words, set_without_budget
 from rpsg.methods.trial import TEXTS
 from rpsg.methods.workload import CHARACTERS_A_TOKEN, WORDS_TO_TOKENS, typical_words
-from rpsg.privacy.checks import speaks_of_a_budget
 from rpsg.privacy.claims import NO_GUARANTEE
 from rpsg.privacy.egress import EgressRule, host_of
 from rpsg.privacy.facts import UnprotectedFlow
@@ -42,12 +41,7 @@ def check(plan: Plan) -> None:
             f"the texts of the domain {pack.name} have no sentiment.",
             hint="Name the column with --label.",
         )
-    if speaks_of_a_budget(f"{pack.name} {plan.corpus.about or pack.about}"):
-        raise UsageError(
-            "The method rupta gives no guarantee, so its release may not name an epsilon, and the line about "
-            "the corpus does.",
-            hint="Say it in other words with --about.",
-        )
+    refuse_budget_words(plan)
 
 
 def cautions(plan: Plan) -> tuple[str, ...]:
@@ -60,7 +54,7 @@ def cautions(plan: Plan) -> tuple[str, ...]:
         "Texts that still tell an attribute after the last edit are released, as published; [rupta] leaking"
     )
     told = (f'{kept} = "drop" leaves them out.',) if plan.rupta.leaking == "keep" else ()
-    unheard = [words for (section, key), words in NO_BUDGET.items() if is_set(plan, section, key)]
+    unheard = set_without_budget(plan)
     verb = "has" if len(unheard) == 1 else "have"
     none = f"The method rupta has no budget and gives no guarantee: {', '.join(unheard)} {verb} no effect."
     return (edited, *told, *((none,) if unheard else ()))

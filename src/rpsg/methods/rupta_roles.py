@@ -19,7 +19,7 @@ from rpsg.stages.anonymization import (
     read_guesses,
 )
 from rpsg.stages.edit_scores import EditScore, places_of_truth
-from rpsg.storage.writer_changes import TRIAL
+from rpsg.storage.run_identity import TRIAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -12,13 +12,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rpsg.methods.rupta_roles import Question, ask, asker_of, evaluate
-from rpsg.methods.seed_steps import seeding, sentiments_of, usable_rows
+from rpsg.methods.seed_steps import draw_seeds, seeding
 from rpsg.privacy.facts import UnprotectedFlow
 from rpsg.records import Candidate, Card, Drop, Pool
 from rpsg.stages.abstraction import Seed
 from rpsg.stages.anonymization import Version, read_edit, read_facts
 from rpsg.stages.edit_scores import EditScore
-from rpsg.stages.partition import content_tag
 from rpsg.storage.checkpoints import StageResult
 from rpsg.storage.layout import EDITS
 
@@ -50,24 +49,8 @@ class Edited:
 
 
 def draw_posts(job: Job) -> list[Edited]:
-    """As many records as the plan asks for texts, without replacement, each with its sentiment.
-
-    The draw is by a keyed hash of the rows, so the order of the file has no influence.
-    """
-
-    def make() -> StageResult:
-        job.progress.start("drawing seeds")
-        rows, empty = usable_rows(job)
-        drawn = sorted(rows, key=lambda row: content_tag(job.key, "seed", row))[: job.plan.corpus.size]
-        sentiments = sentiments_of(job, [row.text for row in drawn])
-        seeds = [
-            Seed(i, row.text, sentiment, len(row.text.split()), row.label)
-            for i, (row, sentiment) in enumerate(zip(drawn, sentiments, strict=True))
-        ]
-        kept = [asdict(seed) for seed in seeds]
-        return StageResult(kept, len(rows) + empty, len(seeds), {"empty": empty} if empty else {})
-
-    return [Edited(Seed(**kept)) for kept in seeding(job).checkpoints.stage("seeds", make)]
+    """As many records as the plan asks for texts, without replacement, each with its sentiment."""
+    return [Edited(seed) for seed in draw_seeds(job, job.plan.corpus.size, 1.0)]
 
 
 def find_facts(job: Job, posts: Sequence[Edited]) -> list[Edited]:

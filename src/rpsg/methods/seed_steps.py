@@ -84,15 +84,10 @@ def records_of(job: Job) -> str:
     return "records" if job.budget is None else "records of donors"
 
 
-def sigma_of(plan: Plan, seeds: int) -> Sigma:
+def choice_noise(plan: Plan) -> Sigma:
     """The noise of the choice, for the plan's number of seeds: public numbers only."""
-    paper = plan.paper
-    return choice_sigma(NominalEpsilon(paper.nominal_epsilon), seeds, paper.candidates, paper.sensitivity)
-
-
-def choice_noise(plan: Plan) -> float:
-    """The standard deviation of the noise of the choice: public numbers only."""
-    return float(sigma_of(plan, seeds_wanted(plan)))
+    paper, epsilon = plan.paper, NominalEpsilon(plan.paper.nominal_epsilon)
+    return choice_sigma(epsilon, seeds_wanted(plan), paper.candidates, paper.sensitivity)
 
 
 def seeds_wanted(plan: Plan) -> int:
@@ -119,11 +114,12 @@ def usable_rows(job: Job) -> tuple[list[Document], int]:
     return usable, len(rows) - len(usable)
 
 
-def draw_seeds(job: Job, wanted: int) -> list[Seed]:
+def draw_seeds(job: Job, wanted: int, length: float, most: int | None = None) -> list[Seed]:
     """Steps S0 and S1: ``wanted`` records without replacement, with sentiment and the length to ask for.
 
     Records without words are left out before the draw. The draw is by a keyed hash of the rows, so the order
-    of the file has no influence.
+    of the file has no influence. ``length`` is a share of that of the record, of which at most the first
+    ``most`` words are taken.
     """
 
     def make() -> StageResult:
@@ -131,11 +127,11 @@ def draw_seeds(job: Job, wanted: int) -> list[Seed]:
         rows, empty = usable_rows(job)
         drawn = sorted(rows, key=lambda row: content_tag(job.key, "seed", row))[:wanted]
         texts = [row.text for row in drawn]
-        if (most := job.plan.paper.seed_words) is not None:
+        if most is not None:
             texts = [" ".join(text.split()[:most]) for text in texts]
         sentiments = sentiments_of(job, texts)
         seeds = [
-            Seed(i, text, sentiments[i], max(1, round(job.plan.paper.length * len(text.split()))), row.label)
+            Seed(i, text, sentiments[i], max(1, round(length * len(text.split()))), row.label)
             for i, (row, text) in enumerate(zip(drawn, texts, strict=True))
         ]
         kept = [asdict(seed) for seed in seeds]
@@ -163,7 +159,12 @@ def choose_abstracts(job: Job, seeds: Sequence[Seed]) -> dict[int, str]:
     same confidence, or is more similar.
     """
     first = _pass(job, seeds, second=False)
-    unsure = [s for s in seeds if _unsure(job, s, first.get(s.number))]
+    least = job.plan.paper.min_confidence
+    unsure = [
+        seed
+        for seed in seeds
+        if seed.number not in first or (seed.sentiment and not first[seed.number][1].fits(least))
+    ]
     second = _pass(job, unsure, second=True) if unsure else {}
     chosen = {}
     for seed in seeds:
@@ -173,10 +174,6 @@ def choose_abstracts(job: Job, seeds: Sequence[Seed]) -> dict[int, str]:
         if old is not None:
             chosen[seed.number] = old[0]
     return chosen
-
-
-def _unsure(job: Job, seed: Seed, pick: tuple[str, Judged] | None) -> bool:
-    return pick is None or (bool(seed.sentiment) and not pick[1].fits(job.plan.paper.min_confidence))
 
 
 def _pass(job: Job, seeds: Sequence[Seed], *, second: bool) -> dict[int, tuple[str, Judged]]:
@@ -266,8 +263,7 @@ def _choose(job: Job, summaries: Sequence[Sequence[str]], judged: Sequence[Seque
     else:
         values = [[_score(j, job.plan) for j in found] for found in judged]
     scores = [[own[i] for i in places] for own, places in zip(values, eligible, strict=True)]
-    sigma = sigma_of(job.plan, seeds_wanted(job.plan))
-    picks = noisy_argmax(scores, sigma, seeding(job).noise)
+    picks = noisy_argmax(scores, choice_noise(job.plan), seeding(job).noise)
     return [places[pick] if pick >= 0 else -1 for places, pick in zip(eligible, picks, strict=True)]
 
 

@@ -183,11 +183,16 @@ def check_paper(plan: Plan) -> None:
         UsageError: its public words name a budget, or a model is named for a recognizer that has none.
     """
     _check_recognizer(plan)
+    refuse_budget_words(plan)
+
+
+def refuse_budget_words(plan: Plan) -> None:
+    """UsageError if the public words of a plan without a guarantee name a budget."""
     pack = find_pack(plan.corpus.domain)
     if speaks_of_a_budget(f"{pack.name} {plan.corpus.about or pack.about}"):
         raise UsageError(
-            "The method paper gives no guarantee, so its release may not name an epsilon, and the line "
-            "about the corpus does.",
+            f"The method {plan.method.name} gives no guarantee, so its release may not name an epsilon, and "
+            "the line about the corpus does.",
             hint="Say it in other words with --about.",
         )
 
@@ -252,7 +257,7 @@ def paper_cautions(plan: Plan) -> tuple[str, ...]:
 
 
 def _without_effect(plan: Plan) -> Iterator[str]:
-    unheard = [words for (section, key), words in NO_BUDGET.items() if is_set(plan, section, key)]
+    unheard = set_without_budget(plan)
     if unheard:
         verb = "has" if len(unheard) == 1 else "have"
         yield (
@@ -267,7 +272,8 @@ def _without_effect(plan: Plan) -> Iterator[str]:
         )
 
 
-def is_set(plan: Plan, section: str, key: str) -> bool:
-    """Whether a setting differs from its default: a plan file may state the default too."""
-    part = getattr(plan, section)
-    return bool(getattr(part, key) != getattr(type(part)(), key))
+def set_without_budget(plan: Plan) -> list[str]:
+    """The settings of a budget that differ from their defaults, as a user writes them."""
+    return [
+        words for (section, key), words in NO_BUDGET.items() if not getattr(plan, section).is_default(key)
+    ]

@@ -80,7 +80,7 @@ def choose_by_sketch(
     z, shared = features.coordinates(vectors), _shares_wanted(job, pack, model, drafts, vectors)
     roots = word_roots(texts, features.words)
     mass = model.shares(label) if label else np.ones(1)
-    of_label = _codes_of_label(drafts, label, values)
+    of_label = np.array([values.index(c.card.values[label]) if label else 0 for c in drafts], np.int64)
     kept: set[int] = set()
     for code, places in enumerate(shares(mass, job.plan.corpus.size)):
         mine = np.flatnonzero(of_label == code)
@@ -89,7 +89,9 @@ def choose_by_sketch(
         blocks.append(Block(roots[mine], target.words, WEIGHT_OF_WORDS))
         objective = Objective.of(z[mine], target, WEIGHT_OF_SPREAD / job.plan.method.diversity, blocks)
         kept |= {drafts[mine[i]].id for i in choose(objective, int(places))}
-        pool = _scored(pool, drafts, mine, objective)
+        # Its inner product with the target is the score of a text.
+        told = zip(mine, objective.towards, strict=True)
+        pool = pool.score("sketch", {drafts[i].id: float(value) for i, value in told})
     losers = {c.id: "not chosen by the sketch" for c in drafts if c.id not in kept}
     return pool.drop("sketch", losers)
 
@@ -142,17 +144,4 @@ def _shares_wanted(
         )
         for a in pack.attributes
         if a.kind in {"sentiment", "words"}
-    )
-
-
-def _codes_of_label(drafts: Sequence[Candidate], label: str | None, values: Sequence[str]) -> Codes:
-    if label is None:
-        return np.zeros(len(drafts), np.int64)
-    return np.array([values.index(c.card.values[label]) for c in drafts], np.int64)
-
-
-def _scored(pool: Pool, drafts: Sequence[Candidate], mine: Codes, objective: Objective) -> Pool:
-    """The pool with each text's inner product with the target as a score."""
-    return pool.score(
-        "sketch", {drafts[i].id: float(value) for i, value in zip(mine, objective.towards, strict=True)}
     )

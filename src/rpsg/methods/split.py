@@ -52,7 +52,7 @@ def synthesize(job: Job) -> Pool:
 
 
 def _synthesize(job: Job) -> Pool:
-    pack = job.pack.with_label(job.plan.data.label_values)
+    pack, paper = job.pack.with_label(job.plan.data.label_values), job.plan.paper
 
     # The number of voters decides how much their votes tell. Counting them is charged, so see first that
     # there are donors.
@@ -62,7 +62,7 @@ def _synthesize(job: Job) -> Pool:
     wanted = pool_size(job.plan)
 
     # Donors' records become seeds and are summarised, as in the paper's method.
-    seeds = draw_seeds(job, job.plan.paper.seeds or wanted)
+    seeds = draw_seeds(job, paper.seeds or wanted, paper.length, paper.seed_words)
     abstracts = some_abstracts(choose_abstracts(job, seeds))
     with_one = [seed for seed in seeds if seed.number in abstracts]
 

@@ -26,7 +26,7 @@ from rpsg.stages.rewriting import attempt_of, rewrite_request
 from rpsg.stages.rng import stream
 from rpsg.stages.sanitize import delimiter
 from rpsg.storage.export import printable
-from rpsg.storage.writer_changes import TRIAL
+from rpsg.storage.run_identity import TRIAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,8 +98,7 @@ def require_writer(job: Job, *, from_examples: bool) -> None:
         _try_rewrites(job, trial)
     else:
         pack = job.pack.with_label(job.plan.data.label_values)
-        cards = _cards(job, pack)
-        asked = _requests(job, pack, cards)
+        cards, asked = trial_requests(job.plan, pack)
         replies = _write(job, asked)
         pool = Pool(
             tuple(candidate_of(i, cards[i], reply, None, asked[i]) for i, reply in enumerate(replies))
@@ -160,7 +159,7 @@ def try_writer(job: Job) -> None:
     In a run their replies are in the cache already; a replay finds them among the replies of the release.
     """
     pack = job.pack.with_label(job.plan.data.label_values)
-    job.tools.writer.write(_requests(job, pack, _cards(job, pack)))
+    job.tools.writer.write(trial_requests(job.plan, pack)[1])
 
 
 def texts_of_examples(plan: Plan, pack: Pack) -> int:
@@ -169,12 +168,10 @@ def texts_of_examples(plan: Plan, pack: Pack) -> int:
     return 2 * TEXTS if summed_up else TEXTS
 
 
-def _cards(job: Job, pack: Pack) -> list[Card]:
-    return CardModel.uniform(pack).draw(TEXTS, stream(job.plan.generation.seed, "trial"))
-
-
-def _requests(job: Job, pack: Pack, cards: Sequence[Card]) -> list[Request]:
-    return [candidate_request(pack, job.plan, card, i, purpose="trial") for i, card in enumerate(cards)]
+def trial_requests(plan: Plan, pack: Pack, count: int = TEXTS) -> tuple[list[Card], list[Request]]:
+    """Cards that are drawn evenly, and the request for each."""
+    cards = CardModel.uniform(pack).draw(count, stream(plan.generation.seed, "trial"))
+    return cards, [candidate_request(pack, plan, card, i, purpose="trial") for i, card in enumerate(cards)]
 
 
 def _write(job: Job, requests: Sequence[Request]) -> list[Reply]:

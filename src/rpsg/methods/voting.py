@@ -19,6 +19,8 @@ from rpsg.stages.votes import select, vote_row_cells
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import numpy.typing as npt
+
     from rpsg.domains import Pack
     from rpsg.methods.base import Job
     from rpsg.privacy.histogram import Query, RowCells
@@ -50,14 +52,38 @@ def vote(
     job: Job, pack: Pack, traits: Callable[[], Private[Traits]], pool: Pool, round_number: int
 ) -> tuple[Pool, Sequence[Candidate]]:
     """The pool with noisy votes as scores, and the candidates of the vote."""
-    method, candidates = job.plan.method, pool.alive()
-    if not candidates:
+    candidates = some_candidates(pool)
+    asked = ask_votes(job, round_number, len(candidates))
+    vectors = job.tools.embedder.embed([c.text for c in candidates])
+    noisy = noisy_votes(job, pack, traits, asked, candidates, vectors, job.plan.method.hub_correction)
+    pool = pool.score("votes", {c.id: float(v) for c, v in zip(candidates, noisy, strict=True)})
+    voted = {c.id for c in candidates}
+    return pool, [c for c in pool if c.id in voted]
+
+
+def some_candidates(pool: Pool) -> tuple[Candidate, ...]:
+    """The candidates of a vote; ModelError if there are none."""
+    if not pool.alive():
         raise ModelError(
             "No text that was written can be used, so there is nothing to vote for.",
             hint=ANOTHER_WRITER,
         )
-    asked = ask_votes(job, round_number, len(candidates))
-    vectors = job.tools.embedder.embed([c.text for c in candidates])
+    return pool.alive()
+
+
+def noisy_votes(
+    job: Job,
+    pack: Pack,
+    traits: Callable[[], Private[Traits]],
+    asked: Query,
+    candidates: Sequence[Candidate],
+    vectors: npt.NDArray[np.float32],
+    hub_correction: float,
+) -> Codes:
+    """Noisy votes for each candidate; with labels private records vote within their own.
+
+    All of it is one histogram, in which a record has the votes of one record whatever its label.
+    """
     labelled = label_of(pack) is not None
 
     def row_cells() -> Private[RowCells]:
@@ -66,17 +92,15 @@ def vote(
             job.people.embeddings,
             job.people.units,
             vectors,
-            votes=method.votes_per_record,
-            hub_correction=method.hub_correction,
+            votes=asked.k,
+            hub_correction=hub_correction,
             labels=traits().map(lambda values: values["label"]) if labelled else None,
             candidate_labels=label_codes(pack, candidates) if labelled else None,
         )
 
     noisy = job.kernel.release(asked, row_cells)
     report_spent(job, asked.stage)
-    pool = pool.score("votes", {c.id: float(v) for c, v in zip(candidates, noisy, strict=True)})
-    voted = {c.id for c in candidates}
-    return pool, [c for c in pool if c.id in voted]
+    return noisy
 
 
 def label_codes(pack: Pack, candidates: Sequence[Candidate]) -> Codes:

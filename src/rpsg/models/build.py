@@ -16,76 +16,57 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rpsg.models.documents import Form
-    from rpsg.models.fake import FakeEmbedder, FakeScorer, FakeWriter
-    from rpsg.models.llamacpp.embedder import GgufEmbedder
-    from rpsg.models.llamacpp.writer import LlamaCppWriter
-    from rpsg.models.onnx.embedder import OnnxEmbedder
-    from rpsg.models.onnx.int8 import Int8Embedder
-    from rpsg.models.openai.embedder import ServerEmbedder
     from rpsg.models.openai.endpoint import Kind
-    from rpsg.models.openai.writer import ServerWriter
-    from rpsg.models.pii import PatternRecognizer, PresidioRecognizer
-    from rpsg.models.sentiment import VaderSentiment
-    from rpsg.models.static import StaticEmbedder
-    from rpsg.models.transformers.classifier import TransformersSentiment
-    from rpsg.models.transformers.embedder import SentenceTransformersEmbedder
-    from rpsg.models.transformers.scorer import TransformersScorer
-    from rpsg.models.transformers.writer import TransformersWriter
     from rpsg.plan import ServerSection
-    from rpsg.protocols import Classifier, Embedder
+    from rpsg.protocols import Classifier, Embedder, Recognizer, Scorer, Writer
 
 #: name -> ("module:function that builds it", a line about it).
 Table: TypeAlias = "Mapping[str, tuple[str, str]]"
 
+
+def _by(builder: str, about: str) -> tuple[str, str]:
+    return f"{__name__}:{builder}", about
+
+
 WRITERS: Table = {
-    "gemma-3-270m": ("rpsg.models.build:llamacpp", "Gemma 3 270M (base), on this machine (the default)"),
-    "qwen2.5-coder-0.5b": ("rpsg.models.build:llamacpp", "Qwen2.5-Coder-0.5B-Instruct, on this machine"),
-    "qwen2.5-coder-1.5b": ("rpsg.models.build:llamacpp", "Qwen2.5-Coder-1.5B-Instruct, on this machine"),
-    "smollm2-135m": ("rpsg.models.build:llamacpp", "SmolLM2-135M-Instruct, on this machine"),
-    "openai:MODEL": ("rpsg.models.build:server_writer", "a model of an OpenAI-compatible server"),
-    "azure:DEPLOYMENT": ("rpsg.models.build:server_writer", "a deployment on Azure OpenAI"),
-    "transformers:NAME": (
-        "rpsg.models.build:transformers_writer",
-        "weights with PyTorch: a folder, GGUF or OWNER/REPO",
-    ),
-    "fake": ("rpsg.models.build:fake_writer", "plausible words without weights, for tests"),
+    "gemma-3-270m": _by("llamacpp", "Gemma 3 270M (base), on this machine (the default)"),
+    "qwen2.5-coder-0.5b": _by("llamacpp", "Qwen2.5-Coder-0.5B-Instruct, on this machine"),
+    "qwen2.5-coder-1.5b": _by("llamacpp", "Qwen2.5-Coder-1.5B-Instruct, on this machine"),
+    "smollm2-135m": _by("llamacpp", "SmolLM2-135M-Instruct, on this machine"),
+    "openai:MODEL": _by("server_writer", "a model of an OpenAI-compatible server"),
+    "azure:DEPLOYMENT": _by("server_writer", "a deployment on Azure OpenAI"),
+    "transformers:NAME": _by("transformers_writer", "weights with PyTorch: a folder, GGUF or OWNER/REPO"),
+    "fake": _by("fake_writer", "plausible words without weights, for tests"),
 }
 EMBEDDERS: Table = {
-    "minilm": ("rpsg.models.build:minilm", "all-MiniLM-L6-v2, on this machine (the default)"),
-    "int8": ("rpsg.models.build:int8", "all-MiniLM-L6-v2 in whole numbers, over twice as fast"),
-    "openai:MODEL": ("rpsg.models.build:server_embedder", "a model of an OpenAI-compatible server"),
-    "azure:DEPLOYMENT": ("rpsg.models.build:server_embedder", "a deployment on Azure OpenAI"),
-    "static": ("rpsg.models.build:static", "word vectors made from minilm, for millions of texts"),
-    "st:NAME": (
-        "rpsg.models.build:sentence_transformers",
-        "sentence-transformers: a folder or repository, e.g. st:sentence-t5-base",
+    "minilm": _by("minilm", "all-MiniLM-L6-v2, on this machine (the default)"),
+    "int8": _by("int8", "all-MiniLM-L6-v2 in whole numbers, over twice as fast"),
+    "openai:MODEL": _by("server_embedder", "a model of an OpenAI-compatible server"),
+    "azure:DEPLOYMENT": _by("server_embedder", "a deployment on Azure OpenAI"),
+    "static": _by("static", "word vectors made from minilm, for millions of texts"),
+    "st:NAME": _by(
+        "sentence_transformers", "sentence-transformers: a folder or repository, e.g. st:sentence-t5-base"
     ),
-    "gguf:FILE": ("rpsg.models.build:gguf_embedder", "an embedder's GGUF file, with llama.cpp"),
-    "fake": ("rpsg.models.build:fake_embedder", "hashed words without weights, for tests"),
+    "gguf:FILE": _by("gguf_embedder", "an embedder's GGUF file, with llama.cpp"),
+    "fake": _by("fake_embedder", "hashed words without weights, for tests"),
 }
 CLASSIFIERS: Table = {
-    "sentiment": ("rpsg.models.build:sentiment", "a linear probe on the embeddings (the default)"),
-    "vader": ("rpsg.models.build:vader", "words of a lexicon, English, without weights"),
-    "transformers:NAME": (
-        "rpsg.models.build:transformers_sentiment",
+    "sentiment": _by("sentiment", "a linear probe on the embeddings (the default)"),
+    "vader": _by("vader", "words of a lexicon, English, without weights"),
+    "transformers:NAME": _by(
+        "transformers_sentiment",
         "a classifier's folder or repository, e.g. siebert/sentiment-roberta-large-english",
     ),
 }
 SCORERS: Table = {
-    "smollm2-135m": (
-        "rpsg.models.build:transformers_scorer",
-        "SmolLM2-135M-Instruct, on this machine, with PyTorch",
-    ),
-    "transformers:NAME": (
-        "rpsg.models.build:transformers_scorer",
-        "weights with PyTorch: a folder, GGUF or OWNER/REPO",
-    ),
-    "fake": ("rpsg.models.build:fake_scorer", "word frequencies, for tests"),
+    "smollm2-135m": _by("transformers_scorer", "SmolLM2-135M-Instruct, on this machine, with PyTorch"),
+    "transformers:NAME": _by("transformers_scorer", "weights with PyTorch: a folder, GGUF or OWNER/REPO"),
+    "fake": _by("fake_scorer", "word frequencies, for tests"),
 }
 
 RECOGNIZERS: Table = {
-    "patterns": ("rpsg.models.build:patterns", "addresses, numbers and accounts by their form (the default)"),
-    "presidio": ("rpsg.models.build:presidio", "Presidio; names of people too, with a spaCy model"),
+    "patterns": _by("patterns", "addresses, numbers and accounts by their form (the default)"),
+    "presidio": _by("presidio", "Presidio; names of people too, with a spaCy model"),
 }
 
 EMBEDDER_ASSET = "minilm-onnx"
@@ -94,7 +75,7 @@ INT8_ASSET = "minilm-torch"
 
 def llamacpp(
     name: str, *, slots: int | None, threads: int | None, context: int | None, form: Form = "auto"
-) -> LlamaCppWriter:
+) -> Writer:
     """A GGUF file, by catalogue name, hub id or path, run by llama.cpp in this process.
 
     With ``form`` "auto" the catalogue's setting is used, if it has one, else one that suits the weights.
@@ -106,7 +87,7 @@ def llamacpp(
     return LlamaCppWriter(locate(name), slots, threads, context, form=form)
 
 
-def server_writer(name: str, server: ServerSection | None) -> ServerWriter:
+def server_writer(name: str, server: ServerSection | None) -> Writer:
     """``openai:MODEL`` or ``azure:DEPLOYMENT`` on ``server``; without one, on the provider's own."""
     from rpsg.models.openai.writer import ServerWriter  # optional package
     from rpsg.plan import ServerSection  # pydantic
@@ -115,7 +96,7 @@ def server_writer(name: str, server: ServerSection | None) -> ServerWriter:
     return ServerWriter(model, server or ServerSection(), kind=kind)
 
 
-def server_embedder(name: str, server: ServerSection | None) -> ServerEmbedder:
+def server_embedder(name: str, server: ServerSection | None) -> Embedder:
     """``openai:MODEL`` or ``azure:DEPLOYMENT`` on ``server``; without one, on the provider's own."""
     from rpsg.models.openai.embedder import ServerEmbedder  # numpy
     from rpsg.plan import ServerSection  # pydantic
@@ -134,7 +115,7 @@ def _on_server(name: str) -> tuple[Kind, str]:
     return ("azure" if kind == "azure" else "openai"), model
 
 
-def minilm(name: str, *, threads: int | None) -> OnnxEmbedder:
+def minilm(name: str, *, threads: int | None) -> Embedder:
     """The default embedder, or the ONNX embedder in a folder."""
     from rpsg.models.onnx.embedder import OnnxEmbedder
 
@@ -142,51 +123,47 @@ def minilm(name: str, *, threads: int | None) -> OnnxEmbedder:
     return OnnxEmbedder(folder, threads=threads)
 
 
-def int8(name: str, *, threads: int | None) -> Int8Embedder:
+def int8(name: str, *, threads: int | None) -> Embedder:
     """``int8``: the default embedder's original weights; ``int8:FOLDER``: those of another BERT."""
     from rpsg.models.onnx.int8 import Int8Embedder
 
     return Int8Embedder(_after_colon(name) or locate(INT8_ASSET), threads=threads)
 
 
-def static(name: str, *, threads: int | None) -> StaticEmbedder:
+def static(name: str, *, threads: int | None) -> Embedder:
     """``static``: made from the default embedder at the first call; ``static:FOLDER``: one made before."""
-    from rpsg.models.static import StaticEmbedder
+    from rpsg.models.static import StaticEmbedder, distilled
 
     if folder := _after_colon(name):
         return StaticEmbedder(folder)
-    from rpsg.models.static import distilled
-
     tokenizer = locate(EMBEDDER_ASSET) / "tokenizer.json"
     return StaticEmbedder(distilled(minilm(name, threads=threads), tokenizer, models_folder()))
 
 
-def gguf_embedder(name: str, *, threads: int | None) -> GgufEmbedder:
+def gguf_embedder(name: str, *, threads: int | None) -> Embedder:
     """``gguf:FILE``, by path or hub id, run by llama.cpp in this process."""
     from rpsg.models.llamacpp.embedder import GgufEmbedder
 
     return GgufEmbedder(locate(_after_colon(name)), threads=threads)
 
 
-def sentence_transformers(name: str, *, threads: int | None) -> SentenceTransformersEmbedder:
+def sentence_transformers(name: str, *, threads: int | None) -> Embedder:
     """``st:NAME``: a folder, or a repository in the local hub cache."""
-    from rpsg.models.transformers.embedder import (
-        SentenceTransformersEmbedder,
-    )
+    from rpsg.models.transformers.embedder import SentenceTransformersEmbedder
 
     return SentenceTransformersEmbedder(_after_colon(name), threads=threads)
 
 
 def transformers_writer(
     name: str, *, slots: int | None, threads: int | None, context: int | None, form: Form = "auto"
-) -> TransformersWriter:
+) -> Writer:
     """``transformers:NAME``: a folder, a GGUF file, or a repository in the local hub cache."""
     from rpsg.models.transformers.writer import TransformersWriter
 
     return TransformersWriter(_after_colon(name), slots, threads, context, form=form)
 
 
-def transformers_scorer(name: str, *, threads: int | None) -> TransformersScorer:
+def transformers_scorer(name: str, *, threads: int | None) -> Scorer:
     """``transformers:NAME`` as for the writer, or a name of the catalogue."""
     from rpsg.models.transformers.scorer import TransformersScorer
 
@@ -198,14 +175,14 @@ def transformers_sentiment(
     name: str,
     *,
     threads: int | None,
-) -> TransformersSentiment:
+) -> Classifier:
     """``transformers:NAME``: a folder, or a repository in the local hub cache."""
     from rpsg.models.transformers.classifier import TransformersSentiment
 
     return TransformersSentiment(_after_colon(name), threads=threads)
 
 
-def vader(embedder: Embedder, name: str, **_: int | None) -> VaderSentiment:  # noqa: ARG001  # it reads the texts
+def vader(embedder: Embedder, name: str, **_: int | None) -> Classifier:  # noqa: ARG001  # it reads the texts
     from rpsg.models.sentiment import VaderSentiment  # optional package
 
     return VaderSentiment()
@@ -222,31 +199,31 @@ def sentiment(embedder: Embedder, name: str = "sentiment", **_: int | None) -> C
     return EmbeddingSentiment() if EmbeddingSentiment.fits(embedder) else NearestSentiment(embedder)
 
 
-def patterns(name: str, *, model: str) -> PatternRecognizer:  # noqa: ARG001  # it needs no model
+def patterns(name: str, *, model: str) -> Recognizer:  # noqa: ARG001  # it needs no model
     from rpsg.models.pii import PatternRecognizer
 
     return PatternRecognizer()
 
 
-def presidio(name: str, *, model: str) -> PresidioRecognizer:  # noqa: ARG001  # there is one
+def presidio(name: str, *, model: str) -> Recognizer:  # noqa: ARG001  # there is one
     from rpsg.models.pii import PresidioRecognizer
 
     return PresidioRecognizer(model or None)
 
 
-def fake_writer(name: str, **_: int | str | None) -> FakeWriter:
+def fake_writer(name: str, **_: int | str | None) -> Writer:
     from rpsg.models.fake import FakeWriter
 
     return FakeWriter(name=f"{name}-writer")
 
 
-def fake_embedder(name: str, **_: int | None) -> FakeEmbedder:
+def fake_embedder(name: str, **_: int | None) -> Embedder:
     from rpsg.models.fake import FakeEmbedder
 
     return FakeEmbedder(name=f"{name}-embedder")
 
 
-def fake_scorer(name: str, **_: int | None) -> FakeScorer:
+def fake_scorer(name: str, **_: int | None) -> Scorer:
     from rpsg.models.fake import FakeScorer
 
     return FakeScorer(name=f"{name}-scorer")

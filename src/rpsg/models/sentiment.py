@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rpsg.errors import MissingExtraError, UsageError
+from rpsg.errors import UsageError, needed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,10 +61,10 @@ class EmbeddingSentiment:
     def __init__(self) -> None:
         text, probe = _probe()
         self.facts: dict[str, Any] = probe["facts"]
-        self._values: tuple[str, ...] = tuple(probe["values"])
+        self.values: tuple[str, ...] = tuple(probe["values"])
         self._weights = np.array(probe["weights"], dtype=np.float64)
         self._bias = np.array(probe["bias"], dtype=np.float64)
-        self._name = f"sentiment-probe@{sha256(text.encode()).hexdigest()[:12]}"
+        self.name = f"sentiment-probe@{sha256(text.encode()).hexdigest()[:12]}"
 
     @staticmethod
     def fits(embedder: Embedder) -> bool:
@@ -72,18 +72,10 @@ class EmbeddingSentiment:
         trained_on: str = _probe()[1]["embedder"]
         return embedder.name.rpartition("@")[2] in {trained_on.rpartition("@")[2], _SAME_WEIGHTS}
 
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def values(self) -> tuple[str, ...]:
-        return self._values
-
     def classify(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[str]:
         """The likeliest value of each row; shape of ``embeddings``: (len(texts), 384)."""
         _same_length(texts, embeddings, self._weights.shape[1])
-        return [self._values[k] for k in _scores(embeddings, self._weights, self._bias).argmax(axis=1)]
+        return [self.values[k] for k in _scores(embeddings, self._weights, self._bias).argmax(axis=1)]
 
     def confidences(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[float]:
         """The probability of the likeliest value of each row."""
@@ -95,7 +87,7 @@ class EmbeddingSentiment:
     def lean(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """How much more positive than negative each row is, in log-odds; shape (rows,)."""
         scores = _scores(embeddings, self._weights, self._bias)
-        positive, negative = self._values.index("positive"), self._values.index("negative")
+        positive, negative = self.values.index("positive"), self.values.index("negative")
         return np.asarray(scores[:, positive] - scores[:, negative])
 
 
@@ -112,25 +104,17 @@ class NearestClassifier:
         said = dict(descriptions)
         if len(said) < 2 or not all(said.values()):
             raise UsageError("A classifier needs two values or more, each with a description.")
-        self._values = tuple(said)
-        means = np.stack([embedder.embed(list(said[v])).mean(axis=0) for v in self._values])
+        self.values = tuple(said)
+        means = np.stack([embedder.embed(list(said[v])).mean(axis=0) for v in self.values])
         centred = means.astype(np.float64) - means.mean(axis=0)
         self._landmarks = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
         digest = sha256(json.dumps({v: list(said[v]) for v in said}).encode()).hexdigest()[:12]
-        self._name = f"nearest@{digest}:{embedder.name}"
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def values(self) -> tuple[str, ...]:
-        return self._values
+        self.name = f"nearest@{digest}:{embedder.name}"
 
     def classify(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[str]:
         _same_length(texts, embeddings, self._landmarks.shape[1])
-        none = np.zeros(len(self._values))
-        return [self._values[k] for k in _scores(embeddings, self._landmarks, none).argmax(axis=1)]
+        none = np.zeros(len(self.values))
+        return [self.values[k] for k in _scores(embeddings, self._landmarks, none).argmax(axis=1)]
 
 
 class NearestSentiment(NearestClassifier):
@@ -173,19 +157,13 @@ class VaderSentiment:
     values = VALUES
 
     def __init__(self, lean: float = _LEAN) -> None:
-        try:
+        with needed("vader", "vaderSentiment"):
             from vaderSentiment import vaderSentiment
-        except ImportError:
-            raise MissingExtraError("vader", "vaderSentiment") from None
         from importlib.metadata import version
 
         self._analyser = vaderSentiment.SentimentIntensityAnalyzer()
         self._lean = lean
-        self._name = f"vader@{version('vaderSentiment')}:{lean}"
-
-    @property
-    def name(self) -> str:
-        return self._name
+        self.name = f"vader@{version('vaderSentiment')}:{lean}"
 
     def classify(self, texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> list[str]:  # noqa: ARG002  # the protocol's face; this one reads the text
         """The value of each text; ``embeddings`` are ignored."""

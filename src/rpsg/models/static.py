@@ -27,9 +27,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rpsg.errors import MissingExtraError, ModelError
+from rpsg.errors import ModelError, needed
 from rpsg.models.download import file_digest
 from rpsg.models.onnx.embedder import open_tokenizer
+from rpsg.protocols import Silent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,11 +73,7 @@ class StaticEmbedder:
         self._vectors = _read_table(place / TABLE)
         self._tokenizer, self._unknown = _open_tokenizer(place / TOKENIZER)
         digest = sha256((file_digest(place / TABLE) + file_digest(place / TOKENIZER)).encode()).hexdigest()
-        self._name = f"static:{place.name}@{digest[:12]}"
-
-    @property
-    def name(self) -> str:
-        return self._name
+        self.name = f"static:{place.name}@{digest[:12]}"
 
     @property
     def dim(self) -> int:
@@ -105,11 +102,9 @@ class StaticEmbedder:
 
 
 def _read_table(file: Path) -> npt.NDArray[np.float32]:
-    try:
+    with needed("static", "safetensors"):
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
-    except ImportError:
-        raise MissingExtraError("static", "safetensors") from None
     try:
         tensors = load_file(file)
         vectors = np.asarray(tensors["embeddings"], dtype=np.float32)
@@ -149,11 +144,11 @@ def distilled(embedder: Embedder, tokenizer: Path, home: Path, progress: Progres
     made_of = f"{_VERSION} {embedder.name} {DIM} {_SMOOTH} {_SHRINK} {vocabulary}"
     folder = home / f"static-{sha256(made_of.encode()).hexdigest()[:12]}"
     if not folder.is_dir():
-        _make(embedder, tokenizer, folder, progress)
+        _make(embedder, tokenizer, folder, progress or Silent())
     return folder
 
 
-def _make(embedder: Embedder, tokenizer: Path, folder: Path, progress: Progress | None) -> None:
+def _make(embedder: Embedder, tokenizer: Path, folder: Path, progress: Progress) -> None:
     tokens = _tokens(tokenizer)
     vectors = weighed(on_principal_axes(_embedded(embedder, tokens, progress), DIM), ranks(tokens))
     settings = {"model_type": "model2vec", "normalize": True, "distilled_from": embedder.name}
@@ -191,17 +186,14 @@ def _tokens(tokenizer: Path) -> list[str]:
     return ["" if n in marks or n.startswith("[unused") else n.removeprefix("##").strip("▁Ġ") for n in names]
 
 
-def _embedded(embedder: Embedder, tokens: list[str], progress: Progress | None) -> npt.NDArray[np.float32]:
-    if progress is not None:
-        progress.start("make the table of word vectors", len(tokens))
+def _embedded(embedder: Embedder, tokens: list[str], progress: Progress) -> npt.NDArray[np.float32]:
+    progress.start("make the table of word vectors", len(tokens))
     rows = np.zeros((len(tokens), embedder.dim), dtype=np.float32)
     for start in range(0, len(tokens), _BLOCK):
         block = tokens[start : start + _BLOCK]
         rows[start : start + _BLOCK] = embedder.embed(block)
-        if progress is not None:
-            progress.advance(len(block))
-    if progress is not None:
-        progress.done()
+        progress.advance(len(block))
+    progress.done()
     return rows
 
 
@@ -242,9 +234,7 @@ def weighed(rows: npt.NDArray[np.float64], places: npt.NDArray[np.int64]) -> npt
 
 
 def _save(vectors: npt.NDArray[np.float16], file: Path) -> None:
-    try:
+    with needed("static", "safetensors"):
         from safetensors.numpy import save_file
-    except ImportError:
-        raise MissingExtraError("static", "safetensors") from None
     tensors: dict[str, Any] = {"embeddings": vectors}
     save_file(tensors, file)

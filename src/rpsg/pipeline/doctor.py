@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from typing import TYPE_CHECKING
 
 from rpsg.errors import RpsgError
+from rpsg.files import nearest
 from rpsg.methods.named import method_of
 from rpsg.models.hardware import available_memory, cores
 from rpsg.pipeline import forecast
@@ -42,8 +43,9 @@ _BOUND = 6.0
 
 def examine(plan: Plan, run: Path | None = None) -> Iterator[Diagnosis]:
     """The findings, one by one as they are made; ``run`` is a run folder whose file modes to check."""
+    python = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
     checks: tuple[tuple[str, Callable[[], Diagnosis]], ...] = (
-        ("Python", _python),
+        ("Python", lambda: Diagnosis("Python", "ok", python)),
         ("packages", _packages),
         ("processor and memory", _machine),
         ("disk", _disk),
@@ -70,11 +72,6 @@ def _isolated(name: str, check: Callable[[], Diagnosis]) -> Diagnosis:
         return Diagnosis(name, "fail", f"The system refused: {error.strerror or type(error).__name__}.")
     except Exception as error:  # noqa: BLE001  # one broken check must not hide the others
         return Diagnosis(name, "fail", f"The check broke: {type(error).__name__}.", "Please report this.")
-
-
-def _python() -> Diagnosis:
-    detail = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
-    return Diagnosis("Python", "ok", detail)
 
 
 def _packages() -> Diagnosis:
@@ -118,10 +115,7 @@ def _machine() -> Diagnosis:
 
 
 def _disk() -> Diagnosis:
-    place = state_folder()
-    while not place.exists():
-        place = place.parent
-    free = shutil.disk_usage(place).free
+    free = shutil.disk_usage(nearest(state_folder())).free
     detail = f"{free >> 20:,} MB free where RPSG keeps its state"
     if free < _LEAST_DISK:
         return Diagnosis("disk", "warn", detail, "Free some space, or move the folder with RPSG_HOME.")
@@ -134,11 +128,8 @@ def _state() -> Diagnosis:
     found = modes("state folder", folder, deep=False)
     if found.status != "ok":
         return found
-    place = folder
-    while not place.exists():
-        place = place.parent
     try:
-        with tempfile.TemporaryFile(dir=place) as file:
+        with tempfile.TemporaryFile(dir=nearest(folder)) as file:
             file.write(b"x")
     except OSError as error:
         detail = f"{folder} cannot be written: {error.strerror or 'the system refused'}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from rpsg import registry
 from rpsg.methods.named import method_of
@@ -21,15 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rpsg.plan import Plan
-    from rpsg.protocols import Embedder
+    from rpsg.protocols import Embedder, Model
 
-    class Named(Protocol):
-        """Any model."""
-
-        @property
-        def name(self) -> str: ...
-
-
+_ASSETS = {"minilm": EMBEDDER_ASSET, "static": EMBEDDER_ASSET, "int8": INT8_ASSET}
 _SENTENCES = ("The tea was warm and sweet.", "A cup of hot tea.", "The engine lost its oil.")
 _GLAD, _ANGRY = "I love it, it is wonderful.", "I hate it, it is terrible."
 
@@ -37,18 +31,14 @@ _GLAD, _ANGRY = "I love it, it is wonderful.", "I hate it, it is terrible."
 def model_checks(plan: Plan) -> Iterator[tuple[str, Callable[[], Diagnosis]]]:
     """A check and its name for each model that a run of the plan uses."""
     yield "weights of the writer", lambda: _weights("weights of the writer", plan.models.writer)
-    yield "weights of the embedder", lambda: _weights("weights of the embedder", _embedder_asset(plan))
+    embedder = _ASSETS.get(plan.models.embedder, plan.models.embedder)
+    yield "weights of the embedder", lambda: _weights("weights of the embedder", embedder)
     for role, make in method_of(plan).models(plan).items():
         yield role, partial(_made, role, make)
     yield "embedder", lambda: _embedder(plan)
     yield "sentiment", lambda: _sentiment(plan)
     yield "scorer", lambda: _scorer(plan)
     yield "writer", lambda: _writer(plan)
-
-
-def _embedder_asset(plan: Plan) -> str:
-    assets_of = {"minilm": EMBEDDER_ASSET, "static": EMBEDDER_ASSET, "int8": INT8_ASSET}
-    return assets_of.get(plan.models.embedder, plan.models.embedder)
 
 
 def _weights(name: str, model: str) -> Diagnosis:
@@ -62,7 +52,7 @@ def _weights(name: str, model: str) -> Diagnosis:
     return Diagnosis(name, "ok", f"{model} needs none that RPSG knows")
 
 
-def _made(name: str, make: Callable[[], Named]) -> Diagnosis:
+def _made(name: str, make: Callable[[], Model]) -> Diagnosis:
     """Make the model, which needs packages, weights in a safe format and memory for them."""
     return Diagnosis(name, "ok", f"{make().name}: what it needs is here")
 

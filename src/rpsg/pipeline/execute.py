@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from rpsg.methods.floor import METHOD as FLOOR
 from rpsg.methods.named import budget_of, cautions_of, method_of
 from rpsg.methods.trial import require_readers, require_writer
 from rpsg.models.catalog import licence_of
+from rpsg.pipeline.logs import Logged, logged, tell
 from rpsg.pipeline.made import roles
 from rpsg.pipeline.models_of_run import (
     failed_texts,
@@ -33,7 +35,7 @@ from rpsg.pipeline.models_of_run import (
 from rpsg.pipeline.people import nobody
 from rpsg.pipeline.planting import draw_canaries, no_beginnings, public_texts, refuse_blocked
 from rpsg.pipeline.private_data import NoQuestions, check_data, check_room, open_side
-from rpsg.pipeline.progress import Silent, Stopwatch, keep_timings, public_seconds, timings
+from rpsg.pipeline.progress import Stopwatch, keep_timings, public_seconds, timings
 from rpsg.pipeline.publish import publish
 from rpsg.privacy import egress
 from rpsg.protocols import TellsTrouble
@@ -74,9 +76,14 @@ def execute(
     ``tools`` and ``noise`` replace what the plan names, for tests. With test noise the release says that it
     is not private.
     """
-    watch = Stopwatch(progress or Silent())
+    log = logged(progress, "run")
+    watch = Stopwatch(log)
     with _worked(plan, out, RELEASED, watch, tools, noise) as folder:
-        return read_run(folder.path, public_seconds(watch.seconds or timings(folder)))
+        if isinstance(log, Logged):
+            log.end()
+        run = read_run(folder.path, public_seconds(watch.seconds or timings(folder)))
+        tell("run", logging.INFO, "finished", f"{len(run.texts):,} texts are released", texts=len(run.texts))
+        return run
 
 
 @contextmanager
@@ -93,7 +100,7 @@ def execute_unreleased(
     The folder stays locked for this block, and can never hold a release: ``execute`` refuses it. Where the
     plan names no texts that its canaries begin like, the writer writes some from the public pack alone.
     """
-    watch = Stopwatch(progress or Silent())
+    watch = Stopwatch(logged(progress, "run"))
     with _worked(plan, out, UNSEALED, watch, tools, noise) as folder:
         yield folder
 

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from rpsg import registry
 from rpsg.methods.named import method_of
 from rpsg.pipeline.cost import find_price, price_for, read_prices
+from rpsg.previews import Forecast
 from rpsg.privacy import egress
-from rpsg.results import Forecast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

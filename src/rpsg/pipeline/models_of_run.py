@@ -34,18 +34,10 @@ def load_tools(plan: Plan, writer: Writer | None = None) -> Tools:
     make_writer = makers.pop("writer", None)
     if writer is None and make_writer is not None:
         writer = make_writer()
-    if writer is None:  # a writer that replays no replies is one all the same, though its length is 0
-        writer = registry.writer(
-            models.writer,
-            slots=models.slots,
-            threads=models.threads,
-            context=models.context,
-            form=models.form,
-            server=plan.server,
-        )
     embedder = registry.embedder(models.embedder, threads=models.threads, server=plan.server)
     return Tools(
-        writer=writer,
+        # A writer that replays no replies is one all the same, though its length is 0.
+        writer=writer_of(plan) if writer is None else writer,
         embedder=embedder,
         sentiment=registry.sentiment(embedder, models.sentiment, threads=models.threads),
         scorer=registry.scorer(models.scorer, threads=models.threads) if models.scorer else None,
@@ -53,14 +45,23 @@ def load_tools(plan: Plan, writer: Writer | None = None) -> Tools:
     )
 
 
+def writer_of(plan: Plan) -> Writer:
+    """The writer that the plan names, from the registry."""
+    models = plan.models
+    return registry.writer(
+        models.writer,
+        slots=models.slots,
+        threads=models.threads,
+        context=models.context,
+        form=models.form,
+        server=plan.server,
+    )
+
+
 def fingerprint(plan: Plan, pack: Pack, tools: Tools) -> str:
     """The hash that a run folder is bound to: of the plan, the pack and the models, by content."""
-    more = (tools.recogniser, tools.summariser, tools.surrogate)
-    mine = {
-        role: model.name
-        for role, model in zip(("recogniser", "summariser", "surrogate"), more, strict=True)
-        if model is not None
-    }
+    more = {role: getattr(tools, role) for role in ("recogniser", "summariser", "surrogate")}
+    mine = {role: model.name for role, model in more.items() if model is not None}
     if method_of(plan).has_seeds:
         mine["prompts"] = pack.prompts_sha256
     return plan.fingerprint(

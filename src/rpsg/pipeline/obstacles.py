@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from rpsg.errors import RpsgError
+from rpsg.files import nearest
 from rpsg.methods.named import method_of
 from rpsg.models.catalog import CATALOGUE
 from rpsg.models.download import locate
@@ -18,6 +19,7 @@ from rpsg.storage.readers.source import STDIN
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rpsg.models.openai.endpoint import Kind
     from rpsg.plan import Plan
 
 
@@ -28,7 +30,8 @@ def obstacles(plan: Plan) -> Iterator[str]:
             yield "No data is named. Name the file: rpsg plan reviews.csv --text review"
         elif plan.data.path == STDIN and not plan.data.account.strip():
             yield "Standard input has no path that could name its account. Name one with --account."
-        yield from _state()
+        if not os.access(nearest(state_folder()), os.W_OK):
+            yield f"{state_folder()} cannot be written. Name another place: export RPSG_HOME=FOLDER"
     roles = (
         ("writer", plan.models.writer, names("writers")),
         ("embedder", plan.models.embedder, names("embedders")),
@@ -45,21 +48,13 @@ def obstacles(plan: Plan) -> Iterator[str]:
             yield f"There is no {role} {name!r}. Use one of: {', '.join(known)}."
 
 
-def _state() -> Iterator[str]:
-    place = state_folder()
-    while not place.exists():
-        place = place.parent
-    if not os.access(place, os.W_OK):
-        yield f"{state_folder()} cannot be written. Name another place: export RPSG_HOME=FOLDER"
-
-
 def _server(plan: Plan, role: str) -> Iterator[str]:
     """What is missing before the first request can be sent."""
     server = plan.server
-    kind = "azure" if getattr(plan.models, role).startswith("azure:") else "openai"
+    kind: Kind = "azure" if getattr(plan.models, role).startswith("azure:") else "openai"
     try:
-        address = address_of("azure" if kind == "azure" else "openai", server)
-        headers = {name.lower() for name in headers_of("azure" if kind == "azure" else "openai", server)}
+        address = address_of(kind, server)
+        headers = {name.lower() for name in headers_of(kind, server)}
         certificate_of(server)
     except RpsgError as error:
         yield f"{error.message} {error.hint}"

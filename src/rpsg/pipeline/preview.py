@@ -24,9 +24,9 @@ from rpsg.models.download import locate
 from rpsg.pipeline import forecast
 from rpsg.pipeline.account_view import account_view
 from rpsg.pipeline.obstacles import obstacles
+from rpsg.previews import Flow, Preview, StageCost
 from rpsg.privacy.claims import DONORS, replaced_mu
 from rpsg.privacy.gaussian import attack_success, epsilon_of
-from rpsg.results import Flow, Preview, StageCost
 from rpsg.stages.cards import cells, in_words
 from rpsg.stages.levels import thinned
 from rpsg.stages.resolution import resolutions
@@ -185,26 +185,26 @@ def _explanations(plan: Plan, pack: Pack, budget: Budget | None) -> Iterator[str
     yield f"The {what} from the domain pack {pack.name}: {pack.title.lower()}."
     if pack.language:
         yield (
-            f"The pack writes in one language ({pack.language}), whatever the private texts are written in: "
-            "for another one give a pack in it with --domain."
+            f"The pack writes in one language ({pack.language}), whatever the language of the private texts. "
+            "For another language give a pack in it with --domain."
         )
     if budget is not None and counts_cards(budget):
         yield from _counted(plan, pack, budget)
     if budget is not None and plans_votes(budget):
         apart = 2 * first_votes(budget).sigma
-        yield f"With this noise the votes of n people tell n / {apart:.1f} candidates apart."
+        yield f"With this noise the votes of n people can distinguish n / {apart:.1f} candidates."
     if budget is not None and counts_cards(budget) and not plan.privacy.shares.keyphrases:
-        yield "No budget goes to keyphrases: on a few thousand texts they buy nothing over a fine topic list."
+        yield "No budget goes to keyphrases: for a few thousand texts a detailed topic list does as well."
     if plan.data.audit_holdout and method.reads_private:
         yield (
-            f"A secret draw holds out about {100 * plan.data.audit_holdout:g} of a hundred people, for "
-            "`rpsg audit`: the run uses nothing of theirs. Count on as many fewer."
+            f"A secret draw holds out about {100 * plan.data.audit_holdout:g} % of the people for `rpsg "
+            "audit`; the run uses none of their texts, so it has fewer people."
         )
     if plan.data.audit_canaries and method.reads_private:
         yield (
-            f"{plan.data.audit_canaries:,} canaries are drawn, and coins plant about half of them among the "
-            "private texts, each as one more person: noisy counts include them. If one is in the corpus, "
-            "nothing is released."
+            f"{plan.data.audit_canaries:,} canaries are drawn. Coin tosses plant about half of them among "
+            "the private texts, each as one more person, and noisy counts include them. If one is in the "
+            "corpus, nothing is released."
         )
     if method.explain is not None:
         yield from method.explain(plan, pack)
@@ -220,11 +220,11 @@ def _counted(plan: Plan, pack: Pack, budget: Budget) -> Iterator[str]:
             f"Texts of more than {1.5 * words:,.0f} words are read in passages of about {words:,}, cut at "
             f"ends of sentences; of {whom} at most {plan.records_per_unit}, drawn at random, {take} part."
         )
-    few = "" if n is not None else " With few people, groups of values are counted in place of values."
+    few = "" if n is not None else " With few people, groups of values are counted instead of values."
     yield f"Counted: {in_words(pack)}.{few}"
     people = n or smallest_size(plan, pack, budget)
     if n is None:
-        yield f"The next figures are for {people:,} people, the fewest that can carry this."
+        yield f"The next figures are for {people:,} people, the minimum number for this plan."
     yield from resolutions(pack, people, budget)
 
 
@@ -238,8 +238,8 @@ def _heard(plan: Plan) -> Iterator[str]:
     ):
         host = urlsplit(server.base_url).netloc.rpartition("@")[2]
         yield (
-            f"Requests go to {host} without encryption (--plain-http): whoever can listen on the network "
-            "between can read every prompt, every text and the key."
+            f"Requests go to {host} without encryption (--plain-http): anybody who can listen on the network "
+            "in between can read every prompt, every text and the key."
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from rpsg.errors import PrivacyError, UsageError
 from rpsg.files import write_atomic
@@ -31,17 +31,12 @@ from rpsg.storage.readers import check_place, read_by_rule
 from rpsg.storage.readers.source import STDIN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rpsg.methods.base import Seeding, Tools
     from rpsg.plan import Plan
     from rpsg.privacy.accounting import Budget
-    from rpsg.privacy.evidence import Selected, Texts
-    from rpsg.privacy.histogram import IntArray, Query
-    from rpsg.privacy.mechanisms import Contributions, UnitItems
+    from rpsg.privacy.histogram import Query
     from rpsg.privacy.private import Private
-    from rpsg.privacy.released import NextTokens, Releases
-    from rpsg.privacy.token_sampling import References
+    from rpsg.privacy.released import Releases
     from rpsg.protocols import NoiseSource, Progress
     from rpsg.records import PrivateCorpus
     from rpsg.stages.contributions import People
@@ -81,28 +76,10 @@ class PrivateSide:
 class NoQuestions:
     """The kernel of a method without a budget: every query is refused."""
 
-    def release(
-        self,
-        query: Query,
-        contributions: Callable[[], Private[Contributions]],  # noqa: ARG002  # refused before it is called
-    ) -> IntArray:
+    def release(self, query: Query, *_: Any, **__: Any) -> NoReturn:
         raise PrivacyError(f"This method has no budget, and asked for {query.stage}.")
 
-    def sample(
-        self,
-        query: Query,
-        choices: NextTokens,  # noqa: ARG002  # refused before it is called
-        references: Callable[[str], Private[References]],  # noqa: ARG002  # refused before it is called
-    ) -> Texts:
-        raise PrivacyError(f"This method has no budget, and asked for {query.stage}.")
-
-    def select(
-        self,
-        query: Query,
-        delta_fail: float,  # noqa: ARG002  # refused before it is used
-        items: Callable[[], Private[UnitItems]],  # noqa: ARG002  # refused before it is called
-    ) -> Selected:
-        raise PrivacyError(f"This method has no budget, and asked for {query.stage}.")
+    sample = select = release
 
 
 def check_data(plan: Plan) -> None:

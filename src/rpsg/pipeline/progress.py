@@ -39,25 +39,13 @@ def public_seconds(seconds: Mapping[str, float]) -> dict[str, float]:
     return {stage: value for stage, value in seconds.items() if is_told(stage)}
 
 
-class Silent:
-    """Progress that shows nothing."""
-
-    def start(self, stage: str, total: int | None = None) -> None: ...
-
-    def advance(self, n: int = 1, *, tokens: int = 0) -> None: ...
-
-    def note(self, message: str) -> None: ...
-
-    def done(self, **facts: object) -> None: ...
-
-
 @dataclass
 class Stopwatch:
     """Progress that forwards everything and records the seconds of each stage."""
 
     progress: Progress
     seconds: dict[str, float] = field(default_factory=dict)
-    _stage: str = ""
+    stage: str = ""
     _since: float = field(default_factory=time.monotonic)
 
     def start(self, stage: str, total: int | None = None) -> None:
@@ -76,16 +64,11 @@ class Stopwatch:
     def stop(self) -> None:
         self._lap("")
 
-    @property
-    def stage(self) -> str:
-        """The current stage."""
-        return self._stage
-
     def _lap(self, stage: str) -> None:
         now = time.monotonic()
-        if self._stage:
-            self.seconds[self._stage] = self.seconds.get(self._stage, 0.0) + now - self._since
-        self._stage, self._since = stage, now
+        if self.stage:
+            self.seconds[self.stage] = self.seconds.get(self.stage, 0.0) + now - self._since
+        self.stage, self._since = stage, now
 
 
 def keep_timings(folder: RunFolder, seconds: Mapping[str, float]) -> None:

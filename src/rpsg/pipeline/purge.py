@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rpsg.errors import RunError
-from rpsg.files import file_errors, sync_dir, write_atomic
+from rpsg.files import descriptor_of, file_errors, sync_dir, write_atomic
 from rpsg.json_text import canonical_json
 from rpsg.storage.layout import EVIDENCE, LEDGER, PRIVATE, RELEASE, RUN
 from rpsg.storage.ownership import MARK
@@ -111,12 +111,9 @@ def _destroy_key(file: Path) -> None:
     """Overwrite the key in place, then delete it."""
     if file.is_symlink() or not file.is_file():
         return
-    descriptor = os.open(file, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
+    with descriptor_of(file, os.O_WRONLY) as descriptor:
         os.write(descriptor, secrets.token_bytes(os.fstat(descriptor).st_size))
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
     file.unlink()
     sync_dir(file.parent)
 

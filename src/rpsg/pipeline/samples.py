@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rpsg import registry
 from rpsg.domains import find_pack
 from rpsg.methods.named import method_of
-from rpsg.results import Sample
+from rpsg.methods.trial import trial_requests
+from rpsg.pipeline.models_of_run import writer_of
+from rpsg.previews import Sample, Samples
 from rpsg.stages.candidates import candidate_of
-from rpsg.stages.cards import CardModel
-from rpsg.stages.prompts import candidate_request
-from rpsg.stages.rng import stream
 
 if TYPE_CHECKING:
     from rpsg.plan import Plan
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     from rpsg.records import Candidate
 
 
-def samples(plan: Plan, count: int = 5) -> tuple[Sample, ...]:
+def samples(plan: Plan, count: int = 5) -> Samples:
     """``count`` texts for cards that are drawn evenly, as in the trial with which a run begins.
 
     Raises:
@@ -27,20 +25,11 @@ def samples(plan: Plan, count: int = 5) -> tuple[Sample, ...]:
         UsageError: a setting does not fit, or there is no such pack.
     """
     method_of(plan).check(plan)
-    pack, models = find_pack(plan.corpus.domain).with_label(plan.data.label_values), plan.models
-    writer = registry.writer(
-        models.writer,
-        slots=models.slots,
-        threads=models.threads,
-        context=models.context,
-        form=models.form,
-        server=plan.server,
-    )
-    cards = CardModel.uniform(pack).draw(count, stream(plan.generation.seed, "trial"))
-    asked = [candidate_request(pack, plan, card, i, purpose="trial") for i, card in enumerate(cards)]
-    replies = writer.write(asked)
+    pack = find_pack(plan.corpus.domain).with_label(plan.data.label_values)
+    cards, asked = trial_requests(plan, pack, count)
+    replies = writer_of(plan).write(asked)
     made = (candidate_of(i, cards[i], reply, None, asked[i]) for i, reply in enumerate(replies))
-    return tuple(_sample(*each) for each in zip(made, replies, asked, strict=True))
+    return Samples(_sample(*each) for each in zip(made, replies, asked, strict=True))
 
 
 def _sample(candidate: Candidate, reply: Reply, request: Request) -> Sample:

@@ -83,14 +83,14 @@ def _key(part: int | str) -> str:
     return str(part) if _WORD.fullmatch(str(part)) else "(something that is no name)"
 
 
-def _names_in(section: str) -> tuple[str, ...]:
-    """The settings of a section of the plan."""
-    return tuple(getattr(Plan.model_fields[section].annotation, "model_fields", ()))
-
-
 def _meant(path: Sequence[int | str]) -> str:
     """The setting that was probably meant, or all settings of its section."""
-    if len(path) == 1 and (sections := [s for s in Plan.model_fields if path[0] in _names_in(s)]):
+    sections = [
+        name
+        for name, field in Plan.model_fields.items()
+        if path[0] in getattr(field.annotation, "model_fields", ())
+    ]
+    if len(path) == 1 and sections:
         return f"perhaps {' or '.join(f'{section}.{path[0]}' for section in sections)} is meant"
     section: Any = Plan
     for part in path[:-1]:

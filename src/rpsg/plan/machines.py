@@ -86,9 +86,10 @@ class ServerSection(Section):
     A loopback address does not prove that a server runs on this machine: a tunnel or a proxy looks the same.
     So without ``this_machine`` no private text is sent to it.
 
-    With ``plain_http`` requests go unencrypted to another machine. Whoever can listen on the network between
-    (in a cluster its administrators, and every host on the same segment) can read each prompt, each text and
-    the key. In most methods no prompt holds private text: ``rpsg plan`` says what the writer is sent.
+    With ``plain_http`` requests go unencrypted to another machine. Anybody who can listen on the network in
+    between (in a cluster its administrators, and every host on the same segment) can read each prompt, each
+    text and the key. In most methods no prompt holds private text: ``rpsg plan`` says what the writer is
+    sent.
     """
 
     panel: ClassVar[str] = "Models and speed"
@@ -101,7 +102,7 @@ class ServerSection(Section):
     )
     this_machine: bool = setting(
         default=False,
-        about="Your word that the server runs here, not behind a tunnel or a proxy to another machine.",
+        about="States that the server runs here, not behind a tunnel or a proxy to another machine.",
     )
     key_env: str = setting(
         "OPENAI_API_KEY",
@@ -112,7 +113,7 @@ class ServerSection(Section):
     api_version: str = setting("", "Version of the API, for Azure.")
     plain_http: bool = setting(
         default=False,
-        about="Allow http to another machine: whoever listens on that network reads prompts and key.",
+        about="Allow http to another machine: anybody who listens on that network can read prompts and key.",
         option="--plain-http ",
         identity=False,
         added_later=True,
@@ -139,7 +140,11 @@ class ServerSection(Section):
     organization: str = setting("", "Sent as the header OpenAI-Organization.", identity=False)
     project: str = setting("", "Sent as the header OpenAI-Project.", identity=False)
     concurrency: int = setting(
-        64, "The most requests at once; fewer while the server is slow.", identity=False, ge=1, le=4096
+        64,
+        "Maximum number of requests at once; fewer while the server is slow.",
+        identity=False,
+        ge=1,
+        le=4096,
     )
     timeout: float = setting(300.0, "Seconds that one request may take.", identity=False, gt=0)
     retries: int = setting(
@@ -179,27 +184,27 @@ class LimitsSection(Section):
     panel: ClassVar[str] = "Limits (a run stops cleanly at one; raise it to resume)"
     tokens: int | None = setting(
         None,
-        "The most tokens that the writer may use, prompts and texts together.",
+        "Maximum number of tokens of the writer, prompts and texts together.",
         option="--max-tokens N",
         identity=False,
         ge=1,
     )
     requests: int | None = setting(
         None,
-        "The most requests that the writer may be sent.",
+        "Maximum number of requests to the writer.",
         option="--max-requests N",
         identity=False,
         ge=1,
     )
     cost: float | None = setting(
         None,
-        "The most money that the writer may cost, in the currency of the table of prices.",
+        "Maximum cost of the writer, in the currency of the table of prices.",
         option="--max-cost X",
         identity=False,
         gt=0,
     )
     seconds: float | None = setting(
-        None, "The most seconds that writing may take.", option="--max-seconds S", identity=False, gt=0
+        None, "Maximum seconds of writing.", option="--max-seconds S", identity=False, gt=0
     )
     prices: Name = setting(
         "",

@@ -5,25 +5,30 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import model_validator
 
 from rpsg.json_text import canonical_ascii_json
-from rpsg.plan.augpe import AugpeSection
-from rpsg.plan.dpsgd import DpsgdSection
 from rpsg.plan.machines import GenerationSection, LimitsSection, ModelsSection, ServerSection, VaultSection
-from rpsg.plan.paper import PaperSection, SplitSection
-from rpsg.plan.prediction import PredictionSection
-from rpsg.plan.rupta import RuptaSection
+from rpsg.plan.methods import (
+    AugpeSection,
+    DpsgdSection,
+    PaperSection,
+    PredictionSection,
+    RuptaSection,
+    SplitSection,
+)
 from rpsg.plan.sections import CorpusSection, DataSection, MethodSection, PrivacySection
 from rpsg.plan.setting import Section, described
+from rpsg.shown import Card, Shown, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
-class Plan(Section):
+class Plan(Shown, Section):
     """The plan of a run. Everything in it is public, and is fixed before anyone looks at the private data."""
 
     data: DataSection = DataSection()
@@ -66,11 +71,27 @@ class Plan(Section):
 
     @property
     def unit(self) -> Literal["user", "record"]:
+        """Who is protected: a person with all rows, or one row."""
         return "user" if self.data.user else "record"
 
     @property
     def records_per_unit(self) -> int:
+        """The most rows of one person that are used."""
         return self.privacy.max_records_per_user if self.data.user else 1
+
+    def _card(self) -> Card:
+        values = {found: reduce(getattr, found.key.split("."), self) for found in described(type(self))}
+        spends = f"epsilon {self.privacy.epsilon:g}, delta {self.privacy.delta:g}"
+        return Card(
+            f"Plan: method {self.method.name}, {spends}, {counted(self.corpus.size, 'text')}",
+            columns=("setting", "value"),
+            rows=tuple(
+                (found.key, ", ".join(map(str, value)) if isinstance(value, tuple) else str(value))
+                for found, value in values.items()
+                if value != found.default
+            ),
+            notes=("All other settings have their defaults.", "What a run would do: rpsg.preview(plan)."),
+        )
 
     def without_data(self) -> Plan:
         """The plan as a method sees it: without the path of the private file and the account."""

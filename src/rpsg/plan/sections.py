@@ -23,11 +23,11 @@ class DataSection(Section):
     ``passage_words`` cuts texts that are more than one and a half times as long. Each passage then counts as
     a row, and each person still contributes only as many rows as the plan allows.
 
-    ``audit_holdout`` is decided for each person by a keyed hash, before anything of theirs is used. A claim
-    holds for everybody in the file: whoever is held out was not used at all.
+    ``audit_holdout`` is decided for each person by a keyed hash, before any of their texts is used. A claim
+    holds for everybody in the file: people who are held out are not used at all.
 
-    ``audit_canaries`` are made-up texts, of which coins put about half among the private ones, each as one
-    more person: noisy counts include them. A release that holds one of them is not made.
+    ``audit_canaries`` are made-up texts. Coin tosses add about half of them to the private texts, each as one
+    more person, and noisy counts include them. No release is made that contains a canary.
     """
 
     panel: ClassVar[str] = "The private texts"
@@ -96,7 +96,7 @@ class DataSection(Section):
     )
     audit_canaries: int = setting(
         0,
-        "Made-up texts to draw, of which coins plant about half, for an audit; 0: none.",
+        "Made-up texts to draw for an audit; coin tosses plant about half of them; 0: none.",
         option="--audit-canaries N",
         added_later=True,
         ge=0,
@@ -104,7 +104,7 @@ class DataSection(Section):
     )
     canary_texts: Name = setting(
         "",
-        "Public texts of the same kind that canaries begin like: a file as for DATA, with the same column.",
+        "Public texts of the same kind, for the beginnings of canaries: a file and column as for DATA.",
         option="--canary-texts FILE",
         identity=False,
         added_later=True,
@@ -138,7 +138,7 @@ class DataSection(Section):
 
 
 class CorpusSection(Section):
-    """The synthetic corpus that is wanted."""
+    """The synthetic corpus to make."""
 
     panel: ClassVar[str] = "The synthetic corpus"
     about: str = setting(
@@ -204,7 +204,7 @@ class PrivacySection(Section):
         option="--adjacency KIND",
     )
     max_records_per_user: int = setting(
-        1, "The most texts of one person that are used.", option="--max-records-per-user C", ge=1, le=1000
+        1, "Maximum number of texts used of one person.", option="--max-records-per-user C", ge=1, le=1000
     )
     n_public: int | None = setting(
         None,
@@ -215,7 +215,7 @@ class PrivacySection(Section):
     # Under another account a run may resume: that account is charged anew for everything that was drawn.
     lifetime_epsilon: float = setting(
         8.0,
-        "The most epsilon that all runs on one account may spend together.",
+        "Maximum epsilon that all runs on one account may spend together.",
         option="--lifetime-epsilon E",
         identity=False,
         gt=0,
@@ -275,5 +275,5 @@ class MethodSection(Section):
         le=1,
     )
     phrases_per_record: int = setting(
-        4, "The most phrases that one record contributes, if shares.keyphrases is above 0.", ge=1, le=16
+        4, "Maximum number of phrases from one record, if shares.keyphrases is above 0.", ge=1, le=16
     )

@@ -90,20 +90,19 @@ def claim_numbers(
     mu, one = math.sqrt(mu2), replaced_mu(mu2, replaced_mu2)
     groups = {str(g): epsilon_of(g * mu, delta, delta_fail, tv) for g in GROUPS}
     finite = {g: e for g, e in groups.items() if math.isfinite(e)}
+
+    def fails(group: int) -> float:
+        return math.fsum(group_delta_fail(t.sigma, t.k, t.threshold, group) for t in thresholds)
+
     return {
         "mu": mu,
         "delta_fail": delta_fail,
         "epsilon_by_accountant": {"gdp-closed-form": epsilon_of(mu, delta, delta_fail, tv)},
         "epsilon_replace_one": epsilon_of(one, delta, delta_fail, tv),
         "epsilon_group": finite,
-        "delta_group": {g: _group_delta(delta, delta_fail, thresholds, int(g)) for g in finite},
+        "delta_group": {g: min(1.0, delta - delta_fail + max(fails(int(g)), delta_fail)) for g in finite},
         "attack": asdict(attack_success(mu, delta_fail + tv)),
     }
-
-
-def _group_delta(delta: float, delta_fail: float, thresholds: Sequence[Threshold], group: int) -> float:
-    extra = math.fsum(group_delta_fail(t.sigma, t.k, t.threshold, group) for t in thresholds)
-    return min(1.0, delta - delta_fail + max(extra, delta_fail))
 
 
 def claim_text(claim: Mapping[str, Any], unit: Mapping[str, Any]) -> str:

@@ -16,8 +16,6 @@ from rpsg.json_text import canonical_ascii_json
 from rpsg.privacy.private import Private, open_private
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rpsg.records import Document, PrivateCorpus
 
 SCHEME = "sha256(nonce256||canonical_jsonl)"
@@ -43,24 +41,15 @@ def commit_to(corpus: Private[PrivateCorpus], nonce: bytes | None = None) -> Com
     if len(secret) != 32:
         raise ValueError("the nonce has 32 bytes")
     digest = hashlib.sha256(secret)
-    for row in _rows(open_private(corpus)):
-        digest.update(row + b"\n")
+    for document in open_private(corpus):
+        digest.update(_content(document) + b"\n")
     return Commitment(secret, digest.hexdigest())
 
 
 def content_digest(corpus: Private[PrivateCorpus]) -> Private[bytes]:
     """The odometer's digest of the rows, independent of their order. It stays in ``Private``."""
-    return corpus.map(_unordered_digest)
-
-
-def _unordered_digest(corpus: PrivateCorpus) -> bytes:
-    rows = sorted(hashlib.sha256(_content(d)).digest() for d in corpus)
-    return hashlib.sha256(b"".join(rows)).digest()
-
-
-def _rows(corpus: PrivateCorpus) -> Iterator[bytes]:
-    for document in corpus:
-        yield _content(document)
+    rows = corpus.map(lambda documents: sorted(hashlib.sha256(_content(d)).digest() for d in documents))
+    return rows.map(lambda digests: hashlib.sha256(b"".join(digests)).digest())
 
 
 def _content(document: Document) -> bytes:

@@ -51,8 +51,7 @@ from rpsg.privacy.noise import MarkedNoise
 from rpsg.privacy.released import NextTokens, Performed, Released
 from rpsg.privacy.sensitivity import selection_threshold
 from rpsg.privacy.token_counts import Draw
-from rpsg.privacy.token_draws import draw_texts
-from rpsg.privacy.token_log import TokenLog, drawn_under, token_file
+from rpsg.privacy.token_log import TokenLog, draw_texts, drawn_under, token_file
 from rpsg.privacy.token_sampling import RULE, TOKEN_SIGMA, References
 from rpsg.privacy.write_ahead_log import JOURNAL_GONE, WriteAheadLog
 

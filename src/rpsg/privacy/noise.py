@@ -42,7 +42,7 @@ from typing import TYPE_CHECKING, Never
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.errors import MissingExtraError, PrivacyError
+from rpsg.errors import PrivacyError, needed
 from rpsg.privacy.sources import LARGEST_SIGMA, OPENDP, ROUNDED_GAUSSIAN, lattice_bits, table_reach, tv_bound
 
 if TYPE_CHECKING:
@@ -250,10 +250,8 @@ class OpenDPNoise(_Sealed):
 
 
 def _opendp_measurement(scale: float) -> Callable[[list[int]], list[int]]:
-    try:
+    with needed("opendp", "opendp"):
         import opendp.prelude as dp
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("opendp", "opendp") from error
     dp.enable_features("contrib")
     space = dp.vector_domain(dp.atom_domain(T="i64")), dp.l2_distance(T="f64")
     measurement: Callable[[list[int]], list[int]] = dp.m.make_gaussian(*space, scale=scale)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from rpsg.errors import MissingExtraError
+from rpsg.errors import needed
 from rpsg.privacy.sensitivity import SIGNED
 from rpsg.privacy.sources import noisy_answers
 
@@ -56,11 +56,9 @@ def epsilon_by_pld(noise_multipliers: dict[float, int], delta: float) -> float:
     Raises:
         MissingExtraError: dp-accounting is not installed.
     """
-    try:
+    with needed("verify", "dp-accounting"):
         import dp_accounting
         from dp_accounting import pld
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("verify", "dp-accounting") from error
     accountant = pld.PLDAccountant()
     for multiplier, count in noise_multipliers.items():
         accountant.compose(dp_accounting.GaussianDpEvent(multiplier), count)

@@ -1,8 +1,13 @@
 """The tokens of texts that are being drawn: each is on the disk before anything is made from it.
 
 One private file for each release of tokens. The first line names the draw that pays for them and the secret
-division of the rows among the texts; every other line is a token. A run that stops in a text goes on after
-its last token. What is drawn under a charge is counted by the account book and not here.
+division of the rows among the texts; every other line is a token.
+
+Texts that are drawn token by token take hours, so a run may stop in one. Their charge pays for
+a number of tokens of each text. Each token is counted in the account book before it is drawn, and is in the
+private folder before the next one depends on it. So a resumed run goes on after the last token; one that a
+crash lost, or that a copy of the folder draws again, is counted too, and charged on top where the count
+exceeds what was paid.
 """
 
 from __future__ import annotations
@@ -14,12 +19,19 @@ from rpsg.errors import RunError
 from rpsg.journals import append_line, drop_torn_line, read_journal
 from rpsg.json_text import canonical_json
 from rpsg.privacy.evidence import Token, parse_token
+from rpsg.privacy.mechanisms import drawn_token, token_steps
 from rpsg.privacy.token_sampling import is_whole
 from rpsg.privacy.write_ahead_log import JOURNAL_GONE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
+
+    from rpsg.privacy.evidence import Texts
+    from rpsg.privacy.histogram import Query
+    from rpsg.privacy.private import Private
+    from rpsg.privacy.released import NextTokens
+    from rpsg.privacy.token_sampling import References
 
 
 def token_file(folder: Path, seq: int) -> Path:
@@ -79,3 +91,22 @@ class TokenLog:
         if not known or type(text) is not int:
             raise RunError(f"The file {self.path.name} of this run is damaged.", hint=JOURNAL_GONE)
         self.texts[text].append(found)
+
+
+def draw_texts(
+    query: Query,
+    log: TokenLog,
+    choices: NextTokens,
+    references: Private[References],
+    before: Callable[[int], None],
+) -> Texts:
+    """The texts, of which ``log`` holds those tokens that were drawn before, and gets each as it is drawn.
+
+    ``before`` is called with the number of a text before a token of it is drawn.
+    """
+    for text, written in enumerate(log.texts):
+        while not is_whole(written, query.k):
+            steps = token_steps(query, text, written, choices(text, written), references)
+            before(text)
+            log.append(text, drawn_token(*steps))
+    return tuple(map(tuple, log.texts))

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
-from rpsg.errors import InfeasibleError, MissingExtraError
+from rpsg.errors import InfeasibleError, needed
 
 #: The noise multiplier is found to this relative precision, and is never below what the target needs.
 PRECISION = 1e-4
@@ -37,7 +36,9 @@ def epsilon_of_training(training: Training, noise_multiplier: float, delta: floa
     Raises:
         MissingExtraError: dp-accounting is not installed.
     """
-    dp_accounting, pld = _accounting()
+    with needed("dpsgd", "dp-accounting"):
+        import dp_accounting
+        from dp_accounting import pld
     if noise_multiplier <= 0:
         return math.inf
     accountant = pld.PLDAccountant()
@@ -80,12 +81,3 @@ def noise_for(epsilon: float, delta: float, training: Training) -> float:
         middle = (low + high) / 2
         low, high = (low, middle) if keeps(middle) else (middle, high)
     return high
-
-
-def _accounting() -> tuple[Any, Any]:
-    try:
-        import dp_accounting
-        from dp_accounting import pld
-    except ModuleNotFoundError:
-        raise MissingExtraError("dpsgd", "dp-accounting") from None
-    return dp_accounting, pld

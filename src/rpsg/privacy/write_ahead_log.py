@@ -67,7 +67,7 @@ class WriteAheadLog:
                 "The journal of this run is gone, but its noisy answers are there.", hint=JOURNAL_GONE
             )
         if not events:
-            self._append({"event": "begin", **self.heading})
+            append_line(self.path, canonical_json({"event": "begin", **self.heading}))
             return self
         if events[0] != {"event": "begin", **self.heading}:
             raise RunError("The run folder belongs to another run, plan or noise source.", hint=_NEW_FOLDER)
@@ -85,17 +85,18 @@ class WriteAheadLog:
             if self.steps[seq].query != asdict(query):
                 raise RunError(f"Stage {query.stage} asks another question than before.", hint=_NEW_FOLDER)
             return self.steps[seq]
-        self._append({"event": "reserve", "seq": seq, "query": asdict(query)})
-        self.steps[seq] = Step(asdict(query))
+        self._record({"event": "reserve", "seq": seq, "query": asdict(query)})
         return self.steps[seq]
 
     def draw(self, seq: int, draw: str) -> None:
-        self._append({"event": "draw", "seq": seq, "draw": draw})
-        self.steps[seq].draws.append(draw)
+        self._record({"event": "draw", "seq": seq, "draw": draw})
 
     def commit(self, seq: int, sha256: str) -> None:
-        self._append({"event": "commit", "seq": seq, "sha256": sha256})
-        self.steps[seq].sha256 = sha256
+        self._record({"event": "commit", "seq": seq, "sha256": sha256})
+
+    def _record(self, event: Mapping[str, Any]) -> None:
+        append_line(self.path, canonical_json(event))
+        self._take(event)
 
     def _take(self, event: Mapping[str, Any]) -> None:
         match event:
@@ -107,9 +108,6 @@ class WriteAheadLog:
                 self.steps[seq].sha256 = sha256
             case _:
                 raise RunError("The journal of the run is damaged.", hint=_NEW_FOLDER)
-
-    def _append(self, event: Mapping[str, Any]) -> None:
-        append_line(self.path, canonical_json(event))
 
 
 def journal_steps(path: Path) -> dict[int, Step]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from rpsg.report.corpus import bins_of
+from rpsg.report.histograms import bins_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,30 +10,16 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from rpsg.markup import Html, foreign, joined, tag
 from rpsg.privacy.attack_bounds import most_true_positives
-from rpsg.report.html import (
-    Html,
-    block,
-    counted,
-    document,
-    figure,
-    foreign,
-    joined,
-    listed,
-    pairs,
-    paragraph,
-    part,
-    percent,
-    table,
-    tag,
-)
+from rpsg.report.html import block, counted, document, figure, listed, pairs, paragraph, part, percent, table
 from rpsg.report.page_style import page_style
 from rpsg.report.svg import curve, strip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from rpsg.report.html import Child
+    from rpsg.markup import Child
 
     Found = Mapping[str, Any]
 

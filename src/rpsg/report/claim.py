@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from rpsg.markup import Html, foreign, joined, tag
 from rpsg.privacy.claims import GROUPS
 from rpsg.privacy.egress import hosts
 from rpsg.privacy.gaussian import normal_cdf, normal_upper_quantile, rounded_up
 from rpsg.report.html import (
-    Html,
     block,
     commands,
     figure,
-    foreign,
-    joined,
     listed,
     paragraph,
     part,
@@ -22,7 +20,6 @@ from rpsg.report.html import (
     percent_up,
     power,
     table,
-    tag,
 )
 from rpsg.report.svg import bar, curve
 
@@ -30,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from rpsg.markup import Child
     from rpsg.release.reader import Release
-    from rpsg.report.html import Child
 
 FALSE_ALARMS = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5)
 CHECKED = {"operator": "the operator vouches for it", "unchecked": "nobody can check it"}

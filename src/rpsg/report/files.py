@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import PrivacyError, RpsgError, RunError, UsageError
 from rpsg.files import PUBLIC_MODE, write_atomic
 from rpsg.release.reader import Release
 from rpsg.report.audit_page import audit_part
+from rpsg.report.first_form import first_report, has_first_form
 from rpsg.report.page import report
 from rpsg.report.scores import read_scores
 from rpsg.storage.layout import (
@@ -30,16 +32,29 @@ if TYPE_CHECKING:
 
     from rpsg.measures import Report
     from rpsg.protocols import Embedder
-    from rpsg.report.private_page import Floats, PrivateExtras
+    from rpsg.report.nearness import Floats
+    from rpsg.report.private_page import PrivateExtras
     from rpsg.storage.vault import Vault
 
 SEEDS = "stages/00-seeds.json"
+#: In English in every locale, as the page is.
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 
 
 def write_release_report(folder: Path) -> str:
     """Write the report of the release that is assembled in ``folder`` into it; gives the file's SHA-256."""
-    page = report(Release(folder, in_place=True))
+    release = Release(folder, in_place=True)
+    page = first_report(release) if has_first_form(release) else report(release)
     return write_atomic(folder / REPORT, page.encode(), PUBLIC_MODE)
+
+
+def today() -> str:
+    """The day in words, such as 29 November 2026."""
+    now = datetime.now().astimezone()
+    return f"{now.day} {MONTHS[now.month - 1]} {now.year}"
 
 
 def write_public(release: Release, out: Path | None) -> tuple[Path, Report | None]:
@@ -63,7 +78,7 @@ def write_public(release: Release, out: Path | None) -> tuple[Path, Report | Non
             hint="Write it somewhere else with -o report.html.",
         )
     scores = None if release.own_run is None else read_scores(release.own_run / PRIVATE / PUBLIC_RESULTS)
-    write_atomic(target, report(release, scores).encode(), PUBLIC_MODE)
+    write_atomic(target, report(release, scores, day=today()).encode(), PUBLIC_MODE)
     return target, None if scores is None or scores.internal else scores
 
 
@@ -89,7 +104,7 @@ def write_private(release: Release, out: Path | None) -> tuple[Path, Report | No
             hint="Leave out -o: it goes into the private folder of the run.",
         )
     internal, public = (read_scores(run / PRIVATE / name) for name in (RESULTS, PUBLIC_RESULTS))
-    page = report(release, public, _private(run, release, internal))
+    page = report(release, public, _private(run, release, internal), day=today())
     write_atomic(target, page.encode())
     return target, internal or public
 
@@ -112,7 +127,7 @@ def _private(run: Path, release: Release, scores: Report | None) -> PrivateExtra
     try:
         real, synthetic = _embeddings(run, release)
     except RpsgError as error:
-        return replace(extras, no_map=f"There is no map: {error.message}")
+        return replace(extras, no_picture=f"There is no picture: {error.message}")
     return replace(extras, real=real, synthetic=synthetic)
 
 

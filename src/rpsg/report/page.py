@@ -4,194 +4,78 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rpsg.privacy.claims import not_below
+from rpsg.markup import Html, joined, tag
 from rpsg.report.audit_page import audit_part
 from rpsg.report.claim import claim_part
 from rpsg.report.corpus import corpus_part
-from rpsg.report.html import (
-    Html,
-    counted,
-    document,
-    foreign,
-    joined,
-    listed,
-    paragraph,
-    part,
-    percent,
-    percent_up,
-    power,
-    tag,
-)
+from rpsg.report.first_form import footer
+from rpsg.report.front import facts, headline, samples
+from rpsg.report.html import document, part
+from rpsg.report.marks import marks_of
 from rpsg.report.page_style import page_style
 from rpsg.report.provenance import provenance_part
-from rpsg.report.scores import gained, scores_block
+from rpsg.report.readers import readers
+from rpsg.report.scores import scores_block
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rpsg.measures import Report
     from rpsg.release.reader import Release
-    from rpsg.report.html import Child
     from rpsg.report.private_page import PrivateExtras
 
 PUBLIC = "No real text was read for these numbers."
-READERS = "For the engineer and the analyst."
 
 
-def report(release: Release, scores: Report | None = None, private: PrivateExtras | None = None) -> str:
+def report(
+    release: Release,
+    scores: Report | None = None,
+    private: PrivateExtras | None = None,
+    *,
+    day: str = "",
+) -> str:
     """The page of a release; with ``private`` the page for its owner alone, marked as such.
 
-    ``scores`` are shown only if no real texts were read for them.
+    ``scores`` are shown only if no real texts were read for them. ``day`` is the day on which the page is
+    made, in words; the page inside a release has none, since anybody can make that again.
     """
     public = scores if scores is not None and not scores.internal else None
     shown = private.scores if private is not None and private.scores is not None else public
-    parts = [
-        ("claim", "The claim: for the privacy officer", claim_part(release)),
-        ("texts", "The texts: for the analyst", corpus_part(release)),
-        ("making", "How it was made: for the engineer", provenance_part(release)),
-    ]
+    marks = marks_of(release)
+    first, rest = (
+        [],
+        [
+            ("claim", "The claim", claim_part(release)),
+            ("texts", "The texts", corpus_part(release, marks)),
+            ("making", "How it was made", provenance_part(release, marks)),
+        ],
+    )
     if public is not None:
-        section = part("scores", "Metrics", READERS, scores_block(public, "Public metrics", PUBLIC))
-        parts.append(("scores", "Metrics: for the engineer and the analyst", section))
-    marks: tuple[Html | None, str] = (None, "")
+        block = scores_block(public, "Public metrics", PUBLIC)
+        rest.append(
+            ("scores", "Metrics", part("scores", "Metrics", "For the engineer and the analyst.", block))
+        )
+    mark: tuple[Html | None, str] = (None, "")
     if private is not None:
         from rpsg.report.private_page import private_mark, private_part
 
-        parts.insert(0, ("private", "Only for the owner of the data", private_part(private)))
+        first.append(("private", "Only for the owner of the data", private_part(private)))
         if private.audit is not None:
-            parts.insert(1, ("audit", "The audit", audit_part(private.audit, private.matches)))
-        marks = (private_mark(), "PRIVATE: ")
+            first.append(("audit", "The audit", audit_part(private.audit, private.matches)))
+        mark = (private_mark(), "PRIVATE: ")
+    others = [(name, title) for name, title, _ in (*first, *rest[3:])]
     body = joined(
         tag("a", "To the report", href="#main", class_="skip"),
-        tag("header", marks[0], headline(release)),
-        tag("main", first_screen(release, shown), _contents(parts), *(p for _, _, p in parts), id="main"),
-        _footer(release),
-    )
-    title = f"{marks[1]}{len(release.texts)} synthetic texts"
-    return document(title, page_style(is_private=private is not None), body)
-
-
-def _contents(parts: list[tuple[str, str, Html]]) -> Html:
-    links = listed(tag("a", words, href=f"#{name}") for name, words, _ in parts)
-    return tag("nav", tag("h2", "On this page"), links, aria_label="On this page")
-
-
-def _footer(release: Release) -> Html:
-    version = release.ledger["code"]["version"]
-    return tag("footer", tag("p", f"Made by rpsg {version}. This page loads nothing and runs nothing."))
-
-
-def first_screen(release: Release, scores: Report | None) -> Html:
-    """Three answers side by side."""
-    return tag(
-        "section",
-        tag("h2", "In short", id="short-title"),
+        tag("header", mark[0], headline(release)),
         tag(
-            "div",
-            _answer("What the private data bought", list(_bought(release, scores))),
-            _answer("What it cost", list(_cost(release))),
-            _answer("What is claimed", list(_claimed(release)), figure=_figure(release)),
-            class_="answers",
+            "main",
+            samples(release, marks),
+            facts(release, day),
+            *(section for _, _, section in first),
+            readers(release, shown, others),
+            *(section for _, _, section in rest),
+            id="main",
         ),
-        id="short",
-        aria_labelledby="short-title",
+        footer(release),
     )
-
-
-def headline(release: Release) -> Html:
-    """The number of texts, their subject, their writer, and their quality."""
-    plan = release.plan
-    asked = "" if len(release.texts) >= plan.corpus.size else f" ({plan.corpus.size:,} were asked for)"
-    return joined(
-        tag("h1", f"{counted(len(release.texts), 'synthetic text')}{asked}"),
-        tag("p", foreign(plan.corpus.about or release.pack.about), class_="about"),
-        paragraph(
-            "Written by ",
-            foreign(release.writer),
-            " with the domain pack ",
-            foreign(release.pack.name),
-            f", method {plan.method.name}.",
-        ),
-        tag("p", release.quality.line or None, class_="quality"),
+    return document(
+        f"{mark[1]}{len(release.texts)} synthetic texts", page_style(is_private=bool(private)), body
     )
-
-
-def _answer(title: str, items: list[Child], figure: Child = None) -> Html:
-    return tag("div", tag("h3", title), figure, listed(items), class_="answer")
-
-
-def _bought(release: Release, scores: Report | None) -> Iterator[Child]:
-    if not release.reads_private:
-        yield "Nothing: no private data were read. This is what public knowledge alone gives."
-        return
-    if release.is_seeded:
-        whose = "record of a seed donor" if release.ledger["reads"] == "donors" else "private record"
-        yield f"Texts that were made from private records: each goes back to one {whose}."
-    if scores is not None:
-        yield from gained(scores)
-    first = next((c for c in release.coverage if c.moved is not None), None)
-    if first is not None and first.moved is not None:
-        distance, alone = first.moved
-        yield joined(
-            "Which ",
-            foreign(first.attribute),
-            f" a text is about: the noisy counts lie {percent(distance)} away from an even spread over "
-            f"{len(first.values)} values. Noise alone would give about {percent(alone)}.",
-        )
-        yield joined(
-            f"{len(first.values) - len(first.unseen)} of {len(first.values)} values of ",
-            foreign(first.attribute),
-            " stand out of the noise.",
-        )
-    if release.poor_fit:
-        yield release.poor_fit
-    yield from _chosen(release)
-
-
-def _chosen(release: Release) -> Iterator[Child]:
-    how = {"sketch": "the noisy sketch of the private texts", "votes": "votes of the private records"}
-    for stage, words in how.items():
-        usable = [c for c in release.pool if stage in c.scores]
-        chosen = [c for c in usable if c.dropped is None or c.dropped.stage != stage]
-        if release.is_whole and usable:
-            yield f"Of {counted(len(usable), 'usable text')}, {words} chose {len(chosen)}."
-
-
-def _cost(release: Release) -> Iterator[Child]:
-    asked, pool, calls = len(release.mechanisms), release.pool, release.calls
-    if release.is_seeded:
-        yield "Private text went to models without protection: see the claim."
-    if release.is_private:
-        yield f"ε = {not_below(release.claim['epsilon'])} of privacy, for {counted(asked, 'noisy answer')}."
-    written = f"{counted(len(pool), 'text')} written, " if release.is_whole else ""
-    yield f"{written}{len(release.texts):,} released."
-    if calls is not None:
-        yield (
-            f"{counted(calls.replies, 'reply', 'replies')} of the writer: {calls.prompt_tokens:,} tokens "
-            f"read, {calls.new_tokens:,} written."
-        )
-
-
-def _figure(release: Release) -> Child:
-    if not release.is_private:
-        words = "No guarantee" if release.reads_private else "No private data"
-        return tag("p", words, class_="figure-words")
-    claim = release.claim
-    return tag("p", f"ε = {not_below(claim['epsilon'])}, δ = {power(claim['delta'])}", class_="figure-words")
-
-
-def _claimed(release: Release) -> Iterator[Child]:
-    claim, unit = release.claim, release.ledger["privacy_unit"]
-    if not release.is_private:
-        yield claim["text"]
-        return
-    who = "person (all their rows)" if unit["unit"] == "user" else "row (one row, not one person)"
-    change = "added or removed" if unit["adjacency"] == "add_remove" else "replaced"
-    if claim["type"] == "voters_only_dp":
-        yield "Only voters are protected. The records of seed donors are not."
-    yield f"Protected is one {who}, {change}."
-    yield (
-        "Shown one who took part and one who did not, even the best possible attacker picks the right one in "
-        f"at most {percent_up(claim['attack']['auc'])} of the cases. Guessing is right in 50 %."
-    )
-    yield "Anybody can check this without private data: rpsg verify."

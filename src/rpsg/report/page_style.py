@@ -8,13 +8,18 @@ from importlib.resources import files
 
 @cache
 def page_style(*, is_private: bool) -> str:
-    """The style of a page; on paper, every sheet of a private one says what it is.
-
-    Public pages are files of releases, which are made again and compared: their style stays what it is.
-    """
-    folder = files("rpsg.report")
-    style = folder.joinpath("style.css").read_text(encoding="utf-8")
+    """The style of a page; on paper, every sheet of a private one says what it is."""
+    style = _read("style.css")
     if not is_private:
         return style
-    audit = folder.joinpath("audit.css").read_text(encoding="utf-8")
-    return f'{style}{audit}@page {{ @top-center {{ content: "PRIVATE"; color: #a40e26; }} }}\n'
+    return f'{style}{_read("private.css")}@page {{ @top-center {{ content: "PRIVATE"; color: #a40e26; }} }}\n'
+
+
+@cache
+def first_style() -> str:
+    """The style of pages in the first form. It never changes: those pages are compared byte for byte."""
+    return _read("style-0.1.css")
+
+
+def _read(name: str) -> str:
+    return files("rpsg.report").joinpath(name).read_text(encoding="utf-8")

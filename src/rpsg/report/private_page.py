@@ -1,35 +1,32 @@
-"""The part for the owner of the data only: internal metrics, a map of real and synthetic texts, times."""
+"""The part for the owner of the data only: internal metrics, what the corpus reaches, and times."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from rpsg.report.html import Html, block, figure, foreign, joined, paragraph, part, percent, table, tag
+from rpsg.markup import Html, foreign, joined, tag
+from rpsg.report.html import block, paragraph, part, percent, table
+from rpsg.report.nearness import nearness
 from rpsg.report.scores import details, scores_block
-from rpsg.report.svg import bar, cloud, compared
+from rpsg.report.svg import bar, compared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import numpy.typing as npt
-
     from rpsg.measures import Report
-    from rpsg.report.svg import Point
+    from rpsg.report.nearness import Floats
 
-    Floats = npt.NDArray[np.float32]
-
-MOST_DOTS = 1500
-BINS = 6
+#: Real texts that a picture needs at least.
+FEWEST = 3
 MARK = "PRIVATE: never share this page. It was made from the private texts and no budget was paid for it."
 TOLD = "Private texts were read for these numbers. They may not choose anything that is released."
 
 
 @dataclass(frozen=True, slots=True)
 class PrivateExtras:
-    """What a private report adds to the public one. ``no_map`` says why there is no map.
+    """What a private report adds to the public one. ``no_picture`` says why their nearness is
+    not drawn.
 
     ``stages`` are the lines of a seeded run's table: stage, in, out, dropped, seconds. ``audit`` is what the
     run's audit found, and ``matches`` the closest texts that it kept.
@@ -39,7 +36,7 @@ class PrivateExtras:
     seconds: Mapping[str, float] = field(default_factory=dict)
     real: Floats | None = None
     synthetic: Floats | None = None
-    no_map: str = ""
+    no_picture: str = ""
     stages: Sequence[Sequence[str]] = ()
     audit: Mapping[str, Any] | None = None
     matches: Sequence[Mapping[str, Any]] = ()
@@ -58,7 +55,7 @@ def private_part(private: PrivateExtras) -> Html:
         _scores(private),
         _lengths(private),
         _sentiments(private),
-        _map(private),
+        _nearness(private),
         _stages(private),
         _times(private),
     )
@@ -98,68 +95,12 @@ def _side_by_side(title: str, what: str, rows: list[tuple[str, float, float]]) -
     return block(title, paragraph(told), table(f"{title}, as measured", columns, cells, columns[1:]))
 
 
-def _map(private: PrivateExtras) -> Html:
-    if private.real is None or private.synthetic is None or not len(private.real):
-        return block("Map of the texts", paragraph(private.no_map or "There are no embeddings of this run."))
-    real, synthetic, kept = flattened(private.real, private.synthetic)
-    picture = cloud(
-        "map",
-        [("real", real), ("synthetic", synthetic)],
-        title="Map of real and synthetic texts",
-        desc="Each dot is a text, placed by the two directions in which the texts differ most. Where real "
-        "dots stand without synthetic ones near them, something is missing.",
-    )
-    words = joined(
-        tag("span", "real", class_="key real-key"),
-        f" ({len(real):,}) and ",
-        tag("span", "synthetic", class_="key synthetic-key"),
-        f" ({len(synthetic):,}). Two directions hold {percent(kept)} of all differences: near here need not "
-        "be near in all directions.",
-    )
-    return block("Map of the texts", figure(picture, words, _squares(real, synthetic)))
-
-
-def flattened(real: Floats, synthetic: Floats) -> tuple[list[Point], list[Point], float]:
-    """Both sets of embeddings on their first two joint principal components, and the variance explained.
-
-    At most 1,500 rows of each, evenly spaced.
-    """
-    real, synthetic = _some(real), _some(synthetic)
-    rows = np.concatenate([real, synthetic]).astype(np.float64)
-    rows -= rows.mean(axis=0)
-    values, vectors = np.linalg.eigh(rows.T @ rows)
-    flat = rows @ vectors[:, [-1, -2]]
-    low, high = flat.min(axis=0), flat.max(axis=0)
-    placed = (flat - low) / np.maximum(high - low, 1e-12)
-    points = [(float(x), float(y)) for x, y in placed]
-    kept = float(values[-2:].sum() / max(values.sum(), 1e-12))
-    return points[: len(real)], points[len(real) :], kept
-
-
-def _some(rows: Floats) -> Floats:
-    """At most 1,500 finite rows; only these are read from a stored file."""
-    chosen = rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST_DOTS)).astype(int)]
-    return np.asarray(chosen[np.isfinite(chosen).all(axis=1)], np.float32)
-
-
-def _squares(real: list[Point], synthetic: list[Point]) -> Html:
-    """The map as a table of shares by square, for readers who cannot see it."""
-    first, second = _grid(real), _grid(synthetic)
-    rows = [
-        (f"column {x + 1}, row {y + 1} from below", percent(first[x, y]), percent(second[x, y]))
-        for x in range(BINS)
-        for y in range(BINS)
-        if first[x, y] or second[x, y]
-    ]
-    columns = ("square", "real", "synthetic")
-    return table(f"Share of the dots in each square of a {BINS} by {BINS} grid", columns, rows, columns[1:])
-
-
-def _grid(points: list[Point]) -> npt.NDArray[np.float64]:
-    counts = np.zeros((BINS, BINS))
-    for x, y in points:
-        counts[min(int(x * BINS), BINS - 1), min(int(y * BINS), BINS - 1)] += 1
-    return counts / max(len(points), 1)
+def _nearness(private: PrivateExtras) -> Html:
+    title = "How near it comes to each real text"
+    real, synthetic = private.real, private.synthetic
+    if real is None or synthetic is None or len(real) < FEWEST or not len(synthetic):
+        return block(title, paragraph(private.no_picture or "There are too few embeddings of this run."))
+    return block(title, nearness(real, synthetic))
 
 
 def _stages(private: PrivateExtras) -> Html | None:

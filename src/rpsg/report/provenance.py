@@ -6,58 +6,64 @@ import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from rpsg.markup import Html, foreign, joined, tag
 from rpsg.methods.named import method_of
 from rpsg.release.coverage import CONFIDENT
 from rpsg.release.public_plan import PLACE, is_told
-from rpsg.report.html import (
-    Html,
-    block,
-    counted,
-    figure,
-    foreign,
-    joined,
-    listed,
-    paragraph,
-    part,
-    percent,
-    table,
-    tag,
-)
+from rpsg.report.html import block, counted, figure, folded, listed, paragraph, part, percent, table
 from rpsg.report.svg import bar, curve
 from rpsg.storage.layout import REPORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from rpsg.markup import Child
     from rpsg.records import Candidate
     from rpsg.release.reader import Release
-    from rpsg.report.html import Child
+    from rpsg.report.marks import Shown
 
 BUDGET = re.compile("epsilon|delta")
 UNTOLD = "What became of the texts that are not in the corpus is not told in this release."
 
 
-def provenance_part(release: Release) -> Html:
-    """How the texts were made, and from what."""
+def provenance_part(release: Release, shown: Shown, *, first: bool = False) -> Html:
+    """How the texts were made, and from what; the arguments are those of ``corpus_part``."""
     return part(
         "making",
         "How it was made",
         "For the engineer.",
-        _life(release),
+        _life(release, shown),
         _fates(release),
-        _votes(release),
-        _settings(release),
-        _files(release),
-        _code(release),
+        _votes(release, first=first),
+        *_particulars(release, first=first),
     )
 
 
-def _life(release: Release) -> Html | None:
+def _particulars(release: Release, *, first: bool) -> Iterator[Html]:
+    """Models, settings, files and program; in the first form each was a block that is not folded."""
+    models = listed(
+        [joined("Embedder: ", foreign(release.embedder)), joined("Writer: ", foreign(release.writer))]
+    )
+    if first:
+        yield block("Models and settings", models, _settings(release))
+        yield block("Files", _files(release))
+        yield block("Program", _code(release))
+    else:
+        yield block(
+            "Models, settings, files, program",
+            models,
+            folded("The plan, setting by setting", _settings(release)),
+            folded("Files and their SHA-256", _files(release)),
+            folded("The program that ran", _code(release)),
+        )
+
+
+def _life(release: Release, shown: Shown) -> Html | None:
     """The steps of one text from card to release: the text with the best score, or else the first."""
     if not release.texts:
         return None
     best = max(release.texts, key=lambda c: (c.scores.get("votes", c.scores.get("sketch", 0.0)), -c.id))
-    steps = list(_steps(release, best))
+    steps = list(_steps(release, best, shown))
     intro = "The first released text."
     if "votes" in best.scores:
         intro = "The released text with the most votes."
@@ -66,9 +72,9 @@ def _life(release: Release) -> Html | None:
     return block("The life of one text", paragraph(intro), listed(steps, ordered=True, kind="life"))
 
 
-def _steps(release: Release, text: Candidate) -> Iterator[Child]:
+def _steps(release: Release, text: Candidate, shown: Shown) -> Iterator[Child]:
     if release.is_seeded:
-        yield from _seeded_steps(release, text)
+        yield from _seeded_steps(release, text, shown)
         return
     source = "drawn by the noisy counts" if release.reads_private else "drawn evenly, without private data"
     values = listed(
@@ -93,17 +99,17 @@ def _steps(release: Release, text: Candidate) -> Iterator[Child]:
             tag("strong", "Choice"),
             ": together with the other released texts it comes near to the noisy sketch; it stayed.",
         )
-    yield joined(tag("strong", "Scrubbed and released"), tag("blockquote", tag("p", foreign(text.text))))
+    yield joined(tag("strong", "Scrubbed and released"), tag("blockquote", tag("p", shown(text.text))))
 
 
-def _seeded_steps(release: Release, text: Candidate) -> Iterator[Child]:
+def _seeded_steps(release: Release, text: Candidate, shown: Shown) -> Iterator[Child]:
     """The steps of a text that was made from a private record; which one is not published."""
     whose = "a seed donor's record" if release.ledger["reads"] == "donors" else "a private record"
     values = [joined(foreign(name), ": ", foreign(value)) for name, value in sorted(text.card.values.items())]
     yield joined(tag("strong", "Record"), f": the values of {whose}, without noise.", listed(values))
     writer = foreign(release.writer)
     yield joined(tag("strong", "Writing"), ": ", writer, " wrote it from a summary of that record.")
-    yield joined(tag("strong", "Scrubbed and released"), tag("blockquote", tag("p", foreign(text.text))))
+    yield joined(tag("strong", "Scrubbed and released"), tag("blockquote", tag("p", shown(text.text))))
 
 
 def _sigma_of_votes(release: Release) -> float | None:
@@ -139,7 +145,7 @@ def _fates(release: Release) -> Html:
     )
 
 
-def _votes(release: Release) -> Html | None:
+def _votes(release: Release, *, first: bool) -> Html | None:
     """All noisy votes in descending order, with the range of the noise."""
     votes = sorted((c.scores["votes"] for c in release.pool if "votes" in c.scores), reverse=True)
     sigma = _sigma_of_votes(release)
@@ -155,10 +161,13 @@ def _votes(release: Release) -> Html | None:
         "votes" in c.scores and (c.dropped is None or c.dropped.stage != "votes") for c in release.pool
     )
     reach = CONFIDENT * sigma
+    said = f"{chosen:,} of the {len(votes):,} usable drafts were chosen because they had the most votes."
+    if first:
+        said = f"{chosen:,} of {counted(len(votes), 'text')} that stood were chosen."
     picture = curve(
         "votes",
         [("first line", points)],
-        title="Noisy votes of every text that stood",
+        title="Noisy votes of every text that stood" if first else "Noisy votes of every usable draft",
         desc=f"Votes from the most, {votes[0]:.0f}, to the fewest, {votes[-1]:.0f}. A band marks what noise "
         f"alone gives, plus or minus {reach:.0f}.",
         axes=("texts, most votes first", "votes"),
@@ -170,7 +179,7 @@ def _votes(release: Release) -> Html | None:
     )
     return block(
         "The votes",
-        paragraph(f"{chosen:,} of {counted(len(votes), 'text')} that stood were chosen."),
+        paragraph(said),
         figure(picture, f"Shaded: what noise alone gives (± {reach:.0f}).", _ranks(votes)),
     )
 
@@ -193,11 +202,7 @@ def _settings(release: Release) -> Html:
                 told = is_told(method, section, key) and (release.is_private or not BUDGET.search(key))
                 if told and value not in (None, "", [], {}):
                     rows.append((f"{section}.{key}", foreign(_said(value))))
-    models = [
-        joined("Embedder: ", foreign(release.embedder)),
-        joined("Writer: ", foreign(release.writer)),
-    ]
-    return block("Models and settings", listed(models), table("The plan", ("setting", "value"), rows))
+    return table("The plan", ("setting", "value"), rows)
 
 
 def _said(value: object) -> str:
@@ -216,7 +221,7 @@ def _files(release: Release) -> Html:
         for output in release.ledger["outputs"]
         if output["name"] != REPORT  # it cannot hold its own hash; the ledger does
     ]
-    return block("Files", table("Files that the ledger names", ("file", "SHA-256"), rows))
+    return table("Files that the ledger names", ("file", "SHA-256"), rows)
 
 
 def _code(release: Release) -> Html:
@@ -224,4 +229,4 @@ def _code(release: Release) -> Html:
     rows: list[tuple[Child, ...]] = [("rpsg", code["version"]), ("Python", code["python"])]
     rows.append(("hash of the source", tag("code", code["source_sha256"])))
     rows.append(("source of the noise", release.ledger["rng"]["source"]))
-    return block("Program", table("What ran", ("what", "which"), rows))
+    return table("What ran", ("what", "which"), rows)

@@ -10,20 +10,32 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import RunError
 from rpsg.json_text import strict_json
+from rpsg.markup import Html, foreign, joined, tag
 from rpsg.measures import Report
-from rpsg.report.html import Html, block, counted, foreign, joined, listed, paragraph, percent, table, tag
+from rpsg.report.html import counted, folded, listed, paragraph, percent, table
+from rpsg.report.questions import OTHERS, answer, asked, counts
 from rpsg.report.svg import between
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from rpsg.markup import Child
     from rpsg.measures import Line, Measure
-    from rpsg.report.html import Child
+    from rpsg.report.questions import Question
 
 #: The metrics that readers look at first.
 HEADLINES = ("next_word_accuracy", "mauve", "fid", "downstream_accuracy")
-SPELT = {"fid": "FID", "mauve": "MAUVE", "kl": "KL", "tv": "TV", "knn": "k-NN", "f1": "F1", "bleu": "BLEU"}
+SPELT = {
+    "fid": "FID",
+    "mauve": "MAUVE",
+    "kl": "KL",
+    "tv": "TV",
+    "knn": "k-NN",
+    "f1": "F1",
+    "bleu": "BLEU",
+    "auc": "AUC",
+}
 ARROWS = {True: "higher is better", False: "lower is better", None: "nearer to real texts is better"}
 
 
@@ -64,20 +76,71 @@ def read_scores(path: Path) -> Report | None:
 
 
 def scores_block(scores: Report, title: str, told: str) -> Html:
-    """A row with an interval for each metric with a value; then the other metrics and their reasons."""
-    columns = ("metric", "value", "95 % interval", "floor", "ceiling", "floor to ceiling", "model")
-    rows = [_row(line) for line in scores.lines if line.corpus.value is not None]
+    """For each question its answer and its measures; what tells nothing is folded."""
+    return tag(
+        "div",
+        tag("h3", title),
+        paragraph(told, " ", _sizes(scores)),
+        listed(foreign(note) for note in scores.notes) if scores.notes else None,
+        tag(
+            "div",
+            *(_question(question, lines, scores.embedder) for question, lines in asked(scores)),
+            class_="questions",
+        ),
+        class_="block wide",
+    )
+
+
+def _question(question: Question, lines: Sequence[Line], embedder: str) -> Html:
+    """A question with its answer. Measures that are shown count for it, or have no ceiling."""
+    given = None if question is OTHERS else answer(lines)
+    telling = [line for line in lines if given is None or line in given.counted or _has_no_ceiling(line)]
+    silent = [line for line in lines if line not in telling]
+    shown, rest = telling[:MOST_SHOWN], telling[MOST_SHOWN:]
+    return tag(
+        "div",
+        tag("h4", question.asked),
+        None
+        if given is None
+        else tag("p", tag("strong", f"{given.word}."), " ", given.said, class_="verdict"),
+        tag("p", question.told, class_="reader"),
+        _table(f"{question.asked} Measures", shown, embedder) if shown else None,
+        folded(
+            f"{counted(len(rest), 'more measure')} that can tell",
+            _table(f"{question.asked} More measures", rest, embedder),
+        )
+        if rest
+        else None,
+        folded(f"{counted(len(silent), 'measure')} that cannot tell", _silent(question, silent, embedder))
+        if silent
+        else None,
+        class_="question",
+    )
+
+
+def _has_no_ceiling(line: Line) -> bool:
+    return line.corpus.value is not None and (line.ceiling is None or line.ceiling.value is None)
+
+
+#: Measures that are shown before the others are folded.
+MOST_SHOWN = 5
+COLUMNS = ("measure", "here", "floor", "ceiling", "floor to ceiling")
+
+
+def _table(caption: str, lines: Sequence[Line], embedder: str) -> Html:
+    return table(caption, COLUMNS, [_row(line, embedder) for line in lines], COLUMNS[1:4])
+
+
+def _silent(question: Question, lines: Sequence[Line], embedder: str) -> Html:
+    """Measures that do not count, with the reason of each."""
+    valued = [line for line in lines if line.corpus.value is not None]
     missing = [
         joined(metric_name(line.name), ": ", foreign(line.corpus.reason))
-        for line in scores.lines
+        for line in lines
         if line.corpus.value is None
     ]
-    return block(
-        title,
-        paragraph(told),
-        paragraph(_sizes(scores)),
-        table("Metrics", columns, rows, columns[1:-1]),
-        listed(foreign(note) for note in scores.notes) if scores.notes else None,
+    return joined(
+        _table(f"{question.asked} Measures that cannot tell", valued, embedder) if valued else None,
         joined(paragraph("Not measured:"), listed(missing)) if missing else None,
     )
 
@@ -87,41 +150,40 @@ def _sizes(scores: Report) -> str:
     real = "" if scores.n_real is None else f", against {counted(scores.n_real, 'real one')}"
     split = f", split {scores.split}" if scores.split else ""
     return (
-        f"Every row has {counted(scores.n, 'text')}{real}{split}; embedder {scores.embedder or 'none'}. "
-        "Compare numbers only where all of this is the same."
+        f"Each row has {counted(scores.n, 'text')}{real}{split}; embedder {scores.embedder or 'none'}, "
+        f"seed {scores.seed}. Compare numbers only where all of this is the same. Small figures are 95 % "
+        "intervals. Floor: texts made without private data. Ceiling: real texts in place of the corpus."
     )
 
 
-def _row(line: Line) -> tuple[Child, ...]:
+def _row(line: Line, embedder: str) -> tuple[Child, ...]:
+    """A measure; its model is named unless it is the embedder of them all."""
     mine = line.corpus
-    unknown = "unknown"
-    interval = (
-        unknown if mine.interval is None else f"{number(mine.interval[0])} to {number(mine.interval[1])}"
-    )
-    name = joined(metric_name(line.name), tag("span", f" ({ARROWS[mine.higher_is_better]})", class_="reader"))
-    model = joined(foreign(mine.model), f", seed {mine.seed}") if mine.model else f"seed {mine.seed}"
-    beside = (_other(line.floor), _other(line.ceiling))
-    return name, number(mine.value), interval, *beside, _between(line), model
+    by: Child = joined(", by ", foreign(mine.model)) if mine.model and mine.model != embedder else None
+    name = joined(metric_name(line.name), tag("small", " ", ARROWS[mine.higher_is_better], by))
+    return name, _other(mine), _other(line.floor), _other(line.ceiling), _between(line)
 
 
 def _other(measure: Measure | None) -> Child:
-    """A floor or a ceiling, with its interval."""
+    """A value with its 95 % interval."""
     if measure is None or measure.value is None:
         return "not measured"
     if measure.interval is None:
         return number(measure.value)
     low, high = (number(end) for end in measure.interval)
-    return joined(number(measure.value), tag("small", f" ({low} to {high})"))
+    return joined(number(measure.value), tag("small", f" {low} to {high}"))
 
 
 def _between(line: Line) -> Child:
     place = line.score
     if line.informative is False:
-        return "tells nothing here"
+        return "tells nothing here: real texts are no better than the floor, as far as can be told"
     if place is None:
-        return "unknown"
+        return "cannot be placed"
     if line.informative is None:
         return f"{percent(place)}, and how much of it is chance is unknown"
+    if not counts(line):
+        return f"{percent(place)}, with an interval longer than the way"
     ends = line.corpus.interval or (line.corpus.value, line.corpus.value)
     placed = sorted(p for end in ends if (p := line.scaled(end)) is not None)
     return joined(between(place, placed[0], placed[-1]), percent(place))

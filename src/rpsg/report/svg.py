@@ -1,4 +1,4 @@
-"""SVG pictures: bars in table cells, and figures (columns, curves, scatter plots).
+"""SVG pictures: bars in table cells, and figures (columns, curves, charts).
 
 Colours come from the page's style by class, so that pictures adapt to light, dark and print. A bar in a table
 is decoration, since its number is printed; a figure has a title, a description and a table of its data.
@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rpsg.report.html import Html, tag
+from rpsg.markup import Html, tag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -125,15 +125,6 @@ def columns(  # two by place, the rest by name
     ]
     heights = [(i / steps, f"{100 * i * step:.0f}\u00a0%") for i in range(steps + 1)]
     return picture(name, [*bars, _frame(labels, heights, axes)], title=title, desc=desc)
-
-
-def cloud(name: str, groups: Sequence[tuple[str, Sequence[Point]]], *, title: str, desc: str) -> Html:
-    """A scatter plot in the unit square, each group with a class; later groups are on top."""
-    dots = [
-        tag("path", d="".join(f"M{_x(x):.1f} {_y(y):.1f}h0" for x, y in points), class_=f"dots {kind}")
-        for kind, points in groups
-    ]
-    return picture(name, dots, title=title, desc=desc)
 
 
 @dataclass(frozen=True, slots=True)

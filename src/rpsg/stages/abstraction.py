@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from rpsg.models.thoughts import without_thoughts
-from rpsg.protocols import Message, Request
+from rpsg.protocols import Message, Model, Request
 from rpsg.stages.prompts import fill
 from rpsg.stages.rng import text_seed
 from rpsg.stages.sanitize import delimiter, fenced, plain
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from rpsg.domains import Pack
     from rpsg.plan import Plan
-    from rpsg.protocols import Endpoint, OnReply, Reply, Writer
+    from rpsg.protocols import OnReply, Reply, Writer
 
 BEGINS = '{"summary": "'
 LONGEST = 1_200
@@ -161,14 +161,8 @@ def parsed(reply: Reply) -> str:
     return " ".join(words) if len(words) >= FEWEST_WORDS else ""
 
 
-class Summarizer(Protocol):
+class Summarizer(Model, Protocol):
     """A seq2seq summarizer: ``count`` different summaries of each text."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def endpoint(self) -> Endpoint: ...
 
     def summarize(
         self, texts: Sequence[str], *, count: int, least: int, most: int, sampled: bool, seed: int

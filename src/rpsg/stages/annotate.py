@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,8 @@ from rpsg.stages.exact_similarity import SQUARE, on_lattice
 from rpsg.storage.vectors import drop_pages
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rpsg.domains import Attribute, Pack
     from rpsg.privacy.private import Private
     from rpsg.protocols import Classifier, Embedder
@@ -102,30 +104,28 @@ def fits_none(
     (``Pack.poor_fit``). Computed in whole numbers, for each row alone. A zero row gives 0.0.
     """
     exact, border = on_lattice(landmarks.rows).T, np.float32(np.rint(threshold * SQUARE))
-    out = np.empty(len(vectors), np.float32)
-    for start in range(0, len(vectors), CHUNK):
-        block = on_lattice(vectors[start : start + CHUNK])
-        out[start : start + len(block)] = ((block @ exact).max(axis=1) < border) & block.any(axis=1)
-        drop_pages(vectors)
-    return out
+    far = _by_blocks(vectors, lambda block: ((block @ exact).max(axis=1) < border) & block.any(axis=1))
+    return far.astype(np.float32)
 
 
 def empty_rows(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """Which rows are zero on the lattice, shape (rows,); a memory-mapped file is read in blocks."""
-    out = np.empty(len(vectors), np.bool_)
-    for start in range(0, len(vectors), CHUNK):
-        out[start : start + CHUNK] = ~np.any(on_lattice(vectors[start : start + CHUNK]), axis=1)
-        drop_pages(vectors)
-    return out
+    """Which rows are zero on the lattice, shape (rows,)."""
+    return _by_blocks(vectors, lambda block: ~np.any(block, axis=1)).astype(np.bool_)
 
 
 def nearest(vectors: npt.NDArray[np.float32], landmarks: Landmarks) -> Codes:
     """For each row the index of the value with the highest score; ties go to the first."""
     exact = on_lattice(landmarks.rows).T
     off = np.rint(landmarks.common * np.float32(SQUARE))
+    return _by_blocks(vectors, lambda block: (block @ exact - off).argmax(axis=1))
+
+
+def _by_blocks(
+    vectors: npt.NDArray[np.float32], of: Callable[[npt.NDArray[np.float32]], npt.NDArray[Any]]
+) -> Codes:
+    """One number for each row from its block on the lattice; a memory-mapped file is read in blocks."""
     out = np.empty(len(vectors), np.int64)
     for start in range(0, len(vectors), CHUNK):
-        block = vectors[start : start + CHUNK]
-        out[start : start + len(block)] = (on_lattice(block) @ exact - off).argmax(axis=1)
+        out[start : start + CHUNK] = of(on_lattice(vectors[start : start + CHUNK]))
         drop_pages(vectors)
     return out

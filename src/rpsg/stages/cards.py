@@ -20,7 +20,7 @@ from rpsg.records import Card
 from rpsg.stages.shrinking import fitted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from rpsg.domains import Attribute, Pack
     from rpsg.privacy.private import Private
@@ -124,7 +124,13 @@ class CardModel:
         tables, offset = [], 0
         for place, (group, shape) in enumerate(zip(pack.marginals, shapes(pack), strict=True)):
             counts = noisy[offset : offset + prod(shape)].reshape(shape).astype(np.float64)
-            above = None if place in pack.by_group else _groups(pack, group)
+            above = (
+                None
+                if place in pack.by_group
+                else tuple(
+                    np.array(a.group_codes) if a.has_levels else None for a in map(pack.attribute, group)
+                )
+            )
             tables.append(fitted(counts, max(n, 1.0), sigma, uniform_mix, above))
             offset += prod(shape)
         return cls(pack, tuple(tables))
@@ -201,11 +207,6 @@ class CardModel:
                 inside[_shuffled_evenly(len(inside), len(places), rng)] if len(inside) > 1 else inside[0]
             )
         return values
-
-
-def _groups(pack: Pack, group: Sequence[str]) -> tuple[Codes | None, ...]:
-    """For each attribute of a marginal the group of each of its values; None where it has no groups."""
-    return tuple(np.array(a.group_codes) if a.has_levels else None for a in map(pack.attribute, group))
 
 
 def systematic(weights: Floats, count: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:

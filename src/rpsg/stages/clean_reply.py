@@ -91,7 +91,8 @@ def tidy(reply: str, *, cut: bool, begins: str = "", ends: Sequence[str] = ()) -
     spoken = without_thoughts(ESCAPES.sub("", reply))
     if spoken is None:
         return "", "does not end to think"
-    text = _unwrapped(plain(OVER.split(spoken[_turn_end(spoken) :], maxsplit=1)[0]), begins)
+    turn = TURN.match(spoken)  # tokens of a chat template, at the start of a turn
+    text = _unwrapped(plain(OVER.split(spoken[turn.end() if turn else 0 :], maxsplit=1)[0]), begins)
     places = [place for mark in ends if (place := text.find(mark)) > 0]
     if places:
         text, cut = text[: min(places)].rstrip(), False
@@ -117,12 +118,6 @@ def _too_little(text: str) -> str:
     if len(words_of(text)) < MIN_WORDS:
         return "too short" if text else "empty"
     return "repeats itself" if repeats_itself(text) else ""
-
-
-def _turn_end(spoken: str) -> int:
-    """The end of the chat-template tokens at the start of a turn."""
-    found = TURN.match(spoken)
-    return found.end() if found else 0
 
 
 def _unwrapped(text: str, begins: str) -> str:

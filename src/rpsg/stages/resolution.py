@@ -69,16 +69,16 @@ def resolutions(pack: Pack, n: int, budget: Budget) -> Iterator[str]:
         if release.stage == "size":
             yield (
                 f"The number of people will be known to within about {CONFIDENT * release.sigma:,.0f} either "
-                "way, 95 times of 100."
+                "way, in 95 of 100 runs."
             )
         elif release.stage == "cards":
             yield _cards(pack, n, release.sigma)
         elif release.stage == "sketch":
             within = CONFIDENT * release.sigma / (release.w * n)
             yield (
-                f"Each entry of the sketch, a mean over {n:,} people of vectors of length 1 at most, will be "
-                f"known to within {within:.2g} either way, 95 times of 100. What noise alone explains is "
-                "taken out of it."
+                f"Each entry of the sketch, a mean over {n:,} people of vectors of length at most 1, will be "
+                f"known to within {within:.2g} either way, in 95 of 100 runs. It is corrected for what noise "
+                "alone explains."
             )
 
 

@@ -167,7 +167,7 @@ SIGNS = {
     "franc": "CHF",
     "rupee": "\u20b9",
 }
-SCALES = {"k": 1e3, "t": 1e3, "m": 1e6, "b": 1e9}  # by their first letter
+SCALES = {"": 1.0, "k": 1e3, "t": 1e3, "m": 1e6, "b": 1e9}  # by their first letter
 
 
 def scrub_text(text: str) -> str:
@@ -175,12 +175,8 @@ def scrub_text(text: str) -> str:
     passport and telephone numbers (seven or more digits), and account names.
     """
     for tag, pattern, is_one in PATTERNS:
-        text = pattern.sub(partial(_kind_of, tag, is_one), text)
+        text = pattern.sub(lambda found: tag if is_one(found[0]) else found[0], text)  # noqa: B023 - used at once
     return text
-
-
-def _kind_of(tag: str, is_one: Callable[[str], bool], match: re.Match[str]) -> str:
-    return tag if is_one(match.group()) else match.group()
 
 
 def scrub(pool: Pool) -> Pool:
@@ -232,15 +228,11 @@ def generalise_amounts(text: str) -> str:
 def _bucket(match: re.Match[str]) -> str:
     scale = match["scale"] or match["scale2"] or ""
     ends = _ONE.finditer(match["number"] or match["number2"])
-    value = max(_value(end[1]) * _factor(end["scale"] or scale) for end in ends)
+    value = max(_value(end[1]) * SCALES[(end["scale"] or scale)[:1].lower()] for end in ends)
     words = [bucket for least, bucket in BUCKETS if value >= least]
     sign = match["sign"] or match["sign2"] or match["code"]
     sign = sign or SIGNS[(match["word"] or "").lower().removesuffix("s")]
     return words[-1].format(f"{sign} " if sign.isalpha() else sign) if words else match.group()
-
-
-def _factor(scale: str) -> float:
-    return SCALES[scale[0].lower()] if scale else 1
 
 
 def _value(number: str) -> float:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from rpsg.protocols import Model
 from rpsg.stages.sanitize import words_of
 
 if TYPE_CHECKING:
@@ -26,14 +27,8 @@ if TYPE_CHECKING:
 END = "</text>"
 
 
-class SurrogateTrainer(Protocol):
+class SurrogateTrainer(Model, Protocol):
     """Trains a scorer."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def endpoint(self) -> Endpoint: ...
 
     def train(self, texts: Sequence[str], seed: int) -> Scorer:
         """A scorer trained on ``texts``."""
@@ -75,11 +70,7 @@ class NgramScorer:
                     self._after[gram[:-1]] += 1
         self._vocabulary = self._kinds[()] + 1
         digest = hashlib.sha256("\0".join(texts).encode(errors="surrogatepass")).hexdigest()
-        self._name = f"{NgramRecipe.name}@{digest[:12]}"
-
-    @property
-    def name(self) -> str:
-        return self._name
+        self.name = f"{NgramRecipe.name}@{digest[:12]}"
 
     def score(self, texts: Sequence[str]) -> list[list[float]]:
         """The natural-log probability of each word and of the end, given up to two words before it."""

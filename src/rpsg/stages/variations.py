@@ -72,7 +72,9 @@ def variation_request(
     augpe = plan.augpe
     draw = stream(plan.generation.seed, purpose, parent.id, number)
     style = STYLES[draw.integers(len(STYLES))]
-    words = _words_wanted(pack, len(parent.text.split()), augpe.length_spread, draw)
+    # Adaptive length: about that of the text, so that lengths can move to where the votes are.
+    wanted = len(parent.text.split()) * (1 + augpe.length_spread * draw.standard_normal())
+    words = int(np.clip(round(wanted), SHORTEST, longest(pack)))
     fills = augpe.prompt == "fill_in_the_blanks"
     shown = blanked(parent.text, augpe.blanks, draw) if fills else parent.text.strip()
     turns = [Message("system", _system(pack, plan, fills=fills))]
@@ -129,12 +131,6 @@ def longest(pack: Pack) -> int:
     return max(LONGEST * max(known, default=DEFAULT_WORDS), SHORTEST)
 
 
-def _words_wanted(pack: Pack, words: int, spread: float, draw: np.random.Generator) -> int:
-    """Adaptive length: about that of the text, so that lengths can move to where the votes are."""
-    wanted = words * (1 + spread * draw.standard_normal())
-    return int(np.clip(round(wanted), SHORTEST, longest(pack)))
-
-
 def blanked(text: str, share: float, draw: np.random.Generator) -> str:
     """The text with about a ``share`` of its words replaced by blanks; lines, and names before a colon, stay.
 
@@ -165,7 +161,7 @@ def write_variations(
 
     What cannot be used, or says what another text of the pool says, is dropped with the reason.
     """
-    first = len(pool)
+    first, fills = len(pool), plan.augpe.prompt == "fill_in_the_blanks"
     chosen = [parents[i % len(parents)] for i in range(count)] if parents else []
     requests = [variation_request(pack, plan, p, first + i) for i, p in enumerate(chosen)]
     progress.start("writing variants", len(requests))
@@ -174,16 +170,12 @@ def write_variations(
     made = []
     for i, parent in enumerate(chosen):
         candidate = candidate_of(first + i, parent.card, replies[i], parent.id, _without_text(requests[i]))
-        if candidate.dropped is None and (problem := _problem(candidate.text, seen, fills=_fills(plan))):
+        if candidate.dropped is None and (problem := _problem(candidate.text, seen, fills=fills)):
             candidate = replace(candidate, dropped=Drop("variations", problem))
         if candidate.dropped is None:
             seen.add(_said(candidate.text))
         made.append(candidate)
     return pool.extend(made)
-
-
-def _fills(plan: Plan) -> bool:
-    return plan.augpe.prompt == "fill_in_the_blanks"
 
 
 def _without_text(request: Request) -> Request:

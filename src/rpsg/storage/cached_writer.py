@@ -82,8 +82,11 @@ class CachedWriter:
             places.setdefault(self._store.key_of(self.name, request), []).append(index)
         self.asked |= places.keys()
 
+        tell = on_reply or (lambda _index, _reply: None)
+
         def told(key: str, reply: Reply) -> None:
-            _tell(on_reply, places[key], reply)
+            for index in places[key]:
+                tell(index, reply)
 
         replies = self._store.get_many(list(places))
         for key, reply in replies.items():
@@ -157,12 +160,6 @@ class CachedWriter:
         return 2 * told if isinstance(told, int) else otherwise
 
 
-def _tell(on_reply: OnReply | None, indices: Sequence[int], reply: Reply) -> None:
-    if on_reply is not None:
-        for index in indices:
-            on_reply(index, reply)
-
-
 class ReplayWriter:
     """Answers only from the replies of a release, under the name of the writer that gave them."""
 
@@ -170,7 +167,7 @@ class ReplayWriter:
 
     def __init__(self, path: Path, *, name: str) -> None:
         self._path = path
-        self._name = name
+        self.name = name
         self._replies = dict(read_replies(path))
 
     def __len__(self) -> int:
@@ -181,18 +178,15 @@ class ReplayWriter:
         """The replies with these keys, in the order of the keys."""
         return ((key, self._replies[key]) for key in sorted(keys) if key in self._replies)
 
-    @property
-    def name(self) -> str:
-        return self._name
-
     def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
         replies = [self._reply(request) for request in requests]
-        for index, reply in enumerate(replies):
-            _tell(on_reply, (index,), reply)
+        if on_reply is not None:
+            for index, reply in enumerate(replies):
+                on_reply(index, reply)
         return replies
 
     def _reply(self, request: Request) -> Reply:
-        key = request_key(self._name, request)
+        key = request_key(self.name, request)
         if key not in self._replies:
             raise VerificationError(
                 f"{self._path.name} has no reply with the key {key}; this release needs one.",

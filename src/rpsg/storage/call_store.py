@@ -25,7 +25,6 @@ from rpsg.storage.sealing import SealBroken
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
-    from types import TracebackType
 
     from rpsg.storage.sealing import TextSeal
 
@@ -258,9 +257,7 @@ class CallStore:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -106,16 +106,8 @@ class Used:
     stretch: float = 0.0
 
     def __add__(self, other: Used) -> Used:
-        return Used(
-            self.requests + other.requests,
-            self.prompt_tokens + other.prompt_tokens,
-            self.completion_tokens + other.completion_tokens,
-            self.seconds + other.seconds,
-            self.lost + other.lost,
-            self.unsure_prompt + other.unsure_prompt,
-            self.unsure_completion + other.unsure_completion,
-            max(self.stretch, other.stretch),
-        )
+        added = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
+        return Used(**{**added, "stretch": max(self.stretch, other.stretch)})
 
 
 @dataclass(frozen=True, slots=True)

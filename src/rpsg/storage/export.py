@@ -12,7 +12,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from rpsg.errors import MissingExtraError
+from rpsg.errors import needed
 from rpsg.files import write_atomic, write_chunks
 from rpsg.json_text import canonical_json, whole
 
@@ -185,11 +185,9 @@ def _summed_up(metadata: Any) -> list[Any]:
 
 def _parquet(rows: Sequence[SyntheticText]) -> tuple[bytes, Any]:
     """The bytes of the Parquet file, and its table."""
-    try:
+    with needed("parquet", "pyarrow"):
         import pyarrow as pa
         import pyarrow.parquet as pq
-    except ImportError:
-        raise MissingExtraError("parquet", "pyarrow") from None
     columns = {
         name: pa.array(values, pa.int64())
         if name == "id"

@@ -68,17 +68,16 @@ class SettledWriter:
     def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
         keys = [self._key_of(self.name, request) for request in requests]
         self._asked |= set(keys)
-        replies = {i: Reply("", "error", error="failed before") for i in self._settled(keys)}
+        settled = [i for i, key in enumerate(keys) if key in self._failed]
+        replies = {i: Reply("", "error", error="failed before") for i in settled}
+        tell = on_reply or (lambda _index, _reply: None)
         for index, reply in replies.items():
-            _tell(on_reply)(index, reply)
+            tell(index, reply)
         asked = [i for i in range(len(keys)) if i not in replies]
-        new = self._writer.write([requests[i] for i in asked], lambda i, r: _tell(on_reply)(asked[i], r))
+        new = self._writer.write([requests[i] for i in asked], lambda i, r: tell(asked[i], r))
         replies |= dict(zip(asked, new, strict=True))
         self._settle([keys[i] for i in asked if replies[i].finish == "error"], len(asked))
         return [replies[i] for i in range(len(keys))]
-
-    def _settled(self, keys: Sequence[str]) -> list[int]:
-        return [i for i, key in enumerate(keys) if key in self._failed]
 
     def _settle(self, failed: Sequence[str], asked: int) -> None:
         if not failed:
@@ -105,7 +104,3 @@ def _read(file: Path) -> set[str]:
         return set(file.read_text(encoding="utf-8").split()) if file.exists() else set()
     except (OSError, UnicodeDecodeError):
         raise VerificationError(f"{file.name} cannot be read.") from None
-
-
-def _tell(on_reply: OnReply | None) -> Callable[[int, Reply], None]:
-    return on_reply or (lambda _index, _reply: None)

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rpsg.errors import PrivacyError, RunError
-from rpsg.files import create_private, private_dir, read_private
+from rpsg.files import create_private, descriptor_of, private_dir, read_private
 from rpsg.privacy.odometer import state_folder
 from rpsg.storage.layout import PLAN, PRIVATE, RELEASE, RUN
 from rpsg.storage.untrusted import copied
@@ -64,13 +64,10 @@ def _mark(run: Path, installation: bytes) -> bytes:
 
 def _read(path: Path) -> bytes:
     """A small regular file of a folder that may be untrusted; OSError for anything else."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
+    with descriptor_of(path, os.O_RDONLY | os.O_NONBLOCK) as descriptor:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError("not a plain file")
         return os.read(descriptor, 1 << 20)
-    finally:
-        os.close(descriptor)
 
 
 def _installation_key() -> bytes:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Self
 from rpsg.errors import RunError
 from rpsg.files import (
     PART,
+    descriptor_of,
     file_errors,
     hold_lock,
     private_dir,
@@ -30,15 +31,14 @@ from rpsg.files import (
     sync_dir,
     write_atomic,
 )
+from rpsg.journals import Journal
 from rpsg.storage.layout import EVIDENCE, PLAN, PRIVATE, RELEASE, RUN
 from rpsg.storage.ownership import is_own, mark_own
 from rpsg.storage.run_identity import make_run_id, make_way, read_about
-from rpsg.storage.run_journal import Journal
 from rpsg.storage.vault import VAULT, Vault, VaultKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from types import TracebackType
 
 _LOCK = ".lock"
 #: In the private folder of a run whose private files were destroyed.
@@ -74,7 +74,7 @@ class RunFolder:
         Args:
             path: the folder, made if it is not there.
             plan_fingerprint: identifies the plan; a run of another one is refused, except for changes that
-                ``rpsg.storage.writer_changes`` allows.
+                ``rpsg.storage.run_identity`` allows.
             plan_toml: the plan as resolved, kept in ``plan.toml``.
             command: the command line, for the journal.
             questions: identifies the part of the plan that noisy answers depend on; "" for unknown.
@@ -195,9 +195,7 @@ class RunFolder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -287,9 +285,6 @@ def _layout(folder: Path, plan_toml: str, key: VaultKey) -> Vault | None:
 def _sync_tree(folder: Path) -> None:
     for root, _, names in os.walk(folder):
         for name in names:
-            descriptor = os.open(Path(root) / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            try:
+            with descriptor_of(Path(root) / name, os.O_RDONLY) as descriptor:
                 os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
         sync_dir(Path(root))

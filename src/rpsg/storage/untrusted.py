@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rpsg.errors import VerificationError
+from rpsg.files import descriptor_of
 from rpsg.storage.layout import LEDGER, RELEASE
 
 if TYPE_CHECKING:
@@ -48,8 +49,7 @@ _BETWEEN_DOTS = re.compile(rb"[=\n,{}\[\]]")
 CHUNK = 1 << 20
 #: Each line is read into memory as a whole.
 MOST_OF_A_LINE = 16 * _MIB
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE, _FOLDER = os.O_RDONLY | os.O_NONBLOCK, os.O_RDONLY | os.O_DIRECTORY
 
 
 def release_in(path: Path) -> Path:
@@ -84,7 +84,7 @@ def copy_release(release: Path, into: Path) -> None:
     """
     into.mkdir()
     try:
-        top = os.open(release, _FOLDER)
+        top = os.open(release, _FOLDER | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         raise _refused("The release is not a folder that can be read, or it is a link.") from None
     try:
@@ -107,28 +107,20 @@ def _copy_folder(folder: int, place: str, into: Path, seen: list[int]) -> None:
         full = f"{place}{name}"
         mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
         if stat.S_ISDIR(mode) and full in FOLDERS:
-            _copy_inner(folder, name, full, into, seen)
+            with descriptor_of(name, _FOLDER, within=folder) as inner:
+                (into / full).mkdir()
+                _copy_folder(inner, f"{full}/", into, seen)
         elif stat.S_ISREG(mode):
             _copy_file(folder, name, full, into)
         else:
             raise _refused(f"{_shown(full)} is a link, a folder or a device, where a release has a file.")
 
 
-def _copy_inner(folder: int, name: str, full: str, into: Path, seen: list[int]) -> None:
-    inner = os.open(name, _FOLDER, dir_fd=folder)
-    try:
-        (into / full).mkdir()
-        _copy_folder(inner, f"{full}/", into, seen)
-    finally:
-        os.close(inner)
-
-
 def _copy_file(folder: int, name: str, full: str, into: Path) -> None:
     most = next((limit for pattern, limit in NAMES if pattern.fullmatch(full)), None)
     if most is None:
         raise _refused(f"{_shown(full)} does not belong to a release.")
-    source = os.open(name, _FILE, dir_fd=folder)
-    try:
+    with descriptor_of(name, _FILE, within=folder) as source:
         facts = os.fstat(source)
         if not stat.S_ISREG(facts.st_mode):
             raise _refused(f"{_shown(full)} is not a plain file.")
@@ -148,15 +140,10 @@ def _copy_file(folder: int, name: str, full: str, into: Path) -> None:
                 if line > MOST_OF_A_LINE and name.endswith(".jsonl"):
                     raise _refused(f"{_shown(full)} has a line of more than {MOST_OF_A_LINE} bytes.")
                 target.write(chunk)
-    finally:
-        os.close(source)
     if name.endswith(".toml"):
-        _refuse_long_keys(into / full, full)
-
-
-def _refuse_long_keys(file: Path, full: str) -> None:
-    if any(part.count(b".") > MOST_DOTS for part in _BETWEEN_DOTS.split(file.read_bytes())):
-        raise _refused(f"{_shown(full)} has a line with more than {MOST_DOTS} dots.")
+        keys = _BETWEEN_DOTS.split((into / full).read_bytes())
+        if any(key.count(b".") > MOST_DOTS for key in keys):
+            raise _refused(f"{_shown(full)} has a line with more than {MOST_DOTS} dots.")
 
 
 def _refused(what: str) -> VerificationError:

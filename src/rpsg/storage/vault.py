@@ -133,7 +133,9 @@ class Vault:
                     yield from _tagged(iter(lambda: file.read(CHUNK), b""), tag)
                 except SealBroken:
                     raise broken(name) from None
-        if not hmac.compare_digest(tag.hexdigest(), self._tag(name)):
+        with file_errors(f"read the tag of private/{name}"):
+            kept = safe_join(self.folder, name + TAG).read_text(encoding="ascii", errors="replace")
+        if not hmac.compare_digest(tag.hexdigest(), kept):
             raise broken(name)
 
     def size(self, name: str) -> int:
@@ -144,10 +146,6 @@ class Vault:
     def write_tag(self, name: str, tag: str) -> None:
         """Without encryption: write the keyed hash of a file's content, which shows later changes."""
         write_atomic(safe_join(self.folder, name + TAG), tag.encode())
-
-    def _tag(self, name: str) -> str:
-        with file_errors(f"read the tag of private/{name}"):
-            return safe_join(self.folder, name + TAG).read_text(encoding="ascii", errors="replace")
 
     def texts(self, table: str) -> TextSeal | None:
         """The encryption of the rows of a table; None without encryption."""

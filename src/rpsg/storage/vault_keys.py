@@ -12,7 +12,7 @@ import os
 import secrets
 from typing import TYPE_CHECKING, Any, Literal
 
-from rpsg.errors import MissingExtraError, RunError, UsageError
+from rpsg.errors import RunError, UsageError, needed
 from rpsg.files import hold_lock, private_dir, read_private, write_atomic
 from rpsg.privacy.odometer import state_folder
 
@@ -81,10 +81,8 @@ def _from_environment() -> bytes:
 
 
 def _from_keyring(*, make: bool) -> bytes:
-    try:
+    with needed("keyring", "keyring"):
         import keyring
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("keyring", "keyring") from error
     told = _asked(lambda: keyring.get_password(_SERVICE, _ENTRY))
     if told is None and make:
         fresh = secrets.token_hex(KEY_BYTES)

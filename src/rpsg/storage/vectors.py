@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.files import PART, file_errors, sync_dir
+from rpsg.files import PART, descriptor_of, file_errors, sync_dir
 from rpsg.storage.sealing import CHUNK
 from rpsg.storage.vault import broken
 
@@ -117,17 +117,13 @@ def _copied(blocks: Iterable[Floats], vectors: Floats) -> Iterator[Floats]:
 
 def _take_room(file: Path, size: int) -> None:
     """A new file of ``size`` zeros with its space allocated; OSError if the disk is full."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(file, flags, 0o600)
-    try:
+    with descriptor_of(file, os.O_RDWR | os.O_CREAT | os.O_EXCL) as descriptor:
         if hasattr(os, "posix_fallocate"):
             if size:
                 os.posix_fallocate(descriptor, 0, size)
             return
         for start in range(0, size, CHUNK):  # macOS has no such call
             os.write(descriptor, bytes(min(CHUNK, size - start)))
-    finally:
-        os.close(descriptor)
 
 
 def _mapped(file: Path, shape: tuple[int, int], mode: Literal["r", "r+"]) -> Floats:

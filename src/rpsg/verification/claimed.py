@@ -29,7 +29,7 @@ from rpsg.records import Candidate, Card, Pool
 from rpsg.release.public_plan import ACCOUNT, PLACE, told_toml
 from rpsg.stages.cards import shapes
 from rpsg.storage.layout import CHANGED, CORPUS, EGRESS, EVIDENCE, PACK, PLAN
-from rpsg.storage.writer_changes import ABOUT_TEXTS, changed_after
+from rpsg.storage.run_identity import ABOUT_TEXTS, changed_after
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

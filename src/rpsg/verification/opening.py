@@ -27,7 +27,6 @@ from rpsg.pipeline.people import (
     with_canaries,
 )
 from rpsg.pipeline.private_data import account_of
-from rpsg.pipeline.progress import Silent
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.commitment import commit_to
 from rpsg.privacy.evidence import evidence_file, parse_evidence
@@ -37,6 +36,7 @@ from rpsg.privacy.replay import OpeningKernel
 from rpsg.privacy.residuals import FALSE_ALARM
 from rpsg.privacy.sources import noisy_answers
 from rpsg.privacy.write_ahead_log import journal_steps
+from rpsg.protocols import Silent
 from rpsg.results import Check
 from rpsg.storage.cached_writer import ReplayWriter
 from rpsg.storage.failed_requests import SettledWriter

@@ -18,10 +18,10 @@ from rpsg.pipeline.made import Made
 from rpsg.pipeline.models_of_run import load_tools
 from rpsg.pipeline.people import nobody
 from rpsg.pipeline.private_data import NoQuestions
-from rpsg.pipeline.progress import Silent
 from rpsg.privacy.facts import UnprotectedFlow
 from rpsg.privacy.replay import ReplayKernel
 from rpsg.privacy.sources import TOKENS, noisy_answers
+from rpsg.protocols import Silent
 from rpsg.storage.cached_writer import ReplayWriter
 from rpsg.storage.failed_requests import SettledWriter
 from rpsg.storage.layout import FAILED, TEXTS, VECTORS
@@ -86,7 +86,8 @@ def _from_replies(
     """Run the method again, with the noisy answers and the replies of the evidence."""
     replies = ReplayWriter(claimed.evidence / TEXTS, name=claimed.writer.name)
     settled = SettledWriter(replies, claimed.evidence / FAILED)
-    check_amount(claimed, len(replies) + len(settled.failed) + _drawn_texts(claimed))
+    drawn = sum(int(line["dim"]) for line in noisy_answers(claimed.ledger) if line["kind"] == TOKENS)
+    check_amount(claimed, len(replies) + len(settled.failed) + drawn)
     tools = load_known(plan, models, plugins, replies)
     _same_models(claimed, tools)
     check_ways(claimed, replace(tools, writer=claimed.writer))
@@ -108,11 +109,6 @@ def _from_replies(
         len(settled.asked),
         earlier_writers(claimed),
     )
-
-
-def _drawn_texts(claimed: Claimed) -> int:
-    """The number of texts in the evidence that were drawn token by token."""
-    return sum(int(line["dim"]) for line in noisy_answers(claimed.ledger) if line["kind"] == TOKENS)
 
 
 def _from_rows(claimed: Claimed, progress: Progress) -> Made:

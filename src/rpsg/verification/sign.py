@@ -90,7 +90,8 @@ def publish(
                 f"This release is not signed, because it does not verify ({wrong.name}: {wrong.detail}).",
                 hint=f"See all of it with: rpsg verify {run}",
             )
-        _refuse_canaries(run)
+        if not (run / PRIVATE / PURGED).is_file():  # a purged run knows no canaries any more
+            refuse_canaries(open_vault(run), resolve(read_toml(run / PLAN)), release)
         signer = signer_of(key)
         told = None if audit is None else _audit_to_publish(run, audit, data)
         with tempfile.TemporaryDirectory(prefix="rpsg-sign-") as scratch, copied(release) as copy:
@@ -101,12 +102,6 @@ def publish(
             write_atomic(built / SIGNATURE, signature_of(key, content), PUBLIC_MODE)
             _exchange(run, built)
     return signer["fingerprint"]
-
-
-def _refuse_canaries(run: Path) -> None:
-    """PrivacyError where a canary of the run is in its release; a purged run knows none any more."""
-    if not (run / PRIVATE / PURGED).is_file():
-        refuse_canaries(open_vault(run), resolve(read_toml(run / PLAN)), run / RELEASE)
 
 
 def _audit_to_publish(run: Path, folder: Path, data: Path | None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rpsg.errors import RpsgError, UsageError, VerificationError
 from rpsg.files import file_sha256
 from rpsg.json_text import strict_json
+from rpsg.pipeline.logs import logged
 from rpsg.plan import Plan, ServerSection, read_toml, resolve
 from rpsg.privacy.checks import makes_dp_claim
 from rpsg.privacy.ledger import code_facts
@@ -79,7 +80,8 @@ def verify(
     release = release_in(path)
     try:
         with copied(release) as copy:
-            found = _of_copy(copy, release, regenerate, dict(models or {}), plugins, progress)
+            told = logged(progress, "verify")
+            found = _of_copy(copy, release, regenerate, dict(models or {}), plugins, told)
             return _with_opinions(found, copy, asked_for, second_opinion=second_opinion)
     except VerificationError as error:
         return Verification(release, (Check(FOLDER, ok=False, detail=str(error)),), CANNOT_SHOW)

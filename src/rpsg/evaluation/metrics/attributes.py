@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from rpsg.evaluation.inputs import Inputs
     from rpsg.measures import Measure
-    from rpsg.release.coverage import NoisyCounts
 
     Floats = npt.NDArray[np.float64]
     from rpsg.evaluation.inputs import Texts
@@ -96,7 +95,10 @@ def _tables(inputs: Inputs) -> dict[str, list[dict[str, Any]]]:
     if inputs.counts is None:
         raise UnavailableError("Only a run of a method with noisy counts has them: rpsg evaluate RUN.")
     cards = inputs.corpus.cards or ()
-    held = {name: _held_values(inputs.counts, cards, name) for name in inputs.counts.counts}
+    held: dict[str, Counter[str]] = {}
+    for name in inputs.counts.counts:
+        groups = inputs.counts.headings.get(name, {})  # where groups of values were counted
+        held[name] = Counter(groups.get(card[name], card[name]) for card in cards if name in card)
     tables = {
         name: _rows(counts, held[name], inputs.counts.sigma[name])
         for name, counts in inputs.counts.counts.items()
@@ -105,12 +107,6 @@ def _tables(inputs: Inputs) -> dict[str, list[dict[str, Any]]]:
     if not tables:
         raise UnavailableError("The texts do not say which attribute values they were written for.")
     return tables
-
-
-def _held_values(counts: NoisyCounts, cards: Sequence[Mapping[str, str]], name: str) -> Counter[str]:
-    """The number of texts by value of an attribute, or by group of values if groups were counted."""
-    headings = counts.headings.get(name, {})
-    return Counter(headings.get(card[name], card[name]) for card in cards if name in card)
 
 
 def _rows(counts: Mapping[str, float], held: Counter[str], sigma: float) -> list[dict[str, Any]]:

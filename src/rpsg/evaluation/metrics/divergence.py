@@ -139,13 +139,13 @@ def word_distance(inputs: Inputs) -> Measure:
     corpus, real = _word_tables(inputs)
     if not corpus.sum() or not real.sum():
         raise UnavailableError("A corpus has no words.")
-    value, without = _apart(_variation, corpus, real)
+
+    def variation(first: Floats, second: Floats) -> float:
+        return total_variation(first / max(first.sum(), 1.0), second / max(second.sum(), 1.0))
+
+    value, without = _apart(variation, corpus, real)
     interval = around_distance(value, without, high=1.0)
     return inputs.measured("word_distance", value, better=False, interval=interval, model=MODEL)
-
-
-def _variation(first: Floats, second: Floats) -> float:
-    return total_variation(first / max(first.sum(), 1.0), second / max(second.sum(), 1.0))
 
 
 def _word_tables(inputs: Inputs) -> tuple[Floats, Floats]:

@@ -16,13 +16,10 @@ import numpy as np
 from rpsg.errors import ModelError
 from rpsg.evaluation.inputs import Tested, UnavailableError
 from rpsg.models.transformers.weights import (
-    as_model_errors,
     find_weights,
     import_torch,
-    import_transformers,
     load_model,
     load_tokenizer,
-    quietly,
     refuse_too_large,
 )
 from rpsg.stages.rng import stream, text_seed
@@ -62,7 +59,10 @@ def train_and_test(
     with torch.random.fork_rng():
         torch.manual_seed(text_seed(seed, "language model"))  # the new head's first weights, and dropout
         model, tokenizer = causal_model(weights)
-        learn, test_ids = (_tokenised(tokenizer, texts, how.tokens) for texts in (train, test))
+        learn, test_ids = (
+            [list(tokenizer(text, truncation=True, max_length=how.tokens)["input_ids"]) for text in texts]
+            for texts in (train, test)
+        )
         if not any(len(ids) > 1 for ids in learn) or not any(len(ids) > 1 for ids in test_ids):
             raise UnavailableError("No text has two tokens.")
         _train(model, learn, how, seed)
@@ -73,26 +73,10 @@ def train_and_test(
 
 def causal_model(weights: Weights) -> tuple[Any, Any]:
     """Model and tokenizer; ModelError if the model sees later tokens."""
-    torch, transformers = import_torch(), import_transformers()
     tokenizer = load_tokenizer(weights)
-    if weights.gguf:
-        model = load_model(weights, "causal", "float32", "cpu")
-    else:
-        model = _as_decoder(weights, transformers, torch)
+    model = load_model(weights, "decoder", "float32", "cpu")
     refuse_looking_ahead(model, weights.label)
     return model, tokenizer
-
-
-def _as_decoder(weights: Weights, transformers: Any, torch: Any) -> Any:
-    """The weights as a causal language model; an encoder gets a causal mask and a decoder's head."""
-    safely = {"local_files_only": True, "trust_remote_code": False}
-    with quietly(transformers), as_model_errors(weights):
-        config = transformers.AutoConfig.from_pretrained(weights.folder, **safely)
-        if hasattr(config, "is_decoder"):
-            config.is_decoder = True
-        return transformers.AutoModelForCausalLM.from_pretrained(
-            weights.folder, config=config, dtype=torch.float32, use_safetensors=True, **safely
-        )
 
 
 def refuse_looking_ahead(model: Any, label: str) -> None:
@@ -109,10 +93,6 @@ def refuse_looking_ahead(model: Any, label: str) -> None:
             f"{label} sees the words that it is to predict, so its figures would mean nothing.",
             hint="Take a causal language model, such as SmolLM2, or a BERT.",
         )
-
-
-def _tokenised(tokenizer: Any, texts: Sequence[str], most: int) -> list[list[int]]:
-    return [list(tokenizer(text, truncation=True, max_length=most)["input_ids"]) for text in texts]
 
 
 def _train(model: Any, texts: Sequence[Sequence[int]], how: FineTuning, seed: int) -> None:

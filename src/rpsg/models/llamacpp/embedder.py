@@ -13,10 +13,11 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal
 
-from rpsg.errors import MissingExtraError, ModelError
+from rpsg.errors import ModelError
 from rpsg.models.download import file_digest
 from rpsg.models.gguf import read_header
 from rpsg.models.hardware import available_memory, cores
+from rpsg.models.llamacpp.server import basic_parameters, start
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +60,7 @@ class GgufEmbedder:
         self._path = Path(path)
         header = read_header(self._path)
         self._max_tokens = max_tokens or min(_MAX_TOKENS, header.number("context_length", _MAX_TOKENS))
-        self._dim = header.number("embedding_length", 0)
+        self.dim = header.number("embedding_length", 0)
         told = header.number("pooling_type", 0)
         self._pooling = pooling or ("as told" if told else "mean")
         cache = header.cache_bytes_per_token(_CACHE_BYTES) * self._max_tokens
@@ -72,15 +73,11 @@ class GgufEmbedder:
     def name(self) -> str:
         return f"gguf:{self._path.stem}@{file_digest(self._path)[:12]}:{self._pooling}:{self._max_tokens}"
 
-    @property
-    def dim(self) -> int:
-        return self._dim
-
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Unit-length float32 rows, shape (len(texts), dim); each a function of its own text only."""
         import numpy as np
 
-        rows = np.zeros((len(texts), self._dim), dtype=np.float32)
+        rows = np.zeros((len(texts), self.dim), dtype=np.float32)
         free: SimpleQueue[Any] = SimpleQueue()
         for server in self._servers:
             free.put(server)
@@ -104,7 +101,7 @@ class GgufEmbedder:
         import numpy as np
 
         if not text.strip():
-            return np.zeros(self._dim, dtype=np.float32)
+            return np.zeros(self.dim, dtype=np.float32)
         answer = _ask(server, text.replace("\0", " "))
         while (tokens := _too_many(answer)) > self._max_tokens and text:
             text = text[: int(len(text) * 0.97 * self._max_tokens / tokens)]
@@ -113,9 +110,9 @@ class GgufEmbedder:
             row = np.array(answer["data"][0]["embedding"], dtype=np.float64)
         except (ValueError, TypeError, KeyError, IndexError):
             row = np.zeros(0)  # handled below; the server's message may contain the text, so it is not shown
-        norm = float(np.linalg.norm(row)) if row.shape == (self._dim,) else 0.0
+        norm = float(np.linalg.norm(row)) if row.shape == (self.dim,) else 0.0
         if not np.isfinite(norm) or norm == 0:  # no error: a single record must not end the run
-            return np.zeros(self._dim, dtype=np.float32)
+            return np.zeros(self.dim, dtype=np.float32)
         return (row / norm).astype(np.float32)
 
     def _refuse_useless(self) -> None:
@@ -127,12 +124,9 @@ class GgufEmbedder:
             )
 
     def _start(self) -> Any:
-        try:
-            import xllamacpp
-        except ImportError:
-            raise MissingExtraError("local", "xllamacpp") from None
-        parameters = xllamacpp.CommonParams()
-        parameters.model.path = str(self._path)
+        parameters = basic_parameters(self._path)
+        import xllamacpp
+
         parameters.embedding = True
         if self._pooling != "as told":
             kind = f"LLAMA_POOLING_TYPE_{self._pooling.upper()}"
@@ -141,19 +135,9 @@ class GgufEmbedder:
         # A text is read in one step; otherwise its first tokens could not attend to its last ones.
         parameters.n_ctx = parameters.n_batch = parameters.n_ubatch = self._max_tokens
         parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = 1
-        parameters.n_gpu_layers = 0
-        parameters.cache_ram_mib = 0
-        parameters.fit_params = False
-        parameters.ui = False
-        parameters.port = 0
-        parameters.verbosity = -1
-        try:
-            return xllamacpp.Server(parameters)
-        except (RuntimeError, ValueError, MemoryError) as error:
-            raise ModelError(
-                f"llama.cpp could not load {self._path.name} as an embedder.",
-                hint="Take a GGUF file of an embedding model.",
-            ) from error
+        message = f"llama.cpp could not load {self._path.name} as an embedder."
+        hint = "Take a GGUF file of an embedding model."
+        return start(parameters, lambda _: ModelError(message, hint=hint))
 
 
 def _ask(server: Any, text: str) -> dict[str, Any]:

@@ -175,7 +175,9 @@ class SlotScheduler:
                 yield index, reply
         finally:
             stopped.set()
-            _join(workers)
+            deadline = time.monotonic() + _PATIENCE  # a worker may be in the middle of a long prompt
+            for worker in workers:
+                worker.join(max(0.0, deadline - time.monotonic()))
 
     def _write(
         self,
@@ -199,10 +201,3 @@ class SlotScheduler:
                 except ServerGoneError as error:
                     landed.put((request.index, error))
                     return
-
-
-def _join(workers: Sequence[threading.Thread]) -> None:
-    """Wait for the workers, but not longer than ``_PATIENCE``: one may be in the middle of a long prompt."""
-    deadline = time.monotonic() + _PATIENCE
-    for worker in workers:
-        worker.join(max(0.0, deadline - time.monotonic()))

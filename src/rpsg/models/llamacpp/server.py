@@ -22,7 +22,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from rpsg.errors import MissingExtraError, ModelError
+from rpsg.errors import ModelError, needed
 from rpsg.models.documents import document_of, is_document
 from rpsg.protocols import Reply
 
@@ -73,7 +73,13 @@ class LlamaServer:
         if narrow:
             parameters.n_ubatch = NARROW
             parameters.no_extra_bufts = True
-        self._server: Any = _start(parameters, path)
+        self._server: Any = start(
+            parameters,
+            lambda error: ModelError(
+                f"llama.cpp could not load {path.name}: {error}",
+                hint="Check it with: rpsg models check; or take fewer slots or a shorter context.",
+            ),
+        )
         address = urlsplit(str(self._server.listening_address))
         self._host, self._port = address.hostname or "127.0.0.1", address.port or 0
 
@@ -183,41 +189,47 @@ def _payload(request: Request, slot: int, *, chat: bool) -> dict[str, Any]:
     return payload
 
 
-def _parameters(path: Path, slots: int, context: int, threads: int, state: Path, *, verbose: bool) -> Any:
-    try:
+def basic_parameters(path: Path) -> Any:
+    """What all servers here have in common. Raises MissingExtraError."""
+    with needed("local", "xllamacpp"):
         import xllamacpp
-    except ImportError:
-        raise MissingExtraError("local", "xllamacpp") from None
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(path)
+    parameters.n_gpu_layers = 0
+    parameters.cache_ram_mib = 0
+    parameters.fit_params = False
+    parameters.ui = False
+    parameters.port = 0
+    parameters.verbosity = -1
+    return parameters
+
+
+def _parameters(path: Path, slots: int, context: int, threads: int, state: Path, *, verbose: bool) -> Any:
+    parameters = basic_parameters(path)
+    import xllamacpp
+
     parameters.n_parallel = slots
     parameters.n_ctx = context * slots
     parameters.cpuparams.n_threads = threads
     parameters.cpuparams_batch.n_threads = threads
-    parameters.n_gpu_layers = 0
     parameters.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_ENABLED
     parameters.cache_type_k = parameters.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_BF16
     parameters.kv_unified = False
     # Otherwise a slot loaded from a file lacks the tokens outside the sliding window (of Gemma, for example),
     # and the whole prompt is computed again.
     parameters.swa_full = True
-    parameters.cache_ram_mib = 0
-    parameters.fit_params = False
     parameters.slot_save_path = f"{state}/"
     parameters.n_threads_http = 2
-    parameters.ui = False
-    parameters.port = 0
-    parameters.verbosity = 3 if verbose else -1
+    if verbose:
+        parameters.verbosity = 3
     return parameters
 
 
-def _start(parameters: Any, path: Path) -> Any:
+def start(parameters: Any, failed: Callable[[Exception], ModelError]) -> Any:
+    """A server with these parameters; what ``failed`` makes of the error if it cannot load its weights."""
     import xllamacpp
 
     try:
         return xllamacpp.Server(parameters)
     except (RuntimeError, ValueError, MemoryError) as error:
-        raise ModelError(
-            f"llama.cpp could not load {path.name}: {error}",
-            hint="Check it with: rpsg models check; or take fewer slots or a shorter context.",
-        ) from error
+        raise failed(error) from error

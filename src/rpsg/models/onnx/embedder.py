@@ -17,7 +17,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rpsg.errors import MissingExtraError, ModelError
+from rpsg.errors import ModelError, needed
 from rpsg.models.download import file_digest
 from rpsg.models.hardware import cores
 from rpsg.models.onnx.session import open_session
@@ -61,23 +61,15 @@ class OnnxEmbedder:
         self._session, most_tokens = self._open(max_tokens)
         self._tokenizer.enable_truncation(most_tokens)
         self._inputs = {node.name for node in self._session.get_inputs()}
-        self._dim = int(self._session.get_outputs()[0].shape[-1])
+        self.dim = int(self._session.get_outputs()[0].shape[-1])
         facts = "".join(file_digest(file) for file in files) + str(most_tokens)
-        self._name = f"{self._kind}:{self._folder.name}@{sha256(facts.encode()).hexdigest()[:12]}"
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def dim(self) -> int:
-        return self._dim
+        self.name = f"{self._kind}:{self._folder.name}@{sha256(facts.encode()).hexdigest()[:12]}"
 
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Unit-length float32 rows, shape (len(texts), dim); each a function of its own text only."""
         import numpy as np
 
-        rows = np.zeros((len(texts), self._dim), dtype=np.float32)
+        rows = np.zeros((len(texts), self.dim), dtype=np.float32)
         start = 0
         for block in self.embed_stream(texts):
             rows[start : start + len(block)] = block
@@ -101,7 +93,7 @@ class OnnxEmbedder:
     def _row(self, ids: list[int]) -> npt.NDArray[np.float32]:
         import numpy as np
 
-        row = np.zeros(self._dim, dtype=np.float32)
+        row = np.zeros(self.dim, dtype=np.float32)
         if len(ids) <= 2:  # only the two special tokens around every text
             return row
         tokens = np.array([ids], dtype=np.int64)
@@ -134,10 +126,8 @@ def open_tokenizer(file: Path, *, extra: str, damaged: Callable[[Path], ModelErr
 
     Raises MissingExtraError naming ``extra`` without the package; ``damaged(file)`` for a bad file.
     """
-    try:
+    with needed(extra, "tokenizers"):
         from tokenizers import Tokenizer
-    except ImportError:
-        raise MissingExtraError(extra, "tokenizers") from None
     try:
         tokenizer = Tokenizer.from_str(file.read_text(encoding="utf-8"))
     except Exception as error:  # the package raises bare Exception for a bad file

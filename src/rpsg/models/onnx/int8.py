@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rpsg.errors import MissingExtraError, ModelError
+from rpsg.errors import ModelError, needed
 from rpsg.models.onnx.embedder import OnnxEmbedder
 from rpsg.models.onnx.session import open_session
 
@@ -53,10 +53,8 @@ class _Graph:
     """Collects nodes and weights; each method adds some and gives the name of their output."""
 
     def __init__(self, weights: Mapping[str, npt.NDArray[np.float32]], epsilon: float) -> None:
-        try:
+        with needed("int8", "onnx"):
             import onnx
-        except ImportError:
-            raise MissingExtraError("int8", "onnx") from None
         self._onnx = onnx
         self._weights = weights
         self._epsilon = epsilon
@@ -162,11 +160,9 @@ def _settings(file: Path) -> dict[str, Any]:
 
 def _weights(file: Path) -> dict[str, npt.NDArray[np.float32]]:
     """All tensors by their names in a BERT without a head."""
-    try:
+    with needed("int8", "safetensors"):
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
-    except ImportError:
-        raise MissingExtraError("int8", "safetensors") from None
     try:
         read = load_file(file)
     except (OSError, SafetensorError, TypeError, KeyError) as error:

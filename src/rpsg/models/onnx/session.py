@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rpsg.errors import MissingExtraError, PrivacyError
+from rpsg.errors import PrivacyError, needed
 from rpsg.hardening import came_too_late_for, switch_off_telemetry
 
 if TYPE_CHECKING:
@@ -46,9 +46,7 @@ def silent_onnxruntime() -> Any:
             "is once for each private text. Nothing was read.",
             hint="Import rpsg first, or start Python with ORT_DISABLE_TELEMETRY=1.",
         )
-    try:
+    with needed("local", "onnxruntime"):
         import onnxruntime
-    except ImportError:
-        raise MissingExtraError("local", "onnxruntime") from None
     onnxruntime.disable_telemetry_events()  # for builds that do not read the variable
     return onnxruntime

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import deque
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from rpsg.models.documents import document_of
 from rpsg.models.openai.capabilities import without
@@ -33,6 +33,9 @@ _MAX_STOPS = 4
 _REMEMBERED = 10_000
 
 
+Told_co = TypeVar("Told_co", covariant=True)
+
+
 class UnusableError(Exception):
     """An answer without a usable text. The reason never quotes the answer.
 
@@ -45,7 +48,23 @@ class UnusableError(Exception):
         self.decided = decided
 
 
-class ChatRequests:
+class Questions(Protocol[Told_co]):
+    """The requests by index, and how an answer is parsed (UnusableError: it has no usable result)."""
+
+    def ask(self, index: int) -> dict[str, Any]: ...
+
+    def read(self, index: int, answer: dict[str, Any], changes: frozenset[str]) -> Told_co: ...
+
+    def declined(self, index: int, refusal: bytes) -> Told_co | None:  # noqa: ARG002 - most refusals are no result
+        """The result that a refusal means; None if it is only a refusal."""
+        return None
+
+    def is_public(self, index: int) -> bool:  # noqa: ARG002 - private, unless it is known
+        """Whether a request has no private text, so that the server's messages about it may be shown."""
+        return False
+
+
+class ChatRequests(Questions[Reply]):
     """The requests of one batch.
 
     ``continues``: the server can continue a prefilled answer. ``more``: fields of every request, as JSON.
@@ -96,9 +115,6 @@ class ChatRequests:
         self._refuse_repeated(answer.get("id"), reply.text, request)
         return reply
 
-    def declined(self, index: int, refusal: bytes) -> Reply | None:  # noqa: ARG002 - a refusal is no reply
-        return None
-
     def is_public(self, index: int) -> bool:
         return not self._requests[index].private
 
@@ -117,7 +133,7 @@ class ChatRequests:
             self._seen.pop(self._order.popleft(), None)
 
 
-class ContinuationProbe:
+class ContinuationProbe(Questions[bool]):
     """One request that shows whether a server can continue a prefilled answer.
 
     Such a server has two options that exclude each other: begin a new answer, continue the last one. It

@@ -22,9 +22,10 @@ from rpsg.models.openai.retry import RequestQueue, RetryConfig, RetryPolicy, Ser
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from rpsg.models.openai.chat import Questions
     from rpsg.models.openai.concurrency import Ticket
     from rpsg.models.openai.endpoint import Kind
-    from rpsg.models.openai.retry import Dropped, PendingRequest, Questions
+    from rpsg.models.openai.retry import Dropped, PendingRequest
     from rpsg.plan import ServerSection
     from rpsg.protocols import Endpoint
 

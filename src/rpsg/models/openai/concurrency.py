@@ -45,7 +45,7 @@ class ConcurrencyLimiter:
         self._most = most
         self._clock = clock
         self._rate = RateLimiter()
-        self._under_way = 0
+        self.under_way = 0
         self._at_once = float(min(most, _AT_FIRST))
         self._starting = True
         self._ceiling, self._ceiling_until = self._at_once * _GROWTH, 0.0
@@ -54,10 +54,6 @@ class ConcurrencyLimiter:
         self._longest_pause = _LONGEST_AT_FIRST
         self._paused_until = 0.0
         self._silent_since: float | None = None
-
-    @property
-    def under_way(self) -> int:
-        return self._under_way
 
     @property
     def is_down(self) -> bool:
@@ -72,29 +68,24 @@ class ConcurrencyLimiter:
         """Seconds until the next request may be sent; None: not before another one is done."""
         now = self._clock()
         at_once = 1 if self.is_down else int(self._at_once)
-        if self._under_way >= at_once:
+        if self.under_way >= at_once:
             return None
         return max(0.0, self._paused_until - now, self._rate.ready(now))
 
     def send(self) -> Ticket:
         """A request goes out."""
         now = self._clock()
-        self._under_way += 1
+        self.under_way += 1
         return Ticket(self._rate.send(now), now)
 
     def forget(self) -> None:
         """The batch has ended: nothing is in flight any more."""
-        self._under_way = 0
-
-    @property
-    def refuses_at_random(self) -> bool:
-        """Whether refusals do not depend on how fast the server is asked."""
-        return self._rate.is_noise
+        self.under_way = 0
 
     def answered(self, ticket: Ticket) -> None:
         """An answer came, whatever it says."""
-        used = 2 * self._under_way >= int(self._at_once)  # an unused limit is no reason to raise it
-        self._under_way -= 1
+        used = 2 * self.under_way >= int(self._at_once)  # an unused limit is no reason to raise it
+        self.under_way -= 1
         self._misses = self._pauses = 0
         self._silent_since = None
         self._rate.accept(ticket.number, self._clock())
@@ -108,7 +99,7 @@ class ConcurrencyLimiter:
     def refused(self, ticket: Ticket, wait: float | None) -> None:
         """The server refused because of too many requests (429, or 503 with a wait)."""
         now = self._clock()
-        self._under_way -= 1
+        self.under_way -= 1
         self._silent_since = now if self._silent_since is None else self._silent_since
         news = self._rate.refuse(ticket.number, ticket.sent_at, now, wait or 0.0)
         if wait is not None and wait >= _CLOSED_FOR:
@@ -119,7 +110,7 @@ class ConcurrencyLimiter:
     def failed(self, *, overload: bool) -> None:
         """No answer came, or one that reports an error of the server."""
         now = self._clock()
-        self._under_way -= 1
+        self.under_way -= 1
         self._silent_since = now if self._silent_since is None else self._silent_since
         self._misses += 1
         if overload:

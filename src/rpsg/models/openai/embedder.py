@@ -11,22 +11,20 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from rpsg.errors import ModelError
-from rpsg.models.openai.chat import UnusableError
+from rpsg.models.openai.chat import Questions, UnusableError
 from rpsg.models.openai.client import ServerClient, ServerModel
 from rpsg.models.openai.retry import Dropped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy.typing as npt
-
     from rpsg.models.openai.endpoint import Kind
     from rpsg.plan import ServerSection
 
-    Rows = npt.NDArray[np.float32]
-
+Rows = npt.NDArray[np.float32]
 _BATCH = 64
 
 
@@ -121,8 +119,8 @@ class ServerEmbedder(ServerModel):
         return declined
 
 
-class _Embedding:
-    """The requests, one for each batch of texts."""
+class _Embedding(Questions[list[Rows]]):
+    """The requests, one for each batch of texts, which may be private."""
 
     def __init__(self, texts: Sequence[str], batches: Sequence[range], model: str) -> None:
         self._texts = texts
@@ -147,12 +145,6 @@ class _Embedding:
         if sorted(rows) != list(range(count)):
             raise UnusableError("not one row for each text")
         return [rows[place] for place in range(count)]
-
-    def declined(self, index: int, refusal: bytes) -> list[Rows] | None:  # noqa: ARG002 - a refusal holds no rows
-        return None
-
-    def is_public(self, index: int) -> bool:  # noqa: ARG002 - all are alike
-        return False  # an embedder may receive private texts
 
 
 def _unit(values: object) -> Rows:

@@ -87,7 +87,9 @@ def parse_address(base_url: str, *, plain_http: bool = False) -> Address:
 def address_of(kind: Kind, server: ServerSection) -> Address:
     """The address of the server in the plan; UsageError if it is required and missing."""
     if server.base_url:
-        base_url = server.base_url if kind == "openai" else _azure_root(server.base_url)
+        base_url = server.base_url
+        if kind == "azure":  # whichever of the resource's endpoints was named
+            base_url = base_url.strip().rstrip("/").removesuffix("/v1").removesuffix("/openai") + "/openai"
         found = parse_address(base_url, plain_http=server.plain_http)
         return replace(found, declared=server.this_machine)
     if kind == "azure":
@@ -96,12 +98,6 @@ def address_of(kind: Kind, server: ServerSection) -> Address:
             hint='Write base_url = "https://RESOURCE.openai.azure.com" into [server] of the plan.',
         )
     return parse_address(OPENAI)
-
-
-def _azure_root(base_url: str) -> str:
-    """The root URL of the Azure resource, from the URL of any of its endpoints."""
-    root = base_url.strip().rstrip("/").removesuffix("/v1").removesuffix("/openai")
-    return f"{root}/openai"
 
 
 def url_of(kind: Kind, address: Address, server: ServerSection, model: str, task: str) -> str:

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Self
 
-from rpsg.errors import MissingExtraError, ModelError
+from rpsg.errors import ModelError, needed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import ModuleType, TracebackType
 
     from rpsg.models.openai.endpoint import Address
     from rpsg.models.openai.transport import Connection, Destination
@@ -57,7 +56,9 @@ class HttpClient:
         timeout: float,
         certificate: str = "",
     ) -> None:
-        self._library = _transport()
+        with needed("server", "h11"):
+            from rpsg.models.openai import transport
+        self._library = transport
         try:
             # A proxy from the environment must not see what is meant for this machine.
             self._target: Destination = self._library.target(
@@ -76,9 +77,7 @@ class HttpClient:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         for connection in self._connections:
             connection.close()
         await asyncio.sleep(0)  # the sockets are closed in the next iteration of the event loop
@@ -114,14 +113,6 @@ class HttpClient:
         connection: Connection = self._library.Connection(self._target, seconds)
         self._connections.append(connection)
         return connection
-
-
-def _transport() -> ModuleType:
-    try:
-        from rpsg.models.openai import transport
-    except ImportError:
-        raise MissingExtraError("server", "h11") from None
-    return transport
 
 
 def _wait(headers: Mapping[str, str]) -> float | None:

@@ -79,10 +79,6 @@ class _Trial:
         return self.answered + self.refused >= _TRIED
 
     @property
-    def shows_limit(self) -> bool:
-        return self.refused >= _MANY_REFUSALS
-
-    @property
     def shows_noise(self) -> bool:
         return _NO_ACCIDENT <= self.refused <= _NEARLY_ALL * (self.answered + self.refused)
 
@@ -220,7 +216,7 @@ class RateLimiter:
         if trial.rate is None:
             # What was sent until now may still be refused, and says no more.
             self._dry.append(_Dry(now, self.sent, self.sent - self.refused))
-            if not trial.shows_limit:
+            if trial.refused < _MANY_REFUSALS:
                 self._try_slowly(now)
             else:
                 answered = self.sent - self.refused

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from rpsg.errors import ModelError
 from rpsg.models.openai.capabilities import Capabilities, fit
@@ -17,6 +17,7 @@ from rpsg.models.server_hints import hint_for
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rpsg.models.openai.chat import Questions
     from rpsg.models.openai.concurrency import ConcurrencyLimiter, Ticket
     from rpsg.models.openai.http_request import Answer, HttpClient
     from rpsg.models.openai.response_class import RequestContext, ResponseClass
@@ -36,23 +37,6 @@ _MAX_PAUSE, _SHORT_PAUSE = 30.0, 2.0
 _SPREAD = 0.618033988749895
 
 Read = TypeVar("Read")
-Told_co = TypeVar("Told_co", covariant=True)
-
-
-class Questions(Protocol[Told_co]):
-    """The requests by index, and how an answer is parsed (UnusableError: it has no usable result)."""
-
-    def ask(self, index: int) -> dict[str, Any]: ...
-
-    def read(self, index: int, answer: dict[str, Any], changes: frozenset[str]) -> Told_co: ...
-
-    def declined(self, index: int, refusal: bytes) -> Told_co | None:
-        """The result that a refusal means; None if it is only a refusal."""
-        ...
-
-    def is_public(self, index: int) -> bool:
-        """Whether a request has no private text, so that the server's messages about it may be shown."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,14 +33,10 @@ class ServerWriter(ServerModel):
         self._model = model
         self._api = server.api
         self._more = server.body
-        self._at_once = server.concurrency
+        #: The maximum of requests in flight, which are paid for and lost when the process is killed.
+        self.at_once = server.concurrency
         self._client = ServerClient(model, server, kind, first_pause)
         self._continues: bool | None = True if server.api == "completions" else None
-
-    @property
-    def at_once(self) -> int:
-        """The maximum of requests in flight, which are paid for and lost when the process is killed."""
-        return self._at_once
 
     def tell_trouble(self, note: Callable[[str], None]) -> None:
         """As ``rpsg.protocols.TellsTrouble`` says; ``note`` is called from another thread."""
@@ -59,7 +55,8 @@ class ServerWriter(ServerModel):
         if not requests:
             return replies
         if self._continues is None and any(request.begins for request in requests):
-            self._continues = self._can_continue()
+            probe = self._client.batch(ContinuationProbe(self._model), "chat/completions", 1)
+            self._continues = [landed is True for _, landed in probe.results()] == [True]
         chat = ChatRequests(
             requests, self._model, self._api, continues=bool(self._continues), more=self._more
         )
@@ -72,7 +69,3 @@ class ServerWriter(ServerModel):
                 if on_reply is not None:
                     on_reply(index, replies[index])
         return replies
-
-    def _can_continue(self) -> bool:
-        probe = self._client.batch(ContinuationProbe(self._model), "chat/completions", 1)
-        return [landed is True for _, landed in probe.results()] == [True]

@@ -10,12 +10,12 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rpsg.models.transformers.weights import import_torch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 Thing = TypeVar("Thing")
 Made = TypeVar("Made")
@@ -59,3 +59,15 @@ def in_lanes(do: Callable[[Thing], Made], things: Iterable[Thing], lanes: int) -
         finally:
             for future in futures:
                 future.cancel()
+
+
+def padded(rows: Sequence[Sequence[int]], width: int, device: Any, *, left: bool = False) -> tuple[Any, Any]:
+    """Tokens and mask of shape (rows, width), padded on the right, or on the left."""
+    torch = import_torch()
+    ids = torch.zeros((len(rows), width), dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for place, row in enumerate(rows):
+        held = slice(width - len(row), width) if left else slice(len(row))
+        ids[place, held] = torch.tensor(row)
+        mask[place, held] = 1
+    return ids.to(device), mask.to(device)

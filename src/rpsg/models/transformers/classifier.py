@@ -96,7 +96,9 @@ class TransformersSentiment:
         if self._last[0] == tuple(texts):
             return self._last[1]
         model, tokenizer, meanings = self._load()
-        size = min(_MOST_TOKENS, _made_for(model, tokenizer))
+        # Some models' position embeddings have two more than they can use; their tokenizer knows.
+        places = int(getattr(model.config, "max_position_embeddings", _MOST_TOKENS))
+        size = min(_MOST_TOKENS, int(tokenizer.model_max_length), places)
         encoded = [
             tokenizer(text, truncation=True, max_length=size, return_tensors="pt").to(model.device)
             for text in texts
@@ -136,9 +138,3 @@ class TransformersSentiment:
             f"{self._weights.label} has a label {label!r} that does not say which sentiment it means.",
             hint='Say it in Python: TransformersSentiment(name, labels={"LABEL_0": "negative", ...}).',
         )
-
-
-def _made_for(model: Any, tokenizer: Any) -> int:
-    """The maximum number of tokens. Some models' position embeddings have two more than they can use."""
-    places = int(getattr(model.config, "max_position_embeddings", _MOST_TOKENS))
-    return min(int(tokenizer.model_max_length), places)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rpsg.errors import MissingExtraError
+from rpsg.errors import needed
 from rpsg.models.transformers.weights import BYTES, import_torch
 
 if TYPE_CHECKING:
@@ -107,8 +107,6 @@ class ClippedGradients:
 
 def import_opacus() -> Any:
     """The package opacus; MissingExtraError without it."""
-    try:
+    with needed("dpsgd", "opacus"):
         import opacus  # optional package
-    except ImportError:
-        raise MissingExtraError("dpsgd", "opacus") from None
     return opacus

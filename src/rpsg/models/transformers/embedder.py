@@ -10,7 +10,7 @@ import threading
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from rpsg.errors import MissingExtraError, ModelError
+from rpsg.errors import ModelError, needed
 from rpsg.models.hardware import cores
 from rpsg.models.transformers.batching import in_lanes
 from rpsg.models.transformers.weights import (
@@ -49,7 +49,8 @@ class SentenceTransformersEmbedder:
     def __init__(
         self, name: str | Path, *, threads: int | None = None, max_tokens: int | None = None
     ) -> None:
-        self._weights = find_weights(_full_name(str(name)))
+        plain = "/" not in str(name) and not str(name).startswith(("hf:", "."))
+        self._weights = find_weights(f"sentence-transformers/{name}" if plain else str(name))
         refuse_too_large(self._weights, BYTES["float32"])
         self._max_tokens = max_tokens
         self._device = best_device()
@@ -94,12 +95,9 @@ class SentenceTransformersEmbedder:
 
     def _open(self) -> Any:
         transformers = import_transformers()
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # about optional packages that are not needed here
-                from sentence_transformers import SentenceTransformer
-        except ImportError:
-            raise MissingExtraError("hf", "sentence-transformers") from None
+        with needed("hf", "sentence-transformers"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about optional packages that are not needed here
+            from sentence_transformers import SentenceTransformer
         if self._weights.gguf:
             raise ModelError(
                 f"{self._weights.label} is a GGUF file.",
@@ -113,16 +111,8 @@ class SentenceTransformersEmbedder:
                 local_files_only=True,
                 model_kwargs={"use_safetensors": True, "dtype": "float32"},
             ).eval()
-            given = self._max_tokens or (None if _says_where_to_cut(self._weights.folder) else 256)
+            settings = [self._weights.folder / name for name in ("sentence_bert_config.json", "modules.json")]
+            given = self._max_tokens or (None if any(file.is_file() for file in settings) else 256)
             if given:
                 model.max_seq_length = min(given, model.max_seq_length or given)
         return model
-
-
-def _says_where_to_cut(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in ("sentence_bert_config.json", "modules.json"))
-
-
-def _full_name(name: str) -> str:
-    plain = "/" not in name and not name.startswith(("hf:", "."))
-    return f"sentence-transformers/{name}" if plain else name

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rpsg.models.documents import document_of, is_document
+from rpsg.models.transformers.batching import padded
 from rpsg.models.transformers.weights import import_torch, state_name
 from rpsg.protocols import Message, Reply
 
@@ -209,7 +210,8 @@ class _Tile:
         self._torch = torch
         self._model = model
         self._fill = [*range(len(texts)), *([0] * (rows - len(texts)))]
-        ids, mask = _padded(torch, model.device, [text.prompt for text in texts])
+        prompts = [text.prompt for text in texts]
+        ids, mask = padded([p.ids for p in prompts], prompts[0].width, model.device, left=True)
         places = (mask.cumsum(1) - 1).clamp(min=0)
         out = model(input_ids=ids, attention_mask=mask, position_ids=places, use_cache=True, logits_to_keep=1)
         # In a step as wide as a prompt the number of rows does not affect results, so only later ones are
@@ -240,14 +242,3 @@ class _Tile:
             **{self._name: self._cache},
         )
         self._scores = out.logits[:, -1]
-
-
-def _padded(torch: Any, device: Any, prompts: Sequence[Prompt]) -> tuple[Any, Any]:
-    """Tokens and mask, shape (prompts, width), padded on the left."""
-    width = prompts[0].width
-    ids = torch.zeros((len(prompts), width), dtype=torch.long)
-    mask = torch.zeros_like(ids)
-    for row, prompt in enumerate(prompts):
-        ids[row, width - len(prompt.ids) :] = torch.tensor(prompt.ids)
-        mask[row, width - len(prompt.ids) :] = 1
-    return ids.to(device), mask.to(device)

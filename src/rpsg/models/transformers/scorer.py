@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import ModelError
 from rpsg.models.hardware import cores
-from rpsg.models.transformers.batching import in_lanes
+from rpsg.models.transformers.batching import in_lanes, padded
 from rpsg.models.transformers.weights import (
     BYTES,
     Precision,
@@ -161,8 +161,9 @@ def _batches(windows: list[_Window], rows: int) -> list[list[_Window]]:
 def _scores(model: Any, windows: Sequence[_Window]) -> list[list[float]]:
     """The scores of the wanted tokens of each window."""
     torch = import_torch()
-    ids, mask = _padded(torch, windows)
-    ids, mask = ids.to(model.device), mask.to(model.device)
+    longest = max(len(window.ids) for window in windows)
+    width = longest if len(windows) == 1 else -(-longest // _STEP) * _STEP  # a single window is not padded
+    ids, mask = padded([window.ids for window in windows], width, model.device)
     logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
     found = []
     for row, window in enumerate(windows):
@@ -173,15 +174,3 @@ def _scores(model: Any, windows: Sequence[_Window]) -> list[list[float]]:
         values = said.gather(1, ids[row, first:last, None])[:, 0]
         found.append([min(value, 0.0) for value in values.tolist()])
     return found
-
-
-def _padded(torch: Any, windows: Sequence[_Window]) -> tuple[Any, Any]:
-    """Tokens and mask, padded on the right; a single window is not padded."""
-    longest = max(len(window.ids) for window in windows)
-    width = longest if len(windows) == 1 else -(-longest // _STEP) * _STEP
-    ids = torch.zeros((len(windows), width), dtype=torch.long)
-    mask = torch.zeros_like(ids)
-    for row, window in enumerate(windows):
-        ids[row, : len(window.ids)] = torch.tensor(window.ids)
-        mask[row, : len(window.ids)] = 1
-    return ids, mask

@@ -6,7 +6,6 @@ Texts are processed one at a time, so outputs depend on that text alone.
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +13,12 @@ from rpsg.models.transformers.batching import one_thread_each
 from rpsg.models.transformers.beams import Decoder, Search, diverse_beams, samples
 from rpsg.models.transformers.weights import (
     BYTES,
-    as_model_errors,
     best_device,
     find_weights,
     import_torch,
     import_transformers,
+    load_model,
     load_tokenizer,
-    quietly,
     refuse_too_large,
 )
 
@@ -76,7 +74,11 @@ class Seq2SeqSummarizer:
         ids = tokenizer(text, truncation=True, max_length=SOURCE_TOKENS, verbose=False)["input_ids"]
         if not ids:
             return []
-        search = self._search or _own(model)
+        own = model.generation_config  # the paper's search, with the model's own rules
+        penalty = own.length_penalty if own.length_penalty is not None else 1.0
+        search = self._search or Search(
+            length_penalty=float(penalty), no_repeat=int(own.no_repeat_ngram_size or 0)
+        )
         rows = count if seed is not None else search.beams_for(count)
         decoder = Decoder(model, ids, rows, least=least, most=most, no_repeat=search.no_repeat)
         if seed is None:
@@ -91,21 +93,6 @@ class Seq2SeqSummarizer:
     def _load(self) -> tuple[Any, Any]:
         with self._loading:
             if self._loaded is None:
-                transformers, torch = import_transformers(), import_torch()
-                with quietly(transformers), as_model_errors(self._weights):
-                    model = transformers.AutoModelForSeq2SeqLM.from_pretrained(
-                        self._weights.folder,
-                        dtype=torch.float32,
-                        use_safetensors=True,
-                        local_files_only=True,
-                        trust_remote_code=False,
-                    )
-                self._loaded = model.to(best_device()).eval(), load_tokenizer(self._weights)
+                model = load_model(self._weights, "seq2seq", "float32", best_device())
+                self._loaded = model, load_tokenizer(self._weights)
             return self._loaded
-
-
-def _own(model: Any) -> Search:
-    """The paper's search, with the model's length penalty and n-gram blocking."""
-    own = model.generation_config
-    penalty = own.length_penalty if own.length_penalty is not None else 1.0
-    return replace(Search(), length_penalty=float(penalty), no_repeat=int(own.no_repeat_ngram_size or 0))

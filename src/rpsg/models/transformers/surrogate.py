@@ -10,16 +10,15 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from rpsg.models.transformers.batching import one_thread_each
+from rpsg.models.transformers.batching import one_thread_each, padded
 from rpsg.models.transformers.weights import (
     BYTES,
-    as_model_errors,
     best_device,
     find_weights,
     import_torch,
     import_transformers,
+    load_model,
     load_tokenizer,
-    quietly,
     refuse_too_large,
 )
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from rpsg.models.transformers.weights import Weights
     from rpsg.protocols import Endpoint
 
 LONGEST = 512
@@ -74,7 +72,7 @@ class FineTuned:
         with torch.random.fork_rng(devices=devices), one_thread_each():
             # Dropout and new heads use the global random state only. The previous state is restored.
             torch.manual_seed(seed)
-            model = load_causal(self._weights)
+            model = load_model(self._weights, "decoder", "float32", best_device())
             self._fit(model, rows)
         digest = sha256("\0".join(texts).encode(errors="surrogatepass")).hexdigest()
         return FineTunedScorer(model.eval(), tokenizer, f"{self.name}@{digest[:12]}")
@@ -94,32 +92,13 @@ class FineTuned:
                     optimiser.zero_grad()
 
 
-def load_causal(weights: Weights) -> Any:
-    """The model with a causal mask, in float32. Raises ModelError when the weights do not make one."""
-    transformers, torch = import_transformers(), import_torch()
-    safely = {"local_files_only": True, "trust_remote_code": False}
-    with quietly(transformers), as_model_errors(weights):
-        config = transformers.AutoConfig.from_pretrained(weights.folder, **safely)
-        config.is_decoder = True  # otherwise BERT's attention is bidirectional
-        auto = transformers.AutoModelForCausalLM
-        kind = {"config": config, "dtype": torch.float32, "use_safetensors": True}
-        return auto.from_pretrained(weights.folder, **kind, **safely).to(best_device())
-
-
 def _tokens(tokenizer: Any) -> Any:
     return lambda text: tokenizer(text, truncation=True, max_length=LONGEST, verbose=False)["input_ids"]
 
 
 def mean_log_probability(model: Any, rows: Sequence[list[int]]) -> Any:
     """The mean of log p(token | those before it) over all tokens except the first of each row."""
-    torch = import_torch()
-    width = max(map(len, rows))
-    ids = torch.zeros(len(rows), width, dtype=torch.long)
-    mask = torch.zeros(len(rows), width, dtype=torch.long)
-    for place, row in enumerate(rows):
-        ids[place, : len(row)] = torch.tensor(row)
-        mask[place, : len(row)] = 1
-    ids, mask = ids.to(model.device), mask.to(model.device)
+    ids, mask = padded(rows, max(map(len, rows)), model.device)
     scores = log_probabilities(model, ids, mask)
     real = mask[:, 1:].float()
     return (scores * real).sum() / real.sum()
@@ -138,11 +117,7 @@ class FineTunedScorer:
     endpoint: Endpoint = "local_model"
 
     def __init__(self, model: Any, tokenizer: Any, name: str) -> None:
-        self._model, self._tokenizer, self._name = model, tokenizer, name
-
-    @property
-    def name(self) -> str:
-        return self._name
+        self._model, self._tokenizer, self.name = model, tokenizer, name
 
     def score(self, texts: Sequence[str]) -> list[list[float]]:
         """For each text the natural-log probability of each of its tokens; none for an empty text."""

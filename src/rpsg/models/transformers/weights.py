@@ -17,7 +17,7 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from rpsg.errors import MissingExtraError, ModelError, UsageError
+from rpsg.errors import MissingExtraError, ModelError, UsageError, needed
 from rpsg.hardening import stay_offline
 from rpsg.models.catalog import CATALOGUE
 from rpsg.models.download import file_digest, locate
@@ -35,7 +35,14 @@ _MOST_HEADER = 100 << 20
 # Bits of one weight by ggml's number of the format: F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, K formats, BF16.
 _BITS = {0: 32.0, 1: 16.0, 2: 4.5, 3: 5.0, 6: 5.5, 7: 6.0, 8: 8.5}
 _BITS |= {10: 2.6, 11: 3.4, 12: 4.5, 13: 5.5, 14: 6.6, 30: 16.0}
-Task = Literal["causal", "classification"]
+#: A decoder is a causal model too; the weights of an encoder can be made one.
+Task = Literal["causal", "decoder", "classification", "seq2seq"]
+_FACES: dict[Task, str] = {
+    "causal": "AutoModelForCausalLM",
+    "decoder": "AutoModelForCausalLM",
+    "classification": "AutoModelForSequenceClassification",
+    "seq2seq": "AutoModelForSeq2SeqLM",
+}
 Precision = Literal["float32", "bfloat16", "float16"]
 BYTES: dict[Precision, int] = {"float32": 4, "bfloat16": 2, "float16": 2}
 
@@ -80,7 +87,10 @@ def find_weights(name: str) -> Weights:
     """
     if name in CATALOGUE or name.endswith(".gguf"):
         place = locate(name)
-        return _gguf(place) if place.is_file() else _folder(place, name)
+        if not place.is_file():
+            return _folder(place, name)
+        read_header(place)
+        return Weights(place.parent, place.stem, file_digest(place), place.name)
     place = Path(name.removeprefix("hf:")).expanduser()
     if place.is_dir():
         return _folder(place.resolve(), place.resolve().name)
@@ -105,11 +115,6 @@ def refuse_too_large(weights: Weights, bytes_per_number: int, extra: int = 0) ->
             f"{weights.label} needs about {needed >> 20:,} MB of memory, and {memory >> 20:,} MB are free.",
             hint="Take a smaller model, or run a GGUF file of it with llama.cpp.",
         )
-
-
-def _gguf(file: Path) -> Weights:
-    read_header(file)
-    return Weights(file.parent, file.stem, file_digest(file), file.name)
 
 
 def _folder(folder: Path, label: str, digest: str = "") -> Weights:
@@ -148,11 +153,9 @@ def _digest(folder: Path) -> str:
 def _from_hub(name: str) -> Weights:
     """The snapshot of ``OWNER/REPO`` or ``OWNER/REPO@REVISION`` in the local hub cache."""
     stay_offline()
-    try:
+    with needed("hf", "huggingface_hub"):
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-    except ImportError:
-        raise MissingExtraError("hf", "huggingface_hub") from None
     repository, _, revision = name.partition("@")
     try:
         found = snapshot_download(repository, revision=revision or None, local_files_only=True)
@@ -193,10 +196,8 @@ def _numbers_in(file: Path) -> int:
 
 def import_torch() -> Any:
     """The package torch; MissingExtraError without it."""
-    try:
+    with needed("hf", "torch"):
         import torch
-    except ImportError:
-        raise MissingExtraError("hf", "torch") from None
     return torch
 
 
@@ -209,10 +210,8 @@ def import_transformers() -> Any:
     """The package transformers; MissingExtraError without it or without torch."""
     import_torch()
     stay_offline()
-    try:
+    with needed("hf", "transformers"):
         import transformers
-    except ImportError:
-        raise MissingExtraError("hf", "transformers") from None
     return transformers
 
 
@@ -231,14 +230,17 @@ def load_tokenizer(weights: Weights) -> Any:
 def load_model(weights: Weights, task: Task, precision: Precision, device: str) -> Any:
     """The model on ``device``, in evaluation mode. Raises ModelError if it cannot be loaded."""
     torch, transformers = import_torch(), import_transformers()
-    face = "AutoModelForCausalLM" if task == "causal" else "AutoModelForSequenceClassification"
-    auto = getattr(transformers, face)
-    kind = getattr(torch, precision)
+    auto, kind = getattr(transformers, _FACES[task]), getattr(torch, precision)
     with quietly(transformers), as_model_errors(weights):
         if weights.gguf:
             model = _unpacked(weights, auto, transformers)
         else:
-            model = auto.from_pretrained(weights.folder, dtype=kind, use_safetensors=True, **_safely(weights))
+            settings = _safely(weights)
+            if task == "decoder":  # without it the attention of an encoder sees the words that follow
+                config = transformers.AutoConfig.from_pretrained(weights.folder, **settings)
+                config.is_decoder = True
+                settings["config"] = config
+            model = auto.from_pretrained(weights.folder, dtype=kind, use_safetensors=True, **settings)
         return model.to(device=device, dtype=kind).eval()
 
 
@@ -247,10 +249,8 @@ def _unpacked(weights: Weights, auto: Any, transformers: Any) -> Any:
 
     Not by ``from_pretrained``, which needs another package and leaves the model marked as quantised.
     """
-    try:
+    with needed("hf", "gguf"):
         import gguf  # noqa: F401 - optional package, used by the next one
-    except ImportError:
-        raise MissingExtraError("hf", "gguf") from None
     from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
 
     config = transformers.AutoConfig.from_pretrained(weights.folder, **_safely(weights))

@@ -151,7 +151,9 @@ class TransformersWriter:
                 pool.submit(self._lane, line, landed, stopped)
             try:
                 for _ in requests:
-                    yield _got(landed)
+                    if isinstance(item := landed.get(), BaseException):
+                        raise item
+                    yield item
             finally:
                 stopped.set()
 
@@ -200,13 +202,6 @@ class TransformersWriter:
     def _room(self, model: Any) -> int:
         made_for = int(getattr(model.config.get_text_config(), "max_position_embeddings", _CONTEXT))
         return min(self._context or _CONTEXT, made_for)
-
-
-def _got(landed: Landed) -> tuple[int, Reply]:
-    item = landed.get()
-    if isinstance(item, BaseException):
-        raise item
-    return item
 
 
 def _too_long(context: int) -> Reply:

@@ -48,8 +48,7 @@ def read_rows(file: Source, columns: Columns, *, separator: str | None = None) -
         source = _Lines(file)
         reader, separator, header = _opened(source, path, columns, separator)
         check_header(path, header, columns)
-        wanted = (columns.text, columns.label, columns.user)
-        places = [header.index(name) if name is not None else None for name in wanted]
+        places = columns.of(header)
         separators = _SEPARATORS.get(separator, f"the sign {separator}")
         for number, fields in _numbered(path, reader, source):
             if source.is_long:
@@ -108,15 +107,14 @@ class _Lines:
         self._lines = lines.raw_lines(source, self._skeleton)
         #: Lines that the parser never sees.
         self.lines_before = 0
-        self._number = self._place = self._size = 0
+        self._number = self._place = 0
+        #: Bytes of the parser's current row so far.
+        self.size = 0
 
     @property
     def is_long(self) -> bool:
         """Whether the parser's current row is over the limit."""
-        return self._size > lines.MAX_LINE_BYTES
-
-    def begin_row(self) -> None:
-        self._size = 0
+        return self.size > lines.MAX_LINE_BYTES
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -124,7 +122,7 @@ class _Lines:
     def __next__(self) -> str:
         line, size = next(self._lines)
         self._number += 1
-        self._size += size
+        self.size += size
         if self.is_long and size <= lines.MAX_LINE_BYTES:  # longer lines come as their skeleton
             line = self._skeleton(line)
         text = lines.decoded(self._source, line, number=self._number, place=self._place)
@@ -164,7 +162,7 @@ def _numbered(
     while at_most is None or given < at_most:
         number = reader.line_num + source.lines_before + 1
         fields: list[str] | None = None
-        source.begin_row()
+        source.size = 0
         try:
             fields = next(reader)
         except StopIteration:

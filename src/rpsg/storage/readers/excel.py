@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rpsg.errors import DataError, MissingExtraError
+from rpsg.errors import DataError, needed
 from rpsg.storage.readers.columns import Columns, check_header
 from rpsg.storage.readers.rows import Fault, Row
 from rpsg.storage.readers.text import cannot_open
@@ -36,8 +36,7 @@ def read_rows(source: Source, columns: Columns) -> Iterator[Row | Fault]:
     rows = having[0] if having else next(iter(sheets.values()), [])
     header = _header(rows)
     check_header(source.called, header, columns)
-    wanted = (columns.text, columns.label, columns.user)
-    places = [header.index(name) if name is not None else None for name in wanted]
+    places = columns.of(header)
     above = next((n for n, cells in enumerate(rows) if not _is_blank(cells)), 0)
     for number, cells in enumerate(rows[above + 1 :], start=above + 2):
         if not _is_blank(cells):
@@ -63,10 +62,8 @@ def _is_blank(cells: list[Any]) -> bool:
 
 def _sheets(source: Source) -> dict[str, list[list[Any]]]:
     """The rows of each sheet that has any."""
-    try:
+    with needed("excel", "python-calamine"):
         from python_calamine import CalamineError, CalamineWorkbook
-    except ImportError:
-        raise MissingExtraError("excel", "python-calamine") from None
     sheets: dict[str, list[list[Any]]] | None
     try:
         with source.raw() as file:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
-from rpsg.errors import DataError, MissingExtraError
+from rpsg.errors import DataError, needed
 from rpsg.storage.readers.columns import Columns, check_header
 from rpsg.storage.readers.rows import Fault, Row, fault
 from rpsg.storage.readers.text import cannot_open
@@ -48,11 +48,9 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Row | Fault]:
 
 
 def _open(path: Path) -> Any:
-    try:
+    with needed("parquet", "pyarrow"):
         import pyarrow as pa
         import pyarrow.parquet as pq
-    except ImportError:
-        raise MissingExtraError("parquet", "pyarrow") from None
     try:
         return pq.ParquetFile(path)
     except pa.ArrowException:

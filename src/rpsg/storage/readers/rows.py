@@ -82,23 +82,24 @@ class Rules:
 class Places:
     """The number of rows, and the numbers of the first ones."""
 
-    rows: int = 0
-    first: list[int] = field(default_factory=list)
+    rows: int = field(default=0, repr=False)
+    first: list[int] = field(default_factory=list, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A file as it was read. ``left_out`` and ``as_other`` are by reason; all of it is private.
 
-    ``unit`` is what row numbers count ("line"); ``hints`` says by reason how to repair such rows.
+    ``unit`` is what row numbers count ("line"); ``hints`` says by reason how to repair such rows. None of it
+    is in the ``repr``, since a notebook keeps what it shows.
     """
 
-    corpus: PrivateCorpus
+    corpus: PrivateCorpus = field(repr=False)
     unit: str
-    rows: int
-    left_out: Mapping[str, Places]
-    as_other: Mapping[str, Places]
-    hints: Mapping[str, str]
+    rows: int = field(repr=False)
+    left_out: Mapping[str, Places] = field(repr=False)
+    as_other: Mapping[str, Places] = field(repr=False)
+    hints: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -164,7 +165,8 @@ class DocumentMaker:
     def _text(self, row: Row) -> str | Fault:
         column = self.columns.text
         value = row.text if isinstance(row.text, str) else spelled(row.text)
-        if value is None and not is_missing(row.text):
+        is_nan = isinstance(row.text, float) and math.isnan(row.text)
+        if value is None and row.text is not None and not is_nan:
             return self._fault(row, TEXT_IS_NONE, f"{column!r} must hold text in every row.")
         text = "" if value in _MISSING else clean(value or "")
         if not any(c.isprintable() and not c.isspace() for c in text):
@@ -236,10 +238,6 @@ class DocumentMaker:
 def fault(path: Path | str, unit: str, number: int, reason: str, hint: str, *, detail: str = "") -> Fault:
     """A fault of the row ``number``; ``detail`` is added to the message of this row."""
     return Fault(number, reason, DataError(f"{path}, {unit} {number}: {detail or reason}.", hint=hint))
-
-
-def is_missing(value: object) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def spelled(value: object) -> str | None:

@@ -1,0 +1,41 @@
+"""What each check of a ledger shows when it passes, in one clause, for the page of ``rpsg verify``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: By the name of the check, as in ``rpsg.privacy.checks``.
+SHOWN_BY: Mapping[str, str] = {
+    "form": "the ledger has the fields that its schema requires",
+    "seal": "the ledger has the content that its own hash names",
+    "numbering": "the noisy answers are numbered without gaps or doubles",
+    "sensitivity": "each sensitivity follows from its question's rule and the limit on rows per person",
+    "threshold": "words were released only above a threshold that is high enough for its share of delta",
+    "stage plan": "the noisy answers and their noise are exactly those of the stage plan",
+    "randomness": "the noise source is good enough for a claim, and its error is counted",
+    "epsilon and delta": "they follow from the noise, and so do the figures for groups and attackers",
+    "cost": "the stated cost is that of these noisy answers",
+    "claim in words": "the sentence says what the numbers say",
+    "no borrowed words": "a privacy budget is named only where one was kept",
+    "caveats": "all assumptions are listed, and everything that is not covered",
+    "private files": "all statements about their encryption agree",
+    "published audit": "bounds and verdicts follow from the counts, if an audit was published",
+    "corpus": "it is the one that the ledger names",
+    "evidence": "it has exactly the noisy answers that the ledger names",
+}
+
+#: Checks that find nothing to do in a release without a claim.
+ONLY_FOR_CLAIMS = frozenset({"stage plan", "randomness", "epsilon and delta"})
+NO_CLAIM = "not applicable, because the release makes no differential-privacy claim"
+
+
+def in_words(name: str, detail: str, *, claims: bool) -> str:
+    """What a passed check shows: its own ``detail`` if that says more than that it holds."""
+    if detail != "holds":
+        return detail
+    if not claims and name in ONLY_FOR_CLAIMS:
+        return NO_CLAIM
+    return SHOWN_BY.get(name, detail)

@@ -1,0 +1,95 @@
+"""``--log-level`` and ``--log-json``: the log of a command on standard error, in place of its progress.
+
+No line has the time of day. Lines are written when something happens, so their times would say how long steps
+took that read private texts. A collector of logs adds times of its own; then its log is private.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Level = Literal["debug", "info", "warning", "error"]
+LOGGER = "rpsg"
+FIELDS = "rpsg"
+
+
+class AsText(logging.Formatter):
+    """A line such as "info rpsg.run: counting cards ..."; text of others cannot control the terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        from rpsg.storage.export import printable
+
+        message = " ".join(printable(record.getMessage()).split())
+        return f"{record.levelname.lower()} {record.name}: {message}"
+
+
+class AsJson(logging.Formatter):
+    """One JSON object a line, in ASCII: level, logger, message, and the fields of the record."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        from rpsg.cli.console import plain
+
+        fields: dict[str, Any] = getattr(record, FIELDS, {})
+        said = {"level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()}
+        return json.dumps(plain({**said, **fields}), allow_nan=False, default=str)
+
+
+class ToStderr(logging.Handler):
+    """Writes to what standard error is at the time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        sys.stderr.write(self.format(record) + "\n")
+        sys.stderr.flush()
+
+
+def start(level: Level | None, *, as_json: bool) -> None:
+    """Log from ``level`` on, "info" if only the form was given; nothing if neither was."""
+    stop()
+    if level is None and not as_json:
+        return
+    handler = ToStderr()
+    handler.setFormatter(AsJson() if as_json else AsText())
+    logger = logging.getLogger(LOGGER)
+    logger.addHandler(handler)
+    logger.setLevel((level or "info").upper())
+
+
+def stop() -> None:
+    """Log nothing any more."""
+    logger = logging.getLogger(LOGGER)
+    for handler in _ours():
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
+
+
+def is_on() -> bool:
+    """Whether this command logs."""
+    return bool(_ours())
+
+
+def is_json() -> bool:
+    """Whether every line on standard error is a JSON object."""
+    return any(isinstance(handler.formatter, AsJson) for handler in _ours())
+
+
+def _ours() -> list[ToStderr]:
+    return [handler for handler in logging.getLogger(LOGGER).handlers if isinstance(handler, ToStderr)]
+
+
+def from_command(arguments: Sequence[str]) -> list[str]:
+    """The words that were typed, from the command on: without the options that all commands have."""
+    words = list(arguments)
+    while words and words[0].startswith("--log-"):
+        del words[: 2 if words[0] == "--log-level" else 1]
+    return words
+
+
+def command_of(arguments: Sequence[str]) -> str:
+    """The command among the words that were typed; "" if there is none."""
+    return next(iter(from_command(arguments)), "")

@@ -1,0 +1,45 @@
+"""The plan of a call in Python, which names a plan, a file or a table, and settings as keywords."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rpsg.arguments import path_of
+from rpsg.errors import UsageError
+from rpsg.plan import Plan, read_toml, resolve
+from rpsg.storage.readers.memory import held
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextmanager
+def planned(data: object, config: str | Path | None, layer: dict[str, Any]) -> Iterator[Plan]:
+    """The plan of a call: ``data`` is a plan, a path, or a table, which has a path within the block.
+
+    Raises:
+        UsageError: a plan and settings beside it, a table without an account, or a setting that does not fit.
+    """
+    file = {} if config is None else read_toml(path_of(config, "config"))
+    if isinstance(data, Plan):
+        if layer or config is not None:
+            raise UsageError(
+                "A plan has all its settings, so no keyword can change one.",
+                hint="Make another plan: rpsg.make_plan(...).",
+            )
+        yield data
+    elif data is None or isinstance(data, str | os.PathLike):
+        path = {} if data is None else {"data": {"path": str(path_of(data, "data"))}}
+        yield resolve(file, path, layer)
+    else:
+        with held(data) as place:
+            plan = resolve(file, {"data": {"path": str(place)}}, layer)
+            if not plan.data.account.strip():
+                raise UsageError(
+                    "A table in memory has no path that could name its privacy account.",
+                    hint="Name the account of these people: account='ward 7'. Use it for them every time.",
+                )
+            yield plan

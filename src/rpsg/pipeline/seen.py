@@ -1,0 +1,107 @@
+"""Progress where somebody sees it: a block of a notebook that is updated, lines at a prompt, else nothing."""
+
+from __future__ import annotations
+
+import sys
+import time
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from rpsg.markup import tag, visible
+from rpsg.pipeline.progress import is_told
+from rpsg.pipeline.reporting import QUARTERS, Lines, Quiet, Reporting, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+#: Finished stages and notes that a notebook shows, and the seconds between two pictures of a public stage.
+MOST_LINES = 16
+EVERY = 0.5
+STOPPED = "Stopped. The same call resumes: nothing is paid or written twice."
+
+
+def usual(*, quiet: bool = False) -> Quiet:
+    """The progress of a function that was given none: nothing in a script, or if ``quiet``."""
+    shell = _shell()
+    if quiet or (shell is None and not hasattr(sys, "ps1")):
+        return Quiet()
+    if getattr(shell, "kernel", None) is None:
+        return Lines(lambda line: print(visible(line), file=sys.stderr, flush=True))  # noqa: T201  # a prompt has no screen of ours
+    display = import_module("IPython.display").display
+    return InNotebook(lambda block: display(block, display_id=True))
+
+
+def _shell() -> Any:
+    """The IPython that runs this, if there is one; it is not imported for that."""
+    ipython = sys.modules.get("IPython")
+    return None if ipython is None else ipython.get_ipython()
+
+
+class Block:
+    """What a notebook shows of a run: lines, and how far the current stage is. It never changes."""
+
+    def __init__(self, lines: tuple[str, ...], current: str, percent: int | None) -> None:
+        self.lines, self.current, self.percent = lines, current, percent
+
+    def _repr_html_(self) -> str:
+        bar = None if self.percent is None else tag("progress", value=self.percent, max=100)
+        now = tag("div", tag("strong", self.current), " ", bar) if self.current else None
+        return tag("div", *(tag("div", line) for line in self.lines), now)
+
+    def __repr__(self) -> str:
+        return visible("\n".join(filter(None, (*self.lines, self.current))))
+
+
+class InNotebook(Reporting):
+    """One block that is shown again whenever something happened.
+
+    A private stage has the same pictures however long it takes, as lines have (``Lines``), since a saved
+    notebook keeps the last one.
+    """
+
+    def __init__(self, show: Callable[[Block], Any], clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(self._keep, clock)
+        self._show, self._handle = show, None
+        self._lines: list[str] = []
+        self._current = ""
+        self._percent: int | None = None
+        self._last = 0.0
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        if kind is not None:
+            self._current, self._percent = "", None
+            self._keep(STOPPED if issubclass(kind, KeyboardInterrupt) else "Stopped by an error.")
+
+    def _began(self, stage: Stage) -> None:
+        counted = stage.total and is_told(stage.name)
+        self._draw(f"{stage.name} ...", 0 if counted else None)
+
+    def _moved(self, stage: Stage) -> None:
+        if not is_told(stage.name):
+            for percent in stage.new_quarters(QUARTERS * stage.count // stage.total if stage.total else 0):
+                self._draw(f"{stage.name} ...", percent)
+            return
+        now = self._clock()
+        if now - self._last >= EVERY:
+            self._last = now
+            share = 100 * stage.count // stage.total if stage.total else None
+            self._draw(f"{stage.name}: {stage.state(now)}", share)
+
+    def _ended(self, stage: Stage) -> None:  # noqa: ARG002  # lines of text need it
+        self._current, self._percent = "", None
+
+    def _keep(self, line: str) -> None:
+        self._lines = [*self._lines, line][-MOST_LINES:]
+        self._draw(self._current, self._percent)
+
+    def _draw(self, current: str, percent: int | None) -> None:
+        self._current, self._percent = current, percent
+        block = Block(tuple(self._lines), current, percent)
+        if self._handle is None:
+            self._handle = self._show(block)
+        else:
+            self._handle.update(block)

@@ -1,0 +1,167 @@
+"""The first screen: what the corpus is, three of its texts, and the facts to decide by whether to use it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rpsg.markup import Html, foreign, joined, tag
+from rpsg.models.catalog import CATALOGUE, licence_of
+from rpsg.privacy.claims import NOT_PRIVATE, not_below
+from rpsg.report.corpus import evenly
+from rpsg.report.html import counted, listed, paragraph, percent, percent_up, power
+from rpsg.report.marks import told_of_marks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rpsg.markup import Child
+    from rpsg.release.reader import Release
+    from rpsg.report.marks import Shown
+
+SAMPLES = 3
+#: Longer texts are cut on the first screen, at the end of a word.
+MOST_CHARACTERS = 420
+#: The kind of corpus by the kind of claim.
+KINDS = {
+    "end_to_end_dp": "Synthetic texts with differential privacy",
+    "voters_only_dp": "Synthetic texts with differential privacy for voters alone",
+    "no_formal_guarantee": "Synthetic texts without a privacy guarantee",
+    "no_private_data": "Synthetic texts from public knowledge alone",
+}
+#: Who may use a corpus for what, by the kind of claim.
+USES = {
+    "end_to_end_dp": "Whoever the licence allows may read it, share it, train and test on it: no use weakens "
+    "the claim.",
+    "voters_only_dp": "Only people who may see the records of the seed donors. Voters are protected from "
+    "every reader.",
+    "no_formal_guarantee": "Only people who may see the private texts themselves.",
+    "no_private_data": "Whoever the licence allows may read it, share it, train and test on it.",
+}
+UNDATED = "No date: whoever publishes a release dates it."
+NOT_FOR = "Not a source of rates, rare events or facts."
+
+
+def headline(release: Release) -> Html:
+    """What this is: the number of texts, their subject, and how they came about."""
+    plan = release.plan
+    asked = "" if len(release.texts) >= plan.corpus.size else f" ({plan.corpus.size:,} were asked for)"
+    return joined(
+        tag("p", KINDS.get(release.claim["type"], "Synthetic texts"), class_="kind"),
+        tag("h1", f"{counted(len(release.texts), 'synthetic text')}{asked}"),
+        tag("p", foreign(plan.corpus.about or release.pack.about), class_="about"),
+        paragraph("Written by the language model ", foreign(_writer(release)), f", {_guided(release)}"),
+    )
+
+
+def _writer(release: Release) -> str:
+    """The writer's usual name. Its full one, with runtime and digest, is where the making is told."""
+    asked = release.plan.models.writer
+    if asked in CATALOGUE:
+        return asked
+    return (release.writer.partition(":")[2] or release.writer).partition("@")[0]
+
+
+def _guided(release: Release) -> str:
+    """What the writer had from the private texts, in a clause."""
+    if not release.reads_private:
+        return "which had public knowledge alone."
+    if release.is_seeded:
+        return "from private records."
+    if "llm_provider" not in release.claim.get("protects_against", ["llm_provider"]):
+        return "which learnt from private texts under noise."
+    return "guided by noisy counts of private texts, which it never saw."
+
+
+def samples(release: Release, shown: Shown) -> Html | None:
+    """The first, the middle and the last text, cut if long."""
+    chosen = evenly(release.texts, SAMPLES)
+    if not chosen:
+        return None
+    cards = listed(
+        (tag("blockquote", tag("p", shown(excerpt(text.text)))) for text in chosen), kind="samples"
+    )
+    return tag(
+        "section",
+        tag("h2", "Three of them" if len(chosen) == SAMPLES else "The texts", id="samples-title"),
+        tag("p", "The first, the middle and the last of the file; nobody picked them.", class_="reader"),
+        cards,
+        told_of_marks(release, shown, chosen),
+        id="samples",
+        aria_labelledby="samples-title",
+    )
+
+
+def excerpt(text: str) -> str:
+    """The text, or its beginning up to the end of a word and three dots."""
+    if len(text) <= MOST_CHARACTERS:
+        return text
+    whole, _, _ = text[: MOST_CHARACTERS + 1].rpartition(" ")
+    return f"{(whole or text[:MOST_CHARACTERS]).rstrip()} \u2026"
+
+
+def facts(release: Release, day: str) -> Html:
+    """Quality, claim, use, licence and date, side by side."""
+    cells: list[tuple[str, list[Child]]] = [
+        ("How good they are", [tag("p", release.quality.line or "There is no text.", class_="quality")]),
+        ("What is claimed", [tag("p", promise(release), class_="promise"), *_warned(release)]),
+        ("Who may use it, and for what", [paragraph(USES.get(release.claim["type"], ""), " ", NOT_FOR)]),
+        ("Licence and date", list(_licence(release, day))),
+    ]
+    return tag(
+        "section",
+        tag("h2", "Before you use it", id="facts-title"),
+        tag(
+            "div",
+            *(tag("div", tag("h3", name), *told, class_="fact") for name, told in cells),
+            class_="facts",
+        ),
+        id="facts",
+        aria_labelledby="facts-title",
+    )
+
+
+def promise(release: Release) -> Child:
+    """The claim in one sentence."""
+    claim = release.claim
+    if not release.is_private:
+        return joined(*_nothing(release))
+    unit = release.ledger["privacy_unit"]["unit"]
+    of, whom = "row", "that was used and one that was"
+    if unit == "user":
+        of, whom = "person", "who took part and one who did"
+    return joined(
+        tag("strong", f"\u03b5 = {not_below(claim['epsilon'])}, \u03b4 = {power(claim['delta'])}"),
+        f" for each {of}: shown one {whom} not, nobody picks the right one in more than "
+        f"{percent_up(claim['attack']['auc'])} of the cases; guessing is right in {percent(0.5)}.",
+        " Only voters are protected. The records of seed donors are not." if release.is_seeded else None,
+    )
+
+
+def _nothing(release: Release) -> tuple[Child, ...]:
+    """What a release without a guarantee says in place of one."""
+    if not release.reads_private:
+        return tag("strong", "Nothing private inside."), " ", release.claim["text"]
+    if release.claim["text"] == NOT_PRIVATE:
+        return tag("strong", "No guarantee."), " ", NOT_PRIVATE
+    words = "Nothing is promised about what these texts tell of the private ones."
+    return tag("strong", "No guarantee."), " ", words
+
+
+def _warned(release: Release) -> Iterator[Html]:
+    cautions = len(release.ledger["cautions"])
+    if cautions:
+        words = f"{counted(cautions, 'caution')} before you rely on it"
+        yield paragraph(tag("a", words, href="#claim"))
+
+
+def _licence(release: Release, day: str) -> Iterator[Child]:
+    own, writer = release.plan.corpus.license, licence_of(release.plan.models.writer)
+    yield paragraph(
+        *(("Corpus: ", foreign(own), ".") if own else ("Corpus: none named, so ask whoever gave it to you.",))
+    )
+    if writer:
+        yield paragraph(f"Writer: {writer}.")
+    yield paragraph(
+        f"Page made on {day}." if day else UNDATED,
+        f" rpsg {release.ledger['code']['version']}.",
+    )

@@ -1,0 +1,119 @@
+"""Histograms of the synthetic texts, from the corpus alone: their lengths, and sentiments of their cards."""
+
+from __future__ import annotations
+
+from itertools import count
+from statistics import median
+from typing import TYPE_CHECKING
+
+from rpsg.markup import Html, foreign, joined
+from rpsg.report.html import block, figure, paragraph, percent, table
+from rpsg.report.svg import columns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rpsg.markup import Child
+    from rpsg.records import Candidate
+    from rpsg.release.coverage import Value
+    from rpsg.release.reader import Release
+
+FEWEST_BINS, MOST_BINS = 6, 20
+MOST_LABELS = 7
+#: First and last number of words of a bin, and its number of texts.
+Bin = tuple[int, int, int]
+
+
+def bins_of(words: Sequence[int]) -> list[Bin]:
+    """A histogram of whole numbers, with adjacent bins of equal width (1, 2, 5, 10, 20, ...).
+
+    At most twice the cube root of the number of values (Rice's rule), clipped to 6 to 20.
+    """
+    most = min(max(round(2 * len(words) ** (1 / 3)), FEWEST_BINS), MOST_BINS)
+    widths = (step * 10**power for power in count() for step in (1, 2, 5))
+    low, high = min(words), max(words)
+    width = next(w for w in widths if high // w - low // w < most)
+    counts = [0] * (high // width - low // width + 1)
+    for number in words:
+        counts[number // width - low // width] += 1
+    start = low // width * width
+    return [(start + i * width, start + (i + 1) * width - 1, n) for i, n in enumerate(counts)]
+
+
+def lengths(texts: Sequence[Candidate], *, first: bool = False) -> Html | None:
+    """Words per text, in words, as a picture and as a table; ``first`` as for ``sentiments``."""
+    words = sorted(len(text.text.split()) for text in texts)
+    if not words:
+        return None
+    said = (
+        f"From {words[0]} to {words[-1]} words, half of them up to {median(words):.0f}; "
+        f"{sum(words):,} words in all."
+    )
+    bins = bins_of(words)
+    names = [_name(first, last) for first, last, _ in bins]
+    counts = [n for _, _, n in bins]
+    fullest = counts.index(max(counts))
+    step = -(-len(bins) // MOST_LABELS)
+    edges = [first for first, _, _ in bins] + [bins[-1][1] + 1]
+    picture = columns(
+        "lengths",
+        [n / len(words) for n in counts],
+        title="Words per synthetic text",
+        desc=f"A histogram. {said} The highest bar, {percent(counts[fullest] / len(words))} of the texts, "
+        f"stands for {names[fullest]} words.",
+        axes=("words per text", "share of the texts"),
+        labels=[(i / len(bins), f"{edges[i]:,}") for i in range(0, len(edges), step)],
+    )
+    head = ("words", "synthetic texts", "share")
+    data = table("Words per synthetic text", head, _rows(names, counts), head[1:])
+    caption = "How many synthetic texts there are of each length, counted from the corpus alone."
+    if first:
+        caption = "How many of the synthetic texts have so many words, counted from the corpus alone."
+    return block("How long they are", paragraph(said), figure(picture, caption, data))
+
+
+def _name(first: int, last: int) -> str:
+    return f"{first:,}" if first == last else f"{first:,} to {last:,}"
+
+
+def _rows(names: Sequence[str], counts: Sequence[int]) -> list[tuple[Child, ...]]:
+    total = sum(counts)
+    return [(foreign(name), f"{n:,}", percent(n / total, 1)) for name, n in zip(names, counts, strict=True)]
+
+
+def sentiments(release: Release, *, first: bool = False) -> list[Html]:
+    """For each sentiment attribute, the texts by the sentiment on their card, which is not measured.
+
+    ``first``: in the words of the first form of the page.
+    """
+    found = {a.name for a in release.pack.attributes if a.kind == "sentiment"}
+    return [
+        _sentiment(covered.attribute, covered.values, seeded=release.is_seeded, first=first)
+        for covered in release.coverage
+        if covered.attribute in found and covered.texts
+    ]
+
+
+def _sentiment(attribute: str, values: Sequence[Value], *, seeded: bool, first: bool) -> Html:
+    title = "Which sentiment their records had" if seeded else "Which sentiment they were written for"
+    whose = "that the record of each text had" if seeded else "that the card of each text asked for"
+    said = f"The sentiment {whose}. The texts themselves were not measured and may have another."
+    names, counts = [value.name for value in values], [value.texts for value in values]
+    shares = [n / sum(counts) for n in counts]
+    told = "; ".join(f"{name}: {percent(share)}" for name, share in zip(names, shares, strict=True))
+    step = -(-len(names) // MOST_LABELS)
+    picture = columns(
+        f"texts-by-{attribute}",
+        shares,
+        title=f"Synthetic texts by {attribute}",
+        desc=f"A bar for each sentiment {whose}. {told}.",
+        axes=(attribute, "share of the texts"),
+        labels=[((i + 0.5) / len(names), names[i]) for i in range(0, len(names), step)],
+        gap=0.4,
+    )
+    head = (attribute, "synthetic texts", "share")
+    data = table(joined("Synthetic texts by ", foreign(attribute)), head, _rows(names, counts), head[1:])
+    caption = "How many synthetic texts there are of each sentiment, counted from the corpus alone."
+    if first:
+        caption = "How many of the synthetic texts stand with which sentiment, counted from the corpus alone."
+    return block(title, paragraph(said), figure(picture, caption, data))

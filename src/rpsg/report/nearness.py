@@ -1,0 +1,92 @@
+"""How near a synthetic text is to each real one: a picture of what the corpus reaches, for its owner."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rpsg.report.html import figure, percent, table
+from rpsg.report.svg import curve
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from rpsg.markup import Html
+
+    Floats = npt.NDArray[np.float32]
+
+#: At most this many rows of each side are compared, evenly spaced.
+MOST_ROWS = 1500
+STEPS = 60
+READ_AT = 10
+
+
+def nearest(real: Floats, synthetic: Floats) -> tuple[Floats, Floats]:
+    """For each of the real texts the cosine of the nearest synthetic text, and of the nearest other real one.
+
+    Both are looked for among the same number of texts, since more texts lie nearer: as many as there are
+    synthetic ones, or other real ones where those are fewer.
+    """
+    real, synthetic = _unit(real), _unit(synthetic)
+    size = min(len(synthetic), len(real) - 1)
+    to_synthetic = real @ synthetic[_evenly(len(synthetic), size)].T
+    others = _evenly(len(real), size + 1)
+    to_real = real @ real[others].T
+    to_real[others, np.arange(len(others))] = -1.0
+    return to_synthetic.max(axis=1), _without_most(to_real, others)
+
+
+def _without_most(near: Floats, others: npt.NDArray[np.int64]) -> Floats:
+    """The largest in each row. A row that is not among the others has one candidate too many: its last."""
+    is_other = np.zeros(len(near), dtype=bool)
+    is_other[others] = True
+    near[~is_other, -1] = -1.0
+    return np.asarray(near.max(axis=1), np.float32)
+
+
+def _unit(rows: Floats) -> Floats:
+    """At most MOST_ROWS finite rows, of length 1; only these are read from a stored file."""
+    chosen = np.asarray(rows[_evenly(len(rows), MOST_ROWS)], np.float32)
+    chosen = chosen[np.isfinite(chosen).all(axis=1)]
+    return np.asarray(chosen / np.maximum(np.linalg.norm(chosen, axis=1, keepdims=True), 1e-12), np.float32)
+
+
+def _evenly(count: int, most: int) -> npt.NDArray[np.int64]:
+    return np.linspace(0, count - 1, min(count, most)).astype(np.int64)
+
+
+def nearness(real: Floats, synthetic: Floats) -> Html:
+    """The share of real texts that have a text at least so near, for synthetic and for other real texts."""
+    first, second = nearest(real, synthetic)
+    low = np.floor(10 * min(first.min(), second.min())) / 10
+    at = np.linspace(low, 1.0, STEPS + 1)
+
+    def shares(near: Floats) -> list[float]:
+        return [float((near >= value - 1e-6).mean()) for value in at]
+
+    mine, theirs = shares(first), shares(second)
+    ticks = [(i / 5, f"{low + i * (1 - low) / 5:.2f}") for i in range(6)]
+    picture = curve(
+        "nearness",
+        [
+            ("guess line", [(i / STEPS, y) for i, y in enumerate(theirs)]),
+            ("first line", [(i / STEPS, y) for i, y in enumerate(mine)]),
+        ],
+        title="How near the corpus comes to each real text",
+        desc="Share of the real texts that have a synthetic text at least so near, and another real text at "
+        "least so near. Where the first curve is far below the second, real texts have no counterpart.",
+        axes=("cosine of the nearest text", "real texts"),
+        ticks=(ticks, [(0.0, "0 %"), (0.5, "50 %"), (1.0, "100 %")]),
+    )
+    middle = (float(np.median(first)), float(np.median(second)))
+    words = (
+        f"Solid: synthetic texts. Dashed: as many other real texts. Half of the {len(first):,} real "
+        f"texts have a synthetic text with a cosine of {middle[0]:.2f} or more, and another real text with "
+        f"{middle[1]:.2f} or more."
+    )
+    rows = [
+        (f"{at[i]:.2f}", percent(mine[i]), percent(theirs[i])) for i in range(0, STEPS + 1, STEPS // READ_AT)
+    ]
+    columns = ("cosine at least", "have such a synthetic text", "have such another real text")
+    return figure(picture, words, table("Real texts with a text so near", columns, rows, columns))

@@ -1,0 +1,145 @@
+"""Who is in the texts and who may be missing: each attribute's values beside the noisy counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rpsg.markup import Html, foreign, joined, tag
+from rpsg.release.coverage import CONFIDENT
+from rpsg.report.html import folded, paragraph, percent, table
+from rpsg.report.svg import bar, compared
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rpsg.markup import Child
+    from rpsg.release.coverage import Coverage, Value
+    from rpsg.release.reader import Release
+
+#: Values that are shown before the others are folded, and hidden values that are named. In the first form of
+#: the page: more.
+SHOWN, FIRST_SHOWN = 6, 12
+NAMED, FIRST_NAMED = 10, 30
+HEAD = ("value", "synthetic texts", "private texts, with noise")
+FIRST_HEAD = ("value", "synthetic texts", "private data, counted with noise")
+HOW = (
+    "Bar: share of the synthetic texts. Upright mark: share of the private texts, as counted with noise; the "
+    "shade around it is where the count without its noise lies with 95 % confidence. What was counted is "
+    "what a public model said of each private text, and that can be wrong."
+)
+
+
+def people(release: Release, *, first: bool) -> Iterator[Html]:
+    """A table for each attribute; those with the most rows come first, so that two beside each other fit.
+
+    The first form of the page said how to read it at each of them, in the order of the pack.
+    """
+    shown = [c for c in release.coverage if c.texts or c.counted is not None]
+    if first:
+        yield from (_covered(c, _how(c, seeded=release.is_seeded), first=True) for c in shown)
+        return
+    if any(c.counted is not None for c in shown):
+        title = tag("h3", "Who is in them, and who may be missing")
+        yield tag("div", title, paragraph(HOW), class_="block wide")
+    for covered in sorted(shown, key=lambda c: -min(len(c.values), SHOWN + 1)):
+        yield _covered(covered, _by(covered, seeded=release.is_seeded), first=False)
+
+
+def _by(covered: Coverage, *, seeded: bool) -> str:
+    """By what a text has its value."""
+    if covered.measured:
+        said = "Measured on the synthetic texts themselves."
+    elif seeded:
+        said = "By the record that each text was made from."
+    else:
+        said = "By what the card of each text asked for; the text may have another."
+    if covered.counted is None:
+        said += " Nothing was counted with noise." if seeded else " No private data were counted."
+    return f"{said}{_edges(covered)}"
+
+
+def _covered(covered: Coverage, how: str, *, first: bool) -> Html:
+    ranked = sorted(covered.values, key=lambda v: (-v.noisy.count if v.noisy is not None else 0, -v.texts))
+    most = FIRST_SHOWN if first else SHOWN
+    shown, rest = ranked[:most], ranked[most:]
+    head = FIRST_HEAD if first else HEAD
+    return tag(
+        "div",
+        tag("h3", "Coverage: ", foreign(covered.attribute)),
+        paragraph(how),
+        _table(covered, shown, head, f"the {len(shown)} most common" if rest else "all values"),
+        folded(f"{len(rest)} more values", _table(covered, rest, head, "the others")) if rest else None,
+        _hidden(covered, first=first),
+        class_="block",
+    )
+
+
+def _edges(covered: Coverage) -> str:
+    return f" The steps are at {', '.join(map(str, covered.edges))} words." if covered.edges else ""
+
+
+def _how(covered: Coverage, *, seeded: bool) -> str:
+    """The words of the first form."""
+    asked = "as the record of each text has it" if seeded else "as the card of each text asked for it"
+    texts, edges = "as the texts are" if covered.measured else asked, _edges(covered)
+    if covered.counted is None:
+        none = "Nothing was counted with noise." if seeded else "No private data were counted."
+        return f"Bar: share of the synthetic texts, {texts}. {none}{edges}"
+    return (
+        f"Bar: share of the synthetic texts, {texts}. Upright mark: share in the private data, as counted "
+        "with noise; the shade around it is where the count without its noise lies with 95 % confidence. "
+        f"Counted is what a public model said of each text, and that can be wrong.{edges}"
+    )
+
+
+def _table(covered: Coverage, values: Sequence[Value], head: tuple[str, ...], which: str) -> Html:
+    has_counts = covered.counted is not None
+    rows = [_row(covered, value, _widest(covered)) for value in values]
+    shown = head if has_counts else head[:2]
+    caption = joined(foreign(covered.attribute), f": {which}")
+    return table(caption, shown, [row[: len(shown)] for row in rows], shown[1:])
+
+
+def _widest(covered: Coverage) -> float:
+    """The largest share in the table, which is drawn at full width."""
+    total, texts = covered.counted or 1.0, max(covered.texts, 1)
+    shares = [v.texts / texts for v in covered.values]
+    shares += [(v.noisy.count + CONFIDENT * v.noisy.sigma) / total for v in covered.values if v.noisy]
+    return max([*shares, 0.01])
+
+
+def _row(covered: Coverage, value: Value, widest: float) -> tuple[Child, ...]:
+    share = value.texts / max(covered.texts, 1)
+    said = f"{percent(share)} ({value.texts:,})"
+    if value.noisy is None or covered.counted is None:
+        return foreign(value.name), joined(bar(share / widest), said), ""
+    reach, total = CONFIDENT * value.noisy.sigma, covered.counted
+    ends = ((value.noisy.count - reach) / total / widest, (value.noisy.count + reach) / total / widest)
+    picture = compared(share / widest, max(value.noisy.count, 0) / total / widest, *ends)
+    hidden = "" if value.noisy.is_seen else ", within its noise"
+    noisy = f"{percent(max(value.noisy.count, 0) / total)} ({value.noisy.count:,} ± {reach:.0f}{hidden})"
+    return foreign(value.name), joined(picture, said), noisy
+
+
+def _hidden(covered: Coverage, *, first: bool) -> Html | None:
+    """The values that the noise hides."""
+    if covered.counted is None:
+        return None
+    unseen = covered.unseen
+    if not unseen:
+        return paragraph(
+            "Every value stands out of its noise." if first else "No value is hidden by the noise."
+        )
+    most = FIRST_NAMED if first else NAMED
+    names: list[Child] = []
+    for value in unseen[:most]:
+        names += [foreign(value.name), ", "]
+    more = [f"and {len(unseen) - most} more"] if len(unseen) > most else []
+    return tag(
+        "p",
+        tag("strong", f"Hidden by the noise ({len(unseen)} of {len(covered.values)} values): "),
+        *(names if more else names[:-1]),
+        *more,
+        ". Whether these are rare or absent cannot be told, and few texts or none have them.",
+        class_="warning",
+    )

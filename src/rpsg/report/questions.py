@@ -1,0 +1,158 @@
+"""The questions that metrics answer about a corpus, and an answer to each in plain words.
+
+A measure counts for an answer only where real texts are better than texts without private data by more than
+chance, and where the interval of the corpus is shorter than the way between these two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING
+
+from rpsg.report.html import percent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rpsg.measures import Line, Report
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question, what its measures look at, and their names, those first that say most."""
+
+    asked: str
+    told: str
+    metrics: tuple[str, ...]
+
+
+QUESTIONS = (
+    Question(
+        "Does it read like them?",
+        "Whether words, lengths and style are those of the real texts, and whether a classifier can tell "
+        "the two apart.",
+        (
+            *("two_sample_auc", "mauve", "fid", "word_distance", "sliced_wasserstein", "sinkhorn"),
+            *("length_distance", "length_mean", "type_token_ratio", "readability"),
+        ),
+    ),
+    Question(
+        "Is it on topic?",
+        "Whether texts are about what real texts are about, in the same shares.",
+        (
+            *("knn_precision", "density", "kl", "tv", "sentiment_distance"),
+            *("attribute_distance", "attribute_coverage"),
+        ),
+    ),
+    Question(
+        "Is it varied?",
+        "Whether it reaches all kinds of real texts, and repeats itself no more than they do.",
+        (
+            *("coverage", "knn_recall", "knn_f1", "self_bleu", "self_similarity", "repetition_rate"),
+            *("distinct_1", "distinct_2", "distinct_3", "vocabulary"),
+        ),
+    ),
+    Question(
+        "Does it make sense?",
+        "Whether sentences follow from each other, and texts are what their cards asked for, without words "
+        "of the prompt.",
+        ("coherence", "word_order", "sentiment_agreement", "echo_rate"),
+    ),
+    Question(
+        "Can a model learn from it?",
+        "Whether what learns from it does well on real texts.",
+        ("downstream_accuracy", "downstream_f1", "next_word_accuracy", "perplexity"),
+    ),
+)
+OTHERS = Question(
+    "Other measures", "Measures of other packages, and those kept for comparison with papers.", ()
+)
+#: The least share of the way from texts without private data to real ones for each answer.
+ANSWERS = ((0.9, "Yes"), (0.6, "Mostly"), (0.35, "Half-way"), (0.1, "Hardly"))
+UNKNOWN = "Cannot be said"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer in a word or two, the sentence for it, and the lines of the measures that it rests on."""
+
+    word: str
+    said: str
+    counted: tuple[Line, ...]
+
+
+def asked(scores: Report) -> list[tuple[Question, tuple[Line, ...]]]:
+    """Each question with its lines, in the order of the question; questions without a line are left out."""
+    by_name = {line.name: line for line in scores.lines}
+    known = {name for question in QUESTIONS for name in question.metrics}
+    found = [(q, tuple(by_name[name] for name in q.metrics if name in by_name)) for q in QUESTIONS]
+    found.append((OTHERS, tuple(line for line in scores.lines if line.name not in known)))
+    return [(question, lines) for question, lines in found if lines]
+
+
+def answer(lines: Iterable[Line]) -> Answer:
+    """The answer by the middle one of the measures that count."""
+    lines = tuple(lines)
+    counted = tuple(line for line in lines if counts(line))
+    if not counted:
+        return Answer(UNKNOWN, f"{_why_not(lines)}.", ())
+    ways = sorted(way for line in counted if (way := way_of(line)) is not None)
+    middle = median(ways)
+    word = next((word for least, word in ANSWERS if middle >= least), "No")
+    if middle <= 0:
+        said = "No nearer to real texts than texts made without private data"
+    elif middle >= 1:
+        said = "As near to real texts as other real texts are"
+    else:
+        said = f"{percent(middle)} of the way from texts made without private data to real texts"
+    if len(ways) > 1 and _share(ways[0]) == _share(ways[-1]):
+        said += f": {len(ways)} measures agree"
+    elif len(ways) > 1:
+        said += f": the middle of {len(ways)} measures, from {_share(ways[0])} to {_share(ways[-1])}"
+    else:
+        said += ", by one measure"
+    return Answer(word, f"{said}.", counted)
+
+
+def counts(line: Line) -> bool:
+    """Whether a line tells something about the corpus, for all that is known of chance."""
+    if line.informative is not True or line.score is None or line.corpus.interval is None:
+        return False
+    ends = [line.scaled(end) for end in line.corpus.interval]
+    return None not in ends and abs((ends[1] or 0.0) - (ends[0] or 0.0)) < 1
+
+
+def way_of(line: Line) -> float | None:
+    """How far the corpus has come to real texts, 1 being there; beyond it is as far off as before it.
+
+    Only where neither end is the better one: elsewhere, better than real texts counts as there.
+    """
+    score = line.score
+    if score is None or line.corpus.higher_is_better is not None:
+        return None if score is None else min(score, 1.0)
+    return 1 - abs(1 - score)
+
+
+def _share(way: float) -> str:
+    return percent(max(way, 0.0))
+
+
+def _why_not(lines: Sequence[Line]) -> str:
+    valued = [line for line in lines if line.corpus.value is not None]
+    if not valued:
+        return "None of its measures could be computed"
+    if not any(_has_value(line.ceiling) for line in valued):
+        return "There are no real texts to compare with"
+    if not any(_has_value(line.floor) for line in valued):
+        return "There are no texts made without private data to compare with"
+    if all(line.informative is None for line in valued):
+        return "There are too few texts to know how much of a difference is chance"
+    return (
+        "By these measures real texts and texts made without private data are too much alike, or too few, to "
+        "place this corpus between them"
+    )
+
+
+def _has_value(measure: object) -> bool:
+    return getattr(measure, "value", None) is not None
