@@ -123,6 +123,8 @@ def attacked(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
     rows = []
     for runs in found.values():
         for name, run in runs.items():
+            if "verdict" not in run:
+                continue  # it was stopped before its end
             areas = {n: a["auc"] for n, a in run["attacks"].items() if a["auc"] is not None}
             best = max(areas, key=lambda each: areas[each])
             canaries = run["attacks"].get("extraction", {}).get("right")
@@ -143,12 +145,11 @@ def tables() -> dict[str, list[str]]:
         made["memory"] = scale(found["memory"])
     if "slope" in found:
         made["slope"] = beyond(found["slope"])
-    runs = RESULTS / "audit-runs.json"
-    if runs.is_file():
-        made["runs"] = attacked(json.loads(runs.read_text("utf-8")))
-    posts = RESULTS / "audit-posts.json"
-    if posts.is_file():
-        made["posts"] = beside(json.loads(posts.read_text("utf-8")))
+    runs = json.loads((RESULTS / "audit-runs.json").read_text("utf-8"))
+    made["runs"] = attacked(runs)
+    posts = json.loads((RESULTS / "audit-posts.json").read_text("utf-8"))
+    seeded = {name: [run] for name, run in runs.get("attack", {}).items() if "published" in run}
+    made["posts"] = beside(posts | seeded)
     return made
 
 

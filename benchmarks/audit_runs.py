@@ -193,7 +193,7 @@ def attack(folder: Path) -> dict[str, Any]:
         row: dict[str, Any] = json.loads(about.read_text("utf-8"))
         if words[0] == "audit-run":
             kept = run / "private" / "audit.json"
-            row |= _of_file(kept) if kept.is_file() else {}
+            row |= of_file(kept) if kept.is_file() else {}
         elif (run / "release").is_dir():
             row |= told(audit_run(run, data=data))
             if "paper" in words:
@@ -211,12 +211,17 @@ def attack(folder: Path) -> dict[str, Any]:
     return found
 
 
-def _of_file(kept: Path) -> dict[str, Any]:
-    """The outcome of an audit run, from the report that it leaves."""
+def of_file(kept: Path) -> dict[str, Any]:
+    """The outcome of an audit run, from the report that it leaves, as ``told`` gives it."""
     report = json.loads(kept.read_text("utf-8"))
-    names = ("verdict", "auc", "epsilon_lower", "guesses", "right")
-    rows = {each["name"]: {name: each[name] for name in names} for each in report["findings"]}
-    return {"verdict": report["verdict"], "reason": report["reason"], "attacks": rows}
+    names = ("verdict", "auc", "guesses", "right")
+    rows = {
+        each["name"]: {"epsilon": each["epsilon_lower"], **{name: each[name] for name in names}}
+        for each in report["findings"]
+    }
+    counts = {name: report["counts"][name] for name in ("members", "held out")}
+    counts["synthetic"] = report["counts"]["synthetic texts"]
+    return {"verdict": report["verdict"], "reason": report["reason"], **counts, "attacks": rows}
 
 
 def before_filters(run: Path, data: Path) -> tuple[list[str], dict[str, Any]]:

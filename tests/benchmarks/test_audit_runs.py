@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from rpsg import api
+from rpsg.audit.run import audit_subject, find_attacks
 from rpsg.protocols import Message, Request
-from rpsg.testing.planted import texts
+from rpsg.testing.planted import subject, texts
 
 if TYPE_CHECKING:
     from tests.conftest import Lab
@@ -35,6 +38,37 @@ def test_a_paper_run_is_attacked_with_the_texts_that_its_filters_dropped(runs: A
     assert set(sides["member_units"]).isdisjoint(sides["nonmember_units"])
     rows = {row["user"] for row in lab.rows(200)}
     assert set(sides["member_units"]) | set(sides["nonmember_units"]) == rows
+
+
+def test_what_was_made_is_attacked_and_the_published_figures_are_beside_it(
+    runs: Any, lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = tmp_path / "made"
+    made.mkdir()
+    rows = lab.rows(200)
+    made.joinpath("posts.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    plan = lab.plan(lab.file(rows), method={"name": "paper"}, data={"audit_holdout": 0.5})
+    shutil.move(lab.run(plan).path, made / "paper")
+    made.joinpath("paper.json").write_text('{"command": "rpsg run", "exit code": 0}')
+    monkeypatch.setattr(runs, "audit", partial(runs.audit, attacks=["copies"]))
+    monkeypatch.setattr(runs, "audit_run", partial(runs.audit_run, attacks=["copies", "refer"]))
+    found = runs.attack(made)
+    assert set(found) == {"paper", "paper, without its filters"}
+    assert found["paper, without its filters"]["synthetic"] >= found["paper"]["synthetic"]
+    for row in found.values():
+        assert set(row["published"]) == {"PPL", "REFER", "LiRA", "extraction"}
+        assert row["exit code"] == 0
+
+
+def test_the_outcome_of_an_audit_run_is_read_from_what_it_leaves(runs: Any, tmp_path: Path) -> None:
+    kept = tmp_path / "audit.json"
+    report = audit_subject(subject(size=200), find_attacks(["near-copies"]))
+    kept.write_text(report.to_json())
+    found, same = runs.of_file(kept), runs.told(report)
+    assert {name: found[name] for name in ("verdict", "members", "held out", "synthetic")} == {
+        name: same[name] for name in ("verdict", "members", "held out", "synthetic")
+    }
+    assert found["attacks"]["near-copies"]["guesses"] == same["attacks"]["near-copies"]["guesses"]
 
 
 def test_public_and_private_posts_are_of_different_people(runs: Any, tmp_path: Path) -> None:
