@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING, Any
 
 import rpsg
 from rpsg import registry
-from rpsg.evaluation.corpora import CorpusColumns, read_rows
+from rpsg.evaluation.corpora import read_rows
 from rpsg.models.download import locate
+from rpsg.storage.readers.columns import Columns
 from rpsg.textstats.self_bleu import self_bleu_scores
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def self_bleu(texts: list[str], sample: int, repeats: int) -> dict[str, Any]:
 
 def everything(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Seconds of a whole evaluation: each metric, and together."""
-    columns = CorpusColumns(args.text)
+    columns = Columns(args.text)
     synthetic = list(read_rows(args.synthetic, columns).texts) if args.synthetic else []
     real = list(read_rows(args.real, columns).texts) if args.real else []
     synthetic = (synthetic or invented(args.texts, args.words, 1))[: args.texts]

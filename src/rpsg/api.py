@@ -104,7 +104,7 @@ def samples(
 ) -> Samples:
     """``count`` texts as the writer writes them from the pack alone, as ``rpsg preview`` shows them.
 
-    They are of the kind with which a run tries its writer; no private data is read. The writer is that of
+    A run tests its writer with such texts; no private data is read. The writer is that of
     ``plan``, or of the keywords: ``rpsg.samples(writer="smollm2-135m", domain="support")``. Raises ModelError
     when the writer is not there, UsageError for a wrong setting.
     """
@@ -153,7 +153,7 @@ def verify(
     """Check a release folder, a run folder or a run; a release may come from somebody else.
 
     The release is rebuilt from its plan, pack and evidence, and compared byte for byte. Nothing that it
-    names is opened, except models whose weights are known here by their digest. ``models`` says where others
+    names is opened, except models that RPSG knows by their digest. ``models`` says where others
     are, by role ("writer", "embedder", "scorer", "sentiment"); ``plugins`` names methods and models of other
     packages that may be loaded. With ``regenerate`` the writer writes every text again. With ``key``, a file
     with a public key, the release must be signed by it. With ``second_opinion`` dp-accounting computes every

@@ -33,21 +33,21 @@ METHOD_NAMES = {
         *("methods", "methods.split"),
         *("methods.seeded", "release.public_plan", "measures"),
     },
-    "augpe": {"methods", "methods.augpe", "plan.augpe"},
-    "private-prediction": {"methods", "methods.private_prediction", "plan.prediction"},
+    "augpe": {"methods", "methods.augpe", "plan.methods"},
+    "private-prediction": {"methods", "methods.private_prediction", "plan.methods"},
     # A section of the plan, and the sensitivity as the paper has it.
     "paper": {
         *("methods", "methods.paper"),
-        *("methods.split", "plan.paper", "release.public_plan", "stages.noisy_choice", "testing.lab"),
+        *("methods.split", "plan.methods", "release.public_plan", "stages.noisy_choice", "testing.lab"),
     },
     # A section of the plan, and a part of the names of random streams.
-    "rupta": {"methods", "methods.rupta", "plan.rupta", "release.public_plan", "stages.anonymization"},
+    "rupta": {"methods", "methods.rupta", "plan.methods", "release.public_plan", "stages.anonymization"},
     # A section of the plan, and the extra that brings its packages.
     "dpsgd": {
         *("methods", "methods.dpsgd"),
         *(
             "models.transformers.clipped_gradients",
-            "plan.dpsgd",
+            "plan.methods",
             "privacy.training_account",
         ),
     },

@@ -30,15 +30,6 @@ def test_rows_of_another_width_or_number_are_refused() -> None:
         probe.classify(["a", "b"], np.zeros((1, 384), np.float32))
 
 
-def test_leaning_orders_rows_from_negative_to_positive() -> None:
-    probe = EmbeddingSentiment()
-    rows = np.eye(384, dtype=np.float32)
-    lean = probe.lean(rows)
-    said = probe.classify([""] * 384, rows)
-    happiest, saddest = int(lean.argmax()), int(lean.argmin())
-    assert (said[happiest], said[saddest]) == ("positive", "negative")
-
-
 def test_nearest_descriptions_classify_anything() -> None:
     embedder = FakeEmbedder(dim=256)
     topics = NearestClassifier(embedder, {"tea": ["green tea leaves"], "dogs": ["dog treats for dogs"]})

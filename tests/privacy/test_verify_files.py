@@ -11,23 +11,25 @@ import pytest
 
 from rpsg.privacy.accounting import plan_sha256
 from rpsg.privacy.signing import seal
-from rpsg.privacy.verify import LedgerCheck, verify_ledger, verify_release
+from rpsg.privacy.verify import verify_ledger, verify_release
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.privacy.conftest import Release
 
+    from rpsg.results import Check
+
 Ledger = dict[str, Any]
 
 
-def verified(release: Release, **changed: Path | None) -> list[LedgerCheck]:
+def verified(release: Release, **changed: Path) -> list[Check]:
     given: dict[str, Any] = {"corpus": release.corpus, "evidence": release.evidence, **changed}
     return verify_release(release.ledger_file, **given)
 
 
-def failed(checks: list[LedgerCheck]) -> set[str]:
-    return {c.name for c in checks if c.ok is False}
+def failed(checks: list[Check]) -> set[str]:
+    return {c.name for c in checks if not c.ok}
 
 
 def line(ledger: Ledger, stage: str) -> Ledger:
@@ -95,7 +97,7 @@ def test_a_string_below_the_threshold_is_caught(release: Release) -> None:
 def test_missing_files_are_failed_checks_not_errors(release: Release, tmp_path: Path) -> None:
     assert failed(verified(release, corpus=tmp_path / "none")) == {"corpus"}
     assert failed(verified(release, evidence=tmp_path / "none")) == {"evidence"}
-    assert failed(verify_release(tmp_path / "none")) == {"file"}
+    assert failed(verify_release(tmp_path / "none", release.corpus, release.evidence)) == {"file"}
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ from tests.report.conftest import changed
 from tests.report.test_page import SCORES, private
 
 from rpsg.audit import audit
+from rpsg.evaluation.metrics import METRICS
+from rpsg.measures import Line, Measure, Report
 from rpsg.release.coverage import Coverage, Noisy, Value
 from rpsg.report.audit_page import audit_page
 from rpsg.report.page import report
@@ -33,7 +36,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 AXE = Path(os.environ.get("AXE_CORE") or Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js")
 PAGES = ("strict", "labels", "floor", "paper", "hostile", "private")
 #: A page as it should be, one without a claim, one with everything, hostile texts in it, and other pages.
-KINDS = ("strict", "paper", "private", "audit", "comparison")
+KINDS = ("strict", "paper", "private", "measured", "audit", "comparison")
 WIDE, NARROW = 1200, 320
 
 pytestmark = [
@@ -63,12 +66,27 @@ def files(release_of: Callable[[str], Release], tmp_path_factory: pytest.TempPat
     pages = {name: report(release_of(name)) for name in PAGES if name != "private"}
     pages["private"] = report(release_of("hostile"), SCORES, private())
     pages["folded"] = report(changed(release_of("strict"), coverage=(of_many_values(),)))
+    pages["measured"] = report(release_of("strict"), None, replace(private(), scores=measured()))
     pages["audit"] = audit_page(an_audit())
     pages["comparison"] = everything()
     for name, page in pages.items():
         written[name] = folder / f"{name}.html"
         written[name].write_text(page, encoding="utf-8")
     return written
+
+
+def measured() -> Report:
+    """Every metric, with figures of many digits and what models are called."""
+    lines = []
+    for i, name in enumerate(METRICS):
+        low, high = (0.00663, 0.00794) if i % 2 else (1234.5, 1789.25)
+        values = ((low + high) / 2 if i % 3 else high, low, high)
+        model = "logistic regression (C = 10) on hashed words, static:static-20c745c8edc7@2590511900e7"
+        parts = (
+            Measure(name, v, (v * 0.96, v * 1.04), 300, 300, model, 0, higher_is_better=True) for v in values
+        )
+        lines.append(Line(name, *parts))
+    return Report(tuple(lines), 300, 300, {"corpus": 300}, "by row", "an embedder", 0)
 
 
 def an_audit() -> str:
@@ -223,6 +241,22 @@ OVERLAPS = """() => [...document.querySelectorAll('svg.figure')].flatMap(svg => 
     .map(other => `${one[0]} over ${other[0]}`));
   return [...cut.map(([word]) => `${word} is cut`), ...over];
 })"""
+
+
+@pytest.mark.parametrize("width", [NARROW, 720, WIDE, 1400])
+def test_nothing_of_a_question_is_wider_than_its_card(opened: Callable[..., Any], width: int) -> None:
+    page = opened("measured", width=width)
+    page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
+    wider = page.evaluate(
+        """[...document.querySelectorAll('.question')].flatMap(card => {
+          const edge = card.getBoundingClientRect().right;
+          return [...card.querySelectorAll('*')].filter(e => !e.closest('thead, caption'))
+            .filter(e => e.getBoundingClientRect().right > edge
+              || e.scrollWidth > e.clientWidth + 1 && e.clientWidth)
+            .map(e => e.outerHTML.slice(0, 80));
+        })"""
+    )
+    assert wider == []
 
 
 PHONE = {"width": 390, "height": 844}

@@ -300,6 +300,8 @@ def test_an_evaluation_without_real_texts_is_public(release_of: Releases) -> Non
     words = section(read_page(report(release_of("strict"), open_scores)), "scores").text
     assert "self BLEU" in words
     assert "0.25" in words
+    assert "so no question has an answer here" in words
+    assert "Cannot be said" not in words
 
 
 def test_a_private_page_says_so_on_top_in_its_title_and_on_paper(release_of: Releases) -> None:

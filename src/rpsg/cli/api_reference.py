@@ -31,16 +31,16 @@ run = rpsg.synthesize("notes.csv", text="note", user="patient", domain="clinical
 rpsg.verify(run)
 ```
 
-A notebook shows each result as a card, `print` as some lines; a run that is stopped with Ctrl-C is resumed by
-the same call. `examples/notebook/first_steps.ipynb` shows every step. How to log is in [Getting
-started](getting-started.md#logs), what a plug-in is made of in [Extending RPSG](extending.md).
+A notebook shows each result as a card, and `print` shows a few lines. After Ctrl-C the same call resumes a
+run. `examples/notebook/first_steps.ipynb` shows every step. [Getting started](getting-started.md#logs)
+explains logs, and [Extending RPSG](extending.md) explains plug-ins.
 """
 _KEYWORDS = """\
 ## Keywords
 
 The options of `rpsg run` by their names, with underscores. `synthesize`, `make_plan`, `preview` and `samples`
-take them. A setting without an option is given with its section: `paper={"nll_percentile": 0}`. [The page of
-settings](settings.md) has them all.
+take them; `Keywords` is their type, for code that passes them on. A setting without an option is given with
+its section: `paper={"nll_percentile": 0}`. [The page of settings](settings.md) has them all.
 
 | keyword | default | what it is |
 |---|---|---|"""

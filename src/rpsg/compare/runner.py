@@ -63,7 +63,7 @@ def compare(
     Args:
         matrix: what is compared; see ``read_matrix``.
         out: a new folder, or that of the same comparison.
-        spend: the word that data which are not public may pay for all cells; without it they are refused.
+        spend: confirms that all cells may be charged to data that are not public; refused without it.
         apart: whether each cell runs in a process of its own; without it memory is that of all cells so far.
         progress: receives the progress of cells, if they run in this process.
         tell: receives a line when a cell begins and ends.

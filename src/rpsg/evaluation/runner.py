@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -171,28 +172,15 @@ def _interval(given: object) -> Interval | None:
     return (low, high) if math.isfinite(low) and math.isfinite(high) else None
 
 
-def _count(given: object) -> int:
-    number = plain(given)
-    if not isinstance(number, int):
-        raise MalformedError("gives a number of texts, or a seed, that is not a whole number")
-    return number
+def _of_kind(kind: Any, otherwise: str, given: object) -> Any:
+    """A plain value of this kind; MalformedError says what it is otherwise."""
+    found = plain(given)
+    if not isinstance(found, kind):
+        raise MalformedError(otherwise)
+    return found
 
 
-def _way(given: object) -> bool | None:
-    way = plain(given)
-    if not isinstance(way, bool | None):
-        raise MalformedError("says that a higher value is better with neither true nor false")
-    return way
-
-
-def _text(given: object) -> str:
-    if not isinstance(given, str):
-        raise MalformedError("gives a model or a reason that is not a text")
-    return str(given)
-
-
-def _table(given: object) -> dict[str, Any]:
-    table = plain(given)
-    if not isinstance(table, dict):
-        raise MalformedError("gives details that are not a table of names and values")
-    return table
+_count = partial(_of_kind, int, "gives a number of texts, or a seed, that is not a whole number")
+_text = partial(_of_kind, str, "gives a model or a reason that is not a text")
+_way = partial(_of_kind, bool | None, "says that a higher value is better with neither true nor false")
+_table = partial(_of_kind, dict, "gives details that are not a table of names and values")

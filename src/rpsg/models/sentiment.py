@@ -84,12 +84,6 @@ class EmbeddingSentiment:
         chances = np.exp(scores - scores.max(axis=1, keepdims=True))
         return [float(value) for value in 1.0 / chances.sum(axis=1)]
 
-    def lean(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """How much more positive than negative each row is, in log-odds; shape (rows,)."""
-        scores = _scores(embeddings, self._weights, self._bias)
-        positive, negative = self.values.index("positive"), self.values.index("negative")
-        return np.asarray(scores[:, positive] - scores[:, negative])
-
 
 class NearestClassifier:
     """The value with the nearest descriptions, after subtracting the mean of all descriptions.

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rpsg.domains import Pack, files_of, find_pack, pack_folder, read_pack
-from rpsg.errors import ModelError, PlugInError, RunError
+from rpsg.errors import ModelError, PlugInError, RunError, UsageError
 from rpsg.hardening import forbid_core_dumps
 from rpsg.json_text import canonical_json
 from rpsg.methods.base import Job, Tools
@@ -33,7 +33,7 @@ from rpsg.pipeline.models_of_run import (
     writer_over,
 )
 from rpsg.pipeline.people import nobody
-from rpsg.pipeline.planting import draw_canaries, no_beginnings, public_texts, refuse_blocked
+from rpsg.pipeline.planting import draw_canaries, public_texts, refuse_blocked
 from rpsg.pipeline.private_data import NoQuestions, check_data, check_room, open_side
 from rpsg.pipeline.progress import Stopwatch, keep_timings, public_seconds, timings
 from rpsg.pipeline.publish import publish
@@ -184,7 +184,10 @@ def _beginnings(
     if plan.data.canary_texts:
         return public_texts(plan)
     if ending is RELEASED:
-        no_beginnings()
+        raise UsageError(
+            "Canaries begin like public texts of the same kind, and none are named.",
+            hint="Name them with --canary-texts FILE. No private text may be among them.",
+        )
     data = {"path": "", "audit_holdout": 0.0, "audit_canaries": 0}
     public = plan.model_copy(
         update={

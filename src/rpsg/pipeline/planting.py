@@ -88,21 +88,17 @@ def refuse_canaries(vault: Vault, plan: Plan, release: Path) -> None:
         return
     if any(extracted(kept_canaries(vault), _words_of(release))):
         write_atomic(vault.folder / BLOCKED, b"a canary was in the corpus\n")
-        raise blocked()
+        refuse_blocked(vault.folder)
 
 
 def refuse_blocked(folder: Path) -> None:
     """PrivacyError for a run that a canary has blocked; ``folder`` is its private folder."""
     if (folder / BLOCKED).exists():
-        raise blocked()
-
-
-def blocked() -> PrivacyError:
-    """The error of a run whose corpus held a canary."""
-    return PrivacyError(
-        "A canary is in the corpus: the run has copied a text of one person. Nothing is released.",
-        hint="Do not publish what this run made. Delete its folder, and look at how the method reads texts.",
-    )
+        raise PrivacyError(
+            "A canary is in the corpus: the run has copied a text of one person. Nothing is released.",
+            hint="Do not publish what this run made. Delete its folder, and look at how the method reads "
+            "texts.",
+        )
 
 
 def tested_plan(plan: Plan, pack: Pack) -> str:
@@ -125,18 +121,6 @@ def public_texts(plan: Plan) -> list[str]:
         )
     corpus = read_corpus(plan.data.canary_texts, text=plan.data.text)
     return [row.text for row in open_private(corpus)]
-
-
-def no_beginnings() -> Sequence[str]:
-    """In place of public texts, where the plan names none.
-
-    Raises:
-        UsageError: always; it says which option names them.
-    """
-    raise UsageError(
-        "Canaries begin like public texts of the same kind, and none are named.",
-        hint="Name them with --canary-texts FILE. No private text may be among them.",
-    )
 
 
 def _words_of(release: Path) -> Iterator[str]:

@@ -38,19 +38,17 @@ if TYPE_CHECKING:
 
     from rpsg.pipeline.made import Made
     from rpsg.privacy.egress import EgressRecord
-    from rpsg.records import Candidate, Pool
+    from rpsg.records import Pool
     from rpsg.storage.export import ExportFormat
 
 
 def synthetic_texts(pool: Pool) -> list[SyntheticText]:
     """The texts that were not dropped as rows: the label, and the other card values as attributes."""
-    return [_row(candidate) for candidate in pool.alive()]
-
-
-def _row(candidate: Candidate) -> SyntheticText:
-    values = dict(candidate.card.values)
-    label = values.pop("label", None)
-    return SyntheticText(candidate.id, candidate.text, label, values)
+    rows = []
+    for candidate in pool.alive():
+        values = dict(candidate.card.values)
+        rows.append(SyntheticText(candidate.id, candidate.text, values.pop("label", None), values))
+    return rows
 
 
 def rows_of(made: Made) -> list[SyntheticText]:

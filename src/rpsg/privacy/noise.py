@@ -43,7 +43,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.errors import PrivacyError, needed
-from rpsg.privacy.sources import LARGEST_SIGMA, OPENDP, ROUNDED_GAUSSIAN, lattice_bits, table_reach, tv_bound
+from rpsg.privacy.sources import LARGEST_SIGMA, OPENDP, ROUNDED_GAUSSIAN, lattice_bits, table_reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -214,10 +214,6 @@ class RoundedGaussian(_Sealed):
             noise[start : start + count] = invert(table, bits[:count], bits[count:])
         return noise
 
-    def tv_bound(self, sigma: float, size: int) -> float:
-        """The largest total variation between ``size`` draws and exact ones."""
-        return tv_bound(self.name, sigma, size)
-
 
 class OpenDPNoise(_Sealed):
     """Noise drawn by OpenDP, for those who must have it (about 100 times slower).
@@ -227,7 +223,7 @@ class OpenDPNoise(_Sealed):
     integers allow, and then rounded to whole numbers, which again is post-processing. The probability of a
     whole number is then a Riemann sum of the normal density in place of its integral, off by at most the step
     times the variation of the density in that interval; the total variation is at most step * 0.4 / sigma for
-    each draw, as ``tv_bound`` computes it.
+    each draw, as ``sources.tv_bound`` computes it.
     """
 
     __slots__ = ()
@@ -244,9 +240,6 @@ class OpenDPNoise(_Sealed):
         measurement = _opendp_measurement(math.ldexp(sigma, bits))
         fine = np.array(measurement([0] * size), dtype=np.int64)
         return (fine + (1 << (bits - 1))) >> bits
-
-    def tv_bound(self, sigma: float, size: int) -> float:
-        return tv_bound(self.name, sigma, size)
 
 
 def _opendp_measurement(scale: float) -> Callable[[list[int]], list[int]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rpsg.json_text import strict_json
@@ -11,9 +10,10 @@ from rpsg.privacy.checks import CHECKS, form
 from rpsg.privacy.evidence import Evidence, evidence_file, evidence_names, parse_evidence
 from rpsg.privacy.sources import TOKENS, noisy_answers
 from rpsg.privacy.token_sampling import is_text
+from rpsg.results import Check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 CANNOT_SHOW = (
@@ -27,19 +27,8 @@ CANNOT_SHOW = (
 _LARGEST_LEDGER = 16 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerCheck:
-    """The result of one check. ``ok`` is None if the files for it were not given."""
-
-    name: str
-    ok: bool | None
-    detail: str
-
-
-def verify_release(
-    ledger: Path, corpus: Path | None = None, evidence: Path | None = None
-) -> list[LedgerCheck]:
-    """Every check of a public ledger file, with its corpus and its evidence folder if given.
+def verify_release(ledger: Path, corpus: Path, evidence: Path) -> list[Check]:
+    """Every check of a public ledger file, with its corpus and its evidence folder.
 
     A file that cannot be read or parsed is a failed check, not an error. What no verifier can show is in
     ``CANNOT_SHOW``.
@@ -47,29 +36,22 @@ def verify_release(
     try:
         parsed = _read(ledger)
     except (OSError, ValueError) as error:
-        return [LedgerCheck("file", ok=False, detail=f"the ledger cannot be read: {_reason(error)}")]
+        return [Check("file", ok=False, detail=f"the ledger cannot be read: {_reason(error)}")]
     checks = [
-        LedgerCheck("file", ok=True, detail="strict JSON, no key twice, no NaN"),
+        Check("file", ok=True, detail="strict JSON, no key twice, no NaN"),
         *verify_ledger(parsed),
     ]
     if not checks[1].ok:
         return checks
-    checks.append(_run("corpus", corpus, lambda path: _corpus(parsed, path)))
-    checks.append(_run("evidence", evidence, lambda path: _evidence(parsed, path)))
-    return checks
+    return [*checks, _run("corpus", _corpus(parsed, corpus)), _run("evidence", _evidence(parsed, evidence))]
 
 
-def verify_ledger(ledger: Mapping[str, Any]) -> list[LedgerCheck]:
+def verify_ledger(ledger: Mapping[str, Any]) -> list[Check]:
     """The checks that need only the parsed ledger. If "form" fails, the others are skipped."""
     checks = [_check("form", form(ledger))]
     if checks[0].ok:
         checks += [_check(name, found(ledger)) for name, found in CHECKS]
     return checks
-
-
-def holds(checks: list[LedgerCheck]) -> bool:
-    """Whether no check failed. Skipped checks do not count."""
-    return all(c.ok is not False for c in checks)
 
 
 def _read(path: Path) -> Any:
@@ -84,21 +66,19 @@ def _reason(error: Exception) -> str:
     return error.strerror or "no such file" if isinstance(error, OSError) else str(error)
 
 
-def _check(name: str, reasons: Iterator[str]) -> LedgerCheck:
+def _check(name: str, reasons: Iterator[str]) -> Check:
     try:
         found = list(reasons)
     except (ArithmeticError, LookupError, TypeError, ValueError):  # absurd numbers or missing parts
         found = ["it cannot be computed from what the ledger holds"]
-    return LedgerCheck(name, ok=not found, detail="; ".join(found) if found else "holds")
+    return Check(name, ok=not found, detail="; ".join(found) if found else "holds")
 
 
-def _run(name: str, path: Path | None, found: Callable[[Path], Iterator[str]]) -> LedgerCheck:
-    if path is None:
-        return LedgerCheck(name, ok=None, detail="not given, not checked")
+def _run(name: str, reasons: Iterator[str]) -> Check:
     try:
-        return _check(name, found(path))
+        return _check(name, reasons)
     except (OSError, ValueError) as error:
-        return LedgerCheck(name, ok=False, detail=f"cannot be read: {_reason(error)}")
+        return Check(name, ok=False, detail=f"cannot be read: {_reason(error)}")
 
 
 def _corpus(ledger: Mapping[str, Any], path: Path) -> Iterator[str]:

@@ -76,25 +76,37 @@ def read_scores(path: Path) -> Report | None:
 
 
 def scores_block(scores: Report, title: str, told: str) -> Html:
-    """For each question its answer and its measures; what tells nothing is folded."""
+    """For each question its answer and its measures; what tells nothing is folded.
+
+    Without real texts there is no answer, which is said once.
+    """
+    judged = any(line.ceiling is not None and line.ceiling.value is not None for line in scores.lines)
+    unjudged = "There are no real texts to compare with, so no question has an answer here."
     return tag(
         "div",
         tag("h3", title),
         paragraph(told, " ", _sizes(scores)),
+        None if judged else paragraph(unjudged),
         listed(foreign(note) for note in scores.notes) if scores.notes else None,
         tag(
             "div",
-            *(_question(question, lines, scores.embedder) for question, lines in asked(scores)),
+            *(_question(q, lines, judged=judged) for q, lines in asked(scores)),
             class_="questions",
         ),
+        _models(scores),
         class_="block wide",
     )
 
 
-def _question(question: Question, lines: Sequence[Line], embedder: str) -> Html:
+def _question(question: Question, lines: Sequence[Line], *, judged: bool) -> Html:
     """A question with its answer. Measures that are shown count for it, or have no ceiling."""
-    given = None if question is OTHERS else answer(lines)
-    telling = [line for line in lines if given is None or line in given.counted or _has_no_ceiling(line)]
+    given = answer(lines) if judged and question is not OTHERS else None
+    counting = lines if given is None else given.counted
+    telling = [
+        line
+        for line in lines
+        if line.corpus.value is not None and (line in counting or _has_no_ceiling(line))
+    ]
     silent = [line for line in lines if line not in telling]
     shown, rest = telling[:MOST_SHOWN], telling[MOST_SHOWN:]
     return tag(
@@ -104,14 +116,14 @@ def _question(question: Question, lines: Sequence[Line], embedder: str) -> Html:
         if given is None
         else tag("p", tag("strong", f"{given.word}."), " ", given.said, class_="verdict"),
         tag("p", question.told, class_="reader"),
-        _table(f"{question.asked} Measures", shown, embedder) if shown else None,
+        _table(f"{question.asked} Measures", shown) if shown else None,
         folded(
-            f"{counted(len(rest), 'more measure')} that can tell",
-            _table(f"{question.asked} More measures", rest, embedder),
+            counted(len(rest), "more measure"),
+            _table(f"{question.asked} More measures", rest),
         )
         if rest
         else None,
-        folded(f"{counted(len(silent), 'measure')} that cannot tell", _silent(question, silent, embedder))
+        folded(f"{counted(len(silent), 'measure')} that cannot tell", _silent(question, silent))
         if silent
         else None,
         class_="question",
@@ -119,7 +131,7 @@ def _question(question: Question, lines: Sequence[Line], embedder: str) -> Html:
 
 
 def _has_no_ceiling(line: Line) -> bool:
-    return line.corpus.value is not None and (line.ceiling is None or line.ceiling.value is None)
+    return line.ceiling is None or line.ceiling.value is None
 
 
 #: Measures that are shown before the others are folded.
@@ -127,11 +139,11 @@ MOST_SHOWN = 5
 COLUMNS = ("measure", "here", "floor", "ceiling", "floor to ceiling")
 
 
-def _table(caption: str, lines: Sequence[Line], embedder: str) -> Html:
-    return table(caption, COLUMNS, [_row(line, embedder) for line in lines], COLUMNS[1:4])
+def _table(caption: str, lines: Sequence[Line]) -> Html:
+    return table(caption, COLUMNS, [_row(line) for line in lines], COLUMNS[1:4])
 
 
-def _silent(question: Question, lines: Sequence[Line], embedder: str) -> Html:
+def _silent(question: Question, lines: Sequence[Line]) -> Html:
     """Measures that do not count, with the reason of each."""
     valued = [line for line in lines if line.corpus.value is not None]
     missing = [
@@ -140,7 +152,7 @@ def _silent(question: Question, lines: Sequence[Line], embedder: str) -> Html:
         if line.corpus.value is None
     ]
     return joined(
-        _table(f"{question.asked} Measures that cannot tell", valued, embedder) if valued else None,
+        _table(f"{question.asked} Measures that cannot tell", valued) if valued else None,
         joined(paragraph("Not measured:"), listed(missing)) if missing else None,
     )
 
@@ -156,12 +168,21 @@ def _sizes(scores: Report) -> str:
     )
 
 
-def _row(line: Line, embedder: str) -> tuple[Child, ...]:
-    """A measure; its model is named unless it is the embedder of them all."""
+def _row(line: Line) -> tuple[Child, ...]:
     mine = line.corpus
-    by: Child = joined(", by ", foreign(mine.model)) if mine.model and mine.model != embedder else None
-    name = joined(metric_name(line.name), tag("small", " ", ARROWS[mine.higher_is_better], by))
+    name = joined(metric_name(line.name), tag("small", " ", ARROWS[mine.higher_is_better]))
     return name, _other(mine), _other(line.floor), _other(line.ceiling), _between(line)
+
+
+def _models(scores: Report) -> Html | None:
+    """What each measure was computed with, folded."""
+    rows = [
+        (metric_name(line.name), foreign(line.corpus.model), str(line.corpus.seed))
+        for line in scores.lines
+        if line.corpus.value is not None
+    ]
+    head = ("measure", "with", "seed")
+    return folded("What each was measured with", table("Models and seeds", head, rows)) if rows else None
 
 
 def _other(measure: Measure | None) -> Child:
@@ -177,7 +198,7 @@ def _other(measure: Measure | None) -> Child:
 def _between(line: Line) -> Child:
     place = line.score
     if line.informative is False:
-        return "tells nothing here: real texts are no better than the floor, as far as can be told"
+        return "tells nothing here"
     if place is None:
         return "cannot be placed"
     if line.informative is None:

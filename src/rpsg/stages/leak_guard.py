@@ -118,17 +118,18 @@ class Traces:
 
     def hold_words(self, candidate: Iterable[str]) -> bool:
         """Whether a reading of a candidate contains one of the runs of words."""
-        return _holds_words(self.words, candidate)
+        rows = [words_in(reading) for reading in candidate]
+        return any(
+            not own.isdisjoint(runs_of(row, length or 1))
+            for row in rows
+            for length, own in self.words.items()
+            if length or len(row) == 1
+        )
 
     def hold_characters(self, candidate: Iterable[str]) -> bool:
         """Whether a reading of a candidate contains one of the runs of characters."""
         size = self.characters + 1
         return any(not self.runs.isdisjoint(_runs(string, size)) for string in _strings(candidate))
-
-
-def grams(text: str, size: int) -> set[tuple[str, ...]]:
-    """All runs of ``size`` words in all readings of the text."""
-    return {gram for reading in readings(text) for gram in runs_of(words_in(reading), size)}
 
 
 def _word_runs(source: Iterable[str], size: int) -> dict[int, set[tuple[str, ...]]]:
@@ -138,16 +139,6 @@ def _word_runs(source: Iterable[str], size: int) -> dict[int, set[tuple[str, ...
         length = min(size, len(words))
         found.setdefault(0 if length == 1 < size else length, set()).update(runs_of(words, length))
     return found
-
-
-def _holds_words(runs: dict[int, set[tuple[str, ...]]], candidate: Iterable[str]) -> bool:
-    rows = [words_in(reading) for reading in candidate]
-    return any(
-        not own.isdisjoint(runs_of(row, length or 1))
-        for row in rows
-        for length, own in runs.items()
-        if length or len(row) == 1
-    )
 
 
 def _strings(ways: Iterable[str]) -> list[str]:

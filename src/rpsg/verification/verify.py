@@ -135,7 +135,7 @@ def _of_copy(
     progress: Progress | None,
 ) -> Verification:
     found = verify_release(copy / LEDGER, copy / CORPUS, copy / EVIDENCE)
-    checks = [Check(FOLDER, ok=True), *(Check(c.name, c.ok is True, c.detail) for c in found)]
+    checks = [Check(FOLDER, ok=True), *found]
     if not all(check.ok for check in checks):
         return Verification(release, tuple(checks), CANNOT_SHOW)
     ledger = strict_json((copy / LEDGER).read_bytes())
