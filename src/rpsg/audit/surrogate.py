@@ -205,7 +205,8 @@ def _signals(subject: Subject) -> Signals:
         columns = (tokens.lengths, *sums, best_passages(own - mixed - DRIFT, tokens))
         for row, column in zip(found, columns, strict=True):
             row[place] = column
-    return Signals(*found, under_each=expected.each)
+    words, under_corpus, under_reference, changed, passage = found
+    return Signals(words, under_corpus, under_reference, changed, passage, expected.each)
 
 
 def _expected(subject: Subject) -> Expected:

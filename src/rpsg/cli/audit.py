@@ -148,7 +148,8 @@ def audit(
             )
         else:
             report = attacking.audit(**given, progress=progress, **more)
-    _keep_and_tell(report, target, as_json=as_json)
+    failed = _keep(report, target)
+    tell(report, target if failed is None else None, failed, as_json=as_json)
 
 
 def _refuse(run: Path | None, given: Mapping[str, Any], *, of_run: bool) -> None:
@@ -180,12 +181,6 @@ def _target(run: Path | None, out: Path | None, reads: Sequence[Path | None]) ->
     target = out / AUDIT if out.is_dir() else out
     check_output(target, reads, "audit")
     return target
-
-
-def _keep_and_tell(report: AuditReport, target: Path | None, *, as_json: bool) -> None:
-    """Keep the report, show it, and end in the exit code of its verdict."""
-    failed = _keep(report, target)
-    tell(report, target if failed is None else None, failed, as_json=as_json)
 
 
 def tell(report: AuditReport, kept: Path | None, failed: RpsgError | None, *, as_json: bool) -> None:
