@@ -227,4 +227,5 @@ def test_a_method_that_copies_its_people_behind_its_claim_is_refuted(lab: Lab) -
 def test_an_honest_method_shows_no_violation(lab: Lab) -> None:
     report = release_of(lab, lambda _: texts(600, 2))
     assert report.verdict == "no violation seen"
-    assert all(not found.epsilon_lower for found in report.findings)
+    # Not always 0: people are drawn with the run's own key, and one audit in twenty may err.
+    assert all((found.epsilon_lower or 0.0) <= report.claim.epsilon for found in report.findings)
