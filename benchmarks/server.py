@@ -1,11 +1,16 @@
 """How fully the server writer uses a server: requests a second against what the server could do.
 
     python benchmarks/server.py [--requests 6400] [--limited 2000] [--json]
+    python benchmarks/server.py --faulty 2000 [--seeds 5] [--out FILE]
+    python benchmarks/server.py --show FILE
 
-Two servers are made on the loopback interface, each in a process of its own. One answers after 200 ms and
-has 64 slots: 320 requests a second at best. The other answers at once, but only 20 requests a second, from
-a bucket that saves 20, and refuses the rest with 429. For the second one the saved tokens are taken off, so
-that 1 means exactly the rate that it allows.
+Three servers are made on the loopback interface, each in a process of its own. One answers after 200 ms and
+has 64 slots: 320 requests a second at best. The second answers at once, but only 20 requests a second, from
+a bucket that saves 20, and refuses the rest with 429. For it the saved tokens are taken off, so that 1 means
+exactly the rate that it allows. The third answers after a second, has 64 slots, and goes wrong at random for
+30 % of what it is sent: refusals, errors, cut connections, no answer at all, and answers that cannot be used
+(``FAULTS``). For it 1 means the rate without any fault, which nobody can reach; and what never became a text,
+is counted as lost. ``--show`` prints the table of its results as the documents have it.
 """
 
 from __future__ import annotations
@@ -13,12 +18,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
+import random
+import statistics
 import subprocess
 import sys
 import time
 import urllib.request
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rpsg.models.openai.writer import ServerWriter
 from rpsg.plan import ServerSection
@@ -29,6 +38,22 @@ if TYPE_CHECKING:
 
 AIM = 0.95
 MOST_REFUSED = 0.03
+AIM_OF_FAULTY, MOST_LOST = 0.5, 0.02
+#: Of 300 faults, how many are of each kind. A server that hangs is given ``TIMEOUT`` seconds.
+FAULTS = {
+    "429": 60,
+    "429, come back in 1 second": 10,
+    "500": 50,
+    "502": 30,
+    "503": 40,
+    "cut in the middle": 30,
+    "connection reset": 30,
+    "no answer": 10,
+    "not JSON": 15,
+    "no choices": 15,
+    "an empty text": 10,
+}
+TIMEOUT = 10.0
 BODY = json.dumps(
     {
         "id": "one",
@@ -39,12 +64,16 @@ BODY = json.dumps(
 
 
 class Limits(NamedTuple):
-    """What the made-up server does: seconds for an answer, answers at once, and tokens (0: no limit)."""
+    """What the made-up server does: seconds for an answer, answers at once, tokens (0: no limit), and the
+    share of faults, drawn with ``seed``.
+    """
 
     latency: float
     slots: int
-    rate: float
-    saved: float
+    rate: float = 0.0
+    saved: float = 0.0
+    faults: float = 0.0
+    seed: int = 0
 
 
 class MadeUp:
@@ -55,6 +84,7 @@ class MadeUp:
         self._slots = asyncio.Semaphore(limits.slots)
         self._tokens = limits.saved
         self._since = time.monotonic()
+        self._dice = random.Random(limits.seed)
         self.answered = 0
         self.refused = 0
 
@@ -69,7 +99,11 @@ class MadeUp:
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
                 await reader.readexactly(int(length or 0))
-                writer.write(await self._answer(head))
+                if not head.startswith(b"GET") and self._dice.random() < self._limits.faults:
+                    fault = self._dice.choices(list(FAULTS), list(FAULTS.values()))[0]
+                    await self._go_wrong(fault, writer)
+                else:
+                    writer.write(await self._answer(head))
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
@@ -83,6 +117,20 @@ class MadeUp:
             await asyncio.sleep(self._limits.latency)
         self.answered += 1
         return reply(200, BODY.replace("TEXT", f"Text number {self.answered}."))
+
+    async def _go_wrong(self, fault: str, writer: asyncio.StreamWriter) -> None:
+        if fault[:3].isdigit():
+            writer.write(reply(int(fault[:3]), "{}", "Retry-After: 1\r\n" if "come back" in fault else ""))
+        elif fault == "no answer":
+            await asyncio.sleep(10 * TIMEOUT)
+        elif fault in {"cut in the middle", "connection reset"}:
+            writer.write(reply(200, BODY)[:90] if fault.startswith("cut") else b"")
+            raise ConnectionError
+        else:
+            body = {"not JSON": "<html>", "no choices": '{"choices": []}'}
+            async with self._slots:
+                await asyncio.sleep(self._limits.latency)
+            writer.write(reply(200, body.get(fault, BODY.replace("TEXT", ""))))
 
     def _is_dry(self) -> bool:
         if not self._limits.rate:
@@ -132,20 +180,75 @@ def measure(limits: Limits, count: int) -> dict[str, float]:
     }
 
 
+def measure_faulty(count: int, seed: int) -> dict[str, float]:
+    """Requests a second over the best without faults, and the share that never became a text."""
+    limits = Limits(1.0, 64, faults=0.3, seed=seed)
+    requests = [Request((Message("user", "Write a review. " * 60),), 90, seed) for seed in range(count)]
+    with running(limits) as url:
+        writer = ServerWriter("m", ServerSection(base_url=url, concurrency=64, timeout=TIMEOUT))
+        told: list[int] = []
+        began = time.perf_counter()
+        replies = writer.write(requests, lambda index, _: told.append(index))
+        seconds = time.perf_counter() - began
+    if sorted(told) != list(range(count)) or any(bool(r.text) == (r.finish == "error") for r in replies):
+        raise SystemExit("a request did not end as one text or one reason")
+    return {
+        "seed": seed,
+        "seconds": round(seconds, 1),
+        "of_the_best": round(count / seconds * limits.latency / limits.slots, 3),
+        "lost": sum(r.finish == "error" for r in replies) / count,
+    }
+
+
+def table(result: dict[str, Any]) -> str:
+    """The runs of a result file as a table in Markdown."""
+    lines = ["| seed | seconds | of the rate without faults | lost |", "|---|---|---|---|"]
+    runs = result["runs"]
+    lines += [
+        f"| {run['seed']} | {run['seconds']:.0f} | {run['of_the_best']:.2f} | {100 * run['lost']:.2f} % |"
+        for run in runs
+    ]
+    used = statistics.median(run["of_the_best"] for run in runs)
+    lost = statistics.median(run["lost"] for run in runs)
+    return "\n".join([*lines, f"| median | | {used:.2f} | {100 * lost:.2f} % |"])
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--requests", type=int, default=6400, help="to the server with slots")
     parser.add_argument("--limited", type=int, default=2000, help="to the server with a rate")
     parser.add_argument("--rate", type=float, default=20.0)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--serve", nargs=4, type=float, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--faulty", type=int, default=0, help="to the server that goes wrong, and nothing else"
+    )
+    parser.add_argument("--seeds", type=int, default=5, help="of the server that goes wrong")
+    parser.add_argument("--out", help="a file for the results with the server that goes wrong")
+    parser.add_argument("--show", help="print the table of such a file")
+    parser.add_argument("--serve", nargs=6, type=float, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.serve:
-        latency, slots, rate, saved = options.serve
-        asyncio.run(MadeUp(Limits(latency, int(slots), rate, saved)).serve())
+        latency, slots, rate, saved, faults, seed = options.serve
+        asyncio.run(MadeUp(Limits(latency, int(slots), rate, saved, faults, int(seed))).serve())
+        return
+    if options.show:
+        print(table(json.loads(Path(options.show).read_text(encoding="utf-8"))))
+        return
+    if options.faulty:
+        result = {
+            "how": f"benchmarks/server.py --faulty {options.faulty} --seeds {options.seeds}",
+            "share_of_faults": 0.3,
+            "aim": AIM_OF_FAULTY,
+            "most_lost": MOST_LOST,
+            "runs": [measure_faulty(options.faulty, seed) for seed in range(options.seeds)],
+            "load_average": round(os.getloadavg()[0], 1),
+        }
+        if options.out:
+            Path(options.out).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        print(json.dumps(result) if options.json else table(result))
         return
     figures = {
-        "slots": measure(Limits(0.2, 64, 0, 0), options.requests),
+        "slots": measure(Limits(0.2, 64), options.requests),
         "rate": measure(Limits(0.05, 64, options.rate, options.rate), options.limited),
     }
     if options.json:

@@ -5,6 +5,7 @@ No test may touch the user's odometer, so ``RPSG_HOME`` is a new folder for each
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from dataclasses import dataclass
@@ -59,6 +60,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         patient = any(item.get_closest_marker(name) for name in ("slow", "weights"))
         if patient and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(600))
+
+
+def pytest_collection() -> None:
+    """What is collected stays until the end; looking through it for garbage takes a tenth of the time."""
+    gc.set_threshold(20_000)
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -48,8 +48,9 @@ if TYPE_CHECKING:
     from rpsg.measures import Line, Measure, Report
     from rpsg.plan import Keywords, Plan
     from rpsg.previews import Preview, Sample, Samples
+    from rpsg.privacy.verify import Check
     from rpsg.protocols import Progress
-    from rpsg.results import Check, Diagnosis, Run, Verification
+    from rpsg.results import Diagnosis, Run, Verification
     from rpsg.storage.readers import Reading
 
 __version__ = VERSION
@@ -96,7 +97,8 @@ _ELSEWHERE = {
     **dict.fromkeys(("Line", "Measure", "Report"), "rpsg.measures"),
     **dict.fromkeys(("Keywords", "Plan"), "rpsg.plan"),
     **dict.fromkeys(("Preview", "Sample", "Samples"), "rpsg.previews"),
-    **dict.fromkeys(("Check", "Diagnosis", "Run", "Verification"), "rpsg.results"),
+    **dict.fromkeys(("Diagnosis", "Run", "Verification"), "rpsg.results"),
+    "Check": "rpsg.privacy.verify",
     "Progress": "rpsg.protocols",
     "Reading": "rpsg.storage.readers",
 }

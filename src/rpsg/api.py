@@ -13,6 +13,7 @@ from rpsg.plan import layer_of, read_toml, resolve, shows_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from os import PathLike
     from pathlib import Path
     from typing import Unpack
 
@@ -114,15 +115,19 @@ def samples(
         return sampling.samples(known, count)
 
 
-def check(plan: Plan) -> Reading:
-    """Which rows of the plan's data a run cannot use, and why. The answer is private, for the operator only.
+@shows_settings
+def check(data: object, *, config: str | Path | None = None, **settings: Unpack[Keywords]) -> Reading:
+    """Which rows a run cannot use, and why. The answer is private, for the operator only.
 
-    Nothing is spent, and the answer must not go into a release or a log that others read. DataError when the
-    file cannot be read at all, UsageError when no data is named.
+    ``data`` is a plan, or data as for ``synthesize``, with the same keywords. Nothing is spent, and the
+    answer must not go into a release or a log that others read: ``left_out`` has for each reason the number
+    of rows and the numbers of the first ones. DataError when the file cannot be read at all, UsageError when
+    no data is named or a setting is wrong.
     """
     from rpsg.pipeline import check as checking  # as above
 
-    return checking.check(plan)
+    with planned(data, config, layer_of(settings, "check"), pays=False) as plan:
+        return checking.check(plan)
 
 
 def run(plan: Plan, out: str | Path, progress: Progress | None = None, *, quiet: bool = False) -> Run:
@@ -139,7 +144,7 @@ def run(plan: Plan, out: str | Path, progress: Progress | None = None, *, quiet:
 
 
 def verify(
-    release: str | Path,
+    release: str | PathLike[str],
     *,
     regenerate: bool = False,
     models: Mapping[str, str] | None = None,

@@ -45,7 +45,7 @@ def path_of(given: object, what: str) -> Path:
     if not isinstance(path, str) or is_text(path):
         raise UsageError(
             f"{what} must be the path of a file or folder, and this is text. Nothing was read.",
-            hint=_AS_LINES,
+            hint="Choose a name of one line, of 255 bytes at most." if what == "out" else _AS_LINES,
         )
     return Path(path)
 

@@ -63,6 +63,12 @@ def _run_error(doing: str, error: OSError) -> RunError:
             f"The disk is full: cannot {doing}. Nothing was left half-written.",
             hint="Free some space (df -h shows where), then run the same command again: it resumes.",
         )
+    if isinstance(error, NotADirectoryError | FileExistsError):
+        return RunError(
+            f"Cannot {doing}: it, or a folder of its path, is a file or a link.",
+            hint="Choose a new or empty folder: -o names that of a run, and RPSG_HOME the one for keys and "
+            "accounts. Where it is a link, name the folder that it leads to.",
+        )
     reason = os.strerror(error.errno) if error.errno else "the operating system refused"
     return RunError(
         f"Cannot {doing}: {reason}.",

@@ -17,6 +17,12 @@ import re
 from typing import Any, Never
 
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
+_NESTED = (dict, list, tuple)
+# Made once: each text and request of a run is encoded several times.
+_ANY, _ASCII = (
+    json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=ascii_only, allow_nan=False)
+    for ascii_only in (False, True)
+)
 
 
 def canonical_json(value: Any) -> bytes:
@@ -41,16 +47,14 @@ def canonical_ascii_json(value: Any) -> bytes:
 def _encoded(value: Any, *, ascii_only: bool) -> str:
     # json.dumps writes the keys 1 and "1" alike, which would give two values one hash. The search is not
     # recursive: a foreign ledger may be nested deeper than Python's call stack.
-    to_check = [value]
+    to_check = [value] if isinstance(value, _NESTED) else []
     while to_check:
         inner = to_check.pop()
-        if isinstance(inner, dict):
-            if not all(isinstance(key, str) for key in inner):
-                raise TypeError("canonical JSON takes only strings as keys")
-            to_check += inner.values()
-        elif isinstance(inner, list | tuple):
-            to_check += inner
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=ascii_only, allow_nan=False)
+        if isinstance(inner, dict) and any(not isinstance(key, str) for key in inner):
+            raise TypeError("canonical JSON takes only strings as keys")
+        held = inner.values() if isinstance(inner, dict) else inner
+        to_check += [each for each in held if isinstance(each, _NESTED)]
+    return (_ASCII if ascii_only else _ANY).encode(value)
 
 
 def tagged_sha256(tag: str, value: Any) -> str:

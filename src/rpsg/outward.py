@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import ModelError, PrivacyError, needed
+from rpsg.storage.untrusted import copied
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,8 +58,6 @@ def push(
     hub = _needed("hf", "huggingface_hub")
     errors = (import_module("huggingface_hub.errors").HfHubHTTPError, OSError, ValueError)
     # Somebody may have put notes or an evaluation beside the corpus, so only a copy that is checked goes up.
-    # Imported by name because this module is below those of the storage.
-    copied = import_module("rpsg.storage.untrusted").copied
     try:
         with copied(release) as copy:
             api = hub.HfApi(token=token)

@@ -122,8 +122,8 @@ class LogitSource(Model, Protocol):
         """A prompt for each text: the words before it, its first ``most`` tokens, the words after it.
 
         ``room`` is how many tokens will be appended. At least ``least`` prompts are computed, even if there
-        are fewer. The logits of a prompt are a function of that prompt alone, bit for bit, whatever the other
-        prompts and their number are. A text without tokens is a prompt like any other.
+        are fewer. The logits of a prompt are a function of that prompt and of these numbers alone, bit for
+        bit, whatever the other prompts and their number are. A text without tokens is a prompt like others.
         """
         ...
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from rpsg.privacy.verify import Check
+
 
 @dataclass(frozen=True, slots=True)
 class Bill:
@@ -113,15 +115,6 @@ class Run(Shown):
             rows=tuple((text,) for text in self.texts[:3]),
             notes=("All texts: .texts, .to_pandas(). More about them: .summary. To check it: rpsg.verify.",),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One check, whether it passed, and what was found."""
-
-    name: str
-    ok: bool
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ def test_the_same_command_gives_the_release_and_everything_private_says_that_it_
     with pytest.raises(RunError, match="rpsg purge"):
         api.verify(run, with_vault=True)
     page = write_private(Release(run), None)[0].read_text(encoding="utf-8")
-    assert "There is no map" in page
+    assert "There is no picture" in page
 
 
 def test_a_run_that_is_not_published_is_not_purged(lab: Lab) -> None:

@@ -68,19 +68,24 @@ def dumped(program: str, folder: Path) -> list[str]:
     return sorted(file.name for file in folder.iterdir() if file.name not in {"notes.jsonl", "state"})
 
 
-@pytest.fixture
-def dumps_go_into_files(tmp_path: Path) -> None:
+#: Who reads, and how the process dies: each reading by two deaths, and one by all of them.
+ENDS = {
+    *((reading, "by its own signal", "BUS") for reading in READINGS),
+    *((reading, "in a child", "SEGV") for reading in READINGS),
+    *(("a file", death, name) for death in DEATHS for name in ("SEGV", "BUS", "ABRT")),
+}
+
+
+@pytest.fixture(scope="module")
+def dumps_go_into_files(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Skips where this machine makes no core files in the working folder, so that nothing could be seen."""
-    control = tmp_path / "control"
-    control.mkdir()
+    control = tmp_path_factory.mktemp("control")
     if not dumped("os.kill(os.getpid(), signal.SIGBUS)", control):
         pytest.skip("this machine writes no core files into the working folder")
 
 
 @pytest.mark.usefixtures("dumps_go_into_files")
-@pytest.mark.parametrize("name", ["SEGV", "BUS", "ABRT"])
-@pytest.mark.parametrize("death", DEATHS)
-@pytest.mark.parametrize("reading", READINGS)
+@pytest.mark.parametrize(("reading", "death", "name"), sorted(ENDS))
 def test_no_core_file_is_left(reading: str, death: str, name: str, tmp_path: Path) -> None:
     place = tmp_path / "work"
     place.mkdir()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.attacks.bad_rows import CASES, JSONL, LIMIT, NOTHING, WRITE, in_jsonl, row
 from tests.pipeline.test_control_flow import journal, names
@@ -162,11 +162,21 @@ VALUES = st.recursive(
 ANY_ROW = st.dictionaries(st.sampled_from(["text", "user", "label"]), VALUES).map(
     lambda r: json.dumps(r).encode()
 )
-ANY_BYTES = st.binary(max_size=300).map(lambda body: body.replace(b"\n", b" "))
+#: The first bytes of a file say what kind of file it is; those of these binary ones begin no row.
+KINDS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"PAR1", b"\x28\xb5\x2f\xfd")
+ANY_BYTES = (
+    st.binary(max_size=300)
+    .map(lambda body: body.replace(b"\n", b" "))
+    .filter(lambda body: not body.startswith(KINDS))
+)
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])  # any JSON takes a while on a busy machine
 @given(extra=ANY_ROW | ANY_BYTES, rule=st.sampled_from(["drop", "other"]))
+@example(extra=b"\x1f\x8b is how packed files begin", rule="drop")
+@example(extra=b"BZh is how others begin", rule="drop")
+@example(extra=b"\xfd7zXZ\0 and these", rule="drop")
+@example(extra=b"\x28\xb5\x2f\xfd and these, which are not read", rule="drop")
 def test_no_row_at_all_ends_the_reading_or_changes_another(
     tmp_path_factory: pytest.TempPathFactory, extra: bytes, rule: str
 ) -> None:

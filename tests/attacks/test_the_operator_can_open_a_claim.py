@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Lab
 
-    from rpsg.results import Check
+    from rpsg.privacy.verify import Check
 
 STRICT = {
     "privacy": {"epsilon": 8.0, "shares": {"keyphrases": 0.2, "cards": 0.2}},

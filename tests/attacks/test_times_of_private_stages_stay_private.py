@@ -153,10 +153,10 @@ def shown(
 
 
 METHODS: dict[str, dict[str, Any]] = {
-    "strict": {"corpus": {"size": 40}, "privacy": {"epsilon": 6.0}},
+    "strict": {"corpus": {"size": 20}, "privacy": {"epsilon": 6.0}},
     "votes": {
         "method": {"select": "votes", "rounds": 2},
-        "corpus": {"size": 40},
+        "corpus": {"size": 20},
         "privacy": {"epsilon": 6.0},
     },
     "augpe": {"method": {"name": "augpe"}, "augpe": {"iterations": 2, "variations": 2}},
@@ -175,7 +175,7 @@ def test_nothing_that_is_shown_or_left_depends_on_the_time_of_private_work(
     method: str, lab: Lab, tmp_path: Path
 ) -> None:
     plan = lab.plan("data.jsonl", **METHODS[method]).to_toml()
-    rows = lab.rows(400, people=350)
+    rows = lab.rows(200, people=180)
     lines = commands("rpsg.toml", seeded=method in {"paper", "split", "rupta"})
     quick, slow = (
         shown(seconds, lines, plan, rows, tmp_path / name, ",".join(lab.apple))

@@ -3,109 +3,27 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.audit.shop import FEW, LEFT, Shop, copying, files
 
 from rpsg import api
 from rpsg.audit import canary_run
 from rpsg.cli import main
 from rpsg.errors import BudgetError, DataError, PrivacyError, RunError, UsageError
-from rpsg.methods.base import Method
-from rpsg.methods.dp_steps import count_people
 from rpsg.pipeline.execute import execute_unreleased, unreleased_texts
 from rpsg.pipeline.planting import kept_canaries
-from rpsg.privacy.accounting import StagePlan, calibrate
-from rpsg.privacy.odometer import Odometer
 from rpsg.privacy.private import open_private
-from rpsg.records import Candidate, Card, Pool
-from rpsg.testing.lab import plugged
 from rpsg.testing.planted import texts
 from rpsg.verification.sign import publish
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.conftest import Lab
 
     from rpsg.methods.base import Job
-    from rpsg.plan import Plan
-    from rpsg.privacy.accounting import Budget
-
-FEW = ("near-copies", "copies", "extraction", "exposure")
-LEFT = {"audit.json", "audit.html", "purged.json", "made-here"}
-
-
-def honest(_: Job) -> list[str]:
-    return texts(400, 2)
-
-
-def copying(job: Job) -> list[str]:
-    """Every row that the run was given, behind the back of its claim."""
-    return [*(row.text for row in open_private(job.people.rows)), *texts(200, 2)]
-
-
-def one_count(corpus: Callable[[Job], list[str]]) -> Method:
-    """A method that pays for one count of the people and releases ``corpus(job)``."""
-    stage = StagePlan("size", share=1.0, rule="S1_unit_count", dim=1)
-
-    def synthesize(job: Job) -> Pool:
-        count_people(job, None)
-        return Pool(tuple(Candidate(i, text, Card({})) for i, text in enumerate(corpus(job))))
-
-    def budget(plan: Plan, _: object) -> Budget:
-        return calibrate(plan.privacy.epsilon, plan.privacy.delta, [stage], adjacency="add_remove")
-
-    return Method("one-count", "a count", "noisy_answers", synthesize, budget)
-
-
-@dataclass
-class Shop:
-    """Two hundred people, public texts of the same kind, and a plan at epsilon 2."""
-
-    lab: Lab
-
-    def plan(self, method: str = "one-count", canaries: int = 150, **data: Any) -> Plan:
-        rows = [{"text": text, "user": f"person-{i}"} for i, text in enumerate(texts(200, 1))]
-        public = self.lab.file([{"text": text} for text in texts(300, 3)], "public.jsonl")
-        return self.lab.plan(
-            self.lab.file(rows),
-            method={"name": method},
-            data={"audit_canaries": canaries, "canary_texts": str(public), "account": "shop", **data},
-            privacy={"epsilon": 2.0},
-        )
-
-    def paid(self) -> float:
-        statement = Odometer().statement("shop")
-        return 0.0 if statement is None else sum(total.mu2 for total in statement.totals)
-
-    @property
-    def out(self) -> Path:
-        return self.lab.folder / "audit"
-
-
-@pytest.fixture
-def shop(lab: Lab) -> Shop:
-    return Shop(lab)
-
-
-def _made(how: dict[str, Callable[[Job], list[str]]], job: Job) -> list[str]:
-    return how["corpus"](job)
-
-
-@pytest.fixture
-def method() -> Iterator[dict[str, Callable[[Job], list[str]]]]:
-    """The method one-count, whose corpus a test can exchange."""
-    how: dict[str, Callable[[Job], list[str]]] = {"corpus": honest}
-    with plugged("methods", {"one-count": one_count(partial(_made, how))}):
-        yield how
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {str(f.relative_to(folder)): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
 
 
 @pytest.mark.usefixtures("method")
@@ -313,88 +231,6 @@ def test_canaries_have_declared_labels_and_the_operator_can_repeat_the_run(lab: 
     assert any("noisy minus clean" in check.name for check in opened.checks)
 
 
-# -- in place: canaries in the data of a run that is released
-
-
-@pytest.mark.usefixtures("method")
-def test_a_run_with_canaries_is_released_if_none_is_in_its_corpus(shop: Shop, tmp_path: Path) -> None:
-    run = api.run(shop.plan(audit_holdout=0.5), shop.lab.folder / "run")
-    told = {line["name"]: line["role"] for line in run.ledger["public_inputs"]}
-    assert "150 drawn" in told["audit_canaries"]
-    assert "noisy counts include them" in told["audit_canaries"]
-    plan = (run.release / "evidence" / "plan.toml").read_text()
-    assert "audit_canaries = 150" in plan
-    assert "canary_texts" not in plan
-    assert "All noisy counts, and the number of people, include canaries" in run.summary
-    assert api.verify(run.path, plugins=("one-count",)).ok
-    assert main(["audit", str(run.path), "--attacks", ",".join(FEW)]) == 0
-    found = json.loads((run.path / "private" / "audit.json").read_bytes())
-    assert next(each for each in found["findings"] if each["name"] == "extraction")["details"]["planted"] > 10
-    assert main(["keygen", str(tmp_path / "key")]) == 0
-    assert publish(run.path, tmp_path / "key", plugins=("one-count",))
-
-
-def breaking(job: Job) -> list[str]:
-    """Canaries without their codes, and with a line break amid the six words of their ends."""
-    rows = [row.text.partition(", ref ")[0].split() for row in open_private(job.people.rows)]
-    return [f"{' '.join(row[:-3])}\n{' '.join(row[-3:])}" for row in rows] + texts(200, 2)
-
-
-@pytest.mark.usefixtures("method")
-def test_a_canary_that_a_line_break_divides_blocks_a_release_too(shop: Shop, method: dict[str, Any]) -> None:
-    method["corpus"] = breaking
-    with pytest.raises(PrivacyError, match="canary is in the corpus"):
-        api.run(shop.plan(), shop.lab.folder / "run")
-
-
-@pytest.mark.usefixtures("method")
-def test_a_canary_in_the_corpus_of_a_run_blocks_it_for_good(shop: Shop, method: dict[str, Any]) -> None:
-    method["corpus"] = copying
-    out, plan = shop.lab.folder / "run", shop.plan()
-    with pytest.raises(PrivacyError, match="canary is in"):
-        api.run(plan, out)
-    assert not list(out.glob("release*"))
-    method["corpus"] = honest  # another corpus of the same run would be a second try
-    with pytest.raises(PrivacyError, match="canary is in"):
-        api.run(plan, out)
-    assert not list(out.glob("release*"))
-
-
-@pytest.mark.usefixtures("method")
-def test_one_canary_in_a_text_that_was_dropped_blocks_too(shop: Shop, method: dict[str, Any]) -> None:
-    """The evidence of a release has the texts that were not chosen, and is as public."""
-
-    def leaked(job: Job) -> list[str]:
-        row = next(row for row in open_private(job.people.rows) if str(row.user).startswith("canary "))
-        return [*texts(300, 2), f"so they said {' '.join(row.text.split()[-7:-3])} and left"]
-
-    method["corpus"] = leaked
-    with pytest.raises(PrivacyError, match="canary is in"):
-        api.run(shop.plan(), shop.lab.folder / "run")
-
-
-@pytest.mark.usefixtures("method")
-def test_publish_looks_for_canaries_again(
-    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = api.run(shop.plan(), shop.lab.folder / "run")
-    assert main(["keygen", str(tmp_path / "key")]) == 0
-    monkeypatch.setattr("rpsg.pipeline.planting.extracted", lambda *_: (True,))
-    with pytest.raises(PrivacyError, match="canary is in"):
-        publish(run.path, tmp_path / "key", plugins=("one-count",))
-    assert not (run.release / "ledger.sig").exists()
-    monkeypatch.undo()
-    with pytest.raises(PrivacyError, match="canary is in"):
-        publish(run.path, tmp_path / "key", plugins=("one-count",))
-
-
-@pytest.mark.usefixtures("method")
-def test_canaries_in_place_need_public_texts(shop: Shop) -> None:
-    with pytest.raises(UsageError, match="none are named"):
-        api.run(shop.plan(canary_texts=""), shop.lab.folder / "run")
-    assert shop.paid() == 0
-
-
 # -- the command
 
 
@@ -430,14 +266,6 @@ def test_no_other_command_makes_anything_of_an_audit_run(
         assert code > 1, (command, said)
         assert "rpsg run" not in said.err or "audit" in said.err, (command, said.err)
     assert files(shop.out) == left["destroyed"]
-
-
-@pytest.mark.usefixtures("method")
-def test_canaries_do_not_begin_like_private_texts(shop: Shop) -> None:
-    private = shop.plan().data.path
-    with pytest.raises(UsageError, match="are the private texts themselves"):
-        api.run(shop.plan(canary_texts=private), shop.lab.folder / "run")
-    assert shop.paid() == 0
 
 
 def test_shadows_that_cannot_be_are_refused_before_anything_is_paid(lab: Lab) -> None:

@@ -13,7 +13,7 @@ PAGE = (ROOT / "docs" / "private-prediction.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
-    ("name", "line"), [("raw", "| as it is |"), ("centred", "| less its median (what is clipped here) |")]
+    ("name", "line"), [("raw", "| as it is |"), ("centred", "| minus its median (what is clipped here) |")]
 )
 def test_the_page_has_the_figures_of_the_result(name: str, line: str) -> None:
     each = RESULT["clipped"][name]
@@ -32,3 +32,13 @@ def test_private_prompts_move_raw_logits_as_far_as_an_earlier_measurement_found(
 def test_less_the_median_they_need_less_than_half_of_the_clip() -> None:
     raw, centred = (RESULT["clipped"][name]["quantile_95"] for name in ("raw", "centred"))
     assert centred < raw / 2
+
+
+def test_the_page_has_the_speed_of_both_precisions() -> None:
+    path = ROOT / "benchmarks" / "results" / "logits-speed-smollm2.json"
+    speed = json.loads(path.read_text(encoding="utf-8"))
+    whole, half = (speed[kind]["16 rows"] for kind in ("float32", "bfloat16"))
+    words = " ".join(PAGE.split())
+    assert f"{half['prompt']:.2f} instead of {whole['prompt']:.2f} processor seconds for a prompt" in words
+    assert f"{half['token']:.4f} instead of {whole['token']:.4f} for one of its further tokens" in words
+    assert f"A step of 64 rows would take {speed['float32']['64 rows']['token']:.4f}" in words

@@ -93,6 +93,7 @@ def test_a_lost_vote_stops_the_memory_benchmark(monkeypatch: pytest.MonkeyPatch,
         ("coherence", "coherence", "evaluation"),
         ("coherence-dialogues", "coherence", "evaluation"),
         ("rounds", "rounds", "benchmarks"),
+        ("server-faults", "server", "servers"),
     ],
 )
 def test_a_documented_table_is_the_one_of_its_result_file(result: str, script: str, page: str) -> None:

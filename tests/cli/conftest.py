@@ -13,7 +13,8 @@ import pytest
 from rpsg import api
 from rpsg.cli import main
 from rpsg.previews import Flow, Preview, StageCost
-from rpsg.results import Check, Run, Verification
+from rpsg.privacy.verify import Check
+from rpsg.results import Run, Verification
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

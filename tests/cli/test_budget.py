@@ -86,3 +86,30 @@ def test_a_caution_about_unbounded_reading_stands_with_the_figures(rpsg: Rpsg) -
     account().read_without_bound("another", "paper")
     page = " ".join(rpsg("budget").out.split())
     assert "1 run of the method paper read records of this account without any bound" in page
+
+
+def test_the_cells_of_a_comparison_are_one_line_for_each_corpus(rpsg: Rpsg) -> None:
+    account().charge("a", "run", "votes", 0.2, 0.0)
+    for cell in range(3):
+        account(f"comparison films: films-strict-s{cell}").charge(f"f{cell}", "run", "votes", 0.1 + cell, 0.0)
+    account("comparison posts: posts-strict-s0").charge("p", "run", "votes", 0.1, 0.0)
+    account("comparison old-cell-s0").charge("o", "run", "votes", 0.1, 0.0)
+    page = " ".join(rpsg("budget").out.split())
+    assert "Account reviews" in page
+    assert "films-strict" not in page
+    films = rpsg("budget", "--account", "comparison films: films-strict-s2", "--json").json["accounts"][0]
+    largest = films["totals"][0]["epsilon"]
+    told = page.partition(
+        "Comparison of films 3 accounts, one for each cell; the largest epsilon of one is "
+    )[2]
+    assert largest <= float(told.split(". ")[0]) <= largest + 0.01
+    assert "Comparison of posts 1 account, of one cell" in page
+    assert "Comparisons 1 account, of one cell" in page
+
+
+def test_each_cell_is_shown_when_it_is_asked_for(rpsg: Rpsg) -> None:
+    name = "comparison films: films-strict-s0"
+    account(name).charge("f", "run", "votes", 0.1, 0.0)
+    assert name in rpsg("budget", "--cells").out
+    assert name in rpsg("budget", "--account", name).out
+    assert [each["account"] for each in rpsg("budget", "--json").json["accounts"]] == [name]

@@ -14,7 +14,8 @@ from tests.cli.conftest import PREVIEW, VERIFIED, finished
 from rpsg import __version__, api, registry
 from rpsg.cli.check_words import NO_CLAIM, SHOWN_BY
 from rpsg.privacy.checks import CHECKS
-from rpsg.results import Check, Verification
+from rpsg.privacy.verify import Check
+from rpsg.results import Verification
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Api, Rpsg

@@ -44,6 +44,15 @@ def test_a_run_whose_page_cannot_be_printed_is_finished(command: list[str], tmp_
     assert ledger(tmp_path)
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_stream_that_is_closed_from_the_beginning_ends_no_command(closed: str, tmp_path: Path) -> None:
+    line = f"{sys.executable} -m rpsg.cli explain {closed}"
+    done = subprocess.run(["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == (0 if closed == "2>&-" else UNWRITTEN)
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "bug" not in done.stderr
+
+
 @needs_full
 def test_any_other_command_whose_page_cannot_be_printed_says_so_by_its_code(tmp_path: Path) -> None:
     with FULL.open("w") as full:

@@ -28,6 +28,16 @@ class Refusing(FakeWriter):
         raise AssertionError("a dry run sent something")
 
 
+@pytest.fixture(autouse=True)
+def cells_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each cell by the command that its own process would be started with; ``test_stopped`` starts some."""
+
+    def cell(folder: Path, name: str, *, spend: bool, quiet: bool) -> int:
+        return main(["compare", str(folder), "--cell", name, "--quiet", *(["--spend"] if spend else [])])
+
+    monkeypatch.setattr("rpsg.compare.runner.in_a_process", cell)
+
+
 @pytest.fixture
 def done(matrix_file: Callable[..., Path], lab: Lab) -> tuple[Path, Path]:
     """The file of a comparison and the folder where it was run."""
@@ -202,5 +212,5 @@ def test_nothing_is_written_over_the_texts(
 def test_the_help_teaches_what_a_comparison_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", "--help"]) == 0
     told = " ".join(capsys.readouterr().out.replace("│", " ").split())
-    for words in ("Begin with --dry-run", "finished cells are kept", "it needs --spend"):
+    for words in ("Start with --dry-run", "finished cells are kept", "Private texts need --spend"):
         assert words in told

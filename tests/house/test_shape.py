@@ -62,6 +62,59 @@ def test_the_search_for_circles_finds_one() -> None:
     assert len(imports()["rpsg.api"]) > 3
 
 
+IMPORTERS = {"import_module", "__import__"}
+#: Modules that import by a name which their code computes, and what these names are of.
+BY_NAME = {
+    # What its own __all__ promises; the imports for types beside it are those that the contract sees.
+    "__init__": "a door that opens when it is used",
+    "audit.__init__": "a door that opens when it is used",
+    "compare.__init__": "a door that opens when it is used",
+    "cli.api_reference": "the packages whose public names it writes down",
+    "registry": "the tables of models, methods, metrics and attacks, and entry points",
+    "outward": "packages of others",
+}
+
+
+def imported_by_name(source: str) -> tuple[set[str], bool]:
+    """What ``source`` imports by names written in it, up to where they vary; whether it computes any."""
+    written, computed = set(), False
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call) or ast.unparse(node.func).split(".")[-1] not in IMPORTERS:
+            continue
+        name = node.args[0] if node.args else node.keywords[0].value
+        first = name.values[0] if isinstance(name, ast.JoinedStr) else name
+        if isinstance(first, ast.Constant):
+            written.add(str(first.value))
+        computed |= not isinstance(name, ast.Constant)
+    return written, computed
+
+
+def test_no_module_imports_another_of_this_package_by_a_name_in_its_code() -> None:
+    """The contract about floors reads import statements only."""
+    found = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): imported_by_name(path.read_text("utf-8"))
+        for path in ROOT.rglob("*.py")
+    }
+    own = {module for module, (names, _) in found.items() if any(n.startswith("rpsg") for n in names)}
+    assert own == {"__init__"}, "only the door of this package, which is above all floors"
+    assert {module for module, (_, computed) in found.items() if computed} == set(BY_NAME)
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ('importlib.import_module("rpsg.storage").x', ({"rpsg.storage"}, False)),
+        ('import_module(name="rpsg.api")', ({"rpsg.api"}, False)),
+        ('__import__("rpsg.api")', ({"rpsg.api"}, False)),
+        ('import_module(f"rpsg.{floor}")', ({"rpsg."}, True)),
+        ("import_module(name)", (set(), True)),
+        ("import rpsg.api", (set(), False)),
+    ],
+)
+def test_imports_by_name_are_found_as_people_write_them(source: str, found: tuple[set[str], bool]) -> None:
+    assert imported_by_name(source) == found
+
+
 def test_no_file_of_the_tree_is_large() -> None:
     """Of what is committed, or would be: a large file stays in every clone for ever."""
     if not (TREE / ".git").exists():

@@ -260,7 +260,7 @@ REFUSED = {
     "a writer elsewhere": ({"models": {"writer": "openai:gpt"}}, "no weights"),
     "labels that nobody declared": ({"data": {"label": "label"}}, "must be declared"),
     "replaced people": ({"privacy": {"adjacency": "replace_one", "n_public": 9}}, "adding or removing"),
-    "a budget in the words": ({"corpus": {"about": "reviews at epsilon 1"}}, "claims nothing"),
+    "a budget in the words": ({"corpus": {"about": "reviews at epsilon 1"}}, "may not name an epsilon"),
 }
 
 

@@ -14,7 +14,7 @@ import rpsg
 from rpsg.errors import InfeasibleError, RunError, UsageError
 from rpsg.methods.named import find_method
 from rpsg.methods.prediction_plan import clip_of, groups_of
-from rpsg.methods.private_prediction import group_of, prompt_parts
+from rpsg.methods.private_prediction import group_of, person_tag, prompt_parts
 from rpsg.models.fake import FILLER, FakeLogits
 from rpsg.pipeline.execute import execute
 from rpsg.pipeline.private_data import account_of
@@ -91,7 +91,7 @@ def people(count: int) -> list[Document]:
 
 
 def placed(rows: Sequence[Document], groups: int = 7) -> Counter[tuple[str, str, int]]:
-    return Counter((row.user or "", row.text, group_of(row, KEY, DRAW, groups)) for row in rows)
+    return Counter((row.user or "", row.text, group_of(person_tag(row, KEY, DRAW), groups)) for row in rows)
 
 
 def test_one_row_more_or_less_moves_no_other_row() -> None:
@@ -122,10 +122,10 @@ def test_all_rows_of_a_person_are_in_one_text_and_people_are_spread_evenly() -> 
 
 def test_rows_without_a_user_go_by_their_content_and_another_draw_divides_them_anew() -> None:
     rows = [Document(i, f"text {i % 30}") for i in range(60)]
-    first = [group_of(row, KEY, DRAW, 7) for row in rows]
+    first = [group_of(person_tag(row, KEY, DRAW), 7) for row in rows]
     assert first[:30] == first[30:]
-    assert first != [group_of(row, KEY, "1" * 32, 7) for row in rows]
-    assert first != [group_of(row, b"another secret", DRAW, 7) for row in rows]
+    assert first != [group_of(person_tag(row, KEY, "1" * 32), 7) for row in rows]
+    assert first != [group_of(person_tag(row, b"another secret", DRAW), 7) for row in rows]
 
 
 def test_where_more_people_are_declared_than_the_texts_can_take_the_others_are_not_used(lab: Lab) -> None:

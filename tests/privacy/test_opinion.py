@@ -34,7 +34,6 @@ def run(lab_of: Callable[[Path], Lab], tmp_path_factory: pytest.TempPathFactory)
 def test_an_honest_ledger_is_confirmed_with_thresholds_and_groups(run: Any) -> None:
     pytest.importorskip("dp_accounting", reason="needs the extra 'verify'")
     assert any(m["kind"] == "selection_threshold" for m in run.ledger["mechanisms"])
-    assert list(disagreements(run.ledger)) == []
     found = api.verify(run.path, second_opinion=True)
     assert found.ok
     assert found.checks[-1].name == "every epsilon again, by another accountant"

@@ -133,7 +133,9 @@ def test_only_the_allow_list_opens_private_boxes() -> None:
     assert set(found) <= set(ALLOWED)
 
 
-def test_inside_the_privacy_package_only_six_modules_open_boxes() -> None:
+def test_inside_the_privacy_package_only_seven_modules_open_boxes() -> None:
     folder = Path(rpsg.__file__).parent / "privacy"
     opening = {p.stem for p in folder.glob("*.py") if opens_boxes(p.read_text())}
-    assert opening == {"private", "mechanisms", "account", "commitment", "unprotected_reads", "replay"}
+    mechanisms = {"private", "mechanisms", "commitment", "unprotected_reads", "replay"}
+    of_the_book = {"account", "token_counts"}  # keyed digests of rows, which the book keeps
+    assert opening == mechanisms | of_the_book

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from dataclasses import dataclass, field
+import sqlite3
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,6 +59,7 @@ class Tearoom:
     lifetime: float = 30.0
     stops: int | None = None
     drawn: int = 0
+    moved: int = 0
     draws: set[str] = field(default_factory=set)
     said: list[str] = field(default_factory=list)
 
@@ -85,7 +87,9 @@ class Tearoom:
     def references(self, draw: str) -> Private[References]:
         self.draws.add(draw)
         units = np.arange(30)
-        return Private(References(units, units % TEXTS, lambda *_: np.ones((10, 3)) * [0.01, 0.0, -0.01]))
+        texts = (units + self.moved) % TEXTS
+        tags = tuple(b"person %d" % unit for unit in units)
+        return Private(References(units, texts, tags, lambda *_: np.ones((10, 3)) * [0.01, 0.0, -0.01]))
 
     def sample(self, kernel: Releases) -> Texts:
         people = Private(RowCells(np.arange(30), np.zeros((30, 1), np.int64)))
@@ -198,6 +202,53 @@ def test_tokens_without_their_journal_are_thrown_away_and_paid_again(tearoom: Te
     assert tearoom.paid() == pytest.approx(2 * MOST + BUDGET.releases[0].mu2("add_remove") / EACH)
 
 
+def test_under_one_charge_nobody_is_moved_to_another_text(tearoom: Tearoom) -> None:
+    assert tearoom.run(stops=2) is None
+    before = tearoom.log()
+    tearoom.moved = 1
+    with pytest.raises(RunError, match="divided in another way"):
+        tearoom.run()
+    assert tearoom.log() == before
+    tearoom.moved = 0
+    assert tearoom.run() is not None
+    assert tearoom.paid() == pytest.approx(MOST)
+
+
+def test_nor_does_an_edited_journal_let_people_move_further_for_the_same_charge(
+    tearoom: Tearoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tokens of a dear plan pass for ones that were begun and paid for under a cheap one."""
+    assert tearoom.run(stops=2) is None
+    dear = calibrate(
+        4.0,
+        1e-6,
+        [StagePlan("size", 0.1, "S1_unit_count", dim=1), StagePlan("tokens", 0.9, RULE, k=MOST, w=4000)],
+    )
+    private = tearoom.folder / "run" / "private"
+    tokens, journal = private / "tokens-001.jsonl", private / "releases.jsonl"
+    tokens.write_text(tokens.read_text().replace(BUDGET.sha256(), dear.sha256()))
+    events = [json.loads(line) for line in journal.read_text().splitlines()]
+    events[0]["plan_sha256"] = dear.sha256()
+    asked = [Query.of(dear.releases[0], "people", 1), Query.of(dear.releases[1], "the next token", TEXTS)]
+    for event in events:
+        if "query" in event:
+            event["query"] = asdict(asked[event["seq"]])
+    kept = [event for event in events if event["event"] != "commit"]
+    journal.write_text("".join(json.dumps(event) + "\n" for event in kept))
+    (tearoom.folder / "run" / "evidence" / "release-000.json").unlink()
+    monkeypatch.setitem(globals(), "BUDGET", dear)
+    with pytest.raises(RunError, match="divided in another way"):
+        tearoom.run()
+
+
+def test_tokens_of_a_version_that_kept_no_division_are_not_continued(tearoom: Tearoom) -> None:
+    assert tearoom.run(stops=2) is None
+    with sqlite3.connect(tearoom.folder / "book" / "odometer.sqlite") as rows:
+        rows.execute("DROP TABLE division")
+    with pytest.raises(RunError, match="divided in another way"):
+        tearoom.run()
+
+
 def test_where_the_account_has_no_room_a_token_is_not_drawn_again(tearoom: Tearoom) -> None:
     tearoom.lifetime = 2.0
     tearoom.run(stops=2)
@@ -240,14 +291,14 @@ def test_rows_that_break_the_rule_draw_nothing_and_quote_nothing(tearoom: Tearoo
     def broken(*_: object) -> Any:
         raise KeyError("a sentence of a patient")
 
-    rows = References(np.arange(3), np.zeros(3, np.int64), broken)
+    rows = References(np.arange(3), np.zeros(3, np.int64), (b"1", b"2", b"3"), broken)
     kernel = tearoom.kernel()
     people = Private(RowCells(np.arange(30), np.zeros((30, 1), np.int64)))
     kernel.release(Query.of(BUDGET.releases[0], "people", 1), lambda: people)
     with pytest.raises(PrivacyError, match="its message is withheld") as caught:
         kernel.sample(tearoom.query(), tearoom.choices, lambda _: Private(rows))
     assert "patient" not in str(caught.value)
-    several = References(np.zeros(2, np.int64), np.array([0, 1]), broken)
+    several = References(np.zeros(2, np.int64), np.array([0, 1]), (b"1", b"1"), broken)
     with pytest.raises(PrivacyError, match="broke its contribution rule S7_token_scores"):
         kernel.sample(tearoom.query(), tearoom.choices, lambda _: Private(several))
     assert tearoom.log() == []

@@ -223,7 +223,9 @@ def test_a_sum_of_very_many_rows_stays_where_weights_are_exact() -> None:
 
 
 def rows_of(units: list[int], texts: list[int]) -> References:
-    return References(np.array(units, np.int64), np.array(texts, np.int64), lambda *_: np.zeros((0, 0)))
+    tags = tuple(b"person %d" % unit for unit in units)
+    who, where = np.array(units, np.int64), np.array(texts, np.int64)
+    return References(who, where, tags, lambda *_: np.zeros((0, 0)))
 
 
 def test_a_person_may_have_c_rows_in_one_text() -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.privacy.conftest import Release
 
-    from rpsg.results import Check
+    from rpsg.privacy.verify import Check
 
 Ledger = dict[str, Any]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ import rpsg
 from rpsg.models.fake import FakeWriter
 from rpsg.pipeline.reporting import Lines, Quiet
 from rpsg.pipeline.seen import STOPPED, Block, InNotebook, usual
+from rpsg.protocols import Silent
 from rpsg.testing.lab import plugged
 
 if TYPE_CHECKING:
@@ -196,3 +198,40 @@ def test_ctrl_c_in_a_cell_loses_nothing(tmp_path: Path, replies: int) -> None:
         rows, **{name: v for name, v in given.items() if name not in {"out", "quiet", "writer"}}
     )
     assert seen.odometer["epsilon paid so far"] == pytest.approx(4.0, abs=0.01)
+
+
+class PressesCtrlC(Silent):
+    """Somebody presses Ctrl-C when the second candidate is there."""
+
+    def __init__(self) -> None:
+        self.stage, self.candidates = "", 0
+
+    def start(self, stage: str, total: int | None = None) -> None:
+        self.stage = stage
+
+    def advance(self, n: int = 1, *, tokens: int = 0) -> None:
+        self.candidates += n * (self.stage == "writing candidates")
+        if self.candidates == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.weights
+@pytest.mark.usefixtures("_ctrl_c")
+def test_a_real_writer_is_interrupted_and_goes_on_in_the_same_process(tmp_path: Path) -> None:
+    rows = [{"text": f"My parcel number {n} is late, please help.", "user": n} for n in range(400)]
+    given: dict[str, Any] = {
+        "account": "ward 7",
+        "user": "user",
+        "domain": "support",
+        "quiet": True,
+        "epsilon": 4.0,
+        "size": 4,
+        "oversample": 2.0,
+        "out": tmp_path / "run",
+    }
+    with pytest.raises(KeyboardInterrupt):
+        rpsg.synthesize(rows, progress=PressesCtrlC(), **given)
+    run = rpsg.synthesize(rows, **given)
+    assert 1 <= len(run.texts) <= 4
+    assert run.texts[0][:30] in str(run)
+    assert rpsg.verify(run).ok

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 #: What a function has no use for: it returns an object, and the page of --dry-run is rpsg.preview(...).
 OF_THE_COMMAND_ALONE = {"json", "dry_run"}
-TAKING_SETTINGS = (rpsg.synthesize, rpsg.make_plan, rpsg.preview, rpsg.samples)
+TAKING_SETTINGS = (rpsg.synthesize, rpsg.make_plan, rpsg.preview, rpsg.samples, rpsg.check)
 
 
 def options_of_run() -> set[str]:
@@ -164,6 +164,15 @@ def test_a_data_frame_is_previewed_with_the_keywords_of_its_run() -> None:
     assert "one user" in found.claim
     with pytest.raises(UsageError, match="privacy account"):
         rpsg.preview(rows, **given)
+
+
+def test_the_rows_of_a_data_frame_are_checked_without_an_account() -> None:
+    rows = [{"note": "tea", "who": 1}, {"note": "", "who": 2}, {"note": "oil", "who": None}]
+    found = rpsg.check(rows, text="note", user="who")
+    assert {why: places.first for why, places in found.left_out.items()} == {
+        "the text is missing or empty": [2],
+        "the user is missing": [3],
+    }
 
 
 def test_texts_are_written_without_a_plan() -> None:

@@ -17,7 +17,8 @@ from rpsg.compare.cells import Place
 from rpsg.compare.outcome import CellOutcome, Comparison
 from rpsg.measures import Line, Measure, Report
 from rpsg.previews import Preview, Sample, Samples
-from rpsg.results import Check, Run, Verification
+from rpsg.privacy.verify import Check
+from rpsg.results import Run, Verification
 from rpsg.shown import Card, Shown
 
 if TYPE_CHECKING:

@@ -216,7 +216,7 @@ def test_an_archive_is_refused_with_the_command_that_unpacks_it(file: File) -> N
 
 
 def test_what_was_packed_in_a_way_that_is_not_read_is_refused(file: File) -> None:
-    refused(file("a.csv", b"\x28\xb5\x2f\xfd" + MARKER.encode()), "compressed with zstd", "unzstd")
+    refused(file("a.csv", b"\x28\xb5\x2f\xfd\x04\x00" + MARKER.encode()), "compressed with zstd", "unzstd")
     packed = gzip.compress(b"PAR1")
     refused(file("a.parquet.gz", packed), "is compressed", "gunzip -k a.parquet.gz")
 

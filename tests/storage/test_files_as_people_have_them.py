@@ -8,7 +8,9 @@ import importlib.util
 import io
 import lzma
 import math
+import os
 import sys
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -54,6 +56,13 @@ WAYS: dict[str, tuple[str, bytes, dict[str, str]]] = {
     "gzip that is called .csv": ("a.csv", gzip.compress(table(",").encode()), {}),
     "bzip2": ("a.csv.bz2", bz2.compress(table(",").encode()), {}),
     "xz without a name for it": ("a", lzma.compress(JSONL.encode()), {}),
+    "a title above the header": ("a.csv", ("Complaints 2024,,\n,,\n" + table(",")).encode(), {}),
+    "a title with another separator": ("a.csv", ("Complaints, 2024\n" + table(";")).encode(), {}),
+    "a separator at the end of each row": (
+        "a.csv",
+        table(",").replace("\n", ",\n").replace("user,", "user").encode(),
+        {},
+    ),
     "UTF-16 with a mark": ("a.csv", table(",").encode("utf-16"), {"encoding": "utf-16"}),
     "UTF-16 with a mark and lone returns": (
         "a.csv",
@@ -174,6 +183,14 @@ def test_a_workbook_without_the_column_lists_those_of_its_first_sheet(tmp_path: 
     assert "Columns in the file: body, user." in refused.value.hint
 
 
+@EXCEL
+def test_a_title_above_the_header_of_a_sheet_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    path.write_bytes(workbook({"One": [("Complaints 2024",), (), ("text", "user"), (ROWS[0][0], "u0")]}))
+    assert pairs(path) == ROWS[:1]
+    check_columns(DataSection(path=str(path), user="user"))
+
+
 def everywhere(folder: Path, values: list[Any]) -> dict[str, list[str | None]]:
     """The users that one column of values has in each format, as a data frame writes it there."""
     texts = [f"text {n}" for n in range(len(values))]
@@ -223,6 +240,11 @@ def test_a_text_that_is_a_missing_number_is_no_text(tmp_path: Path, value: str) 
         ("a.csv", b"text,user\nfine,u\nd\xe9\xe7u,u\n", "is not UTF-8"),
         ("a.parquet", b"PAR1 and no more", "not a whole Parquet file"),
         ("empty.csv", b"", "is empty"),
+        ("a.csv", b"text,user\n", "has no rows"),
+        ("a.csv", b"sep=,\ntext,user\n\n", "has no rows"),
+        ("a.json", b'[{"text": "fine"}]', "is one JSON array"),
+        ("a.json", b'[\n{"text":\n"fine"}\n]', "is one JSON array"),
+        ("C:\\notes.csv", None, "does not exist"),
     ],
 )
 def test_what_a_run_cannot_read_is_known_from_its_header(
@@ -231,8 +253,127 @@ def test_what_a_run_cannot_read_is_known_from_its_header(
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(DataError, match=says):
+    with pytest.raises(DataError, match=says) as planned:
         check_columns(DataSection(path=str(path)))
+    with pytest.raises(DataError) as run:
+        read_by_rule(DataSection(path=str(path)))
+    assert (run.value.message, run.value.hint) == (planned.value.message, planned.value.hint)
+
+
+@pytest.mark.parametrize("header", [",text,user", "text,user,", "text,user"])
+def test_a_column_without_a_name_does_not_hide_the_others(tmp_path: Path, header: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"{header}\n0,fine,u\n")
+    with pytest.raises(DataError, match="no column 'txt'") as refused:
+        check_columns(DataSection(path=str(path), text="txt"))
+    assert "Did you mean text?" in refused.value.hint
+
+
+def fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def to_nowhere(path: Path) -> None:
+    path.symlink_to("nowhere.csv")
+
+
+def zipped(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.csv", table(","))
+
+
+#: How a file comes about, and what is said of it.
+ODD: dict[str, tuple[str, Callable[[Path], object], str]] = {
+    "a pipe": ("a.csv", fifo, "is not a file"),
+    "a link to nowhere": ("a.csv", to_nowhere, "does not exist"),
+    "an archive": ("a.csv.zip", zipped, "is an archive"),
+    "a packed file of no bytes": ("a.csv.gz", lambda path: path.write_bytes(b""), "is empty"),
+    "nothing, packed": ("a.csv.gz", lambda path: path.write_bytes(gzip.compress(b"")), "is empty"),
+    "a folder of other files": ("a", lambda path: path.mkdir(), "txt"),
+    "one column twice": (
+        "a.csv",
+        lambda path: path.write_text("text,text\na,b\n"),
+        "2 columns called 'text'",
+    ),
+    "two encodings": (
+        "a.csv",
+        lambda path: path.write_bytes(b"text\ncaf\xc3\xa9\ncaf\xe9\n"),
+        "line 3: the byte",
+    ),
+    "UTF-16 without a mark": (
+        "a.csv",
+        lambda path: path.write_bytes("text\nfine\n".encode("utf-16-le")),
+        "there is a NUL byte",
+    ),
+    "no header": (
+        "a.csv",
+        lambda path: path.write_text('"It came late, and cold.",u1\n' * 3),
+        "no column 'text'",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_an_odd_file_is_told_by_the_plan_with_a_way_out(tmp_path: Path, what: str) -> None:
+    name, make, says = ODD[what]
+    make(tmp_path / name)
+    with pytest.raises(DataError) as planned:
+        check_columns(DataSection(path=str(tmp_path / name)))
+    assert says in planned.value.message
+    assert planned.value.hint
+    assert "came late" not in planned.value.message + planned.value.hint, "a first row is not shown"
+
+
+def test_a_row_that_is_none_leaves_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("// export of 2024\n" + JSONL + '{"text": ["a", "list"], "user": "u"}\n')
+    assert pairs(path) == ROWS
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("1.23456E+11", "1.23457E+11"), ("2024-01-02", "2024-01-03"), ("007", "7x")]
+)
+def test_ids_of_spreadsheets_are_ids(tmp_path: Path, first: str, second: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"text,user\nfine,{first}\ngood,{second}\nbad,{first}\n")
+    users = [user for _, user in pairs(path)]
+    assert users[0] == users[2] != users[1]
+
+
+def test_marks_of_a_web_page_are_text(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('text,user\n"<p>fine &amp; good</p>",u\n')
+    assert pairs(path) == [("<p>fine &amp; good</p>", "u")]
+
+
+def test_a_path_of_windows_is_told_with_slashes(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as refused:
+        check_columns(DataSection(path=f"{tmp_path}\\my notes.csv"))
+    assert f"'{tmp_path}/my notes.csv'" in refused.value.hint
+
+
+def test_more_fields_than_columns_are_a_fault_unless_they_are_empty(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text,user\nfine,u,,\nfine, and good,u\n")
+    reading = open_private(read_by_rule(DataSection(path=str(path), user="user"), tells=True))
+    assert [row.text for row in reading.corpus] == ["fine"]
+    assert {why: places.first for why, places in reading.left_out.items()} == {
+        "the row has another number of fields than the header": [3]
+    }
+
+
+def test_lines_below_a_title_keep_their_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("Complaints of the year\n\ntext,user\nfine,u\nfine,\n")
+    reading = open_private(read_by_rule(DataSection(path=str(path), user="user"), tells=True))
+    assert {why: places.first for why, places in reading.left_out.items()} == {"the user is missing": [5]}
+
+
+def test_a_line_far_below_is_no_header(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("a,b\n" * 30 + "text,user\nfine,u\n")
+    with pytest.raises(DataError, match="no column 'text'"):
+        check_columns(DataSection(path=str(path), user="user"))
 
 
 def test_the_columns_of_json_lines_may_be_in_any_row(tmp_path: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rpsg.cli import logs
@@ -10,7 +13,8 @@ from rpsg.cli.streams import UNWRITTEN, tolerant
 from rpsg.hardening import forbid_core_dumps
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from types import FrameType
 
     from rpsg.cli.streams import Stream
 
@@ -19,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. Failures are printed as sentences, never as tracebacks."""
     forbid_core_dumps()
     given = list(sys.argv[1:] if arguments is None else arguments)
-    with tolerant() as (out, _):
+    with tolerant() as (out, _), _told_to_end():
         try:
             code = _call(given)
         except (SystemExit, GeneratorExit):
@@ -32,6 +36,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
             logs.stop()
         out.flush()
         return _unwritten(out, given) if out.is_full and not code else code
+
+
+@contextmanager
+def _told_to_end() -> Iterator[None]:
+    """Within this block SIGTERM stops as Ctrl-C does, so that no temporary folder is left."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    is_ours = (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    )
+    if is_ours:
+        signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        if is_ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _unwritten(out: Stream, given: Sequence[str]) -> int:

@@ -38,9 +38,9 @@ explains logs, and [Extending RPSG](extending.md) explains plug-ins.
 _KEYWORDS = """\
 ## Keywords
 
-The options of `rpsg run` by their names, with underscores. `synthesize`, `make_plan`, `preview` and `samples`
-take them; `Keywords` is their type, for code that passes them on. A setting without an option is given with
-its section: `paper={"nll_percentile": 0}`. [The page of settings](settings.md) has them all.
+The options of `rpsg run` by their names, with underscores. `synthesize`, `make_plan`, `preview`, `samples`
+and `check` take them; `Keywords` is their type, for code that passes them on. A setting without an option is
+given with its section: `paper={"nll_percentile": 0}`. [The page of settings](settings.md) has them all.
 
 | keyword | default | what it is |
 |---|---|---|"""

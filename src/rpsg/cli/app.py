@@ -46,7 +46,7 @@ EXIT_CODES = (
     (NOT_RUN, "the audit was not able to detect a leak, so it has no verdict (audit)"),
     (CELLS_FAILED, "some cells of a comparison failed; the others are done (compare)"),
     (UNWRITTEN, "done, but the output could not be written"),
-    (130, "stopped with Ctrl-C"),
+    (130, "stopped with Ctrl-C or SIGTERM"),
 )
 _EPILOG = "Exit codes: " + ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES) + "."
 

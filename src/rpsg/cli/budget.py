@@ -11,6 +11,8 @@ from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
 from rpsg.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rpsg.cli.console import Screen
     from rpsg.privacy.odometer import Odometer
     from rpsg.privacy.units import Statement, Total
@@ -33,11 +35,15 @@ def budget(
         ),
     ] = "",
     yes: Annotated[bool, typer.Option("--yes", metavar="", help="Do not ask first.")] = False,
+    cells: Annotated[
+        bool,
+        typer.Option("--cells", metavar="", help="Show each account of a comparison, one for every cell."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what accounts have spent, on whom, and what unfinished runs have reserved. No data is read.
 
-    Without a file or a name all accounts are shown.
+    Without a file or a name all accounts are shown; those of a comparison of public texts are counted.
     """
     from rpsg.cli.console import Screen, print_json
     from rpsg.privacy.odometer import Odometer, account_name
@@ -59,8 +65,12 @@ def budget(
         screen.line(
             f"The account {wanted[0]} has spent nothing." if one else "No account has spent anything yet."
         )
+    grouped = {} if cells or file or account else _by_comparison(shown)
     for statement in shown:
-        _show(screen, statement)
+        if not any(statement in group for group in grouped.values()):
+            _show(screen, statement)
+    for data, group in grouped.items():
+        _show_comparison(screen, data, group)
     if book and not wanted and book.has_old_charges():
         screen.line(
             "An earlier version kept charges without names: `rpsg budget FILE` shows those of a file."
@@ -85,6 +95,29 @@ def _give_back(book: Odometer | None, run_id: str, *, yes: bool) -> None:
             err=True,
         )
     book.give_back(run_id)
+
+
+def _by_comparison(statements: Sequence[Statement]) -> dict[str, list[Statement]]:
+    """The accounts of each compared corpus. Earlier versions did not write its name, which is "" then."""
+    from rpsg.privacy.odometer import COMPARISON
+
+    found: dict[str, list[Statement]] = {}
+    for statement in statements:
+        if statement.name.startswith(COMPARISON):
+            data, colon, _ = statement.name.removeprefix(COMPARISON).rpartition(": ")
+            found.setdefault(data if colon else "", []).append(statement)
+    return found
+
+
+def _show_comparison(screen: Screen, data: str, group: Sequence[Statement]) -> None:
+    from rpsg.privacy.gaussian import rounded_up
+
+    screen.heading(f"Comparison of {data}" if data else "Comparisons")
+    most = max((total.epsilon_with_reserved for each in group for total in each.totals), default=0.0)
+    cells = f"{len(group)} accounts, one for each cell" if len(group) > 1 else "1 account, of one cell"
+    screen.line(
+        f"{cells}; the largest epsilon of one is {rounded_up(most, 2)}. See each: rpsg budget --cells"
+    )
 
 
 def _show(screen: Screen, statement: Statement) -> None:

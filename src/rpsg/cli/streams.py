@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import sys
 from contextlib import contextmanager, suppress
@@ -18,9 +20,12 @@ UNWRITTEN = 14
 class Stream:
     """A stream that drops everything after its first failed write. ``failure`` is the error of that write."""
 
-    def __init__(self, stream: IO[str]) -> None:
-        self._stream = stream
+    def __init__(self, stream: IO[str] | None) -> None:
         self.failure: OSError | None = None
+        if stream is None:  # whoever started the program has closed it
+            self.failure = OSError(errno.EBADF, os.strerror(errno.EBADF))
+            stream = io.StringIO()
+        self._stream = stream
 
     def write(self, text: str) -> int:
         if self.failure is None:

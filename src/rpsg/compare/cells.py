@@ -16,7 +16,7 @@ from rpsg.evaluation.data import CEILING
 from rpsg.evaluation.floor import FLOOR
 from rpsg.methods.named import find_method
 from rpsg.plan import resolve
-from rpsg.privacy.odometer import account_name
+from rpsg.privacy.odometer import COMPARISON, account_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -163,7 +163,7 @@ def _cell(
         raise UsageError(f"{place.in_words()}: {error.message}", hint=error.hint) from None
     digest = plan.fingerprint(comparison=_bound_to(data))
     id_ = _folder(place, digest)
-    account = f"comparison {id_}" if data.public else plan.data.account
+    account = f"{COMPARISON}{data.name}: {id_}" if data.public else plan.data.account
     if not account and method.reads_private:
         account = _own_account(data)
     plan = plan.model_copy(update={"data": plan.data.model_copy(update={"account": account})})

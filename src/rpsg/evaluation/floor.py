@@ -160,4 +160,4 @@ def _is_committed(run: FinishedRun, file: Path) -> bool:
 def _is_named(run: FinishedRun, file: Path) -> bool:
     plan = run.release.path.parent / PLAN
     named = resolve(read_toml(plan)).data.path if plan.is_file() else ""
-    return bool(named) and Path(named).exists() and Path(named).samefile(file)
+    return bool(named) and Path(named).exists() and file.exists() and Path(named).samefile(file)

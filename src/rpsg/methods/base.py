@@ -128,6 +128,8 @@ class Method:
         check: raises UsageError for a plan that asks for something this method cannot do.
         models: how to make the models it needs beside embedder, sentiment and scorer, by the names of
             ``Tools``; a writer among them takes the place of the plan's.
+        packages: the modules of optional packages that it imports beside those of the plan's models, each
+            with the extra that brings it.
         tries_writer: whether the writer is tried on public prompts before anything private is read.
         trial: how it is tried, if not with the prompts of strict mode or, for a method with seeds, the
             paper's.
@@ -160,6 +162,7 @@ class Method:
     untold: frozenset[str] = frozenset()
     check: Callable[[Plan], None] = lambda _: None
     models: Callable[[Plan], Mapping[str, Callable[[], Any]]] = lambda _: {}
+    packages: Callable[[Plan], Mapping[str, str]] = lambda _: {}
     tries_writer: bool = True
     trial: Callable[[Job], None] | None = None
     egress: Callable[[Plan], tuple[EgressRule, ...]] | None = None

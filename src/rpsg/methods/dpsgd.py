@@ -275,6 +275,7 @@ METHOD = Method(
     untold=frozenset({"data.passage_words"}),
     check=check,
     models=lambda plan: {"writer": partial(make_trainer, plan), "trainer": partial(make_trainer, plan)},
+    packages=lambda _: {"torch": "hf", "transformers": "hf", "opacus": "dpsgd", "dp_accounting": "dpsgd"},
     tries_writer=False,
     egress=lambda plan: EGRESS,  # noqa: ARG005  # the face of all such functions
     status="research_only",

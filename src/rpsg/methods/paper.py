@@ -28,6 +28,7 @@ from rpsg.methods.seeded import (
     paper_egress,
     paper_flows,
     paper_models,
+    paper_packages,
 )
 from rpsg.methods.workload import paper_explained, paper_workload
 from rpsg.privacy.private import withheld
@@ -81,6 +82,7 @@ METHOD = Method(
     untold=frozenset({"data.passage_words"}),
     check=check_paper,
     models=paper_models,
+    packages=paper_packages,
     egress=paper_egress,
     flows=paper_flows,
     choice_sigma=choice_noise,

@@ -74,7 +74,9 @@ def make_source(plan: Plan) -> LogitSource:
     """
     if plan.models.writer == "fake":
         return FakeLogits()
-    return TransformersLogits(plan.models.writer, threads=plan.models.threads)
+    return TransformersLogits(
+        plan.models.writer, threads=plan.models.threads, precision=plan.prediction.precision
+    )
 
 
 class _Later:

@@ -109,6 +109,7 @@ class _PublicPrompts:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._following = _Following(self._begin)
+        self._usable: dict[bool, npt.NDArray[np.bool_]] = {}
 
     def _begin(self, text: int) -> Contexts:
         examples = self._job.pack.examples
@@ -119,18 +120,21 @@ class _PublicPrompts:
         """The likeliest tokens, and their logits over the temperature."""
         settings, pieces = self._job.plan.prediction, source_of(self._job).pieces
         logits = self._following.after(text, written).scores()[0].astype(np.float64)
-        usable = np.array([_may_follow(piece, written) for piece in pieces]) & np.isfinite(logits)
-        if not usable.any():
+        usable = np.flatnonzero(self._may_follow(begun=bool(written)) & np.isfinite(logits))
+        if not len(usable):
             raise ModelError("The model gave no numbers for a public prompt.")
-        best = np.lexsort((np.arange(len(logits)), -np.where(usable, logits, -np.inf)))
-        chosen = [int(i) for i in best[: settings.choices] if usable[i]]
+        chosen = [int(i) for i in usable[np.argsort(-logits[usable], kind="stable")[: settings.choices]]]
         tokens = tuple((i, _ending(pieces[i])) for i in chosen)
         return Choices(tokens, logits[chosen] / settings.temperature)
 
-
-def _may_follow(piece: str | None, written: Sequence[Token]) -> bool:
-    """Whether a token can be drawn: a text does not begin with its end."""
-    return piece is not None and (bool(written) or _ending(piece) != "")
+    def _may_follow(self, *, begun: bool) -> npt.NDArray[np.bool_]:
+        """Which tokens can be drawn: a text does not begin with its end."""
+        if begun not in self._usable:
+            known = [
+                piece is not None and (begun or _ending(piece) != "") for piece in source_of(self._job).pieces
+            ]
+            self._usable[begun] = np.array(known)
+        return self._usable[begun]
 
 
 def _ending(piece: str | None) -> str:
@@ -147,25 +151,26 @@ def _begin(job: Job, texts: Sequence[str], least: int) -> Contexts:
     )
 
 
-def group_of(row: Document, key: bytes, draw: str, groups: int) -> int:
-    """The group of a row: a keyed hash of its person, or of the row if it names none.
-
-    No other row and no position matters, so that one person more or less moves nobody else.
-    """
+def person_tag(row: Document, key: bytes, draw: str) -> bytes:
+    """256 bits that name a row's person, or the row if it names none, under one key and draw."""
     if row.user is None:
-        tag = content_tag(key, f"prediction/{draw}", row)
-    else:
-        who = row.user.encode(errors="surrogatepass")
-        tag = hmac.digest(key, f"rpsg-prediction/1\0{draw}\0".encode() + who, hashlib.sha256)
+        return content_tag(key, f"prediction/{draw}", row)
+    who = row.user.encode(errors="surrogatepass")
+    return hmac.digest(key, f"rpsg-prediction/1\0{draw}\0".encode() + who, hashlib.sha256)
+
+
+def group_of(tag: bytes, groups: int) -> int:
+    """The group of a person, by the tag alone: one person more or less moves nobody else."""
     return int.from_bytes(tag[:16], "big") % groups
 
 
 def _references(job: Job, draw: str, rows: Sequence[Document], units: IntArray) -> References:
     """The rows, divided among the texts. Private."""
     settings, size = job.plan.prediction, job.plan.corpus.size
-    groups = np.array([group_of(row, job.key, draw, groups_of(job.plan)) for row in rows], np.int64)
-    used = groups < size
-    rows, units, texts = [row for row, use in zip(rows, used, strict=True) if use], units[used], groups[used]
+    tags = [person_tag(row, job.key, draw) for row in rows]
+    groups = np.array([group_of(tag, groups_of(job.plan)) for tag in tags], np.int64)
+    used = np.flatnonzero(groups < size).tolist()
+    rows, tags, units, texts = [rows[i] for i in used], [tags[i] for i in used], units[used], groups[used]
     mine = [[rows[i].text for i in np.flatnonzero(texts == text)] for text in range(size)]
     following = _Following(lambda text: _begin(job, mine[text], settings.batch))
     heard = -1
@@ -180,7 +185,7 @@ def _references(job: Job, draw: str, rows: Sequence[Document], units: IntArray) 
         public = choices.scores * settings.temperature
         return _centred(logits - public) / (settings.batch * settings.temperature)
 
-    return References(units, texts, scores)
+    return References(units, texts, tuple(tags), scores)
 
 
 def _centred(differences: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -228,6 +233,7 @@ METHOD = Method(
     ),
     check=check,
     models=models,
+    packages=lambda plan: {} if plan.models.writer == "fake" else {"torch": "hf", "transformers": "hf"},
     tries_writer=False,
     egress=lambda plan: EGRESS,  # noqa: ARG005  # the face of all such functions
     workload=workload,

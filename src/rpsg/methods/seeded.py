@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from rpsg.stages.surrogate import SurrogateTrainer
 
 ALL_TEXTS = "private texts, abstracts of them and synthetic texts"
+_TORCH = {"torch": "hf", "transformers": "hf"}
 ALLOWED = {"never": 0, "abstracts": 1, "records": 2}
 
 #: Settings without effect in the method paper, and how a user writes them.
@@ -71,6 +72,17 @@ def seed_models(plan: Plan) -> dict[str, Callable[[], Any]]:
 def paper_models(plan: Plan) -> dict[str, Callable[[], Any]]:
     """The same for the method paper, with the surrogate that scores texts for its filters."""
     return {**seed_models(plan), "surrogate": partial(_surrogate, plan)}
+
+
+def seed_packages(plan: Plan) -> dict[str, str]:
+    """The modules that these models import, each with the extra that brings it."""
+    recogniser = {"presidio_analyzer": "pii"} if plan.paper.recogniser == "presidio" else {}
+    return {**recogniser, **(_TORCH if plan.paper.abstracter == "summariser" else {})}
+
+
+def paper_packages(plan: Plan) -> dict[str, str]:
+    """The same for the method paper."""
+    return {**seed_packages(plan), **(_TORCH if plan.paper.surrogate == "transformers" else {})}
 
 
 def _summarizer(plan: Plan) -> Summarizer:

@@ -24,7 +24,14 @@ from rpsg.methods.paper_steps import (
     some_texts,
 )
 from rpsg.methods.seed_steps import choice_noise, choose_abstracts, draw_seeds, seeding, usable_rows
-from rpsg.methods.seeded import check_split, seed_models, split_cautions, split_egress, split_flows
+from rpsg.methods.seeded import (
+    check_split,
+    seed_models,
+    seed_packages,
+    split_cautions,
+    split_egress,
+    split_flows,
+)
 from rpsg.methods.voting import ask_votes, label_traits, places, vote
 from rpsg.methods.workload import split_explained, split_workload
 from rpsg.privacy.private import withheld
@@ -180,6 +187,7 @@ METHOD = Method(
     ),
     check=check_split,
     models=seed_models,
+    packages=seed_packages,
     egress=split_egress,
     flows=split_flows,
     choice_sigma=choice_noise,

@@ -104,8 +104,11 @@ def _filled_in(request: Request) -> str:
 def _words(request: Request) -> str:
     subject = [w for w in WORD.findall(request.messages[-1].content.lower()) if len(w) > 3] or ["thing"]
     chosen = []
+    begun = hashlib.sha256(f"{request.seed}\0{request.messages[-1].content}\0".encode())
     for i in range(max(8, min(request.max_tokens // 2, 40))):
-        draw = _number(request.seed, request.messages[-1].content, i)
+        hashed = begun.copy()
+        hashed.update(str(i).encode())
+        draw = int.from_bytes(hashed.digest()[:8], "big")
         words = subject if draw % 3 == 0 else FILLER
         chosen.append(words[(draw // 3) % len(words)])
     return " ".join(chosen).capitalize() + "."

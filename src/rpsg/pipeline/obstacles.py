@@ -11,7 +11,7 @@ from rpsg.methods.named import method_of
 from rpsg.models.catalog import CATALOGUE
 from rpsg.models.download import locate
 from rpsg.models.openai.endpoint import address_of, certificate_of, headers_of
-from rpsg.pipeline import forecast
+from rpsg.pipeline import forecast, packages
 from rpsg.privacy.odometer import state_folder
 from rpsg.registry import names
 from rpsg.storage.readers.source import STDIN
@@ -32,6 +32,7 @@ def obstacles(plan: Plan) -> Iterator[str]:
             yield "Standard input has no path that could name its account. Name one with --account."
         if not os.access(nearest(state_folder()), os.W_OK):
             yield f"{state_folder()} cannot be written. Name another place: export RPSG_HOME=FOLDER"
+    yield from packages.missing(plan)
     roles = (
         ("writer", plan.models.writer, names("writers")),
         ("embedder", plan.models.embedder, names("embedders")),

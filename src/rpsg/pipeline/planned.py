@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def planned(data: object, config: str | Path | None, layer: dict[str, Any]) -> Iterator[Plan]:
+def planned(
+    data: object, config: str | Path | None, layer: dict[str, Any], *, pays: bool = True
+) -> Iterator[Plan]:
     """The plan of a call: ``data`` is a plan, a path, or a table, which has a path within the block.
+
+    ``pays``: the call spends from an account, or shows what one would.
 
     Raises:
         UsageError: a plan and settings beside it, a table without an account, or a setting that does not fit.
@@ -37,7 +41,7 @@ def planned(data: object, config: str | Path | None, layer: dict[str, Any]) -> I
     else:
         with held(data) as place:
             plan = resolve(file, {"data": {"path": str(place)}}, layer)
-            if not plan.data.account.strip():
+            if pays and not plan.data.account.strip():
                 raise UsageError(
                     "A table in memory has no path that could name its privacy account.",
                     hint="Name the account of these people: account='ward 7'. Use it for them every time.",

@@ -179,6 +179,10 @@ class PredictionSection(Section):
     reference_tokens: int = setting(
         96, "Tokens of a private text that are read; the rest is cut off.", ge=8, le=1024
     )
+    precision: Literal["float32", "bfloat16"] = setting(
+        "float32",
+        "Numbers of the model: float32, or bfloat16, which some processors compute in half the time.",
+    )
 
 
 #: What the paper has guessed about the writers of posts.

@@ -113,7 +113,7 @@ class DataSection(Section):
     @model_validator(mode="after")
     def _labels_have_a_column(self) -> Self:
         if self.labels and not self.label:
-            raise ValueError("labels are declared but no label column is named")
+            raise ValueError("labels are declared but no label column is named; name it with --label")
         if self.labels and len(set(self.labels)) < 2:
             raise ValueError("at least two different labels are needed")
         if len(set(self.labels)) < len(self.labels):

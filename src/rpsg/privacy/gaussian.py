@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 _SQRT2 = math.sqrt(2.0)
-_STEPS = 200  # bisections; about 60 determine a double
 _LARGEST_EPSILON = 1e6  # reported as infinite beyond this
 _ULP = 2.3e-16
 _LOG_FROM = 30.0  # above this, the logarithm of Phi is used
@@ -95,8 +94,7 @@ def epsilon_of(mu: float, delta: float, delta_fail: float = 0.0, tv: float = 0.0
         low, high = high, 2.0 * high
         if high > _LARGEST_EPSILON:
             return math.inf
-    for _ in range(_STEPS):
-        middle = 0.5 * (low + high)
+    while low < (middle := 0.5 * (low + high)) < high:  # until no double lies between them
         if delta_total(mu, middle, delta_fail, tv) <= delta:
             high = middle
         else:
@@ -116,8 +114,7 @@ def mu_for(epsilon: float, delta: float) -> float:
     low, high = 0.0, 1.0
     while delta_of(high, epsilon) <= delta:
         low, high = high, 2.0 * high
-    for _ in range(_STEPS):
-        middle = 0.5 * (low + high)
+    while low < (middle := 0.5 * (low + high)) < high:  # until no double lies between them
         if delta_of(middle, epsilon) <= delta:
             low = middle
         else:

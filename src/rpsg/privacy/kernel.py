@@ -25,6 +25,7 @@ import os
 import secrets
 import weakref
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rpsg.errors import BudgetError, PrivacyError, RunError
@@ -50,9 +51,9 @@ from rpsg.privacy.mechanisms import (
 from rpsg.privacy.noise import MarkedNoise
 from rpsg.privacy.released import NextTokens, Performed, Released
 from rpsg.privacy.sensitivity import selection_threshold
-from rpsg.privacy.token_counts import Draw
+from rpsg.privacy.token_counts import Draw, require_same_division
 from rpsg.privacy.token_log import TokenLog, draw_texts, drawn_under, token_file
-from rpsg.privacy.token_sampling import RULE, TOKEN_SIGMA, References
+from rpsg.privacy.token_sampling import RULE, TOKEN_SIGMA, References, division
 from rpsg.privacy.write_ahead_log import JOURNAL_GONE, WriteAheadLog
 
 if TYPE_CHECKING:
@@ -109,8 +110,7 @@ class Kernel:
     def close(self) -> None:
         """End the reservation, and unlock the run folder.
 
-        If the kernel is not closed, or its process is killed, the reservation stays until the run is resumed
-        or `rpsg budget` gives it back.
+        Otherwise the reservation stays until the run is resumed or `rpsg budget` gives it back.
         """
         if self._close.alive and self._account is not None:
             with suppress(BudgetError):  # it stays reserved, which is safe
@@ -208,7 +208,7 @@ class Kernel:
         ``references`` gives the private rows, and is called only if the texts were not all drawn before. The
         rows are divided among the texts by its argument, the id of the draw: one charge, one division.
 
-        Raises as ``release``, and BudgetError where a token drawn again cannot be paid for.
+        Raises as ``release``, ``Account.draw_token`` and ``require_same_division``.
         """
         planned = self._planned(query)
         _require(query.rule == RULE and query.dim >= 1 and query.sigma <= TOKEN_SIGMA, query)
@@ -221,6 +221,8 @@ class Kernel:
                 self._mark_draw(name, query.stage)
             kept = begun or name
             rows = bounded_references(query, references(kept))
+            if (own := self._account) is not None:
+                require_same_division(own.book, own.id, kept, rows.map(partial(division, query, self._plan)))
             log = TokenLog(token_file(self._private, self._seq), query.dim, query.k)
             log.open({"event": "begin", "plan_sha256": self._plan, "draw": kept})
             drawn = draw_texts(query, log, choices, rows, lambda text: self._mark_token(query, kept, text))
@@ -246,8 +248,7 @@ class Kernel:
             raise PrivacyError(f"Stage {query.stage} is not in the plan: its budget is spent.")
         planned = self._budget.releases[self._seq]
         _require(Query.of(planned, query.what, query.dim) == query, query)
-        adjacency = self._budget.adjacency
-        spent = sum(r.query.mu2(adjacency) for r in self._done) + query.mu2(adjacency)
+        spent = sum(q.mu2(self._budget.adjacency) for q in (*(r.query for r in self._done), query))
         if not spent <= self._budget.mu2 * (1.0 + 1e-12):
             raise PrivacyError(f"Stage {query.stage} would pass the plan's budget; nothing was released.")
         return planned

@@ -25,6 +25,9 @@ from rpsg.privacy.units import Entry, Statement, Unit, totals
 if TYPE_CHECKING:
     import sqlite3
 
+#: What the accounts of a comparison of public texts begin with, one for each cell: "comparison DATA: CELL".
+COMPARISON = "comparison "
+
 _OLD_CHARGES = (
     "SELECT run_id || '/' || seq || '/' || attempt, mu2, delta_fail FROM old_charge WHERE account = ?"
 )

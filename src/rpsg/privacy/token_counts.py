@@ -1,13 +1,26 @@
-"""The account book's counts of tokens: how many were drawn of each text under one charge."""
+"""The account book's counts of tokens: how many were drawn of each text under one charge, and from whom.
+
+The charge pays for the tokens of one division of people among texts. A person who is in another text after
+a while could give twice as many, so the book keeps a keyed digest of the division that the first token was
+drawn from, and no token is drawn from another one. The run folder, which may be edited, has no part in this.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rpsg.errors import RunError
+from rpsg.privacy.private import open_private
+from rpsg.privacy.write_ahead_log import JOURNAL_GONE
+
 if TYPE_CHECKING:
     import sqlite3
 
+    from rpsg.privacy.book import Book
+    from rpsg.privacy.private import Private
+
+DIVIDED_ANEW = "The tokens in this folder were drawn from rows that were divided in another way."
 #: Made with the first token, so that a book without any remains one that earlier versions can use.
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS token (account INTEGER NOT NULL, draw TEXT NOT NULL, text INTEGER NOT NULL, "
@@ -18,6 +31,12 @@ _COUNT = (
     "ON CONFLICT (account, draw, text) DO UPDATE SET tokens = tokens + 1 RETURNING tokens"
 )
 _PAID = "SELECT tokens FROM token WHERE account = ? AND draw = ? AND text = ?"
+_DIVISIONS = (
+    "CREATE TABLE IF NOT EXISTS division (account INTEGER NOT NULL, draw TEXT NOT NULL, mark BLOB NOT NULL, "
+    "PRIMARY KEY (account, draw))"
+)
+_DIVIDED = "SELECT mark FROM division WHERE account = ? AND draw = ?"
+_BEGUN = "SELECT 1 FROM token WHERE account = ? AND draw = ?"
 _EXTRA = -1  # in place of a text: how many tokens of each text were paid for on top
 
 
@@ -44,3 +63,23 @@ def count_token(rows: sqlite3.Connection, account: int, draw: str, text: int, mo
         return False
     rows.execute(_COUNT, (account, draw, _EXTRA))
     return True
+
+
+def require_same_division(book: Book, account: int, draw: str, division: Private[bytes]) -> None:
+    """See that people are divided as they were when the first token was drawn under the charge ``draw``.
+
+    The first division is written down. Tokens of an earlier version, which wrote none down, have another.
+
+    Raises:
+        RunError: the division is another one.
+    """
+    mark = book.mark(b"division", open_private(division))
+    with book.transaction() as rows:
+        rows.execute(_TABLE)
+        rows.execute(_DIVISIONS)
+        known = rows.execute(_DIVIDED, (account, draw)).fetchone()
+        if known is None and rows.execute(_BEGUN, (account, draw)).fetchone() is None:
+            rows.execute("INSERT INTO division VALUES (?, ?, ?)", (account, draw, mark))
+            known = (mark,)
+    if known is None or known[0] != mark:
+        raise RunError(DIVIDED_ANEW, hint=JOURNAL_GONE)

@@ -20,6 +20,7 @@ from rpsg.journals import append_line, drop_torn_line, read_journal
 from rpsg.json_text import canonical_json
 from rpsg.privacy.evidence import Token, parse_token
 from rpsg.privacy.mechanisms import drawn_token, token_steps
+from rpsg.privacy.token_counts import DIVIDED_ANEW
 from rpsg.privacy.token_sampling import is_whole
 from rpsg.privacy.write_ahead_log import JOURNAL_GONE
 
@@ -68,10 +69,7 @@ class TokenLog:
         if not lines:
             append_line(self.path, canonical_json(dict(heading)))
         elif lines[0] != heading:
-            raise RunError(
-                "The tokens in this folder were drawn from rows that were divided in another way.",
-                hint=JOURNAL_GONE,
-            )
+            raise RunError(DIVIDED_ANEW, hint=JOURNAL_GONE)
         for line in lines[1:]:
             self._take(line)
         return self

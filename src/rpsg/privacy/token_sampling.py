@@ -31,9 +31,10 @@ SCALE; a weight is then off by less than one part in 2^200, far less than ``TOKE
 
 from __future__ import annotations
 
+import hashlib
 import math
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Context, Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from rpsg.json_text import canonical_json
 from rpsg.privacy.histogram import largest_group, require_kept
 
 if TYPE_CHECKING:
@@ -75,13 +77,15 @@ class Choices:
 class References:
     """The private rows: ``units`` (rows,) whose each is, ``texts`` (rows,) which text it takes part in.
 
-    ``scores`` takes the number of a text, what is written of it, and the choices, and returns float64 of
-    shape (rows of that text, tokens), in logits. For a claim to hold, each row of it must be a function of
-    its own row and public parameters alone, bit for bit.
+    ``tags`` names the person of each row, so that two rows of one person, now or in a later process, have the
+    same tag. ``scores`` takes the number of a text, what is written of it, and the choices, and returns
+    float64 of shape (rows of that text, tokens), in logits. For a claim to hold, each row of it must be a
+    function of its own row and public parameters alone, bit for bit.
     """
 
     units: IntArray
     texts: IntArray
+    tags: tuple[bytes, ...]
     scores: Callable[[int, Sequence[Token], Choices], npt.NDArray[Any]]
 
 
@@ -89,12 +93,22 @@ def require_bounded(query: Query, rows: References) -> None:
     """PrivacyError unless each unit has at most c rows, all of them in one of the query's texts."""
     units, texts = rows.units, rows.texts
     whole = units.dtype == texts.dtype == np.int64 and units.shape == texts.shape and units.ndim == 1
-    require_kept(query.rule == RULE and query.dim >= 1 and whole, query)
+    require_kept(query.rule == RULE and query.dim >= 1 and whole and len(rows.tags) == len(units), query)
     require_kept(largest_group(units) <= query.c, query)
     if len(units):
         require_kept(int(texts.min()) >= 0 and int(texts.max()) < query.dim, query)
         pairs = np.unique(np.stack([units, texts]), axis=1)
         require_kept(len(np.unique(units)) == pairs.shape[1], query)
+
+
+def division(query: Query, plan_sha256: str, rows: References) -> bytes:
+    """A digest of who is in which text, and of what the tokens are priced by. Private.
+
+    The order of the rows is no part of it: no draw depends on it.
+    """
+    who = sorted(tag + int(text).to_bytes(8, "big") for tag, text in zip(rows.tags, rows.texts, strict=True))
+    priced = canonical_json({"plan_sha256": plan_sha256, "query": asdict(query)})
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in (priced, *who))).digest()
 
 
 def offered(choices: Choices) -> tuple[tuple[Token, ...], IntArray]:

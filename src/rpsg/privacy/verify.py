@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rpsg.json_text import strict_json
@@ -10,7 +11,6 @@ from rpsg.privacy.checks import CHECKS, form
 from rpsg.privacy.evidence import Evidence, evidence_file, evidence_names, parse_evidence
 from rpsg.privacy.sources import TOKENS, noisy_answers
 from rpsg.privacy.token_sampling import is_text
-from rpsg.results import Check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,6 +25,15 @@ CANNOT_SHOW = (
 )
 
 _LARGEST_LEDGER = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check, whether it passed, and what was found."""
+
+    name: str
+    ok: bool
+    detail: str = ""
 
 
 def verify_release(ledger: Path, corpus: Path, evidence: Path) -> list[Check]:

@@ -151,7 +151,7 @@ class Asker:
         """Asks how certain the label of a text is."""
         task = (
             f"How certain is it that this {self.pack.text} {self.aim}? Give a whole number from 0 (certainly "
-            f'not) to {MOST_PERCENT} (certainly). Answer with JSON: {{"confidence": 0}}'
+            f'not) to {MOST_PERCENT} (certainly). Answer with JSON: {{"confidence": NUMBER}}'
         )
         return self._request("certainty", (text,), task, 16, '{"confidence": ', "}", attempt)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -133,8 +134,12 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
         raise RunError(
             f"{path.name} is a link; it is not followed.", hint="Name the folder that holds the run."
         )
+    # SQLite writes beside the file even to read it, unless the file is said never to change.
+    waiting = path.with_name(f"{path.name}-wal")
+    is_fixed = not os.access(path.parent, os.W_OK) and not waiting.exists()
+    how = "immutable=1" if is_fixed else "mode=ro"
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True)) as connection:
             connection.execute("PRAGMA trusted_schema = OFF")
             if not _holds_calls_alone(connection):
                 raise RunError(f"{path.name} is not a store of calls.", hint="Name the folder of a run.")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rpsg.pipeline.planting import tested_plan
 from rpsg.privacy.evidence import evidence_file, parse_evidence
 from rpsg.privacy.published_audit import THIS, texts_digest
-from rpsg.results import Check
+from rpsg.privacy.verify import Check
 from rpsg.stages.canaries import chance_of_hit
 
 if TYPE_CHECKING:

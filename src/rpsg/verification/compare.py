@@ -13,7 +13,7 @@ from rpsg.pipeline.publish import build_release
 from rpsg.pipeline.release_files import rows_of, synthetic_texts, write_rows
 from rpsg.privacy.facts import Free
 from rpsg.privacy.signing import SIGNATURE
-from rpsg.results import Check
+from rpsg.privacy.verify import Check
 from rpsg.storage.export import same_table
 from rpsg.storage.layout import CORPUS, PARQUET, RELEASE
 

@@ -35,9 +35,9 @@ from rpsg.privacy.odometer import Odometer
 from rpsg.privacy.replay import OpeningKernel
 from rpsg.privacy.residuals import FALSE_ALARM
 from rpsg.privacy.sources import noisy_answers
+from rpsg.privacy.verify import Check
 from rpsg.privacy.write_ahead_log import journal_steps
 from rpsg.protocols import Silent
-from rpsg.results import Check
 from rpsg.storage.cached_writer import ReplayWriter
 from rpsg.storage.failed_requests import SettledWriter
 from rpsg.storage.layout import (

@@ -17,8 +17,8 @@ from rpsg.privacy.published_audit import CANNOT_SHOW as COUNTS_OF_AUDIT
 from rpsg.privacy.published_audit import CANNOT_SHOW_LIKE_IT, LIKE_IT
 from rpsg.privacy.second_opinion import disagreements
 from rpsg.privacy.signing import SIGNATURE, is_signed, public_key
-from rpsg.privacy.verify import CANNOT_SHOW, verify_release
-from rpsg.results import Check, Verification
+from rpsg.privacy.verify import CANNOT_SHOW, Check, verify_release
+from rpsg.results import Verification
 from rpsg.storage.export import is_of_this_version
 from rpsg.storage.layout import CORPUS, EVIDENCE, LEDGER, PARQUET, PLAN, RELEASE
 from rpsg.storage.ownership import is_own

@@ -23,6 +23,7 @@ import torch
 
 from rpsg.models.transformers import logits as module
 from rpsg.models.transformers.logits import ROWS, TransformersLogits, pieces_of
+from rpsg.models.transformers.weights import load_model
 
 TEXTS = [f"Number {i}: the tea was {'very ' * (i % 5)}good." for i in range(ROWS + 3)]
 BOUNDS = {"most": 30, "room": 4}
@@ -50,18 +51,41 @@ def test_both_sources_have_the_protocol(source: TransformersLogits) -> None:
     assert isinstance(FakeLogits(), LogitSource)
 
 
+@pytest.mark.parametrize("least", [1, 5, ROWS, 40])
 @pytest.mark.parametrize("fake", [False, True])
 def test_the_logits_of_a_text_are_the_same_bits_alone_and_anywhere_in_any_company(
-    source: TransformersLogits, fake: bool
+    source: TransformersLogits, fake: bool, least: int
 ) -> None:
     made: LogitSource = FakeLogits() if fake else source
     tokens = [3, 4] if fake else [40, 41]
-    together = scores(made, TEXTS, tokens)
+    together = scores(made, TEXTS, tokens, least)
     for place in (0, 1, ROWS - 1, ROWS, ROWS + 2):
-        alone = scores(made, [TEXTS[place]], tokens)
+        alone = scores(made, [TEXTS[place]], tokens, least)
         assert np.array_equal(alone[0], together[place])
-    assert np.array_equal(scores(made, TEXTS[::-1], tokens)[::-1], together)
-    assert np.array_equal(scores(made, TEXTS[:2], tokens, least=40), together[:2])
+    assert np.array_equal(scores(made, TEXTS[::-1], tokens, least)[::-1], together)
+    assert np.array_equal(scores(made, TEXTS[:2], tokens, least), together[:2])
+
+
+def test_one_prompt_is_one_row_and_what_all_begin_with_is_computed_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A public prompt is alone, and would otherwise cost as much as a step of ``ROWS`` private ones."""
+    source, widths = TransformersLogits(str(folder), threads=1), []
+    loaded = source._load()
+    plain = loaded.body.forward
+
+    def counted(*args: Any, **more: Any) -> Any:
+        widths.append(tuple(more["input_ids"].shape))
+        return plain(*args, **more)
+
+    scores(source, TEXTS[:1], [])
+    scores(source, TEXTS, [], least=ROWS)
+    monkeypatch.setattr(loaded.body, "forward", counted)
+    scores(source, TEXTS[:1], [40])
+    scores(source, TEXTS, [40], least=ROWS)
+    rest = BOUNDS["most"] + len(loaded.ids(" After:"))
+    steps = [(1, rest), (1, 1), (ROWS, rest), (ROWS, rest), (ROWS, 1), (ROWS, 1)]
+    assert widths == steps
 
 
 def test_nobody_gives_no_rows(source: TransformersLogits) -> None:
@@ -74,6 +98,7 @@ def test_they_are_what_the_model_says_for_the_same_tokens(source: TransformersLo
     with torch.inference_mode():
         plain = loaded.model(input_ids=torch.tensor([prompt])).logits[0, -1, 30:60].numpy()
     assert scores(source, [TEXTS[3]], [40, 41])[0] == pytest.approx(plain, abs=1e-4)
+    assert scores(source, TEXTS, [40, 41], least=ROWS)[3] == pytest.approx(plain, abs=1e-4)
 
 
 def test_a_long_text_is_cut_and_the_words_after_it_are_not(source: TransformersLogits) -> None:
@@ -138,7 +163,42 @@ def test_a_machine_on_which_rows_depend_on_each_other_is_refused(
 
     monkeypatch.setattr(module._Tile, "scores", leaking)
     with pytest.raises(ModelError, match="depend on the texts beside it"):
+        scores(TransformersLogits(str(folder), threads=1), TEXTS[:1], [], least=ROWS)
+
+
+def test_a_model_that_caps_its_logits_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = load_model
+
+    def capping(*args: Any) -> Any:
+        model = plain(*args)
+        forward = model.forward
+
+        def capped(**more: Any) -> Any:
+            out = forward(**more)
+            out.logits = torch.tanh(out.logits / 30) * 30 + 0.01
+            return out
+
+        model.forward = capped
+        return model
+
+    monkeypatch.setattr(module, "load_model", capping)
+    with pytest.raises(ModelError, match="after the last layer"):
         scores(TransformersLogits(str(folder), threads=1), TEXTS[:1], [])
+
+
+def test_in_half_the_bits_a_text_has_the_logits_of_such_a_model_and_the_same_in_any_company(
+    source: TransformersLogits, folder: Path
+) -> None:
+    """Rounded to 16 bits the logits themselves would be in steps of up to 1/32."""
+    short = TransformersLogits(str(folder), threads=1, precision="bfloat16")
+    found = scores(short, TEXTS, [40, 41], least=ROWS)
+    loaded = short._load()
+    prompt = [1, *loaded.ids("Before: "), *loaded.ids(TEXTS[3])[:30], *loaded.ids(" After:"), 40, 41]
+    with torch.inference_mode():
+        plain = loaded.model(input_ids=torch.tensor([prompt])).logits[0, -1, 30:60].float().numpy()
+    assert found[3] == pytest.approx(plain, abs=0.1)
+    assert not np.array_equal(found, scores(source, TEXTS, [40, 41], least=ROWS))
+    assert np.array_equal(scores(short, TEXTS[::-1], [40, 41], least=ROWS)[::-1], found)
 
 
 def test_it_writes_nothing_itself(source: TransformersLogits) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from rpsg.plan import ServerSection
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
     from types import TracebackType
 
@@ -46,17 +47,22 @@ def answer(text: str, *, name: str = "", finish: str = "stop", **message: Any) -
 class FaultyServer:
     """``behave(asked)`` names what happens to a request: "ok", a fault, (status, body), or a whole answer.
 
-    ``answered`` counts by seed the answers that were sent to their end.
+    With ``secure`` it speaks https. ``answered`` counts by seed the answers that were sent to their end.
     """
 
     behave: Callable[[Asked], Any] = lambda _: "ok"
     latency: float = 0.0
+    secure: ssl.SSLContext | None = None
     asked: list[Asked] = field(default_factory=list)
     answered: Counter[int] = field(default_factory=Counter)
     under_way: int = 0
     most_under_way: int = 0
     milestone: int = 0
     reached: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def port(self) -> int:
+        return int(self._port)
 
     @property
     def url(self) -> str:
@@ -87,7 +93,7 @@ class FaultyServer:
     async def _serve(self, ready: threading.Event) -> None:
         self._leave = asyncio.Event()
         self._last = answer("the very first", name="first")
-        server = await asyncio.start_server(self._talk, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._talk, "127.0.0.1", 0, ssl=self.secure)
         self._port = server.sockets[0].getsockname()[1]
         ready.set()
         await self._leave.wait()

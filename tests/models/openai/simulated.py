@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import random
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rpsg.models.openai.concurrency import ConcurrencyLimiter
 
@@ -90,8 +90,12 @@ def ask(
     refusal: float = 0.05,
     wait: float | Callable[[float], float] | None = None,
     slots: int = 10_000,
+    failure: Literal["refused", "rejected", "late"] = "refused",
 ) -> Course:
-    """Ask until ``count`` are answered; refused requests are asked again, after ``wait`` or half a second."""
+    """Ask until ``count`` are answered; refused requests are asked again, after ``wait`` or half a second.
+
+    ``failure``: what a refusal is: a 429, a 503 without a wait, or no answer in time.
+    """
     clock = [0.0]
     limiter = ConcurrencyLimiter(most, lambda: clock[0])
     course = Course()
@@ -124,8 +128,12 @@ def ask(
         if no:
             course.refused += 1
             asked = wait(clock[0]) if callable(wait) else wait
-            limiter.refused(came, asked)
-            heapq.heappush(again, clock[0] + (asked if asked is not None else 0.5))
+            if failure == "refused":
+                limiter.refused(came, asked)
+            else:
+                limiter.failed(came, failure)
+            pause = 0.5 if asked is None else min(asked, 2.0) if limiter.refuses_at_random else asked
+            heapq.heappush(again, clock[0] + pause)
         else:
             course.answered += 1
             limiter.answered(came)

@@ -87,8 +87,7 @@ def down(clock: list[float]) -> ConcurrencyLimiter:
     """A limiter that has just seen ten requests fail in a row."""
     limiter = ConcurrencyLimiter(64, lambda: clock[0])
     for _ in repeat(None, 10):
-        limiter.send()
-        limiter.failed(overload=True)
+        limiter.failed(limiter.send(), "late")
     return limiter
 
 
@@ -115,9 +114,9 @@ def pauses_of(count: int, *, proven: bool) -> list[float]:
         assert pause is not None
         pauses.append(pause)
         clock[0] += pause
-        limiter.send()
+        ticket = limiter.send()
         assert limiter.ready() is None, "one alone decides"
-        limiter.failed(overload=True)
+        limiter.failed(ticket, "late")
     assert limiter.silence() == clock[0]
     return pauses
 
@@ -132,11 +131,67 @@ def test_one_answer_is_enough_to_go_on() -> None:
     assert limiter.ready() == 0
 
 
-def test_a_wait_that_the_server_asks_for_is_everybodys() -> None:
+def test_a_wait_that_the_server_asks_for_is_everybodys_and_single_requests_test_it() -> None:
     clock = [0.0]
     limiter = ConcurrencyLimiter(8, lambda: clock[0])
     limiter.refused(limiter.send(), 30.0)
-    assert limiter.ready() == 30
+    tests = []
+    for _ in range(5):
+        pause = limiter.ready()
+        assert pause is not None
+        clock[0] += pause
+        tests.append(clock[0])
+        test = limiter.send()
+        clock[0] += 0.01
+        assert limiter.ready() == pytest.approx(30 - clock[0]), "one alone tests"
+        limiter.refused(test, 30 - clock[0])
+    assert tests == [1, 2, 4, 8, 16]
+    assert limiter.ready() == pytest.approx(30 - clock[0])
+
+
+def test_an_answer_within_a_wait_ends_it_and_later_waits_are_those_of_single_requests() -> None:
+    clock = [0.0]
+    limiter = ConcurrencyLimiter(8, lambda: clock[0])
+    limiter.refused(limiter.send(), 30.0)
+    clock[0] = 1.0
+    limiter.answered(limiter.send())
+    for _ in range(10):
+        clock[0] += 1
+        assert limiter.ready() == 0
+        limiter.answered(limiter.send())
+    limiter.refused(limiter.send(), 30.0)
+    assert limiter.ready() == 0
+    for _ in range(20):
+        limiter.refused(limiter.send(), 30.0)
+    assert limiter.ready() != 0, "until most are refused"
+
+
+@pytest.mark.parametrize("wait", [1.0, 5.0, 20.0])
+def test_waits_of_a_server_that_refuses_at_random_do_not_bring_it_to_a_stop(wait: float) -> None:
+    best = 64 / (1.05 * (1.0 + 0.05 * 3 / 7))
+    courses = [ask(2000, Dice(0.3, random.Random(seed)), latency=1.0, wait=wait) for seed in range(5)]
+    assert sorted(course.rate for course in courses)[2] > 0.5 * best
+
+
+@pytest.mark.parametrize("share", [0.04, 0.15, 0.3])
+def test_errors_of_an_overloaded_server_that_come_at_random_leave_most_of_the_rate(share: float) -> None:
+    best = 64 / (1.05 * (1.0 + 0.05 * share / (1 - share)))
+    dice = [Dice(share, random.Random(seed)) for seed in range(5)]
+    rates = sorted(ask(2000, one, latency=1.0, failure="rejected").rate for one in dice)
+    assert rates[2] > 0.6 * best
+    assert rates[0] > 0.4 * best
+
+
+def test_a_server_with_few_places_that_turns_others_away_is_asked_for_no_more_than_it_can_do() -> None:
+    course = ask(2400, lambda _: False, latency=0.5, slots=10, failure="rejected")
+    assert course.rate > 0.7 * 10 / (0.5 * 1.05)
+    assert course.share_refused < 0.1
+
+
+def test_a_few_answers_that_never_come_do_not_slow_down_the_others() -> None:
+    course = ask(2000, Dice(0.02), latency=1.0, refusal=10.0, failure="late")
+    assert course.at_once == 64
+    assert course.rate > 0.6 * 64 / 1.05
 
 
 def test_overload_makes_fewer_at_once_and_answers_make_more() -> None:
@@ -156,8 +211,7 @@ def test_overload_makes_fewer_at_once_and_answers_make_more() -> None:
         at_once()
     assert at_once() == 64
     for _ in repeat(None, 60):
-        limiter.send()
-        limiter.failed(overload=True)
+        limiter.failed(limiter.send(), "late")
     clock[0] += 60
     limiter.answered(limiter.send())
     assert at_once() < 40

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -36,3 +37,34 @@ def test_a_server_is_used_nearly_to_the_full_from_the_first_seconds_on() -> None
             assert used
             assert figures["rate"]["refused"] < 0.1
             break
+
+
+@pytest.mark.slow
+def test_the_server_that_goes_wrong_gives_every_request_one_text_or_one_reason(tmp_path: Path) -> None:
+    """Short, so that only its form is looked at; the figures are those of the result file."""
+    out = tmp_path / "faults.json"
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        str(SCRIPT),
+        "--faulty",
+        "60",
+        "--seeds",
+        "1",
+        "--out",
+        str(out),
+    ]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    shown = subprocess.run([*command[:4], "--show", str(out)], check=True, capture_output=True, text=True)
+    assert done.stdout == shown.stdout
+    (run,) = json.loads(out.read_text())["runs"]
+    assert run["lost"] < 0.1
+    assert run["of_the_best"] > 0
+
+
+def test_the_committed_figures_keep_the_aims_of_load() -> None:
+    kept = json.loads((SCRIPT.parent / "results" / "server-faults.json").read_text())
+    assert kept["share_of_faults"] == 0.3
+    assert statistics.median(run["of_the_best"] for run in kept["runs"]) >= kept["aim"] == 0.5
+    assert all(run["lost"] < kept["most_lost"] == 0.02 for run in kept["runs"])

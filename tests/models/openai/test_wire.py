@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import json
 import ssl
 import subprocess
 import threading
@@ -73,6 +75,88 @@ def test_what_is_sent_ahead_of_an_answer_is_passed_over() -> None:
 def test_what_is_no_whole_answer_is_a_cut_connection(sent: bytes) -> None:
     with pytest.raises(LostError, match="the connection was cut"):
         posted(says(sent))
+
+
+def head(status: str = "200 OK", *lines: str, body: bytes | None = GOOD) -> bytes:
+    """The head of an answer; without a body it says nothing of its length."""
+    length = [] if body is None else [f"Content-Length: {len(body)}"]
+    return "\r\n".join([f"HTTP/1.1 {status}", *length, *lines, "", ""]).encode()
+
+
+def packed(content: bytes) -> bytes:
+    body = gzip.compress(content)
+    return head("200 OK", "Content-Encoding: gzip", body=body) + body
+
+
+def answers(*pieces: bytes, reset: bool = False, after: float = 0.0) -> Talk:
+    """Answers a whole request of a writer like this; ``reset``: and breaks the connection off."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        length = (
+            (await reader.readuntil(b"\r\n\r\n")).lower().partition(b"content-length: ")[2].split(b"\r")[0]
+        )
+        await reader.readexactly(int(length))
+        await asyncio.sleep(after)
+        writer.write(b"".join(pieces))
+        await writer.drain()
+        writer.transport.abort() if reset else writer.close()
+
+    return talk
+
+
+CHUNKED = head("200 OK", "Transfer-Encoding: chunked", body=None)
+TEXT_AS_PARTS = json.dumps(
+    {
+        "choices": [
+            {"message": {"content": [{"type": "text", "text": "A "}, {"type": "text", "text": "text."}]}}
+        ]
+    }
+).encode()
+#: What a server sends, and the text or the reason that comes of it.
+SENT: dict[str, tuple[Talk, str]] = {
+    "packed though not asked": (answers(packed(GOOD)), "A text."),
+    "packed in another way": (
+        answers(head("200 OK", "Content-Encoding: br"), b"\x0b" * len(GOOD)),
+        "packed in a way",
+    ),
+    "packed and far too large": (answers(packed(b" " * 11_000_000)), "longer than 10 MB"),
+    "another content type": (answers(head("200 OK", "Content-Type: text/html"), GOOD), "A text."),
+    "a byte order mark": (answers(head(body=b"123" + GOOD), b"\xef\xbb\xbf", GOOD), "A text."),
+    "UTF-16": (answers(head(body=GOOD.decode().encode("utf-16")), GOOD.decode().encode("utf-16")), "A text."),
+    "parts of a text": (answers(head(body=TEXT_AS_PARTS), TEXT_AS_PARTS), "A text."),
+    "a late first byte": (answers(head(), GOOD, after=0.3), "A text."),
+    "chunks without an end": (answers(CHUNKED, b'5\r\n{"cho\r\n'), "the connection was cut"),
+    "a reset in the middle": (answers(head(), GOOD[:20], reset=True), "the connection was cut"),
+    "nothing at all": (answers(b""), "the connection was cut"),
+    "an empty body": (answers(head(body=b"")), "the answer is not JSON"),
+    "no content": (answers(head("204 No Content", body=None)), "HTTP 204"),
+    "a page of the proxy": (answers(head("502 Bad Gateway", body=b"oops"), b"oops"), "HTTP 502"),
+    "a login page": (answers(head(body=b"<html>"), b"<html>"), "a web page in place of an answer"),
+}
+
+
+@pytest.mark.parametrize("what", SENT)
+def test_whatever_a_server_sends_is_a_text_or_a_reason(what: str) -> None:
+    talk, expected = SENT[what]
+
+    async def serve(ready: threading.Event, port: list[int], leave: asyncio.Event) -> None:
+        async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
+            port.append(server.sockets[0].getsockname()[1])
+            ready.set()
+            await leave.wait()
+
+    loop, leave, ready, port = asyncio.new_event_loop(), asyncio.Event(), threading.Event(), list[int]()
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(ready, port, leave),))
+    thread.start()
+    try:
+        ready.wait()
+        settings = ServerSection(base_url=f"http://127.0.0.1:{port[0]}/v1", retries=0, timeout=5)
+        (reply,) = ServerWriter("m", settings, first_pause=0.001).write([ASK])
+    finally:
+        loop.call_soon_threadsafe(leave.set)
+        thread.join()
+        loop.close()
+    assert (reply.text or reply.error) == expected if expected == "A text." else expected in reply.error
 
 
 def test_a_wait_is_read_in_every_form() -> None:

@@ -1,13 +1,15 @@
-"""Limits the requests in flight, and pauses when a server is down.
+"""Limits the requests in flight, and pauses when a server is down or says that it takes none for a while.
 
-The limit grows with every answer and shrinks when the server seems overloaded (503, timeout, no connection).
+The limit grows with every answer and shrinks when answers do not come in time. A refusal (429 or 503) lowers
+the requests per second instead, see ``rate_limit``.
 After several failures in a row nothing is sent for a while, then one request, which decides.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rpsg.models.openai.rate_limit import RateLimiter
 
@@ -19,15 +21,24 @@ _AT_FIRST = 8
 _AT_LEAST = 4
 # The limit grows at most threefold in this many seconds, however quickly the first answers come.
 _STEP, _GROWTH = 0.25, 3.0
-# What an overload subtracts from the limit, and the least that an answer adds to it.
+# What a missing answer subtracts from the limit, and the least that an answer adds to it.
 _SHRINK, _GROW = 0.5, 0.1
 _DOWN_AFTER = 10
-# A single failure is no sign of overload that should slow down the start; this many in a row are.
-_OVERLOADED = 3
+# The requests that tell how the server is, and how many of them must have had no answer in time to end the
+# start, in which the limit grows fast.
+_LAST, _OVERLOADED = 20, 4
+# The share of them that a server answers that is not down.
+_WELL = 0.25
 # The longest pause in seconds, and the longest before the server has given any text.
 _LONGEST_PAUSE, _LONGEST_AT_FIRST = 60.0, 5.0
 # A wait requested by the server delays all requests if it is at least this long, else only the refused one.
+# Single requests after these seconds test that. What they find holds until this share is refused.
 _CLOSED_FOR = 2.0
+_TESTS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+_MOST = 0.6
+
+#: How a failure tells of overload: no answer in time, or an answer that says so.
+Overload = Literal["late", "rejected"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +47,44 @@ class Ticket:
 
     number: int
     sent_at: float
+
+
+class _Closed:
+    """A time for which the server says that it takes no request, and the requests that test this."""
+
+    def __init__(self) -> None:
+        self._since = self._until = 0.0
+        self._tests = 0
+        self._test: int | None = None
+        self._is_untrue = False
+
+    def ready(self, now: float) -> float:
+        """Seconds until a request may be sent."""
+        if self._test is None and self._tests < len(_TESTS):
+            return max(0.0, min(self._until, self._since + _TESTS[self._tests]) - now)
+        return max(0.0, self._until - now)
+
+    def send(self, number: int, now: float) -> None:
+        if now < self._until:
+            self._test, self._tests = number, self._tests + 1
+
+    def answered(self, number: int, now: float) -> None:
+        if number == self._test:
+            self._test, self._until, self._is_untrue = None, now, True
+
+    def failed(self, number: int) -> None:
+        if number == self._test:
+            self._test = None
+
+    def refused(self, number: int, now: float, wait: float, *, most: bool) -> None:
+        """A refusal that asks to ``wait``; ``most``: whether most requests are refused."""
+        self.failed(number)
+        self._is_untrue = self._is_untrue and not most
+        if self._is_untrue:
+            return
+        if now >= self._until:
+            self._since, self._tests = now, 0
+        self._until = max(self._until, now + wait)
 
 
 class ConcurrencyLimiter:
@@ -49,16 +98,24 @@ class ConcurrencyLimiter:
         self._at_once = float(min(most, _AT_FIRST))
         self._starting = True
         self._ceiling, self._ceiling_until = self._at_once * _GROWTH, 0.0
+        self._last: deque[bool] = deque(maxlen=_LAST)
+        self._late: deque[bool] = deque(maxlen=_LAST)
         self._misses = 0
         self._pauses = 0
         self._longest_pause = _LONGEST_AT_FIRST
         self._paused_until = 0.0
+        self._closed = _Closed()
         self._silent_since: float | None = None
 
     @property
     def is_down(self) -> bool:
         """Whether the server seems down, so that a failure says nothing about the request."""
         return self._misses >= _DOWN_AFTER
+
+    @property
+    def is_well(self) -> bool:
+        """Whether some of the last requests were answered; those that are left may be the failing ones."""
+        return sum(self._last) > _WELL * len(self._last)
 
     def silence(self) -> float:
         """Seconds since the last answer, with only refusals and failures."""
@@ -70,17 +127,24 @@ class ConcurrencyLimiter:
         at_once = 1 if self.is_down else int(self._at_once)
         if self.under_way >= at_once:
             return None
-        return max(0.0, self._paused_until - now, self._rate.ready(now))
+        return max(0.0, self._paused_until - now, self._closed.ready(now), self._rate.ready(now))
 
     def send(self) -> Ticket:
         """A request goes out."""
         now = self._clock()
         self.under_way += 1
-        return Ticket(self._rate.send(now), now)
+        number = self._rate.send(now)
+        self._closed.send(number, now)
+        return Ticket(number, now)
 
     def forget(self) -> None:
         """The batch has ended: nothing is in flight any more."""
         self.under_way = 0
+
+    @property
+    def refuses_at_random(self) -> bool:
+        """Whether refusals do not depend on how fast the server is asked."""
+        return self._rate.is_noise
 
     def answered(self, ticket: Ticket) -> None:
         """An answer came, whatever it says."""
@@ -88,6 +152,9 @@ class ConcurrencyLimiter:
         self.under_way -= 1
         self._misses = self._pauses = 0
         self._silent_since = None
+        self._last.append(True)
+        self._late.append(False)
+        self._closed.answered(ticket.number, self._clock())
         self._rate.accept(ticket.number, self._clock())
         if used:
             self._grow()
@@ -101,20 +168,28 @@ class ConcurrencyLimiter:
         now = self._clock()
         self.under_way -= 1
         self._silent_since = now if self._silent_since is None else self._silent_since
+        self._last.append(False)
         news = self._rate.refuse(ticket.number, ticket.sent_at, now, wait or 0.0)
-        if wait is not None and wait >= _CLOSED_FOR:
-            self._paused_until = max(self._paused_until, now + wait)
+        if wait is not None and wait >= _CLOSED_FOR and not self._rate.is_noise:
+            self._closed.refused(ticket.number, now, wait, most=self._rate.share > _MOST)
         elif news and self.silence() > 1.0:
             self._pause(now)
 
-    def failed(self, *, overload: bool) -> None:
+    def failed(self, ticket: Ticket, overload: Overload | None = None) -> None:
         """No answer came, or one that reports an error of the server."""
         now = self._clock()
+        if overload == "rejected":
+            self._rate.refuse(ticket.number, ticket.sent_at, now, 0.0)
+        elif overload is None:
+            self._rate.accept(ticket.number, now)
         self.under_way -= 1
         self._silent_since = now if self._silent_since is None else self._silent_since
         self._misses += 1
-        if overload:
-            self._starting = self._starting and self._misses < _OVERLOADED
+        self._last.append(False)
+        self._late.append(overload == "late")
+        self._closed.failed(ticket.number)
+        if overload == "late":
+            self._starting = self._starting and sum(self._late) < _OVERLOADED
             self._at_once = max(min(self._most, _AT_LEAST), self._at_once - _SHRINK)
         if self.is_down and now >= self._paused_until:
             self._pause(now)

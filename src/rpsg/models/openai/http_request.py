@@ -7,6 +7,7 @@ passed on, because they may quote the request.
 from __future__ import annotations
 
 import asyncio
+import zlib
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Self
@@ -16,6 +17,7 @@ from rpsg.errors import ModelError, needed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from rpsg.models.openai.concurrency import Overload
     from rpsg.models.openai.endpoint import Address
     from rpsg.models.openai.transport import Connection, Destination
 
@@ -25,7 +27,7 @@ _CONNECT_SECONDS = 15.0
 class LostError(Exception):
     """No answer came. ``overload``: the server may be overloaded; ``final``: another try is useless."""
 
-    def __init__(self, reason: str, *, overload: bool = False, final: bool = False) -> None:
+    def __init__(self, reason: str, *, overload: Overload | None = None, final: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.overload = overload
@@ -94,25 +96,43 @@ class HttpClient:
             async with asyncio.timeout(self._timeout):
                 status, headers, received = await connection.ask(body)
         except TimeoutError:
-            raise LostError("no answer in time", overload=True) from None
+            raise LostError("no answer in time", overload="late") from None
         except self._library.UnreachableError as error:
             if error.distrusted:
                 raise _distrusted(self._host) from None
-            raise LostError("no connection", overload=True) from None
+            raise LostError("no connection", overload="late") from None
         except self._library.CutError:
             raise LostError("the connection was cut") from None
         except self._library.TooLongError:
-            most = self._library.MOST_BYTES // 10**6
-            raise LostError(f"the answer is longer than {most} MB", final=True) from None
+            raise LostError(_too_long(self._library.MOST_BYTES), final=True) from None
         finally:
             self._free.append(connection)
-        return Answer(status, received, _wait(headers))
+        return Answer(status, self._unpacked(received, headers), _wait(headers))
+
+    def _unpacked(self, body: bytes, headers: Mapping[str, str]) -> bytes:
+        """The body of a gateway that packs with gzip although it is asked not to."""
+        coding = headers.get("content-encoding", "identity").strip().lower()
+        if coding in {"", "identity"}:
+            return body
+        most = self._library.MOST_BYTES
+        unpacking = zlib.decompressobj(wbits=47)  # gzip or zlib
+        try:
+            unpacked = unpacking.decompress(body, most + 1)
+        except zlib.error:
+            raise LostError("the answer is packed in a way that is not read here", final=True) from None
+        if len(unpacked) > most:
+            raise LostError(_too_long(most), final=True)
+        return unpacked
 
     def _connect(self) -> Connection:
         seconds = min(_CONNECT_SECONDS, self._timeout)
         connection: Connection = self._library.Connection(self._target, seconds)
         self._connections.append(connection)
         return connection
+
+
+def _too_long(most: int) -> str:
+    return f"the answer is longer than {most // 10**6} MB"
 
 
 def _wait(headers: Mapping[str, str]) -> float | None:

@@ -6,8 +6,9 @@ requests were. The estimate therefore improves over time. Sending slightly below
 the next refusal, stays within a few per cent of R with hardly any refusals.
 
 Some servers refuse at random, at any rate, and slowing down does not help. So when refusals continue, a trial
-asks a few requests at a quarter of the rate of the recent answers. A server with a rate limit refuses none of
-these. If some are refused all the same, refusals do not depend on the rate, and no limit is kept for a while.
+asks some requests more slowly than the last ones were taken. A server with a rate limit refuses none of them.
+If some are refused all the same, refusals do not depend on the rate, and no limit is kept for a while. The
+smaller the share that is refused, the more requests a trial needs, and the less it slows down.
 """
 
 from __future__ import annotations
@@ -25,14 +26,16 @@ _SECONDS_TO_DOUBLE = 60.0
 # This many isolated refusals in a row, at a rate that was accepted before, do not depend on the rate.
 _UNMOVED, _BELOW, _ISOLATED = 4, 0.94, 0.2
 # A trial begins when the rate was lowered this often in a row after fewer answers than these, and at least
-# this many requests after the last trial. It takes this many requests, at this share of the rate of the last
-# answers.
+# this many requests after the last trial. If a share s of the requests is refused, it takes _WOULD_REFUSE / s
+# requests, within these bounds, and at this part of 1 - s times the rate at which the last ones were taken.
 _HASTY, _FEW, _APART = 2, 25, 20
-_TRIED, _SLOWER, _RECENT = 16, 0.25, 20
+_WOULD_REFUSE, _TRIED, _MOST_TRIED = 6, 16, 100
+_SLOWER, _RECENT = 0.75, 20
 # This many refusals within a trial are no accident, unless nearly everything is refused.
 _NO_ACCIDENT, _NEARLY_ALL = 2, 0.8
-# A server that refuses this many after its first refusal, before it answers some, keeps a rate limit.
-_SOME_ANSWERS, _MANY_REFUSALS = 6, 7
+# After the first refusal this many are sent as fast as possible. If the server refuses at least so many of
+# them, and more than this share, it keeps a rate limit.
+_SOME, _MANY_REFUSALS, _MOST_REFUSED = 80, 10, 0.55
 # How fast the rate is raised after a trial without refusals, per second.
 _REGAIN = 1.0
 # When the share of refusals grows by this much, they depend on the rate after all.
@@ -69,14 +72,21 @@ class _Trial:
 
     after: int
     rate: float | None
+    size: int = _TRIED
+    sent: int = 0
     answered: int = 0
     refused: int = 0
 
     @property
     def is_over(self) -> bool:
         if self.rate is None:
-            return self.answered >= _SOME_ANSWERS or self.refused >= _MANY_REFUSALS
-        return self.answered + self.refused >= _TRIED
+            return self.sent >= _SOME or self.shows_limit
+        return self.answered + self.refused >= self.size
+
+    @property
+    def shows_limit(self) -> bool:
+        # What is under way counts as taken, because refusals come sooner than answers.
+        return self.refused >= _MANY_REFUSALS and self.refused > _MOST_REFUSED * self.sent
 
     @property
     def shows_noise(self) -> bool:
@@ -97,6 +107,7 @@ class RateLimiter:
         self._climb = 0.0
         self._slowly = _SECONDS_TO_DOUBLE
         self._echoes = 0
+        self._seen = 0
         self._share = 0.0
         self._estimates: deque[float] = deque(maxlen=_UNMOVED)
         self._unmoved = 0
@@ -112,6 +123,11 @@ class RateLimiter:
     def is_noise(self) -> bool:
         """Whether refusals were found not to depend on the rate."""
         return self._storm is not None
+
+    @property
+    def share(self) -> float:
+        """The share of the last requests that was refused."""
+        return self._share
 
     def current(self, now: float) -> float | None:
         """Requests per second now; None: no limit is known."""
@@ -130,6 +146,8 @@ class RateLimiter:
         """A request is sent; returns its number."""
         self._first = self._first if self.sent else now
         self.sent += 1
+        if self._trial is not None:
+            self._trial.sent += 1
         rate = self.current(now)
         if rate is not None:
             self._next = max(self._next, now - max(_LATE, 1 / rate)) + 1 / rate
@@ -137,7 +155,8 @@ class RateLimiter:
 
     def accept(self, number: int, now: float) -> None:
         """Request ``number`` was answered."""
-        self._share -= self._share / _SHARE_OVER
+        self._seen += 1
+        self._share -= self._share / min(self._seen, _SHARE_OVER)
         self._answers.append(now)
         if self._trial is not None and number > self._trial.after:
             self._trial.answered += 1
@@ -149,7 +168,8 @@ class RateLimiter:
         Refusals of requests sent before, or just after, the rate was last lowered are not.
         """
         self.refused += 1
-        self._share += (1 - self._share) / _SHARE_OVER
+        self._seen += 1
+        self._share += (1 - self._share) / min(self._seen, _SHARE_OVER)
         for dry in self._dry:
             dry.taken -= number <= dry.sent
         if self._storm is not None:
@@ -199,12 +219,14 @@ class RateLimiter:
         guess = math.sqrt(estimate * upper) * (1 - _MARGIN)
         self._set(guess, max(before / guess - 1, 0.0) / _RETURN + 0.2 / taken, now)
 
-    def _try_slowly(self, now: float) -> None:
+    def _try_slowly(self, now: float, suspected: float = 0.0) -> None:
         """Begin a trial, if enough was answered to know how fast the server answers."""
         if len(self._answers) < _ENOUGH:
             return
         answered = (len(self._answers) - 1) / max(now - self._answers[0], 0.05)
-        self._trial = _Trial(self.sent, max(_SLOWER * answered, 0.02))
+        share = max(self._share, suspected)
+        size = min(max(_TRIED, math.ceil(_WOULD_REFUSE / max(self._share, 0.01))), _MOST_TRIED)
+        self._trial = _Trial(self.sent, max(_SLOWER * (1 - share) * answered, 0.02), size)
         self._next = max(self._next, now)
 
     def _judge(self, now: float) -> None:
@@ -216,16 +238,16 @@ class RateLimiter:
         if trial.rate is None:
             # What was sent until now may still be refused, and says no more.
             self._dry.append(_Dry(now, self.sent, self.sent - self.refused))
-            if trial.refused < _MANY_REFUSALS:
-                self._try_slowly(now)
+            if not trial.shows_limit:
+                self._try_slowly(now, (trial.refused + 1) / (trial.sent + 2))
             else:
                 answered = self.sent - self.refused
                 self._set(_FIRST * answered / max(now - self._first, 0.2), _CLIMB, now)
         elif trial.shows_noise:
-            self._found_noise(max(self._share, trial.refused / _TRIED))
+            self._found_noise(max(self._share, trial.refused / trial.size))
         else:
             self._apart *= 3
-            self._set(trial.rate / _SLOWER * (1 - _MARGIN), _REGAIN, now)
+            self._set(trial.rate * (1 - _MARGIN), _REGAIN, now)
 
     def _found_noise(self, share: float) -> None:
         """Keep no rate limit until the share of refusals grows."""

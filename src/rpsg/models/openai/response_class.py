@@ -15,6 +15,7 @@ from rpsg.errors import ModelError
 from rpsg.storage.export import printable
 
 if TYPE_CHECKING:
+    from rpsg.models.openai.concurrency import Overload
     from rpsg.models.openai.http_request import Answer
 
 # The maximum length of a quoted message, and its usual keys in the body of an error.
@@ -22,6 +23,7 @@ _MAX_LENGTH = 200
 _NAMES = ("message", "detail", "error", "msg", "error_description")
 #: Temporary statuses, which do not depend on the request.
 _LATER = {408, 409, 425}
+_OVERLOAD: dict[int, Overload] = {408: "late", 504: "late", 503: "rejected", 529: "rejected"}
 _STOPS: dict[int, tuple[str, str]] = {
     401: (
         "does not accept the key",
@@ -69,7 +71,7 @@ class ResponseClass:
 
     kind: Literal["answered", "busy", "broken", "refused", "dropped"]
     reason: str = ""
-    overload: bool = False
+    overload: Overload | None = None
 
 
 def classify_response(answer: Answer, context: RequestContext, said: str = "") -> ResponseClass:
@@ -104,7 +106,7 @@ def classify_response(answer: Answer, context: RequestContext, said: str = "") -
     if status == 503 and answer.wait is not None:
         return ResponseClass("busy", reason)
     if status in _LATER or status >= 500:
-        return ResponseClass("broken", reason, overload=status in {503, 504, 529})
+        return ResponseClass("broken", reason, overload=_OVERLOAD.get(status))
     if status in {400, 422}:
         return _refused(answer, reason)
     return ResponseClass("dropped", reason)

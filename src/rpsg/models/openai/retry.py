@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rpsg.models.openai.chat import Questions
-    from rpsg.models.openai.concurrency import ConcurrencyLimiter, Ticket
+    from rpsg.models.openai.concurrency import ConcurrencyLimiter, Overload, Ticket
     from rpsg.models.openai.http_request import Answer, HttpClient
     from rpsg.models.openai.response_class import RequestContext, ResponseClass
 
@@ -31,8 +31,9 @@ _MOST_CHANGES = 6
 NEVER_CAME = 45.0
 # When this many requests were dropped and none was ever answered, none will be.
 _HOPELESS = 20
-# The longest pause in seconds, and the longest while the server answers other requests.
-_MAX_PAUSE, _SHORT_PAUSE = 30.0, 2.0
+# The longest pause in seconds; and the longest while the server answers other requests, which is longer
+# before the last attempt.
+_MAX_PAUSE, _SHORT_PAUSE, _LAST_PAUSE = 30.0, 2.0, 8.0
 # Multiples of the golden ratio spread the pauses of successive requests evenly, without random numbers.
 _SPREAD = 0.618033988749895
 
@@ -57,9 +58,9 @@ class PendingRequest:
     asked_again: bool = False
     changes: frozenset[str] = frozenset()
 
-    def pause(self, first: float, most: float = _MAX_PAUSE) -> float:
-        """Seconds before the next attempt: doubled each time, and different for each request."""
-        doubled = min(most, first * 2 ** max(0, self.tries + self.refusals - 1))
+    def pause(self, first: float, times: int, most: float = _MAX_PAUSE) -> float:
+        """Seconds before the next attempt after ``times`` failures, which doubles and differs by request."""
+        doubled = min(most, first * 2 ** max(0, times - 1))
         return float(doubled * (0.75 + 0.5 * (self.index * _SPREAD % 1)))
 
 
@@ -155,7 +156,7 @@ class RetryPolicy(Generic[Read]):
         if found.kind == "broken":
             change = self._state.capabilities.without_system(answer.body, question, changes)
             if change is None:
-                return self._broken(request, found.reason, answer.wait, overload=found.overload)
+                return self._broken(request, ticket, found.reason, answer.wait, found.overload)
             self.limiter.answered(ticket)
             request.changes |= {change}
             return 0.0
@@ -178,7 +179,7 @@ class RetryPolicy(Generic[Read]):
             if not (error.decided or request.asked_again or error.reason == CUT_WHILE_THINKING):
                 request.asked_again = True
                 # At once while no text has come at all: whether one ever will is soon known then.
-                return request.pause(self._config.first_pause) if self._state.answers else 0.0
+                return request.pause(self._config.first_pause, 1) if self._state.answers else 0.0
             said = self._said(request, answer) if error.reason == AN_ERROR else ""
             return self._drop(Dropped(with_words(error.reason, said)))
         capabilities.keep(request.changes)
@@ -210,13 +211,18 @@ class RetryPolicy(Generic[Read]):
         if lost.final:
             self.limiter.answered(ticket)
             return self._drop(Dropped(lost.reason))
-        return self._broken(request, lost.reason, None, overload=lost.overload)
+        return self._broken(request, ticket, lost.reason, None, lost.overload)
 
     def _broken(
-        self, request: PendingRequest, reason: str, wait: float | None, *, overload: bool
+        self,
+        request: PendingRequest,
+        ticket: Ticket,
+        reason: str,
+        wait: float | None,
+        overload: Overload | None,
     ) -> Dropped | float:
         was_down = self.limiter.is_down
-        self.limiter.failed(overload=overload)
+        self.limiter.failed(ticket, overload)
         self._tell_trouble(reason)
         self._lose_patience(reason, wait, self._config.patience if self._state.answers else NEVER_CAME)
         if was_down:
@@ -227,9 +233,12 @@ class RetryPolicy(Generic[Read]):
         return max(self._pause(request), wait or 0.0)
 
     def _pause(self, request: PendingRequest) -> float:
-        """A pause that need not be long while other requests are answered."""
-        is_well = self._state.answers and self.limiter.silence() < 1.0
-        return request.pause(self._config.first_pause, _SHORT_PAUSE if is_well else _MAX_PAUSE)
+        """A pause that need not be long while others are answered, except before the last attempt."""
+        first = self._config.first_pause
+        if not (self._state.answers and self.limiter.is_well):
+            return request.pause(first, request.tries + request.refusals)
+        is_last = request.tries >= max(2, self._config.retries)
+        return request.pause(first, request.tries, _LAST_PAUSE if is_last else _SHORT_PAUSE)
 
     def _busy(
         self, request: PendingRequest, ticket: Ticket, found: ResponseClass, wait: float | None
@@ -239,7 +248,9 @@ class RetryPolicy(Generic[Read]):
         request.refusals += 1
         if request.refusals > _MOST_REFUSALS:
             return self._drop(Dropped(f"{found.reason}, {request.refusals} times"))
-        return wait if wait is not None else self._pause(request)
+        if wait is None:
+            return self._pause(request)
+        return min(wait, _SHORT_PAUSE) if self.limiter.refuses_at_random else wait
 
     def _drop(self, dropped: Dropped) -> Dropped:
         self._state.drops += 1

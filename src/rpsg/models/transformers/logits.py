@@ -2,14 +2,14 @@
 
 The logits of a prompt must not depend, even in their last bits, on the prompts beside it. The sums of a
 matrix product depend on its shape and not on the content of other rows; so every step has the same number of
-rows and the same width, whatever the prompts are: they are padded on the left to the longest that the
+rows and the same width, whatever the prompts are: texts are padded on the left to the longest that the
 caller's bounds allow, and unused rows hold empty texts. ``_require_alone`` sees that it is so on this machine
-before the first text of a width is read.
+before the first text of a shape is read. The words before all texts are computed once, in one row.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -35,11 +35,12 @@ if TYPE_CHECKING:
 
     from rpsg.protocols import Endpoint, OnReply, Reply, Request
 
-#: Rows of a step. Not a setting: the last bits may depend on it.
+#: The most rows of a step. Not a setting: the last bits may depend on it.
 ROWS = 16
 #: A public text, for the check that no row depends on another.
 _PROBE = "It was a quiet morning, and the kettle had just begun to sing."
-_CLOSE = 1e-3
+#: How far two ways to the same logits may be apart, as a share of the largest.
+_CLOSE = {"float32": 1e-4, "bfloat16": 2e-2}
 
 
 class TransformersLogits:
@@ -54,13 +55,16 @@ class TransformersLogits:
 
     endpoint: Endpoint = "local_model"
 
-    def __init__(self, name: str, *, threads: int | None = None) -> None:
+    def __init__(
+        self, name: str, *, threads: int | None = None, precision: Literal["float32", "bfloat16"] = "float32"
+    ) -> None:
         import_transformers()
         self._weights = find_weights(name.removeprefix("transformers:"))
-        refuse_too_large(self._weights, BYTES["float32"])
+        self._precision = precision
+        refuse_too_large(self._weights, BYTES[precision])
         self._lanes = threads or cores()
         self._loaded: _Loaded | None = None
-        self._checked: set[tuple[int, int]] = set()
+        self._checked: set[tuple[int, ...]] = set()
 
     @property
     def name(self) -> str:
@@ -78,16 +82,18 @@ class TransformersLogits:
     ) -> BatchedContexts:
         """As ``LogitSource.begin``."""
         loaded = self._load()
-        prompts = _Prompts(loaded, before, after, most, room)
-        if (shape := (prompts.width, prompts.length)) not in self._checked:
+        prompts = _Prompts(loaded, before, after, most, room, min(ROWS, least))
+        if (shape := (prompts.count, prompts.width, prompts.length)) not in self._checked:
             _require_alone(loaded, prompts, self._lanes)
             self._checked.add(shape)
         return BatchedContexts(loaded, prompts, texts, least, self._lanes)
 
     def _load(self) -> _Loaded:
         if self._loaded is None:
-            model = load_model(self._weights, "causal", "float32", "cpu")
-            self._loaded = _Loaded(model, load_tokenizer(self._weights))
+            model = load_model(self._weights, "causal", self._precision, "cpu")
+            loaded = _Loaded(model, load_tokenizer(self._weights))
+            _require_plain(loaded)
+            self._loaded = loaded
         return self._loaded
 
 
@@ -100,41 +106,48 @@ class _Loaded:
         self.pieces = pieces_of(
             tokenizer, ends_of(model, tokenizer), model.config.get_text_config().vocab_size
         )
-        self._head = model.get_output_embeddings().weight
+        self._head = model.get_output_embeddings().weight.float()
         self.body = model.get_decoder()
+        self._beginnings: dict[tuple[int, ...], list[tuple[Any, Any]]] = {}
 
     def ids(self, text: str) -> list[int]:
         found: list[int] = self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
         return found
 
+    def beginning(self, ids: Sequence[int]) -> list[tuple[Any, Any]]:
+        """The keys and values of each layer for the tokens that all prompts begin with, of one row."""
+        torch, transformers = import_torch(), import_transformers()
+        if (known := tuple(ids)) not in self._beginnings:
+            cache = transformers.DynamicCache()
+            with torch.inference_mode():
+                self.body(input_ids=torch.tensor([list(ids)]), use_cache=True, **{self.state: cache})
+            self._beginnings[known] = [(layer.keys, layer.values) for layer in cache.layers]
+        return self._beginnings[known]
+
     def logits(self, hidden: Any, tokens: Any | None) -> Any:
-        """Logits of hidden states, of shape (rows, width)."""
-        if tokens is None:
-            return self.model.lm_head(hidden) if hasattr(self.model, "lm_head") else hidden @ self._head.T
-        return hidden @ self._head[tokens].T
+        """Logits of hidden states, float32 of shape (rows, width): those of 16 bits would be too coarse."""
+        return hidden.float() @ (self._head if tokens is None else self._head[tokens]).T
 
 
 class _Prompts:
-    """Texts as rows of one width, which only public numbers decide."""
+    """Texts as ``count`` rows of one width, which only public numbers decide."""
 
-    def __init__(self, loaded: _Loaded, before: str, after: str, most: int, room: int) -> None:
-        self._loaded, self._most = loaded, most
-        self._before = loaded.ids(f"{loaded.tokenizer.bos_token or ''}{before}")
+    def __init__(self, loaded: _Loaded, before: str, after: str, most: int, room: int, count: int) -> None:
+        self._loaded, self._most, self.count = loaded, most, count
+        self.before = loaded.ids(f"{loaded.tokenizer.bos_token or ''}{before}")
         self._after = loaded.ids(after)
-        self.width = len(self._before) + most + len(self._after)
+        self.width = len(self.before) + most + len(self._after)
         self.length = self.width + room
 
     def rows(self, texts: Sequence[str]) -> tuple[Any, Any]:
-        """Tokens and mask, shape (ROWS, width), padded on the left."""
+        """Tokens after the common beginning, and the mask of all, with padding between the two."""
         torch = import_torch()
-        ids = torch.zeros((ROWS, self.width), dtype=torch.long)
-        mask = torch.zeros((ROWS, self.length), dtype=torch.bool)
-        mask[:, self.width :] = True
-        for row in range(ROWS):
-            text = texts[row] if row < len(texts) else ""
-            prompt = self._before + self._read(text)[: self._most] + self._after
-            ids[row, self.width - len(prompt) :] = torch.tensor(prompt)
-            mask[row, self.width - len(prompt) : self.width] = True
+        ids = torch.zeros((self.count, self.width - len(self.before)), dtype=torch.long)
+        mask = torch.ones((self.count, self.length), dtype=torch.bool)
+        for row in range(self.count):
+            prompt = self._read(texts[row] if row < len(texts) else "")[: self._most] + self._after
+            ids[row, ids.shape[1] - len(prompt) :] = torch.tensor(prompt)
+            mask[row, len(self.before) : self.width - len(prompt)] = False
         return ids, mask
 
     def _read(self, text: str) -> list[int]:
@@ -148,14 +161,15 @@ class _Prompts:
 
 
 class BatchedContexts:
-    """Prompts in steps of ``ROWS`` rows."""
+    """Prompts in steps of as many rows as ``prompts`` says."""
 
     def __init__(
         self, loaded: _Loaded, prompts: _Prompts, texts: Sequence[str], least: int, lanes: int
     ) -> None:
         self._count, self._lanes = len(texts), lanes
-        tiles = -(-max(least, len(texts)) // ROWS)
-        groups = [texts[i * ROWS : (i + 1) * ROWS] for i in range(tiles)]
+        rows = prompts.count
+        tiles = -(-max(least, len(texts)) // rows)
+        groups = [texts[i * rows : (i + 1) * rows] for i in range(tiles)]
         self._tiles = in_lanes(lambda group: _Tile(loaded, prompts, group), groups, lanes)
 
     def scores(self, tokens: Sequence[int] | None = None) -> npt.NDArray[np.float32]:
@@ -168,7 +182,7 @@ class BatchedContexts:
 
 
 class _Tile:
-    """``ROWS`` prompts with their keys and values, in memory that does not grow."""
+    """Prompts with their keys and values, in memory that does not grow."""
 
     def __init__(self, loaded: _Loaded, prompts: _Prompts, texts: Sequence[str]) -> None:
         torch, transformers = import_torch(), import_transformers()
@@ -176,7 +190,10 @@ class _Tile:
         ids, self._mask = prompts.rows(texts)
         self._places = (self._mask.long().cumsum(1) - 1).clamp(min=0)
         self._cache = transformers.StaticCache(config=loaded.model.config, max_cache_len=prompts.length)
-        self._at = 0
+        self._rows, self._at = prompts.count, len(prompts.before)
+        for layer, both in enumerate(loaded.beginning(prompts.before) if prompts.before else ()):
+            keys, values = (each.expand(self._rows, -1, -1, -1) for each in both)
+            self._cache.update(keys, values, layer, {"cache_position": torch.arange(self._at)})
         self._hidden = self._step(ids)
 
     def scores(self, tokens: Sequence[int] | None) -> npt.NDArray[np.float32]:
@@ -185,7 +202,7 @@ class _Tile:
         return found
 
     def append(self, token: int) -> None:
-        self._hidden = self._step(self._torch.full((ROWS, 1), token))
+        self._hidden = self._step(self._torch.full((self._rows, 1), token))
 
     def _step(self, ids: Any) -> Any:
         torch, start, stop = self._torch, self._at, self._at + ids.shape[1]
@@ -244,26 +261,39 @@ _BYTES = _byte_table()
 
 
 def _require_alone(loaded: _Loaded, prompts: _Prompts, lanes: int) -> None:
-    """See that a public text has the same logits in several rows, beside other texts, and by both ways.
+    """See that a public text has the same logits in several rows, beside other texts.
 
     Raises:
         ModelError: it has not, so that no claim could rest on them.
     """
     some = [i for i, piece in enumerate(loaded.pieces) if piece][:100]
-    seen = []
-    for place in (0, ROWS // 2 - 1, ROWS - 1):
-        texts = [f"{i} {_PROBE[::-1]}" if place % 2 else "" for i in range(ROWS)]
+    seen: list[npt.NDArray[np.float32]] = []
+    for place in sorted({0, prompts.count // 2, prompts.count - 1}):
+        texts = [f"{i} {_PROBE[::-1]}" if seen else "" for i in range(prompts.count)]
         texts[place] = _PROBE
-        tile = BatchedContexts(loaded, prompts, texts, ROWS, lanes)
+        tile = BatchedContexts(loaded, prompts, texts, prompts.count, lanes)
         tile.append(some[0])
         seen.append(tile.scores(some)[place])
-    whole = tile.scores()[place][some]
     if not all(np.array_equal(seen[0], other) for other in seen):
         raise ModelError(
             "Here the logits of a text depend on the texts beside it, so nothing could be claimed.",
             hint="Use another machine or another build of PyTorch.",
         )
-    if not np.allclose(whole, seen[0], atol=_CLOSE):
+
+
+def _require_plain(loaded: _Loaded) -> None:
+    """See that the last layer is all that makes logits of hidden states.
+
+    Raises:
+        ModelError: the model scales or caps them, or adds something.
+    """
+    torch = import_torch()
+    ids = torch.tensor([loaded.ids(_PROBE)])
+    with torch.inference_mode():
+        theirs = loaded.model(input_ids=ids).logits[0, -1].float()
+        ours = loaded.logits(loaded.body(input_ids=ids).last_hidden_state[:, -1], None)[0]
+    apart = float((theirs - ours).abs().max())
+    if not apart <= _CLOSE[str(loaded.model.dtype).removeprefix("torch.")] * float(theirs.abs().max()):
         raise ModelError(
             "These weights change their logits after the last layer, in a way that is not known here.",
             hint="Take another --writer, for instance smollm2-135m.",

@@ -12,7 +12,6 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
-from rpsg.arguments import shown
 from rpsg.errors import DataError, UsageError
 from rpsg.hardening import forbid_core_dumps
 from rpsg.privacy.private import Private
@@ -22,7 +21,7 @@ from rpsg.storage.readers import excel, folder, jsonl, memory, parquet
 from rpsg.storage.readers.columns import Columns, check_header
 from rpsg.storage.readers.rows import DocumentMaker, Fault, Reading, Row, Rules, spelled
 from rpsg.storage.readers.source import PACKED_SUFFIXES, Source, codec_of
-from rpsg.storage.readers.text import cannot_open
+from rpsg.storage.readers.text import cannot_open, no_file, no_rows
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -117,9 +116,9 @@ def check_columns(data: DataSection) -> None:
     if kind == "txt":
         next(folder.read_rows(source.path, source.encoding))
         return
-    check_header(source.called, _header(source, kind), columns)
+    check_header(source.called, _header(source, kind, columns), columns)
     if kind in {"csv", "tsv"}:
-        delimited.check_encoding(source)
+        delimited.check_lines(source)
 
 
 def header_of(path: Path | str, encoding: str = "", format: Format | None = None) -> list[str]:  # noqa: A002 -- as above
@@ -132,14 +131,15 @@ def header_of(path: Path | str, encoding: str = "", format: Format | None = None
     return _header(source, _format(source, format))
 
 
-def _header(source: Source, kind: _Kind) -> list[str]:
+def _header(source: Source, kind: _Kind, columns: Columns | None = None) -> list[str]:
     match kind:
         case "csv" | "tsv":
-            return delimited.header_of(source, separator="\t" if kind == "tsv" else None)
+            separator = "\t" if kind == "tsv" else None
+            return delimited.header_of(source, separator=separator, columns=columns)
         case "parquet":
             return parquet.header_of(source.path)
         case "excel":
-            return excel.header_of(source)
+            return excel.header_of(source, columns)
         case "memory":
             return memory.header_of(source.path)
         case "jsonl":
@@ -190,7 +190,7 @@ def _read(
     told = tells or rules is None
     documents = tuple(maker.documents(_rows(source, kind, columns, strict=rules is None, tells=told)))
     if not maker.rows:
-        raise DataError(f"{path} has no rows.", hint="Give a file with at least one row under the header.")
+        raise no_rows(path)
     if not documents and rules is not None and not tells:
         raise DataError(
             f"{path} has no row that can be used.",
@@ -231,8 +231,7 @@ def _format(source: Source, chosen: Format | None) -> _Kind:
     if path.is_dir() and chosen in {None, "txt"}:
         return "txt"
     if not source.is_stdin and not path.is_file():
-        problem = "is not a file" if path.exists() else "does not exist"
-        raise DataError(f"{shown(path)} {problem}.", hint="Check the path (ls -l shows what is there).")
+        raise no_file(path)
     if chosen == "txt" or (chosen is None and path.suffix.lower() == ".txt"):
         raise DataError(
             f"{path} is one .txt file; a folder of them was expected.",

@@ -63,12 +63,13 @@ def _missing(path: Path | str, header: Sequence[str], name: str, option: str) ->
 
 
 def nameable(header: Sequence[str]) -> list[str]:
-    """The column names if all of them look like names, else nothing.
+    """The column names if all that are not empty look like names, else nothing.
 
     A file without a header begins with somebody's row, and that must not be shown.
     """
-    plain = all(len(name) <= _LONGEST_NAME and _LOOKS_LIKE_A_NAME.fullmatch(name) for name in header)
-    return list(header) if plain and len(set(header)) == len(header) else []
+    names = [name for name in header if name]  # the index of a data frame has none
+    plain = all(len(name) <= _LONGEST_NAME and _LOOKS_LIKE_A_NAME.fullmatch(name) for name in names)
+    return names if plain and len(set(names)) == len(names) else []
 
 
 def _closest(name: str, names: Sequence[str]) -> str | None:

@@ -1,7 +1,9 @@
 """CSV and TSV. The header line alone decides the separator: comma, semicolon, tab or vertical bar.
 
-A first line such as ``sep=;``, which spreadsheets write, decides before it. A row that repeats the header, as
-files have it that were joined, is left out.
+A first line such as ``sep=;``, which spreadsheets write, decides before it. Lines of a title above the header
+are passed over, if a line below them has the wanted columns. A row that repeats the header, as files have it
+that were joined, is left out; empty fields behind the last column, as a separator at the end of a row makes
+them, are none.
 
 A row with too many or too few fields, or a huge one, does not affect other rows. If a quote is not closed, or
 something follows a closing one, the start of the next row is unknown: that is a fault of the file, and so is
@@ -13,7 +15,7 @@ from __future__ import annotations
 import csv
 import re
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from rpsg.errors import DataError
@@ -32,6 +34,8 @@ _SEPARATOR_LINE = re.compile(r'"?sep=([^\w"\r\n])"?\s*', re.IGNORECASE)
 #: Text between quotes and line ends; only its first and last byte change the state of a CSV parser.
 _BETWEEN = re.compile(rb'[^"\r\n]{3,}')
 _NO_LIMIT = 2**31 - 1
+#: The most lines that a title may have.
+_TITLE = 20
 RAGGED = "the row has another number of fields than the header"
 TOO_LONG = "the row is too long"
 REPEATED = "the row repeats the header"
@@ -53,25 +57,32 @@ def read_rows(file: Source, columns: Columns, *, separator: str | None = None) -
         for number, fields in _numbered(path, reader, source):
             if source.is_long:
                 yield _too_long(path, number)
-            elif len(fields) != len(header):
+            elif len(fields) < len(header) or any(fields[len(header) :]):
                 yield _ragged(path, number, len(fields), len(header), separators)
-            elif [name.strip() for name in fields] == header:
+            elif [name.strip() for name in fields[: len(header)]] == header:
                 hint = "Files were joined with their headers. Nothing needs to be done."
                 yield fault(path, "line", number, REPEATED, hint)
             else:
                 yield Row(number, *(fields[place] if place is not None else None for place in places))
 
 
-def header_of(file: Source, *, separator: str | None = None) -> list[str]:
-    """The names of the columns; errors as ``read_rows``."""
+def header_of(file: Source, *, separator: str | None = None, columns: Columns | None = None) -> list[str]:
+    """The names of the columns; errors as ``read_rows``. ``columns`` finds a header under a title."""
     with _long_fields():
-        return _opened(_Lines(file), file.called, Columns("text"), separator)[2]
+        header = _opened(_Lines(file), file.called, columns or Columns("text"), separator)[2]
+    while header and not header[-1]:
+        header.pop()
+    return header
 
 
-def check_encoding(file: Source) -> None:
-    """Raise DataError for the first byte that is not text; no line is taken apart."""
-    for _ in _Lines(file):
-        pass
+def check_lines(file: Source) -> None:
+    """Raise DataError for the first byte that is not text, or if nothing follows the header.
+
+    No line is taken apart.
+    """
+    rows = sum(not (line.isspace() or _SEPARATOR_LINE.fullmatch(line)) for line in _Lines(file)) - 1
+    if rows < 1:
+        raise lines.no_rows(file.called)
 
 
 def _opened(
@@ -89,8 +100,17 @@ def _opened(
     before = 0
     if declared := _SEPARATOR_LINE.fullmatch(first):
         separator, first, before = declared[1], next(source, ""), 1
+    # A title above the header, or lines that belong to the first row after all.
+    read: list[str] = []
+    if not _has_all(first, separator, columns):
+        for line in islice(source, _TITLE):
+            read.append(line)
+            if _has_all(line, separator, columns):
+                first, before, read = line, before + len(read), []
+                break
+            source.size = 0
     separator = separator or _separator(first, columns)
-    reader = csv.reader(chain((first,), source), delimiter=separator, strict=True)
+    reader = csv.reader(chain((first,), read, source), delimiter=separator, strict=True)
     source.lines_before = before
     header = [name.strip() for _, names in _numbered(path, reader, source, 1) for name in names]
     return reader, separator, header
@@ -145,13 +165,22 @@ def _separator(first: str, columns: Columns) -> str:
     """The separator that gives most of the wanted columns; on a tie, the one that gives most columns."""
 
     def found(separator: str) -> tuple[int, int]:
-        try:
-            header = [name.strip() for name in next(csv.reader((first,), delimiter=separator))]
-        except csv.Error:
-            return (0, 0)
+        header = _names(first, separator)
         return (sum(name in header for name in columns.wanted()), len(header))
 
     return max(_SEPARATORS, key=found)
+
+
+def _has_all(line: str, separator: str | None, columns: Columns) -> bool:
+    names = _names(line, separator or _separator(line, columns))
+    return all(name in names for name in columns.wanted())
+
+
+def _names(line: str, separator: str) -> list[str]:
+    try:
+        return [name.strip() for name in next(csv.reader((line,), delimiter=separator), [])]
+    except csv.Error:
+        return []
 
 
 def _numbered(

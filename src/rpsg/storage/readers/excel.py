@@ -1,6 +1,7 @@
 """Excel workbooks and OpenDocument sheets, if python-calamine is installed.
 
-The header of a sheet is its first row that is not empty. Of several sheets, the one with the wanted columns
+The header of a sheet is its first row that is not empty, or the first that has the wanted columns, below the
+rows of a title. Of several sheets, the one with the wanted columns
 is read. A workbook keeps every number as a float; 12.0 is the person 12, as in any other format.
 """
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
     from rpsg.storage.readers.source import Source
 
+#: The most rows that a title may have.
+_TITLE = 20
+
 
 def read_rows(source: Source, columns: Columns) -> Iterator[Row | Fault]:
     """The rows under the header, numbered as in the sheet; a row of empty cells is no row.
@@ -27,25 +31,39 @@ def read_rows(source: Source, columns: Columns) -> Iterator[Row | Fault]:
         MissingExtraError: python-calamine is not installed.
     """
     sheets = _sheets(source)
-    having = [rows for rows in sheets.values() if set(columns.wanted()) <= set(_header(rows))]
+    untitled = [_without_title(rows, columns) for rows in sheets.values()]
+    having = [
+        (rows, above) for rows, above in untitled if set(columns.wanted()) <= set(_header(rows[above:]))
+    ]
     if len(having) > 1:
         raise DataError(
             f"{source.called}: {len(having)} sheets have these columns, and one is read.",
             hint="Save the sheet that is meant as a workbook of its own, or as a .csv file.",
         )
-    rows = having[0] if having else next(iter(sheets.values()), [])
-    header = _header(rows)
+    rows, above = having[0] if having else next(iter(untitled), ([], 0))
+    header = _header(rows[above:])
     check_header(source.called, header, columns)
     places = columns.of(header)
-    above = next((n for n, cells in enumerate(rows) if not _is_blank(cells)), 0)
     for number, cells in enumerate(rows[above + 1 :], start=above + 2):
         if not _is_blank(cells):
             yield Row(number, *(cells[place] if place is not None else None for place in places))
 
 
-def header_of(source: Source) -> list[str]:
-    """The names of the columns of the first sheet; errors as ``read_rows``."""
-    return _header(next(iter(_sheets(source).values()), []))
+def header_of(source: Source, columns: Columns | None = None) -> list[str]:
+    """The names of the columns of the first sheet; errors as ``read_rows``.
+
+    ``columns`` finds them below a title.
+    """
+    rows, above = _without_title(next(iter(_sheets(source).values()), []), columns or Columns("text"))
+    return _header(rows[above:])
+
+
+def _without_title(rows: list[list[Any]], columns: Columns) -> tuple[list[list[Any]], int]:
+    """The rows, and the place of the header among them."""
+    filled = [n for n, cells in enumerate(rows) if not _is_blank(cells)]
+    wanted = set(columns.wanted())
+    header = (n for n in filled[:_TITLE] if wanted <= set(_header([rows[n]])))
+    return rows, next(header, filled[0] if filled else 0)
 
 
 def _header(rows: list[list[Any]]) -> list[str]:

@@ -43,10 +43,12 @@ def read_rows(
     """
     path = source.called
     first: list[str] = []
+    begins = ""
     missing = dict.fromkeys(columns.wanted())
     for number, line in read_lines(source):
         if isinstance(line, str) and line.isspace():
             continue
+        begins = begins or str(line).lstrip()[:1]
         values = _object(source, number, line)
         if isinstance(values, Fault):
             yield values
@@ -57,6 +59,8 @@ def read_rows(
         for name in [name for name in missing if name in values]:
             del missing[name]
         yield _row(path, number, values, columns)
+    if begins == "[" and not (first or tells):
+        raise _an_array(source)
     for name in missing if first else ():
         if tells:
             check_header(path, first, columns)
@@ -71,20 +75,31 @@ def _no_column(source: Source, columns: Columns, name: str) -> DataError:
     )
 
 
+def _an_array(source: Source) -> DataError:
+    return DataError(
+        f"{source.called} is one JSON array; one object on each line was expected.",
+        hint=f"Rewrite it with: jq -c '.[]' {_named(source)}",
+    )
+
+
 def check_columns(source: Source, columns: Columns) -> None:
     """Raise DataError, as ``read_rows``, unless each wanted column is in a row; stops when all were seen."""
-    missing, rows = dict.fromkeys(columns.wanted()), 0
+    missing, rows, objects, begins = dict.fromkeys(columns.wanted()), 0, 0, ""
     for number, line in read_lines(source):
         if isinstance(line, str) and line.isspace():
             continue
         rows += 1
+        begins = begins or str(line).lstrip()[:1]
         values = _object(source, number, line)
         if isinstance(values, dict):
+            objects += 1
             missing = {name: None for name in missing if name not in values}
         if not missing:
             return
     if not rows:
         return  # a file without rows is refused where rows are read
+    if not objects and begins == "[":
+        raise _an_array(source)
     raise _no_column(source, columns, next(iter(missing)))
 
 

@@ -32,11 +32,26 @@ STDIN = "-"
 _PEEKED = 1 << 16
 _PIECE = 1 << 20
 _LINE_END = re.compile(rb"\r+\n|\r|\n")
-_UNPACK: dict[bytes, Callable[[BinaryIO], BinaryIO]] = {
-    b"\x1f\x8b": lambda file: cast("BinaryIO", gzip.GzipFile(fileobj=file)),
-    b"BZh": lambda file: cast("BinaryIO", bz2.BZ2File(file)),
-    b"\xfd7zXZ\0": lambda file: cast("BinaryIO", lzma.LZMAFile(file)),  # noqa: SIM115  # closed with the file below it
-}
+#: The first bytes of a packed file, what unpacks some bytes of it, and what reads it as a file.
+_PACKINGS: tuple[tuple[bytes, Callable[[bytes], bytes], Callable[[BinaryIO], BinaryIO]], ...] = (
+    (
+        b"\x1f\x8b",
+        lambda start: zlib.decompressobj(wbits=zlib.MAX_WBITS | 16).decompress(start),
+        lambda file: cast("BinaryIO", gzip.GzipFile(fileobj=file)),
+    ),
+    (
+        b"BZh",
+        lambda start: bz2.BZ2Decompressor().decompress(start),
+        lambda file: cast("BinaryIO", bz2.BZ2File(file)),
+    ),
+    (
+        b"\xfd7zXZ\0",
+        lambda start: lzma.LZMADecompressor().decompress(start),
+        lambda file: cast("BinaryIO", lzma.LZMAFile(file)),  # noqa: SIM115  # closed with the file below it
+    ),
+)
+_SIGN = 512
+_NO_TEXT = frozenset(range(9))  # control characters that no text holds and packed bytes soon do
 _BROKEN_PACKING = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error)
 _EXCEL = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _PARQUET = b"PAR1"
@@ -100,12 +115,12 @@ class Source:
             DataError: it is packed in a way that is not read here.
         """
         with self.raw() as packed:
-            start = packed.read(8)
+            start = packed.read(_SIGN)
         if start.startswith(_PARQUET):
             return "parquet"
         if start.startswith(_EXCEL):
             return "excel"
-        if start.startswith(_ZSTANDARD):
+        if start.startswith(_ZSTANDARD) and not _NO_TEXT.isdisjoint(start):
             hint = f"Unpack it first: unzstd '{self.called}'"
             raise DataError(f"{self.called} is compressed with zstd, which is not read here.", hint=hint)
         with self.lines() as stream:
@@ -115,8 +130,7 @@ class Source:
     def is_packed(self) -> bool:
         """Whether it has to be unpacked before it can be read."""
         with self.raw() as packed:
-            start = packed.read(8)
-        return any(start.startswith(sign) for sign in _UNPACK)
+            return _opener(packed.read(_SIGN)) is not None
 
     def _damaged(self) -> DataError:
         return DataError(
@@ -155,12 +169,24 @@ def _standard_input() -> bytes:
 
 
 def _unpacked(file: BinaryIO) -> BinaryIO:
-    start = file.read(8)
+    opened = _opener(file.read(_SIGN))
     file.seek(0)
-    for sign, opened in _UNPACK.items():
+    return file if opened is None else opened(file)
+
+
+def _opener(start: bytes) -> Callable[[BinaryIO], BinaryIO] | None:
+    """What reads a packed file that begins so; None for any other.
+
+    The first bytes have to unpack, or one row that begins like a packed file would decide how all are read.
+    """
+    for sign, unpack, opened in _PACKINGS:
         if start.startswith(sign):
-            return opened(file)
-    return file
+            try:
+                unpack(start)
+            except (OSError, lzma.LZMAError, zlib.error):
+                return None
+            return opened
+    return None
 
 
 def _with_line_feeds(stream: BinaryIO) -> BinaryIO:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import codecs
+from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
+from rpsg.arguments import shown
 from rpsg.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from rpsg.storage.readers.source import Source
 
@@ -67,6 +70,19 @@ def raw_lines(source: Source, squeezed: Callable[[bytes], bytes]) -> Iterator[tu
         raise cannot_open(source.called, error) from error
     if empty:
         raise DataError(f"{source.called} is empty.", hint="Give a file with at least one row.")
+
+
+def no_rows(called: object) -> DataError:
+    """The error of a file that has nothing but a header."""
+    return DataError(f"{called} has no rows.", hint="Give a file with at least one row under the header.")
+
+
+def no_file(path: Path) -> DataError:
+    """The error of a path that leads to no file."""
+    hint = "Check the path (ls -l shows what is there)."
+    if "\\" in str(path):
+        hint = f"On this system folders are separated by /, as in {quote(str(path).replace(chr(92), '/'))}."
+    return DataError(f"{shown(path)} {'is not a file' if path.exists() else 'does not exist'}.", hint=hint)
 
 
 def cannot_open(called: object, error: OSError) -> DataError:

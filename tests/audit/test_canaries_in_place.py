@@ -1,0 +1,108 @@
+"""Canaries in the data of a run that is released: it is blocked if one is in its corpus."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.audit.shop import FEW, Shop, copying, honest
+
+from rpsg import api
+from rpsg.cli import main
+from rpsg.errors import PrivacyError, UsageError
+from rpsg.privacy.private import open_private
+from rpsg.testing.planted import texts
+from rpsg.verification.sign import publish
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rpsg.methods.base import Job
+
+
+@pytest.mark.usefixtures("method")
+def test_a_run_with_canaries_is_released_if_none_is_in_its_corpus(shop: Shop, tmp_path: Path) -> None:
+    run = api.run(shop.plan(audit_holdout=0.5), shop.lab.folder / "run")
+    told = {line["name"]: line["role"] for line in run.ledger["public_inputs"]}
+    assert "150 drawn" in told["audit_canaries"]
+    assert "noisy counts include them" in told["audit_canaries"]
+    plan = (run.release / "evidence" / "plan.toml").read_text()
+    assert "audit_canaries = 150" in plan
+    assert "canary_texts" not in plan
+    assert "All noisy counts, and the number of people, include canaries" in run.summary
+    assert api.verify(run.path, plugins=("one-count",)).ok
+    assert main(["audit", str(run.path), "--attacks", ",".join(FEW)]) == 0
+    found = json.loads((run.path / "private" / "audit.json").read_bytes())
+    assert next(each for each in found["findings"] if each["name"] == "extraction")["details"]["planted"] > 10
+    assert main(["keygen", str(tmp_path / "key")]) == 0
+    assert publish(run.path, tmp_path / "key", plugins=("one-count",))
+
+
+def breaking(job: Job) -> list[str]:
+    """Canaries without their codes, and with a line break amid the six words of their ends."""
+    rows = [row.text.partition(", ref ")[0].split() for row in open_private(job.people.rows)]
+    return [f"{' '.join(row[:-3])}\n{' '.join(row[-3:])}" for row in rows] + texts(200, 2)
+
+
+@pytest.mark.usefixtures("method")
+def test_a_canary_that_a_line_break_divides_blocks_a_release_too(shop: Shop, method: dict[str, Any]) -> None:
+    method["corpus"] = breaking
+    with pytest.raises(PrivacyError, match="canary is in the corpus"):
+        api.run(shop.plan(), shop.lab.folder / "run")
+
+
+@pytest.mark.usefixtures("method")
+def test_a_canary_in_the_corpus_of_a_run_blocks_it_for_good(shop: Shop, method: dict[str, Any]) -> None:
+    method["corpus"] = copying
+    out, plan = shop.lab.folder / "run", shop.plan()
+    with pytest.raises(PrivacyError, match="canary is in"):
+        api.run(plan, out)
+    assert not list(out.glob("release*"))
+    method["corpus"] = honest  # another corpus of the same run would be a second try
+    with pytest.raises(PrivacyError, match="canary is in"):
+        api.run(plan, out)
+    assert not list(out.glob("release*"))
+
+
+@pytest.mark.usefixtures("method")
+def test_one_canary_in_a_text_that_was_dropped_blocks_too(shop: Shop, method: dict[str, Any]) -> None:
+    """The evidence of a release has the texts that were not chosen, and is as public."""
+
+    def leaked(job: Job) -> list[str]:
+        row = next(row for row in open_private(job.people.rows) if str(row.user).startswith("canary "))
+        return [*texts(300, 2), f"so they said {' '.join(row.text.split()[-7:-3])} and left"]
+
+    method["corpus"] = leaked
+    with pytest.raises(PrivacyError, match="canary is in"):
+        api.run(shop.plan(), shop.lab.folder / "run")
+
+
+@pytest.mark.usefixtures("method")
+def test_publish_looks_for_canaries_again(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = api.run(shop.plan(), shop.lab.folder / "run")
+    assert main(["keygen", str(tmp_path / "key")]) == 0
+    monkeypatch.setattr("rpsg.pipeline.planting.extracted", lambda *_: (True,))
+    with pytest.raises(PrivacyError, match="canary is in"):
+        publish(run.path, tmp_path / "key", plugins=("one-count",))
+    assert not (run.release / "ledger.sig").exists()
+    monkeypatch.undo()
+    with pytest.raises(PrivacyError, match="canary is in"):
+        publish(run.path, tmp_path / "key", plugins=("one-count",))
+
+
+@pytest.mark.usefixtures("method")
+def test_canaries_in_place_need_public_texts(shop: Shop) -> None:
+    with pytest.raises(UsageError, match="none are named"):
+        api.run(shop.plan(canary_texts=""), shop.lab.folder / "run")
+    assert shop.paid() == 0
+
+
+@pytest.mark.usefixtures("method")
+def test_canaries_do_not_begin_like_private_texts(shop: Shop) -> None:
+    private = shop.plan().data.path
+    with pytest.raises(UsageError, match="are the private texts themselves"):
+        api.run(shop.plan(canary_texts=private), shop.lab.folder / "run")
+    assert shop.paid() == 0
