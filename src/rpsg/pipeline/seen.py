@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from rpsg.markup import tag, visible
-from rpsg.pipeline.progress import is_told
+from rpsg.pipeline.progress import may_show_time
 from rpsg.pipeline.reporting import QUARTERS, Lines, Quiet, Reporting, Stage
 
 if TYPE_CHECKING:
@@ -77,11 +77,11 @@ class InNotebook(Reporting):
             self._keep(STOPPED if issubclass(kind, KeyboardInterrupt) else "Stopped by an error.")
 
     def _began(self, stage: Stage) -> None:
-        counted = stage.total and is_told(stage.name)
+        counted = stage.total and may_show_time(stage.name)
         self._draw(f"{stage.name} ...", 0 if counted else None)
 
     def _moved(self, stage: Stage) -> None:
-        if not is_told(stage.name):
+        if not may_show_time(stage.name):
             for percent in stage.new_quarters(QUARTERS * stage.count // stage.total if stage.total else 0):
                 self._draw(f"{stage.name} ...", percent)
             return
