@@ -223,7 +223,7 @@ def show(screen: Screen, report: AuditReport, kept: Path | None) -> None:
     screen.facts([*counts, ("sides told apart without the corpus", apart)])
     silent = [f"{found.name}: {found.reason}" for found in report.findings if found.verdict == "not run"]
     if silent:
-        screen.heading("Not run, and why")
+        screen.heading("What does not count, and why")
         screen.items(silent)
     if kept is not None:
         screen.line()
@@ -261,7 +261,7 @@ def _row(found: Finding) -> tuple[str, ...]:
         "" if rate is None or rate.value is None else _with_reach(rate.value, rate.interval, percent=True),
         "" if found.epsilon_lower is None else f"≥ {math.floor(100 * found.epsilon_lower) / 100:.2f}",
         "" if found.limit is None else f"{100 * found.limit:.2g} %",
-        found.verdict,
+        "does not count" if found.verdict == "not run" else found.verdict,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -38,11 +39,13 @@ def _shell() -> Any:
     return None if ipython is None else ipython.get_ipython()
 
 
+@dataclass(frozen=True, slots=True, repr=False)
 class Block:
-    """What a notebook shows of a run: lines, and how far the current stage is. It never changes."""
+    """What a notebook shows of a run: lines, and how far the current stage is."""
 
-    def __init__(self, lines: tuple[str, ...], current: str, percent: int | None) -> None:
-        self.lines, self.current, self.percent = lines, current, percent
+    lines: tuple[str, ...]
+    current: str
+    percent: int | None
 
     def _repr_html_(self) -> str:
         bar = None if self.percent is None else tag("progress", value=self.percent, max=100)
