@@ -54,7 +54,7 @@ class Measure(Shown):
         return self.n_real is not None
 
     def _card(self) -> Card:
-        interval = "" if self.interval is None else " to ".join(map(figure, self.interval))
+        interval = "" if self.interval is None else " to ".join(map(short_number, self.interval))
         facts = (("95 % interval", interval), ("model", self.model), ("not measured", self.reason))
         return Card(
             f"{self.name}: {'not measured' if self.value is None else short_number(self.value)}",

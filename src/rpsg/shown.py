@@ -82,7 +82,7 @@ class Card:
     def text(self) -> str:
         """The card in lines of at most 80 characters."""
         lines = [_line(self.title)]
-        if self.first:
+        if self.first:  # it has as much room as in a notebook
             lines += _wrapped("! ", _cut(self.first, "html"))
         width = max((len(name) for name, _ in self.facts), default=0)
         for name, value in self.facts:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-#: Finished stages and notes that a notebook shows, and the seconds between two pictures of a public stage.
+#: Finished stages and notes that a notebook shows, and the seconds between two updates of a public stage.
 MOST_LINES = 16
 EVERY = 0.5
 STOPPED = "Stopped. The same call resumes: nothing is paid or written twice."
@@ -59,8 +59,8 @@ class Block:
 class InNotebook(Reporting):
     """One block that is shown again whenever something happened.
 
-    A private stage has the same pictures however long it takes, as lines have (``Lines``), since a saved
-    notebook keeps the last one.
+    A private stage has the same updates however long it takes, as it has the same lines in ``Lines``: a saved
+    notebook keeps the last update.
     """
 
     def __init__(self, show: Callable[[Block], Any], clock: Callable[[], float] = time.monotonic) -> None:

@@ -55,7 +55,7 @@ def headline(release: Release) -> Html:
 
 
 def _writer(release: Release) -> str:
-    """The writer's usual name. Its full one, with runtime and digest, is where the making is told."""
+    """The writer's usual name. The full one, with runtime and digest, is in the part on how it was made."""
     asked = release.plan.models.writer
     if asked in CATALOGUE:
         return asked

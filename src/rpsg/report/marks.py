@@ -78,7 +78,7 @@ class Marks:
     """Shows texts of one corpus with their names and dates marked."""
 
     def __init__(self, texts: Sequence[str], language: str) -> None:
-        """``language`` is that of the pack. Capitals tell a name in English, or if it is empty."""
+        """``language`` is that of the pack. Capitals are read as names if it is English or empty."""
         self._reads_capitals = not language or language.lower().startswith("en")
         step = -(-len(texts) // LOOKED_AT) or 1
         looked_at = texts[::step]

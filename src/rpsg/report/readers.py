@@ -1,4 +1,4 @@
-"""What the claim, the texts and their making come to, a card for each of three readers."""
+"""The claim, the texts and how they were made, in short: a card for each of three kinds of reader."""
 
 from __future__ import annotations
 
