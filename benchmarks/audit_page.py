@@ -99,6 +99,43 @@ def scale(found: Mapping[str, Any]) -> list[str]:
     return table(["private texts", *columns], rows)
 
 
+def beyond(found: Mapping[str, Any]) -> list[str]:
+    """What a private text costs once no more words are kept."""
+    columns = ("MiB of text", "MiB before", "MiB at most")
+    rows = [[f"{row['private']:,}", *(str(row[name]) for name in columns)] for row in found["sizes"]]
+    more = found["bytes for each text more"]
+    rows.append(["bytes for each text more", *(f"{more[name]:,}" for name in columns)])
+    return table(["private texts", *columns], rows)
+
+
+def attacked(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
+    """Real runs: how many texts and people, the verdict, and the attack that came nearest."""
+    head = [
+        "run",
+        "texts",
+        "people used",
+        "held out",
+        "verdict",
+        "canaries found",
+        "ε at least",
+        "largest AUC",
+    ]
+    rows = []
+    for runs in found.values():
+        for name, run in runs.items():
+            if "verdict" not in run:
+                continue  # it was stopped before its end
+            areas = {n: a["auc"] for n, a in run["attacks"].items() if a["auc"] is not None}
+            best = max(areas, key=lambda each: areas[each])
+            canaries = run["attacks"].get("extraction", {}).get("right")
+            lower = max(a["epsilon"] or 0.0 for a in run["attacks"].values())
+            people = [f"{run[side]:,}" for side in ("members", "held out")]
+            hits = "none planted" if canaries is None else str(canaries)
+            figures = (hits, f"{lower:.2f}", f"{areas[best]:.2f} (`{best}`)")
+            rows.append([name, f"{run['synthetic']:,}", *people, run["verdict"], *figures])
+    return table(head, rows)
+
+
 def tables() -> dict[str, list[str]]:
     """Every table whose figures were measured, by what it is about."""
     found = json.loads((RESULTS / "audit.json").read_text("utf-8"))
@@ -106,9 +143,13 @@ def tables() -> dict[str, list[str]]:
     made["false alarms"] = alarms(found)
     if "memory" in found:
         made["memory"] = scale(found["memory"])
-    posts = RESULTS / "audit-posts.json"
-    if posts.is_file():
-        made["posts"] = beside(json.loads(posts.read_text("utf-8")))
+    if "slope" in found:
+        made["slope"] = beyond(found["slope"])
+    runs = json.loads((RESULTS / "audit-runs.json").read_text("utf-8"))
+    made["runs"] = attacked(runs)
+    posts = json.loads((RESULTS / "audit-posts.json").read_text("utf-8"))
+    seeded = {name: [run] for name, run in runs.get("attack", {}).items() if "published" in run}
+    made["posts"] = beside(posts | seeded)
     return made
 
 

@@ -2,6 +2,10 @@
 
     python benchmarks/audit_scale.py speed --out benchmarks/results/audit.json
     python benchmarks/audit_scale.py memory --sizes 10000 30000 100000 --out benchmarks/results/audit.json
+    python benchmarks/audit_scale.py slope --kept 262144 --out benchmarks/results/audit.json
+
+``slope`` says what a private text costs where so many words are no longer kept, without waiting for millions:
+``--kept`` lowers the number that is, and only the attacks that hold most are run, once.
 
 2,000 synthetic texts in all cases; half of the private ones are held out.
 """
@@ -22,6 +26,7 @@ import numpy as np
 
 from audit import reviews
 from rpsg.audit import audit as whole_audit
+from rpsg.audit import surrogate
 from rpsg.audit.attacks import ATTACKS
 from rpsg.audit.run import audit_subject, find_attacks, level_of
 from rpsg.audit.subject import subject_of
@@ -104,6 +109,53 @@ def memory(sizes: Sequence[int], seen: Sequence[dict[str, Any]]) -> dict[str, An
     return made
 
 
+SIZES, SLOPE_SIZES = (10_000, 30_000, 100_000), (10_000, 40_000)
+#: Attacks that hold most: arrays for each text and model, runs of words and of characters.
+HEAVY = ("lira", "passage", "phantom", "copies")
+
+
+def _one_pass(private: int, kept: int, told: Any) -> None:
+    """The heavy attacks on one corpus in a process of its own: MiB before and at most."""
+    surrogate.MOST_KEPT = kept
+    many, half = many_texts(2000 + private), 2000 + private // 2
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    case = subject_of(many[:2000], many[2000:half], many[half:])
+    cpu = time.process_time()
+    for attack in find_attacks(HEAVY).values():
+        attack(case)
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    told.put(
+        {
+            "private": private,
+            "words kept at most": kept,
+            "seconds of one core": round(time.process_time() - cpu, 1),
+            "MiB of text": round(sum(map(len, case.texts)) / 2**20, 1),
+            "MiB before": round(before, 1),
+            "MiB at most": round(most, 1),
+        }
+    )
+
+
+def slope(sizes: Sequence[int], kept: int) -> dict[str, Any]:
+    """Bytes that each further private text costs beyond the words that are kept."""
+    rows = []
+    for size in sizes:
+        context = multiprocessing.get_context("spawn")
+        told = context.Queue()
+        process = context.Process(target=_one_pass, args=(size, kept, told))
+        process.start()
+        rows.append(told.get())
+        process.join()
+        print(json.dumps(rows[-1]), flush=True)
+    first, last = rows[0], rows[-1]
+    more = last["private"] - first["private"]
+    per_text = {
+        name: round((last[name] - first[name]) * 2**20 / more)
+        for name in ("MiB of text", "MiB before", "MiB at most")
+    }
+    return {"sizes": rows, "attacks": list(HEAVY), "bytes for each text more": per_text}
+
+
 def extrapolated(points: Sequence[tuple[int, float]], to: int = 1_000_000) -> dict[str, float]:
     """What three sizes, smallest first, come to: a constant and a power of the size beyond the smallest."""
     (start, least), (middle, more), (end, most) = points
@@ -115,16 +167,19 @@ def extrapolated(points: Sequence[tuple[int, float]], to: int = 1_000_000) -> di
 def main() -> None:
     """Measure one thing and add it to the file."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("speed", "memory"))
+    parser.add_argument("what", choices=("speed", "memory", "slope"))
     parser.add_argument("--private", type=int, default=5000)
-    parser.add_argument("--sizes", nargs="*", type=int, default=(10_000, 30_000, 100_000))
+    parser.add_argument("--sizes", nargs="*", type=int)
+    parser.add_argument("--kept", type=int, default=surrogate.MOST_KEPT)
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     kept = json.loads(given.out.read_text("utf-8")) if given.out.is_file() else {}
     if given.what == "speed":
         kept["speed"] = speed(given.private)
+    elif given.what == "slope":
+        kept["slope"] = slope(given.sizes or SLOPE_SIZES, given.kept)
     else:
-        kept["memory"] = memory(given.sizes, kept.get("memory", {}).get("sizes", ()))
+        kept["memory"] = memory(given.sizes or SIZES, kept.get("memory", {}).get("sizes", ()))
     given.out.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
     print(json.dumps(kept[given.what], indent=1))
 

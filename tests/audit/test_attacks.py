@@ -14,10 +14,10 @@ from rpsg.audit.finding import not_run, of_scores
 from rpsg.audit.membership import passage
 from rpsg.audit.run import find_attacks
 from rpsg.audit.subject import NotRunError, subject_of
-from rpsg.audit.surrogate import BLOCK, best_passages, signals
+from rpsg.audit.surrogate import BLOCK, Words, best_passages, signals
 from rpsg.testing.laws import AttackLaws
 from rpsg.testing.planted import subject, texts
-from rpsg.textstats.words import Tokens
+from rpsg.textstats.words import Tokens, word_marks
 
 if TYPE_CHECKING:
     from rpsg.audit.finding import Attack, Finding
@@ -181,6 +181,21 @@ def test_blocks_of_texts_give_what_one_block_gives(monkeypatch: pytest.MonkeyPat
             other.epsilon_lower,
         )
         assert one.auc == (None if other.auc is None else pytest.approx(other.auc))
+
+
+@pytest.mark.parametrize("reference", [0, 300])
+def test_words_that_are_too_many_to_keep_are_read_again_with_the_same_outcome(
+    monkeypatch: pytest.MonkeyPatch, reference: int
+) -> None:
+    attacks = ("ppl", "lira", "passage", "echo-pairs", "echo-similarity", "phantom", "copies")
+    monkeypatch.setattr("rpsg.audit.surrogate.BLOCK", 7)
+    case = subject(leak=20, reference=reference)
+    kept = [find_attacks([name])[name](case) for name in attacks]
+    monkeypatch.setattr("rpsg.audit.surrogate.MOST_KEPT", 100)
+    case = subject(leak=20, reference=reference)
+    again = [find_attacks([name])[name](case) for name in attacks]
+    assert Words.of(case, word_marks).kept is None
+    assert again == kept
 
 
 def test_the_worst_matches_are_pairs_of_the_members() -> None:

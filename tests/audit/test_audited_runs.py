@@ -6,6 +6,7 @@ import json
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from rpsg import api
@@ -83,6 +84,23 @@ def test_rows_are_bounded_and_cut_on_both_sides_as_the_run_does_it(lab: Lab, ask
     for side, units in (("members", "member_units"), ("held", "nonmember_units")):
         assert max(asked[units].count(unit) for unit in asked[units]) == 2
         assert max(len(text.split()) for text in asked[side]) <= 15
+
+
+def test_the_plan_of_a_run_is_run_again_where_its_shadows_are_asked_for(
+    lab: Lab, asked: dict[str, Any]
+) -> None:
+    run = finished(lab)
+    audit_run(run)
+    assert asked.pop("aids") is None
+    audit_run(run, shadows=True)
+    corpus = asked["aids"].pipeline([row["text"] for row in lab.rows(60)], np.arange(60), 0)
+    assert len(corpus) == 20
+
+
+def test_shadows_of_a_plan_with_labels_are_refused_before_the_file_is_read(lab: Lab) -> None:
+    run = finished(lab, data={"label": "user"})
+    with pytest.raises(UsageError, match="labels"):
+        audit_run(run, data="nowhere.jsonl", shadows=True)
 
 
 def test_a_paper_run_is_tested_without_a_claim(lab: Lab, asked: dict[str, Any]) -> None:
@@ -209,4 +227,5 @@ def test_a_method_that_copies_its_people_behind_its_claim_is_refuted(lab: Lab) -
 def test_an_honest_method_shows_no_violation(lab: Lab) -> None:
     report = release_of(lab, lambda _: texts(600, 2))
     assert report.verdict == "no violation seen"
-    assert all(not found.epsilon_lower for found in report.findings)
+    # Not always 0: people are drawn with the run's own key, and one audit in twenty may err.
+    assert all((found.epsilon_lower or 0.0) <= report.claim.epsilon for found in report.findings)

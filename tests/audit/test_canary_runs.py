@@ -266,3 +266,10 @@ def test_no_other_command_makes_anything_of_an_audit_run(
         assert code > 1, (command, said)
         assert "rpsg run" not in said.err or "audit" in said.err, (command, said.err)
     assert files(shop.out) == left["destroyed"]
+
+
+def test_shadows_that_cannot_be_are_refused_before_anything_is_paid(lab: Lab) -> None:
+    plan = lab.plan(lab.file(lab.rows(200)), data={"label": "label", "labels": ["a", "b"]})
+    with pytest.raises(UsageError, match="labels"):
+        canary_run(plan, lab.folder / "audit", shadows=True, tools=lab.tools())
+    assert not (lab.folder / "audit").exists()

@@ -91,7 +91,7 @@ def blind(given: Subject) -> Finding:
 
 
 def test_an_attack_that_finds_no_planted_leak_counts_as_not_run() -> None:
-    found = audit_subject(subject(size=200), {"blind": blind, "near-copies": find_attacks()["near-copies"]})
+    found = audit_subject(subject(size=600), {"blind": blind, "near-copies": find_attacks()["near-copies"]})
     assert found.finding("blind").verdict == "not run"
     assert "did not find the members" in found.finding("blind").reason
     assert found.finding("near-copies").verdict == "no violation seen"
@@ -104,10 +104,27 @@ def test_an_audit_of_attacks_without_power_is_not_run() -> None:
 
 def test_an_audit_that_would_have_missed_one_leaked_text_in_twenty_is_not_run() -> None:
     found = audit(*_sides(people=40, size=40), attacks=["near-copies"])
-    assert found.finding("near-copies").verdict == "no violation seen"
+    assert found.controls["fitted on members"][0].outcome == "caught"
     assert found.controls["leaky"][0].outcome == "missed"
     assert found.verdict == "not run"
     assert "one text in twenty" in found.reason
+
+
+def test_no_attack_has_an_outcome_of_its_own_in_an_audit_that_missed_the_planted_leak() -> None:
+    found = audit(*_sides(people=40, size=40), attacks=["near-copies", "identities"])
+    assert found.finding("near-copies").verdict == "not run"
+    assert found.finding("near-copies").reason == "The audit as a whole does not count."
+    assert "holds no e-mail address" in found.finding("identities").reason
+    assert "no violation seen" not in found.to_json()
+
+
+def test_no_attack_refutes_anything_where_the_sides_differ_without_the_corpus() -> None:
+    rows, later = texts(400, 1), texts(200, 2, WORDS[::-1])
+    mixed = [" ".join([*a.split()[:20], *b.split()[:6]]) for a, b in zip(rows[:200], later, strict=True)]
+    found = audit([*mixed, *texts(60, 3)], mixed, rows[200:], attacks=["refer", "near-copies"])
+    assert max(each.epsilon_lower or 0.0 for each in found.findings) > 1
+    assert [each.verdict for each in found.findings] == ["not run", "not run"]
+    assert '"refuted"' not in found.to_json()
 
 
 def _sides(people: int, size: int, leak: int = 0, seed: int = 4) -> tuple[list[str], list[str], list[str]]:
@@ -141,7 +158,7 @@ def test_an_attack_that_fails_is_named_without_its_words_and_ends_no_other() -> 
     def refuses(_: Subject) -> Finding:
         raise NotRunError("There is nothing to attack.")
 
-    case = subject(size=200)
+    case = subject(size=600)
     found = audit_subject(
         case, {"broken": broken, "refuses": refuses, "near-copies": find_attacks()["near-copies"]}
     )

@@ -14,11 +14,24 @@ from rpsg.audit import audit_run, canary_run
 from rpsg.cli import main
 from rpsg.errors import UsageError
 from rpsg.json_text import strict_json
+from rpsg.plan import resolve
 from rpsg.privacy.checks import form
+from rpsg.privacy.evidence import Evidence
 from rpsg.privacy.odometer import Odometer
-from rpsg.privacy.published_audit import CANNOT_SHOW, LIKE_IT, NOT_COVERED, THIS, WORDS, audit_holds
+from rpsg.privacy.published_audit import (
+    CANNOT_SHOW,
+    CANNOT_SHOW_LIKE_IT,
+    LIKE_IT,
+    NOT_COVERED,
+    THIS,
+    WORDS,
+    audit_holds,
+)
 from rpsg.privacy.signing import make_pair, seal
+from rpsg.release.reader import Release
+from rpsg.stages.canaries import chance_of_hit
 from rpsg.testing.planted import texts
+from rpsg.verification import audited
 from rpsg.verification.sign import publish
 
 if TYPE_CHECKING:
@@ -78,8 +91,11 @@ def test_a_published_audit_is_an_entry_of_the_ledger_and_the_release_verifies(pu
     ledger = published.ledger
     found = api.verify(published.run, key=published.key.with_suffix(".pub"))
     assert found.ok, [check for check in found.checks if not check.ok]
-    assert CANNOT_SHOW in found.cannot_show
-    assert any(check.name.startswith("how often a canary") for check in found.checks)
+    assert set(CANNOT_SHOW) <= set(found.cannot_show)
+    assert CANNOT_SHOW_LIKE_IT not in found.cannot_show
+    assert {audited.PLAN, audited.CORPUS, audited.CANARIES, audited.CHANCE, audited.PEOPLE} <= {
+        check.name for check in found.checks
+    }
     assert ledger["audit"] == {"ran": True, "published": "figures", "verdict": "no_violation_found"}
     told = ledger["published_audit"]
     assert (told["of"], told["verdict"], told["words"]) == (THIS, "no violation seen", WORDS)
@@ -179,6 +195,10 @@ def _smuggled(found: dict[str, Any]) -> None:
     each["verdict"] = "not run"
 
 
+def _other_people(found: dict[str, Any]) -> None:
+    found["people"]["members"] += 1
+
+
 def _huge(found: dict[str, Any]) -> None:
     next(e for e in run_lines(found) if e["kind"] == "ranked")["units"] = 10**12
 
@@ -187,7 +207,7 @@ def _huge(found: dict[str, Any]) -> None:
     "forge",
     [
         *(_more_right, _lower, _stronger, _fewer_attacks, _dropped, _claim, _verdict, _of_attack, _words),
-        *(_void, _canary, _impossible, _free_words, _smuggled, _huge),
+        *(_void, _canary, _impossible, _free_words, _smuggled, _huge, _other_people),
     ],
 )
 def test_a_forged_figure_does_not_fit_even_if_the_ledger_is_sealed_again(
@@ -223,17 +243,126 @@ def test_signing_anew_keeps_the_audit(published: Published) -> None:
 
 def test_an_audit_run_of_the_same_plan_can_be_published_with_a_release(lab: Lab) -> None:
     key = pair(lab)
-    audited, other = lab.folder / "audit", lab.folder / "other"
-    canary_run(plan_of(lab), audited, attacks=FEW)
+    apart, other = lab.folder / "audit", lab.folder / "other"
+    canary_run(plan_of(lab), apart, attacks=FEW)
     run = api.run(plan_of(lab, audit_holdout=0.0, audit_canaries=0), lab.folder / "run").path
-    assert main(["publish", str(run), "--sign", str(key), "--audit", str(audited)]) == 0
+    lab.file(lab.rows(199))  # in the place of the rows that both have read
+    with pytest.raises(UsageError, match="not the rows that the run read") as moved:
+        publish(run, key, audit=apart)
+    assert "--data FILE" in moved.value.hint
+    data = str(lab.file(lab.rows(200), "moved.jsonl"))
+    assert main(["publish", str(run), "--sign", str(key), "--audit", str(apart), "--data", data]) == 0
     ledger = strict_json((run / "release" / "ledger.json").read_bytes())
     assert ledger["published_audit"]["of"] == LIKE_IT
-    assert api.verify(run).ok
+    assert "sha256" not in ledger["published_audit"]["corpus"]
+    found = api.verify(run)
+    assert found.ok
+    assert CANNOT_SHOW_LIKE_IT in found.cannot_show
+    assert {audited.PLAN, audited.LIKE, audited.PEOPLE} <= {check.name for check in found.checks}
+    assert "is the word of the publisher" in (run / "release" / "summary.md").read_text()
     changed = plan_of(lab, audit_holdout=0.0, audit_canaries=0)
     changed = changed.model_copy(update={"corpus": changed.corpus.model_copy(update={"size": 140})})
     with pytest.raises(UsageError, match="not one of this release"):
-        publish(api.run(changed, other).path, key, audit=audited)
+        publish(api.run(changed, other).path, key, audit=apart)
+
+
+def test_an_audit_run_of_other_rows_is_not_published_as_one_like_the_release(lab: Lab) -> None:
+    toy = lab.file([{**row, "text": f"{row['text']} toy"} for row in lab.rows(200)], "toy.jsonl")
+    apart = lab.folder / "audit"
+    canary_run(plan_of(lab, path=str(toy)), apart, attacks=FEW)
+    run = api.run(plan_of(lab, audit_holdout=0.0, audit_canaries=0), lab.folder / "run").path
+    with pytest.raises(UsageError, match="other private rows"):
+        publish(run, pair(lab), audit=apart)
+    assert "published audit" not in Odometer().statement("shop").caution()
+    assert "published_audit" not in strict_json((run / "release" / "ledger.json").read_bytes())
+
+
+def fits(published: Published, change: Callable[[dict[str, Any]], None]) -> dict[str, bool]:
+    """The checks of the release's audit after a change, by name."""
+    release, texts_of = Release(published.run), api.read_run(published.run).texts
+    found = copy.deepcopy(published.ledger["published_audit"])
+    change(found)
+    evidence = published.run / "release" / "evidence"
+    made = audited.audit_fits(found, published.ledger, release.plan, release.pack, texts_of, evidence)
+    return {check.name: check.ok for check in made}
+
+
+def _of_another_plan(found: dict[str, Any]) -> None:
+    found["plan"] = "0" * 64
+
+
+def _of_other_texts(found: dict[str, Any]) -> None:
+    found["corpus"]["sha256"] = "0" * 64
+
+
+def _of_fewer_texts(found: dict[str, Any]) -> None:
+    found["corpus"]["texts"] -= 1
+
+
+def _of_few_canaries(found: dict[str, Any]) -> None:
+    line(found, "extraction")["planted"] = 20
+
+
+def _of_a_longer_corpus(found: dict[str, Any]) -> None:
+    line(found, "extraction")["chance"] *= 1.01
+
+
+def _of_thousands(found: dict[str, Any]) -> None:
+    found["people"]["members"] = 5000
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        (_of_another_plan, audited.PLAN),
+        (_of_other_texts, audited.CORPUS),
+        (_of_fewer_texts, audited.CORPUS),
+        (_of_few_canaries, audited.CANARIES),
+        (_of_a_longer_corpus, audited.CHANCE),
+        (_of_thousands, audited.PEOPLE),
+    ],
+)
+def test_an_audit_of_something_else_does_not_fit_the_release(
+    published: Published, change: Callable[[dict[str, Any]], None], name: str
+) -> None:
+    assert all(fits(published, lambda _: None).values())
+    seen = fits(published, change)
+    assert [wrong for wrong, ok in seen.items() if not ok] == [name]
+
+
+def like_it(texts: int = 150, **people: Any) -> dict[str, Any]:
+    return {
+        "of": LIKE_IT,
+        "plan": "0" * 64,
+        "corpus": {"texts": texts},
+        "people": {"members": 2000, "held_out": 2000, "share_held_out": 0.5, **people},
+        "attacks": [{"name": "extraction", "kind": "extraction", "planted": 100}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("found", "wrong"),
+    [
+        (like_it(), set()),
+        (like_it(members=1200), set()),
+        (like_it(members=60, held_out=60), {audited.PEOPLE}),
+        (like_it(members=60, share_held_out=0.98), set()),
+        (like_it(members=3000), {audited.PEOPLE}),
+        (like_it(texts=20), {audited.LIKE}),
+        ({**like_it(), "corpus": {"texts": 150, "sha256": "0" * 64}}, {audited.LIKE}),
+    ],
+)
+def test_an_audit_of_a_few_invented_rows_is_no_audit_like_a_release_of_thousands(
+    published: Published, tmp_path: Path, found: dict[str, Any], wrong: set[str]
+) -> None:
+    count = Evidence("0" * 64, 0, "size", "0" * 32, values=(4000,))
+    (tmp_path / "release-000.json").write_bytes(count.to_bytes())
+    ledger = {"mechanisms": [{"stage": "size", "sigma": 10.0, "seq": 0}]}
+    plan = resolve({"data": {"audit_holdout": 0.0, "audit_canaries": 0}})
+    rows = ["word " * 40] * 150
+    found = {**found, "attacks": [{**found["attacks"][0], "chance": chance_of_hit(rows)}]}
+    checks = audited.audit_fits(found, ledger, plan, Release(published.run).pack, rows, tmp_path)
+    assert {check.name for check in checks if not check.ok} - {audited.PLAN} == wrong
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"about": {"ledger_id": 3}, "verdict": "refuted"}'])

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def reports() -> list[AuditReport]:
     attacks = find_attacks(["refer", "near-copies", "copies", "extraction"])
-    return [audit_subject(subject(people=100, size=200, leak=leak), attacks) for leak in (0, 60)]
+    return [audit_subject(subject(people=100, size=600, leak=leak), attacks) for leak in (0, 60)]
 
 
 def test_a_report_is_json_and_holds_no_private_text(reports: list[AuditReport]) -> None:
     for report in reports:
         told = report.to_json(with_matches=True)
         assert json.loads(told)["form"] == "rpsg-audit/1"
-        assert not any(text in told for text in subject(people=100, size=200).texts)
+        assert not any(text in told for text in subject(people=100, size=600).texts)
 
 
 def test_matches_are_told_only_where_they_are_asked_for(reports: list[AuditReport]) -> None:
@@ -51,7 +51,7 @@ def test_a_refuted_claim_is_said_first(reports: list[AuditReport]) -> None:
 
 def test_the_report_says_what_was_compared(reports: list[AuditReport]) -> None:
     assert dict(reports[0].counts) == {
-        "synthetic texts": 200,
+        "synthetic texts": 600,
         "private texts": 200,
         "members": 100,
         "held out": 100,

@@ -35,6 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write(tmp_path / "in.jsonl", MEMBERS)
     write(tmp_path / "out.jsonl", OTHERS)
     write(tmp_path / "null.jsonl", NULL)
+    write(tmp_path / "few.jsonl", NULL[:60])
     write(tmp_path / "leaky.jsonl", LEAKY)
     return tmp_path
 
@@ -74,6 +75,15 @@ def test_a_claim_that_so_few_people_cannot_refute_is_not_run(audited: Rpsg) -> N
     assert seen.code == 12
     assert "The audit does not count." in seen.out
     assert "even a perfect attack shows no more than epsilon" in flat(seen.out)
+
+
+def test_an_audit_that_does_not_count_gives_one_reason_for_all_its_attacks(audited: Rpsg) -> None:
+    seen = audited("few.jsonl")
+    assert seen.code == 12
+    told = flat(seen.out)
+    assert "near-copies, copies, refer: The audit as a whole does not count." in told
+    assert "no violation seen" not in told
+    assert told.count("does not count") == 2
 
 
 def test_a_claim_in_mu_is_shown_with_what_it_allows(audited: Rpsg) -> None:
@@ -141,6 +151,40 @@ def test_what_cannot_be_is_refused_with_a_hint(audited: Rpsg, options: tuple[str
     seen = audited("null.jsonl", *options)
     assert (seen.code, seen.out) == (code, "")
     assert len(seen.err.splitlines()) >= 2
+
+
+def test_an_embedder_that_is_named_adds_the_attacks_that_need_one(rpsg: Rpsg, folder: Path) -> None:
+    sides = ("--members", "in.jsonl", "--nonmembers", "out.jsonl", "--attacks", "closest,copies", "--json")
+    without = rpsg("audit", "--synthetic", "leaky.jsonl", *sides).json["audit"]["findings"]
+    with_one = rpsg("audit", "--synthetic", "leaky.jsonl", *sides, "--with-embedder", "fake")
+    verdicts = [
+        {each["name"]: each["verdict"] for each in found}
+        for found in (without, with_one.json["audit"]["findings"])
+    ]
+    assert verdicts == [
+        {"closest": "not run", "copies": "refuted"},
+        {"closest": "refuted", "copies": "refuted"},
+    ]
+    assert "--with-embedder" in without[0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--with-shadows",), "can only be used with a run"),
+        (("--with-embedder", "telepathy"), "no embedder 'telepathy'"),
+        (("--with-recogniser-model", "en_core_web_sm"), "--with-recogniser presidio"),
+        (("--with-surrogate", "nowhere"), "nowhere"),
+    ],
+)
+def test_an_aid_that_cannot_be_is_refused_before_a_private_text_is_read(
+    audited: Rpsg, folder: Path, options: tuple[str, ...], said: str
+) -> None:
+    (folder / "in.jsonl").unlink()
+    seen = audited("null.jsonl", *options)
+    assert seen.out == ""
+    assert said in flat(seen.err)
+    assert "in.jsonl" not in seen.err
 
 
 def test_an_audit_without_its_texts_says_how_it_is_called(rpsg: Rpsg) -> None:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rpsg.audit.aids import Aids
 from rpsg.errors import UsageError
 from rpsg.files import private_dir
 from rpsg.methods.named import method_of
@@ -35,7 +36,8 @@ _HOME = "RPSG_HOME"
 
 
 def pipeline_of(plan: Plan, tools: Tools | None = None) -> Pipeline:
-    """What makes a corpus of given texts as ``plan`` says; its data, holdout and account play no part.
+    """What makes a corpus of given texts as ``plan`` says; its data, holdout, canaries and account play no
+    part.
 
     ``tools`` replace the plan's models. A request that was answered once is not asked again in a later run,
     so shadows cost least where prompts do not depend on private texts. Not for several threads: while a run
@@ -68,6 +70,11 @@ def pipeline_of(plan: Plan, tools: Tools | None = None) -> Pipeline:
     return pipeline
 
 
+def with_pipeline(aids: Aids | None, plan: Plan, tools: Tools | None = None) -> Aids:
+    """The aids, with the pipeline of ``plan``; UsageError as of ``pipeline_of``."""
+    return replace(aids or Aids(), pipeline=pipeline_of(plan, tools))
+
+
 def _of_some(plan: Plan, file: Path, people: int) -> Plan:
     """The plan for the texts in ``file``. Its seed stays, or no request would be the same in two shadows."""
     data = {
@@ -76,6 +83,7 @@ def _of_some(plan: Plan, file: Path, people: int) -> Plan:
         "user": "user",
         "format": "jsonl",
         "audit_holdout": 0.0,
+        "audit_canaries": 0,
         "account": "",
     }
     public = None if plan.privacy.n_public is None else people

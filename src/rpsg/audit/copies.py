@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from rpsg.audit.finding import Match, of_hits, of_scores
 from rpsg.audit.phantom import hit_by_own_runs, is_among, word_runs
-from rpsg.audit.surrogate import BLOCK, numbered, numbers_of
+from rpsg.audit.surrogate import numbered, numbers_of
 from rpsg.privacy.attack_bounds import clopper_pearson
 from rpsg.textstats.words import words
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Hashes = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int64]
+#: Texts whose runs of characters are held at once: a number for each character, several times.
+BLOCK = 1000
 #: Characters in a row that make a copy, and how many words do in the share that is told beside it.
 CHARACTERS, WORDS = 50, 8
 #: Words in a row that near copies are known by, and how many matches are kept for the owner's eyes.

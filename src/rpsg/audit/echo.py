@@ -57,7 +57,7 @@ def echo_pairs(subject: Subject) -> Finding:
     numbers = numbers_of(chain.from_iterable(rows))
     own, *references = (Pairs(numbered(part, numbers)) for part in rows)
     scores = []
-    for place, tokens in Words.of(subject, words).tokens(numbers):
+    for place, (tokens,) in Words.of(subject, words).tokens(numbers):
         keys, owner = _pairs(tokens)
         each = np.stack([model.log_chances(keys) for model in references], axis=1)
         if not subject.reference:
@@ -81,7 +81,7 @@ def echo_similarity(subject: Subject) -> Finding:
     nearest = min(NEAREST, count)
     scores = np.zeros(len(subject.texts))
     unknown = known.size - 1
-    for block, tokens in Words.of(subject, words).tokens(numbers):
+    for block, (tokens,) in Words.of(subject, words).tokens(numbers):
         ends = np.cumsum(tokens.lengths)
         for place, end, length in zip(range(block.start, block.stop), ends, tokens.lengths, strict=True):
             own = np.unique(tokens.codes[end - length : end])  # one text at a time: no matrix of all pairs

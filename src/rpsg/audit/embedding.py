@@ -25,6 +25,7 @@ Floats = npt.NDArray[np.float64]
 Vectors = npt.NDArray[np.float32]
 #: Distances that are held at once, and texts that are embedded at once.
 AT_ONCE, BLOCK = 1 << 23, 1000
+NONE_GIVEN = "It needs an embedder to compare texts with: --with-embedder, or `aids` in Python."
 #: Squared distances below this are rounding.
 NONE = 1e-5
 WORST = 20
@@ -62,7 +63,7 @@ def _two_nearest(subject: Subject) -> tuple[Floats, npt.NDArray[np.int64]]:
 
 def _search(subject: Subject) -> tuple[Floats, npt.NDArray[np.int64]]:
     if subject.aids.embedder is None:
-        raise NotRunError("It needs an embedder to compare texts with; Python alone can give one (`aids`).")
+        raise NotRunError(NONE_GIVEN)
     if len(subject.synthetic) < 2:
         raise NotRunError("There is one synthetic text, and a ratio needs two.")
     private = subject.of_private.once("vectors", lambda: _embedded(subject, subject.texts))
@@ -84,6 +85,6 @@ def _embedded(subject: Subject, texts: Sequence[str]) -> Vectors:
     """Unit rows, shape (texts, dim), in blocks."""
     embedder = subject.aids.embedder
     if embedder is None:
-        raise NotRunError("It needs an embedder to compare texts with; Python alone can give one (`aids`).")
+        raise NotRunError(NONE_GIVEN)
     blocks = [embedder.embed(texts[i : i + BLOCK]) for i in range(0, len(texts), BLOCK)]
     return np.concatenate(blocks).astype(np.float32)

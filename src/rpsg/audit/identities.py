@@ -53,7 +53,7 @@ def names(subject: Subject) -> Finding:
     """
     if subject.aids.recogniser is None:
         raise NotRunError(
-            "It needs a recogniser that finds names of people; Python alone can give one (`aids`)."
+            "It needs a recogniser that finds names of people: --with-recogniser, or `aids` in Python."
         )
     return _of_identifiers("names", subject, subject.aids.recogniser, _as_name)
 

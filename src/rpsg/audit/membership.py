@@ -41,13 +41,14 @@ def lira(subject: Subject) -> Finding:
     other texts are those of both sides, which tells nothing of who is in.
     """
     found = signals(subject)
-    ratio = (found.under_corpus[:, None] - found.under_each) / np.sqrt(np.maximum(found.words, 1))[:, None]
-    shares = np.full_like(ratio, np.nan)
-    for part, column in enumerate(ratio.T):
-        known = ~np.isnan(column)
-        ordered = np.sort(column[known])
-        shares[known, part] = np.searchsorted(ordered, column[known], side="right") / max(len(ordered), 1)
-    return of_scores("lira", subject, np.nanmean(shares, axis=1))
+    roots = np.sqrt(np.maximum(found.words, 1))
+    shares, models = np.zeros(len(roots)), np.zeros(len(roots))
+    for under_reference in found.under_each.T:
+        known = ~np.isnan(under_reference)
+        ratio = (found.under_corpus[known] - under_reference[known]) / roots[known]
+        shares[known] += np.searchsorted(np.sort(ratio), ratio, side="right") / max(len(ratio), 1)
+        models += known
+    return of_scores("lira", subject, shares / models)
 
 
 def neighbours(subject: Subject) -> Finding:
@@ -65,9 +66,7 @@ def neighbours(subject: Subject) -> Finding:
 def compressed(subject: Subject) -> Finding:
     """s(x) = log-likelihood of x for each byte that zlib needs for it (Carlini et al. 2021)."""
     found = signals(subject)
-    sizes = np.array(
-        [len(zlib.compress(text.encode(errors="replace"))) for text in subject.texts], np.float64
-    )
+    sizes = np.fromiter((len(zlib.compress(text.encode(errors="replace"))) for text in subject.texts), float)
     return of_scores("zlib", subject, found.under_corpus / sizes)
 
 

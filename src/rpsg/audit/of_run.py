@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rpsg.arguments import path_of, shown
+from rpsg.audit.again import with_pipeline
 from rpsg.audit.run import audit
 from rpsg.errors import DataError, UsageError
 from rpsg.json_text import canonical_json
 from rpsg.methods.named import method_of
 from rpsg.pipeline.people import bounds_of, donors_and_voters, held_out_and_used
-from rpsg.pipeline.planting import kept_canaries
+from rpsg.pipeline.planting import kept_canaries, tested_plan
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.private import open_private
+from rpsg.privacy.published_audit import texts_digest
 from rpsg.release.reader import Release
 from rpsg.stages.contributions import bound
 from rpsg.storage.layout import MATCHES, PLAN, RUN
@@ -30,6 +32,7 @@ from rpsg.verification.opening import check_commitment
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rpsg.audit.aids import Aids
     from rpsg.audit.finding import Attack
     from rpsg.audit.inputs import Given
     from rpsg.audit.report import AuditReport
@@ -48,6 +51,8 @@ def audit_run(
     data: str | Path | None = None,
     donors: bool = False,
     reference: Given | None = None,
+    aids: Aids | None = None,
+    shadows: bool = False,
     attacks: Sequence[str] | Mapping[str, Attack] = (),
     seed: int = 0,
     progress: Progress | None = None,
@@ -56,7 +61,8 @@ def audit_run(
 
     The closest texts are kept in the run's vault. Both sides are bounded as the run bounds its rows. ``data``
     is where the private file is now, by default where the plan says. Of a run in split mode the voters are
-    tested, with ``donors`` the donors. Everything else is as for ``audit``.
+    tested, with ``donors`` the donors. With ``shadows`` the plan is run again for ``lira-shadow``, 16 times.
+    Everything else is as for ``audit``.
 
     Raises:
         UsageError: this is no run folder, or nobody was held out; the hint says what to do.
@@ -72,29 +78,43 @@ def audit_run(
     plan = resolve(read_toml(run / PLAN))
     _refuse(plan, donors=donors)
     release = Release(run)
+    if shadows:
+        aids = with_pipeline(aids, plan)
     if progress is not None:
         progress.start("reading the file")
     claim = {} if donors else release.ledger["claim"]  # without figures where nothing is claimed
     with RunFolder.finished(run) as folder:
         moved = _moved(plan, None if data is None else path_of(data, "data"))
         corpus = read_by_rule(moved.data).map(lambda reading: reading.corpus)
-        if not check_commitment(folder, corpus, release.ledger).ok:
+        if not check_commitment(folder.vault, corpus, release.ledger).ok:
             raise other_rows("rpsg audit RUN --data FILE")
+        texts = [str(record["text"]) for record in release.records]
         report = audit(
-            [str(record["text"]) for record in release.records],
+            texts,
             **sides_of(folder, moved, corpus, donors=donors),
             reference=reference,
             epsilon=claim.get("epsilon"),
             delta=claim.get("delta"),
             canaries=kept_canaries(folder.vault) if plan.data.audit_canaries and not donors else None,
+            aids=aids,
             attacks=attacks,
             seed=seed,
             progress=progress,
-            about={} if donors else {"ledger_id": str(release.ledger["ledger_id"])},
+            about={} if donors else _about(plan, release, texts),
             notes=(OF_DONORS if donors else OF_VOTERS,) if method_of(plan).has_donors else (),
         )
         _keep_closest(folder, report)
     return report
+
+
+def _about(plan: Plan, release: Release, texts: Sequence[str]) -> dict[str, Any]:
+    """What ``rpsg publish`` compares with the release: whose corpus was attacked, and which."""
+    return {
+        "ledger_id": str(release.ledger["ledger_id"]),
+        "plan": tested_plan(plan, release.pack),
+        "texts": texts_digest(texts),
+        "held out": plan.data.audit_holdout,
+    }
 
 
 def _keep_closest(folder: RunFolder, report: AuditReport) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rpsg.arguments import path_of
+from rpsg.audit.again import with_pipeline
 from rpsg.audit.of_run import other_rows, sides_of
 from rpsg.audit.run import audit
 from rpsg.domains import read_pack
@@ -20,6 +21,7 @@ from rpsg.pipeline.people import is_same_rows
 from rpsg.pipeline.planting import kept_canaries, tested_plan
 from rpsg.pipeline.purge import destroy_unreleased
 from rpsg.plan import resolve
+from rpsg.privacy.commitment import commit_to
 from rpsg.report.audit_page import audit_page
 from rpsg.storage.layout import AUDIT, AUDIT_PAGE, PACK, PRIVATE, RUN
 from rpsg.storage.readers import read_by_rule
@@ -29,12 +31,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from rpsg.audit.aids import Aids
     from rpsg.audit.finding import Attack
     from rpsg.audit.inputs import Given
     from rpsg.audit.report import AuditReport
     from rpsg.methods.base import Tools
     from rpsg.plan import Plan
+    from rpsg.privacy.private import Private
     from rpsg.protocols import NoiseSource, Progress
+    from rpsg.records import PrivateCorpus
     from rpsg.storage.run_folder import RunFolder
 
 #: Canaries that are drawn, and the share of people who are held out, where the plan says neither.
@@ -53,6 +58,8 @@ def canary_run(
     out: str | Path,
     *,
     reference: Given | None = None,
+    aids: Aids | None = None,
+    shadows: bool = False,
     attacks: Sequence[str] | Mapping[str, Attack] = (),
     seed: int = 0,
     progress: Progress | None = None,
@@ -63,8 +70,8 @@ def canary_run(
 
     The plan is run as ``rpsg run`` runs it, on the same account: its noisy answers are drawn and paid for.
     Without canaries in the plan 200 are drawn; without people held out half are. Left at the end are the plan
-    and, in the private folder, ``audit.json`` and ``audit.html``. ``attacks`` and ``seed`` as for ``audit``;
-    ``tools`` and ``noise`` are for tests.
+    and, in the private folder, ``audit.json`` and ``audit.html``. ``aids``, ``attacks`` and ``seed`` as for
+    ``audit``, ``shadows`` as for ``audit_run``; ``tools`` and ``noise`` are for tests.
 
     Raises:
         UsageError: the method reads nothing private, or there are too few canaries or public texts.
@@ -74,6 +81,8 @@ def canary_run(
     """
     plan, out = plan_of_audit(plan), path_of(out, "out")
     _refuse_finished(out)
+    if shadows:  # refused, where it cannot be, before the run is paid for
+        aids = with_pipeline(aids, plan, tools)
     with execute_unreleased(plan, out, progress=progress, tools=tools, noise=noise) as folder:
         corpus = read_by_rule(plan.data).map(lambda reading: reading.corpus)
         if not is_same_rows(folder, corpus):
@@ -84,15 +93,29 @@ def canary_run(
             reference=reference,
             **_claim(plan),
             canaries=kept_canaries(folder.vault),
+            aids=aids,
             attacks=attacks,
             seed=seed,
             progress=progress,
-            about={"plan": tested_plan(plan, read_pack(folder.evidence_path(PACK)))},
+            about=_about(folder, plan, corpus),
             notes=(NOTE, *((SPLIT,) if method_of(plan).has_donors else ())),
         )
         _keep(folder, report)
         destroy_unreleased(folder.path, (AUDIT, AUDIT_PAGE))
     return report
+
+
+def _about(folder: RunFolder, plan: Plan, corpus: Private[PrivateCorpus]) -> dict[str, Any]:
+    """What ``rpsg publish`` compares with a release, among it a commitment to the rows with its nonce.
+
+    It stays in the private folder, and says which rows these were to nobody who does not have them.
+    """
+    rows = commit_to(corpus)
+    return {
+        "plan": tested_plan(plan, read_pack(folder.evidence_path(PACK))),
+        "held out": plan.data.audit_holdout,
+        "rows": {"nonce": rows.nonce.hex(), "value": rows.value},
+    }
 
 
 def plan_of_audit(plan: Plan) -> Plan:

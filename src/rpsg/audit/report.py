@@ -40,8 +40,8 @@ class AuditReport(Shown):
     ``allowed`` is the best that the claim allows against one person, to read the curves by; a curve above it
     refutes nothing by itself, since the people of one corpus are not independent. ``controls`` has what each
     attack made of a corpus that leaks. ``counts`` are private. ``closest`` are the 20 pairs of texts that
-    are most alike; they are in no JSON and in no words. ``about`` says which run was attacked: its ledger's
-    id, or the fingerprint of its plan where its corpus is destroyed.
+    are most alike; they are in no JSON and in no words. ``about`` says which run was attacked, for
+    ``rpsg publish``.
     """
 
     verdict: Verdict
@@ -54,18 +54,27 @@ class AuditReport(Shown):
     counts: Mapping[str, int]
     seed: int
     notes: tuple[str, ...] = ()
-    about: Mapping[str, str] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
     closest: tuple[Closest, ...] = ()
 
     def finding(self, name: str) -> Finding:
         """The finding of one attack; KeyError where it was not asked for."""
         return {found.name: found for found in self.findings}[name]
 
+    def silent(self) -> dict[str, list[str]]:
+        """The attacks that were not run, or do not count, by the reason."""
+        reasons: dict[str, list[str]] = {}
+        for found in self.findings:
+            if found.verdict == "not run":
+                reasons.setdefault(found.reason, []).append(found.name)
+        return reasons
+
     def to_json(self, *, with_matches: bool = False) -> str:
         """The whole report as JSON; the places of the worst matches only where they are asked for."""
         found = {"form": FORM, **asdict(self), "words": self.words()}
         del found["closest"]
         if not with_matches:
+            found["about"].pop("rows", None)  # with it a guess of all rows could be confirmed
             for each in found["findings"]:
                 del each["matches"]
         return json.dumps(found, ensure_ascii=False, indent=1, default=_plain) + "\n"
@@ -93,7 +102,7 @@ class AuditReport(Shown):
         if self.verdict == "no violation seen":
             told += [*self._limits(), NO_PROOF]
         silent = [found.name for found in self.findings if found.verdict == "not run"]
-        if silent:
+        if silent and self.verdict != "not run":
             told.append(f"Not run, so they count for nothing: {', '.join(silent)}.")
         return [*told, *self.notes]
 

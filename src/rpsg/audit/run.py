@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rpsg import registry
 from rpsg.audit.attacks import ATTACKS, NEEDS
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Pairs of texts for the eyes of the data's owner.
 MOST_CLOSEST = 20
+#: Why no attack counts where the audit as a whole does not.
+VOID = "The audit as a whole does not count."
 
 
 def audit(
@@ -53,7 +55,7 @@ def audit(
     seed: int = 0,
     progress: Progress | None = None,
     notes: Sequence[str] = (),
-    about: Mapping[str, str] | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> AuditReport:
     """Attack a synthetic corpus and say what follows.
 
@@ -136,13 +138,14 @@ def audit_subject(
         progress.done()
     powered = tuple(map(_with_power, findings, controls["fitted on members"]))
     verdict, reason = _verdict(powered, baseline, controls["leaky"])
+    told = powered if verdict != "not run" else tuple(map(_of_void_audit, powered))
     members = int(subject.is_in.sum())
     return AuditReport(
         verdict,
         reason,
         subject.claim,
         subject.claim.allows(),
-        powered,
+        told,
         baseline,
         controls,
         {
@@ -200,6 +203,13 @@ def _with_power(finding: Finding, control: Control) -> Finding:
     return replace(
         finding, verdict="not run", reason="It did not find the members in a corpus of their own texts."
     )
+
+
+def _of_void_audit(finding: Finding) -> Finding:
+    """The finding in an audit that does not count: then no attack has an outcome of its own."""
+    if finding.verdict == "not run":
+        return finding
+    return replace(finding, verdict="not run", reason=VOID)
 
 
 def _verdict(findings: Sequence[Finding], baseline: Baseline, leak: Sequence[Control]) -> tuple[Verdict, str]:

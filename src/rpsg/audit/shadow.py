@@ -48,7 +48,7 @@ def lira_shadow(subject: Subject) -> Finding:
 def likelihoods(subject: Subject, corpus: Sequence[str]) -> Floats:
     """Phi of each private text under a model of ``corpus``; shape (texts,)."""
     model, found = Surrogate.of(corpus), []
-    for _, tokens in Words.of(subject, word_marks).tokens(model.numbers):
+    for _, (tokens,) in Words.of(subject, word_marks).tokens(model.numbers):
         sums = np.bincount(tokens.owner, weights=model.log_chances(tokens), minlength=len(tokens.lengths))
         found.append(sums / np.sqrt(np.maximum(tokens.lengths, 1)))
     return np.concatenate(found)
@@ -67,7 +67,7 @@ def _shadows(subject: Subject) -> tuple[Floats, Floats, float]:
     """The mean of phi with and without the author, and the standard deviation around these means."""
     if subject.aids.pipeline is None:
         raise NotRunError(
-            "It needs a pipeline to run again on halves of the people; Python alone can give one (`aids`)."
+            "It needs a pipeline to run again on halves of the people: --with-shadows, or `aids` in Python."
         )
     scores, inside = [], []
     for number, half in enumerate(halves(subject.people, subject.seed)):

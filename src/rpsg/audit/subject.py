@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -216,25 +217,22 @@ def subject_of(
             "The person is named for one side and not for the other.",
             hint="Name the column of the person for both files, or for none.",
         )
-    own = _units(members, member_units, "in")
-    others = _units(nonmembers, nonmember_units, "out")
-    if not set(own).isdisjoint(others):
+    texts = (*members, *nonmembers)
+    units = _units(members, nonmembers, member_units, nonmember_units)
+    if len(np.intersect1d(units[: len(members)], units[len(members) :])):
         raise DataError(
             "Some people are among the members and among the non-members.",
             hint="Split by person, before the run: all texts of a person go to one side.",
         )
-    texts, units = (*members, *nonmembers), (*own, *others)
-    shared = _shared(texts, units)
-    kept = [i for i, text in enumerate(texts) if text.strip() and _hashed(text) not in shared]
-    numbers = {unit: place for place, unit in enumerate(dict.fromkeys(units[i] for i in kept))}
-    inside = set(own)
-    is_in = np.array([unit in inside for unit in numbers], np.bool_)
+    kept = np.flatnonzero(~_is_empty_or_shared(texts, units))
+    owner, first = _in_order(units[kept])
+    is_in = kept[first] < len(members)
     _check_sides(int(is_in.sum()), int((~is_in).sum()))
     left_out = len(texts) - len(kept)
     return Subject(
         synthetic=tuple(synthetic),
         texts=tuple(texts[i] for i in kept),
-        owner=np.array([numbers[units[i]] for i in kept], np.int64),
+        owner=owner,
         is_in=is_in,
         reference=tuple(reference or ()),
         claim=claim or Claim(),
@@ -247,25 +245,43 @@ def subject_of(
     )
 
 
-def _units(texts: Sequence[str], units: Sequence[str] | None, side: str) -> tuple[str, ...]:
-    if units is None:
-        return tuple(f"{side} {place}" for place in range(len(texts)))
-    if len(units) != len(texts):
+def _units(
+    members: Sequence[str],
+    nonmembers: Sequence[str],
+    member_units: Sequence[str] | None,
+    nonmember_units: Sequence[str] | None,
+) -> Ints:
+    """A number for the person of each text, the same for texts of one person."""
+    if member_units is None or nonmember_units is None:
+        return np.arange(len(members) + len(nonmembers))
+    if (len(member_units), len(nonmember_units)) != (len(members), len(nonmembers)):
         raise UsageError(
             "There are not as many people named as there are texts.",
             hint="Name the person of each text, in the order of the texts.",
         )
-    return tuple(map(str, units))
+    known: dict[str, int] = {}
+    named = map(str, chain(member_units, nonmember_units))
+    return np.fromiter((known.setdefault(unit, len(known)) for unit in named), np.int64)
 
 
-def _shared(texts: Sequence[str], units: Sequence[str]) -> set[int]:
-    """The hashes of texts that more than one person has; of a million texts no copy is kept."""
-    first: dict[int, str] = {}
-    return {
-        key
-        for key, unit in zip(map(_hashed, texts), units, strict=True)
-        if first.setdefault(key, unit) != unit
-    }
+def _is_empty_or_shared(texts: Sequence[str], units: Ints) -> Flags:
+    """The texts without a word, and those that more than one person has; of a million no copy is kept."""
+    hashes = np.fromiter(map(_hashed, texts), np.int64, len(texts))
+    order = np.lexsort((units, hashes))
+    same_text = hashes[order][1:] == hashes[order][:-1]
+    same_person = units[order][1:] == units[order][:-1]
+    shared = np.unique(hashes[order][1:][same_text & ~same_person])
+    empty = np.fromiter((not text.strip() for text in texts), np.bool_, len(texts))
+    return np.asarray(empty | np.isin(hashes, shared))
+
+
+def _in_order(units: Ints) -> tuple[Ints, Ints]:
+    """Numbers from 0 for the people, in the order in which they appear, and the first text of each."""
+    _, first, place = np.unique(units, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    numbers = np.empty(len(order), np.int64)
+    numbers[order] = np.arange(len(order))
+    return numbers[place], first[order]
 
 
 def _hashed(text: str) -> int:

@@ -6,7 +6,7 @@ Each is an interpolated Kneser-Ney trigram model of words and marks (Chen & Good
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 BLOCK = 5000
+#: Words of private texts, and log-chances of words, that are kept at most: 32 MiB each.
+MOST_KEPT = 1 << 23
 #: Neighbours of a text, and the share of words that differ in each.
 NEIGHBOURS, CHANGED = 4, 0.2
 #: What a word must be likelier under the corpus than under the reference, in nats, for a passage to grow.
@@ -70,10 +72,16 @@ def numbers_of(rows: Iterable[Iterable[str]]) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Words:
-    """The words of all private texts, numbered once; ``tokens`` gives them in the numbers of a model."""
+    """The words of all private texts, block by block; ``tokens`` gives them in the numbers of models.
 
-    numbers: dict[str, int]
-    all: Tokens
+    Up to ``MOST_KEPT`` words are numbered once and kept. Of more than that none is: the texts are read anew
+    each time, so that memory does not grow with them.
+    """
+
+    texts: Sequence[str] = field(repr=False)
+    read: Callable[[str], list[str]]
+    numbers: dict[str, int] = field(repr=False)
+    kept: Tokens | None = field(repr=False)
 
     @classmethod
     def of(cls, subject: Subject, read: Callable[[str], list[str]]) -> Words:
@@ -81,27 +89,56 @@ class Words:
 
         def made() -> Words:
             known: dict[str, int] = {}
-            lengths, blocks = [], []
-            for start in range(0, len(subject.texts), BLOCK):
-                rows = [read(text) for text in subject.texts[start : start + BLOCK]]
+            lengths: list[int] = []
+            blocks, total = [], 0
+            for rows in _blocks(subject.texts, read):
                 lengths += [len(row) for row in rows]
+                total += sum(map(len, rows))
+                if total > MOST_KEPT:
+                    return cls(subject.texts, read, {}, None)
                 codes = (known.setdefault(word, len(known)) for row in rows for word in row)
                 blocks.append(np.fromiter(codes, np.int32))
-            return cls(known, Tokens(np.concatenate(blocks), np.array(lengths, np.int64), len(known)))
+            kept = Tokens(np.concatenate(blocks), np.array(lengths, np.int64), len(known))
+            return cls(subject.texts, read, known, kept)
 
         return subject.of_private.once(f"words {read.__name__}", made)
 
-    def tokens(self, numbers: Mapping[str, int]) -> Iterator[tuple[slice, Tokens]]:
-        """Block by block the place of its texts and their words in other numbers.
+    def tokens(self, *numbers: Mapping[str, int]) -> Iterator[tuple[slice, tuple[Tokens, ...]]]:
+        """Block by block the place of its texts and their words, in each of some numberings.
 
-        Words that have none there share the number after the last.
+        Words that have no number there share the one after the last.
         """
-        known = np.fromiter((numbers.get(word, len(numbers)) for word in self.numbers), np.int64)
-        ends = np.concatenate([[0], np.cumsum(self.all.lengths)])
-        for start in range(0, len(self.all.lengths), BLOCK):
-            place = slice(start, min(start + BLOCK, len(self.all.lengths)))
-            codes = known[self.all.codes[ends[place.start] : ends[place.stop]]]
-            yield place, Tokens(codes, self.all.lengths[place], len(numbers) + 1)
+        if self.kept is None:
+            start = 0
+            for rows in _blocks(self.texts, self.read):
+                own = numbers_of(rows)
+                block = numbered(rows, own)
+                yield slice(start, start + len(rows)), tuple(_renumbered(block, own, n) for n in numbers)
+                start += len(rows)
+            return
+        known = [_places(self.numbers, of_model) for of_model in numbers]
+        ends = np.concatenate([[0], np.cumsum(self.kept.lengths)])
+        for start in range(0, len(self.kept.lengths), BLOCK):
+            place = slice(start, min(start + BLOCK, len(self.kept.lengths)))
+            codes, lengths = self.kept.codes[ends[place.start] : ends[place.stop]], self.kept.lengths[place]
+            yield (
+                place,
+                tuple(Tokens(k[codes], lengths, len(n) + 1) for k, n in zip(known, numbers, strict=True)),
+            )
+
+
+def _blocks(texts: Sequence[str], read: Callable[[str], list[str]]) -> Iterator[list[list[str]]]:
+    for start in range(0, len(texts), BLOCK):
+        yield [read(text) for text in texts[start : start + BLOCK]]
+
+
+def _places(own: Iterable[str], numbers: Mapping[str, int]) -> Ints:
+    """The number of each word there."""
+    return np.fromiter((numbers.get(word, len(numbers)) for word in own), np.int64)
+
+
+def _renumbered(tokens: Tokens, own: Mapping[str, int], numbers: Mapping[str, int]) -> Tokens:
+    return Tokens(_places(own, numbers)[tokens.codes], tokens.lengths, len(numbers) + 1)
 
 
 def numbered(rows: Sequence[Sequence[str]], numbers: Mapping[str, int]) -> Tokens:
@@ -118,11 +155,12 @@ class Expected:
 
     ``each`` holds for each text the sum of log-chances under each reference, NaN for those that may hold
     the text; shape (texts, PARTS). ``words`` holds the log-chance of each word under the mixture of the
-    others.
+    others; None where there are too many to keep, and ``models`` are asked again.
     """
 
+    models: tuple[Surrogate, ...]
     each: Floats
-    words: npt.NDArray[np.float32]
+    words: npt.NDArray[np.float32] | None
 
 
 @dataclass(frozen=True)
@@ -151,35 +189,56 @@ def signals(subject: Subject) -> Signals:
 def _signals(subject: Subject) -> Signals:
     corpus = Surrogate.of(subject.synthetic)
     expected = subject.of_private.once(f"expected {len(subject.synthetic)}", lambda: _expected(subject))
-    parts, at = [], 0
-    for place, tokens in Words.of(subject, word_marks).tokens(corpus.numbers):
+    again = () if expected.words is not None else tuple(model.numbers for model in expected.models)
+    found, at = np.empty((5, len(subject.texts))), 0
+    for place, (tokens, *others) in Words.of(subject, word_marks).tokens(corpus.numbers, *again):
         own = corpus.log_chances(tokens)
-        mixed = expected.words[at : at + len(own)].astype(np.float64)
+        if expected.words is None:
+            mixed = _mixture(_under_each(subject, expected.models, place, others))
+        else:
+            mixed = expected.words[at : at + len(own)]
+        mixed = mixed.astype(np.float64)
         at += len(own)
         draw = stream(subject.seed, "audit neighbours", place.start)
         values = (own, mixed, _neighbours(corpus, tokens, draw))
         sums = (np.bincount(tokens.owner, weights=v, minlength=len(tokens.lengths)) for v in values)
-        parts.append((tokens.lengths.astype(np.float64), *sums, best_passages(own - mixed - DRIFT, tokens)))
-    length, under, reference, changed, passage = (np.concatenate(c) for c in zip(*parts, strict=True))
-    return Signals(length, under, reference, changed, passage, expected.each)
+        columns = (tokens.lengths, *sums, best_passages(own - mixed - DRIFT, tokens))
+        for row, column in zip(found, columns, strict=True):
+            row[place] = column
+    words, under_corpus, under_reference, changed, passage = found
+    return Signals(words, under_corpus, under_reference, changed, passage, expected.each)
 
 
 def _expected(subject: Subject) -> Expected:
     """What each reference says, and their mixture, without those that may hold the text."""
-    references = [Surrogate.of(texts) for texts in subject.references]
+    models = tuple(Surrogate.of(texts) for texts in subject.references)
     private = Words.of(subject, word_marks)
-    sums, mixtures = [], []
-    for blocks in zip(*(private.tokens(model.numbers) for model in references), strict=True):
-        place, first = blocks[0]
-        each = np.stack(
-            [model.log_chances(t) for model, (_, t) in zip(references, blocks, strict=True)], axis=1
-        )
-        if not subject.reference:
-            each[subject.part[place][first.owner][:, None] == np.arange(PARTS)] = np.nan
-        size = len(first.lengths)
-        sums.append([np.bincount(first.owner, weights=column, minlength=size) for column in each.T])
-        mixtures.append(np.log(np.nanmean(np.exp(each), axis=1)) if len(each) else np.zeros(0))
-    return Expected(np.concatenate(sums, axis=1).T, np.concatenate(mixtures).astype(np.float32))
+    sums, mixtures = np.empty((len(subject.texts), PARTS)), []
+    for place, blocks in private.tokens(*(model.numbers for model in models)):
+        each, first = _under_each(subject, models, place, blocks), blocks[0]
+        for part, column in enumerate(each.T):
+            sums[place, part] = np.bincount(first.owner, weights=column, minlength=len(first.lengths))
+        if private.kept is not None:
+            mixtures.append(_mixture(each))
+    words = None if private.kept is None else np.concatenate(mixtures)
+    return Expected(models, sums, words)
+
+
+def _under_each(
+    subject: Subject, models: Sequence[Surrogate], place: slice, blocks: Sequence[Tokens]
+) -> Floats:
+    """The log-chance of each word of a block under each reference, NaN under those that may hold its text."""
+    found = [model.log_chances(tokens) for model, tokens in zip(models, blocks, strict=True)]
+    each = np.stack(found, axis=1)
+    if not subject.reference:
+        each[subject.part[place][blocks[0].owner][:, None] == np.arange(PARTS)] = np.nan
+    return each
+
+
+def _mixture(each: Floats) -> npt.NDArray[np.float32]:
+    """The log-chance of each word under the mixture of the references that do not hold its text."""
+    mixed = np.log(np.nanmean(np.exp(each), axis=1)) if len(each) else np.zeros(0)
+    return np.asarray(mixed, np.float32)
 
 
 def _neighbours(corpus: Surrogate, tokens: Tokens, draw: np.random.Generator) -> Floats:

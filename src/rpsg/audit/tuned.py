@@ -34,7 +34,7 @@ def _mean_scores(subject: Subject, on: Sequence[str]) -> Floats:
     trainer = subject.aids.surrogate
     if trainer is None:
         raise NotRunError(
-            "It needs a small model to fine-tune on the corpus; Python alone can give one (`aids`)."
+            "It needs a small model to fine-tune on the corpus: --with-surrogate, or `aids` in Python."
         )
     scorer = trainer.train(on, subject.seed)
     return np.array([float(np.mean(row)) if row else 0.0 for row in scorer.score(subject.texts)])

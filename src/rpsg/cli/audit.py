@@ -10,6 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rpsg.cli.attack_options import (
+    RecogniserModel,
+    WithEmbedder,
+    WithRecogniser,
+    WithShadows,
+    WithSurrogate,
+    chosen_aids,
+)
 from rpsg.cli.completing import several
 from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
 from rpsg.errors import RpsgError, UsageError, VerificationError
@@ -95,6 +103,11 @@ def audit(
             autocompletion=several("attacks"),
         ),
     ] = None,
+    with_embedder: WithEmbedder = None,
+    with_recogniser: WithRecogniser = None,
+    with_recogniser_model: RecogniserModel = None,
+    with_surrogate: WithSurrogate = None,
+    with_shadows: WithShadows = False,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Decides draws and resamples.")] = 0,
     out: Annotated[
         Path | None,
@@ -120,19 +133,23 @@ def audit(
     given: dict[str, Any] = {
         name: value for name, value in {**files, **about, **claim}.items() if value is not None
     }
-    _refuse(run, given, of_run=data is not None or donors)
+    _refuse(run, given, of_run=data is not None or donors or with_shadows)
     target = _target(run, out, [*files.values(), reference, data])
     more: dict[str, Any] = {
         "reference": reference,
+        "aids": chosen_aids(with_embedder, with_recogniser, with_recogniser_model, with_surrogate),
         "attacks": [name.strip() for name in (attacks or "").split(",") if name.strip()],
         "seed": seed,
     }
     with progress_for(quiet=quiet, as_json=as_json) as progress:
         if run is not None:
-            report = attacking.audit_run(run, data=data, donors=donors, progress=progress, **more)
+            report = attacking.audit_run(
+                run, data=data, donors=donors, shadows=with_shadows, progress=progress, **more
+            )
         else:
             report = attacking.audit(**given, progress=progress, **more)
-    _keep_and_tell(report, target, as_json=as_json)
+    failed = _keep(report, target)
+    tell(report, target if failed is None else None, failed, as_json=as_json)
 
 
 def _refuse(run: Path | None, given: Mapping[str, Any], *, of_run: bool) -> None:
@@ -144,7 +161,8 @@ def _refuse(run: Path | None, given: Mapping[str, Any], *, of_run: bool) -> None
         )
     if run is None and of_run:
         raise UsageError(
-            "--data and --donors can only be used with a run.", hint="Try: rpsg audit RUN --data FILE"
+            "--data, --donors and --with-shadows can only be used with a run.",
+            hint="Try: rpsg audit RUN --data FILE",
         )
     if run is None and not {"synthetic", "members", "nonmembers"} <= given.keys():
         raise UsageError(
@@ -163,12 +181,6 @@ def _target(run: Path | None, out: Path | None, reads: Sequence[Path | None]) ->
     target = out / AUDIT if out.is_dir() else out
     check_output(target, reads, "audit")
     return target
-
-
-def _keep_and_tell(report: AuditReport, target: Path | None, *, as_json: bool) -> None:
-    """Keep the report, show it, and end in the exit code of its verdict."""
-    failed = _keep(report, target)
-    tell(report, target if failed is None else None, failed, as_json=as_json)
 
 
 def tell(report: AuditReport, kept: Path | None, failed: RpsgError | None, *, as_json: bool) -> None:
@@ -221,7 +233,7 @@ def show(screen: Screen, report: AuditReport, kept: Path | None) -> None:
     apart = f"AUC {_with_reach(base.auc, base.interval)} (by chance 0.5)"
     counts = [(name, f"{count:,}") for name, count in report.counts.items()]
     screen.facts([*counts, ("sides told apart without the corpus", apart)])
-    silent = [f"{found.name}: {found.reason}" for found in report.findings if found.verdict == "not run"]
+    silent = [f"{', '.join(names)}: {reason}" for reason, names in report.silent().items()]
     if silent:
         screen.heading("What does not count, and why")
         screen.items(silent)

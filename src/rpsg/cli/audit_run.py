@@ -8,6 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
+from rpsg.cli.attack_options import (
+    RecogniserModel,
+    WithEmbedder,
+    WithRecogniser,
+    WithShadows,
+    WithSurrogate,
+    chosen_aids,
+)
 from rpsg.cli.options import AsJson, Config, takes_settings
 
 
@@ -33,6 +41,11 @@ def audit_run(
             help="Run only these. Choose before you see any result. See: rpsg list attacks.",
         ),
     ] = None,
+    with_embedder: WithEmbedder = None,
+    with_recogniser: WithRecogniser = None,
+    with_recogniser_model: RecogniserModel = None,
+    with_surrogate: WithSurrogate = None,
+    with_shadows: WithShadows = False,
     as_json: AsJson = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Show no progress.")] = False,
 ) -> None:
@@ -49,11 +62,14 @@ def audit_run(
     from rpsg.storage.layout import AUDIT_PAGE, PRIVATE
 
     resolved = make_plan(gather(given, config, os.environ))
+    aids = chosen_aids(with_embedder, with_recogniser, with_recogniser_model, with_surrogate)
     with progress_for(quiet=quiet, as_json=as_json) as progress:
         report = canary_run(
             resolved,
             out,
             reference=reference,
+            aids=aids,
+            shadows=with_shadows,
             attacks=[name.strip() for name in (attacks or "").split(",") if name.strip()],
             progress=progress,
         )

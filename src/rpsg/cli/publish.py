@@ -27,6 +27,14 @@ def publish(
             help="Publish the audit in this folder with it: RUN itself, or an audit run of the same plan.",
         ),
     ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            metavar="FILE",
+            help="With --audit of an audit run: where the private texts are now.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Sign the release of a run, so that others can see who vouches for it.
@@ -35,12 +43,17 @@ def publish(
     Send KEY.pub to your readers by another way than the release: rpsg verify RELEASE --key KEY.pub
 
     An audit's figures are counted in private texts without noise, and no claim covers them. Once published
-    they stay in the ledger, and the account of the data records this.
+    they stay in the ledger, and the account of the data records this. An audit that does not fit the release
+    is refused: of another plan, of other private rows, or with counts that cannot belong to it.
     """
     from rpsg.cli.console import Screen, print_json
     from rpsg.verification.sign import publish as sign_release
 
-    fingerprint = sign_release(run, sign, audit=audit)
+    if data is not None and audit is None:
+        raise UsageError(
+            "--data can only be used with --audit.", hint="Leave it out: publish reads no private text."
+        )
+    fingerprint = sign_release(run, sign, audit=audit, data=data)
     if as_json:
         print_json({"published": {"release": str(run / RELEASE), "fingerprint": fingerprint}})
     else:

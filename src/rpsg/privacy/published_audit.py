@@ -1,23 +1,26 @@
 """An audit that is published on purpose: an entry of the ledger, whose figures fit together.
 
 Its counts were read from private texts without noise. A verifier cannot count again, but it recomputes
-every bound from the counts and every verdict from the bounds, and the claim must be the ledger's.
+every bound from the counts and every verdict from the bounds, and the claim must be the ledger's. Whether
+they fit the release too is looked at in ``rpsg.verification.audited``.
 """
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 from rpsg.errors import UsageError
+from rpsg.json_text import canonical_json
 from rpsg.privacy.attack_bounds import extraction_p_value, guess_sizes, one_run_p_value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     Ledger = Mapping[str, Any]
     Line = Mapping[str, Any]
 
-FORM = "rpsg-published-audit/1"
+FORM = "rpsg-published-audit/2"
 #: What all tests of an audit together may get wrong.
 LEVEL = 0.05
 THIS, LIKE_IT = (
@@ -30,11 +33,17 @@ WORDS = (
     "was seen proves nothing."
 )
 NOT_COVERED = "the figures of the published audit: they were counted in private texts without noise"
-#: What no verifier can show about it.
+#: What no verifier can show about it: always, and where another corpus was attacked.
 CANNOT_SHOW = (
-    "that the counts of the published audit are those that were counted, in a run of this plan on these "
-    "private texts, and that no other audit was made"
+    "that the counts of the published audit were counted, in these private texts: the publisher says so",
+    "that no other audit of these texts was made, of which the best was published",
 )
+CANNOT_SHOW_LIKE_IT = (
+    "that the corpus of the published audit, which is destroyed, was made from the same private texts: the "
+    "publisher's machine compared them when it published, and nobody else can"
+)
+#: Attacks that rank canaries and not people.
+OF_CANARIES = "exposure"
 _TOLERANCE = 1e-6
 _NAMED = ("kind", "tests", "units", "members", "guesses", "right", "epsilon_lower", "epsilon_most")
 _EXTRACTED = ("kind", "tests", "planted", "chance", "right", "epsilon_lower", "epsilon_most")
@@ -56,10 +65,18 @@ def published(found: Mapping[str, Any], *, of: str) -> dict[str, Any]:
             f"Nobody could check the bounds of {', '.join(unknown)}: they do not say what they follow from.",
             hint="Audit without them: rpsg audit RUN --attacks A,B",
         )
-    base = found["baseline"]
+    base, about, counts = found["baseline"], found["about"], found["counts"]
+    corpus = {"texts": counts["synthetic texts"]}
     return {
         "form": FORM,
         "of": of,
+        "plan": about["plan"],
+        "corpus": corpus | ({"sha256": about["texts"]} if of == THIS else {}),
+        "people": {
+            "members": counts["members"],
+            "held_out": counts["held out"],
+            "share_held_out": about["held out"],
+        },
         "verdict": found["verdict"],
         "claim": {name: found["claim"][name] for name in ("epsilon", "delta")},
         "level": LEVEL,
@@ -68,6 +85,11 @@ def published(found: Mapping[str, Any], *, of: str) -> dict[str, Any]:
         "attacks": [_line(each) for each in found["findings"]],
         "words": WORDS,
     }
+
+
+def texts_digest(texts: Sequence[str]) -> str:
+    """The SHA-256 of the texts of a corpus, in their order, as hexadecimal digits."""
+    return hashlib.sha256(canonical_json(list(texts))).hexdigest()
 
 
 def _line(each: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,6 +133,7 @@ def _outcome(found: Line) -> Iterator[str]:
     run = [line for line in found["attacks"] if line["verdict"] != "not run"]
     if not len(run) <= found["tested"] <= len(found["attacks"]):
         yield "the number of attacks that share the error is not theirs"
+    yield from _of_all_people(run, found["people"])
     if found["told_apart"]["low"] > 0.5:
         yield "the two sides were told apart without the corpus, so the audit says nothing"
     for line in run:
@@ -120,6 +143,18 @@ def _outcome(found: Line) -> Iterator[str]:
     refuted = any(line["verdict"] == "refuted" for line in run)
     if not run or found["verdict"] != ("refuted" if refuted else "no violation seen"):
         yield "the verdict does not follow from its attacks"
+
+
+def _of_all_people(run: Sequence[Line], people: Line) -> Iterator[str]:
+    """Where an attack counted other people, or other canaries, than the audit had."""
+    planted = {line["planted"] for line in run if line["kind"] == "extraction"}
+    sides = (people["members"] + people["held_out"], people["members"])
+    for line in run:
+        if line["name"] == OF_CANARIES:
+            if planted and line["members"] not in planted:
+                yield f"{line['name']}: it counted other canaries than were planted"
+        elif line["kind"] != "extraction" and (line["units"], line["members"]) != sides:
+            yield f"{line['name']}: it counted other people than the audit had"
 
 
 def summary_of(found: Line) -> dict[str, Any]:

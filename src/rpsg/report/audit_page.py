@@ -109,11 +109,15 @@ def _row(each: Found) -> tuple[Child, ...]:
 
 
 def _quiet(found: Found) -> Html | None:
-    silent = [each for each in found["findings"] if each["verdict"] == "not run"]
-    if not silent:
+    reasons: dict[str, list[str]] = {}
+    for each in found["findings"]:
+        if each["verdict"] == "not run":
+            reasons.setdefault(each["reason"], []).append(each["name"])
+    if not reasons:
         return None
     told = "These attacks count for nothing here, and why:"
-    return joined(paragraph(told), listed(f"{each['name']}: {each['reason']}" for each in silent))
+    lines = (f"{', '.join(names)}: {reason}" for reason, names in reasons.items())
+    return joined(paragraph(told), listed(lines))
 
 
 def _curves(found: Found) -> Html | None:

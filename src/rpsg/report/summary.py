@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rpsg.models.catalog import licence_of
 from rpsg.privacy.egress import hosts
 from rpsg.privacy.gaussian import rounded_up
+from rpsg.privacy.published_audit import LIKE_IT
 from rpsg.storage.layout import CORPUS
 
 if TYPE_CHECKING:
@@ -167,6 +168,8 @@ def _audited(release: Release) -> str:
         for line in found["attacks"]
     ]
     tested = f"The attacks were on {found['of']}, and tested epsilon {found['claim']['epsilon']:g}."
+    if found["of"] == LIKE_IT:
+        tested += " That it was made from the same private texts is the word of the publisher."
     head = [f"## An audit: {found['verdict']}", "", tested, "", found["words"], ""]
     return "\n".join([*head, "| attack | verdict | epsilon at least |", "|---|---|---|", *rows])
 

@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from rpsg.privacy.residuals import Outcome
     from rpsg.protocols import Endpoint, OnReply, Progress, Reply, Request
     from rpsg.records import PrivateCorpus
+    from rpsg.storage.vault import Vault
 
 COMMITMENT = "the commitment opens on these data"
 DRAWS = "run folder, account book and ledger name the same draws"
@@ -109,7 +110,7 @@ def open_run(run: Path, data: Path | None = None, progress: Progress | None = No
             moved = plan.data.model_copy(update={"path": str(data)})
             found = plan.model_copy(update={"data": moved})
         corpus = read_by_rule(found.data).map(lambda reading: reading.corpus)
-        checks = [check_commitment(folder, corpus, ledger)]
+        checks = [check_commitment(folder.vault, corpus, ledger)]
         if checks[0].ok and ledger.get("stage_plan"):
             wrong = "; ".join(_differences(folder, plan, ledger))
             checks.append(Check(DRAWS, ok=not wrong, detail=wrong or "each once, under the same id"))
@@ -117,9 +118,9 @@ def open_run(run: Path, data: Path | None = None, progress: Progress | None = No
         return checks
 
 
-def check_commitment(folder: RunFolder, corpus: Private[PrivateCorpus], ledger: Mapping[str, Any]) -> Check:
+def check_commitment(vault: Vault, corpus: Private[PrivateCorpus], ledger: Mapping[str, Any]) -> Check:
     """Whether the ledger's commitment, opened with the nonce of the vault, is to these rows."""
-    kept = json.loads(folder.vault.read(PRIVATE_LEDGER))["commitment"]
+    kept = json.loads(vault.read(PRIVATE_LEDGER))["commitment"]
     nonce = bytes.fromhex(kept["nonce"])
     if commit_to(corpus, nonce).value == ledger.get("private_commitment", {}).get("value"):
         return Check(COMMITMENT, ok=True, detail="these rows, in this order, with the nonce of the vault")

@@ -21,21 +21,27 @@ from rpsg.pipeline.planting import refuse_blocked, refuse_canaries, tested_plan
 from rpsg.pipeline.private_data import account_of
 from rpsg.pipeline.publish import build_release
 from rpsg.plan import read_toml, resolve
+from rpsg.privacy.commitment import commit_to
 from rpsg.privacy.facts import Free
 from rpsg.privacy.odometer import Odometer
 from rpsg.privacy.published_audit import LIKE_IT, THIS, published
 from rpsg.privacy.signing import SIGNATURE, private_key, signature_of, signer_of
-from rpsg.storage.layout import AUDIT, EVIDENCE, LEDGER, PACK, PLAN, PRIVATE, RELEASE, RUN
+from rpsg.storage.layout import AUDIT, CORPUS, EVIDENCE, LEDGER, PACK, PLAN, PRIVATE, RELEASE, RUN
+from rpsg.storage.readers import read_by_rule
 from rpsg.storage.run_folder import AUDIT_RUN, PURGED, locked, open_vault, purpose_of, run_id_of
 from rpsg.storage.untrusted import copied
+from rpsg.verification.audited import audit_fits
 from rpsg.verification.claimed import read_claimed
 from rpsg.verification.compare import parquet_of
+from rpsg.verification.opening import check_commitment
 from rpsg.verification.replay import made_again
 from rpsg.verification.verify import plan_to_open, verify
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from rpsg.domains import Pack
+    from rpsg.plan import Plan
     from rpsg.protocols import Progress
 
 _OLD, _NEW = "release.unsigned", "release.partial"
@@ -46,6 +52,7 @@ def publish(
     key_file: Path,
     *,
     audit: Path | None = None,
+    data: Path | None = None,
     models: Mapping[str, str] | None = None,
     plugins: Collection[str] = (),
     progress: Progress | None = None,
@@ -54,10 +61,12 @@ def publish(
 
     A release that was signed before is signed anew. With ``audit``, this run's folder or that of an audit
     run of the same plan, the figures of that audit become part of the ledger; the account of the data then
-    says that they were read without a bound. ``models`` and ``plugins`` as for ``verify``.
+    says that they were read without a bound. An audit run must have had the rows of this run: they are read
+    again, from ``data`` or where the plan says. ``models`` and ``plugins`` as for ``verify``.
 
     Raises:
-        UsageError: the audit is of another plan, tested no claim, or one is published already.
+        UsageError: the audit is of another plan, of other rows or of another corpus, its sizes do not fit,
+            it tested no claim, or one is published already.
         RunError: there is no finished run.
         UsageError: ``key_file`` holds no private key that can be read.
         VerificationError: the release does not follow from its evidence; nothing is signed.
@@ -84,7 +93,7 @@ def publish(
         if not (run / PRIVATE / PURGED).is_file():  # a purged run knows no canaries any more
             refuse_canaries(open_vault(run), resolve(read_toml(run / PLAN)), release)
         signer = signer_of(key)
-        told = None if audit is None else _audit_to_publish(run, audit)
+        told = None if audit is None else _audit_to_publish(run, audit, data)
         with tempfile.TemporaryDirectory(prefix="rpsg-sign-") as scratch, copied(release) as copy:
             built = Path(scratch) / RELEASE
             built.mkdir()
@@ -95,9 +104,10 @@ def publish(
     return signer["fingerprint"]
 
 
-def _audit_to_publish(run: Path, folder: Path) -> dict[str, Any]:
+def _audit_to_publish(run: Path, folder: Path, data: Path | None) -> dict[str, Any]:
     """The block of the ledger for the audit in ``folder``; the account records it before it is out."""
     ledger, plan = strict_json((run / RELEASE / LEDGER).read_bytes()), resolve(read_toml(run / PLAN))
+    pack = read_pack(run / RELEASE / EVIDENCE / PACK)
     if "published_audit" in ledger:
         raise UsageError(
             "This release has a published audit, and a second one is refused: who may choose among several "
@@ -107,20 +117,57 @@ def _audit_to_publish(run: Path, folder: Path) -> dict[str, Any]:
     try:
         found = json.loads((folder / PRIVATE / AUDIT).read_bytes())
         about = found["about"]
-        tested = tested_plan(plan, read_pack(run / RELEASE / EVIDENCE / PACK))
-        is_this, is_like_it = about.get("ledger_id") == ledger["ledger_id"], about.get("plan") == tested
-        if not (is_this or is_like_it):
+        is_this = about.get("ledger_id") == ledger["ledger_id"]
+        if not (is_this or ("ledger_id" not in about and about.get("plan") == tested_plan(plan, pack))):
             raise UsageError(
                 f"The audit in {folder} is not one of this release, nor of an audit run of the same plan.",
                 hint="Audit it first: rpsg audit RUN, or rpsg audit-run with the same settings.",
             )
         block = published(found, of=THIS if is_this else LIKE_IT)
+        rows = None if is_this else (bytes.fromhex(about["rows"]["nonce"]), str(about["rows"]["value"]))
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         raise UsageError(
             f"{folder} holds no audit that can be read.", hint="Audit it first: rpsg audit RUN"
         ) from None
+    _refuse_what_does_not_fit(block, ledger, plan, pack, run / RELEASE)
+    if rows is not None:
+        _refuse_other_rows(run, plan, ledger, rows, data)
     account_of(plan, Odometer()).read_without_bound(run_id_of(run), "published audit")
     return block
+
+
+def _refuse_what_does_not_fit(
+    block: Mapping[str, Any], ledger: Mapping[str, Any], plan: Plan, pack: Pack, release: Path
+) -> None:
+    """UsageError for an audit that ``rpsg verify`` would not accept as one of this release."""
+    with (release / CORPUS).open("rb") as rows:
+        texts = [str(strict_json(row)["text"]) for row in rows]
+    checks = audit_fits(block, ledger, plan, pack, texts, release / EVIDENCE)
+    wrong = next((check for check in checks if not check.ok), None)
+    if wrong is not None:
+        raise UsageError(
+            f"This audit does not fit the release. Not so: {wrong.name} ({wrong.detail}).",
+            hint="Audit this run and publish that: rpsg audit RUN",
+        )
+
+
+def _refuse_other_rows(
+    run: Path, plan: Plan, ledger: Mapping[str, Any], of_audit: tuple[bytes, str], data: Path | None
+) -> None:
+    """UsageError where the audit run had other private rows than this run, by the commitments of both."""
+    moved = plan.data if data is None else plan.data.model_copy(update={"path": str(data)})
+    corpus = read_by_rule(moved).map(lambda reading: reading.corpus)
+    nonce, value = of_audit
+    if not check_commitment(open_vault(run), corpus, ledger).ok:
+        raise UsageError(
+            "These are not the rows that the run read, so nobody can see whether the audit run had the same.",
+            hint="Say where they are: rpsg publish RUN --audit FOLDER --data FILE",
+        )
+    if commit_to(corpus, nonce).value != value:
+        raise UsageError(
+            "The audit run had other private rows than this run, so it says nothing about this release.",
+            hint="Make an audit run with the same file, or audit this run: rpsg audit RUN",
+        )
 
 
 def _build(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -15,16 +14,16 @@ from rpsg.plan import Plan, ServerSection, read_toml, resolve
 from rpsg.privacy.checks import makes_dp_claim
 from rpsg.privacy.ledger import code_facts
 from rpsg.privacy.published_audit import CANNOT_SHOW as COUNTS_OF_AUDIT
-from rpsg.privacy.published_audit import THIS
+from rpsg.privacy.published_audit import CANNOT_SHOW_LIKE_IT, LIKE_IT
 from rpsg.privacy.second_opinion import disagreements
 from rpsg.privacy.signing import SIGNATURE, is_signed, public_key
 from rpsg.privacy.verify import CANNOT_SHOW, Check, verify_release
 from rpsg.results import Verification
-from rpsg.stages.canaries import chance_of_hit
 from rpsg.storage.export import is_of_this_version
 from rpsg.storage.layout import CORPUS, EVIDENCE, LEDGER, PARQUET, PLAN, RELEASE
 from rpsg.storage.ownership import is_own
 from rpsg.storage.untrusted import copied, release_in
+from rpsg.verification.audited import audit_fits
 from rpsg.verification.claimed import read_claimed
 from rpsg.verification.compare import compared, corpus_of, names_in
 from rpsg.verification.replay import check_roles, made_again, written_again
@@ -40,7 +39,7 @@ FOLDER = "the folder holds a release and nothing else"
 FOLLOWS = "everything follows from plan, pack and evidence"
 PROGRAM = "the program that made it"
 SIGNED = "signature"
-CHANCE = "how often a canary is in the corpus by chance"
+AUDIT_FITS = "the published audit fits the release"
 OPINION = "every epsilon again, by another accountant"
 UNKNOWN_SIGNER = "who holds the key that signed it: compare the fingerprint, or name the key with --key"
 UNSIGNED = "who made it: nobody has signed it, and this program builds a release that fits from any inputs"
@@ -144,8 +143,8 @@ def _of_copy(
         return Verification(release, (*checks, *changed), CANNOT_SHOW, makes_dp_claim(ledger))
     cannot_show: tuple[str, ...] = CANNOT_SHOW
     if "published_audit" in ledger:
-        checks += _chance_of_hit(copy, ledger["published_audit"])
-        cannot_show += (COUNTS_OF_AUDIT,)
+        cannot_show += COUNTS_OF_AUDIT
+        cannot_show += (CANNOT_SHOW_LIKE_IT,) if ledger["published_audit"]["of"] == LIKE_IT else ()
     program, note = _program(ledger)
     checks.append(program)
     cannot_show += (note,) if note else ()
@@ -162,6 +161,7 @@ def _of_copy(
             )
         cannot_show += FROM_SEEDS if claimed.method.has_seeds else ()
         cannot_show += FROM_VOTERS if claimed.method.has_donors else ()
+        checks += _fits(claimed)
         opened = (plan_to_open(release, claimed, models), models, plugins, progress)
         checks += _made_again(claimed, regenerate, *opened)
         file = copy / PARQUET
@@ -170,14 +170,17 @@ def _of_copy(
     return Verification(release, tuple(checks), cannot_show, makes_dp_claim(ledger))
 
 
-def _chance_of_hit(copy: Path, found: Mapping[str, Any]) -> Iterator[Check]:
-    """Whether a canary is in this corpus by chance as often as its published audit says."""
-    told = [line["chance"] for line in found["attacks"] if line.get("kind") == "extraction"]
-    if found["of"] != THIS or not told:
-        return
-    with (copy / CORPUS).open("rb") as rows:
-        chance = chance_of_hit([str(strict_json(row)["text"]) for row in rows])
-    yield Check(CHANCE, ok=math.isclose(told[0], chance, rel_tol=1e-9), detail="from the texts of the corpus")
+def _fits(claimed: Claimed) -> list[Check]:
+    """The checks of the audit that is published with this release, if one is."""
+    found = claimed.ledger.get("published_audit")
+    if found is None:
+        return []
+    with (claimed.folder / CORPUS).open("rb") as rows:
+        texts = [str(strict_json(row)["text"]) for row in rows]
+    try:
+        return list(audit_fits(found, claimed.ledger, claimed.plan, claimed.pack, texts, claimed.evidence))
+    except (*_BROKEN, RpsgError) as error:
+        return [Check(AUDIT_FITS, ok=False, detail=f"it cannot be compared ({type(error).__name__})")]
 
 
 def _changed(copy: Path, ledger: Mapping[str, Any]) -> Iterator[Check]:

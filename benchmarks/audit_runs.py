@@ -1,0 +1,269 @@
+"""Real runs attacked: real models, real noise, and texts that were never in any account.
+
+    python benchmarks/audit_runs.py strict --written POOL/release --out benchmarks/results/audit-runs.json
+    python benchmarks/audit_runs.py compared COMPARISON --out benchmarks/results/audit-runs.json
+    python benchmarks/audit_runs.py make FOLDER --posts llmprivacy_synthetic_reddit_525.jsonl
+    python benchmarks/audit_runs.py attack FOLDER --out benchmarks/results/audit-runs.json
+
+``strict`` is an audit run of strict mode at epsilon 2: public reviews play the private texts, half of them
+held out, 200 canaries are drawn. The drafts are those of POOL, a run of the method floor (``rpsg run --method
+floor --domain food-reviews --size 1500``), which a model wrote from the same pack without any private text;
+cards, counts, sketch, embedder and choice are the run's own.
+
+``compared`` attacks the runs of a comparison (``rpsg compare benchmarks/compare_quick.toml -o COMPARISON``)
+with the people whom it used and the texts that it held out.
+
+``make`` makes runs from posts in which invented people tell about their life (github.com/eth-sri/llmprivacy,
+525 posts by 40 people). Eight of these people are the public, whose posts canaries begin like; the posts of
+the others are the private texts, each as a person of its own. ``attack`` audits them; a paper run is audited
+as it was released, and with the texts that its filters dropped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import rpsg
+from audit import reviews
+from audit_posts import published, told
+from rpsg.audit import audit, audit_run, canary_run
+from rpsg.audit.of_run import sides_of
+from rpsg.methods.paper_steps import pool_of
+from rpsg.pipeline.models_of_run import load_tools
+from rpsg.plan import read_toml, resolve
+from rpsg.protocols import Reply
+from rpsg.storage.checkpoints import STAGES
+from rpsg.storage.layout import PLAN
+from rpsg.storage.readers import read_by_rule
+from rpsg.storage.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rpsg.protocols import Endpoint, OnReply, Request
+
+#: People of the file of posts whose posts are public here.
+PUBLIC = 8
+POSTS = ("posts.jsonl", "--domain", "self-disclosure", "--audit-holdout", "0.5")
+CANARIES = ("--audit-canaries", "100", "--canary-texts", "public.jsonl")
+WRITER = ("--writer", "smollm2-135m")
+#: The runs, in the order in which they are made: what is given to ``rpsg``, and settings without an option.
+RUNS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
+    "paper": (
+        ("run", *POSTS, *WRITER, "--method", "paper", "--size", "180"),
+        {"RPSG_PAPER__FILTERS": "early"},
+    ),
+    "paper, canaries": (
+        ("audit-run", *POSTS, *WRITER, *CANARIES, "--method", "paper", "--size", "100"),
+        {"RPSG_PAPER__FILTERS": "early"},
+    ),
+    "split": (
+        ("run", *POSTS, *WRITER, *CANARIES, "--method", "split", "--size", "100", "--oversample", "2"),
+        {"RPSG_SPLIT__DONORS": "0.4"},
+    ),
+    "augpe": (
+        ("run", *POSTS, *WRITER, *CANARIES, "--method", "augpe", "--size", "100"),
+        {"RPSG_AUGPE__ITERATIONS": "3", "RPSG_AUGPE__VARIATIONS": "2"},
+    ),
+}
+
+
+class Written:
+    """A writer whose texts are there already, one after the other; it never looks at what is asked."""
+
+    endpoint: Endpoint = "local_model"
+
+    def __init__(self, name: str, texts: Sequence[str]) -> None:
+        self.name, self._texts, self._next = name, texts, count()
+
+    def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
+        made = [Reply(self._texts[next(self._next) % len(self._texts)], "stop") for _ in requests]
+        for place, reply in enumerate(made):
+            if on_reply is not None:
+                on_reply(place, reply)
+        return made
+
+
+def strict(written: Path, people: int, size: int) -> dict[str, Any]:
+    """An audit run of strict mode with drafts that a model wrote before."""
+    run = rpsg.read_run(written)
+    rows = reviews(0)
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        private, public = rows[:people], rows[people : people + 600]
+        for name, texts in (("private", private), ("public", public)):
+            lines = (json.dumps({"text": text}) + "\n" for text in texts)
+            folder.joinpath(f"{name}.jsonl").write_text("".join(lines), "utf-8")
+        plan = resolve(
+            {
+                "data": {
+                    "path": str(folder / "private.jsonl"),
+                    "account": "audited reviews",
+                    "canary_texts": str(folder / "public.jsonl"),
+                },
+                "corpus": {"domain": "food-reviews", "size": size},
+                "privacy": {"epsilon": 2.0},
+                "method": {"oversample": 2.0},
+                "models": {"form": "chat"},
+            }
+        )
+        drafts = Written(f"{plan.models.writer}, from the pack alone, written before", run.texts)
+        report = canary_run(plan, folder / "run", tools=load_tools(plan, drafts))
+    return {"drafts": len(run.texts), "epsilon": plan.privacy.epsilon, **told(report)}
+
+
+def compared(comparison: Path) -> dict[str, Any]:
+    """The runs of a comparison that claim an epsilon, by method and seed."""
+    found: dict[str, Any] = {}
+    for ledger in sorted(comparison.glob("cells/*/run/release/ledger.json")):
+        run = ledger.parents[1]
+        plan = resolve(read_toml(run / PLAN))
+        claim = json.loads(ledger.read_text("utf-8"))["claim"]
+        if "epsilon" not in claim or not plan.data.path:
+            continue
+        people = Path(plan.data.path)
+        report = audit(
+            rpsg.read_run(run).texts,
+            people,
+            people.with_name("held-out.jsonl"),
+            epsilon=claim["epsilon"],
+            delta=claim["delta"],
+        )
+        found[run.parent.name.rpartition("-")[0]] = {"epsilon": claim["epsilon"], **told(report)}
+        print(run.parent.name, report.verdict, flush=True)
+    return found
+
+
+def prepare(folder: Path, posts: Path) -> None:
+    """Write the private and the public posts, by the person who wrote them."""
+    rows = [json.loads(line) for line in posts.read_text("utf-8").splitlines()]
+    people = [json.dumps(row["personality"], sort_keys=True) for row in rows]
+    names = sorted(set(people))
+    public = {names[i] for i in np.random.default_rng(0).permutation(len(names))[:PUBLIC]}
+    for file, is_public in (("posts.jsonl", False), ("public.jsonl", True)):
+        own = [row["response"] for row, who in zip(rows, people, strict=True) if (who in public) == is_public]
+        lines = (json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in dict.fromkeys(own))
+        folder.joinpath(file).write_text("".join(lines), "utf-8")
+
+
+def make(folder: Path, posts: Path) -> None:
+    """Make the runs that are not there yet; one that was stopped is resumed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    prepare(folder, posts)
+    for name, (words, settings) in RUNS.items():
+        done = folder / f"{name}.json"
+        if done.is_file():
+            continue
+        began = time.monotonic()
+        command = (sys.executable, "-m", "rpsg", *words, "-o", name, "--account", name, "--quiet", "--json")
+        ended = subprocess.run(
+            command, cwd=folder, env={**os.environ, **settings}, capture_output=True, text=True, check=False
+        )
+        about = {
+            "command": " ".join(("rpsg", *words, "-o", f'"{name}"')),
+            "settings": settings,
+            "exit code": ended.returncode,
+            "seconds": round(time.monotonic() - began),
+        }
+        done.write_text(json.dumps(about, indent=1) + "\n", "utf-8")
+        folder.joinpath(f"{name}.log").write_text(ended.stdout + ended.stderr, "utf-8")
+        print(name, about["exit code"], about["seconds"], flush=True)
+
+
+def attack(folder: Path) -> dict[str, Any]:
+    """What the attacks find in each run that was made; ``published`` figures beside those of a paper run."""
+    found: dict[str, Any] = {}
+    data = folder / "posts.jsonl"
+    originals = [json.loads(line)["text"] for line in data.read_text("utf-8").splitlines()]
+    for name, (words, _) in RUNS.items():
+        about, run = folder / f"{name}.json", folder / name
+        if not about.is_file():
+            continue
+        row: dict[str, Any] = json.loads(about.read_text("utf-8"))
+        if words[0] == "audit-run":
+            kept = run / "private" / "audit.json"
+            row |= of_file(kept) if kept.is_file() else {}
+        elif (run / "release").is_dir():
+            row |= told(audit_run(run, data=data))
+            if "paper" in words:
+                row["published"] = published(originals, rpsg.read_run(run).texts)
+                texts, sides = before_filters(run, data)
+                found[f"{name}, without its filters"] = {
+                    **row,
+                    **told(audit(texts, **sides)),
+                    "published": published(originals, texts),
+                }
+            if "split" in words:
+                found[f"{name}, donors"] = {**row, **told(audit_run(run, data=data, donors=True))}
+        found[name] = row
+        print(name, row.get("verdict"), flush=True)
+    return found
+
+
+def of_file(kept: Path) -> dict[str, Any]:
+    """The outcome of an audit run, from the report that it leaves, as ``told`` gives it."""
+    report = json.loads(kept.read_text("utf-8"))
+    names = ("verdict", "auc", "guesses", "right")
+    rows = {
+        each["name"]: {"epsilon": each["epsilon_lower"], **{name: each[name] for name in names}}
+        for each in report["findings"]
+    }
+    counts = {name: report["counts"][name] for name in ("members", "held out")}
+    counts["synthetic"] = report["counts"]["synthetic texts"]
+    return {"verdict": report["verdict"], "reason": report["reason"], **counts, "attacks": rows}
+
+
+def before_filters(run: Path, data: Path) -> tuple[list[str], dict[str, Any]]:
+    """The texts of a paper run that its last two filters were given, and its members and people held out."""
+    plan = resolve(read_toml(run / PLAN))
+    plan = plan.model_copy(update={"data": plan.data.model_copy(update={"path": str(data)})})
+    with RunFolder.finished(run) as folder:
+        stages = (run / "private" / STAGES).glob("*-scrub.json*")
+        name = next(stages).name.removesuffix(".sealed")
+        pool = pool_of(json.loads(folder.vault.read(f"{STAGES}/{name}"))["value"])
+        corpus = read_by_rule(plan.data).map(lambda reading: reading.corpus)
+        return [candidate.text for candidate in pool.alive()], sides_of(folder, plan, corpus)
+
+
+def written_to(out: Path, part: str, found: Iterable[tuple[str, Any]]) -> None:
+    """Add to one part of the file."""
+    kept = json.loads(out.read_text("utf-8")) if out.is_file() else {}
+    kept[part] = {**kept.get(part, {}), **dict(found)}
+    out.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    print(out)
+
+
+def main() -> None:
+    """Make runs, or measure one thing and add it to the file."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what", choices=("strict", "compared", "make", "attack"))
+    parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("--posts", type=Path)
+    parser.add_argument("--written", type=Path)
+    parser.add_argument("--people", type=int, default=1000)
+    parser.add_argument("--size", type=int, default=400)
+    parser.add_argument("--out", type=Path)
+    given = parser.parse_args()
+    if given.what == "make":
+        make(given.folder, given.posts)
+    elif given.what == "strict":
+        name = f"strict, {given.people} people, {given.size} texts"
+        written_to(given.out, "strict", [(name, strict(given.written, given.people, given.size))])
+    else:
+        part = {"compared": compared, "attack": attack}[given.what]
+        written_to(given.out, given.what, part(given.folder).items())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""Options of ``rpsg audit`` and ``rpsg audit-run`` for the attacks that need a model, or the pipeline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rpsg.cli.completing import registered
+
+if TYPE_CHECKING:
+    from rpsg.audit.aids import Aids
+
+WithEmbedder = Annotated[
+    str | None,
+    typer.Option(
+        "--with-embedder",
+        metavar="NAME",
+        help="Attack by embeddings too: closest, closest-ratio. See: rpsg list embedders.",
+        autocompletion=registered("embedders"),
+    ),
+]
+WithRecogniser = Annotated[
+    str | None,
+    typer.Option(
+        "--with-recogniser",
+        metavar="NAME",
+        help="Attack by names of people too: names. See: rpsg list recognizers.",
+        autocompletion=registered("recognizers"),
+    ),
+]
+RecogniserModel = Annotated[
+    str | None,
+    typer.Option(
+        "--with-recogniser-model",
+        metavar="NAME",
+        help="An installed spaCy model, without which presidio finds no names.",
+    ),
+]
+WithSurrogate = Annotated[
+    str | None,
+    typer.Option(
+        "--with-surrogate",
+        metavar="FOLDER",
+        help="Attack by a small model too, tuned on the corpus: tuned. A folder of weights, or OWNER/REPO.",
+    ),
+]
+WithShadows = Annotated[
+    bool,
+    typer.Option(
+        "--with-shadows",
+        metavar="",
+        help="Run the plan 16 times more, on halves of the people: lira-shadow. This can take hours.",
+    ),
+]
+
+
+def chosen_aids(
+    embedder: str | None, recogniser: str | None, recogniser_model: str | None, surrogate: str | None
+) -> Aids | None:
+    """The models that were named, loaded before anything private is read; None where none was.
+
+    Raises:
+        UsageError: there is no such name, the model is elsewhere, or a model is named without its recogniser.
+        MissingExtraError, ModelError: it cannot be loaded.
+    """
+    from rpsg.audit.aids import aids_of
+    from rpsg.errors import UsageError
+
+    if recogniser_model and not recogniser:
+        raise UsageError(
+            "--with-recogniser-model names the model of a recogniser, and no recogniser is named.",
+            hint="Add: --with-recogniser presidio",
+        )
+    if not (embedder or recogniser or surrogate):
+        return None
+    return aids_of(
+        embedder=embedder,
+        recogniser=recogniser,
+        recogniser_model=recogniser_model or "",
+        surrogate=surrogate,
+    )

@@ -1,0 +1,115 @@
+"""Whether a published audit can be one of its release: what a stranger can compare without private texts.
+
+Nobody else can count again, and whoever has a release can write any counts beside it. But an audit of a few
+invented rows, of another plan or of another corpus has other sizes than the release, and that shows.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from rpsg.pipeline.planting import tested_plan
+from rpsg.privacy.evidence import evidence_file, parse_evidence
+from rpsg.privacy.published_audit import THIS, texts_digest
+from rpsg.privacy.verify import Check
+from rpsg.stages.canaries import chance_of_hit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from rpsg.domains import Pack
+    from rpsg.plan import Plan
+
+    Line = Mapping[str, Any]
+
+PLAN = "the published audit is of the plan of this release"
+CORPUS = "the published audit is of this corpus"
+LIKE = "the corpus of the published audit had about as many texts, and as long, as this one"
+PEOPLE = "the people of the published audit are about as many as the release counted"
+CANARIES = "the canaries of the published audit are those that the plan drew"
+CHANCE = "how often a canary is in the corpus by chance"
+#: Standard deviations that a count may be off by chance: less than one honest audit in a hundred million is.
+SPREAD = 6.0
+#: How many times larger or smaller another corpus of the same plan may be. Of the people up to half may be
+#: missing, who wrote what others wrote too.
+FACTOR = 2.0
+
+
+def audit_fits(
+    found: Line, ledger: Line, plan: Plan, pack: Pack, texts: Sequence[str], evidence: Path
+) -> Iterator[Check]:
+    """The checks of a published audit against the release that it is in.
+
+    ``found`` is the entry of the ledger, ``texts`` are those of the corpus, ``evidence`` is the folder of
+    the noisy answers. Counts may differ by what chance and texts of several people explain.
+    """
+    same = found["plan"] == tested_plan(plan, pack)
+    yield Check(PLAN, ok=same, detail="pack, method, models, epsilon and size" if same else "it is another")
+    if found["of"] == THIS:
+        told = (found["corpus"]["texts"], found["corpus"].get("sha256"))
+        same = told == (len(texts), texts_digest(texts))
+        yield Check(CORPUS, ok=same, detail="every text" if same else "it was of other texts")
+        yield from _as_planned(found, plan)
+    else:
+        yield _like(found, texts)
+    yield from _chance(found, texts)
+    yield from _people(found, ledger, plan, evidence)
+
+
+def _as_planned(found: Line, plan: Plan) -> Iterator[Check]:
+    """The share held out and the canaries, which the release's own plan names."""
+    drawn, planted = plan.data.audit_canaries, _extraction(found, "planted")
+    reach = SPREAD * math.sqrt(drawn) / 2
+    same = found["people"]["share_held_out"] == plan.data.audit_holdout
+    if planted is not None:
+        same = same and abs(planted - drawn / 2) <= reach
+    detail = f"{drawn:,} drawn, {planted or 0:,} planted" if same else "the plan drew others"
+    yield Check(CANARIES, ok=same, detail=detail)
+
+
+def _like(found: Line, texts: Sequence[str]) -> Check:
+    count = int(found["corpus"]["texts"])
+    same = "sha256" not in found["corpus"] and _is_near(count, len(texts))
+    return Check(LIKE, ok=same, detail=f"{count:,} texts; here are {len(texts):,}")
+
+
+def _chance(found: Line, texts: Sequence[str]) -> Iterator[Check]:
+    """A canary is in a corpus by chance as often as its texts are many and long."""
+    told = _extraction(found, "chance")
+    if told is None:
+        return
+    here = chance_of_hit(texts)
+    if found["of"] == THIS:
+        yield Check(CHANCE, ok=math.isclose(told, here, rel_tol=1e-9), detail="from the texts of the corpus")
+    else:
+        yield Check(CHANCE, ok=_is_near(told, here, 2 * FACTOR), detail="about as in this corpus")
+
+
+def _people(found: Line, ledger: Line, plan: Plan, evidence: Path) -> Iterator[Check]:
+    """The members against the noisy number of people, both for as if nobody had been held out.
+
+    The number includes the canaries that were planted. Nothing is said where the release counted nobody.
+    """
+    line = next((line for line in ledger["mechanisms"] if line["stage"] == "size"), None)
+    if line is None:
+        return
+    values = parse_evidence(evidence_file(evidence, int(line["seq"])).read_bytes()).values or (0,)
+    drawn, kept = plan.data.audit_canaries, 1 - plan.data.audit_holdout
+    share, members = 1 - float(found["people"]["share_held_out"]), int(found["people"]["members"])
+    counted, had = max(values[0] - drawn / 2, 0.0) / kept, members / share
+    noise = float(line["sigma"]) + math.sqrt(drawn) / 2 + math.sqrt(counted * kept * (1 - kept))
+    reach = SPREAD * (noise / kept + math.sqrt(members * (1 - share)) / share)
+    same = counted / FACTOR - reach <= had <= counted + reach
+    detail = f"{round(had):,} people with those held out, of {round(counted):,} counted with noise"
+    yield Check(PEOPLE, ok=same, detail=detail)
+
+
+def _extraction(found: Line, name: str) -> Any:
+    """A figure of the attack ``extraction``; None where it was not run."""
+    return next((line[name] for line in found["attacks"] if line.get("kind") == "extraction"), None)
+
+
+def _is_near(one: float, other: float, factor: float = FACTOR) -> bool:
+    return one <= factor * other and other <= factor * one
