@@ -235,7 +235,7 @@ def show(screen: Screen, report: AuditReport, kept: Path | None) -> None:
     screen.facts([*counts, ("sides told apart without the corpus", apart)])
     silent = [f"{', '.join(names)}: {reason}" for reason, names in report.silent().items()]
     if silent:
-        screen.heading("What does not count, and why")
+        screen.heading("Not run, and why")
         screen.items(silent)
     if kept is not None:
         screen.line()
@@ -273,7 +273,7 @@ def _row(found: Finding) -> tuple[str, ...]:
         "" if rate is None or rate.value is None else _with_reach(rate.value, rate.interval, percent=True),
         "" if found.epsilon_lower is None else f"≥ {math.floor(100 * found.epsilon_lower) / 100:.2f}",
         "" if found.limit is None else f"{100 * found.limit:.2g} %",
-        "does not count" if found.verdict == "not run" else found.verdict,
+        found.verdict,
     )
 
 
