@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rpsg.shown import Card, Shown, figure
+from rpsg.shown import Card, Shown, short_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,10 +54,10 @@ class Measure(Shown):
         return self.n_real is not None
 
     def _card(self) -> Card:
-        interval = "" if self.interval is None else " to ".join(map(figure, self.interval))
+        interval = "" if self.interval is None else " to ".join(map(short_number, self.interval))
         facts = (("95 % interval", interval), ("model", self.model), ("not measured", self.reason))
         return Card(
-            f"{self.name}: {'not measured' if self.value is None else figure(self.value)}",
+            f"{self.name}: {'not measured' if self.value is None else short_number(self.value)}",
             first=INTERNAL.capitalize() + "." if self.internal else "",
             facts=tuple((name, value) for name, value in facts if value),
         )
@@ -167,7 +167,7 @@ def _with_reach(measure: Measure | None) -> str:
         return ""
     chance = reach(measure)
     interval = "" if chance is None else f" ± {chance:,.0f}" if chance >= 100 else f" ± {chance:.2g}"
-    return figure(measure.value) + interval
+    return short_number(measure.value) + interval
 
 
 def reach(measure: Measure | None) -> float | None:

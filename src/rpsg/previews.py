@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from rpsg.shown import Card, Shown, counted, figure
+from rpsg.shown import Card, Shown, counted, short_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,8 +88,8 @@ class Preview(Shown):
         stops = " ".join(self.obstacles)
         refused = "The account has no room for this run: it would be refused." if self.is_refused else ""
         counts = any(stage.stage == "size" for stage in self.stages)
-        people = "counted with noise" if counts and self.people is None else figure(self.people)
-        time = "" if self.seconds is None else f"about {figure(self.seconds)} s"
+        people = "counted with noise" if counts and self.people is None else short_number(self.people)
+        time = "" if self.seconds is None else f"about {short_number(self.seconds)} s"
         written = "" if self.new_tokens is None else f"{self.new_tokens:,} tokens written"
         account = "; ".join(f"{name.replace('_', ' ')}: {value:.4g}" for name, value in self.odometer.items())
         facts = (

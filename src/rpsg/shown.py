@@ -82,7 +82,7 @@ class Card:
     def text(self) -> str:
         """The card in lines of at most 80 characters."""
         lines = [_line(self.title)]
-        if self.first:
+        if self.first:  # it has as much room as in a notebook
             lines += _wrapped("! ", _cut(self.first, "html"))
         width = max((len(name) for name, _ in self.facts), default=0)
         for name, value in self.facts:
@@ -113,15 +113,16 @@ class Shown:
         return self._card().html()
 
 
-def figure(value: float | None) -> str:
+def short_number(value: float | None) -> str:
     """A number in few digits; "" for None."""
     if value is None:
         return ""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
-def counted(number: int, one: str) -> str:
-    return f"{number:,} {one}" + ("" if number == 1 else "s")
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number and what it counts; ``many`` is the plural where that is not ``one`` with an s."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def _more(card: Card, form: str) -> Iterable[str]:

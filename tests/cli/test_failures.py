@@ -102,8 +102,14 @@ def test_ctrl_c_elsewhere_does_not_promise_to_go_on(fake: Api, rpsg: Rpsg) -> No
         (("rum",), "Did you mean 'run'"),
         (("run", "-o", "r", "--speed", "3"), "rpsg run --help"),
         (("run", "-o", "r", "--epsilon", "-1"), "option --epsilon"),
+        (("run", "-o", "r", "--log-json"), "come before the command: rpsg --log-json run ..."),
+        (("run", "-o", "r", "--log-level", "info"), "come before the command: rpsg --log-level info run ..."),
+        (("--log-level", "loud", "plan"), "'--log-level': 'loud' is not one of"),
     ],
-    ids=["missing", "not-a-number", "no-such-command", "no-such-option", "out-of-range"],
+    ids=[
+        *("missing", "not-a-number", "no-such-command", "no-such-option", "out-of-range"),
+        *("log-after-the-command", "level-after-the-command", "no-such-level"),
+    ],
 )
 def test_a_mistyped_command_is_a_sentence(
     fake: Api, rpsg: Rpsg, arguments: tuple[str, ...], words: str

@@ -48,6 +48,7 @@ def test_every_cell_runs_and_shows_a_card_or_a_table(tmp_path: Path, monkeypatch
     assert len(names["run"].texts) == 40
     assert names["checked"].ok
     assert {line.name for line in names["report"].lines} == {"fid", "self_bleu", "length_distance"}
+    assert any(line.score is not None for line in names["report"].lines)  # there are a floor and a ceiling
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rpsg.shown import Card, Shown, figure
+from rpsg.shown import Card, Shown, short_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,7 +90,7 @@ class AuditReport(Shown):
             ),
             columns=("attack", "AUC", "epsilon", "verdict"),
             rows=tuple(
-                (found.name, figure(found.auc), _at_least(found.epsilon_lower), found.verdict)
+                (found.name, short_number(found.auc), _at_least(found.epsilon_lower), found.verdict)
                 for found in self.findings
             ),
             notes=tuple(notes),

@@ -82,6 +82,7 @@ def _without_text(error: TyperException, arguments: Sequence[str]) -> str:
     message = error.format_message()
     if "unexpected extra argument" in message:
         return "There are more arguments than this command takes."
+    message = message.replace("Value error, ", "")  # the name that the parser gives to a refused value
     return _unquoted(message, [t for t in arguments if len(t) > _LONGEST_QUOTE or len(t.split()) > 1])
 
 
@@ -98,6 +99,10 @@ def _hint(error: TyperException) -> str:
     if any(word in option.lower() for word in _SECRETS):
         return "Keys are never options: process lists and shell histories show them. RPSG needs none."
     path = getattr(getattr(error, "ctx", None), "command_path", "rpsg")
+    if option.startswith("--log-"):
+        level = " info" if option == "--log-level" else ""
+        typed = path.replace("rpsg", f"rpsg {option}{level}", 1)
+        return f"Options of the log come before the command: {typed} ..."
     return f"See: {path} --help"
 
 

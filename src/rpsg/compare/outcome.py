@@ -14,7 +14,7 @@ from rpsg.compare.cells import Place
 from rpsg.errors import RunError
 from rpsg.json_text import strict_json
 from rpsg.models.hardware import cores
-from rpsg.shown import Card, Shown, figure
+from rpsg.shown import Card, Shown, short_number
 from rpsg.version import VERSION
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class Comparison(Shown):
             first=INTERNAL if self.internal else "",
             columns=("cell", "state", *shown),
             rows=tuple(
-                (cell.place.in_words(), cell.state, *(figure(cell.value(metric)) for metric in shown))
+                (cell.place.in_words(), cell.state, *(short_number(cell.value(metric)) for metric in shown))
                 for cell in self.cells
             ),
             notes=tuple(dict.fromkeys(f"Failed: {c.reason}" for c in self.cells if c.state == "failed")),

@@ -12,7 +12,8 @@ from rpsg.compare.page_tables import STATES, tables_part, tokens_part
 from rpsg.compare.tables import rows_of, settings_of
 from rpsg.compare.winners import all_together, standings
 from rpsg.markup import Html, foreign, joined, tag
-from rpsg.report.html import block, counted, document, folded, listed, pairs, paragraph, part, table
+from rpsg.report.html import block, document, folded, listed, pairs, paragraph, part, table
+from rpsg.shown import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

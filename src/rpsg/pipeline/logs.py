@@ -12,7 +12,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from rpsg.pipeline.progress import Stopwatch, is_told
+from rpsg.pipeline.progress import Stopwatch, may_show_time
 from rpsg.pipeline.reporting import QUARTERS, Stage, in_words
 from rpsg.protocols import Silent
 
@@ -44,7 +44,7 @@ class Logged:
     def start(self, stage: str, total: int | None = None) -> None:
         self._end({})
         self._stage = Stage(stage, total, time.monotonic())
-        size = {"total": total} if total is not None and is_told(stage) else {}
+        size = {"total": total} if total is not None and may_show_time(stage) else {}
         self._tell("stage started", f"{stage} ...", stage=stage, **size)
         self._progress.start(stage, total)
 
@@ -76,7 +76,7 @@ class Logged:
         if stage.total:
             self._quarters(stage, QUARTERS)
         now = time.monotonic()
-        took = {"seconds": round(now - stage.started, 1)} if is_told(stage.name) else {}
+        took = {"seconds": round(now - stage.started, 1)} if may_show_time(stage.name) else {}
         known = {"facts": facts} if facts else {}
         self._tell("stage done", stage.end(now, facts), stage=stage.name, **took, **known)
 

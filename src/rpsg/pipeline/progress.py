@@ -29,14 +29,14 @@ PUBLIC_STAGES = frozenset({"writing candidates", "writing variants", "make the t
 _PUBLIC_BEGINNINGS = ("pull ",)
 
 
-def is_told(stage: str) -> bool:
+def may_show_time(stage: str) -> bool:
     """Whether the time of the stage may be shown."""
     return stage in PUBLIC_STAGES or stage.startswith(_PUBLIC_BEGINNINGS)
 
 
 def public_seconds(seconds: Mapping[str, float]) -> dict[str, float]:
     """The seconds of those stages whose time may be shown."""
-    return {stage: value for stage, value in seconds.items() if is_told(stage)}
+    return {stage: value for stage, value in seconds.items() if may_show_time(stage)}
 
 
 @dataclass

@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from rpsg.pipeline.progress import is_told
+from rpsg.pipeline.progress import may_show_time
 from rpsg.protocols import Silent
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Stage:
 
     def state(self, now: float) -> str:
         """For example "120 of 600, 85 tokens/s, about 4 min left"; only "20 %" if the time is private."""
-        if not is_told(self.name):
+        if not may_show_time(self.name):
             return f"{100 * self.count // self.total} %" if self.total and self.count else ""
         parts = [f"{self.count} of {self.total}" if self.total else f"{self.count}"] if self.count else []
         spent = now - self.started
@@ -65,7 +65,7 @@ class Stage:
 
     def end(self, now: float, facts: dict[str, object]) -> str:
         """For example "writing: done in 41 s, 598 written"; "voting: done" if the time is private."""
-        took = f" in {seconds_in_words(now - self.started)}" if is_told(self.name) else ""
+        took = f" in {seconds_in_words(now - self.started)}" if may_show_time(self.name) else ""
         parts = [f"done{took}", *in_words(facts)]
         return f"{self.name}: {', '.join(parts)}"
 
@@ -168,11 +168,11 @@ class Lines(Reporting):
 
     def _began(self, stage: Stage) -> None:
         self._last = stage.started
-        counted = stage.total and is_told(stage.name)
+        counted = stage.total and may_show_time(stage.name)
         self._say(f"{stage.name}: {stage.total} to do" if counted else f"{stage.name} ...")
 
     def _moved(self, stage: Stage) -> None:
-        if not is_told(stage.name):
+        if not may_show_time(stage.name):
             self._say_quarters(stage, QUARTERS * stage.count // stage.total if stage.total else 0)
             return
         now = self._clock()
@@ -181,7 +181,7 @@ class Lines(Reporting):
             self._say(f"{stage.name}: {stage.state(now)}")
 
     def _ended(self, stage: Stage) -> None:
-        if stage.total and not is_told(stage.name):
+        if stage.total and not may_show_time(stage.name):
             self._say_quarters(stage, QUARTERS)
 
     def _say_quarters(self, stage: Stage, upto: int) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from rpsg.markup import tag, visible
-from rpsg.pipeline.progress import is_told
+from rpsg.pipeline.progress import may_show_time
 from rpsg.pipeline.reporting import QUARTERS, Lines, Quiet, Reporting, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-#: Finished stages and notes that a notebook shows, and the seconds between two pictures of a public stage.
+#: Finished stages and notes that a notebook shows, and the seconds between two updates of a public stage.
 MOST_LINES = 16
 EVERY = 0.5
 STOPPED = "Stopped. The same call resumes: nothing is paid or written twice."
@@ -38,11 +39,13 @@ def _shell() -> Any:
     return None if ipython is None else ipython.get_ipython()
 
 
+@dataclass(frozen=True, slots=True, repr=False)
 class Block:
-    """What a notebook shows of a run: lines, and how far the current stage is. It never changes."""
+    """What a notebook shows of a run: lines, and how far the current stage is."""
 
-    def __init__(self, lines: tuple[str, ...], current: str, percent: int | None) -> None:
-        self.lines, self.current, self.percent = lines, current, percent
+    lines: tuple[str, ...]
+    current: str
+    percent: int | None
 
     def _repr_html_(self) -> str:
         bar = None if self.percent is None else tag("progress", value=self.percent, max=100)
@@ -56,8 +59,8 @@ class Block:
 class InNotebook(Reporting):
     """One block that is shown again whenever something happened.
 
-    A private stage has the same pictures however long it takes, as lines have (``Lines``), since a saved
-    notebook keeps the last one.
+    A private stage has the same updates however long it takes, as it has the same lines in ``Lines``: a saved
+    notebook keeps the last update.
     """
 
     def __init__(self, show: Callable[[Block], Any], clock: Callable[[], float] = time.monotonic) -> None:
@@ -77,11 +80,11 @@ class InNotebook(Reporting):
             self._keep(STOPPED if issubclass(kind, KeyboardInterrupt) else "Stopped by an error.")
 
     def _began(self, stage: Stage) -> None:
-        counted = stage.total and is_told(stage.name)
+        counted = stage.total and may_show_time(stage.name)
         self._draw(f"{stage.name} ...", 0 if counted else None)
 
     def _moved(self, stage: Stage) -> None:
-        if not is_told(stage.name):
+        if not may_show_time(stage.name):
             for percent in stage.new_quarters(QUARTERS * stage.count // stage.total if stage.total else 0):
                 self._draw(f"{stage.name} ...", percent)
             return

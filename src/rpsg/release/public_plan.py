@@ -38,7 +38,7 @@ ACCOUNT = {
 NEVER = {"paper.nominal_epsilon"}
 
 
-def is_told(method: Method, section: str, key: str = "") -> bool:
+def is_published(method: Method, section: str, key: str = "") -> bool:
     """Whether a setting is published for a run of this method; without a key, whether its section is.
 
     Without a guarantee nothing about a budget is published.
@@ -69,7 +69,7 @@ def told_toml(plan: Plan, method: Method) -> str:
         is_head = line.startswith("[")
         section = line.strip("[]") if is_head else section
         top, key = section.partition(".")[0], "" if is_head else line.partition(" = ")[0]
-        if is_told(method, top, key):
+        if is_published(method, top, key):
             kept.append(line)
     return "\n".join(kept).strip() + "\n"
 

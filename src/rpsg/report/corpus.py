@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
     from rpsg.records import Candidate
     from rpsg.release.reader import Release
-    from rpsg.report.marks import Shown
+    from rpsg.report.marks import ShowText
 
 EXAMPLES = 4
 
 
-def corpus_part(release: Release, shown: Shown, *, first: bool = False) -> Html:
+def corpus_part(release: Release, shown: ShowText, *, first: bool = False) -> Html:
     """The section about the texts.
 
     ``shown`` makes a text foreign text, perhaps with marks in it. ``first``: in the words of the first form
@@ -59,7 +59,7 @@ def evenly(texts: Sequence[Candidate], most: int) -> list[Candidate]:
     return [texts[i * (len(texts) - 1) // max(count - 1, 1)] for i in range(count)]
 
 
-def _examples(release: Release, shown: Shown, *, first: bool) -> Html:
+def _examples(release: Release, shown: ShowText, *, first: bool) -> Html:
     """Some texts; in today's form others than those of the first screen, if there are enough."""
     count = len(release.texts)
     places = dict.fromkeys((2 * i + 1) * count // (2 * EXAMPLES) for i in range(min(EXAMPLES, count)))
@@ -73,7 +73,7 @@ def _examples(release: Release, shown: Shown, *, first: bool) -> Html:
     return tag("div", *parts, class_="block" if first else "block wide")
 
 
-def _text_and_card(text: Candidate, shown: Shown) -> Html:
+def _text_and_card(text: Candidate, shown: ShowText) -> Html:
     """A text as it was written, with the values of its card."""
     values = [joined(foreign(name), ": ", foreign(value)) for name, value in sorted(text.card.values.items())]
     return joined(

@@ -13,9 +13,10 @@ from rpsg.markup import Html, foreign, joined, tag
 from rpsg.privacy.claims import not_below
 from rpsg.report.claim import claim_part
 from rpsg.report.corpus import corpus_part
-from rpsg.report.html import counted, document, listed, paragraph, percent, percent_up, power
+from rpsg.report.html import document, listed, paragraph, percent, percent_up, power
 from rpsg.report.page_style import first_style
 from rpsg.report.provenance import provenance_part
+from rpsg.shown import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,15 +8,16 @@ from rpsg.markup import Html, foreign, joined, tag
 from rpsg.models.catalog import CATALOGUE, licence_of
 from rpsg.privacy.claims import NOT_PRIVATE, not_below
 from rpsg.report.corpus import evenly
-from rpsg.report.html import counted, listed, paragraph, percent, percent_up, power
+from rpsg.report.html import listed, paragraph, percent, percent_up, power
 from rpsg.report.marks import told_of_marks
+from rpsg.shown import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rpsg.markup import Child
     from rpsg.release.reader import Release
-    from rpsg.report.marks import Shown
+    from rpsg.report.marks import ShowText
 
 SAMPLES = 3
 #: Longer texts are cut on the first screen, at the end of a word.
@@ -54,7 +55,7 @@ def headline(release: Release) -> Html:
 
 
 def _writer(release: Release) -> str:
-    """The writer's usual name. Its full one, with runtime and digest, is where the making is told."""
+    """The writer's usual name. The full one, with runtime and digest, is in the part on how it was made."""
     asked = release.plan.models.writer
     if asked in CATALOGUE:
         return asked
@@ -72,7 +73,7 @@ def _guided(release: Release) -> str:
     return "guided by noisy counts of private texts, which it never saw."
 
 
-def samples(release: Release, shown: Shown) -> Html | None:
+def samples(release: Release, shown: ShowText) -> Html | None:
     """The first, the middle and the last text, cut if long."""
     chosen = evenly(release.texts, SAMPLES)
     if not chosen:

@@ -112,10 +112,6 @@ def percent_up(share: float, decimals: int = 1) -> str:
     return f"{rounded_up(100 * share, decimals)}\u00a0%"
 
 
-def counted(number: int, one: str, many: str = "") -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 def power(value: float) -> str:
     """A small number in readable form, never rounded down: 1e-06 is 10⁻⁶."""
     exponent = round(math.log10(value)) if value > 0 else 0

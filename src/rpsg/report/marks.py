@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rpsg.release.reader import Release
 
     #: Makes a text foreign text of the page, perhaps with marks in it.
-    Shown = Callable[[str], Html]
+    ShowText = Callable[[str], Html]
 
 #: Whether a word is ever written in small letters is looked up in at most this many texts, evenly spaced.
 LOOKED_AT = 2000
@@ -78,7 +78,7 @@ class Marks:
     """Shows texts of one corpus with their names and dates marked."""
 
     def __init__(self, texts: Sequence[str], language: str) -> None:
-        """``language`` is that of the pack. Capitals tell a name in English, or if it is empty."""
+        """``language`` is that of the pack. Capitals are read as names if it is English or empty."""
         self._reads_capitals = not language or language.lower().startswith("en")
         step = -(-len(texts) // LOOKED_AT) or 1
         looked_at = texts[::step]
@@ -135,7 +135,7 @@ def marks_of(release: Release) -> Marks:
     return Marks([text.text for text in release.texts], release.pack.language)
 
 
-def told_of_marks(release: Release, shown: Shown, texts: Sequence[Candidate]) -> Html | None:
+def told_of_marks(release: Release, shown: ShowText, texts: Sequence[Candidate]) -> Html | None:
     """What a mark means; None if none of these texts, as they are shown, has one."""
     if not any("</mark>" in shown(text.text) for text in texts):
         return None

@@ -25,8 +25,8 @@ READ_AT = 10
 def nearest(real: Floats, synthetic: Floats) -> tuple[Floats, Floats]:
     """For each of the real texts the cosine of the nearest synthetic text, and of the nearest other real one.
 
-    Both are looked for among the same number of texts, since more texts lie nearer: as many as there are
-    synthetic ones, or other real ones where those are fewer.
+    Both are looked for among the same number of texts, since the nearest of more texts is nearer: as many as
+    there are synthetic ones, or other real ones where those are fewer.
     """
     real, synthetic = _unit(real), _unit(synthetic)
     size = min(len(synthetic), len(real) - 1)
@@ -34,11 +34,15 @@ def nearest(real: Floats, synthetic: Floats) -> tuple[Floats, Floats]:
     others = _evenly(len(real), size + 1)
     to_real = real @ real[others].T
     to_real[others, np.arange(len(others))] = -1.0
-    return to_synthetic.max(axis=1), _without_most(to_real, others)
+    return to_synthetic.max(axis=1), _nearest_other(to_real, others)
 
 
-def _without_most(near: Floats, others: npt.NDArray[np.int64]) -> Floats:
-    """The largest in each row. A row that is not among the others has one candidate too many: its last."""
+def _nearest_other(near: Floats, others: npt.NDArray[np.int64]) -> Floats:
+    """The largest cosine of each row.
+
+    A row that is itself among the others is not compared with itself. The rest would have one text more to
+    choose from, so their last one is left out.
+    """
     is_other = np.zeros(len(near), dtype=bool)
     is_other[others] = True
     near[~is_other, -1] = -1.0

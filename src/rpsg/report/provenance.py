@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from rpsg.markup import Html, foreign, joined, tag
 from rpsg.methods.named import method_of
 from rpsg.release.coverage import CONFIDENT
-from rpsg.release.public_plan import PLACE, is_told
-from rpsg.report.html import block, counted, figure, folded, listed, paragraph, part, percent, table
+from rpsg.release.public_plan import PLACE, is_published
+from rpsg.report.html import block, figure, folded, listed, paragraph, part, percent, table
 from rpsg.report.svg import bar, curve
+from rpsg.shown import counted
 from rpsg.storage.layout import REPORT
 
 if TYPE_CHECKING:
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
     from rpsg.markup import Child
     from rpsg.records import Candidate
     from rpsg.release.reader import Release
-    from rpsg.report.marks import Shown
+    from rpsg.report.marks import ShowText
 
 BUDGET = re.compile("epsilon|delta")
 UNTOLD = "What became of the texts that are not in the corpus is not told in this release."
 
 
-def provenance_part(release: Release, shown: Shown, *, first: bool = False) -> Html:
+def provenance_part(release: Release, shown: ShowText, *, first: bool = False) -> Html:
     """How the texts were made, and from what; the arguments are those of ``corpus_part``."""
     return part(
         "making",
@@ -58,7 +59,7 @@ def _particulars(release: Release, *, first: bool) -> Iterator[Html]:
         )
 
 
-def _life(release: Release, shown: Shown) -> Html | None:
+def _life(release: Release, shown: ShowText) -> Html | None:
     """The steps of one text from card to release: the text with the best score, or else the first."""
     if not release.texts:
         return None
@@ -72,7 +73,7 @@ def _life(release: Release, shown: Shown) -> Html | None:
     return block("The life of one text", paragraph(intro), listed(steps, ordered=True, kind="life"))
 
 
-def _steps(release: Release, text: Candidate, shown: Shown) -> Iterator[Child]:
+def _steps(release: Release, text: Candidate, shown: ShowText) -> Iterator[Child]:
     if release.is_seeded:
         yield from _seeded_steps(release, text, shown)
         return
@@ -102,7 +103,7 @@ def _steps(release: Release, text: Candidate, shown: Shown) -> Iterator[Child]:
     yield joined(tag("strong", "Scrubbed and released"), tag("blockquote", tag("p", shown(text.text))))
 
 
-def _seeded_steps(release: Release, text: Candidate, shown: Shown) -> Iterator[Child]:
+def _seeded_steps(release: Release, text: Candidate, shown: ShowText) -> Iterator[Child]:
     """The steps of a text that was made from a private record; which one is not published."""
     whose = "a seed donor's record" if release.ledger["reads"] == "donors" else "a private record"
     values = [joined(foreign(name), ": ", foreign(value)) for name, value in sorted(text.card.values.items())]
@@ -199,7 +200,7 @@ def _settings(release: Release) -> Html:
     for section, values in plan.items():
         if section not in hidden:
             for key, value in values.items():
-                told = is_told(method, section, key) and (release.is_private or not BUDGET.search(key))
+                told = is_published(method, section, key) and (release.is_private or not BUDGET.search(key))
                 if told and value not in (None, "", [], {}):
                     rows.append((f"{section}.{key}", foreign(_said(value))))
     return table("The plan", ("setting", "value"), rows)

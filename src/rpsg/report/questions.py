@@ -1,7 +1,7 @@
 """The questions that metrics answer about a corpus, and an answer to each in plain words.
 
 A measure counts for an answer only where real texts are better than texts without private data by more than
-chance, and where the interval of the corpus is shorter than the way between these two.
+chance, and where the interval of the corpus is shorter than the distance between these two.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question, what its measures look at, and their names, those first that say most."""
+    """A question, what its measures look at, and their names, the most telling ones first."""
 
     asked: str
     told: str
@@ -116,7 +116,7 @@ def answer(lines: Iterable[Line]) -> Answer:
 
 
 def counts(line: Line) -> bool:
-    """Whether a line tells something about the corpus, for all that is known of chance."""
+    """Whether a line tells more about the corpus than chance alone would."""
     if line.informative is not True or line.score is None or line.corpus.interval is None:
         return False
     ends = [line.scaled(end) for end in line.corpus.interval]
@@ -124,9 +124,10 @@ def counts(line: Line) -> bool:
 
 
 def way_of(line: Line) -> float | None:
-    """How far the corpus has come to real texts, 1 being there; beyond it is as far off as before it.
+    """How far the corpus has come from texts made without private data (0) to real texts (1).
 
-    Only where neither end is the better one: elsewhere, better than real texts counts as there.
+    If higher or lower is better, a corpus that is better than real texts has 1. If neither is, one that lies
+    beyond real texts by some distance has as much as one that lies before them by the same distance.
     """
     score = line.score
     if score is None or line.corpus.higher_is_better is not None:

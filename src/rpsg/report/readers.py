@@ -1,4 +1,4 @@
-"""What the claim, the texts and their making come to, a card for each of three readers."""
+"""The claim, the texts and how they were made, in short: a card for each of three kinds of reader."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from rpsg.markup import Html, foreign, joined, tag
 from rpsg.privacy.claims import not_below
 from rpsg.privacy.egress import hosts
-from rpsg.report.html import counted, listed, percent
+from rpsg.report.html import listed, percent
 from rpsg.report.scores import gained
+from rpsg.shown import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

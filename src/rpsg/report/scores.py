@@ -12,9 +12,10 @@ from rpsg.errors import RunError
 from rpsg.json_text import strict_json
 from rpsg.markup import Html, foreign, joined, tag
 from rpsg.measures import Report
-from rpsg.report.html import counted, folded, listed, paragraph, percent, table
+from rpsg.report.html import folded, listed, paragraph, percent, table
 from rpsg.report.questions import OTHERS, answer, asked, counts
 from rpsg.report.svg import between
+from rpsg.shown import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
