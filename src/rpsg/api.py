@@ -82,9 +82,9 @@ def preview(
 ) -> Preview:
     """What a run would claim, spend, send to whom and take, as ``rpsg plan`` shows it.
 
-    ``data`` is a plan, or data as for ``synthesize``, with the same keywords. Nothing is spent, and no
-    private row is read: only the names of the columns are. Epsilons are for one person (or row, without
-    ``user``), noise is a standard deviation in counts, times are seconds.
+    ``data`` is a plan, or data as for ``synthesize``, with the same keywords. Nothing is spent. The file is
+    opened to see whether it has these columns and any row, and can be decoded; no row is used. Epsilons are
+    for one person (or row, without ``user``), noise is a standard deviation in counts, times are seconds.
 
     InfeasibleError when the declared number of people is too small for this schema and budget, DataError when
     the file or a column is not there, UsageError for a wrong setting.

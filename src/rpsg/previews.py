@@ -48,7 +48,7 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Preview(Shown):
-    """What a run would do. Nothing was spent, and no private row was read.
+    """What a run would do. Nothing was spent, and no private row was used.
 
     Epsilons are for one person, or for one row where no user column is named. ``attributes`` are name, kind,
     number of values and values; ``cells`` is the number of noisy counts; ``seconds`` are of writing alone;

@@ -163,6 +163,13 @@ def test_nobody_at_all_gives_public_texts(lab: Lab) -> None:
     assert len(run.ledger["mechanisms"]) == 1
 
 
+def test_the_page_does_not_say_that_the_writer_saw_no_private_text(lab: Lab) -> None:
+    run = drawn(lab, planned(lab, lab.file(lab.rows(40))))
+    page = (run.path / "release" / "report.html").read_text(encoding="utf-8")
+    assert "private texts under noise" in page or "was shown private texts" in page
+    assert "which it never saw" not in page
+
+
 def test_words_of_many_people_become_likelier(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """At an epsilon that protects nobody; the likeliest token is taken, so that chance has no part in it."""
     monkeypatch.setattr(mechanisms, "draw", lambda steps: steps.index(max(steps)))

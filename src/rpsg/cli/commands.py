@@ -28,7 +28,7 @@ def plan(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a run would claim, spend and send to whom. No budget is spent, no private row is read."""
+    """Show what a run would claim, spend and send to whom. No budget is spent, no private row is used."""
     _show_plan(given, config, out, as_json=as_json)
 
 

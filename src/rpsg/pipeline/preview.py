@@ -1,4 +1,4 @@
-"""What a run would do: public numbers only, nothing is spent, no private row is read."""
+"""What a run would do: public numbers only, nothing is spent, no private row is used."""
 
 from __future__ import annotations
 

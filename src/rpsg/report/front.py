@@ -70,6 +70,8 @@ def _guided(release: Release) -> str:
         return "from private records."
     if "llm_provider" not in release.claim.get("protects_against", ["llm_provider"]):
         return "which learnt from private texts under noise."
+    if any(line.role == "writer" and line.kind == "private" for line in release.egress):
+        return "which was shown private texts."
     return "guided by noisy counts of private texts, which it never saw."
 
 
