@@ -98,7 +98,7 @@ def _filled_in(request: Request) -> str:
             return choices[draw % len(choices)]
         return _words(request) if place.endswith(" text") else FILLER[draw % len(FILLER)]
 
-    return json.dumps(value(json.loads(form[1]), ""))
+    return json.dumps(value(json.loads(form[1].replace(": NUMBER", ": 0")), ""))
 
 
 def _words(request: Request) -> str:
