@@ -5,12 +5,15 @@
     python benchmarks/comparison.py                    writes the page from what is there
     python benchmarks/comparison.py --check            exits with 1 if the page is not that of the results
 
-``--add`` takes a result into benchmarks/results/compare-NAME.json; one of private texts is refused.
+``--add`` takes a result into benchmarks/results/compare-NAME.json; one of private texts is refused. With
+``--busy`` the seconds are left out, for a machine that did other work at the same time. What people should
+read beside the tables of a result is in compare-NAME.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,6 +61,7 @@ def page(found: Sequence[tuple[str, Comparison]]) -> str:
         parts += [
             f"## {comparison.title}",
             *_about(name, comparison),
+            *_reading(name),
             to_markdown(comparison),
             *_left(comparison),
         ]
@@ -88,6 +92,12 @@ def _about(name: str, comparison: Comparison) -> Iterator[str]:
     )
 
 
+def _reading(name: str) -> Iterator[str]:
+    file = RESULTS / f"compare-{name}.md"
+    if file.is_file():
+        yield file.read_text(encoding="utf-8")
+
+
 def _left(comparison: Comparison) -> Iterator[str]:
     """What was not run, each reason once."""
     reasons: dict[tuple[str, str], list[str]] = {}
@@ -102,12 +112,18 @@ def _left(comparison: Comparison) -> Iterator[str]:
         )
 
 
-def add(file: Path, name: str) -> None:
+def add(file: Path, name: str, *, busy: bool) -> None:
     """Take a result in; SystemExit for one that may not be published."""
     found = read_comparison(file)
     if found.internal:
         raise SystemExit("This comparison read private texts, so its figures may not be published.")
-    (RESULTS / f"compare-{name}.json").write_text(found.to_json(), encoding="utf-8")
+    body = json.loads(found.to_json())
+    for cell in body["cells"] if busy else []:
+        if "made" in (cell["figures"] or {}):
+            cell["figures"]["made"]["seconds"] = None
+    (RESULTS / f"compare-{name}.json").write_text(
+        json.dumps(body, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
 
 
 def main() -> None:
@@ -117,10 +133,11 @@ def main() -> None:
     )
     parser.add_argument("--add", type=Path, help="a comparison.json to take in")
     parser.add_argument("--name", help="its name among the results")
+    parser.add_argument("--busy", action="store_true", help="leave the seconds out")
     parser.add_argument("--check", action="store_true", help="write nothing, compare")
     args = parser.parse_args()
     if args.add:
-        add(args.add, args.name or args.add.parent.name)
+        add(args.add, args.name or args.add.parent.name, busy=args.busy)
     written = page(results())
     if args.check:
         sys.exit(PAGE.read_text(encoding="utf-8") != written)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -67,6 +68,7 @@ def test_a_page_says_in_its_first_lines_who_wins_where(tmp_path: Path) -> None:
     result = tmp_path / "comparison.json"
     result.write_text(found.to_json(), encoding="utf-8")
     command = [sys.executable, str(kept.parent / "comparison.py")]
+    (kept / "compare-mine.md").write_text("Ours is only luck.\n", encoding="utf-8")
     subprocess.run([*command, "--add", str(result), "--name", "mine"], check=True)
     page = (tmp_path / "docs" / "comparison.md").read_text(encoding="utf-8")
     first = page.splitlines()[5:12]
@@ -74,7 +76,25 @@ def test_a_page_says_in_its_first_lines_who_wins_where(tmp_path: Path) -> None:
     assert any("the best is ours on 1" in line for line in first)
     assert any("no better than the floor in: fid" in line for line in first)
     assert "| ours |" in page
+    assert "Ours is only luck." in page
     assert "It failed." in page
+
+
+def test_seconds_of_a_busy_machine_are_left_out(tmp_path: Path) -> None:
+    kept = tmp_path / "benchmarks" / "results"
+    kept.mkdir(parents=True)
+    (tmp_path / "docs").mkdir()
+    (kept.parent / "comparison.py").write_text(SCRIPT.read_text(encoding="utf-8"), encoding="utf-8")
+    body = json.loads(comparison(outcome("ours", 1.0), outcome("theirs", 2.0)).to_json())
+    for cell in body["cells"]:
+        cell["figures"].setdefault("made", {})["seconds"] = 60.0
+    result, page = tmp_path / "comparison.json", tmp_path / "docs" / "comparison.md"
+    result.write_text(json.dumps(body), encoding="utf-8")
+    command = [sys.executable, str(kept.parent / "comparison.py"), "--add", str(result), "--name", "mine"]
+    subprocess.run(command, check=True)
+    assert "| seconds" in page.read_text(encoding="utf-8")
+    subprocess.run([*command, "--busy"], check=True)
+    assert "| seconds" not in page.read_text(encoding="utf-8")
 
 
 def test_figures_of_private_texts_are_not_taken_in(tmp_path: Path) -> None:
