@@ -19,6 +19,7 @@ options, never private text.
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -121,3 +122,17 @@ class LimitError(RpsgError):
     """A limit of the plan is reached; a larger one resumes the run."""
 
     exit_code = 11
+
+
+def in_plain_words(said: str) -> str:
+    """What pydantic says about a value, as people say it, without the full stop."""
+    said = said.removesuffix(".").replace("Value error, ", "").replace("Input should be", "must be")
+    said = re.sub(r", (?:unable to parse|got a number with).*$", "", said)
+    for theirs, ours in (
+        ("integer", "whole number"),
+        ("string", "text"),
+        ("list", "list"),
+        ("number", "number"),
+    ):
+        said = said.replace(f"a valid {theirs}", ours if ours == "text" else f"a {ours}")
+    return said

@@ -57,11 +57,11 @@ def told(outcome: Outcome) -> str:
 SLIPS: dict[str, tuple[str, int, str]] = {
     "a command with a slip": ("runn rows.jsonl", 2, "Did you mean 'run'?"),
     "an option with a slip": ("run rows.jsonl --usr user -o run", 2, "--user"),
-    "a comma in a number": ("run rows.jsonl --epsilon 1,5 -o run", 2, "'--epsilon'"),
+    "a comma in a number": ("run rows.jsonl --epsilon 1,5 -o run", 2, "'--epsilon': must be a number."),
     "a budget below zero": (
         "plan rows.jsonl --epsilon -1",
         2,
-        "privacy.epsilon: Input should be greater than 0",
+        "privacy.epsilon: must be greater than 0",
     ),
     "a delta above one": ("plan rows.jsonl --delta 2", 2, "option --delta"),
     "no texts": ("plan rows.jsonl --size 0", 2, "option --size"),

@@ -67,7 +67,7 @@ def test_a_file_for_a_data_set_that_is_not_there_is_refused(matrix_file: Callabl
     ("changes", "said"),
     [
         ({"epsilons": [1]}, "epsilons: Extra inputs are not permitted"),
-        ({"epsilon": [0]}, "epsilon.1: Input should be greater than 0"),
+        ({"epsilon": [0]}, "epsilon.1: must be greater than 0"),
         ({"epsilon": [1, 1]}, "epsilon: a value is listed twice"),
         ({"methods": ["strict", "strict"]}, "methods: two entries have the same name"),
         ({"leave_out": [{"reason": "slow", "methods": ["nobody"]}]}, "there is no 'nobody'"),

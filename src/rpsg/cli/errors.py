@@ -18,7 +18,7 @@ from typer import Abort, TyperException
 from rpsg.arguments import is_text
 from rpsg.cli import logs
 from rpsg.cli.console import Screen, print_json
-from rpsg.errors import RpsgError
+from rpsg.errors import RpsgError, in_plain_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -82,7 +82,7 @@ def _without_text(error: TyperException, arguments: Sequence[str]) -> str:
     message = error.format_message()
     if "unexpected extra argument" in message:
         return "There are more arguments than this command takes."
-    message = message.replace("Value error, ", "")  # the name that the parser gives to a refused value
+    message = in_plain_words(message) + "."
     return _unquoted(message, [t for t in arguments if len(t) > _LONGEST_QUOTE or len(t.split()) > 1])
 
 

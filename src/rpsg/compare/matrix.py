@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from rpsg.errors import UsageError
+from rpsg.errors import UsageError, in_plain_words
 from rpsg.plan import LimitsSection, merge, read_toml
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _problem(item: Any) -> str:
     where = ".".join(str(part + 1 if isinstance(part, int) else part) for part in item["loc"])
-    said = item["msg"].removeprefix("Value error, ").removesuffix(".")
+    said = in_plain_words(item["msg"])
     return f"{where}: {said}" if where else said
 
 

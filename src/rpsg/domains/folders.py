@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from rpsg.domains.pack import Pack
 from rpsg.domains.prompts import PROMPTS, SEED_PROMPTS, check_prompts, read_prompts
-from rpsg.errors import UsageError
+from rpsg.errors import UsageError, in_plain_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -90,7 +90,7 @@ def read_pack(folder: Path) -> Pack:
         # A misspelt key is also a missing one; reporting the misspelling helps more.
         first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
         where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{path}: {where or 'pack'}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise UsageError(f"{path}: {where or 'pack'}: {in_plain_words(first['msg'])}") from None
     check_prompts(folder, pack.prompts, pack.begins, {a.name: a.kind for a in pack.attributes})
     return pack
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rpsg.errors import UsageError
+from rpsg.errors import UsageError, in_plain_words
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.egress import THIS_MACHINE
 from rpsg.results import Bill
@@ -84,7 +84,7 @@ def read_prices(path: str = "") -> PriceTable:
 
 def _problem(item: Any) -> str:
     where = ".".join(str(part + 1 if isinstance(part, int) else part) for part in item["loc"])
-    return f"{where}: {item['msg'].removesuffix('.')}"
+    return f"{where}: {in_plain_words(item['msg'])}"
 
 
 def find_price(writer: str, *, here: bool, table: PriceTable) -> PricedModel | None:

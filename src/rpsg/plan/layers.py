@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from rpsg.errors import UsageError
+from rpsg.errors import UsageError, in_plain_words
 from rpsg.plan.plan import Plan
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _problem(item: ErrorDetails) -> str:
     where = ".".join(_key(part) for part in item["loc"]) or "plan"
     if item["type"] == "extra_forbidden":
         return f"{where}: there is no such setting; {_meant(item['loc'])}"
-    return f"{where}: {item['msg'].removeprefix('Value error, ').removesuffix('.')}"
+    return f"{where}: {in_plain_words(item['msg'])}"
 
 
 def _key(part: int | str) -> str:
