@@ -30,10 +30,10 @@ import numpy as np
 import rpsg
 from people import METRICS, DraftWriter, interval, measured
 from quality import Remembering, read_texts
+from rpsg.disk.json_text import tagged_sha256
 from rpsg.domains import find_pack
 from rpsg.evaluation.inputs import Texts
 from rpsg.evaluation.models import EvaluationModels
-from rpsg.json_text import tagged_sha256
 from rpsg.models.download import locate
 from rpsg.pipeline.execute import execute
 from rpsg.pipeline.models_of_run import load_tools

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     )
     from rpsg.measures import Line, Measure, Report
     from rpsg.plan import Keywords, Plan
-    from rpsg.previews import Preview, Sample, Samples
+    from rpsg.plan.previews import Preview, Sample, Samples
     from rpsg.privacy.verify import Check
     from rpsg.protocols import Progress
     from rpsg.results import Diagnosis, Run, Verification
@@ -96,7 +96,7 @@ __all__ = [
 _ELSEWHERE = {
     **dict.fromkeys(("Line", "Measure", "Report"), "rpsg.measures"),
     **dict.fromkeys(("Keywords", "Plan"), "rpsg.plan"),
-    **dict.fromkeys(("Preview", "Sample", "Samples"), "rpsg.previews"),
+    **dict.fromkeys(("Preview", "Sample", "Samples"), "rpsg.plan.previews"),
     **dict.fromkeys(("Diagnosis", "Run", "Verification"), "rpsg.results"),
     "Check": "rpsg.privacy.verify",
     "Progress": "rpsg.protocols",

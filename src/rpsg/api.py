@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rpsg.evaluation.corpora import Source
     from rpsg.measures import Report
     from rpsg.plan import Keywords, Plan
-    from rpsg.previews import Preview, Samples
+    from rpsg.plan.previews import Preview, Samples
     from rpsg.protocols import Embedder, Progress
     from rpsg.results import Diagnosis, Run, Verification
     from rpsg.storage.readers import Reading

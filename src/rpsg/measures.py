@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rpsg.shown import Card, Shown, short_number
+from rpsg.display.cards import Card, Shown, short_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

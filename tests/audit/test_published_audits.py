@@ -12,8 +12,8 @@ import pytest
 from rpsg import api
 from rpsg.audit import audit_run, canary_run
 from rpsg.cli import main
+from rpsg.disk.json_text import strict_json
 from rpsg.errors import UsageError
-from rpsg.json_text import strict_json
 from rpsg.plan import resolve
 from rpsg.privacy.checks import form
 from rpsg.privacy.evidence import Evidence

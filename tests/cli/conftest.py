@@ -12,7 +12,7 @@ import pytest
 
 from rpsg import api
 from rpsg.cli import main
-from rpsg.previews import Flow, Preview, StageCost
+from rpsg.plan.previews import Flow, Preview, StageCost
 from rpsg.privacy.verify import Check
 from rpsg.results import Run, Verification
 

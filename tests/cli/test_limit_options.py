@@ -11,7 +11,7 @@ from tests.cli.conftest import PREVIEW
 
 from rpsg.errors import LimitError
 from rpsg.models.fake import FakeWriter
-from rpsg.previews import Forecast
+from rpsg.plan.previews import Forecast
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Api, Rpsg

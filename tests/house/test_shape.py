@@ -71,7 +71,7 @@ BY_NAME = {
     "compare.__init__": "a door that opens when it is used",
     "cli.api_reference": "the packages whose public names it writes down",
     "registry": "the tables of models, methods, metrics and attacks, and entry points",
-    "outward": "packages of others",
+    "results.outward": "packages of others",
 }
 
 
@@ -160,3 +160,7 @@ def test_no_other_file_of_the_sources_has_more_than_300_lines() -> None:
         if len(path.read_text(encoding="utf-8").splitlines()) > 300
     }
     assert long - LONG == set()
+
+
+def test_at_most_a_dozen_files_are_beside_the_folders() -> None:
+    assert len(list(ROOT.glob("*.py"))) <= 12

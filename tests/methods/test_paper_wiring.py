@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.methods.kept import stages
 
-from rpsg.files import private_dir
+from rpsg.disk.files import private_dir
 from rpsg.methods.base import Job, Seeding
 from rpsg.methods.paper_steps import agreement_step, filter_step, histogram_step
 from rpsg.models.fake import FakeClassifier, FakeWriter

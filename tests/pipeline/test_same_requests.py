@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import Told
 
 from rpsg import api
-from rpsg.json_text import canonical_json
+from rpsg.disk.json_text import canonical_json
 from rpsg.models.download import locate
 from rpsg.models.fake import FILLER, FakeWriter
 from rpsg.pipeline import execute as running

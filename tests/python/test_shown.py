@@ -15,11 +15,11 @@ from rpsg.audit.report import AuditReport
 from rpsg.audit.subject import Claim
 from rpsg.compare.cells import Place
 from rpsg.compare.outcome import CellOutcome, Comparison
+from rpsg.display.cards import Card, Shown
 from rpsg.measures import Line, Measure, Report
-from rpsg.previews import Preview, Sample, Samples
+from rpsg.plan.previews import Preview, Sample, Samples
 from rpsg.privacy.verify import Check
 from rpsg.results import Run, Verification
-from rpsg.shown import Card, Shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rpsg import files
-from rpsg.errors import PrivacyError, RunError
-from rpsg.files import (
+from rpsg.disk import files
+from rpsg.disk.files import (
     create_private,
     ensure_private,
     hold_lock,
@@ -23,7 +22,8 @@ from rpsg.files import (
     write_atomic,
     write_chunks,
 )
-from rpsg.journals import append_line, drop_torn_line, read_journal
+from rpsg.disk.journals import append_line, drop_torn_line, read_journal
+from rpsg.errors import PrivacyError, RunError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rpsg.json_text import canonical_ascii_json, canonical_json, strict_json, tagged_sha256
+from rpsg.disk.json_text import canonical_ascii_json, canonical_json, strict_json, tagged_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rpsg.json_text import tagged_sha256
+from rpsg.disk.json_text import tagged_sha256
 from rpsg.privacy.commitment import commit_to, content_digest
 from rpsg.privacy.evidence import Evidence, parse_evidence
 from rpsg.privacy.private import Private, open_private

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rpsg import files
+from rpsg.disk import files
+from rpsg.disk.journals import Journal
 from rpsg.errors import PrivacyError, RunError
-from rpsg.journals import Journal
 from rpsg.privacy.private import Private
 from rpsg.storage.run_folder import RunFolder
 

@@ -14,10 +14,10 @@ import pyarrow as pa
 import pytest
 
 import rpsg
-from rpsg import outward
 from rpsg.errors import DataError, MissingExtraError, ModelError, PrivacyError, UsageError, VerificationError
 from rpsg.plan import DataSection
 from rpsg.privacy.private import open_private
+from rpsg.results import outward
 from rpsg.storage.readers import check_columns, header_of, read_by_rule
 from rpsg.storage.readers.memory import held, is_held
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rpsg.audit.aids import Aids
+from rpsg.disk.files import private_dir
 from rpsg.errors import UsageError
-from rpsg.files import private_dir
 from rpsg.methods.named import method_of
 from rpsg.pipeline.execute import execute
 from rpsg.pipeline.models_of_run import load_tools

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from rpsg.arguments import path_of, shown
 from rpsg.audit.again import with_pipeline
 from rpsg.audit.run import audit
+from rpsg.disk.json_text import canonical_json
 from rpsg.errors import DataError, UsageError
-from rpsg.json_text import canonical_json
 from rpsg.methods.named import method_of
 from rpsg.pipeline.people import bounds_of, donors_and_voters, held_out_and_used
 from rpsg.pipeline.planting import kept_canaries, tested_plan

@@ -12,9 +12,9 @@ from rpsg.arguments import path_of
 from rpsg.audit.again import with_pipeline
 from rpsg.audit.of_run import other_rows, sides_of
 from rpsg.audit.run import audit
+from rpsg.disk.files import write_atomic
 from rpsg.domains import read_pack
 from rpsg.errors import RunError, UsageError
-from rpsg.files import write_atomic
 from rpsg.methods.named import method_of
 from rpsg.pipeline.execute import execute_unreleased, unreleased_texts
 from rpsg.pipeline.people import is_same_rows

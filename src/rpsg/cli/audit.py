@@ -199,7 +199,7 @@ def tell(report: AuditReport, kept: Path | None, failed: RpsgError | None, *, as
 
 def _keep(report: AuditReport, target: Path | None) -> RpsgError | None:
     """Write the report, with the places of its matches; a failure is returned, so that it is shown anyway."""
-    from rpsg.files import write_atomic
+    from rpsg.disk.files import write_atomic
 
     try:
         if target is not None:

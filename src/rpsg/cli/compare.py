@@ -205,7 +205,7 @@ def _write(result: Comparison, folder: Path, exports: Mapping[str, Path | None])
     """The page in the folder, and whatever else was asked for; all for the owner alone."""
     from rpsg.compare.export import EXPORTS
     from rpsg.compare.page import comparison_page
-    from rpsg.files import write_atomic
+    from rpsg.disk.files import write_atomic
     from rpsg.storage.layout import COMPARISON_PAGE
 
     page = comparison_page(result).encode()

@@ -36,7 +36,7 @@ def export(
     is checked here: check the release first with `rpsg verify`.
     """
     from rpsg.cli.console import Screen
-    from rpsg.files import PUBLIC_MODE, write_atomic
+    from rpsg.disk.files import PUBLIC_MODE, write_atomic
     from rpsg.release.reader import Release
     from rpsg.report.deployment import deployment, missing
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rpsg.cli.console import Screen
-    from rpsg.previews import Sample
+    from rpsg.plan.previews import Sample
 
 _SECTIONS = ("corpus.", "models.", "server.", "generation.")
 

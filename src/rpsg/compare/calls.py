@@ -15,9 +15,9 @@ import re
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from rpsg.disk.files import private_dir
+from rpsg.disk.json_text import tagged_sha256
 from rpsg.errors import LimitError
-from rpsg.files import private_dir
-from rpsg.json_text import tagged_sha256
 from rpsg.methods.named import method_of
 from rpsg.pipeline.cost import price_for
 from rpsg.pipeline.forecast import runs_here

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from rpsg.compare.calls import SharedCalls, run_folder, seconds_of_shared
 from rpsg.compare.measuring import audited, claim_of, cost_of, forget_peak, measured, peak_memory
 from rpsg.compare.splits import split_files
+from rpsg.disk.files import hold_lock, private_dir, write_atomic
+from rpsg.disk.json_text import canonical_json, strict_json, tagged_sha256
 from rpsg.errors import InfeasibleError, LimitError, ModelError, RpsgError, RunError
-from rpsg.files import hold_lock, private_dir, write_atomic
-from rpsg.json_text import canonical_json, strict_json, tagged_sha256
 from rpsg.methods.named import method_of
 from rpsg.pipeline.execute import execute
 from rpsg.pipeline.models_of_run import load_tools

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rpsg.compare.cells import Cell, Place
     from rpsg.compare.matrix import ComparedData, Matrix
     from rpsg.plan import Plan
-    from rpsg.previews import Preview
+    from rpsg.plan.previews import Preview
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rpsg.compare.cells import Place
+from rpsg.disk.json_text import strict_json
+from rpsg.display.cards import Card, Shown, short_number
 from rpsg.errors import RunError
-from rpsg.json_text import strict_json
 from rpsg.models.hardware import cores
-from rpsg.shown import Card, Shown, short_number
 from rpsg.version import VERSION
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from rpsg.compare.outcome import INTERNAL
 from rpsg.compare.page_tables import STATES, tables_part, tokens_part
 from rpsg.compare.tables import rows_of, settings_of
 from rpsg.compare.winners import all_together, standings
-from rpsg.markup import Html, foreign, joined, tag
+from rpsg.display.cards import counted
+from rpsg.display.markup import Html, foreign, joined, tag
 from rpsg.report.html import block, document, folded, listed, pairs, paragraph, part, table
-from rpsg.shown import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rpsg.compare.outcome import Comparison
     from rpsg.compare.tables import CompareRow, CompareSetting
     from rpsg.compare.winners import Standing
-    from rpsg.markup import Child
+    from rpsg.display.markup import Child
 
 #: More lines about who wins are folded.
 MOST_LINES = 8

@@ -23,10 +23,10 @@ from rpsg.compare.forecasting import cell_forecast, spending
 from rpsg.compare.matrix import Matrix
 from rpsg.compare.outcome import outcome_of
 from rpsg.compare.splits import prepare
+from rpsg.disk.files import hold_lock, private_dir, write_atomic
 from rpsg.errors import DataError, LimitError, PrivacyError, RunError
 from rpsg.evaluation.models import check_names
 from rpsg.evaluation.runner import find_metrics
-from rpsg.files import hold_lock, private_dir, write_atomic
 from rpsg.protocols import Silent
 from rpsg.storage.layout import COMPARISON, MATRIX
 

@@ -16,10 +16,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rpsg.disk.files import private_dir, write_atomic
+from rpsg.disk.json_text import canonical_json, strict_json, tagged_sha256
 from rpsg.errors import DataError, RunError
 from rpsg.evaluation.corpora import Rows, read_rows, without_texts
-from rpsg.files import private_dir, write_atomic
-from rpsg.json_text import canonical_json, strict_json, tagged_sha256
 from rpsg.models.download import locate
 from rpsg.plan import resolve
 from rpsg.stages.rng import stream

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from rpsg import registry
+from rpsg.disk.files import private_dir, write_atomic
+from rpsg.disk.json_text import tagged_sha256
 from rpsg.errors import ModelError, PrivacyError, UsageError
-from rpsg.files import private_dir, write_atomic
-from rpsg.json_text import tagged_sha256
 from rpsg.models.catalog import CATALOGUE
 from rpsg.plan import Plan
 from rpsg.privacy.egress import is_here

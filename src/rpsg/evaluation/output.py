@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Literal
 
+from rpsg.disk.files import write_atomic
 from rpsg.errors import PrivacyError, UsageError
-from rpsg.files import write_atomic
 from rpsg.storage.layout import LEDGER, PRIVATE, PUBLIC_RESULTS, RESULTS, RUN
 
 if TYPE_CHECKING:

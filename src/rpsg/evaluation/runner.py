@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rpsg import registry
+from rpsg.disk.json_text import is_number
 from rpsg.errors import RpsgError, UsageError
 from rpsg.evaluation.inputs import UnavailableError
-from rpsg.json_text import is_number
 from rpsg.measures import Measure
 from rpsg.privacy.private import place_of
 

@@ -16,8 +16,8 @@ from contextlib import closing
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import TYPE_CHECKING
 
+from rpsg.disk.files import nearest
 from rpsg.errors import RpsgError
-from rpsg.files import nearest
 from rpsg.methods.named import method_of
 from rpsg.models.hardware import available_memory, cores
 from rpsg.pipeline import forecast

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from rpsg.disk.json_text import canonical_json
 from rpsg.domains import Pack, files_of, find_pack, pack_folder, read_pack
 from rpsg.errors import ModelError, PlugInError, RunError, UsageError
 from rpsg.hardening import forbid_core_dumps
-from rpsg.json_text import canonical_json
 from rpsg.methods.base import Job, Tools
 from rpsg.methods.budget import about_few_people, check_declared
 from rpsg.methods.floor import METHOD as FLOOR

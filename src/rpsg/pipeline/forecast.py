@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from rpsg import registry
 from rpsg.methods.named import method_of
 from rpsg.pipeline.cost import find_price, price_for, read_prices
-from rpsg.previews import Forecast
+from rpsg.plan.previews import Forecast
 from rpsg.privacy import egress
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from rpsg.disk.files import nearest
 from rpsg.errors import RpsgError
-from rpsg.files import nearest
 from rpsg.methods.named import method_of
 from rpsg.models.catalog import CATALOGUE
 from rpsg.models.download import locate

@@ -7,8 +7,8 @@ import hmac
 import json
 from typing import TYPE_CHECKING, Any
 
+from rpsg.disk.files import write_atomic
 from rpsg.errors import RunError
-from rpsg.files import write_atomic
 from rpsg.methods.base import Seeding
 from rpsg.methods.named import method_of
 from rpsg.pipeline.planting import kept_canaries, planted_among

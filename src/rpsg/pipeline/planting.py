@@ -9,9 +9,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rpsg.disk.files import write_atomic
+from rpsg.disk.json_text import canonical_json
 from rpsg.errors import PrivacyError, RunError, UsageError
-from rpsg.files import write_atomic
-from rpsg.json_text import canonical_json
 from rpsg.privacy.private import open_private
 from rpsg.records import Document, PrivateCorpus
 from rpsg.stages.canaries import Canaries, Canary, extracted, make_canaries

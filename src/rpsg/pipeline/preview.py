@@ -24,7 +24,7 @@ from rpsg.models.download import locate
 from rpsg.pipeline import forecast
 from rpsg.pipeline.account_view import account_view
 from rpsg.pipeline.obstacles import obstacles
-from rpsg.previews import Flow, Preview, StageCost
+from rpsg.plan.previews import Flow, Preview, StageCost
 from rpsg.privacy.claims import DONORS, replaced_mu
 from rpsg.privacy.gaussian import attack_success, epsilon_of
 from rpsg.stages.cards import cells, in_words

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
+from rpsg.disk.files import write_atomic
+from rpsg.disk.json_text import canonical_json
 from rpsg.errors import PrivacyError, UsageError
-from rpsg.files import write_atomic
-from rpsg.json_text import canonical_json
 from rpsg.methods.named import method_of
 from rpsg.pipeline.people import (
     donors_and_voters,

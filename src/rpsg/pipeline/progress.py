@@ -13,8 +13,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rpsg.files import write_atomic
-from rpsg.json_text import canonical_json
+from rpsg.disk.files import write_atomic
+from rpsg.disk.json_text import canonical_json
 from rpsg.storage.layout import TIMINGS
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from rpsg.disk.files import PUBLIC_MODE, write_atomic
 from rpsg.errors import PrivacyError
-from rpsg.files import PUBLIC_MODE, write_atomic
 from rpsg.pipeline.ledger_facts import ledger_facts
 from rpsg.pipeline.made import Made, public_plan
 from rpsg.pipeline.planting import refuse_canaries

@@ -13,9 +13,9 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rpsg.disk.files import descriptor_of, file_errors, sync_dir, write_atomic
+from rpsg.disk.json_text import canonical_json
 from rpsg.errors import RunError
-from rpsg.files import descriptor_of, file_errors, sync_dir, write_atomic
-from rpsg.json_text import canonical_json
 from rpsg.storage.layout import EVIDENCE, LEDGER, PRIVATE, RELEASE, RUN
 from rpsg.storage.ownership import MARK
 from rpsg.storage.run_folder import PURGED, locked

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from rpsg.files import PUBLIC_MODE, file_sha256, write_atomic
+from rpsg.disk.files import PUBLIC_MODE, file_sha256, write_atomic
 from rpsg.pipeline.ledger_facts import short_claim
 from rpsg.release.history import write_history
 from rpsg.release.public_plan import told_toml

@@ -8,7 +8,7 @@ from rpsg.domains import find_pack
 from rpsg.methods.named import method_of
 from rpsg.methods.trial import trial_requests
 from rpsg.pipeline.models_of_run import writer_of
-from rpsg.previews import Sample, Samples
+from rpsg.plan.previews import Sample, Samples
 from rpsg.stages.candidates import candidate_of
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from rpsg.markup import tag, visible
+from rpsg.display.markup import tag, visible
 from rpsg.pipeline.progress import may_show_time
 from rpsg.pipeline.reporting import QUARTERS, Lines, Quiet, Reporting, Stage
 

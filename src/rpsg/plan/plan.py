@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import model_validator
 
-from rpsg.json_text import canonical_ascii_json
+from rpsg.disk.json_text import canonical_ascii_json
+from rpsg.display.cards import Card, Shown, counted
 from rpsg.plan.machines import GenerationSection, LimitsSection, ModelsSection, ServerSection, VaultSection
 from rpsg.plan.methods import (
     AugpeSection,
@@ -22,7 +23,6 @@ from rpsg.plan.methods import (
 )
 from rpsg.plan.sections import CorpusSection, DataSection, MethodSection, PrivacySection
 from rpsg.plan.setting import Section, described
-from rpsg.shown import Card, Shown, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -12,8 +12,8 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
+from rpsg.disk.json_text import canonical_ascii_json
 from rpsg.errors import InfeasibleError, UsageError
-from rpsg.json_text import canonical_ascii_json
 from rpsg.privacy.gaussian import epsilon_of, mu_for
 from rpsg.privacy.sensitivity import EXACT, Adjacency, Rule, selection_threshold, sensitivity2
 from rpsg.privacy.sources import LARGEST_SIGMA, ROUNDED_GAUSSIAN, tv_bound

@@ -14,8 +14,8 @@ import secrets
 import sqlite3
 from typing import TYPE_CHECKING
 
+from rpsg.disk.files import create_private, private_dir, read_private, sync_dir
 from rpsg.errors import BudgetError
-from rpsg.files import create_private, private_dir, read_private, sync_dir
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rpsg.json_text import canonical_ascii_json
+from rpsg.disk.json_text import canonical_ascii_json
 from rpsg.privacy.private import Private, open_private
 
 if TYPE_CHECKING:

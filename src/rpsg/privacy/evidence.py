@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rpsg.disk.files import write_atomic
+from rpsg.disk.json_text import canonical_ascii_json, strict_json
 from rpsg.errors import RunError
-from rpsg.files import write_atomic
-from rpsg.json_text import canonical_ascii_json, strict_json
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -28,8 +28,8 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+from rpsg.disk.files import hold_lock, private_dir
 from rpsg.errors import BudgetError, PrivacyError, RunError
-from rpsg.files import hold_lock, private_dir
 from rpsg.privacy.evidence import (
     Evidence,
     Selected,

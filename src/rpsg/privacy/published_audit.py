@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
+from rpsg.disk.json_text import canonical_json
 from rpsg.errors import UsageError
-from rpsg.json_text import canonical_json
 from rpsg.privacy.attack_bounds import extraction_p_value, guess_sizes, one_run_p_value
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from rpsg.json_text import is_number, strict_json
+from rpsg.disk.json_text import is_number, strict_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

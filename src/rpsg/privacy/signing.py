@@ -15,9 +15,9 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, Any
 
+from rpsg.disk.files import create_private, read_private
+from rpsg.disk.json_text import canonical_ascii_json
 from rpsg.errors import UsageError
-from rpsg.files import create_private, read_private
-from rpsg.json_text import canonical_ascii_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

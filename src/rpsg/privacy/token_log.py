@@ -15,9 +15,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from rpsg.disk.journals import append_line, drop_torn_line, read_journal
+from rpsg.disk.json_text import canonical_json
 from rpsg.errors import RunError
-from rpsg.journals import append_line, drop_torn_line, read_journal
-from rpsg.json_text import canonical_json
 from rpsg.privacy.evidence import Token, parse_token
 from rpsg.privacy.mechanisms import drawn_token, token_steps
 from rpsg.privacy.token_counts import DIVIDED_ANEW

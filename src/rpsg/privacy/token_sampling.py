@@ -42,7 +42,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.json_text import canonical_json
+from rpsg.disk.json_text import canonical_json
 from rpsg.privacy.histogram import largest_group, require_kept
 
 if TYPE_CHECKING:

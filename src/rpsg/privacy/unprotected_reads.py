@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from rpsg.disk.journals import append_line, read_journal
+from rpsg.disk.json_text import canonical_json
 from rpsg.errors import PrivacyError, RunError
-from rpsg.journals import append_line, read_journal
-from rpsg.json_text import canonical_json
 from rpsg.privacy.facts import UnprotectedFlow
 from rpsg.privacy.private import Private, open_private
 

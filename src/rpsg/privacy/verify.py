@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rpsg.json_text import strict_json
+from rpsg.disk.json_text import strict_json
 from rpsg.privacy.checks import CHECKS, form
 from rpsg.privacy.evidence import Evidence, evidence_file, evidence_names, parse_evidence
 from rpsg.privacy.sources import TOKENS, noisy_answers

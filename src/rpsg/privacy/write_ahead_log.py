@@ -15,9 +15,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from rpsg.disk.journals import append_line, drop_torn_line, read_journal
+from rpsg.disk.json_text import canonical_json
 from rpsg.errors import RunError
-from rpsg.journals import append_line, drop_torn_line, read_journal
-from rpsg.json_text import canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,9 +10,9 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from rpsg.disk.files import PUBLIC_MODE, write_chunks
+from rpsg.disk.json_text import canonical_json
 from rpsg.errors import RunError
-from rpsg.files import PUBLIC_MODE, write_chunks
-from rpsg.json_text import canonical_json
 from rpsg.records import Candidate, Card, Drop, Pool
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from rpsg.disk.json_text import strict_json
 from rpsg.domains import read_pack
 from rpsg.errors import RunError
-from rpsg.json_text import strict_json
 from rpsg.plan import read_toml, resolve
 from rpsg.privacy.egress import EgressRecord
 from rpsg.privacy.evidence import Evidence, parse_evidence

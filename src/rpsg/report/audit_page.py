@@ -10,17 +10,17 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from rpsg.markup import Html, foreign, joined, tag
+from rpsg.display.cards import counted
+from rpsg.display.markup import Html, foreign, joined, tag
 from rpsg.privacy.attack_bounds import most_true_positives
 from rpsg.report.html import block, document, figure, listed, pairs, paragraph, part, percent, table
 from rpsg.report.page_style import page_style
 from rpsg.report.svg import curve, strip
-from rpsg.shown import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from rpsg.markup import Child
+    from rpsg.display.markup import Child
 
     Found = Mapping[str, Any]
 

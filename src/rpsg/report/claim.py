@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from rpsg.markup import Html, foreign, joined, tag
+from rpsg.display.markup import Html, foreign, joined, tag
 from rpsg.privacy.claims import GROUPS
 from rpsg.privacy.egress import hosts
 from rpsg.privacy.gaussian import normal_cdf, normal_upper_quantile, rounded_up
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from rpsg.markup import Child
+    from rpsg.display.markup import Child
     from rpsg.release.reader import Release
 
 FALSE_ALARMS = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5)

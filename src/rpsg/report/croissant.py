@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from rpsg.files import PUBLIC_MODE, write_atomic
+from rpsg.disk.files import PUBLIC_MODE, write_atomic
 from rpsg.report.summary import attribute, fields
 from rpsg.storage.layout import CORPUS, CROISSANT, PARQUET
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from rpsg.disk.files import PUBLIC_MODE, write_atomic
 from rpsg.errors import PrivacyError, RpsgError, RunError, UsageError
-from rpsg.files import PUBLIC_MODE, write_atomic
 from rpsg.release.reader import Release
 from rpsg.report.audit_page import audit_part
 from rpsg.report.first_form import first_report, has_first_form

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rpsg.markup import Html, foreign, joined, tag
+from rpsg.display.cards import counted
+from rpsg.display.markup import Html, foreign, joined, tag
 from rpsg.privacy.claims import not_below
 from rpsg.report.claim import claim_part
 from rpsg.report.corpus import corpus_part
 from rpsg.report.html import document, listed, paragraph, percent, percent_up, power
 from rpsg.report.page_style import first_style
 from rpsg.report.provenance import provenance_part
-from rpsg.shown import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rpsg.markup import Child
+    from rpsg.display.markup import Child
     from rpsg.release.reader import Release
 
 #: The versions whose releases hold this page.

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rpsg.markup import Html, foreign, joined, tag
+from rpsg.display.cards import counted
+from rpsg.display.markup import Html, foreign, joined, tag
 from rpsg.models.catalog import CATALOGUE, licence_of
 from rpsg.privacy.claims import NOT_PRIVATE, not_below
 from rpsg.report.corpus import evenly
 from rpsg.report.html import listed, paragraph, percent, percent_up, power
 from rpsg.report.marks import told_of_marks
-from rpsg.shown import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rpsg.markup import Child
+    from rpsg.display.markup import Child
     from rpsg.release.reader import Release
     from rpsg.report.marks import ShowText
 

@@ -12,7 +12,7 @@ from rpsg.report.svg import curve
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from rpsg.markup import Html
+    from rpsg.display.markup import Html
 
     Floats = npt.NDArray[np.float32]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rpsg.markup import Html, foreign, joined, tag
+from rpsg.display.markup import Html, foreign, joined, tag
 from rpsg.release.coverage import CONFIDENT
 from rpsg.report.html import folded, paragraph, percent, table
 from rpsg.report.svg import bar, compared
@@ -12,7 +12,7 @@ from rpsg.report.svg import bar, compared
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rpsg.markup import Child
+    from rpsg.display.markup import Child
     from rpsg.release.coverage import Coverage, Value
     from rpsg.release.reader import Release
 

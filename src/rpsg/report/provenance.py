@@ -6,19 +6,19 @@ import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from rpsg.markup import Html, foreign, joined, tag
+from rpsg.display.cards import counted
+from rpsg.display.markup import Html, foreign, joined, tag
 from rpsg.methods.named import method_of
 from rpsg.release.coverage import CONFIDENT
 from rpsg.release.public_plan import PLACE, is_published
 from rpsg.report.html import block, figure, folded, listed, paragraph, part, percent, table
 from rpsg.report.svg import bar, curve
-from rpsg.shown import counted
 from rpsg.storage.layout import REPORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rpsg.markup import Child
+    from rpsg.display.markup import Child
     from rpsg.records import Candidate
     from rpsg.release.reader import Release
     from rpsg.report.marks import ShowText

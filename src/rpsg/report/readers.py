@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rpsg.markup import Html, foreign, joined, tag
+from rpsg.display.cards import counted
+from rpsg.display.markup import Html, foreign, joined, tag
 from rpsg.privacy.claims import not_below
 from rpsg.privacy.egress import hosts
 from rpsg.report.html import listed, percent
 from rpsg.report.scores import gained
-from rpsg.shown import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rpsg.markup import Child
+    from rpsg.display.markup import Child
     from rpsg.measures import Report
     from rpsg.release.reader import Release
 

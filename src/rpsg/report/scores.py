@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rpsg.disk.json_text import strict_json
+from rpsg.display.cards import counted
+from rpsg.display.markup import Html, foreign, joined, tag
 from rpsg.errors import RunError
-from rpsg.json_text import strict_json
-from rpsg.markup import Html, foreign, joined, tag
 from rpsg.measures import Report
 from rpsg.report.html import folded, listed, paragraph, percent, table
 from rpsg.report.questions import OTHERS, answer, asked, counts
 from rpsg.report.svg import between
-from rpsg.shown import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from rpsg.markup import Child
+    from rpsg.display.markup import Child
     from rpsg.measures import Line, Measure
     from rpsg.report.questions import Question
 

@@ -8,9 +8,9 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
+from rpsg.disk.files import write_chunks
+from rpsg.disk.json_text import whole
 from rpsg.errors import MissingExtraError, ModelError, VerificationError
-from rpsg.files import write_chunks
-from rpsg.json_text import whole
 from rpsg.privacy.egress import host_of, is_here
 from rpsg.protocols import OnReply, Reply, Request, Writer
 from rpsg.storage.call_store import CallStore, reply_line, request_key

@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
+from rpsg.disk.files import ensure_private
+from rpsg.disk.json_text import canonical_json, tagged_sha256, whole
 from rpsg.errors import PrivacyError, RunError
-from rpsg.files import ensure_private
-from rpsg.json_text import canonical_json, tagged_sha256, whole
 from rpsg.protocols import Reply, Request
 from rpsg.storage.call_tables import BEGIN, FROM_VERSION_1, LAND, PUT, SENT, TABLES, Batch, Used, used_of
 from rpsg.storage.sealing import SealBroken

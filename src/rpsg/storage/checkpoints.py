@@ -11,8 +11,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from rpsg.disk.json_text import canonical_json
 from rpsg.errors import RunError
-from rpsg.json_text import canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -12,9 +12,9 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from rpsg.disk.files import write_atomic, write_chunks
+from rpsg.disk.json_text import canonical_json, whole
 from rpsg.errors import needed
-from rpsg.files import write_atomic, write_chunks
-from rpsg.json_text import canonical_json, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from rpsg.disk.files import write_atomic
 from rpsg.errors import ModelError, VerificationError
-from rpsg.files import write_atomic
 from rpsg.protocols import OnReply, Reply, Request, Writer
 from rpsg.storage.call_store import request_key
 

@@ -16,8 +16,8 @@ import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from rpsg.disk.files import create_private, descriptor_of, private_dir, read_private
 from rpsg.errors import PrivacyError, RunError
-from rpsg.files import create_private, descriptor_of, private_dir, read_private
 from rpsg.privacy.odometer import state_folder
 from rpsg.storage.layout import PLAN, PRIVATE, RELEASE, RUN
 from rpsg.storage.untrusted import copied

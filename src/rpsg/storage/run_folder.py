@@ -19,8 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from rpsg.errors import RunError
-from rpsg.files import (
+from rpsg.disk.files import (
     PART,
     descriptor_of,
     file_errors,
@@ -31,7 +30,8 @@ from rpsg.files import (
     sync_dir,
     write_atomic,
 )
-from rpsg.journals import Journal
+from rpsg.disk.journals import Journal
+from rpsg.errors import RunError
 from rpsg.storage.layout import EVIDENCE, PLAN, PRIVATE, RELEASE, RUN
 from rpsg.storage.ownership import is_own, mark_own
 from rpsg.storage.run_identity import make_run_id, make_way, read_about

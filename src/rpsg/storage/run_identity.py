@@ -17,13 +17,13 @@ import shutil
 import tomllib
 from typing import TYPE_CHECKING, Any
 
-from rpsg.errors import RunError
-from rpsg.files import (
+from rpsg.disk.files import (
     file_errors,
     write_atomic,
 )
-from rpsg.journals import read_journal
-from rpsg.json_text import canonical_json
+from rpsg.disk.journals import read_journal
+from rpsg.disk.json_text import canonical_json
+from rpsg.errors import RunError
 from rpsg.plan import NOT_IDENTITY, flat
 from rpsg.storage.layout import ANSWERS, CHANGED, EVIDENCE, PLAN, PRIVATE, RELEASE, RUN
 

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rpsg.disk.files import descriptor_of
 from rpsg.errors import VerificationError
-from rpsg.files import descriptor_of
 from rpsg.storage.layout import LEDGER, RELEASE
 
 if TYPE_CHECKING:

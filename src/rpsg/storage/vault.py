@@ -16,9 +16,9 @@ import os
 import secrets
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
+from rpsg.disk.files import file_errors, private_dir, safe_join, write_atomic, write_chunks
+from rpsg.disk.json_text import canonical_json
 from rpsg.errors import RunError
-from rpsg.files import file_errors, private_dir, safe_join, write_atomic, write_chunks
-from rpsg.json_text import canonical_json
 from rpsg.storage.sealing import CHUNK, SealBroken, TextSeal, content_size, derived_key, sealed, unsealed
 from rpsg.storage.vault_keys import KEY_BYTES, KeyPlace, vault_key
 

@@ -12,8 +12,8 @@ import os
 import secrets
 from typing import TYPE_CHECKING, Any, Literal
 
+from rpsg.disk.files import hold_lock, private_dir, read_private, write_atomic
 from rpsg.errors import RunError, UsageError, needed
-from rpsg.files import hold_lock, private_dir, read_private, write_atomic
 from rpsg.privacy.odometer import state_folder
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
-from rpsg.files import PART, descriptor_of, file_errors, sync_dir
+from rpsg.disk.files import PART, descriptor_of, file_errors, sync_dir
 from rpsg.storage.sealing import CHUNK
 from rpsg.storage.vault import broken
 

@@ -12,9 +12,9 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from rpsg import registry
+from rpsg.disk.json_text import strict_json
 from rpsg.domains import files_of, read_pack
 from rpsg.errors import RpsgError, VerificationError
-from rpsg.json_text import strict_json
 from rpsg.methods.base import Tools
 from rpsg.methods.budget import pool_size
 from rpsg.methods.named import find_method

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rpsg.json_text import strict_json
+from rpsg.disk.json_text import strict_json
 from rpsg.pipeline.publish import build_release
 from rpsg.pipeline.release_files import rows_of, synthetic_texts, write_rows
 from rpsg.privacy.facts import Free

@@ -13,9 +13,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from rpsg.disk.json_text import strict_json
 from rpsg.domains import read_pack
 from rpsg.errors import RpsgError, RunError, UsageError
-from rpsg.json_text import strict_json
 from rpsg.methods.base import Job
 from rpsg.methods.named import budget_of, method_of
 from rpsg.pipeline.models_of_run import load_tools

@@ -13,10 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rpsg.disk.files import PUBLIC_MODE, file_errors, private_dir, sync_dir, write_atomic
+from rpsg.disk.json_text import strict_json
 from rpsg.domains.folders import read_pack
 from rpsg.errors import RunError, UsageError, VerificationError
-from rpsg.files import PUBLIC_MODE, file_errors, private_dir, sync_dir, write_atomic
-from rpsg.json_text import strict_json
 from rpsg.pipeline.planting import refuse_blocked, refuse_canaries, tested_plan
 from rpsg.pipeline.private_data import account_of
 from rpsg.pipeline.publish import build_release

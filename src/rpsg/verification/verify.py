@@ -6,9 +6,9 @@ from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from rpsg.disk.files import file_sha256
+from rpsg.disk.json_text import strict_json
 from rpsg.errors import RpsgError, UsageError, VerificationError
-from rpsg.files import file_sha256
-from rpsg.json_text import strict_json
 from rpsg.pipeline.logs import logged
 from rpsg.plan import Plan, ServerSection, read_toml, resolve
 from rpsg.privacy.checks import makes_dp_claim

@@ -19,8 +19,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, NamedTuple
 from uuid import UUID
 
+from rpsg.disk.json_text import whole
 from rpsg.errors import DataError
-from rpsg.json_text import whole
 from rpsg.records import OTHER, Document
 from rpsg.storage.readers import text as lines
 

@@ -9,9 +9,9 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from rpsg.disk.files import ensure_private, file_errors, open_private_file, read_private, sync_dir, write_all
+from rpsg.disk.json_text import canonical_json, strict_json
 from rpsg.errors import PrivacyError, RunError
-from rpsg.files import ensure_private, file_errors, open_private_file, read_private, sync_dir, write_all
-from rpsg.json_text import canonical_json, strict_json
 
 if TYPE_CHECKING:
     from pathlib import Path

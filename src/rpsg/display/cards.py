@@ -10,7 +10,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rpsg.markup import Html, tag, visible
+from rpsg.display.markup import Html, tag, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 
-from rpsg import outward
-from rpsg.shown import Card, Shown, counted
+from rpsg.display.cards import Card, Shown, counted
+from rpsg.results import outward
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
