@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
@@ -174,7 +175,8 @@ def test_an_embedder_that_is_named_adds_the_attacks_that_need_one(rpsg: Rpsg, fo
         (("--with-shadows",), "can only be used with a run"),
         (("--with-embedder", "telepathy"), "no embedder 'telepathy'"),
         (("--with-recogniser-model", "en_core_web_sm"), "--with-recogniser presidio"),
-        (("--with-surrogate", "nowhere"), "nowhere"),
+        # Without PyTorch that is what is missing first.
+        (("--with-surrogate", "nowhere"), "nowhere" if find_spec("torch") else "package torch is needed"),
     ],
 )
 def test_an_aid_that_cannot_be_is_refused_before_a_private_text_is_read(

@@ -225,8 +225,9 @@ def test_a_real_writer_is_interrupted_and_goes_on_in_the_same_process(tmp_path: 
         "domain": "support",
         "quiet": True,
         "epsilon": 4.0,
-        "size": 4,
+        "size": 2,
         "oversample": 2.0,
+        "writer": "smollm2-135m",
         "out": tmp_path / "run",
     }
     with pytest.raises(KeyboardInterrupt):
