@@ -225,7 +225,7 @@ METHOD = Method(
             *(
                 f"method.{name}"
                 for name in (
-                    *("select", "diversity", "rounds", "oversample", "votes_per_record"),
+                    *("select", "diversity", "logit_bias", "rounds", "oversample", "votes_per_record"),
                     *("hub_correction", "uniform_mix", "phrases_per_record"),
                 )
             )

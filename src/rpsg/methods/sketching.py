@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,8 +38,7 @@ if TYPE_CHECKING:
     from rpsg.records import Candidate, Pool
     from rpsg.stages.annotate import Landmarks, Traits
     from rpsg.stages.cards import CardModel
-
-    Codes = npt.NDArray[np.int64]
+    from rpsg.stages.sketch import Floats, Target
 
 #: The weight of the covariance relative to the mean at diversity 1. With less the choice prefers outlying
 #: texts, with more central ones (``benchmarks/people.py``).
@@ -48,7 +47,30 @@ WEIGHT_OF_SPREAD = 16.0
 WEIGHT_OF_SHARES, WEIGHT_OF_WORDS = 0.3, 1.0
 
 
-def choose_by_sketch(
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """The noisy answer, and what it was fitted to.
+
+    ``noisy`` (labels, dim) is the noisy sum of each label's vectors, ``people`` (labels,) the number of
+    people behind each, ``sigma`` the standard deviation of an entry's noise, in steps.
+    """
+
+    features: Features
+    noisy: npt.NDArray[np.int64]
+    people: Floats
+    sigma: float
+
+    def target(self, code: int) -> Target:
+        """The target for the chosen texts of the label with this index."""
+        return target_of(self.noisy[code], self.features, float(self.people[code]), self.sigma)
+
+    def words(self) -> Floats:
+        """The mean roots of the words' shares, shape (words,), over all labels."""
+        sigma = self.sigma * len(self.noisy) ** 0.5
+        return target_of(self.noisy.sum(axis=0), self.features, float(self.people.sum()), sigma).words
+
+
+def measure(
     job: Job,
     pack: Pack,
     landmarks: Mapping[str, Landmarks],
@@ -56,27 +78,36 @@ def choose_by_sketch(
     model: CardModel,
     people: Headcount,
     pool: Pool,
-) -> Pool:
-    """The pool with only those texts that together come nearest to the noisy sketch of the private ones.
-
-    With labels there is a sketch for each, and each label gets places in proportion to its noisy share.
-    """
+) -> Sketch:
+    """The noisy sketch of the private texts, one for each label, in features that are fitted to the pool."""
     drafts = pool.alive()
     if not drafts:
         raise ModelError("No text that was written can be used.", hint=ANOTHER_WRITER)
-    vectors = job.tools.embedder.embed([c.text for c in drafts])
     label = label_of(pack)
-    values = pack.attribute(label).values if label else ("",)
-    labels = len(values) if label else 0
+    labels = len(pack.attribute(label).values) if label else 0
     texts = [c.text for c in drafts]
+    vectors = job.tools.embedder.embed(texts)
     features = Features.fit(vectors, texts, axes_wanted(labels), words_wanted(labels))
 
     topics = landmarks.get(pack.marginals[0][0])
-    noisy = _measure(job, pack, features, topics, traits, label, len(values))
+    noisy = _ask(job, pack, features, topics, traits, label, max(labels, 1))
     sigma = paid(job).release("sketch").sigma
     if topics is not None:
         job.progress.note(poor_fit_line(*poor_share(noisy, people.likely, sigma)))
+    mass = model.shares(label) if label else np.ones(1)
+    return Sketch(features, noisy, people.likely * mass, sigma)
 
+
+def choose_by_sketch(job: Job, pack: Pack, model: CardModel, sketch: Sketch, pool: Pool) -> Pool:
+    """The pool with only those texts that together come nearest to the sketch of the private ones.
+
+    Each label gets places in proportion to its noisy share.
+    """
+    drafts, features = pool.alive(), sketch.features
+    texts = [c.text for c in drafts]
+    vectors = job.tools.embedder.embed(texts)
+    label = label_of(pack)
+    values = pack.attribute(label).values if label else ("",)
     z, shared = features.coordinates(vectors), _shares_wanted(job, pack, model, drafts, vectors)
     roots = word_roots(texts, features.words)
     mass = model.shares(label) if label else np.ones(1)
@@ -84,7 +115,7 @@ def choose_by_sketch(
     kept: set[int] = set()
     for code, places in enumerate(shares(mass, job.plan.corpus.size)):
         mine = np.flatnonzero(of_label == code)
-        target = target_of(noisy[code], features, people.likely * float(mass[code]), sigma)
+        target = sketch.target(code)
         blocks = [replace(block, entries=block.entries[mine]) for block in shared]
         blocks.append(Block(roots[mine], target.words, WEIGHT_OF_WORDS))
         objective = Objective.of(z[mine], target, WEIGHT_OF_SPREAD / job.plan.method.diversity, blocks)
@@ -96,7 +127,7 @@ def choose_by_sketch(
     return pool.drop("sketch", losers)
 
 
-def _measure(
+def _ask(
     job: Job,
     pack: Pack,
     features: Features,

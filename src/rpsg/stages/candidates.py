@@ -21,13 +21,20 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.protocols import Progress, Reply, Request, Writer
     from rpsg.records import Card
+    from rpsg.stages.prompts import Bias
 
 
 def write_candidates(
-    cards: Sequence[Card], pack: Pack, plan: Plan, writer: Writer, progress: Progress, first: int = 0
+    cards: Sequence[Card],
+    pack: Pack,
+    plan: Plan,
+    writer: Writer,
+    progress: Progress,
+    first: int = 0,
+    bias: Bias = (),
 ) -> Pool:
-    """One candidate from each card; ids count from ``first``."""
-    requests = [candidate_request(pack, plan, card, first + i) for i, card in enumerate(cards)]
+    """One candidate from each card; ids count from ``first``. ``bias``: words to prefer or to avoid."""
+    requests = [candidate_request(pack, plan, card, first + i, bias=bias) for i, card in enumerate(cards)]
     progress.start("writing candidates", len(requests))
     replies = replies_to(requests, writer, progress)
     return Pool(
