@@ -254,8 +254,7 @@ class MethodSection(Section):
     )
     logit_bias: float | None = setting(
         None,
-        "How strongly later drafts prefer the words of the private texts, 0 to 2 (select = sketch); by "
-        "default the pack's.",
+        "How strongly later drafts prefer the words of the private texts; by default the pack's.",
         only_generation=True,
         added_later=True,
         ge=0,

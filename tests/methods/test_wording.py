@@ -1,0 +1,81 @@
+"""Drafts that are written after the sketch prefer the words that the private texts use more."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from rpsg import api
+from rpsg.methods.wording import HIGHEST, LOWEST, STEP
+from rpsg.models.fake import FakeWriter
+from rpsg.stages.word_roots import words_in
+
+if TYPE_CHECKING:
+    from tests.conftest import Lab
+
+    from rpsg.plan import Plan
+
+CANDIDATES = 60
+
+
+def plan_of(lab: Lab, word: str, **method: Any) -> Plan:
+    """A plan for rows that hold ``word`` again and again."""
+    rows = [{**row, "text": f"{row['text']} {word} {word}"} for row in lab.rows(600)]
+    return lab.plan(lab.file(rows), privacy={"epsilon": 8.0}, method=method)
+
+
+@pytest.fixture
+def common(lab: Lab) -> str:
+    """A word that some of the fake writer's drafts have."""
+    writer = FakeWriter()
+    run = lab.run(lab.plan("", method={"name": "floor"}), "floor", writer=writer)
+    used = Counter(word for text in run.texts for word in set(words_in(text)))
+    return next(word for word, count in used.most_common() if count < 0.7 * len(run.texts))
+
+
+def test_a_word_of_the_private_texts_is_preferred_in_the_second_half_of_the_drafts(
+    lab: Lab, common: str
+) -> None:
+    writer = FakeWriter()
+    lab.run(plan_of(lab, common, logit_bias=0.5), writer=writer)
+    drafts = writer.requests[-CANDIDATES:]
+    first, later = drafts[: CANDIDATES // 2], drafts[CANDIDATES // 2 :]
+    assert not any(request.logit_bias for request in first)
+    assert all(dict(request.logit_bias)[common] > 0 for request in later)
+    told = dict(later[-1].logit_bias)
+    assert told[common] == max(told.values())
+    assert min(told.values()) < 0, "a word that the drafts have and the private texts have not"
+
+
+def test_a_bias_is_bounded_and_in_whole_steps(lab: Lab, common: str) -> None:
+    writer = FakeWriter()
+    lab.run(plan_of(lab, common, logit_bias=2), writer=writer)
+    told = np.array([add for request in writer.requests for _, add in request.logit_bias])
+    assert told.size
+    assert told.min() >= LOWEST
+    assert told.max() <= HIGHEST
+    assert np.array_equal(told / STEP, np.rint(told / STEP))
+
+
+@pytest.mark.parametrize(
+    "method",
+    [{"logit_bias": 0}, {}, {"logit_bias": 1, "select": "votes"}],
+    ids=["set to 0", "the pack has none", "by votes"],
+)
+def test_no_word_is_preferred_where_the_plan_does_not_ask_for_it(
+    lab: Lab, common: str, method: dict[str, Any]
+) -> None:
+    writer = FakeWriter()
+    lab.run(plan_of(lab, common, **method), writer=writer)
+    assert not any(request.logit_bias for request in writer.requests)
+
+
+def test_a_release_with_such_drafts_verifies_and_only_with_its_own_strength(lab: Lab, common: str) -> None:
+    run = api.run(plan_of(lab, common, logit_bias=0.5), lab.folder / "run")
+    assert api.verify(run.path).ok
+    plan = run.release / "evidence" / "plan.toml"
+    plan.write_text(plan.read_text(encoding="utf-8").replace("logit_bias = 0.5", "logit_bias = 0.25"))
+    assert not api.verify(run.path).ok
