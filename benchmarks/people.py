@@ -147,7 +147,7 @@ def one_seed(
                     "method": {
                         "select": select,
                         "oversample": args.oversample,
-                        **json.loads(args.method),
+                        "logit_bias": 0.0,  # the drafts are written already
                         **own,
                     },
                     "generation": {"seed": seed},
