@@ -11,12 +11,12 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any, Literal
 
+from rpsg.display.log_names import FIELDS, LOGGER
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Level = Literal["debug", "info", "warning", "error"]
-LOGGER = "rpsg"
-FIELDS = "rpsg"
 
 
 class AsText(logging.Formatter):

@@ -11,8 +11,8 @@ from rpsg.compare.outcome import INTERNAL
 from rpsg.compare.page_tables import STATES, tables_part, tokens_part
 from rpsg.compare.tables import rows_of, settings_of
 from rpsg.compare.winners import all_together, standings
-from rpsg.display.cards import counted
 from rpsg.display.markup import Html, foreign, joined, tag
+from rpsg.display.overview import counted
 from rpsg.report.html import block, document, folded, listed, pairs, paragraph, part, table
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from rpsg.display.cards import counted
 from rpsg.display.markup import Html, foreign, joined, tag
+from rpsg.display.overview import counted
 from rpsg.privacy.attack_bounds import most_true_positives
 from rpsg.report.html import block, document, figure, listed, pairs, paragraph, part, percent, table
 from rpsg.report.page_style import page_style

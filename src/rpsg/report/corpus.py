@@ -12,8 +12,6 @@ from rpsg.report.people import people
 from rpsg.report.summary import fields
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rpsg.records import Candidate
     from rpsg.release.reader import Release
     from rpsg.report.marks import ShowText
@@ -53,17 +51,17 @@ def _fields(release: Release) -> Html:
     )
 
 
-def evenly(texts: Sequence[Candidate], most: int) -> list[Candidate]:
-    """At most ``most`` texts, evenly spaced from the first to the last."""
-    count = min(most, len(texts))
-    return [texts[i * (len(texts) - 1) // max(count - 1, 1)] for i in range(count)]
+def evenly(count: int, most: int) -> list[int]:
+    """At most ``most`` of the indices below ``count``, evenly spaced from the first to the last."""
+    chosen = min(most, count)
+    return [i * (count - 1) // max(chosen - 1, 1) for i in range(chosen)]
 
 
 def _examples(release: Release, shown: ShowText, *, first: bool) -> Html:
     """Some texts; in today's form others than those of the first screen, if there are enough."""
     count = len(release.texts)
-    places = dict.fromkeys((2 * i + 1) * count // (2 * EXAMPLES) for i in range(min(EXAMPLES, count)))
-    chosen = evenly(release.texts, EXAMPLES) if first else [release.texts[place] for place in places]
+    between = dict.fromkeys((2 * i + 1) * count // (2 * EXAMPLES) for i in range(min(EXAMPLES, count)))
+    chosen = [release.texts[i] for i in (evenly(count, EXAMPLES) if first else between)]
     parts = (
         tag("h3", "Some of them"),
         paragraph("Taken evenly from the first to the last, not chosen."),

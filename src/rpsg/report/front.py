@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rpsg.display.cards import counted
 from rpsg.display.markup import Html, foreign, joined, tag
+from rpsg.display.overview import counted
 from rpsg.models.catalog import CATALOGUE, licence_of
 from rpsg.privacy.claims import NOT_PRIVATE, not_below
 from rpsg.report.corpus import evenly
@@ -77,7 +77,7 @@ def _guided(release: Release) -> str:
 
 def samples(release: Release, shown: ShowText) -> Html | None:
     """The first, the middle and the last text, cut if long."""
-    chosen = evenly(release.texts, SAMPLES)
+    chosen = [release.texts[i] for i in evenly(len(release.texts), SAMPLES)]
     if not chosen:
         return None
     cards = listed(

@@ -6,8 +6,8 @@ import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from rpsg.display.cards import counted
 from rpsg.display.markup import Html, foreign, joined, tag
+from rpsg.display.overview import counted
 from rpsg.methods.named import method_of
 from rpsg.release.coverage import CONFIDENT
 from rpsg.release.public_plan import PLACE, is_published

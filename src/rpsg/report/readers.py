@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rpsg.display.cards import counted
 from rpsg.display.markup import Html, foreign, joined, tag
+from rpsg.display.overview import counted
 from rpsg.privacy.claims import not_below
 from rpsg.privacy.egress import hosts
 from rpsg.report.html import listed, percent

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rpsg.disk.json_text import strict_json
-from rpsg.display.cards import counted
 from rpsg.display.markup import Html, foreign, joined, tag
+from rpsg.display.overview import counted
 from rpsg.errors import RunError
 from rpsg.measures import Report
 from rpsg.report.html import folded, listed, paragraph, percent, table
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from rpsg.display.markup import Child
     from rpsg.measures import Line, Measure
-    from rpsg.report.questions import Question
+    from rpsg.report.questions import QualityQuestion
 
 #: The metrics that readers look at first.
 HEADLINES = ("next_word_accuracy", "mauve", "fid", "downstream_accuracy")
@@ -99,7 +99,7 @@ def scores_block(scores: Report, title: str, told: str) -> Html:
     )
 
 
-def _question(question: Question, lines: Sequence[Line], *, judged: bool) -> Html:
+def _question(question: QualityQuestion, lines: Sequence[Line], *, judged: bool) -> Html:
     """A question with its answer. Measures that are shown count for it, or have no ceiling."""
     given = answer(lines) if judged and question is not OTHERS else None
     counting = lines if given is None else given.counted
@@ -144,7 +144,7 @@ def _table(caption: str, lines: Sequence[Line]) -> Html:
     return table(caption, COLUMNS, [_row(line) for line in lines], COLUMNS[1:4])
 
 
-def _silent(question: Question, lines: Sequence[Line]) -> Html:
+def _silent(question: QualityQuestion, lines: Sequence[Line]) -> Html:
     """Measures that do not count, with the reason of each."""
     valued = [line for line in lines if line.corpus.value is not None]
     missing = [
