@@ -6,6 +6,8 @@ No test may touch the user's odometer, so ``RPSG_HOME`` is a new folder for each
 from __future__ import annotations
 
 import gc
+import itertools
+import json
 import os
 import shutil
 from dataclasses import dataclass
@@ -55,10 +57,17 @@ def state_in(home: Path) -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slow tests and those of real weights get longer before they count as waiting for ever."""
+    """Slow tests and those of real weights come first, and get longer before they count as waiting for ever.
+
+    So the last tests are quick ones, which workers can share evenly, and two models are seldom in memory.
+    """
+
+    def is_slow(item: pytest.Item) -> bool:
+        return any(item.get_closest_marker(name) for name in ("slow", "weights"))
+
+    items.sort(key=lambda item: not is_slow(item))
     for item in items:
-        patient = any(item.get_closest_marker(name) for name in ("slow", "weights"))
-        if patient and item.get_closest_marker("timeout") is None:
+        if is_slow(item) and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(600))
 
 
@@ -78,6 +87,37 @@ def pulled_models() -> Path:
     from rpsg.models.download import models_folder
 
     return Path(os.environ.get("RPSG_MODELS") or models_folder())
+
+
+@pytest.fixture(scope="session")
+def models_of_few_words(pulled_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pulled models, but of the default embedder's vocabulary only the first 5,000 of 30,522 pieces.
+
+    A table of word vectors, for which each piece is embedded, is made from it in seconds and not minutes. The
+    vocabulary is sorted by frequency.
+    """
+    folder = tmp_path_factory.mktemp("models-of-few-words")
+    for model in pulled_models.iterdir():
+        if model.is_dir() and not model.name.startswith("static-"):
+            shutil.copytree(model, folder / model.name, copy_function=os.symlink)
+    file = folder / "minilm-onnx" / "tokenizer.json"
+    if file.exists():
+        known = json.loads(file.read_bytes())
+        vocabulary = known["model"]["vocab"]
+        known["model"]["vocab"] = {piece: number for piece, number in vocabulary.items() if number < 5000}
+        size = file.stat().st_size
+        file.unlink()
+        file.write_text(json.dumps(known).ljust(size))  # a model of another size is taken for half a download
+    return folder
+
+
+@pytest.fixture
+def few_words(own_state: None, models_of_few_words: Path) -> Path:
+    """A test with this fixture finds these models in its state folder."""
+    models = Path(os.environ["RPSG_HOME"]) / "models"
+    models.unlink()
+    models.symlink_to(models_of_few_words)
+    return models
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -103,15 +143,24 @@ def limits_of_this_process() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Paths of state folders, each for one test. The factory would list all earlier ones to find a number."""
+    folder = tmp_path_factory.mktemp("homes")
+    return (folder / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
 def own_state(
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
     pulled_models: Path,
-    tmp_path_factory: pytest.TempPathFactory,
+    homes: Iterator[Path],
 ) -> None:
     """A state folder for this test alone; tests of real weights find the pulled models linked into it."""
-    home = state_in(tmp_path_factory.mktemp("home"))
+    home = next(homes)
+    home.mkdir()
+    state_in(home)
     if request.node.get_closest_marker("weights") is not None:
         (home / "models").symlink_to(pulled_models)
     put_vault_key(home)

@@ -149,6 +149,8 @@ KINDS = {
         "parquet",
     ),
 }
+#: Those that import PyTorch, which takes most of their time, are put to work in one process.
+TOGETHER = [name for name in KINDS if name.startswith(("sentence-", "transformers ", "summ", "surr"))]
 #: Built-in models that need no library, or are asked for on a server that the plan names.
 NO_LIBRARY = {"fake", "openai:MODEL", "azure:DEPLOYMENT"}
 #: What may be left: an empty folder that torch makes when it is imported. Anything in it would be found.
@@ -266,14 +268,20 @@ def watched(work: str, place: Path, weights: Path, **environment: str) -> Seen:
 
 @pytest.mark.weights
 @pytest.mark.parametrize("watcher", ["strace" if strace() else "python alone"])
-@pytest.mark.parametrize("name", KINDS)
-def test_a_model_at_work_sends_nothing_and_leaves_nothing(name: str, watcher: str, tmp_path: Path) -> None:
-    kind = KINDS[name]
-    if kind.needs:
-        pytest.importorskip(kind.needs, reason=f"{kind.needs} is not installed")
-    weights = tmp_path / "weights"
-    made(kind, weights)
-    seen = watched(kind.work, tmp_path, weights)
+@pytest.mark.parametrize(
+    "names", [*([name] for name in KINDS if name not in TOGETHER), TOGETHER], ids=", ".join
+)
+def test_a_model_at_work_sends_nothing_and_leaves_nothing(
+    names: list[str], watcher: str, tmp_path: Path
+) -> None:
+    work = ""
+    for number, kind in enumerate(KINDS[name] for name in names):
+        if kind.needs:
+            pytest.importorskip(kind.needs, reason=f"{kind.needs} is not installed")
+        weights = tmp_path / f"weights-{number}"
+        made(kind, weights)
+        work += f"FOLDER = {str(weights)!r}\n{kind.work}"
+    seen = watched(work, tmp_path, tmp_path)
     assert seen.code == 0, seen.errors
     assert seen.sent == [], watcher
     assert seen.files == [], watcher
