@@ -22,9 +22,10 @@ from rpsg.privacy.private import open_private
 from rpsg.testing.lab import APPLE, TINY, TOPICS, Lab, Rows, invented
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import numpy as np
+    import numpy.typing as npt
 
     from rpsg.domains import Pack
     from rpsg.privacy.histogram import IntArray, Query
@@ -44,6 +45,8 @@ def put_vault_key(home: Path) -> None:
     (home / "vault.key").chmod(0o600)
 
 
+#: This many reviews have most words of the others.
+FEW_REVIEWS = 200
 #: Runs that a fixture made for many tests began "here" for each of them.
 INSTALLATION = b"k" * 32
 
@@ -91,24 +94,38 @@ def pulled_models() -> Path:
 
 @pytest.fixture(scope="session")
 def models_of_few_words(pulled_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pulled models, but of the default embedder's vocabulary only the first 5,000 of 30,522 pieces.
+    """The pulled models, and the table of word vectors for those words alone that some reviews have.
 
-    A table of word vectors, for which each piece is embedded, is made from it in seconds and not minutes. The
-    vocabulary is sorted by frequency.
+    Each word of the vocabulary is embedded for it: a few thousand take seconds, all of them minutes.
     """
-    folder = tmp_path_factory.mktemp("models-of-few-words")
+    from tokenizers import Tokenizer
+
+    from rpsg import registry
+    from rpsg.models.onnx.embedder import OnnxEmbedder
+
+    home = tmp_path_factory.mktemp("home-of-few-words")
+    (home / "models").mkdir()
     for model in pulled_models.iterdir():
-        if model.is_dir() and not model.name.startswith("static-"):
-            shutil.copytree(model, folder / model.name, copy_function=os.symlink)
-    file = folder / "minilm-onnx" / "tokenizer.json"
-    if file.exists():
-        known = json.loads(file.read_bytes())
-        vocabulary = known["model"]["vocab"]
-        known["model"]["vocab"] = {piece: number for piece, number in vocabulary.items() if number < 5000}
-        size = file.stat().st_size
-        file.unlink()
-        file.write_text(json.dumps(known).ljust(size))  # a model of another size is taken for half a download
-    return folder
+        if not model.name.startswith("static-"):
+            (home / "models" / model.name).symlink_to(model)
+    tokenizer = Tokenizer.from_file(str(pulled_models / "minilm-onnx" / "tokenizer.json"))
+    tokenizer.no_truncation()
+    rows = (pulled_models / "amazon-reviews" / "test.jsonl").read_text(encoding="utf-8").splitlines()
+    known = {
+        token.removeprefix("##")
+        for row in rows[:FEW_REVIEWS]
+        for token in tokenizer.encode(json.loads(row)["text"]).tokens
+    }
+    embed = OnnxEmbedder.embed
+
+    def embed_known(self: OnnxEmbedder, words: Sequence[str]) -> npt.NDArray[np.float32]:
+        return embed(self, [word if word in known else "" for word in words])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RPSG_HOME", str(home))
+        patch.setattr(OnnxEmbedder, "embed", embed_known)
+        registry.embedder("static")
+    return home / "models"
 
 
 @pytest.fixture
