@@ -23,7 +23,7 @@ class AsText(logging.Formatter):
     """A line such as "info rpsg.run: counting cards ..."; text of others cannot control the terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
-        from rpsg.storage.export import printable
+        from rpsg.display.markup import printable
 
         message = " ".join(printable(record.getMessage()).split())
         return f"{record.levelname.lower()} {record.name}: {message}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rpsg.display.markup import printable
 from rpsg.errors import ModelError, RpsgError
 from rpsg.methods.dp_steps import kept_by_filters
 from rpsg.models.server_hints import hint_for
@@ -25,7 +26,6 @@ from rpsg.stages.prompts import candidate_request
 from rpsg.stages.rewriting import attempt_of, rewrite_request
 from rpsg.stages.rng import stream
 from rpsg.stages.sanitize import delimiter
-from rpsg.storage.export import printable
 from rpsg.storage.run_identity import TRIAL
 
 if TYPE_CHECKING:

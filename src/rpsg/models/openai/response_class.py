@@ -11,8 +11,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from rpsg.display.markup import printable
 from rpsg.errors import ModelError
-from rpsg.storage.export import printable
 
 if TYPE_CHECKING:
     from rpsg.models.openai.concurrency import Overload
