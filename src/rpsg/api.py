@@ -217,7 +217,7 @@ def evaluate(
     quiet: bool = False,
     progress: Progress | None = None,
 ) -> Report:
-    """How good a synthetic corpus is against real texts, beside floor and ceiling.
+    """How good a synthetic corpus is against real texts, compared with floor and ceiling.
 
     Args:
         corpus: a file of synthetic texts, a run or its folder, a list of texts, or a table.

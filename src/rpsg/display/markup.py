@@ -43,8 +43,8 @@ def joined(*children: Child) -> Html:
     return Html("".join(_child(child) for child in children))
 
 
-def foreign(text: str) -> Html:
-    """Foreign text (of a model, a file or a person), isolated so that its direction affects nothing else."""
+def isolate(text: str) -> Html:
+    """Text of a model, a file or a person as a ``bdi``, whose direction of writing affects nothing else."""
     return tag("bdi", text, dir="auto")
 
 

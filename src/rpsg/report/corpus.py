@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rpsg.display.markup import Html, foreign, joined, tag
+from rpsg.display.markup import Html, isolate, joined, tag
 from rpsg.report.histograms import lengths, sentiments
 from rpsg.report.html import block, listed, paragraph, part, table
 from rpsg.report.marks import told_of_marks
@@ -22,7 +22,7 @@ EXAMPLES = 4
 def corpus_part(release: Release, shown: ShowText, *, first: bool = False) -> Html:
     """The section about the texts.
 
-    ``shown`` makes a text foreign text, perhaps with marks in it. ``first``: in the words of the first form
+    ``shown`` isolates a text, perhaps with marks in it. ``first``: in the words of the first form
     of the page.
     """
     return part(
@@ -73,7 +73,7 @@ def _examples(release: Release, shown: ShowText, *, first: bool) -> Html:
 
 def _text_and_card(text: Candidate, shown: ShowText) -> Html:
     """A text as it was written, with the values of its card."""
-    values = [joined(foreign(name), ": ", foreign(value)) for name, value in sorted(text.card.values.items())]
+    values = [joined(isolate(name), ": ", isolate(value)) for name, value in sorted(text.card.values.items())]
     return joined(
         tag("blockquote", tag("p", shown(text.text), class_="text")),
         tag("p", f"Text {text.id}. ", joined(*((value, "; ") for value in values[:-1]), *values[-1:])),

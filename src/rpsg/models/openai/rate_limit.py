@@ -33,8 +33,8 @@ _WOULD_REFUSE, _TRIED, _MOST_TRIED = 6, 16, 100
 _SLOWER, _RECENT = 0.75, 20
 # This many refusals within a trial are no accident, unless nearly everything is refused.
 _NO_ACCIDENT, _NEARLY_ALL = 2, 0.8
-# After the first refusal this many are sent as fast as possible. If the server refuses at least so many of
-# them, and more than this share, it keeps a rate limit.
+# After the first refusal this many are sent as fast as possible. If the server refuses at least the second
+# number of them, and more than the share, it enforces a rate limit.
 _SOME, _MANY_REFUSALS, _MOST_REFUSED = 80, 10, 0.55
 # How fast the rate is raised after a trial without refusals, per second.
 _REGAIN = 1.0
