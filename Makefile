@@ -81,7 +81,7 @@ weights: $(VENV)/.test
 
 pytest: weights
 	@$(call say,"pytest")
-	@$(BIN)/python -m pytest --numprocesses=$(WORKERS) --durations=5 $(TESTS) || { $(call hint,"make pytest TESTS='FILE::TEST'"); }
+	@$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=worksteal --durations=5 $(TESTS) || { $(call hint,"make pytest TESTS='FILE::TEST'"); }
 
 bench: $(VENV)/.test weights
 	@for file in votes noise memory writer server evaluation; do \

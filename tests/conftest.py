@@ -6,6 +6,8 @@ No test may touch the user's odometer, so ``RPSG_HOME`` is a new folder for each
 from __future__ import annotations
 
 import gc
+import itertools
+import json
 import os
 import shutil
 from dataclasses import dataclass
@@ -20,9 +22,10 @@ from rpsg.privacy.private import open_private
 from rpsg.testing.lab import APPLE, TINY, TOPICS, Lab, Rows, invented
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import numpy as np
+    import numpy.typing as npt
 
     from rpsg.domains import Pack
     from rpsg.privacy.histogram import IntArray, Query
@@ -42,6 +45,8 @@ def put_vault_key(home: Path) -> None:
     (home / "vault.key").chmod(0o600)
 
 
+#: This many reviews have most words of the others.
+FEW_REVIEWS = 200
 #: Runs that a fixture made for many tests began "here" for each of them.
 INSTALLATION = b"k" * 32
 
@@ -55,10 +60,17 @@ def state_in(home: Path) -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slow tests and those of real weights get longer before they count as waiting for ever."""
+    """Slow tests and those of real weights come first, and get longer before they count as waiting for ever.
+
+    So the last tests are quick ones, which workers can share evenly, and two models are seldom in memory.
+    """
+
+    def is_slow(item: pytest.Item) -> bool:
+        return any(item.get_closest_marker(name) for name in ("slow", "weights"))
+
+    items.sort(key=lambda item: not is_slow(item))
     for item in items:
-        patient = any(item.get_closest_marker(name) for name in ("slow", "weights"))
-        if patient and item.get_closest_marker("timeout") is None:
+        if is_slow(item) and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(600))
 
 
@@ -78,6 +90,51 @@ def pulled_models() -> Path:
     from rpsg.models.download import models_folder
 
     return Path(os.environ.get("RPSG_MODELS") or models_folder())
+
+
+@pytest.fixture(scope="session")
+def models_of_few_words(pulled_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pulled models, and the table of word vectors for those words alone that some reviews have.
+
+    Each word of the vocabulary is embedded for it: a few thousand take seconds, all of them minutes.
+    """
+    from tokenizers import Tokenizer
+
+    from rpsg import registry
+    from rpsg.models.onnx.embedder import OnnxEmbedder
+
+    home = tmp_path_factory.mktemp("home-of-few-words")
+    (home / "models").mkdir()
+    for model in pulled_models.iterdir():
+        if not model.name.startswith("static-"):
+            (home / "models" / model.name).symlink_to(model)
+    tokenizer = Tokenizer.from_file(str(pulled_models / "minilm-onnx" / "tokenizer.json"))
+    tokenizer.no_truncation()
+    rows = (pulled_models / "amazon-reviews" / "test.jsonl").read_text(encoding="utf-8").splitlines()
+    known = {
+        token.removeprefix("##")
+        for row in rows[:FEW_REVIEWS]
+        for token in tokenizer.encode(json.loads(row)["text"]).tokens
+    }
+    embed = OnnxEmbedder.embed
+
+    def embed_known(self: OnnxEmbedder, words: Sequence[str]) -> npt.NDArray[np.float32]:
+        return embed(self, [word if word in known else "" for word in words])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RPSG_HOME", str(home))
+        patch.setattr(OnnxEmbedder, "embed", embed_known)
+        registry.embedder("static")
+    return home / "models"
+
+
+@pytest.fixture
+def few_words(own_state: None, models_of_few_words: Path) -> Path:
+    """A test with this fixture finds these models in its state folder."""
+    models = Path(os.environ["RPSG_HOME"]) / "models"
+    models.unlink()
+    models.symlink_to(models_of_few_words)
+    return models
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -103,15 +160,24 @@ def limits_of_this_process() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Paths of state folders, each for one test. The factory would list all earlier ones to find a number."""
+    folder = tmp_path_factory.mktemp("homes")
+    return (folder / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
 def own_state(
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
     pulled_models: Path,
-    tmp_path_factory: pytest.TempPathFactory,
+    homes: Iterator[Path],
 ) -> None:
     """A state folder for this test alone; tests of real weights find the pulled models linked into it."""
-    home = state_in(tmp_path_factory.mktemp("home"))
+    home = next(homes)
+    home.mkdir()
+    state_in(home)
     if request.node.get_closest_marker("weights") is not None:
         (home / "models").symlink_to(pulled_models)
     put_vault_key(home)

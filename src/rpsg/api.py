@@ -137,9 +137,9 @@ def run(plan: Plan, out: str | Path, progress: Progress | None = None, *, quiet:
     prompt. Raises an RpsgError with what to do next, such as InfeasibleError, BudgetError or ModelError.
     """
     from rpsg.pipeline import execute as running  # numpy and models, only when they are needed
-    from rpsg.pipeline.seen import usual  # as above
+    from rpsg.pipeline.interactive import default_progress  # as above
 
-    with usual(quiet=quiet or progress is not None) as shown:
+    with default_progress(quiet=quiet or progress is not None) as shown:
         return running.execute(plan, path_of(out, "out"), progress=progress or shown)
 
 
@@ -217,7 +217,7 @@ def evaluate(
     quiet: bool = False,
     progress: Progress | None = None,
 ) -> Report:
-    """How good a synthetic corpus is against real texts, beside floor and ceiling.
+    """How good a synthetic corpus is against real texts, compared with floor and ceiling.
 
     Args:
         corpus: a file of synthetic texts, a run or its folder, a list of texts, or a table.
@@ -243,7 +243,7 @@ def evaluate(
     from rpsg.evaluation import evaluate as evaluation  # numpy, only when it is needed
     from rpsg.evaluation.config import EvaluationConfig  # as above
     from rpsg.evaluation.corpora import source_of  # as above
-    from rpsg.pipeline.seen import usual  # as above
+    from rpsg.pipeline.interactive import default_progress  # as above
     from rpsg.storage.readers.memory import held, is_table  # as above
 
     with ExitStack() as tables:
@@ -267,7 +267,7 @@ def evaluate(
             language_model=language_model,
             seed=seed,
         )
-        shown = tables.enter_context(usual(quiet=quiet or progress is not None))
+        shown = tables.enter_context(default_progress(quiet=quiet or progress is not None))
         return evaluation.evaluate(config, progress or shown)
 
 

@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rpsg.display.cards import Card, Shown, short_number
+from rpsg.display.overview import Overview, Shown, short_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,10 +53,10 @@ class Measure(Shown):
         """Whether it was computed from real texts: then it must not be published with a release."""
         return self.n_real is not None
 
-    def _card(self) -> Card:
+    def _overview(self) -> Overview:
         interval = "" if self.interval is None else " to ".join(map(short_number, self.interval))
         facts = (("95 % interval", interval), ("model", self.model), ("not measured", self.reason))
-        return Card(
+        return Overview(
             f"{self.name}: {'not measured' if self.value is None else short_number(self.value)}",
             first=INTERNAL.capitalize() + "." if self.internal else "",
             facts=tuple((name, value) for name, value in facts if value),
@@ -122,8 +122,8 @@ class Line(Shown):
         arrow = {True: " ↑", False: " ↓", None: ""}[self.corpus.higher_is_better]
         return (self.name + arrow, *map(_with_reach, (self.corpus, self.floor, self.ceiling)), score)
 
-    def _card(self) -> Card:
-        return Card(
+    def _overview(self) -> Overview:
+        return Overview(
             " ".join(f"{head} {cell}," for head, cell in zip(COLUMNS, self.cells(), strict=True) if cell)[
                 :-1
             ],
@@ -265,10 +265,10 @@ class Report(Shown):
         """``to_dict`` as JSON text."""
         return json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
 
-    def _card(self) -> Card:
+    def _overview(self) -> Overview:
         against = f" against {self.n_real:,} real ones" if self.n_real else ""
         missing = [f"{line.name} ({line.corpus.reason})" for line in self.lines if line.corpus.value is None]
-        return Card(
+        return Overview(
             f"Evaluation of {self.n:,} texts{against}",
             first=INTERNAL.capitalize() + "." if self.internal else "",
             columns=COLUMNS,

@@ -1,9 +1,9 @@
 """The plug-in points. Anything with these methods fits; nothing needs to be inherited.
 
 Models are on this page; ``rpsg.registry`` finds those of other packages by their entry points. Other plug-in
-points are declared beside what they work with: a method is a
-``rpsg.methods.base.Method``, a metric a function as ``rpsg.evaluation.metrics`` has them, a domain pack a
-folder (``rpsg.domains.pack``), an attack a function as ``rpsg.audit`` has them.
+points are declared beside what they work with: a method is a ``rpsg.methods.base.Method``, a metric a
+function as in ``rpsg.evaluation.metrics``, a domain pack a folder (``rpsg.domains.pack``), an attack a
+function as in ``rpsg.audit``.
 
 Each takes a batch and hides its own concurrency. Its ``name`` identifies it in plans, ledgers and caches: the
 same name must mean the same weights and the same behaviour. Its ``endpoint`` says whether the texts it is
@@ -14,9 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     import numpy as np
     import numpy.typing as npt
 
@@ -212,6 +214,13 @@ class Progress(Protocol):
 
 class Silent:
     """Progress that shows nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
     def start(self, stage: str, total: int | None = None) -> None: ...
 

@@ -35,6 +35,7 @@ def test_a_tenth_of_the_members_with_every_fifth_word_gone_is_refuted(reviews: l
 
 
 @pytest.mark.parametrize("embedder", ["minilm", "static"])
+@pytest.mark.usefixtures("few_words")
 def test_a_real_embedder_finds_copies_and_nothing_else(reviews: list[str], embedder: str) -> None:
     aids = aids_of(embedder=embedder)
     sides, corpus = (reviews[:150], reviews[150:300]), reviews[1000:1080]

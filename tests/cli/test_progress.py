@@ -10,7 +10,7 @@ from rich.console import Console
 
 from rpsg.cli.console import Screen
 from rpsg.cli.progress import Live, Plain, progress_for
-from rpsg.pipeline.reporting import Quiet
+from rpsg.protocols import Silent
 
 if TYPE_CHECKING:
     from rpsg.protocols import Progress
@@ -120,11 +120,11 @@ def test_on_a_terminal_finished_stages_stay_and_the_budget_stands_beside_the_nex
 
 
 def test_who_tells_depends_on_who_listens() -> None:
-    assert type(progress_for(quiet=True, as_json=False)) is Quiet
+    assert type(progress_for(quiet=True, as_json=False)) is Silent
     assert type(progress_for(quiet=False, as_json=False)) is Plain
     assert type(progress_for(quiet=False, as_json=True)) is Plain
 
 
 def test_all_of_them_fit_the_protocol() -> None:
-    fits: list[Progress] = [Quiet(), plain()[0], live()[0]]
+    fits: list[Progress] = [Silent(), plain()[0], live()[0]]
     assert len(fits) == 3

@@ -25,9 +25,9 @@ def test_a_comparison_with_real_weights_has_figures_for_every_row(
         pytest.skip("the weights smollm2-135m and minilm-onnx are not on this machine (make weights)")
     settings = small(
         lab,
-        sizes=[6],
+        sizes=[4],
         writers=["smollm2-135m"],
-        settings={"corpus": {"domain": "food-reviews"}, "method": {"oversample": 1.5}},
+        settings={"corpus": {"domain": str(lab.pack)}, "method": {"oversample": 1.5}},
         evaluation={"metrics": ["fid", "next_word_accuracy", "word_distance"], "embedder": "minilm"},
     )
     file = written(lab.folder / "c.toml", settings)

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from typer.main import get_command
 
 from rpsg.cli import logs
-from rpsg.cli.app import EXIT_CODES, app
+from rpsg.cli.app import EXIT_CODES, parser
 from rpsg.domains import find_pack
 from rpsg.privacy.claims import not_covered
 
@@ -49,7 +48,7 @@ def rpsg_commands() -> list[tuple[str, str]]:
 
 def found(words: list[str]) -> tuple[Any, list[str]]:
     """The command that these words call, and the words left for it."""
-    command, words = get_command(app), logs.from_command(words)
+    command, words = parser, logs.from_command(words)
     while words and words[0] in getattr(command, "commands", {}):
         command, words = getattr(command, "commands")[words[0]], words[1:]  # noqa: B009  # typer types it as a plain command
     return command, words

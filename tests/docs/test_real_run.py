@@ -11,7 +11,7 @@ import pytest
 from rpsg.cli import main
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "social_science"
-ROWS, TEXTS = 600, 5
+ROWS, TEXTS = 300, 3
 
 
 @pytest.mark.weights
@@ -20,6 +20,7 @@ def test_an_example_runs_verifies_and_is_written_again_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("rpsg.methods.trial.TEXTS", 3)
     runpy.run_path(str(EXAMPLE / "invent.py"), run_name="__main__")
     rows = Path("posts.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)[:ROWS]
     Path("posts.jsonl").write_text("".join(rows), encoding="utf-8")

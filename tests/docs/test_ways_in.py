@@ -131,6 +131,7 @@ def test_without_the_encoding_the_clinic_is_told_the_option(capsys: pytest.Captu
 @pytest.mark.usefixtures("notes")
 def test_the_clinic_s_way_works_with_real_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RPSG_MODELS__EMBEDDER")
+    monkeypatch.setattr("rpsg.methods.trial.TEXTS", 3)
     run = next(words for words in commands(CLINIC) if words[:2] == ["rpsg", "run"])
     small = ["--writer=smollm2-135m", "--size=4", "--oversample=2", "--quiet"]
     assert main([*run[1:], *small]) == 0

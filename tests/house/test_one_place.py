@@ -92,6 +92,17 @@ def test_no_more_modules_say_the_name_of_a_method(method: str) -> None:
     assert saying(method) - METHOD_NAMES[method] == set()
 
 
+def test_each_class_has_a_name_of_its_own() -> None:
+    """A private one too: a reader who searches for the name finds one class."""
+    places: dict[str, list[str]] = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name.lstrip("_"), []).append(path.relative_to(ROOT).as_posix())
+    assert len(places) > 300
+    assert {name: files for name, files in places.items() if len(files) > 1} == {}
+
+
 def test_every_method_that_ships_is_looked_for() -> None:
     shipped = {name for name, about in registry.names("methods").items() if not about.startswith("from ")}
     assert set(METHOD_NAMES) == shipped

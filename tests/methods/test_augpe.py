@@ -288,7 +288,7 @@ def test_gemma_varies_texts(lab: Lab, pulled_models: Path) -> None:
     pytest.importorskip("xllamacpp", reason="needs the extra local")
     writer = LlamaCppWriter(locate(name, pulled_models))
     try:
-        plan = plan_of(lab, 60, {"corpus": {"size": 3, "domain": "food-reviews"}}, iterations=1, variations=3)
+        plan = plan_of(lab, 60, {"corpus": {"size": 3}}, iterations=1, variations=3)
         run = lab.run(plan, writer=writer)
     finally:
         writer.close()

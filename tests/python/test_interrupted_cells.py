@@ -12,8 +12,8 @@ import pytest
 
 import rpsg
 from rpsg.models.fake import FakeWriter
-from rpsg.pipeline.reporting import Lines, Quiet
-from rpsg.pipeline.seen import STOPPED, Block, InNotebook, usual
+from rpsg.pipeline.interactive import STOPPED, InNotebook, NotebookView, default_progress
+from rpsg.pipeline.reporting import Lines
 from rpsg.protocols import Silent
 from rpsg.testing.lab import plugged
 
@@ -28,17 +28,17 @@ class Handle:
     """What IPython gives for a block that may be shown again."""
 
     def __init__(self) -> None:
-        self.pictures: list[Block] = []
+        self.pictures: list[NotebookView] = []
 
-    def show(self, block: Block) -> Handle:
+    def show(self, block: NotebookView) -> Handle:
         self.pictures.append(block)
         return self
 
-    def update(self, block: Block) -> None:
+    def update(self, block: NotebookView) -> None:
         self.pictures.append(block)
 
     @property
-    def last(self) -> Block:
+    def last(self) -> NotebookView:
         return self.pictures[-1]
 
 
@@ -117,13 +117,13 @@ def test_a_script_shows_nothing_and_a_prompt_and_a_notebook_do(
 ) -> None:
     monkeypatch.delattr(sys, "ps1", raising=False)
     monkeypatch.setitem(sys.modules, "IPython", None)
-    assert type(usual()) is Quiet
+    assert type(default_progress()) is Silent
     monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)
-    prompt = usual()
+    prompt = default_progress()
     assert isinstance(prompt, Lines)
     prompt.note("hello\x1b[31m")
     assert capsys.readouterr().err == "hello\u27e8U+001B\u27e9[31m\n"
-    assert type(usual(quiet=True)) is Quiet
+    assert type(default_progress(quiet=True)) is Silent
     handle = Handle()
     shell = SimpleNamespace(kernel=object())
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
@@ -132,10 +132,10 @@ def test_a_script_shows_nothing_and_a_prompt_and_a_notebook_do(
         "IPython.display",
         SimpleNamespace(display=lambda block, display_id: handle.show(block)),
     )
-    with usual() as progress:
+    with default_progress() as progress:
         progress.note("hello")
     assert handle.last.lines == ("hello",)
-    assert type(usual(quiet=True)) is Quiet
+    assert type(default_progress(quiet=True)) is Silent
 
 
 class Interrupted(FakeWriter):

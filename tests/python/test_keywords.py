@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from typer.main import get_command
 
 import rpsg
-from rpsg.cli.app import app
+from rpsg.cli.app import parser
 from rpsg.errors import UsageError
 from rpsg.plan import Keywords, Plan, described, flat, layer_of
 
@@ -26,7 +25,7 @@ TAKING_SETTINGS = (rpsg.synthesize, rpsg.make_plan, rpsg.preview, rpsg.samples, 
 
 
 def options_of_run() -> set[str]:
-    (command,) = [c for n, c in vars(get_command(app))["commands"].items() if n == "run"]
+    (command,) = [c for n, c in vars(parser)["commands"].items() if n == "run"]
     longest = [max(p.opts, key=len) for p in command.params if p.param_type_name == "option"]
     return {name.removeprefix("--").replace("-", "_") for name in longest} - {"help"}
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rpsg.cli import logs, main
+from rpsg.display.log_names import FIELDS
 from rpsg.errors import DataError
-from rpsg.pipeline.logs import FIELDS, Logged, logged
+from rpsg.pipeline.logs import Logged, logged
 from rpsg.pipeline.progress import Stopwatch, may_show_time
 from rpsg.protocols import Silent
 from rpsg.testing.lab import Witness

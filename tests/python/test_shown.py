@@ -1,4 +1,4 @@
-"""Results fit a screen: a card in a notebook, some lines on a terminal, one line in a list."""
+"""Results fit a screen: an element in a notebook, some lines on a terminal, one line in a list."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rpsg.audit.report import AuditReport
 from rpsg.audit.subject import Claim
 from rpsg.compare.cells import Place
 from rpsg.compare.outcome import CellOutcome, Comparison
-from rpsg.display.cards import Card, Shown
+from rpsg.display.overview import Overview, Shown
 from rpsg.measures import Line, Measure, Report
 from rpsg.plan.previews import Preview, Sample, Samples
 from rpsg.privacy.verify import Check
@@ -168,10 +168,10 @@ def test_the_card_has_no_colour_of_text_and_none_behind_it() -> None:
 
 def test_a_long_table_says_how_much_is_left_out() -> None:
     rows = tuple((str(number),) for number in range(1000))
-    card = Card("numbers", columns=("number",), rows=rows)
-    assert "... and 990 more." in card.text()
-    assert "... and 980 more." in Elements(card.html()).said
-    assert "more" not in Card("numbers", columns=("number",), rows=rows[:10]).text()
+    overview = Overview("numbers", columns=("number",), rows=rows)
+    assert "... and 990 more." in overview.text()
+    assert "... and 980 more." in Elements(overview.html()).said
+    assert "more" not in Overview("numbers", columns=("number",), rows=rows[:10]).text()
 
 
 def test_a_run_says_how_many_texts_it_has_and_what_is_claimed() -> None:

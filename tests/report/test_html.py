@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.report.conftest import ATTACKS, read_page
 
-from rpsg.display.markup import Html, foreign, joined, tag, visible
+from rpsg.display.markup import Html, isolate, joined, tag, visible
 from rpsg.report.html import document
 
 WRITTEN_OUT = re.compile("\u27e8U\\+([0-9A-F]{4,6})\u27e9")
@@ -34,12 +34,12 @@ def test_any_text_can_stand_in_an_attribute(text: str) -> None:
 
 @given(st.text())
 def test_a_page_of_any_text_can_be_written_as_utf_8(text: str) -> None:
-    document(text, "", tag("p", foreign(text))).encode()
+    document(text, "", tag("p", isolate(text))).encode()
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_no_attack_makes_an_element(attack: str) -> None:
-    tree = read_page(tag("div", attack, foreign(attack)))
+    tree = read_page(tag("div", attack, isolate(attack)))
     assert [element.name for element in tree.walk()] == ["div", "bdi"]
 
 
@@ -63,7 +63,7 @@ def test_nothing_that_shows_nothing_is_left(text: str) -> None:
 
 
 def test_foreign_words_keep_their_direction_to_themselves() -> None:
-    bdi = read_page(foreign("\u05d0\u05d1\u05d2")).one("bdi")
+    bdi = read_page(isolate("\u05d0\u05d1\u05d2")).one("bdi")
     assert bdi.attributes == {"dir": "auto"}
 
 

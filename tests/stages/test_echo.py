@@ -12,7 +12,7 @@ from rpsg.plan import Plan
 from rpsg.protocols import Silent
 from rpsg.records import Card
 from rpsg.stages.candidates import write_candidates
-from rpsg.stages.echo import REASON, echoes
+from rpsg.stages.echo import REASON, repeats_prompt
 
 if TYPE_CHECKING:
     from rpsg.domains import Pack
@@ -36,7 +36,7 @@ SHOWN = (SYSTEM, HEADER.replace("olive oil", "green tea"), EXAMPLE, HEADER)
     ],
 )
 def test_words_of_the_prompt_are_an_echo(text: str) -> None:
-    assert echoes(text, SHOWN)
+    assert repeats_prompt(text, SHOWN)
 
 
 @pytest.mark.parametrize(
@@ -49,22 +49,22 @@ def test_words_of_the_prompt_are_an_echo(text: str) -> None:
     ],
 )
 def test_a_text_about_what_was_asked_for_is_none(text: str) -> None:
-    assert not echoes(text, SHOWN)
+    assert not repeats_prompt(text, SHOWN)
 
 
 def test_the_words_that_a_text_was_to_begin_with_are_the_card_s_and_alone_no_text() -> None:
     begins = "After years of buying it I must say the olive oil"
     shown = (f"Opening: {begins}\nReview:",)
-    assert not echoes(f"{begins} is still the best I know.", shown, begins)
-    assert echoes(f"{begins}.", shown, begins)
+    assert not repeats_prompt(f"{begins} is still the best I know.", shown, begins)
+    assert repeats_prompt(f"{begins}.", shown, begins)
 
 
 def test_a_field_that_examples_have_in_their_lines_is_no_echo() -> None:
     header = "Topic: cough\nPatient: a woman\nText:"
     talk = "Doctor: Since when do you cough?\nPatient: Since Monday."
     text = "Doctor: Does it hurt anywhere?\nPatient: Only my knee."
-    assert not echoes(text, (header, talk, header))
-    assert echoes(text, (header, EXAMPLE, header))
+    assert not repeats_prompt(text, (header, talk, header))
+    assert repeats_prompt(text, (header, EXAMPLE, header))
 
 
 def test_a_candidate_that_repeats_its_prompt_is_dropped_with_that_reason(tiny: Pack) -> None:
@@ -77,5 +77,5 @@ def test_a_candidate_that_repeats_its_prompt_is_dropped_with_that_reason(tiny: P
 @pytest.mark.parametrize("part", ["a ", "Topic: ", ". ", "write ", "20 words ", "a", "\n"])
 def test_a_long_text_is_looked_at_in_one_go(part: str) -> None:
     began = time.process_time()
-    echoes(part * (200_000 // len(part)), SHOWN)
+    repeats_prompt(part * (200_000 // len(part)), SHOWN)
     assert time.process_time() - began < 10

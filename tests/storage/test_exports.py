@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rpsg.display.markup import printable
 from rpsg.errors import MissingExtraError
 from rpsg.storage.export import (
     ExportFormat,
     SyntheticText,
     neutral,
-    printable,
     write_corpus,
     write_csv,
     write_jsonl,

@@ -21,7 +21,7 @@ from rpsg.errors import UsageError
 from rpsg.plan import DataSection, resolve
 from rpsg.privacy.private import open_private
 from rpsg.storage.readers import read_by_rule
-from rpsg.storage.readers.csv import _Lines
+from rpsg.storage.readers.csv import _PhysicalLines
 from rpsg.storage.readers.rows import spelled
 
 if TYPE_CHECKING:
@@ -186,6 +186,6 @@ def test_the_skeleton_of_a_row_ends_where_the_row_ends() -> None:
         written = [
             "".join(rng.choices('"ab,;\t|^', k=rng.randint(0, 9))) + "\n" for _ in range(rng.randint(1, 4))
         ]
-        skeleton = [_Lines._skeleton(line.encode()).decode() for line in written]
+        skeleton = [_PhysicalLines._skeleton(line.encode()).decode() for line in written]
         for separator in ",;\t|^":
             assert ends_of_rows(written, separator) == ends_of_rows(skeleton, separator)

@@ -9,7 +9,7 @@ import pytest
 
 from rpsg.errors import VerificationError
 from rpsg.models.fake import FakeEmbedder
-from rpsg.stages.exact_similarity import STEPS, on_lattice
+from rpsg.stages.exact_similarity import STEPS, quantized
 from rpsg.storage.public_vectors import PublicVectors, read_vectors
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def kept_in(folder: Path) -> Path:
 
 def test_rows_are_whole_steps_and_hardly_move() -> None:
     rows = PublicVectors(FakeEmbedder()).embed(TEXTS)
-    assert np.array_equal(on_lattice(rows), np.rint(rows * STEPS))
+    assert np.array_equal(quantized(rows), np.rint(rows * STEPS))
     assert np.abs(rows - FakeEmbedder().embed(TEXTS)).max() <= 0.51 / STEPS
     assert rows.dtype == np.float32
 

@@ -1,4 +1,4 @@
-"""What some attacks need beside the texts: models of this machine, and the pipeline that made the corpus.
+"""What some attacks need besides the texts: models of this machine, and the pipeline that made the corpus.
 
 Each is optional. An attack whose aid was not given is not run and says which one it is; the others lose
 nothing by it, since whether an aid is there is known before anything is read.

@@ -72,11 +72,12 @@ def _fewest_extracted(chances: Sequence[float], subject: Subject) -> float | Non
 
 
 def exposure(subject: Subject) -> Finding:
-    """How likely the corpus makes each end: log2 of 10,000 minus log2 of its rank among as many other ends.
+    """Exposure after Carlini et al. 2019, of the end of each canary without its beginning.
 
-    Carlini et al. 2019, for the end without its beginning. Planted canaries are compared with those held
-    out, which needs no assumption of how ranks are spread; the mean exposure of both is in the details. By
-    chance it is 1 to 1.44 bits, the less the more ends are equally likely.
+    It is log2 of 10,000 minus log2 of the rank of the end among 10,000 other ends, by likelihood under a
+    model of the corpus. Planted canaries are compared with held-out ones, so no distribution of ranks has to
+    be assumed; the mean exposure of both is in the details. By chance it is 1.44 bits, or down to 1 bit where
+    many ends are equally likely.
     """
     own = _canaries(subject)
     model = Surrogate.of(subject.synthetic)
@@ -85,7 +86,7 @@ def exposure(subject: Subject) -> Finding:
     others = [tuple(dice.choice(known) for _ in range(END_WORDS)) for _ in range(ALTERNATIVES)]
     scores = _log_chances(model, [" ".join(end) for end in [*ends, *others]])
     ordered = np.sort(scores[len(ends) :])
-    # Ends that are equally likely share the middle of their ranks: all are, where none was learnt.
+    # Equally likely ends share their mean rank; where the model has learnt none, all are equally likely.
     below, with_ties = (np.searchsorted(ordered, scores[: len(ends)], side=s) for s in ("left", "right"))
     ranks = 1 + ALTERNATIVES - (below + with_ties) / 2
     bits = math.log2(ALTERNATIVES) - np.log2(ranks)

@@ -150,7 +150,7 @@ def _planted(subject: Subject) -> Sequence[str]:
 
 
 def with_words_dropped(text: str, draw: np.random.Generator, share: float = DROPPED) -> str:
-    """The text without so many of its words, drawn by chance."""
+    """The text without this many of its words, chosen at random."""
     row = text.split()
     return " ".join(word for word, kept in zip(row, draw.random(len(row)) >= share, strict=True) if kept)
 

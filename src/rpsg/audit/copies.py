@@ -1,4 +1,4 @@
-"""Copies: what stands in the corpus as a member wrote it, or nearly so, against people who were held out."""
+"""Copies: passages of members in the corpus, verbatim or nearly so, against those of held-out people."""
 
 from __future__ import annotations
 

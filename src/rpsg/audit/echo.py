@@ -25,7 +25,7 @@ NEAREST = 25
 
 
 class Pairs:
-    """How often each pair of words stands in some texts, with one added to each (Laplace)."""
+    """The counts of each pair of words in some texts, with add-one (Laplace) smoothing."""
 
     def __init__(self, tokens: Tokens) -> None:
         self._base = tokens.size

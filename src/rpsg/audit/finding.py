@@ -1,4 +1,4 @@
-"""What an attack found: its curve, what that proves about epsilon, and what it could have seen."""
+"""The result of one attack: its ROC curve, the lower bound on epsilon, and what it could have detected."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FALSE_POSITIVE_RATES = (0.01, 0.001)
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A synthetic text and a private text that hold the same, by their places. Private."""
+    """The indices of a synthetic text and of the private text that it copies. Private."""
 
     synthetic: int
     private: int
@@ -43,7 +43,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """The share of members found where so few of those held out are taken for members; a 95 % interval."""
+    """The true positive rate at a false positive rate, with a 95 % interval."""
 
     false_positive_rate: float
     value: float | None
@@ -55,12 +55,13 @@ class Rate:
 class Finding:
     """The outcome of one attack. All of it was read from private texts: it is internal.
 
-    ``epsilon_lower`` holds for all attacks of the audit together with 95 %; it is the best of the guesses
-    ``right`` of ``guesses``. ``epsilon_most`` is what a perfect attack would have shown with as many people.
-    ``limit`` is the share of members whose leak the tests would have seen in 95 of 100 cases if leaked
-    members stood out from all others, as they do where whole texts are copied; None where there is no such
-    share. ``details`` hold counts; ``matches`` are for the eyes of the data's owner alone. ``basis`` has what
-    the bounds follow from, besides the guesses: kind, number of tests, units, members, level of all tests.
+    ``epsilon_lower`` is a 95 % lower bound, simultaneous for all attacks of the audit. It follows from
+    ``right`` of ``guesses`` being members. ``epsilon_most`` is the bound that a perfect attack would have
+    shown with this number of people. ``limit`` is the share of members who have to leak for the tests to
+    detect it with a power of 95 %, if leaked members rank above all others, as they do where whole texts are
+    copied; None where no share suffices. ``details`` hold counts; ``matches`` are for the data's owner only.
+    ``basis`` has what the bounds are computed from, besides the guesses: kind, number of tests, units,
+    members, and the level of all tests together.
     """
 
     name: str
@@ -81,7 +82,7 @@ class Finding:
 
 
 def not_run(name: str, reason: str) -> Finding:
-    """An attack that said nothing, and why."""
+    """An attack without a result, and the reason."""
     return Finding(name, "not run", reason)
 
 
@@ -94,8 +95,9 @@ def of_scores(
 ) -> Finding:
     """The finding of an attack that gives each private text a score; higher is more like a member.
 
-    A person has the largest score of their texts. The highest are named as members: 25, 100, 400, 1,600 and
-    half of all, as far as there are so many, each as a test of its own at its part of the level.
+    A person has the largest score of their texts. The people with the 25, 100, 400 and 1,600 highest scores,
+    and the upper half, are guessed to be members; each number up to half of all is a separate test, and the
+    tests share the level.
     """
     people = subject.by_person(np.nan_to_num(scores, nan=-np.inf))
     return replace(of_people(name, subject, people, subject.is_in), matches=matches)
@@ -154,9 +156,9 @@ def of_hits(
     details: Mapping[str, Any] | None = None,
     matches: tuple[Match, ...] = (),
 ) -> Finding:
-    """The finding of an attack that names some people as members and keeps silent about all others.
+    """The finding of an attack that guesses some people to be members and abstains about all others.
 
-    ``tests``: how many of its kind are made, among which the level is divided.
+    ``tests``: the number of such tests, which share the level.
     """
     guesses, right = int(hit.sum()), int((hit & subject.is_in).sum())
     members, level = int(subject.is_in.sum()), subject.level / tests
@@ -189,7 +191,7 @@ def of_hits(
 
 
 def _fewest_hits(subject: Subject, level: float, false: int) -> float | None:
-    """The share of members whose hits would refute the claim, beside the false hits that there were."""
+    """The smallest share of members that refutes the claim if guessed right, given the false guesses made."""
     members = int(subject.is_in.sum())
 
     def is_enough(hits: int) -> bool:
@@ -215,8 +217,8 @@ def _fewest_hits(subject: Subject, level: float, false: int) -> float | None:
 def judged(finding: Finding, subject: Subject) -> Finding:
     """The finding with its verdict.
 
-    Only a lower bound above the claim refutes it. Where not even a perfect attack could have shown one, a
-    quiet outcome would mean nothing, so the attack counts as not run.
+    Only a lower bound above the claim refutes it. If not even a perfect attack could have shown one, a result
+    without a violation would be uninformative, so the attack counts as not run.
     """
     claim, most, lower = subject.claim, finding.epsilon_most or 0.0, finding.epsilon_lower or 0.0
     if lower > claim.epsilon:
@@ -237,7 +239,7 @@ def judged(finding: Finding, subject: Subject) -> Finding:
 
 
 def _area(members: Floats, others: Floats) -> tuple[float, Interval]:
-    """The area under the curve and its 95 % interval, from DeLong's error."""
+    """The area under the ROC curve and its 95 % interval, from DeLong's standard error."""
     for_members, for_others = wins(members, others)
     value = float(for_members.mean())
     error = math.sqrt(for_members.var(ddof=1) / len(members) + for_others.var(ddof=1) / len(others))
@@ -245,9 +247,10 @@ def _area(members: Floats, others: Floats) -> tuple[float, Interval]:
 
 
 def _rates(members: Floats, others: Floats, seed: int) -> tuple[Rate, ...]:
-    """The share of members found at each false positive rate, with a 95 % interval.
+    """The true positive rate at each false positive rate, with a 95 % interval.
 
-    The wider of the bootstrap's, which draws the threshold again, and Clopper and Pearson's.
+    The interval covers that of the bootstrap, which includes the choice of the threshold, and Clopper and
+    Pearson's.
     """
     draw = stream(seed, "audit rates")
     times = RESAMPLES if len(others) * max(FALSE_POSITIVE_RATES) >= 1 else 1
@@ -268,14 +271,14 @@ def _rates(members: Floats, others: Floats, seed: int) -> tuple[Rate, ...]:
 
 
 def _found(members: Floats, others: Floats) -> list[float]:
-    """The share of members above the threshold that so few others pass, at each false positive rate."""
+    """The true positive rate at each false positive rate."""
     places = [len(others) - 1 - math.floor(len(others) * rate) for rate in FALSE_POSITIVE_RATES]
     ordered = np.partition(others, places)
     return [float((members > ordered[place]).mean()) for place in places]
 
 
 def _curve(ranked: npt.NDArray[np.bool_]) -> tuple[tuple[float, float], ...]:
-    """The ROC curve at forty false positive rates that are even on a log axis."""
+    """The ROC curve at forty false positive rates, evenly spaced on a log axis."""
     hits, false = np.cumsum(ranked), np.cumsum(~ranked)
     rates = np.unique(np.geomspace(1 / max(int(false[-1]), 1), 1.0, 40))
     places = np.searchsorted(false, np.floor(rates * false[-1] + 1e-9), side="right") - 1
@@ -286,6 +289,6 @@ def _curve(ranked: npt.NDArray[np.bool_]) -> tuple[tuple[float, float], ...]:
 
 
 class Attack(Protocol):
-    """An attack: raises NotRunError where it cannot say anything; the message becomes the reason."""
+    """An attack. It raises NotRunError where it has no result; the message becomes the reason."""
 
     def __call__(self, subject: Subject, /) -> Finding: ...

@@ -36,7 +36,7 @@ NOTHING = {
 
 
 def identities(subject: Subject) -> Finding:
-    """People whose e-mail address, telephone, account or other number stands in the corpus.
+    """People whose e-mail address, telephone, account or other number is in the corpus.
 
     Found by shape, without names. Identifiers that several people or the reference have point to nobody and
     are left out of the guesses. Each that the corpus holds is counted as one of a member, of somebody held
@@ -85,7 +85,7 @@ def _of_identifiers(name: str, subject: Subject, recogniser: Recognizer, key: Ke
 
 
 def _placed(texts: Sequence[str], recogniser: Recognizer, key: Keying) -> Iterator[tuple[int, Key]]:
-    """Each identifier, as it is compared, and the text that it stands in."""
+    """Each identifier, in the form that is compared, and the text that contains it."""
     for start in range(0, len(texts), BLOCK):
         block = texts[start : start + BLOCK]
         for place, spans in enumerate(recogniser.find(block)):

@@ -38,7 +38,7 @@ def lira(subject: Subject) -> Finding:
 
     The form with references, RMIA (Zarifzadeh, Liu & Shokri 2024). A text's ratio is its total log-ratio
     divided by the root of its length, so that a long text does not outweigh others by its length alone. The
-    other texts are those of both sides, which tells nothing of who is in.
+    other texts are those of both sides, which does not reveal who is a member.
     """
     found = signals(subject)
     roots = np.sqrt(np.maximum(found.words, 1))

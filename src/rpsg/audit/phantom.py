@@ -27,7 +27,7 @@ Hashes = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int64]
 #: Block by block: the first text, hashes of the runs in the texts, and the text of each within the block.
 Runs = Iterable[tuple[int, Hashes, Ints]]
-#: Words in a row; each length is a test of its own.
+#: Consecutive words; each length is a separate test.
 LENGTHS = (8, 6)
 FILTER_BITS = 23
 

@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rpsg.display.cards import Card, Shown, short_number
+from rpsg.display.overview import Overview, Shown, short_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,9 +79,9 @@ class AuditReport(Shown):
                 del each["matches"]
         return json.dumps(found, ensure_ascii=False, indent=1, default=_plain) + "\n"
 
-    def _card(self) -> Card:
+    def _overview(self) -> Overview:
         verdict, reason, *notes = self.words()
-        return Card(
+        return Overview(
             f"Audit: {verdict}",
             first="Private: it tells of private texts, without noise. Do not pass it on with a release.",
             facts=(

@@ -184,7 +184,7 @@ def _ask(subject: Subject, attacks: Mapping[str, Attack], progress: Progress | N
 
 
 def _found(name: str, attack: Attack, subject: Subject) -> Finding:
-    """What an attack says, or why it says nothing; of an error only the kind, for its words may quote."""
+    """The finding of an attack, or why there is none. Of an error only the type: messages may quote texts."""
     try:
         found = attack(subject)
     except RpsgError as error:

@@ -34,7 +34,7 @@ Flags = npt.NDArray[np.bool_]
 FEWEST = 30
 #: At which delta a claim in terms of mu is tested.
 DELTA_OF_MU = 1e-6
-#: Texts of both sides are compared with references made of as many parts; a text never with its own part.
+#: Reference models are made from this many parts of both sides; no text is compared with its own part.
 PARTS = 4
 
 
@@ -44,7 +44,7 @@ class NotRunError(RpsgError):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What the corpus is said to keep: (epsilon, delta), or mu; without either, that it tells nothing at all.
+    """The claim to test: (epsilon, delta), or mu; without either, that the corpus reveals nothing.
 
     ``epsilon`` and ``delta`` are what is tested: for a claim of mu the pair that follows from it.
     """
@@ -160,7 +160,7 @@ class Subject:
 
     @property
     def given(self) -> frozenset[str]:
-        """What there is beside the texts, as ``rpsg.audit.attacks.NEEDS`` names it."""
+        """What is available besides the texts, as ``rpsg.audit.attacks.NEEDS`` names it."""
         return self.aids.given | (frozenset() if self.canaries is None else {"canaries"})
 
     def by_person(self, of_texts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -202,7 +202,7 @@ def subject_of(
     aids: Aids | None = None,
     seed: int = 0,
 ) -> Subject:
-    """The checked inputs of an audit. Without units every text is a person of its own.
+    """The checked inputs of an audit. Without units, each text counts as one person.
 
     A text that two people wrote, word for word, belongs to neither side and is left out, whichever sides
     they are on: to leave it out only where it stands on both would tell who is in.

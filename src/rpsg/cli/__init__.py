@@ -73,9 +73,9 @@ def _unwritten(out: Stream, given: Sequence[str]) -> int:
 
 
 def _call(arguments: list[str]) -> int:
-    from rpsg.cli.app import app
+    from rpsg.cli.app import parser
 
-    result = app(args=arguments, prog_name="rpsg", standalone_mode=False)
+    result = parser.main(arguments, prog_name="rpsg", standalone_mode=False)
     code = result if isinstance(result, int) else 0
     if code == 130:  # the parser turns Ctrl-C into this number
         raise KeyboardInterrupt

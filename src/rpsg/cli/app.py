@@ -6,6 +6,7 @@ import inspect
 from typing import Annotated
 
 import typer
+from typer.main import get_command
 
 from rpsg import __version__
 from rpsg.cli import logs
@@ -118,3 +119,5 @@ for command in (*app.registered_commands, *models.registered_commands, *ledger.r
     command.help = "\n\n".join(" ".join(lines.split()) for lines in paragraphs)
 app.add_typer(models, name="models")
 app.add_typer(ledger, name="ledger")
+#: The parser of all commands. Building it takes longer than most commands, so it is built once.
+parser = get_command(app)

@@ -171,11 +171,11 @@ def _matrix(
 
 def _refuse_places(matrix: Matrix, folder: Path, targets: Sequence[Path]) -> None:
     """Known before anything runs: what reads private texts is written into no release and over no input."""
-    from rpsg.evaluation.output import check_place
+    from rpsg.evaluation.output import check_output_path
 
     reads = [Path(path) for data in matrix.data for path in data.paths]
     for target in targets:
-        check_place(target, [*reads, folder / "cells", folder / "data"], "comparison")
+        check_output_path(target, [*reads, folder / "cells", folder / "data"], "comparison")
 
 
 def _one_cell(matrix: Matrix, folder: Path, cell: str, *, spend: bool, quiet: bool) -> None:

@@ -18,6 +18,7 @@ from typer import Abort, TyperException
 from rpsg.arguments import is_text
 from rpsg.cli import logs
 from rpsg.cli.console import Screen, print_json
+from rpsg.display.log_names import FIELDS, LOGGER
 from rpsg.errors import RpsgError, in_plain_words
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def report(error: BaseException, arguments: Sequence[str]) -> int:
     failure = describe(error, arguments)
     if logs.is_json():
         told = {"event": "failed", **{name: v for name, v in asdict(failure).items() if name != "message"}}
-        logging.getLogger(logs.LOGGER).error(failure.message, extra={logs.FIELDS: told})
+        logging.getLogger(LOGGER).error(failure.message, extra={FIELDS: told})
     if "--json" in arguments:
         print_json({"error": asdict(failure)})
     elif not logs.is_json():

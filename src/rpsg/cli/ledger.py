@@ -43,7 +43,7 @@ def export(
     if not registry:
         raise UsageError("Name a format.", hint=f"There is one: rpsg ledger export {run} --registry")
     entry = deployment(Release(run))
-    text = json.dumps(entry, indent=1)  # ASCII: a foreign release may hold what moves a terminal
+    text = json.dumps(entry, indent=1)  # ASCII: a release of somebody else may hold control characters
     if out is None:
         typer.echo(text)
         return

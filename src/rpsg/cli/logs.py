@@ -11,19 +11,19 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any, Literal
 
+from rpsg.display.log_names import FIELDS, LOGGER
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Level = Literal["debug", "info", "warning", "error"]
-LOGGER = "rpsg"
-FIELDS = "rpsg"
 
 
 class AsText(logging.Formatter):
     """A line such as "info rpsg.run: counting cards ..."; text of others cannot control the terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
-        from rpsg.storage.export import printable
+        from rpsg.display.markup import printable
 
         message = " ".join(printable(record.getMessage()).split())
         return f"{record.levelname.lower()} {record.name}: {message}"

@@ -10,7 +10,8 @@ from rich.progress import Progress as Bars
 
 from rpsg.cli import logs
 from rpsg.cli.console import Screen, shown
-from rpsg.pipeline.reporting import LASTING, Lines, Quiet, Reporting, Stage, in_words
+from rpsg.pipeline.reporting import LASTING, Lines, Reporting, Stage, in_words
+from rpsg.protocols import Silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -82,9 +83,9 @@ class _Bars(Bars):
             yield shown("  " + ", ".join(in_words(self.facts)), "dim")
 
 
-def progress_for(*, quiet: bool, as_json: bool) -> Quiet:
+def progress_for(*, quiet: bool, as_json: bool) -> Silent:
     """No progress if quiet or if there is a log, a live line on a terminal, plain lines otherwise."""
     if quiet or logs.is_on():
-        return Quiet()
+        return Silent()
     screen = Screen.stderr()
     return Live(screen) if screen.is_terminal and not as_json else Plain(screen)

@@ -12,10 +12,8 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from typer.main import get_command
-
 from rpsg.cli.api_reference import api_page
-from rpsg.cli.app import EXIT_CODES, app
+from rpsg.cli.app import EXIT_CODES, parser
 from rpsg.cli.options import FILE, SETTINGS
 from rpsg.plan import Plan, described, toml_value
 from rpsg.plan.setting import Section
@@ -111,7 +109,7 @@ def _row(found: Described) -> str:
 
 def reference() -> str:
     """All commands with their options, as Markdown."""
-    main: Any = get_command(app)
+    main: Any = parser
     shown = [p for p in main.params if p.help and not {"--help"} & set(p.opts)]
     lines = [_CLI + "\n".join(f"| {_name(p)} | {_cell(p.help)} |" for p in shown) + "\n"]
     for path, command in _commands("rpsg", main):

@@ -171,7 +171,7 @@ def _cell(
 
 
 def _bound_to(data: ComparedData) -> str:
-    """What a cell depends on beside its plan: how many people are held out of its data."""
+    """What a cell depends on besides its plan: how many people are held out of its data."""
     return json.dumps([data.name, data.held_out])
 
 

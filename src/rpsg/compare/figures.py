@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rpsg.compare.matrix import epsilon_in_words
 from rpsg.compare.tables import rows_of
-from rpsg.display.markup import Html, foreign, joined, tag
+from rpsg.display.markup import Html, isolate, joined, tag
 from rpsg.report.html import figure, table
 from rpsg.report.scores import metric_name, number
 from rpsg.report.svg import Series, chart
@@ -36,7 +36,7 @@ class Drawn:
     kind: str
 
     def key(self) -> Html:
-        return tag("span", f"{self.letter}\u00a0", foreign(self.name), class_=f"key {self.kind}-key")
+        return tag("span", f"{self.letter}\u00a0", isolate(self.name), class_=f"key {self.kind}-key")
 
 
 def legend_of(names: Sequence[str]) -> dict[str, Drawn]:
@@ -122,7 +122,7 @@ def against_epsilon(
         )
         series.append(Series(drawn.kind, drawn.letter, points, is_level=own[0].epsilon is None))
     data = [
-        (foreign(row.method), epsilon_in_words(row.epsilon), _mean(row, metric), str(len(row.cells)))
+        (isolate(row.method), epsilon_in_words(row.epsilon), _mean(row, metric), str(len(row.cells)))
         for row in rows
     ]
     title = f"{metric_name(metric)} against ε"
@@ -172,7 +172,7 @@ def against_cost(
         ticks=(across.ticks, up.ticks),
     )
     data = [
-        (foreign(row.method), epsilon_in_words(row.epsilon), number(spent), _mean(row, metric))
+        (isolate(row.method), epsilon_in_words(row.epsilon), number(spent), _mean(row, metric))
         for row, spent in found
     ]
     columns = ("method", "ε", words, metric_name(metric))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.compare.cells import Place
 from rpsg.disk.json_text import strict_json
-from rpsg.display.cards import Card, Shown, short_number
+from rpsg.display.overview import Overview, Shown, short_number
 from rpsg.errors import RunError
 from rpsg.models.hardware import cores
 from rpsg.version import VERSION
@@ -134,10 +134,10 @@ class Comparison(Shown):
             found[cell.state] = found.get(cell.state, 0) + 1
         return found
 
-    def _card(self) -> Card:
+    def _overview(self) -> Overview:
         states = ", ".join(f"{count} {state}" for state, count in self.counts().items())
         shown = self.headline[:3]
-        return Card(
+        return Overview(
             f"Comparison {self.title}: {len(self.cells)} cells ({states})",
             first=INTERNAL if self.internal else "",
             columns=("cell", "state", *shown),

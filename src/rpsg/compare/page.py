@@ -11,8 +11,8 @@ from rpsg.compare.outcome import INTERNAL
 from rpsg.compare.page_tables import STATES, tables_part, tokens_part
 from rpsg.compare.tables import rows_of, settings_of
 from rpsg.compare.winners import all_together, standings
-from rpsg.display.cards import counted
-from rpsg.display.markup import Html, foreign, joined, tag
+from rpsg.display.markup import Html, isolate, joined, tag
+from rpsg.display.overview import counted
 from rpsg.report.html import block, document, folded, listed, pairs, paragraph, part, table
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def comparison_page(comparison: Comparison) -> str:
     mark = tag("p", INTERNAL, class_="mark") if comparison.internal else None
     body = joined(
         tag("a", "To the comparison", href="#main", class_="skip"),
-        tag("header", mark, tag("h1", foreign(comparison.title)), _line(comparison)),
+        tag("header", mark, tag("h1", isolate(comparison.title)), _line(comparison)),
         tag(
             "main",
             _short(found),
@@ -92,12 +92,12 @@ def _line(comparison: Comparison) -> Html:
 
 def _short(found: Sequence[Standing]) -> Html:
     """Who wins where, in sentences."""
-    lines = listed(foreign(standing.in_words()) for standing in found)
-    missing = [foreign(f"{s.table.title}: {line}") for s in found for line in s.left_out]
+    lines = listed(isolate(standing.in_words()) for standing in found)
+    missing = [isolate(f"{s.table.title}: {line}") for s in found for line in s.left_out]
     return tag(
         "section",
         tag("h2", "Who wins where", id="short-title"),
-        paragraph(foreign(all_together(found))) if all_together(found) else None,
+        paragraph(isolate(all_together(found))) if all_together(found) else None,
         lines if len(found) <= MOST_LINES else folded(f"Table by table ({len(found)})", lines),
         folded("Not compared, and why", listed(missing)) if missing else None,
         id="short",
@@ -177,7 +177,7 @@ def _sweep(comparison: Comparison, settings: Sequence[CompareSetting]) -> Html |
 def _cells(comparison: Comparison) -> Html:
     """Every cell with its state: none is left out silently."""
     rows = [
-        (foreign(cell.place.in_words()), STATES.get(cell.state, cell.state), foreign(cell.reason))
+        (isolate(cell.place.in_words()), STATES.get(cell.state, cell.state), isolate(cell.reason))
         for cell in comparison.cells
     ]
     not_done = [row for row, cell in zip(rows, comparison.cells, strict=True) if not cell.is_done]
@@ -201,7 +201,7 @@ def _making(comparison: Comparison) -> Html:
     versions = ", ".join(f"{name} {version}" for name, version in comparison.versions.items())
     memory = machine.get("memory")
     digests = [
-        (foreign(cell.place.in_words()), tag("code", str(cell.made["plan_digest"])))
+        (isolate(cell.place.in_words()), tag("code", str(cell.made["plan_digest"])))
         for cell in comparison.cells
         if cell.made.get("plan_digest")
     ]
@@ -209,8 +209,8 @@ def _making(comparison: Comparison) -> Html:
         ("Machine", f"{machine['processor']}, {machine['cores']} cores, {machine['system']}"),
         ("Memory", "not known" if memory is None else f"{memory / 2**30:.1f} GiB"),
         ("Versions", versions),
-        ("Texts", listed(foreign(line) for line in data)),
-        ("Measured with", foreign(f"{evaluation.get('embedder')}, {evaluation.get('language_model')}")),
+        ("Texts", listed(isolate(line) for line in data)),
+        ("Measured with", isolate(f"{evaluation.get('embedder')}, {evaluation.get('language_model')}")),
         ("Intervals", NOTE),
         ("Shared replies", SHARING),
         (

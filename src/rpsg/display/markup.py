@@ -1,4 +1,4 @@
-"""Safe HTML: ``tag`` builds an element.
+"""Safe HTML: ``tag`` builds an element. And text of others on a terminal: ``printable``.
 
 A ``str`` inside it is text and gets escaped, with invisible and reordering characters written out; only
 results of ``tag`` are markup. Whatever could run or load something or lead away (event handlers, style
@@ -43,8 +43,8 @@ def joined(*children: Child) -> Html:
     return Html("".join(_child(child) for child in children))
 
 
-def foreign(text: str) -> Html:
-    """Foreign text (of a model, a file or a person), isolated so that its direction affects nothing else."""
+def isolate(text: str) -> Html:
+    """Text of a model, a file or a person as a ``bdi``, whose direction of writing affects nothing else."""
     return tag("bdi", text, dir="auto")
 
 
@@ -53,6 +53,18 @@ def visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(_shown(character) for character in text)
+
+
+def printable(text: str) -> str:
+    """``text`` without what could move, colour, reorder or hide things on a terminal.
+
+    Line feeds and tabs stay; other control characters (C0, C1, ESC), bidirectional controls, invisible
+    format characters, line separators and broken characters go.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    hidden = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in hidden)
 
 
 def _child(child: Child) -> str:

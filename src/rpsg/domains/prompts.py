@@ -31,7 +31,7 @@ ABOUT = ("kind", "about")
 CARD = (*ABOUT, "words", "phrases", "label")
 SUMMARY = (*ABOUT, "tone", "words")
 REWRITE = (*ABOUT, "sentiment", "words", "fewest", "most", "paragraphs")
-#: The fields of each prompt beside the pack's attributes, which only the prompts in ``OF_CARDS`` have.
+#: The fields of each prompt besides the pack's attributes, which only the prompts in ``OF_CARDS`` have.
 KNOWN = {
     "system.txt": ABOUT,
     "candidate.txt": CARD,

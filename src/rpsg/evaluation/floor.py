@@ -69,7 +69,7 @@ def _foreign(plan: Plan) -> Plan:
 
 
 def embedder_of(run: FinishedRun) -> str:
-    """The embedder of the run's plan; VerificationError if a foreign release names an unknown one."""
+    """The embedder of the run's plan; VerificationError if somebody else's release names an unknown one."""
     if run.private is None:
         check_known(run.plan, ("embedder",))
     return run.plan.models.embedder

@@ -44,10 +44,10 @@ def check_output(out: Path, reads: Sequence[Path | None], what: Reading) -> None
     """Check that a report on private texts may be written to ``out``; nothing is written here.
 
     Raises:
-        PrivacyError, UsageError: as ``check_place`` does.
+        PrivacyError, UsageError: as ``check_output_path`` does.
         UsageError: another file than an earlier report is there.
     """
-    check_place(out, reads, what)
+    check_output_path(out, reads, what)
     if out.exists() and not _may_be_replaced(out.resolve(), what):
         raise UsageError(
             f"{out} is there already, and is not an {what}.",
@@ -55,7 +55,7 @@ def check_output(out: Path, reads: Sequence[Path | None], what: Reading) -> None
         )
 
 
-def check_place(out: Path, reads: Sequence[Path | None], what: Reading) -> None:
+def check_output_path(out: Path, reads: Sequence[Path | None], what: Reading) -> None:
     """See that something made from private texts may be written to ``out``, in place of a file there.
 
     Raises:

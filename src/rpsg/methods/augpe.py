@@ -129,7 +129,7 @@ def _chosen(
     heard: npt.NDArray[np.float64],
     iteration: int,
 ) -> list[Candidate]:
-    """The texts that stay, label by label; one that was drawn several times is in it as often."""
+    """The surviving texts, label by label; one that was drawn several times is in the list several times."""
     plan, codes = job.plan, _codes(pack, standing)
     present = np.unique(codes)
     places = places_of_labels(heard[present], plan.corpus.size)

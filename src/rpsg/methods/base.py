@@ -126,9 +126,9 @@ class Method:
             "augpe", "dpsgd", "rupta".
         untold: settings ("section.key") that it does not read, so that its releases leave them out.
         check: raises UsageError for a plan that asks for something this method cannot do.
-        models: how to make the models it needs beside embedder, sentiment and scorer, by the names of
+        models: how to make the models it needs besides embedder, sentiment and scorer, by the names of
             ``Tools``; a writer among them takes the place of the plan's.
-        packages: the modules of optional packages that it imports beside those of the plan's models, each
+        packages: the modules of optional packages that it imports besides those of the plan's models, each
             with the extra that brings it.
         tries_writer: whether the writer is tried on public prompts before anything private is read.
         trial: how it is tried, if not with the prompts of strict mode or, for a method with seeds, the

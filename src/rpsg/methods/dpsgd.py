@@ -22,8 +22,8 @@ from rpsg.methods.dpsgd_plan import (
     ATTEMPTS,
     COUNTED,
     EGRESS,
+    OVERSAMPLE,
     RESEARCH,
-    SPARE,
     TRAINED,
     cautions,
     check,
@@ -194,7 +194,7 @@ def _train_and_write(job: Job, pack: Pack, examples: Sequence[TrainingExample], 
     Adapters are kept as soon as they are trained. All weights are too many to keep: where the run stops
     before the last text is written, they are trained anew and every text is written anew.
     """
-    shelf, trained = seeding(job).checkpoints, list[TrainedModel]()
+    checkpoints, trained = seeding(job).checkpoints, list[TrainedModel]()
     kept = ""
     if job.plan.dpsgd.tuning == "lora":
 
@@ -202,14 +202,14 @@ def _train_and_write(job: Job, pack: Pack, examples: Sequence[TrainingExample], 
             trained.append(_train(job, examples))
             return StageResult(b64encode(trained[0].kept()).decode(), len(examples), len(examples))
 
-        kept = shelf.stage("training", train)
+        kept = checkpoints.stage("training", train)
 
     def write() -> StageResult:
         if not trained:
             trained.append(trainer_of(job).restored(b64decode(kept)) if kept else _train(job, examples))
         return _write(job, pack, trained[0], cards)
 
-    return pool_of(shelf.stage("writing", write))
+    return pool_of(checkpoints.stage("writing", write))
 
 
 def trainer_of(job: Job) -> Trainer:
@@ -239,7 +239,7 @@ def _write(job: Job, pack: Pack, model: TrainedModel, cards: CardModel) -> Stage
         if missing <= 0:
             break
         rng, first = stream(job.plan.generation.seed, "cards", attempt), len(pool)
-        drawn = [_counted_only(pack, card) for card in cards.draw(math.ceil(SPARE * missing), rng)]
+        drawn = [_counted_only(pack, card) for card in cards.draw(math.ceil(OVERSAMPLE * missing), rng)]
         requests = [_request(job.plan, pack, card, first + i) for i, card in enumerate(drawn)]
         replies = model.write(requests, Hundredths(job.progress, "writing").of(len(requests), attempt))
         written = zip(drawn, replies, requests, strict=True)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
 
 #: As many more texts are written as filters may drop, and how often what is missing then is written.
-SPARE, ATTEMPTS = 1.25, 4
+OVERSAMPLE, ATTEMPTS = 1.25, 4
 TRAINED = "texts, and their values of the public schema, through clipped gradients with noise"
 COUNTED = "how often each value of the public schema occurs, with noise"
 RESEARCH = (
@@ -126,7 +126,7 @@ def flows(plan: Plan, tools: Tools) -> tuple[UnprotectedFlow, ...]:  # noqa: ARG
 
 def workload(plan: Plan, pack: Pack) -> Workload:
     """What the trained model will be asked for; training is not in it."""
-    texts = math.ceil(SPARE * plan.corpus.size)
+    texts = math.ceil(OVERSAMPLE * plan.corpus.size)
     cards = CardModel.uniform(pack).draw(min(texts, 200), stream(plan.generation.seed, "preview"))
     words = sum(words_asked(pack, card.values) for card in cards) / len(cards)
     codes = texts * sum(len(codes_in_words(pack, card.values)) for card in cards) / len(cards) / 4.2

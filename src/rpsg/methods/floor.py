@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.records import Pool
 
-SPARE = 1.25  # filters drop some texts; more are written so that the size asked for is reached
+OVERSAMPLE = 1.25  # filters drop some texts; more are written so that the size asked for is reached
 
 
 def synthesize(job: Job) -> Pool:
@@ -36,7 +36,7 @@ def synthesize(job: Job) -> Pool:
 
 def candidates(plan: Plan) -> int:
     """How many texts are written."""
-    return int(plan.corpus.size * SPARE) + 1
+    return int(plan.corpus.size * OVERSAMPLE) + 1
 
 
 METHOD = Method(

@@ -34,7 +34,7 @@ NO_NUMBER = "gives no number for the label"
 
 
 @dataclass(frozen=True, slots=True)
-class Question(Generic[T]):
+class ParsedRequest(Generic[T]):
     """The request of an attempt, from 0, and how its reply is read; None is an unreadable one."""
 
     request: Callable[[int], Request]
@@ -55,7 +55,7 @@ def asker_of(job: Job, seed: Seed) -> Asker:
     return Asker(job.pack, job.plan, job.key, seed)
 
 
-def ask(job: Job, stage: str, questions: Sequence[Question[T]]) -> list[T | None]:
+def ask(job: Job, stage: str, questions: Sequence[ParsedRequest[T]]) -> list[T | None]:
     """What each reply says, or None; an unreadable one is asked for again, ``attempts`` times in all.
 
     Only first attempts are shown: how many follow is private.
@@ -94,7 +94,7 @@ def evaluate(
     right = [n for n, place in enumerate(places) if place and guesses[n] is not None]
     confirmed = _confirmed(job, askers, shown, [facts[n] for n in right], f"{stage}, confirmation")
     numbers = [
-        Question(partial(asker.certainty, text), read_certainty)
+        ParsedRequest(partial(asker.certainty, text), read_certainty)
         for asker, text in zip(askers, shown, strict=True)
     ]
     certainties = ask(job, f"{stage}, certainty", numbers)
@@ -120,7 +120,7 @@ def _guesses(
 ) -> list[list[str] | None]:
     count = job.plan.rupta.guesses
     questions = [
-        Question(
+        ParsedRequest(
             partial(askers[fact.place].guesses, texts[fact.place], fact.attribute),
             partial(read_guesses, count=count),
         )
@@ -133,7 +133,7 @@ def _confirmed(
     job: Job, askers: Sequence[Asker], texts: Sequence[str], facts: Sequence[Told], stage: str
 ) -> list[tuple[bool, list[str]] | None]:
     questions = [
-        Question(
+        ParsedRequest(
             partial(askers[fact.place].confirmed, texts[fact.place], fact.attribute, fact.value),
             partial(read_confirmed, text=texts[fact.place]),
         )

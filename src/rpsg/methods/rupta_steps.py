@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from rpsg.methods.rupta_roles import Question, ask, asker_of, evaluate
+from rpsg.methods.rupta_roles import ParsedRequest, ask, asker_of, evaluate
 from rpsg.methods.seed_steps import draw_seeds, seeding
 from rpsg.privacy.facts import UnprotectedFlow
 from rpsg.records import Candidate, Card, Drop, Pool
@@ -60,7 +60,7 @@ def find_facts(job: Job, posts: Sequence[Edited]) -> list[Edited]:
         seeding(job).unprotected.note(UnprotectedFlow("seeds", job.tools.writer.name, IN_PROMPTS))
         settings = job.plan.rupta
         questions = [
-            Question(asker_of(job, post.seed).facts, partial(read_facts, names=settings.attributes))
+            ParsedRequest(asker_of(job, post.seed).facts, partial(read_facts, names=settings.attributes))
             for post in posts
         ]
         told = ask(job, "what texts tell", questions)
@@ -106,7 +106,7 @@ def _rewritten(job: Job, posts: Sequence[Edited], number: int, stage: str) -> li
     """For each post the edited text, or why there is none."""
     reasons = [""] * len(posts)
 
-    def question(place: int, post: Edited) -> Question[str]:
+    def question(place: int, post: Edited) -> ParsedRequest[str]:
         asker = asker_of(job, post.seed)
         if post.score is None:
             request = asker.first_edit
@@ -117,7 +117,7 @@ def _rewritten(job: Job, posts: Sequence[Edited], number: int, stage: str) -> li
             text, reasons[place] = read_edit(reply, post.seed)
             return text or None
 
-        return Question(request, read)
+        return ParsedRequest(request, read)
 
     texts = ask(job, stage, [question(place, post) for place, post in enumerate(posts)])
     return [(text or "", reason) for text, reason in zip(texts, reasons, strict=True)]

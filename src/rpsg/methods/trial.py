@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rpsg.display.markup import printable
 from rpsg.errors import ModelError, RpsgError
 from rpsg.methods.dp_steps import kept_by_filters
 from rpsg.models.server_hints import hint_for
@@ -20,12 +21,11 @@ from rpsg.stages.abstraction import Passes, Seed, abstract_request, parsed
 from rpsg.stages.candidates import candidate_of
 from rpsg.stages.cards import CardModel
 from rpsg.stages.echo import REASON as REPEATS
-from rpsg.stages.exact_similarity import on_lattice
+from rpsg.stages.exact_similarity import quantized
 from rpsg.stages.prompts import candidate_request
 from rpsg.stages.rewriting import attempt_of, rewrite_request
 from rpsg.stages.rng import stream
 from rpsg.stages.sanitize import delimiter
-from rpsg.storage.export import printable
 from rpsg.storage.run_identity import TRIAL
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def require_readers(job: Job) -> None:
             "anything private was read.",
             hint="Try it with: rpsg doctor; or choose another with --embedder or --sentiment.",
         ) from error
-    if not np.any(on_lattice(vectors)):
+    if not np.any(quantized(vectors)):
         raise ModelError(
             f"The embedder {job.tools.embedder.name} gives no rows of unit length, which are needed.",
             hint="Have it divide each row by its length, or choose another with --embedder.",

@@ -1,9 +1,9 @@
-"""The weights and public data that come in packages, and the models that a foreign release may name.
+"""The weights and public data that come in packages, and the models that somebody else's release may name.
 
 Each file is specified by the packages it is made from, the member of each package, and the SHA-256 of the
 finished file. Sizes are in bytes.
 
-A foreign release may name only models whose weights are known here by digest. Any other name leads to
+Somebody else's release may name only models whose weights are known here by digest. Any other name leads to
 something that its author chose: a server, a folder, a repository of a hub, a plug-in. Such models must be
 named by the person who verifies.
 """
@@ -254,7 +254,7 @@ def licence_of(writer: str) -> str:
 def check_known(
     plan: Plan, roles: Iterable[str], named: Collection[str] = (), plugins: Collection[str] = ()
 ) -> None:
-    """Check that the models of a foreign plan may be opened.
+    """Check that the models of a plan of somebody else may be opened.
 
     Args:
         plan: the plan with the caller's own models in it.

@@ -2,7 +2,7 @@
 
 ``PatternRecognizer`` finds addresses, numbers and accounts without weights or network. Numbers with check
 digits (cards, IBANs) count only if these are right. Names of people have no pattern: ``PresidioRecognizer``
-finds them if a spaCy model is given, beside its own patterns.
+finds them if a spaCy model is given, besides its own patterns.
 
 Presidio's default engine downloads a spaCy model when it starts, and a list of internet suffixes at the first
 e-mail address. Neither happens here: the model is an installed one, or blank, and the list is the one in its

@@ -12,16 +12,13 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from rpsg.display.log_names import FIELDS, LOGGER
 from rpsg.pipeline.progress import Stopwatch, may_show_time
 from rpsg.pipeline.reporting import QUARTERS, Stage, in_words
 from rpsg.protocols import Silent
 
 if TYPE_CHECKING:
     from rpsg.protocols import Progress
-
-LOGGER = "rpsg"
-#: The attribute of a record with its fields as a dictionary; a formatter for machines reads it.
-FIELDS = "rpsg"
 
 
 def tell(what: str, level: int, event: str, message: str, **fields: object) -> None:

@@ -62,7 +62,7 @@ def kept_canaries(vault: Vault) -> Canaries:
 
 
 def planted_among(rows: PrivateCorpus, canaries: Canaries, plan: Plan, key: bytes) -> PrivateCorpus:
-    """The rows, and after them one row for each planted canary, by a person of its own.
+    """The rows, and after them one row for each planted canary, by a separate person.
 
     Its label is one of the declared ones, by a keyed hash: nothing of a canary depends on a private text.
     """

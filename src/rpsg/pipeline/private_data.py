@@ -27,7 +27,7 @@ from rpsg.privacy.noise import OpenDPNoise, RoundedGaussian
 from rpsg.privacy.odometer import Odometer, account_name
 from rpsg.privacy.units import Unit
 from rpsg.storage.layout import ANSWERS, DONORS, EMBEDDINGS, NOTES, ROWS
-from rpsg.storage.readers import check_place, read_by_rule
+from rpsg.storage.readers import check_readable, read_by_rule
 from rpsg.storage.readers.source import STDIN
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def check_data(plan: Plan) -> None:
             "Standard input has no path that could name its privacy account.",
             hint="Name the account of these people with --account, and use that name for them every time.",
         )
-    check_place(plan.data.path, plan.data.format)
+    check_readable(plan.data.path, plan.data.format)
 
 
 def open_side(

@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from rpsg.pipeline.progress import may_show_time
 from rpsg.protocols import Silent
@@ -98,18 +98,7 @@ def seconds_in_words(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-class Quiet(Silent):
-    """Says nothing, within a block."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-
-class Reporting(Quiet):
+class Reporting(Silent):
     """The current stage, for all kinds of output; locked, because replies arrive on any thread."""
 
     def __init__(self, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:

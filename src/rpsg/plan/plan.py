@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import model_validator
 
 from rpsg.disk.json_text import canonical_ascii_json
-from rpsg.display.cards import Card, Shown, counted
+from rpsg.display.overview import Overview, Shown, counted
 from rpsg.plan.machines import GenerationSection, LimitsSection, ModelsSection, ServerSection, VaultSection
 from rpsg.plan.methods import (
     AugpeSection,
@@ -79,10 +79,10 @@ class Plan(Shown, Section):
         """The most rows of one person that are used."""
         return self.privacy.max_records_per_user if self.data.user else 1
 
-    def _card(self) -> Card:
+    def _overview(self) -> Overview:
         values = {found: reduce(getattr, found.key.split("."), self) for found in described(type(self))}
         spends = f"epsilon {self.privacy.epsilon:g}, delta {self.privacy.delta:g}"
-        return Card(
+        return Overview(
             f"Plan: method {self.method.name}, {spends}, {counted(self.corpus.size, 'text')}",
             columns=("setting", "value"),
             rows=tuple(

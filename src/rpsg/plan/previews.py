@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from rpsg.display.cards import Card, Shown, counted, short_number
+from rpsg.display.overview import Overview, Shown, counted, short_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,7 +83,7 @@ class Preview(Shown):
     prices: str = ""
     obstacles: tuple[str, ...] = ()
 
-    def _card(self) -> Card:
+    def _overview(self) -> Overview:
         spends = "" if self.epsilon is None else f", epsilon {self.epsilon:.4g}, delta {self.delta:g}"
         stops = " ".join(self.obstacles)
         refused = "The account has no room for this run: it would be refused." if self.is_refused else ""
@@ -99,7 +99,7 @@ class Preview(Shown):
             ("work", ", ".join(filter(None, (written, time)))),
             ("account", account),
         )
-        return Card(
+        return Overview(
             f"Preview of a run: method {self.method}{spends}. Nothing was spent.",
             first=f"A run would stop before it spends anything. {stops}" if stops else refused,
             facts=tuple((name, value) for name, value in facts if value),
@@ -121,8 +121,8 @@ class Sample(Shown):
     prompt: str
     reason: str = ""
 
-    def _card(self) -> Card:
-        return Card(
+    def _overview(self) -> Overview:
+        return Overview(
             f"Text: {self.text}",
             first=f"A run would drop it: {self.reason}." if self.reason else "",
             facts=(("text", self.text), *self.card.items()),
@@ -135,8 +135,8 @@ class Samples(tuple[Sample, ...], Shown):
     __slots__ = ()
     __repr__ = Shown.__repr__
 
-    def _card(self) -> Card:
-        return Card(
+    def _overview(self) -> Overview:
+        return Overview(
             f"{counted(len(self), 'text')} written from public words alone",
             columns=("text", "asked for", "a run would drop it"),
             rows=tuple((s.text, "; ".join(filter(None, s.card.values())), s.reason) for s in self),

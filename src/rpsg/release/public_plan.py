@@ -100,7 +100,7 @@ def _placeless(plan: Plan, pack: Pack) -> Plan:
 
 
 def _host_of(base_url: str) -> str:
-    """A server's address with its host alone: in a longer path stands who the customer is, or even a key."""
+    """A server's address with its host alone: a path may name the customer, or contain a key."""
     parts = urlsplit(base_url.strip())
     if not parts.netloc or parts.path.rstrip("/") in {"", "/v1"}:
         return base_url

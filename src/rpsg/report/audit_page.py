@@ -10,8 +10,8 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from rpsg.display.cards import counted
-from rpsg.display.markup import Html, foreign, joined, tag
+from rpsg.display.markup import Html, isolate, joined, tag
+from rpsg.display.overview import counted
 from rpsg.privacy.attack_bounds import most_true_positives
 from rpsg.report.html import block, document, figure, listed, pairs, paragraph, part, percent, table
 from rpsg.report.page_style import page_style
@@ -77,7 +77,7 @@ def _verdict(found: Found) -> Html:
         else "nothing; tested is that nobody can be told apart"
     )
     heading, *reasons = found["words"]
-    return block(heading, listed(map(foreign, reasons)), pairs([("claimed", tested)]), paragraph(PROOF))
+    return block(heading, listed(map(isolate, reasons)), pairs([("claimed", tested)]), paragraph(PROOF))
 
 
 def _attacks(found: Found) -> Html:
@@ -218,8 +218,8 @@ def _matches(matches: Sequence[Found]) -> Html | None:
             str(place),
             each["attack"],
             f"{each['similarity']:.2f}",
-            foreign(each["private"]),
-            foreign(each["synthetic"]),
+            isolate(each["private"]),
+            isolate(each["synthetic"]),
         )
         for place, each in enumerate(matches[:MOST_MATCHES], start=1)
     ]

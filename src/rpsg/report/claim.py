@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from rpsg.display.markup import Html, foreign, joined, tag
+from rpsg.display.markup import Html, isolate, joined, tag
 from rpsg.privacy.claims import GROUPS
 from rpsg.privacy.egress import hosts
 from rpsg.privacy.gaussian import normal_cdf, normal_upper_quantile, rounded_up
@@ -159,7 +159,7 @@ def _budget(release: Release) -> Html:
 def _asked(line: Mapping[str, Any], share: float) -> tuple[Child, ...]:
     return (
         line["stage"],
-        foreign(line["query"]),
+        isolate(line["query"]),
         f"{line['sigma']:.3f}",
         joined(bar(share), percent(share)),
     )
@@ -171,12 +171,12 @@ def _hosts(release: Release) -> Html | None:
     if not seen:
         return None
     others = hosts(seen)
-    said = joined("Something was sent to ", foreign(", ".join(others)), ".") if others else None
+    said = joined("Something was sent to ", isolate(", ".join(others)), ".") if others else None
     rows = [
         (
-            foreign(line.host),
+            isolate(line.host),
             line.role,
-            foreign(line.model) if line.model else "none",
+            isolate(line.model) if line.model else "none",
             line.sees,
             "not public" if line.requests is None else f"{line.requests:,}",
         )
@@ -200,7 +200,7 @@ def _rests_on(release: Release) -> Html:
 
 def _unprotected(release: Release) -> Html | None:
     """The flows of private text without a mechanism."""
-    rows = [(flow["from"], flow["to"], foreign(flow["what"])) for flow in release.ledger["non_dp_flows"]]
+    rows = [(flow["from"], flow["to"], isolate(flow["what"])) for flow in release.ledger["non_dp_flows"]]
     if not rows:
         return None
     table_of = table("Ways of private text without a mechanism", ("from", "to", "what"), rows)

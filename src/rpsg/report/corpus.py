@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rpsg.display.markup import Html, foreign, joined, tag
+from rpsg.display.markup import Html, isolate, joined, tag
 from rpsg.report.histograms import lengths, sentiments
 from rpsg.report.html import block, listed, paragraph, part, table
 from rpsg.report.marks import told_of_marks
@@ -12,8 +12,6 @@ from rpsg.report.people import people
 from rpsg.report.summary import fields
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rpsg.records import Candidate
     from rpsg.release.reader import Release
     from rpsg.report.marks import ShowText
@@ -24,7 +22,7 @@ EXAMPLES = 4
 def corpus_part(release: Release, shown: ShowText, *, first: bool = False) -> Html:
     """The section about the texts.
 
-    ``shown`` makes a text foreign text, perhaps with marks in it. ``first``: in the words of the first form
+    ``shown`` isolates a text, perhaps with marks in it. ``first``: in the words of the first form
     of the page.
     """
     return part(
@@ -53,17 +51,17 @@ def _fields(release: Release) -> Html:
     )
 
 
-def evenly(texts: Sequence[Candidate], most: int) -> list[Candidate]:
-    """At most ``most`` texts, evenly spaced from the first to the last."""
-    count = min(most, len(texts))
-    return [texts[i * (len(texts) - 1) // max(count - 1, 1)] for i in range(count)]
+def evenly(count: int, most: int) -> list[int]:
+    """At most ``most`` of the indices below ``count``, evenly spaced from the first to the last."""
+    chosen = min(most, count)
+    return [i * (count - 1) // max(chosen - 1, 1) for i in range(chosen)]
 
 
 def _examples(release: Release, shown: ShowText, *, first: bool) -> Html:
     """Some texts; in today's form others than those of the first screen, if there are enough."""
     count = len(release.texts)
-    places = dict.fromkeys((2 * i + 1) * count // (2 * EXAMPLES) for i in range(min(EXAMPLES, count)))
-    chosen = evenly(release.texts, EXAMPLES) if first else [release.texts[place] for place in places]
+    between = dict.fromkeys((2 * i + 1) * count // (2 * EXAMPLES) for i in range(min(EXAMPLES, count)))
+    chosen = [release.texts[i] for i in (evenly(count, EXAMPLES) if first else between)]
     parts = (
         tag("h3", "Some of them"),
         paragraph("Taken evenly from the first to the last, not chosen."),
@@ -75,7 +73,7 @@ def _examples(release: Release, shown: ShowText, *, first: bool) -> Html:
 
 def _text_and_card(text: Candidate, shown: ShowText) -> Html:
     """A text as it was written, with the values of its card."""
-    values = [joined(foreign(name), ": ", foreign(value)) for name, value in sorted(text.card.values.items())]
+    values = [joined(isolate(name), ": ", isolate(value)) for name, value in sorted(text.card.values.items())]
     return joined(
         tag("blockquote", tag("p", shown(text.text), class_="text")),
         tag("p", f"Text {text.id}. ", joined(*((value, "; ") for value in values[:-1]), *values[-1:])),

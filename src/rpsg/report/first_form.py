@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rpsg.display.cards import counted
-from rpsg.display.markup import Html, foreign, joined, tag
+from rpsg.display.markup import Html, isolate, joined, tag
+from rpsg.display.overview import counted
 from rpsg.privacy.claims import not_below
 from rpsg.report.claim import claim_part
 from rpsg.report.corpus import corpus_part
@@ -37,8 +37,8 @@ def first_report(release: Release) -> str:
     """The page inside a release of these versions."""
     parts = [
         ("claim", "The claim: for the privacy officer", claim_part(release)),
-        ("texts", "The texts: for the analyst", corpus_part(release, foreign, first=True)),
-        ("making", "How it was made: for the engineer", provenance_part(release, foreign, first=True)),
+        ("texts", "The texts: for the analyst", corpus_part(release, isolate, first=True)),
+        ("making", "How it was made: for the engineer", provenance_part(release, isolate, first=True)),
     ]
     body = joined(
         tag("a", "To the report", href="#main", class_="skip"),
@@ -83,12 +83,12 @@ def _headline(release: Release) -> Html:
     asked = "" if len(release.texts) >= plan.corpus.size else f" ({plan.corpus.size:,} were asked for)"
     return joined(
         tag("h1", f"{counted(len(release.texts), 'synthetic text')}{asked}"),
-        tag("p", foreign(plan.corpus.about or release.pack.about), class_="about"),
+        tag("p", isolate(plan.corpus.about or release.pack.about), class_="about"),
         paragraph(
             "Written by ",
-            foreign(release.writer),
+            isolate(release.writer),
             " with the domain pack ",
-            foreign(release.pack.name),
+            isolate(release.pack.name),
             f", method {plan.method.name}.",
         ),
         tag("p", release.quality.line or None, class_="quality"),
@@ -111,13 +111,13 @@ def _bought(release: Release) -> Iterator[Child]:
         distance, alone = first.moved
         yield joined(
             "Which ",
-            foreign(first.attribute),
+            isolate(first.attribute),
             f" a text is about: the noisy counts lie {percent(distance)} away from an even spread over "
             f"{len(first.values)} values. Noise alone would give about {percent(alone)}.",
         )
         yield joined(
             f"{len(first.values) - len(first.unseen)} of {len(first.values)} values of ",
-            foreign(first.attribute),
+            isolate(first.attribute),
             " stand out of the noise.",
         )
     if release.poor_fit:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rpsg.display.cards import counted
-from rpsg.display.markup import Html, foreign, joined, tag
+from rpsg.display.markup import Html, isolate, joined, tag
+from rpsg.display.overview import counted
 from rpsg.models.catalog import CATALOGUE, licence_of
 from rpsg.privacy.claims import NOT_PRIVATE, not_below
 from rpsg.report.corpus import evenly
@@ -49,8 +49,8 @@ def headline(release: Release) -> Html:
     return joined(
         tag("p", KINDS.get(release.claim["type"], "Synthetic texts"), class_="kind"),
         tag("h1", f"{counted(len(release.texts), 'synthetic text')}{asked}"),
-        tag("p", foreign(plan.corpus.about or release.pack.about), class_="about"),
-        paragraph("Written by the language model ", foreign(_writer(release)), f", {_guided(release)}"),
+        tag("p", isolate(plan.corpus.about or release.pack.about), class_="about"),
+        paragraph("Written by the language model ", isolate(_writer(release)), f", {_guided(release)}"),
     )
 
 
@@ -77,7 +77,7 @@ def _guided(release: Release) -> str:
 
 def samples(release: Release, shown: ShowText) -> Html | None:
     """The first, the middle and the last text, cut if long."""
-    chosen = evenly(release.texts, SAMPLES)
+    chosen = [release.texts[i] for i in evenly(len(release.texts), SAMPLES)]
     if not chosen:
         return None
     cards = listed(
@@ -160,7 +160,7 @@ def _warned(release: Release) -> Iterator[Html]:
 def _licence(release: Release, day: str) -> Iterator[Child]:
     own, writer = release.plan.corpus.license, licence_of(release.plan.models.writer)
     yield paragraph(
-        *(("Corpus: ", foreign(own), ".") if own else ("Corpus: none named, so ask whoever gave it to you.",))
+        *(("Corpus: ", isolate(own), ".") if own else ("Corpus: none named, so ask whoever gave it to you.",))
     )
     if writer:
         yield paragraph(f"Writer: {writer}.")

@@ -6,7 +6,7 @@ from itertools import count
 from statistics import median
 from typing import TYPE_CHECKING
 
-from rpsg.display.markup import Html, foreign, joined
+from rpsg.display.markup import Html, isolate, joined
 from rpsg.report.html import block, figure, paragraph, percent, table
 from rpsg.report.svg import columns
 
@@ -78,7 +78,7 @@ def _name(first: int, last: int) -> str:
 
 def _rows(names: Sequence[str], counts: Sequence[int]) -> list[tuple[Child, ...]]:
     total = sum(counts)
-    return [(foreign(name), f"{n:,}", percent(n / total, 1)) for name, n in zip(names, counts, strict=True)]
+    return [(isolate(name), f"{n:,}", percent(n / total, 1)) for name, n in zip(names, counts, strict=True)]
 
 
 def sentiments(release: Release, *, first: bool = False) -> list[Html]:
@@ -112,7 +112,7 @@ def _sentiment(attribute: str, values: Sequence[Value], *, seeded: bool, first: 
         gap=0.4,
     )
     head = (attribute, "synthetic texts", "share")
-    data = table(joined("Synthetic texts by ", foreign(attribute)), head, _rows(names, counts), head[1:])
+    data = table(joined("Synthetic texts by ", isolate(attribute)), head, _rows(names, counts), head[1:])
     caption = "How many synthetic texts there are of each sentiment, counted from the corpus alone."
     if first:
         caption = "How many of the synthetic texts stand with which sentiment, counted from the corpus alone."

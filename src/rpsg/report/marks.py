@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rpsg.records import Candidate
     from rpsg.release.reader import Release
 
-    #: Makes a text foreign text of the page, perhaps with marks in it.
+    #: Isolates a text on the page, perhaps with marks in it.
     ShowText = Callable[[str], Html]
 
 #: Whether a word is ever written in small letters is looked up in at most this many texts, evenly spaced.
@@ -88,7 +88,7 @@ class Marks:
             self._names = {found[0] for text in looked_at for found in self._inside(text)}
 
     def __call__(self, text: str) -> Html:
-        """The text, isolated as foreign text is, with names and dates in ``mark`` elements."""
+        """The text, isolate, with names and dates in ``mark`` elements."""
         parts: list[Html | str] = []
         last = 0
         for start, end in self.spans(text):

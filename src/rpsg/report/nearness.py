@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rpsg.report.corpus import evenly
 from rpsg.report.html import figure, percent, table
 from rpsg.report.svg import curve
 
@@ -30,14 +31,14 @@ def nearest(real: Floats, synthetic: Floats) -> tuple[Floats, Floats]:
     """
     real, synthetic = _unit(real), _unit(synthetic)
     size = min(len(synthetic), len(real) - 1)
-    to_synthetic = real @ synthetic[_evenly(len(synthetic), size)].T
-    others = _evenly(len(real), size + 1)
+    to_synthetic = real @ synthetic[evenly(len(synthetic), size)].T
+    others = evenly(len(real), size + 1)
     to_real = real @ real[others].T
     to_real[others, np.arange(len(others))] = -1.0
     return to_synthetic.max(axis=1), _nearest_other(to_real, others)
 
 
-def _nearest_other(near: Floats, others: npt.NDArray[np.int64]) -> Floats:
+def _nearest_other(near: Floats, others: list[int]) -> Floats:
     """The largest cosine of each row.
 
     A row that is itself among the others is not compared with itself. The rest would have one text more to
@@ -51,13 +52,9 @@ def _nearest_other(near: Floats, others: npt.NDArray[np.int64]) -> Floats:
 
 def _unit(rows: Floats) -> Floats:
     """At most MOST_ROWS finite rows, of length 1; only these are read from a stored file."""
-    chosen = np.asarray(rows[_evenly(len(rows), MOST_ROWS)], np.float32)
+    chosen = np.asarray(rows[evenly(len(rows), MOST_ROWS)], np.float32)
     chosen = chosen[np.isfinite(chosen).all(axis=1)]
     return np.asarray(chosen / np.maximum(np.linalg.norm(chosen, axis=1, keepdims=True), 1e-12), np.float32)
-
-
-def _evenly(count: int, most: int) -> npt.NDArray[np.int64]:
-    return np.linspace(0, count - 1, min(count, most)).astype(np.int64)
 
 
 def nearness(real: Floats, synthetic: Floats) -> Html:

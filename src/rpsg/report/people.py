@@ -1,10 +1,10 @@
-"""Who is in the texts and who may be missing: each attribute's values beside the noisy counts."""
+"""Who is in the texts and who may be missing: each attribute's values next to the noisy counts."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rpsg.display.markup import Html, foreign, joined, tag
+from rpsg.display.markup import Html, isolate, joined, tag
 from rpsg.release.coverage import CONFIDENT
 from rpsg.report.html import folded, paragraph, percent, table
 from rpsg.report.svg import bar, compared
@@ -65,7 +65,7 @@ def _covered(covered: Coverage, how: str, *, first: bool) -> Html:
     head = FIRST_HEAD if first else HEAD
     return tag(
         "div",
-        tag("h3", "Coverage: ", foreign(covered.attribute)),
+        tag("h3", "Coverage: ", isolate(covered.attribute)),
         paragraph(how),
         _table(covered, shown, head, f"the {len(shown)} most common" if rest else "all values"),
         folded(f"{len(rest)} more values", _table(covered, rest, head, "the others")) if rest else None,
@@ -96,7 +96,7 @@ def _table(covered: Coverage, values: Sequence[Value], head: tuple[str, ...], wh
     has_counts = covered.counted is not None
     rows = [_row(covered, value, _widest(covered)) for value in values]
     shown = head if has_counts else head[:2]
-    caption = joined(foreign(covered.attribute), f": {which}")
+    caption = joined(isolate(covered.attribute), f": {which}")
     return table(caption, shown, [row[: len(shown)] for row in rows], shown[1:])
 
 
@@ -112,13 +112,13 @@ def _row(covered: Coverage, value: Value, widest: float) -> tuple[Child, ...]:
     share = value.texts / max(covered.texts, 1)
     said = f"{percent(share)} ({value.texts:,})"
     if value.noisy is None or covered.counted is None:
-        return foreign(value.name), joined(bar(share / widest), said), ""
+        return isolate(value.name), joined(bar(share / widest), said), ""
     reach, total = CONFIDENT * value.noisy.sigma, covered.counted
     ends = ((value.noisy.count - reach) / total / widest, (value.noisy.count + reach) / total / widest)
     picture = compared(share / widest, max(value.noisy.count, 0) / total / widest, *ends)
     hidden = "" if value.noisy.is_seen else ", within its noise"
     noisy = f"{percent(max(value.noisy.count, 0) / total)} ({value.noisy.count:,} ± {reach:.0f}{hidden})"
-    return foreign(value.name), joined(picture, said), noisy
+    return isolate(value.name), joined(picture, said), noisy
 
 
 def _hidden(covered: Coverage, *, first: bool) -> Html | None:
@@ -133,7 +133,7 @@ def _hidden(covered: Coverage, *, first: bool) -> Html | None:
     most = FIRST_NAMED if first else NAMED
     names: list[Child] = []
     for value in unseen[:most]:
-        names += [foreign(value.name), ", "]
+        names += [isolate(value.name), ", "]
     more = [f"and {len(unseen) - most} more"] if len(unseen) > most else []
     return tag(
         "p",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rpsg.display.markup import Html, foreign, joined, tag
+from rpsg.display.markup import Html, isolate, joined, tag
 from rpsg.report.html import block, paragraph, part, percent, table
 from rpsg.report.nearness import nearness
 from rpsg.report.scores import details, scores_block
@@ -87,7 +87,7 @@ def _side_by_side(title: str, what: str, rows: list[tuple[str, float, float]]) -
     """Shares of synthetic and of real texts; the mark in a bar is the real share."""
     widest = max(max(mine, real) for _, mine, real in rows) or 1.0
     cells = [
-        (foreign(name), joined(compared(mine / widest, real / widest), percent(mine)), percent(real))
+        (isolate(name), joined(compared(mine / widest, real / widest), percent(mine)), percent(real))
         for name, mine, real in rows
     ]
     columns = (what, "synthetic texts", "real texts")
@@ -108,7 +108,7 @@ def _stages(private: PrivateExtras) -> Html | None:
         return None
     told = "How many texts a stage was given and gave on. Private records were read for most of these counts."
     columns = ("stage", "in", "out", "dropped", "seconds")
-    rows = [tuple(map(foreign, line)) for line in private.stages]
+    rows = [tuple(map(isolate, line)) for line in private.stages]
     lines = table("Drops by stage", columns, rows, ("in", "out", "seconds"))
     return block("What became of the texts", paragraph(told), lines)
 

@@ -6,8 +6,8 @@ import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from rpsg.display.cards import counted
-from rpsg.display.markup import Html, foreign, joined, tag
+from rpsg.display.markup import Html, isolate, joined, tag
+from rpsg.display.overview import counted
 from rpsg.methods.named import method_of
 from rpsg.release.coverage import CONFIDENT
 from rpsg.release.public_plan import PLACE, is_published
@@ -43,7 +43,7 @@ def provenance_part(release: Release, shown: ShowText, *, first: bool = False) -
 def _particulars(release: Release, *, first: bool) -> Iterator[Html]:
     """Models, settings, files and program; in the first form each was a block that is not folded."""
     models = listed(
-        [joined("Embedder: ", foreign(release.embedder)), joined("Writer: ", foreign(release.writer))]
+        [joined("Embedder: ", isolate(release.embedder)), joined("Writer: ", isolate(release.writer))]
     )
     if first:
         yield block("Models and settings", models, _settings(release))
@@ -79,15 +79,15 @@ def _steps(release: Release, text: Candidate, shown: ShowText) -> Iterator[Child
         return
     source = "drawn by the noisy counts" if release.reads_private else "drawn evenly, without private data"
     values = listed(
-        joined(foreign(name), ": ", foreign(value)) for name, value in sorted(text.card.values.items())
+        joined(isolate(name), ": ", isolate(value)) for name, value in sorted(text.card.values.items())
     )
-    phrases = joined("Released words: ", foreign(", ".join(text.card.phrases))) if text.card.phrases else None
+    phrases = joined("Released words: ", isolate(", ".join(text.card.phrases))) if text.card.phrases else None
     yield joined(tag("strong", "Card"), f": {source}.", values, phrases)
     if text.parent is not None:
         yield joined(
             tag("strong", "Parent"), f": written in the manner of text {text.parent}, which was chosen."
         )
-    yield joined(tag("strong", "Writing"), ": ", foreign(release.writer), f" wrote it as text {text.id}.")
+    yield joined(tag("strong", "Writing"), ": ", isolate(release.writer), f" wrote it as text {text.id}.")
     if release.is_whole:
         yield joined(tag("strong", "Filters"), ": no near-copy, not cut, no talk about the task; it stayed.")
     if "votes" in text.scores:
@@ -106,9 +106,9 @@ def _steps(release: Release, text: Candidate, shown: ShowText) -> Iterator[Child
 def _seeded_steps(release: Release, text: Candidate, shown: ShowText) -> Iterator[Child]:
     """The steps of a text that was made from a private record; which one is not published."""
     whose = "a seed donor's record" if release.ledger["reads"] == "donors" else "a private record"
-    values = [joined(foreign(name), ": ", foreign(value)) for name, value in sorted(text.card.values.items())]
+    values = [joined(isolate(name), ": ", isolate(value)) for name, value in sorted(text.card.values.items())]
     yield joined(tag("strong", "Record"), f": the values of {whose}, without noise.", listed(values))
-    writer = foreign(release.writer)
+    writer = isolate(release.writer)
     yield joined(tag("strong", "Writing"), ": ", writer, " wrote it from a summary of that record.")
     yield joined(tag("strong", "Scrubbed and released"), tag("blockquote", tag("p", shown(text.text))))
 
@@ -128,7 +128,7 @@ def _fates(release: Release) -> Html:
     pool = release.pool
     written = max(len(pool), 1)
     rows: list[tuple[Child, ...]] = [
-        (stage, foreign(reason), joined(bar(n / written, kind="second"), f"{n:,} ({percent(n / written)})"))
+        (stage, isolate(reason), joined(bar(n / written, kind="second"), f"{n:,} ({percent(n / written)})"))
         for (stage, reason), n in sorted(pool.drops().items())
     ]
     alive = len(release.texts)
@@ -202,7 +202,7 @@ def _settings(release: Release) -> Html:
             for key, value in values.items():
                 told = is_published(method, section, key) and (release.is_private or not BUDGET.search(key))
                 if told and value not in (None, "", [], {}):
-                    rows.append((f"{section}.{key}", foreign(_said(value))))
+                    rows.append((f"{section}.{key}", isolate(_said(value))))
     return table("The plan", ("setting", "value"), rows)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class QualityQuestion:
     """A question, what its measures look at, and their names, the most telling ones first."""
 
     asked: str
@@ -28,7 +28,7 @@ class Question:
 
 
 QUESTIONS = (
-    Question(
+    QualityQuestion(
         "Does it read like them?",
         "Whether words, lengths and style are those of the real texts, and whether a classifier can tell "
         "the two apart.",
@@ -37,7 +37,7 @@ QUESTIONS = (
             *("length_distance", "length_mean", "type_token_ratio", "readability"),
         ),
     ),
-    Question(
+    QualityQuestion(
         "Is it on topic?",
         "Whether texts are about what real texts are about, in the same shares.",
         (
@@ -45,7 +45,7 @@ QUESTIONS = (
             *("attribute_distance", "attribute_coverage"),
         ),
     ),
-    Question(
+    QualityQuestion(
         "Is it varied?",
         "Whether it reaches all kinds of real texts, and repeats itself no more than they do.",
         (
@@ -53,19 +53,19 @@ QUESTIONS = (
             *("distinct_1", "distinct_2", "distinct_3", "vocabulary"),
         ),
     ),
-    Question(
+    QualityQuestion(
         "Does it make sense?",
         "Whether sentences follow from each other, and texts are what their cards asked for, without words "
         "of the prompt.",
         ("coherence", "word_order", "sentiment_agreement", "echo_rate"),
     ),
-    Question(
+    QualityQuestion(
         "Can a model learn from it?",
         "Whether what learns from it does well on real texts.",
         ("downstream_accuracy", "downstream_f1", "next_word_accuracy", "perplexity"),
     ),
 )
-OTHERS = Question(
+OTHERS = QualityQuestion(
     "Other measures", "Measures of other packages, and those kept for comparison with papers.", ()
 )
 #: The least share of the way from texts without private data to real ones for each answer.
@@ -74,7 +74,7 @@ UNKNOWN = "Cannot be said"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class QualityAnswer:
     """An answer in a word or two, the sentence for it, and the lines of the measures that it rests on."""
 
     word: str
@@ -82,7 +82,7 @@ class Answer:
     counted: tuple[Line, ...]
 
 
-def asked(scores: Report) -> list[tuple[Question, tuple[Line, ...]]]:
+def asked(scores: Report) -> list[tuple[QualityQuestion, tuple[Line, ...]]]:
     """Each question with its lines, in the order of the question; questions without a line are left out."""
     by_name = {line.name: line for line in scores.lines}
     known = {name for question in QUESTIONS for name in question.metrics}
@@ -91,12 +91,12 @@ def asked(scores: Report) -> list[tuple[Question, tuple[Line, ...]]]:
     return [(question, lines) for question, lines in found if lines]
 
 
-def answer(lines: Iterable[Line]) -> Answer:
+def answer(lines: Iterable[Line]) -> QualityAnswer:
     """The answer by the middle one of the measures that count."""
     lines = tuple(lines)
     counted = tuple(line for line in lines if counts(line))
     if not counted:
-        return Answer(UNKNOWN, f"{_why_not(lines)}.", ())
+        return QualityAnswer(UNKNOWN, f"{_why_not(lines)}.", ())
     ways = sorted(way for line in counted if (way := way_of(line)) is not None)
     middle = median(ways)
     word = next((word for least, word in ANSWERS if middle >= least), "No")
@@ -112,7 +112,7 @@ def answer(lines: Iterable[Line]) -> Answer:
         said += f": the middle of {len(ways)} measures, from {_share(ways[0])} to {_share(ways[-1])}"
     else:
         said += ", by one measure"
-    return Answer(word, f"{said}.", counted)
+    return QualityAnswer(word, f"{said}.", counted)
 
 
 def counts(line: Line) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rpsg.display.cards import counted
-from rpsg.display.markup import Html, foreign, joined, tag
+from rpsg.display.markup import Html, isolate, joined, tag
+from rpsg.display.overview import counted
 from rpsg.privacy.claims import not_below
 from rpsg.privacy.egress import hosts
 from rpsg.report.html import listed, percent
@@ -64,14 +64,14 @@ def _bought(release: Release, scores: Report | None) -> Iterator[Child]:
         distance, alone = first.moved
         yield joined(
             "Which ",
-            foreign(first.attribute),
+            isolate(first.attribute),
             f" a text is about: the noisy counts are {percent(distance)} away from an even spread over "
             f"{len(first.values)} values. Noise alone would give about {percent(alone)}",
             ", so this tells nothing." if distance <= alone else ".",
         )
         yield joined(
             f"{len(first.values) - len(first.unseen)} of {len(first.values)} values of ",
-            foreign(first.attribute),
+            isolate(first.attribute),
             " are clearly above the noise.",
         )
     if release.poor_fit:
@@ -93,7 +93,7 @@ def _chosen(release: Release) -> Iterator[Child]:
 
 def _cost(release: Release) -> Iterator[Child]:
     asked, pool, calls = len(release.mechanisms), release.pool, release.calls
-    yield joined(f"Method {release.plan.method.name}, with the domain pack ", foreign(release.pack.name), ".")
+    yield joined(f"Method {release.plan.method.name}, with the domain pack ", isolate(release.pack.name), ".")
     if release.is_seeded:
         yield "Private text went to models without protection: see the claim."
     if release.is_private:
@@ -120,7 +120,7 @@ def _claimed(release: Release) -> Iterator[Child]:
     yield f"Protected is one {who}, {change}."
     if release.egress:
         others = hosts(release.egress)
-        sent = joined("Something was sent to ", foreign(", ".join(others)), ".")
+        sent = joined("Something was sent to ", isolate(", ".join(others)), ".")
         yield sent if others else "Nothing left the machine on which it was made."
     yield from release.ledger["cautions"][:1]
     yield "Anybody can check this without private data: rpsg verify."

@@ -1,4 +1,4 @@
-"""The scores of an evaluation, as a report shows them: a value beside its floor and its ceiling.
+"""The scores of an evaluation, as a report shows them: each value next to its floor and its ceiling.
 
 An evaluation with real texts is private as a whole: the number of texts in each row, and so every figure,
 depends on the number of real texts. Only an evaluation without real texts is public.
@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rpsg.disk.json_text import strict_json
-from rpsg.display.cards import counted
-from rpsg.display.markup import Html, foreign, joined, tag
+from rpsg.display.markup import Html, isolate, joined, tag
+from rpsg.display.overview import counted
 from rpsg.errors import RunError
 from rpsg.measures import Report
 from rpsg.report.html import folded, listed, paragraph, percent, table
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from rpsg.display.markup import Child
     from rpsg.measures import Line, Measure
-    from rpsg.report.questions import Question
+    from rpsg.report.questions import QualityQuestion
 
 #: The metrics that readers look at first.
 HEADLINES = ("next_word_accuracy", "mauve", "fid", "downstream_accuracy")
@@ -77,7 +77,7 @@ def read_scores(path: Path) -> Report | None:
 
 
 def scores_block(scores: Report, title: str, told: str) -> Html:
-    """For each question its answer and its measures; what tells nothing is folded.
+    """For each question its answer and its measures; uninformative ones are folded.
 
     Without real texts there is no answer, which is said once.
     """
@@ -88,7 +88,7 @@ def scores_block(scores: Report, title: str, told: str) -> Html:
         tag("h3", title),
         paragraph(told, " ", _sizes(scores)),
         None if judged else paragraph(unjudged),
-        listed(foreign(note) for note in scores.notes) if scores.notes else None,
+        listed(isolate(note) for note in scores.notes) if scores.notes else None,
         tag(
             "div",
             *(_question(q, lines, judged=judged) for q, lines in asked(scores)),
@@ -99,7 +99,7 @@ def scores_block(scores: Report, title: str, told: str) -> Html:
     )
 
 
-def _question(question: Question, lines: Sequence[Line], *, judged: bool) -> Html:
+def _question(question: QualityQuestion, lines: Sequence[Line], *, judged: bool) -> Html:
     """A question with its answer. Measures that are shown count for it, or have no ceiling."""
     given = answer(lines) if judged and question is not OTHERS else None
     counting = lines if given is None else given.counted
@@ -144,11 +144,11 @@ def _table(caption: str, lines: Sequence[Line]) -> Html:
     return table(caption, COLUMNS, [_row(line) for line in lines], COLUMNS[1:4])
 
 
-def _silent(question: Question, lines: Sequence[Line]) -> Html:
+def _silent(question: QualityQuestion, lines: Sequence[Line]) -> Html:
     """Measures that do not count, with the reason of each."""
     valued = [line for line in lines if line.corpus.value is not None]
     missing = [
-        joined(metric_name(line.name), ": ", foreign(line.corpus.reason))
+        joined(metric_name(line.name), ": ", isolate(line.corpus.reason))
         for line in lines
         if line.corpus.value is None
     ]
@@ -178,7 +178,7 @@ def _row(line: Line) -> tuple[Child, ...]:
 def _models(scores: Report) -> Html | None:
     """What each measure was computed with, folded."""
     rows = [
-        (metric_name(line.name), foreign(line.corpus.model), str(line.corpus.seed))
+        (metric_name(line.name), isolate(line.corpus.model), str(line.corpus.seed))
         for line in scores.lines
         if line.corpus.value is not None
     ]

@@ -150,7 +150,7 @@ def chart(  # two by place, the rest by name
     across: str,
     ticks: tuple[Sequence[tuple[float, str]], Sequence[tuple[float, str]]],
 ) -> Html:
-    """Series in one frame. Each has a letter beside its last point, so that none depends on its colour.
+    """Series in one frame. Each has a letter next to its last point, so that none depends on its colour.
 
     The name of the upright axis is in the title alone: long labels of ticks take its place.
     """

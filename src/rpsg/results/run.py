@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 
-from rpsg.display.cards import Card, Shown, counted
+from rpsg.display.overview import Overview, Shown, counted
 from rpsg.results import outward
 
 if TYPE_CHECKING:
@@ -98,12 +98,12 @@ class Run(Shown):
             self.release, claim, repository, private=private, token=token, without_guarantee=without_guarantee
         )
 
-    def _card(self) -> Card:
+    def _overview(self) -> Overview:
         claim = self.ledger.get("claim", {})
         sentences = str(claim.get("text", "")).split(". ")
         said = ". ".join(sentences[: 2 if len(sentences[0]) < 20 else 1]).rstrip(".")
         spent = "no claim" if self.epsilon is None else f"epsilon {self.epsilon:g}"
-        return Card(
+        return Overview(
             f"Run: {counted(len(self.texts), 'synthetic text')}, {spent}, in {self.path}",
             first=_FIRST.get(str(claim.get("type")), ""),
             facts=(
@@ -161,13 +161,13 @@ class Verification(Shown):
             return f"All {len(self.checks)} checks passed. This release makes no differential-privacy claim."
         return f"The claim holds: all {len(self.checks)} checks passed."
 
-    def _card(self) -> Card:
+    def _overview(self) -> Overview:
         rows = [
             ("✓" if ok else "✗", ", ".join(check.name for check in same), detail)
             for (ok, detail), found in groupby(self.checks, lambda check: (check.ok, check.detail))
             for same in [list(found)]
         ]
-        return Card(
+        return Overview(
             self.verdict,
             first=_PRIVATE if self.private else "",
             facts=(("release", str(self.path)),),

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.stages.contributions import each_or_none
-from rpsg.stages.exact_similarity import SQUARE, on_lattice
+from rpsg.stages.exact_similarity import SQUARE, quantized
 from rpsg.storage.vectors import drop_pages
 
 if TYPE_CHECKING:
@@ -103,19 +103,19 @@ def fits_none(
     A row is near to none when its cosine with every description is below ``threshold``, a public number
     (``Pack.poor_fit``). Computed in whole numbers, for each row alone. A zero row gives 0.0.
     """
-    exact, border = on_lattice(landmarks.rows).T, np.float32(np.rint(threshold * SQUARE))
+    exact, border = quantized(landmarks.rows).T, np.float32(np.rint(threshold * SQUARE))
     far = _by_blocks(vectors, lambda block: ((block @ exact).max(axis=1) < border) & block.any(axis=1))
     return far.astype(np.float32)
 
 
 def empty_rows(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """Which rows are zero on the lattice, shape (rows,)."""
+    """Which rows are zero when quantized, shape (rows,)."""
     return _by_blocks(vectors, lambda block: ~np.any(block, axis=1)).astype(np.bool_)
 
 
 def nearest(vectors: npt.NDArray[np.float32], landmarks: Landmarks) -> Codes:
     """For each row the index of the value with the highest score; ties go to the first."""
-    exact = on_lattice(landmarks.rows).T
+    exact = quantized(landmarks.rows).T
     off = np.rint(landmarks.common * np.float32(SQUARE))
     return _by_blocks(vectors, lambda block: (block @ exact - off).argmax(axis=1))
 
@@ -123,9 +123,9 @@ def nearest(vectors: npt.NDArray[np.float32], landmarks: Landmarks) -> Codes:
 def _by_blocks(
     vectors: npt.NDArray[np.float32], of: Callable[[npt.NDArray[np.float32]], npt.NDArray[Any]]
 ) -> Codes:
-    """One number for each row from its block on the lattice; a memory-mapped file is read in blocks."""
+    """One number for each row from its quantized block; a memory-mapped file is read in blocks."""
     out = np.empty(len(vectors), np.int64)
     for start in range(0, len(vectors), CHUNK):
-        out[start : start + CHUNK] = of(on_lattice(vectors[start : start + CHUNK]))
+        out[start : start + CHUNK] = of(quantized(vectors[start : start + CHUNK]))
         drop_pages(vectors)
     return out

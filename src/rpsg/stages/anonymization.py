@@ -18,7 +18,7 @@ from rpsg.models.thoughts import without_thoughts
 from rpsg.protocols import Message, Request
 from rpsg.stages.abstraction import NUMBER_LIKE_A_MARK
 from rpsg.stages.clean_reply import MIN_WORDS, refuses, repeats_itself
-from rpsg.stages.echo import REASON, echoes
+from rpsg.stages.echo import REASON, repeats_prompt
 from rpsg.stages.rng import text_seed
 from rpsg.stages.sanitize import delimiter, fenced, plain, words_of
 
@@ -245,7 +245,7 @@ def _no_edit(text: str, seed: Seed) -> str:
         return "refused politely"
     if f" {' '.join(record)} " in f" {' '.join(words)} ":
         return "the record again"
-    if echoes(text, _INSTRUCTIONS):
+    if repeats_prompt(text, _INSTRUCTIONS):
         return REASON
     if repeats_itself(text):
         return "repeats itself"

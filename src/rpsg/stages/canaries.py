@@ -53,7 +53,7 @@ class Canaries:
 
     @property
     def planted(self) -> tuple[str, ...]:
-        """The texts that go into the data; each is a person of its own."""
+        """The texts that go into the data, each as a separate person."""
         return tuple(c.text for c, inside in zip(self.canaries, self.is_in, strict=True) if inside)
 
 

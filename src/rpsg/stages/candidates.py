@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rpsg.models.documents import next_header
 from rpsg.records import Candidate, Drop, Pool
 from rpsg.stages.clean_reply import tidy
-from rpsg.stages.echo import REASON, echoes
+from rpsg.stages.echo import REASON, repeats_prompt
 from rpsg.stages.prompts import by_prefix, candidate_request, variant_request
 
 if TYPE_CHECKING:
@@ -82,6 +82,6 @@ def candidate_of(number: int, card: Card, reply: Reply, parent: int | None, requ
         return Candidate(number, "", card, parent, dropped=Drop("writing", "the writer failed"))
     cut, ends = reply.finish == "length", next_header(request)
     text, problem = tidy(reply.text, cut=cut, begins=request.begins, ends=ends)
-    if text and echoes(text, [message.content for message in request.messages], request.begins):
+    if text and repeats_prompt(text, [message.content for message in request.messages], request.begins):
         text, problem = "", REASON
     return Candidate(number, text, card, parent, dropped=Drop("writing", problem) if problem else None)

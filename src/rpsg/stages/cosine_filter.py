@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rpsg.stages.exact_similarity import SQUARE, on_lattice
+from rpsg.stages.exact_similarity import SQUARE, quantized
 from rpsg.textstats.words import runs_of
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ BLOCK = 2_048
 def drop_near_duplicates(pool: Pool, vectors: npt.NDArray[np.float32], threshold: float = DUPLICATE) -> Pool:
     """Of texts closer than ``threshold`` (cosine) the one with the lowest id stays.
 
-    ``vectors`` are the unit rows of ``pool.alive()``, in that order. Cosines are computed on the lattice, so
-    every machine drops the same texts.
+    ``vectors`` are the unit rows of ``pool.alive()``, in that order. Cosines are of quantized rows, so every
+    machine drops the same texts.
     """
-    exact, limit = on_lattice(vectors), threshold * SQUARE
+    exact, limit = quantized(vectors), threshold * SQUARE
     stays = np.zeros(len(exact), np.bool_)
     for start in range(0, len(exact), BLOCK):
         block = exact[start : start + BLOCK]
@@ -72,8 +72,8 @@ def drop_closest_to_private(pool: Pool, closeness: npt.NDArray[np.float64], reta
 
 def closest(vectors: npt.NDArray[np.float32], private: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """The highest cosine of each row of ``vectors`` with a row of ``private``, shape (rows,); exact."""
-    mine = on_lattice(vectors)
+    mine = quantized(vectors)
     best = np.full(len(vectors), -np.inf)
     for start in range(0, len(private), BLOCK):
-        best = np.maximum(best, (mine @ on_lattice(private[start : start + BLOCK]).T).max(axis=1))
+        best = np.maximum(best, (mine @ quantized(private[start : start + BLOCK]).T).max(axis=1))
     return best / SQUARE

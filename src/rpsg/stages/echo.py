@@ -32,7 +32,7 @@ _FORM = re.compile(r"\b(?:beginning with|in the manner of):", re.IGNORECASE)
 _SENTENCES = re.compile(r"(?<=[.!?:;])\s+|\n+")
 
 
-def echoes(text: str, shown: Sequence[str], begins: str = "") -> bool:
+def repeats_prompt(text: str, shown: Sequence[str], begins: str = "") -> bool:
     """Whether a text repeats something of ``shown``, or consists only of the words it was to begin with.
 
     Args:
@@ -60,7 +60,7 @@ def echoes(text: str, shown: Sequence[str], begins: str = "") -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _PromptPart:
     """What of one part of a prompt may be repeated; ``rows`` and ``runs`` are its 8-grams and 4-grams."""
 
     header: bool
@@ -72,11 +72,11 @@ class _Part:
 
 
 @lru_cache(maxsize=1024)
-def _part(shown: str) -> _Part:
+def _part(shown: str) -> _PromptPart:
     """Kept for a while, because thousands of prompts share their examples."""
     words = _words(shown)
     sentences = (_words(sentence) for sentence in _SENTENCES.split(shown))
-    return _Part(
+    return _PromptPart(
         header=shown.rstrip().endswith(":"),
         fields=frozenset(_FIELD.findall(shown)),
         lengths=frozenset(length.lower() for length in _LENGTH.findall(shown)),
@@ -86,7 +86,7 @@ def _part(shown: str) -> _Part:
     )
 
 
-def _repeats(words: Sequence[str], parts: Sequence[_Part]) -> bool:
+def _repeats(words: Sequence[str], parts: Sequence[_PromptPart]) -> bool:
     rows, runs = set(runs_of(words, ROW)), list(runs_of(words, _RUN))
     for part in parts:
         if not rows.isdisjoint(part.rows):

@@ -1,4 +1,4 @@
-"""Embeddings on a lattice of whole numbers, so that comparing them is exact.
+"""Embeddings quantized to whole numbers, so that comparing them is exact.
 
 Which candidate or description a record is nearest to must depend on that record alone. In floating point a
 matrix product adds in an order that depends on the number of rows, so removing one person may change the last
@@ -27,7 +27,7 @@ SQUARE = STEPS * STEPS
 TOO_LONG = 1 << 24
 
 
-def on_lattice(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def quantized(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Rows of at most unit length as whole numbers, same shape.
 
     A row that is not finite, or too long for a unit row, becomes zero.

@@ -7,7 +7,7 @@ little about wording. Every person adds one such vector of length at most 1, and
 with noise (a private mean embedding, as in Harder, Adamczewski and Park, 2021). Everything later is
 post-processing: a pool of any size, any number of rounds.
 
-Axes, centre and scale are fitted to the drafts alone, before the query. They are whole numbers on a lattice,
+Axes, centre and scale are fitted to the drafts alone, before the query. They are quantized to whole numbers,
 and so is every private embedding: the coordinates of a row are then exact and independent of the other rows
 (``exact_similarity``), and everything after them is computed entry by entry.
 """
@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.privacy.vector_sum import MOST_ENTRIES, BoundedVectors, quantise
-from rpsg.stages.exact_similarity import SQUARE, STEPS, on_lattice
+from rpsg.stages.exact_similarity import SQUARE, STEPS, quantized
 from rpsg.stages.word_roots import WORDS, common_words, word_roots
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def words_wanted(labels: int) -> int:
 class Features:
     """The feature map: public, and the same on neighbouring data sets.
 
-    ``centre`` (dim,) and ``axes`` (dim, d) are whole numbers on the lattice. ``base`` is the mean of the
+    ``centre`` (dim,) and ``axes`` (dim, d) are whole numbers, quantized. ``base`` is the mean of the
     drafts' coordinates and products and ``word_base`` that of their word roots; both are subtracted.
     ``scale`` and ``word_scale`` then bring most vectors close to the maximum length.
     """
@@ -94,7 +94,7 @@ class Features:
         cls, drafts: Vectors, texts: Sequence[str], most_axes: int = AXES, most_words: int = WORDS
     ) -> Features:
         """The features fitted to ``drafts``, unit rows (m, dim), and to their words."""
-        exact = on_lattice(drafts).astype(np.float64)
+        exact = quantized(drafts).astype(np.float64)
         centre = np.rint(exact.mean(axis=0))
         off = exact - centre
         # Sums of whole numbers are exact, so the axes do not depend on the order of summation.
@@ -131,7 +131,7 @@ class Features:
 
     def coordinates(self, vectors: Vectors) -> Floats:
         """The coordinates of ``vectors`` along the axes, shape (rows, axes); exact but for one division."""
-        z: Floats = (on_lattice(vectors).astype(np.float64) - self.centre) @ self.axes / SQUARE
+        z: Floats = (quantized(vectors).astype(np.float64) - self.centre) @ self.axes / SQUARE
         return z
 
     @property
@@ -167,7 +167,7 @@ class Features:
         worded = (word_roots(texts, self.words) - self.word_base) * self.word_scale
         last = POOR_FIT * poor[:, None].astype(np.float64)
         whole = np.concatenate([placed, worded, last], axis=1)
-        whole[~np.any(on_lattice(vectors), axis=1)] = 0.0
+        whole[~np.any(quantized(vectors), axis=1)] = 0.0
         return whole
 
 

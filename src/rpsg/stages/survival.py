@@ -28,8 +28,8 @@ def survivors(
 
     With "rank" they are the ``places`` with most votes, of equals the first. With "sample" each is drawn with
     probability max(votes, threshold) - threshold over the sum of these. A text may be drawn several times,
-    and is then varied as often; the ``last`` draw is the release, so there each text is drawn once, and those
-    with most votes fill the places that no text with votes above the threshold is left for.
+    and then gets that number of variations. The ``last`` draw is the release, so each text is drawn at most
+    once; if too few texts have votes above the threshold, those with most votes fill the other places.
     """
     best = np.argsort(-votes, kind="stable")
     weights = np.maximum(votes - threshold, 0.0)

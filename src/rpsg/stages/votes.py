@@ -8,7 +8,7 @@ selecting by plain votes keeps those few and loses the spread of the corpus. So 
 mean similarity to its neighbours is subtracted (the idea of cross-domain similarity local scaling, Conneau et
 al. 2018). The correction reads only the candidates, so it costs no privacy.
 
-All comparisons are exact, on a lattice (``exact_similarity``): a record's vote depends on that record alone.
+All comparisons are exact, of quantized rows (``exact_similarity``): a record's vote depends on it alone.
 The selection is post-processing of the noisy votes.
 """
 
@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.privacy.histogram import RowCells
-from rpsg.stages.exact_similarity import SQUARE, on_lattice
+from rpsg.stages.exact_similarity import SQUARE, quantized
 from rpsg.storage.vectors import drop_pages
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def hubness(candidates: Floats, neighbours: int = NEIGHBOURS) -> Floats:
     count = min(neighbours, len(candidates) - 1)
     if count < 1:
         return np.zeros(len(candidates), np.float32)
-    exact = on_lattice(candidates)
+    exact = quantized(candidates)
     out = np.empty(len(candidates), np.float32)
     step = block_rows(len(candidates))
     for start in range(0, len(candidates), step):
@@ -111,13 +111,13 @@ def nearest_candidates(
     out = np.full((number, votes), -1, np.int64)
     if not len(candidates):
         return out
-    exact = on_lattice(candidates).T
+    exact = quantized(candidates).T
     off = np.rint(handicap * np.float32(SQUARE))
     step = block_rows(len(candidates))
     room = np.empty((min(step, number), len(candidates)), np.float32)
     for start in range(0, number, step):
         part = slice(start, min(start + step, number))
-        block = on_lattice(vectors[part] if rows is None else vectors[rows[part]])
+        block = quantized(vectors[part] if rows is None else vectors[rows[part]])
         scores = np.matmul(block, exact, out=room[: len(block)])
         scores -= off
         _take_best(scores, out[part])

@@ -197,15 +197,3 @@ def _parquet(rows: Sequence[SyntheticText]) -> tuple[bytes, Any]:
     sink, table = io.BytesIO(), pa.table(columns)
     pq.write_table(table, sink, compression="zstd")
     return sink.getvalue(), table
-
-
-def printable(text: str) -> str:
-    """``text`` without what could move, colour, reorder or hide things on a terminal.
-
-    Line feeds and tabs stay; other control characters (C0, C1, ESC), bidirectional controls, invisible
-    format characters, line separators and broken characters go.
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    hidden = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in hidden)

@@ -151,5 +151,5 @@ def _refused(what: str) -> VerificationError:
 
 
 def _shown(name: str) -> str:
-    """A foreign name, shortened, without characters that control a terminal."""
+    """A name that somebody else chose, shortened, without characters that control a terminal."""
     return ascii(name if len(name) <= 100 else f"{name[:100]}...")

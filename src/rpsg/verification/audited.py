@@ -76,7 +76,7 @@ def _like(found: Line, texts: Sequence[str]) -> Check:
 
 
 def _chance(found: Line, texts: Sequence[str]) -> Iterator[Check]:
-    """A canary is in a corpus by chance as often as its texts are many and long."""
+    """How often a canary is in a corpus by chance grows with the number and length of its texts."""
     told = _extraction(found, "chance")
     if told is None:
         return

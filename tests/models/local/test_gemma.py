@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rpsg.protocols import Request
 
 GEMMA = "gemma-3-270m"
-TEXTS = 24
+TEXTS = 8
 pytestmark = [pytest.mark.weights, pytest.mark.slow]
 
 

@@ -13,8 +13,9 @@ pytest.importorskip("safetensors", reason="needs the extra static")
 
 from rpsg import registry
 from rpsg.errors import ModelError
-from rpsg.models.download import locate, models_folder
+from rpsg.models.download import locate
 from rpsg.models.fake import FakeEmbedder
+from rpsg.models.onnx.embedder import OnnxEmbedder
 from rpsg.models.static import StaticEmbedder, distilled, on_principal_axes, ranks, weighed
 
 if TYPE_CHECKING:
@@ -125,13 +126,15 @@ def test_frequent_tokens_weigh_less_and_foreign_characters_are_ranked_last() -> 
 
 @pytest.mark.weights
 @pytest.mark.slow
-def test_the_default_table_is_fast_and_keeps_the_order_of_likeness() -> None:
+def test_the_default_table_is_fast_and_keeps_the_order_of_likeness(
+    pulled_models: Path, few_words: Path
+) -> None:
     """Made from the default embedder on this machine once; ten times faster even on a busy machine."""
     static = registry.embedder("static")
-    assert any(models_folder().glob("static-*"))
+    assert any(few_words.glob("static-*"))
     lines = (locate("amazon-reviews") / "test.jsonl").read_text(encoding="utf-8").splitlines()
     texts = [json.loads(line)["text"] for line in lines][:100]
-    slow = registry.embedder("minilm")
+    slow = OnnxEmbedder(pulled_models / "minilm-onnx")
     began = time.perf_counter()
     reference = slow.embed(texts)
     slow_seconds = time.perf_counter() - began

@@ -155,13 +155,13 @@ def test_pieces_of_both_kinds_of_vocabularies_are_bytes() -> None:
 def test_a_machine_on_which_rows_depend_on_each_other_is_refused(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = module._Tile.scores
+    plain = module._CachedPrompts.scores
 
     def leaking(tile: Any, tokens: Any) -> Any:
         found = plain(tile, tokens)
         return found + found.mean() * 1e-7 * np.arange(len(found))[:, None]
 
-    monkeypatch.setattr(module._Tile, "scores", leaking)
+    monkeypatch.setattr(module._CachedPrompts, "scores", leaking)
     with pytest.raises(ModelError, match="depend on the texts beside it"):
         scores(TransformersLogits(str(folder), threads=1), TEXTS[:1], [], least=ROWS)
 

@@ -35,7 +35,7 @@ class LostError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """An HTTP response; ``wait`` is the number of seconds that the server asks us to wait."""
 
     status: int
@@ -84,7 +84,7 @@ class HttpClient:
             connection.close()
         await asyncio.sleep(0)  # the sockets are closed in the next iteration of the event loop
 
-    async def post(self, body: bytes) -> Answer:
+    async def post(self, body: bytes) -> HttpResponse:
         """The answer to ``body``, whatever its status.
 
         Raises:
@@ -107,7 +107,7 @@ class HttpClient:
             raise LostError(_too_long(self._library.MOST_BYTES), final=True) from None
         finally:
             self._free.append(connection)
-        return Answer(status, self._unpacked(received, headers), _wait(headers))
+        return HttpResponse(status, self._unpacked(received, headers), _wait(headers))
 
     def _unpacked(self, body: bytes, headers: Mapping[str, str]) -> bytes:
         """The body of a gateway that packs with gzip although it is asked not to."""

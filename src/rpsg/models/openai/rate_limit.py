@@ -33,8 +33,8 @@ _WOULD_REFUSE, _TRIED, _MOST_TRIED = 6, 16, 100
 _SLOWER, _RECENT = 0.75, 20
 # This many refusals within a trial are no accident, unless nearly everything is refused.
 _NO_ACCIDENT, _NEARLY_ALL = 2, 0.8
-# After the first refusal this many are sent as fast as possible. If the server refuses at least so many of
-# them, and more than this share, it keeps a rate limit.
+# After the first refusal this many are sent as fast as possible. If the server refuses at least the second
+# number of them, and more than the share, it enforces a rate limit.
 _SOME, _MANY_REFUSALS, _MOST_REFUSED = 80, 10, 0.55
 # How fast the rate is raised after a trial without refusals, per second.
 _REGAIN = 1.0
@@ -64,7 +64,7 @@ class _Dry:
 
 
 @dataclass(slots=True)
-class _Trial:
+class _RateTrial:
     """Requests with a number above ``after``, and what became of them.
 
     They are asked at ``rate`` a second; None: as fast as possible, to see what the first refusals mean.
@@ -113,7 +113,7 @@ class RateLimiter:
         self._unmoved = 0
         self._hasty = 0
         self._answers: deque[float] = deque(maxlen=_RECENT)
-        self._trial: _Trial | None = None
+        self._trial: _RateTrial | None = None
         self._trial_after = 0
         self._apart = _APART
         # The share of refusals above which they are no longer taken for noise; None: they are not.
@@ -183,7 +183,7 @@ class RateLimiter:
             return False
         if not self._dry:
             self._dry.append(_Dry(now, number, number - self.refused))
-            self._trial = _Trial(number, None)
+            self._trial = _RateTrial(number, None)
             return True
         if self._dry and number <= self._dry[-1].sent + _ECHO:
             self._echoes += number > self._dry[-1].sent
@@ -226,7 +226,7 @@ class RateLimiter:
         answered = (len(self._answers) - 1) / max(now - self._answers[0], 0.05)
         share = max(self._share, suspected)
         size = min(max(_TRIED, math.ceil(_WOULD_REFUSE / max(self._share, 0.01))), _MOST_TRIED)
-        self._trial = _Trial(self.sent, max(_SLOWER * (1 - share) * answered, 0.02), size)
+        self._trial = _RateTrial(self.sent, max(_SLOWER * (1 - share) * answered, 0.02), size)
         self._next = max(self._next, now)
 
     def _judge(self, now: float) -> None:

@@ -11,12 +11,12 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from rpsg.display.markup import printable
 from rpsg.errors import ModelError
-from rpsg.storage.export import printable
 
 if TYPE_CHECKING:
     from rpsg.models.openai.concurrency import Overload
-    from rpsg.models.openai.http_request import Answer
+    from rpsg.models.openai.http_request import HttpResponse
 
 # The maximum length of a quoted message, and its usual keys in the body of an error.
 _MAX_LENGTH = 200
@@ -74,7 +74,7 @@ class ResponseClass:
     overload: Overload | None = None
 
 
-def classify_response(answer: Answer, context: RequestContext, said: str = "") -> ResponseClass:
+def classify_response(answer: HttpResponse, context: RequestContext, said: str = "") -> ResponseClass:
     """What to do after this answer. ``said``: the server's message, if it may be shown.
 
     Raises:
@@ -112,7 +112,7 @@ def classify_response(answer: Answer, context: RequestContext, said: str = "") -
     return ResponseClass("dropped", reason)
 
 
-def _refused(answer: Answer, reason: str) -> ResponseClass:
+def _refused(answer: HttpResponse, reason: str) -> ResponseClass:
     """Refusals for content or length are final; after other refusals the request may be changed."""
     code = _code(answer.body)
     if code in {"content_filter", "content_policy_violation", "moderation_blocked"}:

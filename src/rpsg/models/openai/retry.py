@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rpsg.models.openai.chat import Questions
     from rpsg.models.openai.concurrency import ConcurrencyLimiter, Overload, Ticket
-    from rpsg.models.openai.http_request import Answer, HttpClient
+    from rpsg.models.openai.http_request import HttpClient, HttpResponse
     from rpsg.models.openai.response_class import RequestContext, ResponseClass
 
 #: Seconds before the first retry of a request.
@@ -166,7 +166,7 @@ class RetryPolicy(Generic[Read]):
         return self._declined(request, found, answer, question, changes)
 
     def read_answer(
-        self, request: PendingRequest, answer: Answer, question: dict[str, Any], changes: frozenset[str]
+        self, request: PendingRequest, answer: HttpResponse, question: dict[str, Any], changes: frozenset[str]
     ) -> Read | Dropped | float:
         capabilities = self._state.capabilities
         try:
@@ -192,7 +192,7 @@ class RetryPolicy(Generic[Read]):
         self,
         request: PendingRequest,
         found: ResponseClass,
-        answer: Answer,
+        answer: HttpResponse,
         question: dict[str, Any],
         changes: frozenset[str],
     ) -> Read | Dropped | float:
@@ -262,7 +262,7 @@ class RetryPolicy(Generic[Read]):
             )
         return dropped
 
-    def _said(self, request: PendingRequest, answer: Answer) -> str:
+    def _said(self, request: PendingRequest, answer: HttpResponse) -> str:
         """The server's error message, if the request was public."""
         secret = (self._context.key_env, *self._context.variables)
         return server_words(answer.body, *secret) if self._questions.is_public(request.index) else ""

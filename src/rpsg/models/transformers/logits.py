@@ -170,7 +170,7 @@ class BatchedContexts:
         rows = prompts.count
         tiles = -(-max(least, len(texts)) // rows)
         groups = [texts[i * rows : (i + 1) * rows] for i in range(tiles)]
-        self._tiles = in_lanes(lambda group: _Tile(loaded, prompts, group), groups, lanes)
+        self._tiles = in_lanes(lambda group: _CachedPrompts(loaded, prompts, group), groups, lanes)
 
     def scores(self, tokens: Sequence[int] | None = None) -> npt.NDArray[np.float32]:
         found = in_lanes(lambda tile: tile.scores(tokens), self._tiles, self._lanes)
@@ -181,7 +181,7 @@ class BatchedContexts:
         in_lanes(lambda tile: tile.append(token), self._tiles, self._lanes)
 
 
-class _Tile:
+class _CachedPrompts:
     """Prompts with their keys and values, in memory that does not grow."""
 
     def __init__(self, loaded: _Loaded, prompts: _Prompts, texts: Sequence[str]) -> None:

@@ -33,7 +33,7 @@ __all__ = [
     "Reading",
     "Rules",
     "check_columns",
-    "check_place",
+    "check_readable",
     "header_of",
     "read_by_rule",
     "read_corpus",
@@ -91,7 +91,7 @@ def read_corpus(
     return Private(reading.corpus)
 
 
-def check_place(path: Path | str, format: Format | None = None) -> None:  # noqa: A002 -- as above
+def check_readable(path: Path | str, format: Format | None = None) -> None:  # noqa: A002 -- as above
     """Check that there is something to read, by its first bytes; errors as ``read_corpus``."""
     _format(Source(Path(path)), format)
 

@@ -49,7 +49,7 @@ def read_rows(file: Source, columns: Columns, *, separator: str | None = None) -
     """
     path = file.called
     with _long_fields():
-        source = _Lines(file)
+        source = _PhysicalLines(file)
         reader, separator, header = _opened(source, path, columns, separator)
         check_header(path, header, columns)
         places = columns.of(header)
@@ -69,7 +69,7 @@ def read_rows(file: Source, columns: Columns, *, separator: str | None = None) -
 def header_of(file: Source, *, separator: str | None = None, columns: Columns | None = None) -> list[str]:
     """The names of the columns; errors as ``read_rows``. ``columns`` finds a header under a title."""
     with _long_fields():
-        header = _opened(_Lines(file), file.called, columns or Columns("text"), separator)[2]
+        header = _opened(_PhysicalLines(file), file.called, columns or Columns("text"), separator)[2]
     while header and not header[-1]:
         header.pop()
     return header
@@ -80,13 +80,13 @@ def check_lines(file: Source) -> None:
 
     No line is taken apart.
     """
-    rows = sum(not (line.isspace() or _SEPARATOR_LINE.fullmatch(line)) for line in _Lines(file)) - 1
+    rows = sum(not (line.isspace() or _SEPARATOR_LINE.fullmatch(line)) for line in _PhysicalLines(file)) - 1
     if rows < 1:
         raise lines.no_rows(file.called)
 
 
 def _opened(
-    source: _Lines, path: str, columns: Columns, separator: str | None
+    source: _PhysicalLines, path: str, columns: Columns, separator: str | None
 ) -> tuple[Reader, str, list[str]]:
     """The parser behind the header, the separator, and the names in the header."""
     first = next(source)
@@ -118,7 +118,7 @@ def _opened(
     return reader, separator, header
 
 
-class _Lines:
+class _PhysicalLines:
     """The lines of a file for the CSV parser, which may join several to one row.
 
     Of a row over the limit the parser gets little more than the quotes, which suffice to find its end.
@@ -186,7 +186,7 @@ def _names(line: str, separator: str) -> list[str]:
 
 
 def _numbered(
-    path: str, reader: Reader, source: _Lines, at_most: int | None = None
+    path: str, reader: Reader, source: _PhysicalLines, at_most: int | None = None
 ) -> Iterator[tuple[int, list[str]]]:
     """(line where the row begins, its fields): a quoted field may run over several lines."""
     given = 0

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg.display.markup import tag, visible
 from rpsg.pipeline.progress import may_show_time
-from rpsg.pipeline.reporting import QUARTERS, Lines, Quiet, Reporting, Stage
+from rpsg.pipeline.reporting import QUARTERS, Lines, Reporting, Stage
+from rpsg.protocols import Silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,11 +23,11 @@ EVERY = 0.5
 STOPPED = "Stopped. The same call resumes: nothing is paid or written twice."
 
 
-def usual(*, quiet: bool = False) -> Quiet:
+def default_progress(*, quiet: bool = False) -> Silent:
     """The progress of a function that was given none: nothing in a script, or if ``quiet``."""
     shell = _shell()
     if quiet or (shell is None and not hasattr(sys, "ps1")):
-        return Quiet()
+        return Silent()
     if getattr(shell, "kernel", None) is None:
         return Lines(lambda line: print(visible(line), file=sys.stderr, flush=True))  # noqa: T201  # a prompt has no screen of ours
     display = import_module("IPython.display").display
@@ -40,7 +41,7 @@ def _shell() -> Any:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Block:
+class NotebookView:
     """What a notebook shows of a run: lines, and how far the current stage is."""
 
     lines: tuple[str, ...]
@@ -63,7 +64,9 @@ class InNotebook(Reporting):
     notebook keeps the last update.
     """
 
-    def __init__(self, show: Callable[[Block], Any], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, show: Callable[[NotebookView], Any], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         super().__init__(self._keep, clock)
         self._show, self._handle = show, None
         self._lines: list[str] = []
@@ -103,7 +106,7 @@ class InNotebook(Reporting):
 
     def _draw(self, current: str, percent: int | None) -> None:
         self._current, self._percent = current, percent
-        block = Block(tuple(self._lines), current, percent)
+        block = NotebookView(tuple(self._lines), current, percent)
         if self._handle is None:
             self._handle = self._show(block)
         else:

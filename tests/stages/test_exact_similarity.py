@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from rpsg.stages.annotate import empty_rows
-from rpsg.stages.exact_similarity import STEPS, on_lattice
+from rpsg.stages.exact_similarity import STEPS, quantized
 
 
 def unit_rows(count: int, dim: int, seed: int) -> npt.NDArray[np.float32]:
@@ -19,12 +19,12 @@ def unit_rows(count: int, dim: int, seed: int) -> npt.NDArray[np.float32]:
 
 @pytest.mark.parametrize("dim", [32, 384, 768])
 def test_every_product_fits_the_whole_numbers_that_a_float_holds_exactly(dim: int) -> None:
-    lattice = on_lattice(unit_rows(500, dim, 1)).astype(np.float64)
+    lattice = quantized(unit_rows(500, dim, 1)).astype(np.float64)
     assert float((lattice**2).sum(axis=1).max()) < 2**24
 
 
 def test_the_product_is_the_same_in_any_company_and_any_order_of_adding() -> None:
-    rows, candidates = on_lattice(unit_rows(700, 384, 2)), on_lattice(unit_rows(300, 384, 3))
+    rows, candidates = quantized(unit_rows(700, 384, 2)), quantized(unit_rows(300, 384, 3))
     together = rows @ candidates.T
     order = np.random.default_rng(4).permutation(384)
     exact = rows.astype(np.int64) @ candidates.astype(np.int64).T
@@ -35,16 +35,16 @@ def test_the_product_is_the_same_in_any_company_and_any_order_of_adding() -> Non
 
 def test_the_lattice_moves_a_similarity_by_less_than_one_in_a_thousand() -> None:
     rows = unit_rows(200, 384, 5)
-    moved = on_lattice(rows).astype(np.float64) @ on_lattice(rows).astype(np.float64).T / STEPS**2
+    moved = quantized(rows).astype(np.float64) @ quantized(rows).astype(np.float64).T / STEPS**2
     assert float(np.abs(moved - rows @ rows.T).max()) < 1e-3
 
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
 def test_a_row_that_is_not_finite_has_no_direction_and_spoils_no_other(broken: float) -> None:
     rows = unit_rows(3, 8, 6)
-    sound = on_lattice(rows)
+    sound = quantized(rows)
     rows[1, 2] = broken
-    lattice = on_lattice(rows)
+    lattice = quantized(rows)
     assert not lattice[1].any()
     assert np.array_equal(lattice[[0, 2]], sound[[0, 2]])
     assert empty_rows(rows).tolist() == [False, True, False]
@@ -54,11 +54,11 @@ def test_a_row_that_is_not_finite_has_no_direction_and_spoils_no_other(broken: f
 def test_a_row_longer_than_an_embedder_may_give_has_no_direction_and_warns_of_nothing(times: float) -> None:
     """Its products would not be exact, and others' scores beside them would not be their own."""
     rows = unit_rows(3, 384, 7)
-    sound = on_lattice(rows)
+    sound = quantized(rows)
     rows[1] *= np.float32(times)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        lattice = on_lattice(rows)
+        lattice = quantized(rows)
     assert not lattice[1].any()
     assert np.array_equal(lattice[[0, 2]], sound[[0, 2]])
 
@@ -70,6 +70,6 @@ def test_whether_a_row_is_too_long_is_decided_exactly() -> None:
     rest = np.repeat(limit, 3, axis=0)
     rest[1, 2:93] = 1  # 2^24
     rest[2, 2:92] = 1  # 2^24 - 1
-    lattice = on_lattice(rest / np.float32(STEPS))
+    lattice = quantized(rest / np.float32(STEPS))
     assert np.any(lattice, axis=1).tolist() == [True, False, True]
-    assert np.array_equal(on_lattice(rest[:, ::-1] / np.float32(STEPS)), lattice[:, ::-1])
+    assert np.array_equal(quantized(rest[:, ::-1] / np.float32(STEPS)), lattice[:, ::-1])

@@ -1,4 +1,4 @@
-"""How a result is shown: a card in a notebook, some lines of a terminal, and one line in a list or a log.
+"""How a result is shown: an element in a notebook, some lines of a terminal, and one line in a list or a log.
 
 The HTML runs nothing and loads nothing. It takes its colours from the page, so that it can be read on light
 and on dark, and text of a model, a file or a stranger is escaped.
@@ -31,7 +31,7 @@ STYLE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class Overview:
     """What is shown of a result: a title of a few words, then more and more detail.
 
     ``first`` is what must be read before anything else, for instance that this is private. ``columns`` and
@@ -46,7 +46,7 @@ class Card:
     notes: tuple[str, ...] = ()
 
     def html(self) -> str:
-        """The card as an element of a page, with its own style."""
+        """The HTML element, with its own style."""
         parts = [tag("p", tag("strong", _cut(self.title, "html")))]
         if self.first:
             parts.append(tag("p", _cut(self.first, "html"), class_="first"))
@@ -80,7 +80,7 @@ class Card:
         return tag("table", tag("thead", head) if any(self.columns) else None, tag("tbody", *body))
 
     def text(self) -> str:
-        """The card in lines of at most 80 characters."""
+        """Lines of at most 80 characters."""
         lines = [_line(self.title)]
         if self.first:  # it has as much room as in a notebook
             lines += _wrapped("! ", _cut(self.first, "html"))
@@ -94,23 +94,23 @@ class Card:
 
 
 class Shown:
-    """A result that is shown by its card, and never by everything that it holds."""
+    """A result that is shown by its overview, and never by everything that it holds."""
 
     __slots__ = ()
 
-    def _card(self) -> Card:
+    def _overview(self) -> Overview:
         raise NotImplementedError
 
     def __repr__(self) -> str:
         """One line."""
-        return f"<{_line(self._card().title, WIDTH - 2)}>"
+        return f"<{_line(self._overview().title, WIDTH - 2)}>"
 
     def __str__(self) -> str:
-        return self._card().text()
+        return self._overview().text()
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
-        return self._card().html()
+        return self._overview().html()
 
 
 def short_number(value: float | None) -> str:
@@ -125,8 +125,8 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def _more(card: Card, form: str) -> Iterable[str]:
-    left = len(card.rows) - MOST_ROWS[form]
+def _more(overview: Overview, form: str) -> Iterable[str]:
+    left = len(overview.rows) - MOST_ROWS[form]
     if left > 0:
         yield f"... and {left:,} more."
 
