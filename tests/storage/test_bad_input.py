@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
 import re
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rpsg.errors import DataError, MissingExtraError, RpsgError, UsageError
+from rpsg.plan import DataSection
 from rpsg.storage import readers
 from rpsg.storage.readers import read_corpus
 from rpsg.storage.readers import text as lines
@@ -219,6 +221,27 @@ def test_what_was_packed_in_a_way_that_is_not_read_is_refused(file: File) -> Non
     refused(file("a.csv", b"\x28\xb5\x2f\xfd\x04\x00" + MARKER.encode()), "compressed with zstd", "unzstd")
     packed = gzip.compress(b"PAR1")
     refused(file("a.parquet.gz", packed), "is compressed", "gunzip -k a.parquet.gz")
+
+
+@pytest.mark.parametrize(
+    ("content", "what", "hint"),
+    [
+        (gzip.compress(GOOD.encode()), "is compressed", "a.jsonl.gz"),
+        (bz2.compress(GOOD.encode()), "is compressed", "a.jsonl.bz2"),
+        (b"PAR1 " + MARKER.encode() + b" PAR1", "is a Parquet file", "a.parquet"),
+        (b"PK\x03\x04 " + MARKER.encode(), "is an Excel workbook or an archive", "a.xlsx"),
+    ],
+)
+def test_a_name_that_says_json_lines_is_believed_and_the_error_says_what_the_file_looks_like(
+    file: File, content: bytes, what: str, hint: str
+) -> None:
+    """One row that begins like another kind of file must not decide, so only a file without any row does."""
+    data = DataSection(path=str(file("a.jsonl", content)))
+    for reads in (readers.check_columns, readers.read_by_rule):
+        with pytest.raises(DataError, match=f"should be JSON Lines and {what}") as caught:
+            reads(data)
+        assert hint in caught.value.hint
+        assert MARKER not in str(caught.value)
 
 
 def test_a_packed_file_that_is_cut_off_is_refused(file: File) -> None:
