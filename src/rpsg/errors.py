@@ -38,6 +38,12 @@ class RpsgError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
+        """As a person sees it who works in Python; the command line shows ``sentences``."""
+        return in_python(self.sentences)
+
+    @property
+    def sentences(self) -> str:
+        """The message and the hint."""
         return f"{self.message}\n{self.hint}" if self.hint else self.message
 
 
@@ -136,3 +142,45 @@ def in_plain_words(said: str) -> str:
     ):
         said = said.replace(f"a valid {theirs}", ours if ours == "text" else f"a {ours}")
     return said
+
+
+# A command to be typed, up to the end of its sentence, is one in Python too: it stays as it is.
+_COMMAND = r"(?:rpsg|pip|python|zcat|file --) ?[^\n]*?(?=(?<!\.)[.,;:)](?:\s|$)|\n|$)"
+# The value of an option: a placeholder in capitals, a number, a list with commas, or a name that is no
+# English word. Then an option with its value, or with the value of a role, as in --model embedder=PATH.
+_NUMBER, _NAME = r"\d[\d.e-]*(?=[\s.,;:)]|$)", r"[\w./-]*[\d_:][\w:./-]*\w|(?:floor|minilm|static)\b"
+_VALUE = rf"[A-Z][A-Z_]+\b|{_NUMBER}|\w+(?:,\w+)+|{_NAME}"
+_OPTION = (
+    r"(?<![\w-])--(?P<name>[a-z][a-z-]*[a-z])"
+    rf"(?: (?P<role>[a-z][\w-]*)=(?P<of>\S+\b)| (?P<value>{_VALUE}))?"
+)
+_SPOKEN = re.compile(rf"(?P<command>{_COMMAND})|--with-[a-z]+, or (?P<aids>`aids`) in Python|{_OPTION}")
+_OTHER_NAMES = {"model": "models", "allow-plugin": "plugins", "no-floor": "write_floor=False"}
+_LISTS = {"plugins"}
+_FLAGS = {"regenerate", "second-opinion", "with-vault", "plain-http"}
+
+
+def in_python(said: str) -> str:
+    """A sentence for the command line as one for Python: ``--n-public 300`` is ``n_public=300``.
+
+    A command within it, such as ``rpsg doctor``, is not changed.
+    """
+    said = said.replace("he same command", "he same call").replace("the same -o", "the same `out`")
+    return _SPOKEN.sub(_spoken, said.replace("a new -o", "a new `out`"))
+
+
+def _spoken(found: re.Match[str]) -> str:
+    if kept := found["command"] or found["aids"]:
+        return kept
+    option = found["name"]
+    name = _OTHER_NAMES.get(option, option.replace("-", "_"))
+    if found["role"]:
+        return f'{name}={{"{found["role"]}": {found["of"]}}}'
+    value = found["value"]
+    if value is None:
+        return f"{name}=True" if option in _FLAGS else name if "=" in name else f"`{name}`"
+    if "," in value or name in _LISTS:
+        value = "[" + ", ".join(f'"{part}"' for part in value.split(",")) + "]"
+    elif not value.isupper() and not re.fullmatch(r"[\d.e-]+", value):
+        value = f'"{value}"'
+    return f"{name}={value}"

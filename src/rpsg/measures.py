@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rpsg.display.overview import Overview, Shown, short_number
+from rpsg.errors import in_python
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +56,7 @@ class Measure(Shown):
 
     def _overview(self) -> Overview:
         interval = "" if self.interval is None else " to ".join(map(short_number, self.interval))
-        facts = (("95 % interval", interval), ("model", self.model), ("not measured", self.reason))
+        facts = (("95 % interval", interval), ("model", self.model), ("not measured", in_python(self.reason)))
         return Overview(
             f"{self.name}: {'not measured' if self.value is None else short_number(self.value)}",
             first=INTERNAL.capitalize() + "." if self.internal else "",

@@ -5,7 +5,10 @@ An error, a message or one file more that depends on a single row tells for cert
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
+import lzma
 import tracemalloc
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -162,12 +165,19 @@ VALUES = st.recursive(
 ANY_ROW = st.dictionaries(st.sampled_from(["text", "user", "label"]), VALUES).map(
     lambda r: json.dumps(r).encode()
 )
-#: The first bytes of a file say what kind of file it is; those of these binary ones begin no row.
-KINDS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"PAR1", b"\x28\xb5\x2f\xfd")
-ANY_BYTES = (
-    st.binary(max_size=300)
-    .map(lambda body: body.replace(b"\n", b" "))
-    .filter(lambda body: not body.startswith(KINDS))
+#: How a Parquet file, workbooks, and packed files begin; the last three are whole.
+KINDS = (
+    b"PAR1",
+    b"PK\x03\x04",
+    b"\xd0\xcf\x11\xe0",
+    b"\x28\xb5\x2f\xfd\x04\0",
+    b"\x1f\x8b\x08\0\0\0\0\0",
+    gzip.compress(b"tea"),
+    bz2.compress(b"tea"),
+    lzma.compress(b"tea"),
+)
+ANY_BYTES = st.tuples(st.sampled_from([b"", *KINDS]), st.binary(max_size=300)).map(
+    lambda parts: b"".join(parts).replace(b"\n", b" ")
 )
 
 
@@ -175,6 +185,9 @@ ANY_BYTES = (
 @given(extra=ANY_ROW | ANY_BYTES, rule=st.sampled_from(["drop", "other"]))
 @example(extra=b"\x1f\x8b is how packed files begin", rule="drop")
 @example(extra=b"\x1f\x8b\x08\x18 with a whole header, and a name that never ends", rule="drop")
+@example(extra=b"PAR1 is how a table begins", rule="drop")
+@example(extra=b"PK\x03\x04 is how a workbook begins", rule="drop")
+@example(extra=gzip.compress(b"a packed file", mtime=0).replace(b"\n", b" "), rule="drop")
 @example(extra=b"BZh is how others begin", rule="drop")
 @example(extra=b"\xfd7zXZ\0 and these", rule="drop")
 @example(extra=b"\x28\xb5\x2f\xfd and these, which are not read", rule="drop")
@@ -258,7 +271,7 @@ def test_a_file_that_cannot_be_used_at_all_ends_the_run_and_the_claim_says_so(
     assert REFUSED not in run.ledger["not_covered"]
     files = {
         "no row that can be used": (lab.folder / "a.jsonl", row(text="") + b"\n" + row(user=None)),
-        "there is no column 'label' for --label": (lab.folder / "b.jsonl", row(label=...)),
+        "there is no column 'label' for `label`": (lab.folder / "b.jsonl", row(label=...)),
         "not valid CSV": (lab.folder / "c.csv", b'text,user,label\ntea,x,food\n"oil,y,food\n'),
         "not UTF-8": (lab.folder / "d.csv", b"text,user,label\ncaf\xe9,y,food\n"),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,10 @@ from rpsg.audit.control import blind_baseline, fitted_on_members, leaky, with_wo
 from rpsg.audit.finding import Finding, of_scores
 from rpsg.audit.run import audit, audit_subject, find_attacks
 from rpsg.audit.subject import NotRunError, Subject, subject_of
+from rpsg.cli.audit import show
+from rpsg.cli.console import Screen
 from rpsg.errors import PlugInError, UsageError
+from rpsg.report.audit_page import audit_page
 from rpsg.stages.canaries import make_canaries
 from rpsg.testing.lab import plugged
 from rpsg.testing.planted import WORDS, subject, texts
@@ -95,6 +99,20 @@ def test_an_attack_that_finds_no_planted_leak_counts_as_not_run() -> None:
     assert found.finding("blind").verdict == "not run"
     assert "did not find the members" in found.finding("blind").reason
     assert found.finding("near-copies").verdict == "no violation seen"
+
+
+def test_an_attack_that_does_not_count_is_shown_without_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    report = audit_subject(subject(size=600), {"blind": blind, "near-copies": find_attacks()["near-copies"]})
+    assert report.finding("blind").auc is not None
+    assert re.search(r"\n  blind +not run\n", str(report))
+    page = audit_page(report.to_json())
+    row = page[page.index(">blind<") :].partition("</tr>")[0]
+    assert re.findall(r">([^<>]+)<", row) == ["blind", "not run"]
+    show(Screen.stdout(), report, None)
+    shown = capsys.readouterr().out
+    (line,) = (line for line in shown.splitlines() if line.split()[:1] == ["blind"] and "%" not in line)
+    assert line.split() == ["blind", "not", "run"]
+    assert re.search(r"near-copies +0\.\d\d", shown)
 
 
 def test_an_audit_of_attacks_without_power_is_not_run() -> None:

@@ -85,7 +85,7 @@ def test_the_command_takes_the_label_column_of_synthetic_files(
 
 def test_a_missing_text_column_names_the_option_for_it(real: Path, tmp_path: Path) -> None:
     corpus = write(tmp_path / "theirs.jsonl", sentences(40, GARDEN), text="body")
-    with pytest.raises(DataError, match=r"no column 'text' for --synthetic-text\.[\s\S]*--synthetic-text"):
+    with pytest.raises(DataError, match=r"no column 'text' for `synthetic_text`\.[\s\S]*synthetic_text"):
         measured(corpus, real, label="kind")
 
 
@@ -98,7 +98,7 @@ def test_a_broken_label_is_not_taken_for_a_missing_column(real: Path, tmp_path: 
 
 def test_real_texts_must_have_the_columns_that_are_named(real: Path, tmp_path: Path) -> None:
     corpus = write(tmp_path / "corpus.jsonl", sentences(40, GARDEN), label="sort")
-    with pytest.raises(DataError, match=r"no column 'sort' for --label\."):
+    with pytest.raises(DataError, match=r"no column 'sort' for `label`\."):
         measured(corpus, real, label="sort")
 
 

@@ -86,7 +86,7 @@ def test_a_draw_is_charged_before_its_noise_exists(run: Run) -> None:
 
 def test_the_whole_plan_must_fit_the_lifetime_budget_before_anything_is_asked(run: Run) -> None:
     run.account.charge("d" * 32, "an earlier run", "votes", 0.55, 0.0)
-    with pytest.raises(BudgetError, match="--lifetime-epsilon"):
+    with pytest.raises(BudgetError, match="`lifetime_epsilon`"):
         run.kernel()
     assert run.asked == 0
 

@@ -87,7 +87,7 @@ def test_the_same_rows_under_another_name_are_told_in_a_box_and_change_nothing(o
 
 def test_the_lifetime_cap_refuses_and_names_the_option(account: Account) -> None:
     account.charge("a", "run", "votes", 0.6, 0.0)
-    with pytest.raises(BudgetError, match="--lifetime-epsilon") as caught:
+    with pytest.raises(BudgetError, match="`lifetime_epsilon`") as caught:
         account.charge("b", "run", "votes", 0.2, 0.0)
     assert caught.value.exit_code == 5
     assert account.total().mu2 == pytest.approx(0.6)

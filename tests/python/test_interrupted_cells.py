@@ -197,7 +197,7 @@ def test_ctrl_c_in_a_cell_loses_nothing(tmp_path: Path, replies: int) -> None:
     seen = rpsg.preview(
         rows, **{name: v for name, v in given.items() if name not in {"out", "quiet", "writer"}}
     )
-    assert seen.odometer["epsilon paid so far"] == pytest.approx(4.0, abs=0.01)
+    assert seen.odometer["epsilon spent so far"] == pytest.approx(4.0, abs=0.01)
 
 
 class PressesCtrlC(Silent):

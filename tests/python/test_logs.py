@@ -6,13 +6,17 @@ import json
 import logging
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.models.openai.asks import ASK
+from tests.models.openai.faulty import Asked, FaultyServer
 
 from rpsg.cli import logs, main
 from rpsg.display.log_names import FIELDS
 from rpsg.errors import DataError
+from rpsg.models.openai.writer import ServerWriter
 from rpsg.pipeline.logs import Logged, logged
 from rpsg.pipeline.progress import Stopwatch, may_show_time
 from rpsg.protocols import Silent
@@ -183,6 +187,41 @@ def test_a_level_leaves_out_what_is_below_it(
 ) -> None:
     assert main(["--log-level", "error", "run", "--config", plan_file, "-o", str(lab.folder / "run")]) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_a_replay_does_not_say_that_budget_was_spent(lab: Lab, plan_file: str, kept: Kept) -> None:
+    run = str(lab.folder / "run")
+    assert main(["run", "--config", plan_file, "-o", run]) == 0
+    assert any("epsilon_spent" in fields.get("facts", {}) for *_, fields in kept.records)
+    kept.records.clear()
+    assert main(["verify", run]) == 0
+    assert kept.records
+    assert not any("spent" in message for _, _, message, _ in kept.records)
+    assert not any("epsilon_spent" in fields.get("facts", {}) for *_, fields in kept.records)
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_debug_says_what_became_of_each_public_request(kept: Kept, *, private: bool) -> None:
+    refused: set[int] = set()
+
+    def behave(asked: Asked) -> str:
+        seed = asked.body["seed"]
+        if seed == 1 and not refused:
+            refused.add(seed)
+            return "500"
+        return "ok" if seed != 2 else "no-choices"
+
+    with FaultyServer(behave) as server:
+        writer = ServerWriter("m", server.settings(concurrency=1), first_pause=0.001)
+        writer.write([replace(ASK, seed=seed, private=private) for seed in range(3)])
+    said = [message for level, name, message, _ in kept.records if (level, name) == ("DEBUG", "rpsg.server")]
+    if private:
+        assert said == []
+        return
+    assert said.count("request 0: answered") == said.count("request 1: answered") == 1
+    assert 'request 1: the server answered with HTTP 500: "later"; sent again in 0.0 seconds' in said
+    assert sum(message.startswith("request 2: ") for message in said) == 2
+    assert said[-1].startswith("request 2: no text (")
 
 
 def test_a_failure_is_a_record_and_no_loose_line(capsys: pytest.CaptureFixture[str]) -> None:

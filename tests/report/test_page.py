@@ -354,7 +354,8 @@ def test_a_report_is_a_function_of_the_release_alone(release_of: Releases) -> No
 def test_the_page_in_a_release_has_no_day_and_one_made_later_has(release_of: Releases) -> None:
     release = release_of("strict")
     assert (
-        "No date: whoever publishes a release dates it." in section(read_page(report(release)), "facts").text
+        "No date: the person who publishes a release adds it."
+        in section(read_page(report(release)), "facts").text
     )
     page = report(release, day="29 November 2026")
     assert "Page made on 29 November 2026." in section(read_page(page), "facts").text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
 import re
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rpsg.errors import DataError, MissingExtraError, RpsgError, UsageError
+from rpsg.plan import DataSection
 from rpsg.storage import readers
 from rpsg.storage.readers import read_corpus
 from rpsg.storage.readers import text as lines
@@ -60,7 +62,7 @@ JSONL_FAULTS = [
         r"Did you mean Text_\? Give it with --text Text_",
     ),
     ("missing column", '{"review": "%s"}', "no column 'text'", r"Columns in the file: review\."),
-    ("keys that are no names", '{"%s and more of a story": 1}', "no column", "does not look like a header"),
+    ("keys that are no names", '{"%s and more of a story": 1}', "no column", "may be somebody.s row"),
     ("invalid JSON", GOOD + '\n{"text": "%s"', "line 2: this is not valid JSON", "jq -c"),
     ("two values on a line", '{"text": "%s"} {}', "line 1: this is not valid JSON", "one whole object"),
     ("a huge number", GOOD + '\n{"text": ' + "9" * 5000 + "}", "line 2: this is not valid JSON", "object"),
@@ -92,7 +94,7 @@ def test_a_faulty_jsonl_file_is_refused_by_its_line(file: File, content: str, sa
 CSV_FAULTS = [
     ("misspelt column", "id,Text,label\n1,%s,a\n", "no column 'text'", r"Did you mean Text\?"),
     ("missing column", "id,body\n1,%s\n", "no column 'text'", "Columns in the file: id, body"),
-    ("no header", "1,%s went to the market and came home,a\n", "no column", "does not look like a header"),
+    ("no header", "1,%s went to the market and came home,a\n", "no column", "may be somebody.s row"),
     ("the column twice", "text,text\n%s,%s\n", "2 columns called 'text'", "Rename"),
     ("header only", "id,text\n", "has no rows", "at least one row"),
     (
@@ -219,6 +221,27 @@ def test_what_was_packed_in_a_way_that_is_not_read_is_refused(file: File) -> Non
     refused(file("a.csv", b"\x28\xb5\x2f\xfd\x04\x00" + MARKER.encode()), "compressed with zstd", "unzstd")
     packed = gzip.compress(b"PAR1")
     refused(file("a.parquet.gz", packed), "is compressed", "gunzip -k a.parquet.gz")
+
+
+@pytest.mark.parametrize(
+    ("content", "what", "hint"),
+    [
+        (gzip.compress(GOOD.encode()), "is compressed", "a.jsonl.gz"),
+        (bz2.compress(GOOD.encode()), "is compressed", "a.jsonl.bz2"),
+        (b"PAR1 " + MARKER.encode() + b" PAR1", "is a Parquet file", "a.parquet"),
+        (b"PK\x03\x04 " + MARKER.encode(), "is an Excel workbook or an archive", "a.xlsx"),
+    ],
+)
+def test_a_name_that_says_json_lines_is_believed_and_the_error_says_what_the_file_looks_like(
+    file: File, content: bytes, what: str, hint: str
+) -> None:
+    """One row that begins like another kind of file must not decide, so only a file without any row does."""
+    data = DataSection(path=str(file("a.jsonl", content)))
+    for reads in (readers.check_columns, readers.read_by_rule):
+        with pytest.raises(DataError, match=f"should be JSON Lines and {what}") as caught:
+            reads(data)
+        assert hint in caught.value.hint
+        assert MARKER not in str(caught.value)
 
 
 def test_a_packed_file_that_is_cut_off_is_refused(file: File) -> None:

@@ -90,7 +90,9 @@ class AuditReport(Shown):
             ),
             columns=("attack", "AUC", "epsilon", "verdict"),
             rows=tuple(
-                (found.name, short_number(found.auc), _at_least(found.epsilon_lower), found.verdict)
+                (found.name, "", "", found.verdict)  # figures of an attack that does not count would mislead
+                if found.verdict == "not run"
+                else (found.name, short_number(found.auc), _at_least(found.epsilon_lower), found.verdict)
                 for found in self.findings
             ),
             notes=tuple(notes),

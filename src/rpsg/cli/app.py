@@ -80,7 +80,8 @@ def start(
         typer.Option(
             "--log-level",
             metavar="LEVEL",
-            help="Log to stderr instead of showing progress: debug, info, warning or error.",
+            help="Log to stderr instead of showing progress: debug (adds each public request to a server),"
+            " info, warning or error.",
         ),
     ] = None,
     log_json: Annotated[

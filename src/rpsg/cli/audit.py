@@ -266,6 +266,9 @@ def _show_attacks(screen: Screen, report: AuditReport) -> None:
 
 
 def _row(found: Finding) -> tuple[str, ...]:
+    """The figures of an attack; none for one that does not count."""
+    if found.verdict == "not run":
+        return (found.name, "", "", "", "", found.verdict)
     rate = found.rates[0] if found.rates else None
     return (
         found.name,

@@ -96,7 +96,7 @@ def run_cell(matrix: Matrix, cells: Sequence[Cell], cell: Cell, out: Path, progr
 
     Raises:
         LimitError: the call budget of the comparison is used up; the cell resumes with a larger one.
-        KeyboardInterrupt: the cell was stopped, and resumes.
+        KeyboardInterrupt: the cell was stopped; it can be resumed.
     """
     folder = private_dir(private_dir(out / "cells") / cell.id)
     lock = hold_lock(folder / ".lock")

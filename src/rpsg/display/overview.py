@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rpsg.display.markup import Html, tag, visible
+from rpsg.errors import in_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,7 +36,8 @@ class Overview:
     """What is shown of a result: a title of a few words, then more and more detail.
 
     ``first`` is what must be read before anything else, for instance that this is private. ``columns`` and
-    ``rows`` are a table, of which ``rows`` may be cut; ``notes`` are sentences below it.
+    ``rows`` are a table, of which ``rows`` may be cut; ``notes`` are sentences below it. Options of the
+    command line that ``first`` and ``notes`` mention are shown as keywords of Python.
     """
 
     title: str
@@ -49,7 +51,7 @@ class Overview:
         """The HTML element, with its own style."""
         parts = [tag("p", tag("strong", _cut(self.title, "html")))]
         if self.first:
-            parts.append(tag("p", _cut(self.first, "html"), class_="first"))
+            parts.append(tag("p", _cut(in_python(self.first), "html"), class_="first"))
         if self.facts:
             rows = (
                 tag("tr", tag("th", n, scope="row", class_="name"), tag("td", _cut(v, "html")))
@@ -64,7 +66,7 @@ class Overview:
     def _notes(self) -> Iterator[str]:
         """The first notes, as far as there is room for them."""
         room = LONGEST_NOTES
-        for note in self.notes:
+        for note in map(in_python, self.notes):
             if len(note) > room:
                 yield note[: max(room, 200)].rstrip() + " ..."
                 return
@@ -83,7 +85,7 @@ class Overview:
         """Lines of at most 80 characters."""
         lines = [_line(self.title)]
         if self.first:  # it has as much room as in a notebook
-            lines += _wrapped("! ", _cut(self.first, "html"))
+            lines += _wrapped("! ", _cut(in_python(self.first), "html"))
         width = max((len(name) for name, _ in self.facts), default=0)
         for name, value in self.facts:
             lines += _wrapped(f"  {name:<{width}}  ", _cut(value, "text"))

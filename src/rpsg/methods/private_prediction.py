@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from rpsg.protocols import Contexts, LogitSource
     from rpsg.records import Document
 
-#: A text that is cut at its most tokens ends with its last sentence, if it has one.
+#: A text that reaches the maximum number of tokens ends after its last whole sentence, if it has one.
 _ENDS = (".", "!", "?", '."', '!"', '?"')
 
 

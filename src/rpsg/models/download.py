@@ -65,7 +65,7 @@ def pull(
     if name in CATALOGUE:
         if terms(name) and not accepted:
             raise UsageError(
-                f"{name} is brought only to those who accept its terms. {terms(name)}",
+                f"{name} is downloaded only if you accept its terms. {terms(name)}",
                 hint=f"If you accept them: rpsg models pull {name} --accept-licence. "
                 f"A writer under Apache-2.0: rpsg models pull {FREE_WRITER}",
             )

@@ -43,7 +43,7 @@ def account_view(plan: Plan, budget: Budget | None) -> AccountView:
     cap = LifetimeCap(plan.privacy.lifetime_epsilon, plan.privacy.delta)
     fit = runs_that_fit(total, cap, budget.mu2, budget.delta_fail)
     figures = {
-        "epsilon paid so far": total.epsilon,
+        "epsilon spent so far": total.epsilon,
         "epsilon with what unfinished runs have reserved": total.epsilon_with_reserved,
         "lifetime epsilon": plan.privacy.lifetime_epsilon,
         "runs like this one that still fit": float(fit),

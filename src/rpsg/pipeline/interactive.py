@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from rpsg.display.markup import tag, visible
+from rpsg.errors import in_python
 from rpsg.pipeline.progress import may_show_time
 from rpsg.pipeline.reporting import QUARTERS, Lines, Reporting, Stage
 from rpsg.protocols import Silent
@@ -29,7 +30,7 @@ def default_progress(*, quiet: bool = False) -> Silent:
     if quiet or (shell is None and not hasattr(sys, "ps1")):
         return Silent()
     if getattr(shell, "kernel", None) is None:
-        return Lines(lambda line: print(visible(line), file=sys.stderr, flush=True))  # noqa: T201  # a prompt has no screen of ours
+        return Lines(lambda line: print(visible(in_python(line)), file=sys.stderr, flush=True))  # noqa: T201  # a prompt has no screen of ours
     display = import_module("IPython.display").display
     return InNotebook(lambda block: display(block, display_id=True))
 
@@ -101,7 +102,7 @@ class InNotebook(Reporting):
         self._current, self._percent = "", None
 
     def _keep(self, line: str) -> None:
-        self._lines = [*self._lines, line][-MOST_LINES:]
+        self._lines = [*self._lines, in_python(line)][-MOST_LINES:]
         self._draw(self._current, self._percent)
 
     def _draw(self, current: str, percent: int | None) -> None:

@@ -2,8 +2,7 @@
 
 It has what progress has, and nothing more: stages, notes, and facts that are public. The time of a stage is
 in it only where that may be shown (see ``rpsg.pipeline.progress``). Its records are written when something
-happens, so whoever adds the clock to them, as a handler of one's own may, learns how long private stages
-took.
+happens, so a handler that adds the time of day to them reveals how long private stages took.
 """
 
 from __future__ import annotations

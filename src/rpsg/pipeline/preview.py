@@ -49,7 +49,7 @@ IN_WORDS = {
     "keyphrases": "words many people use with a topic",
     "votes": "which candidates the private texts are nearest to",
     "tokens": "which token comes next in each text",
-    "sketch": "where the private texts lie and how they spread",
+    "sketch": "what the private texts are like on average, and how much they vary",
 }
 
 

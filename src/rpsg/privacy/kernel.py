@@ -216,7 +216,7 @@ class Kernel:
         def draw(_: NoiseSource, name: str) -> Evidence:
             begun = self._begun(self._seq)
             if begun is None:
-                choices(0, ())  # a model that gives no numbers shows it before anything is charged
+                choices(0, ())  # so that a model without usable numbers fails before anything is charged
                 token_file(self._private, self._seq).unlink(missing_ok=True)
                 self._mark_draw(name, query.stage)
             rows = bounded_references(query, references(kept := begun or name))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rpsg.disk.json_text import strict_json
+from rpsg.errors import RpsgError
 from rpsg.privacy.checks import CHECKS, form
 from rpsg.privacy.evidence import Evidence, evidence_file, evidence_names, parse_evidence
 from rpsg.privacy.sources import TOKENS, noisy_answers
@@ -72,7 +73,9 @@ def _read(path: Path) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    return error.strerror or "no such file" if isinstance(error, OSError) else str(error)
+    if isinstance(error, OSError):
+        return error.strerror or "no such file"
+    return error.sentences if isinstance(error, RpsgError) else str(error)
 
 
 def _check(name: str, reasons: Iterator[str]) -> Check:

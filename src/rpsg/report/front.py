@@ -31,14 +31,15 @@ KINDS = {
 }
 #: Who may use a corpus for what, by the kind of claim.
 USES = {
-    "end_to_end_dp": "Whoever the licence allows may read it, share it, train and test on it: no use weakens "
-    "the claim.",
+    "end_to_end_dp": "Anybody may read it, share it, and train and test models on it, as far as the licence "
+    "allows: no use weakens the claim.",
     "voters_only_dp": "Only people who may see the records of the seed donors. Voters are protected from "
     "every reader.",
     "no_formal_guarantee": "Only people who may see the private texts themselves.",
-    "no_private_data": "Whoever the licence allows may read it, share it, train and test on it.",
+    "no_private_data": "Anybody may read it, share it, and train and test models on it, as far as the "
+    "licence allows.",
 }
-UNDATED = "No date: whoever publishes a release dates it."
+UNDATED = "No date: the person who publishes a release adds it."
 NOT_FOR = "Not a source of rates, rare events or facts."
 
 
@@ -160,7 +161,11 @@ def _warned(release: Release) -> Iterator[Html]:
 def _licence(release: Release, day: str) -> Iterator[Child]:
     own, writer = release.plan.corpus.license, licence_of(release.plan.models.writer)
     yield paragraph(
-        *(("Corpus: ", isolate(own), ".") if own else ("Corpus: none named, so ask whoever gave it to you.",))
+        *(
+            ("Corpus: ", isolate(own), ".")
+            if own
+            else ("Corpus: none named, so ask the person who gave it to you.",)
+        )
     )
     if writer:
         yield paragraph(f"Writer: {writer}.")

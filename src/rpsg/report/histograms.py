@@ -41,7 +41,7 @@ def bins_of(words: Sequence[int]) -> list[Bin]:
 
 
 def lengths(texts: Sequence[Candidate], *, first: bool = False) -> Html | None:
-    """Words per text, in words, as a picture and as a table; ``first`` as for ``sentiments``."""
+    """How many words the texts have: a sentence, a picture and a table; ``first`` as for ``sentiments``."""
     words = sorted(len(text.text.split()) for text in texts)
     if not words:
         return None

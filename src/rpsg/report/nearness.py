@@ -58,7 +58,7 @@ def _unit(rows: Floats) -> Floats:
 
 
 def nearness(real: Floats, synthetic: Floats) -> Html:
-    """The share of real texts that have a text at least so near, for synthetic and for other real texts."""
+    """The share of real texts with a text at this distance or nearer: a synthetic one, another real one."""
     first, second = nearest(real, synthetic)
     low = np.floor(10 * min(first.min(), second.min())) / 10
     at = np.linspace(low, 1.0, STEPS + 1)
@@ -75,8 +75,8 @@ def nearness(real: Floats, synthetic: Floats) -> Html:
             ("first line", [(i / STEPS, y) for i, y in enumerate(mine)]),
         ],
         title="How near the corpus comes to each real text",
-        desc="Share of the real texts that have a synthetic text at least so near, and another real text at "
-        "least so near. Where the first curve is far below the second, real texts have no counterpart.",
+        desc="Share of the real texts that have a synthetic text at this distance or nearer, and another "
+        "real text. Where the first curve is far below the second, real texts have no counterpart.",
         axes=("cosine of the nearest text", "real texts"),
         ticks=(ticks, [(0.0, "0 %"), (0.5, "50 %"), (1.0, "100 %")]),
     )
@@ -90,4 +90,5 @@ def nearness(real: Floats, synthetic: Floats) -> Html:
         (f"{at[i]:.2f}", percent(mine[i]), percent(theirs[i])) for i in range(0, STEPS + 1, STEPS // READ_AT)
     ]
     columns = ("cosine at least", "have such a synthetic text", "have such another real text")
-    return figure(picture, words, table("Real texts with a text so near", columns, rows, columns))
+    title = "Real texts with a text at this distance or nearer"
+    return figure(picture, words, table(title, columns, rows, columns))

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.display.overview import Overview, Shown, counted
+from rpsg.errors import in_python
 from rpsg.results import outward
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ class Verification(Shown):
 
     def _overview(self) -> Overview:
         rows = [
-            ("✓" if ok else "✗", ", ".join(check.name for check in same), detail)
+            ("✓" if ok else "✗", ", ".join(check.name for check in same), in_python(detail))
             for (ok, detail), found in groupby(self.checks, lambda check: (check.ok, check.detail))
             for same in [list(found)]
         ]

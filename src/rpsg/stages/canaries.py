@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 END_WORDS, HIT_WORDS, LIST_SIZE = 6, 4, 8192
 #: Letters and digits that are not taken for one another; twelve of them have 60 bits.
 CODE_SIGNS, CODE_LENGTH = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ", 12
-#: Sounds that words are put together from: 32 * 8 * 16 * 2 of them.
+#: The parts of syllables from which words are made: 32 * 8 * 16 * 2 syllables.
 _BEGIN = (
     *("b", "br", "d", "dr", "f", "fl", "g", "gl", "h", "j", "k", "kl", "l", "m", "n", "p"),
     *("pl", "r", "s", "sk", "sl", "sn", "st", "t", "tr", "v", "w", "y", "z", "zw", "ch", "th"),

@@ -80,6 +80,17 @@ def made_again(
     return _from_replies(claimed, plan, models, plugins, progress or Silent())
 
 
+class _Replayed:
+    """Progress of a replay: no line says that budget was spent, because a replay spends none."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.start, self.advance, self.note = progress.start, progress.advance, progress.note
+
+    def done(self, **facts: object) -> None:
+        self._progress.done(**{name: fact for name, fact in facts.items() if name != "epsilon_spent"})
+
+
 def _from_replies(
     claimed: Claimed, plan: Plan, models: Mapping[str, str], plugins: Collection[str], progress: Progress
 ) -> Made:
@@ -93,7 +104,7 @@ def _from_replies(
     check_ways(claimed, replace(tools, writer=claimed.writer))
     kernel = None if claimed.budget is None else ReplayKernel(claimed.evidence, claimed.ledger)
     vectors = kept_vectors(claimed.evidence, tools)
-    job = _job(claimed, replace(tools, writer=settled, embedder=vectors), kernel, progress)
+    job = _job(claimed, replace(tools, writer=settled, embedder=vectors), kernel, _Replayed(progress))
     pool = claimed.method.synthesize(job)
     return Made(
         claimed.plan,

@@ -84,7 +84,7 @@ def verify(
             found = _of_copy(copy, release, regenerate, dict(models or {}), plugins, told)
             return _with_opinions(found, copy, asked_for, second_opinion=second_opinion)
     except VerificationError as error:
-        return Verification(release, (Check(FOLDER, ok=False, detail=str(error)),), CANNOT_SHOW)
+        return Verification(release, (Check(FOLDER, ok=False, detail=error.sentences),), CANNOT_SHOW)
 
 
 def _with_opinions(
@@ -151,7 +151,7 @@ def _of_copy(
     try:
         claimed = read_claimed(copy, ledger, plugins) if program.ok else None
     except RpsgError as error:
-        checks.append(Check(FOLLOWS, ok=False, detail=str(error)))
+        checks.append(Check(FOLLOWS, ok=False, detail=error.sentences))
         claimed = None
     if claimed is not None:
         if regenerate and claimed.method.has_seeds:
@@ -218,7 +218,7 @@ def _made_again(
             detail = "byte for byte" if same else f"what it writes differs from {CORPUS}"
             checks.append(Check(REGENERATE, ok=same, detail=detail))
     except RpsgError as error:
-        return [Check(FOLLOWS, ok=False, detail=str(error))]
+        return [Check(FOLLOWS, ok=False, detail=error.sentences)]
     except _BROKEN as error:
         return [Check(FOLLOWS, ok=False, detail=f"it cannot be made again ({type(error).__name__})")]
     else:

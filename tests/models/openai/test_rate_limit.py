@@ -61,6 +61,13 @@ def test_a_few_refusals_at_random_do_not_bring_it_to_a_stop(share: float) -> Non
     assert ask(2000, Dice(share), latency=0.01, refusal=0.01).rate > 60
 
 
+@pytest.mark.parametrize("share", [0.06, 0.11])
+def test_few_refusals_at_random_are_hardly_ever_taken_for_a_limit(share: float) -> None:
+    best = 64 / (1.05 * (1.0 + 0.05 * share / (1 - share)))
+    found = [ask(2000, Dice(share, random.Random(seed)), latency=1.0).rate / best for seed in range(40)]
+    assert min(found) > 0.6
+
+
 def test_a_server_that_refuses_at_random_and_then_keeps_a_limit_is_heard() -> None:
     class Both:
         """At random for a minute, then twenty a second."""

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.models.openai.asks import ASK, says
-from tests.models.openai.faulty import FaultyServer, answer, until
+from tests.models.openai.faulty import Asked, FaultyServer, answer, until
 
 from rpsg.errors import ModelError
 from rpsg.models.openai.writer import ServerWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rpsg.protocols import Reply
 
@@ -84,6 +84,53 @@ def test_a_server_that_answered_before_is_waited_for_longer(monkeypatch: pytest.
         writer = ServerWriter("m", server.settings(timeout=0.1, concurrency=1), first_pause=0.001)
         with pytest.raises(ModelError, match=r"answered nothing for[\s\S]*same command again"):
             writer.write([replace(ASK, seed=seed) for seed in range(40)])
+
+
+def once_lost(seeds: set[int]) -> Callable[[Asked], str]:
+    """The first request with each of these seeds is never answered; all others are."""
+    lost = set(seeds)
+
+    def behave(asked: Asked) -> str:
+        seed = asked.body["seed"]
+        if seed not in lost:
+            return "ok"
+        lost.remove(seed)
+        return "hang"
+
+    return behave
+
+
+def test_a_request_that_the_server_lost_does_not_hold_up_the_run_until_its_timeout() -> None:
+    with FaultyServer(once_lost({2, 50, 99})) as server:
+        writer = ServerWriter("m", server.settings(concurrency=8, timeout=60), first_pause=0.001)
+        began = time.monotonic()
+        replies = writer.write([replace(ASK, seed=seed) for seed in range(100)])
+    assert [reply.text for reply in replies] == [f"reply to {seed}" for seed in range(100)]
+    assert len(server.asked) == 103
+    assert time.monotonic() - began < 15
+
+
+def test_a_server_that_stands_still_for_a_while_is_not_sent_the_same_again() -> None:
+    """Nobody is answered, so the requests are not lost; sending them again would double its work."""
+
+    def behave(asked: Asked) -> str:
+        server.latency = 5.0 if asked.body["seed"] >= 300 else 0.01
+        return "ok"
+
+    with FaultyServer(behave) as server:
+        writer = ServerWriter("m", server.settings(concurrency=32, timeout=60), first_pause=0.001)
+        replies = writer.write([replace(ASK, seed=seed) for seed in range(332)])
+    assert len(server.asked) == 332
+    assert all(reply.text for reply in replies)
+
+
+def test_the_last_attempt_has_the_whole_timeout() -> None:
+    with FaultyServer(once_lost({50})) as server:
+        writer = ServerWriter("m", server.settings(concurrency=8, timeout=5, retries=0))
+        began = time.monotonic()
+        replies = writer.write([replace(ASK, seed=seed) for seed in range(60)])
+    assert replies[50].error == "no answer in time"
+    assert time.monotonic() - began > 5
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ answer that is not yet taken counts as in flight, so a killed process loses at m
 from __future__ import annotations
 
 import asyncio
+import heapq
 import threading
 import time
 from queue import SimpleQueue
@@ -17,7 +18,7 @@ from rpsg.models.openai.concurrency import ConcurrencyLimiter
 from rpsg.models.openai.endpoint import address_of, certificate_of, headers_of, url_of
 from rpsg.models.openai.http_request import HttpClient
 from rpsg.models.openai.response_class import RequestContext
-from rpsg.models.openai.retry import RequestQueue, RetryConfig, RetryPolicy, ServerState
+from rpsg.models.openai.retry import PendingRequest, RetryConfig, RetryPolicy, ServerState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from rpsg.models.openai.chat import Questions
     from rpsg.models.openai.concurrency import Ticket
     from rpsg.models.openai.endpoint import Kind
-    from rpsg.models.openai.retry import Dropped, PendingRequest
+    from rpsg.models.openai.retry import Dropped
     from rpsg.plan import ServerSection
     from rpsg.protocols import Endpoint
 
@@ -109,6 +110,33 @@ class ServerModel:
     def learned(self) -> tuple[str, ...]:
         """The changes to requests after refusals of the server."""
         return self._client.learned
+
+
+class RequestQueue:
+    """``count`` requests in order; a retry comes first as soon as it is due."""
+
+    def __init__(self, count: int) -> None:
+        self._fresh = iter(range(count))
+        self._next = next(self._fresh, None)
+        self._back: list[tuple[float, int, PendingRequest]] = []
+
+    def due(self, now: float) -> float | None:
+        """Seconds until a request can be taken; None: the queue is empty."""
+        if self._next is not None:
+            return 0.0
+        return max(0.0, self._back[0][0] - now) if self._back else None
+
+    def take(self, now: float) -> PendingRequest:
+        """The next request. Only when ``due`` gives 0."""
+        if self._back and (self._next is None or self._back[0][0] <= now):
+            return heapq.heappop(self._back)[2]
+        if self._next is None:
+            raise IndexError("the queue is empty")
+        index, self._next = self._next, next(self._fresh, None)
+        return PendingRequest(index)
+
+    def put_back(self, request: PendingRequest, when: float) -> None:
+        heapq.heappush(self._back, (when, request.index, request))
 
 
 class BatchClient(Generic[Read]):

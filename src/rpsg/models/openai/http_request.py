@@ -1,13 +1,18 @@
-"""One HTTP request with one deadline and a maximum size of the answer.
+"""One HTTP request with a deadline and a maximum size of the answer.
 
-A request without an answer raises ``LostError`` with a short reason. Messages of the libraries used are not
-passed on, because they may quote the request.
+A request that takes far longer than all others, while these are answered, has probably been lost by the
+server or a gateway. It ends before its timeout, so that it can be sent again. A request without an answer
+raises ``LostError`` with a short reason. Messages of the libraries used are not passed on, because they may
+quote the request.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import zlib
+from collections import deque
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Self
@@ -15,13 +20,20 @@ from typing import TYPE_CHECKING, Self
 from rpsg.errors import ModelError, needed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from rpsg.models.openai.concurrency import Overload
     from rpsg.models.openai.endpoint import Address
     from rpsg.models.openai.transport import Connection, Destination
 
 _CONNECT_SECONDS = 15.0
+# A request is overdue after this many times the longest of the last answers, if there were enough of them,
+# and never sooner than after this many seconds.
+_LONGER, _ANSWERS, _ENOUGH, _SOONEST = 4.0, 100, 20, 3.0
+# How often to look whether a request is overdue, in seconds.
+_LOOK_SECONDS = 1.0
+# With at most this many requests under way, it is overdue even if none was answered after it was sent.
+_FEW = 8
 
 
 class LostError(Exception):
@@ -75,6 +87,8 @@ class HttpClient:
         self._timeout = timeout
         self._connections: list[Connection] = []
         self._free: list[Connection] = []
+        self._took: deque[float] = deque(maxlen=_ANSWERS)
+        self._newest = -math.inf  # when the newest of the answered requests was sent
 
     async def __aenter__(self) -> Self:
         return self
@@ -84,8 +98,11 @@ class HttpClient:
             connection.close()
         await asyncio.sleep(0)  # the sockets are closed in the next iteration of the event loop
 
-    async def post(self, body: bytes) -> HttpResponse:
+    async def post(self, body: bytes, *, patience: float = math.inf) -> HttpResponse:
         """The answer to ``body``, whatever its status.
+
+        ``patience``: a factor for the time after which the request is overdue; infinite: only after
+        ``timeout``.
 
         Raises:
             LostError: no complete answer came.
@@ -93,7 +110,8 @@ class HttpClient:
         """
         connection = self._free.pop() if self._free else self._connect()
         try:
-            async with asyncio.timeout(self._timeout):
+            async with self._deadline(patience):
+                began = asyncio.get_running_loop().time()
                 status, headers, received = await connection.ask(body)
         except TimeoutError:
             raise LostError("no answer in time", overload="late") from None
@@ -107,7 +125,39 @@ class HttpClient:
             raise LostError(_too_long(self._library.MOST_BYTES), final=True) from None
         finally:
             self._free.append(connection)
+        if status == 200:
+            self._took.append(asyncio.get_running_loop().time() - began)
+            self._newest = max(self._newest, began)
         return HttpResponse(status, self._unpacked(received, headers), _wait(headers))
+
+    @asynccontextmanager
+    async def _deadline(self, patience: float) -> AsyncIterator[None]:
+        """TimeoutError after ``timeout``, or as soon as the request is overdue."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+
+        def look() -> None:
+            late = loop.time() - began > self._overdue_after(patience)
+            if late and self._is_lost(began) and not limit.expired():
+                limit.reschedule(loop.time())
+            timers.append(loop.call_later(_LOOK_SECONDS, look))
+
+        timers = [loop.call_later(_SOONEST, look)]
+        try:
+            async with asyncio.timeout(self._timeout) as limit:
+                yield
+        finally:
+            timers[-1].cancel()
+
+    def _is_lost(self, sent_at: float) -> bool:
+        """Whether others are answered that were sent later, or hardly any others are under way."""
+        return self._newest > sent_at or len(self._connections) - len(self._free) <= _FEW
+
+    def _overdue_after(self, patience: float) -> float:
+        """Seconds; infinite while too few answers came to know how long they take."""
+        if len(self._took) < _ENOUGH:
+            return math.inf
+        return max(_SOONEST, patience * _LONGER * max(self._took))
 
     def _unpacked(self, body: bytes, headers: Mapping[str, str]) -> bytes:
         """The body of a gateway that packs with gzip although it is asked not to."""

@@ -33,6 +33,8 @@ _WOULD_REFUSE, _TRIED, _MOST_TRIED = 6, 16, 100
 _SLOWER, _RECENT = 0.75, 20
 # This many refusals within a trial are no accident, unless nearly everything is refused.
 _NO_ACCIDENT, _NEARLY_ALL = 2, 0.8
+# After this many, and at least _TRIED requests, a trial need not go on to its end.
+_PLAIN = 3
 # After the first refusal this many are sent as fast as possible. If the server refuses at least the second
 # number of them, and more than the share, it enforces a rate limit.
 _SOME, _MANY_REFUSALS, _MOST_REFUSED = 80, 10, 0.55
@@ -81,7 +83,11 @@ class _RateTrial:
     def is_over(self) -> bool:
         if self.rate is None:
             return self.sent >= _SOME or self.shows_limit
-        return self.answered + self.refused >= self.size
+        seen = self.answered + self.refused
+        if self.refused >= _PLAIN and seen >= _TRIED and self.shows_noise:
+            return True
+        # One refusal may be an accident or the first of many: as many requests again decide.
+        return seen >= self.size * (2 if self.refused == 1 else 1)
 
     @property
     def shows_limit(self) -> bool:
@@ -244,7 +250,7 @@ class RateLimiter:
                 answered = self.sent - self.refused
                 self._set(_FIRST * answered / max(now - self._first, 0.2), _CLIMB, now)
         elif trial.shows_noise:
-            self._found_noise(max(self._share, trial.refused / trial.size))
+            self._found_noise(max(self._share, trial.refused / (trial.answered + trial.refused)))
         else:
             self._apart *= 3
             self._set(trial.rate * (1 - _MARGIN), _REGAIN, now)

@@ -43,7 +43,7 @@ _STOPS: dict[int, tuple[str, str]] = {
     ),
     501: (
         "cannot do what is asked of the model {model}",
-        "Start it with this function, or take another model.",
+        "Start the server with this function switched on, or use another model.",
     ),
 }
 

@@ -1,9 +1,10 @@
-"""One attempt at one request, whether to try again, and the queue of requests still to be sent."""
+"""One attempt at one request, and whether to try again."""
 
 from __future__ import annotations
 
-import heapq
 import json
+import logging
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -37,6 +38,9 @@ _MAX_PAUSE, _SHORT_PAUSE, _LAST_PAUSE = 30.0, 2.0, 8.0
 # Multiples of the golden ratio spread the pauses of successive requests evenly, without random numbers.
 _SPREAD = 0.618033988749895
 
+#: What becomes of each public request is logged here, at the level "debug".
+LOG = logging.getLogger("rpsg.server")
+
 Read = TypeVar("Read")
 
 
@@ -62,33 +66,6 @@ class PendingRequest:
         """Seconds before the next attempt after ``times`` failures, which doubles and differs by request."""
         doubled = min(most, first * 2 ** max(0, times - 1))
         return float(doubled * (0.75 + 0.5 * (self.index * _SPREAD % 1)))
-
-
-class RequestQueue:
-    """``count`` requests in order; a retry comes first as soon as it is due."""
-
-    def __init__(self, count: int) -> None:
-        self._fresh = iter(range(count))
-        self._next = next(self._fresh, None)
-        self._back: list[tuple[float, int, PendingRequest]] = []
-
-    def due(self, now: float) -> float | None:
-        """Seconds until a request can be taken; None: the queue is empty."""
-        if self._next is not None:
-            return 0.0
-        return max(0.0, self._back[0][0] - now) if self._back else None
-
-    def take(self, now: float) -> PendingRequest:
-        """The next request. Only when ``due`` gives 0."""
-        if self._back and (self._next is None or self._back[0][0] <= now):
-            return heapq.heappop(self._back)[2]
-        if self._next is None:
-            raise IndexError("the queue is empty")
-        index, self._next = self._next, next(self._fresh, None)
-        return PendingRequest(index)
-
-    def put_back(self, request: PendingRequest, when: float) -> None:
-        heapq.heappush(self._back, (when, request.index, request))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +124,9 @@ class RetryPolicy(Generic[Read]):
         question = self._questions.ask(request.index)
         changes = request.changes | self._state.capabilities.kept
         try:
-            answer = await client.post(json.dumps(fit(question, changes)).encode())
+            answer = await client.post(
+                json.dumps(fit(question, changes)).encode(), patience=self._patience(request)
+            )
         except LostError as lost:
             return self._lost(request, ticket, lost)
         found = classify_response(answer, self._context, self._said(request, answer))
@@ -165,6 +144,13 @@ class RetryPolicy(Generic[Read]):
             return self.read_answer(request, answer, question, changes)
         return self._declined(request, found, answer, question, changes)
 
+    def _patience(self, request: PendingRequest) -> float:
+        """Doubles with each attempt. The last one has the whole timeout, and so has a changed request, which
+        may take longer than the others because it may be answered at greater length.
+        """
+        is_last = request.tries >= self._config.retries
+        return math.inf if is_last or request.changes else 2.0**request.tries
+
     def read_answer(
         self, request: PendingRequest, answer: HttpResponse, question: dict[str, Any], changes: frozenset[str]
     ) -> Read | Dropped | float:
@@ -179,13 +165,15 @@ class RetryPolicy(Generic[Read]):
             if not (error.decided or request.asked_again or error.reason == CUT_WHILE_THINKING):
                 request.asked_again = True
                 # At once while no text has come at all: whether one ever will is soon known then.
-                return request.pause(self._config.first_pause, 1) if self._state.answers else 0.0
+                pause = request.pause(self._config.first_pause, 1) if self._state.answers else 0.0
+                return self._log(request, error.reason, pause)
             said = self._said(request, answer) if error.reason == AN_ERROR else ""
-            return self._drop(Dropped(with_words(error.reason, said)))
+            return self._drop(request, Dropped(with_words(error.reason, said)))
         capabilities.keep(request.changes)
         self._state.answers += 1
         self._state.warned = False
         self.limiter.proven()
+        self._log(request, "answered")
         return read
 
     def _declined(
@@ -205,12 +193,12 @@ class RetryPolicy(Generic[Read]):
             if change:
                 request.changes |= {change}
                 return 0.0
-        return self._drop(Dropped(found.reason, refused=True))
+        return self._drop(request, Dropped(found.reason, refused=True))
 
     def _lost(self, request: PendingRequest, ticket: Ticket, lost: LostError) -> Dropped | float:
         if lost.final:
             self.limiter.answered(ticket)
-            return self._drop(Dropped(lost.reason))
+            return self._drop(request, Dropped(lost.reason))
         return self._broken(request, ticket, lost.reason, None, lost.overload)
 
     def _broken(
@@ -226,11 +214,13 @@ class RetryPolicy(Generic[Read]):
         self._tell_trouble(reason)
         self._lose_patience(reason, wait, self._config.patience if self._state.answers else NEVER_CAME)
         if was_down:
+            self._log(request, reason, 0.0)
             return 0.0  # not due to this request; the limiter delays the next one
         request.tries += 1
         if request.tries > self._config.retries:
-            return self._drop(Dropped(f"{reason}, {request.tries} times" if request.tries > 1 else reason))
-        return max(self._pause(request), wait or 0.0)
+            times = f"{reason}, {request.tries} times" if request.tries > 1 else reason
+            return self._drop(request, Dropped(times))
+        return self._log(request, reason, max(self._pause(request), wait or 0.0))
 
     def _pause(self, request: PendingRequest) -> float:
         """A pause that need not be long while others are answered, except before the last attempt."""
@@ -247,12 +237,24 @@ class RetryPolicy(Generic[Read]):
         self._lose_patience(found.reason, wait, self._config.patience)
         request.refusals += 1
         if request.refusals > _MOST_REFUSALS:
-            return self._drop(Dropped(f"{found.reason}, {request.refusals} times"))
+            return self._drop(request, Dropped(f"{found.reason}, {request.refusals} times"))
         if wait is None:
-            return self._pause(request)
-        return min(wait, _SHORT_PAUSE) if self.limiter.refuses_at_random else wait
+            pause = self._pause(request)
+        else:
+            pause = min(wait, _SHORT_PAUSE) if self.limiter.refuses_at_random else wait
+        return self._log(request, found.reason, pause)
 
-    def _drop(self, dropped: Dropped) -> Dropped:
+    def _log(self, request: PendingRequest, reason: str, pause: float | None = None) -> float:
+        """Log what happened to a public request, and whether it is sent again; returns ``pause``."""
+        if LOG.isEnabledFor(logging.DEBUG) and self._questions.is_public(request.index):
+            again = f"; sent again in {pause:.1f} seconds" if pause is not None else ""
+            fields = {"event": "request", "request": request.index, "reason": reason}
+            more = {"again": round(pause, 1)} if pause is not None else {}
+            LOG.debug("request %d: %s%s", request.index, reason, again, extra={"rpsg": {**fields, **more}})
+        return pause or 0.0
+
+    def _drop(self, request: PendingRequest, dropped: Dropped) -> Dropped:
+        self._log(request, f"no text ({dropped.reason})")
         self._state.drops += 1
         if self._state.answers == 0 and self._state.drops >= _HOPELESS:
             raise ModelError(

@@ -87,13 +87,13 @@ def read_corpus(
         UsageError: the options do not fit together.
         MissingExtraError: Parquet without pyarrow, Excel without python-calamine.
     """
-    reading = _read(Source(Path(path), encoding), Columns(text, label, user), format, labels)
+    reading = _read(Source(Path(path), encoding, format), Columns(text, label, user), format, labels)
     return Private(reading.corpus)
 
 
 def check_readable(path: Path | str, format: Format | None = None) -> None:  # noqa: A002 -- as above
     """Check that there is something to read, by its first bytes; errors as ``read_corpus``."""
-    _format(Source(Path(path)), format)
+    _format(Source(Path(path), format=format), format)
 
 
 def check_columns(data: DataSection) -> None:
@@ -107,7 +107,8 @@ def check_columns(data: DataSection) -> None:
         UsageError: the options do not fit together.
         MissingExtraError: a package for this format is not installed.
     """
-    source, columns = Source(Path(data.path), data.encoding), Columns(data.text, data.label, data.user)
+    source = Source(Path(data.path), data.encoding, data.format)
+    columns = Columns(data.text, data.label, data.user)
     kind = _format(source, data.format)
     _check_options(kind, columns, data.labels or None)
     if kind == "jsonl":
@@ -127,7 +128,7 @@ def header_of(path: Path | str, encoding: str = "", format: Format | None = None
     Raises:
         DataError: it has no header, or it cannot be read.
     """
-    source = Source(Path(path), encoding)
+    source = Source(Path(path), encoding, format)
     return _header(source, _format(source, format))
 
 
@@ -161,7 +162,7 @@ def read_by_rule(data: DataSection, rules: Rules | None = None, *, tells: bool =
     """
     return Private(data).map(  # inside ``Private``: an unexpected error could quote a row
         lambda named: _read(
-            Source(Path(named.path), named.encoding),
+            Source(Path(named.path), named.encoding, named.format),
             Columns(named.text, named.label, named.user),
             named.format,
             named.labels or None,
@@ -241,7 +242,7 @@ def _format(source: Source, chosen: Format | None) -> _Kind:
 
 
 def _told(source: Source) -> Format:
-    """The format that the first bytes show, or else the name."""
+    """The format that the first bytes show, or else the name; the name alone if it says JSON Lines."""
     suffixes = [suffix.lower() for suffix in source.path.suffixes]
     if suffixes and suffixes[-1] in PACKED_SUFFIXES:
         suffixes.pop()

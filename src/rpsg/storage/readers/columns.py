@@ -54,7 +54,11 @@ def check_header(path: Path | str, header: Sequence[str], columns: Columns) -> N
 def _missing(path: Path | str, header: Sequence[str], name: str, option: str) -> NoReturn:
     names = nameable(header)
     if not names:
-        hint = f"Its first line does not look like a header. Add one with the column names, such as {name}."
+        hint = (
+            "Its first line holds more than short names, so it may be somebody's row and is not shown. If it "
+            f"is the header, copy the name from there, in quotes: --{option} 'What would you change?'. If "
+            f"there is no header, add a line with the column names, such as {name}."
+        )
     elif close := _closest(name, names):
         hint = f"Did you mean {close}? Give it with --{option} {_quoted(close)}. {_listed(names)}"
     else:

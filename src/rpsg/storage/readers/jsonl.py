@@ -59,6 +59,8 @@ def read_rows(
         for name in [name for name in missing if name in values]:
             del missing[name]
         yield _row(path, number, values, columns)
+    if not first:
+        _check_kind(source)
     if begins == "[" and not (first or tells):
         raise _an_array(source)
     for name in missing if first else ():
@@ -73,6 +75,17 @@ def _no_column(source: Source, columns: Columns, name: str) -> DataError:
         hint="No object of the file has this key. The keys of your rows are private, so they are not "
         f"named here: `rpsg check {quote(str(source.path))}` shows them.",
     )
+
+
+def _check_kind(source: Source) -> None:
+    """Raise DataError if a file without a single object looks like one of another kind."""
+    if (found := source.looks_like()) is not None:
+        what, ending = found
+        named = quote(source.path.stem + ending)
+        raise DataError(
+            f"{source.called} should be JSON Lines and is {what}.",
+            hint=f"Name it so, for example {named}." if not source.is_stdin else "Leave --format out.",
+        )
 
 
 def _an_array(source: Source) -> DataError:
@@ -96,6 +109,8 @@ def check_columns(source: Source, columns: Columns) -> None:
             missing = {name: None for name in missing if name not in values}
         if not missing:
             return
+    if not objects:
+        _check_kind(source)
     if not rows:
         return  # a file without rows is refused where rows are read
     if not objects and begins == "[":

@@ -47,6 +47,8 @@ USER_IS_NONE = "the user is a list or an object"
 NO_LABEL = "the label is missing"
 LABEL_IS_NONE = "the label is a list or an object"
 UNLISTED = "the label is not one of those declared"
+_OTHER_LABEL = "; or count such rows as another label: --unlisted other"
+_QUOTED = "a label with a comma needs quotes: '\"Food, drink\",garden'"
 
 
 class Row(NamedTuple):
@@ -212,12 +214,13 @@ class DocumentMaker:
         if name is not None and self.labels is not None:
             declared = sorted(self.labels.values())
             some = ", ".join(declared[:10]) + (", ..." if len(declared) > 10 else "")
-            hint = f"Declared: {some}. Correct the row, or declare every label that can occur before the run."
+            hint = f"Declared: {some}. Correct the row or the list ({_QUOTED}){_OTHER_LABEL}."
             return self._fault(row, UNLISTED, hint)
         column = self.columns.label
         if isinstance(row.label, list | dict | tuple):
             return self._fault(row, LABEL_IS_NONE, f"{column!r} must hold one short name in every row.")
-        return self._fault(row, NO_LABEL, f"Fill in {column!r} in every row, or leave --label out.")
+        other = _OTHER_LABEL if self.labels else ""
+        return self._fault(row, NO_LABEL, f"Fill in {column!r}, or leave --label out{other}.")
 
     def _name(self, value: object) -> str | None:
         """A label or a user as text; equal ones share one string, which matters at a million rows."""

@@ -1,7 +1,8 @@
 """The bytes of a file as UTF-8: unpacked, decoded, and with line feeds where it has lone returns.
 
 The first bytes say what kind of file it is, before its name does: many an Excel workbook is called .csv, and
-many a .csv file is compressed.
+many a .csv file is compressed. But a file of JSON Lines begins with a private row, which must decide nothing:
+there the name decides.
 """
 
 from __future__ import annotations
@@ -57,14 +58,16 @@ _EXCEL = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _PARQUET = b"PAR1"
 _ZSTANDARD = b"\x28\xb5\x2f\xfd"
 PACKED_SUFFIXES = frozenset({".gz", ".bz2", ".xz"})
+JSONL_SUFFIXES = frozenset({".jsonl", ".ndjson", ".json"})
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file and the encoding that was declared for it; "" is UTF-8."""
+    """A file, and what was declared for it: its encoding, "" for UTF-8, and its format."""
 
     path: Path
     encoding: str = ""
+    format: str | None = None
 
     @property
     def is_stdin(self) -> bool:
@@ -74,6 +77,12 @@ class Source:
     def called(self) -> str:
         """The file in a message."""
         return "standard input" if self.is_stdin else str(self.path)
+
+    @property
+    def begins_with_a_row(self) -> bool:
+        """Whether it is declared or called JSON Lines, and not called compressed."""
+        suffix = self.path.suffix.lower()
+        return suffix in JSONL_SUFFIXES or (self.format == "jsonl" and suffix not in PACKED_SUFFIXES)
 
     @contextmanager
     def raw(self) -> Iterator[BinaryIO]:
@@ -97,7 +106,7 @@ class Source:
             DataError: it is packed and damaged, or is not in its encoding.
         """
         with self.raw() as packed:
-            stream = _unpacked(packed)
+            stream = packed if self.begins_with_a_row else _unpacked(packed)
             if self.encoding:
                 stream = io.BufferedReader(_Recoded(stream, codec_of(self.encoding), self.called), _PIECE)
             elif not isinstance(stream, io.BufferedReader | io.BytesIO):
@@ -114,8 +123,9 @@ class Source:
             OSError: it cannot be opened.
             DataError: it is packed in a way that is not read here.
         """
-        with self.raw() as packed:
-            start = packed.read(_SIGN)
+        if self.begins_with_a_row:
+            return "jsonl"
+        start = self._start()
         if start.startswith(_PARQUET):
             return "parquet"
         if start.startswith(_EXCEL):
@@ -129,8 +139,23 @@ class Source:
 
     def is_packed(self) -> bool:
         """Whether it has to be unpacked before it can be read."""
-        with self.raw() as packed:
-            return _opener(packed.read(_SIGN)) is not None
+        return not self.begins_with_a_row and _opener(self._start()) is not None
+
+    def looks_like(self) -> tuple[str, str] | None:
+        """What a file without a single row may be, and the end of a name that would say so; None: nothing."""
+        start = self._start()
+        if start.startswith(_PARQUET):
+            return "a Parquet file", ".parquet"
+        if start.startswith(_EXCEL):
+            return "an Excel workbook or an archive", ".xlsx"
+        if _opener(start) is None:
+            return None
+        endings = {b"\x1f": ".gz", b"B": ".bz2", b"\xfd": ".xz"}
+        return "compressed", self.path.suffix + endings[start[:1]]
+
+    def _start(self) -> bytes:
+        with self.raw() as file:
+            return file.read(_SIGN)
 
     def _damaged(self) -> DataError:
         return DataError(
