@@ -44,6 +44,8 @@ exclude_patterns = [".*", "build", "dist", "runs", "demo-run*", "src", "tests", 
 myst_heading_anchors = 6
 #: A link is to a page, a heading or a file, and never a guess.
 nitpicky = True
+#: Quotes and dashes stay as they are written: many are part of something to type.
+smartquotes = False
 #: Output and tables of figures have no language; a block that claims one is read as it.
 highlight_language = "none"
 
