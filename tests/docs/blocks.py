@@ -154,7 +154,7 @@ def without_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     from rpsg.compare import runner
 
     fakes = {"writer": "fake", "embedder": "fake"}
-    run = {**fakes, "size": 20, "lifetime_epsilon": 100.0}
+    run: dict[str, Any] = {**fakes, "size": 20, "lifetime_epsilon": 100.0}
     for name, settings in {
         "synthesize": run,
         "preview": run,
