@@ -2,6 +2,8 @@
 #   make demo    install, pull weights and public reviews, one private run, verify it, show it
 #                (WRITER=qwen2.5-coder-0.5b: with an Apache-2.0 writer in place of Gemma; slower)
 #   make test    everything that must hold before a change goes in
+#   make docs    the documentation as a site, in build/docs (open build/docs/index.html; it needs no network)
+#   make wheel   the package in dist, for an index of packages or a machine without a network
 #   make benchmark    methods side by side, in at most half an hour on two cores; make benchmark-full takes days
 # Weights go where `rpsg models pull` puts them (RPSG_HOME moves that place). PYTHON chooses the interpreter.
 
@@ -28,7 +30,7 @@ PACKAGE := $(shell find src -type f -not -name '*.pyc') pyproject.toml README.md
 say      = printf '\n== %s\n' $(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint pytest bench benchmark benchmark-full clean weights
+.PHONY: help demo docs wheel test lint pytest bench benchmark benchmark-full clean weights
 
 help:
 	@sed -n 's/^#   //p' Makefile; printf '%s\n' 'also: make lint, make pytest, make bench, make benchmark, make benchmark-full, make clean'
@@ -105,6 +107,21 @@ benchmark-full: $(VENV)/.test weights
 
 # What to type to see one failure alone.
 hint = printf '\nFailed. Only this once more: %s\n' $(1); exit 1
+
+# -- what others read and install -------------------------------------------------------------------------
+
+# Every warning is an error: a link that leads nowhere, a page that the navigation does not show.
+docs: $(VENV)/.made
+	@$(call say,"documentation in build/docs")
+	@$(BIN)/python -m pip install -qq --group docs
+	@$(BIN)/sphinx-build -q -E -b html -W --keep-going -c docs . build/docs
+
+# The same sources give the same bytes: dates within the archives are that of the last commit.
+wheel: $(VENV)/.made
+	@$(call say,"sdist and wheel in dist")
+	@$(BIN)/python -m pip install -qq --group wheel
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 1767225600) $(BIN)/python -m build --outdir dist
+	@$(BIN)/twine check --strict dist/* && $(BIN)/check-wheel-contents dist/*.whl
 
 clean:
 	rm -rf $(VENV) demo-run demo-run-* runs/demo-reviews.jsonl build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -9,8 +9,12 @@ called once for each private text.
 from __future__ import annotations
 
 import os
-import resource
 import sys
+
+try:
+    import resource
+except ImportError:
+    resource = None  # type: ignore[assignment]  # Windows has no such limit
 
 #: The variables that switch reporting off, by the library that reads them.
 SWITCHES = {
@@ -30,8 +34,10 @@ set_by_us: set[str] = set()
 def forbid_core_dumps() -> None:
     """Let neither this process nor a child of it leave a core dump, which would hold private texts.
 
-    This cannot be taken back.
+    This cannot be taken back. Windows writes none unless its administrator asks for them.
     """
+    if resource is None:
+        return
     _, most = resource.getrlimit(resource.RLIMIT_CORE)
     limit = _LEAST if most == resource.RLIM_INFINITY else min(_LEAST, most)
     resource.setrlimit(resource.RLIMIT_CORE, (limit, limit))

@@ -8,9 +8,11 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 import rpsg
+from rpsg.privacy.schema import ledger_schema
 
 KEPT = Path(__file__).parents[1] / "data" / "releases"
 METHODS = ("strict", "split", "paper")
@@ -38,6 +40,10 @@ def test_every_check_holds(release: Path) -> None:
 def test_the_ledger_names_the_version_that_made_it_and_the_answer_says_so(release: Path) -> None:
     assert ledger_of(release)["code"]["version"] == "0.1.0" != rpsg.__version__
     assert any("version '0.1.0' of rpsg" in line for line in rpsg.verify(release).cannot_show)
+
+
+def test_the_schema_of_today_describes_its_ledger(release: Path) -> None:
+    jsonschema.Draft202012Validator(ledger_schema()).validate(ledger_of(release))
 
 
 def test_a_changed_text_is_still_found(release: Path) -> None:

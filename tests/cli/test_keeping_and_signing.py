@@ -1,10 +1,11 @@
-"""`rpsg purge`, `publish`, `keygen`, `verify --key` and `ledger export` as they are typed."""
+"""`rpsg purge`, `publish`, `keygen`, `verify --key` and `ledger` as they are typed."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
+import jsonschema
 import pytest
 
 from rpsg import api
@@ -74,6 +75,14 @@ def test_an_entry_for_the_registry_is_printed_or_written(rpsg: Rpsg, run: Path, 
         refused = rpsg("ledger", "export", str(run), "--registry", "-o", str(taken))
         assert (refused.code, "exists already" in " ".join(refused.err.split())) == (2, True)
     assert (run / "release" / "ledger.json").read_bytes() == before
+
+
+def test_the_printed_schema_is_that_of_the_ledger_of_a_run(rpsg: Rpsg, run: Path) -> None:
+    printed = rpsg("ledger", "schema").json
+    jsonschema.Draft202012Validator.check_schema(printed)
+    ledger = json.loads((run / "release" / "ledger.json").read_bytes())
+    jsonschema.Draft202012Validator(printed).validate(ledger)
+    assert not jsonschema.Draft202012Validator(printed).is_valid({**ledger, "rows": 300})
 
 
 def test_a_pair_of_keys_needs_a_name(rpsg: Rpsg) -> None:

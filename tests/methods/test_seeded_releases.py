@@ -7,12 +7,14 @@ import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
+import jsonschema
 import pytest
 
 from rpsg import api
 from rpsg.errors import UsageError
 from rpsg.models.fake import FakeWriter
 from rpsg.privacy.claims import NOT_PRIVATE
+from rpsg.privacy.schema import ledger_schema
 from rpsg.privacy.signing import seal
 from rpsg.testing.noise import FixedNoise
 
@@ -187,6 +189,11 @@ def test_a_line_about_the_corpus_that_names_a_budget_is_refused_before_anything_
     with pytest.raises(UsageError, match="gives no guarantee") as caught:
         lab.run(plan)
     assert "--about" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["strict", *SEEDED])
+def test_the_schema_describes_the_ledger_of_each_method(made: dict[str, Run], name: str) -> None:
+    jsonschema.Draft202012Validator(ledger_schema()).validate(made[name].ledger)
 
 
 @pytest.mark.parametrize("name", [*SEEDED, "strict"])

@@ -101,7 +101,7 @@ def _keywords() -> Iterator[str]:
 
 
 def _function(name: str, function: Any) -> list[str]:
-    return [f"### `{name}`", "", "```python", *_signature(name, function), "```", "", *_said(function), ""]
+    return [f"### `{name}`", "", "```pyi", *_signature(name, function), "```", "", *_said(function), ""]
 
 
 def _signature(name: str, function: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""``rpsg ledger``: a ledger in the formats of others."""
+"""``rpsg ledger``: the form of a ledger, and a ledger in the formats of others."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ import typer
 
 from rpsg.errors import UsageError
 
-ledger = typer.Typer(no_args_is_help=True, help="Export a ledger in the formats that others ask for.")
+ledger = typer.Typer(
+    no_args_is_help=True, help="Print the form of a ledger, or a ledger in the format of others."
+)
 
 
 @ledger.callback()
 def about() -> None:
-    """Export a ledger in the formats that others ask for."""
+    """Print the form of a ledger, or a ledger in the format of others."""
 
 
 @ledger.command("export")
@@ -53,3 +55,15 @@ def export(
     screen = Screen.stdout()
     screen.heading(f"Written to {out}. Still to fill in")
     screen.items(tuple(missing(entry)))
+
+
+@ledger.command("schema")
+def schema() -> None:
+    """Print the JSON Schema (draft 2020-12) of the ledger.json of every release.
+
+    It is that of the form rpsg-ledger/2, which releases of version 0.1.0 have too. What a schema cannot say,
+    such as that the figures follow from each other, is checked by `rpsg verify`.
+    """
+    from rpsg.privacy.schema import ledger_schema
+
+    typer.echo(json.dumps(ledger_schema(), indent=1, ensure_ascii=False))

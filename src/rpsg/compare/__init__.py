@@ -3,7 +3,7 @@
 from rpsg.compare import compare, read_matrix
 
 result = compare(read_matrix("compare.toml"), "comparison", spend=False)
-print(result.summary())
+print(result)
 
 Names are looked up when they are used, so that naming a comparison loads nothing else.
 """

@@ -1,13 +1,13 @@
 """Durable files: whole or absent, on the disk when the call returns; private ones for their owner only.
 
 A file is written under another name, flushed to the disk and then renamed, so a crash, a kill or a full disk
-leaves the old file or none, never half of one. Links are not followed. POSIX only.
+leaves the old file or none, never half of one. Links are not followed. On Windows these functions refuse:
+see ``rpsg.disk.system``.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import os
 import re
@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
+from rpsg.disk.system import FOLDER, lock, open_plain
 from rpsg.errors import PrivacyError, RunError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def descriptor_of(path: Path | str, flags: int, *, within: int | None = None) ->
 
     ``within`` is the descriptor of the folder that ``path`` is relative to.
     """
-    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=within)
+    descriptor = open_plain(path, flags, within=within)
     try:
         yield descriptor
     finally:
@@ -87,7 +88,7 @@ def private_dir(path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError):
             path.mkdir(mode=0o700)
-        with descriptor_of(path, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
+        with descriptor_of(path, FOLDER) as descriptor:
             if stat.S_IMODE(os.fstat(descriptor).st_mode) != 0o700:
                 os.fchmod(descriptor, 0o700)
     return path
@@ -217,9 +218,9 @@ def hold_lock(path: Path, *, wait: bool = False) -> int:
         RunError: another process holds it (with ``wait`` it waits instead), or it cannot be made.
     """
     with file_errors(f"lock the folder {path.parent}"):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        descriptor = open_plain(path, os.O_RDWR | os.O_CREAT)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(descriptor, wait=wait)
         except BlockingIOError:
             os.close(descriptor)
             raise RunError(
@@ -240,7 +241,7 @@ def file_sha256(path: Path) -> str:
 
 def sync_dir(path: Path) -> None:
     """Flush the directory ``path``, so that new names in it survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = os.open(path, FOLDER)
     try:
         os.fsync(descriptor)
     except OSError as error:

@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from typing import TYPE_CHECKING
 
 from rpsg.disk.files import nearest
+from rpsg.disk.system import CANNOT, WAY_ROUND, is_able
 from rpsg.errors import RpsgError
 from rpsg.methods.named import method_of
 from rpsg.models.hardware import available_memory, cores
@@ -124,6 +125,8 @@ def _disk() -> Diagnosis:
 
 def _state() -> Diagnosis:
     """Whether the state folder can be written, and is closed to others. It is tried where it would be."""
+    if not is_able():
+        return Diagnosis("state folder", "fail", CANNOT, WAY_ROUND)
     folder = state_folder()
     found = modes("state folder", folder, deep=False)
     if found.status != "ok":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -21,6 +20,7 @@ from rpsg.methods.budget import (
 )
 from rpsg.methods.named import budget_of, cautions_of, method_of
 from rpsg.models.download import locate
+from rpsg.models.hardware import cores
 from rpsg.pipeline import forecast
 from rpsg.pipeline.account_view import account_view
 from rpsg.pipeline.obstacles import obstacles
@@ -175,7 +175,7 @@ def _seconds(plan: Plan, tokens: int) -> float | None:
         size = locate(plan.models.writer).stat().st_size
     except RpsgError:
         return None
-    threads = plan.models.threads or len(os.sched_getaffinity(0))
+    threads = plan.models.threads or cores()
     return tokens * size / (BYTES_A_SECOND * threads)
 
 

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rpsg.disk.files import create_private, descriptor_of, private_dir, read_private
+from rpsg.disk.system import NO_WAITING
 from rpsg.errors import PrivacyError, RunError
 from rpsg.privacy.odometer import state_folder
 from rpsg.storage.layout import PLAN, PRIVATE, RELEASE, RUN
@@ -64,7 +65,7 @@ def _mark(run: Path, installation: bytes) -> bytes:
 
 def _read(path: Path) -> bytes:
     """A small regular file of a folder that may be untrusted; OSError for anything else."""
-    with descriptor_of(path, os.O_RDONLY | os.O_NONBLOCK) as descriptor:
+    with descriptor_of(path, NO_WAITING) as descriptor:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError("not a plain file")
         return os.read(descriptor, 1 << 20)

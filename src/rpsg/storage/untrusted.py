@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rpsg.disk.files import descriptor_of
+from rpsg.disk.system import FOLDER, NO_WAITING, open_plain
 from rpsg.errors import VerificationError
 from rpsg.storage.layout import LEDGER, RELEASE
 
@@ -49,7 +50,6 @@ _BETWEEN_DOTS = re.compile(rb"[=\n,{}\[\]]")
 CHUNK = 1 << 20
 #: Each line is read into memory as a whole.
 MOST_OF_A_LINE = 16 * _MIB
-_FILE, _FOLDER = os.O_RDONLY | os.O_NONBLOCK, os.O_RDONLY | os.O_DIRECTORY
 
 
 def release_in(path: Path) -> Path:
@@ -84,7 +84,7 @@ def copy_release(release: Path, into: Path) -> None:
     """
     into.mkdir()
     try:
-        top = os.open(release, _FOLDER | os.O_NOFOLLOW | os.O_CLOEXEC)
+        top = open_plain(release, FOLDER)
     except OSError:
         raise _refused("The release is not a folder that can be read, or it is a link.") from None
     try:
@@ -107,7 +107,7 @@ def _copy_folder(folder: int, place: str, into: Path, seen: list[int]) -> None:
         full = f"{place}{name}"
         mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
         if stat.S_ISDIR(mode) and full in FOLDERS:
-            with descriptor_of(name, _FOLDER, within=folder) as inner:
+            with descriptor_of(name, FOLDER, within=folder) as inner:
                 (into / full).mkdir()
                 _copy_folder(inner, f"{full}/", into, seen)
         elif stat.S_ISREG(mode):
@@ -120,7 +120,7 @@ def _copy_file(folder: int, name: str, full: str, into: Path) -> None:
     most = next((limit for pattern, limit in NAMES if pattern.fullmatch(full)), None)
     if most is None:
         raise _refused(f"{_shown(full)} does not belong to a release.")
-    with descriptor_of(name, _FILE, within=folder) as source:
+    with descriptor_of(name, NO_WAITING, within=folder) as source:
         facts = os.fstat(source)
         if not stat.S_ISREG(facts.st_mode):
             raise _refused(f"{_shown(full)} is not a plain file.")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from rpsg.disk.files import file_errors, private_dir, safe_join, write_atomic, write_chunks
 from rpsg.disk.json_text import canonical_json
+from rpsg.disk.system import open_plain
 from rpsg.errors import RunError
 from rpsg.storage.sealing import CHUNK, SealBroken, TextSeal, content_size, derived_key, sealed, unsealed
 from rpsg.storage.vault_keys import KEY_BYTES, KeyPlace, vault_key
@@ -123,7 +124,7 @@ class Vault:
             RunError: it is missing or was changed.
         """
         with file_errors(f"read private/{name}"):
-            descriptor = os.open(self.path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            descriptor = open_plain(self.path(name), os.O_RDONLY)
             with os.fdopen(descriptor, "rb") as file:
                 try:
                     if self.is_sealed:
@@ -168,7 +169,7 @@ def _tagged(pieces: Iterable[bytes], tag: hmac.HMAC) -> Iterator[bytes]:
 
 def _about(folder: Path) -> dict[str, Any]:
     with file_errors("read private/vault.json"):
-        descriptor = os.open(folder / VAULT, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = open_plain(folder / VAULT, os.O_RDONLY)
         with os.fdopen(descriptor, "rb") as file:
             content = file.read(1 << 16)
     try:

@@ -1,0 +1,57 @@
+"""What durable and private files need of the operating system: Linux and macOS have it, Windows does not.
+
+Every module of this package can be imported anywhere, so plans, previews of a plan and the help work
+anywhere. Opening a file through this module ends in one sentence where the system lacks what it needs, before
+anything was read or written.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from rpsg.errors import RunError
+
+try:
+    import fcntl
+except ImportError:
+    fcntl = None  # type: ignore[assignment]  # nothing is locked there: ``open_plain`` refuses first
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: Flags that not every system has; without them ``open_plain`` opens nothing.
+_NO_LINKS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
+#: A pipe is opened without waiting for somebody who writes into it.
+NO_WAITING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+CANNOT = "This needs Linux or macOS: this system cannot keep private files for their owner alone."
+WAY_ROUND = "On Windows, run RPSG in the Windows Subsystem for Linux (WSL) or in a container."
+_NEEDED = ("O_NOFOLLOW", "O_CLOEXEC", "O_DIRECTORY", "O_NONBLOCK", "fchmod")
+
+
+def is_able() -> bool:
+    """Whether this system can keep a file from links, from other users and from a second process."""
+    return fcntl is not None and all(hasattr(os, name) for name in _NEEDED)
+
+
+def open_plain(path: Path | str, flags: int, *, within: int | None = None) -> int:
+    """A descriptor of ``path``, which no link leads to; a new file is its owner's alone.
+
+    Args:
+        path: the file or folder.
+        flags: those of ``os.open``.
+        within: the descriptor of the folder that ``path`` is relative to.
+
+    Raises:
+        RunError: this system lacks what that needs.
+        OSError: it is a link, or the system refuses.
+    """
+    if not is_able():
+        raise RunError(CANNOT, hint=WAY_ROUND)
+    return os.open(path, flags | _NO_LINKS, 0o600, dir_fd=within)
+
+
+def lock(descriptor: int, *, wait: bool) -> None:
+    """Lock an open file for this process; BlockingIOError if another one has it and ``wait`` is False."""
+    fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
