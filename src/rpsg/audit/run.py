@@ -153,6 +153,8 @@ def audit_subject(
             "private texts": len(subject.texts),
             "members": members,
             "held out": subject.people - members,
+            "members left out": subject.left_out[0],
+            "held out, left out": subject.left_out[1],
             "reference texts": len(subject.reference),
         },
         subject.seed,

@@ -101,7 +101,8 @@ class Subject:
 
     ``texts`` are the private texts of both sides, ``owner`` the person of each, and ``is_in`` says of each
     person whether their texts were in the data of the synthetic corpus. ``reference`` are public texts of the
-    same kind, none of them private. ``level`` is the error that one attack may use up.
+    same kind, none of them private. ``level`` is the error that one attack may use up. ``left_out`` are the
+    members, and the people held out, who are not looked at because others wrote the same texts.
     """
 
     synthetic: tuple[str, ...] = field(repr=False)
@@ -115,6 +116,7 @@ class Subject:
     level: float = 0.05
     seed: int = 0
     notes: tuple[str, ...] = ()
+    left_out: tuple[int, int] = (0, 0)
     of_private: Memory = field(default_factory=Memory, repr=False)
 
     @cached_property
@@ -227,8 +229,10 @@ def subject_of(
     kept = np.flatnonzero(~_is_empty_or_shared(texts, units))
     owner, first = _in_order(units[kept])
     is_in = kept[first] < len(members)
-    _check_sides(int(is_in.sum()), int((~is_in).sum()))
+    looked_at = (int(is_in.sum()), int((~is_in).sum()))
+    _check_sides(*looked_at)
     left_out = len(texts) - len(kept)
+    named = [len(np.unique(side)) for side in (units[: len(members)], units[len(members) :])]
     return Subject(
         synthetic=tuple(synthetic),
         texts=tuple(texts[i] for i in kept),
@@ -242,6 +246,7 @@ def subject_of(
         notes=(f"{left_out} private texts are empty or those of two people, and were left out.",)
         if left_out
         else (),
+        left_out=(named[0] - looked_at[0], named[1] - looked_at[1]),
     )
 
 
