@@ -23,7 +23,7 @@ from rpsg.privacy.gaussian import attack_success, epsilon_of
 from rpsg.stages.rng import stream
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rpsg.stages.canaries import Canaries
 
@@ -101,8 +101,8 @@ class Subject:
 
     ``texts`` are the private texts of both sides, ``owner`` the person of each, and ``is_in`` says of each
     person whether their texts were in the data of the synthetic corpus. ``reference`` are public texts of the
-    same kind, none of them private. ``level`` is the error that one attack may use up. ``left_out`` are the
-    members, and the people held out, who are not looked at because others wrote the same texts.
+    same kind, none of them private. ``level`` is the error that one attack may use up. ``left_out`` is how
+    many of each side are not looked at because others wrote the same texts.
     """
 
     synthetic: tuple[str, ...] = field(repr=False)
@@ -116,7 +116,7 @@ class Subject:
     level: float = 0.05
     seed: int = 0
     notes: tuple[str, ...] = ()
-    left_out: tuple[int, int] = (0, 0)
+    left_out: Mapping[str, int] = field(default_factory=dict)
     of_private: Memory = field(default_factory=Memory, repr=False)
 
     @cached_property
@@ -246,7 +246,10 @@ def subject_of(
         notes=(f"{left_out} private texts are empty or those of two people, and were left out.",)
         if left_out
         else (),
-        left_out=(named[0] - looked_at[0], named[1] - looked_at[1]),
+        left_out={
+            "members left out": named[0] - looked_at[0],
+            "held out, but left out here": named[1] - looked_at[1],
+        },
     )
 
 

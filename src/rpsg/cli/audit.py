@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 #: The exit code where nothing could have been found: a script must not take silence for an outcome.
 NOT_RUN = 12
+#: How the name of a file ends that becomes a page and no JSON.
+PAGE = ".html"
 PRIVATE = "This page is private: its figures come from private texts, without noise. Do not share it."
 
 
@@ -112,7 +114,10 @@ def audit(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", metavar="FILE", help="Write everything as JSON, for the owner only; or a folder."
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="Write everything as JSON, or, to a name that ends in .html, as a page; for the owner only.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -198,12 +203,19 @@ def tell(report: AuditReport, kept: Path | None, failed: RpsgError | None, *, as
 
 
 def _keep(report: AuditReport, target: Path | None) -> RpsgError | None:
-    """Write the report, with the places of its matches; a failure is returned, so that it is shown anyway."""
+    """Write the report with its matches: their places, or on a page their texts.
+
+    A failure is returned, so that the report is shown anyway.
+    """
     from rpsg.disk.files import write_atomic
+    from rpsg.report.audit_page import audit_page
 
     try:
         if target is not None:
-            write_atomic(target, report.to_json(with_matches=True).encode())
+            found = report.to_json(with_matches=True)
+            if target.suffix == PAGE:
+                found = audit_page(found, [asdict(pair) for pair in report.closest])
+            write_atomic(target, found.encode())
     except RpsgError as error:
         return error
     return None
@@ -239,7 +251,7 @@ def show(screen: Screen, report: AuditReport, kept: Path | None) -> None:
         screen.items(silent)
     if kept is not None:
         screen.line()
-        is_page = kept.suffix == ".html"
+        is_page = kept.suffix == PAGE
         what = (
             "The same for the privacy officer"
             if is_page
