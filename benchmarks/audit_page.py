@@ -92,6 +92,25 @@ def beside(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
     return table(head, rows)
 
 
+def of_paper(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The published measure of paper runs, with trigrams and a BERT, and the audit's with 95 % intervals."""
+    measures = ("PPL", "REFER", "LiRA")
+    head = ["corpus", "texts", *(f"{name}, as published" for name in measures), "extraction, as published"]
+    head += [*(f"AUC of `{name}`" for name in SHOWN[:3]), "ε at least", "verdict"]
+    rows = []
+    for name, run in found.items():
+        tables = [run["published"], *([run["published, BERT"]] if "published, BERT" in run else [])]
+        row = [name, str(run["synthetic"])]
+        row += [" and ".join(f"{each[measure]:.2f}" for each in tables) for measure in measures]
+        row.append(f"{100 * run['published']['extraction']:.1f} %")
+        for attack in SHOWN[:3]:
+            low, high = run["attacks"][attack]["interval"]
+            row.append(f"{run['attacks'][attack]['auc']:.2f} ({low:.2f} to {high:.2f})")
+        lower = max(each["epsilon"] or 0.0 for each in run["attacks"].values())
+        rows.append([*row, f"{lower:.2f}", run["verdict"]])
+    return table(head, rows)
+
+
 def scale(found: Mapping[str, Any]) -> list[str]:
     """Time and memory by the number of private texts."""
     columns = ("seconds of one core", "MiB of text", "MiB before", "MiB at most")
@@ -148,8 +167,9 @@ def tables() -> dict[str, list[str]]:
     runs = json.loads((RESULTS / "audit-runs.json").read_text("utf-8"))
     made["runs"] = attacked(runs)
     posts = json.loads((RESULTS / "audit-posts.json").read_text("utf-8"))
-    seeded = {name: [run] for name, run in runs.get("attack", {}).items() if "published" in run}
-    made["posts"] = beside(posts | seeded)
+    made["posts"] = beside(posts)
+    if of_seeds := {name: run for name, run in runs.get("attack", {}).items() if "published" in run}:
+        made["paper"] = of_paper(of_seeds)
     return made
 
 

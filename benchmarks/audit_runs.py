@@ -199,10 +199,15 @@ def make(folder: Path, posts: Path, only: Sequence[str]) -> None:
         print(name, about["exit code"], about["seconds"], flush=True)
 
 
-def attack(folder: Path) -> dict[str, Any]:
-    """What the attacks find in each run that was made; ``published`` figures beside those of a paper run."""
+def attack(folder: Path, bert: Path | None, only: Sequence[str]) -> dict[str, Any]:
+    """What the attacks find in each run that was made, or in those named.
+
+    Beside those of a paper run are the figures of the published code, with trigrams and, if it is given, with
+    a BERT.
+    """
     found: dict[str, Any] = {}
-    for name, (words, _) in RUNS.items():
+    for name in only or RUNS:
+        words, _ = RUNS[name]
         about, run, data = folder / f"{name}.json", folder / name, folder / words[1]
         originals = [json.loads(line)["text"] for line in data.read_text("utf-8").splitlines()]
         if not about.is_file():
@@ -214,17 +219,25 @@ def attack(folder: Path) -> dict[str, Any]:
         elif (run / "release").is_dir():
             row |= told(audit_run(run, data=data))
             if "paper" in words:
-                row["published"] = published(originals, rpsg.read_run(run).texts)
+                row |= as_published(originals, rpsg.read_run(run).texts, bert)
                 texts, sides = before_filters(run, data)
-                found[f"{name}, without its filters"] = {
+                found[f"{name}, before its filters"] = {
                     **row,
                     **told(audit(texts, **sides)),
-                    "published": published(originals, texts),
+                    **as_published(originals, texts, bert),
                 }
             if "split" in words:
                 found[f"{name}, donors"] = {**row, **told(audit_run(run, data=data, donors=True))}
         found[name] = row
         print(name, row.get("verdict"), flush=True)
+    return found
+
+
+def as_published(originals: Sequence[str], texts: Sequence[str], bert: Path | None) -> dict[str, Any]:
+    """The published figures of a corpus."""
+    found = {"published": published(originals, texts)}
+    if bert is not None:
+        found["published, BERT"] = published(originals, texts, bert=bert)
     return found
 
 
@@ -269,6 +282,7 @@ def main() -> None:
     parser.add_argument("--posts", type=Path)
     parser.add_argument("--only", nargs="*", choices=RUNS, default=())
     parser.add_argument("--written", type=Path)
+    parser.add_argument("--bert", type=Path, help="a folder of weights, for the published figures")
     parser.add_argument("--people", type=int, default=1000)
     parser.add_argument("--size", type=int, default=400)
     parser.add_argument("--out", type=Path)
@@ -278,9 +292,11 @@ def main() -> None:
     elif given.what == "strict":
         name = f"strict, {given.people} people, {given.size} texts"
         written_to(given.out, "strict", [(name, strict(given.written, given.people, given.size))])
+    elif given.what == "compared":
+        written_to(given.out, given.what, compared(given.folder).items())
     else:
-        part = {"compared": compared, "attack": attack}[given.what]
-        written_to(given.out, given.what, part(given.folder).items())
+        found = attack(given.folder, given.bert, given.only)
+        written_to(given.out, given.what, found.items())
 
 
 if __name__ == "__main__":

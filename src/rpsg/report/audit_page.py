@@ -106,6 +106,9 @@ def _attacks(found: Found) -> Html:
 
 
 def _row(each: Found) -> tuple[Child, ...]:
+    """The figures of an attack; none for one that does not count."""
+    if each["verdict"] == "not run":
+        return (each["name"], each["verdict"], *[""] * 6)
     lower, limit, auc = each["epsilon_lower"], each["limit"], each["auc"]
     return (
         each["name"],
@@ -146,7 +149,7 @@ def _quiet(found: Found) -> Html | None:
 
 def _curves(found: Found) -> Html | None:
     """The curves of the attacks that proved most, on log axes, and the curve that the claim allows."""
-    drawn = [each for each in found["findings"] if each["curve"]]
+    drawn = [each for each in found["findings"] if each["curve"] and each["verdict"] != "not run"]
     drawn.sort(key=lambda each: (-(each["epsilon_lower"] or 0.0), -(each["auc"] or 0.0)))
     drawn = drawn[:MOST_CURVES]
     if not drawn:
