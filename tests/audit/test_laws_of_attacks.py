@@ -15,7 +15,7 @@ from rpsg.audit.run import find_attacks
 from rpsg.audit.surrogate import Surrogate, numbered
 from rpsg.stages.canaries import Canaries, Canary, make_canaries
 from rpsg.testing.laws import AttackLaws
-from rpsg.testing.planted import texts
+from rpsg.testing.planted import texts as planted_texts
 from rpsg.textstats.words import word_marks
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rpsg.protocols import Endpoint
 
 CANARIES, IDENTIFIERS, TUNED, NAMES = ("exposure", "extraction"), "identities", "tuned", "names"
-KNOWN: tuple[Canary, ...] = make_canaries(200, texts(300, 40)).canaries
+KNOWN: tuple[Canary, ...] = make_canaries(200, planted_texts(300, 40)).canaries
 
 
 @dataclass
@@ -66,13 +66,13 @@ class Trigrams:
     endpoint: Endpoint = "local_model"
     model: Surrogate | None = None
 
-    def train(self, given: Sequence[str], _: int) -> Trigrams:
+    def train(self, texts: Sequence[str], seed: int) -> Trigrams:  # nothing is drawn
         made = Trigrams()
-        made.model = Surrogate.of(given) if given else None
+        made.model = Surrogate.of(texts) if texts else None
         return made
 
-    def score(self, given: Sequence[str]) -> list[list[float]]:
-        rows = [word_marks(text) for text in given]
+    def score(self, texts: Sequence[str]) -> list[list[float]]:
+        rows = [word_marks(text) for text in texts]
         if self.model is None:
             return [[-9.0] * len(row) for row in rows]
         found = iter(self.model.log_chances(numbered(rows, self.model.numbers)).tolist())
