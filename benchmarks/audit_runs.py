@@ -85,7 +85,7 @@ RUNS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
         {**SHORT, "RPSG_SPLIT__DONORS": "0.4"},
     ),
     "augpe": (
-        ("run", "posts.jsonl", *HALF, *WRITER, *CANARIES, "100", "--method", "augpe", "--size", "40"),
+        ("run", "posts.jsonl", *HALF, *WRITER, *CANARIES, "100", "--method", "augpe", "--size", "30"),
         {"RPSG_AUGPE__ITERATIONS": "2", "RPSG_AUGPE__VARIATIONS": "2"},
     ),
 }

@@ -63,6 +63,7 @@ class Reachable:
 class Trigrams:
     """What is tuned is a trigram model; one that was tuned on nothing finds all words equally likely."""
 
+    name = "trigrams"
     endpoint: Endpoint = "local_model"
     model: Surrogate | None = None
 
