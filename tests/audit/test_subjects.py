@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rpsg.audit.subject import FEWEST, Claim, subject_of
+from rpsg.audit.claim import Claim
+from rpsg.audit.subject import FEWEST, subject_of
 from rpsg.errors import DataError, UsageError
 from rpsg.privacy.gaussian import attack_success, epsilon_of
 from rpsg.testing.planted import texts

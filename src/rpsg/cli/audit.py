@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict
 from pathlib import Path  # noqa: TC003  # typer reads it at run time
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,14 +17,14 @@ from rpsg.cli.attack_options import (
     WithSurrogate,
     chosen_aids,
 )
+from rpsg.cli.audit_figures import COLUMNS, allowed_by, figures, with_reach
 from rpsg.cli.completing import several
 from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
 from rpsg.errors import RpsgError, UsageError, VerificationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from rpsg.audit.finding import Finding, Interval
     from rpsg.audit.report import AuditReport
     from rpsg.cli.console import Screen
 
@@ -239,10 +238,10 @@ def show(screen: Screen, report: AuditReport, kept: Path | None) -> None:
     screen.items(reasons)
     _show_attacks(screen, report)
     screen.heading("What the claim allows against one person")
-    screen.facts(_allowed(report))
+    screen.facts(allowed_by(report))
     screen.heading("What was compared")
     base = report.baseline
-    apart = f"AUC {_with_reach(base.auc, base.interval)} (by chance 0.5)"
+    apart = f"AUC {with_reach(base.auc, base.interval)} (by chance 0.5)"
     counts = [(name, f"{count:,}") for name, count in report.counts.items()]
     screen.facts([*counts, ("sides told apart without the corpus", apart)])
     silent = [f"{', '.join(names)}: {reason}" for reason, names in report.silent().items()]
@@ -262,9 +261,8 @@ def show(screen: Screen, report: AuditReport, kept: Path | None) -> None:
 
 
 def _show_attacks(screen: Screen, report: AuditReport) -> None:
-    columns = ("attack", "AUC", "found at 1 %", "epsilon", "sees", "verdict")
     screen.heading("The attacks")
-    screen.table(columns, [_row(found) for found in report.findings], numbers=columns[1:5])
+    screen.table(COLUMNS, [figures(found) for found in report.findings], numbers=COLUMNS[1:5])
     screen.line()
     screen.items(
         [
@@ -275,36 +273,3 @@ def _show_attacks(screen: Screen, report: AuditReport) -> None:
             "±: the longer side of the 95 % interval.",
         ]
     )
-
-
-def _row(found: Finding) -> tuple[str, ...]:
-    rate = found.rates[0] if found.rates else None
-    return (
-        found.name,
-        "" if found.auc is None else _with_reach(found.auc, found.auc_interval),
-        "" if rate is None or rate.value is None else _with_reach(rate.value, rate.interval, percent=True),
-        "" if found.epsilon_lower is None else f"≥ {math.floor(100 * found.epsilon_lower) / 100:.2f}",
-        "" if found.limit is None else f"{100 * found.limit:.2g} %",
-        found.verdict,
-    )
-
-
-def _with_reach(value: float, interval: Interval | None, *, percent: bool = False) -> str:
-    times, digits = (100, 1) if percent else (1, 2)
-    reach = (
-        "" if interval is None else f" ±{times * max(value - interval[0], interval[1] - value):.{digits}f}"
-    )
-    return f"{times * value:.{digits}f}{reach}" + (" %" if percent else "")
-
-
-def _allowed(report: AuditReport) -> Iterator[tuple[str, str]]:
-    claim, allowed = report.claim, report.allowed
-    if not claim.is_made:
-        yield "claimed", "nothing; the test is that members cannot be told from the others"
-    elif claim.mu is not None:
-        yield "claimed", f"mu {claim.mu:g}, tested as epsilon {claim.epsilon:.3g} at delta {claim.delta:g}"
-    else:
-        yield "claimed", f"epsilon {claim.epsilon:g}, delta {claim.delta:g}"
-    yield "best AUC", f"{allowed['auc']:.3f}"
-    yield "best found at 1 %", f"{100 * allowed['tpr at fpr 1 %']:.1f} %"
-    yield "best found at 0.1 %", f"{100 * allowed['tpr at fpr 0.1 %']:.2f} %"
