@@ -127,6 +127,18 @@ def beyond(found: Mapping[str, Any]) -> list[str]:
     return table(["private texts", *columns], rows)
 
 
+def most_texts(found: Mapping[str, Any]) -> list[str]:
+    """Time and memory of the largest corpora, one pass of the attacks that hold most."""
+    columns = ("words of a text", "seconds of one core", "MiB of text", "MiB before", "MiB at most")
+    rows = [
+        [f"{row['private']:,}", *(f"{row[name]:,.0f}" for name in columns)]
+        for name, part in found.items()
+        if name.startswith("slope, ")
+        for row in part["sizes"]
+    ]
+    return table(["private texts", *columns], rows)
+
+
 def attacked(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
     """Real runs: how many texts and people, the verdict, and the attack that came nearest."""
     head = [
@@ -164,6 +176,8 @@ def tables() -> dict[str, list[str]]:
         made["memory"] = scale(found["memory"])
     if "slope" in found:
         made["slope"] = beyond(found["slope"])
+    if any(name.startswith("slope, ") for name in found):
+        made["most texts"] = most_texts(found)
     runs = json.loads((RESULTS / "audit-runs.json").read_text("utf-8"))
     made["runs"] = attacked(runs)
     posts = json.loads((RESULTS / "audit-posts.json").read_text("utf-8"))
