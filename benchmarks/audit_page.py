@@ -92,6 +92,25 @@ def beside(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
     return table(head, rows)
 
 
+def of_paper(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The published measure of paper runs, with trigrams and a BERT, and the audit's with 95 % intervals."""
+    measures = ("PPL", "REFER", "LiRA")
+    head = ["corpus", "texts", *(f"{name}, as published" for name in measures), "extraction, as published"]
+    head += [*(f"AUC of `{name}`" for name in SHOWN[:3]), "ε at least", "verdict"]
+    rows = []
+    for name, run in found.items():
+        tables = [run["published"], *([run["published, BERT"]] if "published, BERT" in run else [])]
+        row = [name, str(run["synthetic"])]
+        row += [" and ".join(f"{each[measure]:.2f}" for each in tables) for measure in measures]
+        row.append(f"{100 * run['published']['extraction']:.1f} %")
+        for attack in SHOWN[:3]:
+            low, high = run["attacks"][attack]["interval"]
+            row.append(f"{run['attacks'][attack]['auc']:.2f} ({low:.2f} to {high:.2f})")
+        lower = max(each["epsilon"] or 0.0 for each in run["attacks"].values())
+        rows.append([*row, f"{lower:.2f}", run["verdict"]])
+    return table(head, rows)
+
+
 def scale(found: Mapping[str, Any]) -> list[str]:
     """Time and memory by the number of private texts."""
     columns = ("seconds of one core", "MiB of text", "MiB before", "MiB at most")
@@ -105,6 +124,18 @@ def beyond(found: Mapping[str, Any]) -> list[str]:
     rows = [[f"{row['private']:,}", *(str(row[name]) for name in columns)] for row in found["sizes"]]
     more = found["bytes for each text more"]
     rows.append(["bytes for each text more", *(f"{more[name]:,}" for name in columns)])
+    return table(["private texts", *columns], rows)
+
+
+def most_texts(found: Mapping[str, Any]) -> list[str]:
+    """Time and memory of the largest corpora, one pass of the attacks that hold most."""
+    columns = ("words of a text", "seconds of one core", "MiB of text", "MiB before", "MiB at most")
+    rows = [
+        [f"{row['private']:,}", *(f"{row[name]:,.0f}" for name in columns)]
+        for name, part in found.items()
+        if name.startswith("slope, ")
+        for row in part["sizes"]
+    ]
     return table(["private texts", *columns], rows)
 
 
@@ -145,11 +176,14 @@ def tables() -> dict[str, list[str]]:
         made["memory"] = scale(found["memory"])
     if "slope" in found:
         made["slope"] = beyond(found["slope"])
+    if any(name.startswith("slope, ") for name in found):
+        made["most texts"] = most_texts(found)
     runs = json.loads((RESULTS / "audit-runs.json").read_text("utf-8"))
     made["runs"] = attacked(runs)
     posts = json.loads((RESULTS / "audit-posts.json").read_text("utf-8"))
-    seeded = {name: [run] for name, run in runs.get("attack", {}).items() if "published" in run}
-    made["posts"] = beside(posts | seeded)
+    made["posts"] = beside(posts)
+    if of_seeds := {name: run for name, run in runs.get("attack", {}).items() if "published" in run}:
+        made["paper"] = of_paper(of_seeds)
     return made
 
 

@@ -11,7 +11,7 @@ these posts themselves, or as many posts of MORE that are not in POSTS. Five dra
 ``published`` is what the code beside the paper measures, as far as it is known (docs/audit.md): no text is a
 member or not; originals are held against copies of themselves with one word exchanged, in an order that mixes
 up the pairs; REFER compares r with -r, LiRA r with 1/r, and PPL takes the higher perplexity for a member's.
-It had BERT-small; this has the trigram model of the audit.
+It had BERT-small; this has the trigram model of the audit, or with ``--bert`` a BERT that is fine-tuned.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from rpsg.audit import audit, audit_run
 from rpsg.audit.surrogate import Surrogate, numbered
 from rpsg.evaluation.metrics.two_sample import wins
 from rpsg.models.pii import PatternRecognizer
+from rpsg.models.transformers.surrogate import FineTuned
 from rpsg.textstats.words import word_marks
 
 if TYPE_CHECKING:
@@ -39,8 +40,12 @@ if TYPE_CHECKING:
 COPIES, TOSSES = 50, 5
 
 
-def surprises(model: Surrogate, texts: Sequence[str]) -> Any:
-    """The mean surprise of the words of each text."""
+def surprises(corpus: Sequence[str], texts: Sequence[str], bert: Path | None, seed: int) -> Any:
+    """The mean surprise of the words of each text, or of its tokens, under a model of the corpus."""
+    if bert is not None:
+        scores = FineTuned(bert).train(corpus, seed).score(texts)
+        return np.array([-float(np.mean(row)) if row else 0.0 for row in scores])
+    model = Surrogate.of(corpus)
     tokens = numbered([word_marks(text) for text in texts], model.numbers)
     sums = np.bincount(tokens.owner, weights=-model.log_chances(tokens), minlength=len(texts))
     return sums / np.maximum(tokens.lengths, 1)
@@ -51,9 +56,11 @@ def area(positive: Any, negative: Any) -> float:
     return round(float(wins(np.asarray(positive), np.asarray(negative))[0].mean()), 3)
 
 
-def published(originals: Sequence[str], corpus: Sequence[str], seed: int = 0) -> dict[str, float]:
+def published(
+    originals: Sequence[str], corpus: Sequence[str], seed: int = 0, bert: Path | None = None
+) -> dict[str, float]:
     """The table that is usually shown: three AUCs, and the share of synthetic texts with an identifier."""
-    model, draw = Surrogate.of(corpus), np.random.default_rng(seed)
+    draw = np.random.default_rng(seed)
     vocabulary = [word for text in corpus for word in text.split()]
     copies = []
     for text in originals:
@@ -62,7 +69,8 @@ def published(originals: Sequence[str], corpus: Sequence[str], seed: int = 0) ->
             changed = list(row)
             changed[int(draw.integers(len(row)))] = vocabulary[int(draw.integers(len(vocabulary)))]
             copies.append(" ".join(changed))
-    own, other = surprises(model, originals), surprises(model, copies[: len(originals)])
+    found = surprises(corpus, [*originals, *copies[: len(originals)]], bert, seed)
+    own, other = found[: len(originals)], found[len(originals) :]
     ratio = np.exp(other - own)
     with_identifier = sum(bool(spans) for spans in PatternRecognizer().find(corpus))
     return {

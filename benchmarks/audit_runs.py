@@ -55,26 +55,38 @@ if TYPE_CHECKING:
 
 #: People of the file of posts whose posts are public here.
 PUBLIC = 8
-POSTS = ("posts.jsonl", "--domain", "self-disclosure", "--audit-holdout", "0.5")
-CANARIES = ("--audit-canaries", "100", "--canary-texts", "public.jsonl")
-WRITER = ("--writer", "smollm2-135m")
+#: Posts of the smaller file: half of them are as many as a paper run of this size takes seeds from.
+FEW = 160
+HALF = ("--domain", "self-disclosure", "--audit-holdout", "0.5")
+CANARIES = ("--canary-texts", "public.jsonl", "--audit-canaries")
+WRITER = ("--writer", "smollm2-135m", "--threads", "1")
+#: Fewer and shorter summaries than by default, and no second attempt, so that a run takes minutes on a core.
+SHORT = {
+    "RPSG_PAPER__CANDIDATES": "3",
+    "RPSG_PAPER__MAX_TOKENS": "60",
+    "RPSG_PAPER__SEED_WORDS": "80",
+    "RPSG_PAPER__SENTIMENT_ATTEMPTS": "1",
+}
 #: The runs, in the order in which they are made: what is given to ``rpsg``, and settings without an option.
 RUNS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "paper": (
-        ("run", *POSTS, *WRITER, "--method", "paper", "--size", "180"),
-        {"RPSG_PAPER__FILTERS": "early"},
+        ("run", "few.jsonl", *HALF, *WRITER, "--method", "paper", "--size", "70"),
+        {**SHORT, "RPSG_PAPER__FILTERS": "early"},
     ),
     "paper, canaries": (
-        ("audit-run", *POSTS, *WRITER, *CANARIES, "--method", "paper", "--size", "100"),
-        {"RPSG_PAPER__FILTERS": "early"},
+        ("audit-run", "few.jsonl", *HALF, *WRITER, *CANARIES, "100", "--method", "paper", "--size", "70"),
+        {**SHORT, "RPSG_PAPER__COSINE_RETAIN": "1", "RPSG_PAPER__NLL_PERCENTILE": "0"},
     ),
     "split": (
-        ("run", *POSTS, *WRITER, *CANARIES, "--method", "split", "--size", "100", "--oversample", "2"),
-        {"RPSG_SPLIT__DONORS": "0.4"},
+        (
+            *("run", "posts.jsonl", *HALF, *WRITER, *CANARIES, "100"),
+            *("--method", "split", "--size", "40", "--oversample", "1.5"),
+        ),
+        {**SHORT, "RPSG_SPLIT__DONORS": "0.4"},
     ),
     "augpe": (
-        ("run", *POSTS, *WRITER, *CANARIES, "--method", "augpe", "--size", "100"),
-        {"RPSG_AUGPE__ITERATIONS": "3", "RPSG_AUGPE__VARIATIONS": "2"},
+        ("run", "posts.jsonl", *HALF, *WRITER, *CANARIES, "100", "--method", "augpe", "--size", "30"),
+        {"RPSG_AUGPE__ITERATIONS": "2", "RPSG_AUGPE__VARIATIONS": "2"},
     ),
 }
 
@@ -151,17 +163,23 @@ def prepare(folder: Path, posts: Path) -> None:
     people = [json.dumps(row["personality"], sort_keys=True) for row in rows]
     names = sorted(set(people))
     public = {names[i] for i in np.random.default_rng(0).permutation(len(names))[:PUBLIC]}
-    for file, is_public in (("posts.jsonl", False), ("public.jsonl", True)):
-        own = [row["response"] for row, who in zip(rows, people, strict=True) if (who in public) == is_public]
-        lines = (json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in dict.fromkeys(own))
-        folder.joinpath(file).write_text("".join(lines), "utf-8")
+    written: dict[bool, list[str]] = {True: [], False: []}
+    for row, who in zip(rows, people, strict=True):
+        written[who in public].append(row["response"])
+    private = list(dict.fromkeys(written[False]))
+    few = [private[i] for i in np.random.default_rng(1).permutation(len(private))[:FEW]]
+    files = {"posts": private, "few": few, "public": list(dict.fromkeys(written[True]))}
+    for file, texts in files.items():
+        lines = (json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in texts)
+        folder.joinpath(f"{file}.jsonl").write_text("".join(lines), "utf-8")
 
 
-def make(folder: Path, posts: Path) -> None:
-    """Make the runs that are not there yet; one that was stopped is resumed."""
+def make(folder: Path, posts: Path, only: Sequence[str]) -> None:
+    """Make the runs that are not there yet, or those named; one that was stopped is resumed."""
     folder.mkdir(parents=True, exist_ok=True)
     prepare(folder, posts)
-    for name, (words, settings) in RUNS.items():
+    for name in only or RUNS:
+        words, settings = RUNS[name]
         done = folder / f"{name}.json"
         if done.is_file():
             continue
@@ -181,13 +199,17 @@ def make(folder: Path, posts: Path) -> None:
         print(name, about["exit code"], about["seconds"], flush=True)
 
 
-def attack(folder: Path) -> dict[str, Any]:
-    """What the attacks find in each run that was made; ``published`` figures beside those of a paper run."""
+def attack(folder: Path, bert: Path | None, only: Sequence[str]) -> dict[str, Any]:
+    """What the attacks find in each run that was made, or in those named.
+
+    Beside those of a paper run are the figures of the published code, with trigrams and, if it is given, with
+    a BERT.
+    """
     found: dict[str, Any] = {}
-    data = folder / "posts.jsonl"
-    originals = [json.loads(line)["text"] for line in data.read_text("utf-8").splitlines()]
-    for name, (words, _) in RUNS.items():
-        about, run = folder / f"{name}.json", folder / name
+    for name in only or RUNS:
+        words, _ = RUNS[name]
+        about, run, data = folder / f"{name}.json", folder / name, folder / words[1]
+        originals = [json.loads(line)["text"] for line in data.read_text("utf-8").splitlines()]
         if not about.is_file():
             continue
         row: dict[str, Any] = json.loads(about.read_text("utf-8"))
@@ -197,17 +219,25 @@ def attack(folder: Path) -> dict[str, Any]:
         elif (run / "release").is_dir():
             row |= told(audit_run(run, data=data))
             if "paper" in words:
-                row["published"] = published(originals, rpsg.read_run(run).texts)
+                row |= as_published(originals, rpsg.read_run(run).texts, bert)
                 texts, sides = before_filters(run, data)
-                found[f"{name}, without its filters"] = {
+                found[f"{name}, before its filters"] = {
                     **row,
                     **told(audit(texts, **sides)),
-                    "published": published(originals, texts),
+                    **as_published(originals, texts, bert),
                 }
             if "split" in words:
                 found[f"{name}, donors"] = {**row, **told(audit_run(run, data=data, donors=True))}
         found[name] = row
         print(name, row.get("verdict"), flush=True)
+    return found
+
+
+def as_published(originals: Sequence[str], texts: Sequence[str], bert: Path | None) -> dict[str, Any]:
+    """The published figures of a corpus."""
+    found = {"published": published(originals, texts)}
+    if bert is not None:
+        found["published, BERT"] = published(originals, texts, bert=bert)
     return found
 
 
@@ -250,19 +280,23 @@ def main() -> None:
     parser.add_argument("what", choices=("strict", "compared", "make", "attack"))
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--posts", type=Path)
+    parser.add_argument("--only", nargs="*", choices=RUNS, default=())
     parser.add_argument("--written", type=Path)
+    parser.add_argument("--bert", type=Path, help="a folder of weights, for the published figures")
     parser.add_argument("--people", type=int, default=1000)
     parser.add_argument("--size", type=int, default=400)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     if given.what == "make":
-        make(given.folder, given.posts)
+        make(given.folder, given.posts, given.only)
     elif given.what == "strict":
         name = f"strict, {given.people} people, {given.size} texts"
         written_to(given.out, "strict", [(name, strict(given.written, given.people, given.size))])
+    elif given.what == "compared":
+        written_to(given.out, given.what, compared(given.folder).items())
     else:
-        part = {"compared": compared, "attack": attack}[given.what]
-        written_to(given.out, given.what, part(given.folder).items())
+        found = attack(given.folder, given.bert, given.only)
+        written_to(given.out, given.what, found.items())
 
 
 if __name__ == "__main__":

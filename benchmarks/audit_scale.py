@@ -3,9 +3,11 @@
     python benchmarks/audit_scale.py speed --out benchmarks/results/audit.json
     python benchmarks/audit_scale.py memory --sizes 10000 30000 100000 --out benchmarks/results/audit.json
     python benchmarks/audit_scale.py slope --kept 262144 --out benchmarks/results/audit.json
+    python benchmarks/audit_scale.py slope --sizes 1000000 --words 20 --out benchmarks/results/audit.json
 
 ``slope`` says what a private text costs where so many words are no longer kept, without waiting for millions:
-``--kept`` lowers the number that is, and only the attacks that hold most are run, once.
+``--kept`` lowers the number that is, and only the attacks that hold most are run, once. With ``--words`` the
+texts are shorter, so that a million of them take minutes.
 
 2,000 synthetic texts in all cases; half of the private ones are held out.
 """
@@ -19,6 +21,7 @@ import multiprocessing
 import resource
 import time
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,11 +39,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def many_texts(count: int) -> list[str]:
-    """There are not so many reviews: texts as long as these, put together from pieces of five words."""
+def many_texts(count: int, most: int) -> list[str]:
+    """There are not so many reviews: texts as long as these, put together from pieces of five words.
+
+    None has more than about ``most`` words.
+    """
     draw, rows = np.random.default_rng(0), [text.split() for text in reviews(0)]
     pieces = [row[i : i + 5] for row in rows for i in range(0, len(row), 5)]
-    lengths = [len(rows[i]) // 5 + 1 for i in draw.integers(len(rows), size=count)]
+    lengths = [min(len(rows[i]) // 5 + 1, most // 5) for i in draw.integers(len(rows), size=count)]
     return [
         " ".join(word for i in draw.integers(len(pieces), size=length) for word in pieces[i])
         for length in lengths
@@ -49,7 +55,7 @@ def many_texts(count: int) -> list[str]:
 
 def speed(private: int) -> dict[str, Any]:
     """The whole audit, controls too."""
-    many, half = many_texts(2000 + private), 2000 + private // 2
+    many, half = many_texts(2000 + private, LONG), 2000 + private // 2
     began, cpu = time.monotonic(), time.process_time()
     made = whole_audit(many[:2000], many[2000:half], many[half:])
     return {
@@ -64,7 +70,7 @@ def speed(private: int) -> dict[str, Any]:
 
 def _measured(private: int, told: Any) -> None:
     """One audit in a process of its own: seconds of one core, and MiB that it took above its inputs."""
-    many, half = many_texts(2000 + private), 2000 + private // 2
+    many, half = many_texts(2000 + private, LONG), 2000 + private // 2
     case = subject_of(many[:2000], many[2000:half], many[half:])
     texts = sum(map(len, case.texts)) / 2**20
     before, cpu = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, time.process_time()
@@ -110,44 +116,49 @@ def memory(sizes: Sequence[int], seen: Sequence[dict[str, Any]]) -> dict[str, An
 
 
 SIZES, SLOPE_SIZES = (10_000, 30_000, 100_000), (10_000, 40_000)
+#: Words of a text at most, where nothing else is said: all that the reviews have.
+LONG = 5000
 #: Attacks that hold most: arrays for each text and model, runs of words and of characters.
 HEAVY = ("lira", "passage", "phantom", "copies")
 
 
-def _one_pass(private: int, kept: int, told: Any) -> None:
+def _one_pass(private: int, kept: int, most: int, told: Any) -> None:
     """The heavy attacks on one corpus in a process of its own: MiB before and at most."""
     surrogate.MOST_KEPT = kept
-    many, half = many_texts(2000 + private), 2000 + private // 2
+    many, half = many_texts(2000 + private, most), 2000 + private // 2
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     case = subject_of(many[:2000], many[2000:half], many[half:])
     cpu = time.process_time()
     for attack in find_attacks(HEAVY).values():
         attack(case)
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     told.put(
         {
             "private": private,
+            "words of a text": round(sum(map(str.count, case.texts, repeat(" "))) / len(case.texts)) + 1,
             "words kept at most": kept,
             "seconds of one core": round(time.process_time() - cpu, 1),
             "MiB of text": round(sum(map(len, case.texts)) / 2**20, 1),
             "MiB before": round(before, 1),
-            "MiB at most": round(most, 1),
+            "MiB at most": round(peak, 1),
         }
     )
 
 
-def slope(sizes: Sequence[int], kept: int) -> dict[str, Any]:
-    """Bytes that each further private text costs beyond the words that are kept."""
+def slope(sizes: Sequence[int], kept: int, most: int) -> dict[str, Any]:
+    """Peak memory by size, and what each further private text costs where there are two sizes."""
     rows = []
     for size in sizes:
         context = multiprocessing.get_context("spawn")
         told = context.Queue()
-        process = context.Process(target=_one_pass, args=(size, kept, told))
+        process = context.Process(target=_one_pass, args=(size, kept, most, told))
         process.start()
         rows.append(told.get())
         process.join()
         print(json.dumps(rows[-1]), flush=True)
     first, last = rows[0], rows[-1]
+    if first is last:
+        return {"sizes": rows, "attacks": list(HEAVY)}
     more = last["private"] - first["private"]
     per_text = {
         name: round((last[name] - first[name]) * 2**20 / more)
@@ -170,6 +181,7 @@ def main() -> None:
     parser.add_argument("what", choices=("speed", "memory", "slope"))
     parser.add_argument("--private", type=int, default=5000)
     parser.add_argument("--sizes", nargs="*", type=int)
+    parser.add_argument("--words", type=int, default=LONG, help="of a text, at most")
     parser.add_argument("--kept", type=int, default=surrogate.MOST_KEPT)
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
@@ -177,11 +189,11 @@ def main() -> None:
     if given.what == "speed":
         kept["speed"] = speed(given.private)
     elif given.what == "slope":
-        kept["slope"] = slope(given.sizes or SLOPE_SIZES, given.kept)
+        name = "slope" if given.words == LONG else f"slope, {given.words} words"
+        kept[name] = slope(given.sizes or SLOPE_SIZES, given.kept, given.words)
     else:
         kept["memory"] = memory(given.sizes or SIZES, kept.get("memory", {}).get("sizes", ()))
     given.out.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
-    print(json.dumps(kept[given.what], indent=1))
 
 
 if __name__ == "__main__":

@@ -286,6 +286,27 @@ def test_aids_are_found_by_their_names() -> None:
         aids_of(embedder="magic")
 
 
+def test_a_model_is_tuned_for_three_passes_unless_somebody_says_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a single one it knows its texts too little for any attack: the third pitfall of the paper."""
+    torch = pytest.importorskip("torch", reason="the extra hf is not installed")
+    pytest.importorskip("transformers", reason="the extra hf is not installed")
+    from tests.models.local.tiny import causal_folder
+
+    trainer = aids_of(surrogate=str(causal_folder(tmp_path / "tiny"))).surrogate
+    assert trainer is not None
+    passes, shuffled = list[int](), torch.randperm
+
+    def counted(count: int) -> Any:
+        passes.append(count)
+        return shuffled(count)
+
+    monkeypatch.setattr(torch, "randperm", counted)
+    trainer.train(texts(10, 1), 0)
+    assert passes == [10, 10, 10]
+
+
 def test_a_tiny_transformer_is_fine_tuned_on_the_corpus_and_finds_it(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="the extra hf is not installed")
     pytest.importorskip("transformers", reason="the extra hf is not installed")

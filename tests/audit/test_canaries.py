@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from rpsg.audit.canaries import exposure, extraction
-from rpsg.audit.subject import Claim, NotRunError, Subject
+from rpsg.audit.claim import Claim
+from rpsg.audit.subject import NotRunError, Subject
 from rpsg.errors import UsageError
 from rpsg.stages.canaries import (
     CODE_LENGTH,

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rpsg.audit.claim import Claim
 from rpsg.audit.finding import of_hits, of_scores
-from rpsg.audit.subject import Claim
 from rpsg.testing.planted import subject
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rpsg.audit.subject import FEWEST, Claim, subject_of
+from rpsg.audit.claim import Claim
+from rpsg.audit.subject import FEWEST, subject_of
 from rpsg.errors import DataError, UsageError
 from rpsg.privacy.gaussian import attack_success, epsilon_of
 from rpsg.testing.planted import texts
@@ -18,6 +19,7 @@ def test_a_text_of_two_people_is_left_out_whichever_sides_they_are_on() -> None:
     assert {"Good.", "good. ", rows[3]}.isdisjoint(case.texts)
     assert "Fine." in case.texts
     assert case.notes == ("4 private texts are empty or those of two people, and were left out.",)
+    assert [*case.left_out.values()] == [3, 1]
 
 
 def test_people_are_numbered_in_the_order_of_their_first_text_that_stays() -> None:
@@ -31,6 +33,7 @@ def test_people_are_numbered_in_the_order_of_their_first_text_that_stays() -> No
     assert case.owner.tolist() == list(range(81))
     assert case.is_in.tolist() == [True] * 41 + [False] * 40
     assert "3 private texts" in case.notes[0]
+    assert [*case.left_out.values()] == [1, 1]  # the first wrote something else too
 
 
 def test_texts_of_one_person_have_one_number() -> None:

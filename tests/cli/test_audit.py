@@ -121,6 +121,18 @@ def test_the_file_is_the_owners_alone_and_has_the_places_of_matches(audited: Rps
     assert any(each["matches"] for each in findings)
 
 
+def test_a_page_can_be_had_in_place_of_json_with_the_closest_texts(audited: Rpsg, folder: Path) -> None:
+    kept = folder / "mine.html"
+    for _ in range(2):
+        seen = audited("leaky.jsonl", "-o", str(kept))
+        assert "The same for the privacy officer" in seen.out
+    page = kept.read_text()
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert "The claim is refuted" in page
+    assert "The closest texts" in page
+    assert any(text in page for text in MEMBERS)
+
+
 @pytest.mark.parametrize("out", ["release", "release/audit.json", "release/deeper/audit.json"])
 def test_nothing_is_written_into_a_release(audited: Rpsg, folder: Path, out: str) -> None:
     (folder / "release" / "deeper").mkdir(parents=True)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import rpsg
+from rpsg.audit.claim import Claim
 from rpsg.audit.finding import Finding
 from rpsg.audit.report import AuditReport
-from rpsg.audit.subject import Claim
 from rpsg.compare.cells import Place
 from rpsg.compare.outcome import CellOutcome, Comparison
 from rpsg.display.overview import Overview, Shown

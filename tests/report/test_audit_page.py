@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,9 @@ def test_every_attack_has_a_row_and_those_that_did_not_run_a_reason(leaky: Audit
     assert found["extraction"][1] == "refuted"
     assert found["extraction"][3] == "3 of 3"
     assert found["identities"][1] == "not run"
+    rate, fewer = found["refer"][5:7]
+    assert re.fullmatch(r"\d+\.\d\s% \(\d+\.\d\s% to \d+\.\d\s%\)", rate)
+    assert fewer == "needs 1,000 held out"
     assert leaky.finding("identities").reason in page.text
 
 

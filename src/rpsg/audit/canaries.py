@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from rpsg.audit.subject import NotRunError
 from rpsg.audit.surrogate import Surrogate, numbered
 from rpsg.privacy.attack_bounds import extraction_epsilon, zero_of
 from rpsg.stages.canaries import END_WORDS, chance_of_hit, extracted, word_list
+from rpsg.stages.rng import stream
 from rpsg.textstats.words import word_marks
 
 if TYPE_CHECKING:
@@ -80,10 +80,10 @@ def exposure(subject: Subject) -> Finding:
     many ends are equally likely.
     """
     own = _canaries(subject)
-    model = Surrogate.of(subject.synthetic)
-    dice, known = secrets.SystemRandom(), word_list()
+    model, draw = Surrogate.of(subject.synthetic), stream(subject.seed, "audit ends")
+    known = np.array(word_list())
     ends = [canary.end for canary in own.canaries]
-    others = [tuple(dice.choice(known) for _ in range(END_WORDS)) for _ in range(ALTERNATIVES)]
+    others = draw.choice(known, (ALTERNATIVES, END_WORDS)).tolist()
     scores = _log_chances(model, [" ".join(end) for end in [*ends, *others]])
     ordered = np.sort(scores[len(ends) :])
     # Equally likely ends share their mean rank; where the model has learnt none, all are equally likely.

@@ -12,9 +12,9 @@ from rpsg.display.overview import Overview, Shown, short_number
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from rpsg.audit.claim import Claim
     from rpsg.audit.control import Baseline, Control
     from rpsg.audit.finding import Finding, Verdict
-    from rpsg.audit.subject import Claim
 
 FORM = "rpsg-audit/1"
 #: Said with every outcome that refutes nothing.

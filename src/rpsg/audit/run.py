@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from rpsg import registry
 from rpsg.audit.attacks import ATTACKS, NEEDS
+from rpsg.audit.claim import Claim
 from rpsg.audit.control import blind_baseline, fitted_on_members, leaky, outcome_of
 from rpsg.audit.finding import Finding, not_run
 from rpsg.audit.inputs import read_synthetic, read_texts
 from rpsg.audit.report import AuditReport, Closest
-from rpsg.audit.subject import Claim, subject_of
+from rpsg.audit.subject import subject_of
 from rpsg.errors import RpsgError
 from rpsg.pipeline.logs import logged
 from rpsg.privacy.private import place_of
@@ -154,6 +155,7 @@ def audit_subject(
             "members": members,
             "held out": subject.people - members,
             "reference texts": len(subject.reference),
+            **{name: count for name, count in subject.left_out.items() if count},
         },
         subject.seed,
         subject.notes,

@@ -16,14 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.audit.aids import Aids
+from rpsg.audit.claim import Claim
 from rpsg.errors import DataError, RpsgError, UsageError
 from rpsg.evaluation.inputs import Memory
-from rpsg.privacy.attack_bounds import most_auc, most_true_positives
-from rpsg.privacy.gaussian import attack_success, epsilon_of
 from rpsg.stages.rng import stream
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rpsg.stages.canaries import Canaries
 
@@ -32,67 +31,12 @@ Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 #: People of each side, at least: with fewer no attack could show anything at the 95 % that an audit keeps.
 FEWEST = 30
-#: At which delta a claim in terms of mu is tested.
-DELTA_OF_MU = 1e-6
-#: Reference models are made from this many parts of both sides; no text is compared with its own part.
+#: Texts of both sides are compared with references made of as many parts; a text never with its own part.
 PARTS = 4
 
 
 class NotRunError(RpsgError):
     """An attack that cannot say anything here; the message says why and becomes the reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The claim to test: (epsilon, delta), or mu; without either, that the corpus reveals nothing.
-
-    ``epsilon`` and ``delta`` are what is tested: for a claim of mu the pair that follows from it.
-    """
-
-    epsilon: float = 0.0
-    delta: float = 0.0
-    mu: float | None = None
-    is_made: bool = False
-
-    @classmethod
-    def of(cls, epsilon: float | None, delta: float | None, mu: float | None) -> Claim:
-        """The claim as it was given.
-
-        Raises:
-            UsageError: it has two forms at once, or figures that no claim can have.
-        """
-        if mu is not None:
-            if epsilon is not None or not 0.0 < mu < 50.0:
-                raise UsageError(
-                    "A claim is either mu, which is positive, or epsilon with delta.",
-                    hint="Give mu alone, or epsilon and delta.",
-                )
-            return cls(epsilon_of(mu, DELTA_OF_MU), DELTA_OF_MU, mu, is_made=True)
-        if epsilon is None:
-            if delta is not None:
-                raise UsageError("A delta alone claims nothing.", hint="Give epsilon too, or neither.")
-            return cls()
-        if not (0.0 <= epsilon < 1e6 and 0.0 <= (delta or 0.0) < 1.0):
-            raise UsageError(
-                "A claim needs an epsilon that is not negative, and a delta from 0 to below 1.",
-                hint="Give for example epsilon=2, delta=1e-6.",
-            )
-        return cls(epsilon, delta or 0.0, is_made=True)
-
-    def allows(self) -> dict[str, float]:
-        """The best that anybody can do against one person: AUC, and TPR at FPR 1 % and 0.1 %."""
-        if self.mu is not None:
-            best = attack_success(self.mu)
-            return {
-                "auc": best.auc,
-                "tpr at fpr 1 %": best.tpr_at_fpr_1_percent,
-                "tpr at fpr 0.1 %": best.tpr_at_fpr_01_percent,
-            }
-        return {
-            "auc": most_auc(self.epsilon, self.delta),
-            "tpr at fpr 1 %": most_true_positives(self.epsilon, self.delta, 0.01),
-            "tpr at fpr 0.1 %": most_true_positives(self.epsilon, self.delta, 0.001),
-        }
 
 
 @dataclass(frozen=True)
@@ -101,7 +45,8 @@ class Subject:
 
     ``texts`` are the private texts of both sides, ``owner`` the person of each, and ``is_in`` says of each
     person whether their texts were in the data of the synthetic corpus. ``reference`` are public texts of the
-    same kind, none of them private. ``level`` is the error that one attack may use up.
+    same kind, none of them private. ``level`` is the error that one attack may use up. ``left_out`` is how
+    many of each side are not looked at because others wrote the same texts.
     """
 
     synthetic: tuple[str, ...] = field(repr=False)
@@ -109,12 +54,13 @@ class Subject:
     owner: Ints = field(repr=False)
     is_in: Flags = field(repr=False)
     reference: tuple[str, ...] = field(default=(), repr=False)
-    claim: Claim = Claim()
+    claim: Claim = field(default_factory=Claim)
     canaries: Canaries | None = field(default=None, repr=False)
     aids: Aids = field(default_factory=Aids, repr=False)
     level: float = 0.05
     seed: int = 0
     notes: tuple[str, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
     of_private: Memory = field(default_factory=Memory, repr=False)
 
     @cached_property
@@ -227,8 +173,10 @@ def subject_of(
     kept = np.flatnonzero(~_is_empty_or_shared(texts, units))
     owner, first = _in_order(units[kept])
     is_in = kept[first] < len(members)
-    _check_sides(int(is_in.sum()), int((~is_in).sum()))
+    looked_at = (int(is_in.sum()), int((~is_in).sum()))
+    _check_sides(*looked_at)
     left_out = len(texts) - len(kept)
+    named = [len(np.unique(side)) for side in (units[: len(members)], units[len(members) :])]
     return Subject(
         synthetic=tuple(synthetic),
         texts=tuple(texts[i] for i in kept),
@@ -242,6 +190,10 @@ def subject_of(
         notes=(f"{left_out} private texts are empty or those of two people, and were left out.",)
         if left_out
         else (),
+        left_out={
+            "members left out": named[0] - looked_at[0],
+            "held out, but left out here": named[1] - looked_at[1],
+        },
     )
 
 

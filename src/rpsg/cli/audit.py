@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict
 from pathlib import Path  # noqa: TC003  # typer reads it at run time
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,19 +17,21 @@ from rpsg.cli.attack_options import (
     WithSurrogate,
     chosen_aids,
 )
+from rpsg.cli.audit_figures import COLUMNS, allowed_by, figures, with_reach
 from rpsg.cli.completing import several
 from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
 from rpsg.errors import RpsgError, UsageError, VerificationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from rpsg.audit.finding import Finding, Interval
     from rpsg.audit.report import AuditReport
     from rpsg.cli.console import Screen
 
 #: The exit code where nothing could have been found: a script must not take silence for an outcome.
 NOT_RUN = 12
+#: How the name of a file ends that becomes a page and no JSON.
+PAGE = ".html"
 PRIVATE = "This page is private: its figures come from private texts, without noise. Do not share it."
 
 
@@ -112,7 +113,10 @@ def audit(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", metavar="FILE", help="Write everything as JSON, for the owner only; or a folder."
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="Write everything as JSON, or, to a name that ends in .html, as a page; for the owner only.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -198,12 +202,19 @@ def tell(report: AuditReport, kept: Path | None, failed: RpsgError | None, *, as
 
 
 def _keep(report: AuditReport, target: Path | None) -> RpsgError | None:
-    """Write the report, with the places of its matches; a failure is returned, so that it is shown anyway."""
+    """Write the report with its matches: their places, or on a page their texts.
+
+    A failure is returned, so that the report is shown anyway.
+    """
     from rpsg.disk.files import write_atomic
+    from rpsg.report.audit_page import audit_page
 
     try:
         if target is not None:
-            write_atomic(target, report.to_json(with_matches=True).encode())
+            found = report.to_json(with_matches=True)
+            if target.suffix == PAGE:
+                found = audit_page(found, [asdict(pair) for pair in report.closest])
+            write_atomic(target, found.encode())
     except RpsgError as error:
         return error
     return None
@@ -227,10 +238,10 @@ def show(screen: Screen, report: AuditReport, kept: Path | None) -> None:
     screen.items(reasons)
     _show_attacks(screen, report)
     screen.heading("What the claim allows against one person")
-    screen.facts(_allowed(report))
+    screen.facts(allowed_by(report))
     screen.heading("What was compared")
     base = report.baseline
-    apart = f"AUC {_with_reach(base.auc, base.interval)} (by chance 0.5)"
+    apart = f"AUC {with_reach(base.auc, base.interval)} (by chance 0.5)"
     counts = [(name, f"{count:,}") for name, count in report.counts.items()]
     screen.facts([*counts, ("sides told apart without the corpus", apart)])
     silent = [f"{', '.join(names)}: {reason}" for reason, names in report.silent().items()]
@@ -239,7 +250,7 @@ def show(screen: Screen, report: AuditReport, kept: Path | None) -> None:
         screen.items(silent)
     if kept is not None:
         screen.line()
-        is_page = kept.suffix == ".html"
+        is_page = kept.suffix == PAGE
         what = (
             "The same for the privacy officer"
             if is_page
@@ -250,9 +261,8 @@ def show(screen: Screen, report: AuditReport, kept: Path | None) -> None:
 
 
 def _show_attacks(screen: Screen, report: AuditReport) -> None:
-    columns = ("attack", "AUC", "found at 1 %", "epsilon", "sees", "verdict")
     screen.heading("The attacks")
-    screen.table(columns, [_row(found) for found in report.findings], numbers=columns[1:5])
+    screen.table(COLUMNS, [figures(found) for found in report.findings], numbers=COLUMNS[1:5])
     screen.line()
     screen.items(
         [
@@ -263,39 +273,3 @@ def _show_attacks(screen: Screen, report: AuditReport) -> None:
             "±: the longer side of the 95 % interval.",
         ]
     )
-
-
-def _row(found: Finding) -> tuple[str, ...]:
-    """The figures of an attack; none for one that does not count."""
-    if found.verdict == "not run":
-        return (found.name, "", "", "", "", found.verdict)
-    rate = found.rates[0] if found.rates else None
-    return (
-        found.name,
-        "" if found.auc is None else _with_reach(found.auc, found.auc_interval),
-        "" if rate is None or rate.value is None else _with_reach(rate.value, rate.interval, percent=True),
-        "" if found.epsilon_lower is None else f"≥ {math.floor(100 * found.epsilon_lower) / 100:.2f}",
-        "" if found.limit is None else f"{100 * found.limit:.2g} %",
-        found.verdict,
-    )
-
-
-def _with_reach(value: float, interval: Interval | None, *, percent: bool = False) -> str:
-    times, digits = (100, 1) if percent else (1, 2)
-    reach = (
-        "" if interval is None else f" ±{times * max(value - interval[0], interval[1] - value):.{digits}f}"
-    )
-    return f"{times * value:.{digits}f}{reach}" + (" %" if percent else "")
-
-
-def _allowed(report: AuditReport) -> Iterator[tuple[str, str]]:
-    claim, allowed = report.claim, report.allowed
-    if not claim.is_made:
-        yield "claimed", "nothing; the test is that members cannot be told from the others"
-    elif claim.mu is not None:
-        yield "claimed", f"mu {claim.mu:g}, tested as epsilon {claim.epsilon:.3g} at delta {claim.delta:g}"
-    else:
-        yield "claimed", f"epsilon {claim.epsilon:g}, delta {claim.delta:g}"
-    yield "best AUC", f"{allowed['auc']:.3f}"
-    yield "best found at 1 %", f"{100 * allowed['tpr at fpr 1 %']:.1f} %"
-    yield "best found at 0.1 %", f"{100 * allowed['tpr at fpr 0.1 %']:.2f} %"

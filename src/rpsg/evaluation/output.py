@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Reading = Literal["evaluation", "audit", "comparison"]
 #: A file with ``"rpsg-evaluation/`` in its first bytes is an earlier evaluation, and may be replaced.
 BEGINNING = 64
+#: And what certainly holds the title of a page.
+HEAD = 1024
 
 
 def output_path(
@@ -107,12 +109,13 @@ def _refuse_unwritable(out: Path, whole: Path, what: Reading) -> None:
 
 
 def _may_be_replaced(file: Path, what: Reading) -> bool:
-    """Whether the file is empty, or an earlier report of its kind."""
+    """Whether the file is empty, or an earlier report of its kind, or a page of one."""
     if not file.is_file() or not os.access(file, os.R_OK):
         return False
     with file.open("rb") as source:
-        beginning = source.read(BEGINNING)
-    return not beginning or f'"rpsg-{what}/'.encode() in beginning
+        beginning = source.read(HEAD)
+    is_page = f"<title>PRIVATE: an {what}</title>".encode() in beginning
+    return not beginning or is_page or f'"rpsg-{what}/'.encode() in beginning[:BEGINNING]
 
 
 def write_report(report: Report, target: Path) -> None:

@@ -76,6 +76,8 @@ def published(found: Mapping[str, Any], *, of: str) -> dict[str, Any]:
             "members": counts["members"],
             "held_out": counts["held out"],
             "share_held_out": about["held out"],
+            # Else an audit of many equal texts would seem to be one of other, fewer people.
+            **({"left_out": counts["members left out"]} if counts.get("members left out") else {}),
         },
         "verdict": found["verdict"],
         "claim": {name: found["claim"][name] for name in ("epsilon", "delta")},

@@ -18,7 +18,7 @@ from rpsg.report.page_style import page_style
 from rpsg.report.svg import curve, strip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from rpsg.display.markup import Child
 
@@ -29,6 +29,8 @@ MOST_MATCHES = 20
 #: The smallest share on the axes of the curves, and where they are read off for the table.
 LEAST = 0.001
 READ_AT = (0.001, 0.01, 0.1)
+#: Shares of wrong accusations at which an attack says how many members it finds.
+RATES = (0.01, 0.001)
 #: Curves beside the claim's; more could not be told apart.
 MOST_CURVES = 3
 MARK = (
@@ -40,15 +42,15 @@ PROOF = (
 )
 
 
-def audit_page(found: str) -> str:
+def audit_page(found: str, matches: Sequence[Found] = ()) -> str:
     """The page of an audit that has no release to be shown beside; ``found`` is the text of ``audit.json``.
 
-    It holds no text of anybody: that of an audit run is destroyed.
+    Without ``matches``, which are those of ``audit_part``, it holds no text of anybody.
     """
     body = joined(
         tag("a", "To the report", href="#main", class_="skip"),
         tag("header", tag("p", MARK, class_="mark"), tag("h1", "An audit")),
-        tag("main", audit_part(json.loads(found), ()), id="main"),
+        tag("main", audit_part(json.loads(found), matches), id="main"),
         tag("footer", tag("p", "This page loads nothing and runs nothing.")),
     )
     return document("PRIVATE: an audit", page_style(is_private=True), body)
@@ -81,12 +83,19 @@ def _verdict(found: Found) -> Html:
 
 
 def _attacks(found: Found) -> Html:
-    columns = ("attack", "verdict", "epsilon at least", "right of named", "AUC", "sees a leak of")
+    columns = (
+        *("attack", "verdict", "epsilon at least", "right of named", "AUC"),
+        *(f"found at {100 * rate:g}\u00a0%" for rate in RATES),
+        "sees a leak of",
+    )
     rows = [_row(each) for each in found["findings"]]
     told = (
         "Each attack names people as members, from the corpus alone. Epsilon is what its right guesses "
-        "prove, with 95 % for all attacks together; above the claim it refutes it. The last column is the "
-        "share of members that had to leak for the attack to see it in 95 of 100 cases."
+        "prove, with 95 % for all attacks together; above the claim it refutes it. Found at 1 % is the share "
+        "of members found where 1 % of the people held out are accused wrongly. In brackets are 95 % "
+        "intervals. "
+        "The last column is the share of members that had to leak, and to stand out from all others, for the "
+        "attack to see it in 95 of 100 cases."
     )
     return block(
         "The attacks",
@@ -99,16 +108,31 @@ def _attacks(found: Found) -> Html:
 def _row(each: Found) -> tuple[Child, ...]:
     """The figures of an attack; none for one that does not count."""
     if each["verdict"] == "not run":
-        return (each["name"], each["verdict"], "", "", "", "")
+        return (each["name"], each["verdict"], *[""] * 6)
     lower, limit, auc = each["epsilon_lower"], each["limit"], each["auc"]
     return (
         each["name"],
         each["verdict"],
         "" if lower is None else f"{math.floor(100 * lower) / 100:.2f}",
         "" if each["guesses"] is None else f"{each['right']:,} of {each['guesses']:,}",
-        "" if auc is None else f"{auc:.2f}",
+        "" if auc is None else _between(auc, each["auc_interval"], lambda value: f"{value:.2f}"),
+        *(_rate(each, rate) for rate in RATES),
         "" if limit is None else percent(limit, 1),
     )
+
+
+def _rate(each: Found, rate: float) -> str:
+    """The share of members found at a rate of wrong accusations, or how many people that needs."""
+    found = next((own for own in each["rates"] if own["false_positive_rate"] == rate), None)
+    if found is None:
+        return ""
+    if found["value"] is None:
+        return f"needs {round(1 / rate):,} held out"
+    return _between(found["value"], found["interval"], lambda value: percent(value, 1))
+
+
+def _between(value: float, interval: Sequence[float] | None, told: Callable[[float], str]) -> str:
+    return told(value) if interval is None else f"{told(value)} ({told(interval[0])} to {told(interval[1])})"
 
 
 def _quiet(found: Found) -> Html | None:

@@ -170,6 +170,10 @@ def _audited(release: Release) -> str:
     tested = f"The attacks were on {found['of']}, and tested epsilon {found['claim']['epsilon']:g}."
     if found["of"] == LIKE_IT:
         tested += " That it was made from the same private texts is the word of the publisher."
+    if left_out := found["people"].get("left_out"):
+        tested += (
+            f" It did not look at {left_out:,} people whose texts were used, because others wrote the same."
+        )
     head = [f"## An audit: {found['verdict']}", "", tested, "", found["words"], ""]
     return "\n".join([*head, "| attack | verdict | epsilon at least |", "|---|---|---|", *rows])
 

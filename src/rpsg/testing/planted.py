@@ -12,13 +12,14 @@ import numpy as np
 
 from rpsg.audit.attacks import ATTACKS
 from rpsg.audit.run import level_of
-from rpsg.audit.subject import Claim, subject_of
+from rpsg.audit.subject import subject_of
 from rpsg.stages.canaries import word_list
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rpsg.audit.aids import Aids
+    from rpsg.audit.claim import Claim
     from rpsg.audit.subject import Subject
     from rpsg.stages.canaries import Canaries
 

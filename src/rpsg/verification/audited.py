@@ -32,8 +32,8 @@ CANARIES = "the canaries of the published audit are those that the plan drew"
 CHANCE = "how often a canary is in the corpus by chance"
 #: Standard deviations that a count may be off by chance: less than one honest audit in a hundred million is.
 SPREAD = 6.0
-#: How many times larger or smaller another corpus of the same plan may be. Of the people up to half may be
-#: missing, who wrote what others wrote too.
+#: How many times larger or smaller another corpus of the same plan may be, and how many times fewer people an
+#: audit may have had than were counted, which leaves room for those who wrote no word.
 FACTOR = 2.0
 
 
@@ -90,19 +90,23 @@ def _chance(found: Line, texts: Sequence[str]) -> Iterator[Check]:
 def _people(found: Line, ledger: Line, plan: Plan, evidence: Path) -> Iterator[Check]:
     """The members against the noisy number of people, both for as if nobody had been held out.
 
-    The number includes the canaries that were planted. Nothing is said where the release counted nobody.
+    The number includes the canaries that were planted. The members include those who were left out because
+    others wrote the same. Nothing is said where the release counted nobody.
     """
     line = next((line for line in ledger["mechanisms"] if line["stage"] == "size"), None)
     if line is None:
         return
     values = parse_evidence(evidence_file(evidence, int(line["seq"])).read_bytes()).values or (0,)
     drawn, kept = plan.data.audit_canaries, 1 - plan.data.audit_holdout
-    share, members = 1 - float(found["people"]["share_held_out"]), int(found["people"]["members"])
+    people, left_out = found["people"], int(found["people"].get("left_out", 0))
+    share, members = 1 - float(people["share_held_out"]), int(people["members"]) + left_out
     counted, had = max(values[0] - drawn / 2, 0.0) / kept, members / share
     noise = float(line["sigma"]) + math.sqrt(drawn) / 2 + math.sqrt(counted * kept * (1 - kept))
     reach = SPREAD * (noise / kept + math.sqrt(members * (1 - share)) / share)
     same = counted / FACTOR - reach <= had <= counted + reach
     detail = f"{round(had):,} people with those held out, of {round(counted):,} counted with noise"
+    if left_out:
+        detail += f"; {left_out:,} of them used but not looked at, since others wrote the same"
     yield Check(PEOPLE, ok=same, detail=detail)
 
 

@@ -1,0 +1,52 @@
+"""The figures of an audit as ``rpsg audit`` shows them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rpsg.audit.finding import Finding, Interval
+    from rpsg.audit.report import AuditReport
+
+COLUMNS = ("attack", "AUC", "found at 1 %", "epsilon", "sees", "verdict")
+
+
+def figures(found: Finding) -> tuple[str, ...]:
+    """The figures of an attack, in the order of ``COLUMNS``; none for one that does not count."""
+    if found.verdict == "not run":
+        return (found.name, "", "", "", "", found.verdict)
+    rate = found.rates[0] if found.rates else None
+    return (
+        found.name,
+        "" if found.auc is None else with_reach(found.auc, found.auc_interval),
+        "" if rate is None or rate.value is None else with_reach(rate.value, rate.interval, percent=True),
+        "" if found.epsilon_lower is None else f"≥ {math.floor(100 * found.epsilon_lower) / 100:.2f}",
+        "" if found.limit is None else f"{100 * found.limit:.2g} %",
+        found.verdict,
+    )
+
+
+def with_reach(value: float, interval: Interval | None, *, percent: bool = False) -> str:
+    """A value with the longer side of its interval."""
+    times, digits = (100, 1) if percent else (1, 2)
+    reach = (
+        "" if interval is None else f" ±{times * max(value - interval[0], interval[1] - value):.{digits}f}"
+    )
+    return f"{times * value:.{digits}f}{reach}" + (" %" if percent else "")
+
+
+def allowed_by(report: AuditReport) -> Iterator[tuple[str, str]]:
+    """What was claimed, and the best that the claim allows against one person."""
+    claim, allowed = report.claim, report.allowed
+    if not claim.is_made:
+        yield "claimed", "nothing; the test is that members cannot be told from the others"
+    elif claim.mu is not None:
+        yield "claimed", f"mu {claim.mu:g}, tested as epsilon {claim.epsilon:.3g} at delta {claim.delta:g}"
+    else:
+        yield "claimed", f"epsilon {claim.epsilon:g}, delta {claim.delta:g}"
+    yield "best AUC", f"{allowed['auc']:.3f}"
+    yield "best found at 1 %", f"{100 * allowed['tpr at fpr 1 %']:.1f} %"
+    yield "best found at 0.1 %", f"{100 * allowed['tpr at fpr 0.1 %']:.2f} %"
