@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 TREE = Path(__file__).parents[2]
 SOURCES = TREE / "src" / "rpsg"
-BUILD = ("build", "hatchling", "hatch_fancy_pypi_readme", "twine", "check_wheel_contents")
+BUILD = ("build.env", "hatchling", "hatch_fancy_pypi_readme", "twine", "check_wheel_contents")
 FAKES = ("--writer", "fake", "--embedder", "fake")
 
 
