@@ -222,7 +222,7 @@ def test_the_default_judge_tells_shuffled_words_from_reviews() -> None:
 
     lines = (locate("amazon-reviews") / "test.jsonl").read_text("utf-8").splitlines()
     texts = [text for line in lines if 25 <= len((text := json.loads(line)["text"]).split()) <= 40]
-    real = [text for text in texts if halves(text)][:6]
+    real = [text for text in texts if halves(text)][:10]
     rng = random.Random(0)
     loose = [" ".join(rng.sample(words := text.split(), len(words))) for text in real]
     loose = [f"{' '.join(text.split()[:12])}. {' '.join(text.split()[12:])}" for text in loose]

@@ -98,7 +98,7 @@ def require_writer(job: Job, *, from_examples: bool) -> None:
         _try_rewrites(job, trial)
     else:
         pack = job.pack.with_label(job.plan.data.label_values)
-        cards, asked = trial_requests(job.plan, pack)
+        cards, asked = trial_requests(job.plan, pack, TEXTS)
         replies = _write(job, asked)
         pool = Pool(
             tuple(candidate_of(i, cards[i], reply, None, asked[i]) for i, reply in enumerate(replies))
@@ -159,7 +159,7 @@ def try_writer(job: Job) -> None:
     In a run their replies are in the cache already; a replay finds them among the replies of the release.
     """
     pack = job.pack.with_label(job.plan.data.label_values)
-    job.tools.writer.write(trial_requests(job.plan, pack)[1])
+    job.tools.writer.write(trial_requests(job.plan, pack, TEXTS)[1])
 
 
 def texts_of_examples(plan: Plan, pack: Pack) -> int:
@@ -168,7 +168,7 @@ def texts_of_examples(plan: Plan, pack: Pack) -> int:
     return 2 * TEXTS if summed_up else TEXTS
 
 
-def trial_requests(plan: Plan, pack: Pack, count: int = TEXTS) -> tuple[list[Card], list[Request]]:
+def trial_requests(plan: Plan, pack: Pack, count: int) -> tuple[list[Card], list[Request]]:
     """Cards that are drawn evenly, and the request for each."""
     cards = CardModel.uniform(pack).draw(count, stream(plan.generation.seed, "trial"))
     return cards, [candidate_request(pack, plan, card, i, purpose="trial") for i, card in enumerate(cards)]
