@@ -266,8 +266,7 @@ def _show_attacks(screen: Screen, report: AuditReport) -> None:
 
 
 def _row(found: Finding) -> tuple[str, ...]:
-    """The figures of an attack; none for one that does not count."""
-    if found.verdict == "not run":
+    if found.verdict == "not run":  # it does not count, and its figures would mislead
         return (found.name, "", "", "", "", found.verdict)
     rate = found.rates[0] if found.rates else None
     return (
