@@ -149,7 +149,7 @@ _COMMAND = r"(?:rpsg|pip|python|zcat|file --) ?[^\n]*?(?=(?<!\.)[.,;:)](?:\s|$)|
 # The value of an option: a placeholder in capitals, a number, a list with commas, or a name that is no
 # English word. Then an option with its value, or with the value of a role, as in --model embedder=PATH.
 _NUMBER, _NAME = r"\d[\d.e-]*(?=[\s.,;:)]|$)", r"[\w./-]*[\d_:][\w:./-]*\w|(?:floor|minilm|static)\b"
-_VALUE = rf"[A-Z][A-Z_]+\b|{_NUMBER}|\w+(?:,\w+)+|{_NAME}"
+_VALUE = rf"'[^']*'|\w+(?:\|\w+)+|[A-Z][A-Z_]+\b|{_NUMBER}|\w+(?:,\w+)+|{_NAME}"
 _OPTION = (
     r"(?<![\w-])--(?P<name>[a-z][a-z-]*[a-z])"
     rf"(?: (?P<role>[a-z][\w-]*)=(?P<of>\S+\b)| (?P<value>{_VALUE}))?"
@@ -181,6 +181,8 @@ def _spoken(found: re.Match[str]) -> str:
         return f"{name}=True" if option in _FLAGS else name if "=" in name else f"`{name}`"
     if "," in value or name in _LISTS:
         value = "[" + ", ".join(f'"{part}"' for part in value.split(",")) + "]"
-    elif not value.isupper() and not re.fullmatch(r"[\d.e-]+", value):
+    elif (
+        not value.isupper() and "'" not in value and "|" not in value and not re.fullmatch(r"[\d.e-]+", value)
+    ):
         value = f'"{value}"'
     return f"{name}={value}"

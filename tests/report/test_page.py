@@ -135,7 +135,7 @@ def test_three_readers_each_find_their_answer_and_their_part(release_of: Release
     short = section(read_page(report(release_of("strict"))), "short")
     assert [h.text for h in short.all("h3")] == [
         "What is claimed",
-        "What the private data bought",
+        "What the private data added",
         "What it cost",
     ]
     assert [a.attributes["href"] for a in short.all("a")] == ["#claim", "#texts", "#making"]

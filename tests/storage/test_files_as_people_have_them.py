@@ -21,7 +21,7 @@ from tests.storage.workbooks import workbook
 from rpsg.errors import DataError
 from rpsg.plan import DataSection
 from rpsg.privacy.private import open_private
-from rpsg.storage.readers import check_columns, header_of, read_by_rule, source
+from rpsg.storage.readers import check_columns, header_of, read_by_rule, read_corpus, source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -409,3 +409,25 @@ def test_the_columns_of_json_lines_may_be_in_any_row(tmp_path: Path) -> None:
     check_columns(DataSection(path=str(path), user="user"))
     with pytest.raises(DataError, match="no column 'label'"):
         check_columns(DataSection(path=str(path), label="label"))
+
+
+def test_a_return_alone_ends_a_line_in_the_middle_of_a_table_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b'text,user\r\ntea one,a\noil two,b\rsalt three,c\r\n"a quoted\rtext",d\n')
+    found = open_private(read_corpus(path, user="user")).documents
+    assert [row.user for row in found] == ["a", "b", "c", "d"]
+    assert found[3].text.split() == ["a", "quoted", "text"]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_a_file_that_mixes_encodings_is_said_to_mix_them(tmp_path: Path, name: str) -> None:
+    """With another encoding the lines in UTF-8 would be read as something else, without a word."""
+    rows = {"a.csv": '"{}"', "a.jsonl": '{{"text": "{}"}}'}[name]
+    lines = [rows.format(text) for text in ("thé vert", "café noir")]
+    path = tmp_path / name
+    head = b"text\n" if name == "a.csv" else b""
+    path.write_bytes(head + lines[0].encode() + b"\n" + lines[1].encode("cp1252") + b"\n")
+    with pytest.raises(DataError, match="is not UTF-8, and lines before it are") as caught:
+        read_corpus(path)
+    assert "mixes two encodings" in caught.value.hint
+    assert "--encoding" not in caught.value.hint

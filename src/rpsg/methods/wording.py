@@ -15,6 +15,7 @@ import numpy as np
 
 from rpsg.methods.dp_steps import public_filters
 from rpsg.stages.candidates import write_candidates
+from rpsg.stages.sketch import AXES
 from rpsg.stages.word_roots import word_roots
 
 if TYPE_CHECKING:
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
     from rpsg.stages.prompts import Bias
     from rpsg.stages.sketch import Floats
 
-#: The share of drafts that are written before the sketch, which is fitted to them.
-BEFORE = 0.5
+#: The share of drafts that are written before the sketch, and at least how many. The sketch is fitted to
+#: them: with fewer drafts than axes the choice gets worse by more than the wording gets better.
+BEFORE, LEAST_BEFORE = 0.5, AXES + 32
 #: The number of waves in which the others are written; the second corrects what the first left.
 WAVES = 2
 #: Added to both means of a word, so that a word seen by chance in few drafts gets a small bias.
@@ -50,7 +52,8 @@ def strength_of(plan: Plan, pack: Pack) -> float:
 
 def drafts_before(plan: Plan, pack: Pack, cards: Sequence[Card]) -> int:
     """How many of the cards get their draft before the sketch: all, if none is written with a bias."""
-    return math.ceil(len(cards) * BEFORE) if strength_of(plan, pack) else len(cards)
+    least = min(LEAST_BEFORE, len(cards))
+    return max(least, math.ceil(len(cards) * BEFORE)) if strength_of(plan, pack) else len(cards)
 
 
 def write_later_drafts(job: Job, pack: Pack, sketch: Sketch, cards: Sequence[Card], pool: Pool) -> Pool:

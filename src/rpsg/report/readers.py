@@ -28,7 +28,7 @@ def readers(release: Release, scores: Report | None, others: Sequence[tuple[str,
         tag(
             "div",
             _answer("privacy officer", "claim", "What is claimed", list(_claimed(release))),
-            _answer("analyst", "texts", "What the private data bought", list(_bought(release, scores))),
+            _answer("analyst", "texts", "What the private data added", list(_added(release, scores))),
             _answer("engineer", "making", "What it cost", list(_cost(release))),
             class_="answers",
         ),
@@ -50,7 +50,7 @@ def _answer(reader: str, name: str, title: str, items: list[Child]) -> Html:
     )
 
 
-def _bought(release: Release, scores: Report | None) -> Iterator[Child]:
+def _added(release: Release, scores: Report | None) -> Iterator[Child]:
     if not release.reads_private:
         yield "Nothing: no private data were read. This is what public knowledge alone gives."
         return
@@ -67,7 +67,7 @@ def _bought(release: Release, scores: Report | None) -> Iterator[Child]:
             isolate(first.attribute),
             f" a text is about: the noisy counts are {percent(distance)} away from an even spread over "
             f"{len(first.values)} values. Noise alone would give about {percent(alone)}",
-            ", so this tells nothing." if distance <= alone else ".",
+            ", so this figure is uninformative." if distance <= alone else ".",
         )
         yield joined(
             f"{len(first.values) - len(first.unseen)} of {len(first.values)} values of ",

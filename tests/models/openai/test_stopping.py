@@ -82,7 +82,7 @@ def test_a_server_that_answered_before_is_waited_for_longer(monkeypatch: pytest.
     acts = iter(["ok"])
     with FaultyServer(lambda _: next(acts, "500")) as server:
         writer = ServerWriter("m", server.settings(timeout=0.1, concurrency=1), first_pause=0.001)
-        with pytest.raises(ModelError, match=r"answered nothing for[\s\S]*same command again"):
+        with pytest.raises(ModelError, match=r"answered nothing for[\s\S]*same call again"):
             writer.write([replace(ASK, seed=seed) for seed in range(40)])
 
 

@@ -245,8 +245,11 @@ class RetryPolicy(Generic[Read]):
         return self._log(request, found.reason, pause)
 
     def _log(self, request: PendingRequest, reason: str, pause: float | None = None) -> float:
-        """Log what happened to a public request, and whether it is sent again; returns ``pause``."""
+        """Log what happened to a public request, without words of the server, which may quote it, and whether
+        it is sent again; returns ``pause``.
+        """
         if LOG.isEnabledFor(logging.DEBUG) and self._questions.is_public(request.index):
+            reason = reason.partition(': "')[0]
             again = f"; sent again in {pause:.1f} seconds" if pause is not None else ""
             fields = {"event": "request", "request": request.index, "reason": reason}
             more = {"again": round(pause, 1)} if pause is not None else {}
@@ -254,7 +257,7 @@ class RetryPolicy(Generic[Read]):
         return pause or 0.0
 
     def _drop(self, request: PendingRequest, dropped: Dropped) -> Dropped:
-        self._log(request, f"no text ({dropped.reason})")
+        self._log(request, f"no text: {dropped.reason}")
         self._state.drops += 1
         if self._state.answers == 0 and self._state.drops >= _HOPELESS:
             raise ModelError(

@@ -38,12 +38,14 @@ def read_lines(source: Source) -> Iterator[tuple[int, str | Problem]]:
     Raises:
         DataError: the file is empty or cannot be opened.
     """
-    place = 0
+    place, has_utf8 = 0, False
     for number, (line, size) in enumerate(raw_lines(source, lambda _: b""), start=1):
-        yield (
-            number,
-            decoded(source, line, number=number, place=place) if size <= MAX_LINE_BYTES else too_long(),
-        )
+        if size > MAX_LINE_BYTES:
+            yield number, too_long()
+        else:
+            text = decoded(source, line, number=number, place=place, mixed=has_utf8)
+            has_utf8 = has_utf8 or not (isinstance(text, Problem) or line.isascii())
+            yield number, text
         place += size
 
 
@@ -100,8 +102,11 @@ def too_long() -> Problem:
     )
 
 
-def decoded(source: Source, line: bytes, *, number: int, place: int) -> str | Problem:
-    """One line as text, or why it is not text. ``place`` is the offset of its first byte in the file."""
+def decoded(source: Source, line: bytes, *, number: int, place: int, mixed: bool) -> str | Problem:
+    """One line as text, or why it is not text. ``place`` is the offset of its first byte in the file.
+
+    ``mixed``: whether there were letters in UTF-8 before it, so that another encoding would spoil them.
+    """
     line = line.removeprefix(codecs.BOM_UTF8)  # also within a file: it is the start of a second one
     try:
         return line.decode()
@@ -112,6 +117,12 @@ def decoded(source: Source, line: bytes, *, number: int, place: int) -> str | Pr
             NOT_ENCODED,
             f"a byte of the line is no character of the encoding {source.encoding}",
             "Name the right one with --encoding, or take the line out.",
+        )
+    if mixed:
+        return Problem(
+            NOT_UTF8,
+            f"the byte at offset {place + wrong_byte} of the file is not UTF-8, and lines before it are",
+            "The file mixes two encodings. Correct this line and others like it, or save the whole as UTF-8.",
         )
     wide = number == 1 and line.startswith(_UTF_16)
     guess = "It looks like UTF-16" if wide else "If it came from Windows"
