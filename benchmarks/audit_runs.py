@@ -91,6 +91,10 @@ RUNS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
 }
 
 
+#: Stages of a paper run whose texts are attacked too.
+INSIDE = {"first-rewrite": "after its first rewrite", "scrub": "before its filters"}
+
+
 class Written:
     """A writer whose texts are there already, one after the other; it never looks at what is asked."""
 
@@ -220,12 +224,13 @@ def attack(folder: Path, bert: Path | None, only: Sequence[str]) -> dict[str, An
             row |= told(audit_run(run, data=data))
             if "paper" in words:
                 row |= as_published(originals, rpsg.read_run(run).texts, bert)
-                texts, sides = before_filters(run, data)
-                found[f"{name}, before its filters"] = {
-                    **row,
-                    **told(audit(texts, **sides)),
-                    **as_published(originals, texts, bert),
-                }
+                for stage, told_as in INSIDE.items():
+                    texts, sides = texts_after(stage, run, data)
+                    found[f"{name}, {told_as}"] = {
+                        **row,
+                        **told(audit(texts, **sides)),
+                        **as_published(originals, texts, bert),
+                    }
             if "split" in words:
                 found[f"{name}, donors"] = {**row, **told(audit_run(run, data=data, donors=True))}
         found[name] = row
@@ -254,12 +259,12 @@ def of_file(kept: Path) -> dict[str, Any]:
     return {"verdict": report["verdict"], "reason": report["reason"], **counts, "attacks": rows}
 
 
-def before_filters(run: Path, data: Path) -> tuple[list[str], dict[str, Any]]:
-    """The texts of a paper run that its last two filters were given, and its members and people held out."""
+def texts_after(stage: str, run: Path, data: Path) -> tuple[list[str], dict[str, Any]]:
+    """The texts of a paper run after one of its stages, and its members and people held out."""
     plan = resolve(read_toml(run / PLAN))
     plan = plan.model_copy(update={"data": plan.data.model_copy(update={"path": str(data)})})
     with RunFolder.finished(run) as folder:
-        stages = (run / "private" / STAGES).glob("*-scrub.json*")
+        stages = (run / "private" / STAGES).glob(f"*-{stage}.json*")
         name = next(stages).name.removesuffix(".sealed")
         pool = pool_of(json.loads(folder.vault.read(f"{STAGES}/{name}"))["value"])
         corpus = read_by_rule(plan.data).map(lambda reading: reading.corpus)

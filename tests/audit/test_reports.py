@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 import rpsg.audit
+from rpsg.audit.control import Control
 from rpsg.audit.run import audit_subject, find_attacks
 from rpsg.testing.planted import subject
 
@@ -43,6 +45,21 @@ def test_the_word_safe_does_not_occur(reports: list[AuditReport]) -> None:
 
 def test_attacks_that_were_not_run_are_named(reports: list[AuditReport]) -> None:
     assert any("extraction" in line and "count for nothing" in line for line in reports[0].words())
+
+
+def test_an_audit_that_rests_on_its_canaries_says_so(reports: list[AuditReport]) -> None:
+    """Of a small corpus only a canary may show a leak; a limit in canaries is none in people."""
+    quiet = replace(reports[0].finding("refer"), limit=0.2)
+    canaries = replace(quiet, name="extraction", limit=0.02)
+    for caught, rests in (("extraction", True), ("refer", False)):
+        controls = [
+            Control(name, "caught" if name == caught else "missed") for name in ("refer", "extraction")
+        ]
+        report = replace(reports[0], findings=(quiet, canaries), controls={"leaky": tuple(controls)})
+        told = " ".join(report.words())
+        assert ("this audit rests on its canaries" in told) == rests
+        assert ("2 % of the planted canaries came out" in told) == rests
+        assert ("20 % of the members stood out" in told) != rests
 
 
 def test_a_refuted_claim_is_said_first(reports: list[AuditReport]) -> None:

@@ -7,6 +7,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from rpsg.audit.attacks import NEEDS
 from rpsg.display.overview import Overview, Shown, short_number
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from rpsg.audit.finding import Finding, Verdict
 
 FORM = "rpsg-audit/1"
+#: Attacks that look at canaries, and at nobody's texts.
+OF_CANARIES = frozenset(name for name, need in NEEDS.items() if need == "canaries")
 #: Said with every outcome that refutes nothing.
 NO_PROOF = (
     "That nothing was seen is no proof: another attack, or one that knows more, may see what these did not."
@@ -116,17 +119,25 @@ class AuditReport(Shown):
         limits = [(found.limit, found.name) for found in self.findings if found.name in caught]
         known = [(share, name) for share, name in limits if share is not None]
         told = []
-        if known:
-            share, name = min(known)
+        if of_people := [limit for limit in known if limit[1] not in OF_CANARIES]:
+            share, name = min(of_people)
             told.append(
                 f"If {_percent(share)} of the members stood out, {name} would have shown it in 95 of 100 "
                 "cases; a leak that is less clear has to be larger to be seen."
             )
+        if of_canaries := [limit for limit in known if limit[1] in OF_CANARIES]:
+            share, name = min(of_canaries)
+            told.append(f"If {_percent(share)} of the planted canaries came out, {name} would have shown it.")
         told.append(
             "In a corpus in which one text in twenty is a member's with a fifth of its words dropped, "
             f"{', '.join(caught) or 'no attack'} found the leak"
             + (f"; {', '.join(missed)} did not." if missed else ".")
         )
+        if caught and OF_CANARIES.issuperset(caught):
+            told.append(
+                "So this audit rests on its canaries: a leak of people's texts that takes no canary with it "
+                "would have passed unseen."
+            )
         return told
 
 

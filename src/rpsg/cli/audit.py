@@ -269,7 +269,7 @@ def _show_attacks(screen: Screen, report: AuditReport) -> None:
             "AUC: 0.5 is chance. It averages over all people: a few who leaked completely hardly change it.",
             "found at 1 %: the share of members found if 1 % of the people held out are wrongly accused.",
             "epsilon: at least this, at 95 % confidence for all attacks together. Only this decides.",
-            "sees: the share of members that must stand out to refute the claim in 95 of 100 audits.",
+            "sees: the share of members, or of planted canaries, that must stand out to refute the claim.",
             "±: the longer side of the 95 % interval.",
         ]
     )

@@ -95,7 +95,7 @@ def _attacks(found: Found) -> Html:
         "of members found where 1 % of the people held out are accused wrongly. In brackets are 95 % "
         "intervals. "
         "The last column is the share of members that had to leak, and to stand out from all others, for the "
-        "attack to see it in 95 of 100 cases."
+        "attack to see it in 95 of 100 cases; for extraction and exposure, the share of planted canaries."
     )
     return block(
         "The attacks",
