@@ -182,7 +182,8 @@ def interval(values: Sequence[float | None], digits: int) -> str:
 
 def table(seeds: Sequence[Found]) -> str:
     """The result as Markdown, as it stands in the documentation."""
-    names = ["floor", *(name for name in seeds[0] if name not in {"floor", "ceiling"}), "ceiling"]
+    between = (name for name in seeds[0] if name not in {"floor", "ceiling"})
+    names = [name for name in ("floor", *between, "ceiling") if name in seeds[0]]
     known = {
         m: METRICS[m] for m in METRICS if any(row.get(m) is not None for s in seeds for row in s.values())
     }

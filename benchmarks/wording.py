@@ -4,9 +4,8 @@
     python benchmarks/wording.py --show benchmarks/results/wording.json
 
 Public food reviews stand in for private texts. For each seed and each strength there is one whole run, with a
-real writer: the same people, the same number of drafts, noise of its own. Rows: "floor", the first drafts of
-the run without a bias, as they come; a row for each strength; "ceiling", private reviews themselves. All are
-measured against reviews that no run has seen. ``words per text`` is the mean of the released texts.
+real writer: the same people, the same number of drafts, other noise. Rows: one for each strength, and
+"ceiling", private reviews themselves. All are measured against reviews that no run has seen.
 """
 
 from __future__ import annotations
@@ -31,7 +30,6 @@ from rpsg.evaluation.models import EvaluationModels
 from rpsg.models.download import locate
 from rpsg.pipeline.execute import execute
 from rpsg.pipeline.models_of_run import load_tools
-from rpsg.release.reader import Release
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,9 +74,6 @@ def one_seed(args: argparse.Namespace, tools: Tools, texts: Sequence[str], seed:
             name = f"bias {strength:g}"
             found[name] = measured(list(run.texts), held_out, models, seed)
             found[name]["words_per_text"] = mean(len(text.split()) for text in run.texts)
-            if strength == 0:
-                drafts = [draft.text for draft in Release(run.path, in_place=True).pool if draft.text]
-                found["floor"] = measured(drafts[: args.size], held_out, models, seed)
             if args.keep:
                 args.keep.mkdir(parents=True, exist_ok=True)
                 kept = args.keep / f"{seed} {name}.json"

@@ -94,12 +94,18 @@ def test_the_noise_of_strict_mode_is_computed() -> None:
         assert float(sigma) == pytest.approx(release.sigma / whole, abs=6e-3)
 
 
-@pytest.mark.parametrize("texts", ["food-reviews", "abstracts", "dialogues", "1000-texts", "diversity"])
-def test_the_table_of_people_is_that_of_its_result_file(texts: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(f"people-{of}" for of in ("food-reviews", "abstracts", "dialogues", "1000-texts", "diversity")),
+        "wording",
+    ],
+)
+def test_the_table_of_people_is_that_of_its_result_file(name: str) -> None:
     sys.path.insert(0, str(ROOT / "benchmarks"))
     try:
         people = import_module("people")
     finally:
         sys.path.remove(str(ROOT / "benchmarks"))
-    result = json.loads((ROOT / "benchmarks" / "results" / f"people-{texts}.json").read_text("utf-8"))
+    result = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text("utf-8"))
     assert people.table(result["seeds"]) in (ROOT / "docs" / "benchmarks.md").read_text("utf-8")
