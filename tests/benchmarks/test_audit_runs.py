@@ -33,7 +33,7 @@ def test_a_paper_run_is_attacked_with_the_texts_that_its_filters_dropped(runs: A
     file = lab.file(lab.rows(200))
     plan = lab.plan(file, method={"name": "paper"}, data={"audit_holdout": 0.5}, paper={"filters": "early"})
     run = lab.run(plan)
-    found, sides = runs.before_filters(run.path, file)
+    found, sides = runs.texts_after("scrub", run.path, file)
     assert set(run.texts) < set(found)
     assert set(sides["member_units"]).isdisjoint(sides["nonmember_units"])
     rows = {row["user"] for row in lab.rows(200)}
@@ -52,9 +52,9 @@ def test_what_was_made_is_attacked_and_the_published_figures_are_beside_it(
     made.joinpath("paper.json").write_text('{"command": "rpsg run", "exit code": 0}')
     monkeypatch.setattr(runs, "audit", partial(runs.audit, attacks=["copies"]))
     monkeypatch.setattr(runs, "audit_run", partial(runs.audit_run, attacks=["copies", "refer"]))
-    found = runs.attack(made)
-    assert set(found) == {"paper", "paper, without its filters"}
-    assert found["paper, without its filters"]["synthetic"] >= found["paper"]["synthetic"]
+    found = runs.attack(made, None, ())
+    assert set(found) == {"paper", "paper, after its first rewrite", "paper, before its filters"}
+    assert found["paper, before its filters"]["synthetic"] >= found["paper"]["synthetic"]
     for row in found.values():
         assert set(row["published"]) == {"PPL", "REFER", "LiRA", "extraction"}
         assert row["exit code"] == 0
