@@ -213,9 +213,9 @@ def attack(folder: Path, bert: Path | None, only: Sequence[str]) -> dict[str, An
     for name in only or RUNS:
         words, _ = RUNS[name]
         about, run, data = folder / f"{name}.json", folder / name, folder / words[1]
-        originals = [json.loads(line)["text"] for line in data.read_text("utf-8").splitlines()]
         if not about.is_file():
             continue
+        originals = [json.loads(line)["text"] for line in data.read_text("utf-8").splitlines()]
         row: dict[str, Any] = json.loads(about.read_text("utf-8"))
         if words[0] == "audit-run":
             kept = run / "private" / "audit.json"

@@ -46,7 +46,7 @@ def test_what_was_made_is_attacked_and_the_published_figures_are_beside_it(
     made = tmp_path / "made"
     made.mkdir()
     rows = lab.rows(200)
-    made.joinpath("posts.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    made.joinpath("few.jsonl").write_text("\n".join(map(json.dumps, rows)))
     plan = lab.plan(lab.file(rows), method={"name": "paper"}, data={"audit_holdout": 0.5})
     shutil.move(lab.run(plan).path, made / "paper")
     made.joinpath("paper.json").write_text('{"command": "rpsg run", "exit code": 0}')
