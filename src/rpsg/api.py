@@ -231,7 +231,7 @@ def evaluate(
         synthetic_text: as ``text``, in synthetic files.
         synthetic_label: as ``label``, in synthetic files; those without it are read without labels.
         metrics: names, as ``rpsg list metrics`` shows them; all when empty.
-        embedder: a name or an embedder itself; the run's own, or minilm, when None.
+        embedder: its name, or an embedder; by default the run's own, or minilm if there is no run.
         language_model: "ngram", or weights to fine-tune.
         seed: decides splits, draws and resamples.
         quiet: show no progress; it is shown in a notebook and at a prompt.

@@ -52,7 +52,7 @@ class PaperSection(Section):
         0.75, "Weight of similarity in a summary's score; the rest is sentiment.", ge=0, le=1
     )
     flip_penalty: float = setting(
-        0.15, "Subtracted from the score of a summary with another sentiment than its record.", ge=0, le=1
+        0.15, "Subtracted from the score of a summary whose sentiment differs from its record's.", ge=0, le=1
     )
     min_confidence: float = setting(
         0.55, "How certain the sentiment of a summary must be, 0 to 1.", ge=0, le=1

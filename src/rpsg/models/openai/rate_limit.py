@@ -122,7 +122,7 @@ class RateLimiter:
         self._trial: _RateTrial | None = None
         self._trial_after = 0
         self._apart = _APART
-        # The share of refusals above which they are no longer taken for noise; None: they are not.
+        # A share of refusals up to this counts as noise; None: no refusal does.
         self._storm: float | None = None
 
     @property
@@ -242,7 +242,7 @@ class RateLimiter:
             return
         self._trial, self._trial_after, self._hasty = None, self.sent + self._apart, 0
         if trial.rate is None:
-            # What was sent until now may still be refused, and says no more.
+            # Requests sent until now may still be refused; those refusals tell nothing new.
             self._dry.append(_Dry(now, self.sent, self.sent - self.refused))
             if not trial.shows_limit:
                 self._try_slowly(now, (trial.refused + 1) / (trial.sent + 2))
