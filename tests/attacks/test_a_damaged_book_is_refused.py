@@ -148,7 +148,7 @@ def test_a_lost_half_of_the_book_is_noticed(state: Path, name: str) -> None:
 
 def test_another_key_is_noticed(state: Path) -> None:
     (state / "odometer.key").write_bytes(b"k" * 32)
-    with pytest.raises(BudgetError, match="another one"):
+    with pytest.raises(BudgetError, match="was replaced"):
         opened(state)
 
 

@@ -61,8 +61,8 @@ def audit_run(
 
     The closest texts are kept in the run's vault. Both sides are bounded as the run bounds its rows. ``data``
     is where the private file is now, by default where the plan says. In split mode the voters are tested, or
-    with ``donors`` the donors. With ``shadows`` the plan is run again for ``lira-shadow``, 16 times. Everything
-    else is as for ``audit``.
+    with ``donors`` the donors. With ``shadows`` the plan is run again for ``lira-shadow``, 16 times.
+    Everything else is as for ``audit``.
 
     Raises:
         UsageError: this is no run folder, or nobody was held out; the hint says what to do.

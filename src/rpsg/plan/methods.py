@@ -205,7 +205,7 @@ class RuptaSection(Section):
         ATTRIBUTES, "What a text might reveal about its writer; the first ones are guarded first."
     )
     guarded: int = setting(
-        1, "How many of the attributes that a text reveals are guarded, from the first.", ge=1, le=16
+        1, "How many attributes to guard: the first in this list that a text reveals.", ge=1, le=16
     )
     guesses: int = setting(3, "How many guesses the privacy evaluator has for an attribute.", ge=1, le=20)
     match: float = setting(0.7, "A guess counts as right from this cosine to the truth.", gt=0, le=1)

@@ -26,8 +26,9 @@ _SECONDS_TO_DOUBLE = 60.0
 # This many isolated refusals in a row, at a rate that was accepted before, do not depend on the rate.
 _UNMOVED, _BELOW, _ISOLATED = 4, 0.94, 0.2
 # A trial begins when the rate was lowered this often in a row after fewer answers than these, and at least
-# this many requests after the last trial. If a share s of the requests is refused, it takes _WOULD_REFUSE / s
-# requests, within these bounds, and at this part of 1 - s times the rate at which the last ones were taken.
+# this many requests after the last trial. If a share s of the requests is refused, a trial sends
+# _WOULD_REFUSE / s requests, within these bounds. Its rate is the rate at which the last requests were
+# accepted, times 1 - s, times _SLOWER.
 _HASTY, _FEW, _APART = 2, 25, 20
 _WOULD_REFUSE, _TRIED, _MOST_TRIED = 6, 16, 100
 _SLOWER, _RECENT = 0.75, 20
