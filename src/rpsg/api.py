@@ -229,7 +229,7 @@ def evaluate(
         label: the column of labels, for the downstream task; that of the run's plan, or none.
         user: the column of user names, in real files; that of the run's plan, or none.
         synthetic_text: as ``text``, in synthetic files.
-        synthetic_label: as ``label``, in synthetic files; those without it are read without labels.
+        synthetic_label: as ``label``, in synthetic files; a file that lacks it is read without labels.
         metrics: names, as ``rpsg list metrics`` shows them; all when empty.
         embedder: its name, or an embedder; by default the run's own, or minilm if there is no run.
         language_model: "ngram", or weights to fine-tune.
