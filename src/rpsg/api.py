@@ -229,9 +229,9 @@ def evaluate(
         label: the column of labels, for the downstream task; that of the run's plan, or none.
         user: the column of user names, in real files; that of the run's plan, or none.
         synthetic_text: as ``text``, in synthetic files.
-        synthetic_label: as ``label``, in synthetic files; those without it are read without labels.
+        synthetic_label: as ``label``, in synthetic files; a file that lacks it is read without labels.
         metrics: names, as ``rpsg list metrics`` shows them; all when empty.
-        embedder: a name or an embedder itself; the run's own, or minilm, when None.
+        embedder: its name, or an embedder; by default the run's own, or minilm if there is no run.
         language_model: "ngram", or weights to fine-tune.
         seed: decides splits, draws and resamples.
         quiet: show no progress; it is shown in a notebook and at a prompt.

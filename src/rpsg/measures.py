@@ -292,7 +292,7 @@ def _measure(row: Mapping[str, Any]) -> Measure:
 
 
 def _plain(value: Any) -> Any:
-    """Without numbers that JSON cannot hold."""
+    """The value with None for each number that JSON cannot hold."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

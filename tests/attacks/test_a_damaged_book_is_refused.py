@@ -142,13 +142,13 @@ def test_every_truncation_of_a_book_is_refused(state: Path) -> None:
 @pytest.mark.parametrize("name", ["odometer.sqlite", "odometer.key"])
 def test_a_lost_half_of_the_book_is_noticed(state: Path, name: str) -> None:
     (state / name).unlink()
-    with pytest.raises(BudgetError, match="is missing or is another one"):
+    with pytest.raises(BudgetError, match="is missing or was replaced"):
         opened(state)
 
 
 def test_another_key_is_noticed(state: Path) -> None:
     (state / "odometer.key").write_bytes(b"k" * 32)
-    with pytest.raises(BudgetError, match="another one"):
+    with pytest.raises(BudgetError, match="was replaced"):
         opened(state)
 
 

@@ -69,13 +69,13 @@ def test_a_corpus_without_text_is_refused(corpus: list[str]) -> None:
 
 def test_people_named_for_one_side_alone_are_refused() -> None:
     rows = texts(100, 1)
-    with pytest.raises(UsageError, match="one side and not for the other"):
+    with pytest.raises(UsageError, match="Only one of the two files"):
         subject_of(rows, rows[:50], rows[50:], member_units=[str(i) for i in range(50)])
 
 
 def test_as_many_people_must_be_named_as_there_are_texts() -> None:
     rows = texts(100, 1)
-    with pytest.raises(UsageError, match="not as many people"):
+    with pytest.raises(UsageError, match="differs from the number of texts"):
         subject_of(rows, rows[:50], rows[50:], member_units=["a"], nonmember_units=["b"] * 50)
 
 

@@ -34,7 +34,7 @@ def test_a_frame_is_read_column_by_column_and_never_run(protocol: int) -> None:
 
 @pytest.mark.parametrize("columns", [[], [PRODUCTS, TEXTS], [PRODUCTS, TEXTS, ["a", "b", "c"]]])
 def test_another_layout_is_refused(columns: list[list[str]]) -> None:
-    with pytest.raises(ModelError, match="laid out in another way"):
+    with pytest.raises(ModelError, match="not laid out as expected"):
         fine_foods(lzma.compress(pickle.dumps(columns)))
 
 

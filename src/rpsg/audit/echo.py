@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-#: Synthetic texts that a similarity is the mean of.
+#: A similarity is the mean over this many synthetic texts.
 NEAREST = 25
 
 

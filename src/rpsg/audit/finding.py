@@ -129,7 +129,7 @@ def of_people(name: str, subject: Subject, scores: Floats, is_in: npt.NDArray[np
             auc_interval=interval,
             rates=_rates(members, others, subject.seed),
             epsilon_lower=epsilon,
-            # Of more guesses than there are members some must be wrong.
+            # With more guesses than members, some guesses must be wrong.
             epsilon_most=max(bound(size, min(size, int(is_in.sum()))) for size in sizes),
             guesses=guesses,
             right=right,

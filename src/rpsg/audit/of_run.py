@@ -60,8 +60,8 @@ def audit_run(
     """Attack the release of a run for which ``audit_holdout`` held people out, and say what follows.
 
     The closest texts are kept in the run's vault. Both sides are bounded as the run bounds its rows. ``data``
-    is where the private file is now, by default where the plan says. Of a run in split mode the voters are
-    tested, with ``donors`` the donors. With ``shadows`` the plan is run again for ``lira-shadow``, 16 times.
+    is where the private file is now, by default where the plan says. In split mode the voters are tested, or
+    with ``donors`` the donors. With ``shadows`` the plan is run again for ``lira-shadow``, 16 times.
     Everything else is as for ``audit``.
 
     Raises:
@@ -126,7 +126,7 @@ def _keep_closest(folder: RunFolder, report: AuditReport) -> None:
 def other_rows(again: str) -> DataError:
     """The error of a file that changed since the run; ``again`` is the command that names another."""
     return DataError(
-        "These are not the rows that the run read, so who was held out of it cannot be told.",
+        "These are not the rows that the run read, so nobody can tell whom it held out.",
         hint=f"Name the file as it was then: {again}",
     )
 

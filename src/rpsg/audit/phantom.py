@@ -45,7 +45,7 @@ def phantom(subject: Subject) -> Finding:
 
 
 def word_runs(subject: Subject, length: int, *, with_public: bool = False) -> tuple[Hashes, Runs]:
-    """The runs of words of the corpus, sorted and without those of the reference, and the private runs."""
+    """Two results: the corpus's runs of words, sorted, less those of the reference; and the private runs."""
     rows = [words(text) for text in subject.synthetic]
     numbers = numbers_of(rows)
     known = np.unique(hashed_runs(numbered(rows, numbers), length)[0])
@@ -59,7 +59,7 @@ def word_runs(subject: Subject, length: int, *, with_public: bool = False) -> tu
 def hit_by_own_runs(subject: Subject, known: Hashes, private: Runs) -> npt.NDArray[np.bool_]:
     """The people with a known run that nobody else has.
 
-    Of the private runs only known ones are kept, so memory grows with the corpus.
+    Only known ones of the private runs are kept, so memory grows with the corpus.
     """
     held = []
     for start, runs, owner in private:
@@ -77,7 +77,7 @@ def hit_by_own_runs(subject: Subject, known: Hashes, private: Runs) -> npt.NDArr
 def is_among(runs: Hashes, known: Hashes) -> npt.NDArray[np.bool_]:
     """Which of the runs are in ``known``, which is sorted.
 
-    Most are told by their last bits alone to be none of them; only the others are looked up.
+    The last bits alone rule most of them out; only the rest are looked up.
     """
     found = np.zeros(len(runs), np.bool_)
     if not len(known) or not len(runs):

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from rpsg.records import PrivateCorpus
     from rpsg.storage.run_folder import RunFolder
 
-#: Canaries that are drawn, and the share of people who are held out, where the plan says neither.
+#: If the plan says nothing: how many canaries are drawn, and what share of people is held out.
 CANARIES, HELD_OUT = 200, 0.5
 #: Fewer cannot be told from chance.
 FEWEST = 20
@@ -106,9 +106,9 @@ def canary_run(
 
 
 def _about(folder: RunFolder, plan: Plan, corpus: Private[PrivateCorpus]) -> dict[str, Any]:
-    """What ``rpsg publish`` compares with a release, among it a commitment to the rows with its nonce.
+    """What ``rpsg publish`` compares with a release, including a commitment to the rows, with its nonce.
 
-    It stays in the private folder, and says which rows these were to nobody who does not have them.
+    It stays in the private folder, and tells nobody which rows these were who does not have them.
     """
     rows = commit_to(corpus)
     return {

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 #: Pairs of texts for the eyes of the data's owner.
 MOST_CLOSEST = 20
-#: Why no attack counts where the audit as a whole does not.
+#: The reason given for each attack when the audit as a whole does not count.
 VOID = "The audit as a whole does not count."
 
 
@@ -66,7 +66,7 @@ def audit(
 
     ``members`` were in its data and ``nonmembers`` were held out before; who is which must have been decided
     by chance, person by person. ``reference`` are public texts of the same kind. Without a claim (epsilon
-    with delta, or mu) what is tested is that nobody can tell who was in the data. ``attacks`` are names, all
+    with delta, or mu) the test is that nobody can tell who was in the data. ``attacks`` are names, all
     of ``ATTACKS`` by default, or functions by their names; how many there are decides how sure each has to
     be, so they have to be chosen before anything is known of the corpus.
 
@@ -100,9 +100,9 @@ def audit(
 
 
 def level_of(names: Iterable[str], given: Collection[str]) -> float:
-    """What each attack may get wrong: attacks that lack canaries, or an aid, make no mistake.
+    """The error rate that each attack may have. Attacks that lack canaries or an aid cannot err.
 
-    Which those are is known before anything is read.
+    Which attacks these are is known before anything is read.
     """
     able = sum(NEEDS.get(name) is None or NEEDS[name] in given for name in names)
     return LEVEL / max(able, 1)
@@ -186,7 +186,7 @@ def _ask(subject: Subject, attacks: Mapping[str, Attack], progress: Progress | N
 
 
 def _found(name: str, attack: Attack, subject: Subject) -> Finding:
-    """The finding of an attack, or why there is none. Of an error only the type: messages may quote texts."""
+    """The finding of an attack, or why there is none: an error's type, as its message may quote texts."""
     try:
         found = attack(subject)
     except RpsgError as error:

@@ -151,7 +151,7 @@ def subject_of(
     """The checked inputs of an audit. Without units, each text counts as one person.
 
     A text that two people wrote, word for word, belongs to neither side and is left out, whichever sides
-    they are on: to leave it out only where it stands on both would tell who is in.
+    they are on: if only texts on both sides were left out, that would tell who is in the data.
 
     Raises:
         DataError: a side is empty or too small, or somebody is on both.
@@ -160,8 +160,8 @@ def subject_of(
         raise DataError("The synthetic corpus has no text.", hint="Name the file that was released.")
     if (member_units is None) != (nonmember_units is None):
         raise UsageError(
-            "The person is named for one side and not for the other.",
-            hint="Name the column of the person for both files, or for none.",
+            "Only one of the two files has a column that names the person.",
+            hint="Name such a column for both files, or for neither.",
         )
     texts = (*members, *nonmembers)
     units = _units(members, nonmembers, member_units, nonmember_units)
@@ -208,7 +208,7 @@ def _units(
         return np.arange(len(members) + len(nonmembers))
     if (len(member_units), len(nonmember_units)) != (len(members), len(nonmembers)):
         raise UsageError(
-            "There are not as many people named as there are texts.",
+            "The number of people differs from the number of texts.",
             hint="Name the person of each text, in the order of the texts.",
         )
     known: dict[str, int] = {}

@@ -32,7 +32,7 @@ BLOCK = 5000
 MOST_KEPT = 1 << 23
 #: Neighbours of a text, and the share of words that differ in each.
 NEIGHBOURS, CHANGED = 4, 0.2
-#: What a word must be likelier under the corpus than under the reference, in nats, for a passage to grow.
+#: A passage grows by a word that is likelier under the corpus than the reference by more than this, in nats.
 DRIFT = 0.5
 
 
@@ -74,8 +74,8 @@ def numbers_of(rows: Iterable[Iterable[str]]) -> dict[str, int]:
 class Words:
     """The words of all private texts, block by block; ``tokens`` gives them in the numbers of models.
 
-    Up to ``MOST_KEPT`` words are numbered once and kept. Of more than that none is: the texts are read anew
-    each time, so that memory does not grow with them.
+    Up to ``MOST_KEPT`` words are numbered once and kept. If there are more, none is kept: the texts are read
+    again each time, so that memory does not grow with them.
     """
 
     texts: Sequence[str] = field(repr=False)
@@ -210,7 +210,7 @@ def _signals(subject: Subject) -> Signals:
 
 
 def _expected(subject: Subject) -> Expected:
-    """What each reference says, and their mixture, without those that may hold the text."""
+    """The score under each reference and under their mixture, leaving out those that may hold the text."""
     models = tuple(Surrogate.of(texts) for texts in subject.references)
     private = Words.of(subject, word_marks)
     sums, mixtures = np.empty((len(subject.texts), PARTS)), []

@@ -116,7 +116,7 @@ def audit(
             "--out",
             "-o",
             metavar="FILE",
-            help="Write everything as JSON, or, to a name that ends in .html, as a page; for the owner only.",
+            help="Write everything as JSON, or as a page if the name ends in .html; for the owner only.",
         ),
     ] = None,
     as_json: AsJson = False,

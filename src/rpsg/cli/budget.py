@@ -43,7 +43,8 @@ def budget(
 ) -> None:
     """Show what accounts have spent, on whom, and what unfinished runs have reserved. No data is read.
 
-    Without a file or a name all accounts are shown; those of a comparison of public texts are counted.
+    Without a file or a name all accounts are shown, but only the number of those that
+    comparisons of public texts made.
     """
     from rpsg.cli.console import Screen, print_json
     from rpsg.privacy.odometer import Odometer, account_name

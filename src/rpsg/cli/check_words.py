@@ -15,7 +15,7 @@ SHOWN_BY: Mapping[str, str] = {
     "sensitivity": "each sensitivity follows from its question's rule and the limit on rows per person",
     "threshold": "words were released only above a threshold that is high enough for its share of delta",
     "stage plan": "the noisy answers and their noise are exactly those of the stage plan",
-    "randomness": "the noise source is good enough for a claim, and its error is counted",
+    "randomness": "the noise source is good enough for a claim, and delta includes its error",
     "epsilon and delta": "they follow from the noise, and so do the figures for groups and attackers",
     "cost": "the stated cost is that of these noisy answers",
     "claim in words": "the sentence says what the numbers say",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def registered(kind: Kind) -> Completer:
-    """The names of a kind. Of those with a place for a name, as in ``openai:MODEL``, what comes before it."""
+    """The names of a kind; ``openai:MODEL`` and the like are cut before the part to fill in."""
 
     def complete(incomplete: str) -> list[tuple[str, str]]:
         from rpsg import registry

@@ -61,7 +61,7 @@ def export(
 def schema() -> None:
     """Print the JSON Schema (draft 2020-12) of the ledger.json of every release.
 
-    It is that of the form rpsg-ledger/2, which releases of version 0.1.0 have too. What a schema cannot say,
+    It describes the form rpsg-ledger/2, which releases of version 0.1.0 have too. What a schema cannot say,
     such as that the figures follow from each other, is checked by `rpsg verify`.
     """
     from rpsg.privacy.schema import ledger_schema

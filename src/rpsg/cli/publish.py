@@ -40,11 +40,11 @@ def publish(
     """Sign the release of a run, so that others can see who vouches for it.
 
     The release is checked first and then rebuilt with the key's fingerprint in its ledger, card and report.
-    Send KEY.pub to your readers by another way than the release: rpsg verify RELEASE --key KEY.pub
+    Send KEY.pub to your readers by a different route from the release: rpsg verify RELEASE --key KEY.pub
 
     An audit's figures are counted in private texts without noise, and no claim covers them. Once published
-    they stay in the ledger, and the account of the data records this. An audit that does not fit the release
-    is refused: of another plan, of other private rows, or with counts that cannot belong to it.
+    they stay in the ledger, and the account of the data records this. An audit of
+    another plan or of other private rows is refused, and so is one whose counts cannot belong to the release.
     """
     from rpsg.cli.console import Screen, print_json
     from rpsg.verification.sign import publish as sign_release

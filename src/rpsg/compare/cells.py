@@ -176,7 +176,7 @@ def _bound_to(data: ComparedData) -> str:
 
 
 def _own_account(data: ComparedData) -> str:
-    """The account of private data without a name of one: that of the file itself, not of its parts here.
+    """The account of private data that name none: that of the file itself, not of its parts here.
 
     Raises:
         UsageError: they are in several files, whose people would all be charged to the first, or an asset.

@@ -134,7 +134,7 @@ def _of_report(report: AuditReport) -> dict[str, Any]:
 
 
 def cost_of(run: Path) -> dict[str, Any]:
-    """Requests and tokens of a finished run, shared replies included, as if it had been alone.
+    """Requests and tokens of a finished run. Replies shared with other runs count as if it had run alone.
 
     Both are None for a method whose model is not asked through the store of calls, as one that is trained.
     """

@@ -21,7 +21,7 @@ OVER_BUDGET = 1.05
 
 @dataclass(frozen=True, slots=True)
 class TokenChoice:
-    """What a family of methods gives for a budget of tokens: the corpus that takes most of it.
+    """The corpus that a family of methods gives for a budget of tokens: the one that uses most of it.
 
     ``row`` is None where none fits; ``cheapest`` says what the cheapest takes. ``size`` is the number of
     texts of the corpus, on which some figures depend.
@@ -35,7 +35,7 @@ class TokenChoice:
 
 @dataclass(frozen=True, slots=True)
 class TokenTable:
-    """What each family gives for ``budget`` tokens, which is what ``whose`` takes at the first size."""
+    """What each family gives for ``budget`` tokens: as many as ``whose`` takes at the first size."""
 
     setting: CompareSetting
     epsilon: float | None

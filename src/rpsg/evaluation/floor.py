@@ -152,7 +152,7 @@ def _is_committed(run: FinishedRun, file: Path) -> bool:
     try:
         kept = json.loads(open_vault(run.release.path.parent).read(PRIVATE_LEDGER))["commitment"]
         rows = read_by_rule(data.model_copy(update={"path": str(file)})).map(lambda reading: reading.corpus)
-    except RpsgError:  # no vault or no key; or other columns or labels, so other data
+    except RpsgError:  # no vault or no key; or the file has other columns or labels, so it holds other data
         return False
     return commit_to(rows, bytes.fromhex(kept["nonce"])).value == str(kept["value"])
 

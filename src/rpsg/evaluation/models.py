@@ -141,7 +141,7 @@ class EvaluationModels:
         scorer = registry.scorer(name, threads=self._plan.models.threads)
         found = _local(scorer, "judged", "model", "See: rpsg list scorers")
         if not isinstance(found, CountingScorer):
-            raise ModelError(f"{found.name} cannot count its tokens, so words cannot be told apart.")
+            raise ModelError(f"{found.name} cannot count its tokens, so it cannot score single words.")
         return found
 
     def embed(self, texts: Sequence[str], *, public: bool = False) -> npt.NDArray[np.float32]:

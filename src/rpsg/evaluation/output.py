@@ -47,7 +47,7 @@ def check_output(out: Path, reads: Sequence[Path | None], what: Reading) -> None
 
     Raises:
         PrivacyError, UsageError: as ``check_output_path`` does.
-        UsageError: another file than an earlier report is there.
+        UsageError: a file is there that is not an earlier report.
     """
     check_output_path(out, reads, what)
     if out.exists() and not _may_be_replaced(out.resolve(), what):

@@ -44,7 +44,7 @@ def _keep_nothing(file: str, facts: Mapping[str, Any]) -> None: ...
 class Tools:
     """The models of a run. Those after the scorer are for methods that read private records.
 
-    The fields are called as plans and ledgers call these roles, which spell recogniser and summariser.
+    Fields have the names of these roles in plans and ledgers, which spell recogniser and summariser with s.
     """
 
     writer: Writer

@@ -79,7 +79,7 @@ def _one_each(units: Codes) -> RowCells:
 def find_labels(job: Job) -> tuple[str, ...]:
     """The label values: declared public, or those that enough people carry to be seen through the noise.
 
-    With fewer than two there is nothing to tell apart: none are given, and a note says so.
+    Fewer than two cannot be told apart: none are given, and a note says so.
     """
     data = job.plan.data
     if data.label is None or data.labels:

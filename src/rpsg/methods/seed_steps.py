@@ -275,7 +275,7 @@ def _score(judged: Judged, plan: Plan) -> float:
 
 
 def _votes(job: Job, summaries: Sequence[Sequence[str]]) -> list[list[float]]:
-    """The number of records whose nearest summary, among those of all seeds, is each one."""
+    """For each summary of any seed, the number of records to which it is the nearest."""
     flat = [text for texts in summaries for text in texts]
     if not flat:
         return [[] for _ in summaries]

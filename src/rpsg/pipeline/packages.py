@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _LLAMA = {"xllamacpp": "local"}
 _ONNX = {"onnxruntime": "local", "tokenizers": "local"}
 _TORCH = {"torch": "hf", "transformers": "hf"}
-#: The modules that a model's name asks for, each with the extra that brings it, by what is before the colon.
+#: By the part of a model's name before the colon: the modules it needs, each with the extra that brings it.
 _BY_FORM: Mapping[str, Mapping[str, str]] = {
     "openai": {"h11": "server", "truststore": "server"},
     "azure": {"h11": "server", "truststore": "server"},

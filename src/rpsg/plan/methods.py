@@ -52,7 +52,7 @@ class PaperSection(Section):
         0.75, "Weight of similarity in a summary's score; the rest is sentiment.", ge=0, le=1
     )
     flip_penalty: float = setting(
-        0.15, "Subtracted from the score of a summary with another sentiment than its record.", ge=0, le=1
+        0.15, "Subtracted from the score of a summary whose sentiment differs from its record's.", ge=0, le=1
     )
     min_confidence: float = setting(
         0.55, "How certain the sentiment of a summary must be, 0 to 1.", ge=0, le=1
@@ -205,7 +205,7 @@ class RuptaSection(Section):
         ATTRIBUTES, "What a text might reveal about its writer; the first ones are guarded first."
     )
     guarded: int = setting(
-        1, "How many of the attributes that a text reveals are guarded, from the first.", ge=1, le=16
+        1, "How many attributes to guard: the first in this list that a text reveals.", ge=1, le=16
     )
     guesses: int = setting(3, "How many guesses the privacy evaluator has for an attribute.", ge=1, le=20)
     match: float = setting(0.7, "A guess counts as right from this cosine to the truth.", gt=0, le=1)

@@ -134,7 +134,7 @@ class Plan(Shown, Section):
         for section, keys in ADDED_LATER.items():
             for key in keys:
                 if getattr(self, section).is_default(key):
-                    settings[section].pop(key, None)  # absent already where its default is None
+                    settings[section].pop(key, None)  # already absent if its default is None
         return settings
 
     def to_toml(self) -> str:

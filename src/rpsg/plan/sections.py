@@ -127,7 +127,9 @@ class DataSection(Section):
                 "audit_canaries need declared labels: one of the private texts may not go into made-up ones"
             )
         if self.unlisted == "other" and not self.labels:
-            raise ValueError('unlisted = "other" needs declared labels: nobody knows which others there are')
+            raise ValueError(
+                'unlisted = "other" needs declared labels; every undeclared one then counts as other'
+            )
         return self
 
     @property

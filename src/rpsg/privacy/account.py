@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rpsg.privacy.book import Book
 
-#: Of charges of version 1, which stored neither; the default delta of plans.
+#: Unit and delta of charges of version 1, which stored neither; this delta is the default of plans.
 OLD, OLD_DELTA = Unit("unknown", "", "add_remove"), 1e-6
 _ROUNDING = 1e-12
 

@@ -28,7 +28,7 @@ GUESSES = (25, 100, 400, 1600)
 
 
 def guess_sizes(units: int) -> list[int]:
-    """How many of so many people an attack with scores names, for each of its tests."""
+    """How many of ``units`` people an attack with scores names in each of its tests."""
     return sorted({size for size in GUESSES if size < units // 2} | {units // 2})
 
 
@@ -151,7 +151,7 @@ def detection_limit(
         needed = fewest_right(units, guesses, epsilon, delta=delta, level=level, by_chance=by_chance)
         if needed is None:
             continue
-        low, high = -1, needed  # so many leaked are enough, whatever the others do
+        low, high = -1, needed  # this many leaks are enough, whatever the others do
         while high - low > 1:
             leaked = (low + high) // 2
             is_enough = at_least(guesses - leaked, by_chance, needed - leaked) >= POWER

@@ -184,7 +184,7 @@ def _check(key: bytes) -> bytes:
 
 def _lost(what: str) -> BudgetError:
     return BudgetError(
-        f"The {what} of the odometer is missing or is another one, so earlier charges cannot be seen.",
+        f"The {what} of the odometer is missing or was replaced, so earlier charges cannot be seen.",
         hint=f"Restore {BOOK} and {KEY} from a backup, or move both away to count from zero knowingly.",
     )
 

@@ -25,7 +25,7 @@ from rpsg.privacy.units import Entry, Statement, Unit, totals
 if TYPE_CHECKING:
     import sqlite3
 
-#: What the accounts of a comparison of public texts begin with, one for each cell: "comparison DATA: CELL".
+#: A comparison of public texts has an account for each cell, "comparison DATA: CELL", which begins so.
 COMPARISON = "comparison "
 
 _OLD_CHARGES = (

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Line = Mapping[str, Any]
 
 FORM = "rpsg-published-audit/2"
-#: What all tests of an audit together may get wrong.
+#: The error rate of all tests of an audit together.
 LEVEL = 0.05
 THIS, LIKE_IT = (
     "the corpus of this release",
@@ -53,7 +53,7 @@ def published(found: Mapping[str, Any], *, of: str) -> dict[str, Any]:
     """The block for a ledger from what an audit kept; of attacks that were not run only that.
 
     Raises:
-        UsageError: the audit did not count, or made no claim's test.
+        UsageError: the audit did not count, or did not test a claim.
     """
     if found["verdict"] == "not run" or not found["claim"]["is_made"]:
         raise UsageError(
@@ -103,7 +103,7 @@ def _line(each: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def audit_holds(ledger: Ledger) -> Iterator[str]:
-    """Why the published audit of a ledger cannot be what it says; nothing where none is published."""
+    """The reasons why a ledger's published audit cannot be true; none if there is no published audit."""
     found = ledger.get("published_audit")
     if (found is not None) != (ledger.get("audit", {}).get("published") == "figures"):
         yield "one place says that an audit is published, and another does not"

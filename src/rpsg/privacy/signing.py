@@ -107,7 +107,7 @@ def private_key(file: Path) -> Ed25519PrivateKey:
             hint=f"If the key has a passphrase, put it into {PASSPHRASE}. {_MAKE}",
         ) from None
     if not isinstance(key, Ed25519PrivateKey):
-        raise UsageError(f"{file} holds a key of another kind than {ALGORITHM}.", hint=_MAKE)
+        raise UsageError(f"{file} holds a key that is not for {ALGORITHM}.", hint=_MAKE)
     return key
 
 

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
 RULE: Rule = "S7_token_scores"
 SCALE = 1 << 15
-#: sqrt(2 / pi) * SCALE, rounded down to a multiple of 1e-6 and one more.
+#: sqrt(2 / pi) * SCALE, rounded down to a multiple of 1e-6, less another 1e-6.
 TOKEN_SIGMA = (math.floor(math.sqrt(2.0 / math.pi) * SCALE * 1e6) - 1) / 1e6
 #: Public scores are at most this far below their maximum; tokens further below cannot be drawn.
 DEEPEST = 64 * SCALE

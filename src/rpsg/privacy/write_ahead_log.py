@@ -83,7 +83,9 @@ class WriteAheadLog:
         """
         if seq in self.steps:
             if self.steps[seq].query != asdict(query):
-                raise RunError(f"Stage {query.stage} asks another question than before.", hint=_NEW_FOLDER)
+                raise RunError(
+                    f"Stage {query.stage} asks a different question from before.", hint=_NEW_FOLDER
+                )
             return self.steps[seq]
         self._record({"event": "reserve", "seq": seq, "query": asdict(query)})
         return self.steps[seq]

@@ -76,7 +76,7 @@ def _verdict(found: Found) -> Html:
     tested = (
         f"epsilon {claim['epsilon']:.3g}, delta {claim['delta']:g}"
         if claim["is_made"]
-        else "nothing; tested is that nobody can be told apart"
+        else "nothing; the test is that members cannot be told from the others"
     )
     heading, *reasons = found["words"]
     return block(heading, listed(map(isolate, reasons)), pairs([("claimed", tested)]), paragraph(PROOF))

@@ -58,7 +58,7 @@ def evenly(count: int, most: int) -> list[int]:
 
 
 def _examples(release: Release, shown: ShowText, *, first: bool) -> Html:
-    """Some texts; in today's form others than those of the first screen, if there are enough."""
+    """Some texts; in today's form not those of the first screen, if there are enough."""
     count = len(release.texts)
     between = dict.fromkeys((2 * i + 1) * count // (2 * EXAMPLES) for i in range(min(EXAMPLES, count)))
     chosen = [release.texts[i] for i in (evenly(count, EXAMPLES) if first else between)]

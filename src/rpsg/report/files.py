@@ -167,7 +167,7 @@ def _embeddings(run: Path, release: Release) -> tuple[Floats, Floats]:
     vault, plan = open_vault(run), release.plan_with_models()
     embedder = registry.embedder(plan.models.embedder, threads=plan.models.threads, server=plan.server)
     if embedder.name != release.embedder:
-        raise RunError("the embedder here is another one than that of the run.")
+        raise RunError("the embedder here is not the one that the run used.")
     return _of_people(vault, embedder), embedder.embed([text.text for text in release.texts])
 
 

@@ -46,13 +46,13 @@ def people(release: Release, *, first: bool) -> Iterator[Html]:
 
 
 def _by(covered: Coverage, *, seeded: bool) -> str:
-    """By what a text has its value."""
+    """How the value of a text is known."""
     if covered.measured:
         said = "Measured on the synthetic texts themselves."
     elif seeded:
         said = "By the record that each text was made from."
     else:
-        said = "By what the card of each text asked for; the text may have another."
+        said = "Counted from what each text's card asked for; the text itself may differ."
     if covered.counted is None:
         said += " Nothing was counted with noise." if seeded else " No private data were counted."
     return f"{said}{_edges(covered)}"

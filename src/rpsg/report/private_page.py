@@ -106,7 +106,10 @@ def _nearness(private: PrivateExtras) -> Html:
 def _stages(private: PrivateExtras) -> Html | None:
     if not private.stages:
         return None
-    told = "How many texts a stage was given and gave on. Private records were read for most of these counts."
+    told = (
+        "How many texts each stage received and how many it passed on. Most of these counts come from "
+        "private records."
+    )
     columns = ("stage", "in", "out", "dropped", "seconds")
     rows = [tuple(map(isolate, line)) for line in private.stages]
     lines = table("Drops by stage", columns, rows, ("in", "out", "seconds"))

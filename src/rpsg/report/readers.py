@@ -117,7 +117,7 @@ def _claimed(release: Release) -> Iterator[Child]:
     change = "added or removed" if unit["adjacency"] == "add_remove" else "replaced"
     if claim["type"] == "voters_only_dp":
         yield "Only voters are protected. The records of seed donors are not."
-    yield f"Protected is one {who}, {change}."
+    yield f"The claim protects one {who}, {change}."
     if release.egress:
         others = hosts(release.egress)
         sent = joined("Something was sent to ", isolate(", ".join(others)), ".")

@@ -79,7 +79,7 @@ def read_scores(path: Path) -> Report | None:
 def scores_block(scores: Report, title: str, told: str) -> Html:
     """For each question its answer and its measures; uninformative ones are folded.
 
-    Without real texts there is no answer, which is said once.
+    Without real texts there is no answer; one sentence says so.
     """
     judged = any(line.ceiling is not None and line.ceiling.value is not None for line in scores.lines)
     unjudged = "There are no real texts to compare with, so no question has an answer here."

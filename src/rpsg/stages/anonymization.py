@@ -239,7 +239,7 @@ def read_edit(reply: Reply, seed: Seed) -> tuple[str, str]:
 
 
 def _no_edit(text: str, seed: Seed) -> str:
-    """Why a text is no edit of its record; empty if it may be one."""
+    """The reason why a text cannot be an edit of its record; empty if it can."""
     words, record = words_of(text), words_of(seed.text)
     if refuses(text):
         return "refused politely"

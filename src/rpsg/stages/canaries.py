@@ -100,7 +100,7 @@ def make_canaries(count: int, beginnings: Sequence[str], *, least: int = 12, mos
 def extracted(canaries: Canaries, texts: Iterable[str]) -> tuple[bool, ...]:
     """For each canary, planted or not, whether four words in a row of its end, or its code, are in a text.
 
-    Of the texts nothing is kept but what is found.
+    Nothing of the texts is kept but the hits.
     """
     runs = [{c.end[i : i + HIT_WORDS] for i in range(END_WORDS - HIT_WORDS + 1)} for c in canaries.canaries]
     codes = [c.code.lower() for c in canaries.canaries]

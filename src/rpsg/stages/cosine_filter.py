@@ -26,7 +26,7 @@ BLOCK = 2_048
 
 
 def drop_near_duplicates(pool: Pool, vectors: npt.NDArray[np.float32], threshold: float = DUPLICATE) -> Pool:
-    """Of texts closer than ``threshold`` (cosine) the one with the lowest id stays.
+    """Among texts closer than ``threshold`` (cosine) the one with the lowest id stays.
 
     ``vectors`` are the unit rows of ``pool.alive()``, in that order. Cosines are of quantized rows, so every
     machine drops the same texts.

@@ -61,7 +61,7 @@ def repeats_prompt(text: str, shown: Sequence[str], begins: str = "") -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _PromptPart:
-    """What of one part of a prompt may be repeated; ``rows`` and ``runs`` are its 8-grams and 4-grams."""
+    """What a text may repeat from one part of a prompt; ``rows`` and ``runs`` are its 8-grams and 4-grams."""
 
     header: bool
     fields: frozenset[str]

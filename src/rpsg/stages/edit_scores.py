@@ -18,8 +18,8 @@ class EditScore:
     """The two scores of an edit, which compare lexicographically: a larger one is the better edit.
 
     Attributes:
-        privacy: the place of the right guess, 1 for the likeliest; one more than there are guesses if none
-            was right or the evaluator does not confirm it. Of several attributes the worst.
+        privacy: the place of the right guess, 1 for the likeliest. If none was right, or the evaluator does
+            not confirm it, the number of guesses plus one. The worst value of several attributes.
         confidence: how certain the utility evaluator is of the label, 0 to 100.
         told: the attributes that the text tells, each with the words that give it away.
     """

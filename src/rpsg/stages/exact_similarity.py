@@ -1,6 +1,6 @@
 """Embeddings quantized to whole numbers, so that comparing them is exact.
 
-Which candidate or description a record is nearest to must depend on that record alone. In floating point a
+Which candidate or description is nearest to a record must depend on that record alone. In floating point a
 matrix product adds in an order that depends on the number of rows, so removing one person may change the last
 bit of another person's score and, in a near-tie, that person's vote. The sensitivity of the count would then
 be wrong.
@@ -35,7 +35,7 @@ def quantized(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     with np.errstate(all="ignore"):  # a warning would reveal that there is such a row
         whole = np.asarray(rows, np.float32) * np.float32(STEPS)
         np.rint(whole, out=whole)
-        # Exact below the limit; a partial sum that reaches 2^24 cannot be rounded back below it.
+        # Exact below the limit: partial sums only grow, so one that reached 2^24 cannot end below it.
         squares = np.einsum("...i,...i->...", whole, whole)
         whole[~(squares < TOO_LONG)] = 0
     return whole

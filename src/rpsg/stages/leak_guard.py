@@ -194,8 +194,8 @@ def _ways(text: str) -> list[str]:
 def names_any(ways: Sequence[str], known: Identities) -> bool:
     """Whether a text, given as its readings, contains one of the ``known`` identities in upper or lower case.
 
-    Of a name any whole word of three letters or more that is not in ``COMMON`` is enough. Of a number only
-    the digits are compared. Any other identity must be there whole. Takes linear time.
+    For a name, any whole word of three letters or more that is not in ``COMMON`` is enough; for a number only
+    the digits are compared. Any other identity must be there in full. Takes linear time.
     """
     if known.names and not known.names.isdisjoint(_name_words(ways)):
         return True

@@ -1,7 +1,7 @@
 """Divides people into donors of seeds, voters, and people held out, each person alone, before data are used.
 
-A person is a donor, or held out, by a keyed hash of the user (of the row, where it names no user), with a key
-from the operating system's generator for this run; or a donor because a list names them. Nobody is both donor
+A keyed hash of the user (of the row, where it names no user) decides who is a donor and who is held out. Its
+key comes from the operating system's generator, for this run. A list may name donors. Nobody is both donor
 and voter, and a person's part does not depend on other people or on the order of the rows.
 """
 

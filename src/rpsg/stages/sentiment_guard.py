@@ -71,7 +71,7 @@ def judge(texts: Sequence[str], classifier: Classifier, embedder: Embedder) -> l
 
 
 def _majority(found: Sequence[Sentiment], order: Sequence[str]) -> Sentiment:
-    """Without confidences of the windows, the confidence is the share of windows that agree."""
+    """If windows have no confidences, the confidence is the share of windows that agree."""
     counts = Counter(sentiment.value for sentiment in found)
     rank = {value: place for place, value in enumerate(order)}
     value = min(counts, key=lambda v: (-counts[v], rank.get(v, len(rank))))

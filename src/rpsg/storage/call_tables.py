@@ -114,7 +114,7 @@ class Used:
 class Batch:
     """The requests of one call to a writer; ``most_prompt`` and ``most_completion`` bound the tokens of each.
 
-    ``at_once`` is how many of the requests can be in flight, and charged, when a process dies.
+    ``at_once``: how many requests can be in flight, and be charged, when a process dies.
     """
 
     stage: str

@@ -70,7 +70,7 @@ MATRIX = "matrix.json"
 CELL = "cell.json"
 COMPARISON = "comparison.json"
 COMPARISON_PAGE = "comparison.html"
-#: How a data set was split, the texts that no run sees, and real texts that play a corpus.
+#: How a data set was split, the texts that no run sees, and real texts in place of a corpus.
 SPLIT = "split.json"
 HELD_OUT = "held-out.jsonl"
 CEILING_TEXTS = "ceiling.jsonl"

@@ -36,7 +36,7 @@ _HASH = 32
 class PublicVectors:
     """An embedder whose rows are multiples of 1/STEPS, and which remembers them.
 
-    With ``kept``, rows by the SHA-256 of their text, these are returned.
+    Rows in ``kept``, by the SHA-256 of their text, are returned as they are.
     """
 
     def __init__(self, embedder: Embedder, kept: dict[bytes, Row] | None = None) -> None:

@@ -1,7 +1,7 @@
 """Whether a published audit can be one of its release: what a stranger can compare without private texts.
 
 Nobody else can count again, and whoever has a release can write any counts beside it. But an audit of a few
-invented rows, of another plan or of another corpus has other sizes than the release, and that shows.
+invented rows, of another plan or of another corpus differs from the release in its sizes, which shows.
 """
 
 from __future__ import annotations

@@ -142,7 +142,7 @@ def _pack(folder: Path, plan: Plan) -> Pack:
     if len(files_of(folder, [a.file for a in pack.attributes])) != len(list(folder.iterdir())):
         raise VerificationError("The domain pack of the evidence has a file that no pack reads.")
     if plan.corpus.domain != pack.name:
-        raise VerificationError("The plan names another domain pack than that of the evidence.")
+        raise VerificationError("The plan names a different domain pack from the one in the evidence.")
     if sum(prod(shape) for shape in shapes(pack)) > MOST_CELLS:
         raise VerificationError("The domain pack of the evidence has a schema that nobody can count.")
     if any("{" in a.describe.replace("{value}", "") for a in pack.attributes):
@@ -160,7 +160,7 @@ def _check_source(plan: Plan, ledger: Mapping[str, Any], method: Method) -> None
     else:
         fits = source == _SOURCES[plan.privacy.noise] or not supports_claims(source)
     if not fits:
-        raise VerificationError("The noise came from another source than the plan names.")
+        raise VerificationError("The noise did not come from the source that the plan names.")
 
 
 def _writer(plan: Plan, ledger: Mapping[str, Any]) -> Named:

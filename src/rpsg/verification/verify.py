@@ -121,7 +121,7 @@ def _signed(copy: Path, ledger: Mapping[str, Any], key: bytes | None) -> Iterato
     elif key is None:
         yield Check(SIGNED, ok=True, detail=f"by {signer['fingerprint']}; whose key that is was not checked")
     elif signer["public_key"] != key.hex():
-        yield Check(SIGNED, ok=False, detail=f"by {signer['fingerprint']}, which is another key than yours")
+        yield Check(SIGNED, ok=False, detail=f"by {signer['fingerprint']}, which is not your key")
     else:
         yield Check(SIGNED, ok=True, detail=f"by the key that you named, {signer['fingerprint']}")
 

@@ -39,7 +39,7 @@ _TABLE = (
     ("diversity", "distinct_2", "different word pairs over all pairs"),
     ("diversity", "distinct_3", "different runs of three words over all runs"),
     ("diversity", "vocabulary", "number of different words"),
-    ("diversity", "type_token_ratio", "different words over words, within a text"),
+    ("diversity", "type_token_ratio", "different words divided by all words of a text"),
     ("diversity", "readability", "Flesch reading ease, for English"),
     ("echoes", "echo_rate", "share of texts with words of their prompt"),
     ("echoes", "repetition_rate", "share of texts that repeat themselves or another"),

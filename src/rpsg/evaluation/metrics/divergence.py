@@ -113,7 +113,7 @@ def mauve_score(p: Floats, q: Floats) -> float:
 
 
 def _kl_rows(p: Floats, mixed: Floats) -> Floats:
-    """KL(p | r) for each row r of ``mixed``, which is positive where p is; shape (rows,)."""
+    """KL(p | r) for each row r of ``mixed``, shape (rows,). Wherever p is positive, ``mixed`` must be too."""
     some = p > 0
     return np.asarray((p[some] * np.log(p[some] / mixed[:, some])).sum(axis=1))
 

@@ -55,7 +55,7 @@ class Balls:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Balls in all ways: with all texts, without each group of the corpus, without each of the real texts.
+    """The balls computed with all texts, without each group of the corpus, and without each real text.
 
     ``corpus`` and ``real`` mark the texts that each way includes.
     """

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from rpsg.textstats.words import Ints
 
 Floats = npt.NDArray[np.float64]
-#: Assumed size of the vocabulary, over which discounted probability is spread. Both corpora together may have
-#: a larger one, which is then used: otherwise probabilities would sum to more than one.
+#: Discounted probability is spread over a vocabulary of this size, or over the words of both corpora if there
+#: are more of them: otherwise probabilities would sum to more than one.
 LANGUAGE = 65_536
 #: Bounds of the discount, for estimates from few counts; at 0 an unknown word would be impossible.
 DISCOUNTS = (0.1, 0.95)

@@ -26,8 +26,9 @@ _SECONDS_TO_DOUBLE = 60.0
 # This many isolated refusals in a row, at a rate that was accepted before, do not depend on the rate.
 _UNMOVED, _BELOW, _ISOLATED = 4, 0.94, 0.2
 # A trial begins when the rate was lowered this often in a row after fewer answers than these, and at least
-# this many requests after the last trial. If a share s of the requests is refused, it takes _WOULD_REFUSE / s
-# requests, within these bounds, and at this part of 1 - s times the rate at which the last ones were taken.
+# this many requests after the last trial. If a share s of the requests is refused, a trial sends
+# _WOULD_REFUSE / s requests, within these bounds. Its rate is the rate at which the last requests were
+# accepted, times 1 - s, times _SLOWER.
 _HASTY, _FEW, _APART = 2, 25, 20
 _WOULD_REFUSE, _TRIED, _MOST_TRIED = 6, 16, 100
 _SLOWER, _RECENT = 0.75, 20
@@ -122,7 +123,7 @@ class RateLimiter:
         self._trial: _RateTrial | None = None
         self._trial_after = 0
         self._apart = _APART
-        # The share of refusals above which they are no longer taken for noise; None: they are not.
+        # A share of refusals up to this counts as noise; None: no refusal does.
         self._storm: float | None = None
 
     @property
@@ -242,7 +243,7 @@ class RateLimiter:
             return
         self._trial, self._trial_after, self._hasty = None, self.sent + self._apart, 0
         if trial.rate is None:
-            # What was sent until now may still be refused, and says no more.
+            # Requests sent until now may still be refused; those refusals tell nothing new.
             self._dry.append(_Dry(now, self.sent, self.sent - self.refused))
             if not trial.shows_limit:
                 self._try_slowly(now, (trial.refused + 1) / (trial.sent + 2))

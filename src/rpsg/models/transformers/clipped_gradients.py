@@ -18,7 +18,7 @@ from rpsg.models.transformers.weights import BYTES, import_torch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Bytes for gradients of single examples, and the most examples at once.
+#: At most this many bytes for gradients of single examples, and this many examples at once.
 GRADIENTS, MOST_ROWS = 512 << 20, 32
 
 

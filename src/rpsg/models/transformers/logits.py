@@ -264,7 +264,7 @@ def _require_alone(loaded: _Loaded, prompts: _Prompts, lanes: int) -> None:
     """See that a public text has the same logits in several rows, beside other texts.
 
     Raises:
-        ModelError: it has not, so that no claim could rest on them.
+        ModelError: it has not; then no claim could rest on them.
     """
     some = [i for i, piece in enumerate(loaded.pieces) if piece][:100]
     seen: list[npt.NDArray[np.float32]] = []

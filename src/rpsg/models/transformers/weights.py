@@ -172,7 +172,7 @@ def _settings(folder: Path) -> dict[str, Any]:
         facts = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         found: dict[str, Any] = facts.get("text_config", facts)
     except (OSError, ValueError, AttributeError):
-        raise ModelError("A config.json is damaged.", hint="Delete it and bring it again.") from None
+        raise ModelError("A config.json is damaged.", hint="Delete it and download it again.") from None
     return found
 
 
@@ -190,7 +190,7 @@ def _numbers_in(file: Path) -> int:
         return sum(math.prod(facts["shape"]) for name, facts in header.items() if name != "__metadata__")
     except (ValueError, KeyError, TypeError, AttributeError):
         raise ModelError(
-            f"The file {file.name} is damaged or was cut off.", hint="Delete it and bring it again."
+            f"The file {file.name} is damaged or was cut off.", hint="Delete it and download it again."
         ) from None
 
 

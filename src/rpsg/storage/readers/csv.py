@@ -124,7 +124,7 @@ _LONE_RETURN = re.compile(r"(?<=\r)(?![\r\n]|\Z)")
 class _PhysicalLines:
     """The lines of a file for the CSV parser, which may join several to one row.
 
-    Of a row over the limit the parser gets little more than the quotes, which suffice to find its end.
+    Little more than the quotes of a row over the limit reach the parser: they suffice to find its end.
     """
 
     def __init__(self, source: Source) -> None:

@@ -247,7 +247,7 @@ class _Feeds(io.RawIOBase):
 
 
 class _Recoded(io.RawIOBase):
-    """A stream of another encoding as UTF-8."""
+    """A stream that gives a file of another encoding as UTF-8."""
 
     def __init__(self, stream: BinaryIO, codec: str, called: str) -> None:
         self._stream = stream

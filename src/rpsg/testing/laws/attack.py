@@ -32,7 +32,7 @@ class AttackLaws:
         assert found.epsilon_lower == 0.0
 
     def test_what_it_guesses_does_not_depend_on_who_is_in(self, attack: Attack) -> None:
-        """With the sides exchanged the same people are named, so what was right is wrong."""
+        """If the sides are exchanged, the same people are named, so right guesses become wrong."""
         case = subject(leak=30)
         found, other = attack(case), attack(replace(case, is_in=~case.is_in))
         if found.auc is not None and other.auc is not None:
