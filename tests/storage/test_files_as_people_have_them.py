@@ -433,6 +433,29 @@ def test_an_over_long_row_before_a_return_alone_leaves_the_rows_after_it_as_they
     assert [row.text for row in found] == [f"{'tea' * 10} number {i}" for i in range(9)]
 
 
+def test_how_the_first_line_ends_decides_nothing_about_the_others(tmp_path: Path) -> None:
+    """The first line of JSON Lines is somebody's row."""
+    others = b'{"text": "tea",\r"user": "a"}\n{"text": "oil", "user": "b"}\r{"text": "salt", "user": "c"}\n'
+    found = []
+    for name, first in (("with.jsonl", b'{"text": "first", "user": "d"}\r'), ("without.jsonl", b"")):
+        path = tmp_path / name
+        path.write_bytes(first + others)
+        rows = open_private(read_by_rule(DataSection(path=str(path), user="user"))).corpus
+        found.append([row.user for row in rows])
+    assert found == [["d", "b", "c"], ["b", "c"]]
+
+
+@pytest.mark.parametrize("limit", range(12, 40))
+def test_a_return_at_the_end_of_a_piece_ends_a_line_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    monkeypatch.setattr(lines_of_text, "MAX_LINE_BYTES", limit)
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"text,user\r" + b"".join(b"tea %d,u%d\r" % (i, i) for i in range(20)))
+    found = open_private(read_by_rule(DataSection(path=str(path), user="user"))).corpus
+    assert [row.user for row in found] == [f"u{i}" for i in range(20)]
+
+
 @pytest.mark.timeout(60)
 def test_a_row_of_many_returns_does_not_take_for_ever(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"

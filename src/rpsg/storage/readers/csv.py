@@ -126,8 +126,7 @@ class _PhysicalLines:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        # Some programs end lines with a return alone. The parser refuses one in the middle of a line.
-        self._lines = lines.raw_lines(source, self._skeleton, at_returns=True)
+        self._lines = lines.raw_lines(source, self._skeleton)
         #: Lines that the parser never sees.
         self.lines_before = 0
         self._number = self._place = 0

@@ -53,12 +53,11 @@ def read_lines(source: Source) -> Iterator[tuple[int, str | Problem]]:
         place += size
 
 
-def raw_lines(
-    source: Source, squeezed: Callable[[bytes], bytes], *, at_returns: bool = False
-) -> Iterator[tuple[bytes, int]]:
+def raw_lines(source: Source, squeezed: Callable[[bytes], bytes]) -> Iterator[tuple[bytes, int]]:
     """Each line with its size in bytes; of a line over 64 MiB only the output of ``squeezed`` for its pieces.
 
-    With ``at_returns`` a line also ends at a return without a line feed, as some programs write them.
+    A line also ends at a return without a line feed, as some programs write them: at each, whatever other
+    lines end in, because the first line of a file may be somebody's.
 
     Raises:
         DataError: the file is empty or cannot be opened.
@@ -66,7 +65,7 @@ def raw_lines(
     empty, held, size = True, list[bytes](), 0
     try:
         with source.lines() as file:
-            for piece, ends in _pieces(file, at_returns=at_returns):
+            for piece, ends in _pieces(file):
                 was_long, size = size > MAX_LINE_BYTES, size + len(piece)
                 is_long = size > MAX_LINE_BYTES
                 if is_long and not was_long:
@@ -84,15 +83,19 @@ def raw_lines(
         raise DataError(f"{source.called} is empty.", hint="Give a file with at least one row.")
 
 
-def _pieces(file: BinaryIO, *, at_returns: bool) -> Iterator[tuple[bytes, bool]]:
+def _pieces(file: BinaryIO) -> Iterator[tuple[bytes, bool]]:
     """The file in pieces that are not much longer than a line may be, and whether a line ends after each."""
+    after_return = False
     while piece := file.readline(MAX_LINE_BYTES + 1):
+        if after_return and not piece.startswith(b"\n"):
+            yield b"", True
         start = 0
-        if at_returns and b"\r" in piece:
+        if b"\r" in piece:
             for found in _LONE_RETURN.finditer(piece):
                 yield piece[start : found.start()], True
                 start = found.start()
         yield piece[start:], piece.endswith(b"\n")
+        after_return = piece.endswith(b"\r")
 
 
 def no_rows(called: object) -> DataError:
