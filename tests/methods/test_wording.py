@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from tests.pipeline.test_resume import DyingWriter, asked, evidence
 
 from rpsg import api
+from rpsg.errors import RunError
+from rpsg.methods.trial import TEXTS
 from rpsg.methods.wording import HIGHEST, LOWEST, STEP
 from rpsg.models.fake import FakeWriter
 from rpsg.stages.word_roots import words_in
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from tests.conftest import Lab
 
     from rpsg.plan import Plan
+    from rpsg.protocols import OnReply, Reply, Request
+    from rpsg.results import Run
 
 #: Texts of the release, drafts for each, and drafts before the sketch.
 SIZE, OVERSAMPLE = 20, 16
@@ -89,3 +97,61 @@ def test_a_release_with_such_drafts_verifies_and_only_with_its_own_strength(lab:
     plan = run.release / "evidence" / "plan.toml"
     plan.write_text(plan.read_text(encoding="utf-8").replace("logit_bias = 0.5", "logit_bias = 0.25"))
     assert not api.verify(run.path).ok
+
+
+@pytest.mark.parametrize("later", [40, 81], ids=["in the first wave", "in the second wave"])
+def test_a_run_that_stops_among_the_later_drafts_goes_on_with_the_same_biases(
+    lab: Lab, common: str, retell: Callable[[Run], None], later: int
+) -> None:
+    plan = plan_of(lab, common, logit_bias=0.5)
+    first, second = DyingWriter(TEXTS + BEFORE + later, KeyboardInterrupt()), FakeWriter()
+    with pytest.raises(KeyboardInterrupt):
+        lab.run(plan, writer=first)
+    told = evidence(lab.folder / "run")
+    run = lab.run(plan, writer=second)
+    assert evidence(run.path) == told, "no second draw"
+    assert set(asked(first, second).values()) == {1}
+    retell(run)
+    assert list(lab.run(plan, "uninterrupted").records) == list(run.records)
+
+
+def test_after_the_sketch_neither_the_writer_nor_the_strength_can_change(lab: Lab, common: str) -> None:
+    """The sketch is in the axes and the words of the drafts before it."""
+    with pytest.raises(KeyboardInterrupt):
+        lab.run(
+            plan_of(lab, common, logit_bias=0.5), writer=DyingWriter(TEXTS + BEFORE + 1, KeyboardInterrupt())
+        )
+    for plan, writer in (
+        (plan_of(lab, common, logit_bias=0.5), FakeWriter(name="another")),
+        (plan_of(lab, common, logit_bias=0.25), FakeWriter()),
+        (plan_of(lab, common, logit_bias=0.5, oversample=24), FakeWriter()),
+    ):
+        with pytest.raises(RunError, match="run of another plan"):
+            lab.run(plan, writer=writer)
+
+
+def test_a_draft_that_failed_before_the_sketch_is_not_written_after_it(lab: Lab, common: str) -> None:
+    plan = plan_of(lab, common, logit_bias=0.5)
+
+    class StopsAtABias(FakeWriter):
+        def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
+            if requests[0].logit_bias:
+                raise KeyboardInterrupt
+            return super().write(requests, on_reply)
+
+    fragile, sound = StopsAtABias(fails=lambda request: request.seed % 5 == 0), FakeWriter()
+    with pytest.raises(KeyboardInterrupt):
+        lab.run(plan, writer=fragile)
+    lab.run(plan, writer=sound)
+    assert fragile.requests
+    assert all(request.logit_bias for request in sound.requests)
+
+
+def test_later_drafts_that_are_all_unusable_leave_those_before(lab: Lab, common: str) -> None:
+    class Spoiled(FakeWriter):
+        def _reply(self, request: Request) -> Reply:
+            reply = super()._reply(request)
+            return replace(reply, text="No.") if request.logit_bias else reply
+
+    run = lab.run(plan_of(lab, common, logit_bias=0.5), writer=Spoiled())
+    assert len(run.texts) == SIZE

@@ -22,6 +22,7 @@ from rpsg.errors import DataError
 from rpsg.plan import DataSection
 from rpsg.privacy.private import open_private
 from rpsg.storage.readers import check_columns, header_of, read_by_rule, read_corpus, source
+from rpsg.storage.readers import text as lines_of_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -417,6 +418,50 @@ def test_a_return_alone_ends_a_line_in_the_middle_of_a_table_too(tmp_path: Path)
     found = open_private(read_corpus(path, user="user")).documents
     assert [row.user for row in found] == ["a", "b", "c", "d"]
     assert found[3].text.split() == ["a", "quoted", "text"]
+
+
+def test_an_over_long_row_before_a_return_alone_leaves_the_rows_after_it_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No row is part of the size of another; else one person would decide what is read of the others."""
+    monkeypatch.setattr(lines_of_text, "MAX_LINE_BYTES", 100)
+    path = tmp_path / "a.csv"
+    others = b"\r".join(b"%s number %d,u%d" % (b"tea" * 10, i, i) for i in range(9))
+    path.write_bytes(b"text,user\n" + b"x" * 250 + b",long\r" + others + b"\n")
+    found = open_private(read_by_rule(DataSection(path=str(path), user="user"))).corpus
+    assert [row.user for row in found] == [f"u{i}" for i in range(9)]
+    assert [row.text for row in found] == [f"{'tea' * 10} number {i}" for i in range(9)]
+
+
+def test_how_the_first_line_ends_decides_nothing_about_the_others(tmp_path: Path) -> None:
+    """The first line of JSON Lines is somebody's row."""
+    others = b'{"text": "tea",\r"user": "a"}\n{"text": "oil", "user": "b"}\r{"text": "salt", "user": "c"}\n'
+    found = []
+    for name, first in (("with.jsonl", b'{"text": "first", "user": "d"}\r'), ("without.jsonl", b"")):
+        path = tmp_path / name
+        path.write_bytes(first + others)
+        rows = open_private(read_by_rule(DataSection(path=str(path), user="user"))).corpus
+        found.append([row.user for row in rows])
+    assert found == [["d", "b", "c"], ["b", "c"]]
+
+
+@pytest.mark.parametrize("limit", range(12, 40))
+def test_a_return_at_the_end_of_a_piece_ends_a_line_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    monkeypatch.setattr(lines_of_text, "MAX_LINE_BYTES", limit)
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"text,user\r" + b"".join(b"tea %d,u%d\r" % (i, i) for i in range(20)))
+    found = open_private(read_by_rule(DataSection(path=str(path), user="user"))).corpus
+    assert [row.user for row in found] == [f"u{i}" for i in range(20)]
+
+
+@pytest.mark.timeout(60)
+def test_a_row_of_many_returns_does_not_take_for_ever(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b'text,user\nfine,a\n"' + b"\rx" * 1_000_000 + b'",b\n')
+    found = open_private(read_corpus(path, user="user")).documents
+    assert [row.user for row in found] == ["a", "b"]
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])

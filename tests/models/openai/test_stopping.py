@@ -124,6 +124,20 @@ def test_a_server_that_stands_still_for_a_while_is_not_sent_the_same_again() -> 
     assert all(reply.text for reply in replies)
 
 
+def test_a_long_text_that_takes_longer_than_short_ones_is_not_sent_again() -> None:
+    """Drafts are asked for in groups of one length; whoever is paid for each request would be paid twice."""
+
+    def behave(asked: Asked) -> str:
+        server.latency = 4.0 if asked.body["max_tokens"] == 400 else 0.2
+        return "ok"
+
+    asks = [replace(ASK, seed=seed, max_tokens=40 if seed < 40 else 400) for seed in range(44)]
+    with FaultyServer(behave) as server:
+        replies = ServerWriter("m", server.settings(concurrency=4, timeout=60)).write(asks)
+    assert len(server.asked) == 44
+    assert all(reply.text for reply in replies)
+
+
 def test_the_last_attempt_has_the_whole_timeout() -> None:
     with FaultyServer(once_lost({50})) as server:
         writer = ServerWriter("m", server.settings(concurrency=8, timeout=5, retries=0))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS = 15.0
 # A request is overdue after this many times the longest of the last answers, if there were enough of them,
-# and never sooner than after this many seconds.
+# and never sooner than after this many seconds. An answer that may be longer than those may take longer.
 _LONGER, _ANSWERS, _ENOUGH, _SOONEST = 4.0, 100, 20, 3.0
 # How often to look whether a request is overdue, in seconds.
 _LOOK_SECONDS = 1.0
@@ -87,7 +87,8 @@ class HttpClient:
         self._timeout = timeout
         self._connections: list[Connection] = []
         self._free: list[Connection] = []
-        self._took: deque[float] = deque(maxlen=_ANSWERS)
+        # Seconds and size of the last answers.
+        self._took: deque[tuple[float, float]] = deque(maxlen=_ANSWERS)
         self._newest = -math.inf  # when the newest of the answered requests was sent
 
     async def __aenter__(self) -> Self:
@@ -98,11 +99,11 @@ class HttpClient:
             connection.close()
         await asyncio.sleep(0)  # the sockets are closed in the next iteration of the event loop
 
-    async def post(self, body: bytes, *, patience: float = math.inf) -> HttpResponse:
+    async def post(self, body: bytes, *, patience: float = math.inf, size: float = 1.0) -> HttpResponse:
         """The answer to ``body``, whatever its status.
 
         ``patience``: a factor for the time after which the request is overdue; infinite: only after
-        ``timeout``.
+        ``timeout``. ``size``: how much is asked for, in any positive unit that all requests have in common.
 
         Raises:
             LostError: no complete answer came.
@@ -110,7 +111,7 @@ class HttpClient:
         """
         connection = self._free.pop() if self._free else self._connect()
         try:
-            async with self._deadline(patience):
+            async with self._deadline(patience, size):
                 began = asyncio.get_running_loop().time()
                 status, headers, received = await connection.ask(body)
         except TimeoutError:
@@ -126,18 +127,18 @@ class HttpClient:
         finally:
             self._free.append(connection)
         if status == 200:
-            self._took.append(asyncio.get_running_loop().time() - began)
+            self._took.append((asyncio.get_running_loop().time() - began, size))
             self._newest = max(self._newest, began)
         return HttpResponse(status, self._unpacked(received, headers), _wait(headers))
 
     @asynccontextmanager
-    async def _deadline(self, patience: float) -> AsyncIterator[None]:
+    async def _deadline(self, patience: float, size: float) -> AsyncIterator[None]:
         """TimeoutError after ``timeout``, or as soon as the request is overdue."""
         loop = asyncio.get_running_loop()
         began = loop.time()
 
         def look() -> None:
-            late = loop.time() - began > self._overdue_after(patience)
+            late = loop.time() - began > self._overdue_after(patience, size)
             if late and self._is_lost(began) and not limit.expired():
                 limit.reschedule(loop.time())
             timers.append(loop.call_later(_LOOK_SECONDS, look))
@@ -153,11 +154,12 @@ class HttpClient:
         """Whether others are answered that were sent later, or hardly any others are under way."""
         return self._newest > sent_at or len(self._connections) - len(self._free) <= _FEW
 
-    def _overdue_after(self, patience: float) -> float:
+    def _overdue_after(self, patience: float, size: float) -> float:
         """Seconds; infinite while too few answers came to know how long they take."""
         if len(self._took) < _ENOUGH:
             return math.inf
-        return max(_SOONEST, patience * _LONGER * max(self._took))
+        longest = max(seconds * max(1.0, size / of_size) for seconds, of_size in self._took)
+        return max(_SOONEST, patience * _LONGER * longest)
 
     def _unpacked(self, body: bytes, headers: Mapping[str, str]) -> bytes:
         """The body of a gateway that packs with gzip although it is asked not to."""

@@ -124,9 +124,9 @@ class RetryPolicy(Generic[Read]):
         question = self._questions.ask(request.index)
         changes = request.changes | self._state.capabilities.kept
         try:
-            answer = await client.post(
-                json.dumps(fit(question, changes)).encode(), patience=self._patience(request)
-            )
+            body = json.dumps(asked := fit(question, changes)).encode()
+            most = asked.get("max_completion_tokens") or asked.get("max_tokens") or len(body)
+            answer = await client.post(body, patience=self._patience(request), size=float(most))
         except LostError as lost:
             return self._lost(request, ticket, lost)
         found = classify_response(answer, self._context, self._said(request, answer))

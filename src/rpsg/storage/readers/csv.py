@@ -118,9 +118,6 @@ def _opened(
     return reader, separator, header
 
 
-_LONE_RETURN = re.compile(r"(?<=\r)(?![\r\n]|\Z)")
-
-
 class _PhysicalLines:
     """The lines of a file for the CSV parser, which may join several to one row.
 
@@ -134,7 +131,6 @@ class _PhysicalLines:
         self.lines_before = 0
         self._number = self._place = 0
         self._has_utf8 = False
-        self._rest: list[str] = []
         #: Bytes of the parser's current row so far.
         self.size = 0
 
@@ -147,8 +143,6 @@ class _PhysicalLines:
         return self
 
     def __next__(self) -> str:
-        if self._rest:
-            return self._rest.pop(0)
         line, size = next(self._lines)
         self._number += 1
         self.size += size
@@ -159,8 +153,6 @@ class _PhysicalLines:
         self._has_utf8 = self._has_utf8 or not line.isascii()
         if isinstance(text, lines.Problem):
             raise DataError(f"{self._source.called}, line {self._number}: {text.detail}.", hint=text.hint)
-        # Some programs end lines with a return alone. The parser refuses one in the middle of a line.
-        text, *self._rest = _LONE_RETURN.split(text)
         return text
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""The bytes of a file as UTF-8: unpacked, decoded, and with line feeds where it has lone returns.
+"""The bytes of a file as UTF-8: unpacked and decoded.
 
 The first bytes say what kind of file it is, before its name does: many an Excel workbook is called .csv, and
 many a .csv file is compressed. But a file of JSON Lines begins with a private row, which must decide nothing:
@@ -13,7 +13,6 @@ import functools
 import gzip
 import io
 import lzma
-import re
 import sys
 import zlib
 from contextlib import contextmanager
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 STDIN = "-"
 _PEEKED = 1 << 16
 _PIECE = 1 << 20
-_LINE_END = re.compile(rb"\r+\n|\r|\n")
 #: The first bytes of a packed file, what unpacks some bytes of it, and what reads it as a file.
 _PACKINGS: tuple[tuple[bytes, Callable[[bytes], bytes], Callable[[BinaryIO], BinaryIO]], ...] = (
     (
@@ -99,7 +97,7 @@ class Source:
 
     @contextmanager
     def lines(self) -> Iterator[BinaryIO]:
-        """The bytes as UTF-8 with line feeds, for ``readline``; bytes of no character stay as they are.
+        """The bytes as UTF-8, for ``readline``; bytes of no character stay as they are.
 
         Raises:
             OSError: it cannot be opened.
@@ -112,7 +110,7 @@ class Source:
             elif not isinstance(stream, io.BufferedReader | io.BytesIO):
                 stream = io.BufferedReader(cast("io.RawIOBase", stream), _PIECE)
             try:
-                yield _with_line_feeds(stream)
+                yield stream
             except _BROKEN_PACKING:
                 raise self._damaged() from None
 
@@ -215,35 +213,6 @@ def _opener(start: bytes) -> Callable[[BinaryIO], BinaryIO] | None:
                 return None
             return opened
     return None
-
-
-def _with_line_feeds(stream: BinaryIO) -> BinaryIO:
-    """The stream; where its first line ends in a lone return, all returns become line feeds.
-
-    Old spreadsheets write such files. A first line is a header or a whole object, and holds no return itself.
-    """
-    buffered = stream if hasattr(stream, "peek") else io.BufferedReader(cast("io.RawIOBase", stream), _PIECE)
-    start = cast("io.BufferedReader", buffered).peek(_PEEKED)
-    end = _LINE_END.search(start)
-    if end is None or end[0] != b"\r" or end.end() == len(start):
-        return buffered
-    return io.BufferedReader(_Feeds(buffered), _PIECE)
-
-
-class _Feeds(io.RawIOBase):
-    """A stream with line feeds in place of returns."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        room = memoryview(buffer)
-        piece = self._stream.read(len(room)).replace(b"\r", b"\n")
-        room[: len(piece)] = piece
-        return len(piece)
 
 
 class _Recoded(io.RawIOBase):

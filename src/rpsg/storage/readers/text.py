@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,10 +13,13 @@ from rpsg.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
     from rpsg.storage.readers.source import Source
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
+#: The place after a return that no line feed follows.
+_LONE_RETURN = re.compile(rb"(?<=\r)(?![\r\n]|\Z)")
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 TOO_LONG = "the line is too long"
 NOT_UTF8 = "the line is not UTF-8 text"
@@ -52,26 +56,46 @@ def read_lines(source: Source) -> Iterator[tuple[int, str | Problem]]:
 def raw_lines(source: Source, squeezed: Callable[[bytes], bytes]) -> Iterator[tuple[bytes, int]]:
     """Each line with its size in bytes; of a line over 64 MiB only the output of ``squeezed`` for its pieces.
 
+    A line also ends at a return without a line feed, as some programs write them: at each, whatever other
+    lines end in, because the first line of a file may be somebody's.
+
     Raises:
         DataError: the file is empty or cannot be opened.
     """
-    empty = True
+    empty, held, size = True, list[bytes](), 0
     try:
         with source.lines() as file:
-            while line := file.readline(MAX_LINE_BYTES + 1):
+            for piece, ends in _pieces(file):
+                was_long, size = size > MAX_LINE_BYTES, size + len(piece)
+                is_long = size > MAX_LINE_BYTES
+                if is_long and not was_long:
+                    held = [squeezed(part) for part in held]
+                held.append(squeezed(piece) if is_long else piece)
+                if ends:
+                    yield b"".join(held), size
+                    held, size = [], 0
                 empty = False
-                if len(line) <= MAX_LINE_BYTES:
-                    yield line, len(line)
-                    continue
-                size, pieces = len(line), [squeezed(line)]
-                while not line.endswith(b"\n") and (line := file.readline(MAX_LINE_BYTES + 1)):
-                    size += len(line)
-                    pieces.append(squeezed(line))
-                yield b"".join(pieces), size
+            if held:
+                yield b"".join(held), size
     except OSError as error:
         raise cannot_open(source.called, error) from error
     if empty:
         raise DataError(f"{source.called} is empty.", hint="Give a file with at least one row.")
+
+
+def _pieces(file: BinaryIO) -> Iterator[tuple[bytes, bool]]:
+    """The file in pieces that are not much longer than a line may be, and whether a line ends after each."""
+    after_return = False
+    while piece := file.readline(MAX_LINE_BYTES + 1):
+        if after_return and not piece.startswith(b"\n"):
+            yield b"", True
+        start = 0
+        if b"\r" in piece:
+            for found in _LONE_RETURN.finditer(piece):
+                yield piece[start : found.start()], True
+                start = found.start()
+        yield piece[start:], piece.endswith(b"\n")
+        after_return = piece.endswith(b"\r")
 
 
 def no_rows(called: object) -> DataError:
