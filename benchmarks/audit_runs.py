@@ -88,6 +88,13 @@ RUNS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
         ("run", "posts.jsonl", *HALF, *WRITER, *CANARIES, "100", "--method", "augpe", "--size", "30"),
         {"RPSG_AUGPE__ITERATIONS": "2", "RPSG_AUGPE__VARIATIONS": "2"},
     ),
+    "private-prediction": (
+        (
+            *("run", "posts.jsonl", *HALF, *WRITER, *CANARIES, "100"),
+            *("--method", "private-prediction", "--size", "16", "--epsilon", "4"),
+        ),
+        {"RPSG_PREDICTION__BATCH": "12", "RPSG_PREDICTION__TOKENS": "30"},
+    ),
 }
 
 

@@ -176,7 +176,7 @@ def own_state(
 ) -> None:
     """A state folder for this test alone; tests of real weights find the pulled models linked into it."""
     home = next(homes)
-    home.mkdir()
+    home.mkdir(mode=0o700)
     state_in(home)
     if request.node.get_closest_marker("weights") is not None:
         (home / "models").symlink_to(pulled_models)

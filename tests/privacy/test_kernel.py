@@ -123,7 +123,7 @@ def test_a_question_reserved_before_cannot_be_changed(run: Run) -> None:
     run.count(kernel)
     kernel.close()
     again = run.kernel()
-    with pytest.raises(RunError, match="another question"):
+    with pytest.raises(RunError, match="asks a different question"):
         again.release(replace(run.query("n_estimate", 1), what="something else"), pytest.fail)
 
 

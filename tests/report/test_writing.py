@@ -168,7 +168,7 @@ def test_another_embedder_draws_no_picture(run: Path) -> None:
         line["name"] = line["name"].replace("fake-embedder", "another")
     ledger.write_text(json.dumps(body))
     file, _ = write_private(Release(run / "release"), None)
-    assert "the embedder here is another one" in file.read_text(encoding="utf-8")
+    assert "the embedder here is not the one that the run used" in file.read_text(encoding="utf-8")
 
 
 def test_no_private_text_is_on_any_page(run: Path, reported: Callable[[str], Run]) -> None:
