@@ -66,6 +66,15 @@ def plan_of(lab: Lab, **data: Any) -> Any:
     )
 
 
+def counted_run(lab: Lab, plan: Any) -> Path:
+    """An audit run that counts: by its coins, hardly ever, one does not."""
+    for attempt in range(3):
+        apart = lab.folder / f"audit-{attempt}"
+        if canary_run(plan, apart, attacks=FEW).verdict == "no violation seen":
+            return apart
+    pytest.fail("three audit runs in a row do not count")
+
+
 def pair(lab: Lab) -> Path:
     key = lab.folder / "key"
     make_pair(key, lab.folder / "key.pub")
@@ -243,8 +252,7 @@ def test_signing_anew_keeps_the_audit(published: Published) -> None:
 
 def test_an_audit_run_of_the_same_plan_can_be_published_with_a_release(lab: Lab) -> None:
     key = pair(lab)
-    apart, other = lab.folder / "audit", lab.folder / "other"
-    canary_run(plan_of(lab), apart, attacks=FEW)
+    apart, other = counted_run(lab, plan_of(lab)), lab.folder / "other"
     run = api.run(plan_of(lab, audit_holdout=0.0, audit_canaries=0), lab.folder / "run").path
     lab.file(lab.rows(199))  # in the place of the rows that both have read
     with pytest.raises(UsageError, match="not the rows that the run read") as moved:
@@ -268,8 +276,7 @@ def test_an_audit_run_of_the_same_plan_can_be_published_with_a_release(lab: Lab)
 
 def test_an_audit_run_of_other_rows_is_not_published_as_one_like_the_release(lab: Lab) -> None:
     toy = lab.file([{**row, "text": f"{row['text']} toy"} for row in lab.rows(200)], "toy.jsonl")
-    apart = lab.folder / "audit"
-    canary_run(plan_of(lab, path=str(toy)), apart, attacks=FEW)
+    apart = counted_run(lab, plan_of(lab, path=str(toy)))
     run = api.run(plan_of(lab, audit_holdout=0.0, audit_canaries=0), lab.folder / "run").path
     with pytest.raises(UsageError, match="other private rows"):
         publish(run, pair(lab), audit=apart)
