@@ -5,8 +5,8 @@
     python benchmarks/audit_runs.py make FOLDER --posts llmprivacy_synthetic_reddit_525.jsonl
     python benchmarks/audit_runs.py attack FOLDER --out benchmarks/results/audit-runs.json
 
-``strict`` is an audit run of strict mode at epsilon 2: public reviews play the private texts, half of them
-held out, 200 canaries are drawn. The drafts are those of POOL, a run of the method floor (``rpsg run --method
+``strict`` is an audit run of strict mode at epsilon 2: public reviews stand in for private texts, half of
+them held out, 200 canaries are drawn. The drafts are those of POOL, a run of the method floor (``rpsg run --method
 floor --domain food-reviews --size 1500``), which a model wrote from the same pack without any private text;
 cards, counts, sketch, embedder and choice are the run's own.
 

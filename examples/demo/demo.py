@@ -79,7 +79,7 @@ def make_private_file(reviews: Path) -> None:
     REVIEWS.parent.mkdir(exist_ok=True)
     with reviews.open(encoding="utf-8") as lines:
         REVIEWS.write_text("".join(islice(lines, PRIVATE_ROWS)), encoding="utf-8")
-    say(f"{PRIVATE_ROWS:,} public reviews in {REVIEWS} play the private texts")
+    say(f"{PRIVATE_ROWS:,} public reviews in {REVIEWS} stand in for private texts")
 
 
 def show_texts() -> None:
