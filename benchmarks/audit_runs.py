@@ -7,8 +7,8 @@
 
 ``strict`` is an audit run of strict mode at epsilon 2: public reviews stand in for private texts, half of
 them held out, 200 canaries are drawn. The drafts are those of POOL, a run of the method floor (``rpsg run
---method floor --domain food-reviews --size 1500``), which a model wrote from the same pack without any private
-text; cards, counts, sketch, embedder and choice are the run's own.
+--method floor --domain food-reviews --size 1500``), which a model wrote from the same pack without any
+private text; cards, counts, sketch, embedder and choice are the run's own.
 
 ``compared`` attacks the runs of a comparison (``rpsg compare benchmarks/compare_quick.toml -o COMPARISON``)
 with the people whom it used and the texts that it held out.

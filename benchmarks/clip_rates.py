@@ -5,12 +5,12 @@
     python benchmarks/clip_rates.py --show RESULT.json
 
 The demo's public reviews stand in for private texts. For each of some texts the model continues a public
-prompt and the prompts of ``--people`` reviews with the same tokens, drawn from the average without a clip. What is
-measured at each token is what private prediction clips: the difference of a review's logit to the public one,
-at the 100 tokens that are likeliest by the public prompt, less the median over these tokens. Then the time of
-a token, for several numbers of reviews: on the clock, and of the processor, which other work on the machine
-changes less. With ``--texts 0`` only the time is measured. Nothing here is private, and nothing is spent.
-"""
+prompt and the prompts of ``--people`` reviews with the same tokens, drawn from the average without a clip.
+What is measured at each token is what private prediction clips: the difference of a review's logit to the
+public one, at the 100 tokens that are likeliest by the public prompt, less the median over these tokens.
+Then the time of a token, for several numbers of reviews: on the clock, and of the processor, which other
+work on the machine changes less. With ``--texts 0`` only the time is measured. Nothing here is private, and
+nothing is spent. """
 
 from __future__ import annotations
 
