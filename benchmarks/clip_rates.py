@@ -10,7 +10,8 @@ What is measured at each token is what private prediction clips: the difference 
 public one, at the 100 tokens that are likeliest by the public prompt, less the median over these tokens.
 Then the time of a token, for several numbers of reviews: on the clock, and of the processor, which other
 work on the machine changes less. With ``--texts 0`` only the time is measured. Nothing here is private, and
-nothing is spent. """
+nothing is spent.
+"""
 
 from __future__ import annotations
 
