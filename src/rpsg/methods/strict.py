@@ -63,7 +63,7 @@ def synthesize(job: Job) -> Pool:
     if plan.method.select == "votes":
         pool = choose_by_votes(job, pack, traits, pool)
     else:
-        # Its noisy answer also says which words they use, and the other texts are written with these.
+        # Its noisy answer also says how they are worded; with a logit bias, later drafts follow that.
         sketch = measure(job, pack, landmarks, traits, model, people, pool)
         pool = write_later_drafts(job, pack, sketch, cards[first:], pool)
         pool = choose_by_sketch(job, pack, model, sketch, pool)

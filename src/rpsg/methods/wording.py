@@ -3,7 +3,7 @@
 The sketch holds the mean square root of each common word's share of a text, in the private texts; the drafts
 written so far have means of their own. A word's bias is proportional to the log of the ratio of the two
 shares. The noisy answer is paid for already, so this is post-processing, and so is every prompt that follows
-from it. Choosing among finished drafts can only prefer those that happen to use these words.
+from it. Writers without such a setting ignore the bias. It is off unless a plan or a pack asks for it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rpsg.stages.sketch import Floats
 
 #: The share of drafts that are written before the sketch, and at least how many. The sketch is fitted to
-#: them: with fewer drafts than axes the choice gets worse by more than the wording gets better.
+#: them, and needs more drafts than it has axes.
 BEFORE, LEAST_BEFORE = 0.5, AXES + 32
 #: The number of waves in which the others are written; the second corrects what the first left.
 WAVES = 2

@@ -256,7 +256,7 @@ class MethodSection(Section):
     )
     logit_bias: float | None = setting(
         None,
-        "How strongly later drafts prefer the words of the private texts; by default the pack's.",
+        "How strongly later drafts prefer the private texts' words (GGUF writers); default: the pack's.",
         only_generation=True,
         added_later=True,
         ge=0,

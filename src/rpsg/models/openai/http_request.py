@@ -143,7 +143,7 @@ class HttpClient:
                 limit.reschedule(loop.time())
             timers.append(loop.call_later(_LOOK_SECONDS, look))
 
-        timers = [loop.call_later(_SOONEST, look)]
+        timers = deque([loop.call_later(_SOONEST, look)], maxlen=1)
         try:
             async with asyncio.timeout(self._timeout) as limit:
                 yield
