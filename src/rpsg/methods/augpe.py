@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rpsg.errors import UsageError
-from rpsg.methods.base import Method, Workload
+from rpsg.methods.base import OF_DRAFTS, Method, Workload
 from rpsg.methods.budget import budget_for
 from rpsg.methods.dp_steps import label_of, paid
 from rpsg.methods.trial import TEXTS, try_writer
@@ -235,13 +235,7 @@ METHOD = Method(
     synthesize=synthesize,
     budget=augpe_budget,
     sections=frozenset({"augpe"}),
-    untold=frozenset(
-        f"method.{name}"
-        for name in (
-            *("select", "diversity", "logit_bias", "rounds", "oversample", "votes_per_record"),
-            *("hub_correction", "uniform_mix", "phrases_per_record"),
-        )
-    ),
+    untold=OF_DRAFTS,
     check=check,
     egress=lambda plan: NO_SENTIMENT,  # noqa: ARG005  # the signature of all such functions
     workload=workload,

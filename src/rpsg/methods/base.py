@@ -40,6 +40,16 @@ if TYPE_CHECKING:
 def _keep_nothing(file: str, facts: Mapping[str, Any]) -> None: ...
 
 
+#: Settings of writing drafts from cards and choosing among them; other methods do not read them.
+OF_DRAFTS = frozenset(
+    f"method.{name}"
+    for name in (
+        *("select", "diversity", "logit_bias", "rounds", "oversample", "votes_per_record"),
+        *("hub_correction", "uniform_mix", "phrases_per_record"),
+    )
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """The models of a run. Those after the scorer are for methods that read private records.

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rpsg.errors import ModelError, UsageError
-from rpsg.methods.base import Method
+from rpsg.methods.base import OF_DRAFTS, Method
 from rpsg.methods.dp_steps import ask, public_filters, report_spent
 from rpsg.methods.prediction_plan import (
     EGRESS,
@@ -220,17 +220,7 @@ METHOD = Method(
     synthesize=synthesize,
     budget=budget,
     sections=frozenset({"prediction"}),
-    untold=frozenset(
-        {
-            *(
-                f"method.{name}"
-                for name in (
-                    *("select", "diversity", "logit_bias", "rounds", "oversample", "votes_per_record"),
-                    *("hub_correction", "uniform_mix", "phrases_per_record"),
-                )
-            )
-        }
-    ),
+    untold=OF_DRAFTS,
     check=check,
     models=models,
     packages=lambda plan: {} if plan.models.writer == "fake" else {"torch": "hf", "transformers": "hf"},
