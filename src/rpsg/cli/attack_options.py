@@ -1,16 +1,30 @@
-"""Options of ``rpsg audit`` and ``rpsg audit-run`` for the attacks that need a model, or the pipeline."""
+"""The options that ``rpsg audit`` and ``rpsg audit-run`` share."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rpsg.cli.completing import registered
+from rpsg.cli.completing import registered, several
 
 if TYPE_CHECKING:
     from rpsg.audit.aids import Aids
 
+Reference = Annotated[
+    Path | None,
+    typer.Option("--reference", metavar="FILE", help="Public texts of the same kind, to compare with."),
+]
+Attacks = Annotated[
+    str | None,
+    typer.Option(
+        "--attacks",
+        metavar="A,B",
+        help="Run only these. Choose before you see any result. See: rpsg list attacks.",
+        autocompletion=several("attacks"),
+    ),
+]
 WithEmbedder = Annotated[
     str | None,
     typer.Option(
@@ -53,6 +67,11 @@ WithShadows = Annotated[
         help="Run the plan 16 times more, on halves of the people: lira-shadow. This can take hours.",
     ),
 ]
+
+
+def chosen_attacks(names: str | None) -> list[str]:
+    """The names typed after ``--attacks``; none means all."""
+    return [name.strip() for name in (names or "").split(",") if name.strip()]
 
 
 def chosen_aids(

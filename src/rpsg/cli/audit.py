@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rpsg.cli.attack_options import (
+    Attacks,
     RecogniserModel,
+    Reference,
     WithEmbedder,
     WithRecogniser,
     WithShadows,
     WithSurrogate,
     chosen_aids,
+    chosen_attacks,
 )
 from rpsg.cli.audit_figures import COLUMNS, allowed_by, figures, with_reach
-from rpsg.cli.completing import several
-from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
+from rpsg.cli.options import AsJson, Quiet  # noqa: TC001  # typer reads them at run time
 from rpsg.errors import RpsgError, UsageError, VerificationError
 
 if TYPE_CHECKING:
@@ -64,10 +66,7 @@ def audit(
             help="Private texts of people who were held out at random, before the corpus was made.",
         ),
     ] = None,
-    reference: Annotated[
-        Path | None,
-        typer.Option("--reference", metavar="FILE", help="Public texts of the same kind, to compare with."),
-    ] = None,
+    reference: Reference = None,
     text: Annotated[
         str | None,
         typer.Option("--text", metavar="COLUMN", help="Column that holds the text. Default: text."),
@@ -95,15 +94,7 @@ def audit(
     mu: Annotated[
         float | None, typer.Option("--mu", metavar="M", help="The claim to test, as Gaussian DP states it.")
     ] = None,
-    attacks: Annotated[
-        str | None,
-        typer.Option(
-            "--attacks",
-            metavar="A,B",
-            help="Run only these. Choose before you see any result. See: rpsg list attacks.",
-            autocompletion=several("attacks"),
-        ),
-    ] = None,
+    attacks: Attacks = None,
     with_embedder: WithEmbedder = None,
     with_recogniser: WithRecogniser = None,
     with_recogniser_model: RecogniserModel = None,
@@ -120,7 +111,7 @@ def audit(
         ),
     ] = None,
     as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Show no progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Attack a synthetic corpus: does it reveal who was in its data? The output is as private as the data.
 
@@ -142,7 +133,7 @@ def audit(
     more: dict[str, Any] = {
         "reference": reference,
         "aids": chosen_aids(with_embedder, with_recogniser, with_recogniser_model, with_surrogate),
-        "attacks": [name.strip() for name in (attacks or "").split(",") if name.strip()],
+        "attacks": chosen_attacks(attacks),
         "seed": seed,
     }
     with progress_for(quiet=quiet, as_json=as_json) as progress:

@@ -9,14 +9,17 @@ from typing import Annotated, Any
 import typer
 
 from rpsg.cli.attack_options import (
+    Attacks,
     RecogniserModel,
+    Reference,
     WithEmbedder,
     WithRecogniser,
     WithShadows,
     WithSurrogate,
     chosen_aids,
+    chosen_attacks,
 )
-from rpsg.cli.options import AsJson, Config, takes_settings
+from rpsg.cli.options import AsJson, Config, Quiet, takes_settings
 
 
 @takes_settings
@@ -29,25 +32,15 @@ def audit_run(
         ),
     ],
     config: Config = None,
-    reference: Annotated[
-        Path | None,
-        typer.Option("--reference", metavar="FILE", help="Public texts of the same kind, to compare with."),
-    ] = None,
-    attacks: Annotated[
-        str | None,
-        typer.Option(
-            "--attacks",
-            metavar="A,B",
-            help="Run only these. Choose before you see any result. See: rpsg list attacks.",
-        ),
-    ] = None,
+    reference: Reference = None,
+    attacks: Attacks = None,
     with_embedder: WithEmbedder = None,
     with_recogniser: WithRecogniser = None,
     with_recogniser_model: RecogniserModel = None,
     with_surrogate: WithSurrogate = None,
     with_shadows: WithShadows = False,
     as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Show no progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Test a plan: run it with canaries among the private texts, attack the corpus, and destroy it.
 
@@ -70,7 +63,7 @@ def audit_run(
             reference=reference,
             aids=aids,
             shadows=with_shadows,
-            attacks=[name.strip() for name in (attacks or "").split(",") if name.strip()],
+            attacks=chosen_attacks(attacks),
             progress=progress,
         )
     tell(report, out / PRIVATE / AUDIT_PAGE, None, as_json=as_json)

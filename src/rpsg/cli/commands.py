@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rpsg.cli.options import AsJson, Config, takes_settings
+from rpsg.cli.options import AsJson, Config, Quiet, takes_settings
 from rpsg.errors import UsageError, VerificationError
 
 
@@ -65,7 +65,7 @@ def run(
     ],
     config: Config = None,
     as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Show no progress.")] = False,
+    quiet: Quiet = False,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", metavar="", help="Only show what `rpsg plan` shows; no model is called."),

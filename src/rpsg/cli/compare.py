@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
+from rpsg.cli.options import AsJson, Quiet  # noqa: TC001  # typer reads them at run time
 from rpsg.errors import UsageError
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def compare(
         ),
     ] = None,
     as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Show no progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Compare methods, with a separate run for each method, epsilon, seed, data set, writer and size.
 

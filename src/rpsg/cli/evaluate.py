@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rpsg.cli.options import AsJson, Setting, takes_settings
+from rpsg.cli.options import AsJson, Quiet, Setting, takes_settings
 from rpsg.errors import RpsgError, UsageError
 from rpsg.evaluation.config import EvaluationConfig
 
@@ -49,7 +49,7 @@ def evaluate(
         typer.Option("--out", "-o", metavar="FILE", help="Write everything as JSON, for the owner only."),
     ] = None,
     as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Show no progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Measure a synthetic corpus against real texts: utility, fidelity, diversity, coverage.
 

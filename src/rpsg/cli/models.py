@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rpsg.cli.completing import assets
-from rpsg.cli.options import AsJson  # noqa: TC001  # typer reads it at run time
+from rpsg.cli.options import AsJson, Quiet  # noqa: TC001  # typer reads them at run time
 from rpsg.errors import ModelError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def pull(
         ),
     ],
     as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Show no progress.")] = False,
+    quiet: Quiet = False,
     accept_licence: Annotated[
         bool,
         typer.Option("--accept-licence", metavar="", help="Accept the terms of use of a model that has any."),
