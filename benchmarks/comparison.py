@@ -103,7 +103,7 @@ def _left(comparison: Comparison) -> Iterator[str]:
     reasons: dict[tuple[str, str], list[str]] = {}
     for cell in comparison.cells:
         if not cell.is_done:
-            reasons.setdefault((cell.state, cell.reason), []).append(cell.place.in_words())
+            reasons.setdefault((cell.state, cell.reason), []).append(cell.key.in_words())
     if reasons:
         yield "### Not run"
         yield "\n".join(

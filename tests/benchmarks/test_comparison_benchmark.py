@@ -47,7 +47,7 @@ def test_the_full_plan_has_what_it_promises() -> None:
 def test_the_quick_plan_is_small_enough_for_half_an_hour() -> None:
     found = forecast(read_matrix(BENCHMARKS / "compare_quick.toml"))
     assert found.requests < 1800
-    assert len({cell.place.seed for cell in found.cells}) == 3
+    assert len({cell.key.seed for cell in found.cells}) == 3
 
 
 def test_the_page_is_that_of_the_committed_results() -> None:

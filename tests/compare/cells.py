@@ -44,11 +44,11 @@ def run(matrix: Matrix, lab: Lab, **more: Any) -> Comparison:
     return compare(matrix, lab.folder / "out", apart=False, **more)
 
 
-def cell_of(found: Comparison, method: str, **place: Any) -> CellOutcome:
+def cell_of(found: Comparison, method: str, **key: Any) -> CellOutcome:
     return next(
         cell
         for cell in found.cells
-        if cell.place.method == method and all(getattr(cell.place, k) == v for k, v in place.items())
+        if cell.key.method == method and all(getattr(cell.key, k) == v for k, v in key.items())
     )
 
 

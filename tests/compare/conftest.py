@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rpsg.compare.cells import Place
+from rpsg.compare.cells import CellKey
 from rpsg.compare.matrix import Matrix, read_matrix
 from rpsg.compare.outcome import CellOutcome, Comparison
 from rpsg.evaluation.data import CEILING
@@ -116,7 +116,7 @@ def outcome(
     }
     real = method == CEILING
     nobody = real or reads == "nothing"
-    place = Place(
+    key = CellKey(
         "reviews",
         "" if real else "a writer",
         method,
@@ -129,7 +129,7 @@ def outcome(
     done = state == "done"
     return CellOutcome(
         f"{method}-{epsilon}-{size}-{seed}-{temperature}",
-        place,
+        key,
         family or method,
         "records" if real else reads,
         real,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def by_method(cells: list[Cell]) -> dict[str, list[Cell]]:
     found: dict[str, list[Cell]] = {}
     for cell in cells:
-        found.setdefault(cell.place.method, []).append(cell)
+        found.setdefault(cell.key.method, []).append(cell)
     return found
 
 
@@ -44,8 +44,8 @@ def test_what_a_method_does_not_depend_on_makes_no_cells_of_its_own(matrix: Call
     cells = by_method(
         cells_of(matrix(methods=["floor", "paper", "strict"], epsilon=[1, 2], people=[100, 150]))
     )
-    assert [(c.place.epsilon, c.place.people) for c in cells["floor"]] == [(None, None)]
-    assert [(c.place.epsilon, c.place.people) for c in cells["paper"]] == [(None, 100), (None, 150)]
+    assert [(c.key.epsilon, c.key.people) for c in cells["floor"]] == [(None, None)]
+    assert [(c.key.epsilon, c.key.people) for c in cells["paper"]] == [(None, 100), (None, 150)]
     assert len(cells["strict"]) == 4
 
 
@@ -66,7 +66,7 @@ def test_without_noise_a_method_that_always_adds_some_is_not_supported_and_says_
     matrix: Callable[..., Matrix],
 ) -> None:
     cells = by_method(cells_of(matrix(epsilon=[2, math.inf])))["strict"]
-    assert [(c.place.epsilon, c.not_run) for c in cells] == [(2.0, ""), (math.inf, "not supported")]
+    assert [(c.key.epsilon, c.not_run) for c in cells] == [(2.0, ""), (math.inf, "not supported")]
     assert "always adds noise" in cells[1].reason
 
 
@@ -76,7 +76,7 @@ def test_a_method_that_can_do_without_noise_is_run_with_the_settings_for_it(
     trained = {"name": "dpsgd", "infinite": {"dpsgd": {"noise_multiplier": 0.0}}}
     bare = {"name": "bare", "settings": {"method": {"name": "dpsgd"}}}
     cells = by_method(cells_of(matrix(methods=[trained, bare], epsilon=[2, math.inf])))
-    without = next(c for c in cells["dpsgd"] if c.place.epsilon == math.inf)
+    without = next(c for c in cells["dpsgd"] if c.key.epsilon == math.inf)
     assert without.not_run == ""
     assert without.plan is not None
     assert without.plan.dpsgd.noise_multiplier == 0.0
@@ -86,7 +86,7 @@ def test_a_method_that_can_do_without_noise_is_run_with_the_settings_for_it(
 def test_cells_that_are_left_out_match_every_list_and_say_why(matrix: Callable[..., Matrix]) -> None:
     rule = {"reason": "It would take a day.", "methods": ["strict"], "people": [150], "epsilon": [1]}
     cells = by_method(cells_of(matrix(epsilon=[1, 2], people=[100, 150], leave_out=[rule])))["strict"]
-    out = [(c.place.people, c.place.epsilon, c.reason) for c in cells if c.not_run == "left out"]
+    out = [(c.key.people, c.key.epsilon, c.reason) for c in cells if c.not_run == "left out"]
     assert out == [(150, 1.0, "It would take a day.")]
     assert len(cells) == 4
 
@@ -104,7 +104,7 @@ def test_folders_of_two_plans_are_never_the_same(matrix: Callable[..., Matrix]) 
     assert len(first) == 2 * 2 + 2 + 2
     settings = {"method": {"name": "strict", "oversample": 2.0}}
     other = matrix(seeds=[0, 1], epsilon=[1, 2], methods=[{"name": "strict", "settings": settings}])
-    assert not {c.id for c in cells_of(other) if c.place.method == "strict"} & first
+    assert not {c.id for c in cells_of(other) if c.key.method == "strict"} & first
 
 
 def test_public_texts_have_an_account_for_each_cell_and_private_ones_only_their_own(lab: Lab) -> None:
@@ -112,7 +112,7 @@ def test_public_texts_have_an_account_for_each_cell_and_private_ones_only_their_
 
     def accounts() -> set[str]:
         cells = cells_of(read_matrix(written(lab.folder / "c.toml", settings)))
-        return {c.plan.data.account for c in cells if c.plan and c.place.method == "strict"}
+        return {c.plan.data.account for c in cells if c.plan and c.key.method == "strict"}
 
     assert len(accounts()) == 2
     settings["data"][0]["public"] = False
@@ -131,7 +131,7 @@ def test_private_texts_have_the_account_that_a_run_on_the_same_file_charges(lab:
     for path in (file, link, lab.folder / "inner" / ".." / file.name):
         settings["data"][0]["path"] = str(path)
         cells = cells_of(read_matrix(written(lab.folder / "c.toml", settings)))
-        accounts = {c.plan.data.account for c in cells if c.plan and c.place.method == "strict"}
+        accounts = {c.plan.data.account for c in cells if c.plan and c.key.method == "strict"}
         assert accounts == {account_name("", file)}
 
 

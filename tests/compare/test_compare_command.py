@@ -67,7 +67,7 @@ def test_a_dry_run_as_json_has_calls_tokens_time_and_cost_of_each_cell(
 ) -> None:
     assert main(["compare", str(matrix_file(seeds=[0, 1])), "--dry-run", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["forecast"]
-    strict = [cell for cell in found["cells"] if cell["place"]["method"] == "strict"]
+    strict = [cell for cell in found["cells"] if cell["key"]["method"] == "strict"]
     assert len(strict) == 2
     assert all(cell["requests"] > 12 and cell["tokens"] > 1000 for cell in strict)
     assert {"seconds", "cost", "id"} <= strict[0].keys()

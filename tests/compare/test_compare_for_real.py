@@ -33,7 +33,7 @@ def test_a_comparison_with_real_weights_has_figures_for_every_row(
     file = written(lab.folder / "c.toml", settings)
     assert main(["compare", str(file), "-o", str(lab.folder / "out"), "--json"]) == 0
     seen = capsys.readouterr()
-    cells = {c["place"]["method"]: c for c in json.loads(seen.out)["comparison"]["cells"]}
+    cells = {c["key"]["method"]: c for c in json.loads(seen.out)["comparison"]["cells"]}
     assert set(cells) == {"floor", "strict", "ceiling"}
     for cell in cells.values():
         values = {name: found["value"] for name, found in cell["figures"]["metrics"].items()}

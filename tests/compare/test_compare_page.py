@@ -118,9 +118,9 @@ def test_more_methods_than_colours_still_have_letters_of_their_own() -> None:
 def test_scales_hold_all_values_between_round_ticks() -> None:
     for values in ([0.27, 0.31], [5.0], [0.0], [-2.0, 3.0], [1e-9, 2e-9], [0.1, 0.1]):
         scale = scale_of(values)
-        assert all(0 <= scale.place(value) <= 1 for value in values)
+        assert all(0 <= scale.position(value) <= 1 for value in values)
         assert 2 <= len(scale.ticks) <= 8
     for values in ([900.0, 64_000.0], [10.0], [3.0, 3.0], [1.0, 5e6]):
         scale = log_scale_of(values)
-        assert all(0 <= scale.place(value) <= 1 for value in values)
+        assert all(0 <= scale.position(value) <= 1 for value in values)
         assert scale.ticks

@@ -35,7 +35,7 @@ def test_every_cell_is_run_and_measured_and_its_run_can_be_verified(
 ) -> None:
     wanted = matrix(methods=["strict", "paper"], settings=paper_settings(lab))
     found = run(wanted, lab)
-    assert [(c.place.method, c.state) for c in found.cells] == [
+    assert [(c.key.method, c.state) for c in found.cells] == [
         ("floor", "done"),
         ("strict", "done"),
         ("paper", "done"),
@@ -47,7 +47,7 @@ def test_every_cell_is_run_and_measured_and_its_run_can_be_verified(
     assert strict.seconds is not None
     assert strict.made["claim"]["epsilon"] <= 4.0
     assert cell_of(found, "ceiling").value("fid") < strict.value("fid")  # type: ignore[operator]  # both are there
-    cells = {cell.place.method: cell for cell in cells_of(wanted)}
+    cells = {cell.key.method: cell for cell in cells_of(wanted)}
     for method in ("floor", "strict", "paper"):
         assert verify(run_folder(lab.folder / "out", cells[method])).ok
 
@@ -110,7 +110,7 @@ def test_replies_to_prompts_with_private_text_are_not_shared(matrix: Callable[..
         assert private
         cells = cells_of(wanted)
         shared = SharedCalls(lab.folder / "out", wanted.limits, cells)
-        plan = next(cell.plan for cell in cells if cell.place.method == "paper")
+        plan = next(cell.plan for cell in cells if cell.key.method == "paper")
         assert plan is not None
         with shared.open(plan) as store:
             keys = [store.key_of("counting", request) for request in private]

@@ -47,7 +47,7 @@ def test_ctrl_c_loses_nothing(matrix: Callable[..., Matrix], lab: Lab) -> None:
         with pytest.raises(KeyboardInterrupt):
             run(wanted, lab)
         cells = cells_of(wanted)
-        states = {c.place.method: read_record(lab.folder / "out", c).state for c in cells}
+        states = {c.key.method: read_record(lab.folder / "out", c).state for c in cells}
         assert states == {"floor": "done", "strict": "stopped", "augpe": "new", "ceiling": "new"}
         before, kept = run_id(lab, cells[1]), read_record(lab.folder / "out", cells[0])
         found = run(wanted, lab)
@@ -77,7 +77,7 @@ def test_a_cell_whose_process_is_killed_is_told_and_resumes_and_the_others_run(
     """In processes of their own, as the command runs them."""
     wanted, out = matrix(), lab.folder / "out"
     cells = cells_of(wanted)
-    strict = next(cell for cell in cells if cell.place.method == "strict")
+    strict = next(cell for cell in cells if cell.key.method == "strict")
 
     def launch(folder: Path, name: str) -> int:
         way = ["-c", KILLED] if name == strict.id else ["-m", "rpsg"]
@@ -134,7 +134,7 @@ def test_who_stops_the_command_stops_the_cell_too_and_the_same_command_resumes(
         assert process.wait() == 130, rest
     assert "Traceback" not in rest
     cells = cells_of(read_matrix(lab.folder / "compare.toml"))
-    states = {cell.place.method: read_record(out, cell).state for cell in cells}
+    states = {cell.key.method: read_record(out, cell).state for cell in cells}
     assert states["floor"] == "done"
     assert states["ceiling"] == "new"
     found = compare(read_matrix(lab.folder / "compare.toml"), out, apart=False)

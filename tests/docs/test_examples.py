@@ -102,7 +102,7 @@ def test_the_comparison_of_the_examples_runs_as_its_page_says(
     measured_by = fakes.evaluation.model_copy(update={"embedder": "fake"})
     quick = {"settings": settings, "writers": (writer,), "evaluation": measured_by, "seeds": (0,)}
     found = compare(fakes.model_copy(update=quick), "comparison", apart=False)
-    states = {cell.place.method: cell.state for cell in found.cells if cell.place.epsilon in {4.0, None}}
+    states = {cell.key.method: cell.state for cell in found.cells if cell.key.epsilon in {4.0, None}}
     assert states == dict.fromkeys(["floor", "strict", "strict by votes", "augpe", "ceiling"], "done")
-    beyond = [cell.state for cell in found.cells if cell.place.epsilon == float("inf")]
+    beyond = [cell.state for cell in found.cells if cell.key.epsilon == float("inf")]
     assert beyond == ["not supported"] * 3

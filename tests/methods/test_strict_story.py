@@ -13,7 +13,7 @@ from rpsg.errors import InfeasibleError, UsageError
 from rpsg.methods.base import Job
 from rpsg.methods.budget import strict_budget
 from rpsg.methods.dp_steps import find_labels
-from rpsg.methods.voting import places
+from rpsg.methods.voting import number_to_choose
 from rpsg.models.fake import FakeWriter
 from rpsg.privacy.mechanisms import noisy_selection
 from rpsg.privacy.noise import RoundedGaussian
@@ -184,7 +184,7 @@ def test_votes_choose_what_is_wanted_and_never_more_than_half(
     tools = lab.tools()
     people = People(None, max_records=1, key=b"", embedder=tools.embedder, progress=Silent())
     job = Job(plan_of(lab, 20, rounds), read_pack(lab.pack), None, people, Asking(), tools, Silent())
-    assert places(job, standing, number) == chosen
+    assert number_to_choose(job, standing, number) == chosen
 
 
 def test_no_data_named_is_a_sentence(lab: Lab) -> None:

@@ -13,7 +13,7 @@ import rpsg
 from rpsg.audit.claim import Claim
 from rpsg.audit.finding import Finding
 from rpsg.audit.report import AuditReport
-from rpsg.compare.cells import Place
+from rpsg.compare.cells import CellKey
 from rpsg.compare.outcome import CellOutcome, Comparison
 from rpsg.display.overview import Overview, Shown
 from rpsg.measures import Line, Measure, Report
@@ -72,8 +72,8 @@ def a_preview(text: str) -> Preview:
 
 
 def a_comparison(text: str) -> Comparison:
-    place = Place(text, "fake", "strict", 2.0, None, 20, None, 0)
-    cell = CellOutcome("id", place, "dp", "noisy answers", is_ceiling=False, state="failed", reason=text)
+    key = CellKey(text, "fake", "strict", 2.0, None, 20, None, 0)
+    cell = CellOutcome("id", key, "dp", "noisy answers", is_ceiling=False, state="failed", reason=text)
     return Comparison(text, internal=True, machine={}, versions={}, settings={}, cells=(cell,) * 40)
 
 

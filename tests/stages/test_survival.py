@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rpsg.stages.rng import stream
-from rpsg.stages.survival import places_of_labels, survivors
+from rpsg.stages.survival import quotas_of_labels, survivors
 
 VOTES = np.array([3, 9, -4, 9, 0, 5], np.int64)
 
@@ -66,4 +66,4 @@ def test_without_a_vote_above_the_threshold_the_best_stay() -> None:
 def test_labels_share_the_places_by_their_votes_and_none_dies_out(
     heard: list[float], size: int, places: list[int]
 ) -> None:
-    assert places_of_labels(np.array(heard), size).tolist() == places
+    assert quotas_of_labels(np.array(heard), size).tolist() == places

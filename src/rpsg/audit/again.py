@@ -136,6 +136,6 @@ class _Kept:
             (failed if reply.finish == "error" else self._replies)[request] = reply
         found = [self._replies[one] if one in self._replies else failed[one] for one in requests]
         if on_reply is not None:
-            for place, reply in enumerate(found):
-                on_reply(place, reply)
+            for index, reply in enumerate(found):
+                on_reply(index, reply)
         return found

@@ -72,11 +72,11 @@ def character_runs(texts: Sequence[str], length: int = CHARACTERS) -> tuple[Hash
     if not len(starts):
         return np.zeros(0, np.uint64), owner
     # The binary digits of the length: runs of 32, 16 and 2 characters end to end are one of 50.
-    found, place, size = np.zeros(len(starts), np.uint64), starts.copy(), 1
+    found, index, size = np.zeros(len(starts), np.uint64), starts.copy(), 1
     while size <= length:
         if length & size:
-            found = _joined(found, hashes[place])
-            place = np.minimum(place + size, len(hashes) - 1)
+            found = _joined(found, hashes[index])
+            index = np.minimum(index + size, len(hashes) - 1)
         size *= 2
         if size <= length:
             hashes = _joined(hashes, np.roll(hashes, -size // 2))
@@ -104,14 +104,14 @@ def near_copies(subject: Subject) -> Finding:
     starts = np.concatenate([[0], ends[:-1]])
     scores = np.zeros(len(subject.texts))
     nearest = np.full(len(subject.texts), -1)
-    for place, text in enumerate(subject.texts):
+    for index, text in enumerate(subject.texts):
         own = _shingles(words(text))
         held = [holders[starts[code] : ends[code]] for code in map(numbers.get, own) if code is not None]
         if held:
             found, shared = np.unique(np.concatenate(held), return_counts=True)
             similar = shared / (known.lengths[found] + len(own) - shared)
             best = int(similar.argmax())
-            scores[place], nearest[place] = similar[best], found[best]
+            scores[index], nearest[index] = similar[best], found[best]
     worst = np.argsort(-np.where(subject.is_in[subject.owner], scores, -1.0), kind="stable")[:WORST]
     matches = tuple(Match(int(nearest[i]), int(i), float(scores[i])) for i in worst if scores[i] > 0)
     return of_scores("near-copies", subject, scores, matches=matches)

@@ -35,8 +35,8 @@ class Pairs:
 
     def log_chances(self, keys: Ints) -> Floats:
         """Log (count(a b) + 1) / (count(a) + number of words) of each pair."""
-        place = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-        counts = np.where(self._keys[place] == keys, self._counts[place], 0) if len(self._keys) else 0
+        index = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        counts = np.where(self._keys[index] == keys, self._counts[index], 0) if len(self._keys) else 0
         return np.asarray(np.log(counts + 1) - np.log(self._first[keys // self._base]))
 
 
@@ -57,11 +57,11 @@ def echo_pairs(subject: Subject) -> Finding:
     numbers = numbers_of(chain.from_iterable(rows))
     own, *references = (Pairs(numbered(part, numbers)) for part in rows)
     scores = []
-    for place, (tokens,) in Words.of(subject, words).tokens(numbers):
+    for index, (tokens,) in Words.of(subject, words).tokens(numbers):
         keys, owner = _pairs(tokens)
         each = np.stack([model.log_chances(keys) for model in references], axis=1)
         if not subject.reference:
-            each[subject.part[place][owner][:, None] == np.arange(PARTS)] = np.nan
+            each[subject.part[index][owner][:, None] == np.arange(PARTS)] = np.nan
         gains = own.log_chances(keys) - (np.nanmean(each, axis=1) if len(each) else np.zeros(0))
         sums, counts = (np.bincount(owner, weights=w, minlength=len(tokens.lengths)) for w in (gains, None))
         scores.append(sums / np.maximum(counts, 1))
@@ -83,11 +83,11 @@ def echo_similarity(subject: Subject) -> Finding:
     unknown = known.size - 1
     for block, (tokens,) in Words.of(subject, words).tokens(numbers):
         ends = np.cumsum(tokens.lengths)
-        for place, end, length in zip(range(block.start, block.stop), ends, tokens.lengths, strict=True):
+        for index, end, length in zip(range(block.start, block.stop), ends, tokens.lengths, strict=True):
             own = np.unique(tokens.codes[end - length : end])  # one text at a time: no matrix of all pairs
             held = [holders[starts[code] : stops[code]] for code in own if code != unknown]
             if held:
                 shared = np.bincount(np.concatenate(held), minlength=count)
                 similar = shared / np.maximum(size + len(own) - shared, 1)
-                scores[place] = np.partition(similar, count - nearest)[-nearest:].mean()
+                scores[index] = np.partition(similar, count - nearest)[-nearest:].mean()
     return of_scores("echo-similarity", subject, scores)

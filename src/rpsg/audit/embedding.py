@@ -36,11 +36,11 @@ def closest(subject: Subject) -> Finding:
 
     ``details`` has the median distance on each side, the figure that is usually published.
     """
-    distances, place = _two_nearest(subject)
+    distances, index = _two_nearest(subject)
     scores = -distances[:, 0]
     inside = subject.is_in[subject.owner]
     worst = np.argsort(np.where(inside, distances[:, 0], np.inf), kind="stable")[:WORST]
-    matches = tuple(Match(int(place[i]), int(i), float(1 - distances[i, 0] ** 2 / 2)) for i in worst)
+    matches = tuple(Match(int(index[i]), int(i), float(1 - distances[i, 0] ** 2 / 2)) for i in worst)
     medians = {
         side: float(np.median(distances[own, 0]))
         for side, own in (("members", inside), ("held out", ~inside))
@@ -69,16 +69,16 @@ def _search(subject: Subject) -> tuple[Floats, npt.NDArray[np.int64]]:
     private = subject.of_private.once("vectors", lambda: _embedded(subject, subject.texts))
     corpus = _embedded(subject, subject.synthetic)
     step = max(1, AT_ONCE // len(corpus))
-    distances, places = [], []
+    distances, indices = [], []
     for start in range(0, len(private), step):
         alike = private[start : start + step] @ corpus.T
         two = np.argpartition(-alike, 1, axis=1)[:, :2]
         values = np.take_along_axis(alike, two, axis=1).astype(np.float64)
         order = np.argsort(-values, axis=1, kind="stable")
-        places.append(np.take_along_axis(two, order, axis=1)[:, 0])
+        indices.append(np.take_along_axis(two, order, axis=1)[:, 0])
         squared = 2 - 2 * np.take_along_axis(values, order, axis=1)
         distances.append(np.sqrt(np.where(squared < NONE, 0.0, squared)))
-    return np.concatenate(distances), np.concatenate(places)
+    return np.concatenate(distances), np.concatenate(indices)
 
 
 def _embedded(subject: Subject, texts: Sequence[str]) -> Vectors:

@@ -272,19 +272,19 @@ def _rates(members: Floats, others: Floats, seed: int) -> tuple[Rate, ...]:
 
 def _found(members: Floats, others: Floats) -> list[float]:
     """The true positive rate at each false positive rate."""
-    places = [len(others) - 1 - math.floor(len(others) * rate) for rate in FALSE_POSITIVE_RATES]
-    ordered = np.partition(others, places)
-    return [float((members > ordered[place]).mean()) for place in places]
+    indices = [len(others) - 1 - math.floor(len(others) * rate) for rate in FALSE_POSITIVE_RATES]
+    ordered = np.partition(others, indices)
+    return [float((members > ordered[index]).mean()) for index in indices]
 
 
 def _curve(ranked: npt.NDArray[np.bool_]) -> tuple[tuple[float, float], ...]:
     """The ROC curve at forty false positive rates, evenly spaced on a log axis."""
     hits, false = np.cumsum(ranked), np.cumsum(~ranked)
     rates = np.unique(np.geomspace(1 / max(int(false[-1]), 1), 1.0, 40))
-    places = np.searchsorted(false, np.floor(rates * false[-1] + 1e-9), side="right") - 1
+    indices = np.searchsorted(false, np.floor(rates * false[-1] + 1e-9), side="right") - 1
     return tuple(
-        (float(rate), float(hits[place] / hits[-1]) if place >= 0 else 0.0)
-        for rate, place in zip(rates, places, strict=True)
+        (float(rate), float(hits[index] / hits[-1]) if index >= 0 else 0.0)
+        for rate, index in zip(rates, indices, strict=True)
     )
 
 

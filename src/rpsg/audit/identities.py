@@ -65,9 +65,9 @@ def _of_identifiers(name: str, subject: Subject, recogniser: Recognizer, key: Ke
     public = synthetic & {found for _, found in _placed(subject.reference, recogniser, key)}
     private = subject.of_private.once(name, lambda: list(_placed(subject.texts, recogniser, key)))
     holders: dict[Key, set[int]] = {}
-    for place, found in private:
+    for index, found in private:
         if found in synthetic:
-            holders.setdefault(found, set()).add(int(subject.owner[place]))
+            holders.setdefault(found, set()).add(int(subject.owner[index]))
     counts = dict.fromkeys(("members", "held out", "both", "public", "invented"), 0)
     hit = np.zeros(subject.people, np.bool_)
     for found in synthetic:
@@ -88,11 +88,11 @@ def _placed(texts: Sequence[str], recogniser: Recognizer, key: Keying) -> Iterat
     """Each identifier, in the form that is compared, and the text that contains it."""
     for start in range(0, len(texts), BLOCK):
         block = texts[start : start + BLOCK]
-        for place, spans in enumerate(recogniser.find(block)):
+        for index, spans in enumerate(recogniser.find(block)):
             for span in spans:
-                found = key(span.kind, block[place][span.start : span.end])
+                found = key(span.kind, block[index][span.start : span.end])
                 if found is not None:
-                    yield start + place, found
+                    yield start + index, found
 
 
 def _compared(kind: str, found: str) -> Key:

@@ -53,7 +53,7 @@ def word_runs(subject: Subject, length: int, *, with_public: bool = False) -> tu
         public = hashed_runs(numbered([words(text) for text in subject.reference], numbers), length)[0]
         known = np.setdiff1d(known, public[is_among(public, known)])
     blocks = Words.of(subject, words).tokens(numbers)
-    return known, ((place.start, *hashed_runs(tokens, length)) for place, (tokens,) in blocks)
+    return known, ((index.start, *hashed_runs(tokens, length)) for index, (tokens,) in blocks)
 
 
 def hit_by_own_runs(subject: Subject, known: Hashes, private: Runs) -> npt.NDArray[np.bool_]:
@@ -86,6 +86,6 @@ def is_among(runs: Hashes, known: Hashes) -> npt.NDArray[np.bool_]:
     last = np.uint64((1 << FILTER_BITS) - 1)
     ends[known & last] = True
     maybe = np.flatnonzero(ends[runs & last])
-    place = np.minimum(np.searchsorted(known, runs[maybe]), len(known) - 1)
-    found[maybe] = known[place] == runs[maybe]
+    index = np.minimum(np.searchsorted(known, runs[maybe]), len(known) - 1)
+    found[maybe] = known[index] == runs[maybe]
     return found

@@ -119,13 +119,13 @@ class Subject:
         """The same question about some of the people; ``chosen`` are their numbers, in order."""
         if len(chosen) == self.people:
             return self  # with all that is known of the private texts
-        place = np.full(self.people, -1)
-        place[chosen] = np.arange(len(chosen))
-        kept = np.flatnonzero(place[self.owner] >= 0)
+        index = np.full(self.people, -1)
+        index[chosen] = np.arange(len(chosen))
+        kept = np.flatnonzero(index[self.owner] >= 0)
         return replace(
             self,
             texts=tuple(self.texts[i] for i in kept),
-            owner=place[self.owner[kept]],
+            owner=index[self.owner[kept]],
             is_in=self.is_in[chosen],
             of_private=Memory(),
         )
@@ -229,11 +229,11 @@ def _is_empty_or_shared(texts: Sequence[str], units: Ints) -> Flags:
 
 def _in_order(units: Ints) -> tuple[Ints, Ints]:
     """Numbers from 0 for the people, in the order in which they appear, and the first text of each."""
-    _, first, place = np.unique(units, return_index=True, return_inverse=True)
+    _, first, index = np.unique(units, return_index=True, return_inverse=True)
     order = np.argsort(first)
     numbers = np.empty(len(order), np.int64)
     numbers[order] = np.arange(len(order))
-    return numbers[place], first[order]
+    return numbers[index], first[order]
 
 
 def _hashed(text: str) -> int:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rpsg.cli.console import Screen
     from rpsg.storage.readers import Reading
-    from rpsg.storage.readers.rows import Places
+    from rpsg.storage.readers.rows import RowNumbers
 
 SHOWN = 20
 PRIVATE = "This page is private: it counts rows without noise. Do not share it."
@@ -85,8 +85,10 @@ def _show(screen: Screen, reading: Reading, words: int, most: int | None) -> Non
         screen.line("Every row can be used.", "green")
 
 
-def _show_rows(screen: Screen, title: str, found: Mapping[str, Places], unit: str, most: int | None) -> None:
-    numbered = sorted((number, reason) for reason, places in found.items() for number in places.first)
+def _show_rows(
+    screen: Screen, title: str, found: Mapping[str, RowNumbers], unit: str, most: int | None
+) -> None:
+    numbered = sorted((number, reason) for reason, indices in found.items() for number in indices.first)
     if not numbered:
         return
     shown = numbered[:most]

@@ -30,7 +30,7 @@ def show_forecast(screen: Screen, found: MatrixForecast) -> None:
     columns = ("cell", "requests", "tokens", "writing", "cost")
     rows = [
         (
-            cell.place.in_words(),
+            cell.key.in_words(),
             "not declared" if cell.requests is None else f"{cell.requests:,}",
             "not declared" if cell.tokens is None else f"{cell.tokens:,}",
             "" if cell.seconds is None else seconds_in_words(cell.seconds),
@@ -67,7 +67,7 @@ def _not_run(screen: Screen, cells: Sequence[CellForecast]) -> None:
     for cell in cells:
         if cell.not_run or cell.refused:
             why = cell.not_run or f"would fail: {cell.refused}"
-            reasons.setdefault(why, []).append(cell.place.in_words())
+            reasons.setdefault(why, []).append(cell.key.in_words())
     if reasons:
         screen.heading("Not run, and why")
         screen.items(
@@ -92,7 +92,7 @@ def show(result: Comparison, page: Path) -> None:
     troubled = [c for c in result.cells if c.state in {"failed", "stopped"}]
     if troubled:
         screen.heading("Failed or stopped; the same command tries them again")
-        screen.items(f"{cell.place.in_words()}: {cell.reason}" for cell in troubled)
+        screen.items(f"{cell.key.in_words()}: {cell.reason}" for cell in troubled)
     if result.internal:
         screen.line(INTERNAL, "yellow")
     screen.line("Everything, with intervals, tables at equal tokens, audits and curves:")

@@ -63,8 +63,8 @@ def one_of(choices: Sequence[str]) -> Completer:
 
 
 def _typed(name: str) -> str:
-    before, colon, place = name.partition(":")
-    return before + colon if place.isupper() else name
+    before, colon, value_name = name.partition(":")
+    return before + colon if value_name.isupper() else name
 
 
 def _beginning(names: Mapping[str, str], incomplete: str) -> list[tuple[str, str]]:

@@ -72,13 +72,13 @@ def pull(
         Screen.stdout().line(terms)
         accept_licence = accept_licence or typer.confirm("Do you accept these terms?")
     with progress_for(quiet=quiet, as_json=as_json) as progress:
-        place = download.pull(name, progress=progress, accepted=accept_licence)
+        path = download.pull(name, progress=progress, accepted=accept_licence)
     if as_json:
-        print_json({"pulled": {"name": name, "path": place}})
+        print_json({"pulled": {"name": name, "path": path}})
         return
     screen = Screen.stdout()
     screen.line(f"{name} is here:")
-    screen.command(str(place))
+    screen.command(str(path))
 
 
 def can_be_asked() -> bool:

@@ -167,7 +167,7 @@ class _Watch:
 def _figures(
     matrix: Matrix, cells: Sequence[Cell], cell: Cell, out: Path, watch: _Watch, progress: Progress
 ) -> dict[str, Any]:
-    data = next(data for data in matrix.data if data.name == cell.place.data)
+    data = next(data for data in matrix.data if data.name == cell.key.data)
     if cell.plan is None:
         return measured(matrix, cell, data, out, out, progress)
     plan = _plan_of(cell, cell.plan, data, out)
@@ -185,14 +185,14 @@ def _figures(
 
 def _plan_of(cell: Cell, plan: Plan, data: ComparedData, out: Path) -> Plan:
     """The plan with the file of this cell's people; without any for a method that reads no private text."""
-    place = cell.place
-    if place.people is None:
+    key = cell.key
+    if key.people is None:
         new = plan.data.model_copy(update={"path": "", "account": ""})
         return plan.model_copy(update={"data": new})
-    file = split_files(out, data, place.seed).private(place.people)
+    file = split_files(out, data, key.seed).private(key.people)
     if not file.is_file():
         raise InfeasibleError(
-            f"{data.name} has fewer than {place.people:,} people beside the {data.held_out:,} held out.",
+            f"{data.name} has fewer than {key.people:,} people beside the {data.held_out:,} held out.",
             hint="Give it a smaller held_out or more texts, or leave these cells out with a reason.",
         )
     new = plan.data.model_copy(update={"path": str(file), "format": "jsonl"})

@@ -31,7 +31,7 @@ NO_FILE = "No file was given for this data set."
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CellKey:
     """Where a cell is in the matrix. What a method does not depend on is None.
 
     ``epsilon`` is None for a method that reads no private text or makes no use of an epsilon, ``people`` for
@@ -65,14 +65,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A place and how it is filled: by a run of ``plan``, by real texts (the ceiling), or not at all.
+    """A cell and how it is filled: by a run of ``plan``, by real texts (the ceiling), or not at all.
 
     ``id`` is the name of its folder. It holds a digest of the plan, so a changed comparison never mixes runs
     of two plans.
     """
 
     id: str
-    place: Place
+    key: CellKey
     family: str
     plan: Plan | None
     reads: str
@@ -81,7 +81,7 @@ class Cell:
 
     @property
     def is_ceiling(self) -> bool:
-        return self.place.method == CEILING and not self.place.writer
+        return self.key.method == CEILING and not self.key.writer
 
 
 def cells_of(matrix: Matrix) -> list[Cell]:
@@ -94,14 +94,14 @@ def cells_of(matrix: Matrix) -> list[Cell]:
         UsageError: an unknown method, or settings that do not hold together; names the entry.
     """
     methods = _with_floor(matrix)
-    found: dict[Place, Cell] = {}
+    found: dict[CellKey, Cell] = {}
     temperatures: Sequence[float | None] = matrix.temperatures or (None,)
     order = product(
         matrix.seeds, matrix.data, matrix.writers, matrix.people, matrix.sizes, temperatures, matrix.epsilon
     )
     for seed, data, writer, people, size, temperature, epsilon in order:
         for entry, method in methods:
-            place = Place(
+            key = CellKey(
                 data.name,
                 writer.name,
                 entry.name,
@@ -111,9 +111,9 @@ def cells_of(matrix: Matrix) -> list[Cell]:
                 temperature,
                 seed,
             )
-            if place not in found:
-                found[place] = _cell(matrix, place, (data, writer, entry), method)
-        real = Place(data.name, "", CEILING, None, None, size, None, seed)
+            if key not in found:
+                found[key] = _cell(matrix, key, (data, writer, entry), method)
+        real = CellKey(data.name, "", CEILING, None, None, size, None, seed)
         found.setdefault(real, _ceiling(real, data))
     return list(found.values())
 
@@ -143,31 +143,31 @@ def _method(entry: ComparedMethod) -> Method:
         raise UsageError(f"methods, {entry.name!r}: {error.message}", hint=hint) from None
 
 
-def _ceiling(place: Place, data: ComparedData) -> Cell:
+def _ceiling(key: CellKey, data: ComparedData) -> Cell:
     missing = not (data.paths or data.asset)
     how: tuple[NotRun, str] = ("left out", NO_FILE) if missing else ("", "")
-    return Cell(_folder(place, "real"), place, CEILING, None, "records", *how)
+    return Cell(_folder(key, "real"), key, CEILING, None, "records", *how)
 
 
 def _cell(
     matrix: Matrix,
-    place: Place,
+    key: CellKey,
     entries: tuple[ComparedData, ComparedWriter, ComparedMethod],
     method: Method,
 ) -> Cell:
     data, _, entry = entries
-    not_run, reason = _why_not(matrix, place, data, entry, method)
+    not_run, reason = _why_not(matrix, key, data, entry, method)
     try:
-        plan = _plan(matrix, place, entries)
+        plan = _plan(matrix, key, entries)
     except UsageError as error:
-        raise UsageError(f"{place.in_words()}: {error.message}", hint=error.hint) from None
+        raise UsageError(f"{key.in_words()}: {error.message}", hint=error.hint) from None
     digest = plan.fingerprint(comparison=_bound_to(data))
-    id_ = _folder(place, digest)
+    id_ = _folder(key, digest)
     account = f"{COMPARISON}{data.name}: {id_}" if data.public else plan.data.account
     if not account and method.reads_private:
         account = _own_account(data)
     plan = plan.model_copy(update={"data": plan.data.model_copy(update={"account": account})})
-    return Cell(id_, place, entry.family or entry.name, plan, method.reads, not_run, reason)
+    return Cell(id_, key, entry.family or entry.name, plan, method.reads, not_run, reason)
 
 
 def _bound_to(data: ComparedData) -> str:
@@ -189,18 +189,18 @@ def _own_account(data: ComparedData) -> str:
     return account_name("", data.paths[0]) if data.paths else ""
 
 
-def _plan(matrix: Matrix, place: Place, entries: tuple[ComparedData, ComparedWriter, ComparedMethod]) -> Plan:
+def _plan(matrix: Matrix, key: CellKey, entries: tuple[ComparedData, ComparedWriter, ComparedMethod]) -> Plan:
     data, writer, entry = entries
-    own: dict[str, dict[str, Any]] = {"corpus": {"size": place.size}, "generation": {"seed": place.seed}}
-    if place.temperature is not None:
-        own["generation"]["temperature"] = place.temperature
-    if place.people is not None:
+    own: dict[str, dict[str, Any]] = {"corpus": {"size": key.size}, "generation": {"seed": key.seed}}
+    if key.temperature is not None:
+        own["generation"]["temperature"] = key.temperature
+    if key.people is not None:
         own["data"] = {"audit_holdout": matrix.audit.holdout}
-    if place.people and matrix.declare_people:
-        own["privacy"] = {"n_public": place.people}
-    if place.epsilon is not None and math.isfinite(place.epsilon):
-        own.setdefault("privacy", {})["epsilon"] = place.epsilon
-    if place.epsilon is not None and math.isinf(place.epsilon):
+    if key.people and matrix.declare_people:
+        own["privacy"] = {"n_public": key.people}
+    if key.epsilon is not None and math.isfinite(key.epsilon):
+        own.setdefault("privacy", {})["epsilon"] = key.epsilon
+    if key.epsilon is not None and math.isinf(key.epsilon):
         own = {**own, **{k: {**own.get(k, {}), **v} for k, v in (entry.infinite or {}).items()}}
     plan = resolve(matrix.settings, data.settings, writer.settings, entry.settings, own)
     if data.public and plan.privacy.epsilon > plan.privacy.lifetime_epsilon:
@@ -211,42 +211,42 @@ def _plan(matrix: Matrix, place: Place, entries: tuple[ComparedData, ComparedWri
 
 
 def _why_not(
-    matrix: Matrix, place: Place, data: ComparedData, entry: ComparedMethod, method: Method
+    matrix: Matrix, key: CellKey, data: ComparedData, entry: ComparedMethod, method: Method
 ) -> tuple[NotRun, str]:
     if not (data.paths or data.asset):
         return "left out", f"{NO_FILE} Give one with --data {data.name}=FILE."
     for rule in matrix.leave_out:
-        if _matches(rule, place):
+        if _matches(rule, key):
             return "left out", rule.reason
-    if place.epsilon is not None and math.isinf(place.epsilon) and entry.infinite is None:
+    if key.epsilon is not None and math.isinf(key.epsilon) and entry.infinite is None:
         return "not supported", f"{method.name} always adds noise, so it has no run without an epsilon."
     return "", ""
 
 
-def _matches(rule: LeftOut, place: Place) -> bool:
-    """Whether a place is among the cells that are left out; a list that is empty matches everything."""
+def _matches(rule: LeftOut, key: CellKey) -> bool:
+    """Whether a cell is left out by the rule; a list that is empty matches everything."""
     wanted = (
-        (rule.methods, place.method),
-        (rule.data, place.data),
-        (rule.writers, place.writer),
-        (rule.epsilon, place.epsilon),
-        (rule.seeds, place.seed),
-        (rule.people, place.people),
-        (rule.sizes, place.size),
-        (rule.temperatures, place.temperature),
+        (rule.methods, key.method),
+        (rule.data, key.data),
+        (rule.writers, key.writer),
+        (rule.epsilon, key.epsilon),
+        (rule.seeds, key.seed),
+        (rule.people, key.people),
+        (rule.sizes, key.size),
+        (rule.temperatures, key.temperature),
     )
     return all(not values or value in values for values, value in wanted)
 
 
-def _folder(place: Place, digest: str) -> str:
-    """The name of a cell's folder: readable, and different for every place and plan."""
-    words = [place.data, place.method, place.writer]
-    words += [] if place.epsilon is None else [f"eps{place.epsilon:g}"]
-    words += [] if place.people is None else [f"n{place.people or 'all'}"]
-    words += [f"size{place.size}", *([] if place.temperature is None else [f"t{place.temperature:g}"])]
+def _folder(key: CellKey, digest: str) -> str:
+    """The name of a cell's folder: readable, and different for every key and plan."""
+    words = [key.data, key.method, key.writer]
+    words += [] if key.epsilon is None else [f"eps{key.epsilon:g}"]
+    words += [] if key.people is None else [f"n{key.people or 'all'}"]
+    words += [f"size{key.size}", *([] if key.temperature is None else [f"t{key.temperature:g}"])]
     slug = "-".join(filter(None, (re.sub(r"[^a-z0-9.]+", "-", w.lower()).strip("-.") for w in words)))
-    exact = hashlib.sha256(f"{place!r} {digest}".encode()).hexdigest()[:10]
-    return f"{slug[:90]}-s{place.seed}-{exact}"
+    exact = hashlib.sha256(f"{key!r} {digest}".encode()).hexdigest()[:10]
+    return f"{slug[:90]}-s{key.seed}-{exact}"
 
 
 def find_cell(cells: Sequence[Cell], name: str) -> Cell:

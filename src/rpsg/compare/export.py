@@ -55,35 +55,35 @@ PlainTable = tuple[str, list[str], list[list[str]]]
 
 
 def to_csv(comparison: Comparison) -> str:
-    """Every cell as a row, run or not: its place, state, cost and all metrics."""
-    places = ("data", "writer", "method", "epsilon", "people", "size", "temperature", "seed")
+    """Every cell as a row, run or not: its key, state, cost and all metrics."""
+    parts = ("data", "writer", "method", "epsilon", "people", "size", "temperature", "seed")
     costs = ("texts", "requests", "tokens", "seconds", "peak_memory", "claim", "epsilon_claimed")
     audit = ("audit_epsilon_lower", "audit_attack", "audit_auc", "audit_limit", "plan_digest")
     body = io.StringIO()
     out = csv.writer(body, lineterminator="\n")
-    out.writerow(["cell", *places, "state", "reason", *costs, *audit, *comparison.metrics])
+    out.writerow(["cell", *parts, "state", "reason", *costs, *audit, *comparison.metrics])
     for cell in comparison.cells:
         out.writerow([_safe(value) for value in _row(comparison, cell)])
     return body.getvalue()
 
 
 def _row(comparison: Comparison, cell: CellOutcome) -> list[object]:
-    place, made, figures = cell.place, cell.made, cell.figures or {}
+    key, made, figures = cell.key, cell.made, cell.figures or {}
     where = [
-        place.data,
-        place.writer,
-        place.method,
-        place.epsilon,
-        place.people,
-        place.size,
-        place.temperature,
+        key.data,
+        key.writer,
+        key.method,
+        key.epsilon,
+        key.people,
+        key.size,
+        key.temperature,
     ]
     cost, claim, audit = made.get("cost", {}), made.get("claim", {}), figures.get("audit", {})
     seen = audited_over([audit] if audit.get("attacks") else [])
     return [
         cell.id,
         *where,
-        place.seed,
+        key.seed,
         cell.state,
         cell.reason,
         figures.get("texts"),

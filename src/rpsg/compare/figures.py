@@ -57,7 +57,7 @@ class Scale:
     is_log: bool
     ticks: Ticks
 
-    def place(self, value: float) -> float:
+    def position(self, value: float) -> float:
         low, high, at = self.low, self.high, value
         if self.is_log:
             low, high, at = math.log10(low), math.log10(high), math.log10(max(value, 1e-12))
@@ -86,7 +86,7 @@ def log_scale_of(values: Sequence[float]) -> Scale:
     inside = [step for step in steps if low <= step <= high]
     shown = inside if len(inside) <= 5 else [step for step in inside if f"{step:g}"[0] == "1"] or inside[::3]
     scale = Scale(low, high, True, [])  # noqa: FBT003  # a field
-    return Scale(low, high, True, [(scale.place(step), _short(step)) for step in shown])  # noqa: FBT003  # a field
+    return Scale(low, high, True, [(scale.position(step), _short(step)) for step in shown])  # noqa: FBT003  # a field
 
 
 def _round_step(step: float) -> float:
@@ -117,7 +117,7 @@ def against_epsilon(
         own = sorted((row for row in rows if row.method == method), key=lambda row: row.epsilon or 0.0)
         drawn = legend[method]
         points = tuple(
-            (across[row.epsilon] if row.epsilon is not None else 0.0, up.place(value_of(row, metric)))
+            (across[row.epsilon] if row.epsilon is not None else 0.0, up.position(value_of(row, metric)))
             for row in own
         )
         series.append(Series(drawn.kind, drawn.letter, points, is_level=own[0].epsilon is None))
@@ -158,7 +158,11 @@ def against_cost(
     up = scale_of([value_of(row, metric) for row, _ in found])
     series = []
     for method in dict.fromkeys(row.method for row, _ in found):
-        own = [(across.place(s), up.place(value_of(row, metric))) for row, s in found if row.method == method]
+        own = [
+            (across.position(s), up.position(value_of(row, metric)))
+            for row, s in found
+            if row.method == method
+        ]
         drawn = legend[method]
         series.append(Series(drawn.kind, drawn.letter, tuple(sorted(own)), is_line=False))
     words = f"{cost} for 1,000 texts"
@@ -204,7 +208,7 @@ def size_and_temperature(
     series = []
     for heat in heats:
         own = sorted((s.size, value_of(row, metric)) for s, row in found if s.temperature == heat)
-        points = tuple((across.place(size), up.place(value)) for size, value in own)
+        points = tuple((across.position(size), up.position(value)) for size, value in own)
         drawn = legend[_heat(heat)]
         series.append(Series(drawn.kind, drawn.letter, points))
     title = f"{metric_name(metric)} of {who} against the number of texts"

@@ -16,7 +16,7 @@ from rpsg.privacy.units import epsilon_at
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rpsg.compare.cells import Cell, Place
+    from rpsg.compare.cells import Cell, CellKey
     from rpsg.compare.matrix import ComparedData, Matrix
     from rpsg.plan import Plan
     from rpsg.plan.previews import Preview
@@ -32,7 +32,7 @@ class CellForecast:
     """
 
     id: str
-    place: Place
+    key: CellKey
     not_run: str
     refused: str
     requests: int | None = 0
@@ -87,7 +87,7 @@ def forecast(matrix: Matrix) -> MatrixForecast:
 
 def cell_forecast(cell: Cell) -> CellForecast:
     """The forecast of one cell; real texts take nothing."""
-    about = (cell.id, cell.place, f"{cell.not_run}: {cell.reason}" if cell.not_run else "")
+    about = (cell.id, cell.key, f"{cell.not_run}: {cell.reason}" if cell.not_run else "")
     if cell.not_run or cell.plan is None:
         return CellForecast(*about, "", seconds=0.0, cost=0.0)
     try:
@@ -118,7 +118,7 @@ def _unread(plan: Plan) -> Plan:
 
 def spending(data: ComparedData, cells: Sequence[Cell]) -> str:
     """In plain words, what a data set's people pay for the whole comparison; empty when nothing is read."""
-    runs = [c for c in cells if c.place.data == data.name and not c.not_run and c.plan is not None]
+    runs = [c for c in cells if c.key.data == data.name and not c.not_run and c.plan is not None]
     plans = [cell.plan for cell in runs if cell.plan is not None and cell.reads != "nothing"]
     if not plans:
         return ""

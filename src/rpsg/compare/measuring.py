@@ -41,7 +41,7 @@ def measured(
 
     A corpus with more texts than the cell's size is drawn from, so that all have the same number.
     """
-    files = split_files(out, data, cell.place.seed)
+    files = split_files(out, data, cell.key.seed)
     columns = columns_of(matrix, data)
     models = EvaluationModels(
         matrix.evaluation.embedder,
@@ -54,7 +54,7 @@ def measured(
     held = read_rows(files.held_out, columns)
     real = Texts(held.texts, models, labels=held.labels, public=data.public)
     rows, more = _corpus(cell, files, columns, run)
-    some = drawn(rows, cell.place.size, cell.place.seed, CORPUS)
+    some = drawn(rows, cell.key.size, cell.key.seed, CORPUS)
     texts = Texts(
         some.texts,
         models,
@@ -62,7 +62,7 @@ def measured(
         cards=some.cards,
         public=data.public or not cell.is_ceiling,
     )
-    inputs = Inputs(texts, real, models, seed=cell.place.seed, **more)
+    inputs = Inputs(texts, real, models, seed=cell.key.seed, **more)
     if progress is not None:
         progress.start("measuring")
     found = {
@@ -105,7 +105,7 @@ def audited(
             run,
             data=data_file,
             attacks=matrix.audit.attacks,
-            seed=cell.place.seed,
+            seed=cell.key.seed,
             progress=progress,
         )
     except RpsgError as error:

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rpsg.compare.cells import Place
+from rpsg.compare.cells import CellKey
 from rpsg.disk.json_text import strict_json
 from rpsg.display.overview import Overview, Shown, short_number
 from rpsg.errors import RunError
@@ -45,7 +45,7 @@ class CellOutcome:
     """
 
     id: str
-    place: Place
+    key: CellKey
     family: str
     reads: str
     is_ceiling: bool
@@ -87,7 +87,7 @@ class CellOutcome:
     @property
     def is_short(self) -> bool:
         """Whether too few texts were released to compare what depends on their number."""
-        return self.texts < LEAST_SHARE * self.place.size
+        return self.texts < LEAST_SHARE * self.key.size
 
 
 #: With fewer texts than this share of what was asked for, a cell is compared with no other.
@@ -142,7 +142,7 @@ class Comparison(Shown):
             first=INTERNAL if self.internal else "",
             columns=("cell", "state", *shown),
             rows=tuple(
-                (cell.place.in_words(), cell.state, *(short_number(cell.value(metric)) for metric in shown))
+                (cell.key.in_words(), cell.state, *(short_number(cell.value(metric)) for metric in shown))
                 for cell in self.cells
             ),
             notes=tuple(dict.fromkeys(f"Failed: {c.reason}" for c in self.cells if c.state == "failed")),
@@ -150,7 +150,7 @@ class Comparison(Shown):
 
     def to_json(self) -> str:
         """Everything, as JSON text that ``read_comparison`` reads."""
-        cells = [{**asdict(cell), "place": _plain_place(cell.place)} for cell in self.cells]
+        cells = [{**asdict(cell), "key": _plain_key(cell.key)} for cell in self.cells]
         body = {
             "format": FORMAT,
             "internal": INTERNAL if self.internal else False,
@@ -163,9 +163,9 @@ class Comparison(Shown):
         return json.dumps(body, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
-def _plain_place(place: Place) -> dict[str, Any]:
-    found = asdict(place)
-    if place.epsilon is not None and math.isinf(place.epsilon):
+def _plain_key(key: CellKey) -> dict[str, Any]:
+    found = asdict(key)
+    if key.epsilon is not None and math.isinf(key.epsilon):
         found["epsilon"] = "inf"
     return found
 
@@ -198,10 +198,10 @@ def _comparison(found: Mapping[str, Any]) -> Comparison:
 
 
 def _cell(row: Mapping[str, Any]) -> CellOutcome:
-    place = dict(row["place"])
-    if place["epsilon"] == "inf":
-        place["epsilon"] = math.inf
-    return CellOutcome(**{**row, "place": Place(**place)})
+    key = dict(row["key"])
+    if key["epsilon"] == "inf":
+        key["epsilon"] = math.inf
+    return CellOutcome(**{**row, "key": CellKey(**key)})
 
 
 def outcome_of(matrix: Matrix, cells: Sequence[tuple[Cell, CellRecord]]) -> Comparison:
@@ -217,7 +217,7 @@ def outcome_of(matrix: Matrix, cells: Sequence[tuple[Cell, CellRecord]]) -> Comp
 
 
 def _outcome(cell: Cell, record: CellRecord) -> CellOutcome:
-    about = (cell.id, cell.place, cell.family, cell.reads, cell.is_ceiling)
+    about = (cell.id, cell.key, cell.family, cell.reads, cell.is_ceiling)
     if cell.not_run:
         return CellOutcome(*about, cell.not_run, cell.reason)
     if record.state == "running":

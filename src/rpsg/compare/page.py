@@ -42,7 +42,7 @@ PEOPLE = (
 def comparison_page(comparison: Comparison) -> str:
     """The page as HTML. Nothing in it comes from outside as mark-up: all names and reasons are text."""
     settings = settings_of(comparison)
-    names = [cell.place.method for cell in comparison.cells]
+    names = [cell.key.method for cell in comparison.cells]
     legend = legend_of(list(dict.fromkeys(names)))
     found = standings(comparison)
     parts = [
@@ -177,7 +177,7 @@ def _sweep(comparison: Comparison, settings: Sequence[CompareSetting]) -> Html |
 def _cells(comparison: Comparison) -> Html:
     """Every cell with its state: none is left out silently."""
     rows = [
-        (isolate(cell.place.in_words()), STATES.get(cell.state, cell.state), isolate(cell.reason))
+        (isolate(cell.key.in_words()), STATES.get(cell.state, cell.state), isolate(cell.reason))
         for cell in comparison.cells
     ]
     not_done = [row for row, cell in zip(rows, comparison.cells, strict=True) if not cell.is_done]
@@ -201,7 +201,7 @@ def _making(comparison: Comparison) -> Html:
     versions = ", ".join(f"{name} {version}" for name, version in comparison.versions.items())
     memory = machine.get("memory")
     digests = [
-        (isolate(cell.place.in_words()), tag("code", str(cell.made["plan_digest"])))
+        (isolate(cell.key.in_words()), tag("code", str(cell.made["plan_digest"])))
         for cell in comparison.cells
         if cell.made.get("plan_digest")
     ]

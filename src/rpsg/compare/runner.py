@@ -33,7 +33,7 @@ from rpsg.storage.layout import COMPARISON, MATRIX
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from rpsg.compare.cells import Cell, Place
+    from rpsg.compare.cells import Cell, CellKey
     from rpsg.compare.outcome import Comparison
     from rpsg.protocols import Progress
 
@@ -83,7 +83,7 @@ def compare(
     lock = _begin(matrix, out)
     try:
         for data in matrix.data:
-            if any(cell.place.data == data.name for cell in to_run(cells)):
+            if any(cell.key.data == data.name for cell in to_run(cells)):
                 tell(f"Reading {data.name}, to hold {data.held_out:,} people out.")
                 prepare(matrix, data, out)
         start = (launch or partial(in_a_process, spend=spend)) if apart else None
@@ -113,7 +113,7 @@ def require_consent(matrix: Matrix, cells: Sequence[Cell], *, spend: bool) -> No
     private = [
         data
         for data in matrix.data
-        if not data.public and any(c.place.data == data.name for c in to_run(cells))
+        if not data.public and any(c.key.data == data.name for c in to_run(cells))
     ]
     if private and not spend:
         sums = " ".join(line for data in private if (line := spending(data, cells)))
@@ -193,7 +193,7 @@ def _run_all(
         tell(f"{len(wanted) - len(waiting)} of {len(wanted)} cells are finished already and are kept.")
     eta = Eta(waiting, shown=not matrix.is_internal)
     for number, cell in enumerate(waiting, start=1):
-        tell(f"{number} of {len(waiting)}: {cell.place.in_words()}")
+        tell(f"{number} of {len(waiting)}: {cell.key.in_words()}")
         since = time.monotonic()
         if launch is None:
             record = run_cell(matrix, cells, cell, out, progress)
@@ -271,7 +271,7 @@ class Eta:
     waiting: Sequence[Cell]
     shown: bool
     _took: list[tuple[float, float]] = field(default_factory=list)
-    _known: dict[Place, float] = field(default_factory=dict)
+    _known: dict[CellKey, float] = field(default_factory=dict)
 
     def done(self, cell: Cell, seconds: float) -> None:
         self._took.append((self._expected(cell), seconds))
@@ -289,7 +289,7 @@ class Eta:
 
     def _expected(self, cell: Cell) -> float:
         """A forecast in seconds, at least one, since measuring takes time too; the same for all seeds."""
-        alike = replace(cell.place, seed=0)
+        alike = replace(cell.key, seed=0)
         if alike not in self._known:
             self._known[alike] = 1.0 + (cell_forecast(cell).seconds or 0.0)
         return self._known[alike]

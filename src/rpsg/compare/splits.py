@@ -99,7 +99,7 @@ def prepare(matrix: Matrix, data: ComparedData, out: Path) -> None:
 
 
 def in_order(names: Sequence[str], seed: int, *, public: bool) -> list[str]:
-    """The people in the order of a seed; of private texts the place of each follows from the person alone."""
+    """The people in the order of a seed; of private texts the rank of each follows from the person alone."""
     if public:
         return [names[i] for i in stream(seed, "comparison", "people").permutation(len(names))]
     return sorted(names, key=lambda name: tagged_sha256("comparison person", [seed, name]))
@@ -119,11 +119,9 @@ def _by_content(rows: Rows) -> tuple[str, ...]:
 def _read(data: ComparedData, columns: Columns) -> Rows:
     paths: Sequence[Path | str] = data.paths
     if data.asset:
-        place = locate(data.asset)
+        path = locate(data.asset)
         paths = (
-            sorted(p for p in place.iterdir() if p.suffix in {".jsonl", ".csv"})
-            if place.is_dir()
-            else [place]
+            sorted(p for p in path.iterdir() if p.suffix in {".jsonl", ".csv"}) if path.is_dir() else [path]
         )
     from pathlib import Path  # noqa: PLC0415  # elsewhere in this file it is a type alone
 
@@ -155,21 +153,21 @@ def _write_parts(
     columns: Columns,
 ) -> None:
     private_dir(files.folder)
-    place = {name: i for i, name in enumerate(order)}
-    held = _of_places(rows, people, place, 0, held_out)
-    rest = _of_places(rows, people, place, held_out, len(order))
+    rank = {name: i for i, name in enumerate(order)}
+    held = _of_ranks(rows, people, rank, 0, held_out)
+    rest = _of_ranks(rows, people, rank, held_out, len(order))
     _write(files.held_out, held, columns)
     _write(files.ceiling, without_texts(rest, held), columns)
     for size in sizes:
         end = held_out + size if size else len(order)
         if end <= len(order):
-            _write(files.private(size), _of_places(rows, people, place, held_out, end), columns)
+            _write(files.private(size), _of_ranks(rows, people, rank, held_out, end), columns)
 
 
-def _of_places(rows: Rows, people: Sequence[str], place: dict[str, int], start: int, end: int) -> Rows:
-    """The rows of the people at these places of the order, in that order."""
-    chosen = [i for i, person in enumerate(people) if start <= place[person] < end]
-    return rows.take(sorted(chosen, key=lambda i: (place[people[i]], i)))
+def _of_ranks(rows: Rows, people: Sequence[str], rank: dict[str, int], start: int, end: int) -> Rows:
+    """The rows of the people at these ranks in the order, in that order."""
+    chosen = [i for i, person in enumerate(people) if start <= rank[person] < end]
+    return rows.take(sorted(chosen, key=lambda i: (rank[people[i]], i)))
 
 
 def _write(file: Path, rows: Rows, columns: Columns) -> None:

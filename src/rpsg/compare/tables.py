@@ -68,7 +68,7 @@ class CompareRow:
 
     def by_seed(self, name: str) -> dict[int, float]:
         """The values of a metric by seed, without those that are missing."""
-        found = {cell.place.seed: cell.value(name) for cell in self.cells}
+        found = {cell.key.seed: cell.value(name) for cell in self.cells}
         return {seed: value for seed, value in found.items() if value is not None}
 
     @property
@@ -181,11 +181,11 @@ def settings_of(comparison: Comparison) -> list[CompareSetting]:
     found: dict[CompareSetting, None] = {}
     alone: dict[CompareSetting, None] = {}
     for cell in comparison.cells:
-        place = cell.place
+        key = cell.key
         if cell.is_ceiling:
             continue
-        setting = CompareSetting(place.data, place.writer, place.people or 0, place.size, place.temperature)
-        (alone if place.people is None else found)[setting] = None
+        setting = CompareSetting(key.data, key.writer, key.people or 0, key.size, key.temperature)
+        (alone if key.people is None else found)[setting] = None
     return list(found or alone)
 
 
@@ -211,21 +211,21 @@ def rows_of(comparison: Comparison, setting: CompareSetting) -> list[CompareRow]
     groups: dict[tuple[str, float | None], list[CellOutcome]] = {}
     for cell in comparison.cells:
         if _belongs(cell, setting):
-            groups.setdefault((cell.place.method, cell.place.epsilon), []).append(cell)
+            groups.setdefault((cell.key.method, cell.key.epsilon), []).append(cell)
     rows = [_row(method, epsilon, cells) for (method, epsilon), cells in groups.items()]
     order = [str(entry["name"]) for entry in comparison.settings.get("methods", ())]
-    place = {name: i for i, name in enumerate(order)}
-    return sorted(rows, key=lambda row: (row.is_ceiling, row.reads != "nothing", place.get(row.method, -1)))
+    rank = {name: i for i, name in enumerate(order)}
+    return sorted(rows, key=lambda row: (row.is_ceiling, row.reads != "nothing", rank.get(row.method, -1)))
 
 
 def _belongs(cell: CellOutcome, setting: CompareSetting) -> bool:
-    place = cell.place
+    key = cell.key
     return (
-        place.data == setting.data
-        and place.size == setting.size
-        and (place.writer == setting.writer or cell.is_ceiling)
-        and (place.temperature == setting.temperature or cell.is_ceiling)
-        and place.people in {None, setting.people}
+        key.data == setting.data
+        and key.size == setting.size
+        and (key.writer == setting.writer or cell.is_ceiling)
+        and (key.temperature == setting.temperature or cell.is_ceiling)
+        and key.people in {None, setting.people}
     )
 
 

@@ -94,8 +94,8 @@ class Attribute(Strict):
         """For each value the index of its group; the index of the value where there are no groups."""
         if not self.has_levels:
             return tuple(range(len(self.values)))
-        place = {heading: i for i, heading in enumerate(self.groups)}
-        return tuple(place[self.headings[value]] for value in self.values)
+        index = {heading: i for i, heading in enumerate(self.groups)}
+        return tuple(index[self.headings[value]] for value in self.values)
 
     @property
     def headings(self) -> dict[str, str]:

@@ -40,9 +40,9 @@ class Rows:
     def __len__(self) -> int:
         return len(self.texts)
 
-    def take(self, places: Iterable[int]) -> Rows:
-        """The rows at ``places``, in that order."""
-        chosen = list(places)
+    def take(self, indices: Iterable[int]) -> Rows:
+        """The rows at ``indices``, in that order."""
+        chosen = list(indices)
         return Rows(
             tuple(self.texts[i] for i in chosen),
             _taken(self.labels, chosen),
@@ -51,8 +51,8 @@ class Rows:
         )
 
 
-def _taken(values: Sequence[str] | None, places: Sequence[int]) -> tuple[str, ...] | None:
-    return None if values is None else tuple(values[i] for i in places)
+def _taken(values: Sequence[str] | None, indices: Sequence[int]) -> tuple[str, ...] | None:
+    return None if values is None else tuple(values[i] for i in indices)
 
 
 #: Where texts come from: a file or folder, or rows in memory.

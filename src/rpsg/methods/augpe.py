@@ -29,7 +29,7 @@ from rpsg.stages.cards import CardModel
 from rpsg.stages.cosine_filter import drop_copies
 from rpsg.stages.rng import stream
 from rpsg.stages.scrub import scrub
-from rpsg.stages.survival import places_of_labels, survivors
+from rpsg.stages.survival import quotas_of_labels, survivors
 from rpsg.stages.variations import look_ahead, variation_request, write_variations
 
 if TYPE_CHECKING:
@@ -132,9 +132,9 @@ def _chosen(
     """The surviving texts, label by label; one that was drawn several times is in the list several times."""
     plan, codes = job.plan, _codes(pack, standing)
     present = np.unique(codes)
-    places = places_of_labels(heard[present], plan.corpus.size)
+    quotas = quotas_of_labels(heard[present], plan.corpus.size)
     found: list[Candidate] = []
-    for label, number in zip(present, places, strict=True):
+    for label, number in zip(present, quotas, strict=True):
         mine = np.flatnonzero(codes == label)
         stay = survivors(
             votes[mine],
@@ -144,7 +144,7 @@ def _chosen(
             stream(plan.generation.seed, "survivors", iteration, int(label)),
             last=iteration == plan.augpe.iterations - 1,
         )
-        found += [standing[mine[place]] for place in stay]
+        found += [standing[mine[index]] for index in stay]
     return found
 
 

@@ -114,9 +114,9 @@ def _read(job: Job, pack: Pack) -> tuple[Sequence[Document], npt.NDArray[np.int6
     flow = UnprotectedFlow(records_of(job), "training", TRAINED)
     everything = cast("Sequence[Document]", door.read("rows", flow))
     vectors = cast("npt.NDArray[np.float32]", door.read("embeddings", flow))
-    places = {row.id: place for place, row in enumerate(everything)}
+    indices = {row.id: index for index, row in enumerate(everything)}
     kept = bound(PrivateCorpus(tuple(everything)), job.plan.records_per_unit, job.key)
-    own = vectors[[places[row.id] for row in kept]]
+    own = vectors[[indices[row.id] for row in kept]]
     landmarks, empty = describe(pack, tools.embedder), empty_rows(own)
     traits = {
         a.name: np.where(empty, -1, codes_of(a, kept, own, landmarks, tools.sentiment))

@@ -58,8 +58,8 @@ def rewrite(job: Job, which: Rewrite, stage: str, tasks: Sequence[Task]) -> Pool
         side.unprotected.note(UnprotectedFlow("abstracts of seeds", writer.name, IN_PROMPTS))
         hundredths = Hundredths(job.progress, stage)
 
-        def write(places: Sequence[int], attempt: int) -> list[Attempt]:
-            asked = [_request(job, which, tasks[place], attempt) for place in places]
+        def write(indices: Sequence[int], attempt: int) -> list[Attempt]:
+            asked = [_request(job, which, tasks[index], attempt) for index in indices]
             return [attempt_of(reply) for reply in writer.write(asked, hundredths.of(len(asked), attempt))]
 
         def sentiments(texts: Sequence[str]) -> Sequence[Sentiment]:
@@ -160,9 +160,9 @@ def histogram_step(
         kept: list[int] = []
         sizes = Counter(by_number[number].sentiment for number in abstracts)
         for sentiment, size in sorted(sizes.items()):
-            places = [i for i, task in enumerate(tasks) if task.seed.sentiment == sentiment]
-            best = ranked(noisy[places], max(1, int(HISTOGRAM_SHARE * size)))
-            kept += [places[i] for i in best]
+            indices = [i for i, task in enumerate(tasks) if task.seed.sentiment == sentiment]
+            best = ranked(noisy[indices], max(1, int(HISTOGRAM_SHARE * size)))
+            kept += [indices[i] for i in best]
         return StageResult(sorted(kept), len(tasks), len(kept), {"fewer votes": len(tasks) - len(kept)})
 
     return [tasks[i] for i in seeding(job).checkpoints.stage("histogram", make)]

@@ -18,7 +18,7 @@ from rpsg.stages.anonymization import (
     read_facts,
     read_guesses,
 )
-from rpsg.stages.edit_scores import EditScore, places_of_truth
+from rpsg.stages.edit_scores import EditScore, ranks_of_truth
 from rpsg.storage.run_identity import TRIAL
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ class ParsedRequest(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An attribute of a record, its value, and the place of the text that may tell it."""
+    """An attribute of a record, its value, and the index of the text that may tell it."""
 
-    place: int
+    text_index: int
     attribute: str
     value: str
 
@@ -85,13 +85,13 @@ def evaluate(
     shown = [text for _, _, text in texts]
     facts = [Told(i, *fact) for i, (_, own, _) in enumerate(texts) for fact in own.items()]
     guesses = _guesses(job, askers, shown, facts, f"{stage}, guesses")
-    places = places_of_truth(
+    ranks = ranks_of_truth(
         [fact.value for fact in facts],
         [own or [""] for own in guesses],
         job.tools.embedder,
         job.plan.rupta.match,
     )
-    right = [n for n, place in enumerate(places) if place and guesses[n] is not None]
+    right = [n for n, rank in enumerate(ranks) if rank and guesses[n] is not None]
     confirmed = _confirmed(job, askers, shown, [facts[n] for n in right], f"{stage}, confirmation")
     numbers = [
         ParsedRequest(partial(asker.certainty, text), read_certainty)
@@ -99,16 +99,16 @@ def evaluate(
     ]
     certainties = ask(job, f"{stage}, certainty", numbers)
 
-    unread = {fact.place for fact, own in zip(facts, guesses, strict=True) if own is None}
+    unread = {fact.text_index for fact, own in zip(facts, guesses, strict=True) if own is None}
     worst = dict.fromkeys(range(len(texts)), job.plan.rupta.guesses + 1)
     told: dict[int, dict[str, list[str]]] = {i: {} for i in worst}
     for n, answer in zip(right, confirmed, strict=True):
         fact = facts[n]
         if answer is None:
-            unread.add(fact.place)
+            unread.add(fact.text_index)
         elif answer[0]:
-            worst[fact.place] = min(worst[fact.place], places[n])
-            told[fact.place][fact.attribute] = answer[1]
+            worst[fact.text_index] = min(worst[fact.text_index], ranks[n])
+            told[fact.text_index][fact.attribute] = answer[1]
     return [
         None if i in unread or certainty is None else EditScore(worst[i], certainty, told[i])
         for i, certainty in enumerate(certainties)
@@ -121,7 +121,7 @@ def _guesses(
     count = job.plan.rupta.guesses
     questions = [
         ParsedRequest(
-            partial(askers[fact.place].guesses, texts[fact.place], fact.attribute),
+            partial(askers[fact.text_index].guesses, texts[fact.text_index], fact.attribute),
             partial(read_guesses, count=count),
         )
         for fact in facts
@@ -134,8 +134,8 @@ def _confirmed(
 ) -> list[tuple[bool, list[str]] | None]:
     questions = [
         ParsedRequest(
-            partial(askers[fact.place].confirmed, texts[fact.place], fact.attribute, fact.value),
-            partial(read_confirmed, text=texts[fact.place]),
+            partial(askers[fact.text_index].confirmed, texts[fact.text_index], fact.attribute, fact.value),
+            partial(read_confirmed, text=texts[fact.text_index]),
         )
         for fact in facts
     ]

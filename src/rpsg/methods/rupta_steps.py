@@ -106,7 +106,7 @@ def _rewritten(job: Job, posts: Sequence[Edited], number: int, stage: str) -> li
     """For each post the edited text, or why there is none."""
     reasons = [""] * len(posts)
 
-    def question(place: int, post: Edited) -> ParsedRequest[str]:
+    def question(index: int, post: Edited) -> ParsedRequest[str]:
         asker = asker_of(job, post.seed)
         if post.score is None:
             request = asker.first_edit
@@ -114,12 +114,12 @@ def _rewritten(job: Job, posts: Sequence[Edited], number: int, stage: str) -> li
             request = partial(asker.next_edit, number, _versions(job, post), post.score.told)
 
         def read(reply: Reply) -> str | None:
-            text, reasons[place] = read_edit(reply, post.seed)
+            text, reasons[index] = read_edit(reply, post.seed)
             return text or None
 
         return ParsedRequest(request, read)
 
-    texts = ask(job, stage, [question(place, post) for place, post in enumerate(posts)])
+    texts = ask(job, stage, [question(index, post) for index, post in enumerate(posts)])
     return [(text or "", reason) for text, reason in zip(texts, reasons, strict=True)]
 
 

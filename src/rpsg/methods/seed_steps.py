@@ -187,11 +187,11 @@ def _pass(job: Job, seeds: Sequence[Seed], *, second: bool) -> dict[int, tuple[s
         side.unprotected.note(UnprotectedFlow("summaries of seeds", "choice", CHOSEN))
         passed = [[text for text, problem in summaries[s.number] if not problem] for s in seeds]
         judged = _judge(job, seeds, passed)
-        places = _choose(job, passed, judged)
+        indices = _choose(job, passed, judged)
         picks = {
-            str(seed.number): (texts[place], asdict(found[place]))
-            for seed, texts, found, place in zip(seeds, passed, judged, places, strict=True)
-            if place >= 0
+            str(seed.number): (texts[index], asdict(found[index]))
+            for seed, texts, found, index in zip(seeds, passed, judged, indices, strict=True)
+            if index >= 0
         }
         lost = len(seeds) - len(picks)
         return StageResult(picks, len(seeds), len(picks), _counted("without a summary", lost))
@@ -241,10 +241,10 @@ def _judge(job: Job, seeds: Sequence[Seed], summaries: Sequence[Sequence[str]]) 
     sources = job.tools.embedder.embed([toned(seed) for seed in seeds])
     vectors = job.tools.embedder.embed(flat)
     sentiments = judge([text[:JUDGED_CHARACTERS] for text in flat], tools.sentiment, tools.embedder)
-    judged, place = [], 0
+    judged, index = [], 0
     for seed, source, texts in zip(seeds, sources, summaries, strict=True):
-        part = slice(place, place + len(texts))
-        place += len(texts)
+        part = slice(index, index + len(texts))
+        index += len(texts)
         judged.append(
             [
                 Judged(float(vector @ source), agreement(found.value, seed.sentiment), found.confidence)
@@ -262,9 +262,9 @@ def _choose(job: Job, summaries: Sequence[Sequence[str]], judged: Sequence[Seque
         values = _votes(job, summaries)
     else:
         values = [[_score(j, job.plan) for j in found] for found in judged]
-    scores = [[own[i] for i in places] for own, places in zip(values, eligible, strict=True)]
+    scores = [[own[i] for i in indices] for own, indices in zip(values, eligible, strict=True)]
     picks = noisy_argmax(scores, choice_noise(job.plan), seeding(job).noise)
-    return [places[pick] if pick >= 0 else -1 for places, pick in zip(eligible, picks, strict=True)]
+    return [indices[pick] if pick >= 0 else -1 for indices, pick in zip(eligible, picks, strict=True)]
 
 
 def _score(judged: Judged, plan: Plan) -> float:

@@ -101,7 +101,7 @@ def measure(
 def choose_by_sketch(job: Job, pack: Pack, model: CardModel, sketch: Sketch, pool: Pool) -> Pool:
     """The pool with only those texts that together come nearest to the sketch of the private ones.
 
-    Each label gets places in proportion to its noisy share.
+    Each label gets texts in proportion to its noisy share.
     """
     drafts, features = pool.alive(), sketch.features
     texts = [c.text for c in drafts]
@@ -113,13 +113,13 @@ def choose_by_sketch(job: Job, pack: Pack, model: CardModel, sketch: Sketch, poo
     mass = model.shares(label) if label else np.ones(1)
     of_label = np.array([values.index(c.card.values[label]) if label else 0 for c in drafts], np.int64)
     kept: set[int] = set()
-    for code, places in enumerate(shares(mass, job.plan.corpus.size)):
+    for code, quota in enumerate(shares(mass, job.plan.corpus.size)):
         mine = np.flatnonzero(of_label == code)
         target = sketch.target(code)
         blocks = [replace(block, entries=block.entries[mine]) for block in shared]
         blocks.append(Block(roots[mine], target.words, WEIGHT_OF_WORDS))
         objective = Objective.of(z[mine], target, WEIGHT_OF_SPREAD / job.plan.method.diversity, blocks)
-        kept |= {drafts[mine[i]].id for i in choose(objective, int(places))}
+        kept |= {drafts[mine[i]].id for i in choose(objective, int(quota))}
         # Its inner product with the target is the score of a text.
         told = zip(mine, objective.towards, strict=True)
         pool = pool.score("sketch", {drafts[i].id: float(value) for i, value in told})

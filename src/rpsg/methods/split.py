@@ -32,7 +32,7 @@ from rpsg.methods.seeded import (
     split_egress,
     split_flows,
 )
-from rpsg.methods.voting import ask_votes, label_traits, places, vote
+from rpsg.methods.voting import ask_votes, label_traits, number_to_choose, vote
 from rpsg.methods.workload import split_explained, split_workload
 from rpsg.privacy.private import withheld
 from rpsg.stages.votes import select
@@ -109,7 +109,7 @@ def votes_step(job: Job, pack: Pack, pool: Pool, round_number: int) -> Pool:
     scored, voted = vote(job, pack, lambda: label_traits(job, pack), pool, round_number)
 
     def make() -> StageResult:
-        kept = select(scored, voted, places(job, len(voted), round_number), label_of(pack))
+        kept = select(scored, voted, number_to_choose(job, len(voted), round_number), label_of(pack))
         return made_of(kept, len(voted), scored)
 
     stage = f"votes {round_number}" if round_number else "votes"
@@ -145,7 +145,7 @@ def retell(job: Job, kernel: ReplayKernel, rows: int) -> None:
     for round_number in range(last + 1):
         candidates = kernel.next_cells
         kernel.release(ask_votes(job, round_number, candidates), _no_voters)
-        if candidates > wanted or (round_number == last and rows > places(job, candidates, last)):
+        if candidates > wanted or (round_number == last and rows > number_to_choose(job, candidates, last)):
             raise VerificationError("The release has more texts than the votes of this plan can choose.")
 
 

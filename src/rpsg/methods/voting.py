@@ -38,7 +38,7 @@ def choose_by_votes(job: Job, pack: Pack, traits: Callable[[], Private[Traits]],
             pool = write_variants(pool, pool.alive(), missing, pack, job.plan, job.tools.writer, job.progress)
             pool = public_filters(job, pack, pool)
         pool, voted = vote(job, pack, traits, pool, round_number)
-        pool = select(pool, voted, places(job, len(voted), round_number), label_of(pack))
+        pool = select(pool, voted, number_to_choose(job, len(voted), round_number), label_of(pack))
     return pool
 
 
@@ -117,7 +117,7 @@ def label_traits(job: Job, pack: Pack) -> Private[Traits]:
     )
 
 
-def places(job: Job, candidates: int, round_number: int) -> int:
+def number_to_choose(job: Job, candidates: int, round_number: int) -> int:
     """How many texts the votes choose: what is wanted, but never more than half of the candidates."""
     last = round_number == job.plan.method.rounds - 1
     wanted = job.plan.corpus.size if last else candidates // 2

@@ -80,9 +80,9 @@ def locate(name: str, folder: Path | None = None) -> Path:
     home = folder or models_folder()
     if name.startswith(_HUB):
         _, file, repository = _on_hub(name.removeprefix(_HUB), home)
-        place, present = repository / file, (repository / file).is_file()
+        path, present = repository / file, (repository / file).is_file()
     elif name in CATALOGUE:
-        place, present = _place(CATALOGUE[name], home), is_present(name, home)
+        path, present = _place(CATALOGUE[name], home), is_present(name, home)
     else:
         return _own_file(name)
     if not present:
@@ -93,7 +93,7 @@ def locate(name: str, folder: Path | None = None) -> Path:
                 f"rpsg models pull {FREE_WRITER}, and run with --writer {FREE_WRITER}"
             )
         raise ModelError(f"{name} is not on this machine yet.", hint=hint)
-    return place
+    return path
 
 
 def is_present(name: str, folder: Path | None = None) -> bool:
@@ -112,9 +112,9 @@ def is_present(name: str, folder: Path | None = None) -> bool:
 
 def check(name: str, folder: Path | None = None) -> Path:
     """The path of ``name``, after a check of all digests. Raises ModelError if it is missing or damaged."""
-    place = locate(name, folder)
+    path = locate(name, folder)
     if name not in CATALOGUE:
-        return place
+        return path
     home = (folder or models_folder()) / name
     for file in CATALOGUE[name].files:
         if file_digest(home / file.name) != file.sha256:
@@ -122,7 +122,7 @@ def check(name: str, folder: Path | None = None) -> Path:
                 f"The file {file.name} of {name} is damaged.",
                 hint=f"Bring it again with: rpsg models pull {name}",
             )
-    return place
+    return path
 
 
 def listing(folder: Path | None = None) -> list[AssetRow]:

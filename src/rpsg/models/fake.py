@@ -85,18 +85,18 @@ def _filled_in(request: Request) -> str:
     if form is None:
         return ""
 
-    def value(asked: Any, place: str) -> Any:
+    def value(asked: Any, path: str) -> Any:
         if isinstance(asked, dict):
-            return {name: value(one, f"{place} {name}") for name, one in asked.items()}
+            return {name: value(one, f"{path} {name}") for name, one in asked.items()}
         if isinstance(asked, list):
-            return [value(one, f"{place} {i}") for i, one in enumerate(asked)]
-        draw = _number(request.seed, request.messages[-1].content, place)
+            return [value(one, f"{path} {i}") for i, one in enumerate(asked)]
+        draw = _number(request.seed, request.messages[-1].content, path)
         if isinstance(asked, int):
             return draw % 101
         choices = asked.split(" or ")
         if len(choices) > 1:
             return choices[draw % len(choices)]
-        return _words(request) if place.endswith(" text") else FILLER[draw % len(FILLER)]
+        return _words(request) if path.endswith(" text") else FILLER[draw % len(FILLER)]
 
     return json.dumps(value(json.loads(form[1].replace(": NUMBER", ": 0")), ""))
 

@@ -127,9 +127,9 @@ def apart(spans: Iterable[Span]) -> list[Span]:
     """The spans by their start, without those that overlap an earlier one of ``spans``."""
     kept: list[Span] = []  # always sorted, so that each is compared with its neighbours only
     for span in spans:
-        place = bisect_left(kept, span.end, key=lambda one: one.start)
-        if span.start < span.end and (place == 0 or kept[place - 1].end <= span.start):
-            kept.insert(place, span)
+        index = bisect_left(kept, span.end, key=lambda one: one.start)
+        if span.start < span.end and (index == 0 or kept[index - 1].end <= span.start):
+            kept.insert(index, span)
     return kept
 
 

@@ -63,17 +63,17 @@ class StaticEmbedder:
     endpoint: Endpoint = "local_model"
 
     def __init__(self, folder: str | Path) -> None:
-        place = Path(folder)
+        path = Path(folder)
         for name in (TABLE, TOKENIZER):
-            if not (place / name).is_file():
+            if not (path / name).is_file():
                 raise ModelError(
-                    f"The static embedder's file {name} is not in {place}.",
+                    f"The static embedder's file {name} is not in {path}.",
                     hint="Take --embedder static, which makes its own table, or a folder of model2vec.",
                 )
-        self._vectors = _read_table(place / TABLE)
-        self._tokenizer, self._unknown = _open_tokenizer(place / TOKENIZER)
-        digest = sha256((file_digest(place / TABLE) + file_digest(place / TOKENIZER)).encode()).hexdigest()
-        self.name = f"static:{place.name}@{digest[:12]}"
+        self._vectors = _read_table(path / TABLE)
+        self._tokenizer, self._unknown = _open_tokenizer(path / TOKENIZER)
+        digest = sha256((file_digest(path / TABLE) + file_digest(path / TOKENIZER)).encode()).hexdigest()
+        self.name = f"static:{path.name}@{digest[:12]}"
 
     @property
     def dim(self) -> int:
@@ -221,14 +221,14 @@ def ranks(tokens: list[str]) -> npt.NDArray[np.int64]:
         return 1 if len(token) > 1 else 0 if len(token) == 1 and token.isascii() else 2
 
     order = sorted(range(len(tokens)), key=lambda number: group(tokens[number]))
-    places = np.empty(len(tokens), dtype=np.int64)
-    places[order] = np.arange(len(tokens))
-    return places
+    ranks = np.empty(len(tokens), dtype=np.int64)
+    ranks[order] = np.arange(len(tokens))
+    return ranks
 
 
-def weighed(rows: npt.NDArray[np.float64], places: npt.NDArray[np.int64]) -> npt.NDArray[np.float16]:
+def weighed(rows: npt.NDArray[np.float64], ranks: npt.NDArray[np.int64]) -> npt.NDArray[np.float16]:
     """Each row times a / (a + p), where p is the relative frequency of its rank by Zipf's law."""
-    shares = 1 / (places + 2)
+    shares = 1 / (ranks + 2)
     shares /= shares.sum()
     return (rows * (_SMOOTH / (_SMOOTH + shares))[:, None]).astype(np.float16)
 

@@ -144,10 +144,8 @@ def modes(name: str, folder: Path, *, deep: bool) -> Diagnosis:
     """Whether a folder is open to its owner alone; ``deep`` checks everything in it too."""
     if not folder.exists():
         return Diagnosis(name, "ok", "not there yet; it is made for its owner alone")
-    places = [folder, *(folder.rglob("*") if deep else ())]
-    loose = [
-        place for place in places if not place.is_symlink() and stat.S_IMODE(place.stat().st_mode) & 0o077
-    ]
+    paths = [folder, *(folder.rglob("*") if deep else ())]
+    loose = [path for path in paths if not path.is_symlink() and stat.S_IMODE(path.stat().st_mode) & 0o077]
     if loose:
         detail = f"people other than its owner can open {'parts of it' if folder not in loose else 'it'}"
         return Diagnosis(name, "fail", detail, f"chmod -R go= {folder}")

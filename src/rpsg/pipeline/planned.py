@@ -39,8 +39,8 @@ def planned(
         path = {} if data is None else {"data": {"path": str(path_of(data, "data"))}}
         yield resolve(file, path, layer)
     else:
-        with held(data) as place:
-            plan = resolve(file, {"data": {"path": str(place)}}, layer)
+        with held(data) as held_path:
+            plan = resolve(file, {"data": {"path": str(held_path)}}, layer)
             if pays and not plan.data.account.strip():
                 raise UsageError(
                     "A table in memory has no path that could name its privacy account.",

@@ -68,11 +68,11 @@ def planted_among(rows: PrivateCorpus, canaries: Canaries, plan: Plan, key: byte
     """
     labels, first = plan.data.label_values, 1 + max((row.id for row in rows), default=-1)
     more = []
-    for place, text in enumerate(canaries.planted):
+    for index, text in enumerate(canaries.planted):
         tag = hmac.digest(key, b"rpsg-canary/1\0" + text.encode(), hashlib.sha256)
         label = labels[int.from_bytes(tag[:8], "big") % len(labels)] if labels else None
         user = f"canary {tag.hex()}" if plan.data.user else None
-        more.append(Document(first + place, text, label, user))
+        more.append(Document(first + index, text, label, user))
     return PrivateCorpus((*rows.documents, *more))
 
 

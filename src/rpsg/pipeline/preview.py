@@ -161,9 +161,9 @@ def _stage(release: PlannedRelease, budget: Budget) -> StageCost:
 def _flows(plan: Plan) -> tuple[Flow, ...]:
     """The egress table, with the places that the plan names."""
     return tuple(
-        Flow(way.role, place, way.sees)
+        Flow(way.role, index, way.sees)
         for way in method_of(plan).egress_of(plan)
-        if (place := forecast.place_of(plan, way.role))
+        if (index := forecast.place_of(plan, way.role))
     )
 
 

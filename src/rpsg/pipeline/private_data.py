@@ -245,7 +245,7 @@ def _keep_rows(folder: RunFolder, reading: Reading) -> None:
         "numbers_are": reading.unit,
         "read": reading.rows,
         "used": len(reading.corpus),
-        "left_out": {reason: asdict(places) for reason, places in reading.left_out.items()},
-        "counted_as_other": {reason: asdict(places) for reason, places in reading.as_other.items()},
+        "left_out": {reason: asdict(rows) for reason, rows in reading.left_out.items()},
+        "counted_as_other": {reason: asdict(rows) for reason, rows in reading.as_other.items()},
     }
     write_atomic(folder.private_path(ROWS), canonical_json(kept))

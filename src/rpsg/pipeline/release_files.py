@@ -59,7 +59,7 @@ def rows_of(made: Made) -> list[SyntheticText]:
     if not made.method.has_seeds:
         return rows
     claim = short_claim(made)
-    return [replace(row, id=place, claim=claim) for place, row in enumerate(rows)]
+    return [replace(row, id=index, claim=claim) for index, row in enumerate(rows)]
 
 
 def write_rows(folder: Path, rows: Sequence[SyntheticText], parquet: bytes | None = None) -> dict[str, str]:

@@ -49,8 +49,8 @@ class ReplayKernel:
     @property
     def next_cells(self) -> int:
         """The number of cells of the next answer; 1 for strings, or if there is no next answer."""
-        place = len(self._done)
-        return int(self._lines[place]["dim"] or 1) if place < len(self._lines) else 1
+        index = len(self._done)
+        return int(self._lines[index]["dim"] or 1) if index < len(self._lines) else 1
 
     def performed(self, budget: Budget, source: str) -> Performed:
         """What the run did.

@@ -29,7 +29,7 @@ def ledger_schema() -> dict[str, Any]:
     return schema
 
 
-def violations(value: Any, schema: dict[str, Any], place: str = "ledger") -> Iterator[str]:
+def violations(value: Any, schema: dict[str, Any], path: str = "ledger") -> Iterator[str]:
     """The violations of ``schema`` in ``value``, one sentence with a location each; none if it is valid.
 
     Raises:
@@ -40,7 +40,7 @@ def violations(value: Any, schema: dict[str, Any], place: str = "ledger") -> Ite
             continue
         if keyword not in _CHECKS:
             raise ValueError(f"the schema keyword {keyword} is not supported")
-        yield from _CHECKS[keyword](value, rule, schema, place)
+        yield from _CHECKS[keyword](value, rule, schema, path)
 
 
 _TYPES: dict[str, Callable[[Any], bool]] = {
@@ -59,91 +59,91 @@ def _same(left: Any, right: Any) -> bool:
     return isinstance(left, bool) == isinstance(right, bool) and left == right
 
 
-def _type(value: Any, rule: Any, _: dict[str, Any], place: str) -> Iterator[str]:
+def _type(value: Any, rule: Any, _: dict[str, Any], path: str) -> Iterator[str]:
     names = rule if isinstance(rule, list) else [rule]
     if not any(_TYPES[n](value) for n in names):
-        yield f"{place} must be of type {' or '.join(names)}"
+        yield f"{path} must be of type {' or '.join(names)}"
 
 
-def _const(value: Any, rule: Any, _: dict[str, Any], place: str) -> Iterator[str]:
+def _const(value: Any, rule: Any, _: dict[str, Any], path: str) -> Iterator[str]:
     if not _same(value, rule):
-        yield f"{place} must be {rule!r}"
+        yield f"{path} must be {rule!r}"
 
 
-def _enum(value: Any, rule: Any, _: dict[str, Any], place: str) -> Iterator[str]:
+def _enum(value: Any, rule: Any, _: dict[str, Any], path: str) -> Iterator[str]:
     if not any(_same(value, r) for r in rule):
-        yield f"{place} must be one of {', '.join(map(str, rule))}"
+        yield f"{path} must be one of {', '.join(map(str, rule))}"
 
 
-def _pattern(value: Any, rule: Any, _: dict[str, Any], place: str) -> Iterator[str]:
+def _pattern(value: Any, rule: Any, _: dict[str, Any], path: str) -> Iterator[str]:
     if isinstance(value, str) and not re.search(rule.replace("$", r"\Z"), value):
-        yield f"{place} does not have the form {rule}"
+        yield f"{path} does not have the form {rule}"
 
 
 def _bound(holds: Callable[[Any, Any], bool], words: str) -> Check:
-    def check(value: Any, rule: Any, _: dict[str, Any], place: str) -> Iterator[str]:
+    def check(value: Any, rule: Any, _: dict[str, Any], path: str) -> Iterator[str]:
         if is_number(value) and not holds(value, rule):
-            yield f"{place} must be {words} {rule}"
+            yield f"{path} must be {words} {rule}"
 
     return check
 
 
 def _count(holds: Callable[[int, int], bool], words: str) -> Check:
-    def check(value: Any, rule: Any, _: dict[str, Any], place: str) -> Iterator[str]:
+    def check(value: Any, rule: Any, _: dict[str, Any], path: str) -> Iterator[str]:
         if isinstance(value, list) and not holds(len(value), rule):
-            yield f"{place} must have {words} {rule} entries"
+            yield f"{path} must have {words} {rule} entries"
 
     return check
 
 
-def _required(value: Any, rule: Any, _: dict[str, Any], place: str) -> Iterator[str]:
+def _required(value: Any, rule: Any, _: dict[str, Any], path: str) -> Iterator[str]:
     if isinstance(value, dict):
-        yield from (f"{place} lacks {name}" for name in rule if name not in value)
+        yield from (f"{path} lacks {name}" for name in rule if name not in value)
 
 
-def _properties(value: Any, rule: Any, _: dict[str, Any], place: str) -> Iterator[str]:
+def _properties(value: Any, rule: Any, _: dict[str, Any], path: str) -> Iterator[str]:
     if isinstance(value, dict):
         for name in rule.keys() & value.keys():
-            yield from violations(value[name], rule[name], f"{place}.{name}")
+            yield from violations(value[name], rule[name], f"{path}.{name}")
 
 
-def _additional(value: Any, rule: Any, schema: dict[str, Any], place: str) -> Iterator[str]:
+def _additional(value: Any, rule: Any, schema: dict[str, Any], path: str) -> Iterator[str]:
     if not isinstance(value, dict):
         return
     for name in value.keys() - schema.get("properties", {}).keys():
         if rule is False:
-            yield f"{place} has an unknown key"
+            yield f"{path} has an unknown key"
         else:
-            yield from violations(value[name], rule, f"{place}.{name}")
+            yield from violations(value[name], rule, f"{path}.{name}")
 
 
-def _items(value: Any, rule: Any, _: dict[str, Any], place: str) -> Iterator[str]:
+def _items(value: Any, rule: Any, _: dict[str, Any], path: str) -> Iterator[str]:
     if isinstance(value, list):
         for i, item in enumerate(value):
-            yield from violations(item, rule, f"{place}[{i}]")
+            yield from violations(item, rule, f"{path}[{i}]")
 
 
 def _holds(value: Any, schema: dict[str, Any]) -> bool:
     return next(violations(value, schema), None) is None
 
 
-def _all_of(value: Any, rule: Any, _: dict[str, Any], place: str) -> Iterator[str]:
+def _all_of(value: Any, rule: Any, _: dict[str, Any], path: str) -> Iterator[str]:
     for part in rule:
-        yield from violations(value, part, place)
+        yield from violations(value, part, path)
 
 
-def _any_of(value: Any, rule: Any, _: dict[str, Any], place: str) -> Iterator[str]:
+def _any_of(value: Any, rule: Any, _: dict[str, Any], path: str) -> Iterator[str]:
     if not any(_holds(value, part) for part in rule):
-        yield f"{place} fits none of the allowed forms"
+        yield f"{path} fits none of the allowed forms"
 
 
-def _not(value: Any, rule: Any, _: dict[str, Any], place: str) -> Iterator[str]:
+def _not(value: Any, rule: Any, _: dict[str, Any], path: str) -> Iterator[str]:
     if _holds(value, rule):
-        yield f"{place} holds something that this kind of ledger must not hold"
+        yield f"{path} holds something that this kind of ledger must not hold"
 
 
-def _if(value: Any, rule: Any, schema: dict[str, Any], place: str) -> Iterator[str]:
-    yield from violations(value, schema.get("then" if _holds(value, rule) else "else", {}), place)
+def _if(value: Any, rule: Any, schema: dict[str, Any], path: str) -> Iterator[str]:
+    yield from violations(value, schema.get("then" if _holds(value, rule) else "else", {}), path)
 
 
 _CHECKS: dict[str, Check] = {

@@ -160,7 +160,7 @@ def _weight(below: int) -> int:
 
 
 def chances(scores: Sequence[int]) -> list[Fraction]:
-    """The exact probability with which ``draw`` gives each place."""
+    """The exact probability with which ``draw`` gives each index."""
     each = weights(scores)
     return [Fraction(weight, sum(each)) for weight in each]
 
@@ -169,10 +169,10 @@ def draw(scores: Sequence[int], below: Callable[[int], int] = secrets.randbelow)
     """A place of ``scores``, drawn with ``chances``. ``below`` gives a uniform number below another."""
     each = weights(scores)
     left = below(sum(each))
-    for place, weight in enumerate(each):
+    for index, weight in enumerate(each):
         left -= weight
         if left < 0:
-            return place
+            return index
     raise ValueError("the random number was not below the sum")
 
 

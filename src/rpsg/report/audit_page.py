@@ -242,13 +242,13 @@ def _matches(matches: Sequence[Found]) -> Html | None:
         return None
     rows = [
         (
-            str(place),
+            str(rank),
             each["attack"],
             f"{each['similarity']:.2f}",
             isolate(each["private"]),
             isolate(each["synthetic"]),
         )
-        for place, each in enumerate(matches[:MOST_MATCHES], start=1)
+        for rank, each in enumerate(matches[:MOST_MATCHES], start=1)
     ]
     told = (
         f"The {counted(len(rows), 'pair')} that are most alike, from the attacks that look for copies. These "

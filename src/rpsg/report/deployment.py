@@ -105,16 +105,16 @@ def deployment(release: Release) -> dict[str, Any]:
     }
 
 
-def missing(entry: Any, place: str = "") -> Iterator[str]:
+def missing(entry: Any, path: str = "") -> Iterator[str]:
     """The fields of an entry that the publisher has to fill in."""
     if entry is None:
-        yield place
+        yield path
     elif isinstance(entry, dict):
         for key, inner in entry.items():
-            yield from missing(inner, f"{place}.{key}" if place else key)
+            yield from missing(inner, f"{path}.{key}" if path else key)
     elif isinstance(entry, list):
         for inner in entry:
-            yield from missing(inner, place)
+            yield from missing(inner, path)
 
 
 def _listed(lines: list[str]) -> str:

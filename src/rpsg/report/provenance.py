@@ -186,8 +186,8 @@ def _votes(release: Release, *, first: bool) -> Html | None:
 
 
 def _ranks(votes: Sequence[float]) -> Html:
-    places = sorted({0, *(len(votes) * i // 10 for i in range(1, 10)), len(votes) - 1})
-    rows = [(f"{place + 1:,}", f"{votes[place]:.0f}") for place in places]
+    indices = sorted({0, *(len(votes) * i // 10 for i in range(1, 10)), len(votes) - 1})
+    rows = [(f"{index + 1:,}", f"{votes[index]:.0f}") for index in indices]
     return table("Noisy votes by rank", ("rank", "votes"), rows, ("rank", "votes"))
 
 

@@ -111,13 +111,13 @@ def columns(  # two by place, the rest by name
     """
     step = next(s for s in (0.01, 0.02, 0.05, 0.1, 0.2) if max(shares) <= 5 * s)
     steps = max(math.ceil(max(shares) / step), 1)
-    place, top = 1 / len(shares), steps * step
+    slot, top = 1 / len(shares), steps * step
     bars = [
         tag(
             "rect",
-            x=_x((i + gap / 2) * place),
+            x=_x((i + gap / 2) * slot),
             y=_y(share / top),
-            width=_x(place * (1 - gap)) - _x(0.0),
+            width=_x(slot * (1 - gap)) - _x(0.0),
             height=_y(0.0) - _y(share / top),
             class_="first bar",
         )
@@ -167,9 +167,9 @@ def chart(  # two by place, the rest by name
             shapes.append(tag("path", d=dots, class_=f"dots {one.kind}"))
     for one in series:
         x, y = (1.0, one.points[0][1]) if one.is_level else one.points[-1]
-        place = _free(_x(x), _y(y), taken)
-        taken.append(place)
-        shapes.append(tag("text", one.letter, x=place[0], y=place[1], class_=f"letter {one.kind}"))
+        spot = _free(_x(x), _y(y), taken)
+        taken.append(spot)
+        shapes.append(tag("text", one.letter, x=spot[0], y=spot[1], class_=f"letter {one.kind}"))
     return picture(name, shapes, title=title, desc=desc)
 
 
@@ -178,9 +178,9 @@ def _free(x: float, y: float, taken: Sequence[Point]) -> Point:
     for away in range(12):
         for side, up in ((6.0, 4.0), (6.0, -7.0), (6.0, 15.0), (-13.0, 4.0), (-13.0, -7.0), (-13.0, 15.0)):
             shift = 11.0 * away * (1 if up >= 0 else -1)
-            place = (min(x + side, WIDTH - 10), min(max(y + up + shift, 11.0), HEIGHT - BOTTOM - 2))
-            if all(abs(place[0] - a) >= 10 or abs(place[1] - b) >= 11 for a, b in taken):
-                return place
+            spot = (min(x + side, WIDTH - 10), min(max(y + up + shift, 11.0), HEIGHT - BOTTOM - 2))
+            if all(abs(spot[0] - a) >= 10 or abs(spot[1] - b) >= 11 for a, b in taken):
+                return spot
     return (min(x + 6.0, WIDTH - 10), y)
 
 

@@ -120,6 +120,6 @@ def chance_of_hit(synthetic: Sequence[str]) -> float:
     canary was drawn without it.
     """
     runs = sum(max(len(words(text)) - HIT_WORDS + 1, 0) for text in synthetic)
-    places = sum(len(text) + 1 for text in synthetic)
+    starts = sum(len(text) + 1 for text in synthetic)
     windows = END_WORDS - HIT_WORDS + 1
-    return windows * runs * float(LIST_SIZE) ** -HIT_WORDS + places * float(len(CODE_SIGNS)) ** -CODE_LENGTH
+    return windows * runs * float(LIST_SIZE) ** -HIT_WORDS + starts * float(len(CODE_SIGNS)) ** -CODE_LENGTH

@@ -33,7 +33,7 @@ _IN_GROUPS = " groups"
 
 def shapes(pack: Pack) -> list[tuple[int, ...]]:
     """The shape of each marginal, in the pack's order."""
-    return [tuple(_width(pack, place, name) for name in group) for place, group in enumerate(pack.marginals)]
+    return [tuple(_width(pack, index, name) for name in group) for index, group in enumerate(pack.marginals)]
 
 
 def cells(pack: Pack) -> int:
@@ -44,26 +44,26 @@ def cells(pack: Pack) -> int:
 def in_words(pack: Pack) -> str:
     """What is counted, as shown in the ledger and on the screen: "topic groups; sentiment x length"."""
     return "; ".join(
-        " x ".join(f"{name}{_IN_GROUPS}" if is_coarse(pack, place, name) else name for name in group)
-        for place, group in enumerate(pack.marginals)
+        " x ".join(f"{name}{_IN_GROUPS}" if is_coarse(pack, index, name) else name for name in group)
+        for index, group in enumerate(pack.marginals)
     )
 
 
-def is_coarse(pack: Pack, place: int, name: str) -> bool:
-    """Whether the marginal at ``place`` counts an attribute by groups of its values."""
-    return place in pack.by_group and pack.attribute(name).has_levels
+def is_coarse(pack: Pack, index: int, name: str) -> bool:
+    """Whether the marginal at ``index`` counts an attribute by groups of its values."""
+    return index in pack.by_group and pack.attribute(name).has_levels
 
 
-def _width(pack: Pack, place: int, name: str) -> int:
+def _width(pack: Pack, index: int, name: str) -> int:
     attribute = pack.attribute(name)
-    return len(attribute.groups) if is_coarse(pack, place, name) else len(attribute.values)
+    return len(attribute.groups) if is_coarse(pack, index, name) else len(attribute.values)
 
 
-def positions(pack: Pack, place: int, name: str) -> Codes:
-    """For each value of an attribute its index along the attribute's axis of the marginal at ``place``."""
+def positions(pack: Pack, index: int, name: str) -> Codes:
+    """For each value of an attribute its index along the attribute's axis of the marginal at ``index``."""
     attribute = pack.attribute(name)
     same = range(len(attribute.values))
-    return np.array(attribute.group_codes if is_coarse(pack, place, name) else same, np.int64)
+    return np.array(attribute.group_codes if is_coarse(pack, index, name) else same, np.int64)
 
 
 def card_row_cells(
@@ -73,9 +73,9 @@ def card_row_cells(
 
     def row_cells(values: Traits, unit: npt.NDArray[np.int64]) -> RowCells:
         columns, offset = [], 0
-        for place, (group, shape) in enumerate(zip(pack.marginals, shapes(pack), strict=True)):
+        for index, (group, shape) in enumerate(zip(pack.marginals, shapes(pack), strict=True)):
             missing = np.any([values[name] < 0 for name in group], axis=0)
-            parts = [positions(pack, place, name)[np.maximum(values[name], 0)] for name in group]
+            parts = [positions(pack, index, name)[np.maximum(values[name], 0)] for name in group]
             flat = np.ravel_multi_index(parts, shape)
             columns.append(np.where(missing, -1, flat + offset))
             offset += prod(shape)
@@ -122,11 +122,11 @@ class CardModel:
                 keeps values possible that the noise has taken to zero; later selection decides about them.
         """
         tables, offset = [], 0
-        for place, (group, shape) in enumerate(zip(pack.marginals, shapes(pack), strict=True)):
+        for index, (group, shape) in enumerate(zip(pack.marginals, shapes(pack), strict=True)):
             counts = noisy[offset : offset + prod(shape)].reshape(shape).astype(np.float64)
             above = (
                 None
-                if place in pack.by_group
+                if index in pack.by_group
                 else tuple(
                     np.array(a.group_codes) if a.has_levels else None for a in map(pack.attribute, group)
                 )
@@ -146,11 +146,11 @@ class CardModel:
     def draw(self, count: int, rng: np.random.Generator) -> list[Card]:
         """``count`` cards: the first attribute by systematic sampling, each other one given those before."""
         known: dict[str, Codes] = {}
-        for place, (group, table) in enumerate(zip(self.pack.marginals, self.marginals, strict=True)):
+        for index, (group, table) in enumerate(zip(self.pack.marginals, self.marginals, strict=True)):
             for axis, name in enumerate(group):
                 if name not in known:
-                    drawn = self._draw_one(place, axis, table, known, count, rng)
-                    known[name] = self._values_at(place, name, drawn, rng)
+                    drawn = self._draw_one(index, axis, table, known, count, rng)
+                    known[name] = self._values_at(index, name, drawn, rng)
         for attribute in self.pack.attributes:
             if not attribute.counted:
                 known[attribute.name] = self._draw_free(attribute, known, count, rng)
@@ -169,14 +169,14 @@ class CardModel:
             return _shuffled_evenly(len(attribute.values), count, rng)
         drawn = np.zeros(count, np.int64)
         for code, value in enumerate(self.pack.attribute(attribute.by).values):
-            places = np.flatnonzero(known[attribute.by] == code)
+            indices = np.flatnonzero(known[attribute.by] == code)
             group = np.array([attribute.values.index(v) for v in attribute.groups[value]], np.int64)
-            drawn[places] = group[_shuffled_evenly(len(group), len(places), rng)]
+            drawn[indices] = group[_shuffled_evenly(len(group), len(indices), rng)]
         return drawn
 
     def _draw_one(
         self,
-        place: int,
+        index: int,
         axis: int,
         table: Floats,
         known: Mapping[str, Codes],
@@ -184,7 +184,7 @@ class CardModel:
         rng: np.random.Generator,
     ) -> Codes:
         """Indices along one axis of a marginal, given the attributes of it that are drawn already."""
-        group = self.pack.marginals[place]
+        group = self.pack.marginals[index]
         given = [i for i, name in enumerate(group) if name in known]
         others = tuple(i for i in range(len(group)) if i not in given and i != axis)
         joint = table.sum(axis=others) if others else table
@@ -192,19 +192,19 @@ class CardModel:
         joint = np.moveaxis(joint, axes.index(axis), -1)
         if not given:
             return systematic(joint, count, rng)
-        at = [positions(self.pack, place, group[i])[known[group[i]]] for i in given]
+        at = [positions(self.pack, index, group[i])[known[group[i]]] for i in given]
         edges = np.cumsum(joint[tuple(at)], axis=1)
         points = rng.random((count, 1)) * edges[:, -1:]
         return np.asarray((points > edges).sum(axis=1), np.int64)
 
-    def _values_at(self, place: int, name: str, drawn: Codes, rng: np.random.Generator) -> Codes:
+    def _values_at(self, index: int, name: str, drawn: Codes, rng: np.random.Generator) -> Codes:
         """The values for indices along an axis; within a group of values, uniform."""
-        where = positions(self.pack, place, name)
+        where = positions(self.pack, index, name)
         values = np.zeros(len(drawn), np.int64)
         for position in range(int(where.max()) + 1):
-            inside, places = np.flatnonzero(where == position), np.flatnonzero(drawn == position)
-            values[places] = (
-                inside[_shuffled_evenly(len(inside), len(places), rng)] if len(inside) > 1 else inside[0]
+            inside, indices = np.flatnonzero(where == position), np.flatnonzero(drawn == position)
+            values[indices] = (
+                inside[_shuffled_evenly(len(inside), len(indices), rng)] if len(inside) > 1 else inside[0]
             )
         return values
 

@@ -115,8 +115,8 @@ def _exchange(
     for start in range(0, len(held), BLOCK):
         block = held[start : start + BLOCK]
         columns = objective.columns(block)
-        for place, old in enumerate(block):
-            column = columns[:, place]
+        for index, old in enumerate(block):
+            column = columns[:, index]
             off = summed - size * objective.towards
             change = squares + squares[old] - 2 * column + 2 * (off - off[old])
             change[chosen] = np.inf

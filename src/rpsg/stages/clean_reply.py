@@ -93,9 +93,9 @@ def tidy(reply: str, *, cut: bool, begins: str = "", ends: Sequence[str] = ()) -
         return "", "does not end to think"
     turn = TURN.match(spoken)  # tokens of a chat template, at the start of a turn
     text = _unwrapped(plain(OVER.split(spoken[turn.end() if turn else 0 :], maxsplit=1)[0]), begins)
-    places = [place for mark in ends if (place := text.find(mark)) > 0]
-    if places:
-        text, cut = text[: min(places)].rstrip(), False
+    indices = [index for mark in ends if (index := text.find(mark)) > 0]
+    if indices:
+        text, cut = text[: min(indices)].rstrip(), False
     refused, cut_early = _no_text(text, begins), ""
     if cut:
         last = max((match.end() for match in SENTENCE_END.finditer(text)), default=0)

@@ -33,10 +33,10 @@ class EditScore:
         return not self.told and self.confidence > confidence
 
 
-def places_of_truth(
+def ranks_of_truth(
     truths: Sequence[str], guesses: Sequence[Sequence[str]], embedder: Embedder, match: float
 ) -> list[int]:
-    """For each truth the place of the guess that is nearest to it, from 1, or 0 if that is not near enough.
+    """For each truth the rank of the guess that is nearest to it, from 1, or 0 if that is not near enough.
 
     Near enough is a cosine of at least ``match``, or the same words.
     """
@@ -44,11 +44,11 @@ def places_of_truth(
     if not truths:
         return []
     vectors = embedder.embed(flat)
-    places, start = [], len(truths)
+    ranks, start = [], len(truths)
     for i, own in enumerate(guesses):
         near = vectors[start : start + len(own)] @ vectors[i]
         start += len(own)
         same = [words_of(guess) == words_of(truths[i]) for guess in own]
         best = same.index(True) if any(same) else int(near.argmax())
-        places.append(best + 1 if any(same) or float(near[best]) >= match else 0)
-    return places
+        ranks.append(best + 1 if any(same) or float(near[best]) >= match else 0)
+    return ranks

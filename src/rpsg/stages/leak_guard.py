@@ -70,16 +70,16 @@ class Guard:
 
     def problems(self, pairs: Sequence[tuple[str, str]]) -> list[str]:
         """For each (source, candidate) why it is dropped, or an empty string."""
-        places: dict[str, list[int]] = {}
-        for place, (source, _) in enumerate(pairs):
-            places.setdefault(source, []).append(place)
+        indices: dict[str, list[int]] = {}
+        for index, (source, _) in enumerate(pairs):
+            indices.setdefault(source, []).append(index)
         found = [""] * len(pairs)
         for (source, own), known in zip(
-            places.items(), identities(list(places), self.recognizer), strict=True
+            indices.items(), identities(list(indices), self.recognizer), strict=True
         ):
             traces = Traces.of(source, self.words, self.characters)
-            for place in own:
-                found[place] = self.problem(pairs[place][1], traces, known)
+            for index in own:
+                found[index] = self.problem(pairs[index][1], traces, known)
         return found
 
     def problem(self, candidate: str, traces: Traces, known: Identities) -> str:

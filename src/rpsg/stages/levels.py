@@ -35,13 +35,13 @@ def thinned(pack: Pack, n: int, sigma: float) -> Pack:
     """The pack with its marginals in as much detail as ``n`` people allow under noise ``sigma``."""
     marginals, by_group = list[tuple[str, ...]](), list[int]()
     homes = _homes(pack)
-    for place, group in enumerate(pack.marginals):
+    for index, group in enumerate(pack.marginals):
         kept = group
         if n < PER_COMBINATION * sigma * _cells(pack, group):
-            kept = tuple(name for name in group if homes[name] == place) or group[:1]
+            kept = tuple(name for name in group if homes[name] == index) or group[:1]
         least = PER_VALUE if len(kept) == 1 else PER_COMBINATION
         if n < least * sigma * _cells(pack, kept) and any(pack.attribute(name).has_levels for name in kept):
-            by_group.append(place)
+            by_group.append(index)
         marginals.append(kept)
     return pack.model_copy(update={"marginals": tuple(marginals), "by_group": tuple(by_group)})
 
@@ -56,12 +56,12 @@ def fewest_people(pack: Pack, sigma: float) -> int:
 def _homes(pack: Pack) -> dict[str, int]:
     """For each attribute the marginal that must keep it: one that begins with it, else the smallest."""
     homes: dict[str, int] = {}
-    for place, group in enumerate(pack.marginals):
-        homes.setdefault(group[0], place)
-    smallest = sorted(range(len(pack.marginals)), key=lambda place: _cells(pack, pack.marginals[place]))
-    for place in smallest:
-        for name in pack.marginals[place]:
-            homes.setdefault(name, place)
+    for index, group in enumerate(pack.marginals):
+        homes.setdefault(group[0], index)
+    smallest = sorted(range(len(pack.marginals)), key=lambda index: _cells(pack, pack.marginals[index]))
+    for index in smallest:
+        for name in pack.marginals[index]:
+            homes.setdefault(name, index)
     return homes
 
 

@@ -162,9 +162,9 @@ def variant_request(pack: Pack, plan: Plan, card: Card, text: str, number: int) 
 def by_prefix(requests: Sequence[Request]) -> list[int]:
     """The indices of the requests, grouped by their shared prefix."""
     groups: dict[tuple[Message, ...], list[int]] = {}
-    for place, request in enumerate(requests):
-        groups.setdefault(request.messages[:-1], []).append(place)
-    return [place for group in groups.values() for place in group]
+    for index, request in enumerate(requests):
+        groups.setdefault(request.messages[:-1], []).append(index)
+    return [index for group in groups.values() for index in group]
 
 
 def _request(

@@ -89,7 +89,7 @@ def attempt_of(reply: Reply) -> Attempt:
 def without_remark(text: str) -> str:
     """The text without a last paragraph of remarks on the rewrite; an only paragraph is kept."""
     lines = text.rstrip().split("\n")
-    blank = max((place for place, line in enumerate(lines) if not line.strip(" \t*_-")), default=-1)
+    blank = max((index for index, line in enumerate(lines) if not line.strip(" \t*_-")), default=-1)
     for first in (blank + 1, len(lines) - 1):
         if any(line.strip() for line in lines[:first]) and REMARK.match("\n".join(lines[first:]).lstrip()):
             return "\n".join(lines[:first]).rstrip(" \t\n*_-")

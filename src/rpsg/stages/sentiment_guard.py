@@ -65,15 +65,15 @@ def judge(texts: Sequence[str], classifier: Classifier, embedder: Embedder) -> l
     values = classifier.classify(pieces, vectors)
     sure = classifier.confidences(pieces, vectors) if isinstance(classifier, Confident) else None
     by_text: list[list[Sentiment]] = [[] for _ in texts]
-    for place, (i, _) in enumerate(parts):
-        by_text[i].append(Sentiment(values[place], sure[place] if sure is not None else -1.0))
+    for index, (i, _) in enumerate(parts):
+        by_text[i].append(Sentiment(values[index], sure[index] if sure is not None else -1.0))
     return [_majority(found, classifier.values) for found in by_text]
 
 
 def _majority(found: Sequence[Sentiment], order: Sequence[str]) -> Sentiment:
     """If windows have no confidences, the confidence is the share of windows that agree."""
     counts = Counter(sentiment.value for sentiment in found)
-    rank = {value: place for place, value in enumerate(order)}
+    rank = {value: index for index, value in enumerate(order)}
     value = min(counts, key=lambda v: (-counts[v], rank.get(v, len(rank))))
     told = [sentiment.confidence for sentiment in found if sentiment.value == value]
     share = counts[value] / len(found)
@@ -90,21 +90,21 @@ def guarded(
 
     Args:
         targets: the sentiment wanted at each position; "" for any, so that the first usable text is taken.
-        write: ``write(places, attempt)`` gives a new text for each of these positions.
+        write: ``write(indices, attempt)`` gives a new text for each of these indices.
         sentiments: classifies texts.
         attempts: the maximum number of attempts for one position.
     """
     best: list[tuple[Attempt, Sentiment | None]] = [(Attempt("", "not written"), None)] * len(targets)
-    open_places = list(range(len(targets)))
+    open_positions = list(range(len(targets)))
     for attempt in range(attempts):
-        if not open_places:
+        if not open_positions:
             break
-        new = write(open_places, attempt)
+        new = write(open_positions, attempt)
         usable = [i for i, made in enumerate(new) if not made.problem]
         found = dict(zip(usable, sentiments([new[i].text for i in usable]), strict=True))
-        for i, place in enumerate(open_places):
-            best[place] = _better(best[place], (new[i], found.get(i)), targets[place])
-        open_places = [place for place in open_places if not _settled(best[place], targets[place])]
+        for i, index in enumerate(open_positions):
+            best[index] = _better(best[index], (new[i], found.get(i)), targets[index])
+        open_positions = [index for index in open_positions if not _settled(best[index], targets[index])]
     return best
 
 

@@ -17,7 +17,7 @@ Selection = Literal["rank", "sample"]
 
 def survivors(
     votes: Codes,
-    places: int,
+    count: int,
     selection: Selection,
     threshold: float,
     draw: np.random.Generator,
@@ -26,31 +26,31 @@ def survivors(
 ) -> list[int]:
     """The positions of the texts that stay.
 
-    With "rank" they are the ``places`` with most votes, of equals the first. With "sample" each is drawn with
+    With "rank" they are the ``count`` with most votes, of equals the first. With "sample" each is drawn with
     probability max(votes, threshold) - threshold over the sum of these. A text may be drawn several times,
     and then gets that number of variations. The ``last`` draw is the release, so each text is drawn at most
-    once; if too few texts have votes above the threshold, those with most votes fill the other places.
+    once; if too few texts have votes above the threshold, those with most votes fill up the rest.
     """
     best = np.argsort(-votes, kind="stable")
     weights = np.maximum(votes - threshold, 0.0)
     if selection == "rank" or not weights.any():
-        return [int(i) for i in best[:places]]
+        return [int(i) for i in best[:count]]
     edges = np.cumsum(weights)
     if not last:
-        points = draw.random(places) * edges[-1]
+        points = draw.random(count) * edges[-1]
         return [int(i) for i in np.minimum(np.searchsorted(edges, points, side="right"), len(votes) - 1)]
     # The first of exponential clocks with these rates: successive draws without replacement.
     lots = -np.log1p(-draw.random(len(votes)))
     clocks = np.where(weights > 0, lots / np.where(weights > 0, weights, 1.0), np.inf)
-    drawn = [int(i) for i in np.argsort(clocks, kind="stable") if weights[i] > 0][:places]
+    drawn = [int(i) for i in np.argsort(clocks, kind="stable") if weights[i] > 0][:count]
     rest = [int(i) for i in best if weights[i] == 0]
-    return drawn + rest[: places - len(drawn)]
+    return drawn + rest[: count - len(drawn)]
 
 
-def places_of_labels(heard: npt.NDArray[np.float64], size: int) -> Codes:
-    """``size`` places shared out by the noisy votes of each label, at least one for each if there are enough.
+def quotas_of_labels(heard: npt.NDArray[np.float64], size: int) -> Codes:
+    """``size`` texts shared out by the noisy votes of each label, at least one for each if there are enough.
 
-    ``heard`` are the sums of all votes so far; a label that lost all its places would never be voted for
+    ``heard`` are the sums of all votes so far; a label that lost all its texts would never be voted for
     again, and a negative sum counts as none.
     """
     found = shares(np.maximum(heard, 0.0), size)

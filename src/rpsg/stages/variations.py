@@ -136,12 +136,12 @@ def blanked(text: str, share: float, draw: np.random.Generator) -> str:
 
     At least one word becomes a blank where there is one that may.
     """
-    places = [match.span() for match in _WORD.finditer(text.strip()) if not match.group().endswith(":")]
-    gone = draw.random(len(places)) < share
-    if places and not gone.any():
-        gone[draw.integers(len(places))] = True
+    indices = [match.span() for match in _WORD.finditer(text.strip()) if not match.group().endswith(":")]
+    gone = draw.random(len(indices)) < share
+    if indices and not gone.any():
+        gone[draw.integers(len(indices))] = True
     parts, last = [], 0
-    for (start, end), is_gone in zip(places, gone, strict=True):
+    for (start, end), is_gone in zip(indices, gone, strict=True):
         if is_gone:
             parts += [text.strip()[last:start], BLANK]
             last = end
@@ -217,8 +217,8 @@ def look_ahead(
         ]
         progress.start("writing variants", len(requests))
         replies = replies_to(requests, writer, progress)
-        for place, text in enumerate(new):
-            tried = range(place * ahead, (place + 1) * ahead)
+        for index, text in enumerate(new):
+            tried = range(index * ahead, (index + 1) * ahead)
             made = [
                 candidate_of(0, text.card, replies[i], text.id, _without_text(requests[i])) for i in tried
             ]

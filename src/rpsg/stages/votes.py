@@ -132,8 +132,8 @@ def _take_best(scores: Floats, out: npt.NDArray[np.int64]) -> None:
     One ``argmax`` for each column is several times faster than a partition of the whole row.
     """
     every = np.arange(len(scores))
-    for place in range(min(out.shape[1], scores.shape[1])):
-        out[:, place] = best = scores.argmax(axis=1)
+    for column in range(min(out.shape[1], scores.shape[1])):
+        out[:, column] = best = scores.argmax(axis=1)
         scores[every, best] = -np.inf
 
 
@@ -146,16 +146,16 @@ def select(pool: Pool, voted: Sequence[Candidate], size: int, label: str | None 
     """
     supported = [c for c in voted if c.scores["votes"] > VOTE_FLOOR] or list(voted)
     winners: set[int] = set()
-    for group, places in _places(supported, size, label):
+    for group, quota in _groups_with_quotas(supported, size, label):
         ranked = sorted(group, key=lambda c: (-c.scores["votes"], c.id))
-        winners |= {c.id for c in ranked[:places]}
+        winners |= {c.id for c in ranked[:quota]}
     supported_ids = {c.id for c in supported}
     losers = {c.id: "not chosen by the votes" for c in voted if c.id in supported_ids - winners}
     below = {c.id: "below the vote floor" for c in voted if c.id not in supported_ids}
     return pool.drop("votes", {**losers, **below})
 
 
-def _places(
+def _groups_with_quotas(
     candidates: Sequence[Candidate], size: int, label: str | None
 ) -> list[tuple[list[Candidate], int]]:
     """Groups of candidates, each with the number to select."""

@@ -38,11 +38,11 @@ def common_words(drafts: Sequence[str], most: int = WORDS) -> tuple[str, ...]:
 
 def word_roots(texts: Sequence[str], words: Sequence[str]) -> npt.NDArray[np.float64]:
     """The square root of each word's share of a text, shape (texts, words); each row from its text alone."""
-    place = {word: i for i, word in enumerate(words)}
+    index = {word: i for i, word in enumerate(words)}
     roots = np.zeros((len(texts), len(words)))
     for row, text in zip(roots, texts, strict=True):
         said = words_in(text)
         for word, count in Counter(said).items():
-            if word in place:
-                row[place[word]] = (count / len(said)) ** 0.5
+            if word in index:
+                row[index[word]] = (count / len(said)) ** 0.5
     return roots

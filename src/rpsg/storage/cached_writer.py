@@ -77,28 +77,28 @@ class CachedWriter:
         return self._writer.endpoint
 
     def write(self, requests: Sequence[Request], on_reply: OnReply | None = None) -> list[Reply]:
-        places: dict[str, list[int]] = {}
+        indices_by_key: dict[str, list[int]] = {}
         for index, request in enumerate(requests):
-            places.setdefault(self._store.key_of(self.name, request), []).append(index)
-        self.asked |= places.keys()
+            indices_by_key.setdefault(self._store.key_of(self.name, request), []).append(index)
+        self.asked |= indices_by_key.keys()
 
         tell = on_reply or (lambda _index, _reply: None)
 
         def told(key: str, reply: Reply) -> None:
-            for index in places[key]:
+            for index in indices_by_key[key]:
                 tell(index, reply)
 
-        replies = self._store.get_many(list(places))
+        replies = self._store.get_many(list(indices_by_key))
         for key, reply in replies.items():
             told(key, reply)
-        missing = [key for key in places if key not in replies]
+        missing = [key for key in indices_by_key if key not in replies]
         while missing:
-            asked = [requests[places[key][0]] for key in missing]
+            asked = [requests[indices_by_key[key][0]] for key in missing]
             some = len(asked) if self._meter is None else self._meter.admit(asked)
 
             replies |= self._ask(missing[:some], asked[:some], told)
             missing = missing[some:]
-        by_index = {index: replies[key] for key, indices in places.items() for index in indices}
+        by_index = {index: replies[key] for key, indices in indices_by_key.items() for index in indices}
         return [by_index[index] for index in range(len(requests))]
 
     def _ask(

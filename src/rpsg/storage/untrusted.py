@@ -95,7 +95,7 @@ def copy_release(release: Path, into: Path) -> None:
         os.close(top)
 
 
-def _copy_folder(folder: int, place: str, into: Path, seen: list[int]) -> None:
+def _copy_folder(folder: int, within: str, into: Path, seen: list[int]) -> None:
     with os.scandir(folder) as entries:
         names = []
         for entry in entries:
@@ -104,7 +104,7 @@ def _copy_folder(folder: int, place: str, into: Path, seen: list[int]) -> None:
                 raise _refused(f"The release has more than {MOST_FILES} files.")
             names.append(entry.name)
     for name in sorted(names):
-        full = f"{place}{name}"
+        full = f"{within}{name}"
         mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
         if stat.S_ISDIR(mode) and full in FOLDERS:
             with descriptor_of(name, FOLDER, within=folder) as inner:

@@ -21,7 +21,7 @@ from rpsg.disk.json_text import canonical_json
 from rpsg.disk.system import open_plain
 from rpsg.errors import RunError
 from rpsg.storage.sealing import CHUNK, SealBroken, TextSeal, content_size, derived_key, sealed, unsealed
-from rpsg.storage.vault_keys import KEY_BYTES, KeyPlace, vault_key
+from rpsg.storage.vault_keys import KEY_BYTES, KeySource, vault_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -71,8 +71,8 @@ class Vault:
         about = _about(folder)
         if about["key"] == "none":
             return cls(folder, bytes.fromhex(about["data_key"]), is_sealed=False)
-        place: KeyPlace = about["key"]
-        wrapping = vault_key(place, make=False)
+        source: KeySource = about["key"]
+        wrapping = vault_key(source, make=False)
         if _key_id(wrapping) != about["key_id"]:
             raise RunError(
                 "The key in place is not the one that opens the private files of this run.",

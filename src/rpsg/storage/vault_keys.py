@@ -19,7 +19,7 @@ from rpsg.privacy.odometer import state_folder
 if TYPE_CHECKING:
     from pathlib import Path
 
-KeyPlace = Literal["file", "env", "keyring"]
+KeySource = Literal["file", "env", "keyring"]
 VARIABLE = "RPSG_VAULT_KEY"
 KEY_FILE = "vault.key"
 KEY_BYTES = 32
@@ -27,7 +27,7 @@ _SERVICE, _ENTRY = "rpsg", "vault"
 _OTHERWISE = "Without it nothing that the run kept can be read: start a new run in another folder with -o."
 
 
-def vault_key(place: KeyPlace, *, make: bool) -> bytes:
+def vault_key(source: KeySource, *, make: bool) -> bytes:
     """The 32 bytes that wrap the data keys of runs; with ``make`` a new key if there is none yet.
 
     Raises:
@@ -35,9 +35,9 @@ def vault_key(place: KeyPlace, *, make: bool) -> bytes:
         UsageError: the environment variable is not set or holds no key.
         MissingExtraError: the package keyring is not installed.
     """
-    if place == "env":
+    if source == "env":
         return _from_environment()
-    return _from_keyring(make=make) if place == "keyring" else _from_file(make=make)
+    return _from_keyring(make=make) if source == "keyring" else _from_file(make=make)
 
 
 def _from_file(*, make: bool) -> bytes:

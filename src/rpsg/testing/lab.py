@@ -212,8 +212,8 @@ def install(folder: Path, entry_points: Mapping[str, Mapping[str, str]], name: s
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", encoding="utf-8")
     lines = []
-    for group, places in entry_points.items():
-        lines += [f"[{group}]", *(f"{key} = {place}" for key, place in places.items())]
+    for group, targets in entry_points.items():
+        lines += [f"[{group}]", *(f"{key} = {target}" for key, target in targets.items())]
     (info / "entry_points.txt").write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
@@ -225,10 +225,10 @@ lent = SimpleNamespace()
 def plugged(kind: Kind, things: Mapping[str, object]) -> Iterator[None]:
     """Register ``things`` by name, like those of an installed package."""
     with tempfile.TemporaryDirectory() as folder:
-        places = {name: f"{__name__}:lent.thing_{id(thing)}" for name, thing in things.items()}
+        targets = {name: f"{__name__}:lent.thing_{id(thing)}" for name, thing in things.items()}
         for thing in things.values():
             setattr(lent, f"thing_{id(thing)}", thing)
-        install(Path(folder), {f"rpsg.{kind}": places}, name=f"lent-{id(things)}")
+        install(Path(folder), {f"rpsg.{kind}": targets}, name=f"lent-{id(things)}")
         sys.path.insert(0, folder)
         importlib.invalidate_caches()
         try:

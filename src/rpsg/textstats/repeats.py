@@ -71,7 +71,7 @@ def hashed_runs(tokens: Tokens, length: int) -> tuple[npt.NDArray[np.uint64], np
     spread = (tokens.codes.astype(np.uint64) + np.uint64(1)) * _MIX
     spread ^= spread >> np.uint64(29)
     hashed = np.zeros(len(starts), np.uint64)
-    for place in range(length):
-        hashed = (hashed ^ spread[starts + place]) * _STEP
+    for index in range(length):
+        hashed = (hashed ^ spread[starts + index]) * _STEP
         hashed ^= hashed >> np.uint64(32)
     return hashed, tokens.owner[starts]

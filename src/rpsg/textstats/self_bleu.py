@@ -82,14 +82,14 @@ def _most_elsewhere(gram: Ints, counts: Ints, group: Ints) -> tuple[Ints, Ints, 
     )
     last = len(order)
     first = np.searchsorted(grams[:last], gram)
-    place = np.empty(last, np.int64)
-    place[order] = np.arange(last)
+    index = np.empty(last, np.int64)
+    index[order] = np.arange(last)
     runs = np.flatnonzero(np.append(True, (np.diff(grams) != 0) | (np.diff(groups_of) != 0)))
     after = np.append(runs[1:], last)[np.searchsorted(runs, np.arange(last + 1), side="right") - 1]
-    best = np.where(place == first, first + 1, first)  # the other text with the largest count
+    best = np.where(index == first, first + 1, first)  # the other text with the largest count
     other = after[np.minimum(best, last)]
-    mine = other == place  # the next one outside the group is this text itself: take the one after it
-    behind = np.minimum(place + 1, last)
+    mine = other == index  # the next one outside the group is this text itself: take the one after it
+    behind = np.minimum(index + 1, last)
     behind = np.where(groups_of[behind] == groups_of[best], after[behind], behind)
     other = np.where(mine, behind, other)
 
@@ -101,12 +101,12 @@ def _most_elsewhere(gram: Ints, counts: Ints, group: Ints) -> tuple[Ints, Ints, 
 
 def _brevity(lengths: Ints) -> Floats:
     """The brevity penalty of each text, by the nearest other length; ties go to the shorter one."""
-    different, place, times = np.unique(lengths, return_inverse=True, return_counts=True)
-    below = different[np.maximum(place - 1, 0)]
-    above = different[np.minimum(place + 1, len(different) - 1)]
-    to_below = np.where(place > 0, lengths - below, np.iinfo(np.int64).max)
-    to_above = np.where(place < len(different) - 1, above - lengths, np.iinfo(np.int64).max)
+    different, index, times = np.unique(lengths, return_inverse=True, return_counts=True)
+    below = different[np.maximum(index - 1, 0)]
+    above = different[np.minimum(index + 1, len(different) - 1)]
+    to_below = np.where(index > 0, lengths - below, np.iinfo(np.int64).max)
+    to_above = np.where(index < len(different) - 1, above - lengths, np.iinfo(np.int64).max)
     nearest = np.where(to_below <= to_above, below, above)
-    nearest = np.where(times[place] > 1, lengths, nearest)
+    nearest = np.where(times[index] > 1, lengths, nearest)
     penalty = np.exp(np.minimum(0.0, 1 - nearest / np.maximum(lengths, 1)))
     return np.asarray(np.where(lengths == 0, 0.0, penalty))

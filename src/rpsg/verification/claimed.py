@@ -275,18 +275,18 @@ def read_rows(claimed: Claimed) -> Pool:
     found = []
     try:
         with (claimed.folder / CORPUS).open("rb") as lines:
-            for place, line in enumerate(lines):
+            for index, line in enumerate(lines):
                 row = strict_json(line)
                 values = {str(name): checked_text(value) for name, value in row["attributes"].items()}
-                if row["id"] != place or not values.keys() <= allowed:
-                    raise VerificationError(f"Line {place + 1} of {CORPUS} is no row of such a release.")
+                if row["id"] != index or not values.keys() <= allowed:
+                    raise VerificationError(f"Line {index + 1} of {CORPUS} is no row of such a release.")
                 if "label" in row:
                     values["label"] = checked_text(row["label"])
                     if claimed.plan.data.label is None or (labels and values["label"] not in labels):
                         raise VerificationError(
-                            f"Line {place + 1} of {CORPUS} has a label that no plan names."
+                            f"Line {index + 1} of {CORPUS} has a label that no plan names."
                         )
-                found.append(Candidate(place, checked_text(row["text"]), Card(values)))
+                found.append(Candidate(index, checked_text(row["text"]), Card(values)))
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         raise VerificationError(f"{CORPUS} cannot be read.") from None
     return Pool(tuple(found))

@@ -75,10 +75,10 @@ def _where(name: str, found: bytes, made: bytes) -> str:
     return f", first in line {number}" if number else ", at its end"
 
 
-def _first_key(found: Any, made: Any, place: str = "") -> str:
+def _first_key(found: Any, made: Any, path: str = "") -> str:
     if isinstance(found, dict) and isinstance(made, dict):
         for key in made | found:
-            inner = f"{place}.{key}" if place else str(key)
+            inner = f"{path}.{key}" if path else str(key)
             if key not in found or key not in made:
                 return inner
             if first := _first_key(found[key], made[key], inner):
@@ -86,8 +86,8 @@ def _first_key(found: Any, made: Any, place: str = "") -> str:
         return ""
     if isinstance(found, list) and isinstance(made, list) and len(found) == len(made):
         pairs = enumerate(zip(found, made, strict=True))
-        return next((f for i, (a, b) in pairs if (f := _first_key(a, b, f"{place}[{i}]"))), "")
-    return "" if json.dumps(found) == json.dumps(made) else place or "its whole"
+        return next((f for i, (a, b) in pairs if (f := _first_key(a, b, f"{path}[{i}]"))), "")
+    return "" if json.dumps(found) == json.dumps(made) else path or "its whole"
 
 
 def corpus_of(pool: Pool) -> bytes:

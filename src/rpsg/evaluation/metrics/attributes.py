@@ -155,8 +155,8 @@ def length_distance(inputs: Inputs) -> Measure:
 
 def _buckets(corpus: Texts) -> Floats:
     """The length bucket of each text, one-hot; shape (texts, buckets)."""
-    place = np.searchsorted(np.array(EDGES), word_counts(corpus), side="left")
-    return np.eye(len(EDGES) + 1)[place]
+    bins = np.searchsorted(np.array(EDGES), word_counts(corpus), side="left")
+    return np.eye(len(EDGES) + 1)[bins]
 
 
 def total_variation(first: Floats, second: Floats) -> float:

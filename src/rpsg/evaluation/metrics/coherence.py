@@ -109,7 +109,7 @@ def judge(inputs: Inputs) -> CoherenceGains:
         )
     scorer = inputs.models.judge
     others = [other.first for other in (*whole[1:], whole[0])]
-    mixed = [_shuffled(found.all, inputs.seed, place) for place, found in enumerate(whole)]
+    mixed = [_shuffled(found.all, inputs.seed, index) for index, found in enumerate(whole)]
     asked = [
         *(found.all for found in whole),
         *((*other, *found.second) for other, found in zip(others, whole, strict=True)),
@@ -133,11 +133,11 @@ def halves(text: str) -> Halves | None:
     """A text cut at the sentence end nearest its middle; None if a half would be too short."""
     found = tuple(_MARKUP.sub(" ", text).split())[:LONGEST]
     ends = [
-        place for place in range(SHORTEST, len(found) - SHORTEST + 1) if SENTENCE_END.search(found[place - 1])
+        index for index in range(SHORTEST, len(found) - SHORTEST + 1) if SENTENCE_END.search(found[index - 1])
     ]
     if not ends:
         return None
-    at = min(ends, key=lambda place: abs(place - len(found) / 2))
+    at = min(ends, key=lambda index: abs(index - len(found) / 2))
     return Halves(found[:at], found[at:])
 
 
@@ -151,9 +151,9 @@ def _bare(word: str) -> str:
     return " ".join(WORD.findall(word.lower()))
 
 
-def _shuffled(words: Sequence[str], seed: int, place: int) -> tuple[str, ...]:
+def _shuffled(words: Sequence[str], seed: int, index: int) -> tuple[str, ...]:
     """The words in another order within each window."""
-    draw = stream(seed, "coherence windows", place)
+    draw = stream(seed, "coherence windows", index)
     windows = (words[start : start + WINDOW] for start in range(0, len(words), WINDOW))
     return tuple(window[i] for window in windows for i in draw.permutation(len(window)))
 

@@ -91,8 +91,8 @@ def radii(rows: Rows, group: Ints | None = None, k: int = K) -> Floats:
     ways = [near[:, k - 1]]
     for g in range(0 if group is None else int(group.max()) + 1):
         there = group_of != g
-        place = np.where(there.sum(axis=1) >= k, (there.cumsum(axis=1) >= k).argmax(axis=1), -1)
-        ways.append(np.where(group == g, OUT, near[np.arange(len(near)), place]))
+        index = np.where(there.sum(axis=1) >= k, (there.cumsum(axis=1) >= k).argmax(axis=1), -1)
+        ways.append(np.where(group == g, OUT, near[np.arange(len(near)), index]))
     return np.stack(ways)
 
 

@@ -129,10 +129,10 @@ def _histories(tokens: Tokens) -> tuple[Ints, Ints]:
     """The two words before each position; a start symbol where a text has fewer."""
     mark, n = tokens.size, len(tokens.codes)
     starts = np.concatenate([[0], np.cumsum(tokens.lengths)[:-1]])
-    place = np.arange(n) - np.repeat(starts, tokens.lengths)
+    index = np.arange(n) - np.repeat(starts, tokens.lengths)
     padded = np.concatenate([[mark, mark], tokens.codes])
-    first = np.where(place >= 2, padded[:n], mark)
-    second = np.where(place >= 1, padded[1 : n + 1], mark)
+    first = np.where(index >= 2, padded[:n], mark)
+    second = np.where(index >= 1, padded[1 : n + 1], mark)
     return first, second
 
 
@@ -140,13 +140,13 @@ def _order(keys: Ints, counts: Ints, base: int, below: Floats) -> tuple[Order, F
     """An order from its sorted keys, and their interpolated probabilities; ``below``: the lower order's."""
     once, twice = int((counts == 1).sum()), int((counts == 2).sum())
     discount = float(np.clip(once / max(once + 2 * twice, 1), *DISCOUNTS))
-    contexts, place, types = np.unique(keys // base, return_inverse=True, return_counts=True)
-    total = np.bincount(place, weights=counts)
-    share = np.maximum(counts - discount, 0.0) / total[place]
+    contexts, index, types = np.unique(keys // base, return_inverse=True, return_counts=True)
+    total = np.bincount(index, weights=counts)
+    share = np.maximum(counts - discount, 0.0) / total[index]
     left = discount * types / total
-    chance = share + left[place] * below
-    order = np.lexsort((keys, -chance, place))
-    likeliest = order[np.searchsorted(place[order], np.arange(len(contexts)))]
+    chance = share + left[index] * below
+    order = np.lexsort((keys, -chance, index))
+    likeliest = order[np.searchsorted(index[order], np.arange(len(contexts)))]
     return Order(keys, share, contexts, left, keys[likeliest] % base, chance[likeliest]), chance
 
 
@@ -157,17 +157,17 @@ def foretell(model: tuple[Order, ...], test: Tokens) -> tuple[Floats, Ints]:
     chance = np.full(len(test.codes), 1 / max(LANGUAGE, test.size))
     best, best_chance = np.full(len(test.codes), -1), chance.copy()
     for order, context in zip(model, (np.zeros_like(second), second, first * base + second), strict=True):
-        place, known = _look_up(order.contexts, context)
-        left = np.where(known, order.left[place], 1.0)
+        index, known = _look_up(order.contexts, context)
+        left = np.where(known, order.left[index], 1.0)
         gram, seen = _look_up(order.keys, context * base + test.codes)
         chance = left * chance + np.where(seen, order.share[gram], 0.0)
-        better = known & (order.best_chance[place] >= left * best_chance)
-        best = np.where(better, order.best[place], best)
-        best_chance = np.where(better, order.best_chance[place], left * best_chance)
+        better = known & (order.best_chance[index] >= left * best_chance)
+        best = np.where(better, order.best[index], best)
+        best_chance = np.where(better, order.best_chance[index], left * best_chance)
     return chance, best
 
 
 def _look_up(sorted_keys: Ints, wanted: Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
     """The place of each wanted key, and whether it is there."""
-    place = np.minimum(np.searchsorted(sorted_keys, wanted), len(sorted_keys) - 1)
-    return place, sorted_keys[place] == wanted
+    index = np.minimum(np.searchsorted(sorted_keys, wanted), len(sorted_keys) - 1)
+    return index, sorted_keys[index] == wanted

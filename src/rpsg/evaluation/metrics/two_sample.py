@@ -151,8 +151,8 @@ def _grams(text: str) -> Iterator[str]:
 
 def _fitted_scores(grams: Grams, is_real: npt.NDArray[np.bool_], test: npt.NDArray[np.bool_]) -> Floats:
     """Scores of the tested texts by a classifier trained on the others; higher is more like real text."""
-    used, place = np.unique(grams.cells, return_inverse=True)
-    small = Grams(place, grams.values, grams.lengths)
+    used, index = np.unique(grams.cells, return_inverse=True)
+    small = Grams(index, grams.values, grams.lengths)
     weight = fitted(small.rows(~test), np.where(is_real[~test], 1.0, -1.0), len(used))
     return np.asarray(small.rows(test).times(weight[:-1]) + weight[-1])
 

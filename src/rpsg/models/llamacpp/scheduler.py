@@ -102,23 +102,23 @@ class PrefixCache:
         self._count = 0
 
     def provide(
-        self, request: QueuedRequest, server: SlotServer, place: tuple[int, int], stopped: threading.Event
+        self, request: QueuedRequest, server: SlotServer, slot: tuple[int, int], stopped: threading.Event
     ) -> None:
-        """Load the shared prefix of ``request`` into the slot at ``place`` (server, slot)."""
+        """Load the shared prefix of ``request`` into ``slot`` (server, number)."""
         if request.shared is None:
-            self._held.pop(place, None)  # this prompt replaces the slot's cache
+            self._held.pop(slot, None)  # this prompt replaces the slot's cache
             return
-        if self._held.get(place) == request.shared:
+        if self._held.get(slot) == request.shared:
             return
         prefix, mine = self._enter(request.shared)
         if mine:
-            self._compute(prefix, request, server, place[1], stopped)
+            self._compute(prefix, request, server, slot[1], stopped)
         else:
             while not prefix.ready.wait(0.1) and not stopped.is_set():
                 pass
             if prefix.saved:
-                server.restore(place[1], prefix.name)
-        self._held[place] = request.shared
+                server.restore(slot[1], prefix.name)
+        self._held[slot] = request.shared
 
     def _enter(self, shared: str) -> tuple[_Prefix, bool]:
         with self._lock:
@@ -150,7 +150,7 @@ class SlotScheduler:
 
     def __init__(self, servers: Sequence[SlotServer], slots: int, prefixes: PrefixCache) -> None:
         self._servers = servers
-        self._places = [(server, slot) for slot in range(slots) for server in range(len(servers))]
+        self._slots = [(server, slot) for slot in range(slots) for server in range(len(servers))]
         self._prefixes = prefixes
 
     def work(self, requests: Sequence[Request]) -> Iterator[tuple[int, Reply]]:
@@ -158,12 +158,12 @@ class SlotScheduler:
 
         Leaving the loop early, by an error or Ctrl-C, stops every worker at its next token.
         """
-        queue = deque(batches(in_order(requests), max(1, len(requests) // len(self._places))))
+        queue = deque(batches(in_order(requests), max(1, len(requests) // len(self._slots))))
         landed: SimpleQueue[tuple[int, Reply | ServerGoneError]] = SimpleQueue()
         stopped = threading.Event()
         workers = [
-            threading.Thread(target=self._write, args=(place, queue, landed, stopped), daemon=True)
-            for place in self._places[: len(requests)]
+            threading.Thread(target=self._write, args=(slot, queue, landed, stopped), daemon=True)
+            for slot in self._slots[: len(requests)]
         ]
         for worker in workers:
             worker.start()
@@ -181,12 +181,12 @@ class SlotScheduler:
 
     def _write(
         self,
-        place: tuple[int, int],
+        slot: tuple[int, int],
         queue: deque[list[QueuedRequest]],
         landed: SimpleQueue[tuple[int, Reply | ServerGoneError]],
         stopped: threading.Event,
     ) -> None:
-        server = self._servers[place[0]]
+        server = self._servers[slot[0]]
         while not stopped.is_set():
             try:
                 batch = queue.popleft()
@@ -196,8 +196,8 @@ class SlotScheduler:
                 if stopped.is_set():
                     return
                 try:
-                    self._prefixes.provide(request, server, place, stopped)
-                    landed.put((request.index, server.reply(request.request, place[1], stopped.is_set)))
+                    self._prefixes.provide(request, server, slot, stopped)
+                    landed.put((request.index, server.reply(request.request, slot[1], stopped.is_set)))
                 except ServerGoneError as error:
                     landed.put((request.index, error))
                     return

@@ -64,13 +64,13 @@ class _Graph:
     def embeddings(self) -> str:
         """Word, position and segment embeddings, summed and normalised."""
         words = self._constant(self._weights["embeddings.word_embeddings.weight"])
-        places = (
+        positions = (
             self._weights["embeddings.position_embeddings.weight"]
             + self._weights["embeddings.token_type_embeddings.weight"][0]
         )
         zero = self._constant(np.array([0]))
         length = self._node("Shape", "input_ids", start=1, end=2)
-        cut = self._node("Slice", self._constant(places), zero, length, zero)
+        cut = self._node("Slice", self._constant(positions), zero, length, zero)
         both = self._node("Add", self._node("Gather", words, "input_ids"), cut)
         return self._normed("embeddings.", both)
 

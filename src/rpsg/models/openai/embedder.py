@@ -128,7 +128,7 @@ class _Embedding(Questions[list[Rows]]):
         self._model = model
 
     def ask(self, index: int) -> dict[str, Any]:
-        texts = [self._texts[place] for place in self._batches[index]]
+        texts = [self._texts[position] for position in self._batches[index]]
         return {"model": self._model, "input": texts, "encoding_format": "float"}
 
     def read(self, index: int, answer: dict[str, Any], changes: frozenset[str]) -> list[Rows]:  # noqa: ARG002 - rows are read alike
@@ -137,14 +137,14 @@ class _Embedding(Questions[list[Rows]]):
         if not isinstance(data, list) or len(data) != count:
             raise UnusableError("not one row for each text")
         rows: dict[int, Rows] = {}
-        for place, item in enumerate(data):
+        for position, item in enumerate(data):
             if not isinstance(item, dict):
                 raise UnusableError("the answer is not as the API says")
-            number = item.get("index", place)
-            rows[number if isinstance(number, int) else place] = _unit(item.get("embedding"))
+            number = item.get("index", position)
+            rows[number if isinstance(number, int) else position] = _unit(item.get("embedding"))
         if sorted(rows) != list(range(count)):
             raise UnusableError("not one row for each text")
-        return [rows[place] for place in range(count)]
+        return [rows[position] for position in range(count)]
 
 
 def _unit(values: object) -> Rows:

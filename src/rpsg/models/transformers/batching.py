@@ -66,8 +66,8 @@ def padded(rows: Sequence[Sequence[int]], width: int, device: Any, *, left: bool
     torch = import_torch()
     ids = torch.zeros((len(rows), width), dtype=torch.long)
     mask = torch.zeros_like(ids)
-    for place, row in enumerate(rows):
+    for index, row in enumerate(rows):
         held = slice(width - len(row), width) if left else slice(len(row))
-        ids[place, held] = torch.tensor(row)
-        mask[place, held] = 1
+        ids[index, held] = torch.tensor(row)
+        mask[index, held] = 1
     return ids.to(device), mask.to(device)

@@ -105,8 +105,8 @@ def repeated(prefix: list[int], size: int) -> set[int]:
     if size < 1 or len(prefix) + 1 < size:
         return set()
     tail = prefix[len(prefix) - size + 1 :]
-    places = range(len(prefix) - size + 1)
-    return {prefix[i + size - 1] for i in places if prefix[i : i + size - 1] == tail}
+    indices = range(len(prefix) - size + 1)
+    return {prefix[i + size - 1] for i in indices if prefix[i : i + size - 1] == tail}
 
 
 @dataclass
@@ -130,9 +130,9 @@ def diverse_beams(decoder: Decoder, search: Search, count: int) -> list[list[int
         used: dict[int, int] = {}
         for group in (g for g in groups if not g.closed):
             taken = _advance(group, scores, prefixes, used, decoder, search)
-            for place, (row, token, score) in enumerate(taken):
-                rows[group.first + place], tokens[group.first + place] = row, token
-                group.scores[place] = score
+            for index, (row, token, score) in enumerate(taken):
+                rows[group.first + index], tokens[group.first + index] = row, token
+                group.scores[index] = score
                 used[token] = used.get(token, 0) + 1
         prefixes = [[*prefixes[row], token] for row, token in zip(rows, tokens, strict=True)]
         if all(group.closed for group in groups):
@@ -158,8 +158,8 @@ def _advance(
     vocabulary = mine.shape[1]
     best = torch.topk(mine.flatten(), min(2 * size, mine.numel()))
     taken: list[tuple[int, int, float]] = []
-    for rank, (score, place) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True)):
-        row, token = group.first + place // vocabulary, place % vocabulary
+    for rank, (score, index) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True)):
+        row, token = group.first + index // vocabulary, index % vocabulary
         if score == NEVER:
             continue
         if token != decoder.end:
@@ -180,8 +180,8 @@ def _normal(score: float, length: int, search: Search) -> float:
 def _best(groups: list[_Group], prefixes: list[list[int]], search: Search, count: int) -> list[list[int]]:
     found = [hypothesis for group in groups for hypothesis in group.done]
     for group in (g for g in groups if not g.closed):
-        for place, score in enumerate(group.scores):
-            prefix = prefixes[group.first + place]
+        for index, score in enumerate(group.scores):
+            prefix = prefixes[group.first + index]
             found.append((_normal(score, len(prefix), search), prefix))
     different: dict[tuple[int, ...], float] = {}
     for score, prefix in sorted(found, key=lambda hypothesis: -hypothesis[0]):
@@ -206,6 +206,6 @@ def _drawn(scores: Any, search: Search, generator: Any) -> list[int]:
     chances = torch.softmax(values, dim=-1)
     before = torch.cumsum(chances, dim=-1) - chances
     chances = torch.where(before < search.top_p, chances, torch.zeros_like(chances))
-    places = torch.multinomial(chances, 1, generator=generator)
-    drawn: list[int] = tokens.gather(1, places)[:, 0].tolist()
+    indices = torch.multinomial(chances, 1, generator=generator)
+    drawn: list[int] = tokens.gather(1, indices)[:, 0].tolist()
     return drawn

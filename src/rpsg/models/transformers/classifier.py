@@ -97,8 +97,8 @@ class TransformersSentiment:
             return self._last[1]
         model, tokenizer, meanings = self._load()
         # Some models' position embeddings have two more than they can use; their tokenizer knows.
-        places = int(getattr(model.config, "max_position_embeddings", _MOST_TOKENS))
-        size = min(_MOST_TOKENS, int(tokenizer.model_max_length), places)
+        positions = int(getattr(model.config, "max_position_embeddings", _MOST_TOKENS))
+        size = min(_MOST_TOKENS, int(tokenizer.model_max_length), positions)
         encoded = [
             tokenizer(text, truncation=True, max_length=size, return_tensors="pt").to(model.device)
             for text in texts

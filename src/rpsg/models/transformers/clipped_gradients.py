@@ -86,13 +86,13 @@ class ClippedGradients:
         width = max(len(row.ids) for row in rows)
         ids = torch.zeros(len(rows), width, dtype=torch.long)
         mask, learnt = torch.zeros_like(ids), torch.zeros_like(ids)
-        for place, row in enumerate(rows):
-            ids[place, : len(row.ids)] = torch.tensor(row.ids)
-            mask[place, : len(row.ids)] = 1
-            learnt[place, row.start : len(row.ids)] = 1
+        for index, row in enumerate(rows):
+            ids[index, : len(row.ids)] = torch.tensor(row.ids)
+            mask[index, : len(row.ids)] = 1
+            learnt[index, row.start : len(row.ids)] = 1
         # A row of places for each text: where they are shared, their gradients are not those of one text.
-        places = torch.arange(width).expand(len(rows), width)
-        given = {"input_ids": ids, "attention_mask": mask, "position_ids": places.contiguous()}
+        indices = torch.arange(width).expand(len(rows), width)
+        given = {"input_ids": ids, "attention_mask": mask, "position_ids": indices.contiguous()}
         out = self._hooked(**{name: value.to(device) for name, value in given.items()}, use_cache=False)
         losses = torch.nn.functional.cross_entropy(
             out.logits[:, :-1].float().transpose(1, 2), ids[:, 1:].to(device), reduction="none"

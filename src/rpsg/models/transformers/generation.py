@@ -129,7 +129,7 @@ class GrowingText:
         if not full and not self.prompt.request.stop:
             return
         text = self._text(self.ids)
-        found = [place for stop in self.prompt.request.stop if (place := text.find(stop)) >= 0]
+        found = [start for stop in self.prompt.request.stop if (start := text.find(stop)) >= 0]
         if found:
             self._end(text[: min(found)], complete=True)
         elif full:
@@ -212,15 +212,17 @@ class _Tile:
         self._fill = [*range(len(texts)), *([0] * (rows - len(texts)))]
         prompts = [text.prompt for text in texts]
         ids, mask = padded([p.ids for p in prompts], prompts[0].width, model.device, left=True)
-        places = (mask.cumsum(1) - 1).clamp(min=0)
-        out = model(input_ids=ids, attention_mask=mask, position_ids=places, use_cache=True, logits_to_keep=1)
+        positions = (mask.cumsum(1) - 1).clamp(min=0)
+        out = model(
+            input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=True, logits_to_keep=1
+        )
         # In a step as wide as a prompt the number of rows does not affect results, so only later ones are
         # filled up to the fixed number.
         index = torch.tensor(self._fill, device=model.device)
         self._name = state_name(model)
         self._cache = out[self._name]
         self._cache.batch_select_indices(index)
-        self._mask, self._places = mask[index], places[index][:, -1:]
+        self._mask, self._positions = mask[index], positions[index][:, -1:]
         self._scores = out.logits[:, -1][index]
 
     def best(self) -> list[tuple[Any, Any]]:
@@ -233,11 +235,11 @@ class _Tile:
         torch = self._torch
         ids = torch.tensor([[chosen[row]] for row in self._fill], device=self._mask.device)
         self._mask = torch.cat([self._mask, torch.ones_like(ids)], dim=1)
-        self._places = self._places + 1
+        self._positions = self._positions + 1
         out = self._model(
             input_ids=ids,
             attention_mask=self._mask,
-            position_ids=self._places,
+            position_ids=self._positions,
             use_cache=True,
             **{self._name: self._cache},
         )

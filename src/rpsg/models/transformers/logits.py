@@ -188,7 +188,7 @@ class _CachedPrompts:
         torch, transformers = import_torch(), import_transformers()
         self._torch, self._loaded = torch, loaded
         ids, self._mask = prompts.rows(texts)
-        self._places = (self._mask.long().cumsum(1) - 1).clamp(min=0)
+        self._indices = (self._mask.long().cumsum(1) - 1).clamp(min=0)
         self._cache = transformers.StaticCache(config=loaded.model.config, max_cache_len=prompts.length)
         self._rows, self._at = prompts.count, len(prompts.before)
         for layer, both in enumerate(loaded.beginning(prompts.before) if prompts.before else ()):
@@ -215,7 +215,7 @@ class _CachedPrompts:
         out = self._loaded.body(
             input_ids=ids,
             attention_mask=seen,
-            position_ids=self._places[:, start:stop],
+            position_ids=self._indices[:, start:stop],
             cache_position=torch.arange(start, stop),
             use_cache=True,
             **{self._loaded.state: self._cache},
@@ -268,12 +268,12 @@ def _require_alone(loaded: _Loaded, prompts: _Prompts, lanes: int) -> None:
     """
     some = [i for i, piece in enumerate(loaded.pieces) if piece][:100]
     seen: list[npt.NDArray[np.float32]] = []
-    for place in sorted({0, prompts.count // 2, prompts.count - 1}):
+    for index in sorted({0, prompts.count // 2, prompts.count - 1}):
         texts = [f"{i} {_PROBE[::-1]}" if seen else "" for i in range(prompts.count)]
-        texts[place] = _PROBE
+        texts[index] = _PROBE
         tile = BatchedContexts(loaded, prompts, texts, prompts.count, lanes)
         tile.append(some[0])
-        seen.append(tile.scores(some)[place])
+        seen.append(tile.scores(some)[index])
     if not all(np.array_equal(seen[0], other) for other in seen):
         raise ModelError(
             "Here the logits of a text depend on the texts beside it, so nothing could be claimed.",

@@ -86,14 +86,14 @@ def find_weights(name: str) -> Weights:
     could run code.
     """
     if name in CATALOGUE or name.endswith(".gguf"):
-        place = locate(name)
-        if not place.is_file():
-            return _folder(place, name)
-        read_header(place)
-        return Weights(place.parent, place.stem, file_digest(place), place.name)
-    place = Path(name.removeprefix("hf:")).expanduser()
-    if place.is_dir():
-        return _folder(place.resolve(), place.resolve().name)
+        path = locate(name)
+        if not path.is_file():
+            return _folder(path, name)
+        read_header(path)
+        return Weights(path.parent, path.stem, file_digest(path), path.name)
+    path = Path(name.removeprefix("hf:")).expanduser()
+    if path.is_dir():
+        return _folder(path.resolve(), path.resolve().name)
     if _HUB_NAME.fullmatch(name.removeprefix("hf:")):
         return _from_hub(name.removeprefix("hf:"))
     raise UsageError(

@@ -27,7 +27,7 @@ class Columns:
     user: str | None = None
 
     def of(self, header: Sequence[str]) -> list[int | None]:
-        """The places of text, label and user in a header; None for one that was not named."""
+        """The positions of text, label and user in a header; None for one that was not named."""
         return [None if name is None else header.index(name) for name in (self.text, self.label, self.user)]
 
     def wanted(self) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ def read_rows(file: Source, columns: Columns, *, separator: str | None = None) -
                 hint = "Files were joined with their headers. Nothing needs to be done."
                 yield fault(path, "line", number, REPEATED, hint)
             else:
-                yield Row(number, *(fields[place] if place is not None else None for place in places))
+                yield Row(number, *(fields[i] if i is not None else None for i in places))
 
 
 def header_of(file: Source, *, separator: str | None = None, columns: Columns | None = None) -> list[str]:
@@ -129,7 +129,7 @@ class _PhysicalLines:
         self._lines = lines.raw_lines(source, self._skeleton)
         #: Lines that the parser never sees.
         self.lines_before = 0
-        self._number = self._place = 0
+        self._number = self._at = 0
         self._has_utf8 = False
         #: Bytes of the parser's current row so far.
         self.size = 0
@@ -148,8 +148,8 @@ class _PhysicalLines:
         self.size += size
         if self.is_long and size <= lines.MAX_LINE_BYTES:  # longer lines come as their skeleton
             line = self._skeleton(line)
-        text = lines.decoded(self._source, line, number=self._number, place=self._place, mixed=self._has_utf8)
-        self._place += size
+        text = lines.decoded(self._source, line, number=self._number, offset=self._at, mixed=self._has_utf8)
+        self._at += size
         self._has_utf8 = self._has_utf8 or not line.isascii()
         if isinstance(text, lines.Problem):
             raise DataError(f"{self._source.called}, line {self._number}: {text.detail}.", hint=text.hint)
@@ -161,7 +161,7 @@ class _PhysicalLines:
 
 
 def _ends(between: re.Match[bytes]) -> bytes:
-    """The first and the last byte; a letter in place of one that is part of a longer character."""
+    """The first and the last byte; a letter in offset of one that is part of a longer character."""
     return bytes(c if c < 0x80 else 0x78 for c in (between[0][0], between[0][-1]))
 
 

@@ -43,10 +43,10 @@ def read_rows(source: Source, columns: Columns) -> Iterator[Row | Fault]:
     rows, above = having[0] if having else next(iter(untitled), ([], 0))
     header = _header(rows[above:])
     check_header(source.called, header, columns)
-    places = columns.of(header)
+    indices = columns.of(header)
     for number, cells in enumerate(rows[above + 1 :], start=above + 2):
         if not _is_blank(cells):
-            yield Row(number, *(cells[place] if place is not None else None for place in places))
+            yield Row(number, *(cells[index] if index is not None else None for index in indices))
 
 
 def header_of(source: Source, columns: Columns | None = None) -> list[str]:
@@ -64,10 +64,10 @@ def _without_title(rows: list[list[Any]], columns: Columns) -> tuple[list[list[A
     wanted = set(columns.wanted())
     top = filled[:_TITLE]
     names = [_header([rows[n]]) for n in top]
-    place = next((i for i, found in enumerate(names) if wanted <= set(found)), 0)
-    if place and not is_below_title(names[place], names[:place]):
-        place = 0
-    return rows, top[place] if top else 0
+    index = next((i for i, found in enumerate(names) if wanted <= set(found)), 0)
+    if index and not is_below_title(names[index], names[:index]):
+        index = 0
+    return rows, top[index] if top else 0
 
 
 def _header(rows: list[list[Any]]) -> list[str]:

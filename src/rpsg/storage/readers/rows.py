@@ -81,7 +81,7 @@ class Rules:
 
 
 @dataclass(slots=True)
-class Places:
+class RowNumbers:
     """The number of rows, and the numbers of the first ones."""
 
     rows: int = field(default=0, repr=False)
@@ -99,8 +99,8 @@ class Reading:
     corpus: PrivateCorpus = field(repr=False)
     unit: str
     rows: int = field(repr=False)
-    left_out: Mapping[str, Places] = field(repr=False)
-    as_other: Mapping[str, Places] = field(repr=False)
+    left_out: Mapping[str, RowNumbers] = field(repr=False)
+    as_other: Mapping[str, RowNumbers] = field(repr=False)
     hints: Mapping[str, str] = field(repr=False)
 
 
@@ -119,8 +119,8 @@ class DocumentMaker:
     rules: Rules | None = None
     shown: int = 20
     rows: int = 0
-    left_out: dict[str, Places] = field(default_factory=dict)
-    as_other: dict[str, Places] = field(default_factory=dict)
+    left_out: dict[str, RowNumbers] = field(default_factory=dict)
+    as_other: dict[str, RowNumbers] = field(default_factory=dict)
     hints: dict[str, str] = field(default_factory=dict)
     _names: dict[str, str] = field(default_factory=dict)
     _shared: dict[str, str] = field(default_factory=dict)
@@ -157,8 +157,8 @@ class DocumentMaker:
             raise fault.error
         self._note(self.left_out, fault)
 
-    def _note(self, places: dict[str, Places], fault: Fault) -> None:
-        found = places.setdefault(fault.reason, Places())
+    def _note(self, noted: dict[str, RowNumbers], fault: Fault) -> None:
+        found = noted.setdefault(fault.reason, RowNumbers())
         self.hints.setdefault(fault.reason, fault.error.hint)
         found.rows += 1
         if len(found.first) < self.shown:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rpsg.storage.readers.source import Source
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
-#: The place after a return that no line feed follows.
+#: The position after a return that no line feed follows.
 _LONE_RETURN = re.compile(rb"(?<=\r)(?![\r\n]|\Z)")
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 TOO_LONG = "the line is too long"
@@ -42,15 +42,15 @@ def read_lines(source: Source) -> Iterator[tuple[int, str | Problem]]:
     Raises:
         DataError: the file is empty or cannot be opened.
     """
-    place, has_utf8 = 0, False
+    offset, has_utf8 = 0, False
     for number, (line, size) in enumerate(raw_lines(source, lambda _: b""), start=1):
         if size > MAX_LINE_BYTES:
             yield number, too_long()
         else:
-            text = decoded(source, line, number=number, place=place, mixed=has_utf8)
+            text = decoded(source, line, number=number, offset=offset, mixed=has_utf8)
             has_utf8 = has_utf8 or not (isinstance(text, Problem) or line.isascii())
             yield number, text
-        place += size
+        offset += size
 
 
 def raw_lines(source: Source, squeezed: Callable[[bytes], bytes]) -> Iterator[tuple[bytes, int]]:
@@ -126,8 +126,8 @@ def too_long() -> Problem:
     )
 
 
-def decoded(source: Source, line: bytes, *, number: int, place: int, mixed: bool) -> str | Problem:
-    """One line as text, or why it is not text. ``place`` is the offset of its first byte in the file.
+def decoded(source: Source, line: bytes, *, number: int, offset: int, mixed: bool) -> str | Problem:
+    """One line as text, or why it is not text. ``offset`` is the offset of its first byte in the file.
 
     ``mixed``: whether there were letters in UTF-8 before it, so that another encoding would spoil them.
     """
@@ -145,13 +145,13 @@ def decoded(source: Source, line: bytes, *, number: int, place: int, mixed: bool
     if mixed:
         return Problem(
             NOT_UTF8,
-            f"the byte at offset {place + wrong_byte} of the file is not UTF-8, and lines before it are",
+            f"the byte at offset {offset + wrong_byte} of the file is not UTF-8, and lines before it are",
             "The file mixes two encodings. Correct this line and others like it, or save the whole as UTF-8.",
         )
     wide = number == 1 and line.startswith(_UTF_16)
     guess = "It looks like UTF-16" if wide else "If it came from Windows"
     return Problem(
         NOT_UTF8,
-        f"the byte at offset {place + wrong_byte} of the file is not UTF-8",
+        f"the byte at offset {offset + wrong_byte} of the file is not UTF-8",
         f"{guess}, add: --encoding {'utf-16' if wide else 'cp1252'}",
     )
