@@ -147,7 +147,6 @@ def one_seed(
                     "method": {
                         "select": select,
                         "oversample": args.oversample,
-                        "logit_bias": 0.0,  # the drafts are written already
                         **own,
                     },
                     "generation": {"seed": seed},

@@ -142,7 +142,7 @@ def one_seed(
                 "vault": {"key": "none"},
             }
             if method == "sketch":
-                settings["method"] = {"oversample": max(1.0, (amount - 8) / args.size), "logit_bias": 0.0}
+                settings["method"] = {"oversample": max(1.0, (amount - 8) / args.size)}
             else:
                 settings["method"] = {"name": "augpe"}
                 settings["augpe"] = {"iterations": amount, "variations": args.variations}

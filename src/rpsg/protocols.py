@@ -39,9 +39,6 @@ class Request:
     ``begins`` is how the answer should begin. A writer that can continue a given beginning does so, and its
     reply holds these words; for one that cannot, the last message asks for them. ``private`` says that the
     messages hold private text: a writer keeps nothing of them outside its memory.
-
-    ``logit_bias`` has words in lower case, each with what is added to the logit of a token that is this word,
-    also where it is capitalised. A writer that has no such setting ignores it.
     """
 
     messages: tuple[Message, ...]
@@ -52,7 +49,6 @@ class Request:
     stop: tuple[str, ...] = ()
     begins: str = ""
     private: bool = False
-    logit_bias: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,6 @@ def test_the_noise_of_strict_mode_is_computed() -> None:
     "name",
     [
         *(f"people-{of}" for of in ("food-reviews", "abstracts", "dialogues", "1000-texts", "diversity")),
-        "wording",
     ],
 )
 def test_the_table_of_people_is_that_of_its_result_file(name: str) -> None:

@@ -43,10 +43,6 @@ def released(run: Run) -> dict[str, bytes]:
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "as it comes": {},
-    "with a bias toward the words of the private texts": {
-        "method": {"logit_bias": 0.5, "oversample": 12},
-        "privacy": {"epsilon": 8.0},
-    },
     "with votes": {"method": {"select": "votes"}},
     "with two rounds of votes": {"method": {"select": "votes", "rounds": 2}},
     "with three rows a person": {"privacy": {"epsilon": 6.0, "max_records_per_user": 3}},

@@ -168,7 +168,7 @@ def test_many_settings_are_all_of_them_but_those_that_exclude_others() -> None:
     audits = ("data.audit_holdout", "data.audit_canaries", "data.canary_texts")
     of_servers = ("plain_http", "headers", "body", "certificate_env")
     assert same == {
-        *("paper.selection", "paper.histogram_sigma", "data.encoding", "method.logit_bias", *audits),
+        *("paper.selection", "paper.histogram_sigma", "data.encoding", *audits),
         *(f"server.{name}" for name in of_servers),
     }
 
@@ -244,7 +244,7 @@ def test_what_is_outside_of_the_identity_and_what_only_generation_reads_is_what_
     wholly = {"server", "paper", "generation"}
     assert {section: keys for section, keys in GENERATION.items() if section not in wholly} == {
         "corpus": {"about", "size", "license"},
-        "method": {"oversample", "uniform_mix", "diversity", "logit_bias"},
+        "method": {"oversample", "uniform_mix", "diversity"},
         "models": {"writer", "scorer", "context", "form"},
     }
     plan = Plan().model_dump()

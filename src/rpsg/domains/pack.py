@@ -118,8 +118,7 @@ class Example(Strict):
 class Pack(Strict):
     """A pack, read and checked. ``language`` is that of the texts, as an ISO 639 code; it may be missing.
 
-    A text whose closest topic has a cosine below ``poor_fit`` fits no topic of the pack. ``logit_bias`` is
-    how strongly later drafts prefer the words of the private texts (``rpsg.methods.wording``). ``by_group``
+    A text whose closest topic has a cosine below ``poor_fit`` fits no topic of the pack. ``by_group``
     has the indices of the marginals that are counted by groups of values; a run sets it, never a file.
     """
 
@@ -132,7 +131,6 @@ class Pack(Strict):
     top_p: float = Field(0.95, gt=0, le=1)
     begins: str = ""
     poor_fit: float = Field(0.25, ge=-1, le=1)
-    logit_bias: float = Field(0.0, ge=0, le=2)
     marginals: tuple[tuple[str, ...], ...]
     by_group: tuple[int, ...] = ()
     attributes: tuple[Attribute, ...]

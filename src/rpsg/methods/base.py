@@ -44,7 +44,7 @@ def _keep_nothing(file: str, facts: Mapping[str, Any]) -> None: ...
 OF_DRAFTS = frozenset(
     f"method.{name}"
     for name in (
-        *("select", "diversity", "logit_bias", "rounds", "oversample", "votes_per_record"),
+        *("select", "diversity", "rounds", "oversample", "votes_per_record"),
         *("hub_correction", "uniform_mix", "phrases_per_record"),
     )
 )

@@ -24,7 +24,6 @@ from rpsg.methods.dp_steps import (
 from rpsg.methods.sketching import choose_by_sketch, measure
 from rpsg.methods.trial import try_writer
 from rpsg.methods.voting import choose_by_votes
-from rpsg.methods.wording import drafts_before, write_later_drafts
 from rpsg.methods.workload import strict_workload
 from rpsg.stages.annotate import annotate, describe
 from rpsg.stages.candidates import write_candidates
@@ -55,17 +54,14 @@ def synthesize(job: Job) -> Pool:
     cards = draw_cards(job, pack, model, phrases, pool_size(plan))
 
     # The LLM writes texts from the cards; filters that read only public text drop the bad ones.
-    first = drafts_before(plan, pack, cards)
-    pool = write_candidates(cards[:first], pack, plan, tools.writer, progress)
+    pool = write_candidates(cards, pack, plan, tools.writer, progress)
     pool = public_filters(job, pack, pool)
 
     # One more query to the private texts: which of the drafts, taken together, are most like them?
     if plan.method.select == "votes":
         pool = choose_by_votes(job, pack, traits, pool)
     else:
-        # Its noisy answer also says how they are worded; with a logit bias, later drafts follow that.
         sketch = measure(job, pack, landmarks, traits, model, people, pool)
-        pool = write_later_drafts(job, pack, sketch, cards[first:], pool)
         pool = choose_by_sketch(job, pack, model, sketch, pool)
 
     # Where too few texts were usable, variants of the chosen ones fill up the corpus.

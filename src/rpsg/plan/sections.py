@@ -254,14 +254,6 @@ class MethodSection(Section):
         gt=0,
         le=100,
     )
-    logit_bias: float | None = setting(
-        None,
-        "How strongly later drafts prefer the private texts' words (GGUF writers); default: the pack's.",
-        only_generation=True,
-        added_later=True,
-        ge=0,
-        le=2,
-    )
     rounds: int = setting(
         1, "Rounds of voting and rewriting (select = votes).", option="--rounds T", ge=1, le=10
     )

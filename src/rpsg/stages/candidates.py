@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.protocols import Progress, Reply, Request, Writer
     from rpsg.records import Card
-    from rpsg.stages.prompts import Bias
 
 
 def write_candidates(
@@ -31,10 +30,9 @@ def write_candidates(
     writer: Writer,
     progress: Progress,
     first: int = 0,
-    bias: Bias = (),
 ) -> Pool:
-    """One candidate from each card; ids count from ``first``. ``bias``: words to prefer or to avoid."""
-    requests = [candidate_request(pack, plan, card, first + i, bias=bias) for i, card in enumerate(cards)]
+    """One candidate from each card; ids count from ``first``."""
+    requests = [candidate_request(pack, plan, card, first + i) for i, card in enumerate(cards)]
     progress.start("writing candidates", len(requests))
     replies = replies_to(requests, writer, progress)
     return Pool(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import replace
 from functools import lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from rpsg.plan import Plan
     from rpsg.records import Card
 
-#: Words, each with what is added to its logit.
-Bias = tuple[tuple[str, float], ...]
 #: The maximum number of example sets for each length, and the number of texts per set. More sets vary the
 #: texts; fewer let more requests share a prefix.
 PREFIXES, TEXTS_A_PREFIX = 4, 60
@@ -134,17 +131,14 @@ def _turn(pack: Pack, values: Mapping[str, str], about: str, phrases: Sequence[s
 
 
 def candidate_request(
-    pack: Pack, plan: Plan, card: Card, number: int, *, purpose: str = "candidate", bias: Bias = ()
+    pack: Pack, plan: Plan, card: Card, number: int, *, purpose: str = "candidate"
 ) -> Request:
-    """The request for candidate ``number``, from its card. Its seed depends on the number and the purpose.
-
-    ``bias`` has words that the writer is to prefer or to avoid, each with what is added to its logit.
-    """
+    """The request for candidate ``number``, from its card. Its seed depends on the number and the purpose."""
     values = dict(card.values)
     about = plan.corpus.about or pack.about
     shared = prefix(pack, plan, values, number)
     turn = Message("user", _turn(pack, values, about, card.phrases))
-    return replace(_request(pack, plan, (*shared, turn), values, purpose, number), logit_bias=bias)
+    return _request(pack, plan, (*shared, turn), values, purpose, number)
 
 
 def variant_request(pack: Pack, plan: Plan, card: Card, text: str, number: int) -> Request:

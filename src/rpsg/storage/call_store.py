@@ -40,8 +40,6 @@ def request_key(writer: str, request: Request) -> str:
 
 
 def _identity(writer: str, request: Request) -> dict[str, Any]:
-    # Left out where there is none, so that earlier replies keep their keys.
-    biased = {"logit_bias": [list(one) for one in request.logit_bias]} if request.logit_bias else {}
     return {
         "writer": writer,
         "messages": [[message.role, message.content] for message in request.messages],
@@ -51,7 +49,6 @@ def _identity(writer: str, request: Request) -> dict[str, Any]:
         "top_p": float(request.top_p),
         "stop": list(request.stop),
         "begins": request.begins,
-        **biased,
     }
 
 

@@ -74,22 +74,3 @@ def test_no_text_holds_words_of_a_header(gemma: LlamaCppWriter) -> None:
     assert "Review:" in fields
     assert not [one.text for one in made if any(field in one.text for field in fields)]
     assert sum(one.dropped is None for one in made) >= TEXTS * 3 // 4, [one.dropped for one in made]
-
-
-def test_a_word_with_a_bias_is_written_more_often_and_other_texts_stay_as_they_are(
-    gemma: LlamaCppWriter,
-) -> None:
-    plain = [replace(request, max_tokens=40) for request in requests()]
-    biased = [replace(request, logit_bias=(("delicious", 4.0),)) for request in plain]
-    replies = gemma.write([*plain, *biased])
-    without, with_it = replies[:TEXTS], replies[TEXTS:]
-    told = [sum(reply.text.lower().count("delicious") for reply in part) for part in (without, with_it)]
-    assert told[1] > told[0] + TEXTS // 4
-    assert [reply.text for reply in gemma.write(plain[:4])] == [reply.text for reply in without[:4]]
-
-
-def test_a_word_that_is_no_single_token_has_no_bias(gemma: LlamaCppWriter) -> None:
-    one = replace(requests()[0], max_tokens=24)
-    odd = replace(one, logit_bias=(("unquestionably-so", 50.0),))
-    first, second = gemma.write([one, odd])
-    assert first.text == second.text

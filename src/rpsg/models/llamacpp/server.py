@@ -82,7 +82,6 @@ class LlamaServer:
         )
         address = urlsplit(str(self._server.listening_address))
         self._host, self._port = address.hostname or "127.0.0.1", address.port or 0
-        self._tokens: dict[str, tuple[int, ...]] = {}
 
     def reply(self, request: Request, slot: int, stopped: Callable[[], bool]) -> Reply:
         """The reply to ``request`` in ``slot``; cut short with finish "error" once ``stopped()``.
@@ -93,7 +92,7 @@ class LlamaServer:
         chat = self._chat and not (self._documents and is_document(request))
         ask = self._server.handle_chat_completions if chat else self._server.handle_completions
         try:
-            ask({**_payload(request, slot, chat=chat), **self._bias(request)}, answer.take)
+            ask(_payload(request, slot, chat=chat), answer.take)
         except (ValueError, RuntimeError, TypeError) as error:
             return Reply("", "error", error=f"llama.cpp: {error}")
         return answer.reply()
@@ -115,28 +114,6 @@ class LlamaServer:
         except (OSError, http.client.HTTPException):
             return False  # costs only time: the prompt is then computed in this slot
         return True
-
-    def _bias(self, request: Request) -> dict[str, Any]:
-        """The setting for the request's words; words of several tokens have none."""
-        pairs = [[token, add] for word, add in request.logit_bias for token in self._tokens_of(word)]
-        return {"logit_bias": pairs} if pairs else {}
-
-    def _tokens_of(self, word: str) -> tuple[int, ...]:
-        """The tokens that are this word: after a space, also capitalised, and capitalised at a beginning.
-
-        Not the word without a space before it: inside longer words the same token means something else.
-        Raises RuntimeError if the server does not say.
-        """
-        if word not in self._tokens:
-            found = set()
-            for spelt in (f" {word}", f" {word.capitalize()}", word.capitalize()):
-                try:
-                    answer = json.loads(self._post("/tokenize", {"content": spelt}))["tokens"]
-                except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
-                    raise RuntimeError("the server did not tokenize a word") from error
-                found |= set(answer) if len(answer) == 1 else set()
-            self._tokens[word] = tuple(sorted(found))
-        return self._tokens[word]
 
     def _post(self, path: str, body: dict[str, Any]) -> bytes:
         """The answer to a request by HTTP. Raises OSError unless it is 200."""
