@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -94,10 +94,19 @@ def test_a_model_that_nobody_knows_is_an_obstacle() -> None:
     assert "There is no" not in obstacles(models={"writer": "transformers:gpt2", "embedder": "minilm"})
 
 
-def test_plain_http_says_who_can_read_the_prompts() -> None:
+@pytest.mark.parametrize(
+    "method",
+    [
+        {},
+        {"method": {"name": "floor"}},
+        {"method": {"name": "paper"}, "paper": {"remote": "records"}},
+    ],
+)
+def test_plain_http_says_who_can_read_the_prompts_whatever_the_method_reads(method: dict[str, Any]) -> None:
     found = library.preview(
         resolve(
             {
+                **method,
                 "models": {"writer": "openai:m", "embedder": "fake"},
                 "server": {"base_url": "http://vllm:8000", "plain_http": True},
             }

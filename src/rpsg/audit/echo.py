@@ -57,11 +57,11 @@ def echo_pairs(subject: Subject) -> Finding:
     numbers = numbers_of(chain.from_iterable(rows))
     own, *references = (Pairs(numbered(part, numbers)) for part in rows)
     scores = []
-    for index, (tokens,) in Words.of(subject, words).tokens(numbers):
+    for part, (tokens,) in Words.of(subject, words).tokens(numbers):
         keys, owner = _pairs(tokens)
         each = np.stack([model.log_chances(keys) for model in references], axis=1)
         if not subject.reference:
-            each[subject.part[index][owner][:, None] == np.arange(PARTS)] = np.nan
+            each[subject.part[part][owner][:, None] == np.arange(PARTS)] = np.nan
         gains = own.log_chances(keys) - (np.nanmean(each, axis=1) if len(each) else np.zeros(0))
         sums, counts = (np.bincount(owner, weights=w, minlength=len(tokens.lengths)) for w in (gains, None))
         scores.append(sums / np.maximum(counts, 1))

@@ -53,7 +53,7 @@ def word_runs(subject: Subject, length: int, *, with_public: bool = False) -> tu
         public = hashed_runs(numbered([words(text) for text in subject.reference], numbers), length)[0]
         known = np.setdiff1d(known, public[is_among(public, known)])
     blocks = Words.of(subject, words).tokens(numbers)
-    return known, ((index.start, *hashed_runs(tokens, length)) for index, (tokens,) in blocks)
+    return known, ((part.start, *hashed_runs(tokens, length)) for part, (tokens,) in blocks)
 
 
 def hit_by_own_runs(subject: Subject, known: Hashes, private: Runs) -> npt.NDArray[np.bool_]:

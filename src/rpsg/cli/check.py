@@ -88,7 +88,7 @@ def _show(screen: Screen, reading: Reading, words: int, most: int | None) -> Non
 def _show_rows(
     screen: Screen, title: str, found: Mapping[str, RowNumbers], unit: str, most: int | None
 ) -> None:
-    numbered = sorted((number, reason) for reason, indices in found.items() for number in indices.first)
+    numbered = sorted((number, reason) for reason, rows in found.items() for number in rows.first)
     if not numbered:
         return
     shown = numbered[:most]

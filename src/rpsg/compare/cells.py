@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any, Literal
 
 from rpsg.compare.matrix import ComparedMethod, epsilon_in_words
+from rpsg.disk.json_text import tagged_sha256
 from rpsg.errors import RpsgError, UsageError
 from rpsg.evaluation.data import CEILING
 from rpsg.evaluation.floor import FLOOR
@@ -245,8 +245,16 @@ def _folder(key: CellKey, digest: str) -> str:
     words += [] if key.people is None else [f"n{key.people or 'all'}"]
     words += [f"size{key.size}", *([] if key.temperature is None else [f"t{key.temperature:g}"])]
     slug = "-".join(filter(None, (re.sub(r"[^a-z0-9.]+", "-", w.lower()).strip("-.") for w in words)))
-    exact = hashlib.sha256(f"{key!r} {digest}".encode()).hexdigest()[:10]
+    exact = tagged_sha256("comparison cell/1", {"key": plain_key(key), "plan": digest})[:10]
     return f"{slug[:90]}-s{key.seed}-{exact}"
+
+
+def plain_key(key: CellKey) -> dict[str, Any]:
+    """The key for JSON, which has no infinity: there an infinite epsilon is "inf"."""
+    found = asdict(key)
+    if key.epsilon is not None and math.isinf(key.epsilon):
+        found["epsilon"] = "inf"
+    return found
 
 
 def find_cell(cells: Sequence[Cell], name: str) -> Cell:

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rpsg.compare.cells import CellKey
+from rpsg.compare.cells import CellKey, plain_key
 from rpsg.disk.json_text import strict_json
 from rpsg.display.overview import Overview, Shown, short_number
 from rpsg.errors import RunError
@@ -150,7 +150,7 @@ class Comparison(Shown):
 
     def to_json(self) -> str:
         """Everything, as JSON text that ``read_comparison`` reads."""
-        cells = [{**asdict(cell), "key": _plain_key(cell.key)} for cell in self.cells]
+        cells = [{**asdict(cell), "key": plain_key(cell.key)} for cell in self.cells]
         body = {
             "format": FORMAT,
             "internal": INTERNAL if self.internal else False,
@@ -161,13 +161,6 @@ class Comparison(Shown):
             "cells": cells,
         }
         return json.dumps(body, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
-
-
-def _plain_key(key: CellKey) -> dict[str, Any]:
-    found = asdict(key)
-    if key.epsilon is not None and math.isinf(key.epsilon):
-        found["epsilon"] = "inf"
-    return found
 
 
 def read_comparison(path: str | Path) -> Comparison:

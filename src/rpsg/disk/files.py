@@ -292,4 +292,4 @@ def _through_link(root: Path, target: Path) -> bool:
 
 def nearest(path: Path) -> Path:
     """The path itself if it exists, else the nearest folder above it that does."""
-    return next(index for index in (path, *path.parents) if index.exists())
+    return next(folder for folder in (path, *path.parents) if folder.exists())

@@ -241,10 +241,10 @@ def _judge(job: Job, seeds: Sequence[Seed], summaries: Sequence[Sequence[str]]) 
     sources = job.tools.embedder.embed([toned(seed) for seed in seeds])
     vectors = job.tools.embedder.embed(flat)
     sentiments = judge([text[:JUDGED_CHARACTERS] for text in flat], tools.sentiment, tools.embedder)
-    judged, index = [], 0
+    judged, start = [], 0
     for seed, source, texts in zip(seeds, sources, summaries, strict=True):
-        part = slice(index, index + len(texts))
-        index += len(texts)
+        part = slice(start, start + len(texts))
+        start += len(texts)
         judged.append(
             [
                 Judged(float(vector @ source), agreement(found.value, seed.sentiment), found.confidence)

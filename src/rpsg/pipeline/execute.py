@@ -20,6 +20,7 @@ from rpsg.methods.floor import METHOD as FLOOR
 from rpsg.methods.named import budget_of, cautions_of, method_of
 from rpsg.methods.trial import require_readers, require_writer
 from rpsg.models.catalog import licence_of
+from rpsg.pipeline.forecast import unencrypted
 from rpsg.pipeline.logs import Logged, logged, tell
 from rpsg.pipeline.made import roles
 from rpsg.pipeline.models_of_run import (
@@ -146,7 +147,8 @@ def _worked(
             keep_pack(folder, plan, pack)
             if licence := licence_of(plan.models.writer):
                 watch.note(f"The writer is {plan.models.writer}, under: {licence}.")
-            for warning in filter(None, (*cautions_of(plan), about_few_people(plan, pack, budget))):
+            few = about_few_people(plan, pack, budget)
+            for warning in filter(None, (*unencrypted(plan), *cautions_of(plan), few)):
                 watch.note(warning)
             if method.reads_private:
                 draw_canaries(plan, folder, partial(_beginnings, plan, folder, ending, watch, tools))

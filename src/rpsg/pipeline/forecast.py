@@ -24,6 +24,18 @@ PROVIDER = "the provider's own address"
 UNKNOWN_PLACE = "wherever its package runs it"
 
 
+def unencrypted(plan: Plan) -> Iterator[str]:
+    """Who can read requests on their way to a server; nothing where they are encrypted or stay here."""
+    server = plan.server
+    served = (str(name or "").partition(":")[0] in SERVED for _, name in plan.models)
+    if server.plain_http and server.base_url.startswith("http:") and any(served):
+        host = urlsplit(server.base_url).netloc.rpartition("@")[2]
+        yield (
+            f"Requests go to {host} without encryption (--plain-http): anybody who can listen on the network "
+            "in between can read every prompt, every text and the key."
+        )
+
+
 def forecasts(plan: Plan, work: Workload | None, seconds: float | None) -> tuple[Forecast, ...]:
     """The forecast of everything that can be limited. Without a declared workload no figure is known.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from rpsg.domains import find_pack
 from rpsg.errors import RpsgError
@@ -161,9 +160,9 @@ def _stage(release: PlannedRelease, budget: Budget) -> StageCost:
 def _flows(plan: Plan) -> tuple[Flow, ...]:
     """The egress table, with the places that the plan names."""
     return tuple(
-        Flow(way.role, index, way.sees)
+        Flow(way.role, where, way.sees)
         for way in method_of(plan).egress_of(plan)
-        if (index := forecast.place_of(plan, way.role))
+        if (where := forecast.place_of(plan, way.role))
     )
 
 
@@ -228,25 +227,10 @@ def _counted(plan: Plan, pack: Pack, budget: Budget) -> Iterator[str]:
     yield from resolutions(pack, people, budget)
 
 
-def _heard(plan: Plan) -> Iterator[str]:
-    """Who can read requests on their way to a server."""
-    server, served = plan.server, (plan.models.writer, plan.models.embedder)
-    if (
-        server.plain_http
-        and server.base_url.startswith("http:")
-        and any(name.partition(":")[0] in forecast.SERVED for name in served)
-    ):
-        host = urlsplit(server.base_url).netloc.rpartition("@")[2]
-        yield (
-            f"Requests go to {host} without encryption (--plain-http): anybody who can listen on the network "
-            "in between can read every prompt, every text and the key."
-        )
-
-
 def _warnings(plan: Plan, budget: Budget | None) -> tuple[str, ...]:
+    lines = list(forecast.unencrypted(plan))
     if budget is None:
-        return ()
-    lines = list(_heard(plan))
+        return tuple(lines)
     if plan.data.user is None:
         lines.append("No --user column: what is protected is one row. Name it if people have several rows.")
     if plan.privacy.n_public is not None and plan.privacy.delta > 0.1 / plan.privacy.n_public:

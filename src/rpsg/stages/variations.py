@@ -136,12 +136,12 @@ def blanked(text: str, share: float, draw: np.random.Generator) -> str:
 
     At least one word becomes a blank where there is one that may.
     """
-    indices = [match.span() for match in _WORD.finditer(text.strip()) if not match.group().endswith(":")]
-    gone = draw.random(len(indices)) < share
-    if indices and not gone.any():
-        gone[draw.integers(len(indices))] = True
+    spans = [match.span() for match in _WORD.finditer(text.strip()) if not match.group().endswith(":")]
+    gone = draw.random(len(spans)) < share
+    if spans and not gone.any():
+        gone[draw.integers(len(spans))] = True
     parts, last = [], 0
-    for (start, end), is_gone in zip(indices, gone, strict=True):
+    for (start, end), is_gone in zip(spans, gone, strict=True):
         if is_gone:
             parts += [text.strip()[last:start], BLANK]
             last = end

@@ -62,10 +62,10 @@ class Tokens:
 
     def split(self, texts: int) -> tuple[Tokens, Tokens]:
         """The first ``texts`` texts and the others, with the same numbering of words."""
-        index = int(self.lengths[:texts].sum())
+        end = int(self.lengths[:texts].sum())
         return (
-            Tokens(self.codes[:index], self.lengths[:texts], self.size),
-            Tokens(self.codes[index:], self.lengths[texts:], self.size),
+            Tokens(self.codes[:end], self.lengths[:texts], self.size),
+            Tokens(self.codes[end:], self.lengths[texts:], self.size),
         )
 
     def _starts(self, n: int) -> Ints:

@@ -90,9 +90,9 @@ class ClippedGradients:
             ids[index, : len(row.ids)] = torch.tensor(row.ids)
             mask[index, : len(row.ids)] = 1
             learnt[index, row.start : len(row.ids)] = 1
-        # A row of places for each text: where they are shared, their gradients are not those of one text.
-        indices = torch.arange(width).expand(len(rows), width)
-        given = {"input_ids": ids, "attention_mask": mask, "position_ids": indices.contiguous()}
+        # A row of positions for each text: where they are shared, their gradients are not those of one text.
+        positions = torch.arange(width).expand(len(rows), width)
+        given = {"input_ids": ids, "attention_mask": mask, "position_ids": positions.contiguous()}
         out = self._hooked(**{name: value.to(device) for name, value in given.items()}, use_cache=False)
         losses = torch.nn.functional.cross_entropy(
             out.logits[:, :-1].float().transpose(1, 2), ids[:, 1:].to(device), reduction="none"

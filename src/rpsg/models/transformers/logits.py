@@ -188,7 +188,7 @@ class _CachedPrompts:
         torch, transformers = import_torch(), import_transformers()
         self._torch, self._loaded = torch, loaded
         ids, self._mask = prompts.rows(texts)
-        self._indices = (self._mask.long().cumsum(1) - 1).clamp(min=0)
+        self._positions = (self._mask.long().cumsum(1) - 1).clamp(min=0)
         self._cache = transformers.StaticCache(config=loaded.model.config, max_cache_len=prompts.length)
         self._rows, self._at = prompts.count, len(prompts.before)
         for layer, both in enumerate(loaded.beginning(prompts.before) if prompts.before else ()):
@@ -215,7 +215,7 @@ class _CachedPrompts:
         out = self._loaded.body(
             input_ids=ids,
             attention_mask=seen,
-            position_ids=self._indices[:, start:stop],
+            position_ids=self._positions[:, start:stop],
             cache_position=torch.arange(start, stop),
             use_cache=True,
             **{self._loaded.state: self._cache},

@@ -52,7 +52,7 @@ def read_rows(file: Source, columns: Columns, *, separator: str | None = None) -
         source = _PhysicalLines(file)
         reader, separator, header = _opened(source, path, columns, separator)
         check_header(path, header, columns)
-        places = columns.of(header)
+        indices = columns.of(header)
         separators = _SEPARATORS.get(separator, f"the sign {separator}")
         for number, fields in _numbered(path, reader, source):
             if source.is_long:
@@ -63,7 +63,7 @@ def read_rows(file: Source, columns: Columns, *, separator: str | None = None) -
                 hint = "Files were joined with their headers. Nothing needs to be done."
                 yield fault(path, "line", number, REPEATED, hint)
             else:
-                yield Row(number, *(fields[i] if i is not None else None for i in places))
+                yield Row(number, *(fields[i] if i is not None else None for i in indices))
 
 
 def header_of(file: Source, *, separator: str | None = None, columns: Columns | None = None) -> list[str]:
@@ -161,7 +161,7 @@ class _PhysicalLines:
 
 
 def _ends(between: re.Match[bytes]) -> bytes:
-    """The first and the last byte; a letter in offset of one that is part of a longer character."""
+    """The first and the last byte; a letter in place of one that is part of a longer character."""
     return bytes(c if c < 0x80 else 0x78 for c in (between[0][0], between[0][-1]))
 
 

@@ -127,7 +127,7 @@ def too_long() -> Problem:
 
 
 def decoded(source: Source, line: bytes, *, number: int, offset: int, mixed: bool) -> str | Problem:
-    """One line as text, or why it is not text. ``offset`` is the offset of its first byte in the file.
+    """One line as text, or why it is not text. ``offset`` is that of its first byte in the file.
 
     ``mixed``: whether there were letters in UTF-8 before it, so that another encoding would spoil them.
     """
