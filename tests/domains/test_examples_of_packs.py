@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rpsg.domains import Pack, find_pack, pack_names
-from rpsg.stages.prompts import fields_of, fill
+from rpsg.stages.prompts import fields_of, fill, first_words
 
 if TYPE_CHECKING:
     from rpsg.domains.pack import Attribute
@@ -66,8 +66,7 @@ def test_a_writer_has_room_for_as_many_words_as_the_longest_example(pack: Pack) 
 
 def test_an_example_begins_as_its_card_says(pack: Pack) -> None:
     for example in pack.examples:
-        begins = fill(pack.begins, fields_of(pack, example.card, pack.about))
-        assert example.text.startswith(begins)
+        assert example.text.startswith(first_words(pack, fields_of(pack, example.card, pack.about)))
 
 
 def test_two_examples_share_no_five_words(pack: Pack) -> None:

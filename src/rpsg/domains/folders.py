@@ -91,7 +91,7 @@ def read_pack(folder: Path) -> Pack:
         first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
         where = ".".join(str(part) for part in first["loc"])
         raise UsageError(f"{path}: {where or 'pack'}: {in_plain_words(first['msg'])}") from None
-    check_prompts(folder, pack.prompts, pack.begins, {a.name: a.kind for a in pack.attributes})
+    check_prompts(folder, pack.prompts, pack.begins, pack.attributes)
     return pack
 
 

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from rpsg.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+
+    from rpsg.domains.pack import Attribute
 
 PROMPTS = ("system.txt", "candidate.txt")
 #: Prompts of the methods that start from private seeds; a missing one is taken from the generic pack.
@@ -60,23 +62,28 @@ def read_prompts(folder: Path, generic: Path) -> dict[str, str]:
 
 
 def check_prompts(
-    folder: Path, prompts: Mapping[str, str], begins: str, attributes: Mapping[str, str]
+    folder: Path, prompts: Mapping[str, str], begins: str, described: Sequence[Attribute]
 ) -> None:
     """Check that every field of the prompts is known and that no required one is missing.
 
-    ``attributes`` maps the names of the pack's attributes to their kinds. Every counted attribute must be in
-    ``candidate.txt`` or ``begins``; otherwise budget would be spent on it without effect.
+    ``described`` are the pack's attributes. Every counted one must be in ``candidate.txt`` or ``begins``;
+    otherwise budget would be spent on it without effect.
 
     Raises:
         UsageError: names the file, the field, and the fields that are known there.
     """
+    attributes = {a.name: a.kind for a in described}
     for name, prompt in prompts.items():
         known = (*KNOWN[name], *(attributes if name in OF_CARDS else ()))
         _refuse_unknown(str(folder / name), prompt, known)
         if name in NEEDED:
             _refuse_without(str(folder / name), prompt, *NEEDED[name], known)
-    _refuse_unknown(f"{folder / 'pack.toml'}: begins", begins, (*CARD, *attributes))
-    asked = {*FIELD.findall(prompts["candidate.txt"]), *FIELD.findall(begins)}
+    begun = FIELD.findall(begins)
+    first_words = {"begins": [begins]} | {a.name: a.values for a in described if a.name in begun}
+    for name, texts in first_words.items():
+        for text in texts:
+            _refuse_unknown(f"{folder / 'pack.toml'}: {name}", text, (*CARD, *attributes))
+    asked = {*FIELD.findall(prompts["candidate.txt"]), *begun}
     for name, kind in attributes.items():
         if kind != "free" and not asked & ({name, "words"} if kind == "words" else {name}):
             either = " or {words}" if kind == "words" else ""

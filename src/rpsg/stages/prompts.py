@@ -62,6 +62,11 @@ def fields_of(
     }
 
 
+def first_words(pack: Pack, fields: dict[str, str]) -> str:
+    """How a text with these values begins; the value of an opening may itself have fields."""
+    return fill(fill(pack.begins, fields), fields)
+
+
 def prefix(pack: Pack, plan: Plan, values: Mapping[str, str], number: int) -> tuple[Message, ...]:
     """The shared part of many prompts: the system prompt, then invented examples as turns of a chat.
 
@@ -169,11 +174,12 @@ def _request(
     purpose: str,
     number: int,
 ) -> Request:
+    fields = fields_of(pack, values, plan.corpus.about or pack.about)
     return Request(
         messages=messages,
         max_tokens=int(words_asked(pack, values) * 1.7) + 16,
         seed=text_seed(plan.generation.seed, purpose, number),
         temperature=plan.generation.temperature or pack.temperature,
         top_p=plan.generation.top_p or pack.top_p,
-        begins=fill(pack.begins, fields_of(pack, values, plan.corpus.about or pack.about)),
+        begins=first_words(pack, fields),
     )
