@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from typing import TYPE_CHECKING
 
@@ -104,6 +105,28 @@ def test_a_misspelt_field_of_the_beginning_is_told(folder: Path) -> None:
     toml.write_text('begins = "{topc}"\n' + toml.read_text())
     with pytest.raises(UsageError, match=r"pack.toml: begins has the field \{topc\}"):
         read_pack(folder)
+
+
+def with_openings(folder: Path, *openings: str) -> Path:
+    toml = folder / "pack.toml"
+    free = f'\n[[attributes]]\nname = "first"\nkind = "free"\nvalues = {json.dumps(openings)}\n'
+    toml.write_text('begins = "{first}"\n' + toml.read_text() + free)
+    return folder
+
+
+def test_an_opening_may_name_the_topic_itself(folder: Path) -> None:
+    pack = read_pack(with_openings(folder, "I love this {topic}", "These are"))
+    begun = {}
+    for opening in pack.attribute("first").values:
+        card = Card({a.name: a.values[0] for a in pack.attributes} | {"first": opening})
+        begun[opening] = candidate_request(pack, resolve({}), card, 0).begins
+    topic = pack.attribute("topic").values[0]
+    assert begun == {"I love this {topic}": f"I love this {topic}", "These are": "These are"}
+
+
+def test_a_misspelt_field_of_an_opening_is_told(folder: Path) -> None:
+    with pytest.raises(UsageError, match=r"pack.toml: first has the field \{topc\}"):
+        read_pack(with_openings(folder, "I love this {topc}", "These are"))
 
 
 def test_the_json_of_a_prompt_is_no_field(folder: Path) -> None:
