@@ -43,6 +43,10 @@ class Card:
     phrases: tuple[str, ...] = ()
 
 
+#: A turn of a conversation: who speaks, and the words.
+Turn = tuple[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Drop:
     """Why a candidate left the pool, and where."""

@@ -118,6 +118,7 @@ class Example(Strict):
 class Pack(Strict):
     """A pack, read and checked. ``language`` is that of the texts, as an ISO 639 code; it may be missing.
 
+    With ``speakers`` the texts are conversations, and these are all who may speak in them.
     A text whose closest topic has a cosine below ``poor_fit`` fits no topic of the pack. ``by_group``
     has the indices of the marginals that are counted by groups of values; a run sets it, never a file.
     """
@@ -127,6 +128,7 @@ class Pack(Strict):
     about: str
     language: str = Field("", pattern=r"^([a-z]{2,3})?$")
     text: str = "text"
+    speakers: tuple[str, ...] = ()
     temperature: float = Field(1.0, gt=0, le=2)
     top_p: float = Field(0.95, gt=0, le=1)
     begins: str = ""
@@ -158,6 +160,8 @@ class Pack(Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if self.speakers and len({name.lower() for name in self.speakers}) < max(2, len(self.speakers)):
+            raise ValueError("a conversation needs at least two different speakers")
         known = {a.name for a in self.attributes}
         if len(known) != len(self.attributes):
             raise ValueError("an attribute is listed twice")

@@ -15,6 +15,7 @@ from rpsg.privacy.histogram import Query, RowCells
 from rpsg.stages.candidates import write_variants
 from rpsg.stages.cards import CardModel, card_row_cells, cells, in_words, rows_counted
 from rpsg.stages.cosine_filter import drop_copies, drop_near_duplicates
+from rpsg.stages.dialogue import as_conversations
 from rpsg.stages.keyphrases import add_phrases, by_topic, labels_found, phrase_items
 from rpsg.stages.levels import safe_size, thinned
 from rpsg.stages.nll_filter import nll_filter
@@ -179,6 +180,7 @@ def public_filters(job: Job, pack: Pack, pool: Pool) -> Pool:
 
 def kept_by_filters(job: Job, pack: Pack, pool: Pool) -> Pool:
     """The pool after the public filters, without a report of what they dropped."""
+    pool = as_conversations(pool, pack.speakers)
     pool = nll_filter(drop_copies(pool, pack), job.tools.scorer)
     if not pool.alive():
         return pool

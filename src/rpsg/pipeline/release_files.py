@@ -15,6 +15,7 @@ from rpsg.release.public_plan import told_toml
 from rpsg.release.reader import Release
 from rpsg.report.croissant import FORMATS, croissant, write_croissant
 from rpsg.report.summary import card, summary
+from rpsg.stages.dialogue import turns_of
 from rpsg.storage.cached_writer import write_replies
 from rpsg.storage.export import SyntheticText, write_corpus
 from rpsg.storage.layout import (
@@ -42,12 +43,17 @@ if TYPE_CHECKING:
     from rpsg.storage.export import ExportFormat
 
 
-def synthetic_texts(pool: Pool) -> list[SyntheticText]:
-    """The texts that were not dropped as rows: the label, and the other card values as attributes."""
+def synthetic_texts(pool: Pool, speakers: Sequence[str] = ()) -> list[SyntheticText]:
+    """The texts that were not dropped as rows: the label, and the other card values as attributes.
+
+    A conversation also has its turns; ``speakers`` are those that the pack names.
+    """
     rows = []
     for candidate in pool.alive():
         values = dict(candidate.card.values)
-        rows.append(SyntheticText(candidate.id, candidate.text, values.pop("label", None), values))
+        turns = turns_of(candidate.text, speakers)
+        label = values.pop("label", None)
+        rows.append(SyntheticText(candidate.id, candidate.text, label, values, turns=turns))
     return rows
 
 
@@ -55,7 +61,7 @@ def rows_of(made: Made) -> list[SyntheticText]:
     """The rows of the release. Those from private seeds carry the claim and are renumbered: gaps would show
     what was dropped.
     """
-    rows = synthetic_texts(made.pool)
+    rows = synthetic_texts(made.pool, made.pack.speakers)
     if not made.method.has_seeds:
         return rows
     claim = short_claim(made)

@@ -9,7 +9,7 @@ from rpsg.report.histograms import lengths, sentiments
 from rpsg.report.html import block, listed, paragraph, part, table
 from rpsg.report.marks import told_of_marks
 from rpsg.report.people import people
-from rpsg.report.summary import fields
+from rpsg.report.summary import held_fields
 
 if TYPE_CHECKING:
     from rpsg.records import Candidate
@@ -40,7 +40,7 @@ def corpus_part(release: Release, shown: ShowText, *, first: bool = False) -> Ht
 
 
 def _fields(release: Release) -> Html:
-    rows = fields(label=release.plan.data.label is not None, seeded=release.is_seeded)
+    rows = held_fields(release)
     return block(
         "What a record holds",
         table("Fields of corpus.jsonl", ("field", "what it is"), rows),

@@ -193,8 +193,9 @@ def _signed(release: Release) -> str:
     )
 
 
-def fields(*, label: bool, seeded: bool) -> list[tuple[str, str]]:
+def fields(*, label: bool, seeded: bool, turns: bool = False) -> list[tuple[str, str]]:
     """The fields of ``corpus.jsonl`` with their meaning; ``seeded`` rows were made from private records."""
+    spoken = [("turns", "the turns of the conversation: who speaks, and the words")] if turns else []
     if seeded:
         return [
             ("id", "number of the row in this file"),
@@ -205,13 +206,21 @@ def fields(*, label: bool, seeded: bool) -> list[tuple[str, str]]:
                 "values of the private record it was made from, without noise; the text may not keep to them",
             ),
             ("claim", "what is claimed about the privacy of this text"),
+            *spoken,
         ]
     return [
         ("id", "number of the text in the run that wrote it"),
         ("text", "the synthetic text"),
         *([("label", "the label it was written for")] if label else []),
         ("attributes", "the values of the card it was written from; the text may not keep to all of them"),
+        *spoken,
     ]
+
+
+def held_fields(release: Release) -> list[tuple[str, str]]:
+    """The fields of this release's ``corpus.jsonl``, with their meaning."""
+    label = release.plan.data.label is not None
+    return fields(label=label, seeded=release.is_seeded, turns=bool(release.pack.speakers))
 
 
 def attribute(name: str, *, seeded: bool) -> str:
@@ -223,12 +232,11 @@ def attribute(name: str, *, seeded: bool) -> str:
 
 def card(release: Release) -> str:
     """The data card: front matter for dataset hubs, then the summary and how to verify it."""
-    plan, seeded = release.plan, release.is_seeded
-    front = _front(release)
+    seeded, front = release.is_seeded, _front(release)
     held = [
         "## Fields",
         "",
-        *(f"- `{name}`: {told}" for name, told in fields(label=plan.data.label is not None, seeded=seeded)),
+        *(f"- `{name}`: {told}" for name, told in held_fields(release)),
         "",
         "Every text is written by a language model."
         + (" It was made from a private record." if seeded else " None is a record of a person."),

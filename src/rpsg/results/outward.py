@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-_OWN = ("id", "text", "label", "claim")
+_OWN = ("id", "text", "label", "claim", "turns")
 #: The claims that cover all people behind a release, or say that there are none.
 _FOR_EVERYBODY = {"end_to_end_dp", "no_private_data"}
 
 
 def columns_of(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """The corpus column by column, as ``corpus.csv`` has it: id, text, label, and each attribute by name."""
+    """The corpus column by column, as ``corpus.csv`` has it, and the turns of conversations."""
     own = {name: [row.get(name) for row in records] for name in _OWN if any(name in row for row in records)}
     names = sorted({name for row in records for name in row.get("attributes", {})})
     titles = {name: f"attribute_{name}" if name in _OWN else name for name in names}

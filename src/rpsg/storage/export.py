@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from rpsg.records import Turn
+
 ExportFormat = Literal["jsonl", "csv", "parquet"]
 
 _FIRST = ("id", "text", "label", "claim")
@@ -29,13 +31,17 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class SyntheticText:
-    """One row of a release; a row that is not an output of mechanisms says so in ``claim``."""
+    """One row of a release; a row that is not an output of mechanisms says so in ``claim``.
+
+    ``turns`` are those of a conversation: (speaker, words) each.
+    """
 
     id: int
     text: str
     label: str | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
     claim: str = ""
+    turns: tuple[Turn, ...] = ()
 
 
 def write_corpus(
@@ -60,7 +66,7 @@ def write_corpus(
 
 
 def write_jsonl(path: Path, rows: Sequence[SyntheticText]) -> str:
-    """One canonical JSON object a line (id, text, label if there is one, attributes); gives its SHA-256."""
+    """One canonical JSON object a line (id, text, attributes; label and turns if any); gives its SHA-256."""
     return write_chunks(path, (canonical_json(_object(row)) + b"\n" for row in rows))
 
 
@@ -70,6 +76,8 @@ def _object(row: SyntheticText) -> dict[str, Any]:
         value["label"] = row.label
     if row.claim:
         value["claim"] = row.claim
+    if row.turns:
+        value["turns"] = [{"speaker": speaker, "text": whole(said)} for speaker, said in row.turns]
     return value
 
 
@@ -120,7 +128,7 @@ def neutral(cell: str) -> str:
 
 
 def write_parquet(path: Path, rows: Sequence[SyntheticText]) -> str:
-    """The same columns as the CSV, texts as they are; gives its SHA-256.
+    """The same columns as the CSV, texts as they are, and the turns of conversations; gives its SHA-256.
 
     The same bytes for the same rows and the same version of pyarrow, which writes its name into the file.
     """
@@ -194,6 +202,9 @@ def _parquet(rows: Sequence[SyntheticText]) -> tuple[bytes, Any]:
         else pa.array([None if value is None else whole(value) for value in values], pa.string())
         for name, values in _columns(rows).items()
     }
+    if any(row.turns for row in rows):
+        kind = pa.list_(pa.struct([("speaker", pa.string()), ("text", pa.string())]))
+        columns["turns"] = pa.array([_object(row).get("turns") for row in rows], kind)
     sink, table = io.BytesIO(), pa.table(columns)
     pq.write_table(table, sink, compression="zstd")
     return sink.getvalue(), table

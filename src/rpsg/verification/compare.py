@@ -18,7 +18,7 @@ from rpsg.storage.export import same_table
 from rpsg.storage.layout import CORPUS, PARQUET, RELEASE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rpsg.pipeline.made import Made
     from rpsg.records import Pool
@@ -90,7 +90,8 @@ def _first_key(found: Any, made: Any, path: str = "") -> str:
     return "" if json.dumps(found) == json.dumps(made) else path or "its whole"
 
 
-def corpus_of(pool: Pool) -> bytes:
+def corpus_of(pool: Pool, speakers: Sequence[str]) -> bytes:
+    """The bytes of ``corpus.jsonl`` with the texts of the pool; ``speakers`` are those of its pack."""
     with tempfile.TemporaryDirectory(prefix="rpsg-verify-") as scratch:
-        write_rows(Path(scratch), synthetic_texts(pool), parquet=b"")
+        write_rows(Path(scratch), synthetic_texts(pool, speakers), parquet=b"")
         return (Path(scratch) / CORPUS).read_bytes()

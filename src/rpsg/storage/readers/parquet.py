@@ -64,10 +64,12 @@ def _check_text_type(path: Path, file: Any, columns: Columns) -> None:
 
     kind = file.schema_arrow.field(columns.text).type
     inner = kind.value_type if kinds.is_dictionary(kind) else kind
+    if is_turns(kind):
+        return
     if not (kinds.is_string(inner) or kinds.is_large_string(inner) or kinds.is_string_view(inner)):
         raise DataError(
             f"{path}: the column {columns.text!r} holds {kind}, not strings.",
-            hint="Give a column of strings with --text, or convert this one in the file.",
+            hint="Give a column of strings (or of turns) with --text, or convert this one in the file.",
         )
 
 
@@ -97,14 +99,16 @@ def _batches(path: Path, file: Any, columns: Columns) -> Iterator[tuple[Any, Any
 def values_of(column: Any) -> list[Any]:
     """The values of a column as Python objects; no single value can make this fail.
 
-    Times become text, because Python lacks their nanoseconds and some of their years. Lists and objects
-    become empty lists, because nothing is read from them.
+    Times become text, because Python lacks their nanoseconds and some of their years. Lists of objects may be
+    turns of a conversation; from other lists and objects nothing is read, so they become empty lists.
     """
     import pyarrow as pa
     import pyarrow.types as kinds
 
     if kinds.is_dictionary(column.type):
         column = column.dictionary_decode()
+    if is_turns(column.type):
+        return [_listed(value) for value in column]
     if kinds.is_nested(column.type) or kinds.is_interval(column.type):
         return [[] if valid else None for valid in column.is_valid().to_pylist()]
     if kinds.is_temporal(column.type):
@@ -114,6 +118,22 @@ def values_of(column: Any) -> list[Any]:
     except UnicodeDecodeError:
         return [_decoded(value) for value in column.cast(pa.large_binary()).to_pylist()]
     return values
+
+
+def is_turns(kind: Any) -> bool:
+    """Whether a type of Arrow is a list of objects, which may be the turns of a conversation."""
+    import pyarrow.types as kinds
+
+    return bool((kinds.is_list(kind) or kinds.is_large_list(kind)) and kinds.is_struct(kind.value_type))
+
+
+def _listed(value: Any) -> list[object] | None:
+    """One list of objects, each value alone: one that is not text must not decide about other rows."""
+    try:
+        found: list[object] | None = value.as_py()
+    except (UnicodeDecodeError, ValueError, OverflowError):
+        return []
+    return found
 
 
 def _decoded(value: bytes | None) -> object:

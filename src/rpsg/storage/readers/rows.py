@@ -23,6 +23,7 @@ from rpsg.disk.json_text import whole
 from rpsg.errors import DataError
 from rpsg.records import OTHER, Document
 from rpsg.storage.readers import text as lines
+from rpsg.storage.readers.turns import in_one_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -32,8 +33,7 @@ if TYPE_CHECKING:
     from rpsg.storage.readers.columns import Columns
 
 _NOT_PRINTED = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
-#: Whole numbers as files write them: 12.0, and 1.2e+17, as Python and pandas write a large float. Longer ones
-#: than any float are names: Python refuses to convert such numbers, or takes hours.
+#: Whole numbers as files write them: 12.0, and 1.2e+17 for a large float. Longer ones are names.
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,400})\.0{1,400}|-?[1-9](?:\.[0-9]{1,400})?[eE]\+[0-9]{2,3}")
 _TRUTHS = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false"}
 #: How a missing number is written when a column of numbers is made text.
@@ -166,10 +166,10 @@ class DocumentMaker:
 
     def _text(self, row: Row) -> str | Fault:
         column = self.columns.text
-        value = row.text if isinstance(row.text, str) else spelled(row.text)
+        value = row.text if isinstance(row.text, str) else spelled(row.text) or in_one_text(row.text)
         is_nan = isinstance(row.text, float) and math.isnan(row.text)
         if value is None and row.text is not None and not is_nan:
-            return self._fault(row, TEXT_IS_NONE, f"{column!r} must hold text in every row.")
+            return self._fault(row, TEXT_IS_NONE, f"{column!r} must hold text, or turns, in every row.")
         text = "" if value in _MISSING else clean(value or "")
         if not any(c.isprintable() and not c.isspace() for c in text):
             return self._fault(row, NO_TEXT, f"Fill in {column!r}, or take the row out.")
