@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import shlex
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
-CLINIC, GATEWAY = ((ROOT / "docs" / f"{name}.md").read_text("utf-8") for name in ("clinical-csv", "gateway"))
+PAGES = ("clinical-csv", "dialogues", "gateway")
+CLINIC, VISITS, GATEWAY = ((ROOT / "docs" / f"{name}.md").read_text("utf-8") for name in PAGES)
 HOST, PORT, PLAIN_PORT = "gateway.llm.svc.cluster.local", 8443, 4000
 
 
@@ -47,7 +49,7 @@ def type_all(page: str, capsys: pytest.CaptureFixture[str]) -> str:
     return said.out
 
 
-@pytest.mark.parametrize("page", [CLINIC, GATEWAY])
+@pytest.mark.parametrize("page", [CLINIC, VISITS, GATEWAY])
 def test_a_way_is_at_most_five_commands_from_installing_to_verifying(page: str) -> None:
     typed = commands(page)
     assert len(typed) <= 5
@@ -136,6 +138,35 @@ def test_the_clinic_s_way_works_with_real_weights(monkeypatch: pytest.MonkeyPatc
     small = ["--writer=smollm2-135m", "--size=4", "--oversample=2", "--quiet"]
     assert main([*run[1:], *small]) == 0
     assert main(["verify", "run"]) == 0
+
+
+# -- the conversations -----------------------------------------------------------------------------------
+
+
+def talked(asked: Asked) -> dict[str, Any]:
+    """A reply in turns, in words of its own, with a turn of somebody whom the pack does not name."""
+    rng = random.Random(json.dumps(asked.body, sort_keys=True))
+    words = ["knee", "tablet", "night", "cough", "sister", "walk", "better", "worse", "doctor", "morning"]
+    first, second = (" ".join(rng.choices(words, k=8)) for _ in range(2))
+    return answer(f"Doctor: {first}?\nPatient: {second}.\nNurse: {first}.")
+
+
+def test_conversations_get_from_their_turns_to_a_verified_release(
+    in_a_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = [json.loads(line) for line in "".join(blocks(VISITS, "json")).splitlines()]
+    rows = ({**shown[i % len(shown)], "patient": f"p{i}"} for i in range(500))
+    (in_a_folder / "visits.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), "utf-8")
+    with FaultyServer(talked) as server:
+        monkeypatch.setenv("RPSG_MODELS__WRITER", "openai:m")
+        monkeypatch.setenv("RPSG_SERVER__BASE_URL", server.url)
+        type_all(VISITS, capsys)
+    run = rpsg.read_run(Path("run"))
+    assert run.records
+    for row in run.records:
+        assert [turn["speaker"] for turn in row["turns"]] == ["Doctor", "Patient"]
+        assert row["text"] == "\n".join(f"{turn['speaker']}: {turn['text']}" for turn in row["turns"])
+        assert shown[0]["turns"][0]["text"] not in row["text"]
 
 
 # -- the gateway ------------------------------------------------------------------------------------------

@@ -9,7 +9,9 @@ from rpsg.methods.named import method_of
 from rpsg.methods.trial import trial_requests
 from rpsg.pipeline.models_of_run import writer_of
 from rpsg.plan.previews import Sample, Samples
+from rpsg.records import Pool
 from rpsg.stages.candidates import candidate_of
+from rpsg.stages.dialogue import as_conversations
 
 if TYPE_CHECKING:
     from rpsg.plan import Plan
@@ -28,8 +30,9 @@ def samples(plan: Plan, count: int = 5) -> Samples:
     pack = find_pack(plan.corpus.domain).with_label(plan.data.label_values)
     cards, asked = trial_requests(plan, pack, count)
     replies = writer_of(plan).write(asked)
-    made = (candidate_of(i, cards[i], reply, None, asked[i]) for i, reply in enumerate(replies))
-    return Samples(_sample(*each) for each in zip(made, replies, asked, strict=True))
+    made = Pool(tuple(candidate_of(i, cards[i], reply, None, asked[i]) for i, reply in enumerate(replies)))
+    kept = as_conversations(made, pack.speakers)
+    return Samples(_sample(*each) for each in zip(kept, replies, asked, strict=True))
 
 
 def _sample(candidate: Candidate, reply: Reply, request: Request) -> Sample:
