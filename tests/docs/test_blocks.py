@@ -17,6 +17,7 @@ BLOCKS = {page.relative_to(ROOT).as_posix(): blocks_of(page) for page in pages()
 OWN_TESTS = {
     "docs/extending.md": "tests/docs/test_extending.py",
     "docs/clinical-csv.md": "tests/docs/test_ways_in.py",
+    "docs/dialogues.md": "tests/docs/test_ways_in.py",
     "docs/gateway.md": "tests/docs/test_ways_in.py",
 }
 TYPED = [
