@@ -111,7 +111,7 @@ def models(plan: Plan) -> Mapping[str, Callable[[], Any]]:
 
 
 def check(plan: Plan) -> None:
-    """See that the plan asks for nothing that this method does not do.
+    """Check that the plan asks for nothing that this method does not do.
 
     Raises:
         UsageError: the model does not run here, there are labels, or the noise is to come from OpenDP.

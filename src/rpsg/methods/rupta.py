@@ -48,7 +48,7 @@ def _synthesize(job: Job) -> Pool:
     if not pool.alive():
         raise InfeasibleError(
             "Every text was dropped, so there is no corpus.",
-            hint="private/stages.md of the run has the reasons. Take another --writer, or set [rupta] "
+            hint="private/stages.md of the run has the reasons. Use another --writer, or set [rupta] "
             'leaking = "keep" or more attempts, with a new -o.',
         )
     return pool

@@ -179,7 +179,7 @@ def _loopback() -> Diagnosis:
                 came = other.recv(1) == b"x"
     if came:
         return Diagnosis("loopback", "ok", "sockets of this machine work")
-    return Diagnosis("loopback", "fail", "a byte was lost", "See that no firewall blocks 127.0.0.1.")
+    return Diagnosis("loopback", "fail", "a byte was lost", "Check that no firewall blocks 127.0.0.1.")
 
 
 def _randomness() -> Diagnosis:

@@ -74,7 +74,7 @@ def count_token(rows: sqlite3.Connection, account: int, draw: str, text: int, mo
 
 
 def require_same_division(book: Book, account: int, paid: Draw, division: Private[bytes]) -> None:
-    """See that people are divided as they were when the first token was drawn under the charge ``paid``.
+    """Check that people are divided as they were when the first token was drawn under the charge ``paid``.
 
     The first division is written down. Tokens of an earlier version, which wrote none down, have another.
 

@@ -49,7 +49,7 @@ def test_an_empty_account_stops_at_once() -> None:
 
 
 def test_a_wait_of_hours_is_told_and_not_waited() -> None:
-    with pytest.raises(ModelError, match="come back in 60 minutes"):
+    with pytest.raises(ModelError, match="asks for a wait of 60 minutes"):
         says((429, {}, "Retry-After: 3600"))
 
 

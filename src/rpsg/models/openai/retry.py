@@ -291,10 +291,16 @@ class RetryPolicy(Generic[Read]):
         if silence > patience:
             raise self._gave_up(f"has answered nothing for {silence / 60:.0f} minutes ({reason})")
         if wait is not None and wait > self._config.patience:
-            raise self._gave_up(f"asks us to come back in {wait / 60:.0f} minutes")
+            raise self._gave_up(f"asks for a wait of {_in_words(wait)}")
 
     def _gave_up(self, what: str) -> ModelError:
         return ModelError(
             f"{self._context.host} {what}.",
             hint="What was answered is kept. Run the same command again; it continues from here.",
         )
+
+
+def _in_words(seconds: float) -> str:
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} minutes"
+    return f"{seconds / 3600:.0f} hours"
