@@ -74,7 +74,7 @@ def test_the_middle_of_several_measures_decides_and_the_range_is_said() -> None:
 
 def test_measures_that_say_the_same_are_said_to_agree() -> None:
     assert answer([line(-0.2), line(-0.5)]).said == (
-        "No nearer to real texts than texts made without private data: 2 measures agree."
+        "No closer to real texts than texts made without private data: 2 measures agree."
     )
 
 
@@ -91,7 +91,7 @@ def test_more_than_real_texts_have_is_as_far_off_as_less_where_neither_is_better
         ([line(0.5, ceiling=None)], "no real texts to compare with"),
         ([line(0.5, floor=None)], "no texts made without private data"),
         ([line(0.5, reach=None)], "too few texts"),
-        ([line(0.5, ceiling=0.01)], "too much alike"),
+        ([line(0.5, ceiling=0.01)], "too similar"),
         ([line(0.5, reach=0.6)], "too few"),
     ],
 )

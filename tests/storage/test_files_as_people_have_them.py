@@ -310,7 +310,7 @@ ODD: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "JSON Lines of another encoding": (
         "a.jsonl",
         lambda path: path.write_bytes(b'{"text": "caf\xe9"}\n' * 3),
-        "has no row that can be used",
+        "has no usable row",
     ),
     "one text": ("a.txt", lambda path: path.write_text("text\tuser\na\tb\n"), "is one .txt file"),
     "no header": (

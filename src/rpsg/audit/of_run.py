@@ -136,7 +136,8 @@ def _refuse(plan: Plan, *, donors: bool) -> None:
     if not (plan.data.audit_holdout and method_of(plan).reads_private):
         raise UsageError(
             "Nobody was held out of this run, so there is nobody to compare its members with.",
-            hint="Make a run that holds people out: rpsg run ... --audit-holdout 0.5 -o NEW. It pays anew.",
+            hint="Make a run that holds people out: rpsg run ... --audit-holdout 0.5 -o NEW. That "
+            "spends budget again.",
         )
     if donors and not method_of(plan).has_donors:
         raise UsageError("This run has no donors.", hint="Leave --donors out.")

@@ -82,7 +82,7 @@ class Subject:
 
     @cached_property
     def part(self) -> Ints:
-        """One of ``PARTS`` parts for each private text; all texts of a person are in one, drawn by chance."""
+        """One of ``PARTS`` parts for each private text; all texts of a person are in one, drawn at random."""
         people = stream(self.seed, "audit parts").permutation(np.arange(self.people) % PARTS)
         return np.asarray(people[self.owner])
 

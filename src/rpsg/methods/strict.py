@@ -68,7 +68,7 @@ def synthesize(job: Job) -> Pool:
         pool = write_later_drafts(job, pack, sketch, cards[first:], pool)
         pool = choose_by_sketch(job, pack, model, sketch, pool)
 
-    # Where too few texts were usable, variants of the chosen ones fill up the corpus.
+    # If too few texts are usable, variants of the chosen ones fill up the corpus.
     return scrub(expand(job, pack, pool))
 
 

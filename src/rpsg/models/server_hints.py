@@ -10,6 +10,11 @@ _THINKS = (
     "Switch the model's thinking off (many servers do so with --extra-body "
     """'{"chat_template_kwargs": {"enable_thinking": false}}'), or use another model."""
 )
+_CUT = (
+    "Check the address and port of --base-url. A server that asks for a certificate of its clients "
+    "also cuts the "
+    "connection: name yours with [server] certificate_env."
+)
 _ADDRESS = (
     "Check --base-url: it is the address of a web page, perhaps of a sign-in. Most addresses end in /v1."
 )
@@ -34,6 +39,7 @@ _HINTS: tuple[tuple[str, str], ...] = (
         'This model\'s chat template fails: give the server another, or set [server] api = "completions".',
     ),
     ("no connection", "Check that the server runs and that --base-url is its address: rpsg doctor."),
+    ("connection was cut", _CUT),
     ("no answer in time", "Raise [server] timeout, or lower [server] concurrency."),
     (r"HTTP 429", "Lower [server] concurrency, or wait."),
     (r"HTTP 5\d\d", "The server itself fails: read its log."),

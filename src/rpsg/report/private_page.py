@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 #: Real texts that a picture needs at least.
 FEWEST = 3
-MARK = "PRIVATE: never share this page. It was made from the private texts and no budget was paid for it."
-TOLD = "Private texts were read for these numbers. They may not choose anything that is released."
+MARK = "PRIVATE: never share this page. It was made from the private texts and no budget covers that."
+TOLD = "Private texts were read for these numbers. Do not use them to choose anything that is released."
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,9 +124,7 @@ def _question(question: QualityQuestion, lines: Sequence[Line], *, judged: bool)
         )
         if rest
         else None,
-        folded(f"{counted(len(silent), 'measure')} that cannot tell", _silent(question, silent))
-        if silent
-        else None,
+        folded(counted(len(silent), "uninformative measure"), _silent(question, silent)) if silent else None,
         class_="question",
     )
 
@@ -153,7 +151,7 @@ def _silent(question: QualityQuestion, lines: Sequence[Line]) -> Html:
         if line.corpus.value is None
     ]
     return joined(
-        _table(f"{question.asked} Measures that cannot tell", valued) if valued else None,
+        _table(f"{question.asked} Uninformative measures", valued) if valued else None,
         joined(paragraph("Not measured:"), listed(missing)) if missing else None,
     )
 
@@ -199,7 +197,7 @@ def _other(measure: Measure | None) -> Child:
 def _between(line: Line) -> Child:
     place = line.score
     if line.informative is False:
-        return "tells nothing here"
+        return "uninformative here"
     if place is None:
         return "cannot be placed"
     if line.informative is None:

@@ -31,8 +31,8 @@ _STOPS: dict[int, tuple[str, str]] = {
         "Set the environment variable {key_env} to a valid key; see: rpsg doctor",
     ),
     402: (
-        "wants to be paid first",
-        "Settle the account, then run the same command again; it continues from here.",
+        "asks for a payment first",
+        "Pay the provider, then run the same command again; it continues from here.",
     ),
     403: (
         "does not let this key use the model {model}",

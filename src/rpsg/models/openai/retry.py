@@ -282,7 +282,9 @@ class RetryPolicy(Generic[Read]):
         state.note(f"{self._context.host} gives no text ({reason}). It is asked again for up to {patience}.")
 
     def _lose_patience(self, reason: str, wait: float | None, patience: float) -> None:
-        silence = self.limiter.silence()
+        # Before the first text, a refused setting that is then left out counts as an answer for each request
+        # anew, which must not prolong the wait.
+        silence = self.limiter.silence() if self._state.answers else self.limiter.trouble()
         if silence > patience and not self._state.answers:
             raise ModelError(
                 f"{self._context.host} gave no text in {silence:.0f} seconds ({reason}).",

@@ -40,7 +40,7 @@ def read_rows(source: Source, columns: Columns) -> Iterator[Row | Fault]:
     if len(having) > 1:
         raise DataError(
             f"{source.called}: {len(having)} sheets have these columns, and one is read.",
-            hint="Save the sheet that is meant as a workbook of its own, or as a .csv file.",
+            hint="Save the right sheet as a separate workbook or as a .csv file.",
         )
     rows, above = having[0] if having else next(iter(untitled), ([], 0))
     header = _header(rows[above:])

@@ -106,7 +106,7 @@ def no_rows(called: object) -> DataError:
 def no_usable_row(called: object, path: Path) -> DataError:
     """The error of a file in which every row is left out."""
     return DataError(
-        f"{called} has no row that can be used.",
+        f"{called} has no usable row.",
         hint=f"See which rows, and why, with the same options: rpsg check {quote(str(path))}",
     )
 
