@@ -157,7 +157,7 @@ def _moved(plan: Plan, data: Path | None) -> Plan:
 def sides_of(
     folder: RunFolder, plan: Plan, corpus: Private[PrivateCorpus], *, donors: bool = False
 ) -> dict[str, Any]:
-    """Texts and people of the members and of those held out, bounded alike, by the arguments of ``audit``.
+    """Texts and people of members and of those held out, limited in the same way, by argument of ``audit``.
 
     Canaries are on neither side: attacks of their own look for them.
     """

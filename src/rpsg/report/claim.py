@@ -46,7 +46,7 @@ def claim_part(release: Release, *, first: bool = False) -> Html:
         _others(release, first=first) if release.is_private else None,
         _budget(release) if release.mechanisms else None,
         _unprotected(release),
-        _hosts(release),
+        _hosts(release, first=first),
         _rests_on(release) if release.is_private else None,
         _not_covered(release),
         _check(release),
@@ -169,7 +169,7 @@ def _asked(line: Mapping[str, Any], share: float) -> tuple[Child, ...]:
     )
 
 
-def _hosts(release: Release) -> Html | None:
+def _hosts(release: Release, *, first: bool) -> Html | None:
     """Which host was sent what. The number of private texts is not published."""
     seen = release.egress
     if not seen:
@@ -178,7 +178,7 @@ def _hosts(release: Release) -> Html | None:
     said = joined("Something was sent to ", isolate(", ".join(others)), ".") if others else None
     rows = [
         (
-            isolate(line.host),
+            isolate(line.host if first else line.host.replace(" ", "\u00a0")),
             line.role,
             isolate(line.model) if line.model else "none",
             line.sees,

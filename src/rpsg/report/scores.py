@@ -201,9 +201,9 @@ def _between(line: Line) -> Child:
     if place is None:
         return "cannot be placed"
     if line.informative is None:
-        return f"{percent(place)}, and how much of it is chance is unknown"
+        return f"{percent(place)}, but how much of it is chance is unknown"
     if not counts(line):
-        return f"{percent(place)}, with an interval longer than the way"
+        return f"{percent(place)}, but the interval is wider than the range"
     ends = line.corpus.interval or (line.corpus.value, line.corpus.value)
     placed = sorted(p for end in ends if (p := line.scaled(end)) is not None)
     return joined(between(place, placed[0], placed[-1]), percent(place))

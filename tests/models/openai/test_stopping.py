@@ -51,6 +51,8 @@ def test_an_empty_account_stops_at_once() -> None:
 def test_a_wait_of_hours_is_told_and_not_waited() -> None:
     with pytest.raises(ModelError, match="asks for a wait of 60 minutes"):
         says((429, {}, "Retry-After: 3600"))
+    with pytest.raises(ModelError, match="asks for a wait of 24 hours"):
+        says((429, {}, "Retry-After: 86400"))
 
 
 def test_a_server_that_gives_nobody_a_text_is_not_asked_forever() -> None:

@@ -123,7 +123,10 @@ class ConcurrencyLimiter:
         return self._clock() - self._silent_since if self._silent_since is not None else 0.0
 
     def trouble(self) -> float:
-        """Seconds since the first refusal or failure after the last text, whatever was answered since."""
+        """Seconds since the first refusal or failure after the last text, whatever was answered since.
+
+        A server may answer each new request that it refuses a setting, and then fail without it.
+        """
         return self._clock() - self._troubled_since if self._troubled_since is not None else 0.0
 
     def ready(self) -> float | None:

@@ -202,6 +202,11 @@ def _wait(headers: Mapping[str, str]) -> float | None:
         return None
 
 
+def wait_in_words(seconds: float) -> str:
+    """``seconds`` as minutes, or as hours from two hours on."""
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.0f} hours"
+
+
 def _distrusted(host: str) -> ModelError:
     return ModelError(
         f"The certificate of {host} is not trusted by this machine.",

@@ -241,11 +241,7 @@ def _format(source: Source, chosen: Format | None) -> _Kind:
 
 
 def _told(source: Source) -> Format:
-    """The format that the first bytes show, or else the name; the name alone if it says JSON Lines.
-
-    A file whose name says nothing is JSON Lines if any of its lines looks like an object, so that the first
-    row alone does not decide.
-    """
+    """The format that the first bytes show, or else the name, or else any line: no single row decides."""
     suffixes = [suffix.lower() for suffix in source.path.suffixes]
     if suffixes and suffixes[-1] in PACKED_SUFFIXES:
         suffixes.pop()
