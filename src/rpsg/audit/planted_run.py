@@ -77,7 +77,7 @@ def canary_run(
         UsageError: the method reads nothing private, or there are too few canaries or public texts.
         RunError: ``out`` holds another run, or a finished audit, whose report is named.
         DataError: fewer than 30 people are on a side, or the file changed since the run.
-        BudgetError: the account has no room.
+        BudgetError: the account has too little budget left.
     """
     plan, out = plan_of_audit(plan), path_of(out, "out")
     _refuse_finished(out)

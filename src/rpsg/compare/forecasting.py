@@ -125,7 +125,7 @@ def spending(data: ComparedData, cells: Sequence[Cell]) -> str:
     seeds = len({plan.generation.seed for plan in plans})
     if data.public:
         return (
-            f"{data.name}: declared public. Each of the {len(plans)} cells that read these texts has an "
+            f"{data.name}: declared public. Each of the {len(plans)} cells that read these texts has a "
             "separate account, so no costs add up and none of your accounts is charged."
         )
     paid = [plan for plan in plans if method_of(plan).budget is not None]

@@ -156,7 +156,7 @@ def check_room(plan: Plan, budget: Budget | None, folder: RunFolder) -> None:
     """Check that the account has room for a new run, before its writer is asked anything.
 
     Raises:
-        BudgetError: it has no room, or holds charges for another privacy unit.
+        BudgetError: it has too little budget left, or holds charges for another privacy unit.
     """
     if budget is None or folder.private_path(ANSWERS).exists():
         return  # a resumed run: the kernel knows what is paid for already

@@ -87,7 +87,7 @@ class Account:
         ``replaced``, here and below, is the price under ``replace_one``; None means the largest possible.
 
         Raises:
-            BudgetError: the account holds charges for another unit, or has no room; nothing is reserved.
+            BudgetError: the account holds another unit or has too little left; nothing is reserved.
         """
         _require_amount(mu2, delta_fail)
         with self.book.transaction() as rows:
