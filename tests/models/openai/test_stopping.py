@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         (401, "OPENAI_API_KEY"),
         (403, "rpsg doctor"),
         (404, "no model m at this address"),
-        (402, "paid"),
+        (402, "payment first"),
         (501, "cannot"),
     ],
 )
